@@ -1,0 +1,67 @@
+"""A bundle: everything that serving needs of one version, content-addressed through one manifest of hashes.
+
+The manifest is an object of the store; so are its files. Whoever holds the manifest's Ref can verify every byte before
+anything is loaded. Files by role: `model.onnx` or `model.skops`, `golden.json`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipelines.bundle.schema import InputSchema
+from pipelines.intervals import Interval
+from pipelines.refs import Name, Ref, Value
+
+BUNDLE_FORMAT = 1
+RELEASE_FORMAT = 1
+
+
+class Golden(Value):
+    """Requests with the answers that the packaged model gave, one row at a time; `rows` are as a caller sends them."""
+
+    rows: list[dict[str, float | int | bool | str | None]]
+    answers: list[list[float]]
+    """By row: [value] for regression, [probability] for binary, one probability per class for multiclass."""
+
+
+class BundleManifest(Value):
+    """What a version is made of and where it comes from. It holds no clock: the same inputs give the same manifest."""
+
+    format: Literal[1] = BUNDLE_FORMAT
+    model: Name
+    version: str
+    run: str
+    candidate: str
+    features_revision: str
+    fitted_on: Interval
+    rows: int
+    metrics: dict[str, float | None]
+    """The ancestor's scores on the holdout; this fit has seen those rows."""
+    inputs: InputSchema
+    compiled: bool
+    parity: float | None
+    why_native: str
+    native: Ref
+    """The fitted scikit-learn pipeline as a skops file (kept beside the compiled one for comparison and rebuilding)."""
+    onnx: Ref | None
+    golden: Ref
+
+
+class Release(Value):
+    """What one model's endpoint serves from now on: written once as releases/<model>/<number, 8 digits> in the store.
+
+    The server follows the highest number. A release that it refuses stays listed; `deploy` then writes the next one,
+    which points back.
+    """
+
+    format: Literal[1] = RELEASE_FORMAT
+    model: Name
+    number: int
+    version: str
+    bundle: Ref
+    reason: str
+
+
+def release_key(model: str, number: int) -> str:
+    """Return the store's key of a release."""
+    return f"releases/{model}/{number:08d}"

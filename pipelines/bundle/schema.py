@@ -1,0 +1,32 @@
+"""The input schema of a bundle: which columns a caller sends, of which kind, and whether they may be null."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipelines.refs import Value
+
+Kind = Literal["number", "integer", "boolean", "string"]
+
+SCHEMA_VERSION = 1
+
+
+class Column(Value):
+    """One input. `nullable` says whether nulls were seen in training; `example` is a value from training."""
+
+    name: str
+    kind: Kind
+    nullable: bool
+    example: float | int | bool | str | None = None
+
+
+class InputSchema(Value):
+    """The inputs of a model in their order, and its answer's form."""
+
+    version: Literal[1] = SCHEMA_VERSION
+    task: Literal["binary", "multiclass", "regression"]
+    columns: Annotated[list[Column], Field(min_length=1)]
+    classes: list[str] | None = None
+    """The labels of a multiclass model, in the order of its probabilities."""

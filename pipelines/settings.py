@@ -1,0 +1,140 @@
+"""All settings, read from the environment in this one file. Each stands in docs/settings.md (a test compares them)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError
+
+from pipelines.errors import RequestError
+from pipelines.refs import Value
+
+PREFIX = "PERENNIAL_"
+SQL_PREFIX = "PERENNIAL_SQL_"
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "False",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+}
+"""What every process of ours sets before a library is imported: no telemetry, short waits for a tracking server that is away."""
+
+
+class Settings(Value):
+    """The product's settings; the name in the environment is PERENNIAL_ and the field in capitals."""
+
+    home: Path = Path(__file__).resolve().parents[1]
+    """The checkout: holds models/ and expectations/."""
+    state: Path = Path("var")
+    """Where all state lives; relative paths count from `home`."""
+    store: Path | None = None
+    """The store's folder; default <state>/store."""
+    versions: Path | None = None
+    """The folder of the features' git and DVC repository and its remote; default <state>/versions."""
+    ledger_url: str | None = None
+    """SQLAlchemy URL of the ledger; default SQLite in <state>/ledger."""
+    mlflow_uri: str | None = None
+    """MLflow tracking URI; default SQLite in <state>/mlflow."""
+    airflow_port: Port = 8080
+    mlflow_port: Port = 5000
+    serving_port: Port = 8000
+    serving_url: str | None = None
+    """Where `deploy` finds the server; default http://127.0.0.1:<serving_port>."""
+    serving_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """How often the server looks for a new release."""
+    deploy_timeout_seconds: Annotated[float, Field(gt=0, le=3_600)] = 60
+    """How long `deploy` waits for the server to answer for a release."""
+    body_limit: Annotated[int, Field(ge=1_024)] = 1_048_576
+    """Bytes that the body of a request may have."""
+    max_rows: Annotated[int, Field(ge=1)] = 1_000
+    """Rows that one prediction request may have."""
+    body_timeout_seconds: Annotated[float, Field(gt=0)] = 10
+    """How long the server waits for the rest of a body."""
+    lock_timeout_seconds: Annotated[float, Field(gt=0)] = 300
+    """How long a writer waits for another one."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Threads of one training task (OpenMP); predictions do not depend on it."""
+    log_level: str = "INFO"
+
+    @property
+    def models(self) -> Path:
+        """The folder of the models."""
+        return self.home / "models"
+
+    @property
+    def expectations(self) -> Path:
+        """The folder of the Great Expectations suites."""
+        return self.home / "expectations"
+
+    @property
+    def state_dir(self) -> Path:
+        """Where all state lives, absolute."""
+        return (self.home / self.state).resolve()
+
+    @property
+    def store_dir(self) -> Path:
+        """The store's folder, absolute."""
+        return (self.home / self.store).resolve() if self.store else self.state_dir / "store"
+
+    @property
+    def versions_dir(self) -> Path:
+        """The features' repository and remote, absolute."""
+        return (self.home / self.versions).resolve() if self.versions else self.state_dir / "versions"
+
+    @property
+    def ledger(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.ledger_url or f"sqlite:///{self.state_dir / 'ledger' / 'ledger.db'}"
+
+    @property
+    def mlflow(self) -> str:
+        """MLflow tracking URI."""
+        return self.mlflow_uri or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def serving(self) -> str:
+        """Base URL of the server."""
+        return self.serving_url or f"http://127.0.0.1:{self.serving_port}"
+
+
+def load_settings(environ: dict[str, str] | None = None) -> Settings:
+    """Return the settings that the environment holds. Raises RequestError naming the variable."""
+    source = dict(os.environ) if environ is None else environ
+    names = {PREFIX + field.upper(): field for field in Settings.model_fields}
+    given = {field: source[name] for name, field in names.items() if source.get(name)}
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise RequestError(f"{name}={first['input']!r}: {first['msg']}.", remedy="see docs/settings.md.") from error
+    return settings
+
+
+def database_url(name: str, environ: dict[str, str] | None = None) -> str:
+    """Return the SQLAlchemy URL of a `sql` source's database. Raises RequestError naming the variable."""
+    source = dict(os.environ) if environ is None else environ
+    variable = SQL_PREFIX + name.upper()
+    if not source.get(variable):
+        raise RequestError(f"The setting {variable} is not there.", remedy=f"set {variable} to the database's SQLAlchemy URL.")
+    return source[variable]
+
+
+def without_password(url: str) -> str:
+    """Return the URL fit for a message: its user and password left out."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]).geturl() if "@" in parts.netloc else url
+
+
+def quiet() -> None:
+    """Turn telemetry off and waits down, unless the environment says otherwise."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,216 @@
+"""The spec: what `model.yaml` says, as one frozen, closed, versioned value."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from pipelines.intervals import BatchKind
+from pipelines.refs import Name, Value
+from pipelines.spec.catalogue import ESTIMATORS, METRICS, Encoding, Estimator, Task, metrics_for
+from pipelines.spec.sources import Identifier, Source
+from pipelines.spec.units import Batches, Duration, parse_duration
+
+SPEC_VERSION = 1
+
+Cron = Annotated[str, StringConstraints(pattern=r"^(@(hourly|daily|weekly|monthly|yearly)|hourly|daily|weekly|monthly|[\d*/,\- A-Z]{9,60})$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Scalar = bool | int | float | str | None
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    by_leaf = {name.rsplit(".", 1)[-1]: name for name in known}
+    leaf = difflib.get_close_matches(word.rsplit(".", 1)[-1], by_leaf, n=1, cutoff=0.5)
+    return f"; did you mean {by_leaf[leaf[0]]}?" if leaf else f"; known: {', '.join(known)}"
+
+
+class Target(Value):
+    """What is predicted: its built column, and how long after the event it is known."""
+
+    column: Identifier
+    known_after: Duration = parse_duration("0s")
+
+
+class Features(Value):
+    """The built columns that a caller of the API sends, and how far back `build` looks."""
+
+    inputs: Annotated[list[Identifier], Field(min_length=1, max_length=500)]
+    lookback: Duration = parse_duration("0s")
+
+
+class Train(Value):
+    """What is learnt from: at most `window` batches, judged on the `holdout` newest ones."""
+
+    window: Batches = 6
+    holdout: Batches = 1
+    metric: str
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    folds: Annotated[int, Field(ge=2, le=20)] = 3
+    schedule: Cron | None = None
+
+
+class Range(Value):
+    """A continuous range to draw a parameter from."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if not self.low < self.high:
+            msg = "`low` must lie below `high`"
+            raise ValueError(msg)
+        if self.log and self.low <= 0:
+            msg = "a log range must start above 0"
+            raise ValueError(msg)
+        return self
+
+
+class Candidate(Value):
+    """One estimator with fixed `params` and a `search` space, explored with at most `budget` settings."""
+
+    name: Name
+    estimator: str
+    params: dict[Identifier, Scalar] = Field(default_factory=dict)
+    search: dict[Identifier, Annotated[list[Scalar], Field(min_length=1, max_length=100)] | Range] = Field(default_factory=dict)
+    budget: Annotated[int, Field(ge=1, le=1_000)] = 20
+    encode: Encoding | None = None
+
+    @field_validator("estimator")
+    @classmethod
+    def _known(cls, path: str) -> str:
+        if path not in ESTIMATORS:
+            msg = f"unknown estimator {path}{_did_you_mean(path, sorted(ESTIMATORS))}"
+            raise ValueError(msg)
+        return path
+
+    @model_validator(mode="after")
+    def _apart(self) -> Candidate:
+        both = sorted(set(self.params) & set(self.search))
+        if both:
+            msg = f"{', '.join(both)} stands in both `params` and `search`; keep one"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def known(self) -> Estimator:
+        """What the catalogue says of the estimator."""
+        return ESTIMATORS[self.estimator]
+
+    @property
+    def encoding(self) -> Encoding:
+        """How text inputs are encoded."""
+        return self.encode or self.known.encode
+
+
+class VersusChampion(Value):
+    """The challenger must beat the champion in `metric` with at least this confidence."""
+
+    metric: str
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+
+
+class Gate(Value):
+    """What a challenger needs in order to serve. `at_least` and `at_most` are floors and ceilings by metric."""
+
+    at_least: dict[str, float] = Field(default_factory=dict)
+    at_most: dict[str, float] = Field(default_factory=dict)
+    versus_champion: VersusChampion
+    min_rows: Annotated[int, Field(ge=2)] = 100
+
+
+class Drift(Value):
+    """When and how drift is looked for."""
+
+    schedule: Cron
+    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    min_rows: Annotated[int, Field(ge=1)] = 500
+    cooldown: Duration = parse_duration("7d")
+
+
+class Deploy(Value):
+    """How a champion takes over."""
+
+    strategy: Literal["replace"] = "replace"
+
+
+class Spec(Value):
+    """One model, as its `model.yaml` declares it (format version 1)."""
+
+    version: Literal[1] = SPEC_VERSION
+    name: Name
+    owner: Text
+    description: Text
+    task: Task
+    source: Source
+    batch: BatchKind
+    event_time: Identifier
+    key: Annotated[list[Identifier], Field(min_length=1, max_length=10)]
+    target: Target
+    features: Features
+    train: Train
+    candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
+    gate: Gate
+    drift: Drift | None = None
+    deploy: Deploy = Deploy()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Spec:
+        problems = [*_metric_problems(self), *_column_problems(self), *_candidate_problems(self)]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def candidate(self, name: str) -> Candidate:
+        """Return the candidate of that name; KeyError where there is none."""
+        return {c.name: c for c in self.candidates}[name]
+
+
+def _metric_problems(spec: Spec) -> list[str]:
+    used = [("train.metric", spec.train.metric), ("gate.versus_champion.metric", spec.gate.versus_champion.metric)]
+    used += [("gate.at_least", m) for m in spec.gate.at_least] + [("gate.at_most", m) for m in spec.gate.at_most]
+    fitting = metrics_for(spec.task)
+    found = [f"{where}: {m!r} does not fit a {spec.task} task; use one of {', '.join(fitting)}" for where, m in used if m not in fitting]
+    found += [
+        f"gate.at_least: {m!r} is better when smaller; put it under at_most"
+        for m in spec.gate.at_least
+        if m in METRICS and not METRICS[m].greater_is_better
+    ]
+    found += [
+        f"gate.at_most: {m!r} is better when greater; put it under at_least"
+        for m in spec.gate.at_most
+        if m in METRICS and METRICS[m].greater_is_better
+    ]
+    if not spec.gate.at_least and not spec.gate.at_most:
+        found.append("gate: name at least one floor (at_least) or ceiling (at_most); a gate without a threshold refuses everything")
+    return found
+
+
+def _column_problems(spec: Spec) -> list[str]:
+    inputs = spec.features.inputs
+    found = [f"features.inputs: {c!r} stands twice" for c in sorted({c for c in inputs if inputs.count(c) > 1})]
+    if spec.target.column in inputs:
+        found.append(f"features.inputs: {spec.target.column!r} is the target; a model must not see it")
+    found += [f"features.inputs: {c!r} is part of the key; a key is an identity, no input" for c in spec.key if c in inputs]
+    if spec.event_time in spec.key:
+        found.append(f"key: {spec.event_time!r} is the event time already")
+    return found
+
+
+def _candidate_problems(spec: Spec) -> list[str]:
+    names = [c.name for c in spec.candidates]
+    found = [f"candidates: the name {n!r} stands twice" for n in sorted({n for n in names if names.count(n) > 1})]
+    found += [
+        f"candidates.{c.name}.estimator: {c.estimator} cannot do a {spec.task} task" for c in spec.candidates if spec.task not in c.known.tasks
+    ]
+    if all(c.known.dummy for c in spec.candidates):
+        found.append("candidates: at least one must be more than a dummy")
+    return found
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of `model.yaml`, by which editors complete it."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Spec.model_json_schema()}

@@ -1,0 +1,103 @@
+"""What a spec may say about where raw rows come from: a union told apart by `kind`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from pipelines.intervals import Moment
+from pipelines.refs import Name, Sha256, Value
+
+Format = Literal["csv", "parquet", "json"]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+
+
+class SourceBase(Value):
+    """What every source says: since when there are data, until when (a closed data set), and its tables.
+
+    `main` names the table of events; `side` names further tables with the column that says when a row was known, or null
+    for tables whose rows hold at all times.
+    """
+
+    first: Moment
+    until: Moment | None = None
+    main: Identifier = "events"
+    side: dict[Identifier, Identifier | None] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SourceBase:
+        if self.until is not None and self.until <= self.first:
+            msg = "`until` must lie after `first`"
+            raise ValueError(msg)
+        if self.main in self.side:
+            msg = f"`side` must not name the main table {self.main!r} again"
+            raise ValueError(msg)
+        return self
+
+
+class OneTable(SourceBase):
+    """A source that yields the table of events only."""
+
+    @model_validator(mode="after")
+    def _no_side(self) -> OneTable:
+        if self.side:
+            msg = "only a `python` source can return side tables"
+            raise ValueError(msg)
+        return self
+
+
+class FilesSource(OneTable):
+    """Files behind any fsspec URI or glob.
+
+    With `{start:…}` or `{end:…}` in the URI (strftime inside) each interval has files of its own, and all rows in them
+    must belong to it; without, the interval's rows are picked out by event time.
+    """
+
+    kind: Literal["files"]
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    format: Format | None = None
+    member: str | None = None
+
+
+class HttpSource(OneTable):
+    """One download with a known SHA-256, kept in a cache; of a zip archive, one member."""
+
+    kind: Literal["http"]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=1024)]
+    sha256: Sha256
+    member: str | None = None
+    member_sha256: Sha256 | None = None
+    format: Format | None = None
+
+    @model_validator(mode="after")
+    def _member(self) -> HttpSource:
+        if self.member_sha256 is not None and self.member is None:
+            msg = "`member_sha256` needs `member`, the name of the file inside the archive"
+            raise ValueError(msg)
+        return self
+
+
+class SqlSource(OneTable):
+    """A query on the database whose SQLAlchemy URL is the setting PERENNIAL_SQL_<database>, with bound :start and :end."""
+
+    kind: Literal["sql"]
+    database: Name
+    query: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+
+    @model_validator(mode="after")
+    def _bound(self) -> SqlSource:
+        if ":start" not in self.query or ":end" not in self.query:
+            msg = "the query must bind both :start and :end, so that one interval is read"
+            raise ValueError(msg)
+        return self
+
+
+class PythonSource(SourceBase):
+    """A function `read(start, end)` in the model's `source.py` that returns a table, or a dict of tables by name."""
+
+    kind: Literal["python"]
+    function: Identifier = "read"
+
+
+Source = Annotated[FilesSource | HttpSource | SqlSource | PythonSource, Field(discriminator="kind")]

@@ -1,0 +1,64 @@
+"""The small units in which a spec speaks: durations (`4h`, `7d`) and numbers of batches (`6 batches`)."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"^(\d{1,6})\s*([smhdw])$")
+_BATCHES = re.compile(r"^(\d{1,4})\s+batch(es)?$")
+
+
+def parse_duration(value: object) -> timedelta:
+    """Return the duration that a text such as `4h` or `7d` names."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if match is None:
+        msg = "write a number and a unit: 30m, 4h, 7d, 2w"
+        raise ValueError(msg)
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def duration_text(value: timedelta) -> str:
+    """Return the duration in the largest unit that divides it."""
+    seconds = int(value.total_seconds())
+    for unit, size in (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def parse_batches(value: object) -> int:
+    """Return the number in a text such as `6 batches`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        count = value
+    else:
+        match = _BATCHES.match(value) if isinstance(value, str) else None
+        if match is None:
+            msg = "write a number of batches: `6 batches`, `1 batch`"
+            raise ValueError(msg)
+        count = int(match[1])
+    if count < 1:
+        msg = "at least 1 batch is needed"
+        raise ValueError(msg)
+    return count
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(duration_text, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["30m", "4h", "7d"]}),
+]
+
+Batches = Annotated[
+    int,
+    BeforeValidator(parse_batches),
+    PlainSerializer(lambda n: f"{n} batch{'' if n == 1 else 'es'}", return_type=str),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": _BATCHES.pattern}, {"type": "integer", "minimum": 1}]}),
+]

@@ -1,0 +1,1 @@
+"""The steps of the loop: each a function from small values to small values, and each a command."""

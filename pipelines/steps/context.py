@@ -1,0 +1,91 @@
+"""What a step may touch: its model's spec and the four ports, each made when it is first asked for."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipelines.refs import digest, sha256
+from pipelines.store import LocalStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.ledger import Ledger
+    from pipelines.registry.port import Registry
+    from pipelines.settings import Settings
+    from pipelines.spec import Spec
+    from pipelines.store import Store
+    from pipelines.versions.port import Versions
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The outside: store, versions, registry, ledger."""
+
+    store: Store
+    versions: Versions
+    registry: Registry
+    ledger: Ledger
+
+
+class EmbeddedPorts:
+    """The embedded default of each port, imported and opened at first use (a step that needs no MLflow pays for none)."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Remember the settings only."""
+        self._settings = settings
+
+    @cached_property
+    def store(self) -> Store:
+        """A local folder."""
+        return LocalStore(self._settings.store_dir)
+
+    @cached_property
+    def versions(self) -> Versions:
+        """A git repository with DVC and a local remote."""
+        from pipelines.versions.dvc import DvcVersions
+
+        return DvcVersions(self._settings.versions_dir, lock_timeout=self._settings.lock_timeout_seconds)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """MLflow."""
+        from pipelines.registry.mlflow import MlflowRegistry
+
+        return MlflowRegistry(self._settings.mlflow, artifacts=self._settings.state_dir / "mlflow" / "artifacts")
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """SQL."""
+        from pipelines.ledger.sql import SqlLedger
+
+        return SqlLedger(self._settings.ledger)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One model's step at work: `ports` are Ports or EmbeddedPorts."""
+
+    spec: Spec
+    settings: Settings
+    ports: Ports | EmbeddedPorts
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("perennial"))
+
+    @property
+    def folder(self) -> Path:
+        """The model's folder."""
+        return self.settings.models / self.spec.name
+
+    @property
+    def suite_path(self) -> Path:
+        """The model's Great Expectations suite."""
+        return self.settings.expectations / f"{self.spec.name}.json"
+
+    @cached_property
+    def code(self) -> str:
+        """The hash of everything that the user wrote for this model and of the locked dependencies."""
+        files = [*sorted(self.folder.glob("*.py")), self.suite_path, self.settings.home / "requirements.txt"]
+        return digest({p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, self.spec)

@@ -1,0 +1,194 @@
+"""The Store port: immutable, content-addressed bytes, and keys that the first writer wins.
+
+Two kinds of things live in a store. *Objects* are named by their SHA-256 and verified whenever they are read. *Keys* are
+small named entries (a step's published result, a batch's version, a release) that are written once: of two writers, the
+second is told that it lost. Nothing is ever changed in place; a reader sees all of a write or none of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pipelines.errors import Corrupted, StorageFull
+from pipelines.refs import Ref, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OBJECTS = "objects"
+KEYS = "keys"
+
+
+class Store(Protocol):
+    """Where batches, bundles, reports and published results live."""
+
+    def put(self, data: bytes, suffix: str = "") -> Ref:
+        """Store the bytes under their hash (with `suffix` as the file's ending) and return the reference."""
+        ...
+
+    def get(self, ref: Ref) -> bytes:
+        """Return the bytes. Raises Corrupted, naming the object, where they are missing or not what their hash says."""
+        ...
+
+    def path(self, ref: Ref) -> Path:
+        """Return a local, verified file with the bytes, for libraries that want a path; it must not be written to."""
+        ...
+
+    def publish(self, key: str, data: bytes) -> bool:
+        """Write the entry unless it is there; tell whether this call wrote it."""
+        ...
+
+    def read(self, key: str) -> bytes | None:
+        """Return the entry, or None."""
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys directly below the folder `prefix`, sorted."""
+        ...
+
+
+def object_uri(digest: str, suffix: str) -> str:
+    """Return where an object lives in a store: objects/ab/abcdef….parquet."""
+    return f"{OBJECTS}/{digest[:2]}/{digest}{suffix}"
+
+
+def checked_key(key: str) -> str:
+    """Return the key; ValueError where it could leave the store."""
+    parts = key.split("/")
+    if not key or any(p in {"", ".", ".."} for p in parts) or "\x00" in key or "\\" in key:
+        msg = f"{key!r} is no key"
+        raise ValueError(msg)
+    return key
+
+
+def verified(ref: Ref, data: bytes | None) -> bytes:
+    """Return the bytes if they are what the reference says; else raise Corrupted naming the object."""
+    remedy = "restore the object from a backup, or delete it and run the step that made it again."
+    if data is None:
+        raise Corrupted(f"The store has no object {ref.uri}.", remedy=remedy)
+    if sha256(data) != ref.sha256:
+        raise Corrupted(f"The object {ref.uri} was changed: its hash is {sha256(data)}, not {ref.sha256}.", remedy=remedy)
+    return data
+
+
+class LocalStore:
+    """A store in a local folder. Writes are atomic (a temporary file, flushed, then linked) and safe among processes."""
+
+    def __init__(self, root: Path) -> None:
+        """Use the folder `root`; it is made at the first write."""
+        self.root = root
+
+    def put(self, data: bytes, suffix: str = "") -> Ref:
+        """Store the bytes under their hash; a damaged object of that name is healed."""
+        ref = Ref(uri=object_uri(sha256(data), suffix), sha256=sha256(data))
+        target = self.root / ref.uri
+        if target.exists() and target.stat().st_size == len(data) and sha256(target.read_bytes()) == ref.sha256:
+            return ref
+        with self._written(target, data) as temporary:
+            temporary.replace(target)
+        return ref
+
+    def get(self, ref: Ref) -> bytes:
+        """Return the verified bytes."""
+        target = self.root / ref.uri
+        return verified(ref, target.read_bytes() if target.is_file() else None)
+
+    def path(self, ref: Ref) -> Path:
+        """Return the verified object's own file."""
+        self.get(ref)
+        return self.root / ref.uri
+
+    def publish(self, key: str, data: bytes) -> bool:
+        """Write the entry by linking a finished file: of two writers exactly one succeeds."""
+        target = self.root / KEYS / checked_key(key)
+        if target.exists():
+            return False
+        with self._written(target, data) as temporary:
+            try:
+                os.link(temporary, target)
+            except FileExistsError:
+                return False
+        return True
+
+    def read(self, key: str) -> bytes | None:
+        """Return the entry, or None."""
+        target = self.root / KEYS / checked_key(key)
+        return target.read_bytes() if target.is_file() else None
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys directly below the folder, sorted; half-written files are not among them."""
+        folder = self.root / KEYS / checked_key(prefix)
+        if not folder.is_dir():
+            return []
+        return sorted(f"{prefix}/{p.name}" for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+
+    @contextlib.contextmanager
+    def _written(self, target: Path, data: bytes) -> Iterator[Path]:
+        """Yield a finished temporary file beside `target`; it is gone afterwards. Raises StorageFull, naming the folder."""
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
+        except OSError as error:
+            raise _translated(error, self.root) from error
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            yield temporary
+        except OSError as error:
+            raise _translated(error, self.root) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _translated(error: OSError, root: Path) -> Exception:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return StorageFull(f"No space is left in the store {root}.", remedy="free space there, then run again; nothing was half-written.")
+    return error
+
+
+class MemoryStore:
+    """A store in memory, for tests: the same promises, plus a scratch folder for `path`."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.objects: dict[str, bytes] = {}
+        self.entries: dict[str, bytes] = {}
+        self._scratch = tempfile.TemporaryDirectory(prefix="perennial-memory-store-")
+
+    def put(self, data: bytes, suffix: str = "") -> Ref:
+        """Store the bytes under their hash."""
+        ref = Ref(uri=object_uri(sha256(data), suffix), sha256=sha256(data))
+        self.objects[ref.uri] = data
+        return ref
+
+    def get(self, ref: Ref) -> bytes:
+        """Return the verified bytes."""
+        return verified(ref, self.objects.get(ref.uri))
+
+    def path(self, ref: Ref) -> Path:
+        """Return a scratch file with the verified bytes."""
+        target = Path(self._scratch.name) / ref.uri.replace("/", "-")
+        target.write_bytes(self.get(ref))
+        return target
+
+    def publish(self, key: str, data: bytes) -> bool:
+        """Write the entry unless it is there."""
+        return self.entries.setdefault(checked_key(key), data) is data
+
+    def read(self, key: str) -> bytes | None:
+        """Return the entry, or None."""
+        return self.entries.get(checked_key(key))
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys directly below the folder, sorted."""
+        start = checked_key(prefix) + "/"
+        return sorted(k for k in self.entries if k.startswith(start) and "/" not in k[len(start) :])
