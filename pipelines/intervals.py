@@ -32,9 +32,7 @@ def iso(moment: datetime) -> str:
     return text.removesuffix("+00:00") + "Z"
 
 
-Moment = Annotated[
-    datetime, BeforeValidator(_no_numbers), AfterValidator(_to_utc), PlainSerializer(iso, return_type=str, when_used="json")
-]
+Moment = Annotated[datetime, BeforeValidator(_no_numbers), AfterValidator(_to_utc), PlainSerializer(iso, return_type=str, when_used="json")]
 """A moment in UTC; serialised as `2013-04-01T00:00:00Z`."""
 
 

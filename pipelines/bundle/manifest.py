@@ -6,14 +6,14 @@ anything is loaded. Files by role: `model.onnx` or `model.skops`, `golden.json`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pipelines.bundle.schema import InputSchema
 from pipelines.intervals import Interval
 from pipelines.refs import Name, Ref, Value
 
-BUNDLE_FORMAT = 1
-RELEASE_FORMAT = 1
+BUNDLE_FORMAT: Final = 1
+RELEASE_FORMAT: Final = 1
 
 
 class Golden(Value):

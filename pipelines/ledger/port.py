@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
+from pydantic import StringConstraints, ValidationError
+
+from pipelines.errors import Conflict, RequestError
 from pipelines.intervals import Moment, iso
 from pipelines.refs import Name, Ref, Sha256, Value, canonical, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
 GENESIS = "0" * 64
 """The previous hash of the first entry."""
 
+_CROWNED = ("version", "bundle", "release")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Key = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Kind = Literal["quarantine", "verdict", "release", "release_refused", "champion", "reconciled"]
 
 
@@ -24,10 +32,17 @@ class Entry(Value):
     at: Moment
     model: Name
     kind: Kind
-    key: str
+    key: Key
     body: dict[str, Any]
     previous: Sha256
     hash: Sha256
+
+
+class Head(Value):
+    """The newest entry's number and hash; (0, GENESIS) of an empty ledger."""
+
+    seq: int = 0
+    hash: Sha256 = GENESIS
 
 
 class Champion(Value):
@@ -67,7 +82,7 @@ class Ledger(Protocol):
         ...
 
     def verify(self) -> int:
-        """Check the whole chain and return its length. Raises Corrupted naming the first entry that was touched."""
+        """Check the whole chain and return its length. Raises Corrupted naming the first entry that was touched or is missing."""
         ...
 
 
@@ -77,19 +92,65 @@ def entry_hash(*, seq: int, at: datetime, model: str, kind: str, key: str, body:
     return sha256(canonical(fields))
 
 
-def first_break(entries: Iterable[Entry]) -> int | None:
-    """Return the sequence number of the first entry that breaks the chain, or None."""
+def chained(head: Head, *, at: datetime, model: str, kind: str, key: str, body: dict[str, Any]) -> Entry:
+    """Return the entry that follows `head`, its body as it reads back from JSON.
+
+    Raises RequestError where the body is not plain JSON (NaN and infinity are not) or another field has the wrong form.
+    """
+    name = f"The decision ({model!r}, {kind!r}, {key!r})"
+    try:
+        plain = json.loads(canonical(body))
+        fields = {"seq": head.seq + 1, "at": at, "model": model, "kind": kind, "key": key, "body": plain, "previous": head.hash}
+        entry = Entry.model_validate({**fields, "hash": GENESIS})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise RequestError(f"{name} cannot be recorded: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"{name} cannot be recorded: its body is not plain JSON ({error}).") from error
+    own = entry_hash(seq=entry.seq, at=entry.at, model=model, kind=kind, key=key, body=plain, previous=head.hash)
+    return entry.model_copy(update={"hash": own})
+
+
+def first_break(entries: Iterable[Entry], head: Head | None = None) -> int | None:
+    """Return the sequence number of the first entry that was touched or is missing, or None.
+
+    `entries` come in the order of their numbers. With the remembered `head` missing and rewritten newest entries are seen
+    too. Whoever rewrites an entry, all that follow and the head leaves a chain that is whole: a hash chain shows that the
+    record was touched, not that its host can be trusted.
+    """
     previous, expected = GENESIS, 1
     for e in entries:
         own = entry_hash(seq=e.seq, at=e.at, model=e.model, kind=e.kind, key=e.key, body=e.body, previous=e.previous)
-        if e.seq != expected or e.previous != previous or e.hash != own:
-            return e.seq
+        if e.seq != expected or e.hash != own:
+            return expected
+        if e.previous != previous:  # this entry is whole, so the one before was written anew with a hash to match
+            return max(expected - 1, 1)
         previous, expected = e.hash, expected + 1
-    return None
+    if head is None or (head.seq, head.hash) == (expected - 1, previous):
+        return None
+    return head.seq if head.seq == expected - 1 else min(head.seq + 1, expected)
+
+
+def plain_champion(champion: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of a `champion` entry. Raises RequestError where version, bundle or release are missing or wrong."""
+    try:
+        known = Champion.model_validate({**{k: champion.get(k) for k in _CROWNED}, "since": _EPOCH})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise RequestError(f"This is no champion: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    return {**champion, **known.model_dump(mode="json", include=set(_CROWNED))}
+
+
+def expect_champion(model: str, current: Champion | None, expected: str | None) -> None:
+    """Raise Conflict, naming both, unless the current champion is the expected version (None: there is none yet)."""
+    found = current.version if current else None
+    if found != expected:
+        message = f"The champion of {model} is {found or 'nobody'}, not {expected or 'nobody'} as expected."
+        raise Conflict(message, remedy="judge the challenger anew against the champion that serves now.")
 
 
 def champion_of(entry: Entry | None) -> Champion | None:
     """Return the champion that a `champion` entry crowned."""
     if entry is None:
         return None
-    return Champion.model_validate({**{k: entry.body[k] for k in ("version", "bundle", "release")}, "since": entry.at})
+    return Champion.model_validate({**{k: entry.body[k] for k in _CROWNED}, "since": entry.at})

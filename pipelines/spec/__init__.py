@@ -4,4 +4,17 @@ from pipelines.spec.catalogue import ESTIMATORS, METRICS
 from pipelines.spec.load import SPEC_FILE, load_all, load_spec, model_names, parse_spec
 from pipelines.spec.model import Candidate, Gate, Range, Spec, json_schema
 
-__all__ = ["ESTIMATORS", "METRICS", "SPEC_FILE", "Candidate", "Gate", "Range", "Spec", "json_schema", "load_all", "load_spec", "model_names", "parse_spec"]
+__all__ = [
+    "ESTIMATORS",
+    "METRICS",
+    "SPEC_FILE",
+    "Candidate",
+    "Gate",
+    "Range",
+    "Spec",
+    "json_schema",
+    "load_all",
+    "load_spec",
+    "model_names",
+    "parse_spec",
+]

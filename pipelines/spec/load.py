@@ -55,11 +55,15 @@ def load_spec(models: Path, name: str) -> Spec:
     return spec
 
 
+def _marked(problem: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
 def _refuse_bombs(text: bytes) -> None:
     """Raise where the YAML has aliases (nine lines can expand to gigabytes) or very many values, before anything is built."""
     for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed", problem_mark=event.start_mark)
+            raise _marked("aliases (*name) are not allowed", event.start_mark)
         if count > MAX_NODES:
             raise yaml.MarkedYAMLError(problem=f"more than {MAX_NODES} values")
 

@@ -13,9 +13,11 @@ from pipelines.spec.catalogue import ESTIMATORS, METRICS, Encoding, Estimator, T
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.units import Batches, Duration, parse_duration
 
-SPEC_VERSION = 1
+SPEC_VERSION: Literal[1] = 1
 
-Cron = Annotated[str, StringConstraints(pattern=r"^(@(hourly|daily|weekly|monthly|yearly)|hourly|daily|weekly|monthly|[\d*/,\- A-Z]{9,60})$")]
+Cron = Annotated[
+    str, StringConstraints(pattern=r"^(@(hourly|daily|weekly|monthly|yearly)|hourly|daily|weekly|monthly|[\d*/,\- A-Z]{9,60})$")
+]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Scalar = bool | int | float | str | None
 
@@ -164,6 +166,11 @@ class Spec(Value):
             raise ValueError("; ".join(problems))
         return self
 
+    @property
+    def raw_event_time(self) -> str:
+        """The column of the raw main table by which a row belongs to an interval."""
+        return self.source.event_time or self.event_time
+
     def candidate(self, name: str) -> Candidate:
         """Return the candidate of that name; KeyError where there is none."""
         return {c.name: c for c in self.candidates}[name]
@@ -204,7 +211,9 @@ def _candidate_problems(spec: Spec) -> list[str]:
     names = [c.name for c in spec.candidates]
     found = [f"candidates: the name {n!r} stands twice" for n in sorted({n for n in names if names.count(n) > 1})]
     found += [
-        f"candidates.{c.name}.estimator: {c.estimator} cannot do a {spec.task} task" for c in spec.candidates if spec.task not in c.known.tasks
+        f"candidates.{c.name}.estimator: {c.estimator} cannot do a {spec.task} task"
+        for c in spec.candidates
+        if spec.task not in c.known.tasks
     ]
     if all(c.known.dummy for c in spec.candidates):
         found.append("candidates: at least one must be more than a dummy")

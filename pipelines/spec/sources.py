@@ -17,11 +17,13 @@ class SourceBase(Value):
     """What every source says: since when there are data, until when (a closed data set), and its tables.
 
     `main` names the table of events; `side` names further tables with the column that says when a row was known, or null
-    for tables whose rows hold at all times.
+    for tables whose rows hold at all times. `event_time` names the raw column by which a row belongs to an interval, where
+    that is not the spec's `event_time` (which `build` may make more precise).
     """
 
     first: Moment
     until: Moment | None = None
+    event_time: Identifier | None = None
     main: Identifier = "events"
     side: dict[Identifier, Identifier | None] = Field(default_factory=dict)
 

@@ -80,12 +80,15 @@ class Context:
         return self.settings.models / self.spec.name
 
     @property
-    def suite_path(self) -> Path:
-        """The model's Great Expectations suite."""
-        return self.settings.expectations / f"{self.spec.name}.json"
+    def suites(self) -> dict[str, Path]:
+        """The model's Great Expectations suites by table: <model>.json for the main one, <model>.<table>.json for side tables."""
+        folder, source = self.settings.expectations, self.spec.source
+        named = {source.main: folder / f"{self.spec.name}.json"}
+        named |= {table: folder / f"{self.spec.name}.{table}.json" for table in source.side}
+        return {table: path for table, path in named.items() if path.is_file() or table == source.main}
 
     @cached_property
     def code(self) -> str:
         """The hash of everything that the user wrote for this model and of the locked dependencies."""
-        files = [*sorted(self.folder.glob("*.py")), self.suite_path, self.settings.home / "requirements.txt"]
+        files = [*sorted(self.folder.glob("*.py")), *self.suites.values(), self.settings.home / "requirements.txt"]
         return digest({p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, self.spec)

@@ -1,0 +1,85 @@
+"""Write and open bundles: everything is verified before anything is loaded, and a model proves itself on its golden requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+
+from pipelines.bundle.manifest import BundleManifest, Golden
+from pipelines.bundle.predictor import NativePredictor, OnnxPredictor, Predictor
+from pipelines.errors import BadData
+from pipelines.refs import Value, canonical
+
+if TYPE_CHECKING:
+    from pipelines.refs import Ref
+    from pipelines.store import Store
+
+V = TypeVar("V", bound=Value)
+
+
+@dataclass(frozen=True)
+class OpenBundle:
+    """A bundle that is ready to answer."""
+
+    manifest: BundleManifest
+    predictor: Predictor
+    golden: Golden
+
+
+def write_bundle(store: Store, manifest: BundleManifest) -> Ref:
+    """Store the manifest and return its reference: the bundle's one name. Its files must be in the store already."""
+    return store.put(canonical(manifest), ".json")
+
+
+def open_bundle(store: Store, ref: Ref) -> OpenBundle:
+    """Return the bundle of a manifest's reference.
+
+    The manifest and all its files are verified first; a compiled bundle then imports neither pandas nor scikit-learn.
+    Raises Corrupted naming the object, BadData where a verified file makes no sense, Refused for types not trusted.
+    """
+    manifest = _parsed(BundleManifest, store.get(ref), ref)
+    files = {f.uri: store.get(f) for f in (manifest.native, manifest.onnx, manifest.golden) if f is not None}
+    golden = _parsed(Golden, files[manifest.golden.uri], manifest.golden)
+    _refuse_nonsense(manifest, golden)
+    predictor: Predictor
+    if manifest.compiled and manifest.onnx is not None:
+        predictor = OnnxPredictor(manifest.inputs, files[manifest.onnx.uri])
+    else:
+        predictor = NativePredictor(manifest.inputs, files[manifest.native.uri])
+    return OpenBundle(manifest, predictor, golden)
+
+
+def golden_differences(bundle: OpenBundle) -> list[str]:
+    """Answer the golden requests one row at a time and return the differences in words; empty where all are exactly equal."""
+    differences = []
+    for number, (row, expected) in enumerate(zip(bundle.golden.rows, bundle.golden.answers, strict=True)):
+        got = bundle.predictor.predict([row])[0].tolist()
+        if got != expected:
+            differences.append(f"golden request {number}: expected {expected}, got {got}")
+    return differences
+
+
+def _parsed(kind: type[V], data: bytes, ref: Ref) -> V:
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(p) for p in first["loc"])
+        raise BadData(f"The object {ref.uri} is no {kind.__name__}: {where}: {first['msg']}.") from error
+
+
+def _refuse_nonsense(manifest: BundleManifest, golden: Golden) -> None:
+    names = [c.name for c in manifest.inputs.columns]
+    many = len(manifest.inputs.classes or ()) > 1
+    problems = [
+        "it is called compiled, but has no ONNX file" if manifest.compiled and manifest.onnx is None else "",
+        "an input stands twice" if len(set(names)) != len(names) else "",
+        "a multiclass model needs two classes or more" if manifest.inputs.task == "multiclass" and not many else "",
+        "it has no golden requests" if not golden.rows else "",
+        "it has not one answer per golden request" if len(golden.rows) != len(golden.answers) else "",
+    ]
+    found = [p for p in problems if p]
+    if found:
+        raise BadData(f"The bundle of {manifest.model} {manifest.version} makes no sense: {'; '.join(found)}.")

@@ -1,0 +1,38 @@
+"""The command `perennial`, which is also `python -m pipelines`."""
+
+from __future__ import annotations
+
+import sys
+
+from pipelines.settings import quiet
+
+WRONG_USAGE = 64
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; exit with 0, 65 (a retry cannot help), 75 (try again), 64 (wrong usage) or 70 (a crash)."""
+    quiet()
+    try:
+        from pipelines.cli.app import app
+
+        code = app(standalone_mode=False)
+    except BaseException as error:  # noqa: BLE001 -- the one place where every error becomes an exit code
+        sys.exit(_exit_code(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _exit_code(error: BaseException) -> int:
+    import typer
+
+    from pipelines.cli.running import report
+
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return INTERRUPTED
+    show = getattr(error, "show", None)  # the command line library's own errors know how to show themselves
+    if callable(show):
+        show()
+        return WRONG_USAGE
+    return report(error)

@@ -1,0 +1,21 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+import typer
+
+from pipelines.cli import check, overview, steps
+
+app = typer.Typer(
+    name="perennial",
+    help="Perennial: models that renew themselves, with a gate, alarms and a ledger that can be trusted.\n\n"
+    "Start with `perennial models`; run `perennial check MODEL` on a new folder under models/. Every command takes --json. "
+    "Exit codes: 0 done; 65 a retry cannot help; 75 try again; 64 wrong usage; anything else is a crash.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+overview.add_to(app)
+check.add_to(app)
+steps.add_to(app)

@@ -1,0 +1,171 @@
+"""`check`: the first thing to run on a new folder under models/."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli.output import AsJson, print_json, print_table
+from pipelines.cli.running import set_up_logging
+from pipelines.errors import PerennialError, SpecError
+from pipelines.intervals import Interval, containing, floor, iso, preceding
+from pipelines.settings import load_settings
+from pipelines.spec import load_spec, model_names
+from pipelines.steps.context import Context, EmbeddedPorts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from pipelines.settings import Settings
+    from pipelines.spec import Spec
+
+
+@dataclass
+class Finding:
+    """What one check of one model found."""
+
+    model: str
+    check: str
+    ok: bool
+    detail: str
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(check)
+
+
+def check(
+    model: Annotated[str | None, typer.Argument(help="The model; all models when left out.")] = None,
+    *,
+    at: Annotated[str | None, typer.Option(help="A moment within the batch to try (default: the newest complete one).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a model's folder: its spec, its source, its expectations and its features, on one real batch. Nothing is kept.
+
+    Exit code 0 when all is well, 65 when something must be mended, 75 when a source did not answer.
+    """
+    settings = load_settings()
+    set_up_logging("ERROR")
+    findings: list[Finding] = []
+    code = 0
+    for name in [model] if model else model_names(settings.models):
+        code = max(code, _check_model(settings, name, at, findings))
+    if as_json:
+        print_json([asdict(f) for f in findings])
+    else:
+        print_table("Check", ["model", "check", "", "detail"], [[f.model, f.check, "ok" if f.ok else "WRONG", f.detail] for f in findings])
+    raise typer.Exit(code)
+
+
+def _check_model(settings: Settings, name: str, at: str | None, findings: list[Finding]) -> int:
+    """Run the checks in order until one fails; later ones need the earlier ones."""
+    state: dict[str, Any] = {}
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("spec", lambda: _spec(settings, name, state)),
+        ("candidates", lambda: _candidates(state)),
+        ("source", lambda: _source(settings, at, state)),
+        ("expectations", lambda: _expectations(settings, state)),
+        ("features", lambda: _features(state)),
+    ]
+    for title, run in checks:
+        try:
+            findings.append(Finding(name, title, ok=True, detail=run()))
+        except PerennialError as error:
+            findings.append(Finding(name, title, ok=False, detail=str(error)))
+            return error.exit_code
+    return 0
+
+
+def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
+    spec = load_spec(settings.models, name)
+    state["context"] = Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings))
+    return f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
+
+
+def _candidates(state: dict[str, Any]) -> str:
+    from pipelines.steps.learn import make_estimator
+
+    spec: Spec = state["context"].spec
+    for candidate in spec.candidates:
+        make_estimator(candidate, spec.train.seed)
+    return ", ".join(c.name for c in spec.candidates)
+
+
+def _source(settings: Settings, at: str | None, state: dict[str, Any]) -> str:
+    from pipelines.sources import open_source
+
+    context: Context = state["context"]
+    spec = context.spec
+    interval = _interval(spec, at)
+    since = interval.start - spec.features.lookback
+    source = open_source(spec, settings)
+    intervals = [interval]
+    while spec.features.lookback and intervals[0].start > max(since, floor(spec.source.first, spec.batch)):
+        intervals.insert(0, preceding(intervals[0], spec.batch))
+    raws = [source.read(i) for i in intervals]
+    problem = next((r.problem for r in raws if r.problem), None)
+    if problem:
+        raise SpecError(f"{interval.name}: {problem}", remedy="mend the source or `source` in the spec.")
+    state |= {"interval": interval, "raws": raws}
+    rows = {n: t.num_rows for n, t in raws[-1].tables.items()}
+    return f"batch {interval.name}: " + ", ".join(f"{n} {c} rows" for n, c in rows.items())
+
+
+def _interval(spec: Spec, at: str | None) -> Interval:
+    from datetime import UTC, datetime
+
+    if at is not None:
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError as error:
+            raise SpecError(f"--at {at!r} is no date.", remedy="write 2013-03-15 or 2013-03-15T00:00:00Z.") from error
+        return containing(moment, spec.batch)
+    now = datetime.now(UTC)
+    until = min(now, spec.source.until) if spec.source.until else now
+    newest = preceding(containing(until, spec.batch), spec.batch)
+    if newest.start < floor(spec.source.first, spec.batch):
+        raise SpecError(f"No batch is complete yet: data begin at {iso(spec.source.first)}.", remedy="wait, or mend `source.first`.")
+    return newest
+
+
+def _expectations(settings: Settings, state: dict[str, Any]) -> str:
+    from pipelines.tables import columns_of
+    from pipelines.validation.run import check_table
+    from pipelines.validation.suites import always_main, always_side, read_suite
+
+    context: Context = state["context"]
+    spec, broken, checked = context.spec, [], 0
+    for name, table in state["raws"][-1].tables.items():
+        suite = read_suite(context.suites[name]) if name in context.suites else []
+        columns = columns_of(table)
+        always = always_main(spec, state["interval"], columns, suite) if name == spec.source.main else always_side(columns, suite)
+        found = check_table(name, table, [*always, *suite], str(context.suites.get(name, name)))
+        checked += len(found)
+        broken += [f"{f.table}: {f.expectation}: {f.observed}" for f in found if f.critical]
+    if broken:
+        raise SpecError(
+            f"The batch breaks {len(broken)} critical expectations: " + " | ".join(broken[:5]),
+            remedy=f"mend the data, or the suites in {settings.expectations.name}/.",
+        )
+    return f"{checked} expectations met"
+
+
+def _features(state: dict[str, Any]) -> str:
+    import pyarrow as pa
+
+    from pipelines.steps.features import build_rows
+
+    context: Context = state["context"]
+    spec, raws = context.spec, state["raws"]
+    tables: dict[str, pa.Table] = {}
+    for name in raws[-1].tables:
+        timed = name == spec.source.main or spec.source.side.get(name)
+        tables[name] = pa.concat_tables([r.tables[name] for r in (raws if timed else raws[-1:])], promote_options="permissive")
+    built = build_rows(context.folder, spec, tables, state["interval"])
+    known = built.num_rows - built.column(spec.target.column).null_count
+    return f"{built.num_rows} rows, {len(spec.features.inputs)} inputs, {known} with a known {spec.target.column}"

@@ -1,0 +1,137 @@
+"""What there is and what happened: `models`, `status`, `history`, `schema`, `reconcile`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli.output import AsJson, print_json, print_table
+from pipelines.cli.running import context_for, set_up_logging
+from pipelines.errors import PerennialError
+from pipelines.intervals import iso
+from pipelines.settings import load_settings
+from pipelines.spec import json_schema, load_all, model_names
+
+if TYPE_CHECKING:
+    from pipelines.ledger import Entry
+    from pipelines.steps.context import Context
+
+Model = Annotated[str, typer.Argument(help="The model: a folder's name under models/.")]
+AnyModel = Annotated[str | None, typer.Argument(help="The model; all models when left out.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(models)
+    app.command()(status)
+    app.command()(history)
+    app.command()(schema)
+    app.command()(reconcile)
+
+
+def models(*, as_json: AsJson = False) -> None:
+    """List the models, and what is wrong with those whose spec is broken (exit code 65 when any is)."""
+    good, broken = load_all(load_settings().models)
+    rows = [
+        {"model": n, "task": s.task, "batch": s.batch, "owner": s.owner, "description": s.description, "error": None}
+        for n, s in good.items()
+    ]
+    rows += [{"model": n, "task": None, "batch": None, "owner": None, "description": None, "error": str(e)} for n, e in broken.items()]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("Models", ["model", "task", "batch", "owner", "description"], [_row(r) for r in rows])
+    if broken:
+        raise typer.Exit(65)
+
+
+def _row(row: dict[str, Any]) -> list[Any]:
+    return [row["model"], row["task"] or "broken", row["batch"], row["owner"], row["description"] or row["error"]]
+
+
+def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
+    """Show what serves, since when and why, and what the last decision was."""
+    settings = load_settings()
+    rows = [_status(context_for(name, settings)) for name in ([model] if model else model_names(settings.models))]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["model", "champion", "since", "release", "serving", "last verdict", "ledger"]
+    print_table("Status", columns, [[r[c] for c in columns] for r in rows])
+
+
+def _status(context: Context) -> dict[str, Any]:
+    ledger, model = context.ports.ledger, context.spec.name
+    champion = ledger.champion(model)
+    verdicts = ledger.entries(model, "verdict", limit=1)
+    return {
+        "model": model,
+        "champion": champion.version if champion else None,
+        "since": iso(champion.since) if champion else None,
+        "release": champion.release if champion else None,
+        "serving": _serving(context),
+        "last verdict": _sentence(verdicts[0]) if verdicts else None,
+        "ledger": f"{ledger.verify()} entries, chain intact",
+    }
+
+
+def _serving(context: Context) -> str:
+    from pipelines.steps.serving_client import ServingClient
+
+    try:
+        shown = ServingClient(context.settings.serving).model(context.spec.name)
+    except PerennialError as error:
+        return error.message
+    return f"version {shown['version']} (release {shown['release']})" if shown and "version" in shown else "nothing"
+
+
+def history(
+    model: Model,
+    *,
+    limit: Annotated[int, typer.Option(help="How many of the newest entries.", min=1)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show every decision about a model from the ledger, oldest first, after checking that nobody touched the record."""
+    ledger = context_for(model).ports.ledger
+    total = ledger.verify()
+    entries = ledger.entries(model, limit=limit)
+    if as_json:
+        print_json([e.model_dump(mode="json") for e in entries])
+        return
+    print_table(f"Ledger of {model} ({total} entries in all, chain intact)", ["no.", "at", "what", "said"], [_entry(e) for e in entries])
+
+
+def _entry(entry: Entry) -> list[Any]:
+    return [entry.seq, iso(entry.at.replace(microsecond=0)), entry.kind, _sentence(entry)]
+
+
+def _sentence(entry: Entry) -> str:
+    """Return one entry in words."""
+    body = entry.body
+    if entry.kind == "verdict":
+        why = "; ".join(body.get("reasons", []))
+        what = f"version {body['version']} ({body['candidate']})" if body.get("version") else "no challenger"
+        return f"{body['verdict']}: {what}" + (f": {why}" if why else "")
+    if entry.kind == "quarantine":
+        return f"{body['interval']['start']}: " + "; ".join(body.get("reasons", []))
+    said = [f"{k} {v}" for k, v in body.items() if isinstance(v, str | int) and not isinstance(v, bool)]
+    return ", ".join(said)
+
+
+def schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 -- the schema is JSON in any case
+    """Print the JSON schema of model.yaml, by which editors complete it (docs/add-a-model.md says how)."""
+    print_json(json_schema())
+
+
+def reconcile(model: Model, *, as_json: AsJson = False) -> None:
+    """Make the server's release and the registry's alias follow the ledger's champion, after a crash or a hand at the wrong place."""
+    from pipelines.steps.deploy import reconcile as make_agree
+
+    context = context_for(model)
+    set_up_logging(context.settings.log_level)
+    done = make_agree(context)
+    if as_json:
+        print_json({"model": model, "changed": done})
+    else:
+        typer.echo("\n".join(done) if done else "Everything agrees with the ledger already.")

@@ -1,0 +1,71 @@
+"""Run one step: read its request, call it, and turn what comes of it into a record and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from pipelines.errors import PerennialError, RequestError
+from pipelines.settings import load_settings
+from pipelines.spec import load_spec
+from pipelines.steps.context import Context, EmbeddedPorts
+
+if TYPE_CHECKING:
+    from pipelines.refs import Value
+    from pipelines.settings import Settings
+
+STEPS = ("ingest", "validate", "features", "train", "gate", "package", "deploy", "close")
+"""The steps of the loop, in their order; each is a module of pipelines.steps."""
+
+CRASH = 70
+
+
+def set_up_logging(level: str) -> None:
+    """Log to stderr, one line each: `LEVEL message`; stdout belongs to the result. Of libraries, only warnings are shown."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(lambda record: record.name.startswith("perennial") or record.levelno >= logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("perennial").setLevel(level.upper())
+
+
+def limit_threads(settings: Settings) -> None:
+    """Set the threads of OpenMP and BLAS before they load: idle OpenMP threads spin, and ruin every other process."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(settings.threads))
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def context_for(model: str, settings: Settings | None = None) -> Context:
+    """Return the context of a model's steps. Raises SpecError where its spec is wrong."""
+    settings = settings or load_settings()
+    return Context(spec=load_spec(settings.models, model), settings=settings, ports=EmbeddedPorts(settings))
+
+
+def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
+    """Call one step with a request as JSON. Raises RequestError naming the field where the request is wrong."""
+    module = importlib.import_module(f"pipelines.steps.{step}")
+    try:
+        request = module.Request.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise RequestError(f"The request of {step} is wrong: {field}: {first['msg']}.") from error
+    result: Value = module.run(context, request)
+    return result
+
+
+def report(error: BaseException) -> int:
+    """Print an error to stderr as a user wants to read it, and return the exit code."""
+    if isinstance(error, PerennialError):
+        sys.stderr.write(f"ERROR {type(error).__name__}: {error}\n")
+        return error.exit_code
+    traceback.print_exception(error, file=sys.stderr)
+    sys.stderr.write(f"ERROR {type(error).__name__}: {error}\n")
+    return CRASH

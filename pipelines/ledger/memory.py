@@ -1,0 +1,75 @@
+"""A ledger in memory, for tests: the same promises as the one in SQL."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import Corrupted
+from pipelines.ledger.port import Champion, Entry, Head, Kind, chained, champion_of, expect_champion, first_break, plain_champion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def utc_now() -> datetime:
+    """Return this moment in UTC."""
+    return datetime.now(UTC)
+
+
+class MemoryLedger:
+    """Entries in a list, under one lock."""
+
+    def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
+        """Start empty; `now` is the clock (aware datetimes)."""
+        self._now = now
+        self._lock = threading.RLock()
+        self._entries: list[Entry] = []
+        self._head = Head()
+
+    def append(self, model: str, kind: Kind, key: str, body: dict[str, Any]) -> Entry:
+        """Add a decision once."""
+        with self._lock:
+            known = self.find(model, kind, key)
+            if known is not None:
+                return known
+            entry = chained(self._head, at=self._now(), model=model, kind=kind, key=key, body=body)
+            self._entries.append(entry)
+            self._head = Head(seq=entry.seq, hash=entry.hash)
+            return entry.model_copy(deep=True)
+
+    def find(self, model: str, kind: Kind, key: str) -> Entry | None:
+        """Return the decision with this key, or None."""
+        with self._lock:
+            found = [e for e in self._entries if (e.model, e.kind, e.key) == (model, kind, key)]
+        return found[0].model_copy(deep=True) if found else None
+
+    def entries(self, model: str | None = None, kind: Kind | None = None, limit: int | None = None) -> list[Entry]:
+        """Return entries oldest first; with `limit`, the newest of them."""
+        with self._lock:
+            found = [e.model_copy(deep=True) for e in self._entries if model in {None, e.model} and kind in {None, e.kind}]
+        return found if limit is None else found[max(len(found) - max(limit, 0), 0) :]
+
+    def champion(self, model: str) -> Champion | None:
+        """Return who serves now."""
+        newest = self.entries(model, "champion", limit=1)
+        return champion_of(newest[0] if newest else None)
+
+    def crown(self, model: str, *, expected: str | None, champion: dict[str, Any], key: str) -> Entry:
+        """Make a version the champion if `expected` still is."""
+        body = plain_champion(champion)
+        with self._lock:
+            known = self.find(model, "champion", key)
+            if known is not None:
+                return known
+            expect_champion(model, self.champion(model), expected)
+            return self.append(model, "champion", key, body)
+
+    def verify(self) -> int:
+        """Check the whole chain and return its length."""
+        with self._lock:
+            broken = first_break(self._entries, self._head)
+            if broken is not None:
+                raise Corrupted(f"Entry {broken} of the ledger was touched.")
+            return self._head.seq

@@ -1,0 +1,271 @@
+"""The ledger in SQL: SQLite by default, PostgreSQL in production."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.pool import NullPool
+
+from pipelines.errors import Busy, Corrupted, GiveUp, PerennialError, RequestError, StorageFull, Unreachable
+from pipelines.intervals import iso
+from pipelines.ledger.memory import utc_now
+from pipelines.ledger.port import Champion, Entry, Head, Kind, chained, champion_of, expect_champion, first_break, plain_champion
+from pipelines.refs import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from sqlalchemy import URL, Connection, Engine, Row
+
+REVISION = "0001"
+"""The newest migration; a ledger that has it is opened without Alembic."""
+
+WAIT_SECONDS = 30
+"""How long a writer waits for another one."""
+
+_MIGRATING = 5_377_001
+"""The number of the advisory lock under which PostgreSQL migrates."""
+
+_tables = MetaData()
+_ENTRIES = Table(
+    "entries",
+    _tables,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", String(40)),
+    Column("model", String(48)),
+    Column("kind", String(32)),
+    Column("key", String(512)),
+    Column("body", Text),
+    Column("previous", String(64)),
+    Column("hash", String(64)),
+)
+_HEAD = Table(
+    "head", _tables, Column("id", Integer, primary_key=True, autoincrement=False), Column("seq", BigInteger), Column("hash", String(64))
+)
+
+
+class SqlLedger:
+    """Entries in one table that only grows, and beside it the head: its lock makes writers queue, its hash guards the end.
+
+    Each call opens and closes its own connection, so an instance may be shared among threads and survives a fork.
+    """
+
+    def __init__(self, url: str, now: Callable[[], datetime] = utc_now) -> None:
+        """Open the ledger at an SQLAlchemy URL and bring it to the newest revision; `now` is the clock (aware datetimes).
+
+        Raises RequestError for an impossible URL, Unreachable or Busy where the database is away, Corrupted where the
+        file is none of SQLite's.
+        """
+        try:
+            self._url = make_url(url)
+            self._engine = _engine(self._url)
+        except (ArgumentError, ImportError) as error:
+            raise RequestError("PERENNIAL_LEDGER_URL is no URL that SQLAlchemy can open.", remedy="see docs/settings.md.") from error
+        self._now = now
+        self._writer = self._engine.execution_options(begin="IMMEDIATE")
+        self._name = f"the ledger {self._url.render_as_string(hide_password=True)}"
+        with self._border():
+            self._open()
+
+    def append(self, model: str, kind: Kind, key: str, body: dict[str, Any]) -> Entry:
+        """Add a decision once: with a key that is there already, return that entry and change nothing."""
+        return self._once(model, kind, key, lambda _: body)
+
+    def crown(self, model: str, *, expected: str | None, champion: dict[str, Any], key: str) -> Entry:
+        """Make a version the champion if `expected` still is, in one transaction with the look at who is."""
+        body = plain_champion(champion)
+
+        def compared(connection: Connection) -> dict[str, Any]:
+            expect_champion(model, self._champion(connection, model), expected)
+            return body
+
+        return self._once(model, "champion", key, compared)
+
+    def find(self, model: str, kind: Kind, key: str) -> Entry | None:
+        """Return the decision with this key, or None."""
+        with self._border(), self._engine.connect() as connection:
+            return self._find(connection, model, kind, key)
+
+    def entries(self, model: str | None = None, kind: Kind | None = None, limit: int | None = None) -> list[Entry]:
+        """Return entries oldest first; with `limit`, the newest of them."""
+        wanted = select(_ENTRIES).order_by(_ENTRIES.c.seq.desc())
+        if model is not None:
+            wanted = wanted.where(_ENTRIES.c.model == model)
+        if kind is not None:
+            wanted = wanted.where(_ENTRIES.c.kind == kind)
+        if limit is not None:
+            wanted = wanted.limit(max(limit, 0))
+        with self._border(), self._engine.connect() as connection:
+            return [self._entry(row) for row in connection.execute(wanted)][::-1]
+
+    def champion(self, model: str) -> Champion | None:
+        """Return who serves now, or None before the first deployment."""
+        with self._border(), self._engine.connect() as connection:
+            return self._champion(connection, model)
+
+    def verify(self) -> int:
+        """Check the whole chain and return its length. Raises Corrupted naming the first entry that was touched or is missing."""
+        with self._border(), self._engine.connect() as connection:
+            head = self._head(connection)
+            rows = connection.execution_options(yield_per=1_000).execute(select(_ENTRIES).order_by(_ENTRIES.c.seq))
+            broken = first_break((self._untouched(row) for row in rows), head)
+        if broken is not None:
+            raise self._touched(broken)
+        return head.seq
+
+    def _once(self, model: str, kind: Kind, key: str, body: Callable[[Connection], dict[str, Any]]) -> Entry:
+        """Append the entry whose body is computed in the transaction, unless its key is there."""
+        with self._border(), self._writer.begin() as connection:
+            head = self._head(connection)  # first: from here on this is the only writer
+            known = self._find(connection, model, kind, key)
+            if known is not None:
+                return known
+            entry = chained(head, at=self._now(), model=model, kind=kind, key=key, body=body(connection))
+            row = entry.model_dump(include={"seq", "model", "kind", "key", "previous", "hash"})
+            connection.execute(insert(_ENTRIES).values(**row, at=iso(entry.at), body=canonical(entry.body).decode()))
+            connection.execute(update(_HEAD).values(seq=entry.seq, hash=entry.hash))
+            return entry
+
+    def _head(self, connection: Connection) -> Head:
+        """Return the head, locked until the transaction ends (PostgreSQL; a SQLite writer holds the whole database)."""
+        row = connection.execute(select(_HEAD.c.seq, _HEAD.c.hash).with_for_update()).one_or_none()
+        if row is None:
+            raise Corrupted(f"The head of {self._name} is missing.", remedy="restore the ledger from a backup.")
+        return Head(seq=row.seq, hash=row.hash)
+
+    def _find(self, connection: Connection, model: str, kind: Kind, key: str) -> Entry | None:
+        same = (_ENTRIES.c.model == model, _ENTRIES.c.kind == kind, _ENTRIES.c.key == key)
+        row = connection.execute(select(_ENTRIES).where(*same)).one_or_none()
+        return self._entry(row) if row else None
+
+    def _champion(self, connection: Connection, model: str) -> Champion | None:
+        crowned = select(_ENTRIES).where(_ENTRIES.c.model == model, _ENTRIES.c.kind == "champion")
+        row = connection.execute(crowned.order_by(_ENTRIES.c.seq.desc()).limit(1)).one_or_none()
+        return champion_of(self._entry(row) if row else None)
+
+    def _entry(self, row: Row[Any]) -> Entry:
+        try:
+            return Entry.model_validate({**row._mapping, "body": json.loads(row.body)})
+        except (ValidationError, ValueError, TypeError) as error:
+            raise self._touched(row.seq) from error
+
+    def _untouched(self, row: Row[Any]) -> Entry:
+        """Return the entry if its texts are the very ones that were written; its hash speaks of their meaning only."""
+        entry = self._entry(row)
+        if (row.body, row.at) != (canonical(entry.body).decode(), iso(entry.at)):
+            raise self._touched(row.seq)
+        return entry
+
+    def _touched(self, seq: int) -> Corrupted:
+        return Corrupted(f"Entry {seq} of {self._name} was touched or is missing.", remedy="restore the ledger from a backup.")
+
+    def _open(self) -> None:
+        """Bring the ledger to the newest revision; one that has it costs one connection."""
+        if self._url.get_backend_name() != "sqlite":
+            if self._revision() != REVISION:
+                self._migrate()
+            return
+        file = Path(self._url.database or "")
+        if file.is_file() and self._revision() == REVISION:
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{file}.lock", timeout=WAIT_SECONDS):
+            file.touch(mode=0o600)
+            with self._engine.connect() as connection:  # the mode is kept in the file; it cannot be set in a transaction
+                connection.execution_options(begin=None).exec_driver_sql("PRAGMA journal_mode=WAL")
+            if self._revision() != REVISION:
+                self._migrate()
+
+    def _revision(self) -> str | None:
+        with self._engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+    def _migrate(self) -> None:
+        """Run the missing migrations in one transaction, which only one process at a time is in."""
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).with_name("alembic")).replace("%", "%%"))
+        with self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                message = f"The revision of {self._name} is unknown: {error}"
+                raise GiveUp(message, remedy="a newer Perennial wrote it; use that one.") from error
+
+    @contextlib.contextmanager
+    def _border(self) -> Iterator[None]:
+        """Translate what the database, its driver and the file system raise."""
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._named(error) from error
+        except Timeout as error:
+            raise Busy(f"Another process has been migrating {self._name} for {WAIT_SECONDS} s.") from error
+        except OSError as error:
+            raise Unreachable(f"{self._name} cannot be opened: {error}.", remedy="check the folder's permissions and space.") from error
+
+    def _named(self, error: DBAPIError) -> PerennialError:
+        code = str(getattr(error.orig, "sqlite_errorname", ""))
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return Busy(f"Another writer held {self._name} for more than {WAIT_SECONDS} s.", remedy="run again.")
+        if code.startswith("SQLITE_FULL"):
+            return StorageFull(f"No space is left for {self._name}.", remedy="free space there, then run again; nothing was recorded.")
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, IntegrityError):
+            return Corrupted(f"{self._name} is damaged: {error.orig}.", remedy="restore the ledger from a backup.")
+        return Unreachable(f"{self._name} does not answer: {error.orig}.", remedy="check that the database runs, then run again.")
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, poolclass=NullPool)
+    if url.database in {None, "", ":memory:"}:
+        raise RequestError("A ledger in memory would be lost with each connection.", remedy="name a file: sqlite:////path/ledger.db")
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
+    event.listen(engine, "connect", _own_transactions)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _own_transactions(connection: Any, _record: object) -> None:
+    """Keep sqlite3 from opening transactions by itself, and let each commit reach the disk."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at the start: a reader that becomes a writer later fails at once instead of waiting."""
+    begin = connection.get_execution_options().get("begin", "DEFERRED")
+    if begin:
+        connection.exec_driver_sql(f"BEGIN {begin}")

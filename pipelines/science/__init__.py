@@ -1,0 +1,1 @@
+"""Pure functions: metrics, splits, comparisons, verdicts. No clock, no network, no files."""

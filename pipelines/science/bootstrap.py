@@ -1,0 +1,115 @@
+"""Is one model better than another on the same rows? A paired block bootstrap of the difference of a metric.
+
+Rows of one day are alike, so days are drawn, not rows: whole calendar days (UTC) of event time, or hours where there are fewer
+than 20 days, or single rows where there are fewer than 20 hours. Both models are scored on the same draw, so what makes a day
+easy or hard for both cancels.
+
+Sources: Carlstein (1986), "The use of subseries values for estimating the variance of a general statistic from a stationary
+sequence", Annals of Statistics 14 (blocks that do not overlap); Efron & Tibshirani (1993), "An Introduction to the Bootstrap",
+chapter 13 (percentiles); Hesterberg (2015), "What Teachers Should Know About the Bootstrap", The American Statistician 69,
+section 5.3 (the expanded percentile: with few blocks a plain percentile is too bold, so the level is taken from Student's t).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipelines.science.metrics import RANKING, Ranking, better_by, combined, parts, score, usable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+MIN_BLOCKS = 20
+RESAMPLES = 1_000
+_CELLS = 4_000_000
+"""Weights that are held in memory at once."""
+
+Unit = Literal["days", "hours", "rows"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a challenger did against an opponent on the same rows. `difference` and `lower` are positive where it is better."""
+
+    metric: str
+    challenger: float
+    opponent: float
+    difference: float
+    lower: float
+    """The one-sided lower confidence bound of the difference; -inf or NaN where it could not be found."""
+    p_better: float
+    """The share of resamples in which the challenger is better."""
+    confidence: float
+    blocks: int
+    unit: Unit
+
+
+def blocks_of(event_times: Array) -> tuple[Array, Unit]:
+    """Return each row's block (n,) as 0..blocks-1, and what a block is."""
+    times = np.asarray(event_times).astype("datetime64[us]")
+    for unit, kind in (("days", "datetime64[D]"), ("hours", "datetime64[h]")):
+        names, block = np.unique(times.astype(kind), return_inverse=True)
+        if len(names) >= MIN_BLOCKS:
+            return block, "days" if unit == "days" else "hours"
+    return np.arange(len(times)), "rows"
+
+
+def compare(metric: str, y: Array, *, challenger: Array, opponent: Array, event_times: Array, confidence: float, seed: int) -> Comparison:
+    """Return the comparison of two models' predictions for the same rows (shapes as in `metrics`); the seed fixes the draws."""
+    block, unit = blocks_of(event_times)
+    count = int(block.max()) + 1 if len(block) else 0
+    one, other = score(metric, y, challenger), score(metric, y, opponent)
+    better: Array = np.array([-np.inf])
+    if count > 1 and np.isfinite(one) and np.isfinite(other) and usable(metric, y, challenger) and usable(metric, y, opponent):
+        better = _resampled(metric, y, challenger=challenger, opponent=opponent, block=block, count=count, seed=seed)
+    return Comparison(
+        metric=metric,
+        challenger=one,
+        opponent=other,
+        difference=float(better_by(metric, one, other)),
+        lower=float(np.quantile(better, _level(confidence, count), method="lower")),
+        p_better=float(np.mean(better > 0)),
+        confidence=confidence,
+        blocks=count,
+        unit=unit,
+    )
+
+
+def _level(confidence: float, blocks: int) -> float:
+    """Return the percentile of the draws that is the lower bound: below 1 - confidence, the more so the fewer the blocks."""
+    from scipy.special import ndtr, stdtrit
+
+    if blocks <= 1:
+        return 0.0
+    return float(ndtr(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 1 - confidence)))
+
+
+def _resampled(metric: str, y: Array, *, challenger: Array, opponent: Array, block: Array, count: int, seed: int) -> Array:
+    """Return by how much the challenger is better in each resample; a draw on which the metric is not defined counts as lost."""
+    scorers = [_scorer(metric, y, p, block, count) for p in (challenger, opponent)]
+    rng = np.random.default_rng(seed)
+    step = max(1, _CELLS // max(len(y) if metric in RANKING else count, 1))
+    found = []
+    for start in range(0, RESAMPLES, step):
+        size = min(step, RESAMPLES - start)
+        drawn = rng.integers(0, count, (size, count)) + np.arange(size)[:, None] * count
+        weights = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
+        found.append(better_by(metric, scorers[0](weights), scorers[1](weights)))
+    better = np.concatenate(found)
+    return np.where(np.isfinite(better), better, -np.inf)
+
+
+def _scorer(metric: str, y: Array, p: Array, block: Array, count: int) -> Any:
+    """Return a function from the blocks' weights (b, blocks) to the metric (b,)."""
+    if metric in RANKING:
+        ranking = Ranking(y, p)
+        ranked = block[ranking.order]
+        return lambda weights: ranking.score_ranked(metric, weights[:, ranked])
+    rows = parts(metric, y, p)
+    sums = np.column_stack([np.bincount(block, column, minlength=count) for column in rows.T])
+    return lambda weights: combined(metric, weights @ sums)

@@ -1,0 +1,87 @@
+"""The `files` source: any fsspec URI or glob."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pipelines.errors import BadData, Unreachable
+from pipelines.settings import without_password
+from pipelines.sources.port import Raw
+from pipelines.sources.reading import format_of, member_of, parse, picked, with_times
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from pipelines.intervals import Interval
+    from pipelines.spec.sources import FilesSource
+
+
+class Files:
+    """Reads the files behind a URI; relative paths count from `home`."""
+
+    def __init__(self, source: FilesSource, event_time: str, home: Path) -> None:
+        """Remember where to read; nothing is opened yet."""
+        self._source = source
+        self._event_time = event_time
+        self._home = home
+        self._whole = lru_cache(maxsize=1)(self._parsed)
+
+    def read(self, interval: Interval) -> Raw:
+        """Return the interval's rows: all rows of its own files, or those of its time in files of all times."""
+        uri = self._source.uri
+        own = "{start" in uri or "{end" in uri
+        uri = uri.format(start=interval.start, end=interval.end) if own else uri
+        try:
+            table = self._whole(uri if "://" in uri else str(self._home / uri))
+        except _Unparsed as error:
+            return Raw(problem=str(error), unread=error.data)
+        return Raw({self._source.main: table if own else picked(table, self._event_time, interval)})
+
+    def _parsed(self, uri: str) -> pa.Table:
+        import pyarrow as pa
+
+        tables = []
+        for name, data in _bytes_of(uri):
+            try:
+                data_of = member_of(data, self._source.member, name) if self._source.member else data
+                tables.append(
+                    with_times(parse(data_of, format_of(self._source.member or name, self._source.format), name), self._event_time)
+                )
+            except BadData as error:
+                raise _Unparsed(error.message, data) from error
+        try:
+            return pa.concat_tables(tables, promote_options="permissive")
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise _Unparsed(f"The files of {without_password(uri)} do not fit together: {error}.", b"") from error
+
+
+class _Unparsed(Exception):  # noqa: N818 -- a message within this module, no error of the product
+    def __init__(self, message: str, data: bytes) -> None:
+        super().__init__(message)
+        self.data = data
+
+
+def _bytes_of(uri: str) -> list[tuple[str, bytes]]:
+    """Return name and (decompressed) content of every file behind the URI, sorted by name."""
+    import fsspec
+
+    shown = without_password(uri)
+    try:
+        files = fsspec.open_files(uri, mode="rb", compression=None if ".zip" in uri else "infer")
+        found = sorted(files, key=lambda f: f.path)
+        if not found:
+            raise Unreachable(f"No file matches {shown}.", remedy="check `source.uri`; for a batch that is still to come, wait.")
+        return [(f.path.rsplit("/", 1)[-1], _content(f)) for f in found]
+    except (OSError, ImportError, ValueError) as error:
+        raise Unreachable(
+            f"{shown} cannot be read: {type(error).__name__}: {error}.", remedy="check `source.uri` and the access to it."
+        ) from error
+
+
+def _content(file: object) -> bytes:
+    with file as opened:  # type: ignore[attr-defined] # fsspec's OpenFile has no types
+        data: bytes = opened.read()
+        return data

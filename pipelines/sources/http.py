@@ -1,0 +1,112 @@
+"""The `http` source: one download with a known SHA-256, kept in a cache under that hash."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from pipelines.errors import BadData, Unreachable
+from pipelines.refs import sha256
+from pipelines.settings import without_password
+from pipelines.sources.port import Raw
+from pipelines.sources.reading import MAX_BYTES, format_of, member_of, parse, picked, with_times
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.intervals import Interval
+    from pipelines.spec.sources import HttpSource
+
+
+class Http:
+    """Reads one download; with a cached copy no network is needed."""
+
+    def __init__(self, source: HttpSource, event_time: str, cache: Path, *, attempts: int = 4) -> None:
+        """Remember where to read; nothing is asked for yet."""
+        self._source = source
+        self._event_time = event_time
+        self._cache = cache
+        self._attempts = attempts
+        self._whole = lru_cache(maxsize=1)(self._parsed)
+
+    def read(self, interval: Interval) -> Raw:
+        """Return the interval's rows of the download."""
+        try:
+            table = self._whole()
+        except BadData as error:
+            return Raw(problem=error.message)
+        return Raw({self._source.main: picked(table, self._event_time, interval)})
+
+    def _parsed(self) -> pa.Table:
+        name = self._source.member or self._source.url.rsplit("/", 1)[-1]
+        return with_times(parse(self._content(), format_of(name, self._source.format), name), self._event_time)
+
+    def _content(self) -> bytes:
+        source = self._source
+        if source.member and source.member_sha256:
+            cached = self._cached(source.member_sha256)
+            if cached is not None:
+                return cached
+        download = self._cached(source.sha256)
+        if download is None:
+            download = self._download()
+            self._keep(download)
+        if not source.member:
+            return download
+        member = member_of(download, source.member, without_password(source.url))
+        if source.member_sha256 and sha256(member) != source.member_sha256:
+            raise BadData(f"Member {source.member!r} has SHA-256 {sha256(member)}, not {source.member_sha256} as the spec says.")
+        return member
+
+    def _cached(self, digest: str) -> bytes | None:
+        path = self._cache / digest
+        if not path.is_file():
+            return None
+        data = path.read_bytes()
+        return data if sha256(data) == digest else None
+
+    def _keep(self, data: bytes) -> None:
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as file:
+            file.write(data)
+        Path(file.name).replace(self._cache / sha256(data))
+
+    def _download(self) -> bytes:
+        shown = without_password(self._source.url)
+        for attempt in Retrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=wait_exponential_jitter(initial=0.2, max=5),
+            retry=retry_if_exception_type(Unreachable),
+            reraise=True,
+        ):
+            with attempt:
+                data = _fetched(self._source.url, shown)
+        if sha256(data) != self._source.sha256:
+            raise BadData(
+                f"{shown} has SHA-256 {sha256(data)}, not {self._source.sha256} as the spec says.",
+                remedy="if the publisher changed the file and you trust it, write the new hash into the spec.",
+            )
+        return data
+
+
+def _fetched(url: str, shown: str) -> bytes:
+    data = bytearray()
+    try:
+        with contextlib.ExitStack() as stack:
+            client = stack.enter_context(httpx.Client(follow_redirects=True, timeout=30))
+            answer = stack.enter_context(client.stream("GET", url))
+            answer.raise_for_status()
+            for chunk in answer.iter_bytes():
+                data += chunk
+                if len(data) > MAX_BYTES:
+                    raise BadData(f"{shown} is larger than {MAX_BYTES} bytes.")
+    except httpx.HTTPError as error:
+        remedy = "check the network; or put the file by hand into var/cache/http under its SHA-256 as its name."
+        raise Unreachable(f"{shown} cannot be read: {type(error).__name__}: {error}.", remedy=remedy) from error
+    return bytes(data)

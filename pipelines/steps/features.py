@@ -1,0 +1,166 @@
+"""`features`: run the model's `build` over every batch of the plan and keep the result as a features version.
+
+Each batch's file is keyed by its own raw batches, those within the lookback, and the code; so late rows rebuild the files
+that they reach and nothing else.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import BadData, SpecError
+from pipelines.intervals import iso
+from pipelines.refs import sha256
+from pipelines.steps.batches import read_manifest, read_plan, read_table
+from pipelines.steps.values import Built, FeaturesRequest
+from pipelines.tables import code_hash, features_key, run_build, sorted_rows, to_parquet, user_function
+from pipelines.versions.port import FeatureFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from pipelines.intervals import Interval
+    from pipelines.spec import Spec
+    from pipelines.steps.context import Context
+    from pipelines.steps.values import BatchRef, Plan
+
+STEP = "features"
+Request = FeaturesRequest
+
+
+def run(context: Context, request: FeaturesRequest) -> Built:
+    """Build what is missing, commit it, open the run in the registry, and return the features version."""
+    spec, versions, force = context.spec, context.ports.versions, request.ingest.force
+    plan = read_plan(context.ports.store, request.ingest.plan)
+    known = {} if force else versions.files(spec.name)
+    changed: dict[str, tuple[FeatureFile, bytes]] = {}
+    wanted = [*plan.train, *plan.holdout]
+    for batch in wanted:
+        key = _key(context, reached(spec, plan, batch))
+        name = batch.interval.name
+        if name in known and known[name].key == key:
+            context.log.info("features %s: unchanged (%d rows)", name, known[name].rows)
+            continue
+        table = build_batch(context, plan, batch)
+        data = to_parquet(table)
+        changed[name] = (FeatureFile(key=key, sha256=sha256(data), rows=table.num_rows), data)
+        context.log.info("features %s: built %d rows", name, table.num_rows)
+    version = versions.commit(spec.name, changed, f"{spec.name} as of {iso(plan.as_of)}")
+    files = versions.files(spec.name, version.revision)
+    context.log.info("features version %s (%s)", version.revision[:12], version.sha256[:12])
+    return Built(
+        version=version,
+        plan=request.ingest.plan,
+        as_of=plan.as_of,
+        force=force,
+        rebuilt=len(changed),
+        reused=len(wanted) - len(changed),
+        rows=sum(files[b.interval.name].rows for b in wanted),
+        parent_run=_open_run(context, request, version.revision),
+    )
+
+
+def reached(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
+    """Return the raw batches that a batch's features are built from: its own, and those within the lookback."""
+    since = batch.interval.start - spec.features.lookback
+    return [b for b in plan.batches if b.interval.end > since and b.interval.start < batch.interval.end]
+
+
+def _key(context: Context, raw: list[BatchRef]) -> str:
+    spec = context.spec
+    says = {"features": spec.features, "event_time": spec.event_time, "key": spec.key, "target": spec.target, "source": spec.source}
+    dumped = {k: v.model_dump(mode="json") if hasattr(v, "model_dump") else v for k, v in says.items()}
+    return features_key([b.manifest.sha256 for b in raw], code_hash(context.folder), dumped)
+
+
+def build_batch(context: Context, plan: Plan, batch: BatchRef) -> pa.Table:
+    """Return the features of one batch: key, event time, inputs, target; sorted by event time and key."""
+    spec = context.spec
+    raw = [read_manifest(context.ports.store, b) for b in reached(spec, plan, batch)]
+    names = [spec.source.main, *spec.source.side]
+    # A table that holds at all times comes whole with every batch: the newest one counts.
+    parts = {name: raw if _time_of(spec, name) else raw[-1:] for name in names}
+    tables = {name: _joined(context, [read_table(context.ports.store, m.tables[name]) for m in parts[name]]) for name in names}
+    return build_rows(context.folder, spec, tables, batch.interval)
+
+
+def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interval: Interval) -> pa.Table:
+    """Return the features of the rows within the interval, from raw tables that reach back as far as the lookback.
+
+    This is what a client calls too that has raw rows and wants predictions. Raises SpecError or BadData naming the column.
+    """
+    shown = f"{folder.parent.name}/{folder.name}/features.py"
+    build = user_function(folder / "features.py", "build", "`build(tables)` returns the feature table")
+    since = interval.start - spec.features.lookback
+    cut = {name: _between(table, _time_of(spec, name), since, interval.end) for name, table in tables.items()}
+    built = run_build(build, cut, shown)
+    columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
+    missing = [c for c in columns if c not in built.column_names]
+    if missing:
+        raise SpecError(f"{shown}: build returned no column {', '.join(missing)}.", remedy=f"it returned: {', '.join(built.column_names)}.")
+    rows = _between(built.select(columns), spec.event_time, interval.start, interval.end)
+    _check(rows, spec, shown)
+    return sorted_rows(rows, [spec.event_time, *spec.key])
+
+
+def _time_of(spec: Spec, table: str) -> str | None:
+    return spec.raw_event_time if table == spec.source.main else spec.source.side[table]
+
+
+def _joined(context: Context, tables: list[pa.Table]) -> pa.Table:
+    import pyarrow as pa
+
+    try:
+        table: pa.Table = pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise BadData(f"The raw batches of {context.spec.name} do not fit together: {error}.", remedy="mend the source's types.") from error
+    return table
+
+
+def _between(table: pa.Table, column: str | None, start: datetime, end: datetime) -> pa.Table:
+    """Return the rows whose time lies in [start, end); all rows where there is no time column."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column is None:
+        return table
+    if column not in table.column_names or not pa.types.is_timestamp(table.schema.field(column).type):
+        raise SpecError(f"The column {column!r} is missing or holds no times.", remedy="check `event_time` and `source` in the spec.")
+    kind = table.schema.field(column).type
+    low, high = pa.scalar(start, type=kind), pa.scalar(end, type=kind)
+    times: Any = table.column(column)
+    return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
+
+
+def _check(rows: pa.Table, spec: Spec, shown: str) -> None:
+    """Raise BadData where a built table has no rows, repeated keys or infinite inputs."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if rows.num_rows == 0:
+        raise BadData(f"{shown}: build returned no row of the interval.", remedy="check its filters and joins.")
+    if rows.group_by(spec.key).aggregate([]).num_rows != rows.num_rows:
+        raise BadData(
+            f"{shown}: build returned some keys ({', '.join(spec.key)}) more than once.", remedy="a join multiplies rows; make it unique."
+        )
+    for name in spec.features.inputs:
+        column = rows.column(name)
+        if pa.types.is_floating(column.type) and pc.any(pc.is_inf(column)).as_py():
+            raise BadData(f"{shown}: the input {name!r} has infinite values.", remedy="guard the division or clip it.")
+
+
+def _open_run(context: Context, request: FeaturesRequest, revision: str) -> str:
+    """Open the DAG run's parent run in the registry, with the validation's page on it."""
+    registry, store = context.ports.registry, context.ports.store
+    tags = {"perennial.as_of": iso(request.ingest.as_of), "perennial.reason": request.ingest.reason, "perennial.features": revision}
+    parent = registry.parent(context.spec.name, request.run, tags)
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "validation.html"
+        page.write_bytes(store.get(request.validate_.page))
+        registry.attach(parent, page, "validation")
+    return parent

@@ -1,0 +1,163 @@
+"""Train one candidate: search its settings over folds in time, fit the best on the training rows, and score the holdout once."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import RequestError
+from pipelines.intervals import iso
+from pipelines.refs import digest, sha256
+from pipelines.steps.context import Context
+from pipelines.steps.publish import once
+from pipelines.steps.threads import limited
+from pipelines.steps.values import Trained, TrainRequest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from pipelines.bundle.schema import InputSchema
+    from pipelines.spec import Candidate, Spec
+    from pipelines.steps.search import Found
+
+STEP = "train"
+Request = TrainRequest
+
+SCORE, DUMMY = "perennial_score", "perennial_dummy"
+"""The columns of the predictions: the candidate's, and those of the best constant (a list per row for multiclass)."""
+
+
+def run(context: Context, request: TrainRequest) -> Trained:
+    """Return the trained candidate: once per run, candidate, features version, plan and code.
+
+    Raises RequestError for an unknown candidate, SpecError for a parameter that the estimator does not take, BadData where
+    there is nothing to learn.
+    """
+    spec, built = context.spec, request.features
+    try:
+        candidate = spec.candidate(request.candidate)
+    except KeyError as error:
+        raise RequestError(f"{spec.name} has no candidate {request.candidate!r}.", remedy=f"one of {[c.name for c in spec.candidates]}.") from error
+    key = digest(request.run, candidate, built.version, built.plan, iso(built.as_of), context.code, spec.train)
+    with limited(context.settings.threads):
+        return once(context.ports.store, STEP, key, Trained, lambda: _trained(context, request, candidate, key))
+
+
+def _trained(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> Trained:
+    from skops import io
+
+    from pipelines.bundle.rows import schema_of
+    from pipelines.science.metrics import scores
+    from pipelines.science.splits import time_folds
+    from pipelines.steps import labelled, learn
+    from pipelines.steps.search import fitted, search
+
+    spec, log, began = context.spec, context.log, time.perf_counter()
+    rows = labelled.split(context, request.features)
+    classes = learn.classes_of(rows.train, spec)
+    y, truth = learn.targets(rows.train, spec, classes), learn.targets(rows.holdout, spec, classes)
+    learn.refuse_constant(y, spec, "training rows")
+    schema = schema_of(rows.train.slice(0, 1), spec.features.inputs, spec.task, classes)  # the kinds are all that matters here
+    inputs = learn.frame(schema, rows.train)
+    log.info("%s: %d rows to learn from, %d held out, %d inputs", candidate.name, len(y), len(truth), len(schema.columns))
+    folds = time_folds(labelled.times(rows.train, spec), spec.train.folds, spec.target.known_after)
+    pipeline = learn.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
+    found = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
+    model = fitted(learn.build_pipeline(candidate, schema, spec.train.seed, found.params), inputs, y, candidate, log)
+
+    predicted = learn.answers(model, learn.frame(schema, rows.holdout), spec.task, classes)
+    dummy = learn.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
+    metrics = scores(spec.task, truth, predicted)
+    log.info("%s: %d settings tried, holdout %s", candidate.name, len(found.tried), metrics)
+    store = context.ports.store
+    predictions, stored = store.put(_predictions(rows.holdout, spec, predicted, dummy, classes), ".parquet"), store.put(io.dumps(model), ".skops")
+    run_id = _recorded(context, request, candidate, found, metrics, key)
+    if not candidate.known.dummy:
+        _plotted(context, run_id, candidate, found, (model, schema, rows.holdout, truth, predicted))
+    return Trained(
+        candidate=candidate.name,
+        run_id=run_id,
+        estimator=candidate.estimator,
+        params=found.params,
+        settings_tried=len(found.tried),
+        cv_score=found.score,
+        metrics=metrics,
+        rows_train=len(y),
+        rows_holdout=len(truth),
+        predictions=predictions,
+        model=stored,
+        seconds=round(time.perf_counter() - began, 3),
+    )
+
+
+def _predictions(holdout: pa.Table, spec: Spec, predicted: np.ndarray[Any, Any], dummy: np.ndarray[Any, Any], classes: list[str] | None) -> bytes:
+    """Return the held-out rows' key, event time and target with both predictions, as Parquet; `classes` stand in its metadata."""
+    import pyarrow as pa
+
+    from pipelines.refs import canonical
+    from pipelines.tables import to_parquet
+
+    table = holdout.select(list(dict.fromkeys([*spec.key, spec.event_time, spec.target.column])))
+    for name, values in ((SCORE, predicted), (DUMMY, dummy)):
+        table = table.append_column(name, pa.array(list(values) if values.ndim > 1 else values))
+    return to_parquet(table.replace_schema_metadata({b"classes": canonical(classes)}))
+
+
+def _recorded(context: Context, request: TrainRequest, candidate: Candidate, found: Found, metrics: dict[str, float | None], key: str) -> str:
+    """Write the candidate's run into the registry and return its id; the same again changes nothing."""
+    spec, built, registry = context.spec, request.features, context.ports.registry
+    tags = {
+        "run": request.run,
+        "candidate": candidate.name,
+        "estimator": candidate.estimator,
+        "git_commit": _commit(context.settings.home),
+        "lock_sha256": _lock_hash(context.settings.home),
+        "code_sha256": context.code,
+        "features_revision": built.version.revision,
+        "features_sha256": built.version.sha256,
+        "seed": str(spec.train.seed),
+        "as_of": iso(built.as_of),
+    }
+    run_id = registry.child(spec.name, built.parent_run, key, candidate.name, tags)
+    values = {f"holdout_{name}": value for name, value in metrics.items()}
+    values |= {f"cv_{spec.train.metric}": found.score, f"cv_{spec.train.metric}_spread": found.spread}
+    known = {name: float(value) for name, value in values.items() if value is not None}
+    params = {name: str(value) for name, value in found.params.items()}
+    registry.log(run_id, params=params, metrics={**known, "settings_tried": float(len(found.tried))}, tags=tags)
+    return run_id
+
+
+def _plotted(context: Context, run_id: str, candidate: Candidate, found: Found, judged: tuple[Any, InputSchema, pa.Table, Any, Any]) -> None:
+    """Attach the search's table and the plots to the candidate's run."""
+    from pipelines.steps import labelled, plots
+
+    model, schema, holdout, truth, predicted = judged
+    spec = context.spec
+    with tempfile.TemporaryDirectory(prefix="perennial-plots-") as folder:
+        files = [plots.table(Path(folder), found.tried)]
+        files += plots.holdout(Path(folder), spec, truth, predicted, labelled.times(holdout, spec))
+        files += plots.importance(Path(folder), spec, model, schema, holdout, truth)
+        if candidate.search:
+            files += plots.search(Path(folder), spec, found.tried)
+        for file in files:
+            context.ports.registry.attach(run_id, file, "plots" if file.suffix == ".png" else "search")
+
+
+def _commit(home: Path) -> str:
+    """Return the git commit of the checkout, or `unknown` where it is none."""
+    if not (home / ".git").exists():
+        return "unknown"
+    try:
+        done = subprocess.run(["git", "-C", str(home), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def _lock_hash(home: Path) -> str:
+    lock = home / "requirements.txt"
+    return sha256(lock.read_bytes()) if lock.is_file() else "unknown"

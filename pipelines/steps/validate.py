@@ -1,0 +1,158 @@
+"""`validate`: hold every batch of the plan against its expectations, and quarantine what breaks a critical one.
+
+Great Expectations' own `success` ignores severity, so the severities are judged here. A broken batch ends the run; its
+bad rows, with the expectations that each broke, are kept. Earlier versions and the champion are untouched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import BadData
+from pipelines.intervals import iso
+from pipelines.refs import Ref, Value, canonical, digest, sha256
+from pipelines.steps.batches import read_manifest, read_plan, read_table
+from pipelines.steps.publish import once
+from pipelines.steps.values import BatchManifest, BatchRef, Validated, ValidateRequest
+from pipelines.tables import from_parquet, to_parquet
+from pipelines.validation.page import render
+from pipelines.validation.run import Finding, check_table
+from pipelines.validation.suites import always_main, always_side, read_suite
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.steps.context import Context
+
+STEP = "validate"
+Request = ValidateRequest
+VALIDATION_FORMAT = 1
+SHOWN_ROWS = 50
+MAX_WARNINGS = 12
+
+
+class BatchFindings(Value):
+    """What was found on one batch; `bad` is a Parquet of every bad row of the main table with the expectations it broke."""
+
+    rows: int
+    problem: str | None
+    findings: list[Finding]
+    bad: Ref | None
+
+    @property
+    def critical(self) -> list[str]:
+        """The reasons for quarantine, in words."""
+        broken = [f"{f.table}: {f.expectation}: {f.observed}" for f in self.findings if f.critical]
+        return [self.problem, *broken] if self.problem else broken
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is worth a look, in words."""
+        return [f"{f.table}: {f.expectation}: {f.observed}" for f in self.findings if not f.success and not f.critical]
+
+
+def run(context: Context, request: ValidateRequest) -> Validated:
+    """Validate every batch of the plan. Raises BadData naming each broken batch and its reasons."""
+    store = context.ports.store
+    plan = read_plan(store, request.ingest.plan)
+    suites = {table: read_suite(path) for table, path in context.suites.items()}
+    found = [(batch, _findings(context, batch, suites, force=request.ingest.force)) for batch in plan.batches]
+    title = f"Validation of {plan.model} as of {iso(plan.as_of)}"
+    page = store.put(render(title, [_shown(context, b, f) for b, f in found]).encode(), ".html")
+    for batch, findings in found:
+        state = "QUARANTINE" if findings.critical else "accepted"
+        context.log.info("batch %s: %d rows, %s, %d warnings", batch.interval.name, findings.rows, state, len(findings.warnings))
+    broken = [(b, f) for b, f in found if f.critical]
+    if broken:
+        raise _quarantined(context, broken, page)
+    warnings = [f"{b.interval.name}: {w}" for b, f in found for w in f.warnings]
+    for warning in warnings:
+        context.log.warning("%s", warning)
+    shown = [w[:200] for w in warnings[:MAX_WARNINGS]] + (
+        [f"… and {len(warnings) - MAX_WARNINGS} more"] if len(warnings) > MAX_WARNINGS else []
+    )
+    checked = sum(len(f.findings) for _, f in found)
+    return Validated(batches=len(found), rows=sum(f.rows for _, f in found), expectations=checked, warnings=shown, page=page)
+
+
+def _findings(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]], *, force: bool) -> BatchFindings:
+    spec, store = context.spec, context.ports.store
+    key = digest(VALIDATION_FORMAT, batch.manifest, suites, spec.raw_event_time, spec.key, spec.source.main, sorted(spec.source.side))
+    return once(store, STEP, key, BatchFindings, lambda: _judge(context, batch, suites), force=force)
+
+
+def _judge(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]]) -> BatchFindings:
+    spec, store = context.spec, context.ports.store
+    manifest = read_manifest(store, batch)
+    if manifest.problem:
+        return BatchFindings(rows=0, problem=manifest.problem, findings=[], bad=None)
+    findings: list[Finding] = []
+    for name, ref in manifest.tables.items():
+        suite = suites.get(name, [])
+        columns = ref.columns
+        always = always_main(spec, batch.interval, columns, suite) if name == spec.source.main else always_side(columns, suite)
+        shown = f"expectations/{context.suites[name].name}" if name in suites else name
+        findings += check_table(name, read_table(store, ref), [*always, *suite], shown)
+    bad = _bad_rows(context, manifest, findings)
+    return BatchFindings(rows=manifest.tables[spec.source.main].rows, problem=None, findings=findings, bad=bad)
+
+
+def _bad_rows(context: Context, manifest: BatchManifest, findings: list[Finding]) -> Ref | None:
+    """Store every row of the main table that broke an expectation, with all that it broke, and return the Ref."""
+    import pyarrow as pa
+
+    main = context.spec.source.main
+    broken: dict[int, list[str]] = {}
+    for finding in findings:
+        if finding.table == main:
+            for row in finding.rows:
+                broken.setdefault(row, []).append(finding.expectation)
+    if not broken:
+        return None
+    order = sorted(broken)
+    rows: pa.Table = read_table(context.ports.store, manifest.tables[main]).take(pa.array(order))
+    listed = rows.append_column("broken_expectations", pa.array([broken[i] for i in order], type=pa.list_(pa.string())))
+    return context.ports.store.put(to_parquet(listed), ".parquet")
+
+
+def _quarantined(context: Context, broken: list[tuple[BatchRef, BatchFindings]], page: Ref) -> BadData:
+    """Record each broken batch in the store and the ledger, and return the error that ends the run."""
+    store, model = context.ports.store, context.spec.name
+    reasons = []
+    for batch, findings in broken:
+        body = {
+            "interval": batch.interval.model_dump(mode="json"),
+            "version": batch.version,
+            "batch": batch.manifest.model_dump(mode="json"),
+            "reasons": [r[:500] for r in findings.critical],
+            "bad_rows": findings.bad.model_dump(mode="json") if findings.bad else None,
+            "page": page.model_dump(mode="json"),
+        }
+        store.publish(f"quarantine/{model}/{batch.interval.name}-{batch.manifest.sha256[:16]}", canonical(body))
+        key = f"{batch.interval.name}:{batch.manifest.sha256}:{sha256(canonical(body['reasons']))[:16]}"
+        context.ports.ledger.append(model, "quarantine", key, body)
+        reasons += [f"{batch.interval.name}: {r}" for r in findings.critical]
+        for reason in findings.critical:
+            context.log.error("batch %s: %s", batch.interval.name, reason)
+    more = f" (and {len(reasons) - 5} more)" if len(reasons) > 5 else ""  # noqa: PLR2004 -- a message of readable length
+    return BadData(
+        f"{len(broken)} of the batches broke critical expectations and went to quarantine: " + " | ".join(reasons[:5]) + more,
+        remedy=f"the page {store.path(page)} shows all; mend the source (a new version of the batch is read by the next run) or the suite.",
+    )
+
+
+def _shown(context: Context, batch: BatchRef, findings: BatchFindings) -> dict[str, Any]:
+    """Return one batch as the page shows it."""
+    bad: pa.Table | None = from_parquet(context.ports.store.get(findings.bad)) if findings.bad else None
+    return {
+        "name": batch.interval.name,
+        "version": batch.version,
+        "rows": findings.rows,
+        "problem": findings.problem,
+        "critical": findings.critical,
+        "warnings": findings.warnings,
+        "findings": findings.findings,
+        "bad_columns": bad.column_names if bad is not None else [],
+        "bad_rows": [list(r.values()) for r in bad.slice(0, SHOWN_ROWS).to_pylist()] if bad is not None else [],
+        "bad_count": bad.num_rows if bad is not None else 0,
+    }

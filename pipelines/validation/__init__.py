@@ -1,0 +1,1 @@
+"""Validation: Great Expectations on one batch, judged by severity, with every bad row and the expectations it broke."""

@@ -1,0 +1,1 @@
+"""Everything that knows Airflow: the operator that runs a step, the places where it runs, and the DAGs of a model."""

@@ -1,0 +1,174 @@
+"""The operator that runs any step in any place: the step is a value, the place is a class."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.xcom_arg import XComArg
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from perennial_airflow.output import Output
+from perennial_airflow.places import Process
+from perennial_airflow.verdict import log_verdict, refusal
+from pipelines.errors import GiveUp, TryAgain
+from pipelines.intervals import iso
+from pipelines.mortal import dying_with_parent
+from pipelines.refs import XCOM_LIMIT, canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from airflow.sdk import Context
+
+    from perennial_airflow.places import Place, Running
+
+ENTRY_STEP = "ingest"
+"""The step that sees what a trigger sent; every other one sees the results of steps alone."""
+
+REQUEST_LIMIT = 120_000
+"""Bytes of a request: Linux refuses a single argument of 128 KiB and more."""
+
+
+class StepOperator(BaseOperator):
+    """Runs one step of one model and gives its result, a small JSON object, to the tasks after it.
+
+    `request` holds the step's request by field: constants, or other tasks' `output`. `candidate` is one more field, apart
+    so that tasks can be mapped over it. With `skip_unless={"gate": {"verdict": "promote"}}` the task is skipped unless
+    that field of the request says so. There are no template fields: nothing that a trigger sends reaches Jinja.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#e8f0fe"
+
+    def __init__(
+        self,
+        *,
+        step: str,
+        model: str,
+        request: Mapping[str, Any] | None = None,
+        candidate: str | None = None,
+        skip_unless: Mapping[str, Mapping[str, Any]] | None = None,
+        place: Place | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Remember what to run; nothing runs, and nothing is read, before `execute`."""
+        super().__init__(**kwargs)
+        self.step = step
+        self.model = model
+        self.request = dict(request or {})
+        self.candidate = candidate
+        self.skip_unless = dict(skip_unless or {})
+        self.place = place
+        self._running: Running | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the step and return its result."""
+        request = self._request(context)
+        self._skip(request)
+        output = Output(self.step, self.log)
+        with dying_with_parent():
+            code = self._run(_as_argument(request), output)
+        result = _result(self.step, code, output)
+        if "verdict" in result:
+            log_verdict(result, self.log)
+        return result
+
+    def on_kill(self) -> None:
+        """Stop the step when Airflow ends the task."""
+        if self._running is not None:
+            self._running.stop()
+
+    def _request(self, context: Context) -> dict[str, Any]:
+        run = {"run": context["run_id"]}
+        if self.step == ENTRY_STEP:
+            dag_run = context["dag_run"]
+            return {**run, "now": iso(_asked_at(dag_run)), "conf": dict(dag_run.conf or {})}
+        fields = {name: _resolved(value, context) for name, value in self.request.items()}
+        if self.candidate is not None:
+            fields["candidate"] = self.candidate
+        return {**run, **{name: value for name, value in fields.items() if value is not None}}
+
+    def _skip(self, request: Mapping[str, Any]) -> None:
+        for field, wanted in self.skip_unless.items():
+            found = request.get(field) or {}
+            if any(found.get(name) != value for name, value in wanted.items()):
+                message = refusal(found)
+                self.log.warning("%s", message)
+                raise AirflowSkipException(message)
+
+    def _run(self, request: str, output: Output) -> int:
+        place = self.place or Process()
+        try:
+            with place.start(self.step, self.model, request) as running:
+                self._running = running
+                return running.follow(output.heard)
+        finally:
+            self._running = None
+
+
+def _asked_at(dag_run: Any) -> datetime:
+    """Return the moment that the run was asked for: the end of the interval of a scheduled run, else when it was due."""
+    if dag_run.run_type in {"scheduled", "backfill"} and dag_run.data_interval_end is not None:
+        return dag_run.data_interval_end
+    return dag_run.run_after
+
+
+def _resolved(value: Any, context: Context) -> Any:
+    """Return a constant as it is and another task's result as it stands in XCom: a list where that task is mapped."""
+    if not isinstance(value, XComArg):
+        return value
+    result = value.resolve(context)
+    if result is None or isinstance(result, dict):
+        return result
+    return list(result)
+
+
+def _as_argument(request: Mapping[str, Any]) -> str:
+    """Return the request as ASCII JSON for argv. Raises AirflowFailException where it cannot be one."""
+    try:
+        text = json.dumps(request, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise AirflowFailException(f"The request is no JSON: {error}. Send finite numbers, texts, lists and objects.") from error
+    if len(text) > REQUEST_LIMIT:
+        raise AirflowFailException(f"The request has {len(text)} bytes, more than {REQUEST_LIMIT}. Send less in the run's conf.")
+    return text
+
+
+def _result(step: str, code: int, output: Output) -> dict[str, Any]:
+    """Return the result of a step that ended with `code`. Raises what Airflow retries, or AirflowFailException for good."""
+    said = f": {output.last_words}" if output.last_words else "; it said nothing on stderr."
+    if code == GiveUp.exit_code:
+        raise AirflowFailException(f"{step} gave up{said}")
+    if code == TryAgain.exit_code:
+        raise AirflowException(f"{step} wants to be tried again{said}")
+    if code < 0:
+        raise AirflowException(f"{step} was {_killed(-code)}. Its last words{said}")
+    if code != 0:
+        raise AirflowException(f"{step} crashed (exit {code}){said}")
+    result = output.result
+    if result is None:
+        raise AirflowException(f"{step} ended without a result record on stdout{said}")
+    size = len(canonical(result))
+    if size > XCOM_LIMIT:
+        raise AirflowFailException(f"{step} returned {size} bytes, more than {XCOM_LIMIT}; a result must carry references, not data.")
+    return result
+
+
+def _killed(number: int) -> str:
+    """Return in words what a signal says."""
+    words = {
+        signal.SIGKILL: "out of memory or killed by hand",
+        signal.SIGTERM: "asked to end, by Airflow or by hand",
+        signal.SIGSEGV: "a crash in native code",
+        signal.SIGABRT: "a native library gave up",
+        signal.SIGBUS: "a crash in native code, or a full disk under a mapped file",
+    }
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    return f"killed (-{number}): {words.get(number, name)}"

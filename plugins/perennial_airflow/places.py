@@ -1,0 +1,168 @@
+"""Where a step runs. A place starts `python -m pipelines STEP --model NAME --request JSON`; the step knows nothing of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pipelines.mortal import mortal_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STEPS = (sys.executable, "-m", "pipelines")
+"""The command of every step."""
+
+LONGEST_LINE = 1_000_000
+"""Bytes of one line of output that are kept; what a step writes beyond is cut off."""
+
+CHUNK = 65_536
+POLL_SECONDS = 0.2
+
+
+class Running(Protocol):
+    """A step at work."""
+
+    def follow(self, heard: Callable[[str, str], None]) -> int:
+        """Call `heard("stdout" | "stderr", line)` for each line as it comes; return the exit code, negative for a signal."""
+        ...
+
+    def stop(self) -> None:
+        """Ask the step to end, from a signal handler too; `follow` sees to it that it does."""
+        ...
+
+
+class Place(Protocol):
+    """Where steps run."""
+
+    def start(self, step: str, model: str, request: str) -> contextlib.AbstractContextManager[Running]:
+        """Start a step; when the context ends, nothing of it is left. OSError where it cannot be started."""
+        ...
+
+
+@dataclass(frozen=True)
+class Process:
+    """A child process in a session of its own, which dies with the process that started it.
+
+    `command` is what runs steps; `grace_seconds` lie between SIGTERM and SIGKILL, shorter than the 5 s after which Airflow
+    kills the task itself.
+    """
+
+    command: tuple[str, ...] = STEPS
+    grace_seconds: float = 4.0
+
+    @contextlib.contextmanager
+    def start(self, step: str, model: str, request: str) -> Iterator[Running]:
+        """Start the step's process; at the end of the context its whole group is gone."""
+        command = [*self.command, step, "--model", model, "--request", request]
+        with subprocess.Popen(
+            mortal_command(signal.SIGKILL, os.getpid(), command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as child:
+            running = _RunningProcess(child, self.grace_seconds)
+            try:
+                yield running
+            finally:
+                running.end()
+
+
+class _RunningProcess:
+    """A step's process group. Its id is the child's, because the child leads a session."""
+
+    def __init__(self, child: subprocess.Popen[bytes], grace_seconds: float) -> None:
+        self._child = child
+        self._grace = grace_seconds
+        self._kill_at: float | None = None
+
+    def follow(self, heard: Callable[[str, str], None]) -> int:
+        """Pass the lines on until the process has ended and its output is read.
+
+        A grandchild that outlives the step may hold the pipes open; so the end of the process counts, not that of the pipes.
+        """
+        with selectors.DefaultSelector() as selector:
+            for name, pipe in (("stdout", self._child.stdout), ("stderr", self._child.stderr)):
+                if pipe is not None:
+                    selector.register(pipe, selectors.EVENT_READ, _Lines(name, heard))
+            while self._turn(selector):
+                self._escalate()
+            for key in list(selector.get_map().values()):
+                key.data.close()
+        return self._child.wait()
+
+    def _turn(self, selector: selectors.BaseSelector) -> bool:
+        """Read what is there; tell whether there may be more."""
+        ended = self._child.poll() is not None
+        if not selector.get_map():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(POLL_SECONDS)
+            return not ended
+        ready = selector.select(0 if ended else POLL_SECONDS)
+        for key, _ in ready:
+            data = os.read(key.fd, CHUNK)
+            if data:
+                key.data.feed(data)
+            else:
+                key.data.close()
+                selector.unregister(key.fileobj)
+        return bool(ready) or not ended
+
+    def stop(self) -> None:
+        """Send SIGTERM to the group now; `follow` sends SIGKILL when the grace is over."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + self._grace
+            self._signal(signal.SIGTERM)
+
+    def _escalate(self) -> None:
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self._signal(signal.SIGKILL)
+
+    def end(self) -> None:
+        """Leave nothing: SIGTERM and, after the grace, SIGKILL to a process still at work; SIGKILL to what it left behind."""
+        if self._child.poll() is None:
+            self.stop()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(self._grace)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
+            os.killpg(self._child.pid, number)
+
+
+class _Lines:
+    """Cuts a stream of bytes into lines of bounded length."""
+
+    def __init__(self, name: str, heard: Callable[[str, str], None]) -> None:
+        self._name = name
+        self._heard = heard
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take in bytes; pass on the lines that are complete."""
+        first, *others = data.split(b"\n")
+        self._keep(first)
+        for part in others:
+            self._pass_on()
+            self._keep(part)
+
+    def close(self) -> None:
+        """Pass on a last line without its end."""
+        if self._rest:
+            self._pass_on()
+
+    def _keep(self, part: bytes) -> None:
+        self._rest += part[: max(0, LONGEST_LINE - len(self._rest))]
+
+    def _pass_on(self) -> None:
+        self._heard(self._name, self._rest.decode(errors="replace").rstrip("\r"))
+        self._rest.clear()

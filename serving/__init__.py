@@ -1,0 +1,1 @@
+"""The server: models answer over HTTP, each from the newest release that proves itself."""

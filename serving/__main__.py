@@ -1,0 +1,59 @@
+"""`python -m serving`: one worker on 127.0.0.1, until it is told to stop; requests under way are finished first."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import uvicorn
+
+from pipelines.errors import RequestError
+from pipelines.settings import Settings, load_settings
+from pipelines.store import LocalStore
+from serving.app import create_app
+from serving.logs import log, log_to_stderr
+from serving.protocol import LimitedProtocol
+
+GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 30
+"""Longer than clients keep idle connections, so that it is they who close them."""
+
+
+def server(settings: Settings) -> uvicorn.Server:
+    """Return the server for these settings; uvicorn's own log is part of ours, and it tells nobody what it is."""
+    config = uvicorn.Config(
+        create_app(settings, LocalStore(settings.store_dir)),
+        host="127.0.0.1",
+        port=settings.serving_port,
+        loop="uvloop",
+        http=LimitedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=1024,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+def main() -> int:
+    """Serve; return the exit code."""
+    # Idle OpenMP threads spin and would take the core from the event loop; one row gains nothing from them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        settings = load_settings()
+    except RequestError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    log_to_stderr(settings.log_level)
+    log.info("Starting.", extra={"port": settings.serving_port})
+    server(settings).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The FastAPI app: routes, documentation, and the follower's life."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from serving.describe import described, with_models
+from serving.edge import Edge
+from serving.follow import Follower
+from serving.metrics import Metrics
+from serving.predict import ROUTE, PredictRoute, served_model
+from serving.problems import encode, framework_problem
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+    from pipelines.settings import Settings
+    from pipelines.store import Store
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'"
+"""The documentation page may talk to this server and to nobody else."""
+
+
+def create_app(settings: Settings, store: Store) -> FastAPI:
+    """Return the app that serves every model with a release in `store`; they are loaded when the app starts."""
+    metrics = Metrics()
+    follower = Follower(store, settings, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(follower.start)
+        yield
+        await asyncio.to_thread(follower.stop)
+
+    app = FastAPI(
+        title="Perennial", description="Models that serve now.", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    app.state.follower, app.state.metrics = follower, metrics
+    app.router.routes.append(Route(ROUTE, PredictRoute(follower, metrics), methods=["POST"], include_in_schema=False))
+    _add_model_routes(app, follower)
+    _add_operation_routes(app, follower, metrics)
+    app.add_middleware(Edge, settings=settings, metrics=metrics)
+    app.add_exception_handler(HTTPException, _framework_problem)
+    app.openapi = lambda: with_models(_document(app), follower.states)  # type: ignore[method-assign] # FastAPI's documented way
+    return app
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(encode(body), status, media_type="application/json")
+
+
+def _framework_problem(_: Request, error: Exception) -> Response:
+    """Raise the framework's own 404 and 405 as problems, which the edge answers."""
+    if not isinstance(error, HTTPException):
+        raise error
+    raise framework_problem(error.status_code, dict(error.headers or {})) from None
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    return get_openapi(title=app.title, version="1", description=app.description, routes=app.routes)
+
+
+def _add_model_routes(app: FastAPI, follower: Follower) -> None:
+    @app.get("/models", tags=["models"], summary="Every model with a release", response_class=Response)
+    async def models() -> Response:
+        return _json({"models": [described(name, state) for name, state in sorted(follower.states.items())]})
+
+    @app.get("/models/{name}", tags=["models"], summary="What a model serves, since when, from which data", response_class=Response)
+    async def model(name: str) -> Response:
+        served_model(follower, name)
+        return _json(described(name, follower.states[name]))
+
+
+def _add_operation_routes(app: FastAPI, follower: Follower, metrics: Metrics) -> None:
+    page = files("serving").joinpath("docs.html").read_text(encoding="utf-8")
+
+    @app.get("/health", tags=["operation"], summary="The process answers", response_class=Response)
+    async def health() -> Response:
+        return _json({"status": "ok"})
+
+    @app.get("/ready", tags=["operation"], summary="Every model with a release is loaded", response_class=Response)
+    async def ready() -> Response:
+        reason = _why_not_ready(follower)
+        return (
+            _json({"status": "not ready", "reason": reason}, 503)
+            if reason
+            else _json({"status": "ready", "models": sorted(follower.states)})
+        )
+
+    @app.get("/metrics", tags=["operation"], summary="Counts in Prometheus' format", response_class=Response)
+    async def counts() -> Response:
+        return Response(metrics.text(), media_type=PROMETHEUS)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY})
+
+
+def _why_not_ready(follower: Follower) -> str:
+    states = follower.states
+    missing = sorted(name for name, state in states.items() if state.served is None)
+    if missing:
+        return f"No release could be loaded of: {', '.join(missing)}."
+    return "" if states else follower.trouble or "No model has a release yet."

@@ -1,0 +1,83 @@
+"""The prediction route: a bare ASGI app, because a request costs less here than in a framework's dependency machinery."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from serving.edge import json_start
+from serving.problems import Problem, encode
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from starlette.types import Receive, Scope, Send
+
+    from serving.follow import Follower
+    from serving.metrics import Metrics
+    from serving.served import Served
+
+ROUTE = "/models/{name}/predict"
+
+INLINE_ROWS = 32
+"""Compiled answers of up to this many rows are made at once (well below a millisecond); others in a thread."""
+
+
+class PredictRoute:
+    """POST /models/{name}/predict."""
+
+    def __init__(self, follower: Follower, metrics: Metrics) -> None:
+        """Answer from what `follower` serves."""
+        self._follower = follower
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request from the release that serves when it comes. Raises Problem."""
+        scope["perennial.route"] = ROUTE
+        name = scope["path_params"]["name"]
+        served = served_model(self._follower, name)
+        scope["perennial.model"] = name
+        _refuse_other_media(scope)
+        rows = served.decoder.decode((await receive())["body"])
+        body = encode(
+            {
+                "request_id": scope["perennial.request_id"],
+                "model": name,
+                "version": served.release.version,
+                "release": served.release.number,
+                "predictions": await self._predictions(served, rows),
+            }
+        )
+        self._metrics.predicted(name, len(rows))
+        await send(json_start(200, body))
+        await send({"type": "http.response.body", "body": body})
+
+    async def _predictions(self, served: Served, rows: list[tuple[Any, ...]]) -> list[Any]:
+        try:
+            if served.bundle.manifest.compiled and len(rows) <= INLINE_ROWS:
+                return served.predictions(rows)
+            return await asyncio.to_thread(served.predictions, rows)
+        except Problem as problem:
+            if problem.code == "model_output_invalid":
+                self._metrics.invalid(served.release.model)
+            raise
+
+
+def served_model(follower: Follower, name: str) -> Served:
+    """Return what the model serves. Raises Problem 404 for a name without releases, 503 where none of them can be served."""
+    state = follower.states.get(name)
+    if state is None:
+        raise Problem(404, "unknown_model", "There is no model of this name here; GET /models lists them.")
+    if state.served is None:
+        refused = state.refused
+        extra = {"model": name, "refused": {"release": refused.release, "reason": refused.reason} if refused else None}
+        raise Problem(503, "model_not_loaded", "No release of this model could be loaded.", headers={"retry-after": "5"}, extra=extra)
+    return state.served
+
+
+def _refuse_other_media(scope: Scope) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-type" and value.split(b";", 1)[0].strip().lower() != b"application/json":
+            raise Problem(415, "unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.")
+        if name == b"content-encoding" and value.lower() != b"identity":
+            raise Problem(415, "unsupported_media_type", "Send the body uncompressed.")

@@ -1,0 +1,88 @@
+"""The environment in which every program of the stack runs: our settings, Airflow's and MLflow's."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from pipelines.settings import PREFIX, QUIET
+from stack.keys import API_SECRET, FERNET_KEY, JWT_SECRET, PASSWORDS, USER
+from stack.layout import CHECKOUT, HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stack.layout import Layout
+
+MARK = "PERENNIAL_STACK"
+"""In the environment of every process of a stack: the stack's state folder. By it a stack knows its own processes, even
+those whose parents were killed."""
+
+AIRFLOW_CFG = """# Perennial's stack hands Airflow its settings in the environment (stack/environment.py); this file stays empty,
+# so that Airflow does not write one with keys of its own. To run Airflow's command: python -m stack run airflow …
+"""
+
+
+def environment(layout: Layout, outer: Mapping[str, str]) -> dict[str, str]:
+    """Return what the programs see: `outer`, without what Airflow would take for its own, and the stack's settings."""
+    kept = {name: value for name, value in outer.items() if not name.startswith(("AIRFLOW_", "_AIRFLOW_", "SUPERVISOR_"))}
+    path = os.pathsep.join([str(CHECKOUT), *filter(None, [outer.get("PYTHONPATH")])])
+    return {**QUIET, **kept, "PYTHONPATH": path, **_perennial(layout), **_airflow(layout), **_mlflow(layout)}
+
+
+def _perennial(layout: Layout) -> dict[str, str]:
+    settings = layout.settings
+    values = {
+        "home": settings.home,
+        "state": layout.state,
+        "airflow_port": settings.airflow_port,
+        "mlflow_port": settings.mlflow_port,
+        "serving_port": settings.serving_port,
+        "mlflow_uri": settings.mlflow_uri or layout.mlflow_url,
+        "serving_url": settings.serving_url or layout.serving_url,
+    }
+    return {PREFIX + name.upper(): str(value) for name, value in values.items()}
+
+
+def _airflow(layout: Layout) -> dict[str, str]:
+    read = [sys.executable, "-I", "-S", "-c", "import sys; print(open(sys.argv[1]).read(), end='')"]
+    secret = {name: shlex.join([*read, str(layout.secrets / name)]) for name in (FERNET_KEY, JWT_SECRET, API_SECRET)}
+    sections = {
+        "CORE": {
+            "EXECUTOR": "LocalExecutor",
+            "DAGS_FOLDER": CHECKOUT / "dags",
+            "PLUGINS_FOLDER": CHECKOUT / "plugins",
+            "LOAD_EXAMPLES": False,
+            "DAGS_ARE_PAUSED_AT_CREATION": False,
+            "PARALLELISM": 4,  # 800 MB; Airflow's 32 take 1.1 GB, and two cores have no use for them
+            "EXECUTION_API_SERVER_URL": f"{layout.airflow_url}/execution/",
+            "SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": layout.secrets / PASSWORDS,
+            "FERNET_KEY_CMD": secret[FERNET_KEY],
+        },
+        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{layout.airflow / 'airflow.db'}"},
+        "API": {
+            "HOST": HOST,  # Airflow's default is 0.0.0.0
+            "PORT": layout.settings.airflow_port,
+            "BASE_URL": layout.airflow_url,
+            "INSTANCE_NAME": "Perennial",
+            "SECRET_KEY_CMD": secret[API_SECRET],
+        },
+        "API_AUTH": {"JWT_SECRET_CMD": secret[JWT_SECRET]},
+        "SCHEDULER": {"SCHEDULER_IDLE_SLEEP_TIME": 0.3},  # ten chained tasks take 4 s instead of 10 s
+        "WORKERS": {"MAX_FAILED_HEARTBEATS": 20},  # with Airflow's 3, an API server away for 15 s kills tasks
+        "DAG_PROCESSOR": {"REFRESH_INTERVAL": 5, "MIN_FILE_PROCESS_INTERVAL": 10},  # a changed model.yaml is seen within 10 s
+        "LOGGING": {"BASE_LOG_FOLDER": layout.airflow / "logs", "COLORED_CONSOLE_LOG": False},
+        "USAGE_DATA_COLLECTION": {"ENABLED": False},
+    }
+    flat = {f"AIRFLOW__{section}__{name}": str(value) for section, options in sections.items() for name, value in options.items()}
+    # Airflow renames its processes; without SPT_NOENV that overwrites the environment by which the stack finds them.
+    return {"AIRFLOW_HOME": str(layout.airflow), "SPT_NOENV": "1", **flat}
+
+
+def _mlflow(layout: Layout) -> dict[str, str]:
+    # Job execution is on by default, and its endpoints have been open to everybody before.
+    known = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return known if not layout.runs_mlflow else {**known, "MLFLOW_TRACKING_URI": layout.mlflow_url}

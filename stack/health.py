@@ -1,0 +1,81 @@
+"""Is a program well? Asked at its own address; Airflow's API server answers for the three that have none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from stack.supervisor import RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stack.layout import Layout
+    from stack.programs import Program
+
+HEALTH_PATHS = {"api-server": "/api/v2/monitor/health", "mlflow": "/health", "serving": "/health"}
+HEARTBEATS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+"""The name under which Airflow reports each program's heartbeat."""
+
+PROBE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """One program: its state in one word (healthy, starting, unhealthy, down), and why it is not healthy."""
+
+    name: str
+    state: str
+    detail: str = ""
+    pid: int | None = None
+    uptime_seconds: int | None = None
+    url: str = ""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Tell whether the program is well."""
+        return self.state == "healthy"
+
+
+def check(layout: Layout, running: Sequence[Program], known: Mapping[str, Mapping[str, Any]]) -> list[Health]:
+    """Return the health of each program; `known` is what supervisord says (empty where it is away)."""
+    with httpx.Client(timeout=PROBE_SECONDS, trust_env=False) as client:
+        answers = {p.name: _ask(client, p.url + HEALTH_PATHS[p.name]) for p in running if p.url and _pid(known.get(p.name))}
+    heartbeats = answers.get("api-server") or {}
+    return [_health(program, known.get(program.name), answers, heartbeats) for program in running]
+
+
+def _ask(client: httpx.Client, url: str) -> dict[str, Any] | None:
+    """Return what a healthy program answers (empty where that is no JSON object), or None."""
+    try:
+        answer = client.get(url)
+    except httpx.HTTPError:
+        return None
+    if not answer.is_success:
+        return None
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _pid(info: Mapping[str, Any] | None) -> int | None:
+    return int(info["pid"]) or None if info else None
+
+
+def _health(program: Program, info: Mapping[str, Any] | None, answers: Mapping[str, Any], heartbeats: Mapping[str, Any]) -> Health:
+    pid = _pid(info)
+    if info is None or pid is None:
+        why = f"{str(info['statename']).lower()} {info['spawnerr']}".strip() if info else ""
+        return Health(program.name, "down", why, url=program.url)
+    uptime = max(0, int(info["now"]) - int(info["start"]))
+    if program.name in HEARTBEATS:
+        beat = (heartbeats.get(HEARTBEATS[program.name]) or {}).get("status")
+        well, why = beat == "healthy", "no heartbeat in Airflow yet" if beat is None else f"Airflow calls it {beat}"
+    else:
+        well, why = answers.get(program.name) is not None, f"no answer at {program.url}{HEALTH_PATHS[program.name]}"
+    state = "healthy" if well else "unhealthy" if info["statename"] == RUNNING else "starting"
+    return Health(program.name, state, "" if well else why, pid, uptime, program.url)

@@ -1,0 +1,28 @@
+"""What supervisord starts: `python -m stack.launch STATE PROGRAM COMMAND…` clears the way, then *becomes* the program.
+
+A program that was killed may have left processes (MLflow's server under its command, Airflow's forks) that hold its port or
+its memory; they go before it starts again. The program gets SIGTERM when supervisord dies.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from pipelines.mortal import die_with_parent
+from stack.processes import end, left_by
+
+
+def main(state: str, program: str, command: list[str]) -> None:
+    """Become the program."""
+    die_with_parent(signal.SIGTERM)
+    leftovers = left_by(state, program)
+    if leftovers:
+        sys.stderr.write(f"{program}: ending {len(leftovers)} processes that its predecessor left\n")
+        end(leftovers, grace_seconds=3)
+    os.execvp(command[0], command)  # noqa: S606 -- no shell is wanted
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

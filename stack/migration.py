@@ -1,0 +1,51 @@
+"""Airflow's database: made and migrated only when there is none yet or Airflow's version changed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from pipelines.errors import PerennialError
+from stack.environment import AIRFLOW_CFG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from stack.layout import Layout
+
+
+def prepare_home(layout: Layout) -> None:
+    """Make Airflow's home with an empty configuration file."""
+    layout.airflow.mkdir(parents=True, exist_ok=True)
+    config = layout.airflow / "airflow.cfg"
+    if not config.exists():
+        config.write_text(AIRFLOW_CFG)
+
+
+def is_needed(layout: Layout) -> bool:
+    """Tell whether the database must be migrated before Airflow starts."""
+    stamp = _stamp(layout)
+    return not (layout.airflow / "airflow.db").exists() or not stamp.exists() or stamp.read_text() != version("apache-airflow")
+
+
+def migrate(layout: Layout, environ: Mapping[str, str]) -> None:
+    """Make or migrate the database. Raises PerennialError with the end of what Airflow said."""
+    log = layout.log("migration")
+    with log.open("w") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"], env=dict(environ), stdout=output, stderr=subprocess.STDOUT, check=False
+        )
+    if done.returncode != 0:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise PerennialError(
+            f"Airflow's database could not be migrated (exit {done.returncode}):\n{end}",
+            remedy=f"read {log}; a database of no worth can be deleted: {layout.airflow / 'airflow.db'}.",
+        )
+    _stamp(layout).write_text(version("apache-airflow"))
+
+
+def _stamp(layout: Layout) -> Path:
+    return layout.airflow / "migrated.txt"
