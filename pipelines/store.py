@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -60,7 +62,7 @@ def object_uri(digest: str, suffix: str) -> str:
 def checked_key(key: str) -> str:
     """Return the key; ValueError where it could leave the store."""
     parts = key.split("/")
-    if not key or any(p in {"", ".", ".."} for p in parts) or "\x00" in key or "\\" in key:
+    if any(not p or p.startswith(".") for p in parts) or "\x00" in key or "\\" in key:
         msg = f"{key!r} is no key"
         raise ValueError(msg)
     return key
@@ -162,7 +164,7 @@ class MemoryStore:
         """Start empty."""
         self.objects: dict[str, bytes] = {}
         self.entries: dict[str, bytes] = {}
-        self._scratch = tempfile.TemporaryDirectory(prefix="perennial-memory-store-")
+        self._scratch: Path | None = None
 
     def put(self, data: bytes, suffix: str = "") -> Ref:
         """Store the bytes under their hash."""
@@ -176,13 +178,19 @@ class MemoryStore:
 
     def path(self, ref: Ref) -> Path:
         """Return a scratch file with the verified bytes."""
-        target = Path(self._scratch.name) / ref.uri.replace("/", "-")
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="perennial-memory-store-"))
+            weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        target = self._scratch / ref.uri.replace("/", "-")
         target.write_bytes(self.get(ref))
         return target
 
     def publish(self, key: str, data: bytes) -> bool:
         """Write the entry unless it is there."""
-        return self.entries.setdefault(checked_key(key), data) is data
+        with self._lock:
+            first = checked_key(key) not in self.entries
+            self.entries.setdefault(key, data)
+        return first
 
     def read(self, key: str) -> bytes | None:
         """Return the entry, or None."""

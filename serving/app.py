@@ -61,7 +61,7 @@ def _json(body: Any, status: int = 200) -> Response:
     return Response(encode(body), status, media_type="application/json")
 
 
-def _framework_problem(_: Request, error: Exception) -> Response:
+async def _framework_problem(_: Request, error: Exception) -> Response:
     """Raise the framework's own 404 and 405 as problems, which the edge answers."""
     if not isinstance(error, HTTPException):
         raise error

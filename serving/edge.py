@@ -29,8 +29,16 @@ LINGER_SECONDS = 5.0
 """How long the rest of a refused body is thrown away, so that the client can read the answer instead of a reset."""
 
 
-class _ClientGone(Exception):  # noqa: N818 -- nobody is left to be told
+class _ClientGone(Exception):
     """The client went away before its body was complete."""
+
+
+class _TooLarge(Problem):
+    """A body above the limit; tells whether the client is still sending."""
+
+    def __init__(self, limit: int, *, more_comes: bool) -> None:
+        super().__init__(413, "body_too_large", f"The body has more than {limit} bytes.", headers=_CLOSE)
+        self.more_comes = more_comes
 
 
 class Edge:
@@ -57,7 +65,7 @@ class Edge:
             return
         except Problem as problem:
             await reply.problem(problem, receive)
-        except Exception:
+        except Exception:  # noqa: BLE001 -- the last resort of a request: logged, and answered with 500
             log.exception("A request failed.", extra={"request_id": reply.request_id, "route": _route(scope)})
             await reply.problem(Problem(500, "internal_error", "The server failed; its log tells more of this request id."), receive)
         self._metrics.answered(scope.get("perennial.model", ""), _route(scope), reply.status, time.perf_counter() - started)
@@ -68,7 +76,7 @@ class Edge:
         if announced == 0 and not chunked:
             return b""
         if announced > self._limit:
-            raise self._too_large()
+            raise _TooLarge(self._limit, more_comes=True)
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._read(receive)
@@ -84,12 +92,9 @@ class Edge:
             chunk, more = message.get("body", b""), message.get("more_body", False)
             size += len(chunk)
             if size > self._limit:
-                raise self._too_large()
+                raise _TooLarge(self._limit, more_comes=more)
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def _too_large(self) -> Problem:
-        return Problem(413, "body_too_large", f"The body has more than {self._limit} bytes.", headers=_CLOSE)
 
 
 class _Reply:
@@ -114,7 +119,7 @@ class _Reply:
         body = encode({**problem.body(), "request_id": self.request_id})
         headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await self.send(json_start(problem.status, body, headers))
-        if problem.status == 413 and problem.headers == _CLOSE:  # noqa: PLR2004 -- the status itself
+        if isinstance(problem, _TooLarge) and problem.more_comes:
             await self.send({"type": "http.response.body", "body": body, "more_body": True})
             await _thrown_away(receive)
             body = b""

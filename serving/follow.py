@@ -77,20 +77,21 @@ class Follower:
             for name in names:
                 while self._advance(name):  # until nothing newer came while loading
                     pass
-            trouble = ""
+            self._note("")
         except OSError as error:
-            trouble = f"The store cannot be read: {type(error).__name__}: {error.strerror}."
-        if trouble != self.trouble:
-            log.warning(trouble or "The store can be read again.")
-        self.trouble = trouble
+            self._note(f"The store cannot be read: {type(error).__name__}: {error.strerror}.")
 
     def _run(self) -> None:
         while not self._stop.wait(self._settings.serving_poll_seconds):
             try:
                 self.look()
-            except Exception as error:
-                self.trouble = f"Looking for releases failed: {type(error).__name__}."
-                log.exception("Looking for releases failed.")
+            except Exception as error:  # noqa: BLE001 -- what serves must go on serving and following; it is logged and shown
+                self._note(f"Looking for releases failed: {type(error).__name__}: {error}", error)
+
+    def _note(self, trouble: str, error: Exception | None = None) -> None:
+        if trouble != self.trouble:
+            log.warning(trouble or "Releases can be read again.", exc_info=error)
+        self.trouble = trouble
 
     def _tails(self, prefix: str) -> list[str]:
         return [key.rsplit("/", 1)[-1] for key in self._store.keys(prefix)]

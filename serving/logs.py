@@ -35,4 +35,5 @@ def log_to_stderr(level: str) -> None:
     """Send every log of this process to stderr, one line each."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
+    logging.captureWarnings(True)  # noqa: FBT003 -- the standard library's signature
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -12,10 +12,10 @@ MESSAGE_LIMIT = 300
 """Characters of a message; a caller's own words (a field's name) may stand in it."""
 
 
-class Problem(Exception):  # noqa: N818 -- most problems are the caller's, not ours
+class Problem(Exception):
     """A request that is not answered as asked; raised anywhere below `edge.Edge`, which answers it."""
 
-    def __init__(  # noqa: PLR0913 -- a value with a place for each part of the answer
+    def __init__(
         self,
         status: int,
         code: str,

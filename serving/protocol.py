@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 HEAD_LIMIT = 65_536
-"""Bytes that a request's line and headers may have (plus what came in the same packet)."""
+"""Bytes that a request's line and headers may have, beyond those of their first packet."""
 
 HEAD_SECONDS = 10.0
 """How long a request's line and headers may take; also how long a new connection may stay silent."""
@@ -60,13 +60,14 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and refuse a head that is too long."""
+        goes_on = self._in_head
         super().data_received(data)
         if not self._in_head or self.transport.is_closing():
             return
-        self._head_size += len(data)
+        self._head_size += len(data) if goes_on else 0  # a packet may also hold the end of the body before
         if self._head_size > HEAD_LIMIT:
             self._answer_and_close(431, "head_too_large", f"The headers have more than {HEAD_LIMIT} bytes.")
-        elif self._head_timer is None and self._head_size:
+        elif self._head_timer is None:
             self._head_timer = self.loop.call_later(self.head_seconds, self._head_late)
 
     def on_message_begin(self) -> None:
@@ -83,7 +84,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """End the head; shed the request where too many connections are open."""
         self._in_head = False
         self._stop_timer()
-        self.app = self._served_app if len(self.connections) <= self.max_connections else overloaded  # type: ignore[assignment] # ASGI in other words
+        self.app = self._served_app if len(self.connections) <= self.max_connections else overloaded
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

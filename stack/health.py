@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,7 +13,6 @@ from stack.supervisor import RUNNING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stack.layout import Layout
     from stack.programs import Program
 
 HEALTH_PATHS = {"api-server": "/api/v2/monitor/health", "mlflow": "/health", "serving": "/health"}
@@ -39,10 +39,14 @@ class Health:
         return self.state == "healthy"
 
 
-def check(layout: Layout, running: Sequence[Program], known: Mapping[str, Mapping[str, Any]]) -> list[Health]:
+def prober() -> httpx.Client:
+    """Return the client to ask with; making one costs more than asking."""
+    return httpx.Client(timeout=PROBE_SECONDS, trust_env=False)
+
+
+def check(client: httpx.Client, running: Sequence[Program], known: Mapping[str, Mapping[str, Any]]) -> list[Health]:
     """Return the health of each program; `known` is what supervisord says (empty where it is away)."""
-    with httpx.Client(timeout=PROBE_SECONDS, trust_env=False) as client:
-        answers = {p.name: _ask(client, p.url + HEALTH_PATHS[p.name]) for p in running if p.url and _pid(known.get(p.name))}
+    answers = {p.name: _ask(client, p.url + HEALTH_PATHS[p.name]) for p in running if p.url and _pid(known.get(p.name))}
     heartbeats = answers.get("api-server") or {}
     return [_health(program, known.get(program.name), answers, heartbeats) for program in running]
 
@@ -73,9 +77,17 @@ def _health(program: Program, info: Mapping[str, Any] | None, answers: Mapping[s
         return Health(program.name, "down", why, url=program.url)
     uptime = max(0, int(info["now"]) - int(info["start"]))
     if program.name in HEARTBEATS:
-        beat = (heartbeats.get(HEARTBEATS[program.name]) or {}).get("status")
-        well, why = beat == "healthy", "no heartbeat in Airflow yet" if beat is None else f"Airflow calls it {beat}"
+        well, why = _beats(HEARTBEATS[program.name], heartbeats, since=int(info["start"]))
     else:
         well, why = answers.get(program.name) is not None, f"no answer at {program.url}{HEALTH_PATHS[program.name]}"
     state = "healthy" if well else "unhealthy" if info["statename"] == RUNNING else "starting"
     return Health(program.name, state, "" if well else why, pid, uptime, program.url)
+
+
+def _beats(name: str, heartbeats: Mapping[str, Any], since: int) -> tuple[bool, str]:
+    """Tell whether a heartbeat came since the program's start (an older one is its predecessor's), and if not, why not."""
+    report = heartbeats.get(name) or {}
+    latest = report.get(f"latest_{name}_heartbeat")
+    if latest is None or datetime.fromisoformat(latest).timestamp() < since:
+        return False, "no heartbeat in Airflow yet"
+    return report.get("status") == "healthy", f"Airflow calls it {report.get('status')}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USER = "admin"
-PASSWORDS = "airflow_passwords.json"  # noqa: S105 -- a file's name
+PASSWORDS = "airflow_passwords.json"
 FERNET_KEY = "airflow_fernet_key.txt"
 JWT_SECRET = "airflow_jwt_secret.txt"  # noqa: S105 -- a file's name
 API_SECRET = "airflow_api_secret.txt"  # noqa: S105 -- a file's name

@@ -88,11 +88,11 @@ def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
 
 
 def _candidates(state: dict[str, Any]) -> str:
-    from pipelines.steps.learn import make_estimator
+    from pipelines.steps.learn import check_parameters
 
     spec: Spec = state["context"].spec
     for candidate in spec.candidates:
-        make_estimator(candidate, spec.train.seed)
+        check_parameters(candidate)
     return ", ".join(c.name for c in spec.candidates)
 
 

@@ -169,7 +169,7 @@ class SqlLedger:
 
     def _entry(self, row: Row[Any]) -> Entry:
         try:
-            return Entry.model_validate({**row._mapping, "body": json.loads(row.body)})
+            return Entry.model_validate({**row._asdict(), "body": json.loads(row.body)})
         except (ValidationError, ValueError, TypeError) as error:
             raise self._touched(row.seq) from error
 

@@ -100,7 +100,9 @@ def _threshold(metric: str, value: float | None, bound: float, *, floor: bool) -
     if metric not in METRICS or METRICS[metric].greater_is_better != floor:
         return Finding(metric, passed=False, detail=f"{metric} cannot have a {what}")
     if value is None or not isfinite(value):
-        return Finding(metric, passed=False, detail=f"{metric} is missing or not finite, so it cannot be held against the {what} {_number(bound)}")
+        return Finding(
+            metric, passed=False, detail=f"{metric} is missing or not finite, so it cannot be held against the {what} {_number(bound)}"
+        )
     passed = value >= bound if floor else value <= bound
     side = ("at or above" if floor else "at or below") if passed else ("below" if floor else "above")
     return Finding(metric, passed=passed, detail=f"{metric} {_number(value, bound)} is {side} the {what} {_number(bound)}")
@@ -109,12 +111,14 @@ def _threshold(metric: str, value: float | None, bound: float, *, floor: bool) -
 def _unseen(facts: Facts) -> Finding:
     fitted = facts.opponent.fitted_on
     if fitted is not None and fitted.overlaps(facts.holdout):
-        detail = (
-            f"the held-out rows ({facts.holdout.name} to {facts.holdout.end:%Y-%m-%dT%H}) overlap what the {facts.opponent.name} was fitted on "
-            f"({fitted.name} to {fitted.end:%Y-%m-%dT%H}), so it cannot be judged fairly"
-        )
+        spans = f"({_span(facts.holdout)}) overlap what the {facts.opponent.name} was fitted on ({_span(fitted)})"
+        detail = f"the held-out rows {spans}, so it cannot be judged fairly"
         return Finding("unseen", passed=False, detail=detail)
     return Finding("unseen", passed=True, detail="the held-out rows are new to both")
+
+
+def _span(interval: Interval) -> str:
+    return f"{interval.start:%Y-%m-%dT%H} to {interval.end:%Y-%m-%dT%H}"
 
 
 def _better(facts: Facts, gate: Gate) -> Finding:
@@ -129,11 +133,11 @@ def _better(facts: Facts, gate: Gate) -> Finding:
     if not all(isfinite(v) for v in (found.challenger, found.opponent, found.difference, found.lower)):
         return Finding(name, passed=False, detail=f"{rule.metric} versus the {opponent.name} is missing or not finite")
     proven = found.lower > 0 and found.difference > 0
-    detail = (
-        f"{rule.metric} {_number(found.challenger, found.opponent)} {'is better than' if proven else 'is not proven better than'} the "
-        f"{opponent.name}'s {_number(found.opponent, found.challenger)}: better by {found.difference:+.4g}, at least {found.lower:+.4g} with "
-        f"{rule.confidence:.0%} confidence, better in {found.p_better:.1%} of resamples of {found.blocks} {found.unit}"
-    )
+    ours, theirs = _number(found.challenger, found.opponent), _number(found.opponent, found.challenger)
+    draws = f"better in {found.p_better:.1%} of resamples of {found.blocks} {found.unit}"
+    is_better = f"is {'better' if proven else 'not proven better'} than the {opponent.name}'s {theirs}"
+    bound = f"by {found.difference:+.4g}, at least {found.lower:+.4g} with {rule.confidence:.0%} confidence"
+    detail = f"{rule.metric} {ours} {is_better}: {bound}, {draws}"
     return Finding(name, passed=proven, detail=detail)
 
 

@@ -82,10 +82,8 @@ def parts(metric: str, y: Array, p: Array) -> Array:
 def _chance_of_truth(y: Array, p: Array) -> Array:
     """Return the probability that each row's own class was given, clipped as scikit-learn clips it."""
     p = np.asarray(p, dtype=np.float64)
-    if p.ndim == 1:
-        truth = np.where(y == 1, p, 1 - p)
-    else:
-        truth = np.where(y < 0, 0.0, p[np.arange(len(y)), np.maximum(y, 0).astype(np.int64)])
+    by_class = np.column_stack([1 - p, p]) if p.ndim == 1 else p
+    truth = np.where(y < 0, 0.0, by_class[np.arange(len(y)), np.maximum(y, 0).astype(np.int64)])
     eps = np.finfo(np.float64).eps
     return np.clip(truth, eps, 1 - eps)
 

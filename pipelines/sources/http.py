@@ -81,7 +81,7 @@ class Http:
         shown = without_password(self._source.url)
         for attempt in Retrying(
             stop=stop_after_attempt(self._attempts),
-            wait=wait_exponential_jitter(initial=0.2, max=5),
+            wait=wait_exponential_jitter(multiplier=0.2, max=5),
             retry=retry_if_exception_type(Unreachable),
             reraise=True,
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -54,14 +55,16 @@ def parse(data: bytes, kind: Format, shown: str) -> pa.Table:
         if kind == "parquet":
             return normalised(_parquet(data, shown))
         if kind == "csv":
-            frame = pd.read_csv(io.BytesIO(data), dtype_backend="pyarrow", low_memory=False)
+            with warnings.catch_warnings():  # without this, fields beyond the header are dropped with a mere warning
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                frame = pd.read_csv(io.BytesIO(data), dtype_backend="pyarrow", low_memory=False, index_col=False)
         else:
             lines = not data.lstrip()[:1].startswith(b"[")
             frame = pd.read_json(io.BytesIO(data), dtype_backend="pyarrow", lines=lines, convert_dates=False)
         return normalised(frame)
     except pd.errors.EmptyDataError as error:
         raise BadData(f"{shown} is empty: not even a header.") from error
-    except (pd.errors.ParserError, pa.ArrowException, UnicodeDecodeError, ValueError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pa.ArrowException, UnicodeDecodeError, ValueError) as error:
         raise BadData(f"{shown} is not readable as {kind}: {str(error)[:300]}.") from error
 
 

@@ -41,17 +41,21 @@ def split(context: Context, built: Built) -> Split:
     What is judged pretends to be the future, so a training row's label must have been known when the holdout starts.
     Raises BadData where a column is missing or nothing is left.
     """
-    plan = read_plan(context.ports.store, built.plan)
-    if not plan.train or not plan.holdout:
-        raise BadData("The plan has no batches to learn from or none to judge on.", remedy="wait for more batches or shorten train.holdout.")
-    judged = _span(plan.holdout)
+    plan = _plan(context, built)
+    held, judged = holdout(context, built)
     train = known(context, built, plan.train, by=min(judged.start, built.as_of))
-    return Split(train=train, holdout=known(context, built, plan.holdout, by=built.as_of), seen=_span(plan.train), judged=judged)
+    return Split(train=train, holdout=held, seen=_span(plan.train), judged=judged)
+
+
+def holdout(context: Context, built: Built) -> tuple[pa.Table, Interval]:
+    """Return the rows to judge on, and the span that they come from."""
+    batches = _plan(context, built).holdout
+    return known(context, built, batches, by=built.as_of), _span(batches)
 
 
 def everything(context: Context, built: Built) -> tuple[pa.Table, Interval]:
     """Return all rows of the plan whose label is known by `as_of`, and the span that they come from."""
-    plan: Plan = read_plan(context.ports.store, built.plan)
+    plan = _plan(context, built)
     batches = [*plan.train, *plan.holdout]
     return known(context, built, batches, by=built.as_of), _span(batches)
 
@@ -71,7 +75,9 @@ def known(context: Context, built: Built, batches: list[BatchRef], *, by: dateti
     try:
         table = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
-        raise BadData(f"The features of {names[0]} to {names[-1]} do not fit together: {error}.", remedy="build the same types in every batch.") from error
+        raise BadData(
+            f"The features of {names[0]} to {names[-1]} do not fit together: {error}.", remedy="build the same types in every batch."
+        ) from error
     table = table.filter(pa.array(_visible(table, spec, by)))
     if not table.num_rows:
         raise BadData(
@@ -91,6 +97,15 @@ def times(table: pa.Table, spec: Spec) -> Array:
     except pa.ArrowException as error:
         raise BadData(f"{spec.event_time} is {column.type}, no time.", remedy="build a timestamp.") from error
     return found
+
+
+def _plan(context: Context, built: Built) -> Plan:
+    plan = read_plan(context.ports.store, built.plan)
+    if not plan.train or not plan.holdout:
+        raise BadData(
+            "The plan has no batches to learn from or none to judge on.", remedy="wait for more batches or shorten train.holdout."
+        )
+    return plan
 
 
 def _visible(table: pa.Table, spec: Spec, by: datetime) -> Array:

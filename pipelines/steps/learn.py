@@ -46,7 +46,9 @@ def check_parameters(candidate: Candidate) -> None:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            raise SpecError(f"candidates.{candidate.name}: {candidate.estimator} has no parameter {name!r}.", remedy=f"{hint}It has {', '.join(known)}.")
+            raise SpecError(
+                f"candidates.{candidate.name}: {candidate.estimator} has no parameter {name!r}.", remedy=f"{hint}It has {', '.join(known)}."
+            )
 
 
 def build_pipeline(candidate: Candidate, schema: InputSchema, seed: int, params: Mapping[str, Any]) -> Any:
@@ -107,7 +109,9 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
     try:
         values: Array = column.cast(pa.float64()).to_numpy()
     except pa.ArrowException as error:
-        raise BadData(f"The target {spec.target.column} is {column.type}, which a {spec.task} task cannot learn.", remedy=_TARGET) from error
+        raise BadData(
+            f"The target {spec.target.column} is {column.type}, which a {spec.task} task cannot learn.", remedy=_TARGET
+        ) from error
     if not np.isfinite(values).all():
         raise BadData(f"The target {spec.target.column} holds infinite values.", remedy="drop or mend these rows in features.py.")
     if spec.task == "regression":

@@ -96,7 +96,7 @@ class _Scorer:
 
     def __call__(self, model: Any, inputs: pd.DataFrame, y: Array) -> float:
         task, metric = self._spec.task, self._spec.train.metric
-        classes = [""] * (int(max(y.max(), max(model.classes_))) + 1) if task == "multiclass" else None
+        classes = [""] * (int(max(y.max(), *model.classes_)) + 1) if task == "multiclass" else None
         value = score(metric, y, answers(model, inputs, task, classes))
         self._count += 1
         self._log.info("%s: fit %d on %d rows: %s %.4f", self._name, self._count, len(y), metric, value)

@@ -19,7 +19,7 @@ def limited(threads: int) -> Iterator[None]:
         os.environ[name] = str(threads)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import sklearn  # noqa: F401 -- loads the pools that the next line holds down
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=threads):
         yield

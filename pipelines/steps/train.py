@@ -17,18 +17,14 @@ from pipelines.steps.threads import limited
 from pipelines.steps.values import Trained, TrainRequest
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
-    from pipelines.spec import Candidate, Spec
+    from pipelines.spec import Candidate
     from pipelines.steps.search import Found
 
 STEP = "train"
 Request = TrainRequest
-
-SCORE, DUMMY = "perennial_score", "perennial_dummy"
-"""The columns of the predictions: the candidate's, and those of the best constant (a list per row for multiclass)."""
 
 
 def run(context: Context, request: TrainRequest) -> Trained:
@@ -41,7 +37,9 @@ def run(context: Context, request: TrainRequest) -> Trained:
     try:
         candidate = spec.candidate(request.candidate)
     except KeyError as error:
-        raise RequestError(f"{spec.name} has no candidate {request.candidate!r}.", remedy=f"one of {[c.name for c in spec.candidates]}.") from error
+        raise RequestError(
+            f"{spec.name} has no candidate {request.candidate!r}.", remedy=f"one of {[c.name for c in spec.candidates]}."
+        ) from error
     key = digest(request.run, candidate, built.version, built.plan, iso(built.as_of), context.code, spec.train)
     with limited(context.settings.threads):
         return once(context.ports.store, STEP, key, Trained, lambda: _trained(context, request, candidate, key))
@@ -53,7 +51,7 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     from pipelines.bundle.rows import schema_of
     from pipelines.science.metrics import scores
     from pipelines.science.splits import time_folds
-    from pipelines.steps import labelled, learn
+    from pipelines.steps import labelled, learn, predictions
     from pipelines.steps.search import fitted, search
 
     spec, log, began = context.spec, context.log, time.perf_counter()
@@ -74,7 +72,8 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     metrics = scores(spec.task, truth, predicted)
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(found.tried), metrics)
     store = context.ports.store
-    predictions, stored = store.put(_predictions(rows.holdout, spec, predicted, dummy, classes), ".parquet"), store.put(io.dumps(model), ".skops")
+    written = predictions.write(store, spec, rows.holdout, score=predicted, dummy=dummy, classes=classes)
+    stored = store.put(io.dumps(model), ".skops")
     run_id = _recorded(context, request, candidate, found, metrics, key)
     if not candidate.known.dummy:
         _plotted(context, run_id, candidate, found, (model, schema, rows.holdout, truth, predicted))
@@ -88,26 +87,15 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
-        predictions=predictions,
+        predictions=written,
         model=stored,
         seconds=round(time.perf_counter() - began, 3),
     )
 
 
-def _predictions(holdout: pa.Table, spec: Spec, predicted: np.ndarray[Any, Any], dummy: np.ndarray[Any, Any], classes: list[str] | None) -> bytes:
-    """Return the held-out rows' key, event time and target with both predictions, as Parquet; `classes` stand in its metadata."""
-    import pyarrow as pa
-
-    from pipelines.refs import canonical
-    from pipelines.tables import to_parquet
-
-    table = holdout.select(list(dict.fromkeys([*spec.key, spec.event_time, spec.target.column])))
-    for name, values in ((SCORE, predicted), (DUMMY, dummy)):
-        table = table.append_column(name, pa.array(list(values) if values.ndim > 1 else values))
-    return to_parquet(table.replace_schema_metadata({b"classes": canonical(classes)}))
-
-
-def _recorded(context: Context, request: TrainRequest, candidate: Candidate, found: Found, metrics: dict[str, float | None], key: str) -> str:
+def _recorded(
+    context: Context, request: TrainRequest, candidate: Candidate, found: Found, metrics: dict[str, float | None], key: str
+) -> str:
     """Write the candidate's run into the registry and return its id; the same again changes nothing."""
     spec, built, registry = context.spec, request.features, context.ports.registry
     tags = {
@@ -131,7 +119,9 @@ def _recorded(context: Context, request: TrainRequest, candidate: Candidate, fou
     return run_id
 
 
-def _plotted(context: Context, run_id: str, candidate: Candidate, found: Found, judged: tuple[Any, InputSchema, pa.Table, Any, Any]) -> None:
+def _plotted(
+    context: Context, run_id: str, candidate: Candidate, found: Found, judged: tuple[Any, InputSchema, pa.Table, Any, Any]
+) -> None:
     """Attach the search's table and the plots to the candidate's run."""
     from pipelines.steps import labelled, plots
 

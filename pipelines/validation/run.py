@@ -38,15 +38,23 @@ def check_table(name: str, table: pa.Table, expectations: list[Expectation], sho
     import great_expectations as gx
 
     context, own = _context(), f"{name}-{next(_NUMBERS)}"
-    try:
-        suite = context.suites.add(gx.ExpectationSuite(name=own, expectations=[dict(e) for e in expectations]))
-    except Exception as error:
-        raise SpecError(f"{shown}: {str(error)[:500]}.", remedy="mend the expectation; `perennial check` runs the suite.") from error
+    suite = context.suites.add(gx.ExpectationSuite(name=own, expectations=[_built(e, shown) for e in expectations]))
     batch = context.data_sources.add_pandas(own).add_dataframe_asset(own).add_batch_definition_whole_dataframe("all")
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=own, data=batch, suite=suite))
     everything = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
     results = definition.run(batch_parameters={"dataframe": _frame(table)}, result_format=everything)
     return [_finding(name, r) for r in results.results]
+
+
+def _built(expectation: Expectation, shown: str) -> Any:
+    """Return Great Expectations' own object. A suite given plain values logs and *drops* what it does not know."""
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    try:
+        return ExpectationConfiguration(**expectation).to_domain_obj()
+    except Exception as error:
+        why = f"{expectation['type']}: {str(error)[:400]}"
+        raise SpecError(f"{shown}: {why}.", remedy="mend the expectation; `perennial check` runs the suite.") from error
 
 
 _NUMBERS = count()  # names within one context must differ

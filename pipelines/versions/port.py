@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
-from pipelines.refs import Sha256, Value, canonical, sha256
+from pydantic import TypeAdapter, ValidationError
+
+from pipelines.errors import Corrupted, RequestError
+from pipelines.refs import Name, Sha256, Value, canonical, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+
+_BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,99}")
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 class FeatureFile(Value):
@@ -52,3 +60,32 @@ class Versions(Protocol):
 def version_hash(files: Mapping[str, FeatureFile]) -> str:
     """Return the hash over all files of a version: SHA-256 of the canonical JSON of {name: file}."""
     return sha256(canonical({name: f.model_dump(mode="json") for name, f in sorted(files.items())}))
+
+
+def check_names(model: str, names: Iterable[str]) -> None:
+    """Raise RequestError unless the model's and all batches' names are fit for paths."""
+    try:
+        _NAME.validate_python(model)
+    except ValidationError as error:
+        raise RequestError(f"{model!r} is no model's name.") from error
+    wrong = [n for n in names if not _BATCH.fullmatch(n)]
+    if wrong:
+        raise RequestError(f"{wrong[0]!r} is no batch's name.", remedy="use up to 100 letters, digits and _ . : + -")
+
+
+def check_changed(model: str, changed: Mapping[str, tuple[FeatureFile, bytes]]) -> None:
+    """Raise RequestError unless the names are fit and each file's bytes are what its SHA-256 says."""
+    check_names(model, changed)
+    for name, (file, data) in changed.items():
+        if sha256(data) != file.sha256:
+            raise RequestError(f"The features {model}/{name} do not have the SHA-256 {file.sha256} that was given with them.")
+
+
+def check_version(model: str, version: FeaturesVersion, files: Mapping[str, FeatureFile], names: Iterable[str]) -> None:
+    """Raise Corrupted unless the files are the version's, RequestError where one of the names is not among them."""
+    if version_hash(files) != version.sha256:
+        message = f"The features of {model} at {version.revision} have the hash {version_hash(files)}, not {version.sha256}."
+        raise Corrupted(message, remedy="restore the features' git repository from a backup.")
+    unknown = [n for n in names if n not in files]
+    if unknown:
+        raise RequestError(f"The features of {model} at {version.revision} have no batch {unknown[0]!r}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +32,15 @@ RETRIES = {
     "max_retry_delay": timedelta(minutes=5),
 }
 
+MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?$"
+"""A date and time as JSON carries it; without a zone it is UTC."""
+
 PARAMS = {
     "as_of": Param(
         None,
         type=["null", "string"],
         format="date-time",
+        pattern=MOMENT,  # Airflow checks a `format` only where a library for it is there
         title="As of",
         description="The moment the run pretends to live in, exclusive: nothing later is seen. Empty: the end of the newest batch.",
     ),
@@ -117,7 +122,7 @@ def retrain(spec: Spec) -> DAG:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
-        params=PARAMS,
+        params=deepcopy(PARAMS),  # Airflow writes the values of a run into them
         default_args={"owner": spec.owner, **RETRIES},
         tags=["perennial", "retrain", spec.name, spec.task],
         doc_md=_doc(spec),
@@ -130,7 +135,9 @@ def retrain(spec: Spec) -> DAG:
         gate = step("gate", features=features, train=train)
         package = step("package", features=features, train=train, gate=gate, skip_unless={"gate": {"verdict": "promote"}})
         deploy = step("deploy", gate=gate, package=package)
-        step("close", features=features, gate=gate, deploy=deploy).as_teardown(on_failure_fail_dagrun=False)
+        close = step("close", features=features, gate=gate, deploy=deploy)
+        close.set_upstream(train)  # where one candidate failed, the others are still at work
+        close.as_teardown(on_failure_fail_dagrun=False)
     return dag
 
 

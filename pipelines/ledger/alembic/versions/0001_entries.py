@@ -9,30 +9,39 @@ down_revision = None
 _SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _GENESIS = "0" * 64
 
-_SQLITE = (
-    # Not only UPDATE and DELETE: INSERT OR REPLACE deletes without firing a DELETE trigger.
-    "CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
-    "CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
-    "CREATE TRIGGER entries_in_order BEFORE INSERT ON entries "
-    "WHEN NEW.seq <> (SELECT seq + 1 FROM head) OR NEW.previous <> (SELECT hash FROM head) "
-    "OR EXISTS (SELECT 1 FROM entries WHERE model = NEW.model AND kind = NEW.kind AND key = NEW.key) "
-    "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
-    "CREATE TRIGGER head_no_delete BEFORE DELETE ON head BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
-    "CREATE TRIGGER head_no_insert BEFORE INSERT ON head BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
-    "CREATE TRIGGER head_onwards BEFORE UPDATE ON head WHEN NEW.seq <> OLD.seq + 1 OR NEW.id <> OLD.id "
-    "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
-)
+_SQLITE = """
+CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+---
+CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+---
+CREATE TRIGGER entries_in_order BEFORE INSERT ON entries
+WHEN NEW.seq <> (SELECT seq + 1 FROM head) OR NEW.previous <> (SELECT hash FROM head)
+OR EXISTS (SELECT 1 FROM entries WHERE model = NEW.model AND kind = NEW.kind AND key = NEW.key)
+BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+---
+CREATE TRIGGER head_no_delete BEFORE DELETE ON head BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+---
+CREATE TRIGGER head_no_insert BEFORE INSERT ON head BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+---
+CREATE TRIGGER head_onwards BEFORE UPDATE ON head WHEN NEW.seq <> OLD.seq + 1 OR NEW.id <> OLD.id
+BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+"""
+# Not only UPDATE and DELETE: in SQLite, INSERT OR REPLACE deletes without firing a DELETE trigger.
 
-_POSTGRESQL = (
-    "CREATE FUNCTION ledger_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$",
-    "CREATE TRIGGER entries_no_change BEFORE UPDATE OR DELETE ON entries FOR EACH ROW EXECUTE FUNCTION ledger_only_grows()",
-    "CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION ledger_only_grows()",
-    "CREATE TRIGGER head_no_delete BEFORE DELETE ON head FOR EACH ROW EXECUTE FUNCTION ledger_only_grows()",
-    "CREATE TRIGGER head_no_truncate BEFORE TRUNCATE ON head FOR EACH STATEMENT EXECUTE FUNCTION ledger_only_grows()",
-    "CREATE TRIGGER head_onwards BEFORE UPDATE ON head FOR EACH ROW WHEN (NEW.seq <> OLD.seq + 1 OR NEW.id <> OLD.id) "
-    "EXECUTE FUNCTION ledger_only_grows()",
-)
+_POSTGRESQL = """
+CREATE FUNCTION ledger_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$
+---
+CREATE TRIGGER entries_no_change BEFORE UPDATE OR DELETE ON entries FOR EACH ROW EXECUTE FUNCTION ledger_only_grows()
+---
+CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION ledger_only_grows()
+---
+CREATE TRIGGER head_no_delete BEFORE DELETE ON head FOR EACH ROW EXECUTE FUNCTION ledger_only_grows()
+---
+CREATE TRIGGER head_no_truncate BEFORE TRUNCATE ON head FOR EACH STATEMENT EXECUTE FUNCTION ledger_only_grows()
+---
+CREATE TRIGGER head_onwards BEFORE UPDATE ON head FOR EACH ROW WHEN (NEW.seq <> OLD.seq + 1 OR NEW.id <> OLD.id)
+EXECUTE FUNCTION ledger_only_grows()
+"""
 
 
 def upgrade() -> None:
@@ -56,5 +65,6 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(64), nullable=False),
     )
     op.bulk_insert(head, [{"id": 1, "seq": 0, "hash": _GENESIS}])
-    for statement in {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}.get(op.get_context().dialect.name, ()):
-        op.execute(statement)
+    triggers = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}[op.get_context().dialect.name]
+    for statement in triggers.split("---"):
+        op.execute(statement.strip())

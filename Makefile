@@ -1,0 +1,60 @@
+# Perennial's commands. `make help` lists them; `make demo` and `make test` are the two that matter, on a fresh machine too.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# The first of these that is Python 3.11 to 3.13 makes the environment; `make PYTHON=…` chooses.
+PYTHON ?=
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $(BIN)/python --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+.PHONY: help venv venv-dev lock check format test test-all up status down demo bench clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+venv: ## make .venv from requirements.txt (again only when a lock changed)
+	@sh tools/venv.sh requirements.txt -- $(CANDIDATES)
+
+venv-dev: ## the same with what development needs
+	@sh tools/venv.sh requirements.txt requirements-dev.txt -- $(CANDIDATES)
+
+lock: venv ## compile the *.in files into locked requirements with hashes
+	$(COMPILE) requirements-tools.in -o requirements-tools.txt
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
+check: venv-dev ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: venv-dev ## format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: venv-dev ## all tests but the long ones (this is what CI runs)
+	$(BIN)/python -m pytest -m "not long"
+
+test-all: venv-dev ## the long tests too: tens of thousands of hostile bodies, many kills
+	$(BIN)/python -m pytest
+
+up: venv ## start Airflow, MLflow and the server on 127.0.0.1
+	@$(BIN)/python -m stack up
+
+status: venv ## what of the stack runs, and where
+	@$(BIN)/python -m stack status
+
+down: venv ## stop the stack
+	@$(BIN)/python -m stack down
+
+demo: venv ## real flights to a judged model that serves, by one DAG; the stack keeps running
+	@$(BIN)/python -m stack demo
+
+bench: venv-dev ## measure what the documentation claims about speed; writes benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+clean: ## remove .venv and caches (state in var/ stays; `rm -rf var` removes that)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

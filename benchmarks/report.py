@@ -1,0 +1,66 @@
+"""Write what a benchmark measured: <name>.json, a list of measures, and beside it the machine and the versions."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TypedDict
+
+RESULTS = Path(__file__).resolve().parent / "results"
+PACKAGES = (
+    "apache-airflow",
+    "fastapi",
+    "msgspec",
+    "numpy",
+    "onnxruntime",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+)
+
+
+class Measure(TypedDict):
+    """One measured number, and what was asked of it in words ("" where nothing was)."""
+
+    measure: str
+    value: float
+    unit: str
+    asked: str
+
+
+def write(name: str, rows: list[Measure]) -> None:
+    """Write results/<name>.json and results/<name>.env.json."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    environment = {"machine": _machine(), "versions": _versions()}
+    for file, body in ((f"{name}.json", rows), (f"{name}.env.json", environment)):
+        (RESULTS / file).write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
+
+
+def _machine() -> dict[str, str | int | None]:
+    return {"processor": _processor(), "cores": os.cpu_count(), "memory_gb": _memory_gb(), "system": platform.platform(aliased=True)}
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _memory_gb() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

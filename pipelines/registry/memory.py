@@ -1,0 +1,131 @@
+"""A registry in memory, for tests: the same promises as the one in MLflow."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipelines.errors import BadData, RequestError
+from pipelines.refs import digest
+from pipelines.registry.port import NOT_FINITE, ModelVersion, RunState, check_folder, check_keys, check_model, new_params, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass
+class Run:
+    """One run: what was logged and attached."""
+
+    tags: dict[str, str]
+    state: str = "RUNNING"
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    artifacts: dict[str, bytes] = field(default_factory=dict)
+
+
+class MemoryRegistry:
+    """Runs and versions in dictionaries, under one lock. What was recorded can be looked at in `runs`."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.runs: dict[str, Run] = {}
+        self._ids: dict[tuple[str, ...], str] = {}
+        self._versions: dict[str, list[ModelVersion]] = {}
+        self._aliases: dict[str, str] = {}
+        self._lock = threading.RLock()
+
+    def parent(self, model: str, run: str, tags: Mapping[str, str]) -> str:
+        """Return the id of the one parent run of a DAG run."""
+        check_model(model)
+        return self._opened(("parent", model, run), shown(tags))
+
+    def child(self, model: str, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
+        """Return the id of a child run by its key."""
+        check_model(model)
+        self._run(parent)
+        return self._opened(("child", model, parent, key), {**shown(tags), "mlflow.runName": name, "mlflow.parentRunId": parent})
+
+    def log(self, run_id: str, *, params: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Add parameters, metrics and tags."""
+        check_keys(metrics)
+        with self._lock:
+            run = self._run(run_id)
+            run.params.update(new_params(run.params, shown(params)))
+            run.tags.update(shown(tags))
+            run.metrics.update({name: value for name, value in metrics.items() if math.isfinite(value)})
+            odd = sorted(name for name, value in metrics.items() if not math.isfinite(value))
+            if odd:
+                run.tags[NOT_FINITE] = ", ".join(odd)
+
+    def attach(self, run_id: str, file: Path, folder: str) -> None:
+        """Add a file to a run's artifacts."""
+        check_folder(folder)
+        self._run(run_id).artifacts[f"{folder}/{file.name}"] = file.read_bytes()
+
+    def close(self, run_id: str, state: RunState) -> None:
+        """End a run."""
+        self._run(run_id).state = state
+
+    def state(self, run_id: str) -> str:
+        """Return RUNNING, FINISHED, FAILED or KILLED."""
+        return self._run(run_id).state
+
+    def register(self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]) -> ModelVersion:
+        """Register the file as the next version, once per key. It is not parsed here, but an empty one is refused."""
+        check_model(model)
+        with self._lock:
+            run, known = self._run(run_id), self._versions.setdefault(model, [])
+            found = [v for v in known if v.tags["perennial.key"] == key]
+            if found:
+                return found[0]
+            data = model_file.read_bytes()
+            if not data:
+                raise BadData(f"{model_file} is no skops file.")
+            run.artifacts["model/model.skops"] = data
+            version = ModelVersion(version=str(len(known) + 1), run_id=run_id, tags={**shown(tags), "perennial.key": key})
+            known.append(version)
+            return version
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """Return the versions, oldest first."""
+        check_model(model)
+        return list(self._versions.get(model, []))
+
+    def alias(self, model: str) -> str | None:
+        """Return the version that the alias `champion` names, or None."""
+        check_model(model)
+        return self._aliases.get(model)
+
+    def point(self, model: str, version: str | None) -> None:
+        """Set or remove the alias `champion`."""
+        with self._lock:
+            if version is None:
+                self._aliases.pop(model, None)
+                return
+            if version not in {v.version for v in self.versions(model)}:
+                raise RequestError(f"The registry has no version {version} of {model}.")
+            self._aliases[model] = version
+
+    def metrics(self, run_id: str) -> dict[str, float]:
+        """Return the newest value of each metric."""
+        return dict(self._run(run_id).metrics)
+
+    def page(self, run_id: str) -> str | None:
+        """Return None: there is no UI."""
+        self._run(run_id)
+        return None
+
+    def _opened(self, identity: tuple[str, ...], tags: dict[str, str]) -> str:
+        with self._lock:
+            run_id = self._ids.setdefault(identity, digest(*identity)[:32])
+            self.runs.setdefault(run_id, Run(tags))
+            return run_id
+
+    def _run(self, run_id: str) -> Run:
+        if run_id not in self.runs:
+            raise RequestError(f"The registry has no run {run_id!r}.")
+        return self.runs[run_id]

@@ -1,0 +1,228 @@
+"""The registry in MLflow: SQLite when used by hand, the stack's tracking server otherwise.
+
+MlflowClient only: MLflow's fluent functions keep state per process, and ending a child there ends its parent. MLflow has
+neither unique keys nor compare-and-set, so what must happen once happens under a file lock beside the artifacts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from pipelines.errors import Busy, RequestError
+from pipelines.refs import safe_id
+from pipelines.registry.border import mlflow_border
+from pipelines.registry.port import NOT_FINITE, ModelVersion, RunState, check_folder, check_keys, check_model, new_params, shown
+from pipelines.settings import quiet, without_password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ALIAS = "champion"
+RUN, KEY, PARENT, NAME = "perennial.run", "perennial.key", "mlflow.parentRunId", "mlflow.runName"
+LOCK_SECONDS = 60
+BATCH = 100
+"""Parameters, metrics or tags that one request to MLflow may carry."""
+
+_SQLITE = "sqlite:///"
+
+
+class MlflowRegistry:
+    """MLflow behind a URI: sqlite:///<file> (created, and migrated by MLflow) or http://host:port."""
+
+    def __init__(self, uri: str, artifacts: Path) -> None:
+        """Remember where MLflow and the artifacts are; MLflow is imported, with its telemetry off, and opened at the first call."""
+        quiet()
+        self._uri = uri
+        self._name = f"MLflow at {without_password(uri)}"
+        self._artifacts = artifacts.resolve()
+        self._experiments: dict[str, str] = {}
+
+    def parent(self, model: str, run: str, tags: Mapping[str, str]) -> str:
+        """Return the id of the one parent run of a DAG run; it is opened at the first call."""
+        with self._once(model):
+            wanted = {RUN: safe_id(run)}
+            return self._found(model, wanted) or self._opened(model, {**shown(tags), **wanted, NAME: run})
+
+    def child(self, model: str, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
+        """Return the id of a child run by its key; it is opened at the first call."""
+        with self._once(model):
+            self._run(parent)
+            wanted = {KEY: safe_id(key), PARENT: parent}
+            return self._found(model, wanted) or self._opened(model, {**shown(tags), **wanted, NAME: name})
+
+    def log(self, run_id: str, *, params: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Add parameters, metrics and tags; what is there already with the same value is not sent again."""
+        check_keys(metrics)
+        with mlflow_border(self._name):
+            from mlflow.entities import Metric, Param, RunTag
+
+            data = self._run(run_id).data
+            texts = dict(shown(tags))
+            odd = sorted(name for name, value in metrics.items() if not math.isfinite(value))
+            if odd:
+                texts[NOT_FINITE] = ", ".join(odd)
+            finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+            measured = [
+                Metric(name, float(value), self._after(run_id, name, known=name in data.metrics), 0)
+                for name, value in finite.items()
+                if data.metrics.get(name) != value
+            ]
+            told = [Param(name, text) for name, text in new_params(data.params, shown(params)).items()]
+            tagged = [RunTag(name, text) for name, text in texts.items() if data.tags.get(name) != text]
+            for start in range(0, max(len(measured), len(told), len(tagged)), BATCH):
+                part = slice(start, start + BATCH)
+                self._client.log_batch(run_id, metrics=measured[part], params=told[part], tags=tagged[part])
+
+    def attach(self, run_id: str, file: Path, folder: str) -> None:
+        """Add a file (a plot, a page) to a run's artifacts."""
+        check_folder(folder)
+        with mlflow_border(self._name):
+            self._client.log_artifact(run_id, str(file), folder)
+
+    def close(self, run_id: str, state: RunState) -> None:
+        """End a run."""
+        with mlflow_border(self._name):
+            self._client.set_terminated(run_id, state)
+
+    def state(self, run_id: str) -> str:
+        """Return RUNNING, FINISHED, FAILED or KILLED."""
+        return str(self._run(run_id).info.status)
+
+    def register(self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]) -> ModelVersion:
+        """Log the skops file as the run's model and register it as the next version, once per key.
+
+        Raises BadData where the file is no skops file of trusted types.
+        """
+        from pipelines.registry.sklearn_model import sklearn_folder
+
+        with self._once(model):
+            known = [v for v in self.versions(model) if v.tags.get(KEY) == key]
+            if known:
+                return known[0]
+            self._run(run_id)
+            with sklearn_folder(model_file) as folder:
+                self._client.log_artifacts(run_id, str(folder), "model")
+            self._named_model(model)
+            made = self._client.create_model_version(
+                model, source=f"runs:/{run_id}/model", run_id=run_id, tags={**shown(tags), KEY: key}, await_creation_for=0
+            )
+            return _version(made)
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """Return the versions, oldest first."""
+        check_model(model)
+        found: list[ModelVersion] = []
+        page = None
+        with mlflow_border(self._name):
+            while True:
+                answer = self._client.search_model_versions(f"name = '{model}'", max_results=200, page_token=page)
+                found += [_version(v) for v in answer]
+                page = answer.token
+                if not page:
+                    return sorted(found, key=lambda v: int(v.version))
+
+    def alias(self, model: str) -> str | None:
+        """Return the version that the alias `champion` names, or None."""
+        check_model(model)
+        with mlflow_border(self._name):
+            found = self._client.search_registered_models(f"name = '{model}'")
+            version = found[0].aliases.get(ALIAS) if found else None
+            return None if version is None else str(version)
+
+    def point(self, model: str, version: str | None) -> None:
+        """Set (or with None remove) the alias `champion`."""
+        if version is None and self.alias(model) is None:
+            return
+        check_model(model)
+        with mlflow_border(self._name):
+            if version is None:
+                self._client.delete_registered_model_alias(model, ALIAS)
+            else:
+                self._client.set_registered_model_alias(model, ALIAS, version)
+
+    def metrics(self, run_id: str) -> dict[str, float]:
+        """Return the newest value of each metric of a run."""
+        return dict(self._run(run_id).data.metrics)
+
+    def page(self, run_id: str) -> str | None:
+        """Return the web address of a run, where the tracking server has a UI; else None."""
+        run = self._run(run_id)
+        if not self._uri.startswith(("http://", "https://")):
+            return None
+        return f"{without_password(self._uri).rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+
+    @cached_property
+    def _client(self) -> Any:
+        """The client; a SQLite file is created and migrated under a lock, since MLflow's migrations know none."""
+        from mlflow.tracking import MlflowClient
+
+        if not self._uri.startswith(_SQLITE):
+            return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        with self._locked("-database"):
+            Path(self._uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+            return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+
+    @contextlib.contextmanager
+    def _once(self, model: str) -> Iterator[None]:
+        """Do what is inside without another process of this machine at the same model; MLflow's errors are named."""
+        check_model(model)
+        with mlflow_border(self._name), self._locked(model):
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        self._artifacts.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FileLock(self._artifacts / f".{name}.lock", timeout=LOCK_SECONDS).acquire()
+        except Timeout as error:
+            raise Busy(f"Another process has worked on {name} in {self._name} for {LOCK_SECONDS} s.", remedy="run again.") from error
+        with lock:
+            yield
+
+    def _experiment(self, model: str) -> str:
+        """Return the id of the model's experiment, which has the model's name; a deleted one is restored."""
+        if model not in self._experiments:
+            known = self._client.get_experiment_by_name(model)
+            if known is None:
+                location = (self._artifacts / model).as_uri()
+                self._experiments[model] = self._client.create_experiment(model, artifact_location=location)
+            else:
+                if known.lifecycle_stage != "active":
+                    self._client.restore_experiment(known.experiment_id)
+                self._experiments[model] = known.experiment_id
+        return self._experiments[model]
+
+    def _found(self, model: str, tags: Mapping[str, str]) -> str | None:
+        """Return the oldest run that has these tags; their values are free of quotes (`safe_id`)."""
+        wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        runs = self._client.search_runs([self._experiment(model)], wanted, max_results=1, order_by=["attributes.start_time ASC"])
+        return str(runs[0].info.run_id) if runs else None
+
+    def _opened(self, model: str, tags: Mapping[str, str]) -> str:
+        return str(self._client.create_run(self._experiment(model), tags=dict(tags)).info.run_id)
+
+    def _run(self, run_id: str) -> Any:
+        if safe_id(run_id) != run_id or not run_id.isalnum():
+            raise RequestError(f"{run_id!r} is no run's id.")
+        with mlflow_border(self._name):
+            return self._client.get_run(run_id)
+
+    def _after(self, run_id: str, metric: str, *, known: bool) -> int:
+        """Return a time (ms) later than all values of the metric: MLflow takes the greatest of one time's values for the newest."""
+        now = time.time_ns() // 1_000_000
+        return max([now, *(m.timestamp + 1 for m in self._client.get_metric_history(run_id, metric))]) if known else now
+
+    def _named_model(self, model: str) -> None:
+        if not self._client.search_registered_models(f"name = '{model}'"):
+            self._client.create_registered_model(model)
+
+
+def _version(made: Any) -> ModelVersion:
+    return ModelVersion(version=str(made.version), run_id=made.run_id, tags=dict(made.tags))

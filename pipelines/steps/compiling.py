@@ -1,0 +1,127 @@
+"""Compile a fitted pipeline to ONNX, with proof: the compiled model must answer as the fitted one did, or it is not used."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.bundle.predictor import OnnxPredictor
+from pipelines.bundle.rows import FLOAT32_MAX, feed_from_rows, frame_from_feed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipelines.bundle.rows import Feed, Row, Scalar
+    from pipelines.bundle.schema import Column, InputSchema
+
+    Array = np.ndarray[Any, Any]
+
+OPSET = 18
+TOLERANCE = {"binary": 1e-5, "multiclass": 1e-5, "regression": 1e-4}
+"""How far answers may differ: absolutely for probabilities, relatively for values (see `difference`)."""
+PER_COLUMN = 50
+"""Columns that get edge rows of their own."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The ONNX bytes with the greatest difference that was measured, or None and the reason in words."""
+
+    model: bytes | None
+    parity: float | None
+    why_not: str
+
+
+def compiled(pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]) -> Compiled:
+    """Compile the pipeline and compare all held-out and edge rows; what does not compile, load, answer or agree is refused in words."""
+    try:
+        model = to_onnx(pipeline, schema)
+        predictor = OnnxPredictor(schema, model)
+        edge = feed_from_rows(schema.columns, edges)
+        feed = {name: np.concatenate([held_out[name], edge[name]]) for name in held_out}
+        expected, got = native_answers(pipeline, schema, feed), predictor.predict_feed(feed)
+    except Exception as error:  # noqa: BLE001 -- converter and runtime raise what they like; any of it means: serve natively, and say why
+        return Compiled(None, None, f"not compiled: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+    worst = difference(expected, got, schema.task)
+    if not worst <= TOLERANCE[schema.task]:
+        row = int(np.argmax(_differences(expected, got, schema.task).max(axis=1)))
+        where = "a held-out row" if row < len(feed[schema.columns[0].name]) - len(edges) else "an edge row"
+        return Compiled(None, worst, f"the compiled model differs by {worst:.3g} on {where}, more than {TOLERANCE[schema.task]:g}")
+    return Compiled(model, worst, "")
+
+
+def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
+    """Return the pipeline as ONNX; the same fit gives the same bytes in every process (no random names, no order of a set)."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+    kinds = [(c.name, StringTensorType([None, 1]) if c.kind == "string" else FloatTensorType([None, 1])) for c in schema.columns]
+    options = {} if schema.task == "regression" else {id(pipeline): {"zipmap": False}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of onnx's own calls, e.g. "Expected an int, got a boolean" for every tree
+        model = convert_sklearn(pipeline, name="perennial", initial_types=kinds, options=options, target_opset=OPSET)
+    opsets = sorted((o.domain, o.version) for o in model.opset_import)
+    del model.opset_import[:]
+    for domain, version in opsets:
+        model.opset_import.add(domain=domain, version=version)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
+    """Return the fitted pipeline's answers [rows, k], as a bundle's predictor gives them."""
+    frame = frame_from_feed(feed)
+    with np.errstate(over="ignore", invalid="ignore"):  # edge rows may overflow in both; `difference` compares what came of it
+        if schema.task == "regression":
+            return np.asarray(pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
+        found = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)
+    return found[:, 1:2] if schema.task == "binary" else found
+
+
+def difference(expected: Array, got: Array, task: str) -> float:
+    """Return the greatest difference: absolute for probabilities; for values relative to the value or, where that is greater, to
+    the answers' median size. What is not finite must be the same on both sides, else the difference is infinite.
+    """  # noqa: D205 -- one sentence too long for a line
+    return float(_differences(expected, got, task).max(initial=0.0))
+
+
+def _differences(expected: Array, got: Array, task: str) -> Array:
+    if expected.shape != got.shape:
+        return np.full((1, 1), np.inf)
+    finite = np.isfinite(expected) & np.isfinite(got)
+    same = (expected == got) | (np.isnan(expected) & np.isnan(got))
+    gap = np.abs(np.where(finite, expected, 0.0) - np.where(finite, got, 0.0))
+    if task == "regression":
+        size = np.abs(np.where(finite, expected, 0.0))
+        gap = gap / np.maximum(np.maximum(size, np.median(size)), np.finfo(np.float64).tiny)
+    return np.where(finite, gap, np.where(same, 0.0, np.inf))
+
+
+def edge_rows(schema: InputSchema, rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Return what no held-out row may have shown: rows with every column at an edge, and rows with one column at an edge each.
+
+    Nulls where the schema allows them, unseen, empty and long text, zero, minus one, and ten times the range that `rows` span.
+    """
+    base = rows[len(rows) // 2]
+    single: list[Row] = []
+    edges = {c.name: _edges(c, [r[c.name] for r in rows]) for c in schema.columns}
+    longest = max(len(values) for values in edges.values())
+    whole: list[Row] = [{name: values[i % len(values)] for name, values in edges.items()} for i in range(longest)]
+    for name in list(edges)[:PER_COLUMN]:
+        single += [{**base, name: value} for value in edges[name]]
+    return whole, single
+
+
+def _edges(column: Column, seen: list[Scalar]) -> list[Scalar]:
+    nothing: list[Scalar] = [None] if column.nullable else []
+    if column.kind == "string":
+        return [*nothing, "", "never seen before", "ü" * 1_000, "0"]
+    if column.kind == "boolean":
+        return [*nothing, True, False]
+    numbers = [float(v) for v in seen if v is not None] or [0.0]
+    limit: Callable[[float], float] = lambda v: min(max(v, -FLOAT32_MAX / 2), FLOAT32_MAX / 2)  # noqa: E731 -- said once, here
+    reach = [limit(10 * min(numbers)), limit(10 * max(numbers)), limit(-10 * max(numbers)), 0.0, -1.0, min(numbers), max(numbers)]
+    return [*nothing, *(int(v) if column.kind == "integer" else v for v in reach)]

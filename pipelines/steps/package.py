@@ -1,0 +1,148 @@
+"""Package a promoted challenger: its parameters fitted again on all rows, compiled with proof, with requests that prove it later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import RequestError
+from pipelines.intervals import iso
+from pipelines.refs import canonical, digest
+from pipelines.steps.context import Context
+from pipelines.steps.publish import once
+from pipelines.steps.threads import limited
+from pipelines.steps.values import Packaged, PackageRequest, Trained
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.bundle.predictor import Predictor
+    from pipelines.bundle.rows import Row
+    from pipelines.bundle.schema import InputSchema
+    from pipelines.intervals import Interval
+    from pipelines.steps.compiling import Compiled
+
+STEP = "package"
+Request = PackageRequest
+
+GOLDEN_ROWS = 16
+"""Held-out rows among the golden requests; edge rows come on top."""
+_RANGE_ROWS = 2_000
+"""Held-out rows from which the edge rows take their range."""
+
+
+def run(context: Context, request: PackageRequest) -> Packaged:
+    """Return the bundle of the promoted challenger: once per run, version, parameters, features version, plan and code.
+
+    Raises RequestError where the verdict is no promotion, BadData where the rows do not fit.
+    """
+    spec, built, judged = context.spec, request.features, request.gate
+    if judged.verdict != "promote":
+        raise RequestError(f"Version {judged.version or '-'} of {spec.name} was refused; only what was promoted is packaged.")
+    best = next((t for t in request.train if t.candidate == judged.candidate), None)
+    if best is None:
+        raise RequestError(f"The request holds no trained candidate {judged.candidate!r}.")
+    key = digest(
+        request.run, judged.version, spec.candidate(best.candidate), best.params, built.version, built.plan, iso(built.as_of), context.code
+    )
+    with limited(context.settings.threads):
+        return once(context.ports.store, STEP, key, Packaged, lambda: _packaged(context, request, best))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The final fit, and what it was fitted on."""
+
+    model: Any
+    schema: InputSchema
+    rows: int
+    interval: Interval
+
+
+def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packaged:
+    from skops import io
+
+    from pipelines.bundle.load import write_bundle
+    from pipelines.bundle.manifest import BundleManifest
+    from pipelines.bundle.predictor import NativePredictor, OnnxPredictor
+    from pipelines.bundle.rows import feed_from_table, rows_from_table
+    from pipelines.steps import labelled
+    from pipelines.steps.compiling import compiled, edge_rows
+
+    store, built = context.ports.store, request.features
+    fit = _fit(context, request, best)
+    holdout, _ = labelled.holdout(context, built)
+    sample = rows_from_table(fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS))
+    whole, single = edge_rows(fit.schema, sample)
+    found = compiled(fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single])
+    native = io.dumps(fit.model)
+    predictor: Predictor = OnnxPredictor(fit.schema, found.model) if found.model else NativePredictor(fit.schema, native)
+    golden = rows_from_table(fit.schema.columns, _spread(holdout, context.spec.event_time, GOLDEN_ROWS))
+    manifest = BundleManifest(
+        model=context.spec.name,
+        version=request.gate.version,
+        run=request.run,
+        candidate=best.candidate,
+        features_revision=built.version.revision,
+        fitted_on=fit.interval,
+        rows=fit.rows,
+        metrics=request.gate.metrics,
+        inputs=fit.schema,
+        compiled=found.model is not None,
+        parity=found.parity,
+        why_native=found.why_not,
+        native=store.put(native, ".skops"),
+        onnx=store.put(found.model, ".onnx") if found.model else None,
+        golden=store.put(canonical(_golden(predictor, [*golden, *whole])), ".json"),
+    )
+    _told(context, manifest.candidate, found, len(native))
+    bundle = write_bundle(store, manifest)
+    return Packaged(
+        bundle=bundle, version=manifest.version, compiled=manifest.compiled, parity=found.parity, why_native=found.why_not, rows=fit.rows
+    )
+
+
+def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
+    """Fit the winning parameters again on training and held-out rows."""
+    from pipelines.bundle.rows import schema_of
+    from pipelines.steps import labelled, learn
+    from pipelines.steps.search import fitted
+
+    spec = context.spec
+    table, interval = labelled.everything(context, request.features)
+    classes = learn.classes_of(table, spec)
+    y = learn.targets(table, spec, classes)
+    learn.refuse_constant(y, spec, "rows")
+    schema = schema_of(table, spec.features.inputs, spec.task, classes)
+    candidate = spec.candidate(best.candidate)
+    pipeline = learn.build_pipeline(candidate, schema, spec.train.seed, best.params)
+    model = fitted(pipeline, learn.frame(schema, table), y, candidate, context.log)
+    return _Fit(model=model, schema=schema, rows=len(y), interval=interval)
+
+
+def _spread(table: pa.Table, event_time: str, count: int) -> pa.Table:
+    """Return up to `count` rows, evenly spread over time."""
+    import numpy as np
+
+    ordered = table.sort_by(event_time)
+    return ordered.take(np.unique(np.linspace(0, ordered.num_rows - 1, min(count, ordered.num_rows)).astype(np.int64)))
+
+
+def _golden(predictor: Predictor, rows: list[Row]) -> Any:
+    """Return the rows with the packaged model's answers, one row at a time; edge rows whose answer is not finite prove nothing."""
+    import numpy as np
+
+    from pipelines.bundle.manifest import Golden
+
+    answered = [(row, predictor.predict([row])[0]) for row in rows]
+    kept = [(row, answer.tolist()) for row, answer in answered if np.isfinite(answer).all()]
+    return Golden(rows=[row for row, _ in kept], answers=[answer for _, answer in kept])
+
+
+def _told(context: Context, candidate: str, found: Compiled, native: int) -> None:
+    if found.model is None:
+        context.log.warning("%s is served natively (%d bytes): %s", candidate, native, found.why_not)
+    else:
+        context.log.info(
+            "%s is compiled: %d bytes (native %d), answers differ by at most %.2g", candidate, len(found.model), native, found.parity
+        )

@@ -1,0 +1,124 @@
+"""Releases in the store and their intent in the ledger, and how both are brought back in line after a crash.
+
+The ledger says who is champion. What serves (the store's highest release) and the registry's alias follow it. A release is
+written into the ledger first, then published, so nothing ever serves that the ledger does not know of. Every function here
+can be cut off at any point and called again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.bundle.manifest import Release, release_key
+from pipelines.errors import Corrupted
+from pipelines.refs import Ref, canonical
+
+if TYPE_CHECKING:
+    from pipelines.ledger import Champion, Entry, Ledger
+    from pipelines.ledger.port import Kind
+    from pipelines.steps.context import Context
+    from pipelines.store import Store
+
+INDEX = "releases/models"
+"""Where each model's name is entered once, so that the server knows which releases to follow."""
+
+
+def newest(store: Store, model: str) -> Release | None:
+    """Return the release with the highest number, which the server follows; None before the first."""
+    keys = store.keys(f"releases/{model}")
+    data = store.read(keys[-1]) if keys else None
+    return Release.model_validate_json(data) if data is not None else None
+
+
+def published(context: Context, *, kind: Kind, key: str, version: str, bundle: Ref, reason: str) -> Release:
+    """Return the highest release, which serves this bundle from now on, writing it down under (kind, key) first.
+
+    A number that somebody else took, or that was overtaken while this run lay dead, is given up for the next one, under
+    key~2, key~3 and so on.
+    """
+    store, ledger, model = context.ports.store, context.ports.ledger, context.spec.name
+    store.publish(f"{INDEX}/{model}", b"1")
+    attempt = 1
+    while True:
+        release = _intended(context, kind, key if attempt == 1 else f"{key}~{attempt}", version, bundle, reason)
+        store.publish(release_key(model, release.number), canonical(release))
+        top = newest(store, model)
+        if top == release:
+            return release
+        if top is None or ledger.find(model, kind, key) is None:
+            raise Corrupted(f"Release {release.number} of {model} is neither in the store nor could it be written.")
+        attempt += 1
+
+
+def _intended(context: Context, kind: Kind, key: str, version: str, bundle: Ref, reason: str) -> Release:
+    """Return the release that this key stands for in the ledger, entering it with the next free number where it is new."""
+    ledger, model = context.ports.ledger, context.spec.name
+    entry = ledger.find(model, kind, key)
+    if entry is None:
+        body = {
+            "number": _next(context.ports.store, ledger, model),
+            "version": version,
+            "bundle": bundle.model_dump(mode="json"),
+            "reason": reason,
+        }
+        entry = ledger.append(model, kind, key, body)
+    return release_of(entry)
+
+
+def release_of(entry: Entry) -> Release:
+    """Return the release that a `release` or `reconciled` entry stands for."""
+    return Release.model_validate({"model": entry.model, **{k: entry.body[k] for k in ("number", "version", "bundle", "reason")}})
+
+
+def _next(store: Store, ledger: Ledger, model: str) -> int:
+    top = newest(store, model)
+    entries = [*ledger.entries(model, "release"), *ledger.entries(model, "reconciled")]
+    return max([top.number if top else 0, *(int(e.body.get("number", 0)) for e in entries)]) + 1
+
+
+def belongs_to(context: Context, release: Release, run: str) -> bool:
+    """Tell whether the release was made by this run."""
+    entries = context.ports.ledger.entries(context.spec.name, "release")
+    return any(e.body["number"] == release.number and (e.key == run or e.key.startswith(f"{run}~")) for e in entries)
+
+
+def reconcile(context: Context, *, under_way: str = "") -> list[str]:
+    """Make what serves and the registry's alias follow the ledger's champion; return in words what had to be done.
+
+    A release of the run `under_way` is left alone: its deployment goes on. Before the first champion there is nothing to
+    go back to, and nothing is changed.
+    """
+    model = context.spec.name
+    champion = context.ports.ledger.champion(model)
+    if champion is None:
+        return []
+    done = []
+    top = newest(context.ports.store, model)
+    astray = top is None or (top.version, top.bundle) != (champion.version, champion.bundle)
+    if astray and not (top is not None and under_way and belongs_to(context, top, under_way)):
+        done.append(_back(context, champion, top))
+    if context.ports.registry.alias(model) != champion.version:
+        done.append(_pointed(context, champion))
+    for words in done:
+        context.log.warning("reconciled: %s", words)
+    return done
+
+
+def _back(context: Context, champion: Champion, top: Release | None) -> str:
+    """Publish a release that points back to the champion."""
+    was = f"{top.version} (release {top.number})" if top else "nothing"
+    words = f"served was {was}, the champion is {champion.version}"
+    key = f"release~{top.number if top else 0}"
+    release = published(context, kind="reconciled", key=key, version=champion.version, bundle=champion.bundle, reason=words)
+    return f"{words}; release {release.number} points back"
+
+
+def _pointed(context: Context, champion: Champion) -> str:
+    """Let the registry's alias follow. It is pointed first and written down after: pointing again does no harm."""
+    model, registry = context.spec.name, context.ports.registry
+    was = registry.alias(model)
+    registry.point(model, champion.version)
+    words = f"the alias named {was or 'nothing'}, the champion is {champion.version}"
+    key = f"alias~{was or '-'}~{champion.version}~{champion.release}"
+    context.ports.ledger.append(model, "reconciled", key, {"reason": words})
+    return words

@@ -1,0 +1,81 @@
+"""What DVC and the file system raise, as named errors."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import getpass
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import Busy, PerennialError, StorageFull, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextlib.contextmanager
+def file_border(folder: Path) -> Iterator[None]:
+    """Raise StorageFull or Unreachable, naming the folder, for what the file system raises."""
+    try:
+        yield
+    except OSError as error:
+        raise _named(folder, error, str(error)) from error
+
+
+@contextlib.contextmanager
+def dvc_border(folder: Path) -> Iterator[type[Any]]:
+    """Yield DVC's Repo, imported here; raise Busy, StorageFull or Unreachable for what it raises."""
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # a container's bare number has no name, and DVC asks for one
+        os.environ["LOGNAME"] = "perennial"
+    causes = _Causes()
+    logger = logging.getLogger("dvc_data")
+    logger.addHandler(causes)
+    try:
+        yield Repo
+    except LockError as error:
+        raise Busy(f"A dvc command holds {folder}.", remedy="let it end, then run again.") from error
+    except DvcException as error:
+        causes.add(error)
+        full = [c for c in causes.found if isinstance(c, OSError) and c.errno in FULL]
+        raise _named(folder, (full or causes.found)[0], "; ".join(str(c) for c in [error, *causes.found[:3]])) from error
+    finally:
+        logger.removeHandler(causes)
+
+
+class _Causes(logging.Handler):
+    """Collects why transfers failed: DVC logs that, and raises a mere count."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1]:
+            self.add(record.exc_info[1])
+
+    def add(self, error: BaseException | None) -> None:
+        """Remember the error and what it was raised from."""
+        while error is not None:
+            self.found.append(error)
+            error = error.__cause__ or error.__context__
+
+
+def _named(folder: Path, error: BaseException, text: str) -> PerennialError:
+    if isinstance(error, OSError) and error.errno in FULL:
+        return StorageFull(
+            f"No space is left for the features in {folder}.", remedy="free space there, then run again; no pointer was committed."
+        )
+    return Unreachable(
+        f"The features in {folder} cannot be read or written: {text}.", remedy="check that the folder is there and may be written to."
+    )

@@ -1,0 +1,92 @@
+"""The little of git that the features' repository needs, cut off from whatever the user configured for themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+from pipelines.errors import PerennialError, StorageFull
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CONFIG = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.autocrlf": "false",
+    "core.fsync": "all",
+    "commit.gpgSign": "false",
+    "gc.autoDetach": "false",  # garbage is collected before the lock is given back, not behind it
+    "maintenance.autoDetach": "false",
+    "init.defaultBranch": "main",
+}
+_IDENTITY = {
+    f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in (("NAME", "perennial"), ("EMAIL", "perennial@localhost"))
+}
+
+
+class Git:
+    """A repository with one writer, who holds a lock of his own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use the repository in `folder` (its work tree)."""
+        self.folder = folder
+
+    def blobs(self, *names: str) -> list[bytes | None]:
+        """Return the contents of objects named as `revision:path` (or `revision^{commit}`); None for one that is not there."""
+        output = self._run("cat-file", "--batch", stdin="".join(f"{n}\n" for n in names).encode())
+        found: list[bytes | None] = []
+        for _ in names:
+            header, _, output = output.partition(b"\n")
+            if header.endswith(b" missing"):
+                found.append(None)
+                continue
+            size = int(header.rsplit(b" ", 1)[1])
+            found.append(output[:size])
+            output = output[size + 1 :]
+        return found
+
+    def newest(self, path: str) -> str:
+        """Return the newest commit that touched the path."""
+        return self._run("log", "-1", "--format=%H", "HEAD", "--", path).decode().strip()
+
+    def create(self, message: str) -> None:
+        """Make a repository of the folder, everything in it as the first commit."""
+        self._run("init", "--quiet", "--template=", ".")
+        self.commit(["."], message)
+
+    def commit(self, paths: list[str], message: str) -> str:
+        """Commit the paths as they are in the work tree and return the revision."""
+        self._run("add", "--", *paths)
+        text = message.replace("\x00", " ").encode(errors="replace")
+        self._run("commit", "--quiet", "--no-verify", "--allow-empty-message", "--cleanup=verbatim", "--file=-", stdin=text)
+        return self._run("rev-parse", "HEAD").decode().strip()
+
+    def heal(self, below: str) -> None:
+        """Take away what a writer that was killed left behind: locks, a torn index, changes in the work tree."""
+        inner = self.folder / ".git"
+        for stale in [*inner.glob("*.lock"), *(inner / "refs").rglob("*.lock"), inner / "index"]:
+            stale.unlink(missing_ok=True)
+        self._run("reset", "--quiet", "--hard", "HEAD")
+        self._run("clean", "--quiet", "--force", "-d", "--", below)
+
+    def _run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        settings = {**_CONFIG, "safe.directory": str(self.folder)}
+        command = ["git", *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")), *arguments]
+        try:
+            done = subprocess.run(command, cwd=self.folder, env=_environment(), input=stdin, capture_output=True, check=False)
+        except FileNotFoundError as error:
+            raise PerennialError("git is not there.", remedy="install git and put it on PATH.") from error
+        if done.returncode == 0:
+            return done.stdout
+        complaint = done.stderr.decode(errors="replace").strip()
+        if "No space left" in complaint or "quota" in complaint.lower():
+            raise StorageFull(f"No space is left for the features' repository {self.folder}.", remedy="free space there, then run again.")
+        raise PerennialError(f"git {arguments[0]} failed in {self.folder}: {complaint}")
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of git: nothing of the user's, who may have hooks, signatures or a GIT_DIR set."""
+    isolated = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **_IDENTITY, **isolated}

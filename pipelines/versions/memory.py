@@ -1,0 +1,71 @@
+"""Feature versions in memory, for tests: the same promises as those in git and DVC."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.errors import Corrupted, RequestError
+from pipelines.refs import digest, sha256
+from pipelines.versions.port import FeatureFile, FeaturesVersion, check_changed, check_names, check_version, version_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class MemoryVersions:
+    """All commits in a list, with a scratch folder for `fetch`."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.blobs: dict[str, bytes] = {}
+        self._commits: list[tuple[str, str, dict[str, FeatureFile]]] = []
+        self._lock = threading.RLock()
+        self._scratch = Path(tempfile.mkdtemp(prefix="perennial-memory-versions-"))
+        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+
+    def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
+        """Return the files of a revision by batch name."""
+        check_names(model, ())
+        with self._lock:
+            revisions = [r for r, _, _ in self._commits]
+            if revision is not None and revision not in revisions:
+                raise Corrupted(f"The features have no revision {revision!r}.")
+            until = len(revisions) if revision is None else revisions.index(revision) + 1
+            known = [files for _, m, files in self._commits[:until] if m == model]
+        return dict(known[-1]) if known else {}
+
+    def commit(self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str) -> FeaturesVersion:
+        """Add or replace files; nothing changed returns the newest version."""
+        check_changed(model, changed)
+        with self._lock:
+            known = self.files(model)
+            files = {**known, **{name: file for name, (file, _) in changed.items()}}
+            if not files:
+                raise RequestError(f"There are no features of {model} to commit.")
+            if files != known:
+                self.blobs.update({file.sha256: data for file, data in changed.values()})
+                last = self._commits[-1][0] if self._commits else ""
+                revision = digest(last, model, version_hash(files), message)[:40]
+                self._commits.append((revision, model, files))
+            newest = [r for r, m, _ in self._commits if m == model][-1]
+            return FeaturesVersion(revision=newest, sha256=version_hash(files))
+
+    def fetch(self, model: str, version: FeaturesVersion, names: list[str]) -> list[Path]:
+        """Return scratch files, verified."""
+        check_names(model, names)
+        files = self.files(model, version.revision)
+        check_version(model, version, files, names)
+        return [self._written(model, name, files[name].sha256) for name in names]
+
+    def _written(self, model: str, name: str, expected: str) -> Path:
+        data = self.blobs.get(expected)
+        if data is None or sha256(data) != expected:
+            raise Corrupted(f"The object {expected} ({model}/{name}) was changed or is missing.")
+        target = self._scratch / expected
+        target.write_bytes(data)
+        return target

@@ -1,0 +1,234 @@
+"""Start, look at and stop the stack."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import filelock
+import psutil
+
+from pipelines.errors import Busy, PerennialError, RequestError, Unreachable
+from stack.environment import MARK, environment
+from stack.health import Health, check, prober
+from stack.keys import make_keys
+from stack.migration import is_needed, migrate, prepare_home
+from stack.processes import end, holder, marked, port_is_taken
+from stack.programs import programs
+from stack.record import Record, forget, make_socket_path, read_record, write_record
+from stack.supervisor import ENDED_EARLY, STOP_SECONDS, Supervisor, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import httpx
+
+    from stack.layout import Layout
+    from stack.programs import Program
+
+    Say = Callable[[str], None]
+
+POLL_SECONDS = 0.3
+SUPERVISOR_SECONDS = 20
+"""How long supervisord may take to open its socket."""
+
+CRASHES = 3
+"""After so many ends of one program, `up` gives up."""
+
+
+def up(layout: Layout, outer: Mapping[str, str], *, say: Say, timeout_seconds: float) -> list[Health]:
+    """Bring the stack up and return the health of its programs; where it runs already, nothing is done but looking.
+
+    Raises RequestError where a port is taken, and PerennialError with the end of a program's log where one does not come up;
+    then nothing is left running.
+    """
+    with _alone(layout):
+        supervisor = _supervisor(layout)
+        if supervisor is not None:
+            say("The stack is running already; nothing was started.")
+            return _look(layout, supervisor)
+        _clear(layout, say)
+        running = programs(layout)
+        refuse_ports(running)
+        try:
+            supervisor = _start(layout, environment(layout, outer), running, say)
+            with prober() as client:
+                return _wait(layout, supervisor, running, client=client, say=say, timeout_seconds=timeout_seconds)
+        except BaseException:
+            say("Stopping what was started …")
+            _stop(layout)
+            raise
+
+
+def status(layout: Layout) -> list[Health]:
+    """Return the health of each program."""
+    return _look(layout, _supervisor(layout))
+
+
+def _look(layout: Layout, supervisor: Supervisor | None) -> list[Health]:
+    with prober() as client:
+        return check(client, programs(layout), supervisor.programs() if supervisor else {})
+
+
+def down(layout: Layout, *, say: Say) -> bool:
+    """Stop everything, also what a killed supervisord left; tell whether there was anything. Raises PerennialError for what stays."""
+    with _alone(layout):
+        found = _supervisor(layout) is not None or bool(marked(str(layout.state)))
+        if found:
+            say("Stopping …")
+        _stop(layout)
+        left = marked(str(layout.state))
+        if left:
+            names = ", ".join(f"{process.pid} {name}".strip() for process, name in left.items())
+            raise PerennialError(f"These processes do not end: {names}.", remedy="end them by hand: kill -9 PID.")
+        return found
+
+
+def refuse_ports(running: Sequence[Program]) -> None:
+    """Raise RequestError where a port is wanted twice or taken, naming the port, its setting and its holder."""
+    seen: dict[int, str] = {}
+    for program in running:
+        if program.port is None:
+            continue
+        if program.port in seen:
+            raise RequestError(
+                f"{program.port_setting} and {seen[program.port]} both say {program.port}.", remedy="give each program a port of its own."
+            )
+        seen[program.port] = program.port_setting
+        if port_is_taken(program.port):
+            raise RequestError(
+                f"Port {program.port} for {program.name} is taken by {holder(program.port)}.",
+                remedy=f"end it, or choose another port: {program.port_setting}=….",
+            )
+
+
+def _alone(layout: Layout) -> filelock.BaseFileLock:
+    """Return a lock that `up` and `down` of this stack hold, so that they never cross."""
+    layout.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = filelock.FileLock(layout.run / "lock", mode=0o600)
+    try:
+        return lock.acquire(timeout=0).lock
+    except filelock.Timeout as error:
+        raise Busy("Another `up` or `down` of this stack is at work.", remedy="wait for it to end, then look: make status.") from error
+
+
+def _supervisor(layout: Layout) -> Supervisor | None:
+    record = read_record(layout)
+    return Supervisor(record.socket) if record is not None and record.process is not None else None
+
+
+def _clear(layout: Layout, say: Say) -> None:
+    """End what a killed supervisord left, so that ports and databases are free."""
+    left = marked(str(layout.state))
+    if left:
+        say(f"Ending {len(left)} processes that a killed stack left: {', '.join(sorted({name for name in left.values() if name}))}.")
+        end(left, grace_seconds=5)
+    forget(layout)
+
+
+def _start(layout: Layout, environ: dict[str, str], running: Sequence[Program], say: Say) -> Supervisor:
+    for folder in (layout.logs, layout.mlflow, layout.run):
+        folder.mkdir(parents=True, exist_ok=True)
+    make_keys(layout.secrets)
+    prepare_home(layout)
+    supervisor = _start_supervisord(layout, environ, running)
+    migration = is_needed(layout)
+    now, later = (
+        [p for p in running if not (migration and p.needs_airflow_database)],
+        [p for p in running if migration and p.needs_airflow_database],
+    )
+    for program in now:
+        supervisor.start(program)
+    if migration:
+        say("Making Airflow's database (this time only) …")
+        migrate(layout, environ)
+    for program in later:
+        supervisor.start(program)
+    return supervisor
+
+
+def _start_supervisord(layout: Layout, environ: dict[str, str], running: Sequence[Program]) -> Supervisor:
+    socket = make_socket_path(layout)
+    config = layout.run / "supervisord.conf"
+    config.write_text(render(layout, running, socket))
+    with layout.log("supervisord.out").open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
+            env={**environ, MARK: str(layout.state)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    write_record(layout, Record(pid=child.pid, created=psutil.Process(child.pid).create_time(), socket=socket))
+    supervisor = Supervisor(socket)
+    deadline = time.monotonic() + SUPERVISOR_SECONDS
+    while True:
+        try:
+            supervisor.programs()
+        except Unreachable:
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise PerennialError(f"supervisord does not start:\n{tail(layout.log('supervisord.out'))}") from None
+            time.sleep(0.05)
+        else:
+            return supervisor
+
+
+def _wait(
+    layout: Layout, supervisor: Supervisor, running: Sequence[Program], *, client: httpx.Client, say: Say, timeout_seconds: float
+) -> list[Health]:
+    """Wait until all is healthy, saying so of each program once."""
+    begin = time.monotonic()
+    told: set[str] = set()
+    ends: dict[str, set[int]] = {}
+    while True:
+        known = supervisor.programs()
+        found = check(client, running, known)
+        for health in found:
+            if health.is_healthy and health.name not in told:
+                told.add(health.name)
+                say(f"  {health.name:<14} healthy after {time.monotonic() - begin:4.1f} s  {health.url}".rstrip())
+        if all(health.is_healthy for health in found):
+            return found
+        for name, info in known.items():
+            if info["statename"] in ENDED_EARLY:
+                ends.setdefault(name, set()).add(info["stop"])
+                if len(ends[name]) >= CRASHES:
+                    raise _not_up(layout, name, f"ended {CRASHES} times")
+        if time.monotonic() - begin > timeout_seconds:
+            sick = next(health for health in found if not health.is_healthy)
+            raise _not_up(layout, sick.name, f"is {sick.state} after {timeout_seconds:.0f} s ({sick.detail})")
+        time.sleep(POLL_SECONDS)
+
+
+def _not_up(layout: Layout, name: str, what: str) -> PerennialError:
+    log = layout.log(name)
+    return PerennialError(f"{name} {what}. The end of {log}:\n{tail(log)}", remedy="mend what the log names, then: make up.")
+
+
+def _stop(layout: Layout) -> None:
+    """Stop in order where supervisord is there, then whatever carries the stack's mark."""
+    record = read_record(layout)
+    process = record.process if record else None
+    if record is not None and process is not None:
+        try:
+            Supervisor(record.socket).shut_down()
+            process.wait(timeout=2 * STOP_SECONDS + 10)
+        except (Unreachable, psutil.TimeoutExpired):
+            end([process], grace_seconds=5)
+    end(marked(str(layout.state)), grace_seconds=5)
+    forget(layout)
+
+
+def tail(log: Path, lines: int = 20) -> str:
+    """Return the last lines of a log; a sentence where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 20_000))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return f"(there is no {log})"

@@ -1,0 +1,32 @@
+"""Waits until Airflow has read the DAG files, and says in words what it could not read."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stack.airflow_api import AirflowApi
+
+POLL_SECONDS = 0.5
+
+
+def await_dags(api: AirflowApi, models: Sequence[str], timeout_seconds: float) -> list[str]:
+    """Wait until each model has its retrain DAG; return sentences about what is missing or broken (none: all is well)."""
+    wanted = {f"retrain_{model}" for model in models}
+    deadline = time.monotonic() + timeout_seconds
+    while (missing := wanted - set(api.dag_ids())) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    said = [f"warning: Airflow has no DAG {name} yet." for name in sorted(missing)]
+    for file, trace in api.import_errors().items():
+        said.append(f"warning: Airflow cannot read {file}: {_reason(trace)}")
+    return said
+
+
+def _reason(trace: str) -> str:
+    """Return the exception at a traceback's end, with all its lines."""
+    lines = trace.strip().splitlines()
+    frames = [number for number, line in enumerate(lines) if line.startswith((" ", "Traceback"))]
+    return "\n".join(lines[frames[-1] + 1 :] if frames else lines)

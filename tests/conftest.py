@@ -1,0 +1,41 @@
+"""Fixtures that every tier shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipelines.settings import quiet
+from tests.worlds import World, make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+quiet()
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A small model with a week of data."""
+    return make_world(tmp_path / "home")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of the real data sets; tests that need one skip where it is absent."""
+    folder = Path(os.environ.get("PERENNIAL_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"the real data sets are not here ({folder}); set PERENNIAL_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees the settings of the shell that started it."""
+    for name in [n for n in os.environ if n.startswith("PERENNIAL_") and n != "PERENNIAL_DATA"]:
+        monkeypatch.delenv(name)
+    yield

@@ -1,0 +1,126 @@
+"""Hostile bodies: whatever is sent, the answer is 2xx or 4xx, and 2xx only for what the schema allows."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.settings import Settings
+from pipelines.store import LocalStore
+from serving.app import create_app
+from tests.serving.bundles import put_release
+from tests.serving.conftest import ROW, InProcess
+
+NUMBERS = st.one_of(
+    st.integers(),
+    st.floats(),
+    st.sampled_from([10**309, -(10**400), 3.4028234e38, 3.5e38, 2**53 + 1, -0.0, 5e-324, 1e-46, float("nan"), float("inf")]),
+)
+TEXTS = st.one_of(
+    st.text(max_size=20), st.sampled_from(["NaN", "null", "\x00", "\u202e", "🜁" * 9, "\ud800", "' or 1=1", "{{7*7}}", "A" * 5000])
+)
+SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS)
+ANYTHING = st.recursive(
+    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)), max_leaves=12
+)
+VALUES = st.one_of(SCALARS, ANYTHING)
+NEARLY = st.fixed_dictionaries({}, optional={**{name: st.one_of(st.just(v), VALUES) for name, v in ROW.items()}, "other": VALUES})
+CLOSE = st.fixed_dictionaries(
+    {"distance": st.one_of(NUMBERS, st.none()), "seats": NUMBERS, "weekend": st.booleans(), "carrier": st.one_of(TEXTS, st.none())}
+)
+ROWS = st.one_of(CLOSE, NEARLY, VALUES)
+BODIES = st.one_of(
+    st.builds(lambda rows: {"rows": rows}, st.lists(ROWS, max_size=5)),
+    st.builds(lambda row: {"row": row}, ROWS),
+    st.builds(lambda row, rows: {"row": row, "rows": rows}, ROWS, ANYTHING),
+    ANYTHING,
+)
+
+
+def torn(text: str, at: int, put: str) -> str:
+    at %= len(text) + 1
+    return text[:at] + put + text[at + 1 :]
+
+
+SENT = st.one_of(
+    BODIES.map(json.dumps),
+    st.builds(
+        torn, BODIES.map(json.dumps), st.integers(0, 10_000), st.sampled_from(["", "\x00", '"', "\\", "{", "]", ",", "1e999", "NaN", "é"])
+    ),
+    st.integers(1, 9_000).map(lambda depth: '{"rows":' + "[" * depth),
+    st.integers(1, 2_500).map(lambda depth: '{"row":' + '{"a":' * depth),
+).map(lambda text: text.encode("utf-8", "surrogatepass"))
+BYTES = st.one_of(SENT, st.binary(max_size=200))
+
+
+@pytest.fixture(scope="module")
+def client(shelf, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    shutil.copytree(shelf[0].root, folder / "store")
+    store = LocalStore(folder / "store")
+    put_release(store, 1, shelf[1]["1"])
+    with InProcess(create_app(Settings(state=folder, serving_poll_seconds=60), store)) as client:
+        yield client
+
+
+def allowed(row) -> bool:
+    """Say independently of the server whether the schema allows a row."""
+
+    def number(value) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 3.4028234663852886e38
+
+    return (
+        isinstance(row, dict)
+        and set(row) == set(ROW)
+        and (row["distance"] is None or number(row["distance"]))
+        and number(row["seats"])
+        and math.isfinite(row["seats"])
+        and row["seats"] == int(row["seats"])
+        and isinstance(row["weekend"], bool)
+        and (row["carrier"] is None or isinstance(row["carrier"], str))
+    )
+
+
+def check(client, body: bytes) -> None:
+    answer = client.post("/models/flights/predict", content=body)
+    found = answer.json()
+    if answer.status_code == 200:
+        sent = json.loads(body)
+        rows = sent.get("rows", [sent.get("row")])
+        assert all(allowed(row) for row in rows)
+        assert len(found["predictions"]) == len(rows)
+        assert all(0 <= p <= 1 for p in found["predictions"])
+    else:
+        assert 400 <= answer.status_code < 500
+        assert found["error"]["code"] in {"bad_json", "invalid_input", "too_many_rows", "body_too_large"}
+
+
+@settings(max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(BYTES)
+def test_hundreds_of_hostile_bodies(client, body):
+    check(client, body)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(CLOSE, min_size=1, max_size=3))
+def test_what_the_schema_allows_is_answered_and_nothing_else(client, rows):
+    try:
+        body = json.dumps({"rows": rows}, allow_nan=False).encode()
+    except ValueError:
+        return
+    sendable = all(row["carrier"] is None or not any("\ud800" <= c <= "\udfff" for c in row["carrier"]) for row in rows)
+    answer = client.post("/models/flights/predict", content=body)
+    assert (answer.status_code == 200) == (sendable and all(allowed(row) for row in rows))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+@settings(max_examples=30_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(BYTES)
+def test_tens_of_thousands_of_hostile_bodies(client, body):
+    check(client, body)

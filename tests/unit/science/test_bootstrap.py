@@ -1,0 +1,129 @@
+"""The comparison of two models: right in both directions, deterministic, and honest about chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipelines.science.bootstrap import MIN_BLOCKS, blocks_of, compare
+from pipelines.science.metrics import score
+from pipelines.spec.catalogue import METRICS, metrics_for
+
+RNG = np.random.default_rng(11)
+
+
+def _times(n, days):
+    return np.datetime64("2026-01-01", "us") + (np.arange(n) * (days * 86_400_000_000 // n)).astype("timedelta64[us]")
+
+
+def _compare(metric, y, one, other, times, seed=1, confidence=0.95):
+    return compare(metric, y, challenger=one, opponent=other, event_times=times, confidence=confidence, seed=seed)
+
+
+N = 1_500
+TIMES = _times(N, 30)
+Y = RNG.integers(0, 2, N)
+GOOD = np.clip(0.5 + 0.25 * (Y - 0.5) + RNG.normal(0, 0.15, N), 0, 1)
+POOR = np.clip(0.5 + 0.05 * (Y - 0.5) + RNG.normal(0, 0.15, N), 0, 1)
+CLASS = RNG.integers(0, 3, N)
+SHARP = np.full((N, 3), 0.2) + 0.4 * np.eye(3)[CLASS]
+BLUNT = RNG.dirichlet([5, 5, 5], N)
+VALUE = RNG.normal(10, 3, N)
+NEAR, FAR = VALUE + RNG.normal(0, 1, N), VALUE + RNG.normal(0, 2, N)
+
+CASES = [(m, Y, GOOD, POOR) for m in metrics_for("binary")]
+CASES += [(m, CLASS, SHARP, BLUNT) for m in metrics_for("multiclass")]
+CASES += [(m, VALUE, NEAR, FAR) for m in metrics_for("regression")]
+
+
+@pytest.mark.parametrize(("metric", "y", "good", "poor"), CASES)
+def test_the_better_model_is_found_and_never_the_worse_one(metric, y, good, poor):
+    found, turned = _compare(metric, y, good, poor, TIMES), _compare(metric, y, poor, good, TIMES)
+    assert found.lower > 0
+    assert found.p_better > 0.95
+    assert found.difference > found.lower
+    assert turned.lower < 0
+    assert turned.difference == pytest.approx(-found.difference)
+    assert (found.challenger, found.opponent) == (score(metric, y, good), score(metric, y, poor))
+    assert (found.difference > 0) == ((found.challenger > found.opponent) == METRICS[metric].greater_is_better)
+
+
+def test_a_model_is_not_better_than_itself():
+    found = _compare("roc_auc", Y, GOOD, GOOD, TIMES)
+    assert (found.difference, found.lower, found.p_better) == (0, 0, 0)
+
+
+def test_the_seed_fixes_the_draws():
+    assert _compare("roc_auc", Y, GOOD, POOR, TIMES) == _compare("roc_auc", Y, GOOD, POOR, TIMES)
+    assert _compare("roc_auc", Y, GOOD, POOR, TIMES) != _compare("roc_auc", Y, GOOD, POOR, TIMES, seed=2)
+
+
+def test_more_confidence_asks_for_more():
+    assert (
+        _compare("roc_auc", Y, GOOD, POOR, TIMES, confidence=0.99).lower < _compare("roc_auc", Y, GOOD, POOR, TIMES, confidence=0.8).lower
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "days", "unit", "count"),
+    [(500, 25, "days", 25), (500, 2, "hours", 48), (50, 0.5, "rows", 50), (500, MIN_BLOCKS - 1, "hours", 456)],
+)
+def test_blocks_are_days_where_there_are_enough_of_them(n, days, unit, count):
+    block, found = blocks_of(_times(n, days))
+    assert found == unit
+    assert block.max() + 1 == count
+
+
+def test_resamples_are_those_of_repeated_blocks():
+    """Scored by the plain way (rows repeated as their day was drawn), the bound comes out the same."""
+    block, _ = blocks_of(TIMES)
+    rng = np.random.default_rng(1)
+    drawn = rng.integers(0, 30, (1_000, 30))
+    differences = []
+    for row in drawn:
+        weights = np.bincount(row, minlength=30)[block]
+        differences.append(
+            score("roc_auc", np.repeat(Y, weights), np.repeat(GOOD, weights))
+            - score("roc_auc", np.repeat(Y, weights), np.repeat(POOR, weights))
+        )
+    found = _compare("roc_auc", Y, GOOD, POOR, TIMES)
+    assert found.p_better == np.mean(np.array(differences) > 0)
+    assert np.min(np.abs(np.array(differences) - found.lower)) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("y", "one"),
+    [
+        pytest.param(Y, np.full(N, np.nan), id="the challenger is NaN"),
+        pytest.param(np.ones(N), GOOD, id="one class only"),
+        pytest.param(Y[:1], GOOD[:1], id="one row"),
+        pytest.param(Y[:0], GOOD[:0], id="no row"),
+    ],
+)
+def test_what_cannot_be_compared_has_no_bound(y, one):
+    found = _compare("roc_auc", y, one, POOR[: len(y)], TIMES[: len(y)])
+    assert not found.lower > 0
+    assert found.p_better == 0
+
+
+def test_days_without_a_class_count_against_the_challenger():
+    """A rare class: resamples that miss it are undefined, and the undefined is not a win."""
+    y = np.zeros(N, dtype=int)
+    y[:3] = 1
+    found = _compare("roc_auc", y, np.where(y == 1, 0.9, 0.1), np.full(N, 0.5), TIMES)
+    assert found.difference == 0.5
+    assert found.lower == -np.inf
+
+
+def test_of_equal_models_one_in_twenty_is_taken_for_better():
+    """The stated rate holds: two equally good models on days that are alike within, over many worlds."""
+    wins, worlds = 0, 300
+    times = _times(600, 25)
+    day, _ = blocks_of(times)
+    for world in range(worlds):
+        rng = np.random.default_rng(world)
+        y = rng.normal(0, 1, 600)
+        shared = rng.normal(0, 0.5, 25)[day]
+        one, other = y + rng.normal(0, 1, 600) + shared, y + rng.normal(0, 1, 600) + rng.normal(0, 0.5, 25)[day]
+        wins += _compare("rmse", y, one, other, times, seed=world).lower > 0
+    assert wins / worlds < 0.08

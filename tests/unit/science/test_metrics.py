@@ -1,0 +1,102 @@
+"""Every metric of the catalogue is scikit-learn's, and is NaN where it has no meaning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as theirs
+
+from pipelines.science.metrics import Ranking, better_by, score, scores
+from pipelines.spec.catalogue import METRICS, metrics_for
+
+RNG = np.random.default_rng(3)
+N = 500
+Y = RNG.integers(0, 2, N)
+P = np.round(np.clip(0.3 * Y + RNG.uniform(0, 0.7, N), 0, 1), 2)  # rounded: many ties
+CLASS = RNG.integers(0, 3, N)
+PROBA = RNG.dirichlet([1, 1, 1], N)
+VALUE = 1e6 + RNG.normal(0, 3, N)
+GUESS = VALUE + RNG.normal(0, 1, N)
+
+
+@pytest.mark.parametrize(
+    ("metric", "y", "p", "expected"),
+    [
+        ("roc_auc", Y, P, theirs.roc_auc_score(Y, P)),
+        ("average_precision", Y, P, theirs.average_precision_score(Y, P)),
+        ("brier", Y, P, theirs.brier_score_loss(Y, P)),
+        ("log_loss", Y, P, theirs.log_loss(Y, P)),
+        ("accuracy", Y, P, theirs.accuracy_score(Y, P > 0.5)),
+        ("log_loss", CLASS, PROBA, theirs.log_loss(CLASS, PROBA)),
+        ("accuracy", CLASS, PROBA, theirs.accuracy_score(CLASS, PROBA.argmax(axis=1))),
+        ("mae", VALUE, GUESS, theirs.mean_absolute_error(VALUE, GUESS)),
+        ("rmse", VALUE, GUESS, theirs.root_mean_squared_error(VALUE, GUESS)),
+        ("r2", VALUE, GUESS, theirs.r2_score(VALUE, GUESS)),
+        ("wape", VALUE, GUESS, np.abs(VALUE - GUESS).sum() / np.abs(VALUE).sum()),
+    ],
+)
+def test_a_metric_is_scikit_learns(metric, y, p, expected):
+    assert score(metric, y, p) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_catalogue_has_no_metric_without_an_implementation():
+    regression = scores("regression", VALUE, GUESS)
+    assert set(scores("binary", Y, P)) | set(scores("multiclass", CLASS, PROBA)) | set(regression) == set(METRICS)
+    assert None not in regression.values()
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "average_precision"])
+def test_weights_count_as_repeated_rows(metric):
+    weights = RNG.integers(0, 4, (3, N))
+    got = Ranking(Y, P).score(metric, weights)
+    for row, value in zip(weights, got, strict=True):
+        assert value == pytest.approx(score(metric, np.repeat(Y, row), np.repeat(P, row)), rel=1e-12)
+
+
+@pytest.mark.parametrize("metric", metrics_for("binary"))
+@pytest.mark.parametrize(
+    ("y", "p"),
+    [
+        pytest.param([], [], id="no rows"),
+        pytest.param([0, 1], [0.1, np.nan], id="a prediction is NaN"),
+        pytest.param([0, 1], [0.1, np.inf], id="a prediction is infinite"),
+        pytest.param([0, 1], [0.1], id="lengths differ"),
+        pytest.param([0, 1], [0.1, 1.5], id="no probability"),
+        pytest.param([0, 2], [0.1, 0.5], id="no label"),
+        pytest.param([0, np.nan], [0.1, 0.5], id="a label is NaN"),
+    ],
+)
+def test_what_cannot_be_scored_is_nan_and_in_a_result_none(metric, y, p):
+    y, p = np.array(y, dtype=float), np.array(p, dtype=float)
+    assert np.isnan(score(metric, y, p))
+    assert scores("binary", y, p)[metric] is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "y", "p"),
+    [
+        ("roc_auc", [1, 1], [0.1, 0.9]),
+        ("roc_auc", [0, 0], [0.1, 0.9]),
+        ("average_precision", [0, 0], [0.1, 0.9]),
+        ("r2", [2.0, 2.0], [1.0, 2.0]),
+        ("wape", [0.0, 0.0], [1.0, 2.0]),
+    ],
+)
+def test_a_metric_without_meaning_on_the_rows_is_nan(metric, y, p):
+    assert np.isnan(score(metric, np.array(y), np.array(p)))
+
+
+def test_a_class_that_the_model_does_not_know_counts_as_given_no_chance():
+    y, p = np.array([0, -1]), np.array([[0.9, 0.1], [0.5, 0.5]])
+    assert score("accuracy", y, p) == 0.5
+    assert score("log_loss", y, p) > 15
+
+
+def test_better_points_the_metrics_way():
+    assert better_by("roc_auc", 0.7, 0.6) == pytest.approx(0.1)
+    assert better_by("rmse", 0.7, 0.6) == pytest.approx(-0.1)
+
+
+def test_a_constant_ranks_nothing():
+    assert score("roc_auc", Y, np.full(N, 0.3)) == 0.5
+    assert score("average_precision", Y, np.full(N, 0.3)) == pytest.approx(Y.mean())

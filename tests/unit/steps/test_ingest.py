@@ -1,0 +1,118 @@
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from pipelines.errors import RequestError
+from pipelines.steps import ingest
+from pipelines.steps.batches import read_manifest, read_plan, read_table
+from pipelines.steps.values import IngestRequest
+from tests.worlds import DAYS, FIRST, ROWS, as_of, visits
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def run(world, ports):
+    def ingest_as_of(day=None, **conf):
+        asked = {"as_of": as_of(day), **conf} if day is not None else conf
+        return ingest.run(world.context(ports), IngestRequest(run="r", now=NOW, conf=asked))
+
+    return ingest_as_of
+
+
+def test_one_batch_per_interval_and_the_same_again_writes_nothing(run, ports):
+    first = run(4)
+    assert (first.batches, first.rows, first.written, first.late) == (4, 4 * ROWS, 4, 0)
+    objects = set(ports.store.objects)
+    again = run(4)
+    assert (again.written, again.plan) == (0, first.plan)
+    assert set(ports.store.objects) == objects
+
+
+def test_row_order_does_not_make_another_batch(run, world):
+    run(4)
+    world.rewrite(1, world.frame(1).sample(frac=1, random_state=1))
+    assert run(4).written == 0
+
+
+def test_late_rows_make_a_new_version_of_their_batch_only(run, world, ports):
+    before = read_plan(ports.store, run(4).plan)
+    late = world.frame(1).iloc[:3].assign(visit=["late-1", "late-2", "late-3"])
+    world.rewrite(1, pd.concat([world.frame(1), late]))
+    result = run(4)
+    after = read_plan(ports.store, result.plan)
+    assert (result.written, result.late) == (1, 1)
+    assert [b.version for b in after.batches] == [1, 2, 1, 1]
+    assert [b.manifest == a.manifest for a, b in zip(after.batches, before.batches, strict=True)] == [True, False, True, True]
+    assert read_table(ports.store, read_manifest(ports.store, before.batches[1]).tables["events"]).num_rows == ROWS
+
+
+def test_the_plan_is_the_window_the_holdout_and_the_lookback(run, ports):
+    plan = read_plan(ports.store, run(8).plan)
+    names = [[b.interval.start.day for b in part] for part in (plan.lookback, plan.train, plan.holdout)]
+    assert names == [[2], [3, 4, 5, 6, 7], [8]]
+
+
+def test_without_as_of_the_newest_complete_batch_counts(run):
+    assert run().as_of == FIRST + timedelta(days=DAYS)
+
+
+def test_nothing_later_than_as_of_is_read(run, world):
+    for day in range(4, DAYS):
+        world.raw(day).unlink()
+    assert run(4).batches == 4
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        pytest.param({"as_off": "2024-01-05"}, "unknown key 'as_off'.*did you mean 'as_of'", id="an unknown key"),
+        pytest.param({"{{ 7*7 }}": 1}, "unknown key", id="Jinja as a key"),
+        pytest.param({"as_of": 5}, "as_of", id="a number as a time"),
+        pytest.param({"as_of": "$(touch /tmp/x)"}, "as_of", id="a shell command as a time"),
+        pytest.param({"force": "perhaps"}, "force", id="a word as a switch"),
+        pytest.param({"reason": "x" * 501}, "reason", id="a novel"),
+        pytest.param({"as_of": "2030-01-01T00:00:00Z"}, "future", id="the future"),
+        pytest.param({"as_of": "2024-01-02T00:00:00Z"}, "1 complete batches", id="too early"),
+    ],
+)
+def test_what_a_trigger_sends_is_refused_by_name(run, ports, conf, words):
+    with pytest.raises(RequestError, match=words) as caught:
+        run(**conf)
+    assert caught.value.exit_code == 65
+    assert ports.store.objects == {}
+
+
+def test_hostile_text_is_carried_as_data(run):
+    text = "x'; DROP TABLE entries; -- {{ 7*7 }} $(id)"
+    assert run(4, reason=text).reason == text
+
+
+def test_what_cannot_be_read_becomes_a_batch_with_its_problem(run, world, ports):
+    world.raw(2).write_bytes(b'visit,at\n"open,1\n')
+    result = run(4)
+    manifest = read_manifest(ports.store, read_plan(ports.store, result.plan).batches[2])
+    assert result.unreadable == 1
+    assert "not readable as csv" in manifest.problem
+    assert ports.store.get(manifest.raw) == b'visit,at\n"open,1\n'
+
+
+def test_two_ingests_at_once_lose_nothing(world, ports):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from pipelines.intervals import containing
+    from pipelines.sources import Raw
+    from pipelines.steps.batches import manifest_of, newest, publish
+    from pipelines.tables import normalised
+
+    spec, interval = world.context(ports).spec, containing(FIRST, "day")
+
+    def write(n):
+        raw = Raw({"events": normalised(visits(0, 5).assign(pages=n))})
+        return publish(ports.store, manifest_of(ports.store, spec, interval, raw))[0].version
+
+    with ThreadPoolExecutor(8) as pool:
+        versions = sorted(pool.map(write, range(24)))
+    assert versions == list(range(1, 25))
+    assert newest(ports.store, "sales", interval).version == 24

@@ -1,0 +1,246 @@
+"""`train`: honest rows, honest folds, the same result again, and words where there is nothing to learn."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+import skops.io
+
+from pipelines.bundle.trusted import TRUSTED
+from pipelines.errors import BadData, RequestError, SpecError
+from pipelines.refs import XCOM_LIMIT, canonical
+from pipelines.spec.catalogue import ESTIMATORS, METRICS
+from pipelines.steps import labelled, learn, predictions, train
+from pipelines.steps.search import Drawn
+from pipelines.steps.values import TrainRequest
+from tests.unit.steps.learning import DAYS, FIRST, ROWS, RUN, learning, rows, spec_text
+
+
+def _candidate(line):
+    return spec_text(candidates=f"  - {{name: tried, {line}}}")
+
+
+def test_a_candidate_is_trained_scored_and_recorded(tmp_path):
+    world = learning(tmp_path)
+    found = world.train("linear")
+    assert found.rows_train + found.rows_holdout > ROWS * DAYS * 0.95
+    assert found.metrics["roc_auc"] > 0.75
+    assert found.cv_score > 0.75
+    assert found.settings_tried == 1
+    registry = world.context.ports.registry
+    logged = registry.metrics(found.run_id)
+    assert logged["holdout_roc_auc"] == found.metrics["roc_auc"]
+    assert logged["cv_roc_auc"] == found.cv_score
+    assert len(canonical(found)) < XCOM_LIMIT
+
+
+def test_the_stored_model_and_predictions_are_those_of_the_held_out_rows(tmp_path):
+    world = learning(tmp_path)
+    spec, store = world.context.spec, world.context.ports.store
+    found = world.train("linear")
+    model = skops.io.loads(store.get(found.model), trusted=sorted(TRUSTED))
+    split = labelled.split(world.context, world.built)
+    held = predictions.read(store, spec, found.predictions, split.holdout)
+    from pipelines.bundle.rows import schema_of
+
+    schema = schema_of(split.holdout, spec.features.inputs, spec.task, None)
+    assert np.array_equal(learn.answers(model, learn.frame(schema, split.holdout), spec.task, None), held.score)
+    assert set(held.dummy) == {learn.targets(split.train, spec, None).mean()}
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_the_other_tasks_are_learnt_too(tmp_path, task):
+    world = learning(tmp_path, spec_text(task))
+    baseline, found = world.train_all()
+    metric = METRICS[world.context.spec.train.metric]
+    assert not metric.greater_is_better
+    assert found.cv_score < baseline.cv_score
+    assert all(value is not None for value in found.metrics.values())
+
+
+def test_the_same_request_changes_nothing_and_another_run_trains_anew(tmp_path):
+    world = learning(tmp_path)
+    assert world.train("linear") == world.train("linear")
+    other = train.run(world.context, TrainRequest(run="other", candidate="linear", features=world.built))
+    assert other.run_id != world.train("linear").run_id
+    assert other.metrics == world.train("linear").metrics
+
+
+def test_labels_that_were_not_known_in_time_are_not_seen(tmp_path):
+    world = learning(tmp_path, spec_text(known_after="12h"))
+    split, spec = labelled.split(world.context, world.built), world.context.spec
+    day = np.timedelta64(1, "D")
+    holdout_starts, as_of = np.datetime64(FIRST.replace(tzinfo=None)) + 4 * day, np.datetime64(FIRST.replace(tzinfo=None)) + 6 * day
+    half = np.timedelta64(12, "h")
+    assert labelled.times(split.train, spec).max() <= holdout_starts - half
+    assert labelled.times(split.holdout, spec).max() <= as_of - half
+    assert labelled.times(split.holdout, spec).min() >= holdout_starts
+    everything, span = labelled.everything(world.context, world.built)
+    assert everything.num_rows > split.train.num_rows + split.holdout.num_rows  # the refit may know what came before as_of
+    assert (span.start, span.end) == (FIRST, FIRST + timedelta(days=DAYS))
+
+
+def test_rows_of_the_future_and_without_a_label_are_not_seen(tmp_path):
+    tables = [rows(d) for d in range(DAYS)]
+    target = pc.if_else(pa.array(np.arange(ROWS) % 3 == 0), pa.scalar(None, pa.bool_()), tables[-1]["y"])
+    late = pa.array([FIRST + timedelta(days=DAYS)] * 5 + tables[-1]["at"].to_pylist()[5:], pa.timestamp("us", tz="UTC"))
+    tables[-1] = tables[-1].set_column(8, "y", target).set_column(1, "at", late)
+    world = learning(tmp_path, spec_text(known_after="0s"), tables=tables)
+    held, _ = labelled.holdout(world.context, world.built)
+    assert held.num_rows == 2 * ROWS - len(set(range(0, ROWS, 3)) | set(range(5)))
+
+
+def _with_target(values):
+    return [t.set_column(8, "y", pa.array(values(t))) for t in (rows(d) for d in range(DAYS))]
+
+
+@pytest.mark.parametrize(
+    ("task", "values", "words"),
+    [
+        pytest.param("binary", lambda t: [1] * t.num_rows, r"the same \(1\) in all", id="one class"),
+        pytest.param("regression", lambda t: [2.5] * t.num_rows, r"the same \(2.5\) in all", id="a constant"),
+        pytest.param("binary", lambda t: [2] * t.num_rows, "besides 0 and 1", id="other numbers"),
+        pytest.param("binary", lambda t: ["yes"] * t.num_rows, "string, which a binary task cannot learn", id="text"),
+        pytest.param("regression", lambda t: [float("inf")] * t.num_rows, "infinite", id="infinity"),
+        pytest.param("regression", lambda t: [float("nan")] * t.num_rows, "No row of the batches", id="all NaN"),
+        pytest.param("binary", lambda t: pa.nulls(t.num_rows, pa.bool_()), "No row of the batches", id="all null"),
+    ],
+)
+def test_a_target_that_cannot_be_learnt_is_said_in_words(tmp_path, task, values, words):
+    world = learning(tmp_path, spec_text(task), tables=_with_target(values))
+    with pytest.raises(BadData, match=words):
+        world.train("ridge" if task == "regression" else "linear")
+
+
+def test_a_missing_column_is_named(tmp_path):
+    tables = [rows(d).drop_columns(["place"]) for d in range(DAYS)]
+    with pytest.raises(BadData, match="2024-01-05T00 lack place"):
+        learning(tmp_path, tables=tables).train("linear")
+
+
+def test_too_few_rows_are_said_in_words(tmp_path):
+    tables = [rows(d, count=c) for d, c in enumerate([1, 0, 0, 1, 50, 50])]
+    with pytest.raises(BadData, match="too few"):
+        learning(tmp_path, spec_text(known_after="0s"), tables=tables).train("baseline")
+
+
+def test_numbers_beyond_float32_are_refused_by_name(tmp_path):
+    tables = [rows(d) for d in range(DAYS)]
+    tables[0] = tables[0].set_column(3, "b", pa.array([1e300] * ROWS))
+    with pytest.raises(BadData, match="column b"):
+        learning(tmp_path, tables=tables).train("linear")
+
+
+def test_unknown_parameters_and_values_name_the_known_ones(tmp_path):
+    world = learning(tmp_path, _candidate("estimator: sklearn.linear_model.LogisticRegression, params: {max_itr: 5}"))
+    with pytest.raises(SpecError, match="no parameter 'max_itr'.*did you mean max_iter"):
+        world.train("tried")
+    world = learning(tmp_path, _candidate("estimator: sklearn.linear_model.LogisticRegression, search: {C: [-1.0, 1.0]}"))
+    with pytest.raises(SpecError, match="candidates.tried: The 'C' parameter"):
+        world.train("tried")
+
+
+def test_an_unknown_candidate_is_refused(tmp_path):
+    with pytest.raises(RequestError, match="no candidate 'ghost'"):
+        learning(tmp_path).train("ghost")
+
+
+def test_a_small_grid_is_searched_whole(tmp_path, caplog):
+    caplog.set_level("INFO")
+    world = learning(
+        tmp_path, _candidate("estimator: sklearn.linear_model.LogisticRegression, search: {C: [0.001, 1.0], fit_intercept: [true, false]}")
+    )
+    found = world.train("tried")
+    assert found.settings_tried == 4
+    assert found.params["C"] == 1.0
+    assert "tried: fit 8 on" in caplog.text
+
+
+def test_a_large_space_is_drawn_from_by_seed_and_budget(tmp_path):
+    line = "estimator: sklearn.linear_model.LogisticRegression, budget: 3, search: {C: {low: 0.01, high: 10, log: true}, max_iter: {low: 50, high: 90}}"
+    found = learning(tmp_path, _candidate(line)).train("tried")
+    again = learning(tmp_path, _candidate(line)).train("tried")
+    assert found.settings_tried == 3
+    assert found.params == again.params
+    assert isinstance(found.params["max_iter"], int)
+    assert 0.01 <= found.params["C"] <= 10
+
+
+def test_a_draw_stays_within_its_bounds():
+    rng = np.random.RandomState(0)
+    for drawn in (Drawn(1, 3, log=False, whole=True), Drawn(1, 3, log=True, whole=True), Drawn(0.1, 0.2, log=True, whole=False)):
+        values = [drawn.rvs(rng) for _ in range(200)]
+        assert min(values) >= drawn.low
+        assert max(values) <= drawn.high
+        assert len(set(values)) >= (3 if drawn.whole else 200)
+
+
+def test_a_model_that_overflows_has_no_metrics_and_so_no_chance(tmp_path):
+    tables = [rows(d, "regression") for d in range(DAYS)]
+    tables = [t.set_column(8, "y", pc.exp(t["y"])) for t in tables]
+    tables[-1] = tables[-1].set_column(3, "b", pa.array([1e30] * ROWS))
+    text = spec_text("regression", candidates="  - {name: poisson, estimator: sklearn.linear_model.PoissonRegressor}")
+    found = learning(tmp_path, text, tables=tables).train("poisson")
+    assert set(found.metrics.values()) == {None}
+
+
+@pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_every_estimator_of_the_catalogue_learns(tmp_path, estimator, task):
+    """With nulls, unseen categories and text; what is stored can be loaded by the loader's own list of types."""
+    known = ESTIMATORS[estimator]
+    if task not in known.tasks:
+        pytest.skip("another task")
+    tables = [rows(d, task, count=60) for d in range(DAYS)]
+    if "Poisson" in estimator:
+        tables = [t.set_column(8, "y", pc.exp(t["y"])) for t in tables]
+    params = ", params: {n_estimators: 5}" if "Forest" in estimator or "ExtraTrees" in estimator else ""
+    params = ", params: {max_iter: 5}" if "MLP" in estimator or "Hist" in estimator else params
+    real = f"  - {{name: real, estimator: {'sklearn.linear_model.Ridge' if task == 'regression' else 'sklearn.linear_model.LogisticRegression'}}}\n"
+    world = learning(tmp_path, spec_text(task, candidates=real + f"  - {{name: tried, estimator: {estimator}{params}}}"), tables=tables)
+    found = world.train("tried")
+    assert found.cv_score is not None
+    skops.io.loads(world.context.ports.store.get(found.model), trusted=sorted(TRUSTED))
+
+
+@pytest.mark.parametrize(
+    ("task", "line"),
+    [
+        ("binary", "LogisticRegression, search: {C: [0.1, 1.0]}"),
+        ("multiclass", "LogisticRegression, search: {C: [0.1, 1.0]}"),
+        ("regression", "Ridge, search: {alpha: [0.1, 1.0]}"),
+    ],
+)
+def test_plots_and_the_table_of_settings_are_attached(tmp_path, task, line):
+    world = learning(tmp_path, spec_text(task, candidates=f"  - {{name: tried, estimator: sklearn.linear_model.{line}}}"))
+    artifacts = world.context.ports.registry.runs[world.train("tried").run_id].artifacts
+    assert set(artifacts) == {"search/settings.csv", "plots/holdout.png", "plots/importance.png", "plots/search.png"}
+    assert all(data.startswith(b"\x89PNG") for name, data in artifacts.items() if name.endswith(".png"))
+
+
+def test_predictions_of_other_rows_are_refused(tmp_path):
+    world = learning(tmp_path)
+    found = world.train("linear")
+    held, _ = labelled.holdout(world.context, world.built)
+    store, spec = world.context.ports.store, world.context.spec
+    assert pq.read_table(io.BytesIO(store.get(found.predictions))).num_rows == held.num_rows
+    with pytest.raises(Exception, match="not of this run's held-out rows"):
+        predictions.read(store, spec, found.predictions, held.take(np.arange(held.num_rows)[::-1]))
+
+
+def test_the_run_says_where_it_comes_from(tmp_path):
+    (tmp_path / "requirements.txt").write_text("numpy==2")
+    world = learning(tmp_path)
+    tags = world.context.ports.registry.runs[world.train("linear").run_id].tags
+    assert tags["features_revision"] == world.built.version.revision
+    assert tags["as_of"] == "2024-01-07T00:00:00Z"
+    assert tags["git_commit"] == "unknown"
+    assert len(tags["lock_sha256"]) == 64
+    assert tags["seed"] == "3"
+    assert tags["run"] == RUN

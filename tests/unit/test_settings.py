@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import RequestError
+from pipelines.settings import Settings, database_url, load_settings, without_password
+from tests.conftest import ROOT
+
+
+def test_every_setting_stands_in_the_documentation():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    missing = [f"PERENNIAL_{name.upper()}" for name in Settings.model_fields if f"`PERENNIAL_{name.upper()}`" not in text]
+    assert missing == []
+
+
+def test_every_documented_setting_is_there():
+    import re
+
+    text = (ROOT / "docs" / "settings.md").read_text()
+    known = {f"PERENNIAL_{name.upper()}" for name in Settings.model_fields} | {"PERENNIAL_DATA"}
+    named = {n for n in re.findall(r"^\| `(PERENNIAL_[A-Z_]+)`", text, flags=re.MULTILINE) if not n.startswith("PERENNIAL_SQL_")}
+    assert named - known == set()
+
+
+def test_paths_count_from_home_and_urls_from_state(tmp_path):
+    settings = load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STATE": "elsewhere"})
+    assert settings.store_dir == tmp_path / "elsewhere" / "store"
+    assert settings.ledger == f"sqlite:///{tmp_path}/elsewhere/ledger/ledger.db"
+    assert load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": "/big"}).store_dir == Path("/big")
+
+
+@pytest.mark.parametrize(("name", "value"), [("PERENNIAL_AIRFLOW_PORT", "99999"), ("PERENNIAL_THREADS", "many"), ("PERENNIAL_BODY_LIMIT", "-1")])
+def test_a_wrong_setting_is_named(name, value):
+    with pytest.raises(RequestError, match=f"{name}='{value}'"):
+        load_settings({name: value})
+
+
+def test_a_missing_database_names_its_setting():
+    with pytest.raises(RequestError, match="PERENNIAL_SQL_SHOP"):
+        database_url("shop", {})
+
+
+def test_a_message_never_shows_a_password():
+    assert without_password("postgresql://me:secret@db/shop") == "postgresql://db/shop"
+    assert without_password("s3://bucket/key") == "s3://bucket/key"

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Makes .venv from locked requirements, with bytecode compiled, and again only when a lock changed.
+# Usage: sh tools/venv.sh REQUIREMENTS… -- PYTHON…   (the first PYTHON that is 3.11 to 3.13 is taken)
+set -eu
+
+locks=
+while [ "$1" != -- ]; do locks="$locks $1"; shift; done
+shift
+
+# A larger environment serves for a smaller one: the stamp of each lock is kept apart.
+sum() { cat "$1" requirements-tools.txt | cksum | tr ' ' '-'; }
+stamp() { echo ".venv/.installed-$1"; }
+missing=
+for lock in $locks; do
+    [ "$(cat "$(stamp "$lock")" 2>/dev/null)" = "$(sum "$lock")" ] || missing=yes
+done
+[ -n "$missing" ] || exit 0
+
+fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+python=
+seen=
+if [ -x .venv/bin/python ] && .venv/bin/python -c "$fits" 2>/dev/null; then
+    python=.venv/bin/python
+else
+    for candidate in "$@"; do
+        version=$("$candidate" -c 'import platform; print(platform.python_version())' 2>/dev/null) || { seen="$seen $candidate (not there)"; continue; }
+        if "$candidate" -c "$fits"; then python=$candidate; break; fi
+        seen="$seen $candidate ($version)"
+    done
+    if [ -z "$python" ]; then
+        echo "Perennial needs Python 3.11, 3.12 or 3.13. Found:$seen." >&2
+        echo "Install one of them, or say where it is: make PYTHON=/path/to/python3.12" >&2
+        exit 65
+    fi
+    echo "Making .venv with $("$python" --version) …"
+    rm -rf .venv
+    "$python" -m venv .venv
+fi
+
+.venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip -q
+.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-tools.txt
+echo "Installing locked packages (about 2 GB; a few minutes the first time) …"
+arguments=
+for lock in $locks; do arguments="$arguments -r $lock"; done
+# shellcheck disable=SC2086 -- the arguments are words on purpose
+UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip install -q --python .venv/bin/python --require-hashes --compile-bytecode $arguments
+UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .
+for lock in $locks; do sum "$lock" > "$(stamp "$lock")"; done
