@@ -51,7 +51,7 @@ down: venv ## stop the stack
 	@$(BIN)/python -m stack down
 
 demo: venv ## real flights to a judged model that serves, by one DAG; the stack keeps running
-	@$(BIN)/python -m stack demo
+	@$(BIN)/python -m stack.demo
 
 bench: venv-dev ## measure what the documentation claims about speed; writes benchmarks/results/
 	$(BIN)/python -m benchmarks

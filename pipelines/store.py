@@ -12,6 +12,7 @@ import errno
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -164,6 +165,7 @@ class MemoryStore:
         """Start empty."""
         self.objects: dict[str, bytes] = {}
         self.entries: dict[str, bytes] = {}
+        self._lock = threading.Lock()
         self._scratch: Path | None = None
 
     def put(self, data: bytes, suffix: str = "") -> Ref:

@@ -78,6 +78,8 @@ def _health(program: Program, info: Mapping[str, Any] | None, answers: Mapping[s
     uptime = max(0, int(info["now"]) - int(info["start"]))
     if program.name in HEARTBEATS:
         well, why = _beats(HEARTBEATS[program.name], heartbeats, since=int(info["start"]))
+    elif not program.url:
+        well, why = True, ""
     else:
         well, why = answers.get(program.name) is not None, f"no answer at {program.url}{HEALTH_PATHS[program.name]}"
     state = "healthy" if well else "unhealthy" if info["statename"] == RUNNING else "starting"

@@ -1,7 +1,7 @@
 """What supervisord starts: `python -m stack.launch STATE PROGRAM COMMAND…` clears the way, then *becomes* the program.
 
 A program that was killed may have left processes (MLflow's server under its command, Airflow's forks) that hold its port or
-its memory; they go before it starts again. The program gets SIGTERM when supervisord dies.
+its memory; they go before it starts again. The program gets SIGTERM when supervisord dies; the guard alone must outlive it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import sys
 
 from pipelines.mortal import die_with_parent
 from stack.processes import end, left_by
+from stack.programs import GUARD
 
 
 def main(state: str, program: str, command: list[str]) -> None:
     """Become the program."""
-    die_with_parent(signal.SIGTERM)
+    if program != GUARD:
+        die_with_parent(signal.SIGTERM)
     leftovers = left_by(state, program)
     if leftovers:
         sys.stderr.write(f"{program}: ending {len(leftovers)} processes that its predecessor left\n")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SERVERS = "servers"
 WORKERS = "workers"
+GUARD = "guard"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,12 @@ class Program:
 
 def programs(layout: Layout) -> list[Program]:
     """Return the programs that this stack runs, servers first."""
-    return [*_mlflow(layout), *_serving(layout), *_airflow(layout)]
+    return [*_mlflow(layout), *_serving(layout), *_airflow(layout), guard(layout)]
+
+
+def guard(layout: Layout) -> Program:
+    """Return the program that ends the others when supervisord dies."""
+    return Program(GUARD, (sys.executable, "-m", "stack.guard", str(layout.state)), WORKERS)
 
 
 def _airflow(layout: Layout) -> list[Program]:

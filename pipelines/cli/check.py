@@ -18,8 +18,6 @@ from pipelines.steps.context import Context, EmbeddedPorts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pyarrow as pa
-
     from pipelines.settings import Settings
     from pipelines.spec import Spec
 
@@ -68,7 +66,7 @@ def _check_model(settings: Settings, name: str, at: str | None, findings: list[F
     checks: list[tuple[str, Callable[[], str]]] = [
         ("spec", lambda: _spec(settings, name, state)),
         ("candidates", lambda: _candidates(state)),
-        ("source", lambda: _source(settings, at, state)),
+        ("source", lambda: _source(at, state)),
         ("expectations", lambda: _expectations(settings, state)),
         ("features", lambda: _features(state)),
     ]
@@ -96,21 +94,12 @@ def _candidates(state: dict[str, Any]) -> str:
     return ", ".join(c.name for c in spec.candidates)
 
 
-def _source(settings: Settings, at: str | None, state: dict[str, Any]) -> str:
-    from pipelines.sources import open_source
+def _source(at: str | None, state: dict[str, Any]) -> str:
+    from pipelines.steps.features import read_raw
 
     context: Context = state["context"]
-    spec = context.spec
-    interval = _interval(spec, at)
-    since = interval.start - spec.features.lookback
-    source = open_source(spec, settings)
-    intervals = [interval]
-    while spec.features.lookback and intervals[0].start > max(since, floor(spec.source.first, spec.batch)):
-        intervals.insert(0, preceding(intervals[0], spec.batch))
-    raws = [source.read(i) for i in intervals]
-    problem = next((r.problem for r in raws if r.problem), None)
-    if problem:
-        raise SpecError(f"{interval.name}: {problem}", remedy="mend the source or `source` in the spec.")
+    interval = _interval(context.spec, at)
+    raws = read_raw(context, interval)
     state |= {"interval": interval, "raws": raws}
     rows = {n: t.num_rows for n, t in raws[-1].tables.items()}
     return f"batch {interval.name}: " + ", ".join(f"{n} {c} rows" for n, c in rows.items())
@@ -156,16 +145,10 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 
 def _features(state: dict[str, Any]) -> str:
-    import pyarrow as pa
-
-    from pipelines.steps.features import build_rows
+    from pipelines.steps.features import build_from
 
     context: Context = state["context"]
-    spec, raws = context.spec, state["raws"]
-    tables: dict[str, pa.Table] = {}
-    for name in raws[-1].tables:
-        timed = name == spec.source.main or spec.source.side.get(name)
-        tables[name] = pa.concat_tables([r.tables[name] for r in (raws if timed else raws[-1:])], promote_options="permissive")
-    built = build_rows(context.folder, spec, tables, state["interval"])
-    known = built.num_rows - built.column(spec.target.column).null_count
-    return f"{built.num_rows} rows, {len(spec.features.inputs)} inputs, {known} with a known {spec.target.column}"
+    built = build_from(context, state["raws"], state["interval"])
+    target = context.spec.target.column
+    known = built.num_rows - built.column(target).null_count
+    return f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known {target}"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.errors import BadData, SpecError
-from pipelines.intervals import iso
+from pipelines.intervals import covering, floor, iso
 from pipelines.refs import sha256
+from pipelines.sources import open_source
 from pipelines.steps.batches import read_manifest, read_plan, read_table
 from pipelines.steps.values import Built, FeaturesRequest
 from pipelines.tables import code_hash, features_key, run_build, sorted_rows, to_parquet, user_function
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.intervals import Interval
+    from pipelines.sources import Raw
     from pipelines.spec import Spec
     from pipelines.steps.context import Context
     from pipelines.steps.values import BatchRef, Plan
+
+T = TypeVar("T")
 
 STEP = "features"
 Request = FeaturesRequest
@@ -83,10 +87,29 @@ def build_batch(context: Context, plan: Plan, batch: BatchRef) -> pa.Table:
     spec = context.spec
     raw = [read_manifest(context.ports.store, b) for b in reached(spec, plan, batch)]
     names = [spec.source.main, *spec.source.side]
-    # A table that holds at all times comes whole with every batch: the newest one counts.
-    parts = {name: raw if _time_of(spec, name) else raw[-1:] for name in names}
-    tables = {name: _joined(context, [read_table(context.ports.store, m.tables[name]) for m in parts[name]]) for name in names}
+    tables = {n: _joined(context, [read_table(context.ports.store, m.tables[n]) for m in _parts(spec, n, raw)]) for n in names}
     return build_rows(context.folder, spec, tables, batch.interval)
+
+
+def read_raw(context: Context, interval: Interval) -> list[Raw]:
+    """Return what the source has for the interval and the lookback before it, oldest batch first; nothing is kept.
+
+    With `build_from` this is the way of a client that wants rows to predict. Raises BadData where a batch cannot be read.
+    """
+    spec = context.spec
+    source = open_source(spec, context.settings)
+    first = floor(spec.source.first, spec.batch)
+    raws = [source.read(i) for i in covering(interval.start - spec.features.lookback, interval.end, spec.batch, first)]
+    for raw in raws:
+        if raw.problem:
+            raise BadData(f"The source of {spec.name}: {raw.problem}.", remedy="mend the source, or `source` in the spec.")
+    return raws
+
+
+def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Table:
+    """Return the features of the interval's rows from what `read_raw` returned."""
+    tables = {name: _joined(context, [r.tables[name] for r in _parts(context.spec, name, raws)]) for name in raws[-1].tables}
+    return build_rows(context.folder, context.spec, tables, interval)
 
 
 def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interval: Interval) -> pa.Table:
@@ -106,6 +129,11 @@ def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interva
     rows = _between(built.select(columns), spec.event_time, interval.start, interval.end)
     _check(rows, spec, shown)
     return sorted_rows(rows, [spec.event_time, *spec.key])
+
+
+def _parts(spec: Spec, table: str, batches: list[T]) -> list[T]:
+    """Return the batches that a table is put together from: of one that holds at all times the newest is the whole."""
+    return batches if _time_of(spec, table) else batches[-1:]
 
 
 def _time_of(spec: Spec, table: str) -> str | None:

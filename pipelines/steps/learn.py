@@ -31,6 +31,8 @@ ESTIMATOR = "estimator"
 
 _TAKES_NAN = ("HistGradientBoosting", "Dummy")
 _TAKES_SPARSE = ("LogisticRegression",)
+_UNSCALED = ("sklearn.ensemble.", "sklearn.tree.", "sklearn.dummy.")
+"""Trees gain nothing from scaling, and compiled scaling rounds another way: values would fall on the other side of a split."""
 
 
 def estimator_class(candidate: Candidate) -> Any:
@@ -75,11 +77,11 @@ def _encoder(candidate: Candidate, schema: InputSchema) -> Any:
     leaf = candidate.estimator.rsplit(".", 1)[-1]
     impute = SimpleImputer(strategy="median", keep_empty_features=True)
     sparse = leaf.startswith(_TAKES_SPARSE)
+    number: Any = "passthrough" if leaf.startswith(_TAKES_NAN) else impute
     if candidate.encoding == "onehot":
-        number: Any = Pipeline([("impute", impute), ("scale", StandardScaler())])
+        number = number if candidate.estimator.startswith(_UNSCALED) else Pipeline([("impute", impute), ("scale", StandardScaler())])
         text: Any = OneHotEncoder(handle_unknown="ignore", dtype=np.float32, sparse_output=sparse)
     else:
-        number = "passthrough" if leaf.startswith(_TAKES_NAN) else impute
         text = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float32)
     columns = [("numbers", number, numbers), ("texts", text, texts)]
     return ColumnTransformer([c for c in columns if c[2]], sparse_threshold=0.3 if sparse else 0)
@@ -133,9 +135,10 @@ def refuse_constant(y: Array, spec: Spec, what: str) -> None:
 
 def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] | None) -> Array:
     """Return the predictions: (n,) probability of 1 or value, or (n, k) by class; a class never learnt has probability 0."""
-    if task == "regression":
-        return np.asarray(pipeline.predict(inputs), dtype=np.float64)
-    found = np.asarray(pipeline.predict_proba(inputs), dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is not finite is refused by the metrics
+        if task == "regression":
+            return np.asarray(pipeline.predict(inputs), dtype=np.float64)
+        found = np.asarray(pipeline.predict_proba(inputs), dtype=np.float64)
     width = len(classes) if classes else 2
     wide = np.zeros((len(found), width))
     wide[:, np.asarray(pipeline.classes_, dtype=np.int64)] = found

@@ -44,7 +44,13 @@ PARAMS = {
         title="As of",
         description="The moment the run pretends to live in, exclusive: nothing later is seen. Empty: the end of the newest batch.",
     ),
-    "reason": Param("", type="string", maxLength=500, title="Reason", description="Why this run was started; it stands in the ledger."),
+    "reason": Param(
+        "by hand",  # the form of Airflow's UI wants a value before it lets a run start; by API, none is needed
+        type="string",
+        maxLength=500,
+        title="Reason",
+        description="Why this run was started; it stands in the ledger.",
+    ),
     "force": Param(
         default=False,
         type="boolean",

@@ -126,6 +126,8 @@ def test_a_missing_column_is_named(tmp_path):
 
 def test_too_few_rows_are_said_in_words(tmp_path):
     tables = [rows(d, count=c) for d, c in enumerate([1, 0, 0, 1, 50, 50])]
+    for i, label in ((0, True), (3, False)):
+        tables[i] = tables[i].set_column(8, "y", pa.array([label])).set_column(6, "channel", pa.array(["mail"]))
     with pytest.raises(BadData, match="too few"):
         learning(tmp_path, spec_text(known_after="0s"), tables=tables).train("baseline")
 
@@ -139,10 +141,10 @@ def test_numbers_beyond_float32_are_refused_by_name(tmp_path):
 
 def test_unknown_parameters_and_values_name_the_known_ones(tmp_path):
     world = learning(tmp_path, _candidate("estimator: sklearn.linear_model.LogisticRegression, params: {max_itr: 5}"))
-    with pytest.raises(SpecError, match="no parameter 'max_itr'.*did you mean max_iter"):
+    with pytest.raises(SpecError, match=r"no parameter 'max_itr'.*did you mean max_iter"):
         world.train("tried")
     world = learning(tmp_path, _candidate("estimator: sklearn.linear_model.LogisticRegression, search: {C: [-1.0, 1.0]}"))
-    with pytest.raises(SpecError, match="candidates.tried: The 'C' parameter"):
+    with pytest.raises(SpecError, match=r"candidates\.tried: The 'C' parameter"):
         world.train("tried")
 
 
@@ -163,7 +165,8 @@ def test_a_small_grid_is_searched_whole(tmp_path, caplog):
 
 
 def test_a_large_space_is_drawn_from_by_seed_and_budget(tmp_path):
-    line = "estimator: sklearn.linear_model.LogisticRegression, budget: 3, search: {C: {low: 0.01, high: 10, log: true}, max_iter: {low: 50, high: 90}}"
+    space = "{C: {low: 0.01, high: 10, log: true}, max_iter: {low: 50, high: 90}}"
+    line = f"estimator: sklearn.linear_model.LogisticRegression, budget: 3, search: {space}"
     found = learning(tmp_path, _candidate(line)).train("tried")
     again = learning(tmp_path, _candidate(line)).train("tried")
     assert found.settings_tried == 3
@@ -202,7 +205,8 @@ def test_every_estimator_of_the_catalogue_learns(tmp_path, estimator, task):
         tables = [t.set_column(8, "y", pc.exp(t["y"])) for t in tables]
     params = ", params: {n_estimators: 5}" if "Forest" in estimator or "ExtraTrees" in estimator else ""
     params = ", params: {max_iter: 5}" if "MLP" in estimator or "Hist" in estimator else params
-    real = f"  - {{name: real, estimator: {'sklearn.linear_model.Ridge' if task == 'regression' else 'sklearn.linear_model.LogisticRegression'}}}\n"
+    leaf = "Ridge" if task == "regression" else "LogisticRegression"
+    real = f"  - {{name: real, estimator: sklearn.linear_model.{leaf}}}\n"
     world = learning(tmp_path, spec_text(task, candidates=real + f"  - {{name: tried, estimator: {estimator}{params}}}"), tables=tables)
     found = world.train("tried")
     assert found.cv_score is not None

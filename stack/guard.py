@@ -1,0 +1,28 @@
+"""The stack's guard: when supervisord dies, it ends everything that supervisord ran.
+
+The programs get SIGTERM by themselves then (stack/launch.py), but not all of them end of it: Airflow's scheduler writes into
+the broken pipe of its log and hangs, and tasks at work have nobody to report to.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from stack.processes import end, marked
+
+POLL_SECONDS = 1.0
+GRACE_SECONDS = 8.0
+
+
+def main(state: str) -> None:
+    """Watch the parent; end the stack's processes when there is another one."""
+    supervisord = os.getppid()
+    while os.getppid() == supervisord:
+        time.sleep(POLL_SECONDS)
+    end(marked(state), grace_seconds=GRACE_SECONDS)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,46 @@
+"""`close`: the parent run ends as the DAG run did, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.steps import close
+from pipelines.steps.values import CloseRequest, Deployed, Judged
+from tests.unit.steps.learning import RUN, learning
+
+
+def _judged(verdict):
+    return Judged(
+        verdict=verdict, reasons=[], checks=[], candidate="linear", run_id="r", version="1", metrics={"roc_auc": 0.7}, champion=None
+    )
+
+
+DEPLOYED = Deployed(release=1, version="1", previous=None)
+
+
+@pytest.mark.parametrize(
+    ("gate", "deploy", "state", "outcome"),
+    [
+        pytest.param(_judged("promote"), DEPLOYED, "FINISHED", "deployed", id="deployed"),
+        pytest.param(_judged("refuse"), None, "FINISHED", "refused", id="refused"),
+        pytest.param(_judged("promote"), None, "FAILED", "failed", id="promoted, but not deployed"),
+        pytest.param(None, None, "FAILED", "failed", id="never judged"),
+    ],
+)
+def test_the_parent_run_ends_as_the_run_did(tmp_path, gate, deploy, state, outcome):
+    world = learning(tmp_path)
+    request = CloseRequest(run=RUN, features=world.built, gate=gate, deploy=deploy)
+    assert close.run(world.context, request) == close.run(world.context, request) == close.Closed(state=state)
+    parent = world.context.ports.registry.runs[world.built.parent_run]
+    assert (parent.state, parent.tags["outcome"]) == (state, outcome)
+
+
+def test_a_failed_run_that_was_mended_is_finished(tmp_path):
+    world = learning(tmp_path)
+    close.run(world.context, CloseRequest(run=RUN, features=world.built))
+    close.run(world.context, CloseRequest(run=RUN, features=world.built, gate=_judged("promote"), deploy=DEPLOYED))
+    assert world.context.ports.registry.state(world.built.parent_run) == "FINISHED"
+
+
+def test_without_features_there_is_nothing_to_close(tmp_path):
+    assert close.run(learning(tmp_path).context, CloseRequest(run=RUN)).state == close.NOTHING
