@@ -9,6 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
+from rich.console import Console
+from rich.table import Table
+
+LOAD_BEFORE = round(os.getloadavg()[0], 2)
+"""How busy the machine was when the benchmark began: on a busy one the numbers say little."""
+
 RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = (
     "apache-airflow",
@@ -42,8 +48,14 @@ def write(name: str, rows: list[Measure]) -> None:
         (RESULTS / file).write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
 
 
-def _machine() -> dict[str, str | int | None]:
-    return {"processor": _processor(), "cores": os.cpu_count(), "memory_gb": _memory_gb(), "system": platform.platform(aliased=True)}
+def _machine() -> dict[str, str | float | None]:
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": _memory_gb(),
+        "system": platform.platform(aliased=True),
+        "load_before": LOAD_BEFORE,
+    }
 
 
 def _processor() -> str:
@@ -64,3 +76,11 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def show(title: str, rows: list[Measure]) -> None:
+    """Print the measures as a table."""
+    table = Table("measure", "value", "unit", "asked", title=title)
+    for row in rows:
+        table.add_row(row["measure"], f"{row['value']:,}", row["unit"], row["asked"])
+    Console().print(table)

@@ -73,14 +73,14 @@ def _program(layout: Layout, program: Program) -> dict[str, str]:
         "killasgroup": "true",
         "stopwaitsecs": str(STOP_SECONDS),
         "redirect_stderr": "true",
-        "stdout_logfile": _escaped(str(layout.log(program.name))),
+        "stdout_logfile": _escaped(_escaped(str(layout.log(program.name)))),  # supervisord expands this one twice
         "stdout_logfile_maxbytes": "10MB",
         "stdout_logfile_backups": "3",
     }
 
 
 def _escaped(text: str) -> str:
-    """Return the text as supervisord's configuration wants it: it would expand %(…)s, and take ` ;` for a comment."""
+    """Return the text as supervisord's configuration wants it: it would expand %(…)s."""
     return text.replace("%", "%%")
 
 

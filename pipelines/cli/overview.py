@@ -57,23 +57,37 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
         return
-    columns = ["model", "champion", "since", "release", "serving", "last verdict", "ledger"]
-    print_table("Status", columns, [[r[c] for c in columns] for r in rows])
+    for row in rows:
+        typer.echo(row["model"])
+        for title, said in _said(row).items():
+            typer.echo(f"  {title:<9} {said}")
 
 
 def _status(context: Context) -> dict[str, Any]:
     ledger, model = context.ports.ledger, context.spec.name
     champion = ledger.champion(model)
     verdicts = ledger.entries(model, "verdict", limit=1)
+    quarantined = ledger.entries(model, "quarantine", limit=1)
     return {
         "model": model,
+        "owner": context.spec.owner,
         "champion": champion.version if champion else None,
-        "since": iso(champion.since) if champion else None,
+        "since": iso(champion.since.replace(microsecond=0)) if champion else None,
         "release": champion.release if champion else None,
         "serving": _serving(context),
-        "last verdict": _sentence(verdicts[0]) if verdicts else None,
-        "ledger": f"{ledger.verify()} entries, chain intact",
+        "last_verdict": _sentence(verdicts[0]) if verdicts else None,
+        "last_quarantine": _sentence(quarantined[0]) if quarantined else None,
+        "ledger_entries": ledger.verify(),
     }
+
+
+def _said(row: dict[str, Any]) -> dict[str, str]:
+    """Return one model's status in words, by title."""
+    champion = f"version {row['champion']} since {row['since']} (release {row['release']})" if row["champion"] else "none yet"
+    said = {"champion": champion, "serving": row["serving"], "verdict": row["last_verdict"] or "none yet"}
+    if row["last_quarantine"]:
+        said["quarantine"] = row["last_quarantine"]
+    return {**said, "owner": row["owner"], "ledger": f"{row['ledger_entries']} entries, chain intact"}
 
 
 def _serving(context: Context) -> str:

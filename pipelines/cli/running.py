@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import resource
 import sys
+import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +59,16 @@ def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
         raise RequestError(f"The request of {step} is wrong: {field}: {first['msg']}.") from error
+    begin = time.monotonic()
     result: Value = module.run(context, request)
+    context.log.info("%s took %.2f s; peak memory of this process %.0f MB", step, time.monotonic() - begin, peak_megabytes())
     return result
+
+
+def peak_megabytes() -> float:
+    """Return the most memory (resident, in MB) that this process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # bytes there, kilobytes here
 
 
 def report(error: BaseException) -> int:

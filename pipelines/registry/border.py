@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Conflict, PerennialError, RequestError, StorageFull, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_USER = re.compile(r"//[^/@\s]+@")
+"""The user and password of a URL, which no message may show."""
 
 _UNKNOWN = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}
 _REFUSED = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
@@ -36,7 +40,7 @@ def mlflow_border(name: str) -> Iterator[None]:
 
 
 def _named(name: str, code: str, text: str) -> PerennialError:
-    text = text.strip().split("\n")[0][:500]
+    text = _USER.sub("//", text.strip().split("\n")[0])[:500]
     if code in _UNKNOWN | _REFUSED:
         return RequestError(f"{name} refused: {text}")
     if code in _TAKEN:

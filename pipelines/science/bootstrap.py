@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MIN_BLOCKS = 20
 RESAMPLES = 1_000
 _CELLS = 4_000_000
-"""Weights that are held in memory at once."""
+"""Weights, or pairs of row and block, that are held in memory at once."""
 
 Unit = Literal["days", "hours", "rows"]
 
@@ -93,7 +93,8 @@ def _resampled(metric: str, y: Array, *, challenger: Array, opponent: Array, blo
     """Return by how much the challenger is better in each resample; a draw on which the metric is not defined counts as lost."""
     scorers = [_scorer(metric, y, p, block, count) for p in (challenger, opponent)]
     rng = np.random.default_rng(seed)
-    step = max(1, _CELLS // max(len(y) if metric in RANKING else count, 1))
+    by_row = metric in RANKING and not (metric == "roc_auc" and _pairwise(y, count))
+    step = max(1, _CELLS // max(len(y) if by_row else count, 1))
     found = []
     for start in range(0, RESAMPLES, step):
         size = min(step, RESAMPLES - start)
@@ -104,8 +105,22 @@ def _resampled(metric: str, y: Array, *, challenger: Array, opponent: Array, blo
     return np.where(np.isfinite(better), better, -np.inf)
 
 
+def _pairwise(y: Array, count: int) -> bool:
+    """Tell whether a table of pairs by block fits into memory; then the rows need not be weighted one by one."""
+    return len(y) * count <= _CELLS
+
+
+def _auc(weights: Array, lost: Array, positive: Array, negative: Array) -> Array:
+    pairs = (weights @ positive) * (weights @ negative)
+    return np.asarray(1 - ((weights @ lost) * weights).sum(axis=1) / np.where(pairs > 0, pairs, np.nan))
+
+
 def _scorer(metric: str, y: Array, p: Array, block: Array, count: int) -> Any:
     """Return a function from the blocks' weights (b, blocks) to the metric (b,)."""
+    if metric == "roc_auc" and _pairwise(y, count):
+        lost = Ranking(y, p).pairs_lost(block, count)
+        positive, negative = (np.bincount(block, y == label, minlength=count) for label in (1, 0))
+        return lambda weights: _auc(weights, lost, positive, negative)
     if metric in RANKING:
         ranking = Ranking(y, p)
         ranked = block[ranking.order]

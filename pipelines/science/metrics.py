@@ -135,6 +135,20 @@ class Ranking:
             precision = np.where(positive > 0, hits[:, self._end] / below[:, self._end], 0.0)
             return np.asarray((positive * precision).sum(axis=1) / np.where(total_positive > 0, total_positive, np.nan))
 
+    def pairs_lost(self, block: Array, count: int) -> Array:
+        """Return (count, count): how many pairs of a positive in block a and a negative in block c are ranked wrong, ties half.
+
+        Blocks drawn w times (b, count) then lose the quadratic form w @ lost @ w, without a look at the rows.
+        """
+        ranked = block[self.order]
+        misses = np.zeros((len(ranked) + 1, count), dtype=np.int32)
+        negative = np.flatnonzero(~self._positive)
+        misses[negative + 1, ranked[negative]] = 1
+        np.cumsum(misses, axis=0, out=misses)
+        above = (misses[self._first] + misses[self._end]) / 2
+        owner = ranked[self._positive]
+        return np.array([above[owner == a].sum(axis=0) for a in range(count)])
+
     def _roc_auc(self, weights: Array, positive: Array, total_positive: Array, total_negative: Array) -> Array:
         """Return P(a positive ranks above a negative), ties counting half (Mann-Whitney)."""
         misses = np.zeros((weights.shape[0], weights.shape[1] + 1), dtype=np.int64)

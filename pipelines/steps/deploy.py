@@ -45,12 +45,20 @@ def run(context: Context, request: DeployRequest, server: Server | None = None) 
         release = _released(context, request)
         _wait(context, request, release, server or ServingClient(context.settings.serving))
         crowned = _crowned(context, request, release)
-    releases.reconcile(context)
     number, version = int(crowned.body["release"]), str(crowned.body["version"])
+    _point(context, version)
+    releases.reconcile(context)
     tags = {"release": str(number), "served_version": version}
     context.ports.registry.log(request.gate.run_id, params={}, metrics={}, tags=tags)
     context.log.info("%s: version %s serves as release %d (before: %s)", spec.name, version, number, request.gate.champion or "nothing")
     return Deployed(release=number, version=version, previous=request.gate.champion)
+
+
+def _point(context: Context, version: str) -> None:
+    """Let the alias follow the crown, unless this is a late retry and somebody else is champion by now."""
+    champion = context.ports.ledger.champion(context.spec.name)
+    if champion is not None and champion.version == version:
+        context.ports.registry.point(context.spec.name, version)
 
 
 def _refuse_nonsense(context: Context, request: DeployRequest) -> None:

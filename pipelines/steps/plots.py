@@ -60,9 +60,9 @@ def importance(folder: Path, spec: Spec, model: Any, schema: InputSchema, rows: 
     top = [item for item in sorted(losses.items(), key=lambda item: item[1]) if np.isfinite(item[1])][-15:]
     if not top:
         return []
-    figure, (axis,) = _figure(1)
+    figure, (axis,) = _figure(1, left=0.35)
     axis.barh([name for name, _ in top], [loss for _, loss in top])
-    axis.set(title=f"{metric} lost when an input is shuffled", xlabel=f"{metric} ({len(chosen)} rows)")
+    axis.set(title="inputs, shuffled one by one", xlabel=f"{metric} lost ({len(chosen)} rows)")
     return [_saved(figure, folder / "importance.png")]
 
 
@@ -117,11 +117,12 @@ def _multiclass(axes: list[Any], y: Array, p: Array, _: Array) -> None:
     axes[0].set(title="share of each class by what was predicted", xlabel="predicted", ylabel="actual")
 
 
-def _figure(panels: int) -> tuple[Any, list[Any]]:
+def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.2 * panels, 3.6), layout="tight", dpi=80)
+    figure = Figure(figsize=(4.2 * panels, 3.6), dpi=80)
+    figure.subplots_adjust(left=left / panels, right=0.97, bottom=0.2, top=0.9, wspace=0.3)  # the tight layout would draw all of it twice
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 

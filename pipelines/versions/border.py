@@ -7,13 +7,16 @@ import errno
 import getpass
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Busy, PerennialError, StorageFull, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+SITE = Path("repo", ".dvc", "tmp", "site")
+"""Where DVC keeps what it remembers of files and remotes, below the folder of versions."""
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -34,15 +37,12 @@ def dvc_border(folder: Path) -> Iterator[type[Any]]:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    try:
-        getpass.getuser()
-    except (KeyError, OSError):  # a container's bare number has no name, and DVC asks for one
-        os.environ["LOGNAME"] = "perennial"
     causes = _Causes()
     logger = logging.getLogger("dvc_data")
     logger.addHandler(causes)
     try:
-        yield Repo
+        with _own_environment(folder):
+            yield Repo
     except LockError as error:
         raise Busy(f"A dvc command holds {folder}.", remedy="let it end, then run again.") from error
     except DvcException as error:
@@ -51,6 +51,27 @@ def dvc_border(folder: Path) -> Iterator[type[Any]]:
         raise _named(folder, (full or causes.found)[0], "; ".join(str(c) for c in [error, *causes.found[:3]])) from error
     finally:
         logger.removeHandler(causes)
+
+
+@contextlib.contextmanager
+def _own_environment(folder: Path) -> Iterator[None]:
+    """Keep DVC from the configuration and caches of whoever runs this; they may have no home and no name at all."""
+    nowhere = str(folder / "no-configuration")
+    wanted = {"DVC_GLOBAL_CONFIG_DIR": nowhere, "DVC_SYSTEM_CONFIG_DIR": nowhere, "DVC_SITE_CACHE_DIR": str(folder / SITE)}
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # a container's bare number, and DVC asks for a name
+        wanted["LOGNAME"] = "perennial"
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class _Causes(logging.Handler):

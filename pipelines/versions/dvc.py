@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from pipelines.errors import Busy, Corrupted, RequestError
 from pipelines.refs import canonical
-from pipelines.versions.border import dvc_border, file_border
+from pipelines.versions.border import SITE, dvc_border, file_border
 from pipelines.versions.git import Git
 from pipelines.versions.objects import Objects, has_md5, has_sha256, listed, md5, pointed, settle
 from pipelines.versions.port import FeatureFile, FeaturesVersion, check_changed, check_names, check_version, version_hash
@@ -222,9 +222,9 @@ class DvcVersions:
         """Mend what a killed writer left: this process holds the lock, so what is found locked below is stale."""
         self._reach()
         self._git.heal("features")
-        inner = self._folder / ".dvc" / "tmp"
-        (inner / "rwlock").unlink(missing_ok=True)  # torn, or of a process whose number may be another's by now
-        for belief in inner.glob("site/repo/*/index"):
+        # torn, or of a process whose number may be another's by now
+        (self._folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
+        for belief in (self._root / SITE).glob("repo/*/index"):
             shutil.rmtree(belief)  # what DVC remembers of the remote; it must look
         if first:
             shutil.rmtree(self._folder / "features" / model, ignore_errors=True)
@@ -248,15 +248,9 @@ class DvcVersions:
 
     @contextlib.contextmanager
     def _dvc(self) -> Iterator[Any]:
-        """Yield the opened repository. What is set here wins over the DVC configuration that the user may have."""
+        """Yield the opened repository."""
         config = {
-            "core": {
-                "remote": REMOTE,
-                "no_scm": True,  # git is this class's business; DVC's own git would read the user's configuration
-                "autostage": False,
-                "hardlink_lock": False,
-                "site_cache_dir": str(self._folder / ".dvc" / "tmp" / "site"),
-            },
+            "core": {"remote": REMOTE, "no_scm": True},  # git is this class's business
             "cache": {"dir": str(self._cache.folder), "type": "hardlink,copy"},
             "remote": {REMOTE: {"url": str(self._remote.folder), "verify": True}},
         }

@@ -50,7 +50,7 @@ class MemoryVersions:
             if files != known:
                 self.blobs.update({file.sha256: data for file, data in changed.values()})
                 last = self._commits[-1][0] if self._commits else ""
-                revision = digest(last, model, version_hash(files), message)[:40]
+                revision = digest(last, model, version_hash(files), sha256(message.encode(errors="replace")))[:40]
                 self._commits.append((revision, model, files))
             newest = [r for r, m, _ in self._commits if m == model][-1]
             return FeaturesVersion(revision=newest, sha256=version_hash(files))

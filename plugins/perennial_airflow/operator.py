@@ -16,7 +16,7 @@ from perennial_airflow.verdict import log_verdict, refusal
 from pipelines.errors import GiveUp, TryAgain
 from pipelines.intervals import iso
 from pipelines.mortal import dying_with_parent
-from pipelines.refs import XCOM_LIMIT, canonical
+from pipelines.refs import XCOM_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -152,7 +152,7 @@ def _result(step: str, code: int, output: Output) -> dict[str, Any]:
     result = output.result
     if result is None:
         raise AirflowException(f"{step} ended without a result record on stdout{said}")
-    size = len(canonical(result))
+    size = len(json.dumps(result))
     if size > XCOM_LIMIT:
         raise AirflowFailException(f"{step} returned {size} bytes, more than {XCOM_LIMIT}; a result must carry references, not data.")
     return result

@@ -49,7 +49,9 @@ def _table(tasks: list[TaskRun], results: dict[tuple[str, int], Any], seconds: f
         state = task.state or "waiting"
         name = f"{task.task} {task.label}" if task.label else task.task
         took = f"{task.seconds:.1f}" if task.seconds is not None else ""
-        table.add_row(name, f"[{COLOURS.get(state, 'dim')}]{state}[/]", took, in_words(task.task, results.get((task.task, task.index)), metric))
+        table.add_row(
+            name, f"[{COLOURS.get(state, 'dim')}]{state}[/]", took, in_words(task.task, results.get((task.task, task.index)), metric)
+        )
     return table
 
 
@@ -64,7 +66,9 @@ def in_words(task: str, result: Any, metric: str) -> str:
         "features": lambda: f"{result['rows']:,} rows, revision {result['version']['revision'][:10]}",
         "train": lambda: f"{metric} {score} on {result['rows_holdout']:,} held-out rows; {result['settings_tried']} settings tried",
         "gate": lambda: f"{result['verdict']}: {result['candidate']} (version {result['version']}), {metric} {score}",
-        "package": lambda: f"{'compiled to ONNX' if result['compiled'] else 'native'}, answers differ by {_parity(result['parity'])} at most",
+        "package": lambda: (
+            f"{'compiled to ONNX' if result['compiled'] else 'native'}, answers differ by {_parity(result['parity'])} at most"
+        ),
         "deploy": lambda: f"version {result['version']} serves (release {result['release']})",
         "close": lambda: f"MLflow run {result['state']}",
     }

@@ -1,11 +1,11 @@
 """The Store port: what both implementations promise, and what only real files can suffer."""
 
 import pytest
-from tests.contracts.processes import finish, flip, small_disk, start
 
 from pipelines.errors import Corrupted, StorageFull
 from pipelines.refs import Ref, sha256
 from pipelines.store import LocalStore, MemoryStore
+from tests.contracts.processes import finish, flip, small_disk, start
 
 
 @pytest.fixture(params=["local", "memory"])

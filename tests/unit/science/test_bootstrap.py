@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.science.bootstrap import MIN_BLOCKS, blocks_of, compare
-from pipelines.science.metrics import score
+from pipelines.science.metrics import Ranking, better_by, score
 from pipelines.spec.catalogue import METRICS, metrics_for
 
 RNG = np.random.default_rng(11)
@@ -74,21 +74,35 @@ def test_blocks_are_days_where_there_are_enough_of_them(n, days, unit, count):
     assert block.max() + 1 == count
 
 
-def test_resamples_are_those_of_repeated_blocks():
-    """Scored by the plain way (rows repeated as their day was drawn), the bound comes out the same."""
-    block, _ = blocks_of(TIMES)
-    rng = np.random.default_rng(1)
-    drawn = rng.integers(0, 30, (1_000, 30))
+@pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "brier"])
+@pytest.mark.parametrize("unit", ["days", "rows"])
+def test_resamples_are_those_of_repeated_blocks(metric, unit):
+    """Scored by the plain way (rows repeated as their block was drawn), bound and share come out the same."""
+    chosen = slice(0, N) if unit == "days" else slice(0, 40)
+    y, good, poor, times = Y[chosen], GOOD[chosen], POOR[chosen], TIMES[chosen]
+    block, found_unit = blocks_of(times)
+    assert found_unit == unit
+    count = block.max() + 1
+    drawn = np.random.default_rng(1).integers(0, count, (1_000, count))
     differences = []
     for row in drawn:
-        weights = np.bincount(row, minlength=30)[block]
-        differences.append(
-            score("roc_auc", np.repeat(Y, weights), np.repeat(GOOD, weights))
-            - score("roc_auc", np.repeat(Y, weights), np.repeat(POOR, weights))
-        )
-    found = _compare("roc_auc", Y, GOOD, POOR, TIMES)
+        weights = np.bincount(row, minlength=count)[block]
+        truth, one, other = (np.repeat(values, weights) for values in (y, good, poor))
+        differences.append(better_by(metric, score(metric, truth, one), score(metric, truth, other)))
+    found = _compare(metric, y, good, poor, times)
     assert found.p_better == np.mean(np.array(differences) > 0)
     assert np.min(np.abs(np.array(differences) - found.lower)) < 1e-12
+
+
+def test_both_ways_to_weigh_a_ranking_agree():
+    """With so many rows that no table of pairs fits, rows are weighted one by one; the result is the same."""
+    block, _ = blocks_of(TIMES)
+    weights = RNG.integers(0, 3, (20, 30))
+    ranking = Ranking(Y, GOOD)
+    positive, negative = (np.bincount(block, label == Y) for label in (1, 0))
+    lost = ranking.pairs_lost(block, 30)
+    quadratic = 1 - ((weights @ lost) * weights).sum(axis=1) / ((weights @ positive) * (weights @ negative))
+    assert np.allclose(quadratic, ranking.score("roc_auc", weights[:, block]), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -170,10 +170,9 @@ def test_too_few_held_out_rows_refuse(tmp_path):
 
 
 def _later(tmp_path, world, text=None, signal=1.0, first=DAYS):
-    tables = [rows(d, world.context.spec.task, signal=signal) for d in range(first, first + DAYS)]
-    return learning(
-        tmp_path, text or spec_text(world.context.spec.task), tables=tables, outside=world.context.ports, run="later", first=first
-    )
+    task = world.context.spec.task
+    tables = [rows(d, task, signal=signal) for d in range(first, first + DAYS)]
+    return learning(tmp_path, text or spec_text(task), tables=tables, outside=world.context.ports, run="later", first=first)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

@@ -1,0 +1,6 @@
+"""`make bench`: every benchmark, one after the other; each prints a table and writes benchmarks/results/."""
+
+from benchmarks import loop, parsing, serving
+
+for benchmark in (parsing, serving, loop):
+    benchmark.main()

@@ -1,0 +1,240 @@
+"""One `retrain_flight_delays` run through Airflow against the same work as a plain script: `python -m benchmarks.loop`.
+
+Six batches to learn from, one to judge on, three candidates; each run begins with a fresh state and a running stack. The two
+are run in turn and compared by their medians. Then the same steps are run once in one process, with the ports timed, and
+once each in a process whose imports are timed, to say where the rest goes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.report import Measure, show, write
+from pipelines.cli.running import context_for, limit_threads, run_step
+from pipelines.settings import load_settings, quiet
+from pipelines.steps.context import EmbeddedPorts, Ports
+from stack import control
+from stack.airflow_api import AirflowApi
+from stack.dags import await_dags
+from stack.keys import USER, password
+from stack.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL, AS_OF, RUNS, ASKED = "flight_delays", "2013-08-01T00:00:00Z", int(os.environ.get("RUNS", "3")), 1.6
+DAG = f"retrain_{MODEL}"
+TOOK = re.compile(r"(\w+) took ([\d.]+) s; peak memory of this process (\d+) MB")
+
+
+def main() -> int:
+    """Measure, print, write; 1 where the ratio is higher than asked."""
+    quiet()
+    script, loop = [], []
+    for number in range(RUNS):
+        with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
+            script.append(plain(Path(folder)))
+            print(f"run {number + 1}: the script took {script[-1]['wall']:.1f} s")
+        with tempfile.TemporaryDirectory(prefix="pb-") as folder:
+            loop.append(through_airflow(Path(folder)))
+            print(f"run {number + 1}: the DAG run took {loop[-1]['wall']:.1f} s")
+    with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
+        parts = in_one_process(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
+        imports = import_seconds(Path(folder))
+    rows = measures(script, loop, parts, imports)
+    write("loop", rows)
+    show("One retraining", rows)
+    return 0 if rows[0]["value"] <= ASKED else 1
+
+
+def plain(folder: Path) -> dict[str, float]:
+    """Run the plain script in a fresh folder, its MLflow database made before (the stack's is too)."""
+    environ = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
+    subprocess.run(
+        [sys.executable, "-m", "mlflow", "db", "upgrade", environ["MLFLOW_TRACKING_URI"]], env=environ, check=True, capture_output=True
+    )
+    begin = time.monotonic()
+    command = [sys.executable, "-m", "benchmarks.plain_script", str(folder / "work"), AS_OF.removesuffix("Z")]
+    out = subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True).stdout
+    return {"wall": time.monotonic() - begin, **json.loads(out.strip().splitlines()[-1])["seconds"]}
+
+
+@contextmanager
+def stack_in(folder: Path) -> Iterator[AirflowApi]:
+    """A running stack with a fresh state, on ports of its own."""
+    ports = {f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")}
+    environ = {**os.environ, **ports, "PERENNIAL_STATE": str(folder / "v")}
+    layout = Layout(load_settings(environ))
+    control.up(layout, environ, say=lambda _: None, timeout_seconds=240)
+    try:
+        with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
+            await_dags(api, [MODEL], timeout_seconds=120)
+            yield api
+    finally:
+        control.down(layout, say=lambda _: None)
+
+
+def through_airflow(folder: Path) -> dict[str, Any]:
+    """Trigger the DAG by REST and return wall time, the tasks, and what each step said of its time and memory."""
+    with stack_in(folder) as api:
+        begin = time.monotonic()
+        run_id = api.trigger(DAG, {"as_of": AS_OF, "reason": "benchmark"})
+        state = api.wait(DAG, run_id, timeout_seconds=1_200)
+        wall = time.monotonic() - begin
+        tasks = api.tasks(DAG, run_id)
+        if state != "success" or any(t.state != "success" for t in tasks):
+            raise SystemExit(f"The run ended {state}: {[(t.task, t.state) for t in tasks]}")
+        said = {(t.task, t.label): _said(api.log(DAG, run_id, t.task, t.index)) for t in tasks}
+    return {"wall": wall, "tasks": tasks, "said": said}
+
+
+def _said(log: str) -> tuple[float, int]:
+    found = TOOK.search(log)
+    if found is None:
+        raise SystemExit(f"A step did not say what it took:\n{log[-2_000:]}")
+    return float(found[2]), int(found[3])
+
+
+class Timed:
+    """A port that adds up the seconds spent in its methods."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._port, name)
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            begin = time.monotonic()
+            try:
+                return method(*arguments, **options)
+            finally:
+                self.seconds += time.monotonic() - begin
+
+        return timed
+
+
+def in_one_process(folder: Path) -> dict[str, float]:
+    """Run the steps up to the bundle in this process and return the seconds spent in DVC and MLflow, and in all."""
+    environ = {**os.environ, "PERENNIAL_STATE": str(folder)}
+    settings = load_settings(environ)
+    limit_threads(settings)
+    real = EmbeddedPorts(settings)
+    versions, registry = Timed(real.versions), Timed(real.registry)
+    registry.state(registry.parent(MODEL, "warm", {}))  # MLflow's first use makes its database; the stack's is made before
+    versions.seconds = registry.seconds = 0.0
+    context = context_for(MODEL, settings)
+    object.__setattr__(context, "ports", Ports(real.store, versions, registry, real.ledger))
+    begin = time.monotonic()
+    for _ in _steps(lambda step, body: run_step(context, step, body).model_dump(mode="json"), [c.name for c in context.spec.candidates]):
+        pass
+    return {"all": time.monotonic() - begin, "dvc": versions.seconds, "mlflow": registry.seconds}
+
+
+def _steps(run: Any, candidates: list[str]) -> Iterator[str]:
+    """Run the steps up to the bundle, each on the results of those before; yields each step's name after it."""
+    asked = {"run": "benchmark"}
+    ingest = run("ingest", {**asked, "now": "2026-01-01T00:00:00Z", "conf": {"as_of": AS_OF}})
+    yield "ingest"
+    validate = run("validate", {**asked, "ingest": ingest})
+    yield "validate"
+    features = run("features", {**asked, "ingest": ingest, "validate": validate})
+    yield "features"
+    train = []
+    for candidate in candidates:
+        train.append(run("train", {**asked, "candidate": candidate, "features": features}))
+        yield "train"
+    gate = run("gate", {**asked, "features": features, "train": train})
+    yield "gate"
+    run("package", {**asked, "features": features, "train": train, "gate": gate})
+    yield "package"
+
+
+def import_seconds(folder: Path) -> dict[str, float]:
+    """Run each step in a process of its own whose imports Python times, and return the seconds of imports by step."""
+    environ = {**os.environ, "PERENNIAL_STATE": str(folder), "PYTHONPROFILEIMPORTTIME": "1"}
+    found: dict[str, float] = {}
+
+    def run(step: str, body: dict[str, Any]) -> Any:
+        command = [sys.executable, "-m", "pipelines", step, "--model", MODEL, "--request", json.dumps(body)]
+        done = subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True)
+        micros = sum(int(m) for m in re.findall(r"^import time:\s+(\d+) \|", done.stderr, flags=re.MULTILINE))
+        found[step] = max(found.get(step, 0.0), micros / 1e6)
+        return json.loads(done.stdout.strip().splitlines()[-1])["result"]
+
+    for _ in _steps(run, [c.name for c in context_for(MODEL).spec.candidates]):
+        pass
+    return found
+
+
+def measures(
+    script: list[dict[str, float]], loop: list[dict[str, Any]], parts: dict[str, float], imports: dict[str, float]
+) -> list[Measure]:
+    """Return what was measured; the DAG run in the middle stands for its parts."""
+    typical = sorted(loop, key=lambda r: r["wall"])[len(loop) // 2]
+    script_wall, loop_wall = statistics.median(r["wall"] for r in script), statistics.median(r["wall"] for r in loop)
+    in_tasks = _covered([(t.start, t.end) for t in typical["tasks"]])
+    outside_steps = sum(t.seconds - typical["said"][t.task, t.label][0] for t in typical["tasks"] if t.task != "train")
+    rows: list[Measure] = [
+        _row("wall time of the DAG run / of the plain script", loop_wall / script_wall, "ratio", f"<= {ASKED}"),
+        _row("wall time of the DAG run", loop_wall, "s"),
+        _row("wall time of the plain script", script_wall, "s"),
+        _row("of the DAG run: Airflow between tasks", typical["wall"] - in_tasks, "s"),
+        _row("of the DAG run: starting tasks and processes (all but train)", outside_steps, "s"),
+        _row("imports of all steps (train: the slowest), within the steps' times", sum(imports.values()), "s"),
+        _row("DVC and git, all steps", parts["dvc"], "s"),
+        _row("MLflow, all steps", parts["mlflow"], "s"),
+        _row("the same steps in one process, one after the other", parts["all"], "s"),
+    ]
+    for part in ("ingest", "validate", "features", "version", "train", "gate", "package"):
+        rows.append(_row(f"script: {part}", statistics.median(r[part] for r in script), "s"))
+    for task in typical["tasks"]:
+        name = f"{task.task} {task.label}".strip()
+        seconds, memory = typical["said"][task.task, task.label]
+        rows += [
+            _row(f"task {name}", task.seconds, "s"),
+            _row(f"step {name}", seconds, "s"),
+            _row(f"step {name}: peak memory", memory, "MB"),
+        ]
+    return rows
+
+
+def _row(measure: str, value: float, unit: str, asked: str = "") -> Measure:
+    return {"measure": measure, "value": round(value, 2), "unit": unit, "asked": asked}
+
+
+def _covered(spans: list[tuple[str, str]]) -> float:
+    """Return the seconds in which at least one of the spans (ISO times) lay."""
+    from datetime import datetime
+
+    total, until = 0.0, None
+    for start, end in sorted((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in spans):
+        begin = start if until is None or start > until else until
+        total += max(0.0, (end - begin).total_seconds())
+        until = end if until is None else max(until, end)
+    return total
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The ledger in SQL: what happens to a file that others can touch, and among processes."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from pipelines.errors import Corrupted, GiveUp, RequestError, StorageFull, Unreachable
+from pipelines.ledger import entry_hash
+from pipelines.ledger.sql import REVISION, SqlLedger
+from tests.contracts.processes import HOME, finish, small_disk, start
+
+
+def clock():
+    return datetime(2026, 1, 1, 12, 30, 1, 5, tzinfo=UTC)
+
+
+def url(folder):
+    return f"sqlite:///{folder}/ledger/ledger.db"
+
+
+def sql(folder, *statements, free=True):
+    """Run statements on the ledger's file behind its back, with its triggers dropped."""
+    with closing(sqlite3.connect(folder / "ledger" / "ledger.db")) as connection:
+        if free:
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+@pytest.fixture
+def filled(tmp_path):
+    ledger = SqlLedger(url(tmp_path), now=clock)
+    for n in range(6):
+        ledger.append("m", "verdict", f"k{n}", {"n": n})
+    return ledger
+
+
+class TestSqlLedger:
+    @pytest.mark.parametrize(
+        ("statement", "named"),
+        [
+            pytest.param("""UPDATE entries SET body = '{"n":99}' WHERE seq = 3""", 3, id="a changed body"),
+            pytest.param("""UPDATE entries SET body = '{"n": 2}' WHERE seq = 3""", 3, id="a body that means the same"),
+            pytest.param("UPDATE entries SET body = 'broken' WHERE seq = 3", 3, id="a body that is no JSON"),
+            pytest.param("UPDATE entries SET at = '2026-01-01T00:00:00Z' WHERE seq = 3", 3, id="a changed time"),
+            pytest.param("UPDATE entries SET model = 'other' WHERE seq = 1", 1, id="a changed model"),
+            pytest.param("UPDATE entries SET kind = 'gossip' WHERE seq = 4", 4, id="an unknown kind"),
+            pytest.param(f"UPDATE entries SET hash = '{'a' * 64}' WHERE seq = 5", 5, id="a changed hash"),
+            pytest.param(f"UPDATE entries SET hash = '{'a' * 64}' WHERE seq = 6", 6, id="the last one's changed hash"),
+            pytest.param("DELETE FROM entries WHERE seq = 1", 1, id="the first one deleted"),
+            pytest.param("DELETE FROM entries WHERE seq = 3", 3, id="one in the middle deleted"),
+            pytest.param("DELETE FROM entries WHERE seq > 4", 5, id="the newest ones deleted"),
+            pytest.param("DELETE FROM entries", 1, id="all deleted"),
+            pytest.param("UPDATE entries SET seq = -3 WHERE seq = 3", 1, id="a number below 1"),
+        ],
+    )
+    def test_what_was_touched_is_named(self, filled, tmp_path, statement, named):
+        sql(tmp_path, statement)
+        with pytest.raises(Corrupted, match=f"Entry {named} of"):
+            filled.verify()
+
+    def test_swapped_entries_are_named(self, filled, tmp_path):
+        sql(tmp_path, *(f"UPDATE entries SET seq = {new} WHERE seq = {old}" for old, new in ((2, 100), (3, 2), (100, 3))))
+        with pytest.raises(Corrupted, match="Entry 2 of"):
+            filled.verify()
+
+    @pytest.mark.parametrize("seq", [3, 6])
+    def test_an_entry_written_anew_with_a_hash_to_match_is_named(self, filled, tmp_path, seq):
+        entry = filled.entries()[seq - 1]
+        own = entry_hash(seq=seq, at=entry.at, model="m", kind="verdict", key=entry.key, body={"n": 99}, previous=entry.previous)
+        sql(tmp_path, f"""UPDATE entries SET body = '{{"n":99}}', hash = '{own}' WHERE seq = {seq}""")
+        with pytest.raises(Corrupted, match=f"Entry {seq} of"):
+            filled.verify()
+
+    def test_a_cut_end_stays_visible_after_new_entries(self, filled, tmp_path):
+        sql(tmp_path, "DELETE FROM entries WHERE seq = 6")
+        filled.append("m", "verdict", "later", {})
+        with pytest.raises(Corrupted, match="Entry 6 of"):
+            filled.verify()
+
+    def test_a_missing_head_is_named(self, filled, tmp_path):
+        sql(tmp_path, "DELETE FROM head")
+        for call in (filled.verify, lambda: filled.append("m", "verdict", "x", {})):
+            with pytest.raises(Corrupted, match="head"):
+                call()
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE entries SET body = '{}' WHERE seq = 3",
+            "DELETE FROM entries WHERE seq = 6",
+            "INSERT OR REPLACE INTO entries SELECT seq, at, model, kind, key, '{}', previous, hash FROM entries WHERE seq = 6",
+            "INSERT INTO entries SELECT 9, at, model, kind, 'new', '{}', previous, hash FROM entries WHERE seq = 6",
+            "UPDATE head SET seq = 3",
+            "DELETE FROM head",
+            "INSERT OR REPLACE INTO head VALUES (1, 0, '')",
+        ],
+    )
+    def test_the_database_itself_refuses_changes(self, filled, tmp_path, statement):
+        with pytest.raises(sqlite3.IntegrityError, match="only grows"):
+            sql(tmp_path, statement, free=False)
+        assert filled.verify() == 6
+
+    def test_the_ledger_stays_when_it_is_opened_again(self, filled, tmp_path):
+        again = SqlLedger(url(tmp_path))
+        assert again.entries() == filled.entries()
+        assert again.append("m", "verdict", "real clock", {}).seq == 7
+        assert again.verify() == 7
+
+    @pytest.mark.usefixtures("filled")
+    def test_the_file_is_its_owners_alone_and_journals_ahead(self, tmp_path):
+        file = tmp_path / "ledger" / "ledger.db"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        with closing(sqlite3.connect(file)) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+    @pytest.mark.usefixtures("filled")
+    def test_an_up_to_date_ledger_opens_without_alembic(self, tmp_path):
+        program = "import sys; from pipelines.ledger.sql import SqlLedger; SqlLedger(sys.argv[1]).verify(); print('alembic' in sys.modules)"
+        assert finish(start(program, url(tmp_path))) == ["False\n"]
+
+    def test_the_revision_in_the_code_is_the_newest_migration(self):
+        names = sorted(p.name for p in (HOME / "pipelines/ledger/alembic/versions").glob("*.py"))
+        assert names[-1].startswith(f"{REVISION}_")
+
+    @pytest.mark.usefixtures("filled")
+    def test_a_ledger_of_a_newer_version_is_left_alone(self, tmp_path):
+        sql(tmp_path, "UPDATE alembic_version SET version_num = '9999'", free=False)
+        with pytest.raises(GiveUp, match="9999"):
+            SqlLedger(url(tmp_path))
+
+    def test_a_migration_that_was_killed_is_made_up_for(self, tmp_path):
+        (tmp_path / "ledger").mkdir()
+        (tmp_path / "ledger" / "ledger.db").touch(mode=0o600)
+        assert SqlLedger(url(tmp_path)).verify() == 0
+
+    def test_a_file_of_something_else_is_named(self, tmp_path):
+        (tmp_path / "ledger").mkdir()
+        (tmp_path / "ledger" / "ledger.db").write_bytes(b"no database" * 1000)
+        with pytest.raises(Corrupted, match=r"ledger\.db"):
+            SqlLedger(url(tmp_path))
+
+    @pytest.mark.parametrize("wrong", ["sqlite://", "sqlite:///:memory:", "no url", "nosuchdatabase://host/name"])
+    def test_an_impossible_url_is_refused(self, wrong):
+        with pytest.raises(RequestError):
+            SqlLedger(wrong)
+
+    def test_a_folder_that_cannot_be_made_is_named(self, tmp_path):
+        (tmp_path / "ledger").write_text("a file in the way")
+        with pytest.raises(Unreachable, match="ledger"):
+            SqlLedger(url(tmp_path))
+
+    def test_a_full_disk_is_named_and_nothing_is_half_recorded(self, tmp_path):
+        with small_disk(tmp_path / "ledger", "512k"):
+            ledger = SqlLedger(url(tmp_path))
+            ledger.append("m", "verdict", "kept", {})
+            with pytest.raises(StorageFull, match="ledger"):
+                ledger.append("m", "verdict", "large", {"x": "x" * 1_000_000})
+            assert ledger.verify() == 1
+            assert ledger.append("m", "verdict", "small", {}).seq == 2
+
+    def test_many_processes_lose_nothing_and_leave_no_gap(self, tmp_path):
+        """All four also find no ledger at first, so that they race for its migration."""
+        program = (
+            "import sys; from pipelines.ledger.sql import SqlLedger\n"
+            "ledger = SqlLedger(sys.argv[1])\n"
+            "for n in range(25):\n"
+            "    ledger.append('m', 'verdict', f'{sys.argv[2]}-{n}', {'n': n})\n"
+            "    ledger.append('m', 'verdict', f'shared-{n}', {})"
+        )
+        finish(*(start(program, url(tmp_path), n) for n in range(4)))
+        ledger = SqlLedger(url(tmp_path))
+        assert [e.seq for e in ledger.entries()] == list(range(1, 126))
+        assert ledger.verify() == 125
+
+    def test_a_writer_killed_in_its_transaction_leaves_a_whole_ledger(self, filled, tmp_path):
+        program = (
+            "import os, signal, sys; from pipelines.ledger.sql import SqlLedger\n"
+            "def clock(): os.kill(os.getpid(), signal.SIGKILL)\n"
+            "SqlLedger(sys.argv[1], now=clock).append('m', 'verdict', 'killed', {})"
+        )
+        killed = subprocess.run([sys.executable, "-c", program, url(tmp_path)], env={"PYTHONPATH": str(HOME)}, check=False)
+        assert killed.returncode == -9
+        assert filled.verify() == 6
+        assert filled.append("m", "verdict", "after", {}).seq == 7

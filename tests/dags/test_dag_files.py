@@ -1,0 +1,100 @@
+"""The DAG files as Airflow reads them: isolation of broken specs, lightness, many models, plugins left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.dags.specs import spec_text, write_models
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {
+    "pandas",
+    "numpy",
+    "sklearn",
+    "scipy",
+    "mlflow",
+    "great_expectations",
+    "evidently",
+    "pyarrow",
+    "ibis",
+    "duckdb",
+    "dvc",
+    "skops",
+    "onnx",
+}
+
+pytestmark = pytest.mark.slow
+
+
+def read(home: Path, *arguments: str, dags: Path = ROOT / "dags") -> dict:
+    environ = {
+        **os.environ,
+        "PERENNIAL_HOME": str(home),
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "dags" / "bag.py"), str(dags), *arguments],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("FACTS "))
+    return json.loads(line.removeprefix("FACTS "))
+
+
+def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
+    facts = read(write_models(tmp_path, "cabs", "demo"))
+    assert facts["dags"] == ["retrain_cabs", "retrain_demo"]
+    assert facts["errors"] == {}
+    assert HEAVY & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"]), "no more than a bare DAG costs"
+
+
+def test_a_broken_spec_is_an_import_error_with_its_remedy_and_breaks_nothing_else(tmp_path):
+    write_models(tmp_path, "cabs", "demo", "typo", "yaml")
+    (tmp_path / "models" / "typo" / "model.yaml").write_text(spec_text("typo") + "colour: red\n")
+    (tmp_path / "models" / "yaml" / "model.yaml").write_text("name: [unclosed\n")
+    facts = read(tmp_path)
+    assert facts["dags"] == ["retrain_cabs", "retrain_demo"]
+    error = facts["errors"].pop("broken_specs.py")
+    assert facts["errors"] == {}
+    assert "models/typo/model.yaml: colour: unknown key; did you mean 'column'?" in error
+    assert "models/yaml/model.yaml" in error
+
+
+def test_a_worker_builds_only_the_dag_that_it_is_asked_for(tmp_path):
+    write_models(tmp_path, "cabs", "demo", "typo")
+    (tmp_path / "models" / "typo" / "model.yaml").write_text("name: typo\n")
+    facts = read(tmp_path, "retrain_demo")
+    assert (facts["dags"], facts["errors"]) == (["retrain_demo"], {})
+
+
+def test_a_hundred_models_are_a_hundred_dags(tmp_path):
+    names = [f"model_{number:03}" for number in range(100)]
+    facts = read(write_models(tmp_path, *names))
+    assert facts["dags"] == [f"retrain_{name}" for name in names]
+
+
+def test_the_same_files_give_the_same_dag_every_time(tmp_path):
+    """Otherwise Airflow would show a new version of the DAG at every parse."""
+    write_models(tmp_path, "demo")
+    assert read(tmp_path)["serialized"] == read(tmp_path)["serialized"]
+
+
+def test_airflow_takes_nothing_below_plugins_for_a_plugin(tmp_path):
+    """It would import each file under its bare name, where it could replace a library."""
+    names = {path.stem for path in (ROOT / "plugins" / "perennial_airflow").glob("*.py")} - {"__init__", "operator"}
+    assert names.isdisjoint(read(write_models(tmp_path, "demo"))["modules"])
