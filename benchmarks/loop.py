@@ -112,6 +112,7 @@ class Timed:
     """A port that adds up the seconds spent in its methods."""
 
     def __init__(self, port: Any) -> None:
+        """Time this port."""
         self._port = port
         self.seconds = 0.0
 
@@ -200,8 +201,8 @@ def measures(
         _row("MLflow, all steps", parts["mlflow"], "s"),
         _row("the same steps in one process, one after the other", parts["all"], "s"),
     ]
-    for part in ("ingest", "validate", "features", "version", "train", "gate", "package"):
-        rows.append(_row(f"script: {part}", statistics.median(r[part] for r in script), "s"))
+    parts_of_script = ("ingest", "validate", "features", "version", "train", "gate", "package")
+    rows += [_row(f"script: {part}", statistics.median(r[part] for r in script), "s") for part in parts_of_script]
     for task in typical["tasks"]:
         name = f"{task.task} {task.label}".strip()
         seconds, memory = typical["said"][task.task, task.label]

@@ -11,6 +11,7 @@ proves parity. It has no retries, no ledger, no quarantine, no server; that is t
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import subprocess
 import sys
@@ -25,7 +26,7 @@ MODEL = ROOT / "models" / "flight_delays"
 NUMBERS_THAT_ARE_TEXT = ("origin", "dest", "carrier")
 
 
-def load(path: Path):  # noqa: ANN201 -- a module
+def load(path: Path):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -41,7 +42,7 @@ def months(as_of: datetime, count: int) -> list[tuple[datetime, datetime]]:
     return found[::-1]
 
 
-def validate(name: str, frame, suite: list[dict]) -> None:  # noqa: ANN001 -- a pandas frame
+def validate(name: str, frame, suite: list[dict]) -> None:
     import great_expectations as gx
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
@@ -139,7 +140,7 @@ def version(folder: Path) -> str:
     return git("rev-parse", "HEAD").strip()
 
 
-def pipeline(candidate: dict, inputs: list[str], seed: int):  # noqa: ANN201 -- a scikit-learn pipeline
+def pipeline(candidate: dict, inputs: list[str], seed: int):
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline, make_pipeline
@@ -158,14 +159,14 @@ def pipeline(candidate: dict, inputs: list[str], seed: int):  # noqa: ANN201 -- 
     return Pipeline([("encode", ColumnTransformer([("n", scale, numbers), ("t", encode, texts)])), ("estimator", kind(**params))])
 
 
-def folds(times, count: int):  # noqa: ANN001, ANN201 -- numpy arrays
+def folds(times, count: int):
     import numpy as np
 
     edges = np.quantile(times, np.linspace(0, 1, count + 2))[1:]
-    return [(np.flatnonzero(times < a), np.flatnonzero((times >= a) & (times < b))) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(np.flatnonzero(times < a), np.flatnonzero((times >= a) & (times < b))) for a, b in itertools.pairwise(edges)]
 
 
-def plots(folder: Path, y, p) -> list[Path]:  # noqa: ANN001 -- numpy arrays
+def plots(folder: Path, y, p) -> list[Path]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from sklearn.calibration import calibration_curve
@@ -181,7 +182,7 @@ def plots(folder: Path, y, p) -> list[Path]:  # noqa: ANN001 -- numpy arrays
     return [folder / "holdout.png"]
 
 
-def train(folder: Path, spec: dict, revision: str, learn, judge) -> dict:  # noqa: ANN001 -- pandas frames
+def train(folder: Path, spec: dict, revision: str, learn, judge) -> dict:
     import mlflow
     from sklearn.inspection import permutation_importance
     from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
@@ -250,7 +251,7 @@ def judge_and_register(best: dict) -> None:
         )
 
 
-def package(folder: Path, spec: dict, best: dict, rows) -> float:  # noqa: ANN001 -- a pandas frame
+def package(folder: Path, spec: dict, best: dict, rows) -> float:
     import numpy as np
     import onnxruntime
     import skops.io
@@ -281,7 +282,7 @@ def main() -> None:
     spec = yaml.safe_load((MODEL / "model.yaml").read_text())
     spans, seconds = months(as_of, 7), {}
 
-    def timed(name: str, work, *arguments):  # noqa: ANN001, ANN002, ANN202 -- any function
+    def timed(name: str, work, *arguments):
         begin = time.monotonic()
         result = work(*arguments)
         seconds[name] = round(time.monotonic() - begin, 2)

@@ -56,6 +56,7 @@ class Follower:
         self._settings = settings
         self._metrics = metrics
         self._refused: dict[str, dict[int, str]] = {}
+        self._unread: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="releases", daemon=True)
 
@@ -73,11 +74,12 @@ class Follower:
     def look(self) -> None:
         """Bring every model to its newest good release. A model or a store that fails never hurts the others."""
         try:
+            self._unread = []
             names = sorted(tail for tail in self._tails(INDEX) if _NAME.fullmatch(tail))
             for name in names:
                 while self._advance(name):  # until nothing newer came while loading
                     pass
-            self._note("")
+            self._note("; ".join(self._unread))
         except OSError as error:
             self._note(f"The store cannot be read: {type(error).__name__}: {error.strerror}.")
 
@@ -109,19 +111,20 @@ class Follower:
             if isinstance(found, Served):
                 self._swap(name, ModelState(found, refused))
                 return True
-            refused = refused or found
+            refused = refused or found  # of what could not be read now, nothing is said: it is tried again at the next look
         if refused is not None and (state is None or state.refused != refused):
             self._swap(name, ModelState(current, refused))
         return False
 
-    def _tried(self, name: str, number: int) -> Served | Refusal:
+    def _tried(self, name: str, number: int) -> Served | Refusal | None:
         known = self._refused.setdefault(name, {})
         if number in known:
             return Refusal(number, known[number])
         try:
             return open_release(self._store, name, number, max_rows=self._settings.max_rows, now=iso(datetime.now(UTC)))
-        except (OSError, TryAgain) as error:  # no verdict on the release: it is tried again at the next look
-            return Refusal(number, f"Not readable now: {type(error).__name__}.")
+        except (OSError, TryAgain) as error:
+            self._unread.append(f"Release {number} of {name} cannot be read now: {type(error).__name__}.")
+            return None
         except Exception as error:  # noqa: BLE001 -- whatever fails in there refuses this one release, in words, and nothing else
             known[number] = str(error) or type(error).__name__
             self._metrics.refused(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 
 from stack.processes import end, marked
 
@@ -16,13 +17,13 @@ POLL_SECONDS = 1.0
 GRACE_SECONDS = 8.0
 
 
-def main(state: str) -> None:
-    """Watch the parent; end the stack's processes when there is another one."""
-    supervisord = os.getppid()
+def main(state: str, pidfile: Path) -> None:
+    """Watch the parent, whose process id stands in `pidfile`; end the stack's processes when there is another one."""
+    supervisord = int(pidfile.read_text())  # not getppid(): supervisord may be dead before this process has begun
     while os.getppid() == supervisord:
         time.sleep(POLL_SECONDS)
     end(marked(state), grace_seconds=GRACE_SECONDS)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], Path(sys.argv[2]))

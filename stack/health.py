@@ -82,8 +82,9 @@ def _health(program: Program, info: Mapping[str, Any] | None, answers: Mapping[s
         well, why = True, ""
     else:
         well, why = answers.get(program.name) is not None, f"no answer at {program.url}{HEALTH_PATHS[program.name]}"
-    state = "healthy" if well else "unhealthy" if info["statename"] == RUNNING else "starting"
-    return Health(program.name, state, "" if well else why, pid, uptime, program.url)
+    if info["statename"] != RUNNING:  # what answers in a program's first seconds may be what its killed predecessor left
+        return Health(program.name, "starting", why, pid, uptime, program.url)
+    return Health(program.name, "healthy" if well else "unhealthy", "" if well else why, pid, uptime, program.url)
 
 
 def _beats(name: str, heartbeats: Mapping[str, Any], since: int) -> tuple[bool, str]:

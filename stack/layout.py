@@ -52,6 +52,11 @@ class Layout:
         return self.state / "stack"
 
     @property
+    def pidfile(self) -> Path:
+        """Where supervisord writes its process id."""
+        return self.run / "supervisord.pid"
+
+    @property
     def airflow_url(self) -> str:
         """Airflow's UI and API."""
         return f"http://{HOST}:{self.settings.airflow_port}"

@@ -40,7 +40,7 @@ def programs(layout: Layout) -> list[Program]:
 
 def guard(layout: Layout) -> Program:
     """Return the program that ends the others when supervisord dies."""
-    return Program(GUARD, (sys.executable, "-m", "stack.guard", str(layout.state)), WORKERS)
+    return Program(GUARD, (sys.executable, "-m", "stack.guard", str(layout.state), str(layout.pidfile)), WORKERS)
 
 
 def _airflow(layout: Layout) -> list[Program]:

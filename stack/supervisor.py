@@ -43,7 +43,7 @@ def render(layout: Layout, running: Sequence[Program], socket: Path) -> str:
         "silent": "true",
         "umask": "077",
         "directory": _escaped(str(CHECKOUT)),
-        "pidfile": _escaped(str(layout.run / "supervisord.pid")),
+        "pidfile": _escaped(str(layout.pidfile)),
         "logfile": _escaped(str(layout.log("supervisord"))),
         "logfile_maxbytes": "10MB",
         "logfile_backups": "3",
@@ -67,7 +67,7 @@ def _program(layout: Layout, program: Program) -> dict[str, str]:
         "command": _escaped(shlex.join(command)),
         "autostart": "false",  # `up` starts them, servers first, Airflow after its database is migrated
         "autorestart": "true",
-        "startsecs": "5",
+        "startsecs": "3",
         "startretries": "1000",  # each waits a second longer: a full disk at night heals without a hand
         "stopasgroup": "true",
         "killasgroup": "true",

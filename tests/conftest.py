@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pipelines.settings import quiet
 from tests.worlds import World, make_world
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 quiet()
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,8 +30,7 @@ def real_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings of the shell that started it."""
     for name in [n for n in os.environ if n.startswith("PERENNIAL_") and n != "PERENNIAL_DATA"]:
         monkeypatch.delenv(name)
-    yield

@@ -44,5 +44,5 @@ arguments=
 for lock in $locks; do arguments="$arguments -r $lock"; done
 # shellcheck disable=SC2086 -- the arguments are words on purpose
 UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip install -q --python .venv/bin/python --require-hashes --compile-bytecode $arguments
-UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .
+UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation --config-setting editable_mode=compat -e .
 for lock in $locks; do sum "$lock" > "$(stamp "$lock")"; done

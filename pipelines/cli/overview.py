@@ -126,7 +126,8 @@ def _sentence(entry: Entry) -> str:
     if entry.kind == "verdict":
         why = "; ".join(body.get("reasons", []))
         what = f"version {body['version']} ({body['candidate']})" if body.get("version") else "no challenger"
-        return f"{body['verdict']}: {what}" + (f": {why}" if why else "")
+        because = f" (started because: {body['started_because']})" if body.get("started_because") else ""
+        return f"{body['verdict']}: {what}" + (f": {why}" if why else "") + because
     if entry.kind == "quarantine":
         return f"{body['interval']['start']}: " + "; ".join(body.get("reasons", []))
     said = [f"{k} {v}" for k, v in body.items() if isinstance(v, str | int) and not isinstance(v, bool)]

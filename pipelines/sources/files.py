@@ -58,7 +58,7 @@ class Files:
             raise _Unparsed(f"The files of {without_password(uri)} do not fit together: {error}.", b"") from error
 
 
-class _Unparsed(Exception):  # noqa: N818 -- a message within this module, no error of the product
+class _Unparsed(Exception):
     def __init__(self, message: str, data: bytes) -> None:
         super().__init__(message)
         self.data = data

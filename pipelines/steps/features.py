@@ -61,6 +61,7 @@ def run(context: Context, request: FeaturesRequest) -> Built:
         version=version,
         plan=request.ingest.plan,
         as_of=plan.as_of,
+        reason=request.ingest.reason,
         force=force,
         rebuilt=len(changed),
         reused=len(wanted) - len(changed),

@@ -120,6 +120,7 @@ class Built(Value):
     version: FeaturesVersion
     plan: Ref
     as_of: Moment
+    reason: str
     force: bool
     rebuilt: int
     reused: int

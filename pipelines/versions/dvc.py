@@ -73,7 +73,8 @@ class DvcVersions:
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
         """Return the files of a revision (default: the newest) by batch name; empty before the first commit."""
         check_names(model, ())
-        return self._at(model, revision)[0]
+        with file_border(self._root):
+            return self._at(model, revision)[0]
 
     def commit(self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str) -> FeaturesVersion:
         """Add or replace files, push them to the remote, then commit the pointer; nothing changed returns the newest version."""
@@ -97,9 +98,10 @@ class DvcVersions:
     def fetch(self, model: str, version: FeaturesVersion, names: list[str]) -> list[Path]:
         """Return verified files of DVC's cache in the order of `names`; they must not be written to and have no ending."""
         check_names(model, names)
-        files, oids = self._at(model, version.revision)
-        check_version(model, version, files, names)
-        return [self._sound(oids[n + SUFFIX], f"{model}/{n}", partial(has_sha256, expected=files[n].sha256)) for n in names]
+        with file_border(self._root):
+            files, oids = self._at(model, version.revision)
+            check_version(model, version, files, names)
+            return [self._sound(oids[n + SUFFIX], f"{model}/{n}", partial(has_sha256, expected=files[n].sha256)) for n in names]
 
     def _at(self, model: str, revision: str | None) -> tuple[dict[str, FeatureFile], dict[str, str]]:
         """Return the files of a revision, and DVC's objects by file name."""

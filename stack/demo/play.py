@@ -101,9 +101,10 @@ def _live_score(answers: list[Answered], task: str) -> str:
 
     known = [a for a in answers if a.happened is not None]
     y, p = np.array([a.happened for a in known]), np.array([a.prediction for a in known])
+    said = f"On {len(known):,} rows whose outcome is known:"
     if task == "binary":
-        return f"On {len(known):,} rows whose outcome is known: ROC AUC {roc_auc_score(y, p):.3f}, {y.mean():.1%} came true, {p.mean():.1%} predicted."
-    return f"On {len(known):,} rows whose outcome is known: mean absolute error {mean_absolute_error(y, p):.2f}, mean {y.mean():.2f}."
+        return f"{said} ROC AUC {roc_auc_score(y, p):.3f}; {p.mean():.1%} were expected to come true, {y.mean():.1%} did."
+    return f"{said} mean absolute error {mean_absolute_error(y, p):.2f}, mean {y.mean():.2f}."
 
 
 def _ending(layout: Layout, model: str, verdict: dict, seconds: float) -> Panel:  # type: ignore[type-arg] # JSON

@@ -29,7 +29,9 @@ def test_paths_count_from_home_and_urls_from_state(tmp_path):
     assert load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": "/big"}).store_dir == Path("/big")
 
 
-@pytest.mark.parametrize(("name", "value"), [("PERENNIAL_AIRFLOW_PORT", "99999"), ("PERENNIAL_THREADS", "many"), ("PERENNIAL_BODY_LIMIT", "-1")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PERENNIAL_AIRFLOW_PORT", "99999"), ("PERENNIAL_THREADS", "many"), ("PERENNIAL_BODY_LIMIT", "-1")]
+)
 def test_a_wrong_setting_is_named(name, value):
     with pytest.raises(RequestError, match=f"{name}='{value}'"):
         load_settings({name: value})

@@ -170,7 +170,7 @@ def test_a_server_that_stumbles_is_asked_again_and_one_that_is_away_is_named(tmp
     url, asked = serve((503, b""), (200, CSV))
     assert http_source(url, tmp_path, sha256(CSV).hexdigest()).read(DAY).problem is None
     assert len(asked) == 2
-    with pytest.raises(Unreachable, match="127.0.0.1:1"):
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1"):
         http_source("http://127.0.0.1:1/x.csv", tmp_path, "0" * 64).read(DAY)
 
 
@@ -205,7 +205,9 @@ def test_sql_reads_one_interval_with_bound_times(tmp_path):
         pytest.param("def read(start, end): return 1 / 0", SpecError, "ZeroDivisionError", id="a bug"),
         pytest.param("def red(start, end): pass", SpecError, "no function 'read'", id="no function"),
         pytest.param("def read(start, end:", SpecError, "SyntaxError", id="no Python"),
-        pytest.param("import pandas as pd\ndef read(start, end): return {'x': pd.DataFrame()}", SpecError, "the spec names", id="other tables"),
+        pytest.param(
+            "import pandas as pd\ndef read(start, end): return {'x': pd.DataFrame()}", SpecError, "the spec names", id="other tables"
+        ),
     ],
 )
 def test_a_function_that_fails_is_named(tmp_path, body, error, words):

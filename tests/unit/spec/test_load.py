@@ -47,11 +47,15 @@ def set_in(*path, value):
             id="an unknown estimator",
         ),
         pytest.param(set_in("candidates", 1, "estimator", value="os.system"), "candidates.1.estimator", "known:", id="a hostile estimator"),
-        pytest.param(set_in("candidates", 1, "estimator", value="sklearn.linear_model.Ridge"), "linear", "cannot do a binary task", id="wrong task"),
+        pytest.param(
+            set_in("candidates", 1, "estimator", value="sklearn.linear_model.Ridge"), "linear", "cannot do a binary task", id="wrong task"
+        ),
         pytest.param(set_in("train", "metric", value="rmse"), "train.metric", "use one of roc_auc", id="a metric of another task"),
         pytest.param(set_in("gate", "at_least", value={"log_loss": 0.5}), "gate.at_least", "put it under at_most", id="a floor for a loss"),
         pytest.param(set_in("gate", "at_least", value={}), "gate", "at least one floor", id="a gate without a threshold"),
-        pytest.param(set_in("features", "inputs", value=["pages", "bought"]), "features.inputs", "must not see it", id="the target as an input"),
+        pytest.param(
+            set_in("features", "inputs", value=["pages", "bought"]), "features.inputs", "must not see it", id="the target as an input"
+        ),
         pytest.param(set_in("features", "inputs", value=["pages", "pages"]), "features.inputs", "stands twice", id="an input twice"),
         pytest.param(set_in("features", "inputs", value=["visit"]), "features.inputs", "part of the key", id="the key as an input"),
         pytest.param(lambda b: b["candidates"].pop(1), "candidates", "more than a dummy", id="only a dummy"),
@@ -59,7 +63,10 @@ def set_in(*path, value):
         pytest.param(set_in("candidates", 1, "params", value={"C": 1.0}), "candidates.1", "keep one", id="fixed and searched"),
         pytest.param(set_in("source", value={"kind": "ftp"}), "source", "'files', 'http', 'sql', 'python'", id="an unknown source"),
         pytest.param(
-            set_in("source", value={"kind": "sql", "database": "shop", "query": "select 1", "first": "2024-01-01"}), "source", ":start", id="unbound"
+            set_in("source", value={"kind": "sql", "database": "shop", "query": "select 1", "first": "2024-01-01"}),
+            "source",
+            ":start",
+            id="unbound",
         ),
         pytest.param(set_in("name", value="Sales; rm -rf"), "name", "does not match", id="a hostile name"),
         pytest.param(set_in("version", value=2), "version", "1", id="a version from the future"),

@@ -174,8 +174,9 @@ def test_the_end_of_a_log_is_shown_and_a_missing_one_is_told(tmp_path):
 
 def test_the_guard_ends_everything_when_its_supervisord_is_killed(start, tmp_path):
     ours, theirs = start("scheduler"), start("scheduler", state=str(tmp_path / "other"))
-    guard = f"subprocess.Popen([sys.executable, '-m', 'stack.guard', {str(tmp_path)!r}], cwd={str(ROOT)!r})"
-    supervisord = start("", guard, state="")
+    guard = f"subprocess.Popen([sys.executable, '-m', 'stack.guard', {str(tmp_path)!r}, {str(tmp_path / 'pid')!r}], cwd={str(ROOT)!r})"
+    write = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(__import__('os').getpid()))"
+    supervisord = start("", f"{write}\n{guard}", state="")
     supervisord.kill()
     assert ours.wait(60) == -15
     assert theirs.poll() is None

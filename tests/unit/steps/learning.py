@@ -157,6 +157,7 @@ def learning(
         version=version,
         plan=made.ports.store.put(canonical(plan), ".json"),
         as_of=as_of,
+        reason="a test",
         force=False,
         rebuilt=len(days),
         reused=0,

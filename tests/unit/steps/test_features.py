@@ -91,8 +91,12 @@ def test_a_row_built_from_what_was_known_at_its_time_is_the_row_built_later(run,
     [
         pytest.param('"channel", "trend"', '"trend"', SpecError, "no column channel", id="a missing input"),
         pytest.param("trend=_.sold.sum()", "trend=1e300 * 1e10 * _.sold.sum()", BadData, "'trend' has infinite values", id="infinite"),
-        pytest.param('left_join(trend, "hour")', 'cross_join(trend.select("trend"))', BadData, "more than once", id="a join that multiplies"),
-        pytest.param("import ibis\n", "import ibis\nimport nothing_like_it\n", SpecError, "nothing_like_it", id="an import that is not there"),
+        pytest.param(
+            'left_join(trend, "hour")', 'cross_join(trend.select("trend"))', BadData, "more than once", id="a join that multiplies"
+        ),
+        pytest.param(
+            "import ibis\n", "import ibis\nimport nothing_like_it\n", SpecError, "nothing_like_it", id="an import that is not there"
+        ),
         pytest.param('"pages", "minutes"', '"pages", "minute"', SpecError, "build failed", id="a column that is not there"),
         pytest.param("bought=_.bought == 1", "bought=_.bought == 1).filter(_.pages < 0", BadData, "no row", id="no rows"),
     ],

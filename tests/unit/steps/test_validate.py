@@ -107,7 +107,13 @@ def test_an_empty_column_that_nobody_named_is_a_warning(run, world):
 
 
 def test_values_in_data_are_escaped_on_the_page(run, world, ports):
-    change(world, 1, lambda f: f.assign(pages=f["pages"].where(f.index != 5, 999), channel=f["channel"].where(f.index != 5, "<script>alert(1)</script>")))
+    change(
+        world,
+        1,
+        lambda f: f.assign(
+            pages=f["pages"].where(f.index != 5, 999), channel=f["channel"].where(f.index != 5, "<script>alert(1)</script>")
+        ),
+    )
     with pytest.raises(BadData):
         run()
     page = ports.store.get(Ref.model_validate(quarantined(ports)["page"])).decode()
