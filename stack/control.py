@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from stack.record import Record, forget, make_socket_path, read_record, write_re
 from stack.supervisor import ENDED_EARLY, STOP_SECONDS, Supervisor, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import httpx
@@ -106,14 +106,19 @@ def refuse_ports(running: Sequence[Program]) -> None:
             )
 
 
-def _alone(layout: Layout) -> filelock.BaseFileLock:
-    """Return a lock that `up` and `down` of this stack hold, so that they never cross."""
+@contextlib.contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """Hold the lock of this stack, so that no `up` and `down` cross. Raises Busy where another one holds it."""
     layout.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = filelock.FileLock(layout.run / "lock", mode=0o600)
     try:
-        return lock.acquire(timeout=0).lock
+        lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise Busy("Another `up` or `down` of this stack is at work.", remedy="wait for it to end, then look: make status.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _supervisor(layout: Layout) -> Supervisor | None:
@@ -155,27 +160,30 @@ def _start_supervisord(layout: Layout, environ: dict[str, str], running: Sequenc
     socket = make_socket_path(layout)
     config = layout.run / "supervisord.conf"
     config.write_text(render(layout, running, socket))
-    with layout.log("supervisord.out").open("ab") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
-            env={**environ, MARK: str(layout.state)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    write_record(layout, Record(pid=child.pid, created=psutil.Process(child.pid).create_time(), socket=socket))
+    child = psutil.Process(_spawned(config, layout.log("supervisord.out"), {**environ, MARK: str(layout.state)}))
+    write_record(layout, Record(pid=child.pid, created=child.create_time(), socket=socket))
     supervisor = Supervisor(socket)
     deadline = time.monotonic() + SUPERVISOR_SECONDS
     while True:
         try:
             supervisor.programs()
         except Unreachable:
-            if child.poll() is not None or time.monotonic() > deadline:
+            if not child.is_running() or child.status() == psutil.STATUS_ZOMBIE or time.monotonic() > deadline:
                 raise PerennialError(f"supervisord does not start:\n{tail(layout.log('supervisord.out'))}") from None
             time.sleep(0.05)
         else:
             return supervisor
+
+
+def _spawned(config: Path, output: Path, environ: dict[str, str]) -> int:
+    """Start supervisord in a session of its own and return its pid. It is meant to outlive this process, so nothing here owns it."""
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(output), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
+    return os.posix_spawn(sys.executable, command, environ, file_actions=files, setsid=True)
 
 
 def _wait(

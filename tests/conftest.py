@@ -14,6 +14,12 @@ quiet()
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits longest, so that the workers end together."""
+    rank = {"e2e": 0, "stack": 1}
+    items.sort(key=lambda item: rank.get(item.path.parent.name, 2))
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A small model with a week of data."""

@@ -37,7 +37,12 @@ def run(context: Context, request: GateRequest) -> Judged:
     if known is None:
         champion = ledger.champion(spec.name)
         judged = _judged(context, request, champion)
-        body = {**judged.model_dump(mode="json"), "features_revision": built.version.revision, "as_of": iso(built.as_of), "started_because": built.reason}
+        body = {
+            **judged.model_dump(mode="json"),
+            "features_revision": built.version.revision,
+            "as_of": iso(built.as_of),
+            "started_because": built.reason,
+        }
         known = ledger.append(spec.name, "verdict", request.run, body)
     judged = Judged.model_validate({name: known.body[name] for name in Judged.model_fields})
     _told(context, judged)

@@ -1,0 +1,111 @@
+"""One running stack for all end-to-end tests: a small model that they may change, and the two shipped ones on a few batches."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from pipelines.settings import load_settings
+from pipelines.steps.context import EmbeddedPorts
+from stack import control
+from stack.airflow_api import AirflowApi
+from stack.dags import await_dags
+from stack.keys import USER, password
+from stack.layout import Layout
+from tests.conftest import ROOT
+from tests.worlds import World, make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.ledger import Entry
+    from pipelines.settings import Settings
+
+SHIPPED = ("flight_delays", "bike_demand")
+RUN_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running stack: its world, its settings, Airflow's API, and short ways to what tests look at."""
+
+    world: World
+    settings: Settings
+    layout: Layout
+    api: AirflowApi
+
+    def start(self, model: str, run_id: str, **conf: Any) -> str:
+        return self.api.trigger(f"retrain_{model}", conf, run_id)
+
+    def end(self, model: str, run_id: str) -> str:
+        return self.api.wait(f"retrain_{model}", run_id, RUN_SECONDS)
+
+    def run(self, model: str, run_id: str, **conf: Any) -> str:
+        """Start a run, wait for its end, and return its state."""
+        self.start(model, run_id, **conf)
+        return self.end(model, run_id)
+
+    def states(self, model: str, run_id: str) -> dict[str, str | None]:
+        """The state of each task; of mapped ones, of each index."""
+        return {t.task if t.index < 0 else f"{t.task} {t.label}": t.state for t in self.api.tasks(f"retrain_{model}", run_id)}
+
+    def result(self, model: str, run_id: str, task: str, index: int = -1) -> Any:
+        return self.api.result(f"retrain_{model}", run_id, task, index)
+
+    def log(self, model: str, run_id: str, task: str) -> str:
+        return self.api.log(f"retrain_{model}", run_id, task)
+
+    def ledger(self, model: str, kind: Any = None) -> list[Entry]:
+        return EmbeddedPorts(self.settings).ledger.entries(model, kind)
+
+    def ask(self, model: str, rows: list[dict[str, Any]]) -> httpx.Response:
+        return httpx.post(f"{self.layout.serving_url}/models/{model}/predict", json={"rows": rows}, timeout=30)
+
+    def told(self, model: str) -> dict[str, Any]:
+        body: dict[str, Any] = httpx.get(f"{self.layout.serving_url}/models/{model}", timeout=30).json()
+        return body
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Start the stack with three models; it is stopped, and must leave nothing behind, at the end."""
+    home = tmp_path_factory.mktemp("e2e") / "home"
+    world = make_world(home)
+    for model in SHIPPED:
+        shutil.copytree(ROOT / "models" / model, home / "models" / model, ignore=shutil.ignore_patterns("__pycache__"))
+        for suite in (ROOT / "expectations").glob(f"{model}*.json"):
+            shutil.copy(suite, home / "expectations")
+    ports = {f"PERENNIAL_{name}_PORT": _free_port() for name in ("AIRFLOW", "MLFLOW", "SERVING")}
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
+    environ |= {**ports, "PERENNIAL_HOME": str(home), "PERENNIAL_STATE": str(home / "var"), "PERENNIAL_LOCK_TIMEOUT_SECONDS": "120"}
+    settings = load_settings(environ)
+    layout = Layout(settings)
+    said: list[str] = []
+    control.up(layout, environ, say=said.append, timeout_seconds=240)
+    try:
+        with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
+            assert await_dags(api, ["sales", *SHIPPED], timeout_seconds=120) == []
+            yield Live(world, settings, layout, api)
+    finally:
+        control.down(layout, say=said.append)
+
+
+@pytest.fixture(scope="session")
+def first(live: Live) -> dict[str, str]:
+    """The first run of the small model, which deploys version 1; what comes after stands on it."""
+    run_id = "first"
+    assert live.run("sales", run_id, as_of="2024-01-04T00:00:00Z", reason="the first") == "success"
+    return json.loads(json.dumps(live.result("sales", run_id, "deploy")))
