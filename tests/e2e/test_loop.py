@@ -1,18 +1,21 @@
 """The loop through a started Airflow, by REST, in real subprocess steps."""
 
 import shutil
+from typing import TYPE_CHECKING
 
 import httpx
 import pandas as pd
 import pytest
 
-from pipelines.intervals import Interval
 from pipelines.spec import load_spec
 from pipelines.steps.context import Context, EmbeddedPorts
 from pipelines.steps.features import build_from, read_raw
 from pipelines.tables import from_parquet
 from pipelines.versions.port import FeaturesVersion
 from tests.worlds import visits
+
+if TYPE_CHECKING:
+    from pipelines.intervals import Interval
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("e2e")]
 
