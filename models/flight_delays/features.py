@@ -40,19 +40,20 @@ def _weather_before(weather: ibis.Table) -> ibis.Table:
 
 
 def _origin_lateness(flights: ibis.Table) -> ibis.Table:
-    """By origin and hour: the share of departures more than 15 minutes late among those scheduled 2 to 6 hours before.
+    """By origin and hour: how many left in the hour before, and the share of late ones among those scheduled 2 to 6 hours before.
 
-    Known in time: whether a flight left within 15 minutes of its schedule is settled 15 minutes after it, an hour before the
-    nearest flight that uses it. A flight that never left counts as late, which could be seen then too.
+    Known in time: the hour before is over, and whether a flight left within 15 minutes of its schedule is settled 15 minutes
+    after it, an hour before the nearest flight that uses it. A flight that never left counts as late, which could be seen too.
     """
     not_left = ~(_.dep_delay <= LATE).fill_null(False)  # noqa: FBT003 -- ibis' name for SQL's COALESCE
-    hours = flights.group_by(["origin", "hour_bucket"]).agg(origin_traffic=_.count(), late_departures=not_left.sum())
+    hours = flights.group_by(["origin", "hour_bucket"]).agg(departures=_.count(), late_departures=not_left.sum())
+    before = ibis.window(group_by="origin", order_by="hour_bucket", range=(-1, -1))
     window = ibis.window(group_by="origin", order_by="hour_bucket", range=(-6, -2))
     return hours.select(
         "origin",
         "hour_bucket",
-        "origin_traffic",
-        origin_late_share=_.late_departures.sum().over(window) / _.origin_traffic.sum().over(window),
+        origin_traffic=_.departures.sum().over(before),
+        origin_late_share=_.late_departures.sum().over(window) / _.departures.sum().over(window),
     )
 
 

@@ -6,6 +6,7 @@ bad rows, with the expectations that each broke, are kept. Earlier versions and 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData
@@ -13,7 +14,7 @@ from pipelines.intervals import iso
 from pipelines.refs import Ref, Value, canonical, digest, sha256
 from pipelines.steps.batches import read_manifest, read_plan, read_table
 from pipelines.steps.publish import once
-from pipelines.steps.values import BatchManifest, BatchRef, Validated, ValidateRequest
+from pipelines.steps.values import BatchManifest, BatchRef, TableRef, Validated, ValidateRequest
 from pipelines.tables import from_parquet, to_parquet
 from pipelines.validation.page import render
 from pipelines.validation.run import Finding, check_table
@@ -29,6 +30,12 @@ Request = ValidateRequest
 VALIDATION_FORMAT = 1
 SHOWN_ROWS = 50
 MAX_WARNINGS = 12
+
+
+class TableFindings(Value):
+    """What was found on one table."""
+
+    findings: list[Finding]
 
 
 class BatchFindings(Value):
@@ -78,10 +85,10 @@ def run(context: Context, request: ValidateRequest) -> Validated:
 def _findings(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]], *, force: bool) -> BatchFindings:
     spec, store = context.spec, context.ports.store
     key = digest(VALIDATION_FORMAT, batch.manifest, suites, spec.raw_event_time, spec.key, spec.source.main, sorted(spec.source.side))
-    return once(store, STEP, key, BatchFindings, lambda: _judge(context, batch, suites), force=force)
+    return once(store, STEP, key, BatchFindings, lambda: _judge(context, batch, suites, force=force), force=force)
 
 
-def _judge(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]]) -> BatchFindings:
+def _judge(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]], *, force: bool) -> BatchFindings:
     spec, store = context.spec, context.ports.store
     manifest = read_manifest(store, batch)
     if manifest.problem:
@@ -92,9 +99,17 @@ def _judge(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, A
         columns = ref.columns
         always = always_main(spec, batch.interval, columns, suite) if name == spec.source.main else always_side(columns, suite)
         shown = f"expectations/{context.suites[name].name}" if name in suites else name
-        findings += check_table(name, read_table(store, ref), [*always, *suite], shown)
+        asked = [*always, *suite]
+        # A table that holds at all times comes with every batch; the same bytes are judged once.
+        key = digest(VALIDATION_FORMAT, "table", ref.data, asked)
+        found = once(store, STEP, key, TableFindings, partial(_checked, context, name, ref, asked, shown), force=force)
+        findings += found.findings
     bad = _bad_rows(context, manifest, findings)
     return BatchFindings(rows=manifest.tables[spec.source.main].rows, problem=None, findings=findings, bad=bad)
+
+
+def _checked(context: Context, name: str, ref: TableRef, asked: list[dict[str, Any]], shown: str) -> TableFindings:
+    return TableFindings(findings=check_table(name, read_table(context.ports.store, ref), asked, shown))
 
 
 def _bad_rows(context: Context, manifest: BatchManifest, findings: list[Finding]) -> Ref | None:

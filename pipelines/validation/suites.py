@@ -65,11 +65,18 @@ def _rows() -> Expectation:
 def _no_empty_columns(columns: Mapping[str, str], suite: list[Expectation], checked: set[str]) -> list[Expectation]:
     """A column of nulls passes most expectations; it is critical where the suite names the column, else a warning."""
     named = {e.get("kwargs", {}).get("column") for e in suite}
+    checked = checked | {e["kwargs"].get("column") for e in suite if _asks_for_values(e)}
     return [
         _expect("expect_column_values_to_not_be_null", "critical" if c in named else "warning", column=c, mostly=ANY_VALUE)
         for c in columns
         if c not in checked
     ]
+
+
+def _asks_for_values(expectation: Expectation) -> bool:
+    """Tell whether the suite itself refuses a column of nulls."""
+    severe = expectation.get("severity", "critical") == "critical"
+    return severe and expectation["type"] == "expect_column_values_to_not_be_null" and expectation["kwargs"].get("mostly", 1) > 0
 
 
 def _expect(kind: str, severity: str = "critical", **kwargs: object) -> Expectation:
