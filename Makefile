@@ -29,7 +29,7 @@ check: venv-dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=plugins $(BIN)/lint-imports --no-logo
 
 format: venv-dev ## format the code and mend what the linter can
 	$(BIN)/ruff format .

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import Measure, show, write
-from pipelines.cli.running import context_for, limit_threads, run_step
+from pipelines.cli.running import context_for, run_step
 from pipelines.settings import load_settings, quiet
 from pipelines.steps.context import EmbeddedPorts, Ports
 from stack import control
@@ -135,7 +135,6 @@ def in_one_process(folder: Path) -> dict[str, float]:
     """Run the steps up to the bundle in this process and return the seconds spent in DVC and MLflow, and in all."""
     environ = {**os.environ, "PERENNIAL_STATE": str(folder)}
     settings = load_settings(environ)
-    limit_threads(settings)
     real = EmbeddedPorts(settings)
     versions, registry = Timed(real.versions), Timed(real.registry)
     registry.state(registry.parent(MODEL, "warm", {}))  # MLflow's first use makes its database; the stack's is made before

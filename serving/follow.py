@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pipelines.bundle.manifest import SERVED
 from pipelines.errors import TryAgain
 from pipelines.intervals import iso
 from serving.logs import log
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.store import Store
     from serving.metrics import Metrics
-
-INDEX = "releases/models"
-"""Where `deploy` enters each model's name once."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _NUMBER = re.compile(r"[0-9]{8}")
@@ -75,7 +73,7 @@ class Follower:
         """Bring every model to its newest good release. A model or a store that fails never hurts the others."""
         try:
             self._unread = []
-            names = sorted(tail for tail in self._tails(INDEX) if _NAME.fullmatch(tail))
+            names = sorted(tail for tail in self._tails(SERVED) if _NAME.fullmatch(tail))
             for name in names:
                 while self._advance(name):  # until nothing newer came while loading
                     pass

@@ -12,6 +12,7 @@ from pipelines.bundle.load import OpenBundle, golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.errors import BadData, Refused
 from serving.decode import RequestDecoder
+from serving.outside import refuse_far
 from serving.problems import Problem, encode
 
 if TYPE_CHECKING:
@@ -35,10 +36,21 @@ class Served:
     since: str
 
     def predictions(self, rows: list[tuple[Any, ...]]) -> list[Any]:
-        """Return one prediction per row: a number, or label and probabilities. Raises Problem 500 on invalid output."""
-        answers = self.bundle.predictor.predict_values(rows)
+        """Return one prediction per row: a number, or label and probabilities.
+
+        Raises Problem on invalid output: 422 where a number far outside what was learnt from is why, else 500.
+        """
         schema = self.bundle.manifest.inputs
-        if not _valid(answers, probabilities=schema.task != "regression"):
+        probabilities = schema.task != "regression"
+        try:
+            answers = self.bundle.predictor.predict_values(rows)
+        except ValueError:  # scikit-learn refuses what became infinite on the way, without telling in which row
+            refuse_far(schema.columns, dict(enumerate(rows)))
+            raise
+        if not _valid(answers, probabilities=probabilities):
+            refuse_far(
+                schema.columns, {i: row for i, row in enumerate(rows) if not _valid(answers[i : i + 1], probabilities=probabilities)}
+            )
             raise Problem(
                 500, "model_output_invalid", f"{self.release.model} {self.release.version} gave an answer that is no valid number."
             )

@@ -15,6 +15,11 @@ from pipelines.refs import Name, Ref, Value
 BUNDLE_FORMAT: Final = 1
 RELEASE_FORMAT: Final = 1
 
+SERVED: Final = "served"
+"""Where each model's name is entered once, so that the server knows which releases to follow; apart from the releases
+themselves, because a model may have any name.
+"""
+
 
 class Golden(Value):
     """Requests with the answers that the packaged model gave, one row at a time; `rows` are as a caller sends them."""
@@ -65,3 +70,8 @@ class Release(Value):
 def release_key(model: str, number: int) -> str:
     """Return the store's key of a release."""
     return f"releases/{model}/{number:08d}"
+
+
+def served_key(model: str) -> str:
+    """Return the store's key of a model's entry in the index of what is served."""
+    return f"{SERVED}/{model}"

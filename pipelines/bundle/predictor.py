@@ -84,11 +84,12 @@ class NativePredictor(Predictor):
             raise BadData(f"The model cannot be loaded: {type(error).__name__}: {error}") from error
 
     def predict_feed(self, feed: Feed) -> Answers:
-        """Answer a whole feed."""
+        """Answer a whole feed. Raises ValueError where scikit-learn refuses a number that became infinite on the way."""
         frame = frame_from_feed(feed)
-        if self.schema.task == "regression":
-            return _shaped(self.schema, np.asarray(self._pipeline.predict(frame)))
-        return _shaped(self.schema, self._pipeline.predict_proba(frame))
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows comes back as no finite answer, or as that error
+            if self.schema.task == "regression":
+                return _shaped(self.schema, np.asarray(self._pipeline.predict(frame)))
+            return _shaped(self.schema, self._pipeline.predict_proba(frame))
 
 
 def _shaped(schema: InputSchema, found: np.ndarray[Any, Any]) -> Answers:

@@ -81,7 +81,7 @@ def rows_from_table(columns: Sequence[Column], table: pa.Table | pd.DataFrame) -
 def schema_of(
     table: pa.Table | pd.DataFrame, inputs: Sequence[str], task: Literal["binary", "multiclass", "regression"], classes: list[str] | None
 ) -> InputSchema:
-    """Return the input schema of a table's columns: kind by Arrow type, nullable, and the first value as example.
+    """Return the input schema of a table's columns: kind by Arrow type, nullable, the first value as example, and the range.
 
     `classes` are the labels of a multiclass model in the order of its probabilities. Raises BadData naming a column that
     is missing or is neither a number, a boolean nor text.
@@ -92,7 +92,8 @@ def schema_of(
         kind = _kind(name, table[name].type)
         values = _plain_values(kind, table[name])
         example = next((v for v in values if v is not None), None)
-        columns.append(Column(name=name, kind=kind, nullable=None in values, example=example))
+        low, high = _range(kind, values)
+        columns.append(Column(name=name, kind=kind, nullable=None in values, example=example, low=low, high=high))
     return InputSchema(task=task, columns=columns, classes=classes)
 
 
@@ -154,6 +155,12 @@ def _texts(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
         raise BadData(f"The column {name} holds {column.type} where text was learnt from.")
     values = column.cast(pa.string()).fill_null("").to_pylist()
     return np.array(values, dtype=object).reshape(-1, 1)
+
+
+def _range(kind: Kind, values: list[Scalar]) -> tuple[float | None, float | None]:
+    """Return the least and the greatest number; two Nones where there are no numbers."""
+    numbers = [float(v) for v in values if v is not None] if kind in {"number", "integer"} else []
+    return (min(numbers), max(numbers)) if numbers else (None, None)
 
 
 def _plain_values(kind: Kind, column: pa.ChunkedArray) -> list[Scalar]:

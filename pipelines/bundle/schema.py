@@ -14,12 +14,18 @@ SCHEMA_VERSION: Final = 1
 
 
 class Column(Value):
-    """One input. `nullable` says whether nulls were seen in training; `example` is a value from training."""
+    """One input. `nullable` says whether nulls were seen in training; `example` is a value from training.
+
+    `low` and `high` are the least and the greatest number seen in training; None for text and booleans, for a column of
+    nulls alone, and in bundles made before they were written down.
+    """
 
     name: str
     kind: Kind
     nullable: bool
     example: float | int | bool | str | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class InputSchema(Value):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import resource
 import sys
 import time
@@ -35,13 +34,6 @@ def set_up_logging(level: str) -> None:
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("perennial").setLevel(level.upper())
-
-
-def limit_threads(settings: Settings) -> None:
-    """Set the threads of OpenMP and BLAS before they load: idle OpenMP threads spin, and ruin every other process."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, str(settings.threads))
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def context_for(model: str, settings: Settings | None = None) -> Context:

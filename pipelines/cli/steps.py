@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli.output import AsJson, print_json
-from pipelines.cli.running import STEPS, context_for, limit_threads, run_step, set_up_logging
+from pipelines.cli.running import STEPS, context_for, run_step, set_up_logging
 from pipelines.errors import RequestError
 from pipelines.refs import canonical, record_line, safe_id
 from pipelines.settings import load_settings
@@ -72,7 +72,6 @@ def _command(step: str) -> Callable[..., None]:
         if not chosen:
             raise RequestError(f"{step} needs a model.", remedy=f"`perennial {step} MODEL`; `perennial models` lists them.")
         settings = load_settings()
-        limit_threads(settings)
         set_up_logging(settings.log_level)
         context = context_for(chosen, settings)
         if request is not None:

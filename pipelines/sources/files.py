@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, Unreachable
-from pipelines.settings import without_password
 from pipelines.sources.port import Raw
-from pipelines.sources.reading import format_of, member_of, parse, picked, with_times
+from pipelines.sources.reading import content_of, format_of, member_of, parse, picked, shown_url, with_times, without_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,9 +30,8 @@ class Files:
 
     def read(self, interval: Interval) -> Raw:
         """Return the interval's rows: all rows of its own files, or those of its time in files of all times."""
-        uri = self._source.uri
-        own = "{start" in uri or "{end" in uri
-        uri = uri.format(start=interval.start, end=interval.end) if own else uri
+        own = self._source.per_interval
+        uri = self._source.uri.format(start=interval.start, end=interval.end)
         try:
             table = self._whole(uri if "://" in uri else str(self._home / uri))
         except _Unparsed as error:
@@ -44,7 +42,11 @@ class Files:
         import pyarrow as pa
 
         tables = []
-        for name, data in _bytes_of(uri):
+        try:
+            files = _bytes_of(uri)
+        except BadData as error:
+            raise _Unparsed(error.message, None) from error
+        for name, data in files:
             try:
                 data_of = member_of(data, self._source.member, name) if self._source.member else data
                 tables.append(
@@ -55,11 +57,11 @@ class Files:
         try:
             return pa.concat_tables(tables, promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise _Unparsed(f"The files of {without_password(uri)} do not fit together: {error}.", b"") from error
+            raise _Unparsed(f"The files of {shown_url(uri)} do not fit together: {error}.", None) from error
 
 
 class _Unparsed(Exception):
-    def __init__(self, message: str, data: bytes) -> None:
+    def __init__(self, message: str, data: bytes | None) -> None:
         super().__init__(message)
         self.data = data
 
@@ -68,20 +70,20 @@ def _bytes_of(uri: str) -> list[tuple[str, bytes]]:
     """Return name and (decompressed) content of every file behind the URI, sorted by name."""
     import fsspec
 
-    shown = without_password(uri)
+    shown = shown_url(uri)
     try:
         files = fsspec.open_files(uri, mode="rb", compression=None if ".zip" in uri else "infer")
         found = sorted(files, key=lambda f: f.path)
         if not found:
             raise Unreachable(f"No file matches {shown}.", remedy="check `source.uri`; for a batch that is still to come, wait.")
-        return [(f.path.rsplit("/", 1)[-1], _content(f)) for f in found]
+        return [_named_content(f) for f in found]
     except (OSError, ImportError, ValueError) as error:
-        raise Unreachable(
-            f"{shown} cannot be read: {type(error).__name__}: {error}.", remedy="check `source.uri` and the access to it."
-        ) from error
+        why = f"{type(error).__name__}: {without_secrets(str(error), uri)}"
+        # Without the cause: a library's message may hold the URL with its password or its signature.
+        raise Unreachable(f"{shown} cannot be read: {why}.", remedy="check `source.uri` and the access to it.") from None
 
 
-def _content(file: object) -> bytes:
-    with file as opened:  # type: ignore[attr-defined] # fsspec's OpenFile has no types
-        data: bytes = opened.read()
-        return data
+def _named_content(file: Any) -> tuple[str, bytes]:
+    name = shown_url(file.path).rsplit("/", 1)[-1]
+    with file as opened:
+        return name, content_of(opened, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -11,11 +13,10 @@ from typing import TYPE_CHECKING
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from pipelines.errors import BadData, Unreachable
+from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
 from pipelines.refs import sha256
-from pipelines.settings import without_password
 from pipelines.sources.port import Raw
-from pipelines.sources.reading import MAX_BYTES, format_of, member_of, parse, picked, with_times
+from pipelines.sources.reading import MAX_BYTES, format_of, member_of, parse, picked, shown_url, with_times, without_secrets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +45,7 @@ class Http:
         return Raw({self._source.main: picked(table, self._event_time, interval)})
 
     def _parsed(self) -> pa.Table:
-        name = self._source.member or self._source.url.rsplit("/", 1)[-1]
+        name = self._source.member or shown_url(self._source.url).rsplit("/", 1)[-1]
         return with_times(parse(self._content(), format_of(name, self._source.format), name), self._event_time)
 
     def _content(self) -> bytes:
@@ -59,7 +60,7 @@ class Http:
             self._keep(download)
         if not source.member:
             return download
-        member = member_of(download, source.member, without_password(source.url))
+        member = member_of(download, source.member, shown_url(source.url))
         if source.member_sha256 and sha256(member) != source.member_sha256:
             raise BadData(f"Member {source.member!r} has SHA-256 {sha256(member)}, not {source.member_sha256} as the spec says.")
         return member
@@ -72,13 +73,23 @@ class Http:
         return data if sha256(data) == digest else None
 
     def _keep(self, data: bytes) -> None:
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as file:
-            file.write(data)
-        Path(file.name).replace(self._cache / sha256(data))
+        temporary: Path | None = None
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as file:
+                temporary = Path(file.name)
+                file.write(data)
+            temporary.replace(self._cache / sha256(data))
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+                raise
+            raise StorageFull(f"No space is left in the cache {self._cache}.", remedy="free space there, then run again.") from error
+        finally:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
 
     def _download(self) -> bytes:
-        shown = without_password(self._source.url)
+        shown = shown_url(self._source.url)
         for attempt in Retrying(
             stop=stop_after_attempt(self._attempts),
             wait=wait_exponential_jitter(multiplier=0.2, max=5),
@@ -106,7 +117,12 @@ def _fetched(url: str, shown: str) -> bytes:
                 data += chunk
                 if len(data) > MAX_BYTES:
                     raise BadData(f"{shown} is larger than {MAX_BYTES} bytes.")
+    except httpx.InvalidURL:
+        raise SpecError("`source.url` is no readable URL.", remedy="mend it; special characters in a password are written as %XX.") from None
     except httpx.HTTPError as error:
         remedy = "check the network; or put the file by hand into var/cache/http under its SHA-256 as its name."
-        raise Unreachable(f"{shown} cannot be read: {type(error).__name__}: {error}.", remedy=remedy) from error
+        answered = isinstance(error, httpx.HTTPStatusError)
+        why = f"status {error.response.status_code}" if answered else f"{type(error).__name__}: {without_secrets(str(error), url)}"
+        # Without the cause: its message may hold the URL with its password or its signature.
+        raise Unreachable(f"{shown} cannot be read: {why}.", remedy=remedy) from None
     return bytes(data)

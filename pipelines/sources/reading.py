@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import lzma
+import re
 import warnings
 import zipfile
-from typing import TYPE_CHECKING, Any
+import zlib
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pipelines.errors import BadData
+from pipelines.settings import without_password
 from pipelines.tables import normalised
 
 if TYPE_CHECKING:
@@ -18,6 +24,58 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4 * 2**30
 """A file may unpack to this many bytes; bombs end here instead of in the machine's memory."""
+
+
+_CHUNK = 2**20
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+
+
+def shown_url(url: str) -> str:
+    """Return a URL (or fsspec's chain of them) fit for a message: without user, password, query and fragment."""
+    return "::".join(_bare(part) for part in url.split("::"))
+
+
+def _bare(url: str) -> str:
+    if "://" not in url:
+        return url
+    try:
+        return urlsplit(without_password(url))._replace(query="", fragment="").geturl()
+    except ValueError:
+        return f"{url.split('://', 1)[0]}://…"
+
+
+def without_secrets(text: str, url: str) -> str:
+    """Return a library's message with every URL in it made fit for a message.
+
+    Libraries write URLs in forms of their own; where a password or a query of `url` is still in the text, it is dropped.
+    """
+    safe = _URL.sub(lambda found: shown_url(found[0]), text.replace(url, shown_url(url)))
+    return "its message is left out, since it holds a password or a query" if any(s in safe for s in _secrets(url)) else safe
+
+
+def _secrets(url: str) -> set[str]:
+    found: set[str] = set()
+    for part in url.split("::"):
+        try:
+            parts = urlsplit(part) if "://" in part else None
+            if parts is not None:
+                found |= {parts.password or "", parts.query, *(value for _, value in parse_qsl(parts.query) if len(value) > 3)}  # noqa: PLR2004
+        except ValueError:  # no URL at all: nothing of it may be said
+            found.add(part.split("://", 1)[-1])
+    return {form for secret in found if secret for form in (secret, unquote(secret))}
+
+
+def content_of(file: IO[bytes], shown: str) -> bytes:
+    """Return the file's (decompressed) bytes. Raises BadData beyond MAX_BYTES, and where they cannot be decompressed."""
+    data = io.BytesIO()
+    try:
+        while chunk := file.read(min(_CHUNK, MAX_BYTES + 1 - data.tell())):
+            data.write(chunk)
+            if data.tell() > MAX_BYTES:
+                raise BadData(f"{shown} unpacks to more than {MAX_BYTES} bytes.")
+    except (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError) as error:
+        raise BadData(f"{shown} is no readable compressed file: {error}.") from error
+    return data.getvalue()
 
 
 def format_of(name: str, given: Format | None) -> Format:

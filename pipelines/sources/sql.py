@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.errors import SpecError, Unreachable
-from pipelines.settings import database_url
+from pipelines.errors import PerennialError, RequestError, SpecError, Unreachable
+from pipelines.settings import SQL_PREFIX, database_url
 from pipelines.sources.port import Raw
 from pipelines.sources.reading import with_times
 from pipelines.tables import normalised
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import sqlalchemy as sa
+
     from pipelines.intervals import Interval
     from pipelines.spec.sources import SqlSource
+
+_WRONG_STATEMENT = {1, 1054}
+"""SQLite's SQLITE_ERROR and MySQL's unknown column: errors of the query that these drivers call operational."""
 
 
 class Sql:
@@ -23,26 +29,84 @@ class Sql:
         self._source = source
         self._event_time = event_time
         self._environ = environ
+        self._setting = SQL_PREFIX + source.database.upper()
+        self._shown = f"The database {source.database!r}"
 
     def read(self, interval: Interval) -> Raw:
-        """Return the query's rows; :start and :end are bound as times in UTC without a zone, never pasted into the text."""
-        import pandas as pd
-        import sqlalchemy as sa
+        """Return the query's rows; :start and :end are bound as times in UTC without a zone, never pasted into the text.
 
-        engine = sa.create_engine(database_url(self._source.database, self._environ))
-        bound = [sa.bindparam(name, type_=sa.DateTime()) for name in ("start", "end")]
-        values = {"start": interval.start.replace(tzinfo=None), "end": interval.end.replace(tzinfo=None)}
-        shown = f"The database {self._source.database!r}"
+        Raises RequestError where the setting's URL or its driver is wrong, Unreachable where the database is away, SpecError
+        where it refuses the query.
+        """
+        engine = self._engine()
         try:
-            with engine.connect() as connection:
-                frame = pd.read_sql_query(
-                    sa.text(self._source.query).bindparams(*bound), connection, params=values, dtype_backend="pyarrow"
-                )
-        except sa.exc.OperationalError as error:
-            raise Unreachable(f"{shown} cannot be read: {error.orig}.", remedy="check the database and its setting.") from error
-        except sa.exc.SQLAlchemyError as error:
-            cause = getattr(error, "orig", error)
-            raise SpecError(f"{shown} refuses the query: {cause}.", remedy="mend `source.query`.") from error
+            with self._connected(engine) as connection:
+                frame = self._rows(connection, interval)
         finally:
             engine.dispose()
         return Raw({self._source.main: with_times(normalised(frame), self._event_time)})
+
+    def _engine(self) -> sa.Engine:
+        import sqlalchemy as sa
+
+        remedy = f"set {self._setting} to a SQLAlchemy URL, such as postgresql+psycopg://user:password@host/name."
+        url = database_url(self._source.database, self._environ)
+        try:
+            return sa.create_engine(url)
+        except ImportError as error:
+            raise RequestError(
+                f"The setting {self._setting} asks for a driver that is not installed: {error.name}.", remedy="install it."
+            ) from error
+        except sa.exc.NoSuchModuleError:
+            raise RequestError(f"The setting {self._setting} names a kind of database that is not known.", remedy=remedy) from None
+        except (sa.exc.ArgumentError, ValueError, TypeError):  # without the cause, which may show the URL
+            raise RequestError(f"The setting {self._setting} holds no readable SQLAlchemy URL.", remedy=remedy) from None
+
+    def _connected(self, engine: sa.Engine) -> sa.Connection:
+        import sqlalchemy as sa
+
+        remedy = f"check the database and the setting {self._setting}."
+        try:
+            return engine.connect()
+        except sa.exc.SQLAlchemyError as error:
+            raise Unreachable(f"{self._shown} cannot be reached: {_said(error, engine)}.", remedy=remedy) from error
+        except (TypeError, ValueError) as error:
+            raise RequestError(f"The setting {self._setting} has an option that the driver refuses.", remedy=remedy) from error
+
+    def _rows(self, connection: sa.Connection, interval: Interval) -> pd.DataFrame:
+        import pandas as pd
+        import sqlalchemy as sa
+
+        bound = [sa.bindparam(name, type_=sa.DateTime()) for name in ("start", "end")]
+        values = {"start": interval.start.replace(tzinfo=None), "end": interval.end.replace(tzinfo=None)}
+        try:
+            query = sa.text(self._source.query).bindparams(*bound)
+            return pd.read_sql_query(query, connection, params=values, dtype_backend="pyarrow")
+        except (pd.errors.DatabaseError, sa.exc.SQLAlchemyError) as error:
+            raise self._refusal(error, connection.engine) from error
+
+    def _refusal(self, error: Exception, engine: sa.Engine) -> PerennialError:
+        """Return what a failed query means: pandas wraps the error of SQLAlchemy, which wraps the driver's."""
+        import sqlalchemy as sa
+
+        cause = error if isinstance(error, sa.exc.SQLAlchemyError) else error.__cause__ or error
+        said = _said(cause, engine)
+        lost = isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
+        if lost or (isinstance(cause, sa.exc.OperationalError) and _code(cause.orig) not in _WRONG_STATEMENT):
+            return Unreachable(f"{self._shown} cannot be read: {said}.", remedy=f"check the database and the setting {self._setting}.")
+        return SpecError(f"{self._shown} refuses the query: {said}.", remedy="mend `source.query`.")
+
+
+def _said(error: BaseException, engine: sa.Engine) -> str:
+    """Return the driver's message; only its type where the message holds the password."""
+    cause = getattr(error, "orig", None) or error
+    password = engine.url.password
+    return type(cause).__name__ if password and str(password) in str(cause) else str(cause)
+
+
+def _code(cause: BaseException | None) -> object:
+    """Return the driver's number of the error: SQLite's primary code, or the first argument, as MySQL's drivers have it."""
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF
+    return cause.args[0] if cause is not None and cause.args and isinstance(cause.args[0], int) else None

@@ -2,11 +2,12 @@
 
 from pipelines.spec.catalogue import ESTIMATORS, METRICS
 from pipelines.spec.load import SPEC_FILE, load_all, load_spec, model_names, parse_spec
-from pipelines.spec.model import Candidate, Gate, Range, Spec, json_schema
+from pipelines.spec.model import PRESETS, Candidate, Gate, Range, Spec, json_schema
 
 __all__ = [
     "ESTIMATORS",
     "METRICS",
+    "PRESETS",
     "SPEC_FILE",
     "Candidate",
     "Gate",

@@ -49,25 +49,24 @@ ESTIMATORS: dict[str, Estimator] = {
 
 @dataclass(frozen=True)
 class Metric:
-    """What is known of one metric: the tasks it fits, which way is better, and scikit-learn's scorer for it."""
+    """What is known of one metric: the tasks it fits, and which way is better."""
 
     tasks: frozenset[Task]
     greater_is_better: bool
-    scorer: str
 
 
 _BINARY: frozenset[Task] = frozenset({"binary"})
 
 METRICS: dict[str, Metric] = {
-    "roc_auc": Metric(_BINARY, greater_is_better=True, scorer="roc_auc"),
-    "average_precision": Metric(_BINARY, greater_is_better=True, scorer="average_precision"),
-    "brier": Metric(_BINARY, greater_is_better=False, scorer="neg_brier_score"),
-    "log_loss": Metric(CLASSIFY, greater_is_better=False, scorer="neg_log_loss"),
-    "accuracy": Metric(CLASSIFY, greater_is_better=True, scorer="accuracy"),
-    "mae": Metric(REGRESS, greater_is_better=False, scorer="neg_mean_absolute_error"),
-    "rmse": Metric(REGRESS, greater_is_better=False, scorer="neg_root_mean_squared_error"),
-    "r2": Metric(REGRESS, greater_is_better=True, scorer="r2"),
-    "wape": Metric(REGRESS, greater_is_better=False, scorer="neg_mean_absolute_error"),
+    "roc_auc": Metric(_BINARY, greater_is_better=True),
+    "average_precision": Metric(_BINARY, greater_is_better=True),
+    "brier": Metric(_BINARY, greater_is_better=False),
+    "log_loss": Metric(CLASSIFY, greater_is_better=False),
+    "accuracy": Metric(CLASSIFY, greater_is_better=True),
+    "mae": Metric(REGRESS, greater_is_better=False),
+    "rmse": Metric(REGRESS, greater_is_better=False),
+    "r2": Metric(REGRESS, greater_is_better=True),
+    "wape": Metric(REGRESS, greater_is_better=False),
 }
 
 

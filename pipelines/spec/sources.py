@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from pipelines.intervals import Moment
 from pipelines.refs import Name, Sha256, Value
 
 Format = Literal["csv", "parquet", "json"]
+_TRIAL = datetime(2024, 1, 1, tzinfo=UTC)
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
 
@@ -53,13 +56,41 @@ class FilesSource(OneTable):
     """Files behind any fsspec URI or glob.
 
     With `{start:…}` or `{end:…}` in the URI (strftime inside) each interval has files of its own, and all rows in them
-    must belong to it; without, the interval's rows are picked out by event time.
+    must belong to it; without, the interval's rows are picked out by event time. A literal brace is written twice.
     """
 
     kind: Literal["files"]
     uri: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
     format: Format | None = None
     member: str | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _placeholders(cls, uri: str) -> str:
+        for name, spec in _placeholders_of(uri):
+            if name not in {"start", "end"}:
+                msg = f"unknown placeholder {{{name}}}; only {{start:…}} and {{end:…}} are filled in, and a literal brace is written twice"
+                raise ValueError(msg)
+            # strftime leaves directives that it does not know as they are.
+            if "{" in spec or "%" in format(_TRIAL, spec.replace("%%", "")):
+                msg = f"{{{name}:{spec}}} has no readable format; write strftime's directives, such as {{start:%Y-%m-%d}}"
+                raise ValueError(msg)
+        return uri
+
+    @property
+    def per_interval(self) -> bool:
+        """Whether each interval has files of its own."""
+        return bool(_placeholders_of(self.uri))
+
+
+def _placeholders_of(uri: str) -> list[tuple[str, str]]:
+    """Return name and format of each placeholder; ValueError where the braces do not fit together."""
+    try:
+        parts = list(Formatter().parse(uri))
+    except ValueError as error:
+        msg = f"the braces do not fit together ({error}); write {{start:%Y-%m-%d}}, and a literal brace twice"
+        raise ValueError(msg) from error
+    return [(name + (f"!{conversion}" if conversion else ""), spec or "") for _, name, spec, conversion in parts if name is not None]
 
 
 class HttpSource(OneTable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.steps import releases
 from pipelines.steps.context import Context
 from pipelines.steps.values import Closed, CloseRequest
 
@@ -23,6 +24,9 @@ def run(context: Context, request: CloseRequest) -> Closed:
         context.log.info("nothing to close: the run ended before its features were built")
         return Closed(state=NOTHING)
     outcome, state = _outcome(request)
+    if state == "FAILED":
+        # A release of this run that nobody crowned must not stay; where `deploy` is cleared later it makes the next one.
+        releases.reconcile(context)
     registry, run_id = context.ports.registry, request.features.parent_run
     registry.log(run_id, params={}, metrics={}, tags={"outcome": outcome})
     if registry.state(run_id) != state:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import BadData, RequestError, TryAgain
 from pipelines.intervals import iso
 from pipelines.spec import METRICS
+from pipelines.steps import releases
 from pipelines.steps.context import Context
 from pipelines.steps.values import Check, GateRequest, Judged, Trained
 
@@ -35,6 +36,8 @@ def run(context: Context, request: GateRequest) -> Judged:
     spec, ledger, built = context.spec, context.ports.ledger, request.features
     known = ledger.find(spec.name, "verdict", request.run)
     if known is None:
+        # What an earlier run left half deployed is taken back now: this run may be refused, and then no `deploy` would do it.
+        releases.reconcile(context)
         champion = ledger.champion(spec.name)
         judged = _judged(context, request, champion)
         body = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.bundle.manifest import Release, release_key
+from pipelines.bundle.manifest import Release, release_key, served_key
 from pipelines.errors import Corrupted
 from pipelines.refs import Ref, canonical
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from pipelines.ledger.port import Kind
     from pipelines.steps.context import Context
     from pipelines.store import Store
-
-INDEX = "releases/models"
-"""Where each model's name is entered once, so that the server knows which releases to follow."""
 
 
 def newest(store: Store, model: str) -> Release | None:
@@ -37,7 +34,7 @@ def published(context: Context, *, kind: Kind, key: str, version: str, bundle: R
     key~2, key~3 and so on.
     """
     store, ledger, model = context.ports.store, context.ports.ledger, context.spec.name
-    store.publish(f"{INDEX}/{model}", b"1")
+    store.publish(served_key(model), b"1")
     attempt = 1
     while True:
         release = _intended(context, kind, key if attempt == 1 else f"{key}~{attempt}", version, bundle, reason)

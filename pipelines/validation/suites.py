@@ -76,7 +76,7 @@ def _no_empty_columns(columns: Mapping[str, str], suite: list[Expectation], chec
 def _asks_for_values(expectation: Expectation) -> bool:
     """Tell whether the suite itself refuses a column of nulls."""
     severe = expectation.get("severity", "critical") == "critical"
-    return severe and expectation["type"] == "expect_column_values_to_not_be_null" and expectation["kwargs"].get("mostly", 1) > 0
+    return bool(severe and expectation["type"] == "expect_column_values_to_not_be_null" and expectation["kwargs"].get("mostly", 1) > 0)
 
 
 def _expect(kind: str, severity: str = "critical", **kwargs: object) -> Expectation:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Param
 
 from perennial_airflow.operator import StepOperator
+from pipelines.spec import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +150,7 @@ def retrain(spec: Spec) -> DAG:
 
 def _schedule(spec: Spec) -> str | None:
     schedule = spec.train.schedule
-    return f"@{schedule}" if schedule in {"hourly", "daily", "weekly", "monthly"} else schedule
+    return f"@{schedule}" if schedule in PRESETS else schedule
 
 
 def _doc(spec: Spec) -> str:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 MARKER = "demo.txt"
 KEPT = {"cache"}
-"""Downloads are named by their hash: they cannot be stale."""
+"""Downloads are named by their hash: they cannot be stale. (The marker stays too, so that an interrupted removal can go on.)"""
 
 
 def begin_clean(layout: Layout, say: Callable[[str], None]) -> None:
     """Stop what an earlier demo left running and remove its state. Raises RequestError where the state is no demo's."""
     state = layout.state
-    others = [p for p in state.iterdir() if p.name not in KEPT] if state.is_dir() else []
+    others = [p for p in state.iterdir() if p.name not in {*KEPT, MARKER}] if state.is_dir() else []
     if others and not (state / MARKER).is_file():
         raise RequestError(
             f"{state} holds a state that is no demo's; the demo begins clean and will not touch it.",

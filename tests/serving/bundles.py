@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.bundle.load import write_bundle
-from pipelines.bundle.manifest import BundleManifest, Golden, Release, release_key
+from pipelines.bundle.manifest import BundleManifest, Golden, Release, release_key, served_key
 from pipelines.bundle.predictor import NativePredictor, OnnxPredictor
 from pipelines.bundle.rows import frame_from_table, rows_from_table, schema_of
 from pipelines.intervals import Interval
@@ -37,6 +37,14 @@ def small_table(rows: int = 400, seed: int = 1) -> pa.Table:
     return pa.table(columns)
 
 
+def short_table() -> pa.Table:
+    """The small table with distances in thousands: a scaler multiplies them, so that large numbers overflow float32."""
+    import pyarrow.compute as pc
+
+    table = small_table()
+    return table.set_column(0, "distance", pc.divide(table["distance"], 1_000))
+
+
 def wide_table(rows: int = 4_000, seed: int = 1) -> pa.Table:
     """Twelve inputs, as a real model has them: numbers, an hour, a flag, two texts."""
     draw = np.random.default_rng(seed)
@@ -55,6 +63,20 @@ def _target(table: pa.Table, task: str, seed: int) -> np.ndarray[Any, Any]:
     if task == "binary":
         return np.asarray(score > 0)
     return np.array(["early", "late", "on time"])[np.digitize(score, [-0.7, 0.7])]
+
+
+def _linear(table: pa.Table) -> Any:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    texts = [c for c in table.column_names if pa.types.is_string(table[c].type)]
+    numbers = Pipeline([("impute", SimpleImputer()), ("scale", StandardScaler())])
+    codes = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = ColumnTransformer([("numbers", numbers, [c for c in table.column_names if c not in texts]), ("texts", codes, texts)])
+    return Pipeline([("columns", columns), ("model", Ridge())])
 
 
 def _pipeline(table: pa.Table, task: str, iterations: int) -> Any:
@@ -93,16 +115,17 @@ def put_bundle(
     table: pa.Table | None = None,
     iterations: int = 5,
     compiled: bool = True,
+    linear: bool = False,
     golden: Golden | None = None,
 ) -> Ref:
-    """Fit, compile, prove and store one version; `golden` replaces the true golden requests."""
+    """Fit, compile, prove and store one version: boosted trees, or a `linear` regression. `golden` replaces the true ones."""
     from skops import io
 
     table = small_table() if table is None else table
     target = _target(table, task, seed)
     classes = sorted(set(target)) if task == "multiclass" else None
     schema = schema_of(table, table.column_names, task, classes)
-    pipeline = _pipeline(table, task, iterations).fit(frame_from_table(schema.columns, table), target)
+    pipeline = (_linear(table) if linear else _pipeline(table, task, iterations)).fit(frame_from_table(schema.columns, table), target)
     native, onnx = io.dumps(pipeline), _compiled(pipeline, schema) if compiled else None
     predictor = OnnxPredictor(schema, onnx) if onnx else NativePredictor(schema, native)
     rows = rows_from_table(schema.columns, table.slice(0, 8))
@@ -129,6 +152,6 @@ def put_bundle(
 
 def put_release(store: Store, number: int, bundle: Ref, *, model: str = "flights", version: str = "1") -> None:
     """Publish a release as `deploy` does: the index first."""
-    store.publish(f"releases/models/{model}", b"1")
+    store.publish(served_key(model), b"1")
     release = Release(model=model, number=number, version=version, bundle=bundle, reason="a test")
     assert store.publish(release_key(model, number), canonical(release))

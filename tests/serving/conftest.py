@@ -19,7 +19,7 @@ import pytest
 from pipelines.settings import Settings
 from pipelines.store import LocalStore
 from serving.app import create_app
-from tests.serving.bundles import put_bundle
+from tests.serving.bundles import put_bundle, short_table
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW = {"distance": 500.0, "seats": 150, "weekend": False, "carrier": "UA"}
@@ -34,6 +34,8 @@ def shelf(tmp_path_factory):
         "2": put_bundle(store, version="2", seed=2),
         "multiclass": put_bundle(store, model="delays", task="multiclass", seed=3),
         "regression": put_bundle(store, model="minutes", task="regression", seed=4),
+        "linear": put_bundle(store, model="miles", task="regression", seed=5, table=short_table(), linear=True),
+        "linear native": put_bundle(store, model="miles", task="regression", seed=5, table=short_table(), linear=True, compiled=False),
     }
     return store, bundles
 

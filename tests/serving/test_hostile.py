@@ -66,6 +66,7 @@ def client(shelf, tmp_path_factory):
     shutil.copytree(shelf[0].root, folder / "store")
     store = LocalStore(folder / "store")
     put_release(store, 1, shelf[1]["1"])
+    put_release(store, 1, shelf[1]["linear"], model="miles")
     with InProcess(create_app(Settings(state=folder, serving_poll_seconds=60), store)) as client:
         yield client
 
@@ -89,14 +90,20 @@ def allowed(row) -> bool:
 
 
 def check(client, body: bytes) -> None:
-    answer = client.post("/models/flights/predict", content=body)
+    """Ask the trees, and a linear model that overflows on what is far outside."""
+    for model in ("flights", "miles"):
+        check_model(client, model, body)
+
+
+def check_model(client, model: str, body: bytes) -> None:
+    answer = client.post(f"/models/{model}/predict", content=body)
     found = answer.json()
     if answer.status_code == 200:
         sent = json.loads(body)
         rows = sent.get("rows", [sent.get("row")])
         assert all(allowed(row) for row in rows)
         assert len(found["predictions"]) == len(rows)
-        assert all(0 <= p <= 1 for p in found["predictions"])
+        assert all(math.isfinite(p) if model == "miles" else 0 <= p <= 1 for p in found["predictions"])
     else:
         assert 400 <= answer.status_code < 500
         assert found["error"]["code"] in {"bad_json", "invalid_input", "too_many_rows", "body_too_large"}
@@ -118,6 +125,7 @@ def test_what_the_schema_allows_is_answered_and_nothing_else(client, rows):
     sendable = all(row["carrier"] is None or not any("\ud800" <= c <= "\udfff" for c in row["carrier"]) for row in rows)
     answer = client.post("/models/flights/predict", content=body)
     assert (answer.status_code == 200) == (sendable and all(allowed(row) for row in rows))
+    check_model(client, "miles", body)
 
 
 @pytest.mark.long

@@ -128,14 +128,24 @@ def test_an_unreadable_release_hurts_no_other_model(store, bundles, serve, body)
     client = serve()
     store.publish(release_key("flights", 2), store.read(release_key("minutes", 1)) if body is None else body)
     store.publish(release_key("aaa", 1), b"{")
-    store.publish("releases/models/aaa", b"1")
-    store.publish("releases/models/NO NAME", b"1")
+    store.publish("served/aaa", b"1")
+    store.publish("served/NO NAME", b"1")
     store.publish("releases/flights/not-a-number", b"1")
     put_release(store, 2, bundles["regression"], model="minutes")
     client.look()
     assert served(client) == (1, "1")
     assert served(client, "minutes") == (2, "1")
     assert client.get("/models/flights").json()["refused"]["release"] == 2
+
+
+def test_a_model_may_be_called_models(store, bundles, serve):
+    """The index of names stands apart from the releases: no name that a model may have is taken."""
+    manifest = {**open_bundle(store, bundles["regression"]).manifest.model_dump(), "model": "models"}
+    put_release(store, 1, write_bundle(store, BundleManifest.model_validate(manifest)), model="models")
+    put_release(store, 1, bundles["1"])
+    client = serve()
+    assert (served(client, "models"), served(client)) == ((1, "1"), (1, "1"))
+    assert [m["model"] for m in client.get("/models").json()["models"]] == ["flights", "models"]
 
 
 def test_a_bundle_of_another_model_is_refused(store, bundles, serve):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.bundle.rows import feed_from_rows, feed_from_table, frame_from_feed, frame_from_table, rows_from_table, schema_of
+from pipelines.bundle.schema import Column
 from pipelines.errors import BadData
 
 TABLE = pa.table(
@@ -77,6 +78,20 @@ def test_the_schema_says_kind_nullable_and_an_example():
     assert found["open"] == ("boolean", True, True)
     assert found["code"] == ("string", True, "a")
     assert found["name"] == ("string", False, "x")
+
+
+def test_the_schema_says_the_range_of_numbers_and_of_nothing_else():
+    found = {c.name: (c.low, c.high) for c in SCHEMA.columns}
+    assert found["price"] == (-0.0, 16777217.0)
+    assert found["seconds"] == (float(-(2**62) - 3), 9007199797366784.0)
+    assert found["money"] == (0.1, 7.3)
+    assert found["open"] == found["code"] == found["name"] == (None, None)
+    (empty,) = schema_of(pa.table({"x": pa.array([None], pa.float64())}), ["x"], "binary", None).columns
+    assert (empty.low, empty.high) == (None, None)
+
+
+def test_a_schema_written_without_ranges_is_read():
+    assert Column.model_validate_json('{"name": "x", "kind": "number", "nullable": false}').low is None
 
 
 def test_the_schema_keeps_the_order_that_was_asked_for():

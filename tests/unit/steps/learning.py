@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.bundle.manifest import Release, release_key
 from pipelines.intervals import Interval
 from pipelines.ledger import MemoryLedger
 from pipelines.refs import canonical, sha256
@@ -165,3 +166,19 @@ def learning(
         parent_run=parent,
     )
     return Learning(made, built)
+
+
+def half_deployed(made: Context) -> None:
+    """Leave behind what a run leaves that died between its release and the crown: version 1 is champion, version 2 serves."""
+    outside, model = made.ports, made.spec.name
+    for number in (1, 2):
+        bundle = outside.store.put(f"bundle {number}".encode(), ".json")
+        release = Release(model=model, number=number, version=str(number), bundle=bundle, reason="a test")
+        outside.store.publish(release_key(model, number), canonical(release))
+        body = release.model_dump(mode="json", include={"number", "version", "bundle", "reason"})
+        outside.ledger.append(model, "release", f"run-{number}", body)
+        if number == 1:
+            before = outside.registry.parent(model, "run-1", {})
+            outside.registry.register(model, before, "run-1", outside.store.path(bundle), {})
+            champion = {"version": "1", "bundle": bundle.model_dump(mode="json"), "release": 1}
+            outside.ledger.crown(model, expected=None, champion=champion, key="run-1")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.steps import close
+from pipelines.steps import close, releases
 from pipelines.steps.values import CloseRequest, Deployed, Judged
-from tests.unit.steps.learning import RUN, learning
+from tests.unit.steps.learning import RUN, half_deployed, learning
 
 
 def _judged(verdict):
@@ -44,3 +44,10 @@ def test_a_failed_run_that_was_mended_is_finished(tmp_path):
 
 def test_without_features_there_is_nothing_to_close(tmp_path):
     assert close.run(learning(tmp_path).context, CloseRequest(run=RUN)).state == close.NOTHING
+
+
+def test_what_a_failed_deployment_left_serving_is_taken_back(tmp_path):
+    world = learning(tmp_path)
+    half_deployed(world.context)
+    close.run(world.context, CloseRequest(run=RUN, features=world.built, gate=_judged("promote")))
+    assert releases.newest(world.context.ports.store, world.context.spec.name).version == "1"

@@ -133,7 +133,7 @@ def test_a_first_and_a_second_version_are_deployed():
     second = _deploy(world, _request(world, "2", "1"))
     assert (second.release, second.version, second.previous) == (2, "2", "1")
     _agree(world, "2")
-    assert world.context.ports.store.keys("releases/models") == ["releases/models/visits"]
+    assert world.context.ports.store.keys("served") == ["served/visits"]
     assert [e.kind for e in world.context.ports.ledger.entries(MODEL)] == ["release", "champion"] * 2
     assert world.context.ports.registry.runs[world.built.parent_run].tags["served_version"] == "2"
 

@@ -9,10 +9,10 @@ import pytest
 from pipelines.bundle.manifest import BundleManifest
 from pipelines.errors import Corrupted, RequestError, Unreachable
 from pipelines.refs import XCOM_LIMIT, canonical
-from pipelines.steps import deploy, gate, labelled, learn, package, predictions
+from pipelines.steps import deploy, gate, labelled, learn, package, predictions, releases
 from pipelines.steps.serving_client import Serves
 from pipelines.steps.values import DeployRequest, PackageRequest
-from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
+from tests.unit.steps.learning import DAYS, RUN, half_deployed, learning, rows, spec_text
 
 TWO = """
   - {name: linear, estimator: sklearn.linear_model.LogisticRegression}
@@ -263,3 +263,12 @@ def test_constants_are_the_best_ones():
     assert learn.constant(y, "regression", "mae", 2, None).tolist() == [0, 0]
     assert learn.constant(y, "regression", "rmse", 2, None).tolist() == [3, 3]
     assert learn.constant(np.array([0, 1, 1]), "multiclass", "log_loss", 1, ["a", "b"]).tolist() == [[1 / 3, 2 / 3]]
+
+
+def test_what_an_earlier_run_left_half_deployed_is_taken_back_even_when_this_run_is_refused(tmp_path):
+    world = learning(tmp_path)
+    half_deployed(world.context)
+    judged = gate.run(world.context, world.gate_request(world.train_all()))
+    assert judged.verdict == "refuse"
+    assert releases.newest(world.context.ports.store, world.context.spec.name).version == "1"
+    assert world.context.ports.registry.alias(world.context.spec.name) == "1"
