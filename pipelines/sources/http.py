@@ -107,6 +107,7 @@ class Http:
 
 
 def _fetched(url: str, shown: str) -> bytes:
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs every URL as it is, password and query with it
     data = bytearray()
     try:
         with contextlib.ExitStack() as stack:
@@ -118,11 +119,15 @@ def _fetched(url: str, shown: str) -> bytes:
                 if len(data) > MAX_BYTES:
                     raise BadData(f"{shown} is larger than {MAX_BYTES} bytes.")
     except httpx.InvalidURL:
-        raise SpecError("`source.url` is no readable URL.", remedy="mend it; special characters in a password are written as %XX.") from None
+        raise SpecError(
+            "`source.url` is no readable URL.", remedy="mend it; special characters in a password are written as %XX."
+        ) from None
     except httpx.HTTPError as error:
         remedy = "check the network; or put the file by hand into var/cache/http under its SHA-256 as its name."
-        answered = isinstance(error, httpx.HTTPStatusError)
-        why = f"status {error.response.status_code}" if answered else f"{type(error).__name__}: {without_secrets(str(error), url)}"
+        if isinstance(error, httpx.HTTPStatusError):
+            why = f"status {error.response.status_code}"
+        else:
+            why = f"{type(error).__name__}: {without_secrets(str(error), url)}"
         # Without the cause: its message may hold the URL with its password or its signature.
         raise Unreachable(f"{shown} cannot be read: {why}.", remedy=remedy) from None
     return bytes(data)

@@ -70,8 +70,8 @@ class Sql:
             return engine.connect()
         except sa.exc.SQLAlchemyError as error:
             raise Unreachable(f"{self._shown} cannot be reached: {_said(error, engine)}.", remedy=remedy) from error
-        except (TypeError, ValueError) as error:
-            raise RequestError(f"The setting {self._setting} has an option that the driver refuses.", remedy=remedy) from error
+        except (TypeError, ValueError):  # without the cause, which may show the option
+            raise RequestError(f"The setting {self._setting} has an option that the driver refuses.", remedy=remedy) from None
 
     def _rows(self, connection: sa.Connection, interval: Interval) -> pd.DataFrame:
         import pandas as pd

@@ -34,6 +34,7 @@ CRON_FIELDS = 5
 Cron = Annotated[str, StringConstraints(max_length=60), AfterValidator(_schedule)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Scalar = bool | int | float | str | None
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:
@@ -70,8 +71,8 @@ class Train(Value):
 class Range(Value):
     """A continuous range to draw a parameter from."""
 
-    low: float
-    high: float
+    low: Finite
+    high: Finite
     log: bool = False
 
     @model_validator(mode="after")
@@ -126,14 +127,14 @@ class VersusChampion(Value):
     """The challenger must beat the champion in `metric` with at least this confidence."""
 
     metric: str
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
 
 
 class Gate(Value):
     """What a challenger needs in order to serve. `at_least` and `at_most` are floors and ceilings by metric."""
 
-    at_least: dict[str, float] = Field(default_factory=dict)
-    at_most: dict[str, float] = Field(default_factory=dict)
+    at_least: dict[str, Finite] = Field(default_factory=dict)
+    at_most: dict[str, Finite] = Field(default_factory=dict)
     versus_champion: VersusChampion
     min_rows: Annotated[int, Field(ge=2)] = 100
 

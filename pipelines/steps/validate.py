@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 STEP = "validate"
 Request = ValidateRequest
-VALIDATION_FORMAT = 1
+VALIDATION_FORMAT = 2
 SHOWN_ROWS = 50
 MAX_WARNINGS = 12
 
@@ -39,12 +39,12 @@ class TableFindings(Value):
 
 
 class BatchFindings(Value):
-    """What was found on one batch; `bad` is a Parquet of every bad row of the main table with the expectations it broke."""
+    """What was found on one batch; `bad` holds, by table, a Parquet of every bad row with the expectations it broke."""
 
     rows: int
     problem: str | None
     findings: list[Finding]
-    bad: Ref | None
+    bad: dict[str, Ref]
 
     @property
     def critical(self) -> list[str]:
@@ -92,7 +92,7 @@ def _judge(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, A
     spec, store = context.spec, context.ports.store
     manifest = read_manifest(store, batch)
     if manifest.problem:
-        return BatchFindings(rows=0, problem=manifest.problem, findings=[], bad=None)
+        return BatchFindings(rows=0, problem=manifest.problem, findings=[], bad={})
     findings: list[Finding] = []
     for name, ref in manifest.tables.items():
         suite = suites.get(name, [])
@@ -104,7 +104,7 @@ def _judge(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, A
         key = digest(VALIDATION_FORMAT, "table", ref.data, asked)
         found = once(store, STEP, key, TableFindings, partial(_checked, context, name, ref, asked, shown), force=force)
         findings += found.findings
-    bad = _bad_rows(context, manifest, findings)
+    bad = {name: rows for name in manifest.tables if (rows := _bad_rows(context, manifest, name, findings))}
     return BatchFindings(rows=manifest.tables[spec.source.main].rows, problem=None, findings=findings, bad=bad)
 
 
@@ -112,20 +112,19 @@ def _checked(context: Context, name: str, ref: TableRef, asked: list[dict[str, A
     return TableFindings(findings=check_table(name, read_table(context.ports.store, ref), asked, shown))
 
 
-def _bad_rows(context: Context, manifest: BatchManifest, findings: list[Finding]) -> Ref | None:
-    """Store every row of the main table that broke an expectation, with all that it broke, and return the Ref."""
+def _bad_rows(context: Context, manifest: BatchManifest, name: str, findings: list[Finding]) -> Ref | None:
+    """Store every row of the table that broke an expectation, with all that it broke, and return the Ref; None without any."""
     import pyarrow as pa
 
-    main = context.spec.source.main
     broken: dict[int, list[str]] = {}
     for finding in findings:
-        if finding.table == main:
+        if finding.table == name:
             for row in finding.rows:
                 broken.setdefault(row, []).append(finding.expectation)
     if not broken:
         return None
     order = sorted(broken)
-    rows: pa.Table = read_table(context.ports.store, manifest.tables[main]).take(pa.array(order))
+    rows: pa.Table = read_table(context.ports.store, manifest.tables[name]).take(pa.array(order))
     listed = rows.append_column("broken_expectations", pa.array([broken[i] for i in order], type=pa.list_(pa.string())))
     return context.ports.store.put(to_parquet(listed), ".parquet")
 
@@ -140,11 +139,12 @@ def _quarantined(context: Context, broken: list[tuple[BatchRef, BatchFindings]],
             "version": batch.version,
             "batch": batch.manifest.model_dump(mode="json"),
             "reasons": [r[:500] for r in findings.critical],
-            "bad_rows": findings.bad.model_dump(mode="json") if findings.bad else None,
+            "bad_rows": {table: ref.model_dump(mode="json") for table, ref in findings.bad.items()},
             "page": page.model_dump(mode="json"),
         }
-        store.publish(f"quarantine/{model}/{batch.interval.name}-{batch.manifest.sha256[:16]}", canonical(body))
-        key = f"{batch.interval.name}:{batch.manifest.sha256}:{sha256(canonical(body['reasons']))[:16]}"
+        why = sha256(canonical(body["reasons"]))[:16]  # a changed suite finds other reasons: an entry of its own
+        store.publish(f"quarantine/{model}/{batch.interval.name}-{batch.manifest.sha256[:16]}-{why}", canonical(body))
+        key = f"{batch.interval.name}:{batch.manifest.sha256}:{why}"
         context.ports.ledger.append(model, "quarantine", key, body)
         reasons += [f"{batch.interval.name}: {r}" for r in findings.critical]
         for reason in findings.critical:
@@ -158,7 +158,6 @@ def _quarantined(context: Context, broken: list[tuple[BatchRef, BatchFindings]],
 
 def _shown(context: Context, batch: BatchRef, findings: BatchFindings) -> dict[str, Any]:
     """Return one batch as the page shows it."""
-    bad: pa.Table | None = from_parquet(context.ports.store.get(findings.bad)) if findings.bad else None
     return {
         "name": batch.interval.name,
         "version": batch.version,
@@ -167,7 +166,11 @@ def _shown(context: Context, batch: BatchRef, findings: BatchFindings) -> dict[s
         "critical": findings.critical,
         "warnings": findings.warnings,
         "findings": findings.findings,
-        "bad_columns": bad.column_names if bad is not None else [],
-        "bad_rows": [list(r.values()) for r in bad.slice(0, SHOWN_ROWS).to_pylist()] if bad is not None else [],
-        "bad_count": bad.num_rows if bad is not None else 0,
+        "bad": [_shown_rows(name, from_parquet(context.ports.store.get(ref))) for name, ref in findings.bad.items()],
     }
+
+
+def _shown_rows(name: str, bad: pa.Table) -> dict[str, Any]:
+    """Return one table's bad rows as the page shows them."""
+    rows = [list(r.values()) for r in bad.slice(0, SHOWN_ROWS).to_pylist()]
+    return {"table": name, "columns": bad.column_names, "rows": rows, "count": bad.num_rows}

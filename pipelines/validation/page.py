@@ -28,16 +28,19 @@ A batch that broke a critical expectation goes to quarantine; warnings are noted
 {% for f in b.findings %}<tr><td>{{ f.table }}</td><td>{{ f.expectation }}</td>
 <td>{% if f.success %}<span class="ok">met</span>{% else %}<span class="{{ f.severity }}">{{ f.severity }}</span>{% endif %}</td>
 <td>{{ f.observed }}</td></tr>{% endfor %}</table>{% endif %}
-{% if b.bad_rows %}<h3>Bad rows
-<small>the first {{ b.bad_rows | length }} of {{ b.bad_count }}; all are in the quarantine's Parquet file</small></h3>
-<div class="scroll"><table><tr>{% for c in b.bad_columns %}<th>{{ c }}</th>{% endfor %}</tr>
-{% for row in b.bad_rows %}<tr>{% for v in row %}<td>{{ v }}</td>{% endfor %}</tr>{% endfor %}</table></div>{% endif %}
+{% for t in b.bad %}<h3>Bad rows of {{ t.table }}
+<small>the first {{ t.rows | length }} of {{ t.count }}; all are in the quarantine's Parquet file</small></h3>
+<div class="scroll"><table><tr>{% for c in t.columns %}<th>{{ c }}</th>{% endfor %}</tr>
+{% for row in t.rows %}<tr>{% for v in row %}<td>{{ v }}</td>{% endfor %}</tr>{% endfor %}</table></div>{% endfor %}
 {% endfor %}</body></html>
 """
 
 
 def render(title: str, batches: Sequence[dict[str, Any]]) -> str:
-    """Return the page. Each batch has name, version, rows, problem, critical, warnings, findings, bad_rows, bad_columns, bad_count."""
+    """Return the page.
+
+    Each batch has name, version, rows, problem, critical, warnings, findings, and as `bad` a list with table, columns, rows, count.
+    """
     import jinja2
 
     template = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)

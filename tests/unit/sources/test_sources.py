@@ -1,9 +1,12 @@
+import contextlib
 import functools
+import gzip
 import http.server
 import io
 import json
 import sqlite3
 import threading
+import traceback
 import zipfile
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,17 +16,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.errors import BadData, RequestError, SpecError, Unreachable
+from pipelines.errors import BadData, RequestError, SpecError, StorageFull, Unreachable
 from pipelines.intervals import containing
 from pipelines.sources.files import Files
 from pipelines.sources.http import Http
 from pipelines.sources.python import Function
-from pipelines.sources.reading import member_of, parse
+from pipelines.sources.reading import member_of, parse, without_secrets
 from pipelines.sources.sql import Sql
 from pipelines.spec.sources import FilesSource, HttpSource, PythonSource, SqlSource
+from tests.contracts.processes import small_disk
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = containing(FIRST, "day")
+PASSWORD, SIGNED = "hunter2", "s1gned"
 CSV = b"at,x\n2024-01-01T05:00:00Z,1\n2024-01-02T05:00:00Z,2\n2024-01-01T23:59:59Z,3\n"
 
 
@@ -54,8 +59,6 @@ def test_files_of_one_interval_are_taken_whole_so_that_wrong_times_are_seen(tmp_
     ],
 )
 def test_formats(tmp_path, name, data):
-    import gzip
-
     path = tmp_path / name
     if data is None:
         pq.write_table(pa.table({"at": pa.array([FIRST.replace(hour=5)]), "x": [1]}), path)
@@ -105,6 +108,27 @@ def test_a_bomb_ends_at_the_limit(monkeypatch):
     pq.write_table(pa.table({"x": list(range(5_000))}), buffer)
     with pytest.raises(BadData, match="more than 1000"):
         parse(buffer.getvalue(), "parquet", "bomb.parquet")
+
+
+def test_a_compressed_bomb_ends_at_the_limit_as_a_problem(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipelines.sources.reading.MAX_BYTES", 1_000)
+    (tmp_path / "zeros.csv.gz").write_bytes(gzip.compress(b"0" * 100_000))
+    raw = files(tmp_path, "zeros.csv.gz").read(DAY)
+    assert raw.problem == "zeros.csv.gz unpacks to more than 1000 bytes."
+    assert raw.unread is None
+    (tmp_path / "fits.csv.gz").write_bytes(gzip.compress(CSV))
+    assert files(tmp_path, "fits.csv.gz").read(DAY).problem is None
+
+
+@pytest.mark.parametrize("data", [gzip.compress(CSV)[:-9], b"no gzip at all", gzip.compress(CSV)[:12] + b"\xff" * 40])
+def test_a_torn_compressed_file_is_a_problem(tmp_path, data):
+    (tmp_path / "torn.csv.gz").write_bytes(data)
+    assert "no readable compressed file" in files(tmp_path, "torn.csv.gz").read(DAY).problem
+
+
+def test_a_literal_brace_is_written_twice(tmp_path):
+    (tmp_path / "{a}.csv").write_bytes(CSV)
+    assert files(tmp_path, "{{a}}.csv").read(DAY).tables["events"].num_rows == 2
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -174,6 +198,55 @@ def test_a_server_that_stumbles_is_asked_again_and_one_that_is_away_is_named(tmp
         http_source("http://127.0.0.1:1/x.csv", tmp_path, "0" * 64).read(DAY)
 
 
+def assert_no_secret(error, caplog):
+    told = "".join(traceback.format_exception(error)) + caplog.text
+    assert PASSWORD not in told
+    assert SIGNED not in told
+
+
+@pytest.mark.parametrize("status", [404, None])
+def test_no_password_and_no_query_of_a_url_is_told(tmp_path, serve, caplog, status):
+    caplog.set_level("DEBUG", "httpx")
+    url, _ = serve((status or 200, b""))
+    place = url.removeprefix("http://") if status else "127.0.0.1:1/rows.csv"
+    secret = f"http://ann:{PASSWORD}@{place}?sig={SIGNED}"
+    with pytest.raises(Unreachable, match=r"rows\.csv cannot be read: " + ("status 404" if status else "ConnectError")) as caught:
+        http_source(secret, tmp_path, "0" * 64).read(DAY)
+    assert_no_secret(caught.value, caplog)
+    with pytest.raises(Unreachable, match=r"rows\.csv") as caught:
+        files(tmp_path, secret).read(DAY)
+    assert_no_secret(caught.value, caplog)
+
+
+def test_no_secret_is_told_of_what_is_no_url_and_of_what_cannot_be_parsed(tmp_path, serve, caplog):
+    with pytest.raises(SpecError, match="no readable URL") as caught:
+        http_source(f"http://ann:{PASSWORD}/@127.0.0.1/x.csv?sig={SIGNED}", tmp_path, "0" * 64).read(DAY)
+    assert_no_secret(caught.value, caplog)
+    with pytest.raises(Unreachable, match=r"magic://host/x\.csv") as caught:
+        files(tmp_path, f"magic://ann:{PASSWORD}@host/x.csv?sig={SIGNED}").read(DAY)
+    assert_no_secret(caught.value, caplog)
+    url, _ = serve((200, b""))
+    assert files(tmp_path, f"{url}?sig=s1gned").read(DAY).problem == "rows.csv is empty: not even a header."
+    assert http_source(f"{url}?sig=s1gned", tmp_path, sha256(b"").hexdigest()).read(DAY).problem == "rows.csv is empty: not even a header."
+
+
+def test_secrets_in_any_form_are_left_out():
+    url = "s3://ann:p%40ss@host/x.csv?sig=abc%2Fdef"
+    assert without_secrets(f"no {url} here", url) == "no s3://host/x.csv here"
+    assert without_secrets("went to https://bob:pw@other/y?token=t on the way", url) == "went to https://other/y on the way"
+    for text in ("user ann, p@ss", "asked for abc/def", "asked for ?sig=abc%2Fdef"):
+        assert "left out" in without_secrets(text, url)
+
+
+def test_a_full_disk_is_named_and_nothing_half_written_stays(tmp_path, serve):
+    body = b"at,x\n" + b"2024-01-01T05:00:00Z,1\n" * 30_000
+    url, _ = serve((200, body))
+    with small_disk(tmp_path / "disk", "256k") as disk:
+        with pytest.raises(StorageFull, match=str(disk)):
+            http_source(url, disk / "http", sha256(body).hexdigest()).read(DAY)
+        assert list((disk / "http").iterdir()) == []
+
+
 def test_a_cached_member_needs_no_network(tmp_path):
     digest = sha256(CSV).hexdigest()
     (tmp_path / digest).write_bytes(CSV)
@@ -196,6 +269,50 @@ def test_sql_reads_one_interval_with_bound_times(tmp_path):
     away = {"PERENNIAL_SQL_SHOP": "sqlite:////nowhere/at/all.db"}
     with pytest.raises(Unreachable, match="'shop'"):
         Sql(source, "at", away).read(DAY)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        pytest.param("select price from visits where at >= :start and at < :end", "'shop' refuses .*no such column: price", id="column"),
+        pytest.param("select * from none where at >= :start and at < :end", "'shop' refuses .*no such table: none", id="table"),
+        pytest.param("delete from visits where at >= :start and at < :end", "'shop' refuses", id="no rows"),
+    ],
+)
+def test_a_wrong_query_is_the_specs_fault(tmp_path, query, words):
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("create table visits (at text, x int)")
+    database.close()
+    source = SqlSource(kind="sql", database="shop", query=query, first=FIRST)
+    with pytest.raises(SpecError, match=words):
+        Sql(source, "at", {"PERENNIAL_SQL_SHOP": f"sqlite:///{tmp_path}/shop.db"}).read(DAY)
+
+
+def test_a_locked_database_is_unreachable(tmp_path):
+    source = SqlSource(kind="sql", database="shop", query="select * from visits where at >= :start and at < :end", first=FIRST)
+    path = tmp_path / "shop.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("create table visits (at text, x int)")
+        database.execute("begin exclusive")
+        with pytest.raises(Unreachable, match="locked"):
+            Sql(source, "at", {"PERENNIAL_SQL_SHOP": f"sqlite:///{path}?timeout=0"}).read(DAY)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("sqlight://ann:hunter2@host/shop", id="scheme"),
+        pytest.param("ann:hunter2@host", id="no URL"),
+        pytest.param("postgresql://ann@host:hunter2/shop", id="port"),
+        pytest.param("mysql+mysqldb://ann:hunter2@host/shop", id="driver"),
+        pytest.param("sqlite:///shop.db?timeout=hunter2", id="option"),
+    ],
+)
+def test_a_wrong_url_names_its_setting_and_is_not_shown(url, caplog):
+    source = SqlSource(kind="sql", database="shop", query="select * from visits where at >= :start and at < :end", first=FIRST)
+    with pytest.raises(RequestError, match="PERENNIAL_SQL_SHOP") as caught:
+        Sql(source, "at", {"PERENNIAL_SQL_SHOP": url}).read(DAY)
+    assert_no_secret(caught.value, caplog)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,21 @@ def set_in(*path, value):
             ":start",
             id="unbound",
         ),
+        pytest.param(set_in("source", "uri", value="raw/{stop:%Y}.csv"), "source.uri", "{stop}", id="an unknown placeholder"),
+        pytest.param(set_in("source", "uri", value="raw/{start.year}.csv"), "source.uri", "{start.year}", id="a placeholder's attribute"),
+        pytest.param(set_in("source", "uri", value="raw/{start:%Y.csv"), "source.uri", "braces", id="an open brace"),
+        pytest.param(set_in("source", "uri", value="raw/{start:%Y-%Q}.csv"), "source.uri", "strftime", id="no such directive"),
+        pytest.param(set_in("source", "uri", value="raw/{start:{end}}.csv"), "source.uri", "strftime", id="a placeholder in a format"),
+        pytest.param(
+            set_in("gate", "at_least", value={"roc_auc": float("nan")}), "gate.at_least", "finite", id="a floor that is no number"
+        ),
+        pytest.param(set_in("gate", "at_most", value={"log_loss": float("inf")}), "gate.at_most", "finite", id="an infinite ceiling"),
+        pytest.param(
+            set_in("gate", "versus_champion", "confidence", value=float("nan")), "confidence", "number", id="a confidence that is none"
+        ),
+        pytest.param(
+            set_in("candidates", 1, "search", value={"C": {"low": 0.1, "high": float("inf")}}), "high", "finite", id="an infinite range"
+        ),
         pytest.param(set_in("name", value="Sales; rm -rf"), "name", "does not match", id="a hostile name"),
         pytest.param(set_in("version", value=2), "version", "1", id="a version from the future"),
     ],

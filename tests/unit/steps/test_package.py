@@ -63,6 +63,20 @@ def test_the_bundle_answers_as_packaged(tmp_path, task):
     assert (manifest.rows, manifest.fitted_on) == (everything.num_rows, span)
     assert manifest.inputs.classes == (["high", "low", "middle"] if task == "multiclass" else None)
     assert len(canonical(found)) < XCOM_LIMIT
+    counts = everything["count"].to_pylist()
+    ranges = {c.name: (c.low, c.high) for c in manifest.inputs.columns}
+    assert ranges["count"] == (min(counts), max(counts))
+    assert ranges["channel"] == ranges["flag"] == (None, None)
+
+
+def test_the_same_data_gives_the_same_manifest_in_another_store(tmp_path):
+    """But for the skops file, which holds the addresses of its objects in memory."""
+    found = []
+    for name in ("one", "two"):
+        world = learning(tmp_path / name)
+        manifest = open_bundle(world.context.ports.store, package.run(world.context, _request(world)).bundle).manifest
+        found.append(manifest.model_dump(exclude={"native"}))
+    assert found[0] == found[1]
 
 
 def test_the_same_request_changes_nothing(tmp_path):

@@ -89,11 +89,47 @@ def test_every_bad_row_is_kept_with_all_that_it_broke(run, world, ports):
     change(world, 1, edit)
     with pytest.raises(BadData):
         run()
-    rows = from_parquet(ports.store.get(Ref.model_validate(quarantined(ports)["bad_rows"]))).to_pylist()
+    rows = from_parquet(ports.store.get(Ref.model_validate(quarantined(ports)["bad_rows"]["events"]))).to_pylist()
     broke = {r["visit"]: r["broken_expectations"] for r in rows}
     assert set(broke) == {f"1-{i}" for i in bad}
     assert len(broke["1-3"]) == 2
     assert all(any(e.startswith("pages: column values to be between") for e in b) for b in broke.values())
+
+
+SIDE = """
+import pandas as pd
+def read(start, end):
+    day = pd.read_csv(f"{folder}/raw/{start:%Y-%m-%d}.csv")
+    return {"events": day, "shops": pd.DataFrame({"shop": ["a", "b", "c"], "size": [1, -2, 3]})}
+"""
+
+
+def test_bad_rows_of_a_side_table_are_kept_and_shown_too(run, world, ports):
+    source = 'source: {kind: files, uri: "raw/{start:%Y-%m-%d}.csv", '
+    world.respec(source, "source: {kind: python, side: {shops: null}, ")
+    (world.home / "models" / "sales" / "source.py").write_text(f"folder = {str(world.home)!r}\n{SIDE}")
+    world.rewrite(1, world.frame(1))
+    sizes = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "size", "min_value": 0}}
+    (world.settings.expectations / "sales.shops.json").write_text(json.dumps({"name": "shops", "expectations": [sizes]}))
+    with pytest.raises(BadData, match="shops: size"):
+        run(2)
+    record = json.loads(ports.store.read(ports.store.keys("quarantine/sales")[0]))
+    assert list(record["bad_rows"]) == ["shops"]
+    [row] = from_parquet(ports.store.get(Ref.model_validate(record["bad_rows"]["shops"]))).to_pylist()
+    assert (row["shop"], row["size"]) == ("b", -2)
+    assert "Bad rows of shops" in ports.store.get(Ref.model_validate(record["page"])).decode()
+
+
+def test_a_changed_suite_gets_a_quarantine_entry_of_its_own(run, world, ports):
+    change(world, 1, lambda f: f.assign(pages=f["pages"].where(f.index != 5, 999)))
+    path = world.settings.expectations / "sales.json"
+    for text in (path.read_text(), path.read_text().replace('"max_value": 100', '"max_value": 90')):
+        path.write_text(text)
+        with pytest.raises(BadData):
+            run()
+    records = [json.loads(ports.store.read(key)) for key in ports.store.keys("quarantine/sales")]
+    assert len({r["reasons"][0] for r in records}) == 2
+    assert len({r["batch"]["sha256"] for r in records}) == 1
 
 
 def test_a_warning_is_told_and_the_run_goes_on(run, world):
