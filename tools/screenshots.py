@@ -38,7 +38,7 @@ def log_in(page: Page, layout: Layout) -> None:
 
 
 def main(dag_id: str, run_id: str, folder: str) -> None:
-    """Picture the run's graph, the verdict, and the trigger form."""
+    """Picture the run's graph and the trigger form."""
     layout, into = Layout(load_settings()), Path(folder)
     into.mkdir(parents=True, exist_ok=True)
     run = f"{layout.airflow_url}/dags/{dag_id}/runs/{run_id}"
@@ -51,11 +51,6 @@ def main(dag_id: str, run_id: str, folder: str) -> None:
         page.get_by_role("button", name="Graph").first.click()
         page.wait_for_timeout(SETTLED_MS)
         page.screenshot(path=into / "graph.png")
-        page.goto(f"{run}/tasks/gate/xcom")
-        page.wait_for_timeout(SETTLED_MS)
-        page.get_by_role("button", name="Expand").first.click()
-        page.wait_for_timeout(SETTLED_MS)
-        page.screenshot(path=into / "verdict.png")
         page.goto(f"{layout.airflow_url}/dags/{dag_id}")
         page.wait_for_timeout(SETTLED_MS)
         page.get_by_role("button", name="Trigger").first.click()

@@ -15,6 +15,9 @@ from stack.demo.play import Play, play
 
 app = typer.Typer(add_completion=False)
 
+WIDTH = 140
+"""Columns where the output is no terminal, such as a log."""
+
 
 @app.command()
 def demo(
@@ -27,7 +30,7 @@ def demo(
     The stack keeps running; `make down` stops it. The state of an earlier demo is removed first, any other state is left alone.
     """
     moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     try:
         code = play(Play(load_settings(), model, moment, moment + timedelta(days=days)), console)
     except PerennialError as error:
