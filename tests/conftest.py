@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits longest, so that the workers end together."""
     rank = {"e2e": 0, "stack": 1}
     items.sort(key=lambda item: rank.get(item.path.parent.name, 2))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give all tests that share one running stack to one worker (xdist 3.8's own mark for that does nothing with pytest 9.2)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneStack(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((room for room in ("tests/e2e/", "test_stack_lives") if room in nodeid), nodeid)
+
+    return OneStack(config, log)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.worlds import visits
 if TYPE_CHECKING:
     from pipelines.intervals import Interval
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 DONE = {"ingest", "validate", "features", "gate", "package", "deploy", "close"}
 

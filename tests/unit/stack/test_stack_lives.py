@@ -19,7 +19,7 @@ from stack.keys import USER, password
 from stack.processes import marked
 from tests.dags.specs import write_models
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 240
