@@ -71,7 +71,10 @@ def _airflow(layout: Layout) -> dict[str, str]:
             "SECRET_KEY_CMD": secret[API_SECRET],
         },
         "API_AUTH": {"JWT_SECRET_CMD": secret[JWT_SECRET]},
-        "SCHEDULER": {"SCHEDULER_IDLE_SLEEP_TIME": 0.3},  # ten chained tasks take 4 s instead of 10 s
+        "SCHEDULER": {
+            "SCHEDULER_IDLE_SLEEP_TIME": 0.3,  # ten chained tasks take 4 s instead of 10 s
+            "TASK_INSTANCE_HEARTBEAT_TIMEOUT": 120,  # a task whose worker was killed is tried again after this (Airflow's: 300 s)
+        },
         "WORKERS": {"MAX_FAILED_HEARTBEATS": 20},  # with Airflow's 3, an API server away for 15 s kills tasks
         "DAG_PROCESSOR": {"REFRESH_INTERVAL": 5, "MIN_FILE_PROCESS_INTERVAL": 10},  # a changed model.yaml is seen within 10 s
         "LOGGING": {"BASE_LOG_FOLDER": layout.airflow / "logs", "COLORED_CONSOLE_LOG": False},

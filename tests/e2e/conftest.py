@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 SHIPPED = ("flight_delays", "bike_demand")
-RUN_SECONDS = 240
+RUN_SECONDS = 480
 
 
 @dataclass(frozen=True)

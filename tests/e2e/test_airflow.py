@@ -17,7 +17,7 @@ from tests.worlds import visits
 if TYPE_CHECKING:
     from pipelines.intervals import Interval
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DONE = {"ingest", "validate", "features", "gate", "package", "deploy", "close"}
 

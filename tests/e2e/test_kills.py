@@ -10,7 +10,7 @@ from pipelines.steps.context import EmbeddedPorts
 from stack import control
 from tests.worlds import DAYS, as_of, visits
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def step_process(live, step: str):

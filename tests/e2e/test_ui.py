@@ -6,7 +6,7 @@ import pytest
 
 from tools.screenshots import QUIET, log_in
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
