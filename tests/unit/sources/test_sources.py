@@ -120,7 +120,14 @@ def test_a_compressed_bomb_ends_at_the_limit_as_a_problem(tmp_path, monkeypatch)
     assert files(tmp_path, "fits.csv.gz").read(DAY).problem is None
 
 
-@pytest.mark.parametrize("data", [gzip.compress(CSV)[:-9], b"no gzip at all", gzip.compress(CSV)[:12] + b"\xff" * 40])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(gzip.compress(CSV, mtime=0)[:-9], id="cut short"),
+        pytest.param(b"no gzip at all", id="not compressed"),
+        pytest.param(gzip.compress(CSV, mtime=0)[:12] + b"\xff" * 40, id="overwritten"),
+    ],
+)
 def test_a_torn_compressed_file_is_a_problem(tmp_path, data):
     (tmp_path / "torn.csv.gz").write_bytes(data)
     assert "no readable compressed file" in files(tmp_path, "torn.csv.gz").read(DAY).problem
