@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one after the other; each prints a table and writes benchmarks/results/."""
 
-from benchmarks import demo, loop, parsing, serving
+from benchmarks import demo, drift, loop, parsing, readback, serving
 
-for benchmark in (parsing, serving, loop, demo):
+for benchmark in (parsing, serving, readback, drift, loop, demo):
     benchmark.main()

@@ -18,6 +18,7 @@ LOAD_BEFORE = round(os.getloadavg()[0], 2)
 RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = (
     "apache-airflow",
+    "evidently",
     "fastapi",
     "msgspec",
     "numpy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
@@ -58,6 +58,14 @@ class Settings(Value):
     """Rows that one prediction request may have."""
     body_timeout_seconds: Annotated[float, Field(gt=0)] = 10
     """How long the server waits for the rest of a body."""
+    serving_workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that answer predictions."""
+    log_sync_seconds: Annotated[float, Field(gt=0, le=60)] = 0.1
+    """The inference log is flushed to the disk at least this often; so much a power cut may cost (a killed process costs nothing)."""
+    log_when_full: Literal["refuse", "serve"] = "refuse"
+    """What the server does when the inference log cannot be written: refuse predictions (503), or serve and count what it lost."""
+    log_segment_bytes: Annotated[int, Field(ge=4_096)] = 67_108_864
+    """Bytes after which the inference log begins a new segment."""
     lock_timeout_seconds: Annotated[float, Field(gt=0)] = 300
     """How long a writer waits for another one."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
@@ -88,6 +96,11 @@ class Settings(Value):
     def versions_dir(self) -> Path:
         """The features' repository and remote, absolute."""
         return (self.home / self.versions).resolve() if self.versions else self.state_dir / "versions"
+
+    @property
+    def personal_key(self) -> Path:
+        """The file with the key by which personal data are hashed in the inference log; made (mode 600) when first needed."""
+        return self.state_dir / "secrets" / "personal_key"
 
     @property
     def ledger(self) -> str:

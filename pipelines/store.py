@@ -1,14 +1,15 @@
 """The Store port: immutable, content-addressed bytes, and keys that the first writer wins.
 
-Two kinds of things live in a store. *Objects* are named by their SHA-256 and verified whenever they are read. *Keys* are
+Three kinds of things live in a store. *Objects* are named by their SHA-256 and verified whenever they are read. *Keys* are
 small named entries (a step's published result, a batch's version, a release) that are written once: of two writers, the
-second is told that it lost. Nothing is ever changed in place; a reader sees all of a write or none of it.
+second is told that it lost. Of these, nothing is ever changed in place; a reader sees all of a write or none
+of it. *Segments* are logs that grow at their end while one process writes them, and are removed once they were rotated into
+objects.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import tempfile
@@ -17,14 +18,16 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pipelines.errors import Corrupted, StorageFull
+from pipelines.errors import Corrupted
 from pipelines.refs import Ref, sha256
+from pipelines.segments import LocalSegment, MemorySegment, is_locked, read_from, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 OBJECTS = "objects"
 KEYS = "keys"
+SEGMENTS = "segments"
 
 
 class Store(Protocol):
@@ -52,6 +55,49 @@ class Store(Protocol):
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys directly below the folder `prefix`, sorted."""
+        ...
+
+    def open_segment(self, name: str) -> Segment:
+        """Begin a new append-only segment; ValueError where one of this name is there already."""
+        ...
+
+    def segments(self, prefix: str) -> list[str]:
+        """Return the names of the segments directly below the folder `prefix`, sorted; open ones are among them."""
+        ...
+
+    def read_segment(self, name: str, offset: int = 0) -> bytes | None:
+        """Return what a segment holds from the offset on, up to now; None where it is not there."""
+        ...
+
+    def is_open(self, name: str) -> bool:
+        """Tell whether somebody still holds the segment open for writing (a process that died does not)."""
+        ...
+
+    def drop_segment(self, name: str) -> None:
+        """Remove a segment that was rotated; nothing where it is gone already."""
+        ...
+
+
+class Segment(Protocol):
+    """A file that grows at its end, written by one process; others read it meanwhile."""
+
+    name: str
+    size: int
+    """Bytes that were appended."""
+
+    def append(self, data: bytes) -> None:
+        """Add the bytes: when this returns they survive the death of the process.
+
+        Raises StorageFull where there is no room; then nothing of them is kept.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Flush to the disk: what was appended before survives a power cut."""
+        ...
+
+    def close(self) -> None:
+        """Flush and let go; nothing can be appended any more."""
         ...
 
 
@@ -125,10 +171,27 @@ class LocalStore:
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys directly below the folder, sorted; half-written files are not among them."""
-        folder = self.root / KEYS / checked_key(prefix)
-        if not folder.is_dir():
-            return []
-        return sorted(f"{prefix}/{p.name}" for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+        return _files(self.root / KEYS, prefix)
+
+    def open_segment(self, name: str) -> Segment:
+        """Begin a new segment: a file that is locked as long as it is open."""
+        return LocalSegment(self.root, name, self.root / SEGMENTS / checked_key(name))
+
+    def segments(self, prefix: str) -> list[str]:
+        """Return the names of the segments directly below the folder, sorted."""
+        return _files(self.root / SEGMENTS, prefix)
+
+    def read_segment(self, name: str, offset: int = 0) -> bytes | None:
+        """Return what a segment holds from the offset on, or None."""
+        return read_from(self.root / SEGMENTS / checked_key(name), offset)
+
+    def is_open(self, name: str) -> bool:
+        """Tell whether a living process holds the segment."""
+        return is_locked(self.root / SEGMENTS / checked_key(name))
+
+    def drop_segment(self, name: str) -> None:
+        """Remove a segment."""
+        (self.root / SEGMENTS / checked_key(name)).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _written(self, target: Path, data: bytes) -> Iterator[Path]:
@@ -137,7 +200,7 @@ class LocalStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
         except OSError as error:
-            raise _translated(error, self.root) from error
+            raise translated(error, self.root) from error
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -147,15 +210,17 @@ class LocalStore:
             temporary.chmod(0o644)
             yield temporary
         except OSError as error:
-            raise _translated(error, self.root) from error
+            raise translated(error, self.root) from error
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def _translated(error: OSError, root: Path) -> Exception:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return StorageFull(f"No space is left in the store {root}.", remedy="free space there, then run again; nothing was half-written.")
-    return error
+def _files(root: Path, prefix: str) -> list[str]:
+    """Return the names of the finished files directly below a folder, sorted, each with the folder before it."""
+    folder = root / checked_key(prefix)
+    if not folder.is_dir():
+        return []
+    return sorted(f"{prefix}/{p.name}" for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
 
 
 class MemoryStore:
@@ -165,6 +230,7 @@ class MemoryStore:
         """Start empty."""
         self.objects: dict[str, bytes] = {}
         self.entries: dict[str, bytes] = {}
+        self.logs: dict[str, MemorySegment] = {}
         self._lock = threading.Lock()
         self._scratch: Path | None = None
 
@@ -200,5 +266,35 @@ class MemoryStore:
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys directly below the folder, sorted."""
-        start = checked_key(prefix) + "/"
-        return sorted(k for k in self.entries if k.startswith(start) and "/" not in k[len(start) :])
+        return _below(self.entries, prefix)
+
+    def open_segment(self, name: str) -> Segment:
+        """Begin a new segment."""
+        with self._lock:
+            if checked_key(name) in self.logs:
+                raise ValueError(f"There is a segment {name} already.")
+            self.logs[name] = MemorySegment(name)
+        return self.logs[name]
+
+    def segments(self, prefix: str) -> list[str]:
+        """Return the names of the segments directly below the folder, sorted."""
+        return _below(self.logs, prefix)
+
+    def read_segment(self, name: str, offset: int = 0) -> bytes | None:
+        """Return what a segment holds from the offset on, or None."""
+        found = self.logs.get(checked_key(name))
+        return None if found is None else bytes(found.data[offset:])
+
+    def is_open(self, name: str) -> bool:
+        """Tell whether the segment was not closed yet."""
+        found = self.logs.get(checked_key(name))
+        return found is not None and found.open
+
+    def drop_segment(self, name: str) -> None:
+        """Remove a segment."""
+        self.logs.pop(checked_key(name), None)
+
+
+def _below(names: Iterable[str], prefix: str) -> list[str]:
+    start = checked_key(prefix) + "/"
+    return sorted(n for n in list(names) if n.startswith(start) and "/" not in n[len(start) :])

@@ -29,6 +29,15 @@ class Golden(Value):
     """By row: [value] for regression, [probability] for binary, one probability per class for multiclass."""
 
 
+class Reference(Value):
+    """What a watch compares with: a seeded sample of what the version was fitted on, and what its ancestor said of the holdout."""
+
+    rows: Ref
+    """Parquet: the event time and the inputs of up to 10,000 rows, personal ones left out."""
+    holdout: Ref
+    """Parquet: event_time, prediction (multiclass: the label with the highest probability) and target of the held-out rows."""
+
+
 class BundleManifest(Value):
     """What a version is made of and where it comes from. It holds no clock: the same inputs give the same manifest."""
 
@@ -50,6 +59,8 @@ class BundleManifest(Value):
     """The fitted scikit-learn pipeline as a skops file (kept beside the compiled one for comparison and rebuilding)."""
     onnx: Ref | None
     golden: Ref
+    reference: Reference | None = None
+    """None in bundles made before they were watched."""
 
 
 class Release(Value):

@@ -9,6 +9,7 @@ from pydantic import Field
 from pipelines.refs import Value
 
 Kind = Literal["number", "integer", "boolean", "string"]
+Personal = Literal["hash", "drop"]
 
 SCHEMA_VERSION: Final = 1
 
@@ -17,7 +18,8 @@ class Column(Value):
     """One input. `nullable` says whether nulls were seen in training; `example` is a value from training.
 
     `low` and `high` are the least and the greatest number seen in training; None for text and booleans, for a column of
-    nulls alone, and in bundles made before they were written down.
+    nulls alone, and in bundles made before they were written down. `personal` says that the inference log holds a keyed hash
+    of the value, or nothing of it.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Column(Value):
     example: float | int | bool | str | None = None
     low: float | None = None
     high: float | None = None
+    personal: Personal | None = None
 
 
 class InputSchema(Value):
@@ -36,3 +39,5 @@ class InputSchema(Value):
     columns: Annotated[list[Column], Field(min_length=1)]
     classes: list[str] | None = None
     """The labels of a multiclass model, in the order of its probabilities."""
+    key_personal: Personal | None = None
+    """Whether the rows' keys are personal data: the inference log then holds a keyed hash of them, or nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.cli import check, overview, steps
+from pipelines.cli import check, log, overview, steps
 
 app = typer.Typer(
     name="perennial",
@@ -18,4 +18,5 @@ app = typer.Typer(
 )
 overview.add_to(app)
 check.add_to(app)
+log.add_to(app)
 steps.add_to(app)

@@ -22,7 +22,9 @@ _CROWNED = ("version", "bundle", "release")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Kind = Literal["quarantine", "verdict", "release", "release_refused", "champion", "reconciled"]
+Kind = Literal[
+    "quarantine", "verdict", "release", "release_refused", "champion", "reconciled", "drift", "retrain_request", "retrain_held", "outcome"
+]
 
 
 class Entry(Value):

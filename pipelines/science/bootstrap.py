@@ -1,5 +1,7 @@
 """Is one model better than another on the same rows? A paired block bootstrap of the difference of a metric.
 
+The same draws of one model alone tell between which ends its metric lies (`spread`).
+
 Rows of one day are alike, so days are drawn, not rows: whole calendar days (UTC) of event time, or hours where there are fewer
 than 20 days, or single rows where there are fewer than 20 hours. Both models are scored on the same draw, so what makes a day
 easy or hard for both cancels.
@@ -20,6 +22,8 @@ import numpy as np
 from pipelines.science.metrics import RANKING, Ranking, better_by, combined, parts, score, usable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
@@ -44,6 +48,23 @@ class Comparison:
     """The one-sided lower confidence bound of the difference; -inf or NaN where it could not be found."""
     p_better: float
     """The share of resamples in which the challenger is better."""
+    confidence: float
+    blocks: int
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One model's metric on some rows and how far chance may have moved it.
+
+    `good_end` and `bad_end` each end a one-sided interval with the given confidence; the good end is the better one, whichever
+    way the metric points. NaN or infinite where an end could not be found.
+    """
+
+    metric: str
+    value: float
+    bad_end: float
+    good_end: float
     confidence: float
     blocks: int
     unit: Unit
@@ -80,6 +101,25 @@ def compare(metric: str, y: Array, *, challenger: Array, opponent: Array, event_
     )
 
 
+def spread(metric: str, y: Array, p: Array, *, event_times: Array, confidence: float, seed: int) -> Spread:
+    """Return a model's metric on rows (shapes as in `metrics`) with its one-sided bounds; the seed fixes the draws.
+
+    A draw on which the metric is not defined (one class only) could have been anything: it counts as the best for the good end
+    and as the worst for the bad end.
+    """
+    block, unit = blocks_of(event_times)
+    count = int(block.max()) + 1 if len(block) else 0
+    value = score(metric, y, p)
+    ends = (float("nan"), float("nan"))
+    if count > 1 and np.isfinite(value):
+        scorer = _scorer(metric, y, p, block, count)
+        drawn = np.concatenate([better_by(metric, scorer(w), 0.0) for w in _weights(metric, y, count, seed)])
+        level, sign = _level(confidence, count), float(better_by(metric, 1.0, 0.0))
+        worst, best = (np.where(np.isfinite(drawn), drawn, undefined) for undefined in (-np.inf, np.inf))
+        ends = (sign * float(np.quantile(worst, level, method="lower")), sign * float(np.quantile(best, 1 - level, method="higher")))
+    return Spread(metric, value, *ends, confidence, count, unit)
+
+
 def _level(confidence: float, blocks: int) -> float:
     """Return the percentile of the draws that is the lower bound: below 1 - confidence, the more so the fewer the blocks."""
     from scipy.special import ndtr, stdtrit
@@ -92,17 +132,19 @@ def _level(confidence: float, blocks: int) -> float:
 def _resampled(metric: str, y: Array, *, challenger: Array, opponent: Array, block: Array, count: int, seed: int) -> Array:
     """Return by how much the challenger is better in each resample; a draw on which the metric is not defined counts as lost."""
     scorers = [_scorer(metric, y, p, block, count) for p in (challenger, opponent)]
+    better = np.concatenate([better_by(metric, scorers[0](w), scorers[1](w)) for w in _weights(metric, y, count, seed)])
+    return np.where(np.isfinite(better), better, -np.inf)
+
+
+def _weights(metric: str, y: Array, count: int, seed: int) -> Iterator[Array]:
+    """Yield how often each block is drawn, (b, count), until all resamples are drawn; as many at once as memory allows."""
     rng = np.random.default_rng(seed)
     by_row = metric in RANKING and not (metric == "roc_auc" and _pairwise(y, count))
     step = max(1, _CELLS // max(len(y) if by_row else count, 1))
-    found = []
     for start in range(0, RESAMPLES, step):
         size = min(step, RESAMPLES - start)
         drawn = rng.integers(0, count, (size, count)) + np.arange(size)[:, None] * count
-        weights = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
-        found.append(better_by(metric, scorers[0](weights), scorers[1](weights)))
-    better = np.concatenate(found)
-    return np.where(np.isfinite(better), better, -np.inf)
+        yield np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
 
 
 def _pairwise(y: Array, count: int) -> bool:

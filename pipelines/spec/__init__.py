@@ -1,8 +1,9 @@
 """The spec of a model: `model.yaml` as one frozen value, cheap enough to load while a DAG file is parsed."""
 
 from pipelines.spec.catalogue import ESTIMATORS, METRICS
+from pipelines.spec.drift import PRESETS, Drift, Rule
 from pipelines.spec.load import SPEC_FILE, load_all, load_spec, model_names, parse_spec
-from pipelines.spec.model import PRESETS, Candidate, Gate, Range, Spec, json_schema
+from pipelines.spec.model import Candidate, Gate, Range, Spec, json_schema
 
 __all__ = [
     "ESTIMATORS",
@@ -10,8 +11,10 @@ __all__ = [
     "PRESETS",
     "SPEC_FILE",
     "Candidate",
+    "Drift",
     "Gate",
     "Range",
+    "Rule",
     "Spec",
     "json_schema",
     "load_all",

@@ -5,33 +5,17 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from pipelines.intervals import BatchKind
 from pipelines.refs import Name, Value
 from pipelines.spec.catalogue import ESTIMATORS, METRICS, Encoding, Estimator, Task, metrics_for
+from pipelines.spec.drift import Cron, Drift
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.units import Batches, Duration, parse_duration
 
 SPEC_VERSION: Literal[1] = 1
 
-PRESETS = ("hourly", "daily", "weekly", "monthly", "yearly")
-
-
-def _schedule(text: str) -> str:
-    """Return the schedule. ValueError where Airflow would not take it, which would take every other model's DAG down with it."""
-    if text.removeprefix("@") in PRESETS:
-        return text
-    from croniter import croniter
-
-    if len(text.split()) != CRON_FIELDS or not croniter.is_valid(text):
-        msg = f"no schedule; write one of {', '.join(PRESETS)}, or five cron fields such as `0 3 * * 1`"
-        raise ValueError(msg)
-    return text
-
-
-CRON_FIELDS = 5
-Cron = Annotated[str, StringConstraints(max_length=60), AfterValidator(_schedule)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Scalar = bool | int | float | str | None
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -55,6 +39,8 @@ class Features(Value):
 
     inputs: Annotated[list[Identifier], Field(min_length=1, max_length=500)]
     lookback: Duration = parse_duration("0s")
+    personal: dict[Identifier, Literal["hash", "drop"]] = Field(default_factory=dict)
+    """Inputs (or key columns) with personal data: the inference log holds a keyed hash of them, or nothing."""
 
 
 class Train(Value):
@@ -139,15 +125,6 @@ class Gate(Value):
     min_rows: Annotated[int, Field(ge=2)] = 100
 
 
-class Drift(Value):
-    """When and how drift is looked for."""
-
-    schedule: Cron
-    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    min_rows: Annotated[int, Field(ge=1)] = 500
-    cooldown: Duration = parse_duration("7d")
-
-
 class Deploy(Value):
     """How a champion takes over."""
 
@@ -219,6 +196,9 @@ def _column_problems(spec: Spec) -> list[str]:
     found += [f"features.inputs: {c!r} is part of the key; a key is an identity, no input" for c in spec.key if c in inputs]
     if spec.event_time in spec.key:
         found.append(f"key: {spec.event_time!r} is the event time already")
+    known = [*inputs, *spec.key]
+    found += [f"features.personal: {c!r} is neither an input nor part of the key" for c in spec.features.personal if c not in known]
+    found += [f"drift.columns: {c!r} is no input" for c in (spec.drift.columns if spec.drift else {}) if c not in inputs]
     return found
 
 

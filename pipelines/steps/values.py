@@ -67,11 +67,22 @@ class Conf(Value):
     force: bool = False
 
 
+class WatchConf(Value):
+    """What a trigger may send to the drift DAG. Types are checked by the DAG's params; unknown keys are refused here."""
+
+    window_end: Moment | None = None
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
 class IngestRequest(Value):
-    """`conf` is hostile input as it came; `now` is when the run was asked for."""
+    """`conf` is hostile input as it came (`Conf`, or `WatchConf` for drift); `now` is when the run was asked for.
+
+    For `drift` the plan's holdout are the batches of the window, and nothing is learnt from.
+    """
 
     run: RunId
     now: Moment
+    purpose: Literal["retrain", "drift"] = "retrain"
     conf: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -87,6 +98,8 @@ class Ingested(Value):
     written: int
     late: int
     unreadable: int
+    window: Interval | None = None
+    """What a drift run looks at; its end is `as_of`."""
 
 
 class ValidateRequest(Value):
@@ -231,3 +244,72 @@ class Closed(Value):
     """How the registry's run ended."""
 
     state: str
+
+
+DriftVerdict = Literal["no_drift", "drift", "alarm", "not_enough_data"]
+"""`drift` starts a retraining. `alarm`: something is broken (data, or the check itself), and a person must look."""
+
+
+class DriftRequest(Value):
+    """Look at a window whose batches are validated."""
+
+    run: RunId
+    ingest: Ingested
+    validate_: Validated = Field(alias="validate")
+
+
+class Drifted(Value):
+    """What `drift` answers: the verdict with its reasons in words, and the figures behind it in short.
+
+    `live` and `expected` are the champion's metric (`train.metric`) on the window's labelled rows and on its holdout.
+    `figures` is a Ref to the JSON with everything, `page` to the HTML page; `champion` and `run_id` are empty where no
+    version serves yet.
+    """
+
+    verdict: DriftVerdict
+    reasons: list[str]
+    window: Interval
+    source: Literal["traffic", "batches"]
+    rows: int
+    labelled: int
+    champion: str | None
+    metric: str
+    live: float | None
+    expected: float | None
+    columns: int
+    drifted: list[str]
+    figures: Ref
+    page: Ref
+    run_id: str
+
+
+class DecideRequest(Value):
+    """Decide whether a retraining starts."""
+
+    run: RunId
+    drift: Drifted
+
+
+class Decided(Value):
+    """Whether a retraining starts, its run id and conf, and why (not) in words."""
+
+    start: bool
+    why: str
+    run_id: str
+    conf: dict[str, Any]
+
+
+class ReportRequest(Value):
+    """Say how the drift run ends. `retrain` is what is known of the retraining that was waited for: {"run_id", "state"}."""
+
+    run: RunId
+    drift: Drifted
+    decide: Decided
+    retrain: dict[str, str] | None = None
+
+
+class Reported(Value):
+    """What came of a window, in one word and in words."""
+
+    outcome: Literal["nothing_to_do", "held_back", "deployed", "refused"]
+    said: str

@@ -1,5 +1,7 @@
 """The Store port: what both implementations promise, and what only real files can suffer."""
 
+import signal
+
 import pytest
 
 from pipelines.errors import Corrupted, StorageFull
@@ -62,6 +64,56 @@ class TestStore:
         with pytest.raises(ValueError, match="uri"):
             Ref(uri=uri, sha256=sha256(b""))
 
+    def test_a_segment_grows_and_is_read_meanwhile(self, store):
+        segment = store.open_segment("log/m/one")
+        assert (segment.name, segment.size, store.read_segment("log/m/one")) == ("log/m/one", 0, b"")
+        segment.append(b"first\n")
+        assert store.read_segment("log/m/one") == b"first\n"
+        segment.append(b"second\n")
+        segment.sync()
+        assert segment.size == 13
+        assert store.read_segment("log/m/one", 6) == b"second\n"
+        assert store.read_segment("log/m/one", 99) == b""
+
+    def test_a_segment_is_open_until_it_is_closed(self, store):
+        segment = store.open_segment("log/m/one")
+        assert store.is_open("log/m/one")
+        assert store.is_open("log/m/one")
+        segment.close()
+        segment.close()
+        segment.sync()
+        assert not store.is_open("log/m/one")
+        with pytest.raises(ValueError, match="log/m/one is closed"):
+            segment.append(b"late")
+        assert store.read_segment("log/m/one") == b""
+
+    def test_a_segment_is_never_begun_twice(self, store):
+        store.open_segment("log/m/one").append(b"kept")
+        with pytest.raises(ValueError, match="a segment log/m/one already"):
+            store.open_segment("log/m/one")
+        assert store.is_open("log/m/one")
+        assert store.read_segment("log/m/one") == b"kept"
+
+    def test_a_dropped_segment_is_gone(self, store):
+        store.open_segment("log/m/one").close()
+        store.drop_segment("log/m/one")
+        store.drop_segment("log/m/one")
+        assert (store.segments("log/m"), store.read_segment("log/m/one"), store.is_open("log/m/one")) == ([], None, False)
+
+    def test_segments_lists_what_lies_directly_below(self, store):
+        for name in ("log/m/b", "log/m/a", "log/n/a", "log/m/deeper/a"):
+            store.open_segment(name)
+        store.publish("log/m/key", b"x")
+        assert store.segments("log/m") == ["log/m/a", "log/m/b"]
+        assert store.segments("nothing/here") == []
+        assert store.keys("log/m") == ["log/m/key"]
+
+    @pytest.mark.parametrize("name", ["", "/etc/passwd", "../up", "a//b", "a/.hidden", "a\x00b"])
+    def test_a_segment_cannot_leave_the_store(self, store, name):
+        for call in (store.open_segment, store.segments, store.read_segment, store.is_open, store.drop_segment):
+            with pytest.raises(ValueError, match="is no key"):
+                call(name)
+
 
 class TestLocalStore:
     def test_a_flipped_byte_is_found_and_put_heals_it(self, tmp_path):
@@ -94,3 +146,42 @@ class TestLocalStore:
         won = [int(out) for out in finish(*(start(program, tmp_path, n) for n in range(4)))]
         assert sum(won) == 200
         assert len(LocalStore(tmp_path).keys("results")) == 200
+
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+    def test_the_segment_of_a_killed_process_is_closed_and_keeps_what_was_appended(self, tmp_path, number):
+        program = (
+            "import sys, pathlib, time; from pipelines.store import LocalStore\n"
+            "segment = LocalStore(pathlib.Path(sys.argv[1])).open_segment('log/m/one')\n"
+            "segment.append(b'answered'); print('ready', flush=True); time.sleep(60)"
+        )
+        store, writer = LocalStore(tmp_path), start(program, tmp_path)
+        assert writer.stdout.readline() == "ready\n"
+        assert store.is_open("log/m/one")
+        writer.send_signal(number)
+        assert writer.wait(timeout=60) == -number
+        writer.communicate()
+        assert not store.is_open("log/m/one")
+        assert store.read_segment("log/m/one") == b"answered"
+
+    def test_on_a_full_disk_nothing_of_an_append_is_kept_and_room_lets_it_go_on(self, tmp_path):
+        with small_disk(tmp_path / "disk", "64k") as disk:
+            store = LocalStore(disk)
+            segment = store.open_segment("log/m/one")
+            segment.append(b"kept\n")
+            ballast = disk / "ballast"
+            ballast.write_bytes(b"x" * 40_000)
+            with pytest.raises(StorageFull, match=str(disk)):
+                segment.append(b"y" * 50_000)
+            assert (store.read_segment("log/m/one"), segment.size) == (b"kept\n", 5)
+            ballast.unlink()
+            segment.append(b"more\n")
+            assert store.read_segment("log/m/one") == b"kept\nmore\n"
+            segment.close()
+
+    def test_a_segment_that_cannot_be_begun_leaves_nothing(self, tmp_path):
+        (tmp_path / "segments").mkdir()
+        (tmp_path / "segments" / "log").write_text("a file where a folder should be")
+        with pytest.raises(OSError, match="log"):
+            LocalStore(tmp_path).open_segment("log/one")
+        LocalStore(tmp_path).open_segment("m/one").close()
+        assert [p.name for p in (tmp_path / "segments" / "m").iterdir()] == ["one"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.science.bootstrap import MIN_BLOCKS, blocks_of, compare
+from pipelines.science.bootstrap import MIN_BLOCKS, blocks_of, compare, spread
 from pipelines.science.metrics import Ranking, better_by, score
 from pipelines.spec.catalogue import METRICS, metrics_for
 
@@ -141,3 +141,36 @@ def test_of_equal_models_one_in_twenty_is_taken_for_better():
         one, other = y + rng.normal(0, 1, 600) + shared, y + rng.normal(0, 1, 600) + rng.normal(0, 0.5, 25)[day]
         wins += _compare("rmse", y, one, other, times, seed=world).lower > 0
     assert wins / worlds < 0.08
+
+
+@pytest.mark.parametrize(("metric", "y", "good", "poor"), CASES)
+def test_a_metric_lies_between_its_ends_the_good_one_being_the_better(metric, y, good, poor):
+    found = spread(metric, y, poor, event_times=TIMES, confidence=0.95, seed=1)
+    assert found.value == score(metric, y, poor)
+    assert better_by(metric, found.good_end, found.value) > 0
+    assert better_by(metric, found.value, found.bad_end) > 0
+    assert better_by(metric, score(metric, y, good), found.good_end) > 0
+    assert (found.blocks, found.unit) == (30, "days")
+    assert found == spread(metric, y, poor, event_times=TIMES, confidence=0.95, seed=1)
+    wider = spread(metric, y, poor, event_times=TIMES, confidence=0.99, seed=1)
+    assert better_by(metric, wider.good_end, found.good_end) > 0
+
+
+def test_the_good_end_holds_the_truth_as_often_as_it_says():
+    """200 windows of 20 days that differ in level: the true mean error lies beyond the good end in about 5 % of them."""
+    rng, beyond = np.random.default_rng(7), 0
+    for window in range(200):
+        y = np.repeat(rng.normal(0, 1, 20), 10) + rng.normal(0, 1, 200)
+        end = spread("rmse", y, np.zeros(200), event_times=_times(200, 20), confidence=0.95, seed=window).good_end
+        beyond += end > np.sqrt(2)
+    assert beyond / 200 <= 0.09
+
+
+def test_a_metric_that_is_not_defined_has_no_ends_and_rare_draws_without_a_class_bound_nothing():
+    nothing = spread("roc_auc", np.ones(N), GOOD, event_times=TIMES, confidence=0.95, seed=1)
+    assert all(np.isnan(v) for v in (nothing.value, nothing.bad_end, nothing.good_end))
+    one_positive = (np.arange(N) == 3).astype(int)
+    rare = spread("roc_auc", one_positive, GOOD, event_times=TIMES, confidence=0.95, seed=1)
+    assert rare.good_end == np.inf
+    assert rare.bad_end == -np.inf
+    assert spread("mae", VALUE[:1], NEAR[:1], event_times=TIMES[:1], confidence=0.95, seed=1).blocks == 1

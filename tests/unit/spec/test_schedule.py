@@ -1,7 +1,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.spec.model import Cron
+from pipelines.spec.drift import Cron
 
 SCHEDULE = TypeAdapter(Cron)
 

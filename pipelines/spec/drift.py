@@ -1,0 +1,118 @@
+"""What a spec says of drift: how often one looks, at what, and from when on it counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from pipelines.refs import Value
+from pipelines.spec.sources import Identifier
+from pipelines.spec.units import Batches, Duration, parse_duration
+
+PRESETS = ("hourly", "daily", "weekly", "monthly", "yearly")
+CRON_FIELDS = 5
+
+
+def _schedule(text: str) -> str:
+    """Return the schedule. ValueError where Airflow would not take it, which would take every other model's DAG down with it."""
+    if text.removeprefix("@") in PRESETS:
+        return text
+    from croniter import croniter
+
+    if len(text.split()) != CRON_FIELDS or not croniter.is_valid(text):
+        msg = f"no schedule; write one of {', '.join(PRESETS)}, or five cron fields such as `0 3 * * 1`"
+        raise ValueError(msg)
+    return text
+
+
+Cron = Annotated[str, StringConstraints(max_length=60), AfterValidator(_schedule)]
+
+NUMBER_METHODS = (
+    *("wasserstein", "psi", "ks", "jensenshannon", "kl_div", "hellinger", "ed"),
+    *("anderson", "cramer_von_mises", "t_test"),
+)
+"""Those of Evidently 0.7 for numbers, but its Mann-Whitney test, which is one-sided: a shift downwards reads as none."""
+TEXT_METHODS = ("jensenshannon", "psi", "kl_div", "hellinger", "chisquare")
+"""Those for texts, but its G-test, which raises for sides of different sizes, and TVD, which takes minutes."""
+P_VALUES = frozenset({"ks", "anderson", "cramer_von_mises", "t_test", "chisquare"})
+"""Methods whose score is a p-value: there is drift below the threshold; of all others, above it."""
+
+
+class Rule(Value):
+    """Evidently's method for a column and the score from which on the column has drifted (for a p-value: below which)."""
+
+    method: Literal[
+        "wasserstein",
+        "psi",
+        "ks",
+        "jensenshannon",
+        "kl_div",
+        "hellinger",
+        "ed",
+        "anderson",
+        "cramer_von_mises",
+        "t_test",
+        "chisquare",
+    ]
+    threshold: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+
+    @property
+    def p_value(self) -> bool:
+        """Whether the score is a p-value."""
+        return self.method in P_VALUES
+
+
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class Performance(Value):
+    """When live answers are worse than the champion promised.
+
+    That is when even the good end of a one-sided interval of the live metric (with this confidence) is worse than the
+    champion's score on its holdout by more than `tolerance`, in the metric's own unit.
+    """
+
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.02
+    confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
+
+
+class Drift(Value):
+    """When and how drift is looked for."""
+
+    schedule: Cron
+    window: Batches = 1
+    """How many batches' time one check looks at."""
+    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    min_rows: Annotated[int, Field(ge=1)] = 500
+    """Below this many rows there is no verdict; nor below as many labels one on performance."""
+    cooldown: Duration = parse_duration("7d")
+    """How long after a window that started a retraining no other window starts one."""
+    numbers: Rule = Rule(method="wasserstein", threshold=0.1)
+    texts: Rule = Rule(method="jensenshannon", threshold=0.1)
+    predictions: Rule = Rule(method="jensenshannon", threshold=0.1)
+    columns: dict[Identifier, Rule] = Field(default_factory=dict)
+    """Rules of single inputs."""
+    share: Share = 0.5
+    """The share of the inputs that must have drifted before the inputs as a whole have."""
+    missing: Share = 0.1
+    """By how much the share of missing values in an input may lie above that of the champion's training data."""
+    performance: Performance = Performance()
+
+    def rule(self, column: str, *, text: bool) -> Rule:
+        """Return an input's rule."""
+        return self.columns.get(column, self.texts if text else self.numbers)
+
+    @model_validator(mode="after")
+    def _methods_fit(self) -> Drift:
+        if self.numbers.method not in NUMBER_METHODS:
+            msg = f"numbers: {self.numbers.method} does not compare numbers; use one of {', '.join(NUMBER_METHODS)}"
+            raise ValueError(msg)
+        if self.texts.method not in TEXT_METHODS:
+            msg = f"texts: {self.texts.method} does not compare texts; use one of {', '.join(TEXT_METHODS)}"
+            raise ValueError(msg)
+        if self.cooldown < timedelta(0):
+            msg = "cooldown must not be negative"
+            raise ValueError(msg)
+        return self

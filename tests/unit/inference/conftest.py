@@ -1,0 +1,8 @@
+import pytest
+
+from pipelines.store import LocalStore, MemoryStore
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request, tmp_path):
+    return LocalStore(tmp_path / "store") if request.param == "local" else MemoryStore()
