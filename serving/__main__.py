@@ -1,16 +1,17 @@
-"""`python -m serving`: one worker on 127.0.0.1, until it is told to stop; requests under way are finished first."""
+"""`python -m serving`: workers on 127.0.0.1 until they are told to stop; requests under way are finished first."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import uvicorn
 
 from pipelines.errors import RequestError
 from pipelines.settings import Settings, load_settings
 from pipelines.store import LocalStore
-from serving.app import create_app
+from serving import workers
 from serving.logs import log, log_to_stderr
 from serving.protocol import LimitedProtocol
 
@@ -19,25 +20,30 @@ KEEP_ALIVE_SECONDS = 30
 """Longer than clients keep idle connections, so that it is they who close them."""
 
 
-def server(settings: Settings) -> uvicorn.Server:
-    """Return the server for these settings; uvicorn's own log is part of ours, and it tells nobody what it is."""
-    config = uvicorn.Config(
-        create_app(settings, LocalStore(settings.store_dir)),
-        host="127.0.0.1",
-        port=settings.serving_port,
-        loop="uvloop",
-        http=LimitedProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=1024,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    return uvicorn.Server(config)
+def options(settings: Settings) -> dict[str, Any]:
+    """Return uvicorn's options: its own log is part of ours, and it tells nobody what it is."""
+    return {
+        "host": "127.0.0.1",
+        "port": settings.serving_port,
+        "loop": "uvloop",
+        "http": LimitedProtocol,
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "backlog": 1024,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+    }
+
+
+def server(settings: Settings, *, logged: bool = True) -> uvicorn.Server:
+    """Return the server of a single worker; `logged=False` is for measuring what the inference log costs."""
+    from serving.app import create_app
+
+    return uvicorn.Server(uvicorn.Config(create_app(settings, LocalStore(settings.store_dir), logged=logged), **options(settings)))
 
 
 def main() -> int:
@@ -51,6 +57,9 @@ def main() -> int:
         return error.exit_code
     log_to_stderr(settings.log_level)
     log.info("Starting.", extra={"port": settings.serving_port})
+    if settings.serving_workers > 1:
+        return workers.serve(settings, options(settings))
+    os.environ.pop(workers.COUNTS, None)
     server(settings).run()
     return 0
 

@@ -1,4 +1,4 @@
-"""The FastAPI app: routes, documentation, and the follower's life."""
+"""The FastAPI app: routes, documentation, and the lives of the follower and of the inference log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from starlette.routing import Route
 
 from serving.describe import described, with_models
 from serving.edge import Edge
+from serving.feedback import ROUTE as FEEDBACK
+from serving.feedback import FeedbackRoute
 from serving.follow import Follower
+from serving.inference_log import InferenceLog
 from serving.metrics import Metrics
-from serving.predict import ROUTE, PredictRoute, served_model
+from serving.predict import ROUTE as PREDICT
+from serving.predict import PredictRoute, served_model
 from serving.problems import encode, framework_problem
 
 if TYPE_CHECKING:
@@ -33,27 +37,41 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe
 """The documentation page may talk to this server and to nobody else."""
 
 
-def create_app(settings: Settings, store: Store) -> FastAPI:
-    """Return the app that serves every model with a release in `store`; they are loaded when the app starts."""
+def create_app(settings: Settings, store: Store, *, logged: bool = True) -> FastAPI:
+    """Return the app that serves every model with a release in `store`; they are loaded when the app starts.
+
+    Without the inference log (`logged=False`, to measure what logging costs) there is no feedback either.
+    """
     metrics = Metrics()
     follower = Follower(store, settings, metrics)
+    written = InferenceLog(store, settings, metrics) if logged else None
+    feedback = FeedbackRoute(follower, metrics, written, settings, store) if written else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if written is not None:
+            written.start()
         await asyncio.to_thread(follower.start)
         yield
         await asyncio.to_thread(follower.stop)
+        if feedback is not None:
+            await asyncio.to_thread(feedback.stop)
+        if written is not None:
+            await asyncio.to_thread(written.stop)
 
     app = FastAPI(
         title="Perennial", description="Models that serve now.", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.state.follower, app.state.metrics = follower, metrics
-    app.router.routes.append(Route(ROUTE, PredictRoute(follower, metrics), methods=["POST"], include_in_schema=False))
+    app.router.routes.append(Route(PREDICT, PredictRoute(follower, metrics, written), methods=["POST"], include_in_schema=False))
+    if feedback is not None:
+        app.router.routes.append(Route(FEEDBACK, feedback, methods=["POST"], include_in_schema=False))
     _add_model_routes(app, follower)
-    _add_operation_routes(app, follower, metrics)
+    _add_operation_routes(app, follower, written)
+    _add_metrics_route(app, follower, metrics, store)
     app.add_middleware(Edge, settings=settings, metrics=metrics)
     app.add_exception_handler(HTTPException, _framework_problem)
-    app.openapi = lambda: with_models(_document(app), follower.states)  # type: ignore[method-assign] # FastAPI's documented way
+    app.openapi = lambda: with_models(_document(app), follower.states, feedback=logged)  # type: ignore[method-assign] # FastAPI's documented way
     return app
 
 
@@ -79,33 +97,39 @@ def _add_model_routes(app: FastAPI, follower: Follower) -> None:
 
     @app.get("/models/{name}", tags=["models"], summary="What a model serves, since when, from which data", response_class=Response)
     async def model(name: str) -> Response:
+        """Of several workers, the one that happens to answer tells what it serves; a new release reaches the others within a poll."""
         served_model(follower, name)
         return _json(described(name, follower.states[name]))
 
 
-def _add_operation_routes(app: FastAPI, follower: Follower, metrics: Metrics) -> None:
+def _add_operation_routes(app: FastAPI, follower: Follower, written: InferenceLog | None) -> None:
     page = files("serving").joinpath("docs.html").read_text(encoding="utf-8")
 
     @app.get("/health", tags=["operation"], summary="The process answers", response_class=Response)
     async def health() -> Response:
         return _json({"status": "ok"})
 
-    @app.get("/ready", tags=["operation"], summary="Every model with a release is loaded", response_class=Response)
+    @app.get(
+        "/ready", tags=["operation"], summary="Every model with a release is loaded, and predictions are logged", response_class=Response
+    )
     async def ready() -> Response:
-        reason = _why_not_ready(follower)
-        return (
-            _json({"status": "not ready", "reason": reason}, 503)
-            if reason
-            else _json({"status": "ready", "models": sorted(follower.states)})
-        )
-
-    @app.get("/metrics", tags=["operation"], summary="Counts in Prometheus' format", response_class=Response)
-    async def counts() -> Response:
-        return Response(metrics.text(), media_type=PROMETHEUS)
+        trouble = "; ".join(written.trouble.values()) if written else ""
+        reason = _why_not_ready(follower) or (trouble if written and written.refuses else "")
+        if reason:
+            return _json({"status": "not ready", "reason": reason}, 503)
+        told = {"inference_log": trouble} if trouble else {}
+        return _json({"status": "ready", "models": sorted(follower.states), **told})
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY})
+
+
+def _add_metrics_route(app: FastAPI, follower: Follower, metrics: Metrics, store: Store) -> None:
+    @app.get("/metrics", tags=["operation"], summary="Counts in Prometheus' format", response_class=Response)
+    async def counts() -> Response:
+        text = await asyncio.to_thread(metrics.text, store, list(follower.states))
+        return Response(text, media_type=PROMETHEUS)
 
 
 def _why_not_ready(follower: Follower) -> str:

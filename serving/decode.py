@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, NoReturn
 
 import msgspec
 from msgspec import UNSET, Meta
 
 from pipelines.bundle.rows import FLOAT32_MAX
+from pipelines.inference.record import KEY_LIMIT
 from serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -24,13 +27,37 @@ _TYPES: dict[str, Any] = {
     "boolean": bool,
     "string": str,
 }
+Key = Annotated[str, Meta(min_length=1, max_length=KEY_LIMIT)]
+"""A caller's name of a row."""
+
+_Time = Annotated[datetime, Meta(tz=True)]
+_BESIDE: Final[dict[str, Any]] = {"keys": list[Key | None], "event_times": list[_Time], "key": Key, "event_time": _Time}
+"""What may stand beside the rows, and beside a row that comes alone."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Event times outside are refused: every reader of the log can hold what lies within."""
+
+_NAMED = re.compile(r" - at `\$\.(?P<field>keys?|event_times?)(?:\[(?P<row>\d+)\])?`$")
 _PLACE = re.compile(r" - at `\$\.(?:row|rows\[(?P<row>\d+)\])(?:\.(?P<field>.+))?`$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?P<what>contains unknown|missing required) field `(?P<field>.*?)`(?: - at |$)", re.DOTALL)
 _GOT = re.compile(r"got `(\w+)`")
 
 
+class Asked(NamedTuple):
+    """One request: each row's values in the schema's order, and by row the caller's key and the event time, where they were given.
+
+    Event times are microseconds since 1970, UTC.
+    """
+
+    rows: list[tuple[Any, ...]]
+    keys: list[str | None] | None = None
+    event_times: list[int] | None = None
+
+
 class RequestDecoder:
-    """Decodes `{"rows": [{…}, …]}` or `{"row": {…}}` for one schema."""
+    """Decodes `{"rows": [{…}, …], "keys": […], "event_times": […]}` or `{"row": {…}, "key": …, "event_time": …}` for one schema."""
 
     def __init__(self, schema: InputSchema, max_rows: int) -> None:
         """Make the structs; attributes are numbered, because a column may have any name."""
@@ -39,27 +66,25 @@ class RequestDecoder:
         fields = [(f"f{i}", _TYPES[c.kind] | None if c.nullable else _TYPES[c.kind]) for i, c in enumerate(schema.columns)]
         names = {f"f{i}": c.name for i, c in enumerate(schema.columns)}
         row: Any = msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, frozen=True)
-        body = [("rows", list[row] | msgspec.UnsetType, UNSET), ("row", row | msgspec.UnsetType, UNSET)]
+        parts = {"rows": list[row], "row": row, **_BESIDE}
+        body = [(name, kind | msgspec.UnsetType, UNSET) for name, kind in parts.items()]
         self._decode = msgspec.json.Decoder(msgspec.defstruct("Body", body, forbid_unknown_fields=True)).decode
         self._texts = sum(c.kind == "string" for c in schema.columns)
         self._null_texts = [i for i, c in enumerate(schema.columns) if c.kind == "string" and c.nullable]
 
-    def decode(self, body: bytes) -> list[tuple[Any, ...]]:
-        """Return the rows' values in the schema's order. Raises Problem (400, 413, 422) naming row and field."""
+    def decode(self, body: bytes) -> Asked:
+        """Return what is asked. Raises Problem (400, 413, 422) naming row and field."""
         try:
             found: Any = self._decode(body)
         except msgspec.ValidationError as error:
             self._refuse(str(error))
-        except msgspec.DecodeError as error:
-            raise Problem(400, "bad_json", f"The body is no JSON: {error}. NaN and Infinity are no JSON either.") from None
-        except UnicodeDecodeError as error:
-            raise Problem(400, "bad_json", f"The body is no UTF-8: byte {error.start} of a text.") from None
-        except RecursionError:
-            raise Problem(400, "bad_json", "The body is nested too deeply.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise no_json(error) from None
         rows = [msgspec.structs.astuple(row) for row in self._one_of(found)]
-        if not self._plain(body, rows):
-            _refuse_repeated_keys(body)
-        return rows
+        asked = Asked(rows, *_beside(found, len(rows)))
+        if not self._plain(body, asked):
+            refuse_repeated_keys(body)
+        return asked
 
     def _one_of(self, found: Any) -> list[Any]:
         if (found.rows is UNSET) == (found.row is UNSET):
@@ -71,16 +96,25 @@ class RequestDecoder:
             raise Problem(413, "too_many_rows", f"{len(rows)} rows are more than the {self._max_rows} that one request may have.")
         return rows
 
-    def _plain(self, body: bytes, rows: list[tuple[Any, ...]]) -> bool:
+    def _plain(self, body: bytes, asked: Asked) -> bool:
         """Tell at once, for nearly every body, that no key stands twice: there are exactly as many quotes as needed.
 
         Keys and texts have two quotes each; a repeated key or an escaped quote can only add to them.
         """
-        texts = len(rows) * self._texts - sum(row[i] is None for i in self._null_texts for row in rows)
-        return body.count(b'"') == 2 * (1 + len(rows) * len(self._columns) + texts)
+        rows, keys, times = asked
+        texts = 1 + len(rows) * (len(self._columns) + self._texts) - sum(row[i] is None for i in self._null_texts for row in rows)
+        if keys is not None:
+            texts += 1 + len(keys) - keys.count(None)
+        if times is not None:
+            texts += 1 + len(times)
+        return body.count(b'"') == 2 * texts
 
     def _refuse(self, message: str) -> NoReturn:
         """Raise the problem for msgspec's message, in words that name row and field."""
+        beside = _NAMED.search(message)
+        if beside:
+            row = int(beside["row"]) if beside["row"] else None
+            raise Problem(422, "invalid_input", f"{beside['field']} {_MUST[beside['field']]}.", row=row, field=beside["field"])
         place = _PLACE.search(message)
         row = int(place["row"] or 0) if place else None
         key = _FIELD.match(message)
@@ -103,13 +137,59 @@ def _must(column: Column, message: str) -> str:
     return f"must be {kind}, not {got[1] if got else 'this'}"
 
 
-def _refuse_repeated_keys(body: bytes) -> None:
-    """Raise where a key stands twice; the body is known to have the right form, so this is no deeper than a row."""
+_KEYS = f"texts of 1 to {KEY_LIMIT} characters"
+_TIMES = "RFC 3339 times with a zone, between 1900 and 2200, such as 2013-03-01T09:30:00Z"
+_MUST = {
+    "keys": f"must be a list of {_KEYS}, or null",
+    "key": f"must be one of: {_KEYS}",
+    "event_times": f"must be a list of {_TIMES}",
+    "event_time": f"must be one of: {_TIMES}",
+}
+
+
+def _beside(found: Any, count: int) -> tuple[list[str | None] | None, list[int] | None]:
+    """Return the keys and the event times of `count` rows, None for what was not given. Raises Problem 422 naming the field."""
+    if found.rows is UNSET:
+        unfit = "keys" if found.keys is not UNSET else "event_times" if found.event_times is not UNSET else ""
+        keys, times = ([found.key] if found.key is not UNSET else UNSET), ([found.event_time] if found.event_time is not UNSET else UNSET)
+    else:
+        unfit = "key" if found.key is not UNSET else "event_time" if found.event_time is not UNSET else ""
+        keys, times = found.keys, found.event_times
+    if unfit:
+        words = 'belongs beside "rows"' if unfit.endswith("s") else 'belongs beside "row"'
+        raise Problem(422, "invalid_input", f"The field {unfit} {words}.", field=unfit)
+    for name, values in (("keys", keys), ("event_times", times)):
+        if values is not UNSET and len(values) != count:
+            raise Problem(422, "invalid_input", f"There are {len(values)} {name} and {count} rows.", field=name)
+    return (None if keys is UNSET else keys), (None if times is UNSET else _microseconds(times, alone=found.rows is UNSET))
+
+
+def _microseconds(times: list[datetime], *, alone: bool) -> list[int]:
+    for row, moment in enumerate(times):
+        if not EARLIEST <= moment < LATEST:
+            field = "event_time" if alone else "event_times"
+            raise Problem(422, "invalid_input", f"{field} {_MUST[field]}.", row=None if alone else row, field=field)
+    return [(moment - _EPOCH) // _MICROSECOND for moment in times]
+
+
+def no_json(error: Exception) -> Problem:
+    """Return the problem 400 for what msgspec said of a body that is no JSON."""
+    if isinstance(error, UnicodeDecodeError):
+        return Problem(400, "bad_json", f"The body is no UTF-8: byte {error.start} of a text.")
+    if isinstance(error, RecursionError):
+        return Problem(400, "bad_json", "The body is nested too deeply.")
+    return Problem(400, "bad_json", f"The body is no JSON: {error}. NaN and Infinity are no JSON either.")
+
+
+def refuse_repeated_keys(body: bytes) -> None:
+    """Raise Problem 422 where a key stands twice in an object of the body, which is known to be JSON."""
 
     def once(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        twice = next((n for n in names if names.count(n) > 1), None)
+        twice = next((name for name, count in Counter(name for name, _ in pairs).items() if count > 1), None)
         if twice is not None:
             raise Problem(422, "invalid_input", f"The field {twice} stands twice.", field=twice)
 
-    json.loads(body, object_pairs_hook=once, parse_int=str, parse_float=str)
+    try:
+        json.loads(body, object_pairs_hook=once, parse_int=str, parse_float=str)
+    except RecursionError:
+        raise Problem(400, "bad_json", "The body is nested too deeply.") from None

@@ -56,7 +56,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started = scope["perennial.started"] = time.perf_counter()
         reply = _Reply(send, scope, _request_id(scope))
         try:
             body = await self._body(scope, receive)

@@ -1,10 +1,29 @@
-"""What the server counts, in a registry of its own. Labels come from routes and served models, never from callers."""
+"""What the server counts. Labels come from routes and served models, never from callers.
+
+With one worker the counts live in a registry of their own. With several, each worker keeps its counts in files of one folder
+(prometheus_client's multiprocess mode, which the variable PROMETHEUS_MULTIPROC_DIR switches on before that library is
+imported: `serving.workers` does), and whichever worker is asked adds them up.
+"""
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING, Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from serving.watched import WatchCollector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipelines.store import Store
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+"""Whether counts are kept in files: decided when this module is imported, as prometheus_client decides it."""
 
 
 class Metrics:
@@ -13,16 +32,26 @@ class Metrics:
     def __init__(self) -> None:
         """Register everything anew, so that two apps in one process do not share counts."""
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        one = {"registry": self.registry}
+        if not SHARED:
+            ProcessCollector(registry=self.registry)
+        one: dict[str, Any] = {"registry": self.registry}
+        all_have = {**one, "multiprocess_mode": "livemin"}  # what every living worker has reached
         self._requests = Counter("perennial_requests", "Requests answered.", ["model", "route", "status"], **one)
         self._seconds = Histogram("perennial_request_seconds", "From head to answer.", ["route"], buckets=SECONDS, **one)
         self._rows = Counter("perennial_rows", "Rows predicted.", ["model"], **one)
         self._invalid = Counter("perennial_outputs_invalid", "Answers of a model that were no valid number.", ["model"], **one)
-        self._release = Gauge("perennial_release", "The release that serves.", ["model"], **one)
+        self._release = Gauge("perennial_release", "The release that serves; of several workers, the oldest.", ["model"], **all_have)
         self._swaps = Counter("perennial_release_swaps", "Releases that began to serve.", ["model"], **one)
         self._refusals = Counter("perennial_release_refusals", "Releases refused.", ["model"], **one)
+        self._logged = Counter("perennial_log_rows", "Rows written to the inference log.", ["model"], **one)
+        self._lost = Counter("perennial_log_lost_rows", "Rows answered and not in the inference log.", ["model"], **one)
+        self._failures = Counter("perennial_log_failures", "Writes and flushes of the inference log that failed.", ["model", "what"], **one)
+        self._syncs = Histogram("perennial_log_sync_seconds", "Flushing a segment to the disk.", buckets=SECONDS, **one)
+        self._writable = Gauge("perennial_log_writable", "1 while the inference log can be written.", ["model"], **all_have)
+        self._feedback = Counter("perennial_feedback", "Labels that came, by what became of them.", ["model", "outcome"], **one)
+        self._labels = Counter("perennial_labels", "Labels accepted.", ["model"], **one)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._by_model: dict[str, tuple[Counter, Counter]] = {}
 
     def answered(self, model: str, route: str, status: int, seconds: float) -> None:
         """Count one answer."""
@@ -35,7 +64,17 @@ class Metrics:
 
     def predicted(self, model: str, rows: int) -> None:
         """Count predicted rows."""
-        self._rows.labels(model).inc(rows)
+        self._of(model)[0].inc(rows)
+
+    def logged(self, model: str, rows: int) -> None:
+        """Count rows that are in the inference log."""
+        self._of(model)[1].inc(rows)
+
+    def _of(self, model: str) -> tuple[Counter, Counter]:
+        children = self._by_model.get(model)
+        if children is None:
+            children = self._by_model[model] = (self._rows.labels(model), self._logged.labels(model))
+        return children
 
     def invalid(self, model: str) -> None:
         """Count an answer of a model that was no valid number."""
@@ -50,6 +89,34 @@ class Metrics:
         """Count a refused release."""
         self._refusals.labels(model).inc()
 
-    def text(self) -> bytes:
-        """Return everything in Prometheus' text format."""
-        return bytes(generate_latest(self.registry))
+    def log_lost(self, model: str, rows: int) -> None:
+        """Count rows that were answered although the inference log could not be written."""
+        self._lost.labels(model).inc(rows)
+
+    def log_failed(self, model: str, what: str) -> None:
+        """Count a failed "write" or "sync" of the inference log."""
+        self._failures.labels(model, what).inc()
+
+    def log_synced(self, seconds: float) -> None:
+        """Count a flush of a segment."""
+        self._syncs.observe(seconds)
+
+    def log_writable(self, model: str, *, writable: bool) -> None:
+        """Say whether the model's inference log can be written now."""
+        self._writable.labels(model).set(int(writable))
+
+    def told(self, model: str, outcome: str) -> None:
+        """Count a label by what became of it."""
+        self._feedback.labels(model, outcome).inc()
+        if outcome == "accepted":
+            self._labels.labels(model).inc()
+
+    def text(self, store: Store, models: Iterable[str]) -> bytes:
+        """Return everything in Prometheus' text format, with what the newest watch of each model found."""
+        registry = CollectorRegistry()
+        registry.register(WatchCollector(store, models))
+        counts = self.registry
+        if SHARED:
+            counts = CollectorRegistry()
+            MultiProcessCollector(counts)
+        return bytes(generate_latest(counts)) + bytes(generate_latest(registry))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from serving.follow import Follower
+    from serving.inference_log import InferenceLog
     from serving.metrics import Metrics
     from serving.served import Served
 
@@ -26,10 +27,11 @@ INLINE_ROWS = 32
 class PredictRoute:
     """POST /models/{name}/predict."""
 
-    def __init__(self, follower: Follower, metrics: Metrics) -> None:
-        """Answer from what `follower` serves."""
+    def __init__(self, follower: Follower, metrics: Metrics, written: InferenceLog | None) -> None:
+        """Answer from what `follower` serves, and write what was answered."""
         self._follower = follower
         self._metrics = metrics
+        self._log = written
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request from the release that serves when it comes. Raises Problem."""
@@ -37,18 +39,22 @@ class PredictRoute:
         name = scope["path_params"]["name"]
         served = served_model(self._follower, name)
         scope["perennial.model"] = name
-        _refuse_other_media(scope)
-        rows = served.decoder.decode((await receive())["body"])
+        refuse_other_media(scope)
+        asked = served.decoder.decode((await receive())["body"])
+        answers = await self._predictions(served, asked.rows)
+        request_id = scope["perennial.request_id"]
         body = encode(
             {
-                "request_id": scope["perennial.request_id"],
+                "request_id": request_id,
                 "model": name,
                 "version": served.release.version,
                 "release": served.release.number,
-                "predictions": await self._predictions(served, rows),
+                "predictions": answers,
             }
         )
-        self._metrics.predicted(name, len(rows))
+        if self._log is not None:
+            self._log.answered(served, asked, answers, request_id, scope["perennial.started"])
+        self._metrics.predicted(name, len(asked.rows))
         await send(json_start(200, body))
         await send({"type": "http.response.body", "body": body})
 
@@ -75,7 +81,8 @@ def served_model(follower: Follower, name: str) -> Served:
     return state.served
 
 
-def _refuse_other_media(scope: Scope) -> None:
+def refuse_other_media(scope: Scope) -> None:
+    """Raise Problem 415 for a body that is not plain JSON."""
     for name, value in scope["headers"]:
         if name == b"content-type" and value.split(b";", 1)[0].strip().lower() != b"application/json":
             raise Problem(415, "unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.")

@@ -140,7 +140,12 @@ def launch(store, tmp_path):
 
     def start(**environment) -> Running:
         port = environment.pop("port", None) or free_port()
-        env = {"PERENNIAL_STORE": str(store.root), "PERENNIAL_SERVING_PORT": str(port), "PERENNIAL_SERVING_POLL_SECONDS": "0.05"}
+        env = {
+            "PERENNIAL_STATE": str(tmp_path),
+            "PERENNIAL_STORE": str(store.root),
+            "PERENNIAL_SERVING_PORT": str(port),
+            "PERENNIAL_SERVING_POLL_SECONDS": "0.05",
+        }
         log = tmp_path / f"server-{len(started)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=os.environ | env | environment, stderr=out)

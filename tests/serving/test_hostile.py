@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.inference.read import read_labels, read_log
 from pipelines.settings import Settings
 from pipelines.store import LocalStore
 from serving.app import create_app
@@ -44,6 +45,38 @@ BODIES = st.one_of(
 )
 
 
+MOMENTS = st.one_of(
+    st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat()),
+    st.sampled_from(["2013-03-01T12:00:00Z", "2013-03-01 12:00:00+00:00", "2013-03-01T12:00:60Z", "0001-01-01T00:00:00+23:59", "-1-01-01"]),
+    SCALARS,
+)
+KEYS = st.one_of(TEXTS, st.none(), SCALARS)
+BESIDE = st.builds(
+    lambda whole, beside: {**whole, **beside},
+    st.sampled_from([{"row": ROW}, {"rows": [ROW]}, {"rows": [ROW, ROW]}]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "key": KEYS,
+            "event_time": MOMENTS,
+            "keys": st.one_of(st.lists(KEYS, min_size=1, max_size=2), ANYTHING),
+            "event_times": st.one_of(st.lists(MOMENTS, min_size=1, max_size=2), ANYTHING),
+        },
+    ),
+)
+LABEL = st.fixed_dictionaries(
+    {},
+    optional={
+        "label": st.one_of(st.sampled_from([0, 1, True, False]), VALUES),
+        "key": st.one_of(st.just("known"), KEYS),
+        "request_id": st.one_of(st.just("known"), SCALARS),
+        "row": st.one_of(st.just(0), SCALARS),
+        "more": SCALARS,
+    },
+)
+TOLD = st.one_of(LABEL, st.builds(lambda labels: {"labels": labels}, st.lists(LABEL, max_size=4)), ANYTHING.map(lambda value: value))
+
+
 def torn(text: str, at: int, put: str) -> str:
     at %= len(text) + 1
     return text[:at] + put + text[at + 1 :]
@@ -69,6 +102,11 @@ def client(shelf, tmp_path_factory):
     put_release(store, 1, shelf[1]["linear"], model="miles")
     with InProcess(create_app(Settings(state=folder, serving_poll_seconds=60), store)) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def store_of(client):
+    return client.app.state.follower._store
 
 
 def allowed(row) -> bool:
@@ -126,6 +164,36 @@ def test_what_the_schema_allows_is_answered_and_nothing_else(client, rows):
     answer = client.post("/models/flights/predict", content=body)
     assert (answer.status_code == 200) == (sendable and all(allowed(row) for row in rows))
     check_model(client, "miles", body)
+
+
+def sent(body) -> bytes:
+    return json.dumps(body).encode("utf-8", "surrogatepass")
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(BESIDE)
+def test_whatever_stands_beside_the_rows_the_log_can_be_read_back(client, store_of, body):
+    before = read_log(store_of, "flights").rows.num_rows
+    answer = client.post("/models/flights/predict", content=sent(body))
+    assert answer.status_code == 200 or 400 <= answer.status_code < 500
+    log = read_log(store_of, "flights")
+    assert (log.damage, log.torn) == ([], 0)
+    new = log.rows.slice(before).to_pylist()
+    assert len(new) == (len(answer.json()["predictions"]) if answer.status_code == 200 else 0)
+    if new:
+        assert [row["key"] for row in new] == body.get("keys", [body.get("key")] * len(new))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(st.one_of(TOLD.map(sent), st.builds(torn, TOLD.map(json.dumps), st.integers(0, 1_000), st.just('"')).map(str.encode), st.binary()))
+def test_whatever_is_told_at_most_one_label_of_what_is_known_is_taken(client, store_of, body):
+    client.post("/models/flights/predict", json={"row": ROW, "key": "known"}, headers={"X-Request-ID": "known"})
+    answer = client.post("/models/flights/feedback", content=body)
+    assert answer.status_code in {200, 400, 404, 409, 413, 422}
+    labels = read_labels(store_of, "flights")
+    assert labels.damage == []
+    assert labels.table["label"].to_pylist() in ([], [0.0], [1.0])
+    assert set(labels.table["identity"].to_pylist()) <= {"k:known"}
 
 
 @pytest.mark.long

@@ -157,7 +157,8 @@ def test_it_listens_on_loopback_only_and_does_not_say_what_it_is(store, bundles,
 def test_with_compiled_models_the_server_loads_neither_pandas_nor_scikit_learn(store, bundles, launch):
     put_release(store, 1, bundles["1"])
     server = launch()
-    assert httpx.post(server.url + PREDICT, json={"row": ROW}).status_code == 200
+    assert httpx.post(server.url + PREDICT, json={"row": ROW, "key": "k"}).status_code == 200
+    assert httpx.post(server.url + "/models/flights/feedback", json={"key": "k", "label": 1}).status_code == 200
     maps = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert "onnxruntime" in maps
     assert not any(f"site-packages/{name}/" in maps for name in ("pandas", "sklearn", "scipy", "pyarrow"))

@@ -1,0 +1,189 @@
+"""The feedback route: labels for rows that were predicted, by request or by key, one or many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from pipelines.errors import PerennialError
+from pipelines.inference.index import Index, Told
+from pipelines.inference.record import KEY_LIMIT
+from serving.decode import Key, no_json, refuse_repeated_keys
+from serving.edge import json_start
+from serving.log_form import logged_key
+from serving.logs import log
+from serving.predict import refuse_other_media, served_model
+from serving.problems import Problem, encode
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from pipelines.bundle.schema import InputSchema
+    from pipelines.settings import Settings
+    from pipelines.store import Store
+    from serving.follow import Follower
+    from serving.inference_log import InferenceLog
+    from serving.metrics import Metrics
+
+ROUTE = "/models/{name}/feedback"
+ROW_LIMIT = 1_000_000
+REQUEST_ID_LIMIT = 64
+
+
+class _Item(msgspec.Struct, forbid_unknown_fields=True):
+    label: bool | float | str
+    request_id: Annotated[str, Meta(min_length=1, max_length=REQUEST_ID_LIMIT)] | UnsetType = UNSET
+    row: Annotated[int, Meta(ge=0, le=ROW_LIMIT)] | UnsetType = UNSET
+    key: Key | UnsetType = UNSET
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    """Either `labels`, or one item's own fields; items are decoded one by one, because the good ones among them count."""
+
+    labels: list[msgspec.Raw] | UnsetType = UNSET
+    label: Any = UNSET
+    request_id: Any = UNSET
+    row: Any = UNSET
+    key: Any = UNSET
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_item = msgspec.json.Decoder(_Item).decode
+_PLACE = re.compile(r" - at `\$\.(\w+)`$")
+
+_REFUSALS: Final = {
+    "unknown": (404, "unknown_prediction", "No prediction of this model is known by this request and row, or by this key."),
+    "contradicting": (409, "contradicting_label", "This prediction has another label already; the first one counts."),
+}
+
+
+class FeedbackRoute:
+    """POST /models/{name}/feedback."""
+
+    def __init__(self, follower: Follower, metrics: Metrics, written: InferenceLog, settings: Settings, store: Store) -> None:
+        """Take labels for what `follower` serves."""
+        self._follower = follower
+        self._metrics = metrics
+        self._log = written
+        self._index = Index(settings, store)
+        self._max = settings.max_rows
+        # One thread of its own: the index lets one in at a time anyway, and predictions must never wait for it.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="feedback")
+
+    def stop(self) -> None:
+        """Finish what was begun."""
+        self._thread.shutdown()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: 200 where every label was accepted or there already. Raises Problem."""
+        scope["perennial.route"] = ROUTE
+        name = scope["path_params"]["name"]
+        schema = served_model(self._follower, name).bundle.manifest.inputs
+        scope["perennial.model"] = name
+        refuse_other_media(scope)
+        try:
+            items = _items((await receive())["body"], self._max)
+        except Problem:
+            self._metrics.told(name, "malformed")
+            raise
+        work = asyncio.get_running_loop().run_in_executor(self._thread, self._accepted, name, schema, items, scope["perennial.request_id"])
+        body = encode({"request_id": scope["perennial.request_id"], **await work})
+        await send(json_start(200, body))
+        await send({"type": "http.response.body", "body": body})
+
+    def _accepted(self, model: str, schema: InputSchema, items: list[bytes | msgspec.Raw], request_id: str) -> dict[str, Any]:
+        """Return the answer once every good label is on the disk. Raises Problem where a label was not taken."""
+        problems: dict[int, Problem] = {}
+        told: dict[int, Told] = {}
+        try:
+            for index, item in enumerate(items):
+                try:
+                    told[index] = self._told(item, schema)
+                except Problem as problem:
+                    problems[index] = problem
+            outcomes = self._index.accept(model, list(told.values()), lambda new: self._log.labelled(model, new, request_id))
+        except (OSError, PerennialError) as error:
+            self._count(model, ["unavailable"] * len(items))
+            log.exception("Labels could not be taken.", extra={"model": model, "request_id": request_id, "reason": type(error).__name__})
+            raise Problem(503, "log_unavailable", "Labels cannot be written now; try again.", headers={"retry-after": "5"}) from error
+        problems |= {i: Problem(*_REFUSALS[found]) for i, found in zip(told, outcomes, strict=True) if found in _REFUSALS}
+        self._count(model, [*outcomes, *(["malformed"] * (len(items) - len(told)))])
+        counts = {"model": model, "accepted": outcomes.count("accepted"), "repeated": outcomes.count("repeated")}
+        return _answer(counts, problems, len(items))
+
+    def _told(self, item: bytes | msgspec.Raw, schema: InputSchema) -> Told:
+        """Return what one item tells. Raises Problem 422 naming the field."""
+        try:
+            found = _decode_item(item)
+        except msgspec.ValidationError as error:
+            place = _PLACE.search(str(error))
+            raise Problem(422, "invalid_input", f"This is no label: {error}.", field=place[1] if place else None) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise no_json(error) from None
+        label = _label(found.label, schema.task)
+        if (found.key is UNSET) == (found.request_id is UNSET):
+            raise Problem(422, "invalid_input", 'Send exactly one of "request_id" and "key".', field="request_id")
+        if found.key is UNSET:
+            return Told(label, request_id=str(found.request_id), row=0 if found.row is UNSET else found.row)
+        if found.row is not UNSET:
+            raise Problem(422, "invalid_input", 'The field row belongs beside "request_id".', field="row")
+        key = logged_key(schema, self._log.personal, found.key)
+        if key is None:
+            raise Problem(422, "invalid_input", "Keys of this model are personal and are not kept: send request_id.", field="key")
+        return Told(label, key=key)
+
+    def _count(self, model: str, outcomes: list[str]) -> None:
+        for outcome in outcomes:
+            self._metrics.told(model, outcome)
+
+
+def _items(body: bytes, limit: int) -> list[bytes | msgspec.Raw]:
+    """Return the labels of a body, undecoded. Raises Problem for what is no JSON, or no form of this route."""
+    try:
+        found = _decode_body(body)
+    except msgspec.ValidationError as error:
+        raise Problem(422, "invalid_input", f"The body does not have the right form: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise no_json(error) from None
+    refuse_repeated_keys(body)
+    if found.labels is UNSET:
+        return [body]
+    if any(part is not UNSET for part in (found.label, found.request_id, found.row, found.key)):
+        raise Problem(422, "invalid_input", 'Send either "labels" or one label.', field="labels")
+    if not found.labels:
+        raise Problem(422, "invalid_input", "Send at least one label.", field="labels")
+    if len(found.labels) > limit:
+        raise Problem(413, "too_many_rows", f"{len(found.labels)} labels are more than the {limit} that one request may have.")
+    return list(found.labels)
+
+
+def _label(given: bool | float | str, task: str) -> float | str:  # noqa: FBT001 -- true is a label
+    """Return a label as it is logged. Raises Problem 422 where it is none of the task's."""
+    if task == "multiclass":
+        if isinstance(given, str) and 0 < len(given) <= KEY_LIMIT:
+            return given
+        raise Problem(422, "invalid_input", f"label must be a text of 1 to {KEY_LIMIT} characters.", field="label")
+    if task == "binary":
+        if not isinstance(given, str) and given in {0, 1}:
+            return float(given)
+        raise Problem(422, "invalid_input", "label must be true or false, 1 or 0.", field="label")
+    if isinstance(given, bool | str) or not math.isfinite(given):
+        raise Problem(422, "invalid_input", "label must be a finite number.", field="label")
+    return float(given)
+
+
+def _answer(counts: dict[str, Any], problems: dict[int, Problem], count: int) -> dict[str, Any]:
+    """Return the answer where all is well. Raises the gravest problem else; it tells of all of them and of what was accepted."""
+    listed = [{"index": i, "status": p.status, "code": p.code, "message": p.message} for i, p in sorted(problems.items())]
+    answer = {**counts, "problems": listed}
+    if not problems:
+        return answer
+    index, worst = max(sorted(problems.items()), key=lambda found: found[1].status)
+    words = worst.message if count == 1 else f"{len(problems)} of {count} labels were not taken; number {index}: {worst.message}"
+    raise Problem(worst.status, worst.code, words, field=worst.field, extra=answer)

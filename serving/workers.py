@@ -1,0 +1,78 @@
+"""Several workers on one port, each a process with an app of its own, under uvicorn's supervisor, which replaces a dead one.
+
+All accept from one socket. Each follows the releases by itself and writes segments of its own; what they count is added up
+(see `metrics`). Workers end with their supervisor, however it ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from pipelines.mortal import die_with_parent
+from pipelines.settings import load_settings
+from pipelines.store import LocalStore
+from serving.logs import log_to_stderr
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from socket import socket
+
+    from fastapi import FastAPI
+
+    from pipelines.settings import Settings
+
+COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that tells workers where their counts live; it must be there before they import prometheus_client."""
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's supervisor; what a worker that died said of itself (gauges of the living) is forgotten."""
+
+    def __init__(self, config: uvicorn.Config, listening: socket, folder: Path) -> None:
+        """Supervise workers that accept from the socket and count in the folder."""
+        super().__init__(config, [listening])
+        self._folder = folder
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace dead workers."""
+        from prometheus_client.multiprocess import mark_process_dead
+
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {process.pid for process in self.processes}:
+            mark_process_dead(pid, str(self._folder))
+
+
+def serve(settings: Settings, options: dict[str, Any]) -> int:
+    """Serve with `settings.serving_workers` processes until told to stop; return the exit code, 1 where no worker could start.
+
+    `options` are those of `uvicorn.Config`, the same as for a single worker.
+    """
+    config = uvicorn.Config("serving.workers:app", factory=True, workers=settings.serving_workers, **options)
+    listening = config.bind_socket()  # ends the process where the port is taken: then the counts below belong to another server
+    listening.listen(config.backlog)
+    folder = settings.state_dir / "serving" / f"counts-{settings.serving_port}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ[COUNTS] = str(folder)
+    supervisor = Supervisor(config, listening, folder)
+    supervisor.run()
+    return int(any(process.exitcode not in {0, -signal.SIGTERM} for process in supervisor.processes))
+
+
+def app() -> FastAPI:
+    """Return the app of one worker; called in its process, by uvicorn."""
+    from serving.app import create_app
+
+    parent = multiprocessing.parent_process()
+    die_with_parent(signal.SIGTERM, parent.pid if parent else None)
+    settings = load_settings()
+    log_to_stderr(settings.log_level)
+    return create_app(settings, LocalStore(settings.store_dir))
