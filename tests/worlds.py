@@ -41,6 +41,13 @@ gate:
   at_least: {roc_auc: 0.6}
   versus_champion: {metric: roc_auc, confidence: 0.9}
   min_rows: 50
+drift:
+  schedule: weekly
+  min_rows: 100
+  cooldown: 1d
+  numbers: {method: wasserstein, threshold: 1}
+  texts: {method: jensenshannon, threshold: 0.3}
+  predictions: {method: wasserstein, threshold: 0.5}
 """
 
 BUILD = '''
@@ -75,6 +82,7 @@ class World:
 
     home: Path
     model: str = "sales"
+    folder: str = "raw"
 
     @property
     def settings(self) -> Settings:
@@ -82,7 +90,7 @@ class World:
 
     def raw(self, day: int) -> Path:
         """The CSV file of the day (0 is the first)."""
-        return self.home / "raw" / f"{FIRST + timedelta(days=day):%Y-%m-%d}.csv"
+        return self.home / self.folder / f"{FIRST + timedelta(days=day):%Y-%m-%d}.csv"
 
     def frame(self, day: int) -> pd.DataFrame:
         return pd.read_csv(self.raw(day))

@@ -95,7 +95,7 @@ def _candidates(state: dict[str, Any]) -> str:
 
 
 def _source(at: str | None, state: dict[str, Any]) -> str:
-    from pipelines.steps.features import read_raw
+    from pipelines.steps.building import read_raw
 
     context: Context = state["context"]
     interval = _interval(context.spec, at)
@@ -145,7 +145,7 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 
 def _features(state: dict[str, Any]) -> str:
-    from pipelines.steps.features import build_from
+    from pipelines.steps.building import build_from
 
     context: Context = state["context"]
     built = build_from(context, state["raws"], state["interval"])

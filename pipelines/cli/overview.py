@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,8 +13,11 @@ from pipelines.errors import PerennialError
 from pipelines.intervals import iso
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, model_names
+from pipelines.steps.requests import unanswered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipelines.ledger import Entry
     from pipelines.steps.context import Context
 
@@ -68,6 +72,8 @@ def _status(context: Context) -> dict[str, Any]:
     champion = ledger.champion(model)
     verdicts = ledger.entries(model, "verdict", limit=1)
     quarantined = ledger.entries(model, "quarantine", limit=1)
+    looked = ledger.entries(model, "drift", limit=1)
+    request = unanswered(ledger, model, datetime.now(UTC))
     return {
         "model": model,
         "owner": context.spec.owner,
@@ -77,6 +83,8 @@ def _status(context: Context) -> dict[str, Any]:
         "serving": _serving(context),
         "last_verdict": _sentence(verdicts[0]) if verdicts else None,
         "last_quarantine": _sentence(quarantined[0]) if quarantined else None,
+        "last_drift": _sentence(looked[0]) if looked else None,
+        "open_request": _sentence(request) if request else None,
         "ledger_entries": ledger.verify(),
     }
 
@@ -87,6 +95,9 @@ def _said(row: dict[str, Any]) -> dict[str, str]:
     said = {"champion": champion, "serving": row["serving"], "verdict": row["last_verdict"] or "none yet"}
     if row["last_quarantine"]:
         said["quarantine"] = row["last_quarantine"]
+    said["drift"] = row["last_drift"] or "not looked for yet"
+    if row["open_request"]:
+        said["request"] = row["open_request"]
     return {**said, "owner": row["owner"], "ledger": f"{row['ledger_entries']} entries, chain intact"}
 
 
@@ -122,16 +133,41 @@ def _entry(entry: Entry) -> list[Any]:
 
 def _sentence(entry: Entry) -> str:
     """Return one entry in words."""
-    body = entry.body
-    if entry.kind == "verdict":
-        why = "; ".join(body.get("reasons", []))
-        what = f"version {body['version']} ({body['candidate']})" if body.get("version") else "no challenger"
-        because = f" (started because: {body['started_because']})" if body.get("started_because") else ""
-        return f"{body['verdict']}: {what}" + (f": {why}" if why else "") + because
-    if entry.kind == "quarantine":
-        return f"{body['interval']['start']}: " + "; ".join(body.get("reasons", []))
-    said = [f"{k} {v}" for k, v in body.items() if isinstance(v, str | int) and not isinstance(v, bool)]
+    if entry.kind in _SENTENCES:
+        return _SENTENCES[entry.kind](entry.body)
+    said = [f"{k} {v}" for k, v in entry.body.items() if isinstance(v, str | int) and not isinstance(v, bool)]
     return ", ".join(said)
+
+
+def _verdict(body: dict[str, Any]) -> str:
+    what = f"version {body['version']} ({body['candidate']})" if body.get("version") else "no challenger"
+    because = f" (started because: {body['started_because']})" if body.get("started_because") else ""
+    return f"{body['verdict']}: {what}" + _why(body) + because
+
+
+def _drift(body: dict[str, Any]) -> str:
+    rows = f"{body['rows']} rows of {body['source']}, {body['labelled']} labelled"
+    against = f"against version {body['champion']}" if body["champion"] else "without a champion"
+    return f"{body['verdict'].replace('_', ' ')}: window until {body['window']['end']} ({rows}, {against})" + _why(body)
+
+
+def _outcome(body: dict[str, Any]) -> str:
+    version = f" version {body['version']}" if body["version"] else ""
+    return f"{body['outcome']}{version}: {body['run']}" + _why(body)
+
+
+def _why(body: dict[str, Any]) -> str:
+    return f": {'; '.join(body['reasons'])}" if body.get("reasons") else ""
+
+
+_SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "verdict": _verdict,
+    "quarantine": lambda body: f"{body['interval']['start']}" + _why(body),
+    "drift": _drift,
+    "retrain_request": lambda body: f"retraining {body['run_id']} asked for" + _why(body),
+    "retrain_held": lambda body: f"no retraining for the window until {body['window']['end']}: {body['why']}",
+    "outcome": _outcome,
+}
 
 
 def schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 -- the schema is JSON in any case

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import resource
 import sys
 import time
 import traceback
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from pipelines.errors import PerennialError, RequestError
+from pipelines.intervals import iso
+from pipelines.refs import record_line
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
 from pipelines.steps.context import Context, EmbeddedPorts
@@ -21,8 +25,8 @@ if TYPE_CHECKING:
     from pipelines.refs import Value
     from pipelines.settings import Settings
 
-STEPS = ("ingest", "validate", "features", "train", "gate", "package", "deploy", "close")
-"""The steps of the loop, in their order; each is a module of pipelines.steps."""
+STEPS = ("ingest", "validate", "features", "train", "gate", "package", "deploy", "close", "drift", "decide", "report")
+"""The steps of the loop, those of a retraining and those of a watch, in their order; each is a module of pipelines.steps."""
 
 CRASH = 70
 
@@ -55,6 +59,22 @@ def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
     result: Value = module.run(context, request)
     context.log.info("%s took %.2f s; peak memory of this process %.0f MB", step, time.monotonic() - begin, peak_megabytes())
     return result
+
+
+def answer_program(context: Context, step: str, request: str) -> None:
+    """Run a step for whoever runs the loop: the request is JSON, and the one record of its result goes to stdout."""
+    try:
+        body = json.loads(request)
+    except ValueError as error:
+        raise RequestError(f"--request is no JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise RequestError("--request must be a JSON object.")
+    sys.stdout.write(record_line(step, run_step(context, step, body)) + "\n")
+
+
+def now() -> str:
+    """Return this moment, to the second, as requests hold it."""
+    return iso(datetime.now(UTC).replace(microsecond=0))
 
 
 def peak_megabytes() -> float:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.cli import drift
 from pipelines.cli.output import AsJson, print_json
-from pipelines.cli.running import STEPS, context_for, run_step, set_up_logging
+from pipelines.cli.running import STEPS, answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError
-from pipelines.refs import canonical, record_line, safe_id
+from pipelines.refs import canonical, safe_id
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "package": ("features", "train", "gate"),
     "deploy": ("gate", "package"),
     "close": ("features", "gate", "deploy"),
+    "drift": ("ingest", "validate"),
+    "decide": ("drift",),
+    "report": ("drift", "decide"),
 }
 """Which earlier results a step's request holds, by field."""
 
@@ -41,8 +44,15 @@ HELP = {
     "gate": "Choose the challenger and judge it: promote or refuse, with reasons.",
     "package": "Fit the promoted challenger again, compile it, prove parity, and make the bundle.",
     "deploy": "Hand the bundle to the server and make it the champion.",
-    "close": "End the run in MLflow.",
+    "close": "End the run in MLflow, and write down what came of it.",
+    "drift": "Look at a window and say whether it has drifted; it starts nothing.",
+    "decide": "Decide whether a window starts a retraining, and enter the request into the ledger.",
+    "report": "Say what came of a window.",
 }
+
+FOR_PROGRAMS = ("decide", "report")
+"""Steps that make no sense by hand."""
+_BY_DAG = "`perennial drift MODEL` looks at a window; trigger the DAG drift_MODEL to have it decide and start."
 
 Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model: a folder's name under models/.")]
 Option = Annotated[str | None, typer.Option("--model", help="The same, as an option.")]
@@ -55,10 +65,14 @@ Only = Annotated[str | None, typer.Option("--candidate", help="By hand, for trai
 def add_to(app: typer.Typer) -> None:
     """Add a command for each step."""
     for step in STEPS:
-        app.command(name=step, help=_help(step))(_command(step))
+        app.command(name=step, help=_help(step))(drift.drift if step == "drift" else _command(step))
 
 
 def _help(step: str) -> str:
+    if step in FOR_PROGRAMS:
+        return f"{HELP[step]}\n\nFor programs: the DAG drift_MODEL calls it with --request."
+    if step == "drift":
+        return f"{HELP[step]}\n\nBy hand: `perennial drift MODEL --window-end 2013-04-01` brings in its batches and validates them first."
     before = f" It takes the results of {', '.join(NEEDS[step])} of the same run." if NEEDS[step] else ""
     return f"{HELP[step]}\n\nBy hand: `perennial {step} MODEL`{' --as-of 2013-04-01' if step == 'ingest' else ''}.{before}"
 
@@ -75,8 +89,10 @@ def _command(step: str) -> Callable[..., None]:
         set_up_logging(settings.log_level)
         context = context_for(chosen, settings)
         if request is not None:
-            sys.stdout.write(record_line(step, run_step(context, step, _parsed(request))) + "\n")
+            answer_program(context, step, request)
             return
+        if step in FOR_PROGRAMS:
+            raise RequestError(f"{step} by hand would ask for a retraining that nobody starts, or wait for one.", remedy=_BY_DAG)
         result = _by_hand(context, step, run=run, as_of=as_of, candidate=candidate)
         if as_json:
             print_json(result)
@@ -86,22 +102,12 @@ def _command(step: str) -> Callable[..., None]:
     return command
 
 
-def _parsed(request: str) -> dict[str, Any]:
-    try:
-        body = json.loads(request)
-    except ValueError as error:
-        raise RequestError(f"--request is no JSON: {error}.") from error
-    if not isinstance(body, dict):
-        raise RequestError("--request must be a JSON object.")
-    return body
-
-
 def _by_hand(context: Context, step: str, *, run: str | None, as_of: str | None, candidate: str | None) -> Any:
     """Run a step on the kept results of the steps before it, and keep its own."""
     folder = _run_folder(context, step, run, as_of)
     body: dict[str, Any] = {"run": folder.name}
     if step == "ingest":
-        body |= {"now": _now(), "conf": {"as_of": as_of, "reason": "by hand"} if as_of else {"reason": "by hand"}}
+        body |= {"now": now(), "conf": {"as_of": as_of, "reason": "by hand"} if as_of else {"reason": "by hand"}}
     for needed in NEEDS[step]:
         file = folder / f"{needed}.json"
         if file.is_file():
@@ -132,7 +138,7 @@ def _run_folder(context: Context, step: str, run: str | None, as_of: str | None)
     """Return the folder of a run by hand: a new one for ingest, else the named or the newest one."""
     root = context.settings.state_dir / "hand" / context.spec.name
     if step == "ingest":
-        folder = root / safe_id(run or f"hand__{as_of or 'newest'}__{_now()}")
+        folder = root / safe_id(run or f"hand__{as_of or 'newest'}__{now()}")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
     runs = sorted((p for p in root.glob("*") if p.is_dir()), key=lambda p: p.stat().st_mtime_ns)
@@ -140,11 +146,3 @@ def _run_folder(context: Context, step: str, run: str | None, as_of: str | None)
     if not found.is_dir():
         raise RequestError("There is no such run by hand.", remedy=f"begin one: `perennial ingest {context.spec.name} --as-of …`.")
     return found
-
-
-def _now() -> str:
-    from datetime import UTC, datetime
-
-    from pipelines.intervals import iso
-
-    return iso(datetime.now(UTC).replace(microsecond=0))

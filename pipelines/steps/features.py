@@ -8,30 +8,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from pipelines.errors import BadData, SpecError
-from pipelines.intervals import covering, floor, iso
+from pipelines.intervals import iso
 from pipelines.refs import sha256
-from pipelines.sources import open_source
-from pipelines.steps.batches import read_manifest, read_plan, read_table
+from pipelines.steps.batches import read_plan
+from pipelines.steps.building import build_batch, reached
 from pipelines.steps.values import Built, FeaturesRequest
-from pipelines.tables import code_hash, features_key, run_build, sorted_rows, to_parquet, user_function
+from pipelines.tables import code_hash, features_key, to_parquet
 from pipelines.versions.port import FeatureFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    import pyarrow as pa
-
-    from pipelines.intervals import Interval
-    from pipelines.sources import Raw
-    from pipelines.spec import Spec
     from pipelines.steps.context import Context
-    from pipelines.steps.values import BatchRef, Plan
-
-T = TypeVar("T")
+    from pipelines.steps.values import BatchRef
 
 STEP = "features"
 Request = FeaturesRequest
@@ -70,117 +59,11 @@ def run(context: Context, request: FeaturesRequest) -> Built:
     )
 
 
-def reached(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
-    """Return the raw batches that a batch's features are built from: its own, and those within the lookback."""
-    since = batch.interval.start - spec.features.lookback
-    return [b for b in plan.batches if b.interval.end > since and b.interval.start < batch.interval.end]
-
-
 def _key(context: Context, raw: list[BatchRef]) -> str:
     spec = context.spec
     says = {"features": spec.features, "event_time": spec.event_time, "key": spec.key, "target": spec.target, "source": spec.source}
     dumped = {k: v.model_dump(mode="json") if hasattr(v, "model_dump") else v for k, v in says.items()}
     return features_key([b.manifest.sha256 for b in raw], code_hash(context.folder), dumped)
-
-
-def build_batch(context: Context, plan: Plan, batch: BatchRef) -> pa.Table:
-    """Return the features of one batch: key, event time, inputs, target; sorted by event time and key."""
-    spec = context.spec
-    raw = [read_manifest(context.ports.store, b) for b in reached(spec, plan, batch)]
-    names = [spec.source.main, *spec.source.side]
-    tables = {n: _joined(context, [read_table(context.ports.store, m.tables[n]) for m in _parts(spec, n, raw)]) for n in names}
-    return build_rows(context.folder, spec, tables, batch.interval)
-
-
-def read_raw(context: Context, interval: Interval) -> list[Raw]:
-    """Return what the source has for the interval and the lookback before it, oldest batch first; nothing is kept.
-
-    With `build_from` this is the way of a client that wants rows to predict. Raises BadData where a batch cannot be read.
-    """
-    spec = context.spec
-    source = open_source(spec, context.settings)
-    first = floor(spec.source.first, spec.batch)
-    raws = [source.read(i) for i in covering(interval.start - spec.features.lookback, interval.end, spec.batch, first)]
-    for raw in raws:
-        if raw.problem:
-            raise BadData(f"The source of {spec.name}: {raw.problem}.", remedy="mend the source, or `source` in the spec.")
-    return raws
-
-
-def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Table:
-    """Return the features of the interval's rows from what `read_raw` returned."""
-    tables = {name: _joined(context, [r.tables[name] for r in _parts(context.spec, name, raws)]) for name in raws[-1].tables}
-    return build_rows(context.folder, context.spec, tables, interval)
-
-
-def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interval: Interval) -> pa.Table:
-    """Return the features of the rows within the interval, from raw tables that reach back as far as the lookback.
-
-    This is what a client calls too that has raw rows and wants predictions. Raises SpecError or BadData naming the column.
-    """
-    shown = f"{folder.parent.name}/{folder.name}/features.py"
-    build = user_function(folder / "features.py", "build", "`build(tables)` returns the feature table")
-    since = interval.start - spec.features.lookback
-    cut = {name: _between(table, _time_of(spec, name), since, interval.end) for name, table in tables.items()}
-    built = run_build(build, cut, shown)
-    columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
-    missing = [c for c in columns if c not in built.column_names]
-    if missing:
-        raise SpecError(f"{shown}: build returned no column {', '.join(missing)}.", remedy=f"it returned: {', '.join(built.column_names)}.")
-    rows = _between(built.select(columns), spec.event_time, interval.start, interval.end)
-    _check(rows, spec, shown)
-    return sorted_rows(rows, [spec.event_time, *spec.key])
-
-
-def _parts(spec: Spec, table: str, batches: list[T]) -> list[T]:
-    """Return the batches that a table is put together from: of one that holds at all times the newest is the whole."""
-    return batches if _time_of(spec, table) else batches[-1:]
-
-
-def _time_of(spec: Spec, table: str) -> str | None:
-    return spec.raw_event_time if table == spec.source.main else spec.source.side[table]
-
-
-def _joined(context: Context, tables: list[pa.Table]) -> pa.Table:
-    import pyarrow as pa
-
-    try:
-        table: pa.Table = pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise BadData(f"The raw batches of {context.spec.name} do not fit together: {error}.", remedy="mend the source's types.") from error
-    return table
-
-
-def _between(table: pa.Table, column: str | None, start: datetime, end: datetime) -> pa.Table:
-    """Return the rows whose time lies in [start, end); all rows where there is no time column."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if column is None:
-        return table
-    if column not in table.column_names or not pa.types.is_timestamp(table.schema.field(column).type):
-        raise SpecError(f"The column {column!r} is missing or holds no times.", remedy="check `event_time` and `source` in the spec.")
-    kind = table.schema.field(column).type
-    low, high = pa.scalar(start, type=kind), pa.scalar(end, type=kind)
-    times: Any = table.column(column)
-    return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
-
-
-def _check(rows: pa.Table, spec: Spec, shown: str) -> None:
-    """Raise BadData where a built table has no rows, repeated keys or infinite inputs."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if rows.num_rows == 0:
-        raise BadData(f"{shown}: build returned no row of the interval.", remedy="check its filters and joins.")
-    if rows.group_by(spec.key).aggregate([]).num_rows != rows.num_rows:
-        raise BadData(
-            f"{shown}: build returned some keys ({', '.join(spec.key)}) more than once.", remedy="a join multiplies rows; make it unique."
-        )
-    for name in spec.features.inputs:
-        column = rows.column(name)
-        if pa.types.is_floating(column.type) and pc.any(pc.is_inf(column)).as_py():
-            raise BadData(f"{shown}: the input {name!r} has infinite values.", remedy="guard the division or clip it.")
 
 
 def _open_run(context: Context, request: FeaturesRequest, revision: str) -> str:

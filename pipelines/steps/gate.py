@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, RequestError, TryAgain
 from pipelines.intervals import iso
+from pipelines.pages import publish_page
 from pipelines.spec import METRICS
-from pipelines.steps import releases
+from pipelines.steps import releases, verdict_page
 from pipelines.steps.context import Context
 from pipelines.steps.values import Check, GateRequest, Judged, Trained
 
@@ -49,6 +50,8 @@ def run(context: Context, request: GateRequest) -> Judged:
         known = ledger.append(spec.name, "verdict", request.run, body)
     judged = Judged.model_validate({name: known.body[name] for name in Judged.model_fields})
     _told(context, judged)
+    shown = verdict_page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
+    publish_page(context.ports.store, model=spec.name, kind="verdict", run=request.run, page=shown.encode())
     tags = {"verdict": judged.verdict, "reasons": "; ".join(judged.reasons), "challenger": judged.candidate, "version": judged.version}
     for run_id in filter(None, (built.parent_run, judged.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)

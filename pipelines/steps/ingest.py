@@ -1,12 +1,14 @@
 """`ingest`: read the raw rows of every interval that the run needs, and keep each as one immutable batch.
 
 It takes what comes; `validate` judges. The same rows again write nothing; late rows make a new version of their batch only.
+A run that watches reads the batches of its window in the same way as one that learns.
 """
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -14,8 +16,9 @@ from pipelines.errors import RequestError
 from pipelines.intervals import complete_before, covering, floor, iso
 from pipelines.refs import canonical
 from pipelines.sources import open_source
+from pipelines.steps import window
 from pipelines.steps.batches import manifest_of, newest, publish
-from pipelines.steps.values import BatchRef, Conf, Ingested, IngestRequest, Plan
+from pipelines.steps.values import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,32 +31,63 @@ if TYPE_CHECKING:
 STEP = "ingest"
 Request = IngestRequest
 
+C = TypeVar("C", Conf, WatchConf)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a run reads: the intervals by their use, each oldest first."""
+
+    as_of: datetime
+    before: list[Interval]
+    judge: list[Interval]
+    learn: list[Interval] = field(default_factory=list)
+    reason: str = ""
+    force: bool = False
+    window: Interval | None = None
+
 
 def run(context: Context, request: IngestRequest) -> Ingested:
     """Ingest the batches of one run and return their plan."""
     spec, store = context.spec, context.ports.store
-    conf = parse_conf(request.conf)
-    as_of = resolve_as_of(spec, conf, request.now)
-    learn, judge, before = intervals_for(spec, as_of)
+    asked = (_to_watch if request.purpose == "drift" else _to_learn)(spec, request)
     source = open_source(spec, context.settings)
     counts = {"rows": 0, "written": 0, "late": 0, "unreadable": 0}
 
     def batches(intervals: list[Interval]) -> list[BatchRef]:
         return [_one(context, source, interval, counts) for interval in intervals]
 
-    plan = Plan(model=spec.name, as_of=as_of, lookback=batches(before), train=batches(learn), holdout=batches(judge))
+    plan = Plan(
+        model=spec.name, as_of=asked.as_of, lookback=batches(asked.before), train=batches(asked.learn), holdout=batches(asked.judge)
+    )
     ref = store.put(canonical(plan), ".json")
-    return Ingested(plan=ref, as_of=as_of, reason=conf.reason, force=conf.force, batches=len(plan.batches), **counts)
+    return Ingested(
+        plan=ref, as_of=asked.as_of, reason=asked.reason, force=asked.force, batches=len(plan.batches), window=asked.window, **counts
+    )
 
 
-def parse_conf(conf: dict[str, object]) -> Conf:
+def _to_learn(spec: Spec, request: IngestRequest) -> _Asked:
+    conf = parse_conf(Conf, request.conf)
+    as_of = resolve_as_of(spec, conf, request.now)
+    learn, judge, before = intervals_for(spec, as_of)
+    return _Asked(as_of=as_of, before=before, judge=judge, learn=learn, reason=conf.reason, force=conf.force)
+
+
+def _to_watch(spec: Spec, request: IngestRequest) -> _Asked:
+    conf = parse_conf(WatchConf, request.conf)
+    batches = window.batches_of(spec, conf, request.now)
+    whole = window.span(batches)
+    return _Asked(as_of=whole.end, before=_reached_before(spec, whole.start), judge=batches, reason=conf.reason, window=whole)
+
+
+def parse_conf(kind: type[C], conf: dict[str, object]) -> C:
     """Return what a trigger sent as a closed value. Raises RequestError naming the key; nothing in it is ever executed."""
     try:
-        return Conf.model_validate(conf)
+        return kind.model_validate(conf)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = str(first["loc"][0])[:80]
-        known = sorted(Conf.model_fields)
+        known = sorted(kind.model_fields)
         if first["type"] == "extra_forbidden":
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}."
@@ -81,11 +115,14 @@ def intervals_for(spec: Spec, as_of: datetime) -> tuple[list[Interval], list[Int
             remedy=f"choose an as_of later than that; data begin at {iso(spec.source.first)}.",
         )
     learn, judge = complete[: -spec.train.holdout], complete[-spec.train.holdout :]
-    start = learn[0].start
-    before = (
-        covering(start - spec.features.lookback, start, spec.batch, floor(spec.source.first, spec.batch)) if spec.features.lookback else []
-    )
-    return learn, judge, before
+    return learn, judge, _reached_before(spec, learn[0].start)
+
+
+def _reached_before(spec: Spec, start: datetime) -> list[Interval]:
+    """Return the intervals before `start` that only the lookback reaches."""
+    if not spec.features.lookback:
+        return []
+    return covering(start - spec.features.lookback, start, spec.batch, floor(spec.source.first, spec.batch))
 
 
 def _one(context: Context, source: Source, interval: Interval, counts: dict[str, int]) -> BatchRef:

@@ -78,7 +78,7 @@ def known(context: Context, built: Built, batches: list[BatchRef], *, by: dateti
         raise BadData(
             f"The features of {names[0]} to {names[-1]} do not fit together: {error}.", remedy="build the same types in every batch."
         ) from error
-    table = table.filter(pa.array(_visible(table, spec, by)))
+    table = table.filter(pa.array(visible(table, spec, by)))
     if not table.num_rows:
         raise BadData(
             f"No row of the batches {names[0]} to {names[-1]} has a label that was known by {iso(by)}.",
@@ -108,7 +108,8 @@ def _plan(context: Context, built: Built) -> Plan:
     return plan
 
 
-def _visible(table: pa.Table, spec: Spec, by: datetime) -> Array:
+def visible(table: pa.Table, spec: Spec, by: datetime) -> Array:
+    """Return (n,) booleans: which rows have an event before the moment `by` and a label that was known by then."""
     event = times(table, spec)
     moment = np.datetime64(by.replace(tzinfo=None), "us")
     wait = np.timedelta64(spec.target.known_after)

@@ -34,6 +34,8 @@ _RANGE_ROWS = 2_000
 def run(context: Context, request: PackageRequest) -> Packaged:
     """Return the bundle of the promoted challenger: once per run, version, parameters, features version, plan and code.
 
+    The bundle remembers what a watch compares with later (see `reference`).
+
     Raises RequestError where the verdict is no promotion, BadData where the rows do not fit.
     """
     spec, built, judged = context.spec, request.features, request.gate
@@ -55,7 +57,7 @@ class _Fit:
 
     model: Any
     schema: InputSchema
-    rows: int
+    rows: pa.Table
     interval: Interval
 
 
@@ -66,7 +68,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.bundle.predictor import NativePredictor, OnnxPredictor
     from pipelines.bundle.rows import feed_from_table, rows_from_table
-    from pipelines.steps import labelled
+    from pipelines.steps import labelled, predictions, reference
     from pipelines.steps.compiling import compiled, edge_rows
 
     store, built = context.ports.store, request.features
@@ -85,20 +87,28 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
         candidate=best.candidate,
         features_revision=built.version.revision,
         fitted_on=fit.interval,
-        rows=fit.rows,
+        rows=fit.rows.num_rows,
         metrics=request.gate.metrics,
-        inputs=fit.schema,
+        inputs=reference.marked(fit.schema, context.spec),
         compiled=found.model is not None,
         parity=found.parity,
         why_native=found.why_not,
         native=store.put(native, ".skops"),
         onnx=store.put(found.model, ".onnx") if found.model else None,
         golden=store.put(canonical(_golden(predictor, [*golden, *whole])), ".json"),
+        reference=reference.write(
+            store, context.spec, fitted=fit.rows, held=predictions.read(store, context.spec, best.predictions, holdout)
+        ),
     )
     _told(context, manifest.candidate, found, len(native))
     bundle = write_bundle(store, manifest)
     return Packaged(
-        bundle=bundle, version=manifest.version, compiled=manifest.compiled, parity=found.parity, why_native=found.why_not, rows=fit.rows
+        bundle=bundle,
+        version=manifest.version,
+        compiled=manifest.compiled,
+        parity=found.parity,
+        why_native=found.why_not,
+        rows=manifest.rows,
     )
 
 
@@ -117,7 +127,7 @@ def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
     candidate = spec.candidate(best.candidate)
     pipeline = learn.build_pipeline(candidate, schema, spec.train.seed, best.params)
     model = fitted(pipeline, learn.frame(schema, table), y, candidate, context.log)
-    return _Fit(model=model, schema=schema, rows=len(y), interval=interval)
+    return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
 
 def _spread(table: pa.Table, event_time: str, count: int) -> pa.Table:

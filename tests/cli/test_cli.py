@@ -4,13 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
 from pipelines.refs import last_record
+from pipelines.steps import decide, outcomes
+from pipelines.steps.outcomes import Outcome
+from pipelines.steps.values import DecideRequest
 from tests.conftest import ROOT
+from tests.unit.steps.verdicts import drifted, enter
 
 
 @pytest.fixture
@@ -91,6 +96,60 @@ def test_each_step_by_hand_without_airflow(perennial):
     assert away.returncode == 75
     assert "127.0.0.1:1" in away.stderr
     assert perennial("close", "sales").returncode == 0
+    assert "failed version 1: hand__" in perennial("history", "sales", COLUMNS="250").stdout
+
+
+def test_a_look_by_hand_starts_nothing_and_says_so(perennial):
+    done = perennial("drift", "sales", "--window-end", "2024-01-05")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("NOT ENOUGH DATA: sales, 2024-01-04T00:00:00Z to 2024-01-05T00:00:00Z")
+    assert "Nothing was started" in done.stdout
+    page = done.stdout.split("Page: ")[1].splitlines()[0]
+    assert "Not enough data" in Path(page).read_text()
+    found = json.loads(perennial("drift", "sales", "--json").stdout)
+    assert (found["verdict"], found["window"]["end"], found["started"]) == ("not_enough_data", "2024-01-09T00:00:00Z", None)
+    assert Path(found["page_file"]).is_file()
+    entries = json.loads(perennial("history", "sales", "--json").stdout)
+    assert [e["kind"] for e in entries] == ["drift", "drift"]
+    status = perennial("status", "sales").stdout
+    assert "not enough data: window until 2024-01-09T00:00:00Z (0 rows of batches, 0 labelled, without a champion)" in status
+
+
+def test_the_steps_of_a_watch_for_programs(perennial, world):
+    def step(name, **request):
+        done = perennial(name, "--model", "sales", "--request", json.dumps({"run": "watch", **request}))
+        assert done.returncode == 0, done.stderr
+        return last_record(done.stdout.splitlines(), name)
+
+    conf = {"window_end": "2024-01-05T00:00:00Z"}
+    ingested = step("ingest", now="2026-01-01T00:00:00Z", purpose="drift", conf=conf)
+    found = step("drift", ingest=ingested, validate=step("validate", ingest=ingested))
+    decided = step("decide", drift=found)
+    assert decided["start"] is False
+    assert step("report", drift=found, decide=decided)["outcome"] == "nothing_to_do"
+
+
+def test_status_and_history_say_what_a_watch_did(perennial, world):
+    context = world.context()
+    ledger = context.ports.ledger
+    for day, starts in ((3, True), (5, False)):
+        run = f"watch-{day}"
+        assert decide.run(context, DecideRequest(run=run, drift=enter(ledger, run, drifted(day)))).start is starts
+    [status] = json.loads(perennial("status", "sales", "--json").stdout)
+    assert status["last_drift"].startswith(
+        "drift: window until 2024-01-07T00:00:00Z (240 rows of traffic, 230 labelled, against version 1)"
+    )
+    asked = "retraining drift__sales__2024-01-05T00:00:00Z asked for: the channel is another one"
+    assert status["open_request"] == asked
+    said = perennial("history", "sales", COLUMNS="300").stdout
+    assert asked in said
+    assert (
+        "no retraining for the window until 2024-01-07T00:00:00Z: the retraining drift__sales__2024-01-05T00:00:00Z was asked for" in said
+    )
+    outcome = Outcome(outcome="refused", version="2", reasons=["not better"])
+    outcomes.record(ledger, "sales", "drift__sales__2024-01-05T00:00:00Z", outcome)
+    assert json.loads(perennial("status", "sales", "--json").stdout)[0]["open_request"] is None
+    assert "refused version 2: drift__sales__2024-01-05T00:00:00Z: not better" in perennial("history", "sales", COLUMNS="300").stdout
 
 
 def test_a_step_for_programs_prints_logs_to_stderr_and_one_record(perennial):
@@ -116,6 +175,12 @@ def test_a_step_for_programs_prints_logs_to_stderr_and_one_record(perennial):
         pytest.param(["ingest", "sales", "--request", '{"run": "r"}'], 65, "now", id="a request that lacks a field"),
         pytest.param(["ingest", "sales", "--as-of", "$(id)"], 65, "as_of", id="a command as a moment"),
         pytest.param(["train", "sales", "--candidate", "nobody"], 65, "", id="an unknown candidate"),
+        pytest.param(["drift"], 65, "needs a model", id="a watch of no model"),
+        pytest.param(["drift", "sales", "--window-end", "2024-01-05T10:00"], 65, "no day ends at", id="a window that ends within a day"),
+        pytest.param(["drift", "sales", "--window-end", "$(id)"], 65, "window_end", id="a command as a window"),
+        pytest.param(["drift", "sales", "--request", "{"], 65, "no JSON", id="a torn request for a watch"),
+        pytest.param(["decide", "sales"], 65, "perennial drift MODEL", id="deciding by hand"),
+        pytest.param(["report", "sales"], 65, "perennial drift MODEL", id="reporting by hand"),
     ],
 )
 def test_wrong_use_is_named_with_its_exit_code(perennial, arguments, code, words):

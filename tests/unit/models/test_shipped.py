@@ -10,8 +10,8 @@ import pytest
 from pipelines.intervals import Interval, containing
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
+from pipelines.steps.building import build_from, build_rows, read_raw
 from pipelines.steps.context import Context, Ports
-from pipelines.steps.features import build_from, build_rows, read_raw
 from pipelines.tables import normalised
 from tests.conftest import ROOT
 

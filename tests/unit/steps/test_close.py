@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.steps import close, releases
+from pipelines.steps import close, outcomes, releases
 from pipelines.steps.values import CloseRequest, Deployed, Judged
 from tests.unit.steps.learning import RUN, half_deployed, learning
 
@@ -42,8 +42,44 @@ def test_a_failed_run_that_was_mended_is_finished(tmp_path):
     assert world.context.ports.registry.state(world.built.parent_run) == "FINISHED"
 
 
-def test_without_features_there_is_nothing_to_close(tmp_path):
-    assert close.run(learning(tmp_path).context, CloseRequest(run=RUN)).state == close.NOTHING
+def test_without_features_there_is_nothing_to_close_but_an_outcome(tmp_path):
+    context = learning(tmp_path).context
+    assert close.run(context, CloseRequest(run=RUN)).state == close.NOTHING
+    found = outcomes.known(context.ports.ledger, "visits", RUN)
+    assert (found.outcome, found.reasons) == ("failed", ["the run ended before its features were built"])
+
+
+def _entries(world):
+    return [(e.key, e.body["outcome"], e.body["version"]) for e in world.context.ports.ledger.entries("visits", "outcome")]
+
+
+def test_what_came_of_a_run_is_in_the_ledger_once_and_again_when_it_changed(tmp_path):
+    world = learning(tmp_path)
+    failed = CloseRequest(run=RUN, features=world.built, gate=_judged("promote"))
+    mended = CloseRequest(run=RUN, features=world.built, gate=_judged("promote"), deploy=DEPLOYED)
+    for request in (failed, failed, mended, mended):
+        close.run(world.context, request)
+    assert _entries(world) == [(RUN, "failed", "1"), (f"{RUN}~2", "deployed", "1")]
+    close.run(world.context, failed)
+    assert _entries(world)[2:] == [(f"{RUN}~3", "failed", "1")]
+    assert outcomes.known(world.context.ports.ledger, "visits", RUN).outcome == "failed"
+
+
+def test_a_refusal_keeps_the_gates_reasons(tmp_path):
+    world = learning(tmp_path)
+    judged = _judged("refuse").model_copy(update={"reasons": ["roc_auc is too low"]})
+    close.run(world.context, CloseRequest(run=RUN, features=world.built, gate=judged))
+    assert outcomes.known(world.context.ports.ledger, "visits", RUN).reasons == ["roc_auc is too low"]
+
+
+def test_a_run_that_is_called_what_anothers_second_outcome_is(tmp_path):
+    world = learning(tmp_path)
+    close.run(world.context, CloseRequest(run=f"{RUN}~2"))
+    close.run(world.context, CloseRequest(run=RUN, features=world.built))
+    close.run(world.context, CloseRequest(run=RUN, features=world.built, gate=_judged("promote"), deploy=DEPLOYED))
+    ledger = world.context.ports.ledger
+    assert outcomes.known(ledger, "visits", RUN).outcome == "deployed"
+    assert outcomes.known(ledger, "visits", f"{RUN}~2").outcome == "failed"
 
 
 def test_what_a_failed_deployment_left_serving_is_taken_back(tmp_path):

@@ -8,8 +8,9 @@ import pytest
 
 from pipelines.bundle.manifest import BundleManifest
 from pipelines.errors import Corrupted, RequestError, Unreachable
+from pipelines.pages import find_page
 from pipelines.refs import XCOM_LIMIT, canonical
-from pipelines.steps import deploy, gate, labelled, learn, package, predictions, releases
+from pipelines.steps import deploy, gate, labelled, learn, package, predictions, releases, verdict_page
 from pipelines.steps.serving_client import Serves
 from pipelines.steps.values import DeployRequest, PackageRequest
 from tests.unit.steps.learning import DAYS, RUN, half_deployed, learning, rows, spec_text
@@ -61,6 +62,33 @@ def test_a_first_model_that_learnt_is_promoted(tmp_path, task):
     assert judged.metrics == trained[1].metrics
     assert any(c.name == "versus dummy" for c in judged.checks)
     assert len(canonical(judged)) < XCOM_LIMIT
+
+
+def test_the_verdict_has_a_page(tmp_path):
+    world = learning(tmp_path)
+    request = world.gate_request(world.train_all())
+    judged = gate.run(world.context, request)
+    page = find_page(world.context.ports.store, model="visits", kind="verdict", run=RUN).decode()
+    said = ["Promoted", "the challenger linear (version 1)", "the best constant", f"{judged.metrics['roc_auc']:.6g}", "because: a test"]
+    assert [words for words in [*said, *(check.name for check in judged.checks)] if words not in page] == []
+    assert "<script" not in page
+    gate.run(world.context, request)
+    assert len(world.context.ports.store.keys(f"pages/visits/verdict/{RUN}")) == 1
+
+
+def test_the_page_of_a_refusal_gives_the_reasons_and_escapes_them(tmp_path):
+    gates = "gate: {at_least: {roc_auc: 0.999}, versus_champion: {metric: roc_auc}, min_rows: 50}"
+    world = learning(tmp_path, spec_text(gate=gates))
+    judged = gate.run(world.context, world.gate_request(world.train_all()))
+    page = find_page(world.context.ports.store, model="visits", kind="verdict", run=RUN).decode()
+    assert "Refused" in page
+    assert "Nothing serves." in page
+    hostile = judged.model_copy(update={"reasons": ["<script>alert(1)</script>"], "champion": "<b>7", "metrics": {"roc_auc": None}})
+    shown = verdict_page.render("visits", "<i>run", hostile, as_of=world.built.as_of, because="<u>because")
+    assert not [word for word in ("<script>", "<b>7", "<i>run", "<u>because") if word in shown]
+    assert "&lt;script&gt;alert(1)" in shown
+    assert "not finite" in shown
+    assert "The champion serves on." in shown
 
 
 def test_the_verdict_is_written_down_once_and_a_retry_finds_it(tmp_path):

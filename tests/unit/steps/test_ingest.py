@@ -84,6 +84,81 @@ def test_what_a_trigger_sends_is_refused_by_name(run, ports, conf, words):
     assert ports.store.objects == {}
 
 
+@pytest.fixture
+def watch(world, ports):
+    def ingest_window(now=NOW, **conf):
+        return ingest.run(world.context(ports), IngestRequest(run="r", now=now, purpose="drift", conf=conf))
+
+    return ingest_window
+
+
+def days(batches):
+    return [b.interval.start.day for b in batches]
+
+
+def test_a_watch_reads_the_window_and_what_the_lookback_reaches(watch, ports):
+    result = watch(window_end=as_of(5), reason="a look")
+    plan = read_plan(ports.store, result.plan)
+    assert (days(plan.lookback), plan.train, days(plan.holdout)) == ([4], [], [5])
+    assert (result.window.start, result.window.end, result.as_of) == (*(FIRST + timedelta(days=d) for d in (4, 5)), plan.as_of)
+    assert (result.batches, result.written, result.reason, result.force) == (2, 2, "a look", False)
+
+
+def test_a_window_may_be_several_batches_long(world, watch, ports):
+    world.respec("schedule: weekly", "schedule: weekly, window: 3 batches".replace(", ", "\n  "))
+    plan = read_plan(ports.store, watch(window_end=as_of(5)).plan)
+    assert (days(plan.lookback), days(plan.holdout)) == ([2], [3, 4, 5])
+
+
+def test_without_an_end_the_window_ends_with_the_newest_complete_batch(watch):
+    assert watch().as_of == FIRST + timedelta(days=DAYS)
+    assert watch(now=FIRST + timedelta(days=5, hours=7)).as_of == FIRST + timedelta(days=5)
+
+
+def test_learning_and_watching_share_their_batches(run, watch):
+    run(5)
+    again = watch(window_end=as_of(5))
+    assert (again.batches, again.written) == (2, 0)
+
+
+def test_late_rows_in_a_window_are_a_new_version(watch, world, ports):
+    watch(window_end=as_of(5))
+    world.rewrite(4, pd.concat([world.frame(4), world.frame(4).iloc[:1].assign(visit=["late"])]))
+    result = watch(window_end=as_of(5))
+    assert (result.written, result.late) == (1, 1)
+    assert read_plan(ports.store, result.plan).holdout[0].version == 2
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        pytest.param({"windowend": "2024-01-05"}, "unknown key 'windowend'.*did you mean 'window_end'", id="an unknown key"),
+        pytest.param({"as_of": "2024-01-05T00:00:00Z"}, "unknown key 'as_of'", id="what retrain takes"),
+        pytest.param({"force": True}, "unknown key 'force'", id="force"),
+        pytest.param({"window_end": 5}, "window_end", id="a number as a time"),
+        pytest.param(
+            {"window_end": "2024-01-05T10:00:00Z"}, "no day ends at 2024-01-05T10.*2024-01-05T00.*or 2024-01-06T00", id="no boundary"
+        ),
+        pytest.param({"window_end": "2030-01-01T00:00:00Z"}, "future", id="the future"),
+        pytest.param({"window_end": "2024-01-20T00:00:00Z"}, "after the end of the data.*2024-01-09", id="after the data"),
+        pytest.param({"window_end": "2024-01-01T00:00:00Z"}, "begins before the data do", id="before the data"),
+        pytest.param({"reason": "x" * 501}, "reason", id="a novel"),
+    ],
+)
+def test_what_a_trigger_of_a_watch_sends_is_refused_by_name(watch, ports, conf, words):
+    with pytest.raises(RequestError, match=words) as caught:
+        watch(**conf)
+    assert caught.value.exit_code == 65
+    assert ports.store.objects == {}
+
+
+def test_a_model_without_a_drift_section_is_not_watched(world, watch):
+    path = world.home / "models" / "sales" / "model.yaml"
+    path.write_text(path.read_text().split("drift:")[0])
+    with pytest.raises(RequestError, match=r"is not watched.*add `drift"):
+        watch()
+
+
 def test_hostile_text_is_carried_as_data(run):
     text = "x'; DROP TABLE entries; -- {{ 7*7 }} $(id)"
     assert run(4, reason=text).reason == text

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -18,15 +19,17 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.bundle.rows import FLOAT32_MAX, feed_from_table, frame_from_table, rows_from_table, schema_of
-from pipelines.errors import RequestError
+from pipelines.errors import BadData, RequestError
 from pipelines.refs import XCOM_LIMIT, canonical
-from pipelines.spec import Candidate
+from pipelines.spec import Candidate, parse_spec
 from pipelines.spec.catalogue import ESTIMATORS
-from pipelines.steps import gate, labelled, learn, package
+from pipelines.steps import gate, labelled, learn, package, predictions, reference
 from pipelines.steps.compiling import TOLERANCE, compiled, difference, edge_rows, to_onnx
 from pipelines.steps.search import fitted
 from pipelines.steps.threads import limited
 from pipelines.steps.values import PackageRequest
+from pipelines.store import MemoryStore
+from pipelines.tables import from_parquet
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 
 
@@ -77,6 +80,75 @@ def test_the_same_data_gives_the_same_manifest_in_another_store(tmp_path):
         manifest = open_bundle(world.context.ports.store, package.run(world.context, _request(world)).bundle).manifest
         found.append(manifest.model_dump(exclude={"native"}))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_the_bundle_remembers_what_a_watch_compares_with(tmp_path, task):
+    world = learning(tmp_path, spec_text(task))
+    store = world.context.ports.store
+    request = _request(world)
+    manifest = open_bundle(store, package.run(world.context, request).bundle).manifest
+    known = reference.read(store, manifest.reference, manifest.inputs)
+    everything, _ = labelled.everything(world.context, world.built)
+    assert known.inputs.equals(everything.select(world.context.spec.features.inputs))
+    held, _ = labelled.holdout(world.context, world.built)
+    best = next(t for t in request.train if t.candidate == request.gate.candidate)
+    answers = predictions.read(store, world.context.spec, best.predictions, held)
+    if task == "multiclass":
+        assert set(known.predictions) <= {"high", "low", "middle"}
+        assert [answers.classes.index(p) for p in known.predictions] == answers.score.argmax(axis=1).tolist()
+    else:
+        assert known.predictions.tolist() == answers.score.tolist()
+    kept = from_parquet(store.get(manifest.reference.holdout))
+    assert kept.column_names == ["event_time", "prediction", "target"]
+    assert kept["target"].to_pylist() == held["y"].to_pylist()
+
+
+def test_the_reference_is_a_seeded_sample_in_its_order():
+    spec = _world("binary").context.spec
+    fitted_rows = pa.concat_tables([rows(d, count=3_000) for d in range(5)])
+    held = predictions.Predictions(rows(5), np.zeros(150), np.zeros(150), None)
+    found = []
+    for _ in range(2):
+        store = MemoryStore()
+        found.append(reference.write(store, spec, fitted=fitted_rows, held=held))
+    assert found[0] == found[1]
+    kept = from_parquet(store.get(found[0].rows))
+    assert kept.num_rows == reference.SAMPLE
+    times = kept["at"].to_pylist()
+    assert times == sorted(times)
+    assert len(set(kept["b"].to_pylist())) == reference.SAMPLE
+
+
+def test_personal_inputs_are_marked_and_left_out_of_the_reference(tmp_path):
+    text = spec_text().replace("place]}", "place], personal: {visit: hash, place: drop, channel: hash}}")
+    world = learning(tmp_path, text)
+    store = world.context.ports.store
+    manifest = open_bundle(store, package.run(world.context, _request(world)).bundle).manifest
+    marks = {c.name: c.personal for c in manifest.inputs.columns}
+    assert marks == {"a": None, "b": None, "count": None, "flag": None, "channel": "hash", "place": "drop"}
+    assert {c.name for c in manifest.inputs.columns if c.example is None} == {"channel", "place"}
+    assert manifest.inputs.key_personal == "hash"
+    assert from_parquet(store.get(manifest.reference.rows)).column_names == ["at", "a", "b", "count", "flag"]
+    assert reference.read(store, manifest.reference, manifest.inputs).inputs.column_names == ["a", "b", "count", "flag"]
+
+
+def test_the_strictest_mark_of_the_key_counts(tmp_path):
+    text = spec_text().replace("key: [visit]", "key: [visit, place2]").replace("place]}", "place], personal: {visit: hash, place2: drop}}")
+    spec = parse_spec(text.encode(), "model.yaml")
+    schema = schema_of(rows(0), spec.features.inputs, "binary", None)
+    assert reference.marked(schema, spec).key_personal == "drop"
+    assert reference.marked(schema, _world("binary").context.spec) == schema
+
+
+def test_a_reference_that_lacks_an_input_is_named(tmp_path):
+    world = _world("binary")
+    store = MemoryStore()
+    held = predictions.Predictions(rows(5), np.zeros(150), np.zeros(150), None)
+    found = reference.write(store, world.context.spec, fitted=rows(0), held=held)
+    schema = schema_of(rows(0).append_column("more", pa.array(range(150))), ["a", "more"], "binary", None)
+    with pytest.raises(BadData, match="lacks more"):
+        reference.read(store, found, schema)
 
 
 def test_the_same_request_changes_nothing(tmp_path):
@@ -225,8 +297,6 @@ def test_the_difference_of_answers(expected, got, task, worst):
 
 
 def test_a_label_of_the_holdout_is_learnt_in_the_final_fit(tmp_path):
-    import pyarrow as pa
-
     tables = [rows(d, "multiclass") for d in range(DAYS)]
     labels = ["new" if i % 5 == 0 else v for i, v in enumerate(tables[-1]["y"].to_pylist())]
     tables[-1] = tables[-1].set_column(8, "y", pa.array(labels))

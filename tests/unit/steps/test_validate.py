@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import BadData, SpecError
+from pipelines.pages import find_page
 from pipelines.refs import Ref
 from pipelines.steps import ingest, validate
 from pipelines.steps.values import IngestRequest, ValidateRequest
@@ -40,6 +41,7 @@ def test_good_batches_pass_with_a_page(run, ports):
     page = ports.store.get(result.page).decode()
     assert page.count("accepted") >= 3
     assert "http" not in page.replace("http-equiv", "")
+    assert find_page(ports.store, model="sales", kind="validation", run="r") == page.encode()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,9 @@ def test_a_broken_batch_goes_to_quarantine_and_ends_the_run(run, world, ports, e
     assert record["reasons"]
     [entry] = ports.ledger.entries("sales", "quarantine")
     assert entry.body["reasons"] == record["reasons"]
-    assert b"quarantine" in ports.store.get(Ref.model_validate(record["page"]))
+    page = ports.store.get(Ref.model_validate(record["page"]))
+    assert b"quarantine" in page
+    assert find_page(ports.store, model="sales", kind="validation", run="r") == page
 
 
 def test_an_unreadable_batch_goes_to_quarantine_with_its_reason(run, world, ports):

@@ -1,0 +1,66 @@
+"""`decide`: whether a window starts a retraining, once per window, and in words why or why not.
+
+It asks no clock: how long ago a request was made is counted from it to the moment at which the ledger took down this run's
+own verdict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.errors import RequestError
+from pipelines.steps import outcomes, requests
+from pipelines.steps.context import Context
+from pipelines.steps.values import Decided, DecideRequest
+from pipelines.steps.window import rules_of
+
+if TYPE_CHECKING:
+    from pipelines.ledger import Entry
+
+STEP = "decide"
+Request = DecideRequest
+
+_NO = {
+    "no_drift": "nothing has drifted",
+    "not_enough_data": "there are not enough data for a verdict",
+    "alarm": "something is broken, and a retraining would learn from it; a person must look",
+}
+
+
+def run(context: Context, request: DecideRequest) -> Decided:
+    """Return whether to start a retraining; again for the same window it is the same one.
+
+    A drift that is held back is written down with the reason. Raises RequestError where the ledger holds no such verdict.
+    """
+    spec, ledger, drifted = context.spec, context.ports.ledger, request.drift
+    rules, looked = rules_of(spec), _entry(context, request)
+    if drifted.verdict != "drift":
+        return _told(context, Decided(start=False, why=_NO[drifted.verdict], run_id="", conf={}))
+    body = requests.body_of(spec.name, drifted, request.run)
+    entry, why = requests.ask(ledger, spec.name, body, rules, looked.at)
+    if entry is None:
+        held = {"run_id": body["run_id"], "window": body["window"], "why": why, "reasons": body["reasons"]}
+        outcomes.append_changed(ledger, spec.name, "retrain_held", request.run, held)
+        return _told(context, Decided(start=False, why=why, run_id="", conf={}))
+    said = f"the window until {body['conf']['as_of']} has drifted (request {entry.key})"
+    return _told(context, Decided(start=True, why=said, run_id=entry.body["run_id"], conf=entry.body["conf"]))
+
+
+def _entry(context: Context, request: DecideRequest) -> Entry:
+    """Return the run's verdict in the ledger, which must be the one in the request."""
+    model, drifted = context.spec.name, request.drift
+    entry = context.ports.ledger.find(model, "drift", request.run)
+    window = drifted.window.model_dump(mode="json")
+    if entry is None or (entry.body["verdict"], entry.body["window"]) != (drifted.verdict, window):
+        raise RequestError(
+            f"The ledger holds no verdict {drifted.verdict!r} of the run {request.run} on {model}.", remedy="run `drift` of this run first."
+        )
+    return entry
+
+
+def _told(context: Context, decided: Decided) -> Decided:
+    if decided.start:
+        context.log.info("a retraining starts, %s: %s", decided.run_id, decided.why)
+    else:
+        context.log.info("no retraining: %s", decided.why)
+    return decided

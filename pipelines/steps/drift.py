@@ -1,0 +1,304 @@
+"""`drift`: look at a window and give the verdict, once per run: into the ledger, then onto its pages, MLflow and Prometheus.
+
+An exception on the way is an alarm, as is a champion that cannot be opened; only a service that is away is an error (and may
+be retried). What follows from the verdict is made from the ledger's entry, so a retry finishes what a kill left undone.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pipelines.errors import BadData, RequestError, TryAgain
+from pipelines.figures import Figures, publish_figures
+from pipelines.intervals import Interval, iso
+from pipelines.pages import publish_page
+from pipelines.refs import Ref, canonical
+from pipelines.science.drift import Decision, Facts, decide
+from pipelines.steps.batches import read_plan
+from pipelines.steps.context import Context
+from pipelines.steps.values import Drifted, DriftRequest
+from pipelines.steps.window import rules_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipelines.ledger import Champion
+    from pipelines.steps.observed import WindowSource
+    from pipelines.store import Store
+
+STEP = "drift"
+Request = DriftRequest
+
+REASONS, NAMES = 3_000, 2_000
+"""Bytes (as JSON) of the reasons and of the drifted inputs' names in a result; the figures and the page hold all."""
+
+_COUNTED = {
+    "predicted": "predictions",
+    "duplicates": "asked again",
+    "after_label": "answered after their label",
+    "ahead": "far ahead of their answer",
+    "contradicting": "contradicting labels",
+    "torn": "torn lines",
+    "damaged": "damaged places",
+}
+"""What the page calls the counts that are not 0."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was found, before it is written down; `counts` as in `inference.joined`, empty where nothing could be counted."""
+
+    source: WindowSource
+    facts: Facts
+    decision: Decision
+    champion: str | None = None
+    expected: float | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    evidently: bytes | None = None
+
+
+def run(context: Context, request: DriftRequest) -> Drifted:
+    """Return the verdict of this run; a retry finds the one in the ledger.
+
+    Raises RequestError where the run ingested no window or the spec has no `drift`.
+    """
+    spec, ledger = context.spec, context.ports.ledger
+    rules_of(spec)
+    known = ledger.find(spec.name, "drift", request.run)
+    if known is None:
+        known = ledger.append(spec.name, "drift", request.run, _verdict(context, request))
+    drifted = Drifted.model_validate({name: known.body[name] for name in Drifted.model_fields})
+    evidently = Ref.model_validate(known.body["evidently"]) if known.body["evidently"] else None
+    _follow(context, request.run, drifted, evidently)
+    _told(context, drifted)
+    return drifted
+
+
+def _verdict(context: Context, request: DriftRequest) -> dict[str, Any]:
+    """Look at the window, store what was found, and return the ledger's entry."""
+    spec, store, window = context.spec, context.ports.store, request.ingest.window
+    if window is None:
+        raise RequestError(f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`.")
+    seen = _seen(context, request, window)
+    facts, live = seen.facts, seen.facts.performance
+    figures = store.put(canonical(_figures(context, request.run, window, seen)), ".json")
+    drifted = Drifted(
+        verdict=seen.decision.verdict,
+        reasons=shortened(seen.decision.reasons, REASONS),
+        window=window,
+        source=seen.source,
+        rows=facts.rows,
+        labelled=seen.counts.get("labelled", 0),
+        champion=seen.champion,
+        metric=spec.train.metric,
+        live=live.live if live else None,
+        expected=seen.expected,
+        columns=len(facts.columns),
+        drifted=within(facts.drifted, NAMES),
+        figures=figures,
+        page=store.put(_page(context, request.run, window, seen), ".html"),
+        run_id=_opened(context, request.run, window) if seen.champion else "",
+    )
+    evidently = store.put(seen.evidently, ".html") if seen.evidently else None
+    return {**drifted.model_dump(mode="json"), "evidently": evidently.model_dump(mode="json") if evidently else None}
+
+
+def _seen(context: Context, request: DriftRequest, window: Interval) -> _Seen:
+    """Look at the window with the champion's eyes; what goes wrong is an alarm."""
+    from pipelines.steps.observed import source_of
+
+    model, rules = context.spec.name, rules_of(context.spec)
+    source = source_of(context.ports.store, model)
+    champion = context.ports.ledger.champion(model)
+    if champion is None:
+        words = f"no version of {model} serves yet, so that there is nothing to compare with"
+        return _Seen(source, Facts(0), Decision("not_enough_data", [words]))
+    try:
+        return _looked(context, request, window, champion, source)
+    except (TryAgain, MemoryError):
+        raise
+    except Exception as error:  # fail closed: whatever goes wrong, a person is called, and nothing is retrained
+        context.log.warning("the look at the window failed", exc_info=True)
+        facts = Facts(0, error=f"the look at the window failed: {type(error).__name__}: {error}")
+        return _Seen(source, facts, decide(facts, rules), champion.version)
+
+
+def _looked(context: Context, request: DriftRequest, window: Interval, champion: Champion, source: WindowSource) -> _Seen:
+    from pipelines.bundle.load import open_bundle
+    from pipelines.steps import observed, reference
+    from pipelines.watch.look import Champion as Known
+    from pipelines.watch.look import Rows, look
+
+    spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
+    bundle = open_bundle(store, champion.bundle)
+    manifest = bundle.manifest
+    if manifest.inputs.task != spec.task:
+        raise BadData(f"version {champion.version} does a {manifest.inputs.task} task, the spec asks for {spec.task}")
+    if manifest.reference is None:
+        raise BadData(
+            f"the bundle of version {champion.version} holds no reference to compare with: it was packaged before models were watched",
+            remedy="retrain the model once.",
+        )
+    learnt = reference.read(store, manifest.reference, manifest.inputs)
+    expected = manifest.metrics.get(spec.train.metric)
+    expected = expected if expected is not None and isfinite(expected) else None
+    known = Known(manifest.inputs, Rows(learnt.inputs, learnt.predictions), spec.train.metric, expected, spec.task)
+    plan = read_plan(store, request.ingest.plan)
+    observe = observed.traffic if source == "traffic" else observed.batches
+    found = observe(context, plan, window, bundle)
+    seen = look(rules, found.window, found.labelled, known, seed=spec.train.seed)
+    facts = replace(seen.facts, error=seen.facts.error or found.problem, notes=[*seen.facts.notes, *found.notes])
+    return _Seen(source, facts, decide(facts, rules), champion.version, expected, asdict(found.counts), seen.evidently)
+
+
+def _figures(context: Context, run: str, window: Interval, seen: _Seen) -> dict[str, Any]:
+    """Return everything that was found as plain JSON; what is not finite is null."""
+    rows = seen.facts.rows
+    found: dict[str, Any] = _plain(
+        {
+            "format": 1,
+            "model": context.spec.name,
+            "run": run,
+            "window": window.model_dump(mode="json"),
+            "source": seen.source,
+            "champion": seen.champion,
+            "verdict": seen.decision.verdict,
+            "reasons": seen.decision.reasons,
+            "metric": context.spec.train.metric,
+            "expected": seen.expected,
+            "counts": seen.counts,
+            "coverage": seen.counts.get("labelled", 0) / rows if rows else 0.0,
+            "facts": asdict(seen.facts),
+        }
+    )
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return float(value) if isfinite(value) else None
+    return value
+
+
+def _page(context: Context, run: str, window: Interval, seen: _Seen) -> bytes:
+    """Return the HTML page; Evidently's stands beside it, one folder over."""
+    from pipelines.watch.page import About, render
+
+    about = About(
+        model=context.spec.name,
+        window=window,
+        source=seen.source,
+        champion=seen.champion,
+        labelled=seen.counts.get("labelled", 0),
+        counts={_COUNTED[name]: number for name, number in seen.counts.items() if name in _COUNTED and number},
+    )
+    href = f"../evidently/{quote(run, safe='')}" if seen.evidently else None
+    return render(about, seen.facts, seen.decision, rules_of(context.spec), href=href).encode()
+
+
+def _opened(context: Context, run: str, window: Interval) -> str:
+    """Open the run in the registry; the same name finds the same run."""
+    span = f"{iso(window.start)} to {iso(window.end)}"
+    return context.ports.registry.parent(context.spec.name, run, {"perennial.kind": "drift", "window": span})
+
+
+def _follow(context: Context, run: str, drifted: Drifted, evidently: Ref | None) -> None:
+    """Publish the pages and figures and log the run; all of it once, however often it is called."""
+    store, model = context.ports.store, context.spec.name
+    figures = json.loads(store.get(drifted.figures))
+    publish_page(store, model=model, kind="drift", run=run, page=store.get(drifted.page))
+    if evidently is not None:
+        publish_page(store, model=model, kind="evidently", run=run, page=store.get(evidently))
+    publish_figures(
+        store,
+        model,
+        Figures(
+            verdict=drifted.verdict,
+            window_end=drifted.window.end,
+            rows=drifted.rows,
+            labelled=drifted.labelled,
+            coverage=figures["coverage"],
+            drifted=sum(c["drifted"] for c in figures["facts"]["columns"]),
+            columns=drifted.columns,
+            metric=drifted.metric,
+            live=drifted.live,
+            expected=drifted.expected,
+        ),
+    )
+    if drifted.run_id:
+        _log_run(context, drifted, evidently, _metrics(figures))
+
+
+def _metrics(figures: dict[str, Any]) -> dict[str, float]:
+    """Return what the registry keeps as metrics: what has a value."""
+    facts = figures["facts"]
+    compared = [c for c in facts["columns"] if c["score"] is not None]
+    live = facts["performance"] or {}
+    found = {
+        "rows": facts["rows"],
+        "coverage": figures["coverage"],
+        "live": live.get("live"),
+        "expected": figures["expected"],
+        "drifted_share": sum(c["drifted"] for c in compared) / len(compared) if compared else None,
+        "drift_of_predictions": (facts["predictions"] or {}).get("score"),
+        **{f"drift.{c['name']}": c["score"] for c in compared},
+    }
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _log_run(context: Context, drifted: Drifted, evidently: Ref | None, metrics: dict[str, float]) -> None:
+    registry, store, run_id = context.ports.registry, context.ports.store, drifted.run_id
+    tags = {"verdict": drifted.verdict, "reasons": "; ".join(drifted.reasons), "champion": drifted.champion or "", "source": drifted.source}
+    registry.log(run_id, params={}, metrics=metrics, tags=tags)
+    files = {"drift.html": drifted.page, "evidently.html": evidently, "figures.json": drifted.figures}
+    _attach(context, run_id, {name: ref for name, ref in files.items() if ref is not None}, store)
+    if registry.state(run_id) != "FINISHED":
+        registry.close(run_id, "FINISHED")
+
+
+def _attach(context: Context, run_id: str, files: dict[str, Ref], store: Store) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, ref in files.items():
+            file = Path(folder) / name
+            file.write_bytes(store.get(ref))
+            context.ports.registry.attach(run_id, file, "drift")
+
+
+def within(texts: Iterable[str], limit: int) -> list[str]:
+    """Return the first texts that fit into `limit` bytes as JSON."""
+    kept: list[str] = []
+    for text in texts:
+        limit -= _size(text) + 2
+        if limit < 0:
+            break
+        kept.append(text)
+    return kept
+
+
+def shortened(texts: list[str], limit: int) -> list[str]:
+    """Return the texts so that they fit into about `limit` bytes as JSON; what is left out is told."""
+    cut = [t if _size(t) <= limit // 4 else t[: limit // 24] + "…" for t in texts]  # escaped, a character takes up to six bytes
+    kept = within(cut, limit)
+    return kept if len(kept) == len(texts) else [*kept, f"… and {len(texts) - len(kept)} more; the page shows all"]
+
+
+def _size(text: str) -> int:
+    return len(json.dumps(text))
+
+
+def _told(context: Context, drifted: Drifted) -> None:
+    """Log the verdict so that someone who is woken up understands it."""
+    window = f"{iso(drifted.window.start)} to {iso(drifted.window.end)}"
+    context.log.info("%s: %s (%d rows of %s)", window, drifted.verdict.replace("_", " ").upper(), drifted.rows, drifted.source)
+    for reason in drifted.reasons:
+        context.log.info("  %s", reason)

@@ -1,0 +1,188 @@
+"""What was observed in a window: the served traffic with its labels, or, of a model that nobody asks, its ingested batches.
+
+A model is one with traffic as soon as its inference log holds anything at all: a window without traffic is then an empty
+one, and is never filled with batches in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.errors import BadData, TryAgain
+from pipelines.inference.decode import INPUT
+from pipelines.inference.index import Index
+from pipelines.inference.joined import Counts, joined
+from pipelines.inference.personal import PersonalKey
+from pipelines.inference.read import read_labels, read_log
+from pipelines.inference.record import identity, key_text
+from pipelines.inference.rotate import rotate
+from pipelines.inference.rotated import segments_of
+from pipelines.steps import labelled, learn
+from pipelines.steps.building import build_batch
+from pipelines.steps.reference import best_labels
+from pipelines.watch.look import Labelled, Rows
+
+if TYPE_CHECKING:
+    from pipelines.bundle.load import OpenBundle
+    from pipelines.bundle.schema import InputSchema
+    from pipelines.inference.read import Log
+    from pipelines.intervals import Interval
+    from pipelines.steps.context import Context
+    from pipelines.steps.values import Plan
+    from pipelines.store import Store
+
+    Array = np.ndarray[Any, Any]
+
+WindowSource = Literal["traffic", "batches"]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A window's rows, its labelled ones, what was counted on the way, and what a reader must know.
+
+    `problem` says why the champion could not answer the rows; then `window` has no predictions.
+    """
+
+    window: Rows
+    labelled: Labelled | None
+    counts: Counts
+    notes: list[str] = field(default_factory=list)
+    problem: str = ""
+
+
+def source_of(store: Store, model: str) -> WindowSource:
+    """Return where a model's windows come from: its traffic if its inference log holds anything, else its batches."""
+    return "traffic" if segments_of(store, model, "predictions") or store.keys(f"inference/{model}/rotated") else "batches"
+
+
+def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> Observed:
+    """Return the window's answered rows, one per event, with their labels: from feedback, else from the model's source.
+
+    The log's closed segments are rotated first. Live performance is the champion's own: rows that another version answered
+    count among the rows, and not among the labelled ones.
+    """
+    spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
+    rotate(store, spec.name, catch_up=Index(context.settings, store).catch_up)
+    log = read_log(store, spec.name, since=window.start, until=window.end)
+    source = _told_by_source(context, plan, schema, log) if log.rows.num_rows else None
+    labels = read_labels(store, spec.name)
+    found = joined(log, labels, source=source, known_by=window.end, known_after=spec.target.known_after)
+    own = found.rows.filter(pc.equal(found.rows["version"], bundle.manifest.version))
+    return Observed(
+        window=Rows(_inputs(found.rows, schema), _predictions(found.rows)),
+        labelled=_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
+        counts=found.counts,
+        notes=_notes(found.counts, found.rows.num_rows - own.num_rows, [*log.damage, *labels.damage]),
+    )
+
+
+def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> Observed:
+    """Return the built rows of the window's batches as the champion answers them; their labels are the target, where known."""
+    spec, schema = context.spec, bundle.manifest.inputs
+    table = _built(context, plan)
+    personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
+    inputs = table.select([c for c in spec.features.inputs if c not in personal])
+    known = labelled.visible(table, spec, window.end)
+    counts = Counts(
+        predicted=table.num_rows,
+        rows=table.num_rows,
+        duplicates=0,
+        labelled=int(known.sum()),
+        after_label=0,
+        ahead=0,
+        contradicting=0,
+        torn=0,
+        damaged=0,
+    )
+    try:
+        answers = _answers(bundle, table)
+    except (TryAgain, MemoryError):
+        raise
+    except Exception as error:  # what a champion cannot answer is an alarm, whatever the reason
+        context.log.warning("the champion cannot answer the window's rows", exc_info=True)
+        return Observed(Rows(inputs, np.empty(0)), None, counts, problem=f"the champion cannot answer the window's rows: {error}")
+    told = table.filter(pa.array(known))
+    return Observed(
+        window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
+        labelled=Labelled(learn.targets(told, spec, schema.classes), answers[known], labelled.times(told, spec)),
+        counts=counts,
+    )
+
+
+def _answers(bundle: OpenBundle, table: pa.Table) -> Array:
+    """Return the champion's answers: (n,), or (n, k) by class."""
+    from pipelines.bundle.rows import feed_from_table
+
+    schema = bundle.manifest.inputs
+    answers = bundle.predictor.predict_feed(feed_from_table(schema.columns, table))
+    return answers if schema.task == "multiclass" else answers[:, 0]
+
+
+def _built(context: Context, plan: Plan) -> pa.Table:
+    """Return the features of the window's batches."""
+    tables = [build_batch(context, plan, batch) for batch in plan.holdout]
+    try:
+        table: pa.Table = pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise BadData(f"The features of the window do not fit together: {error}.", remedy="build the same types in every batch.") from error
+    return table
+
+
+def _told_by_source(context: Context, plan: Plan, schema: InputSchema, log: Log) -> pa.Table | None:
+    """Return what the model's source says of the window's events: `identity` and `label`; None where no row could be found again."""
+    spec = context.spec
+    if schema.key_personal == "drop" or log.rows["key"].null_count == log.rows.num_rows:
+        return None
+    table = _built(context, plan)
+    keys = [key_text(values) for values in zip(*(table[c].to_pylist() for c in spec.key), strict=True)]
+    if schema.key_personal == "hash":
+        key = PersonalKey(context.settings.personal_key)
+        keys = [key.hashed(k) for k in keys]
+    target = table[spec.target.column]
+    labels = target.cast(pa.string()) if spec.task == "multiclass" else target.cast(pa.float64())
+    return pa.table({"identity": [identity(k, "", 0) for k in keys], "label": labels})
+
+
+def _inputs(rows: pa.Table, schema: InputSchema) -> pa.Table:
+    """Return the logged inputs by name, without personal ones."""
+    personal = {c.name for c in schema.columns if c.personal}
+    names = [n.removeprefix(INPUT) for n in rows.column_names if n.startswith(INPUT)]
+    return pa.table({n: rows[INPUT + n] for n in names if n not in personal})
+
+
+def _predictions(rows: pa.Table) -> Array:
+    column = rows["prediction"]
+    if pa.types.is_string(column.type):
+        return np.array(column.to_pylist(), dtype=object)
+    found: Array = column.to_numpy()
+    return found
+
+
+def _labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
+    """Return labelled rows of the log as metrics take them."""
+    times = rows["event_time"].to_numpy().astype("datetime64[us]")
+    if schema.task != "multiclass":
+        return Labelled(rows["label"].cast(pa.float64()).to_numpy(), rows["prediction"].cast(pa.float64()).to_numpy(), times)
+    position = {name: i for i, name in enumerate(classes)}
+    y = np.array([position.get(label, -1) for label in rows["label"].to_pylist()], dtype=np.int64)
+    return Labelled(y, np.array(rows["probabilities"].to_pylist(), dtype=np.float64).reshape(len(y), len(classes)), times)
+
+
+def _notes(counts: Counts, others: int, damage: list[str]) -> list[str]:
+    """Return in words what is odd about the window's traffic; figures that are 0 say nothing."""
+    first = f", the first is {damage[0]}" if damage else ""
+    said = [
+        (counts.duplicates, "predictions were asked for again; each event counts once"),
+        (others, "rows were answered by another version; they say nothing of the champion's performance"),
+        (counts.after_label, "predictions were answered after their label was known; they do not count as labelled"),
+        (counts.ahead, "rows are of events more than a day after their answer: forecasts, or a clock that is wrong"),
+        (counts.contradicting, "labels of the source contradict the feedback, which counts"),
+        (counts.torn, "lines of the log were torn off when a process died"),
+        (counts.damaged, f"places in the log are damaged{first}"),
+    ]
+    return [f"{number:,} {words}" for number, words in said if number]

@@ -1,0 +1,58 @@
+"""Which batches a drift check looks at: those of the window that was asked for, or of the newest one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.errors import RequestError
+from pipelines.intervals import Interval, complete_before, floor, following, iso
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipelines.spec import Drift, Spec
+    from pipelines.steps.values import WatchConf
+
+
+def rules_of(spec: Spec) -> Drift:
+    """Return what the spec says of drift. Raises RequestError where it says nothing."""
+    if spec.drift is None:
+        raise RequestError(
+            f"The model {spec.name} is not watched: its spec has no `drift`.",
+            remedy=f"add `drift: {{schedule: daily}}` to models/{spec.name}/model.yaml; see docs/watching.md.",
+        )
+    return spec.drift
+
+
+def batches_of(spec: Spec, conf: WatchConf, now: datetime) -> list[Interval]:
+    """Return the intervals of the window, oldest first: `drift.window` batches that end together at its end.
+
+    The end is the one asked for, else the end of the newest complete batch. Raises RequestError where it lies in the future or
+    after the data's end, where no batch ends there, or where the window would begin before the data do.
+    """
+    rules, newest = rules_of(spec), floor(min(now, spec.source.until) if spec.source.until else now, spec.batch)
+    end = newest if conf.window_end is None else conf.window_end
+    if end > now:
+        raise RequestError(f"conf: window_end: {iso(end)} lies in the future (now is {iso(now)}).", remedy="choose an earlier moment.")
+    start = floor(end, spec.batch)
+    if start != end:
+        raise RequestError(
+            f"conf: window_end: no {spec.batch} ends at {iso(end)}.",
+            remedy=f"choose {iso(start)} or {iso(following(start, spec.batch))}.",
+        )
+    if end > newest:
+        raise RequestError(
+            f"conf: window_end: {iso(end)} lies after the end of the data of {spec.name}.", remedy=f"choose {iso(newest)} or earlier."
+        )
+    found = complete_before(end, spec.batch, rules.window, spec.source.first)
+    if len(found) < rules.window:
+        raise RequestError(
+            f"The window of {rules.window} batches that ends at {iso(end)} begins before the data do ({iso(spec.source.first)}).",
+            remedy="choose a later window_end, or shorten drift.window.",
+        )
+    return found
+
+
+def span(batches: list[Interval]) -> Interval:
+    """Return the window as one interval."""
+    return Interval(start=batches[0].start, end=batches[-1].end)

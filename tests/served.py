@@ -1,0 +1,176 @@
+"""A model that serves, without a server: the loop up to the champion, its traffic and labels as the server logs them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pipelines.bundle.load import open_bundle
+from pipelines.bundle.rows import feed_from_table, rows_from_table
+from pipelines.inference.personal import PersonalKey
+from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, identity, key_text, line
+from pipelines.intervals import Interval
+from pipelines.ledger import MemoryLedger
+from pipelines.registry.memory import MemoryRegistry
+from pipelines.steps import drift, features, gate, ingest, package, train, validate
+from pipelines.steps.building import build_from, read_raw
+from pipelines.steps.context import Context, Ports
+from pipelines.steps.values import (
+    Drifted,
+    DriftRequest,
+    FeaturesRequest,
+    GateRequest,
+    IngestRequest,
+    Packaged,
+    PackageRequest,
+    TrainRequest,
+    ValidateRequest,
+)
+from pipelines.store import MemoryStore
+from pipelines.versions.memory import MemoryVersions
+from tests.worlds import FIRST, World, as_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from pipelines.ledger import Ledger
+    from pipelines.registry.port import Registry
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def interval(day: int) -> Interval:
+    return Interval(start=FIRST + timedelta(days=day), end=FIRST + timedelta(days=day + 1))
+
+
+def packaged(context: Context, day: int, run: str = "first") -> Packaged:
+    """Run the loop as of the day up to the bundle of its challenger, which must be promoted."""
+    ingested = ingest.run(context, IngestRequest(run=run, now=NOW, conf={"as_of": as_of(day)}))
+    validated = validate.run(context, ValidateRequest(run=run, ingest=ingested))
+    built = features.run(context, FeaturesRequest(run=run, ingest=ingested, validate=validated))
+    trained = [train.run(context, TrainRequest(run=run, candidate=c.name, features=built)) for c in context.spec.candidates]
+    judged = gate.run(context, GateRequest(run=run, features=built, train=trained))
+    assert judged.verdict == "promote", judged.reasons
+    return package.run(context, PackageRequest(run=run, features=built, train=trained, gate=judged))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A world whose first version is packaged; each test watches a copy of it."""
+
+    home: Path
+    objects: dict[str, bytes]
+    bundle: Packaged
+
+    def copied(self, folder: Path, *, ledger: Ledger | None = None, registry: Registry | None = None) -> Watched:
+        """Return a world of its own, in which the version is champion."""
+        shutil.copytree(self.home, folder)
+        store = MemoryStore()
+        store.objects.update(self.objects)
+        ports = Ports(store, MemoryVersions(), registry or MemoryRegistry(), ledger or MemoryLedger())
+        champion = {"version": self.bundle.version, "bundle": self.bundle.bundle.model_dump(mode="json"), "release": 1}
+        ports.ledger.crown("sales", expected=None, champion=champion, key="first")
+        return Watched(World(folder), ports)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A world with a champion."""
+
+    world: World
+    ports: Ports
+
+    @property
+    def context(self) -> Context:
+        return self.world.context(self.ports)
+
+    def look(self, day: int, run: str = "watch", **conf: Any) -> Drifted:
+        """Look at the window that ends with the day, as the drift DAG does."""
+        return drift.run(self.context, self.request(day, run, **conf))
+
+    def request(self, day: int, run: str = "watch", **conf: Any) -> DriftRequest:
+        asked = IngestRequest(run=run, now=NOW, purpose="drift", conf={"window_end": as_of(day + 1), **conf})
+        ingested = ingest.run(self.context, asked)
+        validated = validate.run(self.context, ValidateRequest(run=run, ingest=ingested))
+        return DriftRequest(run=run, ingest=ingested, validate=validated)
+
+    def rows(self, day: int) -> pa.Table:
+        """The day's built rows, as a client sends them."""
+        return build_from(self.context, read_raw(self.context, interval(day)), interval(day))
+
+    def serve(
+        self,
+        rows: pa.Table,
+        *,
+        segment: str = "one",
+        version: str | None = None,
+        after: timedelta = timedelta(0),
+        change: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: row,
+        keys: bool = True,
+        close: bool = True,
+    ) -> None:
+        """Log the rows as a server does that answers each `after` its event, one request a row; `change` bends what was sent."""
+        spec = self.context.spec
+        champion = self.ports.ledger.champion(spec.name)
+        assert champion is not None
+        bundle = open_bundle(self.ports.store, champion.bundle)
+        schema = bundle.manifest.inputs
+        answers = bundle.predictor.predict_feed(feed_from_table(schema.columns, rows))[:, 0]
+        sent = [change(row) for row in rows_from_table(schema.columns, rows)]
+        logged = [c for c in schema.columns if c.personal != "drop"]
+        secret = PersonalKey(self.context.settings.personal_key)
+        names = [self._key(values) for values in zip(*(rows[c].to_pylist() for c in spec.key), strict=True)]
+        columns = tuple(LoggedColumn(c.name, "string" if c.personal else c.kind) for c in logged)
+        header = Header(
+            kind="predictions", model=spec.name, version=version or champion.version, release=1, task=spec.task, columns=columns
+        )
+        records = [
+            Answered(
+                request_id=f"{segment}-{i}",
+                at=micros(event + after),
+                seconds=0.001,
+                rows=[[secret.hashed(row[c.name]) if c.personal else row[c.name] for c in logged]],
+                predictions=[float(answer)],
+                keys=[name] if keys else None,
+                event_times=[micros(event)],
+            )
+            for i, (row, answer, name, event) in enumerate(zip(sent, answers, names, rows[spec.event_time].to_pylist(), strict=True))
+        ]
+        self._write(header, segment, records, close=close)
+
+    def tell(self, rows: pa.Table, labels: list[float], *, segment: str = "one", after: timedelta = timedelta(hours=1)) -> None:
+        """Log labels of the rows, by key, as a server that was told each so long after its event."""
+        spec = self.context.spec
+        names = [self._key(values) for values in zip(*(rows[c].to_pylist() for c in spec.key), strict=True)]
+        given = zip(names, labels, rows[spec.event_time].to_pylist(), strict=True)
+        records = [Labelled(identity(n, "", 0), float(label), micros(event + after), "feedback") for n, label, event in given]
+        self._write(Header(kind="labels", model=spec.name), segment, records, close=True)
+
+    def _key(self, values: tuple[Any, ...]) -> str:
+        text = key_text(values)
+        personal = self.context.spec.features.personal
+        return PersonalKey(self.context.settings.personal_key).hashed(text) if any(c in personal for c in self.context.spec.key) else text
+
+    def _write(self, header: Header, segment: str, records: list[Any], *, close: bool) -> None:
+        opened = self.ports.store.open_segment(f"inference/{header.model}/{header.kind}/2024-01-09-1704758400000-1-{segment}")
+        for record in [header, *records]:
+            opened.append(line(record))
+        if close:
+            opened.close()
+
+
+def trained(world: World, day: int = 6) -> Trained:
+    """Return the world with a version that was learnt from the days before `day`."""
+    ports = Ports(MemoryStore(), MemoryVersions(), MemoryRegistry(), MemoryLedger())
+    found = packaged(world.context(ports), day)
+    return Trained(world.home, dict(ports.store.objects), found)

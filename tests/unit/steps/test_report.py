@@ -1,0 +1,97 @@
+"""`report`: green with what came of a window, red where a person must look, always by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.errors import BadData, GiveUp
+from pipelines.refs import XCOM_LIMIT, canonical
+from pipelines.steps import outcomes, report
+from pipelines.steps.outcomes import Outcome
+from pipelines.steps.values import Decided, ReportRequest
+from tests.unit.steps.verdicts import NOTHING, drifted, started
+
+RUN = "drift__sales__2024-01-05T00:00:00Z"
+NO = Decided(start=False, why="cooldown: 7 days", run_id="", conf={})
+
+
+@pytest.fixture
+def context(world, ports):
+    ports.ledger.crown("sales", expected=None, champion={"version": "1", "bundle": NOTHING.model_dump(), "release": 1}, key="first")
+    return world.context(ports)
+
+
+def said(context, found, decided=NO, state=None):
+    retrain = {"run_id": decided.run_id, "state": state} if state else None
+    return report.run(context, ReportRequest(run="watch", drift=found, decide=decided, retrain=retrain))
+
+
+def ended(context, outcome, version="2", reasons=()):
+    outcomes.record(context.ports.ledger, "sales", RUN, Outcome(outcome=outcome, version=version, reasons=list(reasons)))
+
+
+@pytest.mark.parametrize("verdict", ["no_drift", "not_enough_data"])
+def test_nothing_to_do(context, verdict):
+    found = said(context, drifted(3, verdict))
+    assert found.outcome == "nothing_to_do"
+    assert "the channel is another one" in found.said
+
+
+def test_a_drift_that_was_held_back_says_why(context):
+    found = said(context, drifted(3))
+    assert found.outcome == "held_back"
+    assert "the channel is another one" in found.said
+    assert "cooldown: 7 days" in found.said
+
+
+def test_an_alarm_is_red_with_its_reasons(context):
+    with pytest.raises(BadData, match=r"ALARM: sales, window 2024-01-04T00:00:00Z.*the channel is another one") as caught:
+        said(context, drifted(3, "alarm"))
+    assert "no retraining was started" in caught.value.remedy
+
+
+def test_deployed(context):
+    ended(context, "deployed")
+    found = said(context, drifted(3), started(3), "success")
+    assert (found.outcome, found.said) == ("deployed", f"The retraining {RUN} of sales deployed version 2.")
+
+
+def test_a_refused_retraining_leaves_the_champion_and_says_so(context):
+    ended(context, "refused", reasons=["roc_auc 0.5 is below 0.6", "not better"])
+    found = said(context, drifted(3), started(3), "success")
+    assert found.outcome == "refused"
+    assert "roc_auc 0.5 is below 0.6; not better" in found.said
+    assert "version 1 serves on" in found.said
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "words"),
+    [
+        pytest.param("failed", "failed", "failed: the run ended before", id="with its outcome"),
+        pytest.param(None, "failed", "failed: see its log", id="without one"),
+        pytest.param("refused", "failed", "failed: see its log", id="cleared after a refusal, then failed"),
+        pytest.param(None, "success", "left no outcome", id="green, but the ledger knows nothing"),
+        pytest.param(None, None, "left no outcome", id="nothing is known of it"),
+    ],
+)
+def test_a_failed_retraining_is_named_with_the_way_to_clear_it(context, outcome, state, words):
+    if outcome:
+        ended(context, outcome, version="", reasons=["the run ended before its challenger was judged"])
+    with pytest.raises(GiveUp, match=words) as caught:
+        said(context, drifted(3), started(3), state)
+    assert f"DAG retrain_sales, run {RUN}" in caught.value.message
+    assert "Version 1 serves on" in caught.value.message
+    assert "clear the failed tasks" in caught.value.remedy
+    assert caught.value.exit_code == 65
+
+
+def test_a_failed_retraining_that_was_cleared_and_mended_is_deployed(context):
+    ended(context, "failed", version="", reasons=["the disk was full"])
+    ended(context, "deployed")
+    assert said(context, drifted(3), started(3), "success").outcome == "deployed"
+
+
+def test_what_is_said_stays_small(context):
+    ended(context, "refused", reasons=["x" * 10_000] * 50)
+    found = said(context, drifted(3), started(3), "success")
+    assert len(canonical(found)) < XCOM_LIMIT
