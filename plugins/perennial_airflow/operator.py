@@ -10,9 +10,10 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from perennial_airflow.links import STEP_LINKS
 from perennial_airflow.output import Output
 from perennial_airflow.places import Process
-from perennial_airflow.verdict import log_verdict, refusal
+from perennial_airflow.verdict import XCOM, log_verdict, refusal, said
 from pipelines.errors import GiveUp, TryAgain
 from pipelines.intervals import iso
 from pipelines.mortal import dying_with_parent
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from perennial_airflow.places import Place, Running
 
@@ -63,19 +64,33 @@ class StepOperator(BaseOperator):
         self.candidate = candidate
         self.skip_unless = dict(skip_unless or {})
         self.place = place
+        self.fields: dict[str, Any] = {}
+        self.result: dict[str, Any] = {}
         self._running: Running | None = None
+
+    @property
+    def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:
+        """The links of the task's step. Airflow asks this of mapped tasks too, which know their step in another place."""
+        step = self.partial_kwargs["step"] if hasattr(self, "partial_kwargs") else self.step
+        return STEP_LINKS.get(step, ())
+
+    @property
+    def retraining(self) -> str | None:
+        """The id of the retraining that this task knows to be started."""
+        decided = self.fields.get("decide") or {}
+        return decided.get("run_id") if decided.get("start") else None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step and return its result."""
-        request = self._request(context)
+        request = self.fields = self._request(context)
         self._skip(request)
         output = Output(self.step, self.log)
         with dying_with_parent():
             code = self._run(_as_argument(request), output)
-        result = _result(self.step, code, output)
-        if "verdict" in result:
-            log_verdict(result, self.log)
-        return result
+        self.result = _result(self.step, code, output)
+        if lines := said(self.step, self.result):
+            context["ti"].xcom_push(XCOM, log_verdict(lines, self.log))
+        return self.result
 
     def on_kill(self) -> None:
         """Stop the step when Airflow ends the task."""
@@ -86,8 +101,8 @@ class StepOperator(BaseOperator):
         run = {"run": context["run_id"]}
         if self.step == ENTRY_STEP:
             dag_run = context["dag_run"]
-            return {**run, "now": iso(_asked_at(dag_run)), "conf": dict(dag_run.conf or {})}
-        fields = {name: _resolved(value, context) for name, value in self.request.items()}
+            return {**run, **self.request, "now": iso(_asked_at(dag_run)), "conf": dict(dag_run.conf or {})}
+        fields = {name: resolved(value, context) for name, value in self.request.items()}
         if self.candidate is not None:
             fields["candidate"] = self.candidate
         return {**run, **{name: value for name, value in fields.items() if value is not None}}
@@ -117,7 +132,7 @@ def _asked_at(dag_run: Any) -> datetime:
     return dag_run.run_after
 
 
-def _resolved(value: Any, context: Context) -> Any:
+def resolved(value: Any, context: Context) -> Any:
     """Return a constant as it is and another task's result as it stands in XCom: a list where that task is mapped."""
     if not isinstance(value, XComArg):
         return value

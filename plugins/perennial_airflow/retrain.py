@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import Param
 
-from perennial_airflow.operator import StepOperator
-from pipelines.spec import PRESETS
+from perennial_airflow.model_dag import RETRAIN, dag_name, model_dag, moment_param, reason_param
+from perennial_airflow.steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from airflow.sdk.definitions.mappedoperator import MappedOperator
+    from airflow.sdk import DAG
 
     from pipelines.spec import Spec
 
-PREFIX = "retrain_"
-
-TIMEOUTS = {"train": timedelta(hours=6)}
-"""The longest that one try of a step may take, by step."""
-
-TIMEOUT = timedelta(hours=2)
-"""The longest that one try of any other step may take."""
-
-RETRIES = {
-    "retries": 2,
-    "retry_delay": timedelta(seconds=10),
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=5),
-}
-
-MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?$"
-"""A date and time as JSON carries it; without a zone it is UTC."""
-
 PARAMS = {
-    "as_of": Param(
-        None,
-        type=["null", "string"],
-        format="date-time",
-        pattern=MOMENT,  # Airflow checks a `format` only where a library for it is there
-        title="As of",
-        description="The moment the run pretends to live in, exclusive: nothing later is seen. Empty: the end of the newest batch.",
+    "as_of": moment_param(
+        "As of", "The moment the run pretends to live in, exclusive: nothing later is seen. Empty: the end of the newest batch."
     ),
-    "reason": Param(
-        "by hand",  # the form of Airflow's UI wants a value before it lets a run start; by API, none is needed
-        type="string",
-        maxLength=500,
-        title="Reason",
-        description="Why this run was started; it stands in the ledger.",
-    ),
+    "reason": reason_param(),
     "force": Param(
         default=False,
         type="boolean",
@@ -80,60 +47,17 @@ Owned by **{owner}**; a {task} task on batches of one {batch}; {when}.
 
 **Params** &nbsp; `as_of`: {as_of} &nbsp; `reason`: {reason} &nbsp; `force`: {force}
 
-By API: `POST /api/v2/dags/{prefix}{name}/dagRuns` with `{{"logical_date": null, "conf": {{"reason": "by hand"}}}}`.
+By API: `POST /api/v2/dags/{dag}/dagRuns` with `{{"logical_date": null, "conf": {{"reason": "by hand"}}}}`.
 A key that is not one of the params is refused by `ingest`.
+
+A run whose id begins with `drift__` was started by drift; its note says by which run. Where it failed, mend the cause and *Clear* its
+failed tasks rather than trigger it anew: what it had finished stays, and the drift run finds it under the same id.
 """
-
-
-class Steps:
-    """Makes a model's tasks: `step("validate", ingest=ingest)` runs that step on that task's result, and after it."""
-
-    def __init__(self, spec: Spec) -> None:
-        """Make tasks of this model, in the DAG whose context is open."""
-        self._model = spec.name
-
-    def __call__(
-        self, step: str, *, skip_unless: dict[str, dict[str, Any]] | None = None, **needs: StepOperator | MappedOperator
-    ) -> StepOperator:
-        """Return the step's task, which runs after the tasks whose results it needs, by request field."""
-        task = StepOperator(**self._known(step, needs), skip_unless=skip_unless)
-        task.set_upstream(list(needs.values()))
-        return task
-
-    def each(self, step: str, candidates: Sequence[str], **needs: StepOperator) -> MappedOperator:
-        """Return the step's task, mapped: one for each candidate, shown under its name."""
-        tasks = StepOperator.partial(**self._known(step, needs), map_index_template="{{ task.candidate }}").expand(
-            candidate=list(candidates)
-        )
-        tasks.set_upstream(list(needs.values()))
-        return tasks
-
-    def _known(self, step: str, needs: dict[str, Any]) -> dict[str, Any]:
-        request = {field: task.output for field, task in needs.items()}
-        return {
-            "task_id": step,
-            "step": step,
-            "model": self._model,
-            "request": request,
-            "execution_timeout": TIMEOUTS.get(step, TIMEOUT),
-        }
 
 
 def retrain(spec: Spec) -> DAG:
     """Return the model's retrain DAG."""
-    with DAG(
-        dag_id=PREFIX + spec.name,
-        description=spec.description,
-        schedule=_schedule(spec),
-        start_date=spec.source.first,
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,
-        params=deepcopy(PARAMS),  # Airflow writes the values of a run into them
-        default_args={"owner": spec.owner, **RETRIES},
-        tags=["perennial", "retrain", spec.name, spec.task],
-        doc_md=_doc(spec),
-    ) as dag:
+    with model_dag(spec, RETRAIN, schedule=spec.train.schedule, params=PARAMS, doc=_doc(spec)) as dag:
         step = Steps(spec)
         ingest = step("ingest")
         validate = step("validate", ingest=ingest)
@@ -148,14 +72,9 @@ def retrain(spec: Spec) -> DAG:
     return dag
 
 
-def _schedule(spec: Spec) -> str | None:
-    schedule = spec.train.schedule
-    return f"@{schedule}" if schedule in PRESETS else schedule
-
-
 def _doc(spec: Spec) -> str:
     return DOC.format(
-        prefix=PREFIX,
+        dag=dag_name(RETRAIN, spec.name),
         name=spec.name,
         description=spec.description,
         owner=spec.owner,

@@ -15,7 +15,7 @@ bag = DagBag(sys.argv[1], safe_mode=True)
 facts = {
     "dags": sorted(bag.dag_ids),
     "errors": {Path(path).name: text for path, text in bag.import_errors.items()},
-    "modules": sorted({name.partition(".")[0] for name in sys.modules}),
+    "modules": sorted(sys.modules),
     "serialized": {dag_id: json.dumps(DagSerialization.to_dict(dag), sort_keys=True) for dag_id, dag in bag.dags.items()},
 }
 sys.stdout.write("\nFACTS " + json.dumps(facts) + "\n")

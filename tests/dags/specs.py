@@ -28,20 +28,21 @@ gate: {{at_least: {{roc_auc: 0.6}}, versus_champion: {{metric: roc_auc}}}}
 """
 
 
-def spec_text(name: str, schedule: str = "") -> str:
-    """Return the text of a good spec."""
-    return SPEC.format(name=name, schedule=f", schedule: {schedule}" if schedule else "")
+def spec_text(name: str, schedule: str = "", drift: str = "") -> str:
+    """Return the text of a good spec; `schedule` is that of retrain, `drift` that of drift (none: the model is not watched)."""
+    text = SPEC.format(name=name, schedule=f", schedule: {schedule}" if schedule else "")
+    return text + (f"drift: {{schedule: {drift}, window: 2 batches, cooldown: 3d}}\n" if drift else "")
 
 
-def make_spec(name: str = "demo", schedule: str = "") -> Spec:
+def make_spec(name: str = "demo", schedule: str = "", drift: str = "") -> Spec:
     """Return a good spec."""
-    return parse_spec(spec_text(name, schedule).encode(), f"models/{name}/model.yaml")
+    return parse_spec(spec_text(name, schedule, drift).encode(), f"models/{name}/model.yaml")
 
 
-def write_models(home: Path, *names: str) -> Path:
+def write_models(home: Path, *names: str, drift: str = "") -> Path:
     """Write good specs below `home`/models and return `home`."""
     for name in names:
         folder = home / "models" / name
         folder.mkdir(parents=True)
-        (folder / "model.yaml").write_text(spec_text(name))
+        (folder / "model.yaml").write_text(spec_text(name, drift=drift))
     return home

@@ -63,6 +63,20 @@ def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path):
     assert HEAVY & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"]), "no more than a bare DAG costs"
 
 
+def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_imported(tmp_path):
+    write_models(tmp_path, "cabs", drift="monthly")
+    facts = read(write_models(tmp_path, "demo"))
+    assert facts["dags"] == ["drift_cabs", "retrain_cabs", "retrain_demo"]
+    assert facts["errors"] == {}
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
+    more = set(facts["modules"]) - set(read(tmp_path, dags=bare)["modules"])
+    heavy = {name for name in more if name.startswith(("perennial_airflow.pages", "fastapi", "sqlalchemy.orm", "airflow.api_fastapi"))}
+    assert HEAVY & more == set()
+    assert heavy == set(), "only the API server loads the pages, and only a waiting task its trigger"
+
+
 def test_a_broken_spec_is_an_import_error_with_its_remedy_and_breaks_nothing_else(tmp_path):
     write_models(tmp_path, "cabs", "demo", "typo", "yaml")
     (tmp_path / "models" / "typo" / "model.yaml").write_text(spec_text("typo") + "colour: red\n")
@@ -90,11 +104,19 @@ def test_a_hundred_models_are_a_hundred_dags(tmp_path):
 
 def test_the_same_files_give_the_same_dag_every_time(tmp_path):
     """Otherwise Airflow would show a new version of the DAG at every parse."""
-    write_models(tmp_path, "demo")
-    assert read(tmp_path)["serialized"] == read(tmp_path)["serialized"]
+    write_models(tmp_path, "demo", drift="daily")
+    first = read(tmp_path)["serialized"]
+    assert set(first) == {"drift_demo", "retrain_demo"}
+    assert first == read(tmp_path)["serialized"]
 
 
-def test_airflow_takes_nothing_below_plugins_for_a_plugin(tmp_path):
+def test_airflow_takes_one_file_below_plugins_for_a_plugin(tmp_path):
     """It would import each file under its bare name, where it could replace a library."""
-    names = {path.stem for path in (ROOT / "plugins" / "perennial_airflow").glob("*.py")} - {"__init__", "operator"}
+    names = {path.stem for path in (ROOT / "plugins" / "perennial_airflow").rglob("*.py")} - {"__init__", "operator", "html"}
     assert names.isdisjoint(read(write_models(tmp_path, "demo"))["modules"])
+    assert [path.name for path in (ROOT / "plugins").glob("*.py")] == ["perennial_plugin.py"]
+
+
+def test_a_worker_builds_only_the_drift_dag_that_it_is_asked_for(tmp_path):
+    facts = read(write_models(tmp_path, "cabs", "demo", drift="daily"), "drift_demo")
+    assert (facts["dags"], facts["errors"]) == (["drift_demo"], {})

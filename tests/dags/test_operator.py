@@ -24,9 +24,37 @@ def execute(command: tuple[str, ...], step: str = "features", *, run: SimpleName
     return task.execute({"run_id": "by hand 1", "dag_run": run or dag_run()})
 
 
+class Pushes:
+    """A task instance that remembers what was pushed."""
+
+    def __init__(self) -> None:
+        self.xcoms: dict[str, object] = {}
+
+    def xcom_push(self, key: str, value: object) -> None:
+        self.xcoms[key] = value
+
+
 def test_ingest_gets_the_run_its_moment_and_the_conf_as_plain_data(command):
     result = execute(command(ECHO), "ingest", run=dag_run(HOSTILE))
     assert result == {"model": "demo", "request": {"run": "by hand 1", "now": "2024-05-01T12:00:00Z", "conf": HOSTILE}}
+
+
+def test_ingest_is_told_its_purpose(command):
+    result = execute(command(ECHO), "ingest", request={"purpose": "drift"})
+    assert result["request"] == {"run": "by hand 1", "purpose": "drift", "now": "2024-05-01T12:00:00Z", "conf": {}}
+
+
+def test_what_a_trigger_sends_cannot_change_the_purpose(command):
+    asked = execute(command(ECHO), "ingest", run=dag_run({"purpose": "retrain", "run": "x"}), request={"purpose": "drift"})["request"]
+    assert (asked["purpose"], asked["run"]) == ("drift", "by hand 1")
+
+
+def test_a_verdict_is_pushed_in_words_beside_the_result(command):
+    ti = Pushes()
+    answer = "record({'verdict': 'refuse', 'candidate': 'linear', 'reasons': ['too weak']})"
+    task = StepOperator(task_id="gate", step="gate", model="demo", place=Process(command(answer)))
+    assert task.execute({"run_id": "r", "dag_run": dag_run(), "ti": ti})["verdict"] == "refuse"
+    assert ti.xcoms == {"verdict": "Verdict on linear: REFUSE | because too weak"}
 
 
 def test_a_conf_that_is_not_there_is_empty(command):

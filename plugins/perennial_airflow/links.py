@@ -1,0 +1,124 @@
+"""The links that tasks show in Airflow's UI: to the pages of a run, to MLflow, to the retraining that a drift run started.
+
+A task works them out when it ends, whatever its end, and Airflow keeps them. They are relative to where Airflow itself is
+served, so that they hold behind a gateway or a tunnel too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from airflow.sdk import BaseOperatorLink
+
+from perennial_airflow.model_dag import RETRAIN, dag_name
+from pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+URL_PREFIX = "/perennial"
+"""Where the plugin's pages are served."""
+
+
+def airflow_path() -> str:
+    """Return the path below which Airflow is served: empty, or such as `/airflow`."""
+    from airflow.configuration import conf
+
+    return urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/")
+
+
+def run_path(dag_id: str, run: str) -> str:
+    """Return the path of a run in Airflow's UI."""
+    return f"/dags/{quote(dag_id, safe='')}/runs/{quote(run, safe='')}"
+
+
+def page_path(model: str, kind: str, run: str) -> str:
+    """Return the path of a run's page of a kind (see pipelines/pages.py) among the plugin's."""
+    return f"{URL_PREFIX}/pages/{model}/{kind}/{quote(run, safe='')}"
+
+
+def model_path(model: str) -> str:
+    """Return the path of a model's history among the plugin's pages."""
+    return f"{URL_PREFIX}/models/{model}"
+
+
+def mlflow_run(run_id: str) -> str | None:
+    """Return the address of an MLflow run; None without one, or where the tracking server has no web address."""
+    base = load_settings().mlflow
+    return f"{base.rstrip('/')}/#/runs/{quote(run_id, safe='')}" if run_id and base.startswith(("http://", "https://")) else None
+
+
+class PageLink(BaseOperatorLink):
+    """The HTML page that a step published for its run."""
+
+    def __init__(self, kind: str, name: str = "Page") -> None:
+        """Link to the page of this kind."""
+        self._kind = kind
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """What the button says."""
+        return self._name
+
+    @property
+    def xcom_key(self) -> str:
+        """Where Airflow keeps the link."""
+        return f"_link_page_{self._kind}"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the page's path, which is known before the page is there."""
+        return airflow_path() + page_path(operator.model, self._kind, ti_key.run_id)
+
+
+class MlflowLink(BaseOperatorLink):
+    """The MLflow run that a step wrote, or spoke of; `part` is the field of its request that names it (None: its result)."""
+
+    name = "MLflow run"
+
+    def __init__(self, field: str, part: str | None = None) -> None:
+        """Link to the run whose id stands in this field."""
+        self._field = field
+        self._part = part
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str | None:  # noqa: ARG002 -- Airflow's signature
+        """Return the run's address; None where the step did not get so far."""
+        known: Mapping[str, Any] = operator.result if self._part is None else operator.fields.get(self._part) or {}
+        return mlflow_run(str(known.get(self._field) or ""))
+
+
+class ModelLink(BaseOperatorLink):
+    """What happened to the model: every decision from the ledger."""
+
+    name = "Model's history"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 -- Airflow's signature
+        """Return the page's path."""
+        return airflow_path() + model_path(operator.model)
+
+
+class RetrainingLink(BaseOperatorLink):
+    """The run of the retrain DAG that a drift run started or waits for."""
+
+    name = "Retraining run"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str | None:  # noqa: ARG002 -- Airflow's signature
+        """Return the run's path; None where none was started."""
+        run = operator.retraining
+        return airflow_path() + run_path(dag_name(RETRAIN, operator.model), run) if run else None
+
+
+STEP_LINKS: dict[str, tuple[BaseOperatorLink, ...]] = {
+    "validate": (PageLink("validation"),),
+    "features": (MlflowLink("parent_run"),),
+    "train": (MlflowLink("run_id"),),
+    "gate": (PageLink("verdict"), MlflowLink("run_id")),
+    "package": (MlflowLink("run_id", part="gate"),),
+    "deploy": (MlflowLink("run_id", part="gate"), ModelLink()),
+    "close": (MlflowLink("parent_run", part="features"), ModelLink()),
+    "drift": (PageLink("drift"), PageLink("evidently", "Evidently"), MlflowLink("run_id")),
+    "decide": (ModelLink(),),
+    "report": (PageLink("drift"), RetrainingLink(), ModelLink()),
+}
+"""By step, the links that its tasks have."""

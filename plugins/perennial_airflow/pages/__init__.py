@@ -1,0 +1,1 @@
+"""The pages that Airflow's API server shows below /perennial: what serves and why, and the pages of runs. Never loaded by a DAG."""

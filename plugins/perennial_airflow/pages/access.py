@@ -1,0 +1,33 @@
+"""Who may read what: whoever may read a model's retrain DAG in Airflow may read what Perennial knows of that model."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from fastapi import HTTPException, Request
+
+from perennial_airflow.model_dag import RETRAIN, dag_name
+
+
+class Reader:
+    """The user who asks, before Airflow's auth manager."""
+
+    def __init__(self, request: Request, user: GetUserDep) -> None:
+        """Airflow makes one for each request, after it made sure of the user."""
+        self._request = request
+        self._user = user
+
+    def expect(self, model: str) -> None:
+        """Raise HTTPException 403 unless the user may read the model's retrain DAG."""
+        requires_access_dag("GET", param_dag_id=dag_name(RETRAIN, model))(self._request, self._user)
+
+    def may_read(self, model: str) -> bool:
+        """Tell whether the user may read the model's retrain DAG."""
+        try:
+            self.expect(model)
+        except HTTPException as refused:
+            if refused.status_code != HTTPStatus.FORBIDDEN:
+                raise
+            return False
+        return True

@@ -1,0 +1,129 @@
+"""The app that Airflow's API server mounts at /perennial. Every route asks who the user is, and whether they may read the model."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from perennial_airflow.links import airflow_path
+from perennial_airflow.pages.access import Reader
+from perennial_airflow.pages.html import render
+from perennial_airflow.pages.records import HISTORY, Records, records
+from pipelines.errors import PerennialError, TryAgain
+from pipelines.pages import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import Request
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+LONGEST_RUN = 250
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+OWN = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+"""What our own pages may do: look as they look."""
+
+STORED = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
+    " font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""What a run's page may do: run its own scripts (Evidently's draws with them) as nobody, without cookies, and fetch nothing."""
+
+TheReader = Annotated[Reader, Depends()]
+TheRecords = Annotated[Records, Depends(records)]
+router = APIRouter()
+
+
+def make_app() -> FastAPI:
+    """Return the app. It asks for the user on every route that it has or gets, and describes itself to nobody."""
+    app = FastAPI(title="Perennial", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)])
+    app.include_router(router)
+    app.add_exception_handler(StarletteHTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(PerennialError, _failed)
+    return app
+
+
+@router.get("/")
+def overview(reader: TheReader, known: TheRecords) -> Response:
+    """Show what serves, of each model that the user may read."""
+    good, broken = known.specs()
+    names = [name for name in sorted({*good, *broken}) if reader.may_read(name)]
+    states = [known.state(name, good.get(name), broken.get(name)) for name in names]
+    return _page("overview", title="Models", states=states, mlflow=_mlflow(known))
+
+
+@router.get("/models/{model}")
+def model_page(model: str, reader: TheReader, known: TheRecords) -> Response:
+    """Show everything that was decided about a model."""
+    _expect(reader, model)
+    good, broken = known.specs()
+    entries = known.history(model)
+    if not entries and model not in good and model not in broken:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no model {model}.")
+    state = known.state(model, good.get(model), broken.get(model))
+    return _page("model", title=model, state=state, entries=entries, checks=known.checks(model), limit=HISTORY, mlflow=_mlflow(known))
+
+
+@router.get("/pages/{model}/{kind}/{run}")
+def run_page(model: str, kind: str, run: str, reader: TheReader, known: TheRecords) -> Response:
+    """Show a page that a step published for its run."""
+    _expect(reader, model)
+    if kind not in KINDS or len(run) > LONGEST_RUN:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"There are no such pages; there are: {', '.join(KINDS)}.")
+    page = known.page(model, kind, run)
+    if page is None:
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND,
+            f"The run {run} of {model} has no {kind} page: the task that writes it has not got so far, or had nothing to show.",
+        )
+    return HTMLResponse(page, headers={**HEADERS, "Content-Security-Policy": STORED})
+
+
+def _expect(reader: Reader, model: str) -> None:
+    """Raise HTTPException unless this can be a model, and the user may read it."""
+    if not NAME.fullmatch(model):
+        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such model.")
+    reader.expect(model)
+
+
+def _mlflow(known: Records) -> str | None:
+    base = known.settings.mlflow
+    return base if base.startswith(("http://", "https://")) else None
+
+
+def _page(template: str, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, **values: Any) -> Response:
+    html = render(template, base=airflow_path(), **{"mlflow": None, **values})
+    return HTMLResponse(html, status, headers={**(headers or {}), **HEADERS, "Content-Security-Policy": OWN})
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    """Show an HTTP error (of ours, of Airflow's log-in, of a path that is not there) as a page."""
+    assert isinstance(error, StarletteHTTPException)  # noqa: S101 -- what this handler is registered for
+    title = HTTPStatus(error.status_code).phrase
+    said = f"{error.detail}" + (" Log in to Airflow first." if error.status_code == HTTPStatus.UNAUTHORIZED else "")
+    return _page("problem", status=error.status_code, headers=error.headers, title=title, said=said)
+
+
+def _not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001 -- what a client sent is not echoed
+    return _page("problem", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="Not understood", said="This is no address of a page.")
+
+
+def _failed(_: Request, error: Exception) -> Response:
+    """Show one of our errors in its own words: 503 where a retry may help."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, TryAgain) else HTTPStatus.INTERNAL_SERVER_ERROR
+    return _page("problem", status=status, title="This cannot be shown", said=str(error))

@@ -1,0 +1,93 @@
+"""What the pages are made of: the specs, the ledger and the store, opened when the first page is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pipelines.pages import find_page
+from pipelines.settings import Settings, load_settings
+from pipelines.spec import load_all
+from pipelines.steps.context import EmbeddedPorts
+from pipelines.steps.requests import unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipelines.errors import SpecError
+    from pipelines.ledger import Champion, Entry, Ledger
+    from pipelines.ledger.port import Kind
+    from pipelines.pages import PageKind
+    from pipelines.spec import Spec
+    from pipelines.steps.context import Ports
+
+HISTORY = 300
+"""The newest decisions about a model that its page shows."""
+
+CHECKS = 12
+"""The newest drift checks that it shows as a table."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of one model; `problem` says what is wrong with its spec."""
+
+    name: str
+    spec: Spec | None
+    problem: str
+    champion: Champion | None
+    verdict: Entry | None
+    drift: Entry | None
+    request: Entry | None
+    """The request for a retraining of which nothing has come yet."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """Reads what is shown; `now` is the clock. Every method may raise one of pipelines.errors."""
+
+    settings: Settings
+    ports: Ports | EmbeddedPorts
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    def specs(self) -> tuple[dict[str, Spec], dict[str, SpecError]]:
+        """Return the good specs and what is wrong with the others, by model."""
+        return load_all(self.settings.models)
+
+    def state(self, name: str, spec: Spec | None, problem: SpecError | None = None) -> State:
+        """Return what is known of a model."""
+        ledger = self.ports.ledger
+        return State(
+            name=name,
+            spec=spec,
+            problem=str(problem) if problem else "",
+            champion=ledger.champion(name),
+            verdict=_newest(ledger, name, "verdict"),
+            drift=_newest(ledger, name, "drift"),
+            request=unanswered(ledger, name, self.now()),
+        )
+
+    def history(self, name: str) -> list[Entry]:
+        """Return the newest decisions about a model, newest first."""
+        return self.ports.ledger.entries(name, limit=HISTORY)[::-1]
+
+    def checks(self, name: str) -> list[Entry]:
+        """Return the newest drift checks of a model, newest first."""
+        return self.ports.ledger.entries(name, "drift", limit=CHECKS)[::-1]
+
+    def page(self, model: str, kind: PageKind, run: str) -> bytes | None:
+        """Return a run's page; None where it has none."""
+        return find_page(self.ports.store, model=model, kind=kind, run=run)
+
+
+@cache
+def records() -> Records:
+    """Return the records that the environment's settings name."""
+    settings = load_settings()
+    return Records(settings, EmbeddedPorts(settings))
+
+
+def _newest(ledger: Ledger, model: str, kind: Kind) -> Entry | None:
+    return next(iter(ledger.entries(model, kind, limit=1)), None)

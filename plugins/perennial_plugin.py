@@ -1,0 +1,31 @@
+"""What Perennial adds to Airflow's own server: its pages, and the way to them. The only file here that Airflow itself imports."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+from perennial_airflow.links import URL_PREFIX
+
+
+class PerennialPlugin(AirflowPlugin):
+    """The pages below /perennial and their entry in the navigation, under Browse.
+
+    Every part of Airflow loads its plugins, down to each task; only the API server asks for the app, and only then it is made.
+    The links of tasks need no entry here: each operator brings its own.
+    """
+
+    name = "perennial"
+    external_views: ClassVar[list[Any]] = [
+        # Without a `url_route` it opens as a page of its own: in Airflow's sandboxed frame no link could lead back to Airflow, nor a
+        # caged page to its neighbour. Such an entry works in a menu only: at the top, Airflow 3.3.2 makes it a button without effect.
+        {"name": "Perennial", "href": f"{URL_PREFIX}/", "destination": "nav", "category": "browse"},
+    ]
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:
+        """The app with the pages."""
+        from perennial_airflow.pages.app import make_app
+
+        return [{"app": make_app(), "url_prefix": URL_PREFIX, "name": "Perennial"}]
