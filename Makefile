@@ -4,6 +4,8 @@ SHELL := /bin/sh
 
 # The first of these that is Python 3.11 to 3.13 makes the environment; `make PYTHON=…` chooses.
 PYTHON ?=
+# Months that `make demo` lives through.
+MONTHS ?= 4
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
@@ -50,8 +52,8 @@ status: venv ## what of the stack runs, and where
 down: venv ## stop the stack
 	@$(BIN)/python -m stack down
 
-demo: venv ## real flights to a judged model that serves, by one DAG; the stack keeps running
-	@$(BIN)/python -m stack.demo
+demo: venv ## a model lives through four months of real flights, renewed by its own drift DAG (MONTHS=10: the whole year); the stack keeps running
+	@MONTHS=$(MONTHS) $(BIN)/python -m stack.demo
 
 bench: venv-dev ## measure what the documentation claims about speed; writes benchmarks/results/
 	$(BIN)/python -m benchmarks

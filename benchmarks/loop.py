@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.report import Measure, show, write
 from pipelines.cli.running import context_for, run_step
 from pipelines.settings import load_settings, quiet
+from pipelines.spec import load_spec
 from pipelines.steps.context import EmbeddedPorts, Ports
 from stack import control
 from stack.airflow_api import AirflowApi
@@ -81,7 +82,7 @@ def stack_in(folder: Path) -> Iterator[AirflowApi]:
     control.up(layout, environ, say=lambda _: None, timeout_seconds=240)
     try:
         with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
-            await_dags(api, [MODEL], timeout_seconds=120)
+            await_dags(api, [load_spec(layout.settings.models, MODEL)], timeout_seconds=120)
             yield api
     finally:
         control.down(layout, say=lambda _: None)

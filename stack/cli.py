@@ -72,7 +72,7 @@ def up(
         if all(health.is_healthy for health in found):
             good, _ = load_all(layout.settings.models)
             with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
-                for message in await_dags(api, list(good), timeout_seconds=timeout):
+                for message in await_dags(api, good.values(), timeout_seconds=timeout):
                     out.print(message, markup=False)
         _show(layout, found)
         return 0 if all(health.is_healthy for health in found) else 1

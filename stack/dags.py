@@ -6,16 +6,18 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
+    from pipelines.spec import Spec
     from stack.airflow_api import AirflowApi
 
 POLL_SECONDS = 0.5
 
 
-def await_dags(api: AirflowApi, models: Sequence[str], timeout_seconds: float) -> list[str]:
-    """Wait until each model has its retrain DAG; return sentences about what is missing or broken (none: all is well)."""
-    wanted = {f"retrain_{model}" for model in models}
+def await_dags(api: AirflowApi, specs: Iterable[Spec], timeout_seconds: float) -> list[str]:
+    """Wait until each model has its DAGs; return sentences about what is missing or broken (none: all is well)."""
+    specs = list(specs)
+    wanted = {f"retrain_{spec.name}" for spec in specs} | {f"drift_{spec.name}" for spec in specs if spec.drift}
     deadline = time.monotonic() + timeout_seconds
     while (missing := wanted - set(api.dag_ids())) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)

@@ -1,6 +1,6 @@
 """Take the pictures of the documentation from the running stack, with headless Chromium.
 
-.venv/bin/python tools/screenshots.py DAG_ID RUN_ID FOLDER
+.venv/bin/python tools/screenshots.py MODEL DRIFT_RUN_ID FOLDER (after `make demo`: flight_delays demo__2013-06-01T00:00:00Z docs/images)
 """
 
 from __future__ import annotations
@@ -37,26 +37,39 @@ def log_in(page: Page, layout: Layout) -> None:
     page.wait_for_timeout(SETTLED_MS)
 
 
-def main(dag_id: str, run_id: str, folder: str) -> None:
-    """Picture the run's graph and the trigger form."""
+def main(model: str, drift_run: str, folder: str) -> None:
+    """Picture a drift run of the model, the retraining that it started, its pages, and the trigger form."""
     layout, into = Layout(load_settings()), Path(folder)
     into.mkdir(parents=True, exist_ok=True)
-    run = f"{layout.airflow_url}/dags/{dag_id}/runs/{run_id}"
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         page = browser.new_page(viewport={"width": 1440, "height": 860}, color_scheme="light")
         log_in(page, layout)
-        page.goto(run)
-        page.wait_for_timeout(SETTLED_MS)
-        page.get_by_role("button", name="Graph").first.click()
-        page.wait_for_timeout(SETTLED_MS)
-        page.screenshot(path=into / "graph.png")
-        page.goto(f"{layout.airflow_url}/dags/{dag_id}")
+        _graph(page, f"{layout.airflow_url}/dags/drift_{model}/runs/{drift_run}", into / "drift-graph.png")
+        retraining = f"drift__{model}__{drift_run.removeprefix('demo__')}"
+        _graph(page, f"{layout.airflow_url}/dags/retrain_{model}/runs/{retraining}", into / "graph.png")
+        for name, path in {
+            "overview": "",
+            "drift": f"pages/{model}/drift/{drift_run}",
+            "evidently": f"pages/{model}/evidently/{drift_run}",
+        }.items():
+            page.goto(f"{layout.airflow_url}/perennial/{path}")
+            page.wait_for_timeout(SETTLED_MS)
+            page.screenshot(path=into / f"{name}.png")
+        page.goto(f"{layout.airflow_url}/dags/retrain_{model}")
         page.wait_for_timeout(SETTLED_MS)
         page.get_by_role("button", name="Trigger").first.click()
         page.wait_for_timeout(SETTLED_MS)
         page.screenshot(path=into / "form.png")
         browser.close()
+
+
+def _graph(page: Page, run: str, file: Path) -> None:
+    page.goto(run)
+    page.wait_for_timeout(SETTLED_MS)
+    page.get_by_role("button", name="Graph").first.click()
+    page.wait_for_timeout(SETTLED_MS)
+    page.screenshot(path=file)
 
 
 if __name__ == "__main__":

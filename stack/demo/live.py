@@ -16,43 +16,74 @@ if TYPE_CHECKING:
     from stack.airflow_api import AirflowApi, TaskRun
 
 POLL_SECONDS = 0.7
-ORDER = ("ingest", "validate", "features", "train", "gate", "package", "deploy", "close")
-COLOURS = {"success": "green", "running": "yellow", "failed": "red", "upstream_failed": "red", "up_for_retry": "yellow", "skipped": "cyan"}
+TIMEOUT_SECONDS = 1_200
+ORDER = ("ingest", "validate", "features", "train", "gate", "package", "deploy", "close", "drift", "decide", "start", "await", "report")
+COLOURS = {
+    "success": "green",
+    "running": "yellow",
+    "deferred": "yellow",
+    "failed": "red",
+    "upstream_failed": "red",
+    "up_for_retry": "yellow",
+    "skipped": "cyan",
+}
 DONE = {"success", "failed", "skipped", "upstream_failed"}
+ENDED = {"success", "failed"}
 
 
-def watch(api: AirflowApi, dag_id: str, run_id: str, console: Console, *, metric: str, timeout_seconds: float = 1_200) -> str:
+class Watched:
+    """One DAG run that is looked at again and again; what its tasks returned is asked for once."""
+
+    def __init__(self, api: AirflowApi, dag_id: str, run_id: str, metric: str) -> None:
+        """Watch that run; nothing is asked yet."""
+        self._api = api
+        self.dag_id = dag_id
+        self.run_id = run_id
+        self.state = ""
+        self.results: dict[tuple[str, int], Any] = {}
+        self._metric = metric
+        self._tasks: list[TaskRun] = []
+        self._begin = time.monotonic()
+
+    def look(self) -> bool:
+        """Ask Airflow once; tell whether the run and all its tasks have ended. Raises TryAgain where it takes far too long."""
+        self._tasks = self._api.tasks(self.dag_id, self.run_id)
+        for task in self._tasks:
+            key = (task.task, task.index)
+            if task.state == "success" and key not in self.results:
+                self.results[key] = self._api.result(self.dag_id, self.run_id, task.task, task.index)
+        self.state = self._api.state(self.dag_id, self.run_id)
+        if time.monotonic() - self._begin > TIMEOUT_SECONDS:
+            raise TryAgain(f"The run {self.run_id} has not ended after {TIMEOUT_SECONDS} s.", remedy="look at it in Airflow's UI.")
+        return self.state in ENDED and all(t.state in DONE for t in self._tasks)
+
+    def result(self, task: str) -> Any:
+        """Return what a task returned, or None so far."""
+        return self.results.get((task, -1))
+
+    def table(self) -> Table:
+        """Return the tasks as a table."""
+        title = f"{self.dag_id} · {self.run_id} · {time.monotonic() - self._begin:.0f} s"
+        table = Table(title=title, title_justify="left", expand=False)
+        for column in ("task", "state", "seconds", "what came of it"):
+            table.add_column(column, justify="right" if column == "seconds" else "left")
+        for task in sorted(self._tasks, key=lambda t: (ORDER.index(t.task) if t.task in ORDER else len(ORDER), t.index)):
+            state = task.state or "waiting"
+            name = f"{task.task} {task.label}" if task.label else task.task
+            took = f"{task.seconds:.1f}" if task.seconds is not None else ""
+            said = in_words(task.task, self.results.get((task.task, task.index)), self._metric)
+            table.add_row(name, f"[{COLOURS.get(state, 'dim')}]{state}[/]", took, said)
+        return table
+
+
+def watch(run: Watched, console: Console) -> str:
     """Show the run until it ends and return its state: success or failed."""
-    begin = time.monotonic()
-    results: dict[tuple[str, int], Any] = {}
     with Live(console=console, refresh_per_second=4) as live:
-        while True:
-            tasks = api.tasks(dag_id, run_id)
-            for task in tasks:
-                key = (task.task, task.index)
-                if task.state == "success" and key not in results:
-                    results[key] = api.result(dag_id, run_id, task.task, task.index)
-            state = api.state(dag_id, run_id)
-            live.update(_table(tasks, results, time.monotonic() - begin, metric))
-            if state in {"success", "failed"} and all(t.state in DONE for t in tasks):
-                return state
-            if time.monotonic() - begin > timeout_seconds:
-                raise TryAgain(f"The run {run_id} has not ended after {timeout_seconds:.0f} s.", remedy="look at it in Airflow's UI.")
+        while not run.look():
+            live.update(run.table())
             time.sleep(POLL_SECONDS)
-
-
-def _table(tasks: list[TaskRun], results: dict[tuple[str, int], Any], seconds: float, metric: str) -> Table:
-    table = Table(title=f"{seconds:5.1f} s", title_justify="right", expand=False)
-    for column in ("task", "state", "seconds", "what came of it"):
-        table.add_column(column, justify="right" if column == "seconds" else "left")
-    for task in sorted(tasks, key=lambda t: (ORDER.index(t.task) if t.task in ORDER else len(ORDER), t.index)):
-        state = task.state or "waiting"
-        name = f"{task.task} {task.label}" if task.label else task.task
-        took = f"{task.seconds:.1f}" if task.seconds is not None else ""
-        table.add_row(
-            name, f"[{COLOURS.get(state, 'dim')}]{state}[/]", took, in_words(task.task, results.get((task.task, task.index)), metric)
-        )
-    return table
+        live.update(run.table())
+    return run.state
 
 
 def in_words(task: str, result: Any, metric: str) -> str:
@@ -71,8 +102,17 @@ def in_words(task: str, result: Any, metric: str) -> str:
         ),
         "deploy": lambda: f"version {result['version']} serves (release {result['release']})",
         "close": lambda: f"MLflow run {result['state']}",
+        "drift": lambda: f"{plain(result['verdict'])} in {result['rows']:,} rows, {result['labelled']:,} with labels",
+        "decide": lambda: f"start {result['run_id']}" if result["start"] else f"no retraining: {result['why']}"[:90],
+        "await": lambda: f"the retraining ended: {result['state']}",
+        "report": lambda: f"{plain(result['outcome'])}",
     }
     return said[task]() if task in said else ""
+
+
+def plain(word: str) -> str:
+    """Return a verdict or an outcome as one says it: `not_enough_data` is not enough data."""
+    return word.replace("_", " ")
 
 
 def _score(value: float | None) -> str:

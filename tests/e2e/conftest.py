@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from pipelines.settings import load_settings
+from pipelines.spec import load_all
 from pipelines.steps.context import EmbeddedPorts
 from stack import control
 from stack.airflow_api import AirflowApi
@@ -24,6 +25,7 @@ from tests.worlds import World, make_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pipelines.ledger import Entry
     from pipelines.settings import Settings
@@ -37,6 +39,7 @@ class Live:
     """A running stack: its world, its settings, Airflow's API, and short ways to what tests look at."""
 
     world: World
+    watched: World
     settings: Settings
     layout: Layout
     api: AirflowApi
@@ -79,11 +82,25 @@ def _free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+def _second(home: Path, model: str) -> World:
+    """The small model once more, under another name and with raw data of its own and no end."""
+    other, folder = make_world(home.parent / model), f"raw-{model}"
+    shutil.copytree(other.home / "models" / other.model, home / "models" / model)
+    shutil.copy(other.home / "expectations" / f"{other.model}.json", home / "expectations" / f"{model}.json")
+    shutil.copytree(other.home / "raw", home / folder)
+    world = World(home, model, folder)
+    world.respec(f"name: {other.model}", f"name: {model}")
+    world.respec("raw/{start", f"{folder}/{{start")
+    world.respec(", until: 2024-01-09T00:00:00Z", "")
+    return world
+
+
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Start the stack with three models; it is stopped, and must leave nothing behind, at the end."""
     home = tmp_path_factory.mktemp("e2e") / "home"
     world = make_world(home)
+    watched = _second(home, "watched")
     for model in SHIPPED:
         shutil.copytree(ROOT / "models" / model, home / "models" / model, ignore=shutil.ignore_patterns("__pycache__"))
         for suite in (ROOT / "expectations").glob(f"{model}*.json"):
@@ -97,8 +114,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     control.up(layout, environ, say=said.append, timeout_seconds=240)
     try:
         with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
-            assert await_dags(api, ["sales", *SHIPPED], timeout_seconds=120) == []
-            yield Live(world, settings, layout, api)
+            assert await_dags(api, load_all(settings.models)[0].values(), timeout_seconds=120) == []
+            yield Live(world, watched, settings, layout, api)
     finally:
         control.down(layout, say=said.append)
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from pipelines.spec import load_spec
+from pipelines.steps.building import build_from, read_raw
 from pipelines.steps.context import Context, EmbeddedPorts
-from pipelines.steps.features import build_from, read_raw
 from pipelines.tables import from_parquet
 from pipelines.versions.port import FeaturesVersion
 from tests.worlds import visits

@@ -34,3 +34,5 @@ def test_results_are_told_in_words():
     assert in_words("train", trained, "roc_auc") == "roc_auc not finite on 1,200 held-out rows; 3 settings tried"
     assert in_words("package", {"compiled": False, "parity": None}, "roc_auc").startswith("native")
     assert in_words("gate", None, "roc_auc") == ""
+    assert in_words("drift", {"verdict": "not_enough_data", "rows": 12, "labelled": 0}, "m") == "not enough data in 12 rows, 0 with labels"
+    assert in_words("decide", {"start": False, "why": "cooldown", "run_id": ""}, "m") == "no retraining: cooldown"

@@ -1,0 +1,143 @@
+"""The living loop through a started Airflow: served traffic drifts, the drift DAG starts the retraining, the gate has its say."""
+
+import httpx
+import pytest
+
+from pipelines.intervals import Interval
+from pipelines.spec import load_spec
+from pipelines.steps.context import Context, EmbeddedPorts
+from stack.demo.traffic import Client
+from tests.worlds import DAYS, as_of, visits
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
+
+MODEL = "watched"
+TURNED = 3
+"""The day on which the world turns over: what spoke for a purchase speaks against it from then on."""
+
+
+@pytest.fixture(scope="module")
+def watched(live):
+    """The model `watched` with its first version, learnt before the world turned over; and a client that has traffic for it."""
+    world = live.watched
+    for day in range(TURNED, DAYS):
+        world.rewrite(day, visits(day, signal=-1.0))
+    assert live.run(MODEL, "first", as_of=as_of(TURNED), reason="the first") == "success"
+    spec = load_spec(live.settings.models, MODEL)
+    context = Context(spec, live.settings, EmbeddedPorts(live.settings))
+    return Client(context, live.layout.serving_url)
+
+
+def live_day(client, day: int):
+    """Send a day's rows to the server, and tell all that is known by its end; return how many rows and labels."""
+    interval = Interval(start=as_of(day), end=as_of(day + 1))
+    answers = client.ask(client.rows(interval), lambda _: None)
+    return answers.rows.num_rows, client.tell(interval.end)
+
+
+def look(live, run_id: str, day: int) -> str:
+    """Run the drift DAG on the day, and return how it ended."""
+    live.api.trigger(f"drift_{MODEL}", {"window_end": as_of(day + 1), "reason": "end to end"}, run_id)
+    return live.api.wait(f"drift_{MODEL}", run_id, 900)
+
+
+def of_drift(live, run_id: str, task: str):
+    return live.api.result(f"drift_{MODEL}", run_id, task)
+
+
+def retrainings(live) -> list[str]:
+    runs = live.api._all(f"/api/v2/dags/retrain_{MODEL}/dagRuns", "dag_runs")
+    return sorted(r["dag_run_id"] for r in runs if r["dag_run_id"].startswith("drift__"))
+
+
+def test_a_retraining_that_drift_started_is_refused_and_the_champion_stays(live, watched):
+    sent, told = live_day(watched, TURNED)
+    assert 0 < told < sent, "of the last hour nobody knows the outcome yet"
+    assert look(live, "turned", TURNED) == "success"
+    drifted = of_drift(live, "turned", "drift")
+    assert (drifted["verdict"], drifted["source"], drifted["rows"], drifted["labelled"]) == ("drift", "traffic", sent, told)
+    assert drifted["live"] < drifted["expected"] - 0.2
+    run_id = f"drift__{MODEL}__{as_of(TURNED + 1)}"
+    assert retrainings(live) == [run_id]
+    assert live.result(MODEL, run_id, "gate")["verdict"] == "refuse"
+    reported = of_drift(live, "turned", "report")
+    assert reported["outcome"] == "refused"
+    assert "roc_auc" in reported["said"]
+    assert live.told(MODEL)["version"] == "1"
+    assert live.ledger(MODEL, "outcome")[-1].body["outcome"] == "refused"
+
+
+def test_the_same_window_again_starts_no_second_retraining(live, watched):
+    before = retrainings(live)
+    assert look(live, "again", TURNED) == "success"
+    assert retrainings(live) == before
+    assert len(live.ledger(MODEL, "retrain_request")) == 1
+
+
+def test_a_retraining_that_drift_started_is_deployed(live, watched):
+    for day in range(TURNED + 1, DAYS):
+        live_day(watched, day)
+    assert look(live, "by-now", DAYS - 1) == "success"
+    run_id = f"drift__{MODEL}__{as_of(DAYS)}"
+    assert run_id in retrainings(live)
+    assert of_drift(live, "by-now", "report")["outcome"] == "deployed"
+    version = live.result(MODEL, run_id, "deploy")["version"]
+    assert live.told(MODEL)["version"] == version != "1"
+    ports = EmbeddedPorts(live.settings)
+    assert ports.ledger.champion(MODEL).version == ports.registry.alias(MODEL) == version
+    assert "drift" in live.result(MODEL, run_id, "ingest")["reason"]
+    ports.ledger.verify()
+
+
+def test_the_drift_figures_are_in_prometheus_the_registry_and_the_ledger(live, watched):
+    text = httpx.get(f"{live.layout.serving_url}/metrics").text
+    assert f'perennial_drift_verdict{{model="{MODEL}",verdict="drift"}} 1.0' in text
+    drifted = of_drift(live, "by-now", "drift")
+    registry = EmbeddedPorts(live.settings).registry
+    assert registry.state(drifted["run_id"]) == "FINISHED"
+    assert registry.metrics(drifted["run_id"])["live"] == pytest.approx(drifted["live"])
+    assert [e.body["verdict"] for e in live.ledger(MODEL, "drift")] == ["drift"] * 3
+
+
+def test_a_broken_batch_is_quarantined_and_retrains_nothing(live, watched):
+    day = DAYS - 2
+    good, before = live.watched.frame(day), retrainings(live)
+    live.watched.rewrite(day, good.assign(pages=["many"] * len(good)))
+    try:
+        assert look(live, "broken", day) == "failed"
+        states = {t.task: t.state for t in live.api.tasks(f"drift_{MODEL}", "broken")}
+        assert (states["validate"], states["drift"], states["start"]) == ("failed", "upstream_failed", "upstream_failed")
+        assert retrainings(live) == before
+        assert live.ledger(MODEL, "quarantine")
+    finally:
+        live.watched.rewrite(day, good)
+
+
+def test_a_paused_retraining_is_named_and_starts_once_it_may(live, watched):
+    """The last test on this model: a world that turned over again asks for a retraining that cannot start."""
+    for day in (DAYS, DAYS + 1):
+        live.watched.rewrite(day, visits(day))
+        live_day(watched, day)
+    dag = f"/api/v2/dags/retrain_{MODEL}"
+    pause(live, dag, paused=True)
+    try:
+        assert look(live, "paused", DAYS + 1) == "failed"
+        assert f"retrain_{MODEL} is paused" in live.api.log(f"drift_{MODEL}", "paused", "start")
+        assert f"drift__{MODEL}__{as_of(DAYS + 2)}" not in retrainings(live)
+    finally:
+        pause(live, dag, paused=False)
+    clear(live, f"drift_{MODEL}", "paused")
+    assert live.api.wait(f"drift_{MODEL}", "paused", 900) == "success"
+    assert retrainings(live).count(f"drift__{MODEL}__{as_of(DAYS + 2)}") == 1
+
+
+def pause(live, dag: str, *, paused: bool) -> None:
+    answer = live.api._send("PATCH", dag, json={"is_paused": paused})
+    assert answer.status_code == 200, answer.text
+
+
+def clear(live, dag_id: str, run_id: str) -> None:
+    """Clear the failed tasks of a run, as a person does in the UI."""
+    body = {"dry_run": False, "dag_run_id": run_id, "only_failed": True}
+    answer = live.api._send("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body)
+    assert answer.status_code == 200, answer.text
