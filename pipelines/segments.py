@@ -40,7 +40,10 @@ class LocalSegment:
         self.name = name
         self.size = 0
         self._root = root
+        self._path = path
         self._closing = threading.Lock()
+        self._failure: OSError | None = None
+        """Of a flush: the kernel tells of lost data once, and what was lost stays lost."""
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         self._handle = -1
         try:
@@ -72,21 +75,34 @@ class LocalSegment:
         self.size += len(data)
 
     def _cut_back(self) -> None:
-        """Take a half-written append back; where even that fails, nothing may follow the torn line: the segment is closed."""
+        """Take a half-written append back; where even that fails, nothing may follow the torn line: the segment is flushed and closed."""
         try:
             os.ftruncate(self._handle, self.size)
         except OSError:
-            self._let_go()
+            with self._closing:  # a flush may be at it in another thread
+                self._flush()
+                self._let_go()
             raise
 
-    def sync(self) -> None:
-        """Flush to the disk; nothing where the segment is closed, which flushed it."""
+    def cut(self, size: int) -> None:
+        """Take back what was appended after the first `size` bytes, also of a segment that was closed since. Raises OSError."""
         with self._closing:
-            if self._handle >= 0:
-                try:
-                    os.fdatasync(self._handle)
-                except OSError as error:
-                    raise translated(error, self._root) from error
+            os.truncate(self._handle if self._handle >= 0 else self._path, size)
+            self.size = size
+
+    def sync(self) -> None:
+        """Flush to the disk. Raises again what a flush raised once; a segment that was closed was flushed by that."""
+        with self._closing:
+            self._flush()
+            if self._failure is not None:
+                raise translated(self._failure, self._root) from self._failure
+
+    def _flush(self) -> None:
+        if self._handle >= 0 and self._failure is None:
+            try:
+                os.fdatasync(self._handle)
+            except OSError as error:
+                self._failure = error
 
     def close(self) -> None:
         """Flush, unlock and let go; a second call does nothing."""
@@ -150,6 +166,11 @@ class MemorySegment:
             raise ValueError(f"The segment {self.name} is closed.")
         self.data += data
         self.size += len(data)
+
+    def cut(self, size: int) -> None:
+        """Take back what was appended after the first `size` bytes."""
+        del self.data[size:]
+        self.size = size
 
     def sync(self) -> None:
         """Do nothing: memory has no disk behind it."""

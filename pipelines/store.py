@@ -93,7 +93,11 @@ class Segment(Protocol):
         ...
 
     def sync(self) -> None:
-        """Flush to the disk: what was appended before survives a power cut."""
+        """Flush to the disk: what was appended before survives a power cut. Once it has failed, it fails always."""
+        ...
+
+    def cut(self, size: int) -> None:
+        """Take back what was appended after the first `size` bytes."""
         ...
 
     def close(self) -> None:

@@ -182,7 +182,7 @@ def no_json(error: Exception) -> Problem:
 
 
 def refuse_repeated_keys(body: bytes) -> None:
-    """Raise Problem 422 where a key stands twice in an object of the body, which is known to be JSON."""
+    """Raise Problem 422 where a key stands twice in an object of the body, Problem 400 where a part that was left undecoded is no JSON."""
 
     def once(pairs: list[tuple[str, Any]]) -> None:
         twice = next((name for name, count in Counter(name for name, _ in pairs).items() if count > 1), None)
@@ -191,5 +191,5 @@ def refuse_repeated_keys(body: bytes) -> None:
 
     try:
         json.loads(body, object_pairs_hook=once, parse_int=str, parse_float=str)
-    except RecursionError:
-        raise Problem(400, "bad_json", "The body is nested too deeply.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise no_json(error) from None

@@ -60,6 +60,7 @@ _PLACE = re.compile(r" - at `\$\.(\w+)`$")
 _REFUSALS: Final = {
     "unknown": (404, "unknown_prediction", "No prediction of this model is known by this request and row, or by this key."),
     "contradicting": (409, "contradicting_label", "This prediction has another label already; the first one counts."),
+    "ambiguous": (409, "ambiguous_request", "Several predictions with different keys have this request and row: send the key instead."),
 }
 
 
@@ -87,13 +88,16 @@ class FeedbackRoute:
         schema = served_model(self._follower, name).bundle.manifest.inputs
         scope["perennial.model"] = name
         refuse_other_media(scope)
+        given = (await receive())["body"]
+        run = asyncio.get_running_loop().run_in_executor
         try:
-            items = _items((await receive())["body"], self._max)
+            items = _items(given, self._max)
+            await run(self._thread, refuse_repeated_keys, given)  # slow on a large body: not on the event loop
         except Problem:
             self._metrics.told(name, "malformed")
             raise
-        work = asyncio.get_running_loop().run_in_executor(self._thread, self._accepted, name, schema, items, scope["perennial.request_id"])
-        body = encode({"request_id": scope["perennial.request_id"], **await work})
+        answer = await run(self._thread, self._accepted, name, schema, items, scope["perennial.request_id"])
+        body = encode({"request_id": scope["perennial.request_id"], **answer})
         await send(json_start(200, body))
         await send({"type": "http.response.body", "body": body})
 
@@ -151,7 +155,6 @@ def _items(body: bytes, limit: int) -> list[bytes | msgspec.Raw]:
         raise Problem(422, "invalid_input", f"The body does not have the right form: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise no_json(error) from None
-    refuse_repeated_keys(body)
     if found.labels is UNSET:
         return [body]
     if any(part is not UNSET for part in (found.label, found.request_id, found.row, found.key)):

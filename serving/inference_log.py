@@ -45,6 +45,8 @@ class InferenceLog:
         self._every = settings.log_sync_seconds
         self._forms: dict[tuple[str, int], LogForm] = {}
         self._failed: dict[str, Served] = {}
+        self._changing = threading.Lock()
+        """Held while `trouble` and `_failed` change: the event loop and the flushing thread both find and end troubles."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inference-log", daemon=True)
 
@@ -83,32 +85,37 @@ class InferenceLog:
         """Put accepted labels, each by its row's identity, on the disk: all or none. Raises StorageFull or OSError."""
         now = time.time_ns() // 1_000
         lines = b"".join(line(Labelled(name, label, now, request_id)) for name, label in labels)
-        self._segments.append(Header(kind="labels", model=model), lines, now).sync()
+        self._segments.append_flushed(Header(kind="labels", model=model), lines, now)
 
     def _new_form(self, served: Served) -> LogForm:
         form = LogForm(served, self.personal)
         self._forms[served.release.model, served.release.number] = form
-        self._metrics.log_writable(served.release.model, writable=True)
+        with self._changing:
+            self._metrics.log_writable(served.release.model, writable=served.release.model not in self.trouble)
         return form
 
     def _lost(self, served: Served, rows: int, error: Exception) -> None:
         model = served.release.model
-        if model not in self.trouble:
-            reason = f"The inference log of {model} cannot be written: {_words(error)}"
-            log.error(reason, extra={"model": model})
-            self._failed[model] = served
-            self.trouble = {**self.trouble, model: reason}
-            self._metrics.log_writable(model, writable=False)
+        with self._changing:
+            if model not in self.trouble:
+                reason = f"The inference log of {model} cannot be written: {_words(error)}"
+                log.error(reason, extra={"model": model})
+                self.trouble = {**self.trouble, model: reason}
+                self._metrics.log_writable(model, writable=False)
+            self._failed[model] = served  # the newest release's: the one to try again
         if self.refuses:
             words = "The prediction could not be logged and is therefore not given; try again later."
             raise Problem(503, "log_unavailable", words, headers={"retry-after": "5"}) from error
         self._metrics.log_lost(model, rows)
 
     def _recovered(self, model: str) -> None:
-        self.trouble = {name: reason for name, reason in self.trouble.items() if name != model}
-        self._failed.pop(model, None)
-        self._metrics.log_writable(model, writable=True)
-        log.warning("The inference log can be written again.", extra={"model": model})
+        with self._changing:
+            if model not in self.trouble:
+                return
+            self.trouble = {name: reason for name, reason in self.trouble.items() if name != model}
+            self._failed.pop(model, None)
+            self._metrics.log_writable(model, writable=True)
+            log.warning("The inference log can be written again.", extra={"model": model})
 
     def _run(self) -> None:
         took, probed = 0.0, time.monotonic()
@@ -125,7 +132,9 @@ class InferenceLog:
 
     def _probe(self) -> None:
         """Try a new segment for each model in trouble: where no requests are sent to a server that is not ready, none would tell."""
-        for model, served in list(self._failed.items()):
+        with self._changing:
+            failed = dict(self._failed)
+        for model, served in failed.items():
             try:
                 self._segments.renew(LogForm(served, self.personal).header, time.time_ns() // 1_000)
             except FAILURES:

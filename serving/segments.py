@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipelines.errors import StorageFull
-from pipelines.inference.record import line
+from pipelines.inference.record import opening
 from serving.logs import log
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class _Open:
     segment: Segment
     day: int
     synced: int = 0
+    failed: bool = False
+    """A flush failed, which was counted."""
     active: float = field(default_factory=time.monotonic)
 
 
@@ -57,31 +59,54 @@ class Segments:
         self._open: dict[Slot, _Open] = {}
         self._retired: list[_Open] = []
 
-    def append(self, header: Header, data: bytes, now: int) -> Segment:
-        """Write lines into the header's segment at `now` (microseconds since 1970, UTC) and return it.
+    def append(self, header: Header, data: bytes, now: int) -> None:
+        """Write lines into the header's segment at `now` (microseconds since 1970, UTC).
 
         Raises StorageFull where there is no room, OSError where a new segment cannot be written either.
         """
-        slot = (header.kind, header.model, header.release)
         with self._lock:
-            found = self._open.get(slot)
-            if found is None or found.segment.size >= self._limit or now // DAY != found.day:
-                found = self._begun(slot, header, now)
+            self._appended(_slot(header), header, data, now)
+
+    def append_flushed(self, header: Header, data: bytes, now: int) -> None:
+        """Write lines and flush them. Raises as `append`, and where they cannot be flushed; then they are taken back.
+
+        Nobody else may append to this segment meanwhile, nor rely on what it holds.
+        """
+        slot = _slot(header)
+        with self._lock:
+            found = self._appended(slot, header, data, now)
+        try:
+            found.segment.sync()
+        except (OSError, StorageFull):
+            if not found.failed:
+                self._metrics.log_failed(header.model, "sync")
+            found.failed = True
             try:
-                found.segment.append(data)
-            except StorageFull:
-                self._metrics.log_failed(header.model, "write")
-                raise
-            except (OSError, ValueError):  # this file is broken, or closed itself when it could not be repaired: another one may do
-                self._metrics.log_failed(header.model, "write")
-                found = self._begun(slot, header, now)
-                found.segment.append(data)
-            return found.segment
+                found.segment.cut(found.segment.size - len(data))
+            finally:
+                self._retire(slot, found)
+            raise
+
+    def _appended(self, slot: Slot, header: Header, data: bytes, now: int) -> _Open:
+        """Append to the slot's segment, or to a new one where it must be, and return it."""
+        found = self._open.get(slot)
+        if found is None or found.segment.size >= self._limit or now // DAY != found.day:
+            found = self._begun(slot, header, now)
+        try:
+            found.segment.append(data)
+        except StorageFull:
+            self._metrics.log_failed(header.model, "write")
+            raise
+        except (OSError, ValueError):  # this file is broken, or closed itself when it could not be repaired: another one may do
+            self._metrics.log_failed(header.model, "write")
+            found = self._begun(slot, header, now)
+            found.segment.append(data)
+        return found
 
     def renew(self, header: Header, now: int) -> None:
         """Begin a new segment, to see whether that is possible. Raises StorageFull or OSError where it is not."""
         with self._lock:
-            self._begun((header.kind, header.model, header.release), header, now)
+            self._begun(_slot(header), header, now)
 
     def _begun(self, slot: Slot, header: Header, now: int) -> _Open:
         """Return the slot's new segment with its header in it; the old one is left to `flush`."""
@@ -102,7 +127,7 @@ class Segments:
     def _started(self, name: str, header: Header) -> Segment:
         segment = self._store.open_segment(name)
         try:
-            segment.append(line(header))
+            segment.append(opening(header))
         except (OSError, StorageFull):
             with contextlib.suppress(OSError, StorageFull):
                 segment.close()
@@ -131,6 +156,7 @@ class Segments:
         try:
             found.segment.sync()
         except (OSError, StorageFull) as error:
+            found.failed = True
             self._metrics.log_failed(slot[1], "sync")
             log.exception("A segment of the inference log could not be flushed.", extra={"model": slot[1], "reason": type(error).__name__})
             self._retire(slot, found)
@@ -148,6 +174,8 @@ class Segments:
         try:
             found.segment.close()
         except (OSError, StorageFull) as error:
+            if found.failed:
+                return
             self._metrics.log_failed(found.segment.name.split("/")[1], "sync")
             log.exception("A segment of the inference log could not be flushed when it was closed.", extra={"reason": type(error).__name__})
 
@@ -157,3 +185,7 @@ class Segments:
             self._retired += self._open.values()
             self._open.clear()
         self.flush()
+
+
+def _slot(header: Header) -> Slot:
+    return header.kind, header.model, header.release

@@ -23,7 +23,7 @@ VERDICTS = ("no_drift", "drift", "alarm", "not_enough_data")
 
 _PLAIN: dict[str, tuple[str, Callable[[Figures], float]]] = {
     "perennial_drift_columns": ("Inputs of the newest window that drifted.", lambda f: f.drifted),
-    "perennial_drift_columns_watched": ("Inputs of the newest window that were compared.", lambda f: f.columns),
+    "perennial_drift_columns_watched": ("Inputs of the newest window that were looked at, comparable or not.", lambda f: f.columns),
     "perennial_drift_rows": ("Rows of the newest window.", lambda f: f.rows),
     "perennial_label_coverage": ("Share of the newest window's rows whose label is known.", lambda f: f.coverage),
     "perennial_drift_window_end_seconds": ("When the newest window ended, in seconds since 1970.", lambda f: f.window_end.timestamp()),

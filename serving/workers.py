@@ -39,15 +39,21 @@ class Supervisor(Multiprocess):
         """Supervise workers that accept from the socket and count in the folder."""
         super().__init__(config, [listening])
         self._folder = folder
+        self._known: set[int] = set()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace dead workers."""
+        """Replace dead workers; forget them, and those that signals (HUP, TTOU) replaced or ended since the last call."""
         from prometheus_client.multiprocess import mark_process_dead
 
-        before = {process.pid for process in self.processes}
+        self._known |= self._pids()
         super().keep_subprocess_alive()
-        for pid in before - {process.pid for process in self.processes}:
+        alive = self._pids()
+        for pid in self._known - alive:
             mark_process_dead(pid, str(self._folder))
+        self._known = alive
+
+    def _pids(self) -> set[int]:
+        return {process.pid for process in self.processes if process.pid is not None}
 
 
 def serve(settings: Settings, options: dict[str, Any]) -> int:

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from pipelines.inference.record import Answered, Header, Labelled, header_of, payload
+from pipelines.inference.record import Answered, Header, Labelled, header_in, payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -53,14 +53,15 @@ def decode(name: str, data: bytes, *, growing: bool = False) -> Decoded:
     torn = int(bool(lines.pop()) and not growing)
     if not lines:
         return Decoded(torn=torn)
-    header = header_of(lines[0])
+    header, taken, damaged = header_in(lines)
     problem = "its header is damaged or of a format that is not known" if header is None else _unfit(header, name)
     if header is None or problem:
         return Decoded(torn=torn, damage=[f"segment {name}, byte 0: {problem}; nothing of its {len(data)} bytes was read"])
     found = Records(header, name)
-    place = len(lines[0]) + 1
+    found.damage += [_damaged(name, 0, "damaged") for _ in damaged]
+    place = sum(len(line) + 1 for line in lines[:taken])
     with _uncollected():
-        for start in range(1, len(lines), LINES_AT_ONCE):
+        for start in range(taken, len(lines), LINES_AT_ONCE):
             place = found.add(lines[start : start + LINES_AT_ONCE], place)
     return Decoded(header=header, rows=together(found.tables) if found.tables else found.empty(), torn=torn, damage=found.damage)
 

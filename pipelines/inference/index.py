@@ -4,7 +4,7 @@ The log is the truth. The index remembers how far it has read each segment and g
 damaged or of another version, it is made anew. So a crash at any moment, or a deleted file, loses nothing. A lock beside the
 file lets one process in at a time: of two that bring the same label, one writes it.
 
-Stored format, version 1 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then made anew.
+Stored format, version 2 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then made anew.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.store import Store
 
-FORMAT: Final = 1
-Outcome = Literal["accepted", "repeated", "contradicting", "unknown"]
+FORMAT: Final = 2
+Outcome = Literal["accepted", "repeated", "contradicting", "unknown", "ambiguous"]
 
 LOOK_SECONDS = 0.005
 """How often a process that waits for the lock looks whether it is free."""
 
 _TABLES = f"""
 CREATE TABLE sources (name TEXT PRIMARY KEY, read INTEGER NOT NULL, state INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE requests (model TEXT, request_id TEXT, row INTEGER, key TEXT, PRIMARY KEY (model, request_id, row)) WITHOUT ROWID;
+CREATE TABLE requests (
+    model TEXT, request_id TEXT, row INTEGER, key TEXT, several INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (model, request_id, row)
+) WITHOUT ROWID;
 CREATE TABLE keys (model TEXT, key TEXT, PRIMARY KEY (model, key)) WITHOUT ROWID;
 CREATE TABLE labels (model TEXT, identity TEXT, label, PRIMARY KEY (model, identity)) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
@@ -159,6 +161,9 @@ def _judged(db: sqlite3.Connection, model: str, told: Sequence[Told]) -> tuple[l
     outcomes: list[Outcome] = []
     new: dict[str, float | str] = {}
     for one in told:
+        if one.key is None and _is_ambiguous(db, model, one):
+            outcomes.append("ambiguous")
+            continue
         name = _known(db, model, one)
         if name is None:
             outcomes.append("unknown")
@@ -169,6 +174,13 @@ def _judged(db: sqlite3.Connection, model: str, told: Sequence[Told]) -> tuple[l
             new[name] = one.label
         outcomes.append("accepted" if label is None else "repeated" if label == one.label else "contradicting")
     return outcomes, new
+
+
+def _is_ambiguous(db: sqlite3.Connection, model: str, told: Told) -> bool:
+    """Tell whether a caller used the request's id again, so that the row there is several events."""
+    place = (model, told.request_id, told.row)
+    found = db.execute("SELECT several FROM requests WHERE model = ? AND request_id = ? AND row = ?", place).fetchone()
+    return found is not None and bool(found[0])
 
 
 def _known(db: sqlite3.Connection, model: str, told: Told) -> str | None:

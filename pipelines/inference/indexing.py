@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipelines.inference.record import Labelled, header_of, payload
+from pipelines.inference.record import Labelled, header_in, payload
 from pipelines.refs import Ref
 
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ class _Entry(msgspec.Struct):
     data: _Named
     segments: list[str]
 
+
+_ADD_ROW = """
+INSERT INTO requests (model, request_id, row, key) VALUES (?, ?, ?, ?)
+ON CONFLICT (model, request_id, row) DO UPDATE SET several = 1 WHERE key IS NOT excluded.key
+"""
+"""A request id that came again with another key stands for several events; the same row again is the same event."""
 
 _decode_entry = msgspec.json.Decoder(_Entry).decode
 _seen = msgspec.json.Decoder(_Seen).decode
@@ -95,9 +101,11 @@ class Reading:
                 continue
             whole = data.rfind(b"\n") + 1
             lines = data[:whole].split(b"\n")[:-1]
-            readable = start > 0 or not lines or header_of(lines[0]) is not None
+            readable = start > 0 or not lines or header_in(lines)[0] is not None
+            if not readable and growing and len(lines) == 1:
+                continue  # the header's second copy is on its way
             if readable:
-                add(lines[int(start == 0) :])
+                add(lines)  # a header is no record: it is passed over like whatever else cannot be read
             self._remember(name, start + whole, GROWING if growing and readable else READ)
 
     def _remember(self, name: str, read: int, state: int) -> None:
@@ -122,7 +130,7 @@ class Reading:
                     keys.append((self._model, key))
                 yield self._model, request_id, row, key
 
-        self._db.executemany("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)", each())
+        self._db.executemany(_ADD_ROW, each())
         self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?)", keys)
 
     def _insert_labels(self, labels: Iterable[tuple[str, float | str]]) -> None:

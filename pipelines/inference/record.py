@@ -1,7 +1,8 @@
-"""How a segment of the inference log is written: one header line, then one line per answered request or accepted label.
+"""How a segment of the inference log is written: a header line, its copy, then one line per answered request or accepted label.
 
 A line is eight hex digits (CRC-32 of the payload), the payload as JSON (which holds no newline), and a newline. So a torn
-last line and a damaged byte are both found, and everything else can still be read. A segment holds one kind of record of one
+last line and a damaged byte are both found, and everything else can still be read; without a header nothing could be, which is
+why there are two (a segment with one is read all the same). A segment holds one kind of record of one
 model, and, for predictions, of one release: its header says which columns the rows have. Payloads after the header are JSON
 arrays, because they are written on the way of every request.
 
@@ -34,7 +35,7 @@ class LoggedColumn(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A segment's first line. `columns` name the values of each row in order; columns that are left out are not among them."""
+    """A segment's first two lines. `columns` name the values of each row in order; columns that are left out are not among them."""
 
     kind: Literal["predictions", "labels"]
     model: str
@@ -100,6 +101,11 @@ def line(record: Header | Answered | Labelled) -> bytes:
     return b"%08x%b\n" % (zlib.crc32(payload), payload)
 
 
+def opening(header: Header) -> bytes:
+    """Return what a segment begins with: its header as two equal lines."""
+    return 2 * line(header)
+
+
 def payload(text: bytes) -> bytes | None:
     """Return the payload of a line (without its newline), or None where it is damaged."""
     body = text[CHECKSUM:]
@@ -111,7 +117,7 @@ def payload(text: bytes) -> bytes | None:
 
 
 def header_of(text: bytes) -> Header | None:
-    """Return the header in a segment's first line, or None where it is damaged or of a format that is not known."""
+    """Return the header in a line, or None where it is damaged or of a format that is not known."""
     body = payload(text)
     if body is None:
         return None
@@ -120,3 +126,18 @@ def header_of(text: bytes) -> Header | None:
     except msgspec.DecodeError:
         return None
     return found if found.format == FORMAT else None
+
+
+def header_in(lines: list[bytes]) -> tuple[Header | None, int, list[int]]:
+    """Return a segment's header, how many of its first lines it takes, and which of those are damaged (0, 1).
+
+    Where the newline between header and copy is damaged, both stand in one line.
+    """
+    first = header_of(lines[0]) if lines else None
+    second = header_of(lines[1]) if len(lines) > 1 else None
+    if first is not None:
+        return first, 1 + int(second is not None), []
+    if second is not None:
+        return second, 2, [0]
+    half = len(lines[0]) // 2 if lines else 0
+    return (header_of(lines[0][:half]), 1, [0]) if lines else (None, 0, [])

@@ -107,8 +107,8 @@ class _Rotator:
     def _header(self, name: str) -> Header | None:
         """Return a closed segment's header, None where it has none that can be read."""
         if name not in self._headers:
-            head, newline, _ = (self._store.read_segment(name) or b"").partition(b"\n")
-            self._headers[name] = decode(name, head + newline).header
+            *lines, _ = (self._store.read_segment(name) or b"").split(b"\n", 2)
+            self._headers[name] = decode(name, b"".join(line + b"\n" for line in lines)).header
         return self._headers[name]
 
     def _entry(self, header: Header, day: str, names: list[str]) -> Rotated | None:

@@ -1,5 +1,6 @@
 """The Store port: what both implementations promise, and what only real files can suffer."""
 
+import os
 import signal
 
 import pytest
@@ -13,6 +14,15 @@ from tests.contracts.processes import finish, flip, small_disk, start
 @pytest.fixture(params=["local", "memory"])
 def store(request, tmp_path):
     return LocalStore(tmp_path / "store") if request.param == "local" else MemoryStore()
+
+
+@pytest.fixture
+def pipe():
+    """The end of a pipe that is read: it can be neither written nor cut nor flushed."""
+    ends = os.pipe()
+    yield ends[0]
+    for end in ends:
+        os.close(end)
 
 
 class TestStore:
@@ -86,6 +96,19 @@ class TestStore:
         with pytest.raises(ValueError, match="log/m/one is closed"):
             segment.append(b"late")
         assert store.read_segment("log/m/one") == b""
+
+    @pytest.mark.parametrize("closed", [False, True])
+    def test_what_was_appended_last_can_be_taken_back(self, store, closed):
+        segment = store.open_segment("log/m/one")
+        segment.append(b"kept\n")
+        segment.append(b"taken back\n")
+        if closed:
+            segment.close()
+        segment.cut(5)
+        assert (store.read_segment("log/m/one"), segment.size) == (b"kept\n", 5)
+        if not closed:
+            segment.append(b"more\n")
+            assert store.read_segment("log/m/one") == b"kept\nmore\n"
 
     def test_a_segment_is_never_begun_twice(self, store):
         store.open_segment("log/m/one").append(b"kept")
@@ -177,6 +200,40 @@ class TestLocalStore:
             segment.append(b"more\n")
             assert store.read_segment("log/m/one") == b"kept\nmore\n"
             segment.close()
+
+    def test_a_flush_that_failed_fails_for_ever(self, tmp_path, pipe):
+        segment = LocalStore(tmp_path).open_segment("log/m/one")
+        segment.append(b"lost?")
+        own = os.dup(segment._handle)
+        os.dup2(pipe, segment._handle)  # a pipe cannot be flushed
+        for _ in range(2):
+            with pytest.raises(OSError, match="Invalid argument"):
+                segment.sync()
+        os.dup2(own, segment._handle)
+        os.close(own)
+        for call in (segment.sync, segment.close, segment.sync):
+            with pytest.raises(OSError, match="Invalid argument"):
+                call()
+        assert not LocalStore(tmp_path).is_open("log/m/one")
+
+    @pytest.mark.parametrize("flushed", [True, False])
+    def test_a_segment_that_cannot_be_repaired_is_flushed_and_closed(self, tmp_path, pipe, flushed):
+        store = LocalStore(tmp_path)
+        segment = store.open_segment("log/m/one")
+        segment.append(b"kept\n")
+        if flushed:  # a handle that may only read cannot be written or cut, but be flushed
+            pipe = os.open(tmp_path / "segments" / "log" / "m" / "one", os.O_RDONLY)
+        os.dup2(pipe, segment._handle)
+        with pytest.raises(OSError, match="Invalid argument"):
+            segment.append(b"more\n")
+        assert not store.is_open("log/m/one")
+        if flushed:
+            os.close(pipe)
+            segment.sync()
+        else:
+            with pytest.raises(OSError, match="Invalid argument"):
+                segment.sync()
+        assert store.read_segment("log/m/one") == b"kept\n"
 
     def test_a_segment_that_cannot_be_begun_leaves_nothing(self, tmp_path):
         (tmp_path / "segments").mkdir()

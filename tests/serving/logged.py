@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,7 +17,7 @@ class Written:
     """One segment: its header and its records; `torn` is what stands after the last newline."""
 
     name: str
-    header: Header
+    header: Header | None
     records: list = field(default_factory=list)
     torn: bytes = b""
 
@@ -26,7 +27,11 @@ def written(store, model="flights", kind="predictions") -> list[Written]:
     found = []
     for name in store.segments(f"inference/{model}/{kind}"):
         *lines, torn = store.read_segment(name).split(b"\n")
-        header, *rest = lines
+        if not lines:  # its process was killed before the header was written
+            found.append(Written(name, None, torn=torn))
+            continue
+        header, copy, *rest = lines
+        assert copy == header
         decode = msgspec.json.Decoder(Answered if kind == "predictions" else Labelled).decode
         found.append(Written(name, header_of(header), [decode(payload(line)) for line in rest], torn))
     return found
@@ -44,7 +49,11 @@ class Failing:
         self.error = None
         self.opening = False
         self.syncing = None
+        self.labels_unflushed = False
+        """Whether flushes of label segments fail."""
         self.once = False
+        self.did = []
+        """Appends and flushes: what, of which segment, when it began."""
 
     def __getattr__(self, name):
         return getattr(self._store, name)
@@ -74,9 +83,13 @@ class FailingSegment:
     def append(self, data):
         if self._store.error:
             self._store.fail()
+        self._store.did.append(("append", self._segment.name, time.monotonic()))
         self._segment.append(data)
 
     def sync(self):
+        self._store.did.append(("sync", self._segment.name, time.monotonic()))
+        if self._store.labels_unflushed and "/labels/" in self._segment.name:
+            raise OSError(errno.EIO, "Input/output error")
         if self._store.syncing:
             self._store.syncing -= 1
             raise OSError(errno.EIO, "Input/output error")

@@ -11,7 +11,7 @@ from pipelines.settings import Settings
 from serving.app import create_app
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, InProcess
-from tests.serving.logged import Failing, records
+from tests.serving.logged import Failing, records, written
 
 PREDICT = "/models/flights/predict"
 FEEDBACK = "/models/flights/feedback"
@@ -150,6 +150,8 @@ def test_a_malformed_label_is_422_and_counted(client, store, body, field):
         (b"\xff", 400),
         (b'{"labels": ' + b"[" * 9_000 + b"]" * 9_000 + b"}", 400),
         (b'{"labels": [{"key": "\\ud800", "label": 1}]}', 400),
+        (b'{"labels":[{"key":"\xff","label":1}]}', 400),
+        (b'{"labels":[{"key":"\x01","label":1}]}', 400),
         (b'{"key": "k", "label": 1, "label": 0}', 422),
         (b'{"labels": [{"key": "k", "label": 1, "label": 0}]}', 422),
         (b'{"key": "k", "label": 1e999}', 422),
@@ -207,6 +209,11 @@ def test_of_several_labels_the_good_ones_are_taken_and_the_others_told(client, s
     assert told(client, labels=[many[0], many[2]]).status_code == 404
 
 
+def test_of_too_many_labels_the_number_is_looked_at_first(client):
+    answer = client.post(FEEDBACK, content=b'{"labels":[' + b",".join([b'{"a":1,"a":1}'] * 51) + b"]}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_rows")
+
+
 def test_too_many_labels_are_413(client):
     answer = told(client, labels=[{"key": "k", "label": 1}] * 51)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_rows")
@@ -243,6 +250,34 @@ def test_a_label_that_cannot_be_written_is_503_and_may_come_again(store, bundles
     assert told(client, key="k", label=0).json()["accepted"] == 1
     assert labels(store) == [("k:k", 0.0)]
     assert counts(client) == {"unavailable": 1, "accepted": 1}
+
+
+def test_a_label_that_cannot_be_flushed_is_taken_back_and_may_come_again(store, bundles, serve):
+    put_release(store, 1, bundles["1"])
+    failing = Failing(store)
+    client = serve(failing)
+    for key in ("a", "b"):
+        predicted(client, key=key)
+    assert told(client, key="a", label=1).status_code == 200
+    failing.labels_unflushed = True
+    answer = told(client, key="b", label=1)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "log_unavailable")
+    assert labels(store) == [("k:a", 1.0)]
+    failing.labels_unflushed = False
+    assert told(client, key="b", label=0).json()["accepted"] == 1
+    assert labels(store) == [("k:a", 1.0), ("k:b", 0.0)]
+    assert not [s for s in written(store, kind="labels") if len(s.records) > 1]  # nothing follows where a flush failed
+    assert counts(client) == {"accepted": 2, "unavailable": 1}
+
+
+def test_a_request_id_that_came_twice_with_other_keys_labels_nothing(client, store):
+    for key in ("k1", "k2"):
+        client.post(PREDICT, json={"row": ROW, "key": key}, headers={"X-Request-ID": "again"})
+    answer = told(client, request_id="again", label=1)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "ambiguous_request")
+    assert told(client, key="k2", label=1).json()["accepted"] == 1
+    assert labels(store) == [("k:k2", 1.0)]
+    assert counts(client) == {"ambiguous": 1, "accepted": 1}
 
 
 def test_a_restarted_server_knows_predictions_and_labels_of_before(store, bundles, settings):

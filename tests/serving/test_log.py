@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +30,9 @@ from tests.serving.conftest import ROW, InProcess, wait_until
 from tests.serving.logged import Failing, records, written
 
 PREDICT = "/models/flights/predict"
+SLACK = 10
+"""Seconds that a thread may wait for a processor of a busy machine."""
+
 NOON = "2013-03-01T12:00:00Z"
 NOON_US = int(datetime(2013, 3, 1, 12, tzinfo=UTC).timestamp() * 1e6)
 
@@ -215,9 +219,25 @@ def test_a_new_day_begins_a_new_segment(store, settings):
     segments.close()
 
 
-def test_what_was_written_is_flushed_within_the_time_that_is_set(client):
-    client.post(PREDICT, json={"row": ROW})
-    wait_until(lambda: metric(client, "perennial_log_sync_seconds_count") == 1)
+@pytest.mark.parametrize("seconds", [0.02, 0.5])
+def test_what_was_written_is_flushed_within_the_time_that_is_set(store, bundles, serve, settings, seconds):
+    put_release(store, 1, bundles["1"])
+    recording = Failing(store)
+    client = serve(recording, Settings.model_validate({**settings.model_dump(), "log_sync_seconds": seconds}))
+    for i in range(3):
+        client.post(PREDICT, json={"row": ROW, "key": f"k{i}"})
+
+    def waits():
+        """Return how long each append waited for a flush of its segment; None while one waits."""
+        did = list(recording.did)
+        flushed = [[when for what, name, when in did[i:] if what == "sync" and name == of] for i, (_, of, _) in enumerate(did)]
+        appends = [(began, after) for (what, _, began), after in zip(did, flushed, strict=True) if what == "append"]
+        return [after[0] - began for began, after in appends] if all(after for _, after in appends) else None
+
+    found = wait_until(waits)
+    assert len(found) == 4  # the header, and three lines
+    assert max(found) < seconds + SLACK
+    wait_until(lambda: metric(client, "perennial_log_sync_seconds_count") >= 1)
 
 
 def test_without_a_log_nothing_is_written_and_there_is_no_feedback(store, bundles, settings):
@@ -304,6 +324,40 @@ def test_a_segment_that_cannot_be_flushed_is_counted_and_followed_by_a_new_one(f
     wait_until(lambda: not store.is_open(written(store)[0].name))
     client.post(PREDICT, json={"row": ROW})
     assert [len(s.records) for s in written(store)] == [1, 1]
+
+
+def test_a_release_that_comes_while_nothing_can_be_written_does_not_say_otherwise(failing, serve, store, bundles):
+    client = serve(failing)
+    failing.error, failing.opening = "full", True
+    assert client.post(PREDICT, json={"row": ROW}).status_code == 503
+    put_release(store, 2, bundles["2"], version="2")
+    client.look()
+    assert client.post(PREDICT, json={"row": ROW}).status_code == 503
+    assert metric(client, 'perennial_log_writable{model="flights"}') == 0
+
+
+def test_troubles_that_come_and_go_in_two_threads_leave_a_state_that_agrees(failing, settings, store):
+    metrics = Metrics()
+    log = InferenceLog(failing, Settings.model_validate({**settings.model_dump(), "log_when_full": "serve"}), metrics)
+    served = open_release(store, "flights", 1, max_rows=50, now="")
+
+    def lose():
+        for _ in range(300):
+            log._lost(served, 1, OSError("broken"))
+
+    def recover():
+        for _ in range(300):
+            log._recovered("flights")
+
+    threads = [threading.Thread(target=work) for work in (lose, recover, lose, recover)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(log.trouble) == set(log._failed)
+    assert metrics.registry.get_sample_value("perennial_log_writable", {"model": "flights"}) == float(not log.trouble)
+    log._recovered("flights")
+    assert (log.trouble, log._failed) == ({}, {})
 
 
 def test_a_log_that_can_be_written_again_is_found_without_a_request(failing, settings, bundles, store):

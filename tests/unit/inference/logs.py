@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, line
+from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, line, opening
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 COLUMNS = (LoggedColumn("distance", "number"), LoggedColumn("carrier", "string"))
@@ -44,7 +44,7 @@ def labelled(identity, label, minutes=0):
 def write(store, name, header, *records, close=True, tail=b"", day="2026-03-01"):
     """Write a segment and return its full name."""
     segment = store.open_segment(f"inference/{header.model}/{header.kind}/{day}-{name}")
-    segment.append(line(header))
+    segment.append(opening(header))
     for record in records:
         segment.append(line(record))
     if tail:
@@ -65,5 +65,5 @@ def damage(store, name, at):
 
 
 def place(store, name, number):
-    """Return the byte at which a line (from 0) begins."""
-    return sum(len(text) + 1 for text in store.read_segment(name).split(b"\n")[:number])
+    """Return the byte at which a record (from 1) begins; number 0 is the header's copy."""
+    return sum(len(text) + 1 for text in store.read_segment(name).split(b"\n")[: number + 1])

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import Busy, StorageFull
 from pipelines.inference.index import Index, Told
-from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, line
+from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, line, opening
 from pipelines.inference.rotate import rotate
 from pipelines.settings import Settings
 from pipelines.store import LocalStore
@@ -37,7 +37,7 @@ def index(settings, store):
 def predict(store, name, *requests, model=MODEL, tail=b"", closed=True):
     """Write one segment of requests, each (request id, keys) with one row per key."""
     segment = store.open_segment(f"inference/{model}/predictions/2026-11-21-{name}")
-    segment.append(line(PREDICTIONS))
+    segment.append(opening(PREDICTIONS))
     for request_id, keys in requests:
         segment.append(line(Answered(request_id, 1_000, 0.001, [[1.0]] * len(keys), [0.5] * len(keys), list(keys))))
     if tail:
@@ -52,7 +52,7 @@ class Labels:
 
     def __init__(self, store, name="0-labels"):
         self.segment = store.open_segment(f"inference/{MODEL}/labels/2026-11-21-{name}")
-        self.segment.append(line(LABELS))
+        self.segment.append(opening(LABELS))
         self.written = []
 
     def __call__(self, new):
@@ -121,6 +121,28 @@ def test_damaged_lines_and_segments_cost_only_themselves(index, store, labels):
     headless.append(b"no header\n" + good.replace(b"r3", b"r4"))
     told = [Told(1.0, request_id=f"r{i}") for i in (1, 2, 3, 4)]
     assert index.accept(MODEL, told, labels) == ["accepted", "unknown", "accepted", "unknown"]
+
+
+def test_a_damaged_header_costs_no_row(index, store, labels):
+    segment = store.open_segment(f"inference/{MODEL}/predictions/2026-11-21-a")
+    segment.append(b"x" + line(PREDICTIONS)[1:])
+    assert index.accept(MODEL, [Told(1.0, request_id="r1")], labels) == ["unknown"]
+    segment.append(line(PREDICTIONS) + line(Answered("r1", 1_000, 0.001, [[1.0]], [0.5])))
+    assert index.accept(MODEL, [Told(1.0, request_id="r1")], labels) == ["accepted"]
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+@pytest.mark.parametrize("keys", [("k1", "k2"), (None, "k2"), ("k1", None)])
+def test_a_request_id_of_several_keys_names_no_row(index, store, labels, keys, rebuilt):
+    predict(store, "a", ("r", [keys[0], "same"]), ("s", [None]))
+    index.catch_up(MODEL)
+    predict(store, "b", ("r", [keys[1], "same"]), ("s", [None]))
+    if rebuilt:
+        index.path.unlink(missing_ok=True)
+    told = [Told(1.0, request_id="r"), Told(1.0, request_id="r", row=1), Told(1.0, request_id="s")]
+    assert index.accept(MODEL, told, labels) == ["ambiguous", "accepted", "accepted"]
+    by_key = [Told(0.0, key=key) for key in keys if key is not None]
+    assert index.accept(MODEL, by_key, labels) == ["accepted"] * len(by_key)
 
 
 def test_a_label_that_could_not_be_written_was_not_accepted(index, store, labels):

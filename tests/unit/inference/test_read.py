@@ -141,20 +141,38 @@ def test_a_damaged_newline_costs_the_two_lines_that_it_parted(store):
 def test_any_single_damaged_byte_loses_at_most_two_rows_and_is_never_silent(store):
     name = write(store, "1", predictions(), *(answered(r) for r in "abcd"), close=True)
     whole = store.read_segment(name)
-    for at in range(0, len(whole), 3):
+    for at in range(len(whole)):
         damage(store, name, at)
         log = read_log(store, MODEL)
         lost = 4 - log.rows.num_rows
         assert log.damage or log.torn or not lost
-        assert lost <= 2 or at < place(store, name, 1)
+        assert lost <= 2
         damage(store, name, at)
     assert store.read_segment(name) == whole
 
 
-def test_a_damaged_header_costs_its_segment_which_is_named(store):
+@pytest.mark.parametrize(("at", "byte"), [(20, 0), (-1, 0), (20 + len(line(predictions())), len(line(predictions())))])
+def test_a_damaged_header_or_copy_is_named_and_the_rest_is_read(store, at, byte):
+    name = write(store, "1", predictions(), answered("a"), answered("b"))
+    damage(store, name, at if at >= 0 else len(line(predictions())) + at)
+    log = read_log(store, MODEL)
+    assert ids(log) == ["a", "b"]
+    assert log.damage == [f"segment {name}, byte {byte}: the line there is damaged"]
+
+
+def test_a_segment_with_one_header_is_read(store):
+    segment = store.open_segment(f"inference/{MODEL}/predictions/2026-03-01-1")
+    segment.append(line(predictions()) + line(answered("a")))
+    segment.close()
+    log = read_log(store, MODEL)
+    assert (ids(log), log.damage) == (["a"], [])
+
+
+def test_a_header_and_copy_both_damaged_cost_their_segment_which_is_named(store):
     name = write(store, "1", predictions(), answered("a"))
     write(store, "2", predictions(), answered("b"))
     damage(store, name, 20)
+    damage(store, name, place(store, name, 0) + 20)
     log = read_log(store, MODEL)
     assert ids(log) == ["b"]
     [said] = log.damage

@@ -90,11 +90,22 @@ def test_torn_and_damaged_lines_stay_counted_and_the_damaged_bytes_are_kept(stor
 def test_a_segment_without_a_readable_header_stays_and_stays_named(store):
     name = fill(store, 1)[0]
     damage(store, name, 20)
+    damage(store, name, place(store, name, 0) + 20)
     empty = store.open_segment(f"{name}-empty")
     empty.close()
     assert rotate(store, MODEL, catch_up=nobody).entries == 0
     assert store.segments(f"inference/{MODEL}/predictions") == [name, empty.name]
     assert name in read_log(store, MODEL).damage[0]
+
+
+def test_a_segment_with_a_damaged_header_is_rotated_by_its_copy(store):
+    name = fill(store, 1)[0]
+    damage(store, name, 20)
+    before = read_log(store, MODEL)
+    assert rotate(store, MODEL, catch_up=nobody).entries == 1
+    after = read_log(store, MODEL)
+    assert (after.damage, after.rows.num_rows) == (before.damage, 1)
+    assert after.damage == [f"segment {name}, byte 0: the line there is damaged"]
 
 
 def test_whoever_remembers_segments_sees_them_before_they_go(store):
