@@ -142,9 +142,10 @@ def _better(facts: Facts, gate: Gate) -> Finding:
 
 
 def _number(value: float, other: float | None = None) -> str:
-    """Return the value with three decimals, or as many as are needed to tell it apart from the other one."""
+    """Return the value with three decimals, or as many (up to 17 digits) as are needed to tell it apart from the other one."""
     if abs(value) >= 1e6:  # noqa: PLR2004 -- where decimals say nothing
         return f"{value:.6g}"
-    if other is not None and value != other and f"{value:.3f}" == f"{other:.3f}":
-        return repr(float(value))
-    return f"{value:.3f}"
+    if other is None or value == other:
+        return f"{value:.3f}"
+    texts = ((f"{value:.{digits}f}", f"{other:.{digits}f}") for digits in range(3, 17))
+    return next((ours for ours, theirs in texts if ours != theirs), repr(float(value)))

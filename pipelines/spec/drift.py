@@ -58,11 +58,6 @@ class Rule(Value):
     ]
     threshold: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 
-    @property
-    def p_value(self) -> bool:
-        """Whether the score is a p-value."""
-        return self.method in P_VALUES
-
 
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 

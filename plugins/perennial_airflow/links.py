@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from perennial_airflow.model_dag import RETRAIN, dag_name
+from perennial_airflow.model_dag import DRIFT, RETRAIN, dag_name
+from pipelines.pages import watch_run
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class PageLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the page's path, which is known before the page is there."""
-        return airflow_path() + page_path(operator.model, self._kind, ti_key.run_id)
+        shared = self._kind == "validation" and ti_key.dag_id == dag_name(DRIFT, operator.model)
+        return airflow_path() + page_path(operator.model, self._kind, watch_run(ti_key.run_id) if shared else ti_key.run_id)
 
 
 class MlflowLink(BaseOperatorLink):

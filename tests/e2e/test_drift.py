@@ -113,22 +113,65 @@ def test_a_broken_batch_is_quarantined_and_retrains_nothing(live, watched):
         live.watched.rewrite(day, good)
 
 
-def test_a_paused_retraining_is_named_and_starts_once_it_may(live, watched):
-    """The last test on this model: a world that turned over again asks for a retraining that cannot start."""
+def test_a_retraining_that_fails_is_named_and_goes_on_when_it_is_cleared(live, watched):
+    """The world turns over again; a batch that only the retraining reads is broken by then."""
     for day in (DAYS, DAYS + 1):
         live.watched.rewrite(day, visits(day))
         live_day(watched, day)
-    dag = f"/api/v2/dags/retrain_{MODEL}"
+    good, day = live.watched.frame(DAYS - 3), DAYS - 3
+    live.watched.rewrite(day, good.assign(pages=["many"] * len(good)))
+    run_id = f"drift__{MODEL}__{as_of(DAYS + 2)}"
+    try:
+        assert look(live, "failing", DAYS + 1) == "failed"
+        assert live.states(MODEL, run_id)["validate"] == "failed"
+        said = live.api.log(f"drift_{MODEL}", "failing", "report")
+        assert f"retrain_{MODEL}" in said
+        assert run_id in said
+    finally:
+        live.watched.rewrite(day, good)
+    clear(live, f"retrain_{MODEL}", run_id, "ingest")
+    assert live.end(MODEL, run_id) == "success"
+    clear(live, f"drift_{MODEL}", "failing", "await")
+    assert live.api.wait(f"drift_{MODEL}", "failing", 900) == "success"
+    assert of_drift(live, "failing", "report")["outcome"] == live.ledger(MODEL, "outcome")[-1].body["outcome"]
+    assert retrainings(live).count(run_id) == 1
+
+
+def test_a_paused_retraining_is_named_and_starts_once_it_may(live, watched):
+    for day in (DAYS + 2, DAYS + 3):
+        live.watched.rewrite(day, visits(day))
+        live_day(watched, day)
+    dag, run_id = f"/api/v2/dags/retrain_{MODEL}", f"drift__{MODEL}__{as_of(DAYS + 4)}"
     pause(live, dag, paused=True)
     try:
-        assert look(live, "paused", DAYS + 1) == "failed"
+        assert look(live, "paused", DAYS + 3) == "failed"
         assert f"retrain_{MODEL} is paused" in live.api.log(f"drift_{MODEL}", "paused", "start")
-        assert f"drift__{MODEL}__{as_of(DAYS + 2)}" not in retrainings(live)
+        assert run_id not in retrainings(live)
     finally:
         pause(live, dag, paused=False)
-    clear(live, f"drift_{MODEL}", "paused")
+    clear(live, f"drift_{MODEL}", "paused", "start")
     assert live.api.wait(f"drift_{MODEL}", "paused", 900) == "success"
-    assert retrainings(live).count(f"drift__{MODEL}__{as_of(DAYS + 2)}") == 1
+    assert retrainings(live).count(run_id) == 1
+
+
+def test_an_alarm_retrains_nothing_ends_red_and_is_looked_at_again_when_cleared(live, watched):
+    ports, before = EmbeddedPorts(live.settings), retrainings(live)
+    bundle = ports.store.path(ports.ledger.champion(MODEL).bundle)
+    good = bundle.read_bytes()
+    bundle.write_bytes(good.replace(b"{", b"[", 1))
+    try:
+        assert look(live, "alarm", DAYS + 3) == "failed"
+        states = {t.task: t.state for t in live.api.tasks(f"drift_{MODEL}", "alarm")}
+        assert (states["drift"], states["start"], states["await"], states["report"]) == ("success", "skipped", "skipped", "failed")
+        assert of_drift(live, "alarm", "drift")["verdict"] == "alarm"
+        assert "ALARM" in live.api.log(f"drift_{MODEL}", "alarm", "report")
+        assert retrainings(live) == before
+    finally:
+        bundle.write_bytes(good)
+    clear(live, f"drift_{MODEL}", "alarm", "drift")
+    assert live.api.wait(f"drift_{MODEL}", "alarm", 900) == "success"
+    assert of_drift(live, "alarm", "drift")["verdict"] != "alarm"
+    assert retrainings(live) == before
 
 
 def pause(live, dag: str, *, paused: bool) -> None:
@@ -136,8 +179,8 @@ def pause(live, dag: str, *, paused: bool) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def clear(live, dag_id: str, run_id: str) -> None:
-    """Clear the failed tasks of a run, as a person does in the UI."""
-    body = {"dry_run": False, "dag_run_id": run_id, "only_failed": True}
+def clear(live, dag_id: str, run_id: str, task: str) -> None:
+    """Clear a task and those after it, as a person does in the UI, and wait until the run goes on."""
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task], "include_downstream": True, "only_failed": False}
     answer = live.api._send("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body)
     assert answer.status_code == 200, answer.text

@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 
-from perennial_airflow.pages.words import in_words, span, when, why
+from perennial_airflow.pages.words import in_words, span, when
 from perennial_airflow.verdict import figure
 
 _BASE = """<!doctype html>
@@ -107,5 +107,5 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(templates), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.globals.update(in_words=in_words, when=when, span=span, why=why, figure=figure)
+    environment.globals.update(in_words=in_words, when=when, span=span, figure=figure)
     return environment

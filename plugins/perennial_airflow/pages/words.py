@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from perennial_airflow.links import page_path, run_path
 from perennial_airflow.model_dag import DRIFT, RETRAIN, dag_name
 from perennial_airflow.verdict import figure
+from pipelines.pages import watch_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,7 +104,7 @@ def _drift(entry: Entry, body: Mapping[str, Any]) -> Words:
     metric = f"{body.get('metric')} {figure(body['live'])} live, {figure(body.get('expected'))} expected" if body.get("live") else ""
     facts = ", ".join(fact for fact in (f"{body.get('rows')} rows of {body.get('source')}", metric) if fact)
     evidently = [("evidently", "Evidently")] if body.get("evidently") else []
-    pages = _pages(entry.model, run, ("drift", "drift"), *evidently, ("validation", "validation"))
+    pages = _pages(entry.model, run, ("drift", "drift"), *evidently) + _pages(entry.model, watch_run(run), ("validation", "validation"))
     text = _joined(f"window {span(body.get('window'))}", why(body)) + f" ({facts})"
     return Words(*_badge(body.get("verdict")), text, [*pages, _runs(DRIFT, entry.model, run)])
 
