@@ -94,3 +94,8 @@ def safe_id(text: str) -> str:
     """Return `text` as an identifier for keys and file names; what had to be changed is told apart by a hash."""
     clean = _UNSAFE.sub("_", text)[:120]
     return clean if clean == text and not clean.startswith(".") else f"id-{clean.lstrip('.')[:100]}-{sha256(text.encode())[:8]}"
+
+
+def watch_run(run: str) -> str:
+    """Return the name under which a drift run keeps what a retrain run of the same name keeps too: its validation, its MLflow run."""
+    return f"drift:{run}"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipelines.bundle.schema import Column
     from pipelines.ledger import Ledger
     from pipelines.registry.port import Registry
 
@@ -116,10 +117,15 @@ class Watched:
         version: str | None = None,
         after: timedelta = timedelta(0),
         change: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: row,
+        kinds: dict[str, Any] | None = None,
+        answer: Callable[[float], float] = float,
         keys: bool = True,
         close: bool = True,
     ) -> None:
-        """Log the rows as a server does that answers each `after` its event, one request a row; `change` bends what was sent."""
+        """Log the rows as a server does that answers each `after` its event, one request a row.
+
+        `change` bends what was sent, `answer` what was answered; `kinds` of inputs are logged otherwise, with None not at all.
+        """
         spec = self.context.spec
         champion = self.ports.ledger.champion(spec.name)
         assert champion is not None
@@ -127,10 +133,11 @@ class Watched:
         schema = bundle.manifest.inputs
         answers = bundle.predictor.predict_feed(feed_from_table(schema.columns, rows))[:, 0]
         sent = [change(row) for row in rows_from_table(schema.columns, rows)]
-        logged = [c for c in schema.columns if c.personal != "drop"]
+        kinds = kinds or {}
+        logged = [c for c in schema.columns if c.personal != "drop" and kinds.get(c.name, c.kind)]
         secret = PersonalKey(self.context.settings.personal_key)
         names = [self._key(values) for values in zip(*(rows[c].to_pylist() for c in spec.key), strict=True)]
-        columns = tuple(LoggedColumn(c.name, "string" if c.personal else c.kind) for c in logged)
+        columns = tuple(LoggedColumn(c.name, "string" if c.personal else kinds.get(c.name, c.kind)) for c in logged)
         header = Header(
             kind="predictions", model=spec.name, version=version or champion.version, release=1, task=spec.task, columns=columns
         )
@@ -139,12 +146,12 @@ class Watched:
                 request_id=f"{segment}-{i}",
                 at=micros(event + after),
                 seconds=0.001,
-                rows=[[secret.hashed(row[c.name]) if c.personal else row[c.name] for c in logged]],
-                predictions=[float(answer)],
+                rows=[[self._logged(c, row[c.name], kinds, secret) for c in logged]],
+                predictions=[answer(given)],
                 keys=[name] if keys else None,
                 event_times=[micros(event)],
             )
-            for i, (row, answer, name, event) in enumerate(zip(sent, answers, names, rows[spec.event_time].to_pylist(), strict=True))
+            for i, (row, given, name, event) in enumerate(zip(sent, answers, names, rows[spec.event_time].to_pylist(), strict=True))
         ]
         self._write(header, segment, records, close=close)
 
@@ -155,6 +162,11 @@ class Watched:
         given = zip(names, labels, rows[spec.event_time].to_pylist(), strict=True)
         records = [Labelled(identity(n, "", 0), float(label), micros(event + after), "feedback") for n, label, event in given]
         self._write(Header(kind="labels", model=spec.name), segment, records, close=True)
+
+    def _logged(self, column: Column, value: Any, kinds: dict[str, Any], secret: PersonalKey) -> Any:
+        if column.personal:
+            return secret.hashed(value)
+        return str(value) if kinds.get(column.name) == "string" else value
 
     def _key(self, values: tuple[Any, ...]) -> str:
         text = key_text(values)

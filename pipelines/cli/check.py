@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,12 +15,17 @@ from pipelines.intervals import Interval, containing, floor, iso, preceding
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
 from pipelines.steps.context import Context, EmbeddedPorts
+from pipelines.steps.window import never_judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipelines.settings import Settings
     from pipelines.spec import Spec
+
+
+LONGEST = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=31)}
+"""How long a batch is at most."""
 
 
 @dataclass
@@ -82,7 +88,9 @@ def _check_model(settings: Settings, name: str, at: str | None, findings: list[F
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     spec = load_spec(settings.models, name)
     state["context"] = Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings))
-    return f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
+    said = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
+    warning = never_judged(spec, spec.drift.window * LONGEST[spec.batch]) if spec.drift else ""
+    return f"{said}; WARNING: {warning}" if warning else said
 
 
 def _candidates(state: dict[str, Any]) -> str:

@@ -47,9 +47,9 @@ def run(context: Context, request: DecideRequest) -> Decided:
 
 
 def _entry(context: Context, request: DecideRequest) -> Entry:
-    """Return the run's verdict in the ledger, which must be the one in the request."""
+    """Return the run's newest verdict in the ledger, which must be the one in the request."""
     model, drifted = context.spec.name, request.drift
-    entry = context.ports.ledger.find(model, "drift", request.run)
+    entry = outcomes.newest(context.ports.ledger, model, "drift", request.run)
     window = drifted.window.model_dump(mode="json")
     if entry is None or (entry.body["verdict"], entry.body["window"]) != (drifted.verdict, window):
         raise RequestError(

@@ -7,10 +7,8 @@ be retried). What follows from the verdict is made from the ledger's entry, so a
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,19 +16,20 @@ from pipelines.errors import BadData, RequestError, TryAgain
 from pipelines.figures import Figures, publish_figures
 from pipelines.intervals import Interval, iso
 from pipelines.pages import publish_page
-from pipelines.refs import Ref, canonical
+from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, Facts, decide
+from pipelines.steps import outcomes
 from pipelines.steps.batches import read_plan
 from pipelines.steps.context import Context
+from pipelines.steps.drift_run import log_run, opened
 from pipelines.steps.values import Drifted, DriftRequest
-from pipelines.steps.window import rules_of
+from pipelines.steps.window import never_judged, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipelines.ledger import Champion
     from pipelines.steps.observed import WindowSource
-    from pipelines.store import Store
 
 STEP = "drift"
 Request = DriftRequest
@@ -66,13 +65,22 @@ class _Seen:
 def run(context: Context, request: DriftRequest) -> Drifted:
     """Return the verdict of this run; a retry finds the one in the ledger.
 
-    Raises RequestError where the run ingested no window or the spec has no `drift`.
+    A run that is cleared looks again where its data, the champion or the model's code are others by then, or where the look
+    itself had failed, and enters what it finds beside the earlier verdict. Raises RequestError where the run ingested no
+    window or the spec has no `drift`.
     """
     spec, ledger = context.spec, context.ports.ledger
     rules_of(spec)
-    known = ledger.find(spec.name, "drift", request.run)
-    if known is None:
-        known = ledger.append(spec.name, "drift", request.run, _verdict(context, request))
+    champion = ledger.champion(spec.name)
+    inputs = digest(request.ingest.plan, request.ingest.window, champion and champion.version, context.code)
+
+    def same(body: dict[str, Any]) -> bool:
+        return body.get("inputs") == inputs and not body.get("failed")
+
+    known = outcomes.newest(ledger, spec.name, "drift", request.run)
+    if known is None or not same(known.body):
+        body = {**_verdict(context, request, champion), "inputs": inputs}
+        known = outcomes.append_changed(ledger, spec.name, "drift", request.run, body, same)
     drifted = Drifted.model_validate({name: known.body[name] for name in Drifted.model_fields})
     evidently = Ref.model_validate(known.body["evidently"]) if known.body["evidently"] else None
     _follow(context, request.run, drifted, evidently)
@@ -80,12 +88,12 @@ def run(context: Context, request: DriftRequest) -> Drifted:
     return drifted
 
 
-def _verdict(context: Context, request: DriftRequest) -> dict[str, Any]:
+def _verdict(context: Context, request: DriftRequest, champion: Champion | None) -> dict[str, Any]:
     """Look at the window, store what was found, and return the ledger's entry."""
     spec, store, window = context.spec, context.ports.store, request.ingest.window
     if window is None:
         raise RequestError(f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`.")
-    seen = _seen(context, request, window)
+    seen = _seen(context, request, window, champion)
     facts, live = seen.facts, seen.facts.performance
     figures = store.put(canonical(_figures(context, request.run, window, seen)), ".json")
     drifted = Drifted(
@@ -103,19 +111,19 @@ def _verdict(context: Context, request: DriftRequest) -> dict[str, Any]:
         drifted=within(facts.drifted, NAMES),
         figures=figures,
         page=store.put(_page(context, request.run, window, seen), ".html"),
-        run_id=_opened(context, request.run, window) if seen.champion else "",
+        run_id=opened(context, request.run, window) if seen.champion else "",
     )
     evidently = store.put(seen.evidently, ".html") if seen.evidently else None
-    return {**drifted.model_dump(mode="json"), "evidently": evidently.model_dump(mode="json") if evidently else None}
+    kept = evidently.model_dump(mode="json") if evidently else None
+    return {**drifted.model_dump(mode="json"), "evidently": kept, "failed": bool(facts.error)}
 
 
-def _seen(context: Context, request: DriftRequest, window: Interval) -> _Seen:
+def _seen(context: Context, request: DriftRequest, window: Interval, champion: Champion | None) -> _Seen:
     """Look at the window with the champion's eyes; what goes wrong is an alarm."""
     from pipelines.steps.observed import source_of
 
     model, rules = context.spec.name, rules_of(context.spec)
     source = source_of(context.ports.store, model)
-    champion = context.ports.ledger.champion(model)
     if champion is None:
         words = f"no version of {model} serves yet, so that there is nothing to compare with"
         return _Seen(source, Facts(0), Decision("not_enough_data", [words]))
@@ -153,7 +161,9 @@ def _looked(context: Context, request: DriftRequest, window: Interval, champion:
     observe = observed.traffic if source == "traffic" else observed.batches
     found = observe(context, plan, window, bundle)
     seen = look(rules, found.window, found.labelled, known, seed=spec.train.seed)
-    facts = replace(seen.facts, error=seen.facts.error or found.problem, notes=[*seen.facts.notes, *found.notes])
+    never = never_judged(spec, window.end - window.start)
+    notes = [*seen.facts.notes, *found.notes, *([never] if never else [])]
+    facts = replace(seen.facts, error=seen.facts.error or found.problem, notes=notes)
     return _Seen(source, facts, decide(facts, rules), champion.version, expected, asdict(found.counts), seen.evidently)
 
 
@@ -206,12 +216,6 @@ def _page(context: Context, run: str, window: Interval, seen: _Seen) -> bytes:
     return render(about, seen.facts, seen.decision, rules_of(context.spec), href=href).encode()
 
 
-def _opened(context: Context, run: str, window: Interval) -> str:
-    """Open the run in the registry; the same name finds the same run."""
-    span = f"{iso(window.start)} to {iso(window.end)}"
-    return context.ports.registry.parent(context.spec.name, run, {"perennial.kind": "drift", "window": span})
-
-
 def _follow(context: Context, run: str, drifted: Drifted, evidently: Ref | None) -> None:
     """Publish the pages and figures and log the run; all of it once, however often it is called."""
     store, model = context.ports.store, context.spec.name
@@ -236,42 +240,7 @@ def _follow(context: Context, run: str, drifted: Drifted, evidently: Ref | None)
         ),
     )
     if drifted.run_id:
-        _log_run(context, drifted, evidently, _metrics(figures))
-
-
-def _metrics(figures: dict[str, Any]) -> dict[str, float]:
-    """Return what the registry keeps as metrics: what has a value."""
-    facts = figures["facts"]
-    compared = [c for c in facts["columns"] if c["score"] is not None]
-    live = facts["performance"] or {}
-    found = {
-        "rows": facts["rows"],
-        "coverage": figures["coverage"],
-        "live": live.get("live"),
-        "expected": figures["expected"],
-        "drifted_share": sum(c["drifted"] for c in compared) / len(compared) if compared else None,
-        "drift_of_predictions": (facts["predictions"] or {}).get("score"),
-        **{f"drift.{c['name']}": c["score"] for c in compared},
-    }
-    return {name: float(value) for name, value in found.items() if value is not None}
-
-
-def _log_run(context: Context, drifted: Drifted, evidently: Ref | None, metrics: dict[str, float]) -> None:
-    registry, store, run_id = context.ports.registry, context.ports.store, drifted.run_id
-    tags = {"verdict": drifted.verdict, "reasons": "; ".join(drifted.reasons), "champion": drifted.champion or "", "source": drifted.source}
-    registry.log(run_id, params={}, metrics=metrics, tags=tags)
-    files = {"drift.html": drifted.page, "evidently.html": evidently, "figures.json": drifted.figures}
-    _attach(context, run_id, {name: ref for name, ref in files.items() if ref is not None}, store)
-    if registry.state(run_id) != "FINISHED":
-        registry.close(run_id, "FINISHED")
-
-
-def _attach(context: Context, run_id: str, files: dict[str, Ref], store: Store) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for name, ref in files.items():
-            file = Path(folder) / name
-            file.write_bytes(store.get(ref))
-            context.ports.registry.attach(run_id, file, "drift")
+        log_run(context, drifted, evidently, figures)
 
 
 def within(texts: Iterable[str], limit: int) -> list[str]:

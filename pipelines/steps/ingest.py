@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from pipelines.errors import RequestError
-from pipelines.intervals import complete_before, covering, floor, iso
+from pipelines.intervals import Interval, complete_before, covering, floor, iso
 from pipelines.refs import canonical
 from pipelines.sources import open_source
 from pipelines.steps import window
@@ -23,7 +23,6 @@ from pipelines.steps.values import BatchRef, Conf, Ingested, IngestRequest, Plan
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipelines.intervals import Interval
     from pipelines.sources import Source
     from pipelines.spec import Spec
     from pipelines.steps.context import Context
@@ -32,6 +31,9 @@ STEP = "ingest"
 Request = IngestRequest
 
 C = TypeVar("C", Conf, WatchConf)
+
+MOST = 62
+"""Batches between two windows that a watch validates at most."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +47,24 @@ class _Asked:
     reason: str = ""
     force: bool = False
     window: Interval | None = None
+    between: list[Interval] = field(default_factory=list)
+    """Those since the window before, which a watch validates and nothing else; none of `before` is among them."""
 
 
 def run(context: Context, request: IngestRequest) -> Ingested:
     """Ingest the batches of one run and return their plan."""
     spec, store = context.spec, context.ports.store
-    asked = (_to_watch if request.purpose == "drift" else _to_learn)(spec, request)
+    asked = _to_watch(context, request) if request.purpose == "drift" else _to_learn(spec, request)
     source = open_source(spec, context.settings)
     counts = {"rows": 0, "written": 0, "late": 0, "unreadable": 0}
 
     def batches(intervals: list[Interval]) -> list[BatchRef]:
         return [_one(context, source, interval, counts) for interval in intervals]
 
-    plan = Plan(
-        model=spec.name, as_of=asked.as_of, lookback=batches(asked.before), train=batches(asked.learn), holdout=batches(asked.judge)
-    )
+    between = batches(asked.between)
+    reported = _reported(context) if between else set()
+    before = sorted([*batches(asked.before), *(b for b in between if _name(b) not in reported)], key=lambda b: b.interval.start)
+    plan = Plan(model=spec.name, as_of=asked.as_of, lookback=before, train=batches(asked.learn), holdout=batches(asked.judge))
     ref = store.put(canonical(plan), ".json")
     return Ingested(
         plan=ref, as_of=asked.as_of, reason=asked.reason, force=asked.force, batches=len(plan.batches), window=asked.window, **counts
@@ -73,11 +78,42 @@ def _to_learn(spec: Spec, request: IngestRequest) -> _Asked:
     return _Asked(as_of=as_of, before=before, judge=judge, learn=learn, reason=conf.reason, force=conf.force)
 
 
-def _to_watch(spec: Spec, request: IngestRequest) -> _Asked:
-    conf = parse_conf(WatchConf, request.conf)
+def _to_watch(context: Context, request: IngestRequest) -> _Asked:
+    spec, conf = context.spec, parse_conf(WatchConf, request.conf)
     batches = window.batches_of(spec, conf, request.now)
     whole = window.span(batches)
-    return _Asked(as_of=whole.end, before=_reached_before(spec, whole.start), judge=batches, reason=conf.reason, window=whole)
+    before = _reached_before(spec, whole.start)
+    between = [i for i in _since_last(context, whole) if i not in before]
+    return _Asked(as_of=whole.end, before=before, judge=batches, reason=conf.reason, window=whole, between=between)
+
+
+def _since_last(context: Context, asked: Interval) -> list[Interval]:
+    """Return the batches between the newest window that ended before this one did, and this one; none where it is the first.
+
+    Its own verdict and later ones count for nothing, so that a run that is cleared reads the same batches again.
+    """
+    spec = context.spec
+    windows = [Interval.model_validate(e.body["window"]) for e in context.ports.ledger.entries(spec.name, "drift")]
+    ends = [w.end for w in windows if w.end < asked.end]
+    if not ends:
+        return []
+    found = covering(max(ends), asked.start, spec.batch, floor(spec.source.first, spec.batch))
+    if len(found) > MOST:
+        context.log.warning(
+            "%d batches became complete since the window before; the newest %d of them are validated, from %s on",
+            *(len(found), MOST, found[-MOST].name),
+        )
+    return found[-MOST:]
+
+
+def _reported(context: Context) -> set[str]:
+    """Return the names of the batches that went to quarantine: a run ended red for each, and the next one goes on without it."""
+    return {e.key.rsplit(":", 1)[0] for e in context.ports.ledger.entries(context.spec.name, "quarantine")}
+
+
+def _name(batch: BatchRef) -> str:
+    """Return a batch's name as it begins a quarantine entry's key."""
+    return f"{batch.interval.name}:{batch.manifest.sha256}"
 
 
 def parse_conf(kind: type[C], conf: dict[str, object]) -> C:

@@ -6,6 +6,7 @@ one, and is never filled with batches in silence.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.errors import BadData, TryAgain
+from pipelines.bundle.manifest import BundleManifest
+from pipelines.errors import BadData, PerennialError, TryAgain
 from pipelines.inference.decode import INPUT
 from pipelines.inference.index import Index
 from pipelines.inference.joined import Counts, joined
@@ -22,6 +24,7 @@ from pipelines.inference.read import read_labels, read_log
 from pipelines.inference.record import identity, key_text
 from pipelines.inference.rotate import rotate
 from pipelines.inference.rotated import segments_of
+from pipelines.refs import Ref
 from pipelines.steps import labelled, learn
 from pipelines.steps.building import build_batch
 from pipelines.steps.reference import best_labels
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 WindowSource = Literal["traffic", "batches"]
+
+_ARROW = {"number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "string": pa.string()}
+"""The types in which the log holds an input of a kind."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,8 @@ def source_of(store: Store, model: str) -> WindowSource:
 def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> Observed:
     """Return the window's answered rows, one per event, with their labels: from feedback, else from the model's source.
 
-    The log's closed segments are rotated first. Live performance is the champion's own: rows that another version answered
-    count among the rows, and not among the labelled ones.
+    The log's closed segments are rotated first. Predictions and live performance are the champion's own: of rows that another
+    version answered only the inputs count, and those only where all versions logged them alike.
     """
     spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
     rotate(store, spec.name, catch_up=Index(context.settings, store).catch_up)
@@ -72,12 +78,20 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     source = _told_by_source(context, plan, schema, log) if log.rows.num_rows else None
     labels = read_labels(store, spec.name)
     found = joined(log, labels, source=source, known_by=window.end, known_after=spec.target.known_after)
-    own = found.rows.filter(pc.equal(found.rows["version"], bundle.manifest.version))
+    version = bundle.manifest.version
+    own = found.rows.filter(pc.equal(found.rows["version"], version))
+    notes = _notes(found.counts, found.rows.num_rows - own.num_rows, [*log.damage, *labels.damage])
+    odd = _logged_otherwise(context, found.rows, schema, version)
+    if odd:
+        notes.append(
+            f"only the {own.num_rows:,} rows that version {version} answered itself are compared: other inputs were logged by {odd}"
+        )
+    answers = _predictions(own, schema)
     return Observed(
-        window=Rows(_inputs(found.rows, schema), _predictions(found.rows)),
+        window=Rows(_as_learnt(own, schema), answers) if odd else Rows(_inputs(found.rows, schema), answers, answered=own.num_rows),
         labelled=_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
         counts=found.counts,
-        notes=_notes(found.counts, found.rows.num_rows - own.num_rows, [*log.damage, *labels.damage]),
+        notes=notes,
     )
 
 
@@ -144,8 +158,16 @@ def _told_by_source(context: Context, plan: Plan, schema: InputSchema, log: Log)
         key = PersonalKey(context.settings.personal_key)
         keys = [key.hashed(k) for k in keys]
     target = table[spec.target.column]
-    labels = target.cast(pa.string()) if spec.task == "multiclass" else target.cast(pa.float64())
+    labels = class_names(target) if spec.task == "multiclass" else target.cast(pa.float64())
     return pa.table({"identity": [identity(k, "", 0) for k in keys], "label": labels})
+
+
+def class_names(target: pa.ChunkedArray) -> pa.Array:
+    """Return labels by the names that classes have (see `learn.classes_of`); null and NaN are none."""
+    known = pc.is_valid(target)
+    if pa.types.is_floating(target.type):
+        known = pc.and_(known, pc.invert(pc.fill_null(pc.is_nan(target), fill_value=False)))
+    return pa.array([str(v) if k else None for v, k in zip(target.to_pylist(), known.to_pylist(), strict=True)], pa.string())
 
 
 def _inputs(rows: pa.Table, schema: InputSchema) -> pa.Table:
@@ -155,11 +177,49 @@ def _inputs(rows: pa.Table, schema: InputSchema) -> pa.Table:
     return pa.table({n: rows[INPUT + n] for n in names if n not in personal})
 
 
-def _predictions(rows: pa.Table) -> Array:
+def _as_learnt(own: pa.Table, schema: InputSchema) -> pa.Table:
+    """Return the champion's inputs of its own rows in the types that it logged; other releases' may have made texts of them."""
+    found = {}
+    for column in schema.columns:
+        if column.personal is None and INPUT + column.name in own.column_names:
+            values = own[INPUT + column.name]
+            with contextlib.suppress(pa.ArrowInvalid):  # what does not fit is seen by the look, which names it
+                values = values.cast(_ARROW[column.kind])
+            found[column.name] = values
+    return pa.table(found)
+
+
+def _logged_otherwise(context: Context, rows: pa.Table, schema: InputSchema, version: str) -> str:
+    """Return the versions among the rows that did not log every input of the champion in its kind; "" where all did."""
+    others = sorted(set(rows["version"].unique().to_pylist()) - {version})
+    if not others:
+        return ""
+    champions = context.ports.ledger.entries(context.spec.name, "champion")
+    bundles = {e.body["version"]: Ref.model_validate(e.body["bundle"]) for e in champions}
+    wanted = _watched(schema)
+    odd = [v for v in others if v not in bundles or not wanted <= _logged(context.ports.store, bundles[v])]
+    return ", ".join(f"version {v}" for v in odd)
+
+
+def _watched(schema: InputSchema) -> set[tuple[str, str]]:
+    return {(c.name, c.kind) for c in schema.columns if c.personal is None}
+
+
+def _logged(store: Store, bundle: Ref) -> set[tuple[str, str]]:
+    """Return the inputs of a bundle with their kinds; none where it cannot be read any more."""
+    try:
+        return _watched(BundleManifest.model_validate_json(store.get(bundle)).inputs)
+    except TryAgain:
+        raise
+    except (PerennialError, ValueError):
+        return set()
+
+
+def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
     column = rows["prediction"]
-    if pa.types.is_string(column.type):
+    if schema.task == "multiclass":
         return np.array(column.to_pylist(), dtype=object)
-    found: Array = column.to_numpy()
+    found: Array = column.cast(pa.float64()).to_numpy()
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipelines.refs import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pipelines.ledger import Entry, Ledger
     from pipelines.ledger.port import Kind
@@ -38,22 +38,28 @@ def known(ledger: Ledger, model: str, run: str) -> Outcome | None:
     return Outcome.model_validate({name: found.body[name] for name in Outcome.model_fields}) if found is not None else None
 
 
-def append_changed(ledger: Ledger, model: str, kind: Kind, run: str, body: dict[str, Any]) -> Entry:
-    """Enter the body for a run, unless the run's newest entry of this kind says the same; return the one that counts."""
+def append_changed(
+    ledger: Ledger, model: str, kind: Kind, run: str, body: dict[str, Any], same: Callable[[dict[str, Any]], bool] = lambda _: False
+) -> Entry:
+    """Enter the body for a run, unless the run's newest entry of this kind says the same; return the one that counts.
+
+    `same` tells of another body whether it says the same; an equal one always does.
+    """
     body = {"run": run, **body}
     while True:
         found = newest(ledger, model, kind, run)
-        if found is not None and found.body == body:
+        if found is not None and (found.body == body or same(found.body)):
             return found
         taken = len(list(_entries(ledger, model, kind, run)))
         entry = ledger.append(model, kind, _key(run, taken + 1), body)
-        if entry.body == body:
+        if entry.body == body or (entry.body.get("run") == run and same(entry.body)):
             return entry
 
 
 def newest(ledger: Ledger, model: str, kind: Kind, run: str) -> Entry | None:
     """Return a run's newest entry of a kind, or None."""
-    own = [e for e in _entries(ledger, model, kind, run) if e.body.get("run") == run]  # a run may be called what another's second entry is
+    # A run may be called what another's second entry is.
+    own = [e for e in _entries(ledger, model, kind, run) if e.body.get("run", e.key) == run]
     return own[-1] if own else None
 
 

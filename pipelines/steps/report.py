@@ -40,7 +40,7 @@ def _retrained(context: Context, request: ReportRequest) -> tuple[str, str]:
     model, run = context.spec.name, request.decide.run_id
     found = outcomes.known(context.ports.ledger, model, run)
     state = (request.retrain or {}).get("state", "unknown")
-    if found is None or found.outcome == "failed" or (state == "failed" and found.outcome == "refused"):
+    if found is None or found.outcome == "failed":
         raise _failed(context, request, found, state)
     if found.outcome == "deployed":
         return "deployed", f"The retraining {run} of {model} deployed version {found.version}."
@@ -61,8 +61,8 @@ def _failed(context: Context, request: ReportRequest, found: Outcome | None, sta
         what = f"left no outcome in the ledger (its state is {state})"
     return GiveUp(
         f"The retraining (DAG retrain_{model}, run {run}) {what}. {serves}."[:WORDS],
-        remedy=f"mend the cause, then clear the failed tasks of {run} in the DAG retrain_{model}, and after it this task; "
-        "a new trigger of this window would find the same run. See docs/operate.md.",
+        remedy=f"mend the cause, clear the failed tasks of {run} in the DAG retrain_{model}, and when it has ended clear `await` and this "
+        "task; a new trigger of this window would find the same run. See docs/operate.md.",
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import BadData
 from pipelines.intervals import iso
 from pipelines.pages import publish_page
-from pipelines.refs import Ref, Value, canonical, digest, sha256
+from pipelines.refs import Ref, Value, canonical, digest, sha256, watch_run
 from pipelines.steps.batches import read_manifest, read_plan, read_table
 from pipelines.steps.publish import once
 from pipelines.steps.values import BatchManifest, BatchRef, TableRef, Validated, ValidateRequest
@@ -67,7 +67,8 @@ def run(context: Context, request: ValidateRequest) -> Validated:
     found = [(batch, _findings(context, batch, suites, force=request.ingest.force)) for batch in plan.batches]
     title = f"Validation of {plan.model} as of {iso(plan.as_of)}"
     html = render(title, [_shown(context, b, f) for b, f in found]).encode()
-    page = publish_page(store, model=plan.model, kind="validation", run=request.run, page=html)
+    run = watch_run(request.run) if request.ingest.window else request.run
+    page = publish_page(store, model=plan.model, kind="validation", run=run, page=html)
     for batch, findings in found:
         state = "QUARANTINE" if findings.critical else "accepted"
         context.log.info("batch %s: %d rows, %s, %d warnings", batch.interval.name, findings.rows, state, len(findings.warnings))

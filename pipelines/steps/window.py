@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval, complete_before, floor, following, iso
+from pipelines.spec.units import duration_text
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from pipelines.spec import Drift, Spec
     from pipelines.steps.values import WatchConf
@@ -56,3 +57,14 @@ def batches_of(spec: Spec, conf: WatchConf, now: datetime) -> list[Interval]:
 def span(batches: list[Interval]) -> Interval:
     """Return the window as one interval."""
     return Interval(start=batches[0].start, end=batches[-1].end)
+
+
+def never_judged(spec: Spec, length: timedelta) -> str:
+    """Return in words that no outcome is known by the end of a window of this length; "" where some are."""
+    wait = spec.target.known_after
+    if wait < length:
+        return ""
+    return (
+        f"outcomes are known {duration_text(wait)} after the event, later than this window of {duration_text(length)}: "
+        "performance cannot be judged; use a longer drift.window"
+    )

@@ -66,8 +66,9 @@ def check(rules: Drift, window: Rows, labelled: Labelled | None, champion: Champ
     broken = [p for where, table in sides for c in columns for p in _column(c, table, where)]
     broken += [p for c in columns for p in _rule(rule_of(rules, c), f"the input {c.name}", text=textual(c.kind))]
     broken += _rule(rules.predictions, "the predictions", text=champion.task == "multiclass")
-    if len(window.predictions) != size(window):
-        broken.append(f"the window holds {size(window):,} rows and {len(window.predictions):,} predictions")
+    answered = size(window) if window.answered is None else window.answered
+    if len(window.predictions) != answered:
+        broken.append(f"the window holds {answered:,} rows and {len(window.predictions):,} predictions")
     broken += _predictions(window.predictions, champion.task, "in the window")
     broken += _predictions(champion.reference.predictions, champion.task, "of the champion's holdout")
     broken += _labelled(labelled)

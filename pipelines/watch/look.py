@@ -42,12 +42,14 @@ class Rows:
     """Rows of the window, one per event; or of the champion's reference.
 
     `inputs` holds the watched inputs by name (personal ones are not there); it may lack some or have others. `predictions` is
-    (n,): floats, or for multiclass an object array of labels. In the window there is one per row; in the reference they are
-    those of the holdout, which are other rows than the inputs', and there may be none.
+    (n,): floats, or for multiclass an object array of labels. In the window there is one per row, or where other versions
+    answered too, one for each of the `answered` rows that are the champion's own; in the reference they are those of the
+    holdout, which are other rows than the inputs', and there may be none.
     """
 
     inputs: pa.Table
     predictions: Array
+    answered: int | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,9 @@ def _answers(facts: Facts, rules: Drift, window: Rows, champion: Champion, *, se
     """Return the predictions of both sides under a name that no input has; None, with a note, where the bundle holds none."""
     if not len(champion.reference.predictions):
         return None, _noted(facts, "the predictions are not compared: the champion's bundle holds none of its holdout")
+    if len(window.predictions) < rules.min_rows:
+        few = f"{len(window.predictions):,} of the window's rows were answered by the champion, {rules.min_rows:,} are needed (min_rows)"
+        return None, _noted(facts, f"the predictions are not compared: {few}")
     text = champion.task == "multiclass"
     sides = []
     for found in (window.predictions, champion.reference.predictions):

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from airflow.sdk import BaseOperatorLink
 
 from perennial_airflow.model_dag import DRIFT, RETRAIN, dag_name
-from pipelines.pages import watch_run
+from pipelines.refs import watch_run
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:

@@ -62,6 +62,15 @@ def test_check_tries_everything_on_one_batch_and_keeps_nothing(perennial, world)
     assert not (world.home / "var" / "store").exists()
 
 
+def test_check_warns_where_performance_can_never_be_judged(perennial, world):
+    assert "WARNING" not in perennial("check", "sales", "--json").stdout
+    world.respec("known_after: 1h", "known_after: 30d")
+    done = perennial("check", "sales", "--json")
+    spec = json.loads(done.stdout)[0]
+    assert (done.returncode, spec["ok"]) == (0, True)
+    assert "WARNING: outcomes are known 30d after the event, later than this window of 1d" in spec["detail"]
+
+
 @pytest.mark.parametrize(
     ("break_it", "check", "words", "code"),
     [

@@ -24,9 +24,9 @@ def kept(dag) -> dict[str, set[str]]:
     return {task["__var"]["task_id"]: set(task["__var"].get("_operator_extra_links") or {}) for task in tasks}
 
 
-def link(task, name: str) -> str | None:
+def link(task, name: str, dag: str = "retrain_demo") -> str | None:
     [found] = [each for each in task.operator_extra_links if each.name == name]
-    return found.get_link(task, ti_key=SimpleNamespace(run_id=RUN))
+    return found.get_link(task, ti_key=SimpleNamespace(run_id=RUN, dag_id=dag))
 
 
 def step(name: str, *, result: dict | None = None, fields: dict | None = None) -> StepOperator:
@@ -70,6 +70,11 @@ def test_every_task_that_has_something_to_show_links_to_it():
 )
 def test_a_page_is_linked_even_when_the_task_failed(name, title, kind):
     assert link(step(name), title) == f"/perennial/pages/demo/{kind}/{QUOTED}"
+
+
+def test_the_validation_of_a_drift_run_is_another_page_than_that_of_a_retraining_of_the_same_name():
+    assert link(step("validate"), "Page", "drift_demo") == f"/perennial/pages/demo/validation/drift%3A{QUOTED}"
+    assert link(step("drift"), "Page", "drift_demo") == f"/perennial/pages/demo/drift/{QUOTED}"
 
 
 @pytest.mark.parametrize(

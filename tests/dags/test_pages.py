@@ -168,6 +168,7 @@ def test_a_models_page_tells_every_decision_newest_first_with_links(known):
     for path in (
         f"/perennial/pages/sales/drift/{run}",
         f"/perennial/pages/sales/evidently/{run}",
+        f"/perennial/pages/sales/validation/drift%3A{run}",
         f"/dags/drift_sales/runs/{run}",
         "/perennial/pages/sales/verdict/first",
         "/dags/retrain_sales/runs/first",

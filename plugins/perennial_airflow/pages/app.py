@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
-LONGEST_RUN = 250
+LONGEST_RUN = 256
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from perennial_airflow.links import page_path, run_path
 from perennial_airflow.model_dag import DRIFT, RETRAIN, dag_name
 from perennial_airflow.verdict import figure
-from pipelines.pages import watch_run
+from pipelines.refs import watch_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -17,13 +18,13 @@ from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, RequestError, Unreachable
 from pipelines.figures import newest_figures
 from pipelines.pages import find_page
-from pipelines.refs import XCOM_LIMIT, canonical
+from pipelines.refs import XCOM_LIMIT, canonical, watch_run
 from pipelines.registry.memory import MemoryRegistry
-from pipelines.steps import decide, drift
+from pipelines.steps import decide, drift, ingest, learn, observed, report, validate
 from pipelines.steps.context import EmbeddedPorts
-from pipelines.steps.values import DecideRequest, DriftRequest
-from tests.served import trained
-from tests.worlds import ROWS, make_world, visits
+from pipelines.steps.values import DecideRequest, DriftRequest, IngestRequest, ReportRequest, ValidateRequest
+from tests.served import NOW, trained
+from tests.worlds import ROWS, as_of, make_world, visits
 
 DAY = 6
 """The first day that the champion has not seen."""
@@ -82,6 +83,7 @@ def test_what_is_found_stands_in_the_ledger_on_pages_in_the_registry_and_for_pro
     assert run.metrics["live"] == found.live
     assert {"expected", "coverage", "drifted_share", "drift.pages", "drift.minutes", "drift.channel", "drift.trend"} < set(run.metrics)
     assert set(run.artifacts) == {"drift/drift.html", "drift/evidently.html", "drift/figures.json"}
+    assert run.tags["perennial.kind"] == "drift"
     page = find_page(watched.ports.store, model="sales", kind="drift", run="scheduled__2024-01-08T00:00:00+00:00")
     assert page == watched.ports.store.get(found.page)
     assert b'href="../evidently/scheduled__2024-01-08T00%3A00%3A00%2B00%3A00"' in page
@@ -144,6 +146,62 @@ def test_several_copies_of_a_run_write_one_verdict(watched):
         found = list(pool.map(lambda _: drift.run(watched.context, request), range(3)))
     assert found[0] == found[1] == found[2]
     assert len(entries(watched)) == 1
+
+
+def test_a_cleared_run_looks_again_at_mended_data(watched):
+    frame = watched.world.frame(DAY)
+    watched.world.rewrite(DAY, frame.assign(pages=frame["pages"] % 2, minutes=0.0, channel="mail", bought=frame["bought"] * 0))
+    assert watched.look(DAY).verdict == "drift"
+    watched.world.rewrite(DAY, frame)
+    request = watched.request(DAY)
+    found = drift.run(watched.context, request)
+    assert found.verdict == "no_drift", found.reasons
+    assert [(e.key, e.body["verdict"]) for e in entries(watched)] == [("watch", "drift"), ("watch~2", "no_drift")]
+    assert find_page(watched.ports.store, model="sales", kind="drift", run="watch") == watched.ports.store.get(found.page)
+    assert newest_figures(watched.ports.store, "sales").verdict == "no_drift"
+    assert drift.run(watched.context, request) == found
+    assert watched.look(DAY) == found
+    assert len(entries(watched)) == 2
+    decided = decide.run(watched.context, DecideRequest(run="watch", drift=found))
+    assert not decided.start
+    assert report.run(watched.context, ReportRequest(run="watch", drift=found, decide=decided)).outcome == "nothing_to_do"
+
+
+def test_another_champion_is_another_look_and_the_windows_request_stays_one(watched):
+    watched.world.rewrite(DAY, visits(DAY, signal=-1.0))
+    request = watched.request(DAY)
+    first = drift.run(watched.context, request)
+    asked = decide.run(watched.context, DecideRequest(run="watch", drift=first))
+    crowned(watched, "2")
+    again = drift.run(watched.context, request)
+    assert (first.verdict, again.verdict, [e.key for e in entries(watched)]) == ("drift", "drift", ["watch", "watch~2"])
+    assert decide.run(watched.context, DecideRequest(run="watch", drift=again)).run_id == asked.run_id
+    assert len(watched.ports.ledger.entries("sales", "retrain_request")) == 1
+
+
+def test_an_alarm_of_the_look_itself_is_looked_at_again(watched):
+    uri = champion(watched).manifest.onnx.uri
+    whole = watched.ports.store.objects[uri]
+    request = watched.request(DAY)
+    watched.ports.store.objects[uri] = whole[:-1] + b"\x00"
+    assert drift.run(watched.context, request).verdict == drift.run(watched.context, request).verdict == "alarm"
+    assert len(entries(watched)) == 1
+    watched.ports.store.objects[uri] = whole
+    assert drift.run(watched.context, request).verdict == "no_drift"
+    assert [e.key for e in entries(watched)] == ["watch", "watch~2"]
+
+
+def test_a_retraining_of_the_same_name_is_another_run_with_another_page(watched):
+    parent = watched.ports.registry.parent("sales", "watch", {})
+    ingested = ingest.run(watched.context, IngestRequest(run="watch", now=NOW, conf={"as_of": as_of(DAY)}))
+    learnt = validate.run(watched.context, ValidateRequest(run="watch", ingest=ingested))
+    request = watched.request(DAY)
+    found = drift.run(watched.context, request)
+    assert found.run_id != parent
+    assert watched.ports.registry.state(parent) == "RUNNING"
+    pages = [find_page(watched.ports.store, model="sales", kind="validation", run=run) for run in ("watch", watch_run("watch"))]
+    assert pages == [watched.ports.store.get(page) for page in (learnt.page, request.validate_.page)]
+    assert pages[0] != pages[1]
 
 
 class Away(MemoryRegistry):
@@ -234,7 +292,7 @@ def test_a_broken_batch_ends_at_validate_with_its_page(watched):
     with pytest.raises(BadData, match="quarantine"):
         watched.look(DAY)
     assert entries(watched) == watched.ports.ledger.entries("sales", "retrain_request") == []
-    assert b"quarantine" in find_page(watched.ports.store, model="sales", kind="validation", run="watch")
+    assert b"quarantine" in find_page(watched.ports.store, model="sales", kind="validation", run=watch_run("watch"))
 
 
 def test_labels_come_from_the_source_only_when_they_are_known(watched):
@@ -276,14 +334,103 @@ def test_who_asks_again_after_the_outcome_is_known_changes_nothing(watched):
     assert (counts["after_label"], found.rows, found.labelled) == (50, ROWS, early(rows).num_rows)
 
 
+def crowned(watched, version, **changed):
+    """Crown another version with the champion's bundle, of which some inputs are others; by input the new kind, None for none."""
+    ledger, store, was = watched.ports.ledger, watched.ports.store, champion(watched).manifest
+    columns = [c.model_copy(update={"kind": changed.get(c.name, c.kind)}) for c in was.inputs.columns if changed.get(c.name, c.kind)]
+    inputs = was.inputs.model_copy(update={"columns": columns})
+    bundle = write_bundle(store, was.model_copy(update={"version": version, "inputs": inputs}))
+    now, number = ledger.champion("sales").version, len(ledger.entries("sales", "champion")) + 1
+    ledger.crown("sales", expected=now, champion={"version": version, "bundle": bundle.model_dump(), "release": number}, key=version)
+
+
+def served_before(watched, rows, **changed):
+    """Let another version, which had been champion, have answered rows; with inputs as in `crowned`."""
+    one = watched.ports.ledger.champion("sales")
+    watched.serve(rows, version="0", segment="old", kinds=changed)
+    crowned(watched, "0", **changed)
+    watched.ports.ledger.crown("sales", expected="0", champion=one.model_dump(mode="json", exclude={"since"}), key="back")
+
+
 def test_what_another_version_answered_says_nothing_of_the_champion(watched):
     rows = watched.rows(DAY)
-    watched.serve(rows.slice(0, 120), version="0", segment="old")
+    served_before(watched, rows.slice(0, 120))
     watched.serve(rows.slice(120))
     found = watched.look(DAY)
     assert found.rows == ROWS
+    assert figures(watched, found)["facts"]["predictions"]["score"] is not None
     assert found.live == pytest.approx(auc(watched, early(rows.slice(120))))
     assert "120 rows were answered by another version" in watched.ports.store.get(found.page).decode()
+
+
+def test_predictions_of_another_version_are_no_drift_of_the_champions(watched):
+    rows = watched.rows(DAY)
+    served_before(watched, rows.slice(0, 120))
+    watched.serve(rows.slice(120))
+    alone = figures(watched, watched.look(DAY))["facts"]["predictions"]["score"]
+    watched.serve(rows.slice(0, 120), version="0", segment="odd", after=timedelta(minutes=1), answer=lambda _: 1.0)
+    found = watched.look(DAY, "again")
+    assert (found.verdict, figures(watched, found)["facts"]["predictions"]["score"]) == ("no_drift", alone)
+
+
+def test_few_rows_of_the_champions_own_are_no_verdict_on_its_predictions(watched):
+    rows = watched.rows(DAY)
+    served_before(watched, rows.slice(0, 200))
+    watched.serve(rows.slice(200))
+    found = watched.look(DAY)
+    facts = figures(watched, found)["facts"]
+    assert (found.verdict, found.rows, facts["predictions"]) == ("no_drift", ROWS, None)
+    assert "the predictions are not compared: 40 of the window's rows were answered by the champion" in "; ".join(found.reasons)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"trend": None}, id="an input that an older version had not"),
+        pytest.param({"pages": "string"}, id="an input that was a text"),
+    ],
+)
+def test_inputs_that_releases_logged_otherwise_are_compared_over_the_champions_own_rows(watched, changed):
+    rows = watched.rows(DAY)
+    served_before(watched, rows.slice(0, 120), **changed)
+    watched.serve(rows.slice(120))
+    found = watched.look(DAY)
+    assert (found.verdict, found.rows) == ("no_drift", 120), found.reasons
+    assert "only the 120 rows that version 1 answered itself are compared: other inputs were logged by version 0" in "; ".join(
+        found.reasons
+    )
+
+
+def test_a_version_that_nobody_knows_is_not_compared(watched):
+    rows = watched.rows(DAY)
+    watched.serve(rows.slice(0, 120), version="9", segment="old")
+    watched.serve(rows.slice(120))
+    assert watched.look(DAY).rows == 120
+
+
+def test_where_outcomes_come_after_the_window_it_is_said(watched):
+    watched.world.respec("known_after: 1h", "known_after: 1d")
+    found = watched.look(DAY)
+    assert found.labelled == 0
+    assert "outcomes are known 1d after the event, later than this window of 1d: performance cannot be judged" in "; ".join(found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("target", "labels"),
+    [
+        pytest.param([1, 2, None], ["1", "2", None], id="whole numbers"),
+        pytest.param([1.0, float("nan"), None, 2.5], ["1.0", None, None, "2.5"], id="numbers"),
+        pytest.param([True, False, None], ["True", "False", None], id="booleans"),
+        pytest.param(["a", "", None], ["a", "", None], id="texts"),
+    ],
+)
+def test_labels_of_the_source_are_named_as_classes_are(watched, target, labels):
+    spec = watched.context.spec.model_copy(update={"task": "multiclass"})
+    table = pa.table({"bought": pa.chunked_array([target])})
+    named = observed.class_names(table["bought"])
+    assert named.to_pylist() == labels
+    known = table.filter(named.is_valid())
+    assert learn.classes_of(known, spec) == sorted(label for label in labels if label is not None)
 
 
 def test_rows_without_keys_have_no_labels_of_the_source(watched):

@@ -3,10 +3,12 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from pipelines.errors import RequestError
-from pipelines.steps import ingest
+from pipelines.errors import BadData, RequestError
+from pipelines.steps import ingest, validate
 from pipelines.steps.batches import read_manifest, read_plan, read_table
-from pipelines.steps.values import IngestRequest
+from pipelines.steps.building import build_batch
+from pipelines.steps.values import IngestRequest, ValidateRequest
+from tests.unit.steps.verdicts import drifted, enter
 from tests.worlds import DAYS, FIRST, ROWS, as_of, visits
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -102,6 +104,58 @@ def test_a_watch_reads_the_window_and_what_the_lookback_reaches(watch, ports):
     assert (days(plan.lookback), plan.train, days(plan.holdout)) == ([4], [], [5])
     assert (result.window.start, result.window.end, result.as_of) == (*(FIRST + timedelta(days=d) for d in (4, 5)), plan.as_of)
     assert (result.batches, result.written, result.reason, result.force) == (2, 2, "a look", False)
+
+
+def looked(ports, day):
+    """Enter a verdict on the window that ended when the day began."""
+    enter(ports.ledger, f"run-{day}", drifted(day - 1))
+
+
+def test_a_watch_also_validates_what_became_complete_since_the_window_before(watch, ports):
+    assert days(read_plan(ports.store, watch(window_end=as_of(7)).plan).lookback) == [6]
+    looked(ports, 1)
+    looked(ports, 2)
+    result = watch(window_end=as_of(7))
+    plan = read_plan(ports.store, result.plan)
+    assert (days(plan.lookback), plan.train, days(plan.holdout), result.batches) == ([3, 4, 5, 6], [], [7], 5)
+    looked(ports, 7)
+    looked(ports, 8)
+    assert watch(window_end=as_of(7)).plan == result.plan
+
+
+def test_a_window_is_built_from_no_more_than_the_lookback_reaches(watch, world, ports):
+    alone = read_plan(ports.store, watch(window_end=as_of(7)).plan)
+    looked(ports, 2)
+    more = read_plan(ports.store, watch(window_end=as_of(7)).plan)
+    context = world.context(ports)
+    assert build_batch(context, more, more.holdout[0]).equals(build_batch(context, alone, alone.holdout[0]))
+
+
+def test_a_bad_batch_between_windows_ends_one_run_and_the_next_goes_on_without_it(watch, world, ports):
+    looked(ports, 2)
+    whole = world.frame(3)
+    world.rewrite(3, whole.assign(bought=9))
+    with pytest.raises(BadData, match=r"2024-01-04T00.*bought"):
+        validate.run(world.context(ports), ValidateRequest(run="r", ingest=watch(window_end=as_of(7))))
+    result = watch(window_end=as_of(7))
+    assert days(read_plan(ports.store, result.plan).lookback) == [3, 5, 6]
+    assert validate.run(world.context(ports), ValidateRequest(run="r", ingest=result)).batches == 4
+    world.rewrite(3, whole)
+    assert days(read_plan(ports.store, watch(window_end=as_of(7)).plan).lookback) == [3, 4, 5, 6]
+
+
+def test_no_more_than_62_batches_between_windows_are_read(world, ports, caplog):
+    world.respec("batch: day", "batch: hour")
+    world.respec("{start:%Y-%m-%d}.csv", "{start:%Y-%m-%dT%H}.csv")
+    for hour in range(5 * 24, 8 * 24):
+        at = FIRST + timedelta(hours=hour)
+        (world.home / "raw" / f"{at:%Y-%m-%dT%H}.csv").write_text(f"visit,at\n{hour},{at:%Y-%m-%dT%H:%M:%SZ}\n")
+    looked(ports, 5)
+    result = ingest.run(world.context(ports), IngestRequest(run="r", now=NOW, purpose="drift", conf={"window_end": as_of(8)}))
+    plan = read_plan(ports.store, result.plan)
+    assert (len(plan.lookback), len(plan.holdout)) == (62, 1)
+    assert plan.lookback[-1].interval.end == plan.holdout[0].interval.start
+    assert "71 batches became complete since the window before; the newest 62" in caplog.text
 
 
 def test_a_window_may_be_several_batches_long(world, watch, ports):

@@ -69,7 +69,6 @@ def test_a_refused_retraining_leaves_the_champion_and_says_so(context):
     [
         pytest.param("failed", "failed", "failed: the run ended before", id="with its outcome"),
         pytest.param(None, "failed", "failed: see its log", id="without one"),
-        pytest.param("refused", "failed", "failed: see its log", id="cleared after a refusal, then failed"),
         pytest.param(None, "success", "left no outcome", id="green, but the ledger knows nothing"),
         pytest.param(None, None, "left no outcome", id="nothing is known of it"),
     ],
@@ -82,6 +81,7 @@ def test_a_failed_retraining_is_named_with_the_way_to_clear_it(context, outcome,
     assert f"DAG retrain_sales, run {RUN}" in caught.value.message
     assert "Version 1 serves on" in caught.value.message
     assert "clear the failed tasks" in caught.value.remedy
+    assert "clear `await` and this task" in caught.value.remedy
     assert caught.value.exit_code == 65
 
 
@@ -89,6 +89,18 @@ def test_a_failed_retraining_that_was_cleared_and_mended_is_deployed(context):
     ended(context, "failed", version="", reasons=["the disk was full"])
     ended(context, "deployed")
     assert said(context, drifted(3), started(3), "success").outcome == "deployed"
+
+
+def test_what_the_ledger_knows_counts_before_the_state_that_was_waited_for(context):
+    ended(context, "refused", reasons=["not better"])
+    assert said(context, drifted(3), started(3), "failed").outcome == "refused"
+
+
+def test_a_refusal_that_was_cleared_and_then_failed_is_a_failure(context):
+    ended(context, "refused", reasons=["not better"])
+    ended(context, "failed", version="", reasons=["the disk was full"])
+    with pytest.raises(GiveUp, match="failed: the disk was full"):
+        said(context, drifted(3), started(3), "failed")
 
 
 def test_what_is_said_stays_small(context):

@@ -43,7 +43,7 @@ def drifted(day: int, verdict: str = "drift", **more: Any) -> Drifted:
 
 def enter(ledger: Ledger, run: str, found: Drifted) -> Drifted:
     """Write the verdict down as the drift step does."""
-    ledger.append("sales", "drift", run, {**found.model_dump(mode="json"), "evidently": None})
+    ledger.append("sales", "drift", run, {"run": run, **found.model_dump(mode="json"), "evidently": None})
     return found
 
 
