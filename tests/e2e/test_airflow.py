@@ -76,7 +76,7 @@ def test_the_first_version_serves_and_everything_agrees(live, first):
     champion = ports.ledger.champion("sales")
     assert champion.version == first["version"] == ports.registry.alias("sales") == live.told("sales")["version"]
     mine = [e for e in live.ledger("sales") if e.key == "first"]
-    assert [e.kind for e in mine] == ["verdict", "release", "champion"]
+    assert [e.kind for e in mine] == ["verdict", "release", "champion", "outcome"]
     assert mine[0].body["started_because"] == "the first"
     assert live.ledger("sales", "reconciled") == [], "something had to be mended"
     assert ports.ledger.verify() >= 3
