@@ -22,10 +22,13 @@ from stack.keys import USER, password
 from stack.layout import Layout
 from tests.conftest import ROOT
 from tests.worlds import World, make_world
+from tools.screenshots import QUIET, log_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Page
 
     from pipelines.ledger import Entry
     from pipelines.settings import Settings
@@ -126,3 +129,19 @@ def first(live: Live) -> dict[str, str]:
     run_id = "first"
     assert live.run("sales", run_id, as_of="2024-01-04T00:00:00Z", reason="the first") == "success"
     return json.loads(json.dumps(live.result("sales", run_id, "deploy")))
+
+
+@pytest.fixture
+def page(live: Live) -> Iterator[Page]:
+    """A page of a real browser, logged in to Airflow."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=chromium, args=QUIET)
+        opened = browser.new_page(viewport={"width": 1440, "height": 860})
+        log_in(opened, live.layout)
+        yield opened
+        browser.close()

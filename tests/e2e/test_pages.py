@@ -1,6 +1,5 @@
 """Perennial's pages in a started Airflow: its own log-in guards them, tasks link to them, and Evidently's page lives in its cage."""
 
-import shutil
 import subprocess
 import sys
 
@@ -10,7 +9,6 @@ import pytest
 from pipelines.pages import publish_page
 from pipelines.steps.context import EmbeddedPorts
 from stack.keys import USER, password
-from tools.screenshots import QUIET, log_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -90,27 +88,17 @@ def evidently(live, tmp_path) -> str:
     return "/perennial/pages/sales/evidently/drawn"
 
 
-def test_a_browser_finds_the_pages_and_evidentlys_is_drawn_by_its_own_scripts_which_reach_nothing_else(live, first, evidently):
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=chromium, args=QUIET)
-        page = browser.new_page(viewport={"width": 1440, "height": 860})
-        log_in(page, live.layout)
-        page.get_by_text("Browse", exact=True).first.click()
-        with page.context.expect_page() as opened:
-            page.get_by_text("Perennial", exact=True).last.click()
-        page = opened.value
-        page.get_by_role("link", name="sales", exact=True).click()
-        page.get_by_text("Every decision, newest first").wait_for(timeout=30_000)
-        page.goto(live.layout.airflow_url + evidently)
-        page.get_by_text("Dataset Drift", exact=True).first.wait_for(timeout=60_000)
-        assert page.evaluate("self.origin") == "null"
-        tried = page.evaluate("fetch('/api/v2/dags').then(() => 'reached', () => 'refused')")
-        assert tried == "refused"
-        with pytest.raises(Exception, match="sandboxed"):
-            page.evaluate("document.cookie")
-        browser.close()
+def test_a_browser_finds_the_pages_and_evidentlys_is_drawn_by_its_own_scripts_which_reach_nothing_else(live, first, evidently, page):
+    page.get_by_text("Browse", exact=True).first.click()
+    with page.context.expect_page() as opened:
+        page.get_by_text("Perennial", exact=True).last.click()
+    page = opened.value
+    page.get_by_role("link", name="sales", exact=True).click()
+    page.get_by_text("Every decision, newest first").wait_for(timeout=30_000)
+    page.goto(live.layout.airflow_url + evidently)
+    page.get_by_text("Dataset Drift", exact=True).first.wait_for(timeout=60_000)
+    assert page.evaluate("self.origin") == "null"
+    tried = page.evaluate("fetch('/api/v2/dags').then(() => 'reached', () => 'refused')")
+    assert tried == "refused"
+    with pytest.raises(Exception, match="sandboxed"):
+        page.evaluate("document.cookie")

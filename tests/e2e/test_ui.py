@@ -1,27 +1,8 @@
 """Airflow's UI in a real browser: the graph of a run and the form that starts one."""
 
-import shutil
-
 import pytest
 
-from tools.screenshots import QUIET, log_in
-
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@pytest.fixture
-def page(live):
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=chromium, args=QUIET)
-        opened = browser.new_page(viewport={"width": 1440, "height": 860})
-        log_in(opened, live.layout)
-        yield opened
-        browser.close()
 
 
 def test_a_person_reads_the_verdict_and_starts_a_run_by_the_form(live, first, page):
