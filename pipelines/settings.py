@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from pipelines.errors import RequestError
 from pipelines.refs import Value
@@ -15,6 +15,8 @@ from pipelines.refs import Value
 PREFIX = "PERENNIAL_"
 SQL_PREFIX = "PERENNIAL_SQL_"
 Port = Annotated[int, Field(ge=1, le=65_535)]
+DockerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+DockerState = Annotated[str, StringConstraints(pattern=r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")]
 
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -68,6 +70,34 @@ class Settings(Value):
     """Bytes after which the inference log begins a new segment."""
     lock_timeout_seconds: Annotated[float, Field(gt=0)] = 300
     """How long a writer waits for another one."""
+    place: Literal["process", "docker"] = "process"
+    """Where steps run: as a child process of the Airflow worker, or in a container of the steps image."""
+    target: Literal["process", "docker"] = "process"
+    """How a release is deployed: the running server follows the store, or a container per release behind the gateway."""
+    docker_host: str | None = None
+    """Where the Docker engine (or the door to it) listens; default DOCKER_HOST, else unix:///var/run/docker.sock."""
+    docker_state: DockerState | None = None
+    """What containers see as their state folder: a volume's name, or an absolute folder of the engine's host; default: the state folder."""
+    docker_network: DockerName = "perennial"
+    """The network of the steps' containers, unless a model's spec names another one."""
+    release_network: DockerName = "perennial-edge"
+    """The network of the releases' containers, where only the gateway reaches them."""
+    steps_image: str = "perennial/steps:latest"
+    """The image that steps run in."""
+    serving_image: str = "perennial/serving:latest"
+    """The image that releases of compiled bundles are built from."""
+    serving_native_image: str = "perennial/serving-native:latest"
+    """The image that releases of bundles without parity are built from."""
+    image: str = ""
+    """Set inside containers: the id of the image that the process runs in; it stands in MLflow beside the run."""
+    gateway: Path | None = None
+    """The folder that is shared with the gateway: its routes and sockets; default <state>/gateway."""
+    serving_host: Literal["127.0.0.1", "0.0.0.0"] = "127.0.0.1"  # noqa: S104 -- for containers, which have a network of their own
+    """Where the server listens: 0.0.0.0 inside a container only."""
+    releases: Path | None = None
+    """The store that the server reads its releases from, where that is not the one it logs to (a release's image brings its own)."""
+    proof_token: Annotated[str, Field(max_length=128)] = ""
+    """Set inside a release's container: requests that carry it are answered, but are no traffic and are not logged."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one training task (OpenMP); predictions do not depend on it."""
     log_level: str = "INFO"
@@ -96,6 +126,21 @@ class Settings(Value):
     def versions_dir(self) -> Path:
         """The features' repository and remote, absolute."""
         return (self.home / self.versions).resolve() if self.versions else self.state_dir / "versions"
+
+    @property
+    def engine_url(self) -> str:
+        """Where the Docker engine listens."""
+        return self.docker_host or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+    @property
+    def gateway_dir(self) -> Path:
+        """The folder shared with the gateway, absolute."""
+        return (self.home / self.gateway).resolve() if self.gateway else self.state_dir / "gateway"
+
+    @property
+    def releases_dir(self) -> Path:
+        """The folder of the store that releases are read from, absolute."""
+        return (self.home / self.releases).resolve() if self.releases else self.store_dir
 
     @property
     def personal_key(self) -> Path:

@@ -11,6 +11,7 @@ from pipelines.intervals import BatchKind
 from pipelines.refs import Name, Value
 from pipelines.spec.catalogue import ESTIMATORS, METRICS, Encoding, Estimator, Task, metrics_for
 from pipelines.spec.drift import Cron, Drift
+from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.units import Batches, Duration, parse_duration
 
@@ -150,6 +151,7 @@ class Spec(Value):
     gate: Gate
     drift: Drift | None = None
     deploy: Deploy = Deploy()
+    resources: Resources = Resources()
 
     @model_validator(mode="after")
     def _possible(self) -> Spec:

@@ -91,4 +91,5 @@ class Context:
     def code(self) -> str:
         """The hash of everything that the user wrote for this model and of the locked dependencies."""
         files = [*sorted(self.folder.glob("*.py")), *self.suites.values(), self.settings.home / "requirements.txt"]
-        return digest({p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, self.spec)
+        spec = self.spec.model_dump(mode="json", exclude={"resources"})  # how much memory a container has changes no result
+        return digest({p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, spec)
