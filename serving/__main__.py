@@ -1,4 +1,4 @@
-"""`python -m serving`: workers on 127.0.0.1 until they are told to stop; requests under way are finished first."""
+"""`python -m serving`: workers on 127.0.0.1 (in a container: on its network) until told to stop; requests under way are finished."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEEP_ALIVE_SECONDS = 30
 def options(settings: Settings) -> dict[str, Any]:
     """Return uvicorn's options: its own log is part of ours, and it tells nobody what it is."""
     return {
-        "host": "127.0.0.1",
+        "host": settings.serving_host,
         "port": settings.serving_port,
         "loop": "uvloop",
         "http": LimitedProtocol,

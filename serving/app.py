@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from pipelines.store import LocalStore
 from serving.describe import described, with_models
 from serving.edge import Edge
 from serving.feedback import ROUTE as FEEDBACK
@@ -38,12 +39,13 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe
 
 
 def create_app(settings: Settings, store: Store, *, logged: bool = True) -> FastAPI:
-    """Return the app that serves every model with a release in `store`; they are loaded when the app starts.
+    """Return the app that logs to `store` and serves every model with a release there; they are loaded when the app starts.
 
-    Without the inference log (`logged=False`, to measure what logging costs) there is no feedback either.
+    With the setting `releases` they are read from that store: the one that a release's image brings. Without the inference
+    log (`logged=False`, to measure what logging costs) there is no feedback either.
     """
     metrics = Metrics()
-    follower = Follower(store, settings, metrics)
+    follower = Follower(LocalStore(settings.releases_dir) if settings.releases else store, settings, metrics)
     written = InferenceLog(store, settings, metrics) if logged else None
     feedback = FeedbackRoute(follower, metrics, written, settings, store) if written else None
 
@@ -63,7 +65,9 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
         title="Perennial", description="Models that serve now.", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.state.follower, app.state.metrics = follower, metrics
-    app.router.routes.append(Route(PREDICT, PredictRoute(follower, metrics, written), methods=["POST"], include_in_schema=False))
+    app.router.routes.append(
+        Route(PREDICT, PredictRoute(follower, metrics, written, settings.proof_token), methods=["POST"], include_in_schema=False)
+    )
     if feedback is not None:
         app.router.routes.append(Route(FEEDBACK, feedback, methods=["POST"], include_in_schema=False))
     _add_model_routes(app, follower)

@@ -17,7 +17,8 @@ POLL_SECONDS = 0.5
 def await_dags(api: AirflowApi, specs: Iterable[Spec], timeout_seconds: float) -> list[str]:
     """Wait until each model has its DAGs; return sentences about what is missing or broken (none: all is well)."""
     specs = list(specs)
-    wanted = {f"retrain_{spec.name}" for spec in specs} | {f"drift_{spec.name}" for spec in specs if spec.drift}
+    wanted = {f"{kind}_{spec.name}" for kind in ("retrain", "rollback") for spec in specs}
+    wanted |= {f"drift_{spec.name}" for spec in specs if spec.drift}
     deadline = time.monotonic() + timeout_seconds
     while (missing := wanted - set(api.dag_ids())) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)

@@ -81,8 +81,9 @@ def _rotate(context: Context, *, as_json: bool) -> None:
     from pipelines.inference.index import Index
     from pipelines.inference.rotate import rotate
 
-    store = context.ports.store
-    done = rotate(store, context.spec.name, catch_up=Index(context.settings, store).catch_up)
+    store, index = context.ports.store, Index(context.settings, context.ports.store)
+    index.catch_up(context.spec.name)  # also where there is nothing to rotate: an index that was lost is made anew
+    done = rotate(store, context.spec.name, catch_up=index.catch_up)
     if as_json:
         print_json({"model": context.spec.name, "entries": done.entries, "rows": done.rows, "segments": done.segments})
     elif done.entries:

@@ -1,4 +1,4 @@
-"""What there is and what happened: `models`, `status`, `history`, `schema`, `reconcile`."""
+"""What there is and what happened: `models`, `status`, `history`, `schema`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli.output import AsJson, print_json, print_table
-from pipelines.cli.running import context_for, set_up_logging
+from pipelines.cli.running import context_for
 from pipelines.errors import PerennialError
 from pipelines.intervals import iso
 from pipelines.settings import load_settings
@@ -31,7 +31,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(history)
     app.command()(schema)
-    app.command()(reconcile)
 
 
 def models(*, as_json: AsJson = False) -> None:
@@ -173,16 +172,3 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
 def schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 -- the schema is JSON in any case
     """Print the JSON schema of model.yaml, by which editors complete it (docs/add-a-model.md says how)."""
     print_json(json_schema())
-
-
-def reconcile(model: Model, *, as_json: AsJson = False) -> None:
-    """Make the server's release and the registry's alias follow the ledger's champion, after a crash or a hand at the wrong place."""
-    from pipelines.steps.deploy import reconcile as make_agree
-
-    context = context_for(model)
-    set_up_logging(context.settings.log_level)
-    done = make_agree(context)
-    if as_json:
-        print_json({"model": model, "changed": done})
-    else:
-        typer.echo("\n".join(done) if done else "Everything agrees with the ledger already.")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.refs import Value
     from pipelines.settings import Settings
 
-STEPS = ("ingest", "validate", "features", "train", "gate", "package", "deploy", "close", "drift", "decide", "report")
+STEPS = ("ingest", "validate", "features", "train", "gate", "package", "deploy", "close", "rollback", "drift", "decide", "report")
 """The steps of the loop, those of a retraining and those of a watch, in their order; each is a module of pipelines.steps."""
 
 CRASH = 70

@@ -65,7 +65,8 @@ Only = Annotated[str | None, typer.Option("--candidate", help="By hand, for trai
 def add_to(app: typer.Typer) -> None:
     """Add a command for each step."""
     for step in STEPS:
-        app.command(name=step, help=_help(step))(drift.drift if step == "drift" else _command(step))
+        if step != "rollback":  # a command of its own, see `releases`
+            app.command(name=step, help=_help(step))(drift.drift if step == "drift" else _command(step))
 
 
 def _help(step: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pipelines.errors import Unreachable
 from pipelines.inference.record import Labelled, header_in, payload
 from pipelines.refs import Ref
 
@@ -176,7 +177,13 @@ def _entry(data: bytes | None) -> _Entry | None:
 
 def _parquet(store: Store, data: _Named, columns: tuple[str, ...]) -> Iterator[Iterable[tuple[Any, ...]]]:
     """Yield the columns of a rotated object by row group. pyarrow is loaded here alone: a server with a whole index never needs it."""
-    import pyarrow.parquet as pq
+    try:
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise Unreachable(
+            "The index of predictions was lost, and this server cannot read the rotated log (pyarrow is not part of its image).",
+            remedy="`perennial log MODEL --rotate` makes it anew.",
+        ) from error
 
     file = pq.ParquetFile(store.path(Ref(uri=data.uri, sha256=data.sha256)))
     for batch in file.iter_batches(columns=list(columns)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.steps import outcomes, releases
+from pipelines.steps import deployment, outcomes
 from pipelines.steps.context import Context
 from pipelines.steps.outcomes import Outcome
 from pipelines.steps.values import Closed, CloseRequest
@@ -31,7 +31,7 @@ def run(context: Context, request: CloseRequest) -> Closed:
         return Closed(state=NOTHING)
     if state == "FAILED":
         # A release of this run that nobody crowned must not stay; where `deploy` is cleared later it makes the next one.
-        releases.reconcile(context)
+        deployment.reconcile(context)
     registry, run_id = context.ports.registry, request.features.parent_run
     registry.log(run_id, params={}, metrics={}, tags={"outcome": outcome.outcome})
     if registry.state(run_id) != state:

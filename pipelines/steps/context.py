@@ -87,6 +87,11 @@ class Context:
         named |= {table: folder / f"{self.spec.name}.{table}.json" for table in source.side}
         return {table: path for table, path in named.items() if path.is_file() or table == source.main}
 
+    @property
+    def image(self) -> dict[str, str]:
+        """The tag that says in a run which image the step ran in; none outside containers."""
+        return {"image": self.settings.image} if self.settings.image else {}
+
     @cached_property
     def code(self) -> str:
         """The hash of everything that the user wrote for this model and of the locked dependencies."""

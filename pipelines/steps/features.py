@@ -70,7 +70,7 @@ def _open_run(context: Context, request: FeaturesRequest, revision: str) -> str:
     """Open the DAG run's parent run in the registry, with the validation's page on it."""
     registry, store = context.ports.registry, context.ports.store
     tags = {"perennial.as_of": iso(request.ingest.as_of), "perennial.reason": request.ingest.reason, "perennial.features": revision}
-    parent = registry.parent(context.spec.name, request.run, tags)
+    parent = registry.parent(context.spec.name, request.run, {**tags, **context.image})
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "validation.html"
         page.write_bytes(store.get(request.validate_.page))

@@ -9,7 +9,7 @@ from pipelines.errors import BadData, RequestError, TryAgain
 from pipelines.intervals import iso
 from pipelines.pages import publish_page
 from pipelines.spec import METRICS
-from pipelines.steps import releases, verdict_page
+from pipelines.steps import deployment, verdict_page
 from pipelines.steps.context import Context
 from pipelines.steps.values import Check, GateRequest, Judged, Trained
 
@@ -38,7 +38,7 @@ def run(context: Context, request: GateRequest) -> Judged:
     known = ledger.find(spec.name, "verdict", request.run)
     if known is None:
         # What an earlier run left half deployed is taken back now: this run may be refused, and then no `deploy` would do it.
-        releases.reconcile(context)
+        deployment.reconcile(context)
         champion = ledger.champion(spec.name)
         judged = _judged(context, request, champion)
         body = {

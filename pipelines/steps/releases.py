@@ -1,8 +1,7 @@
-"""Releases in the store and their intent in the ledger, and how both are brought back in line after a crash.
+"""Releases in the store and their intent in the ledger.
 
-The ledger says who is champion. What serves (the store's highest release) and the registry's alias follow it. A release is
-written into the ledger first, then published, so nothing ever serves that the ledger does not know of. Every function here
-can be cut off at any point and called again.
+A release is written into the ledger first, then published, so nothing ever serves that the ledger does not know of. Every
+function here can be cut off at any point and called again.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pipelines.errors import Corrupted
 from pipelines.refs import Ref, canonical
 
 if TYPE_CHECKING:
-    from pipelines.ledger import Champion, Entry, Ledger
+    from pipelines.ledger import Entry, Ledger
     from pipelines.ledger.port import Kind
     from pipelines.steps.context import Context
     from pipelines.store import Store
@@ -77,45 +76,3 @@ def belongs_to(context: Context, release: Release, run: str) -> bool:
     """Tell whether the release was made by this run."""
     entries = context.ports.ledger.entries(context.spec.name, "release")
     return any(e.body["number"] == release.number and (e.key == run or e.key.startswith(f"{run}~")) for e in entries)
-
-
-def reconcile(context: Context, *, under_way: str = "") -> list[str]:
-    """Make what serves and the registry's alias follow the ledger's champion; return in words what had to be done.
-
-    A release of the run `under_way` is left alone: its deployment goes on. Before the first champion there is nothing to
-    go back to, and nothing is changed.
-    """
-    model = context.spec.name
-    champion = context.ports.ledger.champion(model)
-    if champion is None:
-        return []
-    done = []
-    top = newest(context.ports.store, model)
-    astray = top is None or (top.version, top.bundle) != (champion.version, champion.bundle)
-    if astray and not (top is not None and under_way and belongs_to(context, top, under_way)):
-        done.append(_back(context, champion, top))
-    if context.ports.registry.alias(model) != champion.version:
-        done.append(_pointed(context, champion))
-    for words in done:
-        context.log.warning("reconciled: %s", words)
-    return done
-
-
-def _back(context: Context, champion: Champion, top: Release | None) -> str:
-    """Publish a release that points back to the champion."""
-    was = f"{top.version} (release {top.number})" if top else "nothing"
-    words = f"served was {was}, the champion is {champion.version}"
-    key = f"release~{top.number if top else 0}"
-    release = published(context, kind="reconciled", key=key, version=champion.version, bundle=champion.bundle, reason=words)
-    return f"{words}; release {release.number} points back"
-
-
-def _pointed(context: Context, champion: Champion) -> str:
-    """Let the registry's alias follow. It is pointed first and written down after: pointing again does no harm."""
-    model, registry = context.spec.name, context.ports.registry
-    was = registry.alias(model)
-    registry.point(model, champion.version)
-    words = f"the alias named {was or 'nothing'}, the champion is {champion.version}"
-    key = f"alias~{was or '-'}~{champion.version}~{champion.release}"
-    context.ports.ledger.append(model, "reconciled", key, {"reason": words})
-    return words

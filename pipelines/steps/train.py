@@ -109,6 +109,7 @@ def _recorded(
         "features_sha256": built.version.sha256,
         "seed": str(spec.train.seed),
         "as_of": iso(built.as_of),
+        **context.image,
     }
     run_id = registry.child(spec.name, built.parent_run, key, candidate.name, tags)
     values = {f"holdout_{name}": value for name, value in metrics.items()}

@@ -231,6 +231,22 @@ class Deployed(Value):
     previous: str | None
 
 
+class RollbackConf(Value):
+    """What a trigger of the rollback DAG may send. Unknown keys are refused here."""
+
+    to: Annotated[int, Field(ge=1, le=99_999_999)] | None = None
+    """The release to go back to; without one, what served before the present champion."""
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
+class RollbackRequest(Value):
+    """Go back to an earlier release. `conf` is hostile input as it came (`RollbackConf`)."""
+
+    run: RunId
+    now: Moment
+    conf: dict[str, Any] = Field(default_factory=dict)
+
+
 class CloseRequest(Value):
     """End the run in the registry, whatever came of it."""
 

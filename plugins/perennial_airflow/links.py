@@ -118,6 +118,7 @@ STEP_LINKS: dict[str, tuple[BaseOperatorLink, ...]] = {
     "gate": (PageLink("verdict"), MlflowLink("run_id")),
     "package": (MlflowLink("run_id", part="gate"),),
     "deploy": (MlflowLink("run_id", part="gate"), ModelLink()),
+    "rollback": (ModelLink(),),
     "close": (MlflowLink("parent_run", part="features"), ModelLink()),
     "drift": (PageLink("drift"), PageLink("evidently", "Evidently"), MlflowLink("run_id")),
     "decide": (ModelLink(),),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipelines.spec import Spec
 
-RETRAIN, DRIFT = "retrain", "drift"
+RETRAIN, DRIFT, ROLLBACK = "retrain", "drift", "rollback"
 """The kinds of DAGs that a model has."""
 
 RETRIES = {

@@ -72,8 +72,20 @@ def _report(reported: Mapping[str, Any]) -> list[tuple[int, str]]:
     return [(logging.INFO, f"{str(reported['outcome']).replace('_', ' ').upper()}: {reported.get('said')}")]
 
 
+def _rollback(deployed: Mapping[str, Any]) -> list[tuple[int, str]]:
+    before = f"version {deployed['previous']}" if deployed.get("previous") else "nothing"
+    return [
+        (logging.INFO, f"ROLLED BACK: version {deployed.get('version')} serves as release {deployed.get('release')} (before: {before})")
+    ]
+
+
 def _because(result: Mapping[str, Any], level: int) -> list[tuple[int, str]]:
     return [(level, f"  because {reason}") for reason in result.get("reasons") or []]
 
 
-_SPEAKERS: dict[str, Callable[[Mapping[str, Any]], list[tuple[int, str]]]] = {"gate": _gate, "drift": _drift, "report": _report}
+_SPEAKERS: dict[str, Callable[[Mapping[str, Any]], list[tuple[int, str]]]] = {
+    "gate": _gate,
+    "drift": _drift,
+    "report": _report,
+    "rollback": _rollback,
+}

@@ -58,7 +58,7 @@ def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path):
     bare.mkdir()
     (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
     facts = read(write_models(tmp_path, "cabs", "demo"))
-    assert facts["dags"] == ["retrain_cabs", "retrain_demo"]
+    assert facts["dags"] == ["retrain_cabs", "retrain_demo", "rollback_cabs", "rollback_demo"]
     assert facts["errors"] == {}
     assert HEAVY & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"]), "no more than a bare DAG costs"
 
@@ -66,7 +66,7 @@ def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path):
 def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_imported(tmp_path):
     write_models(tmp_path, "cabs", drift="monthly")
     facts = read(write_models(tmp_path, "demo"))
-    assert facts["dags"] == ["drift_cabs", "retrain_cabs", "retrain_demo"]
+    assert facts["dags"] == ["drift_cabs", "retrain_cabs", "retrain_demo", "rollback_cabs", "rollback_demo"]
     assert facts["errors"] == {}
     bare = tmp_path / "bare"
     bare.mkdir()
@@ -82,7 +82,7 @@ def test_a_broken_spec_is_an_import_error_with_its_remedy_and_breaks_nothing_els
     (tmp_path / "models" / "typo" / "model.yaml").write_text(spec_text("typo") + "colour: red\n")
     (tmp_path / "models" / "yaml" / "model.yaml").write_text("name: [unclosed\n")
     facts = read(tmp_path)
-    assert facts["dags"] == ["retrain_cabs", "retrain_demo"]
+    assert facts["dags"] == ["retrain_cabs", "retrain_demo", "rollback_cabs", "rollback_demo"]
     error = facts["errors"].pop("broken_specs.py")
     assert facts["errors"] == {}
     assert "models/typo/model.yaml: colour: unknown key; did you mean 'column'?" in error
@@ -99,14 +99,14 @@ def test_a_worker_builds_only_the_dag_that_it_is_asked_for(tmp_path):
 def test_a_hundred_models_are_a_hundred_dags(tmp_path):
     names = [f"model_{number:03}" for number in range(100)]
     facts = read(write_models(tmp_path, *names))
-    assert facts["dags"] == [f"retrain_{name}" for name in names]
+    assert facts["dags"] == [f"{kind}_{name}" for kind in ("retrain", "rollback") for name in names]
 
 
 def test_the_same_files_give_the_same_dag_every_time(tmp_path):
     """Otherwise Airflow would show a new version of the DAG at every parse."""
     write_models(tmp_path, "demo", drift="daily")
     first = read(tmp_path)["serialized"]
-    assert set(first) == {"drift_demo", "retrain_demo"}
+    assert set(first) == {"drift_demo", "retrain_demo", "rollback_demo"}
     assert first == read(tmp_path)["serialized"]
 
 

@@ -437,3 +437,20 @@ def test_without_a_key_that_may_be_used_nothing_personal_is_answered(store, bund
     assert client.post("/models/minutes/predict", json={"row": ROW}).status_code == 200
     settings.personal_key.chmod(0o600)
     assert client.post(PREDICT, json={"row": ROW}).status_code == 200
+
+
+def test_a_proof_is_answered_but_is_no_traffic(store, bundles, serve, settings):
+    put_release(store, 1, bundles["1"])
+    client = serve(store, settings.model_copy(update={"proof_token": "s3cret"}))
+    proof = client.post(PREDICT, json={"row": ROW}, headers={"x-perennial-proof": "s3cret"})
+    assert (proof.status_code, records(store)) == (200, [])
+    for headers in ({}, {"x-perennial-proof": ""}, {"x-perennial-proof": "s3cre"}, {"x-perennial-proof": b"\xe9"}):
+        assert client.post(PREDICT, json={"row": ROW}, headers=headers).json()["predictions"] == proof.json()["predictions"]
+    assert len(records(store)) == 4
+    assert 'perennial_rows_total{model="flights"} 4.0' in client.get("/metrics").text
+
+
+def test_without_a_token_no_header_is_a_proof(store, bundles, serve):
+    put_release(store, 1, bundles["1"])
+    serve().post(PREDICT, json={"row": ROW}, headers={"x-perennial-proof": ""})
+    assert len(records(store)) == 1

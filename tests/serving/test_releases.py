@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from pipelines.bundle.load import open_bundle, write_bundle
 from pipelines.bundle.manifest import BundleManifest, Golden, release_key
 from pipelines.refs import canonical
+from pipelines.store import LocalStore
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW
+from tests.serving.logged import records
 
 PREDICT = "/models/flights/predict"
 
@@ -310,3 +313,14 @@ def test_refusals_and_failures_never_log_what_a_caller_sent(store, bundles, serv
         client.post(PREDICT, json={"row": {**ROW, "carrier": "canary-17", "canary-18": 1}})
         client.post(PREDICT, content=b"canary-19")
     assert "canary" not in json.dumps([r.getMessage() for r in caplog.records])
+
+
+def test_releases_may_come_from_a_store_of_their_own_and_the_log_goes_to_the_other(store, bundles, serve, settings, tmp_path):
+    own = LocalStore(tmp_path / "baked")
+    shutil.copytree(store.root / "objects", own.root / "objects")
+    put_release(own, 7, bundles["1"])
+    client = serve(store, settings.model_copy(update={"releases": own.root}))
+    assert served(client) == (7, "1")
+    assert client.post(PREDICT, json={"row": ROW}).status_code == 200
+    assert len(records(store)) == 1
+    assert records(own) == []

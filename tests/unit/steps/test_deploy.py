@@ -14,8 +14,9 @@ from pipelines.bundle.manifest import BundleManifest, Golden, Release, release_k
 from pipelines.errors import Conflict, Corrupted, Refused, RequestError, Unreachable
 from pipelines.ledger import MemoryLedger
 from pipelines.refs import Ref, canonical
-from pipelines.steps import deploy, gate, package, releases
+from pipelines.steps import deploy, deployment, gate, package, releases
 from pipelines.steps.serving_client import Refusal, Serves
+from pipelines.steps.targets import ProcessTarget
 from pipelines.steps.values import DeployRequest, Judged, Packaged, PackageRequest
 from tests.unit.steps.learning import RUN, learning
 
@@ -112,7 +113,11 @@ def _request(world, version, champion, run=None, **changes):
 
 
 def _deploy(world, request, server=None):
-    return deploy.run(world.context, request, server or Following(world.context))
+    return deploy.run(world.context, request, ProcessTarget(server or Following(world.context)))
+
+
+def _reconcile(world):
+    return deployment.reconcile(world.context, ProcessTarget(Following(world.context)))
 
 
 def _agree(world, version, server=None):
@@ -165,7 +170,7 @@ def _cut_off(champion, *, at, after, counter, server=Following):
     ports = world.context.ports
     cut = world.with_ports(**{name: Cut(getattr(ports, name), counter, at, after=after) for name in ("store", "ledger", "registry")})
     try:
-        deploy.run(cut.context, request, server(world.context))
+        deploy.run(cut.context, request, ProcessTarget(server(world.context)))
     except Crash:
         return world, request, True
     return world, request, False
@@ -188,9 +193,9 @@ def test_cut_off_at_any_call_a_retry_finishes(champion, after):
 def test_cut_off_at_any_call_reconciling_makes_all_agree(after):
     for at in range(1, _calls("1") + 1):
         world, _, _ = _cut_off("1", at=at, after=after, counter=[])
-        deploy.reconcile(world.context)
+        _reconcile(world)
         _agree(world, world.context.ports.ledger.champion(MODEL).version)
-        assert deploy.reconcile(world.context) == []
+        assert _reconcile(world) == []
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -206,7 +211,7 @@ def test_cut_off_at_any_call_the_next_run_goes_through(after):
 def test_a_retry_after_somebody_reconciled_in_between_still_finishes(after):
     for at in range(1, _calls("1") + 1):
         world, request, _ = _cut_off("1", at=at, after=after, counter=[])
-        deploy.reconcile(world.context)
+        _reconcile(world)
         assert _deploy(world, request).version == "2"
         _agree(world, "2")
 
@@ -222,9 +227,9 @@ def test_reconciling_can_itself_be_cut_off():
             counter = []
             cut = world.with_ports(**{n: Cut(getattr(ports, n), counter, at, after=after) for n in ("store", "ledger", "registry")})
             try:
-                releases.reconcile(cut.context)
+                deployment.reconcile(cut.context, ProcessTarget(Following(world.context)))
             except Crash:
-                releases.reconcile(world.context)
+                _reconcile(world)
             _agree(world, "2")
             assert releases.newest(ports.store, MODEL).number == 10
 
@@ -328,7 +333,7 @@ def test_a_newer_release_that_takes_over_while_waiting_is_a_conflict():
 
     class Overtaken(Following):
         def serves(self, model):
-            releases.reconcile(world.context)  # as the command by hand would
+            _reconcile(world)  # as the command by hand would
             return super().serves(model)
 
     with pytest.raises(Conflict, match="took over"):
@@ -353,7 +358,7 @@ def test_a_number_that_somebody_took_is_given_up_for_the_next():
                 world.context.ports.store.publish(key, canonical(other))
             return world.context.ports.store.publish(key, data)
 
-    deployed = deploy.run(world.with_ports(store=Faster()).context, _request(world, "2", "1"), Following(world.context))
+    deployed = deploy.run(world.with_ports(store=Faster()).context, _request(world, "2", "1"), ProcessTarget(Following(world.context)))
     assert deployed.release == 3
     assert [e.key for e in world.context.ports.ledger.entries(MODEL, "release")] == ["run1", "run2", "run2~2"]
     _agree(world, "2")
@@ -402,7 +407,7 @@ def test_an_alias_moved_by_hand_is_put_back_and_written_down():
     world = _world()
     _deploy(world, _request(world, "1", None))
     world.context.ports.registry.point(MODEL, "3")
-    (words,) = deploy.reconcile(world.context)
+    (words,) = _reconcile(world)
     assert words == "the alias named 3, the champion is 1"
     _agree(world, "1")
     assert world.context.ports.ledger.entries(MODEL, "reconciled")[-1].body["reason"] == words
@@ -413,13 +418,13 @@ def test_a_release_written_by_hand_is_taken_back():
     _deploy(world, _request(world, "1", None))
     stray = Release(model=MODEL, number=5, version="2", bundle=Ref(uri="objects/x", sha256="0" * 64), reason="by hand")
     world.context.ports.store.publish(release_key(MODEL, 5), canonical(stray))
-    assert "release 6 points back" in deploy.reconcile(world.context)[0]
+    assert "release 6 points back" in _reconcile(world)[0]
     _agree(world, "1")
 
 
 def test_before_the_first_champion_there_is_nothing_to_reconcile():
     world = _world()
-    assert deploy.reconcile(world.context) == []
+    assert _reconcile(world) == []
     assert isinstance(world.context.ports.ledger, MemoryLedger)
     assert world.context.ports.ledger.entries() == []
 

@@ -12,6 +12,7 @@ from pipelines.pages import find_page
 from pipelines.refs import XCOM_LIMIT, canonical
 from pipelines.steps import deploy, gate, labelled, learn, package, predictions, releases, verdict_page
 from pipelines.steps.serving_client import Serves
+from pipelines.steps.targets import ProcessTarget
 from pipelines.steps.values import DeployRequest, PackageRequest
 from tests.unit.steps.learning import DAYS, RUN, half_deployed, learning, rows, spec_text
 
@@ -39,7 +40,7 @@ def crown(world, run=RUN):
     trained = world.train_all()
     judged = gate.run(world.context, world.gate_request(trained, run))
     packaged = package.run(world.context, PackageRequest(run=run, features=world.built, train=trained, gate=judged))
-    deploy.run(world.context, DeployRequest(run=run, gate=judged, package=packaged), server=Agrees(world))
+    deploy.run(world.context, DeployRequest(run=run, gate=judged, package=packaged), ProcessTarget(Agrees(world)))
     return judged, packaged
 
 

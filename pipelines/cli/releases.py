@@ -1,0 +1,93 @@
+"""Who serves, by hand: `rollback`, `promote`, `reconcile`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli.output import AsJson, print_json
+from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
+from pipelines.errors import RequestError
+from pipelines.settings import load_settings
+from pipelines.steps.values import Deployed
+
+if TYPE_CHECKING:
+    from pipelines.steps.context import Context
+
+Model = Annotated[str, typer.Argument(help="The model: a folder's name under models/.")]
+Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model: a folder's name under models/.")]
+Option = Annotated[str | None, typer.Option("--model", help="The same, as an option.")]
+Request = Annotated[str | None, typer.Option(help="The whole request as JSON (for programs); by hand, leave it out.")]
+To = Annotated[int | None, typer.Option("--to", metavar="RELEASE", help="The release to go back to; default: what served before.")]
+Reason = Annotated[str, typer.Option(help="Why; it stands in the ledger.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(rollback)
+    app.command()(promote)
+    app.command()(reconcile)
+
+
+def rollback(
+    name: Name = None, model: Option = None, request: Request = None, to: To = None, reason: Reason = "by hand", *, as_json: AsJson = False
+) -> None:
+    """Go back to a release that served before: `perennial rollback MODEL`, or `--to RELEASE` as `perennial history` lists them.
+
+    The older bundle is opened and must answer its golden requests before anything is touched; then it is released anew, under the
+    next number. Until it serves, what serves now serves on. Nothing is retrained. In Airflow: the DAG rollback_MODEL.
+    """
+    chosen = name or model
+    if not chosen:
+        raise RequestError("rollback needs a model.", remedy="`perennial rollback MODEL`; `perennial models` lists them.")
+    context = _context(chosen)
+    if request is not None:
+        answer_program(context, "rollback", request)
+        return
+    conf = {"reason": reason, **({} if to is None else {"to": to})}
+    asked = now()
+    found = run_step(context, "rollback", {"run": f"rollback__hand__{asked}", "now": asked, "conf": conf})
+    _tell(context, Deployed.model_validate(found.model_dump()), as_json=as_json)
+
+
+def promote(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="The version, as MLflow and `perennial history` number it.")],
+    reason: Reason = "by hand",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Have a version serve that was promoted and packaged before, such as the one that a rollback took away.
+
+    What the gate refused never serves: that is what the gate is for.
+    """
+    from pipelines.steps.rollback import promote as serve
+
+    context = _context(model)
+    _tell(context, serve(context, run=f"promote__hand__{now()}", version=version, reason=reason), as_json=as_json)
+
+
+def reconcile(model: Model, *, as_json: AsJson = False) -> None:
+    """Make what serves and the registry's alias follow the ledger's champion, after a crash or a hand at the wrong place."""
+    from pipelines.steps.deployment import reconcile as make_agree
+
+    done = make_agree(_context(model))
+    if as_json:
+        print_json({"model": model, "changed": done})
+    else:
+        typer.echo("\n".join(done) if done else "Everything agrees with the ledger already.")
+
+
+def _context(model: str) -> Context:
+    settings = load_settings()
+    set_up_logging(settings.log_level)
+    return context_for(model, settings)
+
+
+def _tell(context: Context, deployed: Deployed, *, as_json: bool) -> None:
+    if as_json:
+        print_json(deployed.model_dump(mode="json"))
+    else:
+        before = f"version {deployed.previous}" if deployed.previous else "nothing"
+        typer.echo(f"{context.spec.name}: version {deployed.version} serves as release {deployed.release} (before: {before}).")

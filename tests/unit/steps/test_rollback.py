@@ -1,0 +1,159 @@
+"""`rollback` and `promote`: what served serves again, released anew; what the gate refused never does."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.errors import Corrupted, Refused, RequestError
+from pipelines.steps import deploy, rollback
+from pipelines.steps.targets import ProcessTarget
+from pipelines.steps.values import RollbackRequest
+from tests.unit.steps import test_deploy as deploying
+from tests.unit.steps.test_deploy import MODEL, Crash, Cut, Following, _agree, _request, _world
+
+NOW = "2026-01-01T00:00:00Z"
+
+
+def _target(world):
+    return ProcessTarget(Following(world.context))
+
+
+def _deployed(*versions):
+    """A world in which these versions were deployed one after the other."""
+    world = _world()
+    for before, version in zip([None, *versions], versions, strict=False):
+        deploy.run(world.context, _request(world, version, before), _target(world))
+    return world
+
+
+def _back(world, run="back", **conf):
+    return rollback.run(world.context, RollbackRequest(run=run, now=NOW, conf={"reason": "wrong prices", **conf}), _target(world))
+
+
+def test_it_goes_back_to_what_served_before_under_a_new_number():
+    world = _deployed("1", "2")
+    done = _back(world)
+    assert (done.release, done.version, done.previous) == (3, "1", "2")
+    _agree(world, "1")
+    entry = world.context.ports.ledger.find(MODEL, "release", "back")
+    assert entry.body["reason"] == "rolled back to release 1: wrong prices"
+
+
+def test_a_second_rollback_goes_further_back_and_never_to_what_was_rolled_back():
+    world = _deployed("1", "2", "3")
+    assert _back(world, "a").version == "2"
+    assert _back(world, "b").version == "1"
+    with pytest.raises(RequestError, match="Version 1 of visits is the first that serves"):
+        _back(world, "c")
+    _agree(world, "1")
+
+
+def test_a_release_may_be_named():
+    world = _deployed("1", "2", "3")
+    assert _back(world, to=1).version == "1"
+    _agree(world, "1")
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        ({"to": 9}, "Release 9 of visits never served. Remedy: these did: 1, 2."),
+        ({"to": 2}, "Version 2 of visits serves already, as release 2"),
+        ({"to": 0}, "conf is wrong: to"),
+        ({"to": "../1"}, "conf is wrong: to"),
+        ({"to": 1, "image": "evil"}, "conf is wrong: image"),
+        ({"reason": "x" * 501}, "conf is wrong: reason"),
+    ],
+)
+def test_nonsense_is_refused_before_anything_is_touched(conf, words):
+    world = _deployed("1", "2")
+    before = world.context.ports.ledger.verify()
+    with pytest.raises(RequestError) as refused:
+        _back(world, **conf)
+    assert words in str(refused.value)
+    assert world.context.ports.ledger.verify() == before
+
+
+def test_without_a_champion_there_is_nothing_to_go_back_to():
+    with pytest.raises(RequestError, match="No version of visits has served yet"):
+        _back(_world())
+
+
+def test_a_release_that_the_server_refused_is_no_goal():
+    world = _deployed("1")
+    with pytest.raises(Refused):
+        deploy.run(world.context, _request(world, "2", "1"), ProcessTarget(Following(world.context, refuses={"2"})))
+    with pytest.raises(RequestError, match="Release 2 of visits never served"):
+        _back(world, to=2)
+
+
+def test_a_bundle_that_is_gone_is_refused_and_what_serves_serves_on():
+    world = _deployed("1", "2")
+    store, ledger = world.context.ports.store, world.context.ports.ledger
+    first = ledger.entries(MODEL, "champion")[0].body["bundle"]
+    del store.objects[first["uri"]]
+    with pytest.raises(Corrupted, match="has no object"):
+        _back(world)
+    _agree(world, "2")
+
+
+def test_a_retry_goes_back_once_only():
+    world = _deployed("1", "2", "3")
+    assert _back(world) == _back(world)
+    _agree(world, "2")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_cut_off_at_any_call_a_retry_finishes_what_was_begun(after):
+    died, at = True, 0
+    while died:
+        at += 1
+        world, counter = _deployed("1", "2", "3"), []
+        ports = world.context.ports
+        cut = world.with_ports(**{n: Cut(getattr(ports, n), counter, at, after=after) for n in ("store", "ledger", "registry")})
+        try:
+            rollback.run(cut.context, RollbackRequest(run="back", now=NOW, conf={}), _target(world))
+            died = False
+        except Crash:
+            assert _back(world).version == "2"
+        _agree(world, "2")
+        assert len([e for e in ports.ledger.entries(MODEL, "release") if e.key == "back"]) == 1
+    assert at > 10
+
+
+def test_what_was_rolled_back_can_be_promoted_again():
+    world = _deployed("1", "2")
+    _back(world)
+    done = rollback.promote(world.context, run="again", version="2", reason="the prices were right", target=_target(world))
+    assert (done.version, done.previous) == ("2", "1")
+    _agree(world, "2")
+
+
+def test_what_the_gate_refused_or_nobody_packaged_is_never_promoted_by_hand():
+    world = _deployed("1")
+    body = {"verdict": "refuse", "version": "2", "reasons": ["roc_auc 0.51 is below 0.58"]}
+    world.context.ports.ledger.append(MODEL, "verdict", "run2", body)
+    with pytest.raises(RequestError, match="The gate refused version 2 of visits: roc_auc 0.51 is below 0.58"):
+        rollback.promote(world.context, run="x", version="2", reason="", target=_target(world))
+    with pytest.raises(RequestError, match="Version 3 of visits has no bundle"):
+        rollback.promote(world.context, run="y", version="3", reason="", target=_target(world))
+    _agree(world, "1")
+
+
+def test_two_at_once_never_make_two_champions():
+    world = _deployed("1", "2", "3")
+
+    class Rival(Following):
+        """While our release is taken, somebody else rolls back to release 1."""
+
+        asked = False
+
+        def serves(self, model):
+            if not Rival.asked:
+                Rival.asked = True
+                rollback.run(world.context, RollbackRequest(run="rival", now=NOW, conf={"to": 1}), _target(world))
+            return super().serves(model)
+
+    with pytest.raises(deploying.Conflict):
+        rollback.run(world.context, RollbackRequest(run="back", now=NOW, conf={}), ProcessTarget(Rival(world.context)))
+    _agree(world, "1")
