@@ -45,6 +45,8 @@ class Settings(Value):
     """SQLAlchemy URL of the ledger; default SQLite in <state>/ledger."""
     mlflow_uri: str | None = None
     """MLflow tracking URI; default SQLite in <state>/mlflow."""
+    mlflow_public_url: str | None = None
+    """Where people's browsers find MLflow, for links; default the tracking URI."""
     airflow_port: Port = 8080
     mlflow_port: Port = 5000
     serving_port: Port = 8000
@@ -78,6 +80,8 @@ class Settings(Value):
     """Where the Docker engine (or the door to it) listens; default DOCKER_HOST, else unix:///var/run/docker.sock."""
     docker_state: DockerState | None = None
     """What containers see as their state folder: a volume's name, or an absolute folder of the engine's host; default: the state folder."""
+    docker_gateway: DockerState = "perennial_gateway"
+    """What containers that deploy see as the folder shared with the gateway, where the state is a volume: a volume's name."""
     docker_network: DockerName = "perennial"
     """The network of the steps' containers, unless a model's spec names another one."""
     release_network: DockerName = "perennial-edge"

@@ -17,18 +17,18 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits longest, so that the workers end together."""
-    rank = {"e2e": 0, "stack": 1}
-    items.sort(key=lambda item: rank.get(item.path.parent.name, 2))
+    rank = {"e2e": 0, "docker": 1, "stack": 2}
+    items.sort(key=lambda item: rank.get(item.path.parent.name, 3))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give all tests that share one running stack to one worker (xdist 3.8's own mark for that does nothing with pytest 9.2)."""
+    """Give all tests that share one running stack, or one Docker engine, to one worker (xdist 3.8's own mark for that does nothing with pytest 9.2)."""
     from xdist.scheduler import LoadScopeScheduling
 
     class OneStack(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((room for room in ("tests/e2e/", "test_stack_lives") if room in nodeid), nodeid)
+            return next((room for room in ("tests/e2e/", "tests/docker/", "test_stack_lives") if room in nodeid), nodeid)
 
     return OneStack(config, log)
 

@@ -46,7 +46,8 @@ def model_path(model: str) -> str:
 
 def mlflow_run(run_id: str) -> str | None:
     """Return the address of an MLflow run; None without one, or where the tracking server has no web address."""
-    base = load_settings().mlflow
+    settings = load_settings()
+    base = settings.mlflow_public_url or settings.mlflow
     return f"{base.rstrip('/')}/#/runs/{quote(run_id, safe='')}" if run_id and base.startswith(("http://", "https://")) else None
 
 

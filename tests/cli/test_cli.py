@@ -222,3 +222,12 @@ def test_the_installed_command_is_the_same():
     [script] = [e for e in entry_points(group="console_scripts") if e.name == "perennial"]
     assert script.value == "pipelines.cli:main"
     assert (ROOT / "pipelines" / "__main__.py").is_file()
+
+
+def test_where_nothing_ever_served_nothing_is_rolled_back_or_promoted(perennial):
+    done = perennial("rollback", "sales")
+    assert (done.returncode, "No version of sales has served yet" in done.stderr) == (65, True)
+    done = perennial("promote", "sales", "1; rm -rf /")
+    assert (done.returncode, "has no bundle that was ever released" in done.stderr) == (65, True)
+    assert perennial("rollback", "../sales").returncode == 65
+    assert "--to" in perennial("rollback", "--help").stdout

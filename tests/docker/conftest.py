@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+REQUIRED = os.environ.get("PERENNIAL_REQUIRE_ENGINE") == "1"
+
 
 @pytest.fixture(scope="session")
 def engine():
@@ -18,7 +20,7 @@ def engine():
         else None
     )
     if client is None:
-        if os.environ.get("PERENNIAL_REQUIRE_ENGINE") == "1":
+        if REQUIRED:
             pytest.fail("PERENNIAL_REQUIRE_ENGINE=1, but no Docker engine answers.")
         pytest.skip("no Docker engine answers here (DOCKER_HOST, /var/run/docker.sock)")
     yield client

@@ -1,5 +1,10 @@
 """The living loop through a started Airflow: served traffic drifts, the drift DAG starts the retraining, the gate has its say."""
 
+import json
+import os
+import subprocess
+import sys
+
 import httpx
 import pytest
 
@@ -26,6 +31,19 @@ def watched(live):
     spec = load_spec(live.settings.models, MODEL)
     context = Context(spec, live.settings, EmbeddedPorts(live.settings))
     return Client(context, live.layout.serving_url)
+
+
+@pytest.fixture
+def perennial(live):
+    """The command, with the settings of the running stack."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
+    given = live.settings.model_dump(exclude_defaults=True)
+    environ |= {f"PERENNIAL_{name.upper()}": str(value) for name, value in given.items()}
+
+    def run(*arguments):
+        return subprocess.run([sys.executable, "-m", "pipelines", *arguments], env=environ, capture_output=True, text=True, check=False)
+
+    return run
 
 
 def live_day(client, day: int):
@@ -87,6 +105,31 @@ def test_a_retraining_that_drift_started_is_deployed(live, watched):
     assert ports.ledger.champion(MODEL).version == ports.registry.alias(MODEL) == version
     assert "drift" in live.result(MODEL, run_id, "ingest")["reason"]
     ports.ledger.verify()
+
+
+def test_a_rollback_by_its_dag_and_a_promotion_by_command(live, watched, perennial):
+    version = live.told(MODEL)["version"]
+    live.api.trigger(f"rollback_{MODEL}", {"reason": "wrong prices"}, "back")
+    assert live.api.wait(f"rollback_{MODEL}", "back", 120) == "success"
+    assert live.told(MODEL)["version"] == "1"
+    assert live.api.result(f"rollback_{MODEL}", "back", "rollback")["previous"] == version
+    assert live.ledger(MODEL, "release")[-1].body["reason"] == "rolled back to release 1: wrong prices"
+    refused = perennial("rollback", MODEL)
+    assert (refused.returncode, "is the first that serves" in refused.stderr) == (65, True)
+    done = perennial("promote", MODEL, version, "--reason", "the prices were right", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == live.told(MODEL)["version"] == version
+    ports = EmbeddedPorts(live.settings)
+    assert ports.registry.alias(MODEL) == version
+    ports.ledger.verify()
+
+
+def test_nonsense_in_a_rollback_s_conf_changes_nothing(live, watched):
+    before = live.told(MODEL)
+    live.api.trigger(f"rollback_{MODEL}", {"to": 1, "image": "evil; rm -rf /"}, "hostile")
+    assert live.api.wait(f"rollback_{MODEL}", "hostile", 120) == "failed"
+    assert "conf is wrong: image" in live.api.log(f"rollback_{MODEL}", "hostile", "rollback")
+    assert live.told(MODEL) == before
 
 
 def test_the_drift_figures_are_in_prometheus_the_registry_and_the_ledger(live, watched):

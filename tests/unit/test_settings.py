@@ -17,7 +17,7 @@ def test_every_documented_setting_is_there():
     import re
 
     text = (ROOT / "docs" / "settings.md").read_text()
-    known = {f"PERENNIAL_{name.upper()}" for name in Settings.model_fields} | {"PERENNIAL_DATA"}
+    known = {f"PERENNIAL_{name.upper()}" for name in Settings.model_fields} | {"PERENNIAL_DATA", "PERENNIAL_REQUIRE_ENGINE"}
     named = {n for n in re.findall(r"^\| `(PERENNIAL_[A-Z_]+)`", text, flags=re.MULTILINE) if not n.startswith("PERENNIAL_SQL_")}
     assert named - known == set()
 

@@ -102,7 +102,7 @@ def _expect(reader: Reader, model: str) -> None:
 
 
 def _mlflow(known: Records) -> str | None:
-    base = known.settings.mlflow
+    base = known.settings.mlflow_public_url or known.settings.mlflow
     return base if base.startswith(("http://", "https://")) else None
 
 
