@@ -11,7 +11,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $(BIN)/python --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
-.PHONY: help venv venv-dev lock check format test test-all up status down demo bench clean
+.PHONY: help venv venv-dev lock check format test test-all up status down demo bench images clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,6 +26,7 @@ lock: venv ## compile the *.in files into locked requirements with hashes
 	$(COMPILE) requirements-tools.in -o requirements-tools.txt
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+	for image in airflow door mlflow serving serving-native steps; do $(COMPILE) docker/$$image.in -o docker/$$image.txt || exit 1; done
 
 check: venv-dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -57,6 +58,9 @@ demo: venv ## a model lives through four months of real flights, renewed by its 
 
 bench: venv-dev ## measure what the documentation claims about speed; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+images: ## build the Docker images perennial/* (BASE=…, TAG=…, IMAGES="steps serving")
+	@BASE="$(BASE)" TAG="$(TAG)" NETWORK="$(NETWORK)" IMAGES="$(IMAGES)" $(or $(PYTHON),python3) tools/images.py
 
 clean: ## remove .venv and caches (state in var/ stays; `rm -rf var` removes that)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Starts HAProxy in the foreground. The folder /gateway is shared with `deploy`, which writes the routes; the first start finds none.
+set -eu
+umask 007
+routes=/gateway/routes.map
+if ! [ -e "$routes" ]; then
+    : >"$routes" || { echo "gateway: $routes cannot be written by uid $(id -u); give the folder /gateway to this user." >&2; exit 73; }
+fi
+exec haproxy -db -f /etc/haproxy/haproxy.cfg

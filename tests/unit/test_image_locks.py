@@ -1,0 +1,36 @@
+"""The locked requirements of the images: where packages come from is the builder's business, and steps compute with one set of versions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKS = sorted((ROOT / "docker").glob("*.txt"))
+
+
+def pins(path):
+    """Version by name; a name that differs by platform or Python has several."""
+    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", path.read_text(), re.MULTILINE)
+    return {(name, version) for name, version in found}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
+def test_a_lock_pins_and_hashes_all_and_names_no_registry(lock):
+    text = lock.read_text()
+    assert "://" not in text
+    assert not re.search(r"^(-i|-f|--(extra-)?index-url|--find-links|--trusted-host)\b", text, re.MULTILINE)
+    entries = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert entries
+    assert all("--hash=sha256:" in entry and "==" in entry for entry in entries)
+
+
+@pytest.mark.parametrize("name", ["steps", "serving", "serving-native"])
+def test_what_computes_has_the_embedded_environments_versions(name):
+    assert pins(ROOT / "docker" / f"{name}.txt") <= pins(ROOT / "requirements.txt")
+
+
+def test_every_lock_has_its_source():
+    assert {path.stem for path in LOCKS} == {path.stem for path in (ROOT / "docker").glob("*.in")}
