@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def opened(context: Context, run: str, window: Interval) -> str:
     """Open the run in the registry; the same name finds the same run."""
     span = f"{iso(window.start)} to {iso(window.end)}"
-    return context.ports.registry.parent(context.spec.name, watch_run(run), {"perennial.kind": "drift", "window": span})
+    tags = {"perennial.kind": "drift", "window": span, **context.image}
+    return context.ports.registry.parent(context.spec.name, watch_run(run), tags)
 
 
 def log_run(context: Context, drifted: Drifted, evidently: Ref | None, figures: dict[str, Any]) -> None:

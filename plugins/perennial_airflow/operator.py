@@ -14,7 +14,7 @@ from perennial_airflow.links import STEP_LINKS
 from perennial_airflow.output import Output
 from perennial_airflow.places import Process
 from perennial_airflow.verdict import XCOM, log_verdict, refusal, said
-from pipelines.errors import GiveUp, TryAgain
+from pipelines.errors import GiveUp, PerennialError, TryAgain
 from pipelines.intervals import iso
 from pipelines.mortal import dying_with_parent
 from pipelines.refs import XCOM_LIMIT
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from perennial_airflow.places import Place, Running
 
-ENTRY_STEP = "ingest"
-"""The step that sees what a trigger sent; every other one sees the results of steps alone."""
+ENTRY_STEPS = frozenset({"ingest", "rollback"})
+"""The steps that see what a trigger sent; every other one sees the results of steps alone."""
 
 REQUEST_LIMIT = 120_000
 """Bytes of a request: Linux refuses a single argument of 128 KiB and more."""
@@ -67,6 +67,7 @@ class StepOperator(BaseOperator):
         self.fields: dict[str, Any] = {}
         self.result: dict[str, Any] = {}
         self._running: Running | None = None
+        self._killed = False
 
     @property
     def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:
@@ -86,20 +87,21 @@ class StepOperator(BaseOperator):
         self._skip(request)
         output = Output(self.step, self.log)
         with dying_with_parent():
-            code = self._run(_as_argument(request), output)
+            code = self._run(context, _as_argument(request), output)
         self.result = _result(self.step, code, output)
         if lines := said(self.step, self.result):
             context["ti"].xcom_push(XCOM, log_verdict(lines, self.log))
         return self.result
 
     def on_kill(self) -> None:
-        """Stop the step when Airflow ends the task."""
+        """Stop the step when Airflow ends the task; one that is just being started, as soon as it is."""
+        self._killed = True
         if self._running is not None:
             self._running.stop()
 
     def _request(self, context: Context) -> dict[str, Any]:
         run = {"run": context["run_id"]}
-        if self.step == ENTRY_STEP:
+        if self.step in ENTRY_STEPS:
             dag_run = context["dag_run"]
             return {**run, **self.request, "now": iso(_asked_at(dag_run)), "conf": dict(dag_run.conf or {})}
         fields = {name: resolved(value, context) for name, value in self.request.items()}
@@ -115,12 +117,21 @@ class StepOperator(BaseOperator):
                 self.log.warning("%s", message)
                 raise AirflowSkipException(message)
 
-    def _run(self, request: str, output: Output) -> int:
-        place = self.place or Process()
+    def _place(self, context: Context) -> Place:  # noqa: ARG002 -- a container is named after the run
+        """Return where this try of the step runs."""
+        return self.place or Process()
+
+    def _run(self, context: Context, request: str, output: Output) -> int:
         try:
-            with place.start(self.step, self.model, request) as running:
+            with self._place(context).start(self.step, self.model, request) as running:
                 self._running = running
+                if self._killed:
+                    running.stop()
                 return running.follow(output.heard)
+        except GiveUp as error:
+            raise AirflowFailException(f"{self.step}: {error}") from error
+        except PerennialError as error:
+            raise AirflowException(f"{self.step}: {error}") from error
         finally:
             self._running = None
 

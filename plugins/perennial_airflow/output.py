@@ -1,18 +1,30 @@
-"""What a step says: its log, line by line at the level that the line names, and the one record among its output."""
+"""What a step says: bytes cut into lines, its log at the level that a line names, and the one record among its output."""
 
 from __future__ import annotations
 
 import logging
 import re
-from typing import Any, Protocol
+import struct
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.refs import RECORD, last_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b[\s:\]|-]*")
 _LEVEL_WITHIN = 60
 """Characters at a line's start in which a level is looked for: a time and a logger's name stand before it, prose after it."""
 
 _RECORDS_KEPT = 20
+
+LONGEST_LINE = 1_000_000
+"""Bytes of one line of output that are kept; what a step writes beyond is cut off."""
+
+HEADER = struct.Struct(">BxxxL")
+"""What stands before each piece of a container's output: its stream, and its length in bytes."""
+
+STREAMS = {1: "stdout", 2: "stderr"}
 
 
 class Log(Protocol):
@@ -73,3 +85,66 @@ class Output:
     def last_words(self) -> str:
         """What the step said last of what went wrong; empty where it said nothing."""
         return self._last_error or self._last_line
+
+
+class Lines:
+    """Cuts a stream of bytes into lines of bounded length."""
+
+    def __init__(self, name: str, heard: Callable[[str, str], None]) -> None:
+        """Call `heard(name, line)` for each line."""
+        self._name = name
+        self._heard = heard
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take in bytes; pass on the lines that are complete."""
+        first, *others = data.split(b"\n")
+        self._keep(first)
+        for part in others:
+            self._pass_on()
+            self._keep(part)
+
+    def close(self) -> None:
+        """Pass on a last line without its end."""
+        if self._rest:
+            self._pass_on()
+
+    def _keep(self, part: bytes) -> None:
+        self._rest += part[: max(0, LONGEST_LINE - len(self._rest))]
+
+    def _pass_on(self) -> None:
+        self._heard(self._name, self._rest.decode(errors="replace").rstrip("\r"))
+        self._rest.clear()
+
+
+class Frames:
+    """Takes a container's output apart: pieces of both streams, each behind a header, cut anywhere."""
+
+    def __init__(self, heard: Callable[[str, str], None]) -> None:
+        """Call `heard("stdout" | "stderr", line)` for each line."""
+        self._lines = {number: Lines(name, heard) for number, name in STREAMS.items()}
+        self._header = bytearray()
+        self._stream = 0
+        self._left = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take in bytes; pass on the lines that are complete."""
+        view = memoryview(data)
+        while view:
+            if self._left:
+                part, view = view[: self._left], view[self._left :]
+                self._left -= len(part)
+                if self._stream in self._lines:
+                    self._lines[self._stream].feed(bytes(part))
+            else:
+                missing = HEADER.size - len(self._header)
+                self._header += view[:missing]
+                view = view[missing:]
+                if len(self._header) == HEADER.size:
+                    self._stream, self._left = HEADER.unpack(self._header)
+                    self._header.clear()
+
+    def close(self) -> None:
+        """Pass on last lines without their end."""
+        for lines in self._lines.values():
+            lines.close()

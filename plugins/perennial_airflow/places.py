@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from perennial_airflow.output import Lines
 from pipelines.mortal import mortal_command
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 STEPS = (sys.executable, "-m", "pipelines")
 """The command of every step."""
-
-LONGEST_LINE = 1_000_000
-"""Bytes of one line of output that are kept; what a step writes beyond is cut off."""
 
 CHUNK = 65_536
 POLL_SECONDS = 0.2
@@ -31,7 +29,10 @@ class Running(Protocol):
     """A step at work."""
 
     def follow(self, heard: Callable[[str, str], None]) -> int:
-        """Call `heard("stdout" | "stderr", line)` for each line as it comes; return the exit code, negative for a signal."""
+        """Call `heard("stdout" | "stderr", line)` for each line as it comes; return the exit code, negative for a signal.
+
+        Raises PerennialError where the place knows better what ended the step.
+        """
         ...
 
     def stop(self) -> None:
@@ -43,7 +44,7 @@ class Place(Protocol):
     """Where steps run."""
 
     def start(self, step: str, model: str, request: str) -> contextlib.AbstractContextManager[Running]:
-        """Start a step; when the context ends, nothing of it is left. OSError where it cannot be started."""
+        """Start a step; when the context ends, nothing of it is left. OSError or PerennialError where it cannot be started."""
         ...
 
 
@@ -92,7 +93,7 @@ class _RunningProcess:
         with selectors.DefaultSelector() as selector:
             for name, pipe in (("stdout", self._child.stdout), ("stderr", self._child.stderr)):
                 if pipe is not None:
-                    selector.register(pipe, selectors.EVENT_READ, _Lines(name, heard))
+                    selector.register(pipe, selectors.EVENT_READ, Lines(name, heard))
             while self._turn(selector):
                 self._escalate()
             for key in list(selector.get_map().values()):
@@ -137,32 +138,3 @@ class _RunningProcess:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
             os.killpg(self._child.pid, number)
-
-
-class _Lines:
-    """Cuts a stream of bytes into lines of bounded length."""
-
-    def __init__(self, name: str, heard: Callable[[str, str], None]) -> None:
-        self._name = name
-        self._heard = heard
-        self._rest = bytearray()
-
-    def feed(self, data: bytes) -> None:
-        """Take in bytes; pass on the lines that are complete."""
-        first, *others = data.split(b"\n")
-        self._keep(first)
-        for part in others:
-            self._pass_on()
-            self._keep(part)
-
-    def close(self) -> None:
-        """Pass on a last line without its end."""
-        if self._rest:
-            self._pass_on()
-
-    def _keep(self, part: bytes) -> None:
-        self._rest += part[: max(0, LONGEST_LINE - len(self._rest))]
-
-    def _pass_on(self) -> None:
-        self._heard(self._name, self._rest.decode(errors="replace").rstrip("\r"))
-        self._rest.clear()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.operator import StepOperator
+from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ class Steps:
     def __init__(self, spec: Spec) -> None:
         """Make tasks of this model, in the DAG whose context is open."""
         self._model = spec.name
+        self._operator, self._place = _place(spec)
 
     def __call__(
         self,
@@ -44,13 +46,13 @@ class Steps:
         """
         known = self._known(step, needs)
         request = {**(given or {}), **known.pop("request")}
-        task = StepOperator(**known, request=request, skip_unless=skip_unless, trigger_rule=trigger_rule)
+        task = self._operator(**known, request=request, skip_unless=skip_unless, trigger_rule=trigger_rule)
         task.set_upstream(list(needs.values()))
         return task
 
     def each(self, step: str, candidates: Sequence[str], **needs: StepOperator) -> MappedOperator:
         """Return the step's task, mapped: one for each candidate, shown under its name."""
-        tasks = StepOperator.partial(**self._known(step, needs), map_index_template="{{ task.candidate }}").expand(
+        tasks = self._operator.partial(**self._known(step, needs), map_index_template="{{ task.candidate }}").expand(
             candidate=list(candidates)
         )
         tasks.set_upstream(list(needs.values()))
@@ -64,4 +66,17 @@ class Steps:
             "model": self._model,
             "request": request,
             "execution_timeout": TIMEOUTS.get(step, TIMEOUT),
+            **self._place,
         }
+
+
+def _place(spec: Spec) -> tuple[type[StepOperator], dict[str, Any]]:
+    """Return the operator of the place that the settings name, and what it must know of the model.
+
+    The engine's library is imported by whoever has their steps run in containers, and by nobody else.
+    """
+    if load_settings().place == "process":
+        return StepOperator, {}
+    from perennial_airflow.container import DockerStepOperator
+
+    return DockerStepOperator, {"limits": spec.resources.model_dump(mode="json", exclude={"serving"}, exclude_none=True)}

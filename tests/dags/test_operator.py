@@ -11,6 +11,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from perennial_airflow.operator import REQUEST_LIMIT, StepOperator
 from perennial_airflow.places import Process
 
+from pipelines.errors import GiveUp, Unreachable
+
 HOSTILE = {"name": "x; id > f", "as_of": "{{ 7 * 7 }}", "reason": "$(id) `id` \x00 \ud83d 'quoted' \"twice\"", "deep": [{"a": None}]}
 ECHO = "record({'request': request, 'model': model})"
 
@@ -37,6 +39,11 @@ class Pushes:
 def test_ingest_gets_the_run_its_moment_and_the_conf_as_plain_data(command):
     result = execute(command(ECHO), "ingest", run=dag_run(HOSTILE))
     assert result == {"model": "demo", "request": {"run": "by hand 1", "now": "2024-05-01T12:00:00Z", "conf": HOSTILE}}
+
+
+def test_rollback_gets_the_conf_too():
+    task = StepOperator(task_id="rollback", step="rollback", model="demo")
+    assert task._request({"run_id": "r", "dag_run": dag_run(HOSTILE)}) == {"run": "r", "now": "2024-05-01T12:00:00Z", "conf": HOSTILE}
 
 
 def test_ingest_is_told_its_purpose(command):
@@ -138,6 +145,28 @@ def test_a_promoted_challenger_is_packaged(command):
 def test_without_a_verdict_nothing_is_packaged(command):
     with pytest.raises(AirflowSkipException, match="no reason"):
         execute(command(ECHO), "package", request={"gate": None}, skip_unless={"gate": {"verdict": "promote"}})
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(GiveUp("no image", remedy="build it."), AirflowFailException), (Unreachable("no engine", remedy="start it."), AirflowException)],
+)
+def test_a_place_that_cannot_start_a_step_says_whether_a_retry_helps(error, kind):
+    class Nowhere:
+        def start(self, *_):
+            raise error
+
+    task = StepOperator(task_id="features", step="features", model="demo", place=Nowhere())
+    with pytest.raises(AirflowException, match=f"features: {error.message} Remedy: {error.remedy}") as caught:
+        task.execute({"run_id": "r", "dag_run": dag_run()})
+    assert type(caught.value) is kind
+
+
+def test_a_task_that_is_killed_before_its_step_is_at_work_stops_it_then(command):
+    task = StepOperator(task_id="train", step="train", model="demo", place=Process(command("time.sleep(600)")))
+    task.on_kill()
+    with pytest.raises(AirflowException, match=r"killed \(-15\): asked to end"):
+        task.execute({"run_id": "r", "dag_run": dag_run()})
 
 
 def test_killing_the_task_stops_its_step(command):

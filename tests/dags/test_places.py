@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from perennial_airflow.places import LONGEST_LINE, Process
+from perennial_airflow.output import LONGEST_LINE
+from perennial_airflow.places import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT = 20
