@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one after the other; each prints a table and writes benchmarks/results/."""
 
-from benchmarks import demo, drift, loop, parsing, readback, serving
+from benchmarks import containers, demo, deploy, drift, loop, parsing, readback, serving
 
-for benchmark in (parsing, serving, readback, drift, loop, demo):
+for benchmark in (parsing, serving, readback, drift, loop, containers, deploy, demo):
     benchmark.main()

@@ -1,0 +1,116 @@
+"""Twenty deployments in a row under constant load through the gateway: `python -m benchmarks.deploy` (needs an engine and `make images`).
+
+Two versions take turns. Four clients ask without a pause, each over a connection of its own, and count every answer that is not
+the right one. A switch takes from the moment the new release is proven until no answer comes from the old one any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import docker
+
+from benchmarks.report import LOAD_BEFORE, Measure, show, write
+from pipelines.containers.gateway import Gateway
+from pipelines.steps.container_target import DockerTarget
+from tests.docker.deployments import ENGINE, Asked, Model, gateway_yard
+
+DEPLOYMENTS, ASKERS = 20, 4
+SWITCH_ASKED, SERVING_ASKED = 2.0, 15.0
+QUIET = 0.5
+
+
+class Deployment(NamedTuple):
+    """One deployment's seconds from its order: until the old release rests, until the new one serves; and those of the switch."""
+
+    whole: float
+    serving: float
+    switch: float
+
+
+class TimedGateway(Gateway):
+    """Remembers when it was told to lead elsewhere: until then the new release was being proven."""
+
+    proven = 0.0
+
+    def lead(self, model: str, container: str | None) -> None:
+        """Lead, and remember when it was asked to."""
+        self.proven = time.monotonic()
+        super().lead(model, container)
+
+
+class TimedTarget(DockerTarget):
+    """Remembers when a release served."""
+
+    served = 0.0
+
+    def take(self, context, release):
+        """Take the release, and remember when that was done."""
+        taken = super().take(context, release)
+        self.served = time.monotonic()
+        return taken
+
+
+def main() -> int:
+    """Measure, print, write; 1 where a request failed or a deployment took too long."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("perennial").setLevel(logging.ERROR)
+    if LOAD_BEFORE > QUIET:
+        print(f"The machine is busy (load {LOAD_BEFORE}): expect less than it can do.")
+    api = docker.APIClient(ENGINE, version="auto", timeout=60)
+    with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder, gateway_yard(api, Path(folder)) as yard:
+        model = yard.model()
+        try:
+            model.deploy("2")
+            with model.asked(askers=ASKERS, pause=0) as asked:
+                begun = time.monotonic()
+                deployments = [_deployed(model, "12"[number % 2], asked) for number in range(DEPLOYMENTS)]
+                seconds = time.monotonic() - begun
+            lost = sum(asked.answers.values()) - sum(model.logged().values())
+        finally:
+            model.remove()
+    return _reported(deployments, asked, seconds, lost)
+
+
+def _deployed(model: Model, version: str, asked: Asked) -> Deployment:
+    gateway = TimedGateway(model.yard.folder)
+    target = TimedTarget(gateway=gateway)
+    old, begun = model.says()[0], time.monotonic()
+    release = model.deploy(version, target=target).release
+    whole = time.monotonic() - begun
+    last = asked.last[old]
+    while asked.last.get(release, 0.0) <= last:
+        time.sleep(0.01)
+    return Deployment(whole, target.served - begun, max(0.0, last - gateway.proven))
+
+
+def _reported(deployments: list[Deployment], asked: Asked, seconds: float, lost: int) -> int:
+    whole, serving, switch = (list(column) for column in zip(*deployments, strict=True))
+    answered, failed = sum(asked.answers.values()), len(asked.failures)
+    for words in sorted(set(asked.failures))[:5]:
+        print(words)
+    rows: list[Measure] = [
+        {"measure": "deployments in a row", "value": len(deployments), "unit": "deployments", "asked": f"== {DEPLOYMENTS}"},
+        {"measure": "failed requests", "value": failed, "unit": "requests", "asked": "== 0"},
+        {"measure": "answered requests", "value": answered, "unit": "requests", "asked": ""},
+        {"measure": "answers missing in the inference log", "value": lost, "unit": "requests", "asked": "== 0"},
+        {"measure": "load", "value": round(answered / seconds), "unit": "requests/s", "asked": ""},
+        {"measure": "switch, proven to all traffic, middle", "value": round(statistics.median(switch), 3), "unit": "s", "asked": ""},
+        {"measure": "switch, slowest", "value": round(max(switch), 3), "unit": "s", "asked": f"< {SWITCH_ASKED:g}"},
+        {"measure": "packaged to serving, middle", "value": round(statistics.median(serving), 2), "unit": "s", "asked": ""},
+        {"measure": "packaged to serving, slowest", "value": round(max(serving), 2), "unit": "s", "asked": f"< {SERVING_ASKED:g}"},
+        {"measure": "whole deployment with draining, middle", "value": round(statistics.median(whole), 2), "unit": "s", "asked": ""},
+    ]
+    write("deploy", rows)
+    show("Deploying a container", rows)
+    return 0 if not failed and not lost and max(switch) < SWITCH_ASKED and max(serving) < SERVING_ASKED else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
