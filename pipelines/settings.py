@@ -47,6 +47,10 @@ class Settings(Value):
     """MLflow tracking URI; default SQLite in <state>/mlflow."""
     mlflow_public_url: str | None = None
     """Where people's browsers find MLflow, for links; default the tracking URI."""
+    mlflow_database: str | None = None
+    """SQLAlchemy URL of the tracking server's database, for `backup`; default SQLite in <state>/mlflow."""
+    mlflow_artifacts: Path | None = None
+    """The folder of the tracking server's artifacts, for `backup`; default <state>/mlflow/artifacts."""
     airflow_port: Port = 8080
     mlflow_port: Port = 5000
     serving_port: Port = 8000
@@ -162,6 +166,17 @@ class Settings(Value):
         return self.mlflow_uri or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
 
     @property
+    def mlflow_store(self) -> str:
+        """SQLAlchemy URL of the database behind MLflow."""
+        here = None if self.mlflow.startswith(("http://", "https://")) else self.mlflow
+        return self.mlflow_database or here or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """The folder of MLflow's artifacts, absolute."""
+        return (self.home / self.mlflow_artifacts).resolve() if self.mlflow_artifacts else self.state_dir / "mlflow" / "artifacts"
+
+    @property
     def serving(self) -> str:
         """Base URL of the server."""
         return self.serving_url or f"http://127.0.0.1:{self.serving_port}"
@@ -188,6 +203,18 @@ def database_url(name: str, environ: dict[str, str] | None = None) -> str:
     if not source.get(variable):
         raise RequestError(f"The setting {variable} is not there.", remedy=f"set {variable} to the database's SQLAlchemy URL.")
     return source[variable]
+
+
+def airflow_database(settings: Settings, environ: dict[str, str] | None = None) -> str:
+    """Return the SQLAlchemy URL of Airflow's database: where Airflow's own setting points, else the embedded stack's."""
+    source = dict(os.environ) if environ is None else environ
+    return source.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or f"sqlite:///{settings.state_dir / 'airflow' / 'airflow.db'}"
+
+
+def airflow_logs(settings: Settings, environ: dict[str, str] | None = None) -> Path:
+    """Return the folder of Airflow's task logs: where Airflow's own setting points, else the embedded stack's."""
+    source = dict(os.environ) if environ is None else environ
+    return Path(source.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or settings.state_dir / "airflow" / "logs")
 
 
 def without_password(url: str) -> str:

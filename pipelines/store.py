@@ -141,6 +141,8 @@ class LocalStore:
         ref = Ref(uri=object_uri(sha256(data), suffix), sha256=sha256(data))
         target = self.root / ref.uri
         if target.exists() and target.stat().st_size == len(data) and sha256(target.read_bytes()) == ref.sha256:
+            with contextlib.suppress(PermissionError):  # another user's file, in a store that several share
+                os.utime(target)  # somebody needs it from now on: `prune` takes nothing that is young
             return ref
         with self._written(target, data) as temporary:
             temporary.replace(target)

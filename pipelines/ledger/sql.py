@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine, Row
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a ledger that has it is opened without Alembic."""
 
 WAIT_SECONDS = 30
@@ -49,6 +49,11 @@ WAIT_SECONDS = 30
 
 _MIGRATING = 5_377_001
 """The number of the advisory lock under which PostgreSQL migrates."""
+
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40P01")
+_FULL = ("SQLITE_FULL", "53100")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "P0001", "XX001", "XX002")
+"""What SQLite and PostgreSQL (by SQLSTATE; P0001 is raised by the ledger's own triggers) call these."""
 
 _tables = MetaData()
 _ENTRIES = Table(
@@ -74,11 +79,12 @@ class SqlLedger:
     Each call opens and closes its own connection, so an instance may be shared among threads and survives a fork.
     """
 
-    def __init__(self, url: str, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, url: str, now: Callable[[], datetime] = utc_now, *, migrate: bool = True) -> None:
         """Open the ledger at an SQLAlchemy URL and bring it to the newest revision; `now` is the clock (aware datetimes).
 
-        Raises RequestError for an impossible URL, Unreachable or Busy where the database is away, Corrupted where the
-        file is none of SQLite's.
+        Without `migrate` nothing is opened or changed: ask for `revision` first. Raises RequestError for an impossible URL,
+        Unreachable or Busy where the database is away, Corrupted where the file is none of SQLite's, GiveUp where a newer
+        Perennial wrote it.
         """
         try:
             self._url = make_url(url)
@@ -88,8 +94,16 @@ class SqlLedger:
         self._now = now
         self._writer = self._engine.execution_options(begin="IMMEDIATE")
         self._name = f"the ledger {self._url.render_as_string(hide_password=True)}"
+        if migrate:
+            with self._border():
+                self._open()
+
+    def revision(self) -> str | None:
+        """Return the revision of the tables that are there (`REVISION` is the newest); None where there are none yet."""
+        if self._url.get_backend_name() == "sqlite" and not Path(self._url.database or "").is_file():
+            return None
         with self._border():
-            self._open()
+            return self._revision()
 
     def append(self, model: str, kind: Kind, key: str, body: dict[str, Any]) -> Entry:
         """Add a decision once: with a key that is there already, return that entry and change nothing."""
@@ -158,6 +172,8 @@ class SqlLedger:
         return Head(seq=row.seq, hash=row.hash)
 
     def _find(self, connection: Connection, model: str, kind: Kind, key: str) -> Entry | None:
+        if "\x00" in f"{model}{kind}{key}":
+            return None  # no entry can be called so, and PostgreSQL's driver will not even ask
         same = (_ENTRIES.c.model == model, _ENTRIES.c.kind == kind, _ENTRIES.c.key == key)
         row = connection.execute(select(_ENTRIES).where(*same)).one_or_none()
         return self._entry(row) if row else None
@@ -237,17 +253,22 @@ class SqlLedger:
             raise Unreachable(f"{self._name} cannot be opened: {error}.", remedy="check the folder's permissions and space.") from error
 
     def _named(self, error: DBAPIError) -> PerennialError:
-        code = str(getattr(error.orig, "sqlite_errorname", ""))
-        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        code = str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "pgcode", None) or "")
+        if code.startswith(_BUSY):
             return Busy(f"Another writer held {self._name} for more than {WAIT_SECONDS} s.", remedy="run again.")
-        if code.startswith("SQLITE_FULL"):
+        if code.startswith(_FULL):
             return StorageFull(f"No space is left for {self._name}.", remedy="free space there, then run again; nothing was recorded.")
-        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, IntegrityError):
+        if code.startswith(_DAMAGED) or isinstance(error, IntegrityError):
             return Corrupted(f"{self._name} is damaged: {error.orig}.", remedy="restore the ledger from a backup.")
         return Unreachable(f"{self._name} does not answer: {error.orig}.", remedy="check that the database runs, then run again.")
 
 
 def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        # Of two writers the second waits for the head's row: not for ever, and it then sees what the first one wrote.
+        patient = {"connect_timeout": 10, "options": f"-c lock_timeout={WAIT_SECONDS * 1_000}"}
+        known = {name: value for name, value in patient.items() if name not in url.query}
+        return create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=known)
     if url.get_backend_name() != "sqlite":
         return create_engine(url, poolclass=NullPool)
     if url.database in {None, "", ":memory:"}:

@@ -103,6 +103,13 @@ class DvcVersions:
             check_version(model, version, files, names)
             return [self._sound(oids[n + SUFFIX], f"{model}/{n}", partial(has_sha256, expected=files[n].sha256)) for n in names]
 
+    def damaged(self, model: str, revision: str) -> list[str]:
+        """Return the remote's objects of a revision that are missing or not what their names say, as paths; each is read."""
+        check_names(model, ())
+        with file_border(self._root):
+            places = [self._remote.path(oid) for oid in sorted(self._at(model, revision)[1].values())]
+            return [str(path) for path in places if not has_md5(path, path.parent.name + path.name)]
+
     def _at(self, model: str, revision: str | None) -> tuple[dict[str, FeatureFile], dict[str, str]]:
         """Return the files of a revision, and DVC's objects by file name."""
         if not (self._folder / ".git").is_dir():

@@ -62,6 +62,10 @@ class MemoryVersions:
         check_version(model, version, files, names)
         return [self._written(model, name, files[name].sha256) for name in names]
 
+    def damaged(self, model: str, revision: str) -> list[str]:
+        """Return the contents that are missing or changed, by their hash."""
+        return [f.sha256 for f in self.files(model, revision).values() if sha256(self.blobs.get(f.sha256, b"")) != f.sha256]
+
     def _written(self, model: str, name: str, expected: str) -> Path:
         data = self.blobs.get(expected)
         if data is None or sha256(data) != expected:

@@ -56,6 +56,10 @@ class Versions(Protocol):
         """
         ...
 
+    def damaged(self, model: str, revision: str) -> list[str]:
+        """Return the objects of a revision, by path, that are missing from the remote or changed there; each is read."""
+        ...
+
 
 def version_hash(files: Mapping[str, FeatureFile]) -> str:
     """Return the hash over all files of a version: SHA-256 of the canonical JSON of {name: file}."""

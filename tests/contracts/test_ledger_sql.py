@@ -12,6 +12,7 @@ import pytest
 from pipelines.errors import Corrupted, GiveUp, RequestError, StorageFull, Unreachable
 from pipelines.ledger import entry_hash
 from pipelines.ledger.sql import REVISION, SqlLedger
+from tests.contracts.ledgers import an_older_ledger, older_program
 from tests.contracts.processes import HOME, finish, small_disk, start
 
 
@@ -135,6 +136,33 @@ class TestSqlLedger:
         sql(tmp_path, "UPDATE alembic_version SET version_num = '9999'", free=False)
         with pytest.raises(GiveUp, match="9999"):
             SqlLedger(url(tmp_path))
+
+    def test_the_previous_schema_is_upgraded_with_its_entries(self, tmp_path):
+        (tmp_path / "ledger").mkdir()
+        before = an_older_ledger(url(tmp_path), "0001", entries=5)
+        assert SqlLedger(url(tmp_path), migrate=False).revision() == "0001"
+        ledger = SqlLedger(url(tmp_path))
+        assert (ledger.revision(), ledger.entries()) == (REVISION, before)
+        assert ledger.append("m", "verdict", "new", {}).seq == 6
+        assert ledger.verify() == 6
+
+    def test_an_older_program_leaves_a_newer_ledger_alone(self, filled, tmp_path):
+        said = older_program(tmp_path / "older", "0001", url(tmp_path))
+        assert said.startswith("GiveUp: ")
+        assert f"'{REVISION}'" in said
+        assert "a newer Perennial wrote it" in said
+        assert filled.verify() == 6
+
+    def test_to_ask_for_the_revision_changes_nothing(self, tmp_path):
+        assert SqlLedger(url(tmp_path), migrate=False).revision() is None
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.usefixtures("filled")
+    def test_the_index_answers_who_is_champion(self, tmp_path):
+        with closing(sqlite3.connect(tmp_path / "ledger" / "ledger.db")) as connection:
+            question = "SELECT * FROM entries WHERE model = 'm' AND kind = 'champion' ORDER BY seq DESC LIMIT 1"
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {question}").fetchall()
+        assert [row[3] for row in plan] == ["SEARCH entries USING INDEX entries_by_kind (model=? AND kind=?)"]
 
     def test_a_migration_that_was_killed_is_made_up_for(self, tmp_path):
         (tmp_path / "ledger").mkdir()

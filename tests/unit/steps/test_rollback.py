@@ -133,7 +133,7 @@ def test_what_the_gate_refused_or_nobody_packaged_is_never_promoted_by_hand():
     world = _deployed("1")
     body = {"verdict": "refuse", "version": "2", "reasons": ["roc_auc 0.51 is below 0.58"]}
     world.context.ports.ledger.append(MODEL, "verdict", "run2", body)
-    with pytest.raises(RequestError, match="The gate refused version 2 of visits: roc_auc 0.51 is below 0.58"):
+    with pytest.raises(RequestError, match=r"The gate refused version 2 of visits: roc_auc 0\.51 is below 0\.58"):
         rollback.promote(world.context, run="x", version="2", reason="", target=_target(world))
     with pytest.raises(RequestError, match="Version 3 of visits has no bundle"):
         rollback.promote(world.context, run="y", version="3", reason="", target=_target(world))

@@ -1,0 +1,167 @@
+"""The whole system: `doctor`, `backup`, `restore`, `prune`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli.output import AsJson, print_json
+from pipelines.cli.running import set_up_logging
+from pipelines.errors import RequestError
+from pipelines.settings import Settings, load_settings
+from pipelines.spec.units import parse_duration
+from pipelines.steps.context import EmbeddedPorts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+    from pipelines.containers.engine import Engine
+    from pipelines.ops.leftovers import Leftover
+
+NewFile = Annotated[Path, typer.Argument(metavar="FILE.tar", help="The new file; best on another disk.")]
+OldFile = Annotated[Path, typer.Argument(metavar="FILE.tar", help="A file that `perennial backup` wrote.")]
+OlderThan = Annotated[str, typer.Option("--older-than", metavar="AGE", help="Only what is older, such as 30d; a day at least.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Remove it; without, nothing is changed.")]
+
+SHOWN = 10
+"""Names of each kind that a person sees."""
+MARK = {"ok": "ok     ", "warning": "WARNING", "problem": "PROBLEM"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(doctor)
+    app.command()(backup)
+    app.command()(restore)
+    app.command()(prune)
+
+
+def doctor(*, as_json: AsJson = False) -> None:
+    """Look at everything that the system needs: one line for each thing, with what to do. Nothing is changed.
+
+    Ports, packages against the lock, disk, clocks, keys, the ledger's chain, the Docker engine and its images, and of each model
+    whether its champion's bundle, features, MLflow version, release and image really exist and the server answers with it.
+
+    Exit code 0 when there is no problem (warnings may be), else 1.
+    """
+    from pipelines.ops.doctor import diagnose
+    from pipelines.steps.serving_client import ServingClient
+
+    settings = _settings()
+    found = []
+    for finding in diagnose(settings, EmbeddedPorts(settings), ServingClient(settings.serving), _engine(settings)):
+        found.append(finding)
+        if not as_json:
+            typer.echo(f"{MARK[finding.state]} {finding.what}: {finding.said}" + (f" Remedy: {finding.remedy}" if finding.remedy else ""))
+    count = Counter(finding.state for finding in found)
+    if as_json:
+        print_json({"problems": count["problem"], "warnings": count["warning"], "findings": [asdict(finding) for finding in found]})
+    else:
+        typer.echo(f"{len(found)} things looked at: {count['problem']} problems, {count['warning']} warnings.")
+    raise typer.Exit(1 if count["problem"] else 0)
+
+
+def backup(target: NewFile, *, as_json: AsJson = False) -> None:
+    """Back the whole state up into one tar file, while everything runs.
+
+    It holds the ledger's, MLflow's and Airflow's databases, the store with the inference log, the features with their history,
+    MLflow's artifacts, and the keys: keep the file (mode 600) where only those may read it who may know the keys. Not in it: what
+    is made again (caches, indexes, images), logs, and the file of secrets that `make secrets` wrote.
+    """
+    from pipelines.ops.backup import backup as write
+
+    manifest = write(_settings(), target, _say)
+    size = target.stat().st_size
+    if as_json:
+        about = manifest.model_dump(include={"format", "product", "at", "databases"})
+        print_json({"file": str(target), "bytes": size, "files": len(manifest.members), **about})
+    else:
+        typer.echo(f"{target}: {len(manifest.members):,} files, {_size(size)}. It holds keys: keep it safe.")
+
+
+def restore(source: OldFile, *, as_json: AsJson = False) -> None:
+    """Restore a backup into an empty state, then check the ledger's chain. What is there already is never overwritten.
+
+    The whole file is checked before anything is written. Stop the stack first; in a stack of containers start PostgreSQL alone.
+    """
+    from pipelines.ops.restore import restore as write
+
+    settings = _settings()
+    entries = write(settings, source, _say)
+    if as_json:
+        print_json({"file": str(source), "state": str(settings.state_dir), "ledger_entries": entries})
+    else:
+        typer.echo(f"Restored into {settings.state_dir}. Start the stack, then: perennial doctor.")
+
+
+def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = False) -> None:
+    """Say what nobody needs any more, and how much it is; with --yes, remove it.
+
+    Objects of the store that nothing refers to, half-written files, results and pages of runs that the ledger does not know, the
+    cache of features that the remote holds too, MLflow runs without a version, old logs, images and stopped containers of releases
+    before the last three champions. Never what the ledger refers to, by whatever chain; never what is younger than a day.
+    """
+    from pipelines.ops.prune import found
+    from pipelines.ops.prune import prune as remove
+
+    settings = _settings()
+    ports, engine = EmbeddedPorts(settings), _engine(settings) if settings.target == "docker" else None
+    leftovers = (remove if yes else found)(settings, ports, _age(older_than), engine)
+    if as_json:
+        listed = [{"kind": leftover.kind, "name": leftover.name, "bytes": leftover.bytes} for leftover in leftovers]
+        print_json({"removed": yes, "bytes": sum(leftover.bytes for leftover in leftovers), "leftovers": listed})
+    else:
+        typer.echo("\n".join(_told(leftovers, removed=yes)))
+
+
+def _told(leftovers: Iterable[Leftover], *, removed: bool) -> list[str]:
+    kinds: dict[str, list[Leftover]] = {}
+    for leftover in leftovers:
+        kinds.setdefault(leftover.kind, []).append(leftover)
+    lines = []
+    for kind, those in kinds.items():
+        lines.append(f"{kind}: {len(those):,}, {_size(sum(leftover.bytes for leftover in those))}")
+        lines += [f"  {leftover.name}" for leftover in those[:SHOWN]]
+        lines += [f"  … and {len(those) - SHOWN:,} more (--json lists all)"] if len(those) > SHOWN else []
+    total = _size(sum(leftover.bytes for those in kinds.values() for leftover in those))
+    if not lines:
+        return ["Nothing can go."]
+    return [*lines, f"Removed: {total}." if removed else f"Nothing was changed. `perennial prune --yes` removes these: {total}."]
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    set_up_logging("ERROR")
+    return settings
+
+
+def _engine(settings: Settings) -> Engine | None:
+    """Return the Docker engine where steps or releases are containers."""
+    from pipelines.containers.engine import Engine
+
+    return Engine(settings.engine_url) if "docker" in {settings.place, settings.target} else None
+
+
+def _age(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise RequestError(f"--older-than {text!r} is no age.", remedy=f"{error}.") from error
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1_000:  # noqa: PLR2004 -- the unit's own
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1_000
+    return f"{count:,.1f} GB"
+
+
+def _say(text: str) -> None:
+    """Tell of progress, apart from the result."""
+    typer.echo(text, err=True)

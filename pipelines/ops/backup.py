@@ -1,0 +1,132 @@
+"""Back up the whole state into one tar, while everything runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.errors import RequestError, StorageFull, Unreachable
+from pipelines.intervals import iso
+from pipelines.ledger.memory import utc_now
+from pipelines.ledger.sql import SqlLedger
+from pipelines.ops.alone import alone, held
+from pipelines.ops.archive import Writer
+from pipelines.ops.databases import databases, dump, tables
+from pipelines.ops.parts import REPOSITORY, contents, parts, roots
+from pipelines.segments import FULL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipelines.ops.archive import Manifest
+    from pipelines.ops.databases import Database
+    from pipelines.ops.parts import Part
+    from pipelines.settings import Settings
+
+MEGABYTE = 1e6
+
+
+def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Manifest:
+    """Write the backup to the new file `target` (mode 600: it holds keys); it appears whole or not at all.
+
+    Raises RequestError where there is no ledger, where `target` is there already or lies inside the state that is copied,
+    Corrupted where the ledger's chain is broken, StorageFull, Busy or Unreachable.
+    """
+    target = target.absolute()
+    _refuse_bad_target(settings, target)
+    copied = databases(settings)
+    if not tables(copied[0]):
+        raise RequestError(f"There is no ledger in {copied[0].shown}.", remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.")
+    say(f"ledger: {SqlLedger(settings.ledger, migrate=False).verify()} entries, chain intact")
+    with alone(settings), _written(target) as (file, scratch), os.fdopen(os.dup(file), "wb") as out:
+        writer = Writer(out, product(), iso(utc_now().replace(microsecond=0)))
+        kinds = {database.name: database.kind for database in copied if _add_database(writer, database, scratch, say)}
+        for part in parts(settings):
+            with _still(settings, part):
+                _add_part(writer, part, say)
+        return writer.finish(kinds, str(settings.artifacts_dir))
+
+
+def product() -> str:
+    """Return the product's version."""
+    try:
+        return version("perennial")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _refuse_bad_target(settings: Settings, target: Path) -> None:
+    if target.exists():
+        raise RequestError(f"{target} is there already.", remedy="name a new file.")
+    if not target.parent.is_dir():
+        raise RequestError(f"There is no folder {target.parent}.", remedy="make it, or name a file elsewhere.")
+    inside = [folder for folder in roots(settings).values() if target.resolve().is_relative_to(folder.resolve())]
+    if inside:
+        raise RequestError(f"{target} lies in {inside[0]}, which is copied.", remedy="name a file elsewhere, best on another disk.")
+
+
+@contextlib.contextmanager
+def _written(target: Path) -> Iterator[tuple[int, Path]]:
+    """Yield an open file that becomes `target` at the end, and a scratch folder beside it for copies of databases."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".perennial-backup-", dir=target.parent) as folder:
+            temporary = Path(folder) / "backup.tar"
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                yield handle, Path(folder)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            os.link(temporary, target)  # of two backups to one name the second fails instead of taking the first one's place
+    except FileExistsError as error:
+        raise RequestError(f"{target} is there already.", remedy="name a new file.") from error
+    except OSError as error:
+        if error.errno in FULL:
+            raise StorageFull(f"No space is left for {target}.", remedy="free space there, or name a file on another disk.") from error
+        raise Unreachable(f"The backup could not be written: {error}.", remedy="check permissions, then run again.") from error
+
+
+def _add_database(writer: Writer, database: Database, scratch: Path, say: Callable[[str], None]) -> bool:
+    """Copy one database; one that is not there is left out."""
+    if not tables(database):
+        say(f"{database.name}: no database")
+        return False
+    copy = scratch / database.name
+    dump(database, copy)
+    writer.add(f"databases/{database.name}.{database.kind}", copy)
+    say(f"{database.name}: {copy.stat().st_size / MEGABYTE:,.1f} MB of {database.kind}")
+    copy.unlink()
+    return True
+
+
+def _add_part(writer: Writer, part: Part, say: Callable[[str], None]) -> None:
+    files, before = 0, writer.bytes
+    for path in contents(part):
+        name = f"{part.name}/{path.relative_to(part.folder).as_posix()}"
+        try:
+            if path.is_dir():
+                writer.add_folder(name)
+            elif part.grows:
+                data = path.read_bytes()
+                writer.add_bytes(name, data[: data.rfind(b"\n") + 1])
+            else:
+                writer.add(name, path)
+        except FileNotFoundError:
+            continue  # rotated or removed since the folder was read: what takes its place comes later
+        files += 1
+        if files % 5_000 == 0:
+            say(f"{part.name}: {files:,} files so far")
+    if files:
+        say(f"{part.name}: {files:,} files, {(writer.bytes - before) / MEGABYTE:,.1f} MB")
+
+
+def _still(settings: Settings, part: Part) -> contextlib.AbstractContextManager[None]:
+    """Hold off writers of features while their git repository is copied; everything else may change meanwhile."""
+    if part.name != REPOSITORY or not part.folder.is_dir():
+        return contextlib.nullcontext()
+    seconds = settings.lock_timeout_seconds
+    return held(settings.versions_dir / "lock", f"A writer has held {settings.versions_dir} for {seconds:g} s.", seconds)

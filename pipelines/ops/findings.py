@@ -1,0 +1,54 @@
+"""What a check found: one line each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pipelines.errors import PerennialError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+State = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: how it is, what it is, what was seen, and what to do about it."""
+
+    state: State
+    what: str
+    said: str
+    remedy: str = ""
+
+
+def ok(what: str, said: str) -> Finding:
+    """Return that all is well."""
+    return Finding("ok", what, said)
+
+
+def warning(what: str, said: str, remedy: str) -> Finding:
+    """Return something that works, but should be looked at."""
+    return Finding("warning", what, said, remedy)
+
+
+def problem(what: str, said: str, remedy: str) -> Finding:
+    """Return something that does not work, or that will not."""
+    return Finding("problem", what, said, remedy)
+
+
+def looked(what: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """Return a check's findings; one that fails, at the file system or by a setting, is itself a finding."""
+    found: list[Finding] = []
+    try:
+        found.extend(check())
+    except PerennialError as error:
+        found.append(problem(what, error.message, error.remedy or "see docs/operate.md."))
+    except (OSError, ValueError) as error:
+        found.append(
+            problem(
+                what, f"{type(error).__name__}: {error}", "check permissions, the disk, and the settings that it names (docs/settings.md)."
+            )
+        )
+    return found

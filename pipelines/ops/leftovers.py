@@ -1,0 +1,116 @@
+"""Files that nobody needs, one function for each kind; each tells what it found, and nothing is removed here."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipelines.ops.marks import files, json_of, marked, reached, references
+from pipelines.refs import safe_id, watch_run
+from pipelines.settings import airflow_logs
+from pipelines.store import KEYS, OBJECTS
+from pipelines.versions.objects import Objects, has_md5, md5
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from pipelines.ledger import Entry
+    from pipelines.settings import Settings
+    from pipelines.steps.context import EmbeddedPorts
+
+HALF_WRITTEN_SECONDS = 3_600
+"""A temporary file that is older belongs to nobody who lives."""
+
+YOUNGEST_SECONDS = 86_400
+"""Whatever is younger may belong to a step at work that has not said so yet."""
+
+
+class Leftover(NamedTuple):
+    """One thing that can go: of which kind, what it is called, its bytes, its file where it is one, else how it is removed."""
+
+    kind: str
+    name: str
+    bytes: int = 0
+    path: Path | None = None
+    older_than: float = 0
+    """The file goes only if its time of change is still before this (seconds since 1970): somebody may have begun to use it."""
+    remove: Callable[[], object] | None = None
+
+
+def half_written(settings: Settings, now: datetime) -> Iterator[Leftover]:
+    """Yield temporary files of writers that died."""
+    limit = now.timestamp() - HALF_WRITTEN_SECONDS
+    for root in (settings.store_dir, settings.versions_dir / "remote", settings.versions_dir / "repo" / ".dvc" / "cache"):
+        for path in sorted(root.rglob(".*.tmp")) if root.is_dir() else ():
+            yield from _old("half-written file", path, root.parent, limit)
+
+
+def results(settings: Settings, ports: EmbeddedPorts, limit: float) -> Iterator[Leftover]:
+    """Yield steps' published results and runs' pages that are old and that no entry of the ledger has to do with.
+
+    A result goes where nothing that it names is reached from the ledger: what it says can be computed again.
+    """
+    entries = ports.ledger.entries()
+    decided = reached(ports.store, (ref for entry in entries for ref in references(entry.body)))
+    runs = {run for entry in entries for run in runs_of(entry)}
+    keys = settings.store_dir / KEYS
+    for path in files(keys / "results"):
+        if not any(ref.uri in decided for ref in references(json_of(path))):
+            yield from _old("result", path, keys, limit)
+    for path in files(keys / "pages"):
+        if path.parent.name not in runs:
+            yield from _old("page", path, keys, limit)
+
+
+def runs_of(entry: Entry) -> set[str]:
+    """Return the identifiers of the runs that an entry of the ledger speaks of, as keys and tags hold them.
+
+    A drift run keeps things under a name of its own beside those of the retraining of the same name (see `watch_run`).
+    """
+    named = {entry.key, entry.key.split("~", maxsplit=1)[0]}
+    named |= {str(entry.body[field]) for field in ("run", "run_id", "asked_by") if isinstance(entry.body.get(field), str)}
+    return {safe_id(name) for run in named for name in (run, watch_run(run))}
+
+
+def objects(settings: Settings, ports: EmbeddedPorts, going: list[Leftover], limit: float) -> Iterator[Leftover]:
+    """Yield old objects that nothing refers to. They are listed before anything is marked: what is put later is younger."""
+    listed = [found for path in files(settings.store_dir / OBJECTS) for found in _old("object", path, settings.store_dir, limit)]
+    if listed:
+        stays = marked(settings, ports, going)
+        yield from (leftover for leftover in listed if leftover.name not in stays)
+
+
+def cached_features(settings: Settings, limit: float) -> Iterator[Leftover]:
+    """Yield old files of DVC's cache of which the remote has a sound copy, and their twins in the work tree."""
+    repository = settings.versions_dir / "repo"
+    remote = Objects(settings.versions_dir / "remote")
+    gone: set[int] = set()
+    for path in files(repository / ".dvc" / "cache" / "files" / "md5"):
+        oid = path.parent.name + path.name
+        found = list(_old("cached features", path, settings.versions_dir, limit))
+        if found and has_md5(remote.path(oid), oid):
+            gone.add(path.stat().st_ino)
+            yield from found
+    for path in files(repository / "features"):
+        found = [] if path.parent.parent.name != "features" else list(_old("cached features", path, settings.versions_dir, limit))
+        if found and has_md5(remote.path(oid := md5(path.read_bytes())), oid):
+            yield found[0]._replace(bytes=0) if path.stat().st_ino in gone else found[0]  # a hard link's bytes are counted already
+
+
+def logs(settings: Settings, limit: float) -> Iterator[Leftover]:
+    """Yield old logs of Airflow's tasks and of the stack's programs."""
+    for folder in (airflow_logs(settings), settings.state_dir / "log"):
+        for path in files(folder):
+            yield from _old("log", path, folder.parent, limit)
+
+
+def _old(kind: str, path: Path, root: Path, limit: float) -> Iterator[Leftover]:
+    """Yield the file if it was last changed before the limit; nothing where it is gone or is none."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(status.st_mode) and status.st_mtime < limit:
+        yield Leftover(kind, path.relative_to(root).as_posix(), status.st_size, path, limit)

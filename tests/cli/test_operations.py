@@ -1,0 +1,82 @@
+"""`doctor`, `backup`, `restore`, `prune`: the real commands, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.ledger.sql import SqlLedger
+from pipelines.store import LocalStore
+
+
+@pytest.fixture
+def perennial(world):
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
+    environ |= {
+        "PERENNIAL_HOME": str(world.home),
+        "PERENNIAL_SERVING_PORT": "1",
+        "PERENNIAL_MLFLOW_PORT": "1",
+        "PERENNIAL_AIRFLOW_PORT": "1",
+    }
+
+    def run(*arguments: str, state: str = "var") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pipelines", *arguments]
+        environment = {**environ, "PERENNIAL_STATE": str(world.home / state)}
+        return subprocess.run(command, cwd=world.home, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_doctor_says_one_line_for_each_thing_and_its_exit_code_tells(perennial, world):
+    done = perennial("doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(line.startswith(("ok ", "WARNING")) for line in done.stdout.splitlines()[:-1])
+    assert done.stdout.splitlines()[-1].endswith("0 problems, 0 warnings.")
+    secrets = world.settings.state_dir / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "key").write_text("key")
+    (secrets / "key").chmod(0o644)
+    done = perennial("doctor", "--json")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["problems"]) == (1, 1)
+    (wrong,) = [f for f in said["findings"] if f["state"] == "problem"]
+    assert wrong["remedy"].startswith("chmod 600 ")
+
+
+def test_backup_and_restore_by_command(perennial, world):
+    ledger = SqlLedger(world.settings.ledger)
+    ledger.append("sales", "verdict", "run", {"verdict": "refuse", "reasons": ["none"], "version": "", "candidate": ""})
+    LocalStore(world.settings.store_dir).put(b"something")
+    tar = str(world.home / "b.tar")
+    done = perennial("backup", tar)
+    assert done.returncode == 0, done.stderr
+    assert "It holds keys" in done.stdout
+    assert "ledger: 1 entries, chain intact" in done.stderr
+    assert perennial("backup", tar).returncode == 65
+    refused = perennial("restore", tar)
+    assert (refused.returncode, "not empty" in refused.stderr) == (65, True)
+    done = perennial("restore", tar, "--json", state="new")
+    assert (done.returncode, json.loads(done.stdout)["ledger_entries"]) == (0, 1)
+    shown = [json.loads(perennial("history", "sales", "--json", state=state).stdout) for state in ("var", "new")]
+    assert shown[0] == shown[1] != []
+
+
+def test_prune_looks_first_and_removes_with_yes(perennial, world):
+    store = LocalStore(world.settings.store_dir)
+    orphan = store.path(store.put(b"nobody needs this"))
+    os.utime(orphan, (0, 0))
+    assert perennial("prune").returncode == 65  # without a ledger nobody knows what is needed
+    SqlLedger(world.settings.ledger)
+    done = perennial("prune")
+    assert (done.returncode, orphan.exists()) == (0, True), done.stderr
+    assert f"  {orphan.relative_to(world.settings.store_dir)}" in done.stdout
+    assert "Nothing was changed. `perennial prune --yes` removes these: 17 bytes." in done.stdout
+    done = perennial("prune", "--yes", "--json")
+    assert (json.loads(done.stdout)["bytes"], orphan.exists()) == (17, False)
+    assert perennial("prune").stdout == "Nothing can go.\n"
+    assert perennial("prune", "--older-than", "1h").returncode == 65
+    assert perennial("prune", "--older-than", "soon").returncode == 65

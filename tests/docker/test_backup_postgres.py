@@ -1,0 +1,89 @@
+"""Backup and restore where the ledger's and Airflow's databases are in PostgreSQL, by its own programs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from pipelines.errors import PerennialError, RequestError, Unreachable
+from pipelines.ledger.sql import SqlLedger
+from pipelines.ops.backup import backup
+from pipelines.ops.databases import Database, databases, dump
+from pipelines.ops.restore import restore
+from pipelines.store import LocalStore
+from tests.contracts.test_ledger import champion
+from tests.docker import postgres
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def server(engine):
+    if shutil.which("pg_dump") is None:
+        complaint = "pg_dump is not on PATH here (Debian: postgresql-client)"
+        pytest.fail(complaint) if os.environ.get("PERENNIAL_REQUIRE_ENGINE") == "1" else pytest.skip(complaint)
+    with postgres.running(engine) as found:
+        yield found
+
+
+def settings_of(world, server, folder):
+    """Settings whose databases are new and empty ones of the server."""
+    changes = {"state": world.home / folder, "ledger_url": server.database(), "mlflow_database": server.database()}
+    return world.settings.model_copy(update=changes)
+
+
+@pytest.fixture
+def filled(world, server):
+    settings = settings_of(world, server, "old")
+    ledger = SqlLedger(settings.ledger)
+    for n in range(5):
+        ledger.append("m", "verdict", f"k{n}", {"n": n, "text": "grün'; --"})
+    ledger.crown("m", expected=None, champion=champion("1"), key="first")
+    LocalStore(settings.store_dir).put(b"something")
+    where = settings.artifacts_dir.as_uri()
+    server.sql(
+        "CREATE TABLE experiments (id int, artifact_location varchar(256))",
+        f"INSERT INTO experiments VALUES (1, '{where}/m'), (2, '{where}-else/m'), (3, 'mlflow-artifacts:/m')",
+        url=settings.mlflow_store,
+    )
+    return settings
+
+
+def test_the_restored_ledger_is_the_same_and_grows_on(world, server, filled, tmp_path):
+    manifest = backup(filled, tmp_path / "b.tar", lambda _: None)
+    assert manifest.databases == {"ledger": "postgresql", "mlflow": "postgresql"}
+    target = settings_of(world, server, "new")
+    assert restore(target, tmp_path / "b.tar", lambda _: None) == 6
+    before, after = SqlLedger(filled.ledger), SqlLedger(target.ledger)
+    assert after.entries() == before.entries()
+    assert after.champion("m") == before.champion("m")
+    assert after.append("m", "verdict", "new", {}).seq == 7
+    assert after.verify() == 7
+    with pytest.raises(Exception, match="only grows"):
+        server.sql("DELETE FROM entries", url=target.ledger)
+    moved = server.sql("SELECT artifact_location FROM experiments ORDER BY id", url=target.mlflow_store)
+    here, there = target.artifacts_dir.as_uri(), filled.artifacts_dir.as_uri()
+    assert [place for (place,) in moved] == [f"{here}/m", f"{there}-else/m", "mlflow-artifacts:/m"]
+
+
+def test_a_database_that_is_not_empty_is_never_touched(world, server, filled, tmp_path):
+    backup(filled, tmp_path / "b.tar", lambda _: None)
+    target = settings_of(world, server, "other")
+    server.sql("CREATE TABLE mine (x int)", url=target.ledger)
+    with pytest.raises(RequestError, match=r"ledger's database .* is not empty"):
+        restore(target, tmp_path / "b.tar", lambda _: None)
+    assert not list(target.store_dir.rglob("*"))
+    assert server.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger) == [(1,)]
+
+
+def test_what_fails_is_named_and_no_password_is_shown(filled, tmp_path, monkeypatch):
+    ledger = databases(filled)[0]
+    wrong = Database("ledger", ledger.url.set(password="geheim"))
+    with pytest.raises(Unreachable) as failed:
+        dump(wrong, tmp_path / "x")
+    assert "geheim" not in str(failed.value)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PerennialError, match=r"pg_dump is not there.* Remedy: put PostgreSQL's client"):
+        dump(ledger, tmp_path / "y")

@@ -1,0 +1,32 @@
+"""One state that has lived and its backup, made once; tests restore it where they change it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.inference.personal import PersonalKey
+from pipelines.ops.backup import backup
+from tests.served import Watched
+from tests.unit.ops.lived import retrain
+from tests.worlds import make_world
+
+
+@pytest.fixture(scope="package")
+def old(tmp_path_factory):
+    """A world whose model was promoted, served and logged."""
+    world = make_world(tmp_path_factory.mktemp("lived") / "home")
+    judged, deployed = retrain(world, 6, "first")
+    assert (judged.verdict, deployed.release) == ("promote", 1)
+    PersonalKey(world.settings.personal_key).hashed("somebody")
+    served = Watched(world, world.context().ports)
+    served.serve(served.rows(6))
+    return world
+
+
+@pytest.fixture(scope="package")
+def tar(old):
+    said = []
+    path = old.home.parent / "backup.tar"
+    backup(old.settings, path, said.append)
+    assert any(line.startswith("store/objects") for line in said)
+    return path

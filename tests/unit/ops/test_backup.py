@@ -1,0 +1,268 @@
+"""Back up and restore: a state that lived goes on elsewhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sqlite3
+import stat
+import tarfile
+import threading
+from contextlib import closing
+
+import pytest
+
+from pipelines.bundle.load import golden_differences, open_bundle
+from pipelines.errors import Busy, Corrupted, RequestError, StorageFull
+from pipelines.ops.alone import alone
+from pipelines.ops.archive import HEAD, MANIFEST, Writer
+from pipelines.ops.backup import backup
+from pipelines.ops.restore import restore
+from pipelines.refs import Ref, sha256
+from pipelines.steps import deployment
+from pipelines.steps.targets import ProcessTarget
+from tests.contracts.processes import flip, small_disk
+from tests.unit.ops.lived import elsewhere, restored, retrain
+from tests.unit.steps.test_deploy import Following
+
+
+def quiet(_text):
+    """Say nothing."""
+
+
+def members(tar):
+    with tarfile.open(tar) as opened:
+        return opened.getmembers()
+
+
+def rewritten(tar, target, change):
+    """Write the backup anew; `change` gets the entries (name, content) and returns others."""
+    with tarfile.open(tar) as old:
+        found = [(m, old.extractfile(m).read() if m.isreg() else None) for m in old]
+    with tarfile.open(target, "w") as new:
+        for member, data in change(found):
+            if data is not None:
+                member.size = len(data)
+            new.addfile(member, io.BytesIO(data) if data is not None else None)
+    return target
+
+
+class TestRoundTrip:
+    def test_the_restored_state_says_the_same_and_goes_on(self, old, tar, tmp_path):
+        before = old.context().ports
+        world = restored(old, tar, tmp_path / "new")
+        ports = world.context().ports
+        assert ports.ledger.entries() == before.ledger.entries()
+        assert ports.ledger.champion("sales") == before.ledger.champion("sales")
+        assert ports.registry.alias("sales") == "1"
+        assert ports.versions.files("sales") == before.versions.files("sales")
+        segments = ports.store.segments("inference/sales/predictions")
+        assert segments == before.store.segments("inference/sales/predictions") != []
+        assert ports.store.read_segment(segments[0]) == before.store.read_segment(segments[0])
+        assert golden_differences(open_bundle(ports.store, ports.ledger.champion("sales").bundle)) == []
+        assert deployment.reconcile(world.context(), ProcessTarget(Following(world.context()))) == []
+
+        judged, _ = retrain(world, 7, "second")
+        assert judged.champion == "1"
+        assert ports.ledger.find("sales", "verdict", "second").body["verdict"] == judged.verdict
+        assert ports.ledger.verify() > before.ledger.verify()
+        assert [v.version for v in ports.registry.versions("sales")] == ["1", "2"]
+
+    def test_nothing_points_back_to_where_the_state_was(self, old, tar, tmp_path):
+        """What MLflow writes from now on must not land in the old folder."""
+        world = restored(old, tar, tmp_path / "new")
+        with closing(sqlite3.connect(world.settings.state_dir / "mlflow" / "mlflow.db")) as database:
+            said = "\n".join(database.iterdump())
+        assert str(old.settings.state_dir) not in said
+        assert str(world.settings.artifacts_dir) in said
+
+    def test_keys_are_their_owners_alone_and_the_same(self, old, tar, tmp_path):
+        assert stat.S_IMODE(tar.stat().st_mode) == 0o600
+        world = restored(old, tar, tmp_path / "new")
+        key = world.settings.personal_key
+        assert key.read_bytes() == old.settings.personal_key.read_bytes()
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE((world.settings.state_dir / "ledger" / "ledger.db").stat().st_mode) == 0o600
+
+    def test_what_can_be_made_again_is_not_in_it(self, old, tar):
+        names = [m.name for m in members(tar)]
+        assert (names[0], names[-1]) == (HEAD, MANIFEST)
+        assert names.index("databases/ledger.sqlite") < min(i for i, n in enumerate(names) if n.startswith("store/"))
+        assert not [n for n in names if "/.dvc/cache/" in n or n.endswith((".lock", ".tmp")) or "feedback.db" in n]
+        assert list((old.settings.versions_dir / "repo" / ".dvc" / "cache").rglob("*"))
+
+    def test_a_segment_that_grows_is_copied_up_to_its_last_whole_line(self, old, tar, tmp_path):
+        world = restored(old, tar, tmp_path / "new")
+        segment = world.context().ports.store.open_segment("inference/sales/predictions/2030-01-01-1-1-open")
+        segment.append(b'{"whole": 1}\n{"ha')
+        backup(world.settings, tmp_path / "again.tar", quiet)
+        segment.close()
+        third = restored(old, tmp_path / "again.tar", tmp_path / "third")
+        assert third.context().ports.store.read_segment(segment.name) == b'{"whole": 1}\n'
+
+    def test_whatever_the_ledger_of_a_backup_names_is_in_it(self, old, tar, tmp_path):
+        """While somebody writes without a pause: first the object, then the entry that names it."""
+        world = restored(old, tar, tmp_path / "new")
+        begun, stop = threading.Event(), threading.Event()
+
+        def write():
+            ports, n = world.context().ports, 0
+            while not stop.is_set():
+                ref = ports.store.put(f"object {n}".encode())
+                ports.ledger.append("sales", "drift", f"window{n}", {"run": f"window{n}", "figures": ref.model_dump()})
+                n += 1
+                begun.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert begun.wait(60)
+        try:
+            backup(world.settings, tmp_path / "busy.tar", quiet)
+        finally:
+            stop.set()
+            writer.join()
+        ports = restored(old, tmp_path / "busy.tar", tmp_path / "third").context().ports
+        written = ports.ledger.entries("sales", "drift")
+        assert [ports.store.get(Ref.model_validate(entry.body["figures"])) for entry in written]
+
+
+class TestBackup:
+    def test_it_never_overwrites(self, old, tar):
+        before = tar.read_bytes()
+        with pytest.raises(RequestError, match="there already"):
+            backup(old.settings, tar, quiet)
+        assert tar.read_bytes() == before
+
+    @pytest.mark.parametrize("place", ["store/x.tar", "versions/x.tar", "nowhere/x.tar"])
+    def test_a_target_that_cannot_be_is_refused(self, old, place):
+        with pytest.raises(RequestError):
+            backup(old.settings, old.settings.state_dir / place, quiet)
+
+    def test_a_state_without_a_ledger_is_refused(self, world, tmp_path):
+        with pytest.raises(RequestError, match="There is no ledger"):
+            backup(world.settings, tmp_path / "x.tar", quiet)
+        assert not (world.home / "var" / "ledger").exists()
+
+    def test_a_touched_ledger_is_not_backed_up(self, old, tar, tmp_path):
+        world = restored(old, tar, tmp_path / "new")
+        with closing(sqlite3.connect(world.settings.state_dir / "ledger" / "ledger.db")) as database:
+            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                database.execute(f"DROP TRIGGER {name}")
+            database.execute("UPDATE entries SET body = '{}' WHERE seq = 1")
+            database.commit()
+        with pytest.raises(Corrupted, match="Entry 1"):
+            backup(world.settings, tmp_path / "x.tar", quiet)
+        assert not (tmp_path / "x.tar").exists()
+
+    @pytest.mark.parametrize("size", ["256k", "1500k"])
+    def test_a_full_disk_leaves_nothing_behind(self, old, tmp_path, size):
+        with small_disk(tmp_path / "small", size) as folder:
+            with pytest.raises(StorageFull):
+                backup(old.settings, folder / "x.tar", quiet)
+            assert list(folder.iterdir()) == []
+
+    def test_only_one_operation_is_at_work(self, old, tmp_path):
+        with alone(old.settings), pytest.raises(Busy):
+            backup(old.settings, tmp_path / "x.tar", quiet)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestRestore:
+    @pytest.fixture
+    def empty(self, old, tmp_path):
+        return elsewhere(old, tmp_path / "new")
+
+    def refused(self, world, tar, error, words):
+        """The backup is refused and nothing was written."""
+        with pytest.raises(error, match=words):
+            restore(world.settings, tar, quiet)
+        state = world.settings.state_dir
+        assert not state.exists() or [p for p in state.rglob("*") if p.is_file() and p.name != "ops.lock"] == []
+
+    def test_a_state_that_is_there_is_never_touched(self, old, tar):
+        before = sorted(str(p) for p in old.settings.state_dir.rglob("*"))
+        with pytest.raises(RequestError, match="not empty"):
+            restore(old.settings, tar, quiet)
+        assert sorted(str(p) for p in old.settings.state_dir.rglob("*")) == before
+
+    def test_a_ledger_alone_counts_as_a_state(self, old, tar, empty):
+        (empty.settings.state_dir / "ledger").mkdir(parents=True)
+        shutil.copy(old.settings.state_dir / "ledger" / "ledger.db", empty.settings.state_dir / "ledger")
+        with pytest.raises(RequestError, match=r"ledger's database .* is not empty"):
+            restore(empty.settings, tar, quiet)
+        assert not (empty.settings.state_dir / "store" / "objects").exists()
+
+    def test_what_a_killed_restore_left_is_begun_anew(self, tar, empty):
+        litter = empty.settings.store_dir / ".restoring" / "objects" / "half"
+        litter.parent.mkdir(parents=True)
+        litter.write_bytes(b"half")
+        assert restore(empty.settings, tar, quiet) > 0
+        assert not litter.parent.parent.exists()
+
+    def test_every_changed_byte_is_found_before_anything_is_written(self, tar, empty, tmp_path):
+        for member in members(tar)[1 :: max(len(members(tar)) // 12, 1)]:
+            if member.isreg() and member.size:
+                copy = shutil.copy(tar, tmp_path / "changed.tar")
+                flip(copy, member.offset_data + member.size // 2)
+                self.refused(empty, copy, Corrupted, "changed" if member.name != MANIFEST else r"manifest|changed|missing")
+
+    @pytest.mark.parametrize("share", [0.3, 0.9])
+    def test_a_backup_that_was_cut_off_is_refused(self, tar, empty, tmp_path, share):
+        data = tar.read_bytes()
+        (tmp_path / "cut.tar").write_bytes(data[: int(len(data) * share)])
+        self.refused(empty, tmp_path / "cut.tar", Corrupted, "cut off")
+
+    def test_a_missing_member_is_named(self, tar, empty, tmp_path):
+        gone = "databases/mlflow.sqlite"
+        changed = rewritten(tar, tmp_path / "x.tar", lambda found: [f for f in found if f[0].name != gone])
+        self.refused(empty, changed, Corrupted, f"'{gone}' is missing")
+
+    def test_another_format_is_refused(self, tar, empty, tmp_path):
+        def newer(found):
+            return [(found[0][0], json.dumps({"format": 2, "product": "9.9"}).encode()), *found[1:]]
+
+        self.refused(empty, rewritten(tar, tmp_path / "x.tar", newer), RequestError, "has the format 2 .of Perennial 9.9.; this program")
+
+    @pytest.mark.parametrize("data", [b"", b"no tar" * 1000, b"\x00" * 20_480])
+    def test_another_file_is_refused(self, empty, tmp_path, data):
+        (tmp_path / "x.tar").write_bytes(data)
+        self.refused(empty, tmp_path / "x.tar", (Corrupted, RequestError), "x.tar")
+
+    def test_a_file_that_is_not_there_is_named(self, empty, tmp_path):
+        self.refused(empty, tmp_path / "none.tar", RequestError, r"no file .*none\.tar")
+
+    @pytest.mark.parametrize(
+        "name",
+        ["../evil", "store/../../evil", "/etc/evil", "store//evil", "models/evil.py", "databases/other.sqlite", "store/./x", "store/a\\b"],
+    )
+    def test_a_member_that_would_leave_its_place_is_refused(self, empty, tmp_path, name):
+        """Also in a backup whose hashes are all right: whoever made it may be hostile."""
+        with (tmp_path / "x.tar").open("wb") as file:
+            writer = Writer(file, "0", "2026-01-01T00:00:00Z")
+            writer.add_bytes(name, b"evil")
+            writer.finish({}, "/nowhere")
+        self.refused(empty, tmp_path / "x.tar", Corrupted, "has no business")
+
+    @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+    def test_links_and_devices_are_refused(self, tar, empty, tmp_path, kind):
+        link = tarfile.TarInfo("store/objects/link")
+        link.type, link.linkname = kind, "/etc/passwd"
+        changed = rewritten(tar, tmp_path / "x.tar", lambda found: [found[0], (link, None), *found[1:]])
+        self.refused(empty, changed, Corrupted, "has no business")
+
+    def test_a_database_of_another_kind_is_refused(self, old, tar, tmp_path):
+        world = elsewhere(old, tmp_path / "new")
+        settings = world.settings.model_copy(update={"ledger_url": "postgresql+psycopg2://nobody@127.0.0.1:1/x"})
+        with pytest.raises(RequestError, match="ledger's database is sqlite in the backup, but the settings name postgresql"):
+            restore(settings, tar, quiet)
+
+    def test_a_full_disk_is_named(self, tar, empty):
+        with small_disk(empty.settings.state_dir, "1m"), pytest.raises(StorageFull):
+            restore(empty.settings, tar, quiet)
+
+    def test_hashes_in_the_manifest_are_those_of_the_files(self, tar):
+        with tarfile.open(tar) as opened:
+            said = json.loads(opened.extractfile(MANIFEST).read())["members"]
+            assert said == {m.name: sha256(opened.extractfile(m).read()) for m in opened if m.isreg() and m.name != MANIFEST}

@@ -1,0 +1,248 @@
+"""`doctor`: a sound system is green, and each thing that is wrong is named with its remedy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from pipelines.containers.engine import Container, Image
+from pipelines.containers.names import image_name
+from pipelines.errors import Unreachable
+from pipelines.ops import engine as engine_checks
+from pipelines.ops import machine
+from pipelines.ops.doctor import diagnose
+from pipelines.ops.prune import prune
+from pipelines.steps.serving_client import Serves
+from tests.contracts.ledgers import an_older_ledger
+from tests.contracts.processes import flip
+from tests.unit.ops.lived import restored
+from tests.unit.ops.test_prune import age_all
+from tests.unit.steps.test_deploy import Away, Following
+
+
+@pytest.fixture
+def lived(old, tar, tmp_path):
+    return restored(old, tar, tmp_path / "home")
+
+
+def free_port():
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def settings_of(world, **changes):
+    quiet = {"airflow_port": free_port(), "mlflow_port": free_port(), "serving_port": free_port()}
+    return world.settings.model_copy(update={**quiet, **changes})
+
+
+def look(world, server=None, docker=None, **changes):
+    context = world.context()
+    return list(diagnose(settings_of(world, **changes), context.ports, server or Following(context), docker))
+
+
+def bad(found):
+    return {finding.what: finding for finding in found if finding.state != "ok"}
+
+
+def test_a_sound_system_is_green(lived):
+    found = look(lived)
+    assert bad(found) == {}
+    said = {finding.what for finding in found}
+    assert {"Python", "disk of the state", "keys", "locks", "ledger", "ledger's schema"} <= said
+    assert {f"sales: {what}" for what in ("bundle", "features", "MLflow", "release", "server")} <= said
+
+
+def test_it_is_green_after_prune(lived):
+    age_all(lived)
+    assert prune(lived.settings, lived.context().ports, timedelta(days=1))
+    assert bad(look(lived)) == {}
+
+
+def test_it_changes_nothing_and_a_state_that_is_not_there_is_no_problem(world):
+    assert bad(look(world)) == {}
+    assert not (world.home / "var").exists()
+
+
+def change(world, statement):
+    with closing(sqlite3.connect(world.settings.state_dir / "ledger" / "ledger.db")) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute(statement)
+        database.commit()
+
+
+def break_remote(world):
+    objects = (world.settings.versions_dir / "remote" / "files" / "md5").glob("*/*")
+    next(p for p in sorted(objects) if p.is_file() and not p.name.endswith(".dir")).unlink()
+
+
+def break_bundle(world):
+    flip(world.settings.store_dir / world.context().ports.ledger.champion("sales").bundle.uri)
+
+
+def take_alias(world):
+    world.context().ports.registry.point("sales", None)
+
+
+def make_newer(world):
+    change(world, "UPDATE alembic_version SET version_num = '9999'")
+
+
+def break_mlflow(world):
+    (world.settings.state_dir / "mlflow" / "mlflow.db").unlink()
+
+
+def break_release(world):
+    (world.settings.store_dir / "keys" / "releases" / "sales" / "00000001").unlink()
+
+
+def leave_lock(world):
+    lock = world.settings.versions_dir / "repo" / ".git" / "index.lock"
+    lock.touch()
+    os.utime(lock, (0, 0))
+
+
+def lock_packages(world):
+    (world.home / "requirements.txt").write_text('pydantic==0.0.1 \\\n    --hash=sha256:ab\nnosuch==1 ; sys_platform == "win32"\n')
+
+
+@pytest.mark.parametrize(
+    ("break_it", "what", "state", "words"),
+    [
+        pytest.param(break_bundle, "sales: bundle", "problem", "was changed", id="bundle"),
+        pytest.param(break_remote, "sales: features", "problem", "missing or changed in DVC's remote", id="remote"),
+        pytest.param(lambda w: shutil.rmtree(w.settings.versions_dir), "sales: features", "problem", "no repository", id="versions"),
+        pytest.param(break_mlflow, "sales: MLflow", "problem", "There is no", id="MLflow's database"),
+        pytest.param(take_alias, "sales: MLflow", "problem", "alias names nothing", id="alias"),
+        pytest.param(break_release, "sales: release", "problem", "missing", id="release"),
+        pytest.param(lambda w: change(w, "UPDATE entries SET body = '{}' WHERE seq = 1"), "ledger", "problem", "Entry 1 of", id="chain"),
+        pytest.param(make_newer, "ledger's schema", "problem", "newer", id="schema"),
+        pytest.param(lambda w: w.settings.personal_key.chmod(0o644), "key personal_key", "problem", "read by others", id="key"),
+        pytest.param(leave_lock, "lock index.lock", "warning", "more than an hour", id="lock"),
+        pytest.param(lock_packages, "package pydantic", "problem", "0.0.1 is locked", id="package"),
+    ],
+)
+def test_what_is_wrong_is_named_with_a_remedy(lived, break_it, what, state, words):
+    break_it(lived)
+    server = Following(lived.context()) if what != "sales: release" else Steady()
+    found = bad(look(lived, server=server))
+    assert what in found, found
+    assert (found[what].state, bool(found[what].remedy)) == (state, True)
+    assert words in found[what].said
+
+
+class Steady:
+    """A server that serves the first release."""
+
+    def serves(self, _model):
+        return Serves(release=1, version="1")
+
+
+def test_a_missing_database_of_mlflow_is_not_made_anew(lived):
+    break_mlflow(lived)
+    look(lived)
+    assert not (lived.settings.state_dir / "mlflow" / "mlflow.db").exists()
+
+
+def test_an_older_schema_is_a_warning_and_stays(world):
+    (world.settings.state_dir / "ledger").mkdir(parents=True)
+    an_older_ledger(world.settings.ledger, "0001", entries=3)
+    found = bad(look(world))
+    assert list(found) == ["ledger's schema"]
+    assert found["ledger's schema"].state == "warning"
+    assert list(bad(look(world))) == ["ledger's schema"]
+
+
+class Other:
+    """A server that serves what nobody crowned."""
+
+    def serves(self, _model):
+        return Serves(release=7, version="9")
+
+
+@pytest.mark.parametrize(("server", "words"), [(Away(), "connection refused"), (Other(), "serves 9")])
+def test_a_server_that_is_away_or_serves_something_else_is_a_problem(lived, server, words):
+    assert words in bad(look(lived, server=server))["sales: server"].said
+
+
+def test_a_port_that_somebody_else_holds_is_named_with_its_holder(world):
+    with closing(socket.socket()) as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        found = list(machine.ports(settings_of(world, airflow_port=port)))
+    (wrong,) = bad(found).values()
+    assert wrong.what == f"port {port} (Airflow)"
+    assert f"held by process {os.getpid()} (" in wrong.said
+    assert wrong.remedy == "end it, or set PERENNIAL_AIRFLOW_PORT."
+
+
+def test_an_address_elsewhere_must_answer(world):
+    found = list(machine.ports(settings_of(world, serving_url="http://me:geheim@gateway.invalid:8000")))
+    (wrong,) = bad(found).values()
+    assert (wrong.what, wrong.said) == ("server at http://gateway.invalid:8000", "It does not answer.")
+
+
+def test_a_database_that_is_away_is_a_finding(world):
+    found = bad(look(world, ledger_url="postgresql+psycopg2://me:geheim@127.0.0.1:1/ledger"))
+    assert {"clock", "ledger", "champions"} <= set(found)
+    assert "geheim" not in "".join(f"{finding}" for finding in found.values())
+
+
+class Docker:
+    """An engine with these images and containers of steps."""
+
+    def __init__(self, images=(), steps=(), *, away=False):
+        self._images, self._steps, self._away = dict(images), dict(steps), away
+
+    def containers(self, _labels):
+        if self._away:
+            raise Unreachable("The Docker engine does not answer.", remedy="start it.")
+        return sorted(self._steps)
+
+    def container(self, name):
+        return Container(name, name, "", {}, {}, running=self._steps[name], restarts=0, exit_code=0, out_of_memory=False, trouble="")
+
+    def image(self, name):
+        return Image(f"sha256:{name}", self._images[name]) if name in self._images else None
+
+
+class TestEngine:
+    def test_an_engine_that_is_away_is_one_problem(self, lived):
+        found = bad(look(lived, docker=Docker(away=True), place="docker", target="docker"))
+        assert list(found) == ["Docker engine"]
+
+    def test_a_missing_image_and_a_container_that_was_left_behind(self, world):
+        docker = Docker(steps={"perennial-step-m-train-1": False, "perennial-step-m-train-2": True})
+        found = bad(look(world, docker=docker, place="docker"))
+        assert found["image perennial/steps:latest"].remedy == "make images."
+        assert found["container perennial-step-m-train-1"].remedy == "docker rm perennial-step-m-train-1"
+        assert "container perennial-step-m-train-2" not in found
+
+    def test_an_image_of_other_locks_is_a_warning(self, world):
+        (world.home / "docker").mkdir()
+        settings = settings_of(world, place="docker")
+        (found,) = engine_checks.images(settings, Docker({"perennial/steps:latest": {"perennial.lock": "0" * 64}}))
+        assert (found.state, "lock" in found.said) == ("warning", True)
+        (lock,) = engine_checks._locks(world.home, "steps")
+        (found,) = engine_checks.images(settings, Docker({"perennial/steps:latest": {"perennial.lock": lock}}))
+        assert found.state == "ok"
+
+    def test_the_champions_image_must_be_there_and_its_own(self, lived):
+        context = lived.context()
+        champion = context.ports.ledger.champion("sales")
+        base = {"perennial/serving:latest": {}, "perennial/serving-native:latest": {}}
+        missing = bad(look(lived, docker=Docker(base), target="docker"))
+        assert "no image of release 1" in missing["sales: image"].said
+        own = {"perennial": "1", "perennial.kind": "release", "perennial.model": "sales", "perennial.release": "1"}
+        own |= {"perennial.version": champion.version, "perennial.bundle": champion.bundle.sha256}
+        assert bad(look(lived, docker=Docker({**base, image_name("sales", 1): own}), target="docker")) == {}
+        other = Docker({**base, image_name("sales", 1): {**own, "perennial.bundle": "0" * 64}})
+        assert "sales: image" in bad(look(lived, docker=other, target="docker"))

@@ -1,0 +1,273 @@
+"""`prune`: what nobody refers to goes, what the ledger refers to never does."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from datetime import timedelta
+
+import pytest
+
+from pipelines.bundle.load import golden_differences, open_bundle
+from pipelines.containers.engine import Container, Image
+from pipelines.containers.names import container_name, image_name
+from pipelines.errors import Corrupted, RequestError
+from pipelines.ledger import MemoryLedger
+from pipelines.ledger.sql import SqlLedger
+from pipelines.ops.images import unneeded
+from pipelines.ops.marks import references
+from pipelines.ops.prune import found, prune
+from pipelines.pages import find_page
+from pipelines.refs import Ref, canonical
+from pipelines.steps import rollback
+from pipelines.steps.context import EmbeddedPorts
+from pipelines.steps.targets import ProcessTarget
+from pipelines.steps.values import RollbackRequest
+from tests.contracts.processes import flip
+from tests.unit.ops.lived import restored, retrain
+from tests.unit.steps.test_deploy import Following
+
+DAY = timedelta(days=1)
+
+
+def age(*paths, days=100):
+    """Make files as old as that."""
+    moment = time.time() - days * 86_400
+    for path in paths:
+        os.utime(path, (moment, moment))
+
+
+def age_all(world):
+    age(*(p for p in world.settings.state_dir.rglob("*") if p.is_file() and not p.is_symlink()))
+
+
+def client(world):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri=world.settings.mlflow, registry_uri=world.settings.mlflow)
+
+
+@pytest.fixture
+def lived(old, tar, tmp_path):
+    """A state with several champions, all of whose files are old."""
+    world = restored(old, tar, tmp_path / "home")
+    ports = world.context().ports
+    champion = ports.ledger.champion("sales")
+    (first,) = ports.registry.versions("sales")
+    for n in range(2, 6):  # released again, as rollbacks and promotions do, with bundles of their own
+        body = open_bundle(ports.store, champion.bundle).manifest.model_copy(update={"version": str(n)})
+        bundle = ports.store.put(canonical(body), ".json")
+        crown = {"version": str(n), "bundle": bundle.model_dump(mode="json"), "release": n}
+        expected = ports.ledger.champion("sales").version
+        client(world).create_model_version("sales", source=f"runs:/{first.run_id}/model", run_id=first.run_id, await_creation_for=0)
+        ports.ledger.append("sales", "release", f"run{n}", {"number": n, "version": str(n), "bundle": crown["bundle"], "reason": "test"})
+        ports.ledger.crown("sales", expected=expected, champion=crown, key=f"run{n}")
+    age_all(world)
+    return world
+
+
+def names(leftovers, kind):
+    return sorted(leftover.name for leftover in leftovers if leftover.kind == kind)
+
+
+class TestWhatStays:
+    def test_every_champion_of_the_history_still_opens_and_answers(self, lived):
+        ports = lived.context().ports
+        gone = prune(lived.settings, ports, DAY)
+        assert gone
+        for entry in ports.ledger.entries("sales", "champion"):
+            assert golden_differences(open_bundle(ports.store, Ref.model_validate(entry.body["bundle"]))) == []
+        for entry in ports.ledger.entries():
+            for ref in references(entry.body):
+                assert ports.store.get(ref)
+        assert find_page(ports.store, model="sales", kind="verdict", run="first")
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_whatever_hangs_on_the_ledger_by_any_chain_stays(self, lived, seed):
+        """Random graphs of manifests: what is reached from an entry stays, everything else goes."""
+        chance, ports = random.Random(seed), lived.context().ports
+        made = [ports.store.put(f"leaf {seed} {n}".encode(), ".parquet") for n in range(10)]
+        parts = {ref.uri: set() for ref in made}
+        for n in range(20):
+            below = chance.sample(made, 2)
+            wrapped = [{"n": n, "deep": [{"x": {**ref.model_dump(), "rows": 3}}]} for ref in below]
+            made.append(ports.store.put(canonical({"seed": seed, "parts": wrapped}), ".json"))
+            parts[made[-1].uri] = {ref.uri for ref in below}
+        chosen = chance.sample(made, 4)
+        ports.ledger.append("sales", "drift", f"graph{seed}", {"run": "r", "evidence": [ref.model_dump() for ref in chosen[:2]]})
+        ports.store.publish(f"batches/sales/graph/{seed}", canonical(chosen[2]))
+        hand = lived.settings.state_dir / "hand" / "sales" / "run" / "ingest.json"
+        hand.parent.mkdir(parents=True, exist_ok=True)
+        hand.write_bytes(canonical({"plan": chosen[3].model_dump()}))
+        age_all(lived)
+        stays, waiting = set(), [ref.uri for ref in chosen]
+        while waiting:
+            uri = waiting.pop()
+            stays.add(uri)
+            waiting += parts[uri] - stays
+        prune(lived.settings, ports, DAY)
+        assert {ref.uri for ref in made if (lived.settings.store_dir / ref.uri).exists()} == stays
+
+    def test_young_objects_stay_also_old_ones_that_a_writer_has_just_put_again(self, lived):
+        ports = lived.context().ports
+        fresh, again, orphan = (ports.store.put(data, ".parquet") for data in (b"fresh", b"again", b"orphan"))
+        age(*(lived.settings.store_dir / ref.uri for ref in (again, orphan)))
+        listed = found(lived.settings, ports, DAY)
+        assert {again.uri, orphan.uri} <= set(names(listed, "object"))
+        assert ports.store.put(b"again", ".parquet") == again
+        gone = names(prune(lived.settings, ports, DAY), "object")
+        assert orphan.uri in gone
+        assert not {fresh.uri, again.uri} & set(gone)
+        assert ports.store.get(again) == b"again"
+
+    def test_a_result_stays_whose_bundle_the_ledger_names(self, lived):
+        ports = lived.context().ports
+        before = set(ports.store.keys("results/package"))
+        assert before
+        gone = names(prune(lived.settings, ports, DAY), "result")
+        assert set(ports.store.keys("results/package")) == before
+        assert any(name.startswith("results/train/") for name in gone)
+
+    def test_batches_releases_and_the_log_stay(self, lived):
+        store, keys = lived.context().ports.store, lived.settings.store_dir / "keys"
+        kinds = ("batches", "releases", "served")
+        before = {kind: sorted(p for p in (keys / kind).rglob("*") if p.is_file()) for kind in kinds}
+        log = store.segments("inference/sales/predictions")
+        prune(lived.settings, lived.context().ports, DAY)
+        assert {kind: sorted(p for p in (keys / kind).rglob("*") if p.is_file()) for kind in kinds} == before
+        assert log
+        assert store.segments("inference/sales/predictions") == log
+
+    def test_the_limit_is_never_below_a_day(self, lived):
+        with pytest.raises(RequestError, match="younger than a day"):
+            found(lived.settings, lived.context().ports, timedelta(hours=23))
+
+    @pytest.mark.parametrize("what", ["no ledger", "another one's"])
+    def test_nothing_goes_by_a_ledger_that_is_not_this_stores(self, lived, tmp_path, what):
+        settings = lived.settings.model_copy(update={"ledger_url": f"sqlite:///{tmp_path}/other.db"})
+        if what != "no ledger":
+            SqlLedger(settings.ledger).append("sales", "verdict", "run", {})
+        with pytest.raises(RequestError, match="There is no ledger" if what == "no ledger" else "releases/sales/00000001, of which"):
+            prune(settings, EmbeddedPorts(settings), DAY)
+        assert (tmp_path / "other.db").exists() == (what != "no ledger")
+
+    def test_nothing_goes_where_a_damaged_object_hides_what_it_refers_to(self, lived):
+        ports = lived.context().ports
+        champion = ports.ledger.champion("sales")
+        flip(lived.settings.store_dir / champion.bundle.uri)
+        before = sorted(lived.settings.state_dir.rglob("*"))
+        with pytest.raises(Corrupted, match="nothing was removed"):
+            prune(lived.settings, ports, DAY)
+        assert set(before) <= {*lived.settings.state_dir.rglob("*")}
+
+
+class TestWhatGoes:
+    def test_to_look_changes_nothing(self, lived):
+        before = {p: p.stat().st_mtime_ns for p in lived.settings.store_dir.rglob("*") if p.is_file()}
+        listed = found(lived.settings, lived.context().ports, DAY)
+        assert {leftover.kind for leftover in listed} >= {"result", "object"}
+        assert {p: p.stat().st_mtime_ns for p in lived.settings.store_dir.rglob("*") if p.is_file()} == before
+        assert found(lived.settings, lived.context().ports, DAY)[0][:4] == listed[0][:4]
+
+    def test_what_was_listed_is_what_goes_and_then_nothing_is_left(self, lived):
+        ports = lived.context().ports
+        listed = found(lived.settings, ports, DAY)
+        gone = prune(lived.settings, ports, DAY)
+        assert [(g.kind, g.name, g.bytes) for g in gone] == [(g.kind, g.name, g.bytes) for g in listed]
+        assert found(lived.settings, ports, DAY) == []
+
+    def test_half_written_files_go_after_an_hour(self, lived):
+        store = lived.settings.store_dir
+        litter = [store / "objects" / "ab" / ".x1.tmp", store / "keys" / "batches" / ".x2.tmp", store / "segments" / ".x3.tmp"]
+        for path in litter:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"half")
+        assert names(found(lived.settings, lived.context().ports, DAY), "half-written file") == []
+        age(*litter, days=0.1)
+        prune(lived.settings, lived.context().ports, DAY)
+        assert not any(path.exists() for path in litter)
+
+    def test_cached_features_go_only_where_the_remote_has_them_whole(self, lived):
+        ports = lived.context().ports
+        revision = ports.ledger.find("sales", "verdict", "first").body["features_revision"]
+        assert len(ports.versions.files("sales", revision)) > 1
+        retrain(lived, 7, "more", force=True)
+        age_all(lived)
+        cache = [p for p in (lived.settings.versions_dir / "repo/.dvc/cache/files/md5").rglob("*") if p.is_file()]
+        remote = lived.settings.versions_dir / "remote" / "files" / "md5"
+        broken = next(p for p in cache if not p.name.endswith(".dir"))
+        flip(remote / broken.parent.name / broken.name)
+        prune(lived.settings, ports, DAY)
+        assert [p for p in cache if p.exists()] == [broken]
+        assert len(list((lived.settings.versions_dir / "repo" / "features").glob("*/*.parquet"))) <= 1
+
+    def test_the_loop_goes_on_after_it(self, lived):
+        prune(lived.settings, lived.context().ports, DAY)
+        judged, _ = retrain(lived, 7, "after")
+        assert judged.champion == "5"
+        context = lived.context()
+        back = rollback.run(
+            context, RollbackRequest(run="back", now="2026-01-01T00:00:00Z", conf={"to": 1}), ProcessTarget(Following(context))
+        )
+        assert back.version == "1"
+
+    def test_runs_without_a_version_go_others_stay(self, lived):
+        ports, mlflow = lived.context().ports, client(lived)
+        experiment = mlflow.get_experiment_by_name("sales").experiment_id
+        verdict = ports.ledger.find("sales", "verdict", "first").body
+        ancient = 1_000_000_000_000
+        forgotten = mlflow.create_run(experiment, start_time=ancient)
+        mlflow.set_terminated(forgotten.info.run_id, "FAILED", end_time=ancient)
+        running = mlflow.create_run(experiment, start_time=ancient)
+        gone = names(prune(lived.settings, ports, DAY), "MLflow run")
+        assert gone == [f"sales/{forgotten.info.run_id}"]
+        left = {run.info.run_id for run in mlflow.search_runs([experiment])}
+        assert {verdict["run_id"], running.info.run_id} <= left
+        assert mlflow.get_run(forgotten.info.run_id).info.lifecycle_stage == "deleted"
+
+    def test_old_logs_go_young_ones_stay(self, lived):
+        logs = lived.settings.state_dir / "airflow" / "logs" / "dag_id=x"
+        logs.mkdir(parents=True)
+        for name in ("old.log", "young.log"):
+            (logs / name).write_text("said")
+        age(logs / "old.log")
+        prune(lived.settings, lived.context().ports, DAY)
+        assert [p.name for p in logs.iterdir()] == ["young.log"]
+
+
+class Engine:
+    """Images and containers by name; what was removed."""
+
+    def __init__(self, images, containers):
+        self.images, self.running, self.removed = images, containers, []
+
+    def image(self, name):
+        return Image(f"sha256:{name}", {"perennial.kind": "release"}) if name in self.images else None
+
+    def container(self, name):
+        if name not in self.running:
+            return None
+        labels = {"perennial.kind": "release"}
+        return Container(name, name, "", labels, {}, running=self.running[name], restarts=0, exit_code=0, out_of_memory=False, trouble="")
+
+    def remove(self, name):
+        self.removed.append(name)
+
+    def remove_image(self, name):
+        self.removed.append(name)
+
+
+def test_images_and_containers_of_the_last_three_champions_stay():
+    ledger = MemoryLedger()
+    for n in range(1, 8):
+        bundle = {"uri": f"objects/ab/{n}.json", "sha256": "a" * 64}
+        ledger.append("m", "release", f"run{n}", {"number": n, "version": str(n), "bundle": bundle, "reason": ""})
+        if n < 7:  # the seventh is under way
+            ledger.crown(
+                "m", expected=str(n - 1) if n > 1 else None, champion={"version": str(n), "bundle": bundle, "release": n}, key=f"r{n}"
+            )
+    engine = Engine(images={image_name("m", n) for n in range(1, 8)}, containers={container_name("m", n): n in {2, 6} for n in range(1, 8)})
+    for leftover in unneeded(engine, ledger):
+        leftover.remove()
+    assert engine.removed == ["perennial-release-m-1", "perennial/release-m:1", "perennial-release-m-3", "perennial/release-m:3"]
