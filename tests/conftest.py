@@ -23,7 +23,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give all tests that share one running stack, or one Docker engine, to one worker (xdist 3.8's own mark for that does nothing with pytest 9.2)."""
+    """Give all tests that share one running stack, or one Docker engine, to one worker.
+
+    xdist 3.8's own mark for that does nothing with pytest 9.2.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class OneStack(LoadScopeScheduling):
