@@ -11,7 +11,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $(BIN)/python --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
-.PHONY: help venv venv-dev lock check format test test-all up status down demo bench images clean
+.PHONY: help venv venv-dev lock check format test test-all up status down demo bench images clean secrets
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ demo: venv ## a model lives through four months of real flights, renewed by its 
 
 bench: venv-dev ## measure what the documentation claims about speed; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+secrets: ## make .env with the secrets that docker compose reads (what is there stays; mode 600)
+	@python3 -m stack.compose_secrets
 
 images: ## build the Docker images perennial/* (BASE=…, TAG=…, IMAGES="steps serving")
 	@BASE="$(BASE)" TAG="$(TAG)" NETWORK="$(NETWORK)" IMAGES="$(IMAGES)" $(or $(PYTHON),python3) tools/images.py

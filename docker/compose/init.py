@@ -14,7 +14,9 @@ ADMIN = "admin"
 
 def _airflow() -> None:
     subprocess.run(["airflow", "db", "migrate"], check=True)
+    # Here, for they read the tables that the migration makes.
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+    from werkzeug.security import check_password_hash
 
     password = os.environ["AIRFLOW_ADMIN_PASSWORD"]
     with get_application_builder() as builder:
@@ -24,7 +26,7 @@ def _airflow() -> None:
             made = users.add_user(ADMIN, "Perennial", "Administrator", "admin@localhost", users.find_role("Admin"), password)
             if not made:
                 sys.exit("Airflow's administrator could not be made.")
-        elif not users.auth_user_db(ADMIN, password):
+        elif not check_password_hash(found.password, password):
             users.reset_password(found.id, password)
 
 

@@ -1,0 +1,123 @@
+"""The secrets of the composed stack: `make secrets` writes them into .env, which `docker compose` reads by itself.
+
+Made once, at random, readable by their owner alone. What stands in the file is never changed; what is missing is added. This
+needs nothing but Python, so that a server which only runs containers needs no environment of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import re
+import secrets
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FILE = Path(__file__).resolve().parents[1] / ".env"
+PRIVATE = 0o600
+HEADER = "# Secrets of the composed stack, made by `make secrets`. Whoever reads them is its administrator; keep a copy where it is safe.\n"
+NAME = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def _fernet() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+SECRETS: dict[str, Callable[[], str]] = {
+    "PERENNIAL_SECRET_POSTGRES": _password,  # PostgreSQL's administrator
+    "PERENNIAL_SECRET_POSTGRES_AIRFLOW": _password,  # and the roles of the three databases
+    "PERENNIAL_SECRET_POSTGRES_LEDGER": _password,
+    "PERENNIAL_SECRET_POSTGRES_MLFLOW": _password,
+    "PERENNIAL_SECRET_AIRFLOW": _password,  # Airflow's user `admin`
+    "PERENNIAL_SECRET_AIRFLOW_FERNET": _fernet,
+    "PERENNIAL_SECRET_AIRFLOW_JWT": lambda: secrets.token_urlsafe(64),
+    "PERENNIAL_SECRET_AIRFLOW_API": lambda: secrets.token_urlsafe(32),
+    "PERENNIAL_SECRET_MLFLOW": _password,  # MLflow's user `admin`
+    "PERENNIAL_SECRET_MLFLOW_FLASK": lambda: secrets.token_urlsafe(32),
+}
+"""Each secret's name in the file, and how it is made. All of them are safe in a URL."""
+
+
+class SecretsError(Exception):
+    """The secrets file cannot be used; the text says which command mends it."""
+
+
+def make(path: Path) -> list[str]:
+    """Add to the file what it lacks, and return the names of that. Raises SecretsError where others may read the file."""
+    text = _read(path)
+    missing = _missing(text)
+    if missing:
+        if text and not text.endswith("\n"):
+            text += "\n"
+        made = "".join(f"{name}={SECRETS[name]()}\n" for name in missing)
+        _write(path, (text or HEADER) + made)
+    return missing
+
+
+def check(path: Path) -> None:
+    """Raise SecretsError where the file is not there, lacks a secret, or may be read by others."""
+    missing = _missing(_read(path))
+    if missing:
+        raise SecretsError(f"{path} lacks {missing[0]}. Run: make secrets")
+
+
+def _missing(text: str) -> list[str]:
+    found = [match for line in text.splitlines() if (match := NAME.fullmatch(line))]
+    there = {match[1] for match in found if match[2] not in {"", "''", '""'}}
+    return [name for name in SECRETS if name not in there]
+
+
+def _read(path: Path) -> str:
+    """Return what stands in the file, "" where there is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return ""
+    if not stat.S_ISREG(found.st_mode):
+        raise SecretsError(f"{path} is no plain file. Remove it, then run: make secrets")
+    if found.st_mode & 0o077:
+        mode = f"{stat.S_IMODE(found.st_mode):o}"
+        raise SecretsError(f"Others may read {path} (mode {mode}). Run: chmod 600 {path}   (and make new secrets if somebody may have)")
+    return path.read_text(encoding="utf-8")
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file in one move; it is never there in parts, or readable by others."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def main(arguments: list[str]) -> int:
+    """Make or check the file; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m stack.compose_secrets", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where `docker compose` would refuse the file")
+    parser.add_argument("file", nargs="?", type=Path, default=FILE)
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.check:
+            check(chosen.file)
+        else:
+            made = make(chosen.file)
+            print(f"{chosen.file}: {len(made)} secrets made, {len(SECRETS) - len(made)} kept.")
+    except (SecretsError, OSError, UnicodeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""`docker kill` at random while a run is at work and traffic comes in: all come back, the run ends well, nothing answered is lost."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+import uuid
+
+import httpx
+import pytest
+
+from tests.docker.composed import alone, composed
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
+VICTIMS = ("gateway", "mlflow", "postgres", "scheduler", "release")
+PAUSE_SECONDS = 12
+BACK_SECONDS = 90
+
+
+@pytest.fixture
+def up(engine, tmp_path):
+    """The stack, with a first release."""
+    stack = composed(engine, tmp_path)
+    with alone():
+        try:
+            stack.up()
+            stack.retrain(as_of="2013-03-01T00:00:00Z", reason="the first time")
+            yield stack
+        finally:
+            stack.down(engine)
+
+
+class Traffic(threading.Thread):
+    """Asks all the time, each request under an id of its own; remembers which were answered."""
+
+    def __init__(self, stack):
+        super().__init__(daemon=True)
+        self.stack = stack
+        self.answered: list[str] = []
+        self.failed = 0
+        self.ended = threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.05):
+            name = str(uuid.uuid4())
+            try:
+                answer = self.stack.predict(name)
+            except httpx.TransportError:
+                self.failed += 1
+                continue
+            if answer.is_success:
+                assert answer.json()["request_id"] == name
+                self.answered.append(name)
+            else:
+                self.failed += 1
+
+
+def containers(engine, stack, victim):
+    """The running containers of a service, or the release's."""
+    label = [f"perennial.stack={stack.project}", "perennial.kind=release"]
+    service = [f"com.docker.compose.project={stack.project}", f"com.docker.compose.service={victim}"]
+    return engine.containers(filters={"label": label if victim == "release" else service})
+
+
+def await_back(engine, stack, victim):
+    end = time.monotonic() + BACK_SECONDS
+    while time.monotonic() < end:
+        if any("(healthy)" in one["Status"] for one in containers(engine, stack, victim)):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"{victim} did not come back within {BACK_SECONDS} s: {stack.compose('logs', 'door', '--tail', '20').stdout}")
+
+
+def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
+    random_one = random.Random(17)
+    traffic = Traffic(up)
+    traffic.start()
+    with up.airflow() as api:
+        run = api.trigger("retrain_flight_delays", {"as_of": "2013-04-01T00:00:00Z", "reason": "while parts are killed"})
+        for victim in random_one.sample(VICTIMS, len(VICTIMS)):
+            for found in containers(engine, up, victim):
+                engine.kill(found["Id"])
+            time.sleep(PAUSE_SECONDS)
+        for victim in VICTIMS:
+            await_back(engine, up, victim)
+        state = api.wait("retrain_flight_delays", run, 900)
+        tasks = [(task.task, task.state, task.tries) for task in api.tasks("retrain_flight_delays", run)]
+    traffic.ended.set()
+    traffic.join(30)
+    assert state == "success", tasks
+    assert up.predict().status_code == 200
+    logged = [
+        json.loads(line)
+        for line in up.perennial("log", "flight_delays", "--json", "--limit", "1000000").splitlines()
+        if line.startswith("{")
+    ]
+    seen = [line["request_id"] for line in logged if "request_id" in line]
+    lost = set(traffic.answered) - set(seen)
+    assert len(traffic.answered) > 100
+    assert not lost, f"{len(lost)} of {len(traffic.answered)} answered requests are not in the log"
+    assert len(seen) == len(set(seen)), "a request stands in the log twice"
+    assert "chain intact" in up.perennial("history", "flight_delays")
+    print(f"\n{len(traffic.answered)} answered, {traffic.failed} not; tasks (state, tries): {tasks}")  # noqa: T201 -- the measured value

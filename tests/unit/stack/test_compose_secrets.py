@@ -1,0 +1,89 @@
+"""`make secrets`: made once, at random, private; what is there stays; a file that others may read is refused."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from stack import compose_secrets
+from stack.compose_secrets import SECRETS, SecretsError, check, main, make
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / ".env"
+
+
+def values(file):
+    return dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("#"))
+
+
+def test_all_secrets_are_made_private_and_different(file, tmp_path):
+    assert make(file) == list(SECRETS)
+    make(tmp_path / "other")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    first, other = values(file), values(tmp_path / "other")
+    assert len({*first.values(), *other.values()}) == 2 * len(SECRETS)
+    assert all(len(value) >= 32 and re.fullmatch(r"[A-Za-z0-9_=-]+", value) for value in first.values())
+    check(file)
+
+
+def test_what_is_there_is_kept_and_what_is_missing_added(file):
+    file.write_text("PERENNIAL_BIND=0.0.0.0\nPERENNIAL_SECRET_MLFLOW=mine\nPERENNIAL_SECRET_AIRFLOW=\n# a word")
+    file.chmod(0o600)
+    made = make(file)
+    assert "PERENNIAL_SECRET_MLFLOW" not in made
+    assert "PERENNIAL_SECRET_AIRFLOW" in made
+    assert file.read_text().startswith("PERENNIAL_BIND=0.0.0.0\nPERENNIAL_SECRET_MLFLOW=mine\n")
+    assert "\n# a word\n" in file.read_text()
+    before = file.read_bytes()
+    assert make(file) == []
+    assert file.read_bytes() == before
+    check(file)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o606, 0o620])
+def test_a_file_that_others_may_read_is_refused_with_the_command_that_mends_it(file, mode):
+    make(file)
+    before = file.read_bytes()
+    file.chmod(mode)
+    for command in (make, check):
+        with pytest.raises(SecretsError, match=f"chmod 600 {file}"):
+            command(file)
+    assert file.read_bytes() == before
+    assert stat.S_IMODE(file.stat().st_mode) == mode
+
+
+def test_a_link_is_refused(file, tmp_path):
+    make(tmp_path / "real")
+    file.symlink_to(tmp_path / "real")
+    with pytest.raises(SecretsError, match="make secrets"):
+        make(file)
+
+
+def test_the_check_names_what_is_missing(file, capsys):
+    assert main(["--check", str(file)]) == 1
+    assert "make secrets" in capsys.readouterr().err
+    assert not file.exists()
+    assert main([str(file)]) == 0
+    said = capsys.readouterr().out
+    assert not any(value in said for value in values(file).values())
+    assert main(["--check", str(file)]) == 0
+
+
+def test_compose_asks_for_every_secret_and_for_no_other():
+    text = (ROOT / "docker-compose.yml").read_text()
+    asked = re.findall(r"\$\{(PERENNIAL_SECRET_[A-Z_]+)(.*?)\}", text)
+    assert {name for name, _ in asked if name != "PERENNIAL_SECRETS_FILE"} == set(SECRETS)
+    assert {how for name, how in asked if name in SECRETS} == {":?is not set. Run `make secrets`"}
+
+
+def test_git_and_the_builds_ignore_the_file():
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+    assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
+    assert compose_secrets.FILE == ROOT / ".env"
