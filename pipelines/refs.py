@@ -20,6 +20,9 @@ RECORD = "perennial_record"
 
 RECORD_VERSION = 1
 
+ROLLBACK = "rollback:"
+"""How the keys of rollbacks begin in the ledger."""
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 
@@ -99,3 +102,8 @@ def safe_id(text: str) -> str:
 def watch_run(run: str) -> str:
     """Return the name under which a drift run keeps what a retrain run of the same name keeps too: its validation, its MLflow run."""
     return f"drift:{run}"
+
+
+def rollback_run(run: str) -> str:
+    """Return the key under which a rollback is written down: Airflow tells runs apart by DAG, the ledger by key alone."""
+    return f"{ROLLBACK}{run}"

@@ -142,9 +142,9 @@ def _settings() -> Settings:
 
 def _engine(settings: Settings) -> Engine | None:
     """Return the Docker engine where steps or releases are containers."""
-    from pipelines.containers.engine import Engine
+    from pipelines.containers.engine import engine_for
 
-    return Engine(settings.engine_url) if "docker" in {settings.place, settings.target} else None
+    return engine_for(settings) if "docker" in {settings.place, settings.target} else None
 
 
 def _age(text: str) -> timedelta:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
-from pipelines.errors import RequestError
+from pipelines.errors import RequestError, TryAgain
+from pipelines.refs import rollback_run
 from pipelines.settings import load_settings
 from pipelines.steps.values import Deployed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipelines.steps.context import Context
 
 Model = Annotated[str, typer.Argument(help="The model: a folder's name under models/.")]
@@ -47,7 +51,9 @@ def rollback(
         return
     conf = {"reason": reason, **({} if to is None else {"to": to})}
     asked = now()
-    found = run_step(context, "rollback", {"run": f"rollback__hand__{asked}", "now": asked, "conf": conf})
+    run = f"hand__{asked}"
+    with _finished_later(context, rollback_run(run)):
+        found = run_step(context, "rollback", {"run": run, "now": asked, "conf": conf})
     _tell(context, Deployed.model_validate(found.model_dump()), as_json=as_json)
 
 
@@ -64,8 +70,10 @@ def promote(
     """
     from pipelines.steps.rollback import promote as serve
 
-    context = _context(model)
-    _tell(context, serve(context, run=f"promote__hand__{now()}", version=version, reason=reason), as_json=as_json)
+    context, run = _context(model), f"promote:hand__{now()}"
+    with _finished_later(context, run):
+        deployed = serve(context, run=run, version=version, reason=reason)
+    _tell(context, deployed, as_json=as_json)
 
 
 def reconcile(model: Model, *, as_json: AsJson = False) -> None:
@@ -77,6 +85,21 @@ def reconcile(model: Model, *, as_json: AsJson = False) -> None:
         print_json({"model": model, "changed": done})
     else:
         typer.echo("\n".join(done) if done else "Everything agrees with the ledger already.")
+
+
+@contextlib.contextmanager
+def _finished_later(context: Context, run: str) -> Iterator[None]:
+    """Say so where the switch was made and only what follows it could not be: the same command again would switch once more."""
+    try:
+        yield
+    except TryAgain as error:
+        crowned = context.ports.ledger.find(context.spec.name, "champion", run)
+        if crowned is None:
+            raise
+        raise type(error)(
+            f"Version {crowned.body['version']} serves as release {crowned.body['release']}, but not all follows it yet: {error.message}",
+            remedy=f"`perennial reconcile {context.spec.name}`; do not run this command again.",
+        ) from error
 
 
 def _context(model: str) -> Context:

@@ -11,15 +11,27 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.errors import Conflict, GiveUp, PerennialError, StorageFull, Unreachable
+from pipelines.refs import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pipelines.settings import Settings
 
 TIMEOUT_SECONDS = 60
 """How long one call may be silent. A build tells of its progress meanwhile."""
 
 _AWAY = "start the Docker engine (or the door to it), see PERENNIAL_DOCKER_HOST; then clear this task or let it retry."
 _FULL = "free disk space where the engine keeps its images (`perennial prune`, `docker system df`), then clear this task."
+
+
+INSTALLATION = "perennial.installation"
+"""The label that tells two installations on one engine apart."""
+
+
+def engine_for(settings: Settings) -> Engine:
+    """Return the engine that the settings name, for what belongs to the settings' own state."""
+    return Engine(settings.engine_url, installation=digest(settings.docker_state or str(settings.state_dir))[:12])
 
 
 class Image(NamedTuple):
@@ -40,6 +52,8 @@ class Container(NamedTuple):
     environment: dict[str, str]
     running: bool
     """False also while it waits to be started again after it ended."""
+    restarting: bool
+    """It ended, and the engine is about to start it again."""
     restarts: int
     exit_code: int
     out_of_memory: bool
@@ -50,10 +64,11 @@ class Container(NamedTuple):
 class Engine:
     """The engine at `url` (unix://… or tcp://…); it is asked at the first call."""
 
-    def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
-        """Remember where it is."""
+    def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS, installation: str = "") -> None:
+        """Remember where it is, and whose things these are: only what bears the installation's label is made, listed and found."""
         self._url = url
         self._timeout = timeout
+        self._own = {INSTALLATION: installation} if installation else {}
 
     @cached_property
     def _api(self) -> Any:
@@ -76,7 +91,7 @@ class Engine:
                 fileobj=io.BytesIO(context),
                 custom_context=True,
                 tag=tag,
-                labels=labels,
+                labels=labels | self._own,
                 rm=True,
                 forcerm=True,
                 pull=False,
@@ -94,7 +109,7 @@ class Engine:
     def images(self, labels: dict[str, str], *, untagged: bool = False) -> list[Image]:
         """Return the images with these labels; of the untagged ones only those that nothing is built on."""
         with self._named("list images"):
-            filters = {"label": [f"{key}={value}" for key, value in labels.items()], **({"dangling": True} if untagged else {})}
+            filters = {"label": self._labels(labels), **({"dangling": True} if untagged else {})}
             return [Image(str(found["Id"]), dict(found["Labels"] or {})) for found in self._api.images(filters=filters)]
 
     def remove_image(self, name: str) -> None:
@@ -115,15 +130,23 @@ class Engine:
     def containers(self, labels: dict[str, str]) -> list[str]:
         """Return the names of all containers with these labels, running or not, sorted."""
         with self._named("list containers"):
-            filters = {"label": [f"{key}={value}" for key, value in labels.items()]}
+            filters = {"label": self._labels(labels)}
             return sorted(str(found["Names"][0]).lstrip("/") for found in self._api.containers(all=True, filters=filters) if found["Names"])
 
-    def create(self, name: str, image: str, network: str, host: dict[str, Any], **config: Any) -> None:
+    def owns(self, labels: dict[str, str]) -> bool:
+        """Tell whether these are the labels of something that this installation made."""
+        return self._own.items() <= labels.items()
+
+    def _labels(self, labels: dict[str, str]) -> list[str]:
+        return [f"{key}={value}" for key, value in (labels | self._own).items()]
+
+    def create(self, name: str, image: str, network: str, host: dict[str, Any], *, labels: dict[str, str], **config: Any) -> None:
         """Create a container; `host` and `config` are arguments of docker-py. Raises Conflict where the name is taken."""
         with self._named(f"create the container {name}"):
             self._api.create_container(
                 image,
                 name=name,
+                labels=labels | self._own,
                 host_config=self._api.create_host_config(network_mode=network, **host),
                 networking_config=self._api.create_networking_config({network: self._api.create_endpoint_config()}),
                 **config,
@@ -207,6 +230,7 @@ def _container(body: dict[str, Any]) -> Container:
         labels=dict(config.get("Labels") or {}),
         environment=dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair),
         running=bool(state["Running"]) and not state["Restarting"],
+        restarting=bool(state["Restarting"]),
         restarts=int(body.get("RestartCount", 0)),
         exit_code=int(state["ExitCode"]),
         out_of_memory=bool(state["OOMKilled"]),

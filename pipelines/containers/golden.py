@@ -10,14 +10,19 @@ if TYPE_CHECKING:
     from pipelines.bundle.manifest import BundleManifest, Golden, Release
 
 
+AWAY = (502, 503, 504)
+
+
 def differences(client: httpx.Client, release: Release, manifest: BundleManifest, golden: Golden) -> list[str]:
     """Ask every golden request over the client's one connection and return in words what differs; empty where nothing does.
 
-    Raises httpx.HTTPError where no answer comes.
+    Raises httpx.HTTPError where no answer comes, or one that says nothing of the model (the gateway's 502, 503 and 504).
     """
     found = []
     for number, (row, expected) in enumerate(zip(golden.rows, golden.answers, strict=True)):
         answer = client.post(f"/models/{release.model}/predict", json={"row": row})
+        if answer.status_code in AWAY:
+            answer.raise_for_status()
         difference = _difference(answer, release, told(manifest, expected))
         if difference:
             found.append(f"golden request {number}: {difference}")

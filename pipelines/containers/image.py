@@ -11,7 +11,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from pipelines.bundle.manifest import BundleManifest, release_key, served_key
-from pipelines.containers.names import image_name, is_of, labels, of_release
+from pipelines.containers.names import image_name, is_of, labels, of_model, of_release
 from pipelines.errors import GiveUp
 from pipelines.refs import canonical
 from pipelines.store import KEYS
@@ -44,7 +44,7 @@ def built(engine: Engine, settings: Settings, store: Store, release: Release, ve
     if found is not None:
         return found
     manifest = manifest_of(store, release)
-    base = serving_image(engine, settings, manifest)
+    base = proven_base(engine, release) or serving_image(engine, settings, manifest)
     dockerfile = _dockerfile(base, release)
     try:
         context = archive(
@@ -55,6 +55,17 @@ def built(engine: Engine, settings: Settings, store: Store, release: Release, ve
     finally:
         for left in engine.images(of_release(release), untagged=True):
             engine.remove_image(left.id)
+
+
+def proven_base(engine: Engine, release: Release) -> str | None:
+    """Return the id of the image on which an earlier release of the same bundle was proven, where both are still there.
+
+    So a rollback answers with the very code that answered before, whatever the serving image is by now.
+    """
+    same = {**of_model(release.model), "perennial.bundle": release.bundle.sha256}
+    earlier = sorted(engine.images(same), key=lambda found: int(found.labels.get("perennial.release", "0")), reverse=True)
+    bases = (found.labels.get("perennial.base", "") for found in earlier)
+    return next((base for base in bases if base and engine.image(base) is not None), None)
 
 
 def serving_image(engine: Engine, settings: Settings, manifest: BundleManifest) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 20
 """Between SIGTERM and SIGKILL; the server gives requests under way half of it."""
 
+KILLED = (137, 143)
+"""Exit codes of what was ended from outside (SIGKILL, SIGTERM); that says nothing of the release."""
+
 LOG_LINES = 20
 LOG_CHARACTERS = 1_500
 POLL_SECONDS = 0.1
@@ -65,9 +68,9 @@ def started(engine: Engine, settings: Settings, release: Release, image: Image, 
 def own(engine: Engine, release: Release) -> Container | None:
     """Return the release's container, if it is there. Raises Conflict where another one has its name."""
     found = engine.container(container_name(release.model, release.number))
-    if found is not None and not is_of(found.labels, release):
+    if found is not None and not (is_of(found.labels, release) and engine.owns(found.labels)):
         raise Conflict(
-            f"The container {found.name} is not of release {release.number} of {release.model} ({release.version}).",
+            f"The container {found.name} is not of release {release.number} of {release.model} ({release.version}) of this installation.",
             remedy=f"look what it is (`docker inspect {found.name}`); rename or remove it, then clear this task.",
         )
     return found
@@ -183,6 +186,10 @@ def _refuse_ended(engine: Engine, name: str) -> None:
         found = engine.container(name)
     if found is None:
         raise Unreachable(f"The container {name} was removed while it started.")
+    if found.exit_code in KILLED and not found.out_of_memory:
+        raise Unreachable(
+            f"The container {name} was killed while it proved itself (exit code {found.exit_code}).", remedy="a retry proves it anew."
+        )
     if found.out_of_memory:
         raise _refused(engine, name, "it ran out of memory (the spec's resources.serving.memory is its limit)")
     raise _refused(engine, name, f"it ended with exit code {found.exit_code}{f' ({found.trouble})' if found.trouble else ''}")

@@ -15,7 +15,7 @@ from pipelines.bundle.manifest import Release, release_key
 from pipelines.containers import image as images
 from pipelines.containers import names
 from pipelines.containers import release as containers
-from pipelines.containers.engine import Engine
+from pipelines.containers.engine import engine_for
 from pipelines.containers.gateway import Gateway
 from pipelines.errors import GiveUp, PerennialError, Unreachable
 from pipelines.steps import releases
@@ -23,7 +23,7 @@ from pipelines.steps.serving_client import ServingClient
 from pipelines.steps.targets import locked
 
 if TYPE_CHECKING:
-    from pipelines.containers.engine import Container, Image
+    from pipelines.containers.engine import Container, Engine, Image
     from pipelines.ledger import Champion
     from pipelines.steps.context import Context
 
@@ -31,7 +31,7 @@ DRAIN_SECONDS = 1.0
 """How long what was replaced stays as it is: requests that had looked up the old route reach it within milliseconds."""
 
 KEPT = 3
-"""How many stopped containers of earlier champions are kept, to look at and to start again at once."""
+"""How many stopped containers of earlier champions are kept, to look at (their logs); their images are what a rollback builds on."""
 
 ASK_SECONDS = 0.05
 
@@ -93,7 +93,7 @@ class DockerTarget:
             engine.remove(found.name)
 
     def _parts(self, context: Context) -> tuple[Engine, Gateway]:
-        self._engine = self._engine or Engine(context.settings.engine_url)
+        self._engine = self._engine or engine_for(context.settings)
         self._gateway = self._gateway or Gateway(context.settings.gateway_dir)
         return self._engine, self._gateway
 
@@ -127,7 +127,7 @@ class DockerTarget:
         done = []
         found = containers.own(engine, release)
         runs = found is not None and found.running
-        if leads != name or not runs:
+        if not runs:
             image = images.built(engine, context.settings, context.ports.store, release, _verdict(context, release))
             self._proven(context, release, image)
         if not runs:
@@ -143,7 +143,7 @@ class DockerTarget:
         model = context.spec.name
         crowned = {int(e.body["release"]) for e in context.ports.ledger.entries(model, "champion")} | spared
         others = [found for found in _containers(engine, model) if _number(found) not in spared]
-        running = [found for found in others if found.running or found.restarts]
+        running = [found for found in others if found.running or found.restarting]
         if running:
             time.sleep(DRAIN_SECONDS)
         done = []
@@ -154,9 +154,10 @@ class DockerTarget:
             if _number(found) not in crowned:
                 engine.remove(found.name)
                 done.append(f"the container {found.name} never served as champion; it is removed")
-        for number in {_number(image) for image in engine.images(names.of_model(model))} - crowned:
-            engine.remove_image(names.image_name(model, number))
-            done.append(f"release {number} never served as champion; its image is removed")
+        for image in engine.images(names.of_model(model)):
+            if _number(image) not in crowned:
+                engine.remove_image(image.id)
+                done.append(f"release {_number(image)} never served as champion; its image is removed")
         return done
 
 

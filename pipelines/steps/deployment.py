@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.load import golden_differences, open_bundle
-from pipelines.errors import Conflict, GiveUp, Refused
+from pipelines.errors import Conflict, GiveUp, PerennialError, Refused, TryAgain
 from pipelines.refs import Ref, Value
 from pipelines.steps import releases
 from pipelines.steps.targets import target_for
@@ -44,45 +44,68 @@ def carry_out(context: Context, order: Order, target: Target | None = None) -> D
     with to.alone(context):
         crowned = context.ports.ledger.find(context.spec.name, "champion", order.run)
         if crowned is None:
-            reconcile(context, to, under_way=order.run)
+            _reconcile(context, to, under_way=order.run)
             _refuse_again(context, order, to)
             _verify(context, order)
             _refuse_overtaken(context, order, to)
             release = releases.published(
-                context, kind="release", key=order.run, version=order.version, bundle=order.bundle, reason=order.reason
+                context,
+                kind="release",
+                key=order.run,
+                version=order.version,
+                bundle=order.bundle,
+                reason=order.reason,
+                previous=order.expected,
             )
             crowned = _crowned(context, order, release, to, _taken(context, order, release, to))
         _point(context, str(crowned.body["version"]))
         _settle(context, to)
-        reconcile(context, to)
+        _reconcile(context, to)
     number, version = int(crowned.body["release"]), str(crowned.body["version"])
     previous = crowned.body.get("previous", order.expected)
     context.log.info("%s: version %s serves as release %d (before: %s)", context.spec.name, version, number, previous or "nothing")
     return Deployed(release=number, version=version, previous=previous)
 
 
-def reconcile(context: Context, target: Target | None = None, *, under_way: str = "") -> list[str]:
+def reconcile(context: Context, target: Target | None = None) -> list[str]:
     """Make what serves and the registry's alias follow the ledger's champion; return in words what had to be done.
 
-    A release of the run `under_way` is left alone: its deployment goes on. Before the first champion there is nothing to
-    go back to, and nothing is changed.
+    A deployment that is at work is waited for. Before the first champion there is nothing to go back to, and nothing is changed.
     """
+    to = target or target_for(context)
+    with to.alone(context):
+        return _reconcile(context, to)
+
+
+def _reconcile(context: Context, target: Target, *, under_way: str = "") -> list[str]:
+    """Reconcile while nobody else deploys. A release of the run `under_way` is left alone: its deployment goes on."""
     champion = context.ports.ledger.champion(context.spec.name)
     if champion is None:
         return []
-    done = (target or target_for(context)).follow(context, champion, under_way=under_way)
-    if context.ports.registry.alias(context.spec.name) != champion.version:
-        done.append(_pointed(context, champion))
+    done = target.follow(context, champion, under_way=under_way)
+    try:
+        if context.ports.registry.alias(context.spec.name) != champion.version:
+            done.append(_pointed(context, champion))
+    except TryAgain as error:  # what serves matters more, above all when something must go back
+        context.log.warning("the registry's alias could not be looked at; the next run does: %s", error)
     for words in done:
         context.log.warning("reconciled: %s", words)
     return done
+
+
+def _bring_back(context: Context, target: Target) -> None:
+    """Reconcile after a failure. What goes wrong here is logged only: the failure itself is what must be told."""
+    try:
+        _reconcile(context, target)
+    except PerennialError as error:
+        context.log.error("%s could not be reconciled; `perennial reconcile` does it again: %s", context.spec.name, error)  # noqa: TRY400
 
 
 def _refuse_again(context: Context, order: Order, target: Target) -> None:
     """Raise what an earlier try of this run was told already; the champion is back by then (see `reconcile`)."""
     entry = context.ports.ledger.find(context.spec.name, "release_refused", order.run)
     if entry is not None:
-        reconcile(context, target)
+        _bring_back(context, target)
         raise Refused(str(entry.body["difference"]), remedy=_REMEDY)
 
 
@@ -101,11 +124,11 @@ def _refuse_overtaken(context: Context, order: Order, target: Target) -> None:
     """Raise Conflict unless the champion still is the one that this order was made against."""
     champion = context.ports.ledger.champion(context.spec.name)
     if (champion.version if champion else None) != order.expected:
-        reconcile(context, target)
+        _bring_back(context, target)
         raise Conflict(
-            f"Version {order.version} was judged against {order.expected or 'nothing'}, but "
+            f"Version {order.version} was to replace {order.expected or 'nothing'}, but "
             f"{champion.version if champion else 'nothing'} is the champion now.",
-            remedy="start a new retrain run, which judges against the present champion.",
+            remedy="look at it (`perennial status`); a new run judges against the present champion.",
         )
 
 
@@ -117,10 +140,10 @@ def _taken(context: Context, order: Order, release: Release, target: Target) -> 
         words = f"The server refused release {release.number} of {release.model} ({release.version}): {refused.message}"
         body = {"number": release.number, "version": release.version, "difference": words[:2_000]}
         context.ports.ledger.append(release.model, "release_refused", order.run, body)
-        reconcile(context, target)
+        _bring_back(context, target)
         raise Refused(words, remedy=refused.remedy or _REMEDY) from refused
     except GiveUp:
-        reconcile(context, target)
+        _bring_back(context, target)
         raise
 
 
@@ -130,7 +153,7 @@ def _crowned(context: Context, order: Order, release: Release, target: Target, k
     try:
         return context.ports.ledger.crown(release.model, expected=order.expected, champion=champion, key=order.run)
     except Conflict:
-        reconcile(context, target)
+        _bring_back(context, target)
         raise
 
 

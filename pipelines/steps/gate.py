@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import BadData, RequestError, TryAgain
+from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import iso
 from pipelines.pages import publish_page
 from pipelines.spec import METRICS
@@ -38,7 +38,10 @@ def run(context: Context, request: GateRequest) -> Judged:
     known = ledger.find(spec.name, "verdict", request.run)
     if known is None:
         # What an earlier run left half deployed is taken back now: this run may be refused, and then no `deploy` would do it.
-        deployment.reconcile(context)
+        try:
+            deployment.reconcile(context)
+        except GiveUp as error:  # a champion that cannot serve must not keep its successor from being judged
+            context.log.warning("the champion could not be reconciled: %s", error)
         champion = ledger.champion(spec.name)
         judged = _judged(context, request, champion)
         body = {

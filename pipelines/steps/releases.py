@@ -6,7 +6,7 @@ function here can be cut off at any point and called again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.manifest import Release, release_key, served_key
 from pipelines.errors import Corrupted
@@ -26,8 +26,10 @@ def newest(store: Store, model: str) -> Release | None:
     return Release.model_validate_json(data) if data is not None else None
 
 
-def published(context: Context, *, kind: Kind, key: str, version: str, bundle: Ref, reason: str) -> Release:
+def published(context: Context, *, kind: Kind, key: str, version: str, bundle: Ref, reason: str, previous: str | None = None) -> Release:
     """Return the highest release, which serves this bundle from now on, writing it down under (kind, key) first.
+
+    `previous` is the version that it shall replace; it is written down with the intent, so that a retry expects the same.
 
     A number that somebody else took, or that was overtaken while this run lay dead, is given up for the next one, under
     key~2, key~3 and so on.
@@ -36,7 +38,8 @@ def published(context: Context, *, kind: Kind, key: str, version: str, bundle: R
     store.publish(served_key(model), b"1")
     attempt = 1
     while True:
-        release = _intended(context, kind, key if attempt == 1 else f"{key}~{attempt}", version, bundle, reason)
+        told = {"version": version, "bundle": bundle.model_dump(mode="json"), "reason": reason, "previous": previous}
+        release = _intended(context, kind, key if attempt == 1 else f"{key}~{attempt}", told)
         store.publish(release_key(model, release.number), canonical(release))
         top = newest(store, model)
         if top == release:
@@ -46,18 +49,12 @@ def published(context: Context, *, kind: Kind, key: str, version: str, bundle: R
         attempt += 1
 
 
-def _intended(context: Context, kind: Kind, key: str, version: str, bundle: Ref, reason: str) -> Release:
+def _intended(context: Context, kind: Kind, key: str, told: dict[str, Any]) -> Release:
     """Return the release that this key stands for in the ledger, entering it with the next free number where it is new."""
     ledger, model = context.ports.ledger, context.spec.name
     entry = ledger.find(model, kind, key)
     if entry is None:
-        body = {
-            "number": _next(context.ports.store, ledger, model),
-            "version": version,
-            "bundle": bundle.model_dump(mode="json"),
-            "reason": reason,
-        }
-        entry = ledger.append(model, kind, key, body)
+        entry = ledger.append(model, kind, key, {"number": _next(context.ports.store, ledger, model), **told})
     return release_of(entry)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipelines.errors import RequestError
-from pipelines.refs import Ref, Value
+from pipelines.refs import Ref, Value, rollback_run
 from pipelines.steps import deployment
 from pipelines.steps.context import Context
 from pipelines.steps.values import Deployed, RollbackConf, RollbackRequest
@@ -38,8 +38,9 @@ def run(context: Context, request: RollbackRequest, target: Target | None = None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise RequestError(f"The run's conf is wrong: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
-    chosen = _earlier(context, request.run) or _back_to(context, conf.to)
-    return _serve(context, request.run, chosen, f"rolled back to release {chosen.number}: {conf.reason}", target)
+    key = rollback_run(request.run)
+    chosen = _earlier(context, key) or _back_to(context, conf.to)
+    return _serve(context, key, chosen, f"rolled back to release {chosen.number}: {conf.reason}", target)
 
 
 def promote(context: Context, *, run: str, version: str, reason: str, target: Target | None = None) -> Deployed:
@@ -60,17 +61,14 @@ def promote(context: Context, *, run: str, version: str, reason: str, target: Ta
 
 
 def _serve(context: Context, run: str, chosen: _Served, reason: str, target: Target | None) -> Deployed:
-    champion = context.ports.ledger.champion(context.spec.name)
-    crowned = context.ports.ledger.find(context.spec.name, "champion", run)
-    if crowned is None and champion is not None and champion.version == chosen.version:
-        raise RequestError(f"Version {chosen.version} of {context.spec.name} serves already, as release {champion.release}.")
-    order = deployment.Order(
-        run=run,
-        version=chosen.version,
-        bundle=chosen.bundle,
-        expected=champion.version if champion else None,
-        reason=reason,
-    )
+    ledger, name = context.ports.ledger, context.spec.name
+    champion = ledger.champion(name)
+    if ledger.find(name, "champion", run) is None and champion is not None and champion.version == chosen.version:
+        raise RequestError(f"Version {chosen.version} of {name} serves already, as release {champion.release}.")
+    intent = ledger.find(name, "release", run)
+    # A retry expects the champion that the first try saw: who came meanwhile was not meant.
+    expected = intent.body["previous"] if intent is not None else champion.version if champion else None
+    order = deployment.Order(run=run, version=chosen.version, bundle=chosen.bundle, expected=expected, reason=reason)
     return deployment.carry_out(context, order, target)
 
 

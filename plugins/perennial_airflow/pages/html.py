@@ -55,7 +55,8 @@ since {{ when(s.champion.since) }} <small>release {{ s.champion.release }}</smal
 <small>asked for {{ when(s.request.at) }}</small> <a href="{{ base }}{{ w.links[0][1] }}">its run</a>
 {% else %}<span class="plain">none under way</span>{% endif %}</dd></dl>{% endmacro %}
 {% macro dags(s, base) %}<a href="{{ base }}/dags/retrain_{{ s.name }}">retrain_{{ s.name }}</a>
-{% if s.spec and s.spec.drift %}<a href="{{ base }}/dags/drift_{{ s.name }}">drift_{{ s.name }}</a>{% endif %}{% endmacro %}
+{% if s.spec and s.spec.drift %}<a href="{{ base }}/dags/drift_{{ s.name }}">drift_{{ s.name }}</a>{% endif %}
+{% if s.spec %}<a href="{{ base }}/dags/rollback_{{ s.name }}">rollback_{{ s.name }}</a>{% endif %}{% endmacro %}
 """
 
 _OVERVIEW = """{% extends "base" %}{% import "parts" as parts with context %}{% block body %}

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from perennial_airflow.links import page_path, run_path
-from perennial_airflow.model_dag import DRIFT, RETRAIN, dag_name
+from perennial_airflow.model_dag import DRIFT, RETRAIN, ROLLBACK, dag_name
 from perennial_airflow.verdict import figure
+from pipelines.refs import ROLLBACK as ROLLBACK_KEY
 from pipelines.refs import watch_run
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def _run(entry: Entry) -> str:
 
 
 def _runs(kind: str, model: str, run: str) -> tuple[str, str]:
+    if run.startswith(ROLLBACK_KEY):
+        kind, run = ROLLBACK, run.removeprefix(ROLLBACK_KEY)
     return "run", run_path(dag_name(kind, model), run)
 
 

@@ -66,7 +66,7 @@ def engine_that_says(status, body):
 )
 def test_what_the_engine_refuses_has_a_name(status, message, error):
     with engine_that_says(status, {"message": message}) as engine, pytest.raises(error, match="create the container x") as caught:
-        engine.create("x", "sha256:1", "net", {})
+        engine.create("x", "sha256:1", "net", {}, labels={})
     assert message.split(":", maxsplit=1)[0] in caught.value.message
     assert caught.value.remedy
 

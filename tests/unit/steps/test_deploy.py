@@ -303,7 +303,7 @@ def test_a_champion_that_came_meanwhile_is_not_overthrown():
     _deploy(world, _request(world, "1", None))
     late = _request(world, "2", "1")
     _deploy(world, _request(world, "3", "1"))
-    with pytest.raises(Conflict, match="judged against 1, but 3 is the champion now"):
+    with pytest.raises(Conflict, match="was to replace 1, but 3 is the champion now"):
         _deploy(world, late)
     _agree(world, "3")
 

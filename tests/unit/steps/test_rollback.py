@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.errors import Corrupted, Refused, RequestError
+from pipelines.errors import Corrupted, Refused, RequestError, Unreachable
 from pipelines.steps import deploy, rollback
 from pipelines.steps.targets import ProcessTarget
 from pipelines.steps.values import RollbackRequest
@@ -35,7 +35,7 @@ def test_it_goes_back_to_what_served_before_under_a_new_number():
     done = _back(world)
     assert (done.release, done.version, done.previous) == (3, "1", "2")
     _agree(world, "1")
-    entry = world.context.ports.ledger.find(MODEL, "release", "back")
+    entry = world.context.ports.ledger.find(MODEL, "release", "rollback:back")
     assert entry.body["reason"] == "rolled back to release 1: wrong prices"
 
 
@@ -103,6 +103,47 @@ def test_a_retry_goes_back_once_only():
     _agree(world, "2")
 
 
+def test_a_retry_does_not_overthrow_a_champion_that_came_after_the_first_try():
+    world = _deployed("1", "2")
+    ports = world.context.ports
+
+    class Gone:
+        def serves(self, _):
+            raise Crash
+
+    with pytest.raises(Crash):
+        rollback.run(world.context, RollbackRequest(run="back", now=NOW, conf={}), ProcessTarget(Gone()))
+    assert ports.ledger.find(MODEL, "release", "rollback:back") is not None
+    deploy.run(world.context, _request(world, "3", "2"), _target(world))
+    with pytest.raises(deploying.Conflict, match="Version 1 was to replace 2, but 3 is the champion now"):
+        _back(world)
+    _agree(world, "3")
+
+
+def test_a_rollback_and_a_retraining_may_have_the_same_run_id():
+    world = _deployed("1", "2")
+    assert _back(world, run="run2").version == "1"
+    _agree(world, "1")
+
+
+def test_it_goes_back_while_the_registry_is_away_and_the_alias_follows_later():
+    world = _deployed("1", "2")
+
+    class Away:
+        def __getattr__(self, name):
+            def call(*_, **__):
+                raise Unreachable("MLflow is away")
+
+            return call
+
+    with pytest.raises(Unreachable):  # after the crown: a retry finishes
+        rollback.run(world.with_ports(registry=Away()).context, RollbackRequest(run="back", now=NOW, conf={}), _target(world))
+    assert world.context.ports.ledger.champion(MODEL).version == "1"
+    assert Following(world.context).serves(MODEL).version == "1"
+    assert _back(world).version == "1"
+    _agree(world, "1")
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_cut_off_at_any_call_a_retry_finishes_what_was_begun(after):
     died, at = True, 0
@@ -117,7 +158,7 @@ def test_cut_off_at_any_call_a_retry_finishes_what_was_begun(after):
         except Crash:
             assert _back(world).version == "2"
         _agree(world, "2")
-        assert len([e for e in ports.ledger.entries(MODEL, "release") if e.key == "back"]) == 1
+        assert len([e for e in ports.ledger.entries(MODEL, "release") if e.key == "rollback:back"]) == 1
     assert at > 10
 
 
