@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from pipelines.containers.engine import Engine
+from pipelines.containers.engine import Engine, engine_for
 from pipelines.containers.gateway import Gateway
 from pipelines.containers.names import container_name, image_name
 from pipelines.errors import Conflict, Corrupted, GiveUp, PerennialError, Refused, Unreachable
@@ -252,7 +252,7 @@ CUTS = [
 
 def cut_off(model, who, method, *, behind):
     """Deploy version 2 in the run `once`, and die there."""
-    engine, gateway, cut = Engine(ENGINE), Gateway(model.yard.folder), model
+    engine, gateway, cut = engine_for(model.context.settings), Gateway(model.yard.folder), model
     if who == "engine":
         engine = CutAt(engine, method, behind=behind)
     elif who == "gateway":
