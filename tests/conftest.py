@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits longest, so that the workers end together."""
-    rank = {"e2e": 0, "docker": 1, "stack": 2}
-    items.sort(key=lambda item: rank.get(item.path.parent.name, 3))
+    rooms = ("docker/test_compose", "/e2e/", "/docker/", "/stack/")
+    items.sort(key=lambda item: next((i for i, room in enumerate(rooms) if room in item.path.as_posix()), len(rooms)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give all tests that share one running stack, or one Docker engine, to one worker.
+    """Give all tests that share one running stack, or one gateway, to one worker.
 
     xdist 3.8's own mark for that does nothing with pytest 9.2.
     """
@@ -31,7 +31,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class OneStack(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((room for room in ("tests/e2e/", "tests/docker/", "test_stack_lives") if room in nodeid), nodeid)
+            shared = next((room for room in ("tests/e2e/", "docker/test_compose", "test_stack_lives") if room in nodeid), None)
+            return shared or (nodeid.split("::")[0] if "tests/docker/" in nodeid else nodeid)
 
     return OneStack(config, log)
 

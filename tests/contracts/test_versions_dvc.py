@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from filelock import FileLock
 
-from pipelines.errors import Busy, Corrupted, StorageFull, Unreachable
+from pipelines.errors import Busy, Corrupted, PerennialError, StorageFull, Unreachable
 from pipelines.refs import sha256
 from pipelines.versions import FeatureFile
 from pipelines.versions.dvc import DvcVersions
@@ -263,6 +263,57 @@ class TestDvcVersions:
         assert not (home / "cache").exists()
         authors = subprocess.run(["git", "log", "--format=%an"], cwd=root / "repo", capture_output=True, text=True, check=True)
         assert set(authors.stdout.split()) == {"perennial"}
+
+    @pytest.mark.parametrize(
+        ("place", "text"),
+        [
+            (".git/config", '[filter "z"]\n\tclean = touch {mark}\n\tsmudge = touch {mark}\n'),
+            (".git/config", "[core]\n\tsshCommand = touch {mark}\n"),
+            (".git/config", "[core] fsmonitor = touch {mark}\n"),
+            (".git/config", "\tfilemode = true\\\n\tpager = touch {mark}\n"),
+            (".git/config", "[include]\n\tpath = {mark}\n"),
+            (".git/config", "[alias]\n\tlog = !touch {mark}\n"),
+            (".git/info/attributes", "* filter=z\n"),
+            (".git/config.worktree", ""),
+            (".git/commondir", "../elsewhere\n"),
+            (".gitattributes", "* filter=z\n"),
+            ("features/.gitattributes", "* ident\n"),
+        ],
+    )
+    def test_a_repository_that_could_run_a_command_is_refused(self, real, root, tmp_path, place, text):
+        version = real.commit("m", {"a": file(b"1")}, "first")
+        path, mark = root / "repo" / place, tmp_path / "ran"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a") as changed:
+            changed.write(text.format(mark=mark))
+        for call in (
+            lambda: real.commit("m", {"b": file(b"2")}, "never"),
+            lambda: real.fetch("m", version, ["a"]),
+            lambda: real.files("m"),
+        ):
+            with pytest.raises(Corrupted, match=str(path)):
+                call()
+        assert not mark.exists()
+
+    def test_a_filter_of_somebodys_does_not_run(self, real, root, tmp_path):
+        """The attack whole: a command in the configuration, and attributes that apply it to every file."""
+        real.commit("m", {"a": file(b"1")}, "first")
+        git, mark = root / "repo" / ".git", tmp_path / "ran"
+        (git / "info").mkdir()
+        (git / "info/attributes").write_text("* filter=z\n")
+        with (git / "config").open("a") as config:
+            config.write(f'[filter "z"]\n\tclean = sh -c "touch {mark}; cat"\n\tsmudge = sh -c "touch {mark}; cat"\n')
+        with pytest.raises(Corrupted):
+            real.commit("m", {"b": file(b"2")}, "never")
+        assert not mark.exists()
+
+    def test_git_looks_for_no_repository_above(self, real, root):
+        """A folder that is no repository any more must not make git heal the one around it."""
+        version = real.commit("m", {"a": file(b"1")}, "first")
+        subprocess.run(["git", "init", "-q", str(root.parent)], check=True)
+        (root / "repo/.git/HEAD").unlink()
+        with pytest.raises(PerennialError, match="not a git repository"):
+            real.fetch("m", version, ["a"])
 
     def test_a_commit_prints_nothing_to_stdout(self, root):
         assert finish(start(WRITER.replace("print('ready', flush=True)", ""), root, "p", 2)) == [""]

@@ -130,6 +130,13 @@ WORKER = {
 }
 
 
+@pytest.mark.parametrize(
+    "name", ["PERENNIAL_SECRET_MLFLOW", "PERENNIAL_SECRET_AIRFLOW_FERNET", "PERENNIAL_SECRETS_FILE", "PERENNIAL_PROJECT", "PERENNIAL_BIND"]
+)
+def test_what_only_compose_needs_is_not_handed_on(name):
+    assert name not in handed_on({**WORKER, name: "x"}, settings(docker_state="perennial_state"), "deploy")
+
+
 def test_a_step_gets_the_workers_settings_and_secrets_but_its_own_folders():
     got = handed_on(WORKER, settings(docker_state="perennial_state"), "train")
     assert got == {

@@ -68,12 +68,16 @@ class Composed:
     ports: dict[str, int]
 
     @property
+    def backups(self) -> Path:
+        return self.folder / "backups"
+
+    @property
     def file(self) -> Path:
         return self.folder / "secrets.env"
 
     @property
     def secrets(self) -> dict[str, str]:
-        return dict(line.split("=", 1) for line in self.file.read_text().splitlines() if not line.startswith("#"))
+        return dict(line.split("=", 1) for line in self.file.read_text().splitlines() if line.startswith("PERENNIAL_SECRET_"))
 
     def environ(self):
         kept = {name: value for name, value in ENVIRON.items() if not name.startswith("PERENNIAL_SECRET")}
@@ -85,7 +89,14 @@ class Composed:
         }
         names = {"airflow": "AIRFLOW", "mlflow": "MLFLOW", "gateway": "SERVING"}
         ports = {f"PERENNIAL_{names[service]}_PORT": str(port) for service, port in self.ports.items()}
-        return {**kept, **images, **ports, "PERENNIAL_PROJECT": self.project, "PERENNIAL_SECRETS_FILE": str(self.file)}
+        return {
+            **kept,
+            **images,
+            **ports,
+            "PERENNIAL_PROJECT": self.project,
+            "PERENNIAL_SECRETS_FILE": str(self.file),
+            "PERENNIAL_BACKUPS": str(self.backups),
+        }
 
     def compose(self, *arguments, timeout=400):
         command = ["docker", "compose", "--progress", "quiet", "--env-file", str(self.file), *arguments]
@@ -124,6 +135,11 @@ class Composed:
             said = "\n".join(api.log("retrain_flight_delays", run, task.task, task.index, task.tries)[-3000:] for task in failed)
         assert state == "success", said
         return tasks
+
+    def first_release(self):
+        """Retrain once, unless something serves already."""
+        if self.predict().status_code != httpx.codes.OK:
+            self.retrain(as_of="2013-03-01T00:00:00Z", reason="the first time")
 
     def predict(self, request_id=None):
         """Ask the gateway for one prediction."""

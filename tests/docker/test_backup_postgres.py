@@ -78,6 +78,26 @@ def test_a_database_that_is_not_empty_is_never_touched(world, server, filled, tm
     assert server.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger) == [(1,)]
 
 
+def test_a_load_that_fails_says_what_is_there_and_it_is_begun_again(world, server, filled, tmp_path):
+    """A function in the way lets the ledger's load fail; it leaves nothing of the ledger."""
+    backup(filled, tmp_path / "b.tar", lambda _: None)
+    target = settings_of(world, server, "half")
+    (name,) = server.sql("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace LIMIT 1", url=filled.ledger)[0]
+    server.sql(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'", url=target.ledger)
+    mlflow = target.mlflow_store.rsplit("/", 1)[-1]
+    there = rf"did not end; there already: mlflow's database [^ ]*/{mlflow}\. .*drop the database {mlflow} and make it anew; then restore"
+    with pytest.raises(PerennialError, match=there) as failed:
+        restore(target, tmp_path / "b.tar", lambda _: None)
+    assert "pg_restore failed for ledger's database" in str(failed.value)
+    assert server.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger) == [(0,)]
+    assert [p for p in target.store_dir.rglob("*") if p.is_file()] == []
+    with pytest.raises(RequestError, match=rf"did not end\. mlflow's database .* drop the database {mlflow} "):
+        restore(target, tmp_path / "b.tar", lambda _: None)
+    server.sql(f"DROP DATABASE {mlflow}", f"CREATE DATABASE {mlflow}")
+    server.sql(f"DROP FUNCTION {name}", url=target.ledger)
+    assert restore(target, tmp_path / "b.tar", lambda _: None) == 6
+
+
 def test_what_fails_is_named_and_no_password_is_shown(filled, tmp_path, monkeypatch):
     ledger = databases(filled)[0]
     wrong = Database("ledger", ledger.url.set(password="geheim"))

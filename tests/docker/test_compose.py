@@ -5,21 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.docker.composed import PORTS, SERVICES, alone, as_json, composed, published
+from tests.docker.composed import PORTS, SERVICES, as_json, composed, published
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1500)]
-
-
-@pytest.fixture(scope="module")
-def up(engine, tmp_path_factory):
-    """The stack, healthy; it is gone at the end."""
-    stack = composed(engine, tmp_path_factory.mktemp("compose"))
-    with alone():
-        try:
-            print(f"\nhealthy after {stack.up():.0f} s")  # noqa: T201 -- the measured value
-            yield stack
-        finally:
-            stack.down(engine)
 
 
 @pytest.fixture
@@ -112,6 +100,7 @@ def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
     assert left == []
 
 
+@pytest.mark.long
 def test_it_comes_up_again_with_what_it_knew(engine, up):
     before = up.perennial("history", "flight_delays", "--json")
     assert up.compose("stop", "--timeout", "20").returncode == 0

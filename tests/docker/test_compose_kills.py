@@ -11,25 +11,12 @@ import uuid
 import httpx
 import pytest
 
-from tests.docker.composed import alone, composed
+from tests.docker.composed import as_json
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
 VICTIMS = ("gateway", "mlflow", "postgres", "scheduler", "release")
 PAUSE_SECONDS = 12
 BACK_SECONDS = 90
-
-
-@pytest.fixture
-def up(engine, tmp_path):
-    """The stack, with a first release."""
-    stack = composed(engine, tmp_path)
-    with alone():
-        try:
-            stack.up()
-            stack.retrain(as_of="2013-03-01T00:00:00Z", reason="the first time")
-            yield stack
-        finally:
-            stack.down(engine)
 
 
 class Traffic(threading.Thread):
@@ -74,6 +61,7 @@ def await_back(engine, stack, victim):
 
 
 def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
+    up.first_release()
     random_one = random.Random(17)
     traffic = Traffic(up)
     traffic.start()
@@ -92,6 +80,9 @@ def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
     assert state == "success", tasks
     assert ("deploy", "success") in [(task, ended) for task, ended, _ in tasks], "the gate is known to promote this one"
     assert up.predict().json()["version"] == "2"
+    back = as_json(up.perennial("rollback", "flight_delays", "--reason", "killed while it was made", "--json"))
+    assert (back["version"], up.predict().json()["version"]) == ("1", "1")
+    assert as_json(up.perennial("promote", "flight_delays", "2", "--json"))["version"] == "2"
     logged = [
         json.loads(line)
         for line in up.perennial("log", "flight_delays", "--json", "--limit", "1000000").splitlines()

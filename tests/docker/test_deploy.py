@@ -265,7 +265,11 @@ def cut_off(model, who, method, *, behind):
         cut.deploy("2", "once", DockerTarget(engine, gateway))
 
 
-@pytest.mark.parametrize(("who", "method", "behind"), CUTS)
+ALWAYS = [("engine", "start", True), ("gateway", "lead", True), ("torn", "", True), ("ledger", "crown", False), ("ledger", "crown", True)]
+"""The cuts that are made in CI too; ten seconds each."""
+
+
+@pytest.mark.parametrize(("who", "method", "behind"), [c if c in ALWAYS else pytest.param(*c, marks=pytest.mark.long) for c in CUTS])
 def test_cut_off_anywhere_the_retry_goes_on(model, who, method, behind):
     order = model.order("2", "once")
     with model.asked() as asked:
@@ -278,9 +282,7 @@ def test_cut_off_anywhere_the_retry_goes_on(model, who, method, behind):
     assert model.images() == [image_name(model.name, 1), image_name(model.name, 2)]
 
 
-@pytest.mark.parametrize(
-    ("who", "method", "behind"), [c for c in CUTS if c[:2] in {("engine", "build"), ("engine", "start"), ("torn", "")} or c[0] == "ledger"]
-)
+@pytest.mark.parametrize(("who", "method", "behind"), [c if c in ALWAYS[2:] else pytest.param(*c, marks=pytest.mark.long) for c in CUTS])
 def test_cut_off_anywhere_reconciling_follows_the_champion(model, who, method, behind):
     with model.asked() as asked:
         cut_off(model, who, method, behind=behind)

@@ -29,7 +29,7 @@ def stack():
 
 
 @pytest.fixture(scope="module")
-def port(engine, stack):
+def port(engine, stack, tmp_path_factory):
     """A door's port. Its process ends with the test, and what was made through it goes."""
     url = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     if not url.startswith("unix://"):
@@ -42,7 +42,17 @@ def port(engine, stack):
         free.bind(("127.0.0.1", 0))
         number = free.getsockname()[1]
     options = ["--port", str(number), "--engine", url.removeprefix("unix://"), "--stack", stack, "--volume", f"{stack}_state"]
-    allowed = ["--keep", "--network", "none", "--image", "perennial/steps", "--context-bytes", "4000000"]
+    allowed = [
+        "--keep",
+        "--stopped",
+        str(tmp_path_factory.mktemp("door") / "stopped.json"),
+        "--network",
+        "none",
+        "--image",
+        "perennial/steps",
+        "--context-bytes",
+        "4000000",
+    ]
     command = [sys.executable, "-m", "stack.door", *options, *allowed]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as door:
         line = door.stderr.readline()
@@ -104,6 +114,8 @@ def test_a_container_lives_through_the_door(through, stack):
     described = through.inspect_container(container)
     assert described["HostConfig"]["CapDrop"] == ["ALL"]
     assert described["HostConfig"]["SecurityOpt"] == ["no-new-privileges"]
+    assert described["HostConfig"]["PidsLimit"] == 2048
+    assert described["HostConfig"]["MemorySwap"] == 256 << 20
     through.kill(container, "SIGKILL")
     assert through.wait(container)["StatusCode"] == 137
     through.start(container)
@@ -128,11 +140,41 @@ def test_what_is_killed_comes_back_and_what_is_stopped_does_not(engine, through,
     through.remove_container(container, force=True)
 
 
+def test_what_was_killed_while_the_door_was_away_comes_back(engine, tmp_path):
+    kept = f"doortest-{uuid.uuid4().hex[:8]}"
+    host = engine.create_host_config(network_mode="none", restart_policy={"Name": "unless-stopped"})
+    killed, stopped = (
+        engine.create_container(IMAGE, ["-c", SPEAKS], entrypoint=["python"], labels={"perennial.kept": kept}, host_config=host)["Id"]
+        for _ in range(2)
+    )
+    try:
+        for container, end in ((killed, engine.kill), (stopped, lambda one: engine.stop(one, timeout=0))):
+            engine.start(container)
+            end(container)
+            assert engine.wait(container)["StatusCode"] == 137
+        memory = tmp_path / "stopped.json"
+        memory.write_text(json.dumps([stopped]))
+        command = [sys.executable, "-m", "stack.door", "--port", "0", "--stack", kept, "--keep", "--stopped", str(memory)]
+        url = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        with subprocess.Popen([*command, "--engine", url.removeprefix("unix://")], cwd=Path(__file__).parents[2]) as door:
+            end = time.monotonic() + 20
+            while not engine.inspect_container(killed)["State"]["Running"]:
+                assert time.monotonic() < end
+                time.sleep(0.2)
+            door.terminate()
+        assert not engine.inspect_container(stopped)["State"]["Running"]
+    finally:
+        for container in (killed, stopped):
+            engine.remove_container(container, force=True)
+
+
 def test_a_release_is_built_and_removed_through_the_door(through, stack):
     tag = f"perennial/release-{stack}:1"
     built = context(f"FROM {through.inspect_image(IMAGE)['Id']}\nCOPY release/ /release/\n", {"release/x": os.urandom(2_000_000)})
     said = list(
-        through.build(fileobj=built, custom_context=True, tag=tag, labels={"a": 'é "$x"'}, network_mode="none", decode=True, rm=True)
+        through.build(
+            fileobj=built, custom_context=True, tag=tag, labels={"perennial.a": 'é "$x"'}, network_mode="none", decode=True, rm=True
+        )
     )
     assert not [line for line in said if "error" in line]
     assert through.inspect_image(tag)["Config"]["Labels"]["perennial.stack"] == stack
@@ -196,6 +238,41 @@ def test_a_context_that_is_too_long_is_refused(port):
 def test_a_container_that_reaches_its_host_is_refused(engine, through, stack, host):
     assert refused(made, through, stack, **host)[0] == 403
     assert engine.containers(all=True, filters={"label": f"perennial.stack={stack}"}) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"hostname": "postgres"}, "Hostname"),
+        ({"domainname": "postgres"}, "Domainname"),
+        ({"labels": {"com.docker.compose.service": "postgres"}}, "com.docker.compose.service"),
+        ({"user": "0"}, "User"),
+    ],
+    ids=str,
+)
+def test_a_container_that_poses_as_another_is_refused(through, fields, words):
+    config = through.create_host_config(network_mode="none")
+    status, said = refused(through.create_container, IMAGE, ["x"], name="perennial-step-x-1", host_config=config, **fields)
+    assert (status, words in said) == (403, True)
+
+
+def test_an_image_that_runs_as_root_is_refused(engine, through, stack):
+    tag = f"perennial/release-{stack}:root"
+    list(
+        engine.build(
+            fileobj=context(f"FROM {IMAGE}\nUSER root"),
+            custom_context=True,
+            tag=tag,
+            labels={"perennial.stack": stack},
+            rm=True,
+            decode=True,
+        )
+    )
+    config = through.create_host_config(network_mode="none")
+    for image in (tag, engine.inspect_image(tag)["Id"]):
+        status, said = refused(through.create_container, image, ["x"], name="perennial-step-x-1", host_config=config)
+        assert (status, "USER" in said) == (403, True)
+    engine.remove_image(tag)
 
 
 def test_a_mount_of_the_hosts_root_or_its_network_is_refused(through):

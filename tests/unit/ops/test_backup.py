@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import signal
 import sqlite3
 import stat
 import tarfile
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from pipelines.bundle.load import golden_differences, open_bundle
-from pipelines.errors import Busy, Corrupted, RequestError, StorageFull
+from pipelines.errors import Busy, Corrupted, RequestError, StorageFull, Unreachable
+from pipelines.ops import machine
 from pipelines.ops.alone import alone
 from pipelines.ops.archive import HEAD, MANIFEST, Writer
 from pipelines.ops.backup import backup
@@ -22,9 +25,17 @@ from pipelines.ops.restore import restore
 from pipelines.refs import Ref, sha256
 from pipelines.steps import deployment
 from pipelines.steps.targets import ProcessTarget
-from tests.contracts.processes import flip, small_disk
+from tests.contracts.processes import flip, small_disk, start
 from tests.unit.ops.lived import elsewhere, restored, retrain
 from tests.unit.steps.test_deploy import Following
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipelines.ops.restore import restore
+from tests.worlds import World
+restore(World(Path(sys.argv[1])).settings, Path(sys.argv[2]), lambda said: said == sys.argv[3] and os.kill(os.getpid(), signal.SIGKILL))
+"""
 
 
 def quiet(_text):
@@ -156,6 +167,29 @@ class TestBackup:
             backup(world.settings, tmp_path / "x.tar", quiet)
         assert not (tmp_path / "x.tar").exists()
 
+    @pytest.mark.parametrize(
+        ("changes", "variable"),
+        [
+            ({"mlflow_uri": "http://127.0.0.1:5000"}, "PERENNIAL_MLFLOW_DATABASE is not set"),
+            ({"mlflow_database": "sqlite:////nowhere/mlflow.db"}, "has champions, but mlflow's .* set PERENNIAL_MLFLOW_DATABASE"),
+        ],
+    )
+    def test_a_backup_without_mlflow_is_refused(self, old, tmp_path, changes, variable):
+        settings = old.settings.model_copy(update={"versions": tmp_path / "v", "store": tmp_path / "s", "state": tmp_path / "state"})
+        settings = settings.model_copy(update={"ledger_url": old.settings.ledger, **changes})
+        with pytest.raises(RequestError, match=variable):
+            backup(settings, tmp_path / "x.tar", quiet)
+        assert not (tmp_path / "x.tar").exists()
+
+    def test_behind_a_server_the_embedded_stacks_own_database_is_copied(self, old, tmp_path):
+        settings = old.settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:5000"})
+        assert backup(settings, tmp_path / "x.tar", quiet).databases == {"ledger": "sqlite", "mlflow": "sqlite"}
+
+    def test_a_backup_without_the_airflow_that_is_set_is_refused(self, old, tmp_path, monkeypatch):
+        monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{tmp_path}/airflow.db")
+        with pytest.raises(RequestError, match=r"airflow's database .* set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
+            backup(old.settings, tmp_path / "x.tar", quiet)
+
     @pytest.mark.parametrize("size", ["256k", "1500k"])
     def test_a_full_disk_leaves_nothing_behind(self, old, tmp_path, size):
         with small_disk(tmp_path / "small", size) as folder:
@@ -200,6 +234,43 @@ class TestRestore:
         litter.write_bytes(b"half")
         assert restore(empty.settings, tar, quiet) > 0
         assert not litter.parent.parent.exists()
+
+    def test_a_failure_says_what_is_there_and_how_to_clear_it(self, tar, empty):
+        """The ledger's folder cannot be made: MLflow's database is loaded by then, and no folder is in place."""
+        state = empty.settings.state_dir
+        state.mkdir(parents=True)
+        (state / "ledger").write_bytes(b"in the way")
+        order = rf"remove {state}/mlflow/mlflow\.db\*; then restore again"
+        with pytest.raises(Unreachable, match=rf"did not end; there already: mlflow's database [^,]*mlflow\.db\. .*{order}"):
+            restore(empty.settings, tar, quiet)
+        assert [p for p in empty.settings.store_dir.rglob("*") if p.is_file()] == []
+        with pytest.raises(RequestError, match=rf"The restore of {tar} did not end\. mlflow's database .*{order}"):
+            restore(empty.settings, tar, quiet)
+        self.cleared(empty, tar)
+        (state / "ledger").unlink()
+        assert restore(empty.settings, tar, quiet) > 0
+
+    @pytest.mark.parametrize("phase", ["mlflow: loaded", "ledger: loaded", "secrets: in place", "store: in place"])
+    def test_one_that_was_killed_is_found_and_begun_again(self, old, tar, empty, phase):
+        process = start(KILLED, empty.home, tar, phase)
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL
+        (found,) = machine.restored(empty.settings)
+        assert (found.state, found.what) == ("problem", "restore")
+        self.cleared(empty, tar)
+        assert restore(empty.settings, tar, quiet) > 0
+        assert list(machine.restored(empty.settings)) == []
+        assert empty.context().ports.ledger.entries() == old.context().ports.ledger.entries()
+        assert list(empty.settings.state_dir.rglob(".restoring")) == []
+
+    def cleared(self, world, tar):
+        """Do what the refusal of a restore says."""
+        with pytest.raises(RequestError, match=f"The restore of {tar} did not end") as refused:
+            restore(world.settings, tar, quiet)
+        for order in refused.value.remedy.removeprefix("while nothing runs, ").split("; ")[:-1]:
+            path = order.removeprefix("remove ").removeprefix("what is in ")
+            for found in Path(path.removesuffix("*")).parent.glob(Path(path).name):
+                shutil.rmtree(found) if found.is_dir() else found.unlink()
 
     def test_every_changed_byte_is_found_before_anything_is_written(self, tar, empty, tmp_path):
         for member in members(tar)[1 :: max(len(members(tar)) // 12, 1)]:

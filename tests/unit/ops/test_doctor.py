@@ -208,7 +208,9 @@ class Docker:
         return sorted(self._steps)
 
     def container(self, name):
-        return Container(name, name, "", {}, {}, running=self._steps[name], restarts=0, exit_code=0, out_of_memory=False, trouble="")
+        return Container(
+            name, name, "", {}, {}, running=self._steps[name], restarting=False, restarts=0, exit_code=0, out_of_memory=False, trouble=""
+        )
 
     def image(self, name):
         return Image(f"sha256:{name}", self._images[name]) if name in self._images else None

@@ -249,7 +249,8 @@ class Engine:
         if name not in self.running:
             return None
         labels = {"perennial.kind": "release"}
-        return Container(name, name, "", labels, {}, running=self.running[name], restarts=0, exit_code=0, out_of_memory=False, trouble="")
+        state = {"running": self.running[name], "restarting": False, "restarts": 0, "exit_code": 0, "out_of_memory": False}
+        return Container(name, name, "", labels, {}, trouble="", **state)
 
     def remove(self, name):
         self.removed.append(name)

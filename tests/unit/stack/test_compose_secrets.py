@@ -20,7 +20,7 @@ def file(tmp_path):
 
 
 def values(file):
-    return dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("#"))
+    return dict(line.split("=", 1) for line in file.read_text().splitlines() if line.startswith("PERENNIAL_SECRET_"))
 
 
 def test_all_secrets_are_made_private_and_different(file, tmp_path):
@@ -44,6 +44,40 @@ def test_what_is_there_is_kept_and_what_is_missing_added(file):
     before = file.read_bytes()
     assert make(file) == []
     assert file.read_bytes() == before
+    check(file)
+
+
+@pytest.mark.parametrize("value", ["", " ", "''", '""', "  # later", "'' # later", "#later"])
+def test_a_secret_that_is_only_a_comment_is_missing(file, value):
+    file.write_text(f"PERENNIAL_SECRET_MLFLOW={value}\n")
+    file.chmod(0o600)
+    with pytest.raises(SecretsError, match="lacks"):
+        check(file)
+    assert "PERENNIAL_SECRET_MLFLOW" in make(file)
+    check(file)
+
+
+def test_a_file_elsewhere_names_itself_so_that_compose_looks_at_the_right_one(tmp_path):
+    file = tmp_path / "a folder" / "mine.env"
+    file.parent.mkdir()
+    make(file)
+    assert f"PERENNIAL_SECRETS_FILE='{file}'\n" in file.read_text()
+    check(file)
+    file.write_text(file.read_text().replace("mine.env", "other.env"))
+    for command in (make, check):
+        with pytest.raises(SecretsError, match="another file"):
+            command(file)
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if "SECRETS_FILE" not in line))
+    with pytest.raises(SecretsError, match="PERENNIAL_SECRETS_FILE"):
+        check(file)
+    assert make(file) == []
+    check(file)
+
+
+def test_the_default_file_needs_no_name(file, monkeypatch):
+    monkeypatch.setattr(compose_secrets, "FILE", file)
+    make(file)
+    assert "SECRETS_FILE" not in file.read_text()
     check(file)
 
 
@@ -84,6 +118,6 @@ def test_compose_asks_for_every_secret_and_for_no_other():
 
 
 def test_git_and_the_builds_ignore_the_file():
-    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+    assert {".env", ".env.*"} <= set((ROOT / ".gitignore").read_text().splitlines())
     assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
     assert compose_secrets.FILE == ROOT / ".env"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 
 import pytest
 
-from stack.door import context, creation, policy
+from stack.door import creation, policy
 from stack.door.rules import Denied, Rules
 
 RULES = Rules(
@@ -29,31 +27,67 @@ def asked(**changes):
     """A container as a step asks for it, with these fields of HostConfig changed."""
     mounts = [{"Type": "volume", "Source": "perennial_state", "Target": "/state", "ReadOnly": False}]
     host = {"NetworkMode": "perennial", "Mounts": mounts, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Memory": 1 << 30}
-    return {"Image": "perennial/steps:latest", "Cmd": ["train"], "Env": ["A=b"], "Labels": {"a": "b"}, "HostConfig": {**host, **changes}}
+    return {
+        "Image": "perennial/steps:latest",
+        "Cmd": ["train"],
+        "Env": ["A=b"],
+        "Labels": {"perennial.model": "b"},
+        "HostConfig": {**host, **changes},
+    }
 
 
 def create(body, target=CREATE):
     return policy.judge(RULES, "POST", target, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
+def made(**changes):
+    """What the engine gets of such a container, from the image that it has."""
+    return json.loads(create(asked(**changes)).body(f"sha256:{HEX}"))
+
+
 def test_a_step_container_passes_and_is_marked_as_the_stacks_own():
     found = create(asked())
-    body = json.loads(found.body)
-    assert body["Labels"] == {"a": "b", **OWN}
+    body = json.loads(found.body(f"sha256:{HEX}"))
+    assert body["Image"] == f"sha256:{HEX}"
+    assert body["Labels"] == {"perennial.model": "b", **OWN}
     assert body["HostConfig"]["CapDrop"] == ["ALL"]
     assert body["HostConfig"]["Mounts"] == [{"Type": "volume", "Source": "perennial_state", "Target": "/state", "ReadOnly": False}]
-    assert found.about is None
-    assert found.target() == CREATE
+    assert found.about == policy.About("images", "perennial/steps:latest", "run")
+    assert found.target("anything") == CREATE
 
 
 def test_privileges_are_dropped_whatever_is_asked():
-    host = json.loads(create({"Image": "perennial/steps", "HostConfig": {"NetworkMode": "none"}}).body)["HostConfig"]
-    assert host == {"NetworkMode": "none", "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Privileged": False}
+    host = create({"Image": "perennial/steps", "HostConfig": {"NetworkMode": "none"}}).container["HostConfig"]
+    dropped = {"CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Privileged": False}
+    assert host == {"NetworkMode": "none", **dropped, "Memory": 16 << 30, "MemorySwap": 16 << 30, "PidsLimit": 2048}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, (1 << 30, 1 << 30, 2048)),
+        ({"Memory": 0, "MemorySwap": 0, "PidsLimit": 0}, (16 << 30, 16 << 30, 2048)),
+        ({"Memory": None, "PidsLimit": None}, (16 << 30, 16 << 30, 2048)),
+        ({"Memory": 16 << 30, "PidsLimit": 7}, (16 << 30, 16 << 30, 7)),
+        ({"MemorySwap": 2 << 30}, (1 << 30, 2 << 30, 2048)),
+    ],
+)
+def test_limits_are_set_where_none_are_asked(given, found):
+    host = made(**given)["HostConfig"]
+    assert (host["Memory"], host["MemorySwap"], host["PidsLimit"]) == found
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [("", "size=1g"), ("rw,nosuid", "rw,nosuid,size=1g"), ("size=64m,mode=1777", "size=64m,mode=1777"), ("size=2g", "size=2g")],
+)
+def test_every_tmpfs_has_a_size(options, found):
+    assert made(Tmpfs={"/tmp": options})["HostConfig"]["Tmpfs"] == {"/tmp": found}
 
 
 def test_empty_fields_that_docker_py_sends_are_left_out():
     empty = {"Privileged": False, "CapAdd": None, "Devices": [], "PidMode": "", "Dns": [], "ConsoleSize": [0, 0], "MaskedPaths": []}
-    assert not set(empty) - {"Privileged"} & set(json.loads(create(asked(**empty)).body)["HostConfig"])
+    assert not set(empty) - {"Privileged"} & set(made(**empty)["HostConfig"])
 
 
 BAD_HOSTS = [
@@ -128,6 +162,18 @@ BAD_HOSTS = [
     {"LogConfig": "x"},
     {"Tmpfs": {"/tmp": "suid"}},
     {"Tmpfs": {"/../x": "rw"}},
+    {"Tmpfs": {"/tmp": "size=0"}},
+    {"Tmpfs": {"/tmp": "size=2049m"}},
+    {"Tmpfs": {"/tmp": "size=3g"}},
+    {"Tmpfs": {"/tmp": "size=1m,size=999g"}},
+    {"Tmpfs": {"/tmp": "size=50%"}},
+    {"Tmpfs": {f"/tmp{number}": "" for number in range(9)}},
+    {"ShmSize": (2 << 30) + 1},
+    {"Memory": (16 << 30) + 1},
+    {"MemorySwap": (16 << 30) + 1},
+    {"PidsLimit": 2049},
+    {"PidsLimit": -1},
+    {"MemorySwap": -1},
     {"Memory": -1},
     {"Memory": True},
     {"Memory": "1g"},
@@ -158,6 +204,31 @@ BAD_FIELDS = [
     {"User": "root"},
     {"User": "10001:0"},
     {"User": "00"},
+    {"User": "0:0"},
+    {"User": "0:10001"},
+    {"User": "10001"},
+    {"User": "10001:"},
+    {"User": ":10001"},
+    {"User": "perennial:perennial"},
+    {"User": "10001:10001\n"},
+    {"User": 0},
+    {"User": 10001},
+    {"User": False},
+    {"User": []},
+    {"User": {}},
+    {"User": ["0"]},
+    {"Hostname": "postgres"},
+    {"Hostname": "x"},
+    {"Domainname": "postgres"},
+    {"Labels": {"com.docker.compose.project": "mine"}},
+    {"Labels": {"com.docker.compose.service": "postgres"}},
+    {"Labels": {"a": "b"}},
+    {"Labels": {"perennialx": "b"}},
+    {"Labels": {"Perennial.model": "b"}},
+    {"Labels": {"org.opencontainers.imagex": "b"}},
+    {"Labels": {"perennial.kept": "mine"}},
+    {"Labels": {"perennial.kept": ""}},
+    {"Labels": {"perennial.stack": ""}},
     {"OpenStdin": True},
     {"AttachStdin": True},
     {"Volumes": {"/x": {}}},
@@ -218,12 +289,33 @@ def test_a_container_needs_a_name():
         create(asked(), "/v1.41/containers/create")
 
 
+def test_a_user_by_number_passes_and_without_one_the_image_says_it():
+    assert json.loads(create({**asked(), "User": "10001:10001"}).body())["User"] == "10001:10001"
+    assert "User" not in json.loads(create({**asked(), "User": None}).body())
+
+
+@pytest.mark.parametrize("user", [None, "", "root", "0", "0:0", "10001", "10001:0", "perennial", 0])
+@pytest.mark.parametrize("image", ["perennial/steps", f"sha256:{HEX}"])
+def test_an_image_that_runs_as_root_is_refused(image, user):
+    about = create({**asked(), "Image": image}).about
+    with pytest.raises(Denied, match="USER"):
+        policy.judge_found(RULES, about, {"Id": "i", "RepoTags": ["perennial/steps:latest"], "Config": {"User": user}})
+
+
+def test_labels_of_the_image_that_a_release_is_made_from_pass():
+    labels = {"org.opencontainers.image.title": "perennial/serving", "perennial.lock": "x", "perennial.kind": "release", **OWN}
+    assert create({**asked(), "Labels": labels}).container["Labels"] == labels
+
+
 def test_an_image_by_id_is_asked_about():
     about = create({**asked(), "Image": f"sha256:{HEX}"}).about
     assert about == policy.About("images", f"sha256:{HEX}", "run")
-    assert policy.judge_found(RULES, about, {"Id": "i", "RepoTags": ["perennial/steps:latest"]}) == "i"
-    assert policy.judge_found(RULES, about, {"Id": "i", "Config": {"Labels": {"org.opencontainers.image.title": "perennial/steps"}}})
-    assert policy.judge_found(RULES, about, {"Id": "i", "RepoTags": [], "Config": {"Labels": OWN}})
+    user = {"User": "10001:10001"}
+    assert policy.judge_found(RULES, about, {"Id": "i", "RepoTags": ["perennial/steps:latest"], "Config": user}) == "i"
+    assert policy.judge_found(
+        RULES, about, {"Id": "i", "Config": {**user, "Labels": {"org.opencontainers.image.title": "perennial/steps"}}}
+    )
+    assert policy.judge_found(RULES, about, {"Id": "i", "RepoTags": [], "Config": {**user, "Labels": OWN}})
     for other in ({"Id": "i", "RepoTags": ["postgres:15"]}, {"Id": "i"}, {"Id": "i", "Config": {"Labels": {"perennial": "1"}}}, {}):
         with pytest.raises(Denied):
             policy.judge_found(RULES, about, other)
@@ -316,6 +408,10 @@ REFUSED = [
     ("POST", BUILD + "&buildargs={}"),
     ("POST", BUILD + "&t=perennial/steps"),
     ("POST", BUILD + '&labels={"perennial.stack":"yours"}'),
+    ("POST", BUILD + '&labels={"perennial.stack":"mine"}'),
+    ("POST", BUILD + '&labels={"perennial.kept":"mine"}'),
+    ("POST", BUILD + '&labels={"perennial":"0"}'),
+    ("POST", BUILD + '&labels={"com.docker.compose.project":"mine"}'),
 ]
 
 
@@ -338,11 +434,11 @@ def test_a_list_shows_the_stacks_own_alone(what):
 
 
 def test_a_build_is_of_the_classic_kind_without_network_or_pull():
-    query = policy.judge(RULES, "POST", BUILD + '&rm=True&pull=False&labels={"a":"b"}').query
+    query = policy.judge(RULES, "POST", BUILD + '&rm=True&pull=False&labels={"perennial.run":"é"}').query
     assert query["networkmode"] == "none"
     assert query["pull"] == "0"
     assert query["version"] == "1"
-    assert json.loads(query["labels"]) == {"a": "b", **OWN}
+    assert json.loads(query["labels"]) == {"perennial.run": "é", **OWN}
 
 
 def test_a_release_image_is_removed_only_if_it_was_built_here():
@@ -356,102 +452,7 @@ def test_a_release_image_is_removed_only_if_it_was_built_here():
             policy.judge_found(RULES, about, other)
 
 
-def tar(members, mode="w"):
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode=mode) as file:
-        for entry, data in members:
-            info = tarfile.TarInfo(entry) if isinstance(entry, str) else entry
-            info.size = len(data)
-            file.addfile(info, io.BytesIO(data))
-    whole.seek(0)
-    return whole
-
-
-GOOD = ("Dockerfile", b'FROM perennial/steps\nLABEL "a"="b" c=d\nCOPY release/ /release/\n')
-
-
-def test_a_context_is_written_anew():
-    entry = tarfile.TarInfo("release/model.onnx")
-    entry.mode, entry.uid, entry.mtime = 0o4755, 0, 99
-    clean = io.BytesIO()
-    base, others = context.rebuilt(tar([GOOD, (entry, b"model")]), clean)
-    context.finish(clean, f"sha256:{HEX}", OWN, others)
-    clean.seek(0)
-    with tarfile.open(fileobj=clean) as found:
-        members = {member.name: (member.mode, found.extractfile(member).read()) for member in found}
-    assert base == "perennial/steps"
-    assert members == {
-        "release/model.onnx": (0o755, b"model"),
-        "Dockerfile": (
-            0o444,
-            f'FROM sha256:{HEX}\nLABEL "perennial"="1" "perennial.stack"="mine"\nLABEL "a"="b" c=d\nCOPY release/ /release/\n'.encode(),
-        ),
-    }
-
-
-def linked(kind, name="release/x", to="/etc/passwd"):
-    entry = tarfile.TarInfo(name)
-    entry.type, entry.linkname = kind, to
-    return entry
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        tar([]),
-        tar([("release/x", b"")]),
-        tar([GOOD, GOOD]),
-        tar([GOOD, ("../x", b"")]),
-        tar([GOOD, ("/x", b"")]),
-        tar([GOOD, (".dockerignore", b"*")]),
-        tar([GOOD, (linked(tarfile.SYMTYPE), b"")]),
-        tar([GOOD, (linked(tarfile.LNKTYPE), b"")]),
-        tar([GOOD, (linked(tarfile.CHRTYPE), b"")]),
-        tar([(linked(tarfile.SYMTYPE, "Dockerfile", "release/x"), b""), ("release/x", b"FROM x\nRUN x")]),
-        tar([GOOD], mode="w:gz"),
-        io.BytesIO(b"no tar" * 1000),
-        io.BytesIO(tar([GOOD]).getvalue()[:600]),
-    ],
-    ids=["empty", "missing", "twice", "above", "absolute", "ignore", "symlink", "hardlink", "device", "linked", "gzip", "garbage", "torn"],
-)
-def test_a_context_with_anything_but_plain_files_is_refused(sent):
-    with pytest.raises(Denied):
-        context.rebuilt(sent, io.BytesIO())
-
-
-@pytest.mark.parametrize(
-    "dockerfile",
-    [
-        "",
-        "RUN id",
-        "FROM a\nRUN id",
-        "FROM a\nADD http://elsewhere/x /x",
-        "FROM a AS b\nCOPY x /x",
-        "FROM a\nFROM b",
-        "FROM --platform=x a",
-        "ARG B=a\nFROM $B",
-        "FROM a\nCOPY --from=postgres / /",
-        "FROM a\nCOPY ../x /x",
-        "FROM a\nCOPY x \\\n/x",
-        "# escape=`\nFROM a",
-        "# syntax=evil/frontend\nFROM a",
-        "FROM a\nUSER root",
-        "FROM a\nONBUILD RUN id",
-        'FROM a\nENTRYPOINT ["sh"]',
-        "FROM a\nLABEL a=b\\",
-        "FROM a\nLABEL a=$B",
-        "FROM a\rRUN id",
-        "FROM a\n\x0bRUN id",
-        "from a",
-        "FROM a\nFRÖM b",
-    ],
-)
-def test_a_dockerfile_copies_and_labels_and_does_nothing_else(dockerfile):
-    with pytest.raises(Denied):
-        context.rebuilt(tar([("Dockerfile", dockerfile.encode())]), io.BytesIO())
-
-
 def test_only_the_listed_fields_reach_the_engine():
-    body = json.loads(create(asked()).body)
+    body = made()
     assert set(body) <= set(creation.CONTAINER) | {"HostConfig"}
     assert set(body["HostConfig"]) <= set(creation.HOST) | {"Privileged"}
