@@ -45,6 +45,8 @@ class Settings(Value):
     """SQLAlchemy URL of the ledger; default SQLite in <state>/ledger."""
     mlflow_uri: str | None = None
     """MLflow tracking URI; default SQLite in <state>/mlflow."""
+    mlflow_proxied: bool = False
+    """Artifacts go through the tracking server (started with --serve-artifacts); else steps write them below their state folder."""
     mlflow_public_url: str | None = None
     """Where people's browsers find MLflow, for links; default the tracking URI."""
     mlflow_database: str | None = None

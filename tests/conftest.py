@@ -32,7 +32,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class OneStack(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             shared = next((room for room in ("tests/e2e/", "docker/test_compose", "test_stack_lives") if room in nodeid), None)
-            return shared or (nodeid.split("::")[0] if "tests/docker/" in nodeid else nodeid)
+            return shared or (nodeid.split("::", maxsplit=1)[0] if "tests/docker/" in nodeid else nodeid)
 
     return OneStack(config, log)
 

@@ -18,9 +18,10 @@ from pipelines.ops.archive import Writer
 from pipelines.ops.databases import databases, dump, tables
 from pipelines.ops.parts import REPOSITORY, contents, parts, roots
 from pipelines.segments import FULL
+from pipelines.settings import airflow_database, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pipelines.ops.archive import Manifest
     from pipelines.ops.databases import Database
@@ -33,15 +34,17 @@ MEGABYTE = 1e6
 def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Manifest:
     """Write the backup to the new file `target` (mode 600: it holds keys); it appears whole or not at all.
 
-    Raises RequestError where there is no ledger, where `target` is there already or lies inside the state that is copied,
-    Corrupted where the ledger's chain is broken, StorageFull, Busy or Unreachable.
+    Raises RequestError where there is no ledger, where a database is missing that must be part of it, where `target` is there
+    already or lies inside the state that is copied, Corrupted where the ledger's chain is broken, StorageFull, Busy or Unreachable.
     """
     target = target.absolute()
     _refuse_bad_target(settings, target)
     copied = databases(settings)
     if not tables(copied[0]):
         raise RequestError(f"There is no ledger in {copied[0].shown}.", remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.")
-    say(f"ledger: {SqlLedger(settings.ledger, migrate=False).verify()} entries, chain intact")
+    ledger = SqlLedger(settings.ledger, migrate=False)
+    say(f"ledger: {ledger.verify()} entries, chain intact")
+    _refuse_half(settings, copied, lived=bool(ledger.entries(kind="champion", limit=1)))
     with alone(settings), _written(target) as (file, scratch), os.fdopen(os.dup(file), "wb") as out:
         writer = Writer(out, product(), iso(utc_now().replace(microsecond=0)))
         kinds = {database.name: database.kind for database in copied if _add_database(writer, database, scratch, say)}
@@ -49,6 +52,30 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
             with _still(settings, part):
                 _add_part(writer, part, say)
         return writer.finish(kinds, str(settings.artifacts_dir))
+
+
+def _refuse_half(settings: Settings, copied: Iterable[Database], *, lived: bool) -> None:
+    """Refuse to leave out a database that must be somewhere.
+
+    It is MLflow's behind a server, and where somebody was champion MLflow's at all, and Airflow's where its own setting names one.
+    """
+    served = settings.mlflow.startswith(("http://", "https://")) and settings.mlflow_database is None
+    elsewhere = airflow_database(settings) != airflow_database(settings, {})
+    for database in copied:
+        if tables(database):
+            continue
+        if database.name == "mlflow" and served:
+            raise RequestError(
+                f"MLflow is a server at {without_password(settings.mlflow)}, whose database is not known: "
+                f"PERENNIAL_MLFLOW_DATABASE is not set, and there is no {database.file}.",
+                remedy="set PERENNIAL_MLFLOW_DATABASE and PERENNIAL_MLFLOW_ARTIFACTS to that server's (docs/settings.md).",
+            )
+        if lived and (database.name == "mlflow" or (database.name == "airflow" and elsewhere)):
+            setting = {"mlflow": "PERENNIAL_MLFLOW_DATABASE", "airflow": "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"}[database.name]
+            raise RequestError(
+                f"The ledger has champions, but {database.shown} is not there or empty.",
+                remedy=f"set {setting} to the database that is in use.",
+            )
 
 
 def product() -> str:

@@ -104,6 +104,8 @@ def load(database: Database, source: Path) -> None:
         _run(database, "pg_restore", [*arguments, str(source)])
         return
     database.file.parent.mkdir(parents=True, exist_ok=True)
+    for journal in ("-wal", "-shm", "-journal"):  # left by a database that was removed; SQLite would write it into this one
+        database.file.with_name(database.file.name + journal).unlink(missing_ok=True)
     source.chmod(0o600)
     shutil.move(source, database.file)
 

@@ -25,6 +25,7 @@ def diagnose(settings: Settings, ports: EmbeddedPorts, server: Server, docker: E
         "ports": lambda: machine.ports(settings),
         "disk": lambda: machine.disk(settings),
         "clock": lambda: machine.clock(settings),
+        "restore": lambda: machine.restored(settings),
         "keys": lambda: machine.keys(settings),
         "locks": lambda: machine.locks(settings),
         "ledger": lambda: champions.ledger(settings),

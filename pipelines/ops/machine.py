@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pipelines.errors import Unreachable
 from pipelines.ops.findings import Finding, ok, problem, warning
+from pipelines.ops.parts import unfinished
 from pipelines.settings import without_password
 
 if TYPE_CHECKING:
@@ -179,6 +180,14 @@ def _http_time(url: str) -> float:
     except (httpx.HTTPError, KeyError, ValueError) as error:
         words = f"MLflow does not tell the time at {without_password(url)}: {type(error).__name__}."
         raise Unreachable(words, remedy="start it: make up, or docker compose up -d.") from error
+
+
+def restored(settings: Settings) -> Iterator[Finding]:
+    """A restore that did not end: a state of which nobody may rely on a part."""
+    mark = unfinished(settings)
+    if mark.is_file():
+        said = f"The restore of {mark.read_text().strip()} did not end: the state is not whole."
+        yield problem("restore", said, "stop the stack and restore again, which says what must be cleared first.")
 
 
 def keys(settings: Settings) -> Iterator[Finding]:

@@ -42,6 +42,11 @@ def roots(settings: Settings) -> dict[str, Path]:
     }
 
 
+def unfinished(settings: Settings) -> Path:
+    """Return the mark of a restore that has begun to put things in place: it is there until all are, and names the backup."""
+    return settings.state_dir / "restore.unfinished"
+
+
 def parts(settings: Settings) -> list[Part]:
     """Return the folders in the order in which they are copied."""
     found = roots(settings)

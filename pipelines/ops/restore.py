@@ -1,4 +1,8 @@
-"""Restore a backup into an empty state: everything is checked before anything is written, and the ledger's chain afterwards."""
+"""Restore a backup into an empty state: everything is checked before anything is written, and the ledger's chain afterwards.
+
+The databases come first: they may be elsewhere and fail, while the folders are complete beside their places by then, and only
+renamed. A restore that did not end leaves a mark, by which the next one and `doctor` tell its leftovers from somebody's state.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
-from pipelines.errors import PerennialError, RequestError, StorageFull, Unreachable
+from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.alone import alone
 from pipelines.ops.archive import checked, extract
 from pipelines.ops.databases import Kind, databases, load, tables
-from pipelines.ops.parts import roots
+from pipelines.ops.parts import roots, unfinished
 from pipelines.segments import FULL
 
 if TYPE_CHECKING:
@@ -41,7 +47,8 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     """Restore the backup and return the number of the ledger's entries, whose chain is intact.
 
     Raises RequestError where something is there already or the file is no backup of a known format, Corrupted naming a
-    member that was changed (nothing was written then) or a ledger's entry, StorageFull, Busy or Unreachable.
+    member that was changed (nothing was written then) or a ledger's entry, StorageFull, Busy or Unreachable. What fails after
+    the first database was loaded says what is there already and how to clear it.
     """
     folders = roots(settings)
     known = {database.name: database for database in databases(settings)}
@@ -50,26 +57,38 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     manifest = checked(source, lambda name: name in copies or name.split("/")[0] in folders)
     _refuse_other_kinds(manifest, known)
     drafts = {name: folder / DRAFT for name, folder in folders.items()} | {"databases": settings.state_dir / DRAFT}
-    with _border(settings), alone(settings):
-        _refuse_what_is_there(folders, known.values())
-        say(f"writing {len(manifest.members):,} files of {manifest.at}")
-        try:
-            _clear(drafts)
-            extract(source, lambda name: _placed(drafts, name))
-            os.sync()
-            for name, folder in folders.items():
-                _put_in_place(drafts[name], folder)
-            for database in (known["mlflow"], known["airflow"], known["ledger"]):  # the ledger last: it says what all else is for
-                file = drafts["databases"] / f"{database.name}.{database.kind}"
-                if file.is_file():
-                    load(database, file)
-        finally:
-            _clear(drafts)
-        if "mlflow" in manifest.databases:
-            _move_artifacts(known["mlflow"], manifest.artifacts, str(settings.artifacts_dir))
-    entries = SqlLedger(settings.ledger).verify()
+    mark = unfinished(settings)
+    with alone(settings), _border(settings):
+        _refuse_what_is_there(settings, folders, known.values())
+        mark.unlink(missing_ok=True)
+        with _told(settings, folders, known.values()), _border(settings):
+            say(f"writing {len(manifest.members):,} files of {manifest.at}")
+            try:
+                _clear(drafts)
+                extract(source, lambda name: _placed(drafts, name))
+                mark.write_text(f"{source.absolute()}\n")
+                os.sync()
+                _load(settings, manifest, known, drafts["databases"], say)
+                for name, folder in folders.items():
+                    if drafts[name].is_dir():
+                        _put_in_place(drafts[name], folder)
+                        say(f"{name}: in place")
+            finally:
+                _clear(drafts)
+            entries = SqlLedger(settings.ledger).verify()
+            mark.unlink()
     say(f"ledger: {entries} entries, chain intact")
     return entries
+
+
+def _load(settings: Settings, manifest: Manifest, known: dict[str, Database], copies: Path, say: Callable[[str], None]) -> None:
+    """Load the databases, the ledger last: it says what all else is for."""
+    for name in ("mlflow", "airflow", "ledger"):
+        if name in manifest.databases:
+            load(known[name], copies / f"{name}.{manifest.databases[name]}")
+            if name == "mlflow":
+                _move_artifacts(known[name], manifest.artifacts, str(settings.artifacts_dir))
+            say(f"{name}: loaded")
 
 
 def _refuse_other_kinds(manifest: Manifest, known: dict[str, Database]) -> None:
@@ -82,14 +101,62 @@ def _refuse_other_kinds(manifest: Manifest, known: dict[str, Database]) -> None:
             )
 
 
-def _refuse_what_is_there(folders: dict[str, Path], known: Iterable[Database]) -> None:
+def _refuse_what_is_there(settings: Settings, folders: dict[str, Path], known: Iterable[Database]) -> None:
+    there = _there(folders, known)
+    if not there:
+        return
+    said = " ".join(f"{what} is not empty." for what in there)
+    mark = unfinished(settings)
+    if mark.is_file():
+        raise RequestError(f"The restore of {mark.read_text().strip()} did not end. {said}", remedy=_how_to_clear(there))
     remedy = "stop what runs and move the old state away, or set PERENNIAL_STATE to a new folder; nothing was written."
+    raise RequestError(said, remedy=remedy)
+
+
+def _there(folders: dict[str, Path], known: Iterable[Database]) -> dict[str, str]:
+    """Return what is not empty, each with how it is emptied. Raises Unreachable where a database does not answer."""
+    found = {}
     for folder in folders.values():
         if folder.is_dir() and any(p.name != DRAFT for p in folder.iterdir()):
-            raise RequestError(f"{folder} is not empty.", remedy=remedy)
+            found[str(folder)] = f"remove what is in {folder}"
     for database in known:
-        if tables(database):
-            raise RequestError(f"{database.shown} is not empty.", remedy=remedy)
+        if _is_filled(database):
+            anew = f"drop the database {database.url.database} and make it anew"
+            found[database.shown] = f"remove {database.file}*" if database.kind == "sqlite" else anew
+    return found
+
+
+def _is_filled(database: Database) -> bool:
+    try:
+        return tables(database) > 0
+    except Corrupted:
+        return True  # a file that was being written when it was killed
+
+
+def _how_to_clear(there: dict[str, str]) -> str:
+    return f"while nothing runs, {'; '.join(there.values())}; then restore again (docs/operate.md, Backup and restore)."
+
+
+@contextlib.contextmanager
+def _told(settings: Settings, folders: dict[str, Path], known: Iterable[Database]) -> Iterator[None]:
+    """Add to an error what is there already; where nothing is, the restore may be begun again as if it had never been."""
+    mark = unfinished(settings)
+    try:
+        yield
+    except PerennialError as error:
+        if not mark.is_file():
+            raise  # nothing was put in place
+        try:
+            there = _there(folders, known)
+        except PerennialError as away:
+            words = f"{error.message} The restore did not end, and what is there already cannot be told: {away.message}"
+            raise type(error)(words, remedy=f"{error.remedy} Then restore again: it says what must be cleared first.".strip()) from error
+        if not there:
+            mark.unlink()
+            raise
+        words = f"{error.message} The restore did not end; there already: {', '.join(there)}."
+        clearing = _how_to_clear(there)
+        raise type(error)(words, remedy=f"{error.remedy} But first, {clearing}" if error.remedy else clearing) from error
 
 
 def _placed(drafts: dict[str, Path], name: str) -> tuple[Path, str]:
@@ -99,11 +166,10 @@ def _placed(drafts: dict[str, Path], name: str) -> tuple[Path, str]:
 
 def _put_in_place(draft: Path, folder: Path) -> None:
     """Move what is in the draft up into its folder, which may be a mounted volume and cannot be renamed itself."""
-    if draft.is_dir():
-        for path in sorted(draft.iterdir()):
-            path.rename(folder / path.name)
-        if folder.name == "secrets":
-            folder.chmod(0o700)
+    for path in sorted(draft.iterdir()):
+        path.rename(folder / path.name)
+    if folder.name == "secrets":
+        folder.chmod(0o700)
 
 
 def _clear(drafts: dict[str, Path]) -> None:
@@ -117,15 +183,19 @@ def _move_artifacts(database: Database, old: str, new: str) -> None:
     if old == new:
         return
     before, after = Path(old).as_uri(), Path(new).as_uri()
-    with create_engine(database.url).begin() as connection:
-        there = inspect(connection)
-        for table, columns in _LOCATIONS.items():
-            known = {c["name"] for c in there.get_columns(table)} if there.has_table(table) else set()
-            for column in known.intersection(columns):
-                where = f"{column} = :old OR substr({column}, 1, :size) = :inside"
-                moved = f"UPDATE {table} SET {column} = :new || substr({column}, :cut) WHERE {where}"  # noqa: S608 -- names of our own
-                values = {"new": after, "cut": len(before) + 1, "old": before, "size": len(before) + 1, "inside": f"{before}/"}
-                connection.execute(text(moved), values)
+    try:
+        with create_engine(database.url, poolclass=NullPool).begin() as connection:
+            there = inspect(connection)
+            for table, columns in _LOCATIONS.items():
+                known = {c["name"] for c in there.get_columns(table)} if there.has_table(table) else set()
+                for column in known.intersection(columns):
+                    where = f"{column} = :old OR substr({column}, 1, :size) = :inside"
+                    moved = f"UPDATE {table} SET {column} = :new || substr({column}, :cut) WHERE {where}"  # noqa: S608 -- names of our own
+                    values = {"new": after, "cut": len(before) + 1, "old": before, "size": len(before) + 1, "inside": f"{before}/"}
+                    connection.execute(text(moved), values)
+    except DBAPIError as error:
+        words = f"The artifacts' addresses in {database.shown} could not be changed: {error.orig}."
+        raise Unreachable(words, remedy="check that the database runs.") from error
 
 
 @contextlib.contextmanager

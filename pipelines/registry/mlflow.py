@@ -36,8 +36,14 @@ _SQLITE = "sqlite:///"
 class MlflowRegistry:
     """MLflow behind a URI: sqlite:///<file> (created, and migrated by MLflow) or http://host:port."""
 
-    def __init__(self, uri: str, artifacts: Path) -> None:
-        """Remember where MLflow and the artifacts are; MLflow is imported, with its telemetry off, and opened at the first call."""
+    def __init__(self, uri: str, artifacts: Path, *, proxied: bool = False, public: str | None = None) -> None:
+        """Remember where MLflow and the artifacts are; MLflow is imported, with its telemetry off, and opened at the first call.
+
+        `proxied` artifacts go through the tracking server, which alone knows where they lie; the folder then holds locks only.
+        `public` is the server's address for people's browsers, where that is another one.
+        """
+        self._proxied = proxied
+        self._public = (public or without_password(uri)).rstrip("/")
         quiet()
         self._uri = uri
         self._name = f"MLflow at {without_password(uri)}"
@@ -156,7 +162,7 @@ class MlflowRegistry:
         run = self._run(run_id)
         if not self._uri.startswith(("http://", "https://")):
             return None
-        return f"{without_password(self._uri).rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+        return f"{self._public}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
 
     @cached_property
     def _client(self) -> Any:
@@ -191,7 +197,7 @@ class MlflowRegistry:
         if model not in self._experiments:
             known = self._client.get_experiment_by_name(model)
             if known is None:
-                location = (self._artifacts / model).as_uri()
+                location = None if self._proxied else (self._artifacts / model).as_uri()
                 self._experiments[model] = self._client.create_experiment(model, artifact_location=location)
             else:
                 if known.lifecycle_stage != "active":

@@ -55,7 +55,9 @@ class EmbeddedPorts:
         """MLflow."""
         from pipelines.registry.mlflow import MlflowRegistry
 
-        return MlflowRegistry(self._settings.mlflow, artifacts=self._settings.state_dir / "mlflow" / "artifacts")
+        settings = self._settings
+        artifacts = settings.state_dir / "mlflow" / "artifacts"
+        return MlflowRegistry(settings.mlflow, artifacts, proxied=settings.mlflow_proxied, public=settings.mlflow_public_url)
 
     @cached_property
     def ledger(self) -> Ledger:
