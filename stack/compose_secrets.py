@@ -1,6 +1,7 @@
 """The secrets of the composed stack: `make secrets` writes them into .env, which `docker compose` reads by itself.
 
-Made once, at random, readable by their owner alone. What stands in the file is never changed; what is missing is added. This
+Made once, at random, readable by their owner alone. What stands in the file is never changed; what is missing is added. A file
+elsewhere than in .env (`docker compose --env-file`) names itself: by that name compose looks whether others may read it. This
 needs nothing but Python, so that a server which only runs containers needs no environment of ours.
 """
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 FILE = Path(__file__).resolve().parents[1] / ".env"
 PRIVATE = 0o600
 HEADER = "# Secrets of the composed stack, made by `make secrets`. Whoever reads them is its administrator; keep a copy where it is safe.\n"
+ITSELF = "PERENNIAL_SECRETS_FILE"
+NOTHING = re.compile(r"""(''|"")?\s*(#.*)?""")
+"""What a name is set to where it is not set: compose takes a comment for none, too."""
+
 NAME = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
 
@@ -56,25 +61,48 @@ def make(path: Path) -> list[str]:
     """Add to the file what it lacks, and return the names of that. Raises SecretsError where others may read the file."""
     text = _read(path)
     missing = _missing(text)
-    if missing:
+    made = "".join(f"{name}={SECRETS[name]()}\n" for name in missing)
+    if not _names_itself(path, text):
+        made += f"{ITSELF}='{path.absolute()}'\n"
+    if made:
         if text and not text.endswith("\n"):
             text += "\n"
-        made = "".join(f"{name}={SECRETS[name]()}\n" for name in missing)
         _write(path, (text or HEADER) + made)
     return missing
 
 
 def check(path: Path) -> None:
-    """Raise SecretsError where the file is not there, lacks a secret, or may be read by others."""
-    missing = _missing(_read(path))
-    if missing:
-        raise SecretsError(f"{path} lacks {missing[0]}. Run: make secrets")
+    """Raise SecretsError where the file is not there, lacks a secret or its own name, or may be read by others."""
+    text = _read(path)
+    lacks = [*_missing(text), *([] if _names_itself(path, text) else [ITSELF])]
+    if lacks:
+        raise SecretsError(f"{path} lacks {lacks[0]}. Run: {_command(path)}")
 
 
 def _missing(text: str) -> list[str]:
-    found = [match for line in text.splitlines() if (match := NAME.fullmatch(line))]
-    there = {match[1] for match in found if match[2] not in {"", "''", '""'}}
+    there = _set(text)
     return [name for name in SECRETS if name not in there]
+
+
+def _set(text: str) -> dict[str, str]:
+    """Return what the file sets; the last line of a name counts."""
+    found = [match for line in text.splitlines() if (match := NAME.fullmatch(line))]
+    return {name: value for name, value in {match[1]: match[2] for match in found}.items() if not NOTHING.fullmatch(value)}
+
+
+def _names_itself(path: Path, text: str) -> bool:
+    """Tell whether compose finds the file by its default or by the name in it. Raises SecretsError where that is another one's."""
+    own, default = path.resolve(), path.resolve() == FILE.resolve()
+    if re.search(r"['\n\r]", str(path.absolute())):
+        raise SecretsError(f"{path} has a name that no file of settings can say. Choose one without quotes and line breaks.")
+    named = _set(text).get(ITSELF)
+    if named is not None and (FILE.parent / named.strip("'\"")).resolve() != own:
+        raise SecretsError(f"{path} says {ITSELF}={named}, which is another file. Remove that line, then run: {_command(path)}")
+    return default or named is not None
+
+
+def _command(path: Path) -> str:
+    return "make secrets" if path.resolve() == FILE.resolve() else f"python3 -m stack.compose_secrets {path}   (make secrets makes .env)"
 
 
 def _read(path: Path) -> str:

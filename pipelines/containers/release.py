@@ -85,7 +85,7 @@ def _create(engine: Engine, settings: Settings, name: str, image: Image, limits:
         settings.release_network,
         _host(settings, limits),
         environment=environment,
-        labels=image.labels,
+        labels={key: value for key, value in image.labels.items() if key.startswith(("perennial", "org.opencontainers.image."))},
         user=f"{os.getuid()}:{os.getgid()}" if _bound(settings) else None,
         stop_timeout=GRACE_SECONDS,
     )

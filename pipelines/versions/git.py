@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
-from pipelines.errors import PerennialError, StorageFull
+from pipelines.errors import Corrupted, PerennialError, StorageFull
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _CONFIG = {
+    "core.attributesFile": os.devnull,
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.autocrlf": "false",
@@ -24,6 +26,19 @@ _CONFIG = {
 _IDENTITY = {
     f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in (("NAME", "perennial"), ("EMAIL", "perennial@localhost"))
 }
+
+
+_OWN_LINE = re.compile(
+    r"\s*([#;].*)?|\[core\]|\s*(repositoryformatversion\s*=\s*0|bare\s*=\s*false"
+    r"|(filemode|logallrefupdates|ignorecase|precomposeunicode|symlinks)\s*=\s*(true|false))\s*",
+    re.IGNORECASE | re.ASCII,
+)
+"""The lines that `git init` writes. Any other can name a command (a filter, a pager, an editor, another file of such lines)."""
+
+_ATTRIBUTES = (".gitattributes", ".dvc/.gitattributes", "features/.gitattributes", ".git/info/attributes")
+"""Files that a repository of ours does not have: by them git changes contents, or runs a filter on them."""
+
+_ELSEWHERE = (".git/commondir", ".git/config.worktree")
 
 
 class Git:
@@ -71,11 +86,29 @@ class Git:
         self._run("reset", "--quiet", "--hard", "HEAD")
         self._run("clean", "--quiet", "--force", "-d", "--", below)
 
+    def _check(self) -> None:
+        """Raise Corrupted where the repository was changed so that git could run somebody's commands."""
+        inner, config = self.folder / ".git", self.folder / ".git" / "config"
+        if not os.path.lexists(inner):
+            return  # it is about to be made
+        if inner.is_symlink() or not inner.is_dir():
+            raise _changed(inner, "is no folder")
+        for name in (*_ATTRIBUTES, *_ELSEWHERE):
+            if os.path.lexists(self.folder / name):
+                raise _changed(self.folder / name, "is there")
+        if config.is_symlink() or (config.exists() and not config.is_file()):
+            raise _changed(config, "is no plain file")
+        text = config.read_text(encoding="utf-8", errors="replace") if config.exists() else ""
+        for line in text.split("\n"):
+            if not _OWN_LINE.fullmatch(line):
+                raise _changed(config, f"holds the line {line.strip()[:80]!r}")
+
     def _run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        self._check()
         settings = {**_CONFIG, "safe.directory": str(self.folder)}
         command = ["git", *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")), *arguments]
         try:
-            done = subprocess.run(command, cwd=self.folder, env=_environment(), input=stdin, capture_output=True, check=False)
+            done = subprocess.run(command, cwd=self.folder, env=_environment(self.folder), input=stdin, capture_output=True, check=False)
         except FileNotFoundError as error:
             raise PerennialError("git is not there.", remedy="install git and put it on PATH.") from error
         if done.returncode == 0:
@@ -86,7 +119,21 @@ class Git:
         raise PerennialError(f"git {arguments[0]} failed in {self.folder}: {complaint}")
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment of git: nothing of the user's, who may have hooks, signatures or a GIT_DIR set."""
-    isolated = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+def _changed(path: Path, what: str) -> Corrupted:
+    return Corrupted(
+        f"{path} {what}: no repository of features has that, and git could run a command by it.",
+        remedy="find out who wrote it; then take it away, or restore the repository from a backup.",
+    )
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return the environment of git: nothing of the user's, who may have hooks, signatures or a GIT_DIR set, nor of a folder above."""
+    isolated = {
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_CEILING_DIRECTORIES": str(folder.parent),
+        "GIT_TERMINAL_PROMPT": "0",
+    }
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **_IDENTITY, **isolated}

@@ -17,7 +17,7 @@ from perennial_airflow.engine import Container, Engine, away
 from perennial_airflow.operator import StepOperator
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
-from pipelines.settings import PREFIX, QUIET, load_settings
+from pipelines.settings import PREFIX, QUIET, SQL_PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from perennial_airflow.places import Place
-    from pipelines.settings import Settings
 
 STATE, GATEWAY = "/state", "/gateway"
 """Where a step's container finds the state and what it shares with the gateway."""
@@ -189,7 +188,7 @@ def handed_on(environ: Mapping[str, str], settings: Settings, step: str) -> dict
 
     Raises GiveUp where a setting names a folder or an engine that a container cannot reach.
     """
-    environment = {name: value for name, value in environ.items() if name in HANDED_ON or (name.startswith(PREFIX) and name not in OWN)}
+    environment = {name: value for name, value in environ.items() if name in HANDED_ON or _is_setting(name)}
     environment |= {**HOME, "PERENNIAL_STATE": STATE, "PERENNIAL_DOCKER_STATE": _state(settings)}
     for name, folder in (("STORE", settings.store), ("VERSIONS", settings.versions)):
         if folder is not None:
@@ -202,6 +201,12 @@ def handed_on(environ: Mapping[str, str], settings: Settings, step: str) -> dict
     if _deploys(settings, step):
         environment |= {"PERENNIAL_GATEWAY": GATEWAY, "PERENNIAL_DOCKER_HOST": settings.engine_url}
     return environment
+
+
+def _is_setting(name: str) -> bool:
+    """Tell whether this is a setting for steps: compose reads variables of our prefix, too, and the secrets of the stack are such."""
+    known = name.startswith(SQL_PREFIX) or name.removeprefix(PREFIX).lower() in Settings.model_fields
+    return name.startswith(PREFIX) and known and name not in OWN
 
 
 def _deploys(settings: Settings, step: str) -> bool:

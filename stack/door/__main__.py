@@ -8,9 +8,11 @@ import logging
 import re
 import signal
 import sys
+from pathlib import Path
 
 from stack.door.engine import Engine
 from stack.door.keeper import Keeper
+from stack.door.limits import size_of
 from stack.door.proxy import Door, serve
 from stack.door.rules import Rules
 
@@ -29,10 +31,15 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--volume", action="append", help="volumes that may be mounted")
     parser.add_argument("--network", action="append", help="networks that containers may join")
     parser.add_argument("--keep", action="store_true", help="start the stack's containers again when they were killed (docker kill)")
+    parser.add_argument("--stopped", type=Path, help="file in which --keep remembers, across its own ends, what was stopped")
+    parser.add_argument("--most-memory", type=size_of, default=16 * 2**30, help="the most that a container may have, like 16g")
+    parser.add_argument("--most-pids", type=int, default=2_048, help="the most processes of a container")
     parser.add_argument("--context-bytes", type=int, default=2**30, help="the most that a build's context may have")
     chosen = parser.parse_args(arguments)
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", chosen.stack):
         parser.error("--stack must be a plain name: small letters, numbers, _ and -")
+    if chosen.most_pids < 1:
+        parser.error("--most-pids must be at least 1: 0 is no limit to the engine")
     return chosen
 
 
@@ -44,6 +51,8 @@ def rules_of(chosen: argparse.Namespace) -> Rules:
         builds=tuple(chosen.build or ["perennial/release-*"]),
         volumes=tuple(chosen.volume or ["perennial_state", "perennial_gateway"]),
         networks=tuple(chosen.network or ["perennial", "perennial-edge"]),
+        most_memory=chosen.most_memory,
+        most_pids=chosen.most_pids,
     )
 
 
@@ -54,7 +63,7 @@ async def main(arguments: list[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, until.set)
     engine = Engine(chosen.engine)
-    keeping = asyncio.create_task(Keeper(engine, chosen.stack).keep()) if chosen.keep else None
+    keeping = asyncio.create_task(Keeper(engine, chosen.stack, chosen.stopped).keep()) if chosen.keep else None
     await serve(Door(rules_of(chosen), engine, chosen.context_bytes), chosen.host, chosen.port, until)
     if keeping is not None:
         keeping.cancel()

@@ -6,11 +6,11 @@ is not listed is refused unless it is empty, and whatever was sent, only what th
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from stack.door.rules import ID, KEPT, OURS, STACK, Denied, parsed, string_map
+from stack.door.limits import SHARED_BYTES, bounded, tmpfs
+from stack.door.rules import FOLDER, ID, KEPT, Denied, check_labels, parsed, string_map, tagged, unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,14 +20,11 @@ if TYPE_CHECKING:
 NAME = re.compile(r"perennial-(step|release)-[a-z0-9][a-z0-9_.-]{0,200}")
 """What containers may be called. A name is a name in the networks' DNS, so nobody may be called `postgres` here."""
 
-USER = re.compile(r"[0-9]{1,10}(:[0-9]{1,10})?")
-FOLDER = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
-OPTION = re.compile(r"rw|ro|noexec|exec|nosuid|nodev|(size|mode|uid|gid)=[0-9]+[kmg]?")
 SIGNAL = re.compile(r"(SIG)?[A-Z0-9+]{1,12}")
 
 
-def created(rules: Rules, body: bytes) -> tuple[bytes, str]:
-    """Return the request written anew, and the image's id where the engine must be asked what it is ("" for a known name).
+def created(rules: Rules, body: bytes) -> dict[str, Any]:
+    """Return the request written anew; its Image is a whole id or a name with a tag, about which the engine must be asked.
 
     Raises Denied naming the field.
     """
@@ -39,27 +36,19 @@ def created(rules: Rules, body: bytes) -> tuple[bytes, str]:
     found = _judged(rules, asked, CONTAINER, "")
     found["HostConfig"] = _host(rules, host)
     lasts = found["HostConfig"].get("RestartPolicy", {}).get("Name") in {"always", "unless-stopped"}
-    found["Labels"] = _labels(rules, found.get("Labels")) | ({KEPT: rules.stack} if lasts else {})
+    found["Labels"] = found.get("Labels", {}) | rules.labels | ({KEPT: rules.stack} if lasts else {})
     if networking:
         found["NetworkingConfig"] = {"EndpointsConfig": _endpoints(rules, networking)}
     if "Image" not in found:
         raise Denied("Image must be there.")
-    return json.dumps(found).encode(), found["Image"] if ID.fullmatch(found["Image"]) else ""
-
-
-def _labels(rules: Rules, given: Any) -> dict[str, str]:
-    labels = string_map(given, "Labels")
-    for name, value in labels.items():
-        if name in {OURS, STACK, KEPT} and value != rules.labels.get(name):
-            raise Denied(f"The label {name}={value[:40]!r} is not for others to set.")
-    return labels | rules.labels
+    return found
 
 
 def _host(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
     found = _judged(rules, host, HOST, "HostConfig.")
     if "NetworkMode" not in found:
         raise Denied("HostConfig.NetworkMode must be there: the engine's own network leads to its host.")
-    return {**found, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Privileged": False}
+    return {**found, **bounded(rules, found), "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Privileged": False}
 
 
 def _judged(rules: Rules, given: dict[str, Any], known: dict[str, Any], where: str) -> dict[str, Any]:
@@ -114,15 +103,21 @@ def _texts(_: Rules, value: Any) -> list[str]:
 
 
 def _user(_: Rules, value: Any) -> str:
-    if value and (not USER.fullmatch(value) or any(int(part) == 0 for part in value.split(":"))):
-        raise Denied("must be a number that is not root's.")
-    return str(value)
+    if not isinstance(value, str) or (value and not unprivileged(value)):
+        raise Denied("must be a user's and a group's number, uid:gid, and neither root's.")
+    return value
 
 
 def _image(rules: Rules, value: Any) -> str:
     if not isinstance(value, str) or not (ID.fullmatch(value) or rules.runs(value)):
         raise Denied("containers are not made from this image.")
-    return value
+    return value if ID.fullmatch(value) else tagged(value)
+
+
+def _labels(rules: Rules, value: Any) -> dict[str, str]:
+    labels = string_map(value, "Labels")
+    check_labels(labels, rules.stack)
+    return labels
 
 
 def _network(rules: Rules, value: Any) -> str:
@@ -156,13 +151,6 @@ def _kind(rules: Rules, mount: dict[str, Any]) -> dict[str, Any]:
     if mount.get("Type") != "volume" or mount.get("Source") not in rules.volumes or not mount.get("Target"):
         raise Denied("mounts nothing but the stack's volumes.")
     return {"Type": "volume", "Source": mount["Source"]}
-
-
-def _tmpfs(_: Rules, value: Any) -> dict[str, str]:
-    for folder, options in string_map(value, "tmpfs").items():
-        if not FOLDER.fullmatch(folder) or not all(OPTION.fullmatch(option) for option in options.split(",") if options):
-            raise Denied("is not allowed.")
-    return dict(value)
 
 
 def _log(_: Rules, value: Any) -> dict[str, Any]:
@@ -202,7 +190,7 @@ HOST = {
     "NetworkMode": _network,
     "Binds": _binds,
     "Mounts": _mounts,
-    "Tmpfs": _tmpfs,
+    "Tmpfs": tmpfs,
     "ReadonlyRootfs": _whether,
     "Init": _whether,
     "AutoRemove": _whether,
@@ -216,12 +204,12 @@ HOST = {
     "NanoCpus": _number(0, 1_024 * 10**9),
     "CpuShares": _number(0, 262_144),
     "PidsLimit": _number(0, 100_000),
-    "ShmSize": _number(0, 2**40),
+    "ShmSize": _number(0, SHARED_BYTES),
     "OomScoreAdj": _number(0, 1_000),
     "IpcMode": _nothing_but("", "private", "none"),
     "CgroupnsMode": _nothing_but("", "private"),
 }
-"""The fields of HostConfig that may be set. Drop of capabilities and no-new-privileges are set whatever was asked."""
+"""The fields of HostConfig that may be set. Limits, drop of capabilities and no-new-privileges are set whatever was asked."""
 
 CONTAINER = {
     "Image": _image,
@@ -230,11 +218,11 @@ CONTAINER = {
     "Env": _texts,
     "User": _user,
     "WorkingDir": _text(FOLDER),
-    "Hostname": _text(re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")),
-    "Labels": lambda _, value: string_map(value, "Labels"),
+    "Labels": _labels,
     "Tty": _whether,
     "AttachStdout": _whether,
     "AttachStderr": _whether,
     "StopSignal": _text(SIGNAL),
     "StopTimeout": _number(0, 3_600),
 }
+"""The fields of a container. There is no Hostname: it is an alias in the networks' DNS, so it could stand in for another server's."""

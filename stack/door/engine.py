@@ -46,10 +46,21 @@ class Engine:
 
     async def described(self, path: str) -> tuple[int, dict[str, Any]]:
         """Return the status of a GET and, where that is 200, the JSON object. Raises Away."""
+        status, body = await self._answered(path)
+        return status, json.loads(body) if status == OK else {}
+
+    async def listed(self, path: str) -> list[dict[str, Any]]:
+        """Return the JSON objects that a GET lists. Raises Away."""
+        status, body = await self._answered(path)
+        if status != OK:
+            raise Away(f"the engine answers {status}")
+        found: list[dict[str, Any]] = json.loads(body)
+        return found
+
+    async def _answered(self, path: str) -> tuple[int, bytes]:
         pieces = self._asked("GET", path)
         status = int(await anext(pieces))
-        body = b"".join([piece async for piece in pieces])
-        return status, json.loads(body) if status == OK else {}
+        return status, b"".join([piece async for piece in pieces])
 
     async def post(self, path: str) -> int:
         """Return the status of a POST without a body. Raises Away."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 from stack.door import creation
-from stack.door.rules import ID, Denied, Rules, parsed, string_map
+from stack.door.rules import ID, Denied, Rules, check_labels, parsed, string_map, unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,18 +43,25 @@ class About:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that may go on, as it is written to the engine. `path` may hold {id}, for the id of what `about` names."""
+    """A request that may go on, as it is written to the engine. `path` may hold {id}, for the id of what `about` names.
+
+    `container` is one to be made: from the image that was found, by its id, so that no other one can take its name meanwhile.
+    """
 
     method: str
     path: str
     query: dict[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    container: dict[str, Any] | None = None
     about: About | None = None
 
     def target(self, found: str = "") -> str:
         """Return path and query, with the id that was found."""
         path = self.path.replace("{id}", found)
         return f"{path}?{urlencode(self.query)}" if self.query else path
+
+    def body(self, found: str = "") -> bytes:
+        """Return the body, made from the image with the id that was found."""
+        return b"" if self.container is None else json.dumps({**self.container, "Image": found}).encode()
 
 
 @dataclass(frozen=True)
@@ -92,8 +99,8 @@ def judge(rules: Rules, method: str, target: str, body: bytes = b"") -> Asked:
     elif name := parts.get("image"):
         about = _about_image(rules, name, endpoint.purpose)
     elif endpoint.body == "json":
-        sent, image = creation.created(rules, body)
-        about = About("images", image, "run") if image else None
+        sent = creation.created(rules, body)
+        about = About("images", sent["Image"], "run")
     query.update(FORCED[endpoint.path](rules, query) if endpoint.path in FORCED else {})
     return Asked(method, path, query, sent, about)
 
@@ -104,6 +111,9 @@ def judge_found(rules: Rules, about: About, described: dict[str, Any]) -> str:
         allowed = rules.made((described.get("Config") or {}).get("Labels"))
     elif about.purpose == "run":
         allowed = rules.runs_found(described)
+        user = str((described.get("Config") or {}).get("User") or "root")
+        if allowed and not unprivileged(user):
+            raise Denied(f"{about.name[:80]} runs as {user[:40]!r}; an image's USER must be uid:gid by number, and neither root's.")
     else:
         tags, labels = described.get("RepoTags") or [], (described.get("Config") or {}).get("Labels")
         allowed = rules.made(labels) and all(rules.builds_on(tag) for tag in tags)
@@ -179,8 +189,7 @@ def _tag(rules: Rules, value: str) -> str:
 
 def _labels(rules: Rules, value: str) -> str:
     labels = string_map(parsed(value), "labels")
-    if any(labels.get(name, own) != own for name, own in rules.labels.items()):
-        raise Denied("these are another stack's.")
+    check_labels(labels)
     return json.dumps(labels | rules.labels)
 
 

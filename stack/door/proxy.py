@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import socket
 import tempfile
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import h11
 
 from stack.door import context, policy
+from stack.door.client import BODY_SECONDS, Client, Refused
 from stack.door.engine import CHUNK, HEADERS, Away, closed
 from stack.door.rules import ID, Denied, tagged
 
@@ -27,44 +26,47 @@ if TYPE_CHECKING:
     from stack.door.policy import About, Asked
     from stack.door.rules import Rules
 
-HEAD_BYTES = 16_384
-HEAD_SECONDS = 10
-PIECE_SECONDS = 60
-"""The longest between two pieces of a body."""
-
 JSON_BYTES = 1_048_576
 ASKING_SECONDS = 30
 """How long the engine may take to describe a container or an image."""
 
 CONNECTIONS = 256
-FORBIDDEN, BAD_REQUEST, TOO_LARGE, BAD_GATEWAY, UNAVAILABLE, NOT_FOUND = 403, 400, 413, 502, 503, 404
+BUILDS = 3
+"""How many contexts are received and built at once. Each lies twice on the door's disk."""
+
+BUILD_WAITS_SECONDS = 30
+BUILD_SECONDS = 1_800
+"""How long a build may wait for its turn, and how long the engine may take for it."""
+
+FORBIDDEN, NOT_FOUND, BAD_GATEWAY, UNAVAILABLE, NO_ROOM = 403, 404, 502, 503, 507
 log = logging.getLogger("perennial.door")
-
-
-class Refused(Exception):
-    """What the client is told instead of the engine's answer."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        """Remember the HTTP status and the reason in words."""
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 class Door:
     """Answers connections: the engine on one side, the rules in between."""
 
-    def __init__(self, rules: Rules, engine: Engine, context_bytes: int) -> None:
-        """Remember the rules, the engine, and how many bytes a build's context may have."""
+    def __init__(
+        self,
+        rules: Rules,
+        engine: Engine,
+        context_bytes: int,
+        *,
+        body_seconds: float = BODY_SECONDS,
+        build_waits_seconds: float = BUILD_WAITS_SECONDS,
+    ) -> None:
+        """Remember the rules, the engine, how many bytes a build's context may have, and how long is waited for what."""
         self._rules = rules
         self._engine = engine
         self._context_bytes = context_bytes
+        self._body_seconds = body_seconds
+        self._build_waits_seconds = build_waits_seconds
+        self._builds = asyncio.Semaphore(BUILDS)
         self._open = 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection, and close it."""
         self._open += 1
-        client = _Client(reader, writer)
+        client = Client(reader, writer, self._body_seconds)
         try:
             await self._answer(client)
         except Refused as refused:
@@ -75,31 +77,50 @@ class Door:
             await client.refuse(Refused(BAD_GATEWAY, str(away)))
         except (ConnectionError, TimeoutError) as error:
             log.info("%s broke off: %s", client.what, type(error).__name__)
+        except OSError as error:
+            log.error("%s: %s", client.what, error)  # noqa: TRY400 -- no fault of the code: a full disk
+            await client.refuse(Refused(NO_ROOM, f"The door cannot keep the request: {error.strerror or error}. Free space on its disk."))
         finally:
             self._open -= 1
             await closed(writer)
 
-    async def _answer(self, client: _Client) -> None:
+    async def _answer(self, client: Client) -> None:
         if self._open > CONNECTIONS:
             raise Refused(UNAVAILABLE, "Too many connections; try again.")
         method, target = await client.head()
-        with tempfile.SpooledTemporaryFile(max_size=CHUNK) as clean:
-            try:
-                asked, body = await self._judged(client, method, target, clean)
-            except Denied as denied:
-                raise Refused(FORBIDDEN, f"The door to the engine refuses {client.what}: {denied}") from denied
-            log.info("%s", client.what)
-            await self._relay(client, *asked, body)
+        try:
+            if policy.body_of(method, target) == "context":
+                await self._build(client, method, target)
+            else:
+                asked = policy.judge(self._rules, method, target, await client.body(JSON_BYTES))
+                found = "" if asked.about is None else await self._found(asked.about)
+                log.info("%s", client.what)
+                await self._relay(client, asked, found, asked.body(found))
+        except Denied as denied:
+            raise Refused(FORBIDDEN, f"The door to the engine refuses {client.what}: {denied}") from denied
 
-    async def _judged(self, client: _Client, method: str, target: str, clean: IO[bytes]) -> tuple[tuple[Asked, str], IO[bytes] | bytes]:
-        kind = policy.body_of(method, target)
-        if kind == "context":
-            return (policy.judge(self._rules, method, target), ""), await self._context(client, clean)
-        asked = policy.judge(self._rules, method, target, await client.body(JSON_BYTES))
-        found = "" if asked.about is None else await self._found(asked.about)
-        return (asked, found), asked.body or b""
+    async def _build(self, client: Client, method: str, target: str) -> None:
+        """Have an image built. What its request says is judged before its context is received."""
+        asked = policy.judge(self._rules, method, target)
+        async with self._turn(), asyncio.timeout(BUILD_SECONDS):
+            with tempfile.SpooledTemporaryFile(max_size=CHUNK) as clean:
+                await self._context(client, clean)
+                log.info("%s", client.what)
+                await self._relay(client, asked, "", clean)
 
-    async def _context(self, client: _Client, clean: IO[bytes]) -> IO[bytes]:
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Be one of the few that build. Raises Refused where the others take too long."""
+        try:
+            await asyncio.wait_for(self._builds.acquire(), self._build_waits_seconds)
+        except TimeoutError as error:
+            raise Refused(UNAVAILABLE, f"{BUILDS} images are being built through the door; try again when one is done.") from error
+        try:
+            yield
+        finally:
+            self._builds.release()
+
+    async def _context(self, client: Client, clean: IO[bytes]) -> None:
         """Receive a build's context, and write into `clean` what the engine gets of it."""
         with tempfile.TemporaryFile() as sent:
             async for piece in client.pieces(self._context_bytes):
@@ -112,8 +133,6 @@ class Door:
         name = base if ID.fullmatch(base) else tagged(base)
         described = await self._found(policy.About("images", name, "run"))
         await asyncio.to_thread(context.finish, clean, described, self._rules.labels, others)
-        clean.seek(0)
-        return clean
 
     async def _found(self, about: About) -> str:
         """Return the id of what the engine describes, where it may be touched."""
@@ -124,7 +143,7 @@ class Door:
             raise Refused(BAD_GATEWAY, f"The engine answered {status} about {about.name[:80]}.")
         return policy.judge_found(self._rules, about, described)
 
-    async def _relay(self, client: _Client, asked: Asked, found: str, body: IO[bytes] | bytes) -> None:
+    async def _relay(self, client: Client, asked: Asked, found: str, body: IO[bytes] | bytes) -> None:
         """Write the request to the engine, and its answer to the client."""
         async with self._engine.connected() as (reader, writer):
             sending = asyncio.create_task(_send(writer, asked, found, body))
@@ -159,90 +178,6 @@ async def _send(writer: asyncio.StreamWriter, asked: Asked, found: str, body: IO
             writer.write(piece)
             await writer.drain()
     await writer.drain()
-
-
-class _Client:
-    """The side that asks: one request is read, one answer written."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._speaks = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
-        self.answered = False
-        self.what = "a request"
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-    async def head(self) -> tuple[str, str]:
-        """Return method and target. Raises Refused where they come too slowly, or could be read in two ways."""
-        try:
-            event = await asyncio.wait_for(self._next(), HEAD_SECONDS)
-        except TimeoutError as error:
-            raise Refused(408, "The request did not come in time.") from error
-        if not isinstance(event, h11.Request):
-            raise ConnectionResetError
-        names = [bytes(name) for name, _ in event.headers]
-        if b"content-length" in names and b"transfer-encoding" in names:
-            raise Refused(BAD_REQUEST, "The request says its length in two ways.")
-        method, target = event.method.decode(), event.target.decode()
-        self.what = f"{method} {target.partition('?')[0][:200]}"
-        return method, target
-
-    async def body(self, limit: int) -> bytes:
-        """Return the body. Raises Refused where it is longer than `limit` bytes."""
-        return b"".join([piece async for piece in self.pieces(limit)])
-
-    async def pieces(self, limit: int) -> AsyncIterator[bytes]:
-        """Yield the body as it comes. Raises Refused where it is longer than `limit` bytes, or stays away."""
-        total = 0
-        while True:
-            if self._speaks.they_are_waiting_for_100_continue:
-                self._writer.write(self._speaks.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-            try:
-                event = await asyncio.wait_for(self._next(), PIECE_SECONDS)
-            except TimeoutError as error:
-                raise Refused(408, "The rest of the body did not come in time.") from error
-            if not isinstance(event, h11.Data):
-                return
-            total += len(event.data)
-            if total > limit:
-                raise Refused(TOO_LARGE, f"The body is longer than {limit} bytes.")
-            yield bytes(event.data)
-
-    async def _next(self) -> Any:
-        while True:
-            try:
-                event = self._speaks.next_event()
-                if event is not h11.NEED_DATA:
-                    return event
-                self._speaks.receive_data(await self._reader.read(CHUNK))
-            except h11.RemoteProtocolError as error:
-                raise Refused(BAD_REQUEST, f"This is no HTTP that the door understands: {error}") from error
-
-    async def gone(self) -> None:
-        """Return when the client has gone. What it sends beyond its one request is read, and thrown away."""
-        with contextlib.suppress(ConnectionError):
-            while await self._reader.read(CHUNK):
-                pass
-
-    async def answer_from(self, engine: asyncio.StreamReader) -> None:
-        """Write what the engine answers, as it comes."""
-        while data := await engine.read(CHUNK):
-            self.answered = True
-            self._writer.write(data)
-            await self._writer.drain()
-
-    async def refuse(self, refused: Refused) -> None:
-        """Write the refusal, as the engine writes errors; nothing where an answer has begun."""
-        if self.answered:
-            return
-        body = json.dumps({"message": refused.reason}).encode()
-        head = (f"HTTP/1.1 {refused.status} Refused", "Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close")
-        self._writer.write("\r\n".join([*head, "", ""]).encode() + body)
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            await asyncio.wait_for(self._writer.drain(), HEAD_SECONDS)
-            self._writer.write_eof()
-            # What the client is still sending is taken: a connection closed with bytes unread is reset, and the refusal lost.
-            await asyncio.wait_for(self.gone(), 2)
 
 
 async def serve(door: Door, host: str, port: int, until: asyncio.Event) -> None:

@@ -13,6 +13,12 @@ KEPT = "perennial.kept"
 """The label of containers that the keeper starts again when they were killed; its value is the stack's name."""
 
 TITLE = "org.opencontainers.image.title"
+LABEL = re.compile(r"perennial(\.[A-Za-z0-9_.-]{1,128})?|org\.opencontainers\.image\.[a-z0-9.-]{1,64}")
+"""The labels that others may set. Compose, for one, takes a container that bears its labels for one of its services."""
+
+FOLDER = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
+USER = re.compile(r"([0-9]{1,10}):([0-9]{1,10})")
+"""A user and a group by number. A name could be root's in the image, and without a group an unknown user has root's."""
 
 ID = re.compile(r"sha256:[0-9a-f]{64}")
 """An image's id, whole: a shorter one could be a name, or another image's tomorrow."""
@@ -38,6 +44,10 @@ class Rules:
     """Names of the volumes that may be mounted."""
     networks: tuple[str, ...]
     """Names of the networks that containers may join."""
+    most_memory: int = 16 * 2**30
+    """The most bytes of memory, swap included, of one container."""
+    most_pids: int = 2_048
+    """The most processes and threads of one container."""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -64,6 +74,21 @@ class Rules:
     def made(self, labels: dict[str, str] | None) -> bool:
         """Tell whether these are the labels of something that was made through this door."""
         return self.labels.items() <= (labels or {}).items()
+
+
+def check_labels(given: dict[str, str], stack: str | None = None) -> None:
+    """Raise Denied where a label is not for others to set. The own `stack` may be said again, by containers: their image says it."""
+    for name, value in given.items():
+        if not LABEL.fullmatch(name):
+            raise Denied(f"The label {name[:80]!r} is none of perennial.* and org.opencontainers.image.*.")
+        if name == KEPT or (name == STACK and value != stack) or (name == OURS and value != "1"):
+            raise Denied(f"The label {name}={value[:40]!r} is not for others to set.")
+
+
+def unprivileged(user: str) -> bool:
+    """Tell whether this is a user and a group by number, neither of them root's."""
+    found = USER.fullmatch(user)
+    return found is not None and int(found[1]) > 0 and int(found[2]) > 0
 
 
 def _matches(reference: str, patterns: tuple[str, ...]) -> bool:
