@@ -39,7 +39,7 @@ format: venv-dev ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 test: venv-dev ## all tests but the long ones (this is what CI runs)
-	$(BIN)/python -m pytest -m "not long" -n 2
+	$(BIN)/python -m pytest -m "not long" -n 3 --no-loadscope-reorder
 
 test-all: venv-dev ## the long tests too: tens of thousands of hostile bodies, many kills
 	$(BIN)/python -m pytest

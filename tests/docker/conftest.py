@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 
@@ -30,20 +31,33 @@ def engine():
     client.close()
 
 
-@pytest.fixture(scope="session")
+class _One:
+    """The composed stack of this process, once it is up."""
+
+    stack = None
+    ends = contextlib.ExitStack()
+
+
+@pytest.fixture
 def up(engine, tmp_path_factory):
-    """One composed stack for all tests that need one, healthy; it is gone at the end."""
-    folder = tmp_path_factory.mktemp("compose")
-    stack = composed(engine, folder)
-    stack.backups.mkdir()
-    stack.backups.chmod(0o777)  # the user of the containers writes to it
-    with alone():
-        try:
-            print(f"\nhealthy after {stack.up():.0f} s")  # noqa: T201 -- the measured value
-            yield stack
-        finally:
-            stack.down(engine)
-            shutil.rmtree(stack.backups, ignore_errors=True)
+    """One composed stack for all tests that need one, healthy; it is gone when the last of them has ended."""
+    if _One.stack is None:
+        stack = composed(engine, tmp_path_factory.mktemp("compose"))
+        stack.backups.mkdir()
+        stack.backups.chmod(0o777)  # the user of the containers writes to it
+        _One.ends.enter_context(alone())
+        _One.ends.callback(shutil.rmtree, stack.backups, ignore_errors=True)
+        _One.ends.callback(stack.down, engine)
+        _One.stack = stack
+        print(f"\nhealthy after {stack.up():.0f} s")  # noqa: T201 -- the measured value
+    return _One.stack
+
+
+def pytest_runtest_teardown(nextitem):
+    """Bring the composed stack down as soon as no test needs it: until the session ends, it would be in everybody's way."""
+    if nextitem is None or "test_compose" not in nextitem.path.name:
+        _One.stack = None
+        _One.ends.close()
 
 
 def _answers():
