@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pipelines.spec import load_all
 from stack.airflow_api import AirflowApi
 from stack.compose_secrets import make
 from stack.dags import await_dags
+from tests.docker.ports import free_port
 
 ENVIRON = dict(os.environ)
 """As it was when the tests began: each test's own is freed of our settings, and of the images to try among them."""
@@ -171,7 +171,7 @@ def alone():
 
 def composed(engine, folder):
     """A project that is not up yet."""
-    stack = Composed(f"perennialtest{uuid.uuid4().hex[:6]}", folder, {service: free() for service in PORTS})
+    stack = Composed(f"perennialtest{uuid.uuid4().hex[:6]}", folder, {service: free_port() for service in PORTS})
     make(stack.file)
     if stack.compose("version").returncode != 0:
         absent("docker compose v2 is not there")
@@ -181,12 +181,6 @@ def composed(engine, folder):
     if missing:
         absent(f"no image {missing[0]}: make images")
     return stack
-
-
-def free():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def published(engine, project):

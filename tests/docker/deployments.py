@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import socket
 import threading
 import time
 from collections import Counter
@@ -26,6 +25,7 @@ from pipelines.steps.context import Context, Ports
 from pipelines.steps.deployment import Order, carry_out
 from pipelines.store import LocalStore
 from pipelines.versions.memory import MemoryVersions
+from tests.docker.ports import free_port
 from tests.serving.bundles import put_bundle
 from tests.worlds import World, make_world
 
@@ -198,7 +198,7 @@ def gateway_yard(api: Any, home: Path) -> Iterator[Yard]:
     name = f"test{os.getpid()}-{next(_numbers)}"
     folder = home / "gateway"
     folder.mkdir()
-    port = _free_port()
+    port = free_port()
     api.create_network(name, labels={"perennial.test": name})
     try:
         host = api.create_host_config(
@@ -216,12 +216,6 @@ def gateway_yard(api: Any, home: Path) -> Iterator[Yard]:
         with contextlib.suppress(docker.errors.NotFound):
             api.remove_container(name, force=True, v=True)
         api.remove_network(name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(url: str) -> None:

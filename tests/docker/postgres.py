@@ -14,6 +14,8 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from tests.docker.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -58,7 +60,7 @@ def running(engine: Any) -> Iterator[Server]:
         environment={"POSTGRES_USER": "perennial", "POSTGRES_PASSWORD": password, "POSTGRES_DB": "perennial"},
         ports=[5432],
         labels={"perennial.test": "postgres"},
-        host_config=engine.create_host_config(port_bindings={5432: ("127.0.0.1",)}),
+        host_config=engine.create_host_config(port_bindings={5432: ("127.0.0.1", free_port())}),
     )["Id"]
     try:
         engine.start(container)

@@ -16,6 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.docker.ports import free_port
+
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 MAP = "/gateway/routes.map"
@@ -99,7 +101,7 @@ def world(engine):
             security_opt=["no-new-privileges"],
             init=True,
             binds=[f"{folder}:/gateway"],
-            port_bindings={8000: ("127.0.0.1",)},
+            port_bindings={8000: ("127.0.0.1", free_port())},
         )
         user = f"{os.getuid()}:{os.getgid()}"  # the folder's owner
         gateway = Gateway(
