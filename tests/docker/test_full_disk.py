@@ -35,7 +35,18 @@ def small(engine, tmp_path):
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900m", "none", str(disk)], check=True)
     url = f"unix://{tmp_path}/engine.sock"
-    command = ["dockerd", "--data-root", str(disk / "data"), "--exec-root", str(tmp_path / "exec"), "--pidfile", str(tmp_path / "pid")]
+    # In a network of its own: an engine without a bridge takes docker0 away from the one beside it.
+    command = [
+        "unshare",
+        "--net",
+        "dockerd",
+        "--data-root",
+        str(disk / "data"),
+        "--exec-root",
+        str(tmp_path / "exec"),
+        "--pidfile",
+        str(tmp_path / "pid"),
+    ]
     command += ["-H", url, "--bridge=none", "--iptables=false", "--ip6tables=false", "--log-level", "error"]
     with (tmp_path / "dockerd.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
