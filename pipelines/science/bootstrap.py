@@ -3,8 +3,8 @@
 The same draws of one model alone tell between which ends its metric lies (`spread`).
 
 Rows of one day are alike, so days are drawn, not rows: whole calendar days (UTC) of event time, or hours where there are fewer
-than 20 days, or single rows where there are fewer than 20 hours. Both models are scored on the same draw, so what makes a day
-easy or hard for both cancels.
+than 20 days, or single rows where there are fewer than 20 hours. More than 512 days or rows are drawn in groups of neighbours.
+Both models are scored on the same draw, so what makes a day easy or hard for both cancels.
 
 Sources: Carlstein (1986), "The use of subseries values for estimating the variance of a general statistic from a stationary
 sequence", Annals of Statistics 14 (blocks that do not overlap); Efron & Tibshirani (1993), "An Introduction to the Bootstrap",
@@ -19,21 +19,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipelines.science.metrics import RANKING, Ranking, better_by, combined, parts, score, usable
+from pipelines.science.metrics import better_by, combined, parts, score, usable
+from pipelines.science.ranking import RANKING, Ranking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
 MIN_BLOCKS = 20
+MAX_BLOCKS = 512
+"""More blocks than this are put together, neighbours in time with neighbours: more would cost much and tell nothing more."""
 RESAMPLES = 1_000
 _CELLS = 4_000_000
-"""Weights, or pairs of row and block, that are held in memory at once."""
+"""Numbers that the draws may hold in memory at once, for each array."""
 
-Unit = Literal["days", "hours", "rows"]
+Unit = Literal["days", "hours", "rows", "groups of days", "groups of rows"]
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,21 @@ class Spread:
 
 
 def blocks_of(event_times: Array) -> tuple[Array, Unit]:
-    """Return each row's block (n,) as 0..blocks-1, and what a block is."""
+    """Return each row's block (n,) as 0..blocks-1 in the order of time, and what a block is."""
     times = np.asarray(event_times).astype("datetime64[us]")
-    for unit, kind in (("days", "datetime64[D]"), ("hours", "datetime64[h]")):
-        names, block = np.unique(times.astype(kind), return_inverse=True)
-        if len(names) >= MIN_BLOCKS:
-            return block, "days" if unit == "days" else "hours"
-    return np.arange(len(times)), "rows"
+    days, day = np.unique(times.astype("datetime64[D]"), return_inverse=True)
+    if len(days) > MAX_BLOCKS:
+        return day * MAX_BLOCKS // len(days), "groups of days"
+    if len(days) >= MIN_BLOCKS:
+        return day, "days"
+    hours, hour = np.unique(times.astype("datetime64[h]"), return_inverse=True)
+    if len(hours) >= MIN_BLOCKS:
+        return hour, "hours"
+    if len(times) <= MAX_BLOCKS:
+        return np.arange(len(times)), "rows"
+    position = np.empty(len(times), dtype=np.int64)
+    position[np.argsort(times, kind="stable")] = np.arange(len(times))
+    return position * MAX_BLOCKS // len(times), "groups of rows"
 
 
 def compare(metric: str, y: Array, *, challenger: Array, opponent: Array, event_times: Array, confidence: float, seed: int) -> Comparison:
@@ -113,7 +124,7 @@ def spread(metric: str, y: Array, p: Array, *, event_times: Array, confidence: f
     ends = (float("nan"), float("nan"))
     if count > 1 and np.isfinite(value):
         scorer = _scorer(metric, y, p, block, count)
-        drawn = np.concatenate([better_by(metric, scorer(w), 0.0) for w in _weights(metric, y, count, seed)])
+        drawn = np.concatenate([better_by(metric, scorer.of(w), 0.0) for w in _weights([scorer], count, seed)])
         level, sign = _level(confidence, count), float(better_by(metric, 1.0, 0.0))
         worst, best = (np.where(np.isfinite(drawn), drawn, undefined) for undefined in (-np.inf, np.inf))
         ends = (sign * float(np.quantile(worst, level, method="lower")), sign * float(np.quantile(best, 1 - level, method="higher")))
@@ -131,42 +142,33 @@ def _level(confidence: float, blocks: int) -> float:
 
 def _resampled(metric: str, y: Array, *, challenger: Array, opponent: Array, block: Array, count: int, seed: int) -> Array:
     """Return by how much the challenger is better in each resample; a draw on which the metric is not defined counts as lost."""
-    scorers = [_scorer(metric, y, p, block, count) for p in (challenger, opponent)]
-    better = np.concatenate([better_by(metric, scorers[0](w), scorers[1](w)) for w in _weights(metric, y, count, seed)])
+    one, other = scorers = [_scorer(metric, y, p, block, count) for p in (challenger, opponent)]
+    better = np.concatenate([better_by(metric, one.of(w), other.of(w)) for w in _weights(scorers, count, seed)])
     return np.where(np.isfinite(better), better, -np.inf)
 
 
-def _weights(metric: str, y: Array, count: int, seed: int) -> Iterator[Array]:
+def _weights(scorers: list[_Scorer], count: int, seed: int) -> Iterator[Array]:
     """Yield how often each block is drawn, (b, count), until all resamples are drawn; as many at once as memory allows."""
     rng = np.random.default_rng(seed)
-    by_row = metric in RANKING and not (metric == "roc_auc" and _pairwise(y, count))
-    step = max(1, _CELLS // max(len(y) if by_row else count, 1))
+    step = max(1, _CELLS // max(count, *(scorer.width for scorer in scorers)))
     for start in range(0, RESAMPLES, step):
         size = min(step, RESAMPLES - start)
         drawn = rng.integers(0, count, (size, count)) + np.arange(size)[:, None] * count
-        yield np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
+        yield np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count).astype(np.float64)
 
 
-def _pairwise(y: Array, count: int) -> bool:
-    """Tell whether a table of pairs by block fits into memory; then the rows need not be weighted one by one."""
-    return len(y) * count <= _CELLS
+@dataclass(frozen=True)
+class _Scorer:
+    """A function from the blocks' weights (b, blocks) to the metric (b,), and how many numbers it holds for each draw."""
+
+    of: Callable[[Array], Array]
+    width: int
 
 
-def _auc(weights: Array, lost: Array, positive: Array, negative: Array) -> Array:
-    pairs = (weights @ positive) * (weights @ negative)
-    return np.asarray(1 - ((weights @ lost) * weights).sum(axis=1) / np.where(pairs > 0, pairs, np.nan))
-
-
-def _scorer(metric: str, y: Array, p: Array, block: Array, count: int) -> Any:
-    """Return a function from the blocks' weights (b, blocks) to the metric (b,)."""
-    if metric == "roc_auc" and _pairwise(y, count):
-        lost = Ranking(y, p).pairs_lost(block, count)
-        positive, negative = (np.bincount(block, y == label, minlength=count) for label in (1, 0))
-        return lambda weights: _auc(weights, lost, positive, negative)
+def _scorer(metric: str, y: Array, p: Array, block: Array, count: int) -> _Scorer:
     if metric in RANKING:
         ranking = Ranking(y, p)
-        ranked = block[ranking.order]
-        return lambda weights: ranking.score_ranked(metric, weights[:, ranked])
+        return _Scorer(ranking.resampled(metric, block, count), ranking.levels)
     rows = parts(metric, y, p)
     sums = np.column_stack([np.bincount(block, column, minlength=count) for column in rows.T])
-    return lambda weights: combined(metric, weights @ sums)
+    return _Scorer(lambda weights: combined(metric, weights @ sums), sums.shape[1])

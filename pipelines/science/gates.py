@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from pipelines.spec.catalogue import METRICS
+from pipelines.spec.catalogue import METRICS, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,26 +18,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opponent:
-    """Whom the challenger must beat: the champion, or the best constant where there is no champion yet.
+    """Whom the challenger must beat: the champion, or the best constant where no champion can answer.
 
-    `error` says in words why it could not be compared; `fitted_on` is what a champion has seen.
+    `comparison` is by the metric of `gate.versus_champion`, `guards` by each metric of `gate.guards`. `error` says in words
+    why it could not be compared; `fitted_on` is what a champion has seen. `incident` says in words why the champion, which
+    should be the opponent, could not be.
     """
 
     name: str
     comparison: Comparison | None = None
+    guards: Mapping[str, Comparison] = field(default_factory=dict)
     error: str = ""
     fitted_on: Interval | None = None
+    incident: str = ""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the gate knows: the challenger (`name` empty where there is none), its scores on the `rows` held-out rows."""
+    """What the gate knows: the challenger (`name` empty where there is none), its scores on the `rows` held-out rows.
+
+    `fitted_on` is the span of the rows that the challenger has learnt from; None where nobody knows.
+    """
 
     name: str
     dummy: bool
     metrics: Mapping[str, float | None]
     rows: int
     holdout: Interval
+    fitted_on: Interval | None
     opponent: Opponent
 
 
@@ -69,7 +77,27 @@ class Verdict:
 
 def judge(facts: Facts, gate: Gate) -> Verdict:
     """Return the verdict on the challenger: every finding, and so every reason, not only the first."""
-    return Verdict([_challenger(facts), _rows(facts, gate), *_thresholds(facts, gate), _unseen(facts), _better(facts, gate)])
+    checks = [_challenger(facts), _rows(facts, gate), *_thresholds(facts, gate), _unseen(facts), *_incident(facts)]
+    return Verdict([*checks, _better(facts, gate), *(_guard(facts, metric, gate) for metric in gate.guards)])
+
+
+PROBABILITIES, SQUARES, DISTANCES = {"log_loss", "brier"}, {"rmse", "r2"}, {"mae", "wape"}
+"""Metrics by what they see: whether probabilities are true, great misses, all misses alike."""
+
+
+def blind_spot(gate: Gate, task: Task) -> str:
+    """Return in words what none of the gate's metrics sees, and which guard would; empty where they see all that they should."""
+    named = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
+    if task != "regression":
+        if named & PROBABILITIES:
+            return ""
+        blind = "whether the probabilities are true, so a model that is far too sure, or shifted, can pass"
+        return f"the gate does not see {blind}: add `guards: {{log_loss: 0.05}}`"
+    if not named & SQUARES:
+        return "the gate does not see a few great misses, so a model that makes them can pass: add `guards: {rmse: 0.05}`"
+    if not named & DISTANCES:
+        return "the gate sees little but the greatest misses, so a model that is worse on most rows can pass: add `guards: {mae: 0.05}`"
+    return ""
 
 
 def _challenger(facts: Facts) -> Finding:
@@ -109,12 +137,23 @@ def _threshold(metric: str, value: float | None, bound: float, *, floor: bool) -
 
 
 def _unseen(facts: Facts) -> Finding:
-    fitted = facts.opponent.fitted_on
-    if fitted is not None and fitted.overlaps(facts.holdout):
-        spans = f"({_span(facts.holdout)}) overlap what the {facts.opponent.name} was fitted on ({_span(fitted)})"
-        detail = f"the held-out rows {spans}, so it cannot be judged fairly"
+    """Check that the held-out rows are new to the challenger and to the champion that it is compared with."""
+    if facts.name and facts.fitted_on is None:
+        detail = f"it is not known on which rows {facts.name} was fitted, so it cannot be judged; clear `train` and run again"
+        return Finding("unseen", passed=False, detail=detail)
+    spans = [(facts.name, facts.fitted_on), (f"the {facts.opponent.name}", facts.opponent.fitted_on)]
+    seen = [f"{who} was fitted on ({_span(span)})" for who, span in spans if span is not None and span.overlaps(facts.holdout)]
+    if seen:
+        detail = f"the held-out rows ({_span(facts.holdout)}) overlap what {' and what '.join(seen)}, so it cannot be judged fairly"
         return Finding("unseen", passed=False, detail=detail)
     return Finding("unseen", passed=True, detail="the held-out rows are new to both")
+
+
+def _incident(facts: Facts) -> list[Finding]:
+    if not facts.opponent.incident:
+        return []
+    detail = f"INCIDENT: {facts.opponent.incident}; the best constant is the opponent instead"
+    return [Finding("champion", passed=True, detail=detail)]
 
 
 def _span(interval: Interval) -> str:
@@ -128,10 +167,9 @@ def _better(facts: Facts, gate: Gate) -> Finding:
         return Finding(name, passed=False, detail=f"the {opponent.name} could not be compared: {opponent.error}")
     if found is None:
         return Finding(name, passed=False, detail=f"there is no comparison with the {opponent.name}")
-    if found.metric != rule.metric or found.confidence != rule.confidence:
-        return Finding(name, passed=False, detail=f"the comparison with the {opponent.name} is not the one that the gate asks for")
-    if not all(isfinite(v) for v in (found.challenger, found.opponent, found.difference, found.lower)):
-        return Finding(name, passed=False, detail=f"{rule.metric} versus the {opponent.name} is missing or not finite")
+    problem = _unfit(found, rule.metric, gate, opponent.name)
+    if problem:
+        return Finding(name, passed=False, detail=problem)
     proven = found.lower > 0 and found.difference > 0
     ours, theirs = _number(found.challenger, found.opponent), _number(found.opponent, found.challenger)
     draws = f"better in {found.p_better:.1%} of resamples of {found.blocks} {found.unit}"
@@ -139,6 +177,32 @@ def _better(facts: Facts, gate: Gate) -> Finding:
     bound = f"by {found.difference:+.4g}, at least {found.lower:+.4g} with {rule.confidence:.0%} confidence"
     detail = f"{rule.metric} {ours} {is_better}: {bound}, {draws}"
     return Finding(name, passed=proven, detail=detail)
+
+
+def _guard(facts: Facts, metric: str, gate: Gate) -> Finding:
+    """Check that the challenger is proven to be worse by no more than the guard's share of the opponent's value."""
+    opponent, found, share = facts.opponent, facts.opponent.guards.get(metric), gate.guards[metric]
+    name = f"guard {metric}"
+    if opponent.error or found is None:
+        return Finding(name, passed=False, detail=f"there is no comparison with the {opponent.name} in {metric}")
+    problem = _unfit(found, metric, gate, opponent.name)
+    if problem:
+        return Finding(name, passed=False, detail=problem)
+    allowed = share * abs(found.opponent)
+    kept = found.lower >= -allowed and found.difference >= -allowed
+    ours, theirs = _number(found.challenger, found.opponent), _number(found.opponent, found.challenger)
+    bound = f"by {found.difference:+.4g}, at least {found.lower:+.4g} with {found.confidence:.0%} confidence"
+    limit = f"{'within' if kept else 'beyond'} the {share:.3g} of it that gate.guards allows it to be worse"
+    return Finding(name, passed=kept, detail=f"{metric} {ours} against the {opponent.name}'s {theirs}: {bound}, {limit}")
+
+
+def _unfit(found: Comparison, metric: str, gate: Gate, opponent: str) -> str:
+    """Return in words why a comparison proves nothing; empty where it may be looked at."""
+    if found.metric != metric or found.confidence != gate.versus_champion.confidence:
+        return f"the comparison with the {opponent} is not the one that the gate asks for"
+    if not all(isfinite(v) for v in (found.challenger, found.opponent, found.difference, found.lower)):
+        return f"{metric} versus the {opponent} is missing or not finite"
+    return ""
 
 
 def _number(value: float, other: float | None = None) -> str:

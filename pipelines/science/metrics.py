@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.science.ranking import RANKING, Ranking
 from pipelines.spec.catalogue import METRICS, Task, metrics_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-
-RANKING = frozenset({"roc_auc", "average_precision"})
-"""Metrics of the order of scores; all others are functions of sums over rows."""
 
 PROBABILITY = frozenset({"brier", "log_loss", "accuracy", "average_precision", "roc_auc"})
 _ROUNDING = 1e-6
@@ -34,8 +32,7 @@ def score(metric: str, y: Array, p: Array) -> float:
     if not usable(metric, y, p):
         return float("nan")
     if metric in RANKING:
-        order = Ranking(y, p)
-        return float(order.score(metric, np.ones((1, len(y)), dtype=np.int64))[0])
+        return Ranking(y, p).score(metric)
     return float(combined(metric, parts(metric, y, p).sum(axis=0)[None, :])[0])
 
 
@@ -58,6 +55,14 @@ def usable(metric: str, y: Array, p: Array) -> bool:
         return True
     labels_fit = p.ndim > 1 or bool(np.isin(y, (0, 1)).all())
     return labels_fit and float(p.min()) >= -_ROUNDING and float(p.max()) <= 1 + _ROUNDING
+
+
+def unfit(answers: Array, task: Task) -> int:
+    """Count the rows of answers (n, k) that nobody may be served: not finite, or no probabilities where they should be."""
+    fit = np.isfinite(answers)
+    if task != "regression":
+        fit &= (answers >= -_ROUNDING) & (answers <= 1 + _ROUNDING)
+    return int((~fit.all(axis=1)).sum())
 
 
 def parts(metric: str, y: Array, p: Array) -> Array:
@@ -101,59 +106,3 @@ def combined(metric: str, sums: Array) -> Array:
             value = sums[:, 0] / total
             value = np.sqrt(value) if metric == "rmse" else value
     return np.asarray(np.where(total > 0, value, np.nan))
-
-
-class Ranking:
-    """Rows in the order of their scores, from which weighted ranking metrics follow by cumulative sums."""
-
-    def __init__(self, y: Array, p: Array) -> None:
-        """Sort once, best score first; rows of equal score form one group."""
-        self.order = np.argsort(-np.asarray(p, dtype=np.float64), kind="stable")
-        ranked = np.asarray(p, dtype=np.float64)[self.order]
-        self._positive = np.asarray(y)[self.order] == 1
-        starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
-        group = np.searchsorted(starts, np.flatnonzero(self._positive), side="right") - 1
-        self._first = starts[group]
-        self._end = np.concatenate([starts[1:], [len(ranked)]])[group]
-
-    def score(self, metric: str, weights: Array) -> Array:
-        """Return the metric per row of `weights` (b, n), integers in the rows' original order; NaN where a class is missing."""
-        return self.score_ranked(metric, weights[:, self.order])
-
-    def score_ranked(self, metric: str, weights: Array) -> Array:
-        """Return the metric per row of `weights` (b, n), integers in the order of the scores."""
-        positive = weights[:, self._positive]
-        below = np.zeros((weights.shape[0], weights.shape[1] + 1), dtype=np.int64)
-        np.cumsum(weights, axis=1, out=below[:, 1:])
-        total_positive = positive.sum(axis=1).astype(np.float64)
-        total_negative = below[:, -1] - total_positive
-        if metric == "roc_auc":
-            return self._roc_auc(weights, positive, total_positive, total_negative)
-        hits = np.zeros_like(below)
-        np.cumsum(weights * self._positive, axis=1, out=hits[:, 1:])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            precision = np.where(positive > 0, hits[:, self._end] / below[:, self._end], 0.0)
-            return np.asarray((positive * precision).sum(axis=1) / np.where(total_positive > 0, total_positive, np.nan))
-
-    def pairs_lost(self, block: Array, count: int) -> Array:
-        """Return (count, count): how many pairs of a positive in block a and a negative in block c are ranked wrong, ties half.
-
-        Blocks drawn w times (b, count) then lose the quadratic form w @ lost @ w, without a look at the rows.
-        """
-        ranked = block[self.order]
-        misses = np.zeros((len(ranked) + 1, count), dtype=np.int32)
-        negative = np.flatnonzero(~self._positive)
-        misses[negative + 1, ranked[negative]] = 1
-        np.cumsum(misses, axis=0, out=misses)
-        above = (misses[self._first] + misses[self._end]) / 2
-        owner = ranked[self._positive]
-        return np.array([above[owner == a].sum(axis=0) for a in range(count)])
-
-    def _roc_auc(self, weights: Array, positive: Array, total_positive: Array, total_negative: Array) -> Array:
-        """Return P(a positive ranks above a negative), ties counting half (Mann-Whitney)."""
-        misses = np.zeros((weights.shape[0], weights.shape[1] + 1), dtype=np.int64)
-        np.cumsum(weights * ~self._positive, axis=1, out=misses[:, 1:])
-        above = (misses[:, self._first] + misses[:, self._end]) / 2
-        lost = np.einsum("bi,bi->b", positive, above)
-        pairs = total_positive * total_negative
-        return np.asarray(1 - lost / np.where(pairs > 0, pairs, np.nan))

@@ -118,11 +118,15 @@ class VersusChampion(Value):
 
 
 class Gate(Value):
-    """What a challenger needs in order to serve. `at_least` and `at_most` are floors and ceilings by metric."""
+    """What a challenger needs in order to serve. `at_least` and `at_most` are floors and ceilings by metric.
+
+    `guards` are further metrics in which it may be worse than its opponent by no more than a share of the opponent's value.
+    """
 
     at_least: dict[str, Finite] = Field(default_factory=dict)
     at_most: dict[str, Finite] = Field(default_factory=dict)
     versus_champion: VersusChampion
+    guards: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(default_factory=dict)
     min_rows: Annotated[int, Field(ge=2)] = 100
 
 
@@ -173,6 +177,7 @@ class Spec(Value):
 def _metric_problems(spec: Spec) -> list[str]:
     used = [("train.metric", spec.train.metric), ("gate.versus_champion.metric", spec.gate.versus_champion.metric)]
     used += [("gate.at_least", m) for m in spec.gate.at_least] + [("gate.at_most", m) for m in spec.gate.at_most]
+    used += [("gate.guards", m) for m in spec.gate.guards]
     fitting = metrics_for(spec.task)
     found = [f"{where}: {m!r} does not fit a {spec.task} task; use one of {', '.join(fitting)}" for where, m in used if m not in fitting]
     found += [
@@ -185,6 +190,8 @@ def _metric_problems(spec: Spec) -> list[str]:
         for m in spec.gate.at_most
         if m in METRICS and METRICS[m].greater_is_better
     ]
+    if spec.gate.versus_champion.metric in spec.gate.guards:
+        found.append(f"gate.guards: {spec.gate.versus_champion.metric!r} decides in versus_champion already; name another metric")
     if not spec.gate.at_least and not spec.gate.at_most:
         found.append("gate: name at least one floor (at_least) or ceiling (at_most); a gate without a threshold refuses everything")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from pipelines.intervals import Interval
     from pipelines.ledger import Champion
+    from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import Facts, Opponent, Verdict
     from pipelines.steps.predictions import Predictions
 
@@ -31,8 +33,8 @@ Request = GateRequest
 def run(context: Context, request: GateRequest) -> Judged:
     """Return the verdict of this run; a retry finds the one in the ledger and changes nothing.
 
-    The challenger is the best by cross-validation, so that the held-out rows have chosen nothing. What goes wrong with the
-    champion refuses; only a service that is away is an error (and may be retried).
+    The challenger is the best by cross-validation, so that the held-out rows have chosen nothing. A champion that cannot
+    answer is an incident; only a service that is away is an error (and may be retried).
     """
     spec, ledger, built = context.spec, context.ports.ledger, request.features
     known = ledger.find(spec.name, "verdict", request.run)
@@ -56,6 +58,7 @@ def run(context: Context, request: GateRequest) -> Judged:
     shown = verdict_page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
     publish_page(context.ports.store, model=spec.name, kind="verdict", run=request.run, page=shown.encode())
     tags = {"verdict": judged.verdict, "reasons": "; ".join(judged.reasons), "challenger": judged.candidate, "version": judged.version}
+    tags |= {"incident": judged.incident} if judged.incident else {}
     for run_id in filter(None, (built.parent_run, judged.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)
     return judged
@@ -80,7 +83,7 @@ def _judged(context: Context, request: GateRequest, champion: Champion | None) -
     holdout, interval = labelled.holdout(context, request.features)
     if best is None:
         nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
-        facts = Facts(name="", dummy=False, metrics={}, rows=holdout.num_rows, holdout=interval, opponent=nobody)
+        facts = Facts(name="", dummy=False, metrics={}, rows=holdout.num_rows, holdout=interval, fitted_on=None, opponent=nobody)
         return _in_words(judge(facts, context.spec.gate), facts, champion, run_id="", version="")
     facts = _facts(context, best, champion, holdout, interval)
     verdict = judge(facts, context.spec.gate)
@@ -103,58 +106,73 @@ def _facts(context: Context, best: Trained, champion: Champion | None, holdout: 
 
     spec = context.spec
     found = predictions.read(context.ports.store, spec, best.predictions, holdout)
-    metrics = scores(spec.task, learn.targets(holdout, spec, found.classes), found.score)
-    opponent = _versus_champion(context, found, champion, holdout) if champion else _versus_dummy(context, found, holdout)
-    dummy = spec.candidate(best.candidate).known.dummy
-    return Facts(name=best.candidate, dummy=dummy, metrics=metrics, rows=holdout.num_rows, holdout=interval, opponent=opponent)
+    return Facts(
+        name=best.candidate,
+        dummy=spec.candidate(best.candidate).known.dummy,
+        metrics=scores(spec.task, learn.targets(holdout, spec, found.classes), found.score),
+        rows=holdout.num_rows,
+        holdout=interval,
+        fitted_on=best.fitted_on,
+        opponent=_opponent(context, found, champion, holdout),
+    )
 
 
-def _versus_dummy(context: Context, found: Predictions, holdout: pa.Table) -> Opponent:
-    from pipelines.science.gates import Opponent
+def _opponent(context: Context, found: Predictions, champion: Champion | None, holdout: pa.Table) -> Opponent:
+    """Compare with the champion; where there is none, or where it cannot answer, with the best constant.
 
-    return Opponent(name="dummy", comparison=_compared(context, holdout, found.score, found.dummy, found.classes))
-
-
-def _versus_champion(context: Context, found: Predictions, champion: Champion, holdout: pa.Table) -> Opponent:
-    """Answer the held-out rows with the champion's own bundle; whatever goes wrong there is told in words and refuses."""
+    A champion that cannot answer would lock every successor out, and must not be replaced unseen: it is an incident that the
+    verdict names, and the floors and guards of the gate hold as ever. A service that is away, or memory that runs out, is
+    no fault of the champion's: it is an error, and may be retried.
+    """
     from pipelines.bundle.load import open_bundle
     from pipelines.bundle.rows import feed_from_table
-    from pipelines.science.gates import Opponent
+    from pipelines.science.metrics import unfit
 
+    if champion is None:
+        return _versus(context, holdout, "dummy", found.score, found.dummy, found.classes)
     try:
         bundle = open_bundle(context.ports.store, champion.bundle)
         theirs = bundle.manifest.inputs
         if theirs.task != context.spec.task:
-            raise BadData(f"it does a {theirs.task} task, the spec asks for {context.spec.task}")  # noqa: TRY301 -- told like the others
+            raise BadData(f"it does a {theirs.task} task, the spec asks for {context.spec.task}")  # noqa: TRY301 -- an incident like others
         answers = bundle.predictor.predict_feed(feed_from_table(theirs.columns, holdout))
-        if theirs.task == "multiclass":
-            ours, classes = _widened(found.score, found.classes, theirs.classes)
-            answers, _ = _widened(answers, theirs.classes, classes)
-        else:
-            ours, classes, answers = found.score, None, answers[:, 0]
-        comparison = _compared(context, holdout, ours, answers, classes)
-    except TryAgain:
+    except (TryAgain, MemoryError):
         raise
-    except Exception as error:  # fail closed: no error of the champion's may let a challenger through, nor stop the verdict
-        context.log.warning("the champion %s could not be compared", champion.version, exc_info=True)
-        return Opponent(name="champion", error=f"{type(error).__name__}: {error}"[:500])
-    return Opponent(name="champion", comparison=comparison, fitted_on=bundle.manifest.fitted_on)
+    except Exception as error:
+        context.log.exception("the champion %s cannot answer", champion.version)
+        return _instead(context, found, holdout, champion, f"{type(error).__name__}: {error}"[:500])
+    wrong = unfit(answers, theirs.task)
+    if wrong:
+        return _instead(context, found, holdout, champion, f"{wrong} of its {len(answers)} answers are no numbers that may be served")
+    if theirs.task == "multiclass":
+        ours, classes = _widened(found.score, found.classes, theirs.classes)
+        answers, _ = _widened(answers, theirs.classes, classes)
+    else:
+        ours, classes, answers = found.score, None, answers[:, 0]
+    opponent = _versus(context, holdout, "champion", ours, answers, classes)
+    return replace(opponent, fitted_on=bundle.manifest.fitted_on)
 
 
-def _compared(context: Context, holdout: pa.Table, ours: Array, theirs: Array, classes: list[str] | None) -> Any:
+def _instead(context: Context, found: Predictions, holdout: pa.Table, champion: Champion, why: str) -> Opponent:
+    """Compare with the best constant instead of the champion, which cannot answer."""
+    incident = f"the champion, version {champion.version}, cannot answer ({why})"
+    context.log.error("INCIDENT: %s; the best constant is the opponent instead", incident)
+    return replace(_versus(context, holdout, "dummy", found.score, found.dummy, found.classes), incident=incident)
+
+
+def _versus(context: Context, holdout: pa.Table, name: str, ours: Array, theirs: Array, classes: list[str] | None) -> Opponent:
+    """Return the opponent, compared on the held-out rows by the gate's metric and by each of its guards."""
     from pipelines.science.bootstrap import compare
+    from pipelines.science.gates import Opponent
     from pipelines.steps import labelled, learn
 
-    spec = context.spec
-    return compare(
-        spec.gate.versus_champion.metric,
-        learn.targets(holdout, spec, classes),
-        challenger=ours,
-        opponent=theirs,
-        event_times=labelled.times(holdout, spec),
-        confidence=spec.gate.versus_champion.confidence,
-        seed=spec.train.seed,
-    )
+    spec, rule = context.spec, context.spec.gate.versus_champion
+    truth, times = learn.targets(holdout, spec, classes), labelled.times(holdout, spec)
+
+    def by(metric: str) -> Comparison:
+        return compare(metric, truth, challenger=ours, opponent=theirs, event_times=times, confidence=rule.confidence, seed=spec.train.seed)
+
+    return Opponent(name, comparison=by(rule.metric), guards={metric: by(metric) for metric in spec.gate.guards})
 
 
 def _widened(values: Array, own: list[str] | None, other: list[str] | None) -> tuple[Array, list[str]]:
@@ -177,6 +195,7 @@ def _in_words(verdict: Verdict, facts: Facts, champion: Champion | None, *, run_
         version=version,
         metrics=dict(facts.metrics),
         champion=champion.version if champion else None,
+        incident=facts.opponent.incident,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,6 +98,13 @@ def times(table: pa.Table, spec: Spec) -> Array:
     except pa.ArrowException as error:
         raise BadData(f"{spec.event_time} is {column.type}, no time.", remedy="build a timestamp.") from error
     return found
+
+
+def span(table: pa.Table, spec: Spec) -> Interval:
+    """Return the span of the rows' event times, the last one included."""
+    moments = times(table, spec)
+    first, last = moments.min().item(), moments.max().item()
+    return Interval(start=first, end=last + timedelta(microseconds=1))
 
 
 def _plan(context: Context, built: Built) -> Plan:

@@ -87,6 +87,7 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
+        fitted_on=labelled.span(rows.train, spec),
         predictions=written,
         model=stored,
         seconds=round(time.perf_counter() - began, 3),

@@ -150,7 +150,10 @@ class TrainRequest(Value):
 
 
 class Trained(Value):
-    """What `train` answers for one candidate; metrics are of the holdout. A metric that is not finite is null."""
+    """What `train` answers for one candidate; metrics are of the holdout. A metric that is not finite is null.
+
+    `fitted_on` is the span of the event times of the rows that were learnt from; null in results of earlier versions.
+    """
 
     candidate: str
     run_id: str
@@ -161,6 +164,7 @@ class Trained(Value):
     metrics: dict[str, float | None]
     rows_train: int
     rows_holdout: int
+    fitted_on: Interval | None = None
     predictions: Ref
     model: Ref
     seconds: float
@@ -183,7 +187,10 @@ class Check(Value):
 
 
 class Judged(Value):
-    """The verdict on the challenger, with reasons in words (empty when promoted)."""
+    """The verdict on the challenger, with reasons in words (empty when promoted).
+
+    `incident` says in words why the champion could not be the opponent; empty where it was, or where there is none.
+    """
 
     verdict: Literal["promote", "refuse"]
     reasons: list[str]
@@ -193,6 +200,7 @@ class Judged(Value):
     version: str
     metrics: dict[str, float | None]
     champion: str | None
+    incident: str = ""
 
 
 class PackageRequest(Value):

@@ -23,6 +23,8 @@ th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884;
 <h1>{{ title }}</h1>
 <p><span class="{{ 'ok' if promoted else 'bad' }}">{{ 'Promoted' if promoted else 'Refused' }}</span>:
 {{ who }}, judged against {{ opponent }}.</p>
+{% if j.incident %}<p><span class="bad">Incident</span>: {{ j.incident }}.
+A person must look at it: what serves now may fail likewise.</p>{% endif %}
 {% if j.reasons %}<h2>Why it was refused</h2><ul>{% for r in j.reasons %}<li>{{ r }}</li>{% endfor %}</ul>
 <p>{{ 'The champion serves on.' if j.champion else 'Nothing serves.' }}</p>{% endif %}
 <h2>What was looked at</h2>
@@ -45,13 +47,15 @@ def render(model: str, run: str, judged: Judged, *, as_of: datetime, because: st
     import jinja2
 
     version = f" (version {judged.version})" if judged.version else ""
+    champion = f"the champion, version {judged.champion}" if judged.champion else ""
+    reason = f"{champion}, cannot answer" if champion else "no version serves yet"
     facts = {
         "title": f"Verdict on {model}",
         "run": run,
         "j": judged,
         "promoted": judged.verdict == "promote",
         "who": f"the challenger {judged.candidate}{version}" if judged.candidate else "there is no challenger",
-        "opponent": f"the champion, version {judged.champion}" if judged.champion else "the best constant, because no version serves yet",
+        "opponent": champion if champion and not judged.incident else f"the best constant, because {reason}",
         "as_of": iso(as_of),
         "because": because,
     }

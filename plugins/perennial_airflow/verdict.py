@@ -43,6 +43,8 @@ def figure(value: object) -> str:
 def _gate(judged: Mapping[str, Any]) -> list[tuple[int, str]]:
     version = f" (version {judged['version']})" if judged.get("version") else ""
     lines = [(logging.INFO, f"Verdict on {judged.get('candidate') or 'the challenger'}{version}: {str(judged['verdict']).upper()}")]
+    if judged.get("incident"):
+        lines.append((logging.ERROR, f"  INCIDENT: {judged['incident']}"))
     for check in judged.get("checks") or []:
         passed = bool(check.get("passed"))
         level = logging.INFO if passed else logging.WARNING

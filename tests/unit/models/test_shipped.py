@@ -5,11 +5,19 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from scipy.special import expit, logit
 
+from pipelines.bundle.rows import schema_of
 from pipelines.intervals import Interval, containing
+from pipelines.science.bootstrap import compare
+from pipelines.science.gates import Facts, Opponent, blind_spot, judge
+from pipelines.science.metrics import scores
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
+from pipelines.steps import labelled, learn
 from pipelines.steps.building import build_from, build_rows, read_raw
 from pipelines.steps.context import Context, Ports
 from pipelines.tables import normalised
@@ -78,6 +86,55 @@ def test_a_flight_s_row_built_at_its_departure_is_the_row_built_months_later(fli
     [same] = [r for r in online if r["flight_id"] == offline["flight_id"]]
     inputs = context.spec.features.inputs
     assert {c: same[c] for c in inputs} == {c: offline[c] for c in inputs}
+
+
+@pytest.mark.parametrize("model", SHIPPED)
+def test_a_shipped_gate_sees_what_it_should(model):
+    spec = context_of(model).spec
+    assert blind_spot(spec.gate, spec.task) == ""
+
+
+@pytest.fixture(scope="module")
+def judged_flights(flights):
+    """Ten days to learn from and four to judge on, and the honest answers of a model that knows little more than its champion."""
+    context, _, built = flights
+    spec = context.spec
+    built = built.filter(pc.is_valid(built["late"]))
+    moment = pa.scalar(datetime(2013, 2, 25, tzinfo=UTC), built.schema.field(spec.event_time).type)
+    early = pc.less(built[spec.event_time], moment)
+    fit, held = built.filter(early), built.filter(pc.invert(early))
+    answers = []
+    for inputs in (["hour"], spec.features.inputs):
+        schema = schema_of(fit.slice(0, 1), inputs, spec.task, None)
+        pipeline = learn.build_pipeline(spec.candidate("boosted"), schema, 17, {"max_iter": 30})
+        pipeline.fit(learn.frame(schema, fit), learn.targets(fit, spec, None))
+        answers.append(learn.answers(pipeline, learn.frame(schema, held), spec.task, None))
+    return spec, held, answers
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        pytest.param(lambda z: z, [], id="honest"),
+        pytest.param(lambda z: 3 * z, ["guard log_loss"], id="three times too sure"),
+        pytest.param(lambda z: z + 1.5, ["guard log_loss"], id="too high"),
+        pytest.param(lambda z: z - 1.5, ["guard log_loss"], id="too low"),
+    ],
+)
+def test_the_flights_gate_refuses_probabilities_that_are_not_true(judged_flights, change, refused):
+    spec, held, (champion, honest) = judged_flights
+    truth, times = learn.targets(held, spec, None), labelled.times(held, spec)
+    changed, rule = expit(change(logit(honest))), spec.gate.versus_champion
+
+    def by(metric):
+        return compare(metric, truth, challenger=changed, opponent=champion, event_times=times, confidence=rule.confidence, seed=1)
+
+    opponent = Opponent("champion", by(rule.metric), guards={metric: by(metric) for metric in spec.gate.guards})
+    span = labelled.span(held, spec)
+    before = span.model_copy(update={"start": span.start - timedelta(days=10), "end": span.start})
+    metrics = scores(spec.task, truth, changed)
+    facts = Facts("boosted", dummy=False, metrics=metrics, rows=held.num_rows, holdout=span, fitted_on=before, opponent=opponent)
+    assert [f.name for f in judge(facts, spec.gate).findings if not f.passed] == refused
 
 
 def test_bike_rows_look_back_a_day_and_a_week(real_data, tmp_path):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.science.bootstrap import MIN_BLOCKS, blocks_of, compare, spread
-from pipelines.science.metrics import Ranking, better_by, score
+from pipelines.science.bootstrap import MAX_BLOCKS, MIN_BLOCKS, blocks_of, compare, spread
+from pipelines.science.metrics import better_by, score
 from pipelines.spec.catalogue import METRICS, metrics_for
 
 RNG = np.random.default_rng(11)
@@ -66,12 +66,27 @@ def test_more_confidence_asks_for_more():
 
 @pytest.mark.parametrize(
     ("n", "days", "unit", "count"),
-    [(500, 25, "days", 25), (500, 2, "hours", 48), (50, 0.5, "rows", 50), (500, MIN_BLOCKS - 1, "hours", 456)],
+    [
+        (500, 25, "days", 25),
+        (500, 2, "hours", 48),
+        (50, 0.5, "rows", 50),
+        (500, MIN_BLOCKS - 1, "hours", 456),
+        (3_000, 3_000, "groups of days", MAX_BLOCKS),
+        (3_000, 0.5, "groups of rows", MAX_BLOCKS),
+    ],
 )
 def test_blocks_are_days_where_there_are_enough_of_them(n, days, unit, count):
     block, found = blocks_of(_times(n, days))
     assert found == unit
     assert block.max() + 1 == count
+    assert np.ptp(np.bincount(block)) <= 1 or unit in {"days", "hours"}
+
+
+def test_groups_are_neighbours_in_time_whatever_the_order_of_the_rows():
+    times = _times(2_000, 0.5)
+    shuffled = RNG.permutation(2_000)
+    assert np.array_equal(blocks_of(times[shuffled])[0], blocks_of(times)[0][shuffled])
+    assert (np.diff(blocks_of(times)[0]) >= 0).all()
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "brier"])
@@ -92,17 +107,6 @@ def test_resamples_are_those_of_repeated_blocks(metric, unit):
     found = _compare(metric, y, good, poor, times)
     assert found.p_better == np.mean(np.array(differences) > 0)
     assert np.min(np.abs(np.array(differences) - found.lower)) < 1e-12
-
-
-def test_both_ways_to_weigh_a_ranking_agree():
-    """With so many rows that no table of pairs fits, rows are weighted one by one; the result is the same."""
-    block, _ = blocks_of(TIMES)
-    weights = RNG.integers(0, 3, (20, 30))
-    ranking = Ranking(Y, GOOD)
-    positive, negative = (np.bincount(block, label == Y) for label in (1, 0))
-    lost = ranking.pairs_lost(block, 30)
-    quadratic = 1 - ((weights @ lost) * weights).sum(axis=1) / ((weights @ positive) * (weights @ negative))
-    assert np.allclose(quadratic, ranking.score("roc_auc", weights[:, block]), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

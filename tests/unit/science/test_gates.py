@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
 from pipelines.intervals import Interval
 from pipelines.science.bootstrap import Comparison, compare
-from pipelines.science.gates import Facts, Opponent, Verdict, judge
+from pipelines.science.gates import Facts, Opponent, Verdict, blind_spot, judge
 from pipelines.science.metrics import scores
 from pipelines.spec import Gate
 
@@ -31,6 +32,7 @@ GATE = Gate.model_validate(
         "min_rows": 100,
     }
 )
+GUARDED = GATE.model_copy(update={"guards": {"log_loss": 0.05}, "at_most": {}})
 BETTER = Comparison(
     "roc_auc", challenger=0.7, opponent=0.65, difference=0.05, lower=0.02, p_better=0.99, confidence=0.95, blocks=30, unit="days"
 )
@@ -40,6 +42,7 @@ GOOD = Facts(
     metrics={"roc_auc": 0.7, "brier": 0.2},
     rows=100,
     holdout=_span(4, 5),
+    fitted_on=_span(2, 4),
     opponent=Opponent("champion", BETTER, fitted_on=_span(1, 4)),
 )
 
@@ -81,6 +84,13 @@ BAD = {
     "held-out rows that the champion has seen": (_opponent(fitted_on=_span(1, 5)), "overlap what the champion was fitted on"),
     "held-out rows inside what the champion has seen": (_opponent(fitted_on=_span(1, 12)), "overlap"),
     "held-out rows that the champion has seen in part": (replace(GOOD, holdout=_span(3, 5)), "2026-03-01T00 to 2026-05-01T00"),
+    "a challenger that was fitted on the held-out rows": (replace(GOOD, fitted_on=_span(2, 5)), "overlap what boosted was fitted on"),
+    "a challenger that was fitted on later rows too": (replace(GOOD, fitted_on=_span(1, 12)), "overlap what boosted was fitted on"),
+    "a challenger of which nobody knows what it has seen": (replace(GOOD, fitted_on=None), "not known on which rows boosted was fitted"),
+    "held-out rows that both have seen": (
+        replace(_opponent(fitted_on=_span(1, 5)), fitted_on=_span(2, 5)),
+        "what boosted was fitted on (2026-02-01T00 to 2026-05-01T00) and what the champion was fitted on",
+    ),
     "an error of the champion's": (_opponent(error="Corrupted: changed"), "the champion could not be compared: Corrupted: changed"),
     "an error beside a comparison": (_opponent(error="late"), "could not be compared"),
     "no comparison": (_opponent(comparison=None), "there is no comparison with the champion"),
@@ -121,6 +131,45 @@ def test_a_gate_that_cannot_refuse_refuses(gate, words):
     assert any(words in reason for reason in verdict.reasons)
 
 
+LOSS = replace(BETTER, metric="log_loss", challenger=0.44, opponent=0.46, difference=0.02, lower=0.01)
+
+
+@pytest.mark.parametrize(
+    ("guard", "words"),
+    [
+        pytest.param(None, "no comparison with the champion in log_loss", id="no comparison"),
+        pytest.param({"challenger": 0.593, "difference": -0.133, "lower": -0.14}, "beyond the 0.05", id="worse by far"),
+        pytest.param({"challenger": 0.47, "difference": -0.01, "lower": -0.0231}, "beyond the 0.05", id="not proven to be within"),
+        pytest.param({"lower": NAN}, "log_loss versus the champion is missing or not finite", id="a bound that is NaN"),
+        pytest.param({"lower": -INF}, "missing or not finite", id="no bound"),
+        pytest.param({"metric": "brier"}, "not the one that the gate asks for", id="another metric"),
+        pytest.param({"confidence": 0.6}, "not the one that the gate asks for", id="less confidence"),
+    ],
+)
+def test_a_guard_refuses_what_is_worse_in_its_metric(guard, words):
+    guards = {} if guard is None else {"log_loss": replace(LOSS, **guard)}
+    (reason,) = judge(_opponent(guards=guards), GUARDED).reasons
+    assert words in reason
+
+
+@pytest.mark.parametrize("lower", [0.01, 0.0, -0.0229])
+def test_within_its_share_a_guard_lets_the_challenger_through(lower):
+    verdict = judge(_opponent(guards={"log_loss": replace(LOSS, difference=lower + 0.01, lower=lower)}), GUARDED)
+    assert verdict.promoted
+    assert "within the 0.05" in verdict.findings[-1].detail
+
+
+def test_a_champion_that_cannot_answer_is_an_incident_that_the_verdict_names():
+    constant = Opponent("dummy", BETTER, incident="the champion, version 3, cannot answer (1 of its 100 answers …)")
+    verdict = judge(replace(GOOD, opponent=constant), GATE)
+    assert verdict.promoted
+    (said,) = [f.detail for f in verdict.findings if f.name == "champion"]
+    assert said.startswith("INCIDENT: the champion, version 3, cannot answer")
+    assert said.endswith("the best constant is the opponent instead")
+    worse = replace(constant, comparison=replace(BETTER, lower=-0.1))
+    assert not judge(replace(GOOD, opponent=worse), GATE).promoted
+
+
 def test_all_reasons_are_told():
     facts = replace(GOOD, dummy=True, rows=1, metrics={}, opponent=Opponent("dummy", error="gone"))
     assert len(judge(facts, GATE).reasons) == 5
@@ -151,16 +200,20 @@ SHUFFLED = LogisticRegression().fit(X[FIT], RNG.permutation(TARGET[FIT])).predic
 
 def _judged(predicted, opponent, name="champion"):
     y = TARGET[HELD]
-    found = compare("roc_auc", y, challenger=predicted, opponent=opponent, event_times=EVENTS, confidence=0.95, seed=0)
+
+    def by(metric):
+        return compare(metric, y, challenger=predicted, opponent=opponent, event_times=EVENTS, confidence=0.95, seed=0)
+
     facts = Facts(
         "model",
         dummy=False,
         metrics=scores("binary", y, predicted),
         rows=600,
         holdout=_span(4, 5),
-        opponent=Opponent(name, found, fitted_on=_span(1, 4)),
+        fitted_on=_span(1, 4),
+        opponent=Opponent(name, by("roc_auc"), guards={"log_loss": by("log_loss")}, fitted_on=_span(1, 4)),
     )
-    return judge(facts, GATE)
+    return judge(facts, GUARDED)
 
 
 @pytest.mark.parametrize("opponent", [pytest.param(WEAKER, id="a champion"), pytest.param(RATE, id="the dummy")])
@@ -180,6 +233,10 @@ MUTANTS = {
     "one answer infinite": np.where(np.arange(600) == 7, np.inf, P),
     "logits for probabilities": LEARNT.decision_function(X[HELD]),
     "rows off by one": np.roll(P, 1),
+    "over-confident by a factor of three": expit(3 * logit(P)),
+    "too high by a constant": expit(logit(P) + 3),
+    "too low by a constant": expit(logit(P) - 3),
+    "nearly certain": np.where(P > 0.5, 1 - 1e-9, 1e-9),
     "the champion itself": WEAKER,
     "the champion with a little noise": np.clip(WEAKER + RNG.normal(0, 0.01, 600), 0, 1),
 }
@@ -193,3 +250,21 @@ def test_a_model_known_to_be_bad_is_refused(predicted):
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if "champion" not in m])
 def test_a_first_model_known_to_be_bad_does_not_pass_as_better_than_the_dummy(mutant):
     assert not _judged(MUTANTS[mutant], RATE, "dummy").promoted
+
+
+@pytest.mark.parametrize(
+    ("task", "gate", "advice"),
+    [
+        ("binary", {"at_least": {"roc_auc": 0.6}}, "log_loss"),
+        ("binary", {"at_least": {"roc_auc": 0.6, "accuracy": 0.6}}, "log_loss"),
+        ("binary", {"at_least": {"roc_auc": 0.6}, "guards": {"brier": 0.1}}, ""),
+        ("binary", {"at_most": {"log_loss": 0.6}}, ""),
+        ("multiclass", {"at_least": {"accuracy": 0.6}, "versus_champion": {"metric": "accuracy"}}, "log_loss"),
+        ("regression", {"at_most": {"wape": 0.5}, "versus_champion": {"metric": "mae"}}, "rmse"),
+        ("regression", {"at_most": {"rmse": 5}, "versus_champion": {"metric": "rmse"}}, "mae"),
+        ("regression", {"at_most": {"wape": 5}, "versus_champion": {"metric": "rmse"}}, ""),
+    ],
+)
+def test_what_a_gate_does_not_see_is_said_with_the_guard_that_would(task, gate, advice):
+    said = blind_spot(Gate.model_validate({"versus_champion": {"metric": "roc_auc"}, **gate}), task)
+    assert (f"guards: {{{advice}: 0.05}}" in said) if advice else not said

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
-from pipelines.science.metrics import Ranking, better_by, score, scores
+from pipelines.science.metrics import better_by, score, scores, unfit
 from pipelines.spec.catalogue import METRICS, metrics_for
 
 RNG = np.random.default_rng(3)
@@ -43,14 +43,6 @@ def test_the_catalogue_has_no_metric_without_an_implementation():
     regression = scores("regression", VALUE, GUESS)
     assert set(scores("binary", Y, P)) | set(scores("multiclass", CLASS, PROBA)) | set(regression) == set(METRICS)
     assert None not in regression.values()
-
-
-@pytest.mark.parametrize("metric", ["roc_auc", "average_precision"])
-def test_weights_count_as_repeated_rows(metric):
-    weights = RNG.integers(0, 4, (3, N))
-    got = Ranking(Y, P).score(metric, weights)
-    for row, value in zip(weights, got, strict=True):
-        assert value == pytest.approx(score(metric, np.repeat(Y, row), np.repeat(P, row)), rel=1e-12)
 
 
 @pytest.mark.parametrize("metric", metrics_for("binary"))
@@ -100,3 +92,9 @@ def test_better_points_the_metrics_way():
 def test_a_constant_ranks_nothing():
     assert score("roc_auc", Y, np.full(N, 0.3)) == 0.5
     assert score("average_precision", Y, np.full(N, 0.3)) == pytest.approx(Y.mean())
+
+
+def test_answers_that_nobody_may_be_served_are_counted_by_row():
+    answers = np.array([[0.2, 0.8], [np.nan, 0.1], [0.5, np.inf], [1.2, -0.2], [1 + 1e-8, -1e-8]])
+    assert unfit(answers, "multiclass") == 3
+    assert unfit(answers, "regression") == 2

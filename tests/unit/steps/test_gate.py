@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.special import expit, logit
 
 from pipelines.bundle.manifest import BundleManifest
 from pipelines.errors import Corrupted, RequestError, Unreachable
@@ -225,25 +226,76 @@ def test_held_out_rows_that_the_champion_was_fitted_on_refuse(tmp_path):
     assert any("overlap what the champion was fitted on (2024-01-01T00 to 2024-01-07T00)" in reason for reason in judged.reasons)
 
 
-def test_an_error_with_the_champion_refuses_in_words(tmp_path):
+BAYES = "  - {name: bayes, estimator: sklearn.naive_bayes.GaussianNB}"
+
+
+def test_one_wrong_answer_of_the_champion_does_not_lock_every_successor_out(tmp_path):
+    """So far from all that it has seen, both classes are impossible to naive Bayes: its answer is NaN."""
+    world = learning(tmp_path, spec_text(candidates=BAYES))
+    crown(world)
+    tables = [rows(d) for d in range(DAYS, 2 * DAYS)]
+    far = tables[-1]["a"].to_numpy().copy()
+    far[3] = 1e30
+    tables[-1] = tables[-1].set_column(tables[-1].column_names.index("a"), "a", pa.array(far, from_pandas=True))
+    later = learning(tmp_path, tables=tables, outside=world.context.ports, run="later", first=DAYS)
+    judged = gate.run(later.context, later.gate_request(later.train_all(), "later"))
+    assert (judged.verdict, judged.champion) == ("promote", "1"), judged.reasons
+    assert "the champion, version 1, cannot answer (1 of its 294 answers are no numbers" in judged.incident
+    assert any(c.name == "versus dummy" and c.passed for c in judged.checks)
+    assert later.context.ports.registry.runs[judged.run_id].tags["incident"] == judged.incident
+    page = find_page(later.context.ports.store, model="visits", kind="verdict", run="later").decode()
+    assert '<span class="bad">Incident</span>: the champion, version 1, cannot answer' in page
+    assert "the best constant, because the champion, version 1, cannot answer" in page
+
+
+def test_a_successor_of_a_champion_that_cannot_answer_must_still_have_learnt(tmp_path):
     world = learning(tmp_path)
     _, packaged = crown(world)
     store = world.context.ports.store
     manifest = BundleManifest.model_validate_json(store.get(packaged.bundle))
     store.objects[manifest.onnx.uri] = b"changed"
     later = _later(tmp_path, world, signal=-1.0)
-    judged = gate.run(later.context, later.gate_request(later.train_all(), "later"))
-    assert judged.verdict == "refuse"
-    assert "the champion could not be compared: Corrupted" in judged.reasons[0]
+    trained = later.train_all()
+    judged = gate.run(later.context, later.gate_request(trained, "later"))
+    assert judged.verdict == "promote"
+    assert "the champion, version 1, cannot answer (Corrupted" in judged.incident
+    useless = [_swapped(later, t, MUTANTS["shuffled"]) for t in trained]
+    assert gate.run(later.context, later.gate_request(useless, "useless")).verdict == "refuse"
 
 
-def test_a_champion_whose_input_is_gone_refuses(tmp_path):
+def test_a_champion_whose_input_is_gone_is_an_incident_too(tmp_path):
     world = learning(tmp_path)
     crown(world)
     text = spec_text().replace("inputs: [a, b, count", "inputs: [b, count")
     later = _later(tmp_path, world, text, signal=-1.0)
     judged = gate.run(later.context, later.gate_request(later.train_all(), "later"))
-    assert "no column a" in judged.reasons[0]
+    assert "no column a" in judged.incident
+
+
+def test_a_challenger_that_was_fitted_on_the_held_out_rows_is_refused(tmp_path):
+    world = learning(tmp_path)
+    trained = world.train("linear")
+    held, _ = labelled.holdout(world.context, world.built)
+    assert not trained.fitted_on.overlaps(labelled.span(held, world.context.spec))
+    both = trained.fitted_on.model_copy(update={"end": labelled.span(held, world.context.spec).end})
+    for fitted_on, words in ((both, "overlap what linear was fitted on"), (None, "not known on which rows linear was fitted")):
+        changed = trained.model_copy(update={"fitted_on": fitted_on})
+        judged = gate.run(world.context, world.gate_request([changed], f"run {fitted_on}"))
+        assert judged.verdict == "refuse"
+        assert words in judged.reasons[0]
+
+
+GUARD = spec_text(
+    gate="gate: {at_least: {roc_auc: 0.6}, versus_champion: {metric: roc_auc, confidence: 0.9}, guards: {log_loss: 0.05}, min_rows: 50}"
+)
+
+
+@pytest.mark.parametrize("factor", [1, 10])
+def test_an_over_confident_model_is_refused_by_the_guard_alone(tmp_path, factor):
+    world = learning(tmp_path, GUARD)
+    trained = _swapped(world, world.train("linear"), lambda f, _: expit(factor * logit(f.score)))
+    judged = gate.run(world.context, world.gate_request([trained]))
+    assert [c.name for c in judged.checks if not c.passed] == ([] if factor == 1 else ["guard log_loss"])
 
 
 def test_a_store_that_is_away_is_an_error_not_a_verdict(tmp_path):
@@ -297,7 +349,8 @@ def test_constants_are_the_best_ones():
 def test_what_an_earlier_run_left_half_deployed_is_taken_back_even_when_this_run_is_refused(tmp_path):
     world = learning(tmp_path)
     half_deployed(world.context)
-    judged = gate.run(world.context, world.gate_request(world.train_all()))
+    refused = [_swapped(world, t, MUTANTS["inverted"]) for t in world.train_all()]
+    judged = gate.run(world.context, world.gate_request(refused))
     assert judged.verdict == "refuse"
     assert releases.newest(world.context.ports.store, world.context.spec.name).version == "1"
     assert world.context.ports.registry.alias(world.context.spec.name) == "1"

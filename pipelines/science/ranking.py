@@ -1,0 +1,95 @@
+"""The metrics of the order of scores, for plain rows and for resampled blocks of rows, in time that grows with the rows.
+
+A resample draws whole blocks of rows. What a ranking metric needs of a block is how many positives and negatives it has at
+each level of the score. So rows are counted once, by block and level, and a resample is a product of two small matrices.
+
+Up to `LEVELS` different scores, each is a level and every value is exact. Beyond that, neighbours in the ranking share a
+level and count as ties, in the resamples only: a level holds at most about 1/LEVELS of the positives and of all rows. The
+score of the rows themselves is always exact, and each resample is shifted by what the levels change in it.
+
+Definitions: Hanley & McNeil (1982), "The meaning and use of the area under a ROC curve", Radiology 143 (the share of pairs
+that are ranked right, ties counting half); average precision as scikit-learn defines it, one step for each different score.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+RANKING = frozenset({"roc_auc", "average_precision"})
+"""Metrics of the order of scores; all others are functions of sums over rows."""
+
+LEVELS = 4_096
+"""Different scores up to which resamples are exact."""
+
+
+class Ranking:
+    """Binary rows (n,) in the order of their scores (n,), best first."""
+
+    def __init__(self, y: Array, p: Array, levels: int = LEVELS) -> None:
+        """Sort once; rows of equal score are one step of the ranking."""
+        order = np.argsort(-np.asarray(p, dtype=np.float64), kind="stable")
+        ranked = np.asarray(p, dtype=np.float64)[order]
+        new = np.concatenate([[True], ranked[1:] != ranked[:-1]])
+        starts = np.flatnonzero(new)
+        positive = np.asarray(y)[order] == 1
+        self._steps = np.add.reduceat(positive, starts, dtype=np.float64), np.diff(np.append(starts, len(ranked)))
+        self._positive = np.asarray(y) == 1
+        level_of_step = _levels(*self._steps, levels)
+        self._count = int(level_of_step[-1]) + 1
+        self._exact = self._count == len(starts)
+        self._level = np.empty(len(ranked), dtype=np.int64)
+        self._level[order] = level_of_step[np.cumsum(new) - 1]
+
+    def score(self, metric: str) -> float:
+        """Return the metric over the rows, exactly; NaN where a class is missing."""
+        positive, rows = self._steps
+        return float(_score(metric, positive[None, :], (rows - positive)[None, :])[0])
+
+    def resampled(self, metric: str, block: Array, count: int) -> Any:
+        """Return a function from the blocks' weights (b, count) to the metric (b,); NaN where a draw misses a class."""
+        cell = block * self._count + self._level
+        size = count * self._count
+        positive, negative = (
+            np.bincount(cell[chosen], minlength=size).reshape(count, self._count).astype(np.float64)
+            for chosen in (self._positive, ~self._positive)
+        )
+        shift = 0.0
+        if not self._exact:
+            shift = self.score(metric) - float(_score(metric, positive.sum(axis=0)[None, :], negative.sum(axis=0)[None, :])[0])
+        return lambda weights: _score(metric, weights @ positive, weights @ negative) + shift
+
+    @property
+    def levels(self) -> int:
+        """How many levels a resample counts."""
+        return self._count
+
+
+def _levels(positive: Array, rows: Array, most: int) -> Array:
+    """Return each step's level (steps,), counted from 0 without gaps: the step itself, or what it shares with its neighbours."""
+    if len(rows) <= most:
+        return np.arange(len(rows))
+    before = [np.cumsum(part) - part for part in (positive, rows)]
+    shares = [part / max(float(part[-1]), 1.0) for part in before]
+    level = np.floor((shares[0] + shares[1]) / 2 * (most - 1)).astype(np.int64)
+    return np.cumsum(np.concatenate([[False], level[1:] != level[:-1]]))
+
+
+def _score(metric: str, positive: Array, negative: Array) -> Array:
+    """Return the metric (b,) of counts by level (b, levels), the best level first."""
+    all_positive = positive.sum(axis=1)
+    if metric == "roc_auc":
+        above = np.cumsum(negative, axis=1)
+        lost = np.einsum("bl,bl->b", positive, above - negative / 2)
+        pairs = all_positive * above[:, -1]
+        return np.asarray(1 - lost / np.where(pairs > 0, pairs, np.nan))
+    hits = np.cumsum(positive, axis=1)
+    asked = hits + np.cumsum(negative, axis=1)
+    precision = hits / np.where(asked > 0, asked, 1.0)
+    return np.asarray(np.einsum("bl,bl->b", positive, precision) / np.where(all_positive > 0, all_positive, np.nan))
