@@ -154,5 +154,10 @@ def _told(context: Context, candidate: str, found: Compiled, native: int) -> Non
         context.log.warning("%s is served natively (%d bytes): %s", candidate, native, found.why_not)
     else:
         context.log.info(
-            "%s is compiled: %d bytes (native %d), answers differ by at most %.2g", candidate, len(found.model), native, found.parity
+            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g",
+            candidate,
+            len(found.model),
+            native,
+            found.rows,
+            found.parity,
         )

@@ -203,7 +203,10 @@ def _fitted(task="binary", candidate="sklearn.ensemble.HistGradientBoostingClass
     [(task, name) for name, known in sorted(ESTIMATORS.items()) for task in sorted(known.tasks) if not known.dummy],
 )
 def test_every_estimator_of_the_catalogue_compiles_with_proof(estimator, task, encode):
-    """Nulls, unseen text and extremes among the rows. An estimator that stops compiling truly is seen here."""
+    """Nulls, unseen text and extremes among the rows. An estimator that stops compiling truly is seen here.
+
+    Neighbours are the one that never does: nobody can prove how ties are decided.
+    """
     few = {"n_estimators": 8} if "ensemble" in estimator and "Hist" not in estimator else {}
     few = {"max_iter": 8} if "MLP" in estimator or "Hist" in estimator else few
     model, schema, split = _fitted(task, estimator, params=few, encode=encode)
@@ -211,6 +214,9 @@ def test_every_estimator_of_the_catalogue_compiles_with_proof(estimator, task, e
     found = compiled(model, schema, feed_from_table(schema.columns, split.holdout), [*whole, *single])
     if "GaussianNB" in estimator and found.model is None:  # its exponents amplify float32's rounding: close, but not always close enough
         assert TOLERANCE[task] < found.parity < 1e-4
+        return
+    if "KNeighbors" in estimator:
+        assert "equally far" in found.why_not
         return
     assert found.model is not None, found.why_not
     assert found.parity <= TOLERANCE[task]
