@@ -48,6 +48,8 @@ def places_of(pipeline: Any, schema: InputSchema) -> Places:
     categories: dict[int, tuple[str, ...]] = {}
     changed: dict[int, tuple[Any, list[str], int]] = {}
     for name, transformer, columns in encoder.transformers_:
+        if isinstance(transformer, str):  # "drop": inputs that the model does not look at
+            continue
         names = [str(c) for c in columns]
         inputs, where = [position[n] for n in names], encoder.output_indices_[name]
         sources = [(i, -1) for i in inputs]

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-ESTIMATOR = "estimator"
-"""The pipeline's last step; the first is `encode`."""
+ENCODER, ESTIMATOR = "encode", "estimator"
+"""The pipeline's two steps."""
 
 _TAKES_NAN = ("HistGradientBoosting", "Dummy")
 _TAKES_SPARSE = ("LogisticRegression",)
@@ -53,6 +53,11 @@ def check_parameters(candidate: Candidate) -> None:
             )
 
 
+def takes_null(candidate: Candidate) -> bool:
+    """Tell whether the estimator is given null as it is, and may learn from it; for all others it is imputed."""
+    return candidate.estimator.rsplit(".", 1)[-1].startswith(_TAKES_NAN)
+
+
 def build_pipeline(candidate: Candidate, schema: InputSchema, seed: int, params: Mapping[str, Any]) -> Any:
     """Return the unfitted pipeline: columns encoded by kind, then the estimator with these parameters and the spec's seed."""
     from sklearn.pipeline import Pipeline
@@ -62,7 +67,7 @@ def build_pipeline(candidate: Candidate, schema: InputSchema, seed: int, params:
     given = dict(params)
     if "random_state" in estimator.get_params():
         given.setdefault("random_state", seed)
-    return Pipeline([("encode", _encoder(candidate, schema)), (ESTIMATOR, estimator.set_params(**given))])
+    return Pipeline([(ENCODER, _encoder(candidate, schema)), (ESTIMATOR, estimator.set_params(**given))])
 
 
 def _encoder(candidate: Candidate, schema: InputSchema) -> Any:
@@ -77,7 +82,7 @@ def _encoder(candidate: Candidate, schema: InputSchema) -> Any:
     leaf = candidate.estimator.rsplit(".", 1)[-1]
     impute = SimpleImputer(strategy="median", keep_empty_features=True)
     sparse = leaf.startswith(_TAKES_SPARSE)
-    number: Any = "passthrough" if leaf.startswith(_TAKES_NAN) else impute
+    number: Any = "passthrough" if takes_null(candidate) else impute
     if candidate.encoding == "onehot":
         number = number if candidate.estimator.startswith(_UNSCALED) else Pipeline([("impute", impute), ("scale", StandardScaler())])
         text: Any = OneHotEncoder(handle_unknown="ignore", dtype=np.float32, sparse_output=sparse)
@@ -85,6 +90,15 @@ def _encoder(candidate: Candidate, schema: InputSchema) -> Any:
         text = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float32)
     columns = [("numbers", number, numbers), ("texts", text, texts)]
     return ColumnTransformer([c for c in columns if c[2]], sparse_threshold=0.3 if sparse else 0)
+
+
+def typed(table: pa.Table, inputs: list[str], like: pa.Table | None = None) -> pa.Table:
+    """Return the table with a type for inputs of null's own type, which have no value in any batch: that of `like`, or a number's."""
+    for name in (n for n in inputs if pa.types.is_null(table.schema.field(n).type)):
+        known = like.schema.field(name).type if like is not None else pa.null()
+        column = table[name].cast(pa.float64() if pa.types.is_null(known) else known)
+        table = table.set_column(table.column_names.index(name), name, column)
+    return table
 
 
 def frame(schema: InputSchema, table: pa.Table) -> pd.DataFrame:

@@ -68,12 +68,13 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.bundle.predictor import NativePredictor, OnnxPredictor
     from pipelines.bundle.rows import feed_from_table, rows_from_table
-    from pipelines.steps import labelled, predictions, reference
+    from pipelines.steps import labelled, learn, predictions, reference
     from pipelines.steps.compiling import compiled, edge_rows
 
     store, built = context.ports.store, request.features
     fit = _fit(context, request, best)
-    holdout, _ = labelled.holdout(context, built)
+    held, _ = labelled.holdout(context, built)
+    holdout = learn.typed(held, context.spec.features.inputs, like=fit.rows)
     sample = rows_from_table(fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS))
     whole, single = edge_rows(fit.schema, sample)
     found = compiled(fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single])
@@ -116,10 +117,11 @@ def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
     """Fit the winning parameters again on training and held-out rows."""
     from pipelines.bundle.rows import schema_of
     from pipelines.steps import labelled, learn
-    from pipelines.steps.search import fitted
+    from pipelines.steps.fitting import fitted
 
     spec = context.spec
     table, interval = labelled.everything(context, request.features)
+    table = learn.typed(table, spec.features.inputs)
     classes = learn.classes_of(table, spec)
     y = learn.targets(table, spec, classes)
     learn.refuse_constant(y, spec, "rows")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-import warnings
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.errors import BadData, SpecError
+from pipelines.errors import BadData
 from pipelines.science.metrics import better_by, score
 from pipelines.spec import Range
-from pipelines.steps.learn import ESTIMATOR, answers
+from pipelines.steps.fitting import fitted, in_words
+from pipelines.steps.learn import ESTIMATOR, answers, constant
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping
 
     import pandas as pd
 
@@ -57,61 +57,59 @@ class Drawn:
 
 def search(pipeline: Any, candidate: Candidate, spec: Spec, *, inputs: pd.DataFrame, y: Array, folds: Folds, log: logging.Logger) -> Found:
     """Return the best setting by train.metric, meaned over the folds; the first of equals. Raises SpecError or BadData in words."""
-    from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+    from sklearn.base import clone
 
     usable = _usable(folds, y, spec, log)
+    tried, said, count = [], set[str](), 0
+    for setting in _settings(candidate, pipeline, spec.train.seed):
+        values, seconds = [], []
+        for learnt, judged in usable:
+            began = time.perf_counter()
+            model = fitted(clone(pipeline).set_params(**setting), inputs.iloc[learnt], y[learnt], candidate, log, said)
+            seconds.append(time.perf_counter() - began)
+            with in_words(candidate, "asked"):
+                values.append(_score(model, inputs.iloc[judged], y[judged], spec))
+            count += 1
+            log.info("%s: fit %d on %d rows: %s %.4f", candidate.name, count, len(learnt), spec.train.metric, values[-1])
+        plain = {name.removeprefix(f"{ESTIMATOR}__"): _plain(value) for name, value in setting.items()}
+        tried.append({**plain, "score": float(np.mean(values)), "spread": float(np.std(values)), "seconds": float(np.mean(seconds))})
+    return _found(tried, candidate, spec)
+
+
+def _settings(candidate: Candidate, pipeline: Any, seed: int) -> list[dict[str, Any]]:
+    """Return every setting of the search space, or `budget` drawn ones of a larger one, by the pipeline's parameter names."""
+    from sklearn.model_selection import ParameterGrid, ParameterSampler
+
     space = _space(candidate, pipeline)
-    options = {"scoring": _Scorer(spec, log, candidate.name), "cv": usable, "refit": False, "error_score": "raise"}
-    grid = math.prod(len(v) if isinstance(v, list) else candidate.budget + 1 for v in space.values())
-    if grid <= candidate.budget or not space:
-        searcher = GridSearchCV(pipeline, space, **options)
-    else:
-        searcher = RandomizedSearchCV(pipeline, space, n_iter=candidate.budget, random_state=spec.train.seed, **options)
-    fitted(searcher, inputs, y, candidate, log)
-    return _found(searcher.cv_results_, candidate, spec)
+    size = math.prod(len(v) if isinstance(v, list) else candidate.budget + 1 for v in space.values())
+    if size <= candidate.budget or not space:
+        return list(ParameterGrid(space))
+    return list(ParameterSampler(space, candidate.budget, random_state=seed))
 
 
-def fitted(model: Any, inputs: pd.DataFrame, y: Array, candidate: Candidate, log: logging.Logger) -> Any:
-    """Fit and return the model. Warnings go to the log, each once; raises SpecError for a bad value, BadData for unfit data."""
-    from sklearn.utils._param_validation import InvalidParameterError
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            model.fit(inputs, y)
-        except InvalidParameterError as error:
-            raise SpecError(f"candidates.{candidate.name}: {error}", remedy="mend `params` or `search`.") from error
-        except (ValueError, TypeError, ArithmeticError) as error:
-            raise BadData(f"{candidate.name} ({candidate.estimator}) could not be fitted: {error}") from error
-    for message in dict.fromkeys(f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught):
-        log.warning("%s: %s", candidate.name, message)
-    return model
-
-
-class _Scorer:
-    """The spec's metric as scikit-learn asks for it (greater is better), which also tells the log how far the search is."""
-
-    def __init__(self, spec: Spec, log: logging.Logger, name: str) -> None:
-        self._spec, self._log, self._name, self._count = spec, log, name, 0
-
-    def __call__(self, model: Any, inputs: pd.DataFrame, y: Array) -> float:
-        task, metric = self._spec.task, self._spec.train.metric
-        classes = [""] * (int(max(y.max(), *model.classes_)) + 1) if task == "multiclass" else None
-        value = score(metric, y, answers(model, inputs, task, classes))
-        self._count += 1
-        self._log.info("%s: fit %d on %d rows: %s %.4f", self._name, self._count, len(y), metric, value)
-        return float(better_by(metric, value, 0.0))
+def _score(model: Any, inputs: pd.DataFrame, y: Array, spec: Spec) -> float:
+    """Return the spec's metric of the model's answers; NaN where it is not defined."""
+    classes = [""] * (int(max(y.max(), *model.classes_)) + 1) if spec.task == "multiclass" else None
+    return score(spec.train.metric, y, answers(model, inputs, spec.task, classes))
 
 
 def _usable(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
-    """Return the folds in which both sides hold more than one class (all of them for regression)."""
-    if spec.task == "regression":
-        return folds
-    usable = [(a, b) for a, b in folds if min(len(np.unique(y[a])), len(np.unique(y[b]))) > 1]
+    """Return the folds with something to learn, and with a metric that is defined on what judges (a constant's score is)."""
+    known = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
+    usable = []
+    for learnt, judged in folds:
+        guess = constant(y[learnt], spec.task, spec.train.metric, len(judged), known)
+        many = [len(np.unique(y[rows])) > 1 for rows in (learnt, judged)]
+        if many[0] and (many[1] or spec.task == "regression") and np.isfinite(score(spec.train.metric, y[judged], guess)):
+            usable.append((learnt, judged))
     if not usable:
-        raise BadData(f"In every fold {spec.target.column} has one value only.", remedy="widen train.window or lower train.folds.")
+        raise BadData(
+            f"In every fold {spec.target.column} has one value only, or {spec.train.metric} is not defined.",
+            remedy="widen train.window or lower train.folds.",
+        )
     if len(usable) < len(folds):
-        log.warning("%d of %d folds hold one class only and are left out.", len(folds) - len(usable), len(folds))
+        why = f"hold one value of {spec.target.column} only, or leave {spec.train.metric} undefined"
+        log.warning("%d of %d folds %s, and are left out.", len(folds) - len(usable), len(folds), why)
     return usable
 
 
@@ -134,17 +132,12 @@ def _space(candidate: Candidate, pipeline: Any) -> dict[str, Any]:
     return space
 
 
-def _found(results: Mapping[str, Any], candidate: Candidate, spec: Spec) -> Found:
-    """Return the best of `cv_results_`; a setting whose score is not finite never wins."""
-    mean, spread = np.asarray(results["mean_test_score"]), np.asarray(results["std_test_score"])
-    tried = []
-    for i, setting in enumerate(results["params"]):
-        plain = {name.removeprefix(f"{ESTIMATOR}__"): _plain(value) for name, value in setting.items()}
-        value = float(better_by(spec.train.metric, mean[i], 0.0))
-        tried.append({**plain, "score": value, "spread": float(spread[i]), "seconds": float(results["mean_fit_time"][i])})
-    best = int(np.argmax(np.where(np.isfinite(mean), mean, -np.inf)))
+def _found(tried: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> Found:
+    """Return the best of what was tried, the first of equals; a setting whose score is not finite never wins."""
+    gain = np.array([better_by(spec.train.metric, row["score"], 0.0) for row in tried])
+    best = int(np.argmax(np.where(np.isfinite(gain), gain, -np.inf)))
     chosen = {**candidate.params, **{k: tried[best][k] for k in candidate.search}}
-    if not np.isfinite(mean[best]):
+    if not np.isfinite(gain[best]):
         return Found(params=chosen, score=None, spread=None, tried=tried)
     return Found(params=chosen, score=tried[best]["score"], spread=tried[best]["spread"], tried=tried)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,10 +53,13 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     from pipelines.science.metrics import scores
     from pipelines.science.splits import time_folds
     from pipelines.steps import labelled, learn, predictions
-    from pipelines.steps.search import fitted, search
+    from pipelines.steps.fitting import fitted
+    from pipelines.steps.search import search
 
     spec, log, began = context.spec, context.log, time.perf_counter()
     rows = labelled.split(context, request.features)
+    train = learn.typed(rows.train, spec.features.inputs, like=rows.holdout)
+    rows = replace(rows, train=train, holdout=learn.typed(rows.holdout, spec.features.inputs, like=train))
     classes = learn.classes_of(rows.train, spec)
     y, truth = learn.targets(rows.train, spec, classes), learn.targets(rows.holdout, spec, classes)
     learn.refuse_constant(y, spec, "training rows")

@@ -22,7 +22,7 @@ from pipelines.spec import Candidate
 from pipelines.spec.catalogue import ESTIMATORS
 from pipelines.steps import compiling, learn
 from pipelines.steps.compiling import TOLERANCE, compiled, difference, edge_rows, native_answers, to_onnx
-from pipelines.steps.search import fitted
+from pipelines.steps.fitting import fitted
 from pipelines.steps.threads import limited
 from pipelines.steps.thresholds import rows_at
 from pipelines.steps.tree_nodes import floor32, nodes_of, rounded_down

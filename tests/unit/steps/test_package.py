@@ -25,7 +25,7 @@ from pipelines.spec import Candidate, parse_spec
 from pipelines.spec.catalogue import ESTIMATORS
 from pipelines.steps import gate, labelled, learn, package, predictions, reference
 from pipelines.steps.compiling import TOLERANCE, compiled, difference, edge_rows, to_onnx
-from pipelines.steps.search import fitted
+from pipelines.steps.fitting import fitted
 from pipelines.steps.threads import limited
 from pipelines.steps.values import PackageRequest
 from pipelines.store import MemoryStore
