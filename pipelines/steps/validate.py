@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STEP = "validate"
 Request = ValidateRequest
-VALIDATION_FORMAT = 2
+VALIDATION_FORMAT = 3
 SHOWN_ROWS = 50
 MAX_WARNINGS = 12
 

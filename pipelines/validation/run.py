@@ -1,19 +1,33 @@
-"""Run expectations with Great Expectations and return plain values: what was expected, what was found, which rows broke it."""
+"""Run expectations with Great Expectations and return plain values: what was expected, what was found, which rows broke it.
+
+What is judged is what is kept (`judged_frame`), against literals of the columns' own types (`literals_for`). What a suite
+itself has wrong is a SpecError; what goes wrong on the data is a finding of that one expectation, and critical.
+"""
 
 from __future__ import annotations
 
 import json
+from copy import copy
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
 from pipelines.refs import Value
+from pipelines.validation.build import NoMeaning, built, in_words, title
+from pipelines.validation.columns import judged_frame
+from pipelines.validation.types import TYPE_EXPECTATIONS, type_named, types_named
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
     from pipelines.validation.suites import Expectation
+
+_SHOWN = 300
+"""Characters of what was found that a finding keeps."""
+_NO_PROVIDER = "No provider found for"
+"""How Great Expectations begins what it says of an expectation that its pandas engine does not know."""
 
 
 class Finding(Value):
@@ -34,28 +48,60 @@ class Finding(Value):
 
 
 def check_table(name: str, table: pa.Table, expectations: list[Expectation], shown: str) -> list[Finding]:
-    """Return a finding for each expectation on the table. Raises SpecError where Great Expectations refuses the suite."""
+    """Return a finding for each expectation on the table, in their order.
+
+    Raises SpecError, naming the suite and every expectation of it that means nothing (`shown` is the suite's file as people
+    know it); BadData where the table has two columns of one name.
+    """
+    frame = judged_frame(table)
+    found: dict[int, Finding] = {}
+    asked: dict[int, Any] = {}
+    problems = []
+    for number, expectation in enumerate(expectations):
+        try:
+            ready = built(expectation, table.schema)
+            if expectation["type"] in TYPE_EXPECTATIONS:
+                found[number] = _typed(name, table.schema, expectation)
+            else:
+                asked[number] = ready
+        except NoMeaning as error:
+            problems.append(f"{shown}: {title(expectation)}: {error}")
+    if not problems:
+        results = _results(name, frame, asked)
+        problems = [f"{shown}: {title(expectations[n])}: {_unknown_here(r)}" for n, r in results.items() if _unknown_here(r)]
+        found |= {number: _finding(name, expectations[number], result) for number, result in results.items()}
+    if problems:
+        raise SpecError("\n".join(problems), remedy=f"mend {shown}; `perennial check` runs it.")
+    return [found[number] for number in sorted(found)]
+
+
+def _results(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
+    """Return Great Expectations' result by number, or the exception that an expectation ended with."""
+    try:
+        return _validated(name, frame, asked)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever it raises: the others are asked one by one
+        if len(asked) == 1:
+            return dict.fromkeys(asked, error)
+        return {n: r for number, one in asked.items() for n, r in _results(name, frame, {number: one}).items()}
+
+
+def _validated(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
     import great_expectations as gx
 
-    suite = gx.ExpectationSuite(name=name, expectations=[_built(e, shown) for e in expectations])
+    if not asked:
+        return {}
+    for number, expectation in asked.items():
+        expectation.meta = {"number": number}  # the results come in another order
+    suite = gx.ExpectationSuite(name=name, expectations=[copy(e) for e in asked.values()])  # it keeps them for itself
     own = f"{name}-{next(_NUMBERS)}"
     definition = _context().data_sources.add_pandas(own).add_dataframe_asset(own).add_batch_definition_whole_dataframe("all")
     # The batch validates by itself: a ValidationDefinition would also store every result in its context, for a fifth more time.
-    batch = definition.get_batch(batch_parameters={"dataframe": _frame(table)})
+    batch = definition.get_batch(batch_parameters={"dataframe": frame})
     everything = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
     results = batch.validate(suite, result_format=everything)
-    return [_finding(name, r) for r in results.results]
-
-
-def _built(expectation: Expectation, shown: str) -> Any:
-    """Return Great Expectations' own object. A suite given plain values logs and *drops* what it does not know."""
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-
-    try:
-        return ExpectationConfiguration(**expectation).to_domain_obj()
-    except Exception as error:
-        why = f"{expectation['type']}: {str(error)[:400]}"
-        raise SpecError(f"{shown}: {why}.", remedy="mend the expectation; `perennial check` runs the suite.") from error
+    return {r.expectation_config.meta["number"]: r for r in results.results}
 
 
 _NUMBERS = count()  # names within one context must differ
@@ -71,45 +117,55 @@ def _context() -> Any:
     return context
 
 
-def _frame(table: pa.Table) -> Any:
-    """Return the pandas frame that is judged: times lose their zone (all are UTC), since expectations are written without one."""
-    import pyarrow as pa
+def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
+    """Return what is found of a column's type. Raises NoMeaning where no name of it means anything here."""
+    kwargs = expectation["kwargs"]
+    names = kwargs.get(TYPE_EXPECTATIONS[expectation["type"]])
+    column = kwargs["column"]
+    severity = str(expectation.get("severity", "critical"))
+    if column not in schema.names:
+        words = f'The column "{column}" does not exist'
+        return Finding(table=table, expectation=in_words(expectation), severity="critical", success=False, observed=words, bad=0, rows=[])
+    kind = schema.field(column).type
+    met = True if names is None else type_named(kind, names) if isinstance(names, str) else types_named(kind, names)
+    if met is None:
+        raise NoMeaning(f"no type is called {json.dumps(names)[:80]}; write int64, float64, bool, str, datetime64 or Decimal")
+    return Finding(table=table, expectation=in_words(expectation), severity=severity, success=met, observed=str(kind), bad=0, rows=[])
 
-    fields = [pa.field(f.name, pa.timestamp("us") if pa.types.is_timestamp(f.type) else f.type) for f in table.schema]
-    return table.cast(pa.schema(fields)).to_pandas()
 
-
-def _finding(table: str, result: Any) -> Finding:
-    body = result.result or {}
-    why = _raised(result.exception_info)
+def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
+    why = _raised(result)
+    body = {} if isinstance(result, Exception) else result.result or {}
     rows = [int(i) for i in body.get("unexpected_index_list") or []]
-    severity = str(getattr(result.expectation_config.severity, "value", "critical")).lower()
+    met = not why and bool(result.success)
     return Finding(
         table=table,
-        expectation=_in_words(result.expectation_config),
+        expectation=in_words(expectation),
         # An expectation that cannot be judged was not met: an exception is never a pass, and never a mere warning.
-        severity="critical" if why else severity,
-        success=bool(result.success),
-        observed=(why or _observed(body))[:300],
+        severity="critical" if why else str(expectation.get("severity", "critical")),
+        success=met,
+        observed=(f"it cannot be judged: {why}" if why else _observed(body))[:_SHOWN],
         bad=int(body.get("unexpected_count") or len(rows)),
         # With `mostly` an expectation may be met although rows broke it; those are no bad rows.
-        rows=[] if result.success else rows,
+        rows=[] if met else rows,
     )
 
 
-def _raised(info: Any) -> str:
+def _raised(result: Any) -> str:
+    """Return what Great Expectations says of an exception, each thing once; "" where there was none."""
+    if isinstance(result, Exception):
+        return f"{type(result).__name__}: {' '.join(str(result).split())}"
+    info = result.exception_info
     if not isinstance(info, dict):
         return ""
     parts = [info] if "raised_exception" in info else [v for v in info.values() if isinstance(v, dict)]
-    return "; ".join(str(p.get("exception_message")) for p in parts if p.get("raised_exception"))
+    said = [" ".join(str(p.get("exception_message")).split()) for p in parts if p.get("raised_exception")]
+    return "; ".join(dict.fromkeys(said))
 
 
-def _in_words(config: Any) -> str:
-    kwargs = {k: v for k, v in config.kwargs.items() if k not in {"batch_id", "column"} and v is not None}
-    column = config.kwargs.get("column")
-    what = str(config.type).removeprefix("expect_").replace("_", " ")
-    extra = ", ".join(f"{k}={json.dumps(v, default=str)}" for k, v in sorted(kwargs.items()))
-    return f"{f'{column}: ' if column else ''}{what}{f' ({extra})' if extra else ''}"
+def _unknown_here(result: Any) -> str:
+    """Return why the expectation can never be judged here; "" where it can."""
+    return "it can be asked of a database only, not of a table" if _NO_PROVIDER in _raised(result) else ""
 
 
 def _observed(body: dict[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
@@ -21,20 +23,118 @@ ANY_VALUE = 1e-9
 """As `mostly`: one value that is not null is enough."""
 
 
+SUITE_BYTES = 4_000_000
+"""A suite's file is at most so large; one expectation is a few hundred bytes."""
+NESTING = 20
+"""Brackets within brackets that a suite may have; the deepest argument of an expectation needs eight."""
+_KNOWN = {"type", "kwargs", "severity", "meta", "notes", "description", "id", "rendered_content", "expectation_context"}
+_KNOWN |= {"success_on_last_run", "ge_cloud_id"}
+"""Keys of an expectation in a file that Great Expectations wrote; those that are no part of what is expected are left out."""
+_KEPT = ("type", "kwargs", "severity")
+
+
 def read_suite(path: Path) -> list[Expectation]:
-    """Return the suite's expectations. Raises SpecError naming the file where it is missing or no suite."""
+    """Return the suite's expectations, as written by hand or as Great Expectations saves them.
+
+    Each has `type`, `kwargs`, `severity` where it was given, and as `meta` its place in the file (`{"place": 0}` for the first).
+    Raises SpecError naming the file, and the place in it, where it is missing or no suite.
+    """
     shown = f"{path.parent.name}/{path.name}"
+    expectations = _json(path, shown)
+    if isinstance(expectations, dict):
+        expectations = expectations.get("expectations")
+    if not isinstance(expectations, list):
+        raise SpecError(
+            f"{shown} is no suite: it holds no list `expectations`.",
+            remedy='it needs {"name": …, "expectations": [{"type": …, "kwargs": {…}}]}.',
+        )
+    problems = [f"{shown}: expectations[{i}]: {why}" for i, e in enumerate(expectations) if (why := _malformed(e))]
+    if problems:
+        raise SpecError("\n".join(problems), remedy='each needs {"type": …, "kwargs": {…}}; docs/add-a-model.md shows a suite.')
+    return [{**{k: e[k] for k in _KEPT if k in e}, "meta": {"place": i}} for i, e in enumerate(expectations)]
+
+
+def _json(path: Path, shown: str) -> Any:
+    """Return the JSON in a suite's file. Raises SpecError where there is none."""
+    if path.is_dir():
+        raise SpecError(f"{shown} is a folder.", remedy="write the suite into a file of this name.")
     if not path.is_file():
         raise SpecError(f"There is no {shown}.", remedy="write the suite; docs/add-a-model.md shows one.")
     try:
-        expectations = json.loads(path.read_bytes())["expectations"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SpecError(
-            f"{shown} is no suite: {error}.", remedy='it needs {"name": …, "expectations": [{"type": …, "kwargs": {…}}]}.'
-        ) from error
-    if not isinstance(expectations, list) or not all(isinstance(e, dict) and "type" in e for e in expectations):
-        raise SpecError(f"{shown}: `expectations` must be a list of objects with a `type`.")
-    return expectations
+        with path.open("rb") as file:
+            text = file.read(SUITE_BYTES + 1)
+    except OSError as error:
+        raise SpecError(f"{shown} cannot be read: {error.strerror}.", remedy="give this process the right to read it.") from error
+    if len(text) > SUITE_BYTES:
+        raise SpecError(f"{shown} is larger than {SUITE_BYTES:,} bytes.", remedy="a suite holds expectations, no data; shorten it.")
+    try:
+        found = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once_each)
+    except RecursionError as error:
+        raise SpecError(f"{shown} is no suite: its brackets are too deep.", remedy="mend the file.") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{shown} is no suite: its byte {error.start} is not UTF-8.", remedy="save it as UTF-8.") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise SpecError(f"{shown} is no suite: no JSON at {where}: {error.msg}.", remedy="mend the file.") from error
+    except ValueError as error:
+        raise SpecError(f"{shown} is no suite: {error}.", remedy="mend the file.") from error
+    if _deeper(found, NESTING):
+        raise SpecError(f"{shown} is no suite: its brackets are too deep (more than {NESTING}).", remedy="mend the file.")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    msg = f"{name} is no number in JSON"
+    raise ValueError(msg)
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not isfinite(found):
+        msg = f"the number {text[:40]} is too large"
+        raise ValueError(msg)
+    return found
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON. ValueError where a key stands twice, of which the first would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        msg = f"the key {next(n for n in names if names.count(n) > 1)!r} stands twice in one object"
+        raise ValueError(msg)
+    return found
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels == 0 if not inner else levels == 0 or any(_deeper(v, levels - 1) for v in inner)
+
+
+def _malformed(expectation: Any) -> str:
+    """Return what is wrong with the shape of an expectation; "" where nothing is."""
+    if not isinstance(expectation, dict):
+        return "it is no object"
+    if "type" not in expectation and "expectation_type" in expectation:
+        return "`expectation_type` is called `type` since Great Expectations 1.0"
+    if not isinstance(expectation.get("type"), str):
+        return "it has no `type`, such as expect_column_values_to_not_be_null"
+    return _malformed_arguments(expectation["type"], expectation.get("kwargs", {})) or _unknown_key(expectation)
+
+
+def _malformed_arguments(kind: str, kwargs: Any) -> str:
+    if not isinstance(kwargs, dict):
+        return f"{kind}: `kwargs` must be an object"
+    names = [kwargs[n] for n in ("column", "column_A", "column_B") if n in kwargs]
+    return "" if all(isinstance(n, str) for n in names) else f"{kind}: a column's name must be a text"
+
+
+def _unknown_key(expectation: Expectation) -> str:
+    unknown = sorted(set(expectation) - _KNOWN)
+    if not unknown:
+        return ""
+    near = get_close_matches(unknown[0], _KNOWN, 1)
+    return f"{expectation['type']}: unknown key {unknown[0]!r}" + (f"; {near[0]!r}?" if near else "")
 
 
 def always_main(spec: Spec, interval: Interval, columns: Mapping[str, str], suite: list[Expectation]) -> list[Expectation]:
@@ -76,7 +176,9 @@ def _no_empty_columns(columns: Mapping[str, str], suite: list[Expectation], chec
 def _asks_for_values(expectation: Expectation) -> bool:
     """Tell whether the suite itself refuses a column of nulls."""
     severe = expectation.get("severity", "critical") == "critical"
-    return bool(severe and expectation["type"] == "expect_column_values_to_not_be_null" and expectation["kwargs"].get("mostly", 1) > 0)
+    mostly = expectation.get("kwargs", {}).get("mostly", 1)
+    some = isinstance(mostly, int | float) and mostly > 0
+    return severe and expectation["type"] == "expect_column_values_to_not_be_null" and some and "column" in expectation["kwargs"]
 
 
 def _expect(kind: str, severity: str = "critical", **kwargs: object) -> Expectation:
