@@ -93,7 +93,7 @@ def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
         "binary": {"enum": [True, False, 1, 0]},
         "regression": {"type": "number"},
-        "multiclass": {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT},
+        "multiclass": {"enum": schema.classes},
     }
     label = {**kinds[schema.task], "description": "What happened."}
     request = {"type": "string", "minLength": 1, "maxLength": 64, "description": "The request_id of the answer."}

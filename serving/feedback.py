@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from pipelines.classes import class_of
 from pipelines.errors import PerennialError
 from pipelines.inference.index import Index, Told
-from pipelines.inference.record import KEY_LIMIT
 from serving.decode import Key, no_json, refuse_repeated_keys
 from serving.edge import json_start
 from serving.log_form import logged_key
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
 ROUTE = "/models/{name}/feedback"
 ROW_LIMIT = 1_000_000
 REQUEST_ID_LIMIT = 64
+NAMED_CLASSES, NAME_LENGTH = 20, 100
+"""Classes that a refusal names, and characters of each."""
 
 
 class _Item(msgspec.Struct, forbid_unknown_fields=True):
-    label: bool | float | str
+    label: bool | int | float | str
     request_id: Annotated[str, Meta(min_length=1, max_length=REQUEST_ID_LIMIT)] | UnsetType = UNSET
     row: Annotated[int, Meta(ge=0, le=ROW_LIMIT)] | UnsetType = UNSET
     key: Key | UnsetType = UNSET
@@ -130,7 +133,7 @@ class FeedbackRoute:
             raise Problem(422, "invalid_input", f"This is no label: {error}.", field=place[1] if place else None) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise no_json(error) from None
-        label = _label(found.label, schema.task)
+        label = _label(found.label, schema)
         if (found.key is UNSET) == (found.request_id is UNSET):
             raise Problem(422, "invalid_input", 'Send exactly one of "request_id" and "key".', field="request_id")
         if found.key is UNSET:
@@ -166,19 +169,43 @@ def _items(body: bytes, limit: int) -> list[bytes | msgspec.Raw]:
     return list(found.labels)
 
 
-def _label(given: bool | float | str, task: str) -> float | str:  # noqa: FBT001 -- true is a label
-    """Return a label as it is logged. Raises Problem 422 where it is none of the task's."""
-    if task == "multiclass":
-        if isinstance(given, str) and 0 < len(given) <= KEY_LIMIT:
-            return given
-        raise Problem(422, "invalid_input", f"label must be a text of 1 to {KEY_LIMIT} characters.", field="label")
-    if task == "binary":
+def _label(given: bool | float | str, schema: InputSchema) -> float | str:  # noqa: FBT001 -- true is a label
+    """Return a label as it is logged. Raises Problem 422 where it is none of the task's.
+
+    A label that is none of the classes of the version that serves would stand for ever: the first label of a row counts. So it
+    is refused; where the class is new in the world, it can be told again once a version that knows it serves.
+    """
+    if schema.task == "multiclass":
+        classes = schema.classes or []
+        found = class_of(given, classes)
+        if found is None:
+            raise Problem(422, "invalid_input", f"label is no label of this task: its classes are {_listed(classes)}.", field="label")
+        return found
+    if schema.task == "binary":
         if not isinstance(given, str) and given in {0, 1}:
             return float(given)
-        raise Problem(422, "invalid_input", "label must be true or false, 1 or 0.", field="label")
-    if isinstance(given, bool | str) or not math.isfinite(given):
-        raise Problem(422, "invalid_input", "label must be a finite number.", field="label")
-    return float(given)
+        raise Problem(422, "invalid_input", "label is no label of this task: send true or false, 1 or 0.", field="label")
+    number = _finite(given)
+    if number is None:
+        raise Problem(422, "invalid_input", "label is no label of this task: send a finite number.", field="label")
+    return number
+
+
+def _finite(given: bool | float | str) -> float | None:  # noqa: FBT001 -- true is no number, and is told so
+    """Return a number as it is logged; None for what is none, or too large for one."""
+    if isinstance(given, bool | str):
+        return None
+    try:
+        number = float(given)
+    except OverflowError:  # JSON's whole numbers have no end
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _listed(classes: list[str]) -> str:
+    """Return the classes as JSON texts, shortened so that a message stays readable."""
+    shown = [json.dumps(c if len(c) <= NAME_LENGTH else f"{c[:NAME_LENGTH]}…", ensure_ascii=False) for c in classes[:NAMED_CLASSES]]
+    return ", ".join(shown) + (f" and {len(classes) - NAMED_CLASSES} more" if len(classes) > NAMED_CLASSES else "")
 
 
 def _answer(counts: dict[str, Any], problems: dict[int, Problem], count: int) -> dict[str, Any]:

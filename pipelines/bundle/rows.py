@@ -138,7 +138,7 @@ def _kind(name: str, arrow: pa.DataType) -> Kind:
 def _numbers(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     import pyarrow as pa
 
-    if _kind(name, column.type) == "string":
+    if _kind(name, column.type) == "string" and column.null_count < len(column):
         raise BadData(f"The column {name} holds text where numbers were learnt from.")
     wide = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
@@ -151,7 +151,7 @@ def _numbers(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
 def _texts(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     import pyarrow as pa
 
-    if _kind(name, column.type) != "string":
+    if _kind(name, column.type) != "string" and column.null_count < len(column):
         raise BadData(f"The column {name} holds {column.type} where text was learnt from.")
     values = column.cast(pa.string()).fill_null("").to_pylist()
     return np.array(values, dtype=object).reshape(-1, 1)
@@ -164,9 +164,15 @@ def _range(kind: Kind, values: list[Scalar]) -> tuple[float | None, float | None
 
 
 def _plain_values(kind: Kind, column: pa.ChunkedArray) -> list[Scalar]:
+    """Return a column's values as JSON has them for this kind, whatever type this table holds them in; NaN is null."""
     import pyarrow as pa
 
-    if kind == "number":
-        return [None if v is None or math.isnan(v) else v for v in column.cast(pa.float64(), safe=False).to_pylist()]
-    values: list[Scalar] = column.to_pylist()
-    return values
+    arrow = _value_type(column.type)
+    if kind == "string" or (kind == "integer" and pa.types.is_integer(arrow)) or (kind == "boolean" and pa.types.is_boolean(arrow)):
+        return list(column.to_pylist())
+    values = [None if v is None or math.isnan(v) else v for v in column.cast(pa.float64(), safe=False).to_pylist()]
+    if kind == "integer":
+        return [int(v) if v is not None and v.is_integer() else v for v in values]
+    if kind == "boolean":
+        return [bool(v) if v in {0, 1} else v for v in values]
+    return list(values)

@@ -15,7 +15,7 @@ from pipelines.intervals import Interval, containing, floor, iso, preceding
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
 from pipelines.steps.context import Context, EmbeddedPorts
-from pipelines.steps.window import never_judged
+from pipelines.steps.window import holdout_too_small, never_judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,15 +133,17 @@ def _interval(spec: Spec, at: str | None) -> Interval:
 def _expectations(settings: Settings, state: dict[str, Any]) -> str:
     from pipelines.tables import columns_of
     from pipelines.validation.run import check_table
-    from pipelines.validation.suites import always_main, always_side, read_suite
+    from pipelines.validation.suites import always_main, always_side, read_suite, without_rows
 
     context: Context = state["context"]
     spec, broken, checked = context.spec, [], 0
     for name, table in state["raws"][-1].tables.items():
         suite = read_suite(context.suites[name]) if name in context.suites else []
         columns = columns_of(table)
-        always = always_main(spec, state["interval"], columns, suite) if name == spec.source.main else always_side(columns, suite)
-        found = check_table(name, table, [*always, *suite], str(context.suites.get(name, name)))
+        main = name == spec.source.main
+        always = always_main(spec, state["interval"], columns, suite) if main else always_side(spec, name, columns, suite)
+        asked = [*always, *suite] if table.num_rows or spec.empty_batches == "refuse" else without_rows([*always, *suite])
+        found = check_table(name, table, asked, str(context.suites.get(name, name)))
         checked += len(found)
         broken += [f"{f.table}: {f.expectation}: {f.observed}" for f in found if f.critical]
     if broken:
@@ -159,4 +161,5 @@ def _features(state: dict[str, Any]) -> str:
     built = build_from(context, state["raws"], state["interval"])
     target = context.spec.target.column
     known = built.num_rows - built.column(target).null_count
-    return f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known {target}"
+    said = f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known {target}"
+    return "; WARNING: ".join(filter(None, [said, holdout_too_small(context.spec, known, LONGEST[context.spec.batch])]))

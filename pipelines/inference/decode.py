@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from pipelines.classes import class_name
 from pipelines.inference.record import Answered, Header, Labelled, header_in, payload
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ def _labels(records: Sequence[Labelled]) -> pa.Table:
     return pa.table(
         {
             "identity": pa.array([r.identity for r in records], pa.string()),
-            "label": pa.array([str(v) for v in labels] if texts else labels, pa.string() if texts else pa.float64()),
+            "label": pa.array([class_name(v) for v in labels] if texts else labels, pa.string() if texts else pa.float64()),
             "at": pa.array([r.at for r in records], MOMENT),
             "request_id": pa.array([r.request_id for r in records], pa.string()),
         }

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.classes import class_names
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _taken(labels: pa.ChunkedArray, places: Array, counts: Array, kind: pa.DataT
     if taken.type == kind:
         return taken
     if pa.types.is_string(kind):  # as a class is named in training
-        return pa.array([None if v is None else str(v) for v in taken.to_pylist()], kind)
+        return class_names(pa.chunked_array([taken])).combine_chunks()
     try:
         return taken.cast(kind)
     except pa.ArrowInvalid as error:

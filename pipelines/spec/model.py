@@ -146,6 +146,8 @@ class Spec(Value):
     task: Task
     source: Source
     batch: BatchKind
+    empty_batches: Literal["refuse", "allow"] = "refuse"
+    """Whether a batch without rows breaks its expectations, or is told as a warning and left out."""
     event_time: Identifier
     key: Annotated[list[Identifier], Field(min_length=1, max_length=10)]
     target: Target

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.intervals import complete_before
 from pipelines.refs import Ref, canonical
 from pipelines.steps.values import BatchManifest, BatchRef, Plan, TableRef
 from pipelines.tables import columns_of, from_parquet, sorted_rows, to_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
     import pyarrow as pa
 
     from pipelines.intervals import Interval
@@ -63,9 +67,17 @@ def read_manifest(store: Store, batch: BatchRef) -> BatchManifest:
     return BatchManifest.model_validate_json(store.get(batch.manifest))
 
 
-def read_table(store: Store, table: TableRef) -> pa.Table:
-    """Return a table's rows, verified."""
-    return from_parquet(store.get(table.data))
+def read_table(store: Store, table: TableRef, columns: list[str] | None = None) -> pa.Table:
+    """Return a table's rows, verified; some of its columns where they are named."""
+    return from_parquet(store.get(table.data), columns)
+
+
+def manifests_before(store: Store, spec: Spec, moment: datetime, most: int) -> Iterator[BatchManifest]:
+    """Yield the newest manifest of each batch among the `most` intervals that end by the moment, the latest first."""
+    for interval in reversed(complete_before(moment, spec.batch, most, spec.source.first)):
+        batch = newest(store, spec.name, interval)
+        if batch is not None:
+            yield read_manifest(store, batch)
 
 
 def read_plan(store: Store, ref: Ref) -> Plan:

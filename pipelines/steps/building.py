@@ -11,7 +11,9 @@ from pipelines.errors import BadData, SpecError
 from pipelines.intervals import covering, floor
 from pipelines.sources import open_source
 from pipelines.steps.batches import read_manifest, read_table
+from pipelines.steps.plan_types import plan_types, raw_types
 from pipelines.tables import run_build, sorted_rows, user_function
+from pipelines.widening import in_types, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.sources import Raw
     from pipelines.spec import Spec
     from pipelines.steps.context import Context
+    from pipelines.steps.plan_types import PlanTypes
     from pipelines.steps.values import BatchRef, Plan
 
 T = TypeVar("T")
@@ -35,12 +38,18 @@ def reached(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
     return [b for b in plan.batches if b.interval.end > since and b.interval.start < batch.interval.end]
 
 
-def build_batch(context: Context, plan: Plan, batch: BatchRef) -> pa.Table:
-    """Return the features of one batch: key, event time, inputs, target; sorted by event time and key."""
-    spec = context.spec
-    raw = [read_manifest(context.ports.store, b) for b in reached(spec, plan, batch)]
-    names = [spec.source.main, *spec.source.side]
-    tables = {n: _joined(context, [read_table(context.ports.store, m.tables[n]) for m in _parts(spec, n, raw)]) for n in names}
+def build_batch(context: Context, plan: Plan, batch: BatchRef, types: PlanTypes | None = None) -> pa.Table:
+    """Return the features of one batch: key, event time, inputs, target; sorted by event time and key.
+
+    `types` are those of the whole plan (see `plan_types`), worked out here where they are not given.
+    """
+    spec, store = context.spec, context.ports.store
+    types = types or plan_types(store, spec, plan)
+    raw = [read_manifest(store, b) for b in reached(spec, plan, batch)]
+    tables = {}
+    for name in (spec.source.main, *spec.source.side):
+        parts = {m.interval.name: read_table(store, m.tables[name]) for m in _parts(spec, name, raw)}
+        tables[name] = _joined(spec, name, parts, types)
     return build_rows(context.folder, spec, tables, batch.interval)
 
 
@@ -51,31 +60,45 @@ def read_raw(context: Context, interval: Interval) -> list[Raw]:
     """
     spec = context.spec
     source = open_source(spec, context.settings)
-    first = floor(spec.source.first, spec.batch)
-    raws = [source.read(i) for i in covering(interval.start - spec.features.lookback, interval.end, spec.batch, first)]
+    raws = [source.read(i) for i in _covered(spec, interval)]
     for raw in raws:
         if raw.problem:
             raise BadData(f"The source of {spec.name}: {raw.problem}.", remedy="mend the source, or `source` in the spec.")
     return raws
 
 
+def _covered(spec: Spec, interval: Interval) -> list[Interval]:
+    """Return the batches that the interval and the lookback before it touch, oldest first."""
+    return covering(interval.start - spec.features.lookback, interval.end, spec.batch, floor(spec.source.first, spec.batch))
+
+
 def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Table:
     """Return the features of the interval's rows from what `read_raw` returned."""
-    tables = {name: _joined(context, [r.tables[name] for r in _parts(context.spec, name, raws)]) for name in raws[-1].tables}
-    return build_rows(context.folder, context.spec, tables, interval)
+    spec, batches = context.spec, _covered(context.spec, interval)
+    types = raw_types(context.ports.store, spec, raws, batches)
+    tables = {}
+    for name in raws[-1].tables:
+        parts = {b.name: r.tables[name] for b, r in _parts(spec, name, list(zip(batches, raws, strict=True)))}
+        tables[name] = _joined(spec, name, parts, types)
+    return build_rows(context.folder, spec, tables, interval)
 
 
 def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interval: Interval) -> pa.Table:
     """Return the features of the rows within the interval, from raw tables that reach back as far as the lookback.
 
-    This is what a client calls too that has raw rows and wants predictions. Raises SpecError or BadData naming the column.
+    This is what a client calls too that has raw rows and wants predictions. Where the spec allows empty batches, an interval
+    without raw rows has none here either; its columns are of no type. Raises SpecError or BadData naming the column.
     """
+    import pyarrow as pa
+
     shown = f"{folder.parent.name}/{folder.name}/features.py"
     build = user_function(folder / "features.py", "build", "`build(tables)` returns the feature table")
     since = interval.start - spec.features.lookback
     cut = {name: _between(table, _time_of(spec, name), since, interval.end) for name, table in tables.items()}
-    built = run_build(build, cut, shown)
     columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
+    if spec.empty_batches == "allow" and not _between(cut[spec.source.main], spec.raw_event_time, interval.start, interval.end).num_rows:
+        return in_types(pa.table({}), dict.fromkeys(columns, pa.null()))
+    built = run_build(build, cut, shown)
     missing = [c for c in columns if c not in built.column_names]
     if missing:
         raise SpecError(f"{shown}: build returned no column {', '.join(missing)}.", remedy=f"it returned: {', '.join(built.column_names)}.")
@@ -93,14 +116,10 @@ def _time_of(spec: Spec, table: str) -> str | None:
     return spec.raw_event_time if table == spec.source.main else spec.source.side[table]
 
 
-def _joined(context: Context, tables: list[pa.Table]) -> pa.Table:
-    import pyarrow as pa
-
-    try:
-        table: pa.Table = pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise BadData(f"The raw batches of {context.spec.name} do not fit together: {error}.", remedy="mend the source's types.") from error
-    return table
+def _joined(spec: Spec, name: str, parts: Mapping[str, pa.Table], types: PlanTypes) -> pa.Table:
+    """Return a raw table put together from its batches. Raises BadData naming batch and column where they do not fit."""
+    read = {batch: types.read(name, batch, table) for batch, table in parts.items()}
+    return together(read, f"The raw batches of {spec.name}", whole=spec.key)
 
 
 def _between(table: pa.Table, column: str | None, start: datetime, end: datetime) -> pa.Table:
@@ -110,6 +129,8 @@ def _between(table: pa.Table, column: str | None, start: datetime, end: datetime
 
     if column is None:
         return table
+    if not table.num_rows:  # what holds nothing may lack the column, or its type
+        return in_types(table, {column: pa.timestamp("us", tz="UTC")})
     if column not in table.column_names or not pa.types.is_timestamp(table.schema.field(column).type):
         raise SpecError(f"The column {column!r} is missing or holds no times.", remedy="check `event_time` and `source` in the spec.")
     kind = table.schema.field(column).type

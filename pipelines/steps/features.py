@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from pipelines.intervals import iso
 from pipelines.refs import sha256
-from pipelines.steps.batches import read_plan
+from pipelines.steps.batches import read_manifest, read_plan
 from pipelines.steps.building import build_batch, reached
+from pipelines.steps.plan_types import plan_types
 from pipelines.steps.values import Built, FeaturesRequest
 from pipelines.tables import code_hash, features_key, to_parquet
 from pipelines.versions.port import FeatureFile
 
 if TYPE_CHECKING:
     from pipelines.steps.context import Context
+    from pipelines.steps.plan_types import PlanTypes
     from pipelines.steps.values import BatchRef
 
 STEP = "features"
@@ -33,13 +35,14 @@ def run(context: Context, request: FeaturesRequest) -> Built:
     known = {} if force else versions.files(spec.name)
     changed: dict[str, tuple[FeatureFile, bytes]] = {}
     wanted = [*plan.train, *plan.holdout]
+    types = plan_types(context.ports.store, spec, plan)
     for batch in wanted:
-        key = _key(context, reached(spec, plan, batch))
+        key = _key(context, reached(spec, plan, batch), types)
         name = batch.interval.name
         if name in known and known[name].key == key:
             context.log.info("features %s: unchanged (%d rows)", name, known[name].rows)
             continue
-        table = build_batch(context, plan, batch)
+        table = build_batch(context, plan, batch, types)
         data = to_parquet(table)
         changed[name] = (FeatureFile(key=key, sha256=sha256(data), rows=table.num_rows), data)
         context.log.info("features %s: built %d rows", name, table.num_rows)
@@ -59,11 +62,15 @@ def run(context: Context, request: FeaturesRequest) -> Built:
     )
 
 
-def _key(context: Context, raw: list[BatchRef]) -> str:
-    spec = context.spec
+def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
+    """Return the key of a features file. Columns that are read in another type than their batch holds are part of it."""
+    spec, store = context.spec, context.ports.store
     says = {"features": spec.features, "event_time": spec.event_time, "key": spec.key, "target": spec.target, "source": spec.source}
     dumped = {k: v.model_dump(mode="json") if hasattr(v, "model_dump") else v for k, v in says.items()}
-    return features_key([b.manifest.sha256 for b in raw], code_hash(context.folder), dumped)
+    tables = [(b.interval.name, n, t) for b in raw for n, t in sorted(read_manifest(store, b).tables.items())]
+    read = {f"{batch} {name}": types.changes(name, t.columns, t.rows) for batch, name, t in tables}
+    changed = {name: columns for name, columns in read.items() if columns}
+    return features_key([b.manifest.sha256 for b in raw], code_hash(context.folder), dumped | ({"types": changed} if changed else {}))
 
 
 def _open_run(context: Context, request: FeaturesRequest, revision: str) -> str:

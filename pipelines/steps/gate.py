@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from pipelines.classes import meant
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import iso
 from pipelines.pages import publish_page
@@ -145,8 +146,9 @@ def _opponent(context: Context, found: Predictions, champion: Champion | None, h
     if wrong:
         return _instead(context, found, holdout, champion, f"{wrong} of its {len(answers)} answers are no numbers that may be served")
     if theirs.task == "multiclass":
-        ours, classes = _widened(found.score, found.classes, theirs.classes)
-        answers, _ = _widened(answers, theirs.classes, classes)
+        called = meant(theirs.classes or [], found.classes or [], holdout.schema.field(context.spec.target.column).type)
+        ours, classes = _widened(found.score, found.classes, called)
+        answers, _ = _widened(answers, called, classes)
     else:
         ours, classes, answers = found.score, None, answers[:, 0]
     opponent = _versus(context, holdout, "champion", ours, answers, classes)

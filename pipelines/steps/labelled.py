@@ -14,6 +14,7 @@ from pipelines.errors import BadData
 from pipelines.intervals import Interval, iso
 from pipelines.steps.batches import read_plan
 from pipelines.tables import from_parquet
+from pipelines.widening import together, with_types
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -66,19 +67,14 @@ def known(context: Context, built: Built, batches: list[BatchRef], *, by: dateti
     spec = context.spec
     wanted = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
     names = [b.interval.name for b in batches]
-    tables = []
+    tables = {}
     for name, path in zip(names, context.ports.versions.fetch(spec.name, built.version, names), strict=True):
         table = from_parquet(path)
         missing = [c for c in wanted if c not in table.column_names]
         if missing:
             raise BadData(f"The features of {name} lack {', '.join(missing)}.", remedy="let features.py build these columns.")
-        tables.append(table.select(list(dict.fromkeys(wanted))))
-    try:
-        table = pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise BadData(
-            f"The features of {names[0]} to {names[-1]} do not fit together: {error}.", remedy="build the same types in every batch."
-        ) from error
+        tables[name] = table.select(list(dict.fromkeys(wanted)))
+    table = with_types(together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key))
     table = table.filter(pa.array(visible(table, spec, by)))
     if not table.num_rows:
         raise BadData(

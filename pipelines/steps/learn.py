@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.bundle.rows import frame_from_table
+from pipelines.classes import class_names
 from pipelines.errors import BadData, SpecError
 
 if TYPE_CHECKING:
@@ -107,10 +109,10 @@ def frame(schema: InputSchema, table: pa.Table) -> pd.DataFrame:
 
 
 def classes_of(table: pa.Table, spec: Spec) -> list[str] | None:
-    """Return the labels of a multiclass target, sorted; None for other tasks."""
+    """Return the names of a multiclass target's classes, sorted as texts; None for other tasks."""
     if spec.task != "multiclass":
         return None
-    return sorted(str(v) for v in table[spec.target.column].unique().to_pylist() if v is not None)
+    return sorted(name for name in class_names(table[spec.target.column]).unique().to_pylist() if name is not None)
 
 
 def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
@@ -120,8 +122,10 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
     """
     column = table[spec.target.column]
     if spec.task == "multiclass":
-        position = {name: i for i, name in enumerate(classes or [])}
-        return np.array([position.get(str(v), -1) for v in column.to_pylist()], dtype=np.int64)
+        found = pc.fill_null(pc.index_in(class_names(column), value_set=pa.array(classes or [], pa.string())), -1)
+        return np.asarray(found.to_numpy(), dtype=np.int64)
+    if pa.types.is_string(column.type) and column.null_count < len(column):  # Arrow would read numbers in texts
+        raise BadData(f"The target {spec.target.column} is string, which a {spec.task} task cannot learn.", remedy=_TARGET)
     try:
         values: Array = column.cast(pa.float64()).to_numpy()
     except pa.ArrowException as error:

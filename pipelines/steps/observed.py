@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.bundle.manifest import BundleManifest
-from pipelines.errors import BadData, PerennialError, TryAgain
+from pipelines.classes import class_names, class_of
+from pipelines.errors import PerennialError, TryAgain
 from pipelines.inference.decode import INPUT
 from pipelines.inference.index import Index
 from pipelines.inference.joined import Counts, joined
@@ -27,14 +28,17 @@ from pipelines.inference.rotated import segments_of
 from pipelines.refs import Ref
 from pipelines.steps import labelled, learn
 from pipelines.steps.building import build_batch
+from pipelines.steps.plan_types import plan_types
 from pipelines.steps.reference import best_labels
 from pipelines.watch.look import Labelled, Rows
+from pipelines.widening import together, widened, with_types
 
 if TYPE_CHECKING:
     from pipelines.bundle.load import OpenBundle
     from pipelines.bundle.schema import InputSchema
     from pipelines.inference.read import Log
     from pipelines.intervals import Interval
+    from pipelines.spec import Spec
     from pipelines.steps.context import Context
     from pipelines.steps.values import Plan
     from pipelines.store import Store
@@ -100,7 +104,7 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, schema = context.spec, bundle.manifest.inputs
     table = _built(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
-    inputs = table.select([c for c in spec.features.inputs if c not in personal])
+    inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
     known = labelled.visible(table, spec, window.end)
     counts = Counts(
         predicted=table.num_rows,
@@ -113,6 +117,8 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
         torn=0,
         damaged=0,
     )
+    if not table.num_rows:
+        return Observed(Rows(inputs, np.empty(0)), None, counts, notes=["no batch of the window holds a row"])
     try:
         answers = _answers(bundle, table)
     except (TryAgain, MemoryError):
@@ -123,9 +129,26 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     told = table.filter(pa.array(known))
     return Observed(
         window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
-        labelled=Labelled(learn.targets(told, spec, schema.classes), answers[known], labelled.times(told, spec)),
+        labelled=Labelled(_truth(told, spec, schema), answers[known], labelled.times(told, spec)),
         counts=counts,
     )
+
+
+def _truth(told: pa.Table, spec: Spec, schema: InputSchema) -> Array:
+    """Return the targets of labelled rows (n,), a class by its place among those of the champion, whatever it calls them."""
+    column = spec.target.column
+    if schema.classes:
+        told = told.set_column(told.column_names.index(column), column, _as_classes(class_names(told[column]), schema.classes))
+    return learn.targets(told, spec, schema.classes)
+
+
+def _in_kinds(inputs: pa.Table, schema: InputSchema) -> pa.Table:
+    """Return the inputs in the champion's types where no value changes by it; what does not fit is seen by the look."""
+    for column in schema.columns:
+        wide = widened(inputs[column.name], _ARROW[column.kind]) if column.name in inputs.column_names else None
+        if wide is not None:
+            inputs = inputs.set_column(inputs.column_names.index(column.name), column.name, wide)
+    return inputs
 
 
 def _answers(bundle: OpenBundle, table: pa.Table) -> Array:
@@ -139,12 +162,10 @@ def _answers(bundle: OpenBundle, table: pa.Table) -> Array:
 
 def _built(context: Context, plan: Plan) -> pa.Table:
     """Return the features of the window's batches."""
-    tables = [build_batch(context, plan, batch) for batch in plan.holdout]
-    try:
-        table: pa.Table = pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise BadData(f"The features of the window do not fit together: {error}.", remedy="build the same types in every batch.") from error
-    return table
+    spec = context.spec
+    types = plan_types(context.ports.store, spec, plan)
+    tables = {b.interval.name: build_batch(context, plan, b, types) for b in plan.holdout}
+    return with_types(together(tables, "The features of the window", whole=spec.key))
 
 
 def _told_by_source(context: Context, plan: Plan, schema: InputSchema, log: Log) -> pa.Table | None:
@@ -158,16 +179,15 @@ def _told_by_source(context: Context, plan: Plan, schema: InputSchema, log: Log)
         key = PersonalKey(context.settings.personal_key)
         keys = [key.hashed(k) for k in keys]
     target = table[spec.target.column]
-    labels = class_names(target) if spec.task == "multiclass" else target.cast(pa.float64())
+    labels = _as_classes(class_names(target), schema.classes) if schema.classes else target.cast(pa.float64())
     return pa.table({"identity": [identity(k, "", 0) for k in keys], "label": labels})
 
 
-def class_names(target: pa.ChunkedArray) -> pa.Array:
-    """Return labels by the names that classes have (see `learn.classes_of`); null and NaN are none."""
-    known = pc.is_valid(target)
-    if pa.types.is_floating(target.type):
-        known = pc.and_(known, pc.invert(pc.fill_null(pc.is_nan(target), fill_value=False)))
-    return pa.array([str(v) if k else None for v, k in zip(target.to_pylist(), known.to_pylist(), strict=True)], pa.string())
+def _as_classes(names: pa.ChunkedArray, classes: list[str]) -> pa.ChunkedArray:
+    """Return labels by the names that a model has for their classes; those that it does not know keep their own."""
+    distinct = names.unique()
+    known = pa.array([None if n is None else class_of(n, classes) or n for n in distinct.to_pylist()], pa.string())
+    return pa.chunked_array([known.take(pc.index_in(names.combine_chunks(), value_set=distinct))], pa.string())
 
 
 def _inputs(rows: pa.Table, schema: InputSchema) -> pa.Table:
@@ -229,7 +249,8 @@ def _labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labell
     if schema.task != "multiclass":
         return Labelled(rows["label"].cast(pa.float64()).to_numpy(), rows["prediction"].cast(pa.float64()).to_numpy(), times)
     position = {name: i for i, name in enumerate(classes)}
-    y = np.array([position.get(label, -1) for label in rows["label"].to_pylist()], dtype=np.int64)
+    own = schema.classes or []  # a label may be told in the name that an earlier version had for its class
+    y = np.array([position.get(class_of(label, own) or label, -1) for label in rows["label"].to_pylist()], dtype=np.int64)
     return Labelled(y, np.array(rows["probabilities"].to_pylist(), dtype=np.float64).reshape(len(y), len(classes)), times)
 
 

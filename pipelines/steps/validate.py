@@ -14,12 +14,13 @@ from pipelines.intervals import iso
 from pipelines.pages import publish_page
 from pipelines.refs import Ref, Value, canonical, digest, sha256, watch_run
 from pipelines.steps.batches import read_manifest, read_plan, read_table
+from pipelines.steps.column_types import type_findings
 from pipelines.steps.publish import once
 from pipelines.steps.values import BatchManifest, BatchRef, TableRef, Validated, ValidateRequest
 from pipelines.tables import from_parquet, to_parquet
 from pipelines.validation.page import render
 from pipelines.validation.run import Finding, check_table
-from pipelines.validation.suites import always_main, always_side, read_suite
+from pipelines.validation.suites import always_main, always_side, read_suite, without_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +48,10 @@ class BatchFindings(Value):
     findings: list[Finding]
     bad: dict[str, Ref]
 
+    def with_more(self, findings: list[Finding]) -> BatchFindings:
+        """Return what was found with what only a look at the other batches can tell."""
+        return self.model_copy(update={"findings": [*self.findings, *findings]}) if findings else self
+
     @property
     def critical(self) -> list[str]:
         """The reasons for quarantine, in words."""
@@ -64,7 +69,11 @@ def run(context: Context, request: ValidateRequest) -> Validated:
     store = context.ports.store
     plan = read_plan(store, request.ingest.plan)
     suites = {table: read_suite(path) for table, path in context.suites.items()}
-    found = [(batch, _findings(context, batch, suites, force=request.ingest.force)) for batch in plan.batches]
+    odd = type_findings(store, context.spec, plan)
+    found = [
+        (batch, _findings(context, batch, suites, force=request.ingest.force).with_more(odd.get(batch.interval.name, [])))
+        for batch in plan.batches
+    ]
     title = f"Validation of {plan.model} as of {iso(plan.as_of)}"
     html = render(title, [_shown(context, b, f) for b, f in found]).encode()
     run = watch_run(request.run) if request.ingest.window else request.run
@@ -88,6 +97,8 @@ def run(context: Context, request: ValidateRequest) -> Validated:
 def _findings(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]], *, force: bool) -> BatchFindings:
     spec, store = context.spec, context.ports.store
     key = digest(VALIDATION_FORMAT, batch.manifest, suites, spec.raw_event_time, spec.key, spec.source.main, sorted(spec.source.side))
+    if spec.empty_batches == "allow":
+        key = digest(key, spec.empty_batches, spec.source.side)
     return once(store, STEP, key, BatchFindings, lambda: _judge(context, batch, suites, force=force), force=force)
 
 
@@ -100,9 +111,12 @@ def _judge(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, A
     for name, ref in manifest.tables.items():
         suite = suites.get(name, [])
         columns = ref.columns
-        always = always_main(spec, batch.interval, columns, suite) if name == spec.source.main else always_side(columns, suite)
+        main = name == spec.source.main
+        always = always_main(spec, batch.interval, columns, suite) if main else always_side(spec, name, columns, suite)
         shown = f"expectations/{context.suites[name].name}" if name in suites else name
         asked = [*always, *suite]
+        if not ref.rows and spec.empty_batches == "allow":
+            asked = without_rows(asked)
         # A table that holds at all times comes with every batch; the same bytes are judged once.
         key = digest(VALIDATION_FORMAT, "table", ref.data, asked)
         found = once(store, STEP, key, TableFindings, partial(_checked, context, name, ref, asked, shown), force=force)

@@ -140,7 +140,7 @@ def _unknown_key(expectation: Expectation) -> str:
 def always_main(spec: Spec, interval: Interval, columns: Mapping[str, str], suite: list[Expectation]) -> list[Expectation]:
     """Return what is always expected of the main table: rows, keys that are there once, times inside the interval, no empty columns."""
     time = spec.raw_event_time
-    found: list[Expectation] = [_rows()]
+    found: list[Expectation] = [_rows("warning" if spec.empty_batches == "allow" else "critical")]
     found += [_expect("expect_column_values_to_not_be_null", column=c) for c in [time, *spec.key]]
     found.append(_expect("expect_column_values_to_be_in_type_list", column=time, type_list=["datetime64", "datetime64[us]"]))
     if str(columns.get(time, "")).startswith("timestamp"):
@@ -152,14 +152,23 @@ def always_main(spec: Spec, interval: Interval, columns: Mapping[str, str], suit
     return [*found, *_no_empty_columns(columns, suite, {time, *spec.key})]
 
 
-def always_side(columns: Mapping[str, str], suite: list[Expectation]) -> list[Expectation]:
-    """Return what is always expected of a side table: rows, and no empty column that its suite names."""
-    return [_rows(), *_no_empty_columns(columns, suite, set())]
+def always_side(spec: Spec, table: str, columns: Mapping[str, str], suite: list[Expectation]) -> list[Expectation]:
+    """Return what is always expected of a side table: rows, and no empty column that its suite names.
+
+    Where a spec allows empty batches, a table whose rows have times may be empty too; one that holds at all times may not.
+    """
+    may_be_empty = spec.empty_batches == "allow" and spec.source.side.get(table) is not None
+    return [_rows("warning" if may_be_empty else "critical"), *_no_empty_columns(columns, suite, set())]
 
 
-def _rows() -> Expectation:
+def without_rows(expectations: list[Expectation]) -> list[Expectation]:
+    """Return those of the expectations that say something of a table without rows: the ones on the number of rows."""
+    return [e for e in expectations if e["type"].startswith("expect_table_row_count_to_")]
+
+
+def _rows(severity: str = "critical") -> Expectation:
     # Great Expectations passes most expectations on no rows at all.
-    return _expect("expect_table_row_count_to_be_between", min_value=1)
+    return _expect("expect_table_row_count_to_be_between", severity, min_value=1)
 
 
 def _no_empty_columns(columns: Mapping[str, str], suite: list[Expectation], checked: set[str]) -> list[Expectation]:

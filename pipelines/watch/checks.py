@@ -117,7 +117,7 @@ def _column(column: Column, table: pa.Table, where: str) -> list[str]:
         ]
     values = table[column.name]
     kind = _kind(values.type)
-    if kind == "null":
+    if kind == "null" or values.null_count == len(values):  # a column without values is of no kind, whatever its type
         return []
     fits = {"number": {"number", "integer"}, "integer": {"number", "integer"}}.get(column.kind, {column.kind})
     if kind not in fits:

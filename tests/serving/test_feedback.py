@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from pipelines.bundle.load import write_bundle
+from pipelines.bundle.manifest import BundleManifest
 from pipelines.settings import Settings
 from serving.app import create_app
 from tests.serving.bundles import put_release
@@ -168,7 +170,7 @@ def test_a_broken_body_is_refused_and_counted(client, store, body, status):
     ("model", "good", "bad"),
     [
         ("minutes", [1.5, -3, 0, 1e300], [True, "1.5", None]),
-        ("delays", ["late", "never seen before", "x" * 200], ["", "x" * 201, 1, False, None]),
+        ("delays", ["late", "on time"], ["", "banana", "Late", "late ", "x" * 201, 1, False, None]),
         ("flights", [True, 1, 1.0], [2, -1, "true", 0.5]),
     ],
 )
@@ -180,6 +182,37 @@ def test_each_task_has_labels_of_its_own_kind(client, store, model, good, bad):
         predicted(client, model, key=f"k{i}")
         assert told(client, model, key=f"k{i}", label=label).status_code == 200
     assert [label for _, label in labels(store, model)] == good
+
+
+def test_a_label_that_is_no_class_is_refused_by_name_and_the_right_one_is_taken_afterwards(client, store):
+    predicted(client, "delays", key="10001")
+    refused = told(client, "delays", key="10001", label="banana")
+    assert (refused.status_code, refused.json()["error"]["field"]) == (422, "label")
+    assert refused.json()["error"]["message"] == 'label is no label of this task: its classes are "early", "late", "on time".'
+    assert told(client, "delays", key="10001", label="late").json()["accepted"] == 1
+    assert labels(store, "delays") == [("k:10001", "late")]
+
+
+@pytest.mark.parametrize(
+    ("classes", "same", "other"),
+    [
+        pytest.param(["1", "10", "2"], [10, 10.0, "10"], [3, 0.5, "ten", "010", False, 10**400], id="whole numbers"),
+        pytest.param(["1.0", "10.0", "2.0"], [10, "10", "10.0"], [3, "x"], id="as floats were named"),
+        pytest.param(["False", "True", "maybe"], [True, "True"], ["true", 2], id="booleans beside a text"),
+    ],
+)
+def test_a_class_is_known_by_every_way_to_write_it(store, bundles, serve, classes, same, other):
+    known = BundleManifest.model_validate_json(store.get(bundles["multiclass"]))
+    renamed = known.model_copy(update={"model": "codes", "inputs": known.inputs.model_copy(update={"classes": classes})})
+    put_release(store, 1, write_bundle(store, renamed), model="codes")
+    client = serve()
+    predicted(client, "codes", key="k")
+    for label in other:
+        assert told(client, "codes", key="k", label=label).status_code == 422, label
+    answers = [told(client, "codes", key="k", label=label) for label in same]
+    assert [a.status_code for a in answers] == [200] * len(same)
+    assert [a.json()["accepted"] for a in answers] == [1, *[0] * (len(same) - 1)]
+    assert [label for _, label in labels(store, "codes")] == [classes[1]]
 
 
 def test_of_several_labels_the_good_ones_are_taken_and_the_others_told(client, store):

@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -20,7 +19,7 @@ from pipelines.figures import newest_figures
 from pipelines.pages import find_page
 from pipelines.refs import XCOM_LIMIT, canonical, watch_run
 from pipelines.registry.memory import MemoryRegistry
-from pipelines.steps import decide, drift, ingest, learn, observed, report, validate
+from pipelines.steps import decide, drift, ingest, report, validate
 from pipelines.steps.context import EmbeddedPorts
 from pipelines.steps.values import DecideRequest, DriftRequest, IngestRequest, ReportRequest, ValidateRequest
 from tests.served import NOW, trained
@@ -413,24 +412,6 @@ def test_where_outcomes_come_after_the_window_it_is_said(watched):
     found = watched.look(DAY)
     assert found.labelled == 0
     assert "outcomes are known 1d after the event, later than this window of 1d: performance cannot be judged" in "; ".join(found.reasons)
-
-
-@pytest.mark.parametrize(
-    ("target", "labels"),
-    [
-        pytest.param([1, 2, None], ["1", "2", None], id="whole numbers"),
-        pytest.param([1.0, float("nan"), None, 2.5], ["1.0", None, None, "2.5"], id="numbers"),
-        pytest.param([True, False, None], ["True", "False", None], id="booleans"),
-        pytest.param(["a", "", None], ["a", "", None], id="texts"),
-    ],
-)
-def test_labels_of_the_source_are_named_as_classes_are(watched, target, labels):
-    spec = watched.context.spec.model_copy(update={"task": "multiclass"})
-    table = pa.table({"bought": pa.chunked_array([target])})
-    named = observed.class_names(table["bought"])
-    assert named.to_pylist() == labels
-    known = table.filter(named.is_valid())
-    assert learn.classes_of(known, spec) == sorted(label for label in labels if label is not None)
 
 
 def test_rows_without_keys_have_no_labels_of_the_source(watched):

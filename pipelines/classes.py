@@ -1,0 +1,92 @@
+"""The names of classes: one name for one class, whatever the type in which a batch, a label or a bundle holds it.
+
+A whole number is named without a fraction (1, 1.0 and Decimal("1.00") are "1"), any other number by its shortest decimal
+form, a boolean "True" or "False". A text is its own name, blanks and capitals included. Null and NaN are no class.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+"""A text that is read as a number; "01" and "1e3" are texts."""
+
+
+def class_name(value: object) -> str | None:
+    """Return the name of the class that a label means; None for null and NaN, which mean none."""
+    if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
+        return None
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, Decimal) and value.is_finite():
+        text = f"{value:f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return "0" if text == "-0" else text
+    return str(value)
+
+
+def class_names(labels: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the labels' names as strings, null where a label means no class."""
+    import pyarrow as pa
+
+    if pa.types.is_string(labels.type):
+        return labels
+    if pa.types.is_float32(labels.type) or pa.types.is_float16(labels.type):
+        # The shortest form of the narrow number: as float64, 0.1 would be named 0.10000000149011612.
+        labels = labels.cast(pa.string()).cast(pa.float64())
+    distinct = labels.unique()
+    names = pa.array([class_name(v) for v in distinct.to_pylist()], pa.string())
+    found: list[pa.Array] = [names.take(_positions(chunk, distinct)) for chunk in labels.chunks]
+    return pa.chunked_array(found, pa.string())
+
+
+def _positions(labels: pa.Array, distinct: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.index_in(labels, value_set=distinct)
+
+
+def class_of(label: object, classes: Sequence[str]) -> str | None:
+    """Return the one of a model's classes that a label means, or None where it means none of them.
+
+    A class of exactly the label's name goes first. Else numbers are compared by value, so that 1, 1.0, "1" and true mean the
+    class "1", and a model that named its classes "1.0" or "True" (as models did that learnt from such columns) is understood.
+    """
+    name = class_name(label)
+    if name is None or name in classes:
+        return name
+    value = _value(name)
+    return next((c for c in classes if _value(c) == value), None) if value is not None else None
+
+
+def _value(name: str) -> Decimal | None:
+    """Return the number that a name stands for, or None where it stands for none."""
+    if name in {"True", "False"}:
+        return Decimal(name == "True")
+    return Decimal(name) if _NUMBER.fullmatch(name) else None
+
+
+def meant(known: Sequence[str], classes: Sequence[str], labels: pa.DataType) -> list[str]:
+    """Return another model's classes by the names that `classes` give them, where labels are numbers or booleans.
+
+    Texts differ as soon as one character does, so that there each class keeps its name.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_string(labels):
+        return list(known)
+    named: list[str] = []
+    for name in known:
+        own = class_of(name, classes) or class_name(_value(name)) or name
+        named.append(own if own not in named else name)
+    return named
