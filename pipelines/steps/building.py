@@ -87,7 +87,7 @@ def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interva
     """Return the features of the rows within the interval, from raw tables that reach back as far as the lookback.
 
     This is what a client calls too that has raw rows and wants predictions. Where the spec allows empty batches, an interval
-    without raw rows has none here either; its columns are of no type. Raises SpecError or BadData naming the column.
+    without raw rows has none here either; its columns but the time are of no type. Raises SpecError or BadData naming the column.
     """
     import pyarrow as pa
 
@@ -97,7 +97,7 @@ def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interva
     cut = {name: _between(table, _time_of(spec, name), since, interval.end) for name, table in tables.items()}
     columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
     if spec.empty_batches == "allow" and not _between(cut[spec.source.main], spec.raw_event_time, interval.start, interval.end).num_rows:
-        return in_types(pa.table({}), dict.fromkeys(columns, pa.null()))
+        return in_types(pa.table({}), dict.fromkeys(columns, pa.null()) | {spec.event_time: pa.timestamp("us", tz="UTC")})
     built = run_build(build, cut, shown)
     missing = [c for c in columns if c not in built.column_names]
     if missing:

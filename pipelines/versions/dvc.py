@@ -54,7 +54,9 @@ _FILES = {
 """,
     "features/.gitignore": "/*/\n",
 }
-"""The first commit."""
+"""The first commit; the remote's URL is made whole in it, so that a clone finds the remote wherever it lies."""
+
+CONFIG = ".dvc/config"
 
 
 class DvcVersions:
@@ -88,6 +90,7 @@ class DvcVersions:
             pointer, manifest = f"features/{model}.dvc", f"features/{model}.json"
             if files != known:
                 self._heal(model, first=not known)
+                self._point()
                 expected = {**{n: oids[n + SUFFIX] for n in known}, **{n: md5(data) for n, (_, data) in changed.items()}}
                 self._add(model, known, {n: data for n, (_, data) in changed.items()}, expected)
                 self._push(model, files, expected, set(changed))
@@ -223,9 +226,29 @@ class DvcVersions:
         draft.chmod(0o755)
         for name, content in _FILES.items():
             (draft / name).parent.mkdir(exist_ok=True)
-            (draft / name).write_text(content)
+            (draft / name).write_text(self._pointing(content) if name == CONFIG else content)
         Git(draft).create("An empty repository of features")
         draft.rename(self._folder)
+
+    def _pointing(self, config: str) -> str:
+        """Return DVC's configuration with the remote's own path: DVC resolves a relative one against each clone."""
+        from configobj import ConfigObj, ConfigObjError
+
+        found = ConfigObj(config.splitlines(), interpolation=False)
+        found.setdefault(f'remote "{REMOTE}"', {})["url"] = str(self._remote.folder)
+        try:
+            return "\n".join(found.write()) + "\n"
+        except ConfigObjError:  # a path with both kinds of quotes has no form in such a file
+            return config
+
+    def _point(self) -> None:
+        """Commit the remote's path where the configuration names another: the state was moved, or is of an earlier version."""
+        path = self._folder / CONFIG
+        config = path.read_text(encoding="utf-8")
+        pointing = self._pointing(config)
+        if pointing != config:
+            path.write_text(pointing, encoding="utf-8")
+            self._git.commit([CONFIG], "The remote is where the features are")
 
     def _heal(self, model: str, *, first: bool) -> None:
         """Mend what a killed writer left: this process holds the lock, so what is found locked below is stale."""

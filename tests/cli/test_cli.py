@@ -71,6 +71,23 @@ def test_check_warns_where_performance_can_never_be_judged(perennial, world):
     assert "WARNING: outcomes are known 30d after the event, later than this window of 1d" in spec["detail"]
 
 
+def test_check_warns_where_a_holdout_cannot_hold_what_the_gate_needs(perennial, world):
+    world.respec("min_rows: 50", "min_rows: 1000")
+    done = perennial("check", "sales", "--json")
+    found = json.loads(done.stdout)[-1]
+    assert (done.returncode, found["check"], found["ok"]) == (0, "features", True)
+    assert "WARNING: the holdout (1 batch) would hold about 230 rows" in found["detail"]
+
+
+def test_check_takes_an_empty_batch_where_the_spec_allows_it(perennial, world):
+    world.rewrite(7, world.frame(7).iloc[:0])
+    assert perennial("check", "sales", "--json").returncode == 65
+    world.respec("batch: day\n", "batch: day\nempty_batches: allow\n")
+    done = perennial("check", "sales", "--json")
+    assert done.returncode == 0, done.stdout
+    assert "this batch is empty" in json.loads(done.stdout)[-1]["detail"]
+
+
 @pytest.mark.parametrize(
     ("break_it", "check", "words", "code"),
     [

@@ -57,10 +57,21 @@ class TestDvcVersions:
         clone = tmp_path / "clone"
         subprocess.run(["git", "clone", "-q", str(root / "repo"), str(clone)], check=True)
         subprocess.run(["git", "checkout", "-q", version.revision], cwd=clone, check=True)
-        shutil.copytree(root / "remote", tmp_path / "remote")
         subprocess.run([sys.executable, "-m", "dvc", "pull", "-q"], cwd=clone, check=True)
         assert (clone / "features/m/a.parquet").read_bytes() == b"1" * 100
         assert (clone / "features/m/b.parquet").read_bytes() == b"2"
+
+    @pytest.mark.parametrize("name", ["moved", "with, comma and 'quotes' #1"])
+    def test_a_clone_finds_the_remote_after_the_state_was_moved(self, real, root, tmp_path, name):
+        real.commit("m", {"a": file(b"1" * 100)}, "first")
+        moved = root.rename(tmp_path / name)
+        DvcVersions(moved, lock_timeout=60).commit("m", {"b": file(b"2" * 100)}, "second")
+        DvcVersions(moved, lock_timeout=60).commit("m", {"b": file(b"3" * 100)}, "third")
+        assert log(moved) == ["third", "second", "The remote is where the features are", "first", "An empty repository of features"]
+        clone = tmp_path / "clone"
+        subprocess.run(["git", "clone", "-q", str(moved / "repo"), str(clone)], check=True)
+        subprocess.run([sys.executable, "-m", "dvc", "pull", "-q"], cwd=clone, check=True)
+        assert [(clone / f"features/m/{n}.parquet").read_bytes() for n in "ab"] == [b"1" * 100, b"3" * 100]
 
     def test_a_damaged_cache_is_mended_from_the_remote(self, real, root):
         version = real.commit("m", {"a": file(b"1" * 100), "b": file(b"2" * 100)}, "first")
