@@ -39,7 +39,7 @@ def test_a_holdout_that_is_large_enough_is_not_mentioned(known, changes):
         pytest.param(
             240,
             [("known_after: 1h", "known_after: 7d"), ("holdout: 1 batch", "holdout: 3 batches")],
-            ["about 0 rows whose outcome is known, which is 7d after the event", "train.holdout: 8 batches"],
+            ["about 0 rows whose outcome is known, which is 1w after the event", "train.holdout: 8 batches"],
             id="outcomes that are known too late",
         ),
         pytest.param(0, [], ["about 0 rows", "a longer train.holdout"], id="no outcome at all"),
