@@ -29,3 +29,13 @@ class PerennialPlugin(AirflowPlugin):
         from perennial_airflow.pages.app import make_app
 
         return [{"app": make_app(), "url_prefix": URL_PREFIX, "name": "Perennial"}]
+
+    @cached_property
+    def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
+        """What every request passes: on SQLite, those that write take turns."""
+        from airflow.configuration import conf
+        from perennial_airflow.one_writer import OneWriter
+
+        if not conf.get("database", "sql_alchemy_conn").startswith("sqlite"):
+            return []
+        return [{"middleware": OneWriter, "args": [], "kwargs": {}, "name": "Perennial: one writer at a time"}]

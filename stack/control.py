@@ -15,7 +15,7 @@ from pipelines.errors import Busy, PerennialError, RequestError, Unreachable
 from stack.environment import MARK, environment
 from stack.health import Health, check, prober
 from stack.keys import make_keys
-from stack.migration import is_needed, migrate, prepare_home
+from stack.migration import is_needed, migrate, prepare_home, prepare_mlflow
 from stack.processes import end, holder, marked, port_is_taken
 from stack.programs import programs
 from stack.record import Record, forget, make_socket_path, read_record, write_record
@@ -140,6 +140,8 @@ def _start(layout: Layout, environ: dict[str, str], running: Sequence[Program], 
         folder.mkdir(parents=True, exist_ok=True)
     make_keys(layout.secrets)
     prepare_home(layout)
+    if layout.runs_mlflow:
+        prepare_mlflow(layout)
     supervisor = _start_supervisord(layout, environ, running)
     migration = is_needed(layout)
     now, later = (

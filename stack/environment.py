@@ -51,7 +51,7 @@ def _airflow(layout: Layout) -> dict[str, str]:
     secret = {name: shlex.join([*read, str(layout.secrets / name)]) for name in (FERNET_KEY, JWT_SECRET, API_SECRET)}
     sections = {
         "CORE": {
-            "EXECUTOR": "LocalExecutor",
+            "EXECUTOR": "perennial_airflow.executor.VigilantExecutor",  # a LocalExecutor that sees when its queue is stuck
             "DAGS_FOLDER": CHECKOUT / "dags",
             "PLUGINS_FOLDER": CHECKOUT / "plugins",
             "LOAD_EXAMPLES": False,
@@ -62,7 +62,7 @@ def _airflow(layout: Layout) -> dict[str, str]:
             "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": layout.secrets / PASSWORDS,
             "FERNET_KEY_CMD": secret[FERNET_KEY],
         },
-        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{layout.airflow / 'airflow.db'}"},
+        "DATABASE": {"SQL_ALCHEMY_CONN": layout.airflow_database},
         "API": {
             "HOST": HOST,  # Airflow's default is 0.0.0.0
             "PORT": layout.settings.airflow_port,
@@ -74,8 +74,16 @@ def _airflow(layout: Layout) -> dict[str, str]:
         "SCHEDULER": {
             "SCHEDULER_IDLE_SLEEP_TIME": 0.3,  # ten chained tasks take 4 s instead of 10 s
             "TASK_INSTANCE_HEARTBEAT_TIMEOUT": 120,  # a task whose worker was killed is tried again after this (Airflow's: 300 s)
+            "ORPHANED_TASKS_CHECK_INTERVAL": 30,  # what a dead scheduler queued begins again (Airflow looks every 300 s)
         },
-        "WORKERS": {"MAX_FAILED_HEARTBEATS": 20},  # with Airflow's 3, an API server away for 15 s kills tasks
+        "WORKERS": {
+            "MAX_FAILED_HEARTBEATS": 20,  # with Airflow's 3, an API server away for 15 s kills tasks
+            # A task that cannot tell the API server of its start fails, without a word in its log: with Airflow's 5 s and 5 times
+            # on a busy machine within half a minute. A server that is restarted refuses at once: it takes many short waits.
+            "EXECUTION_API_TIMEOUT": 60,
+            "EXECUTION_API_RETRIES": 10,
+            "EXECUTION_API_RETRY_WAIT_MAX": 15,  # seconds between two of them (Airflow's: 90)
+        },
         "DAG_PROCESSOR": {"REFRESH_INTERVAL": 5, "MIN_FILE_PROCESS_INTERVAL": 10},  # a changed model.yaml is seen within 10 s
         "LOGGING": {"BASE_LOG_FOLDER": layout.airflow / "logs", "COLORED_CONSOLE_LOG": False},
         "USAGE_DATA_COLLECTION": {"ENABLED": False},

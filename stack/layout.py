@@ -14,6 +14,9 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 HOST = "127.0.0.1"
 
+LOCK_SECONDS = 30
+"""How long Airflow and MLflow wait for the lock of a SQLite database. With SQLite's 5 s, a busy machine answers with 500."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -35,6 +38,16 @@ class Layout:
     def mlflow(self) -> Path:
         """MLflow's database and artifacts."""
         return self.state / "mlflow"
+
+    @property
+    def airflow_database(self) -> str:
+        """The address of Airflow's database."""
+        return sqlite_url(self.airflow / "airflow.db")
+
+    @property
+    def mlflow_database(self) -> str:
+        """The address of MLflow's database, where this stack runs MLflow."""
+        return sqlite_url(self.mlflow / "mlflow.db")
 
     @property
     def logs(self) -> Path:
@@ -84,3 +97,10 @@ class Layout:
     def log(self, program: str) -> Path:
         """Return a program's log."""
         return self.logs / f"{program}.log"
+
+
+def sqlite_url(file: Path) -> str:
+    """Return SQLAlchemy's address of a SQLite database, with a long wait for its lock; any character may stand in the path."""
+    from sqlalchemy import URL
+
+    return URL.create("sqlite", database=str(file), query={"timeout": str(LOCK_SECONDS)}).render_as_string()

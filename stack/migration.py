@@ -1,13 +1,15 @@
-"""Airflow's database: made and migrated only when there is none yet or Airflow's version changed."""
+"""The databases: Airflow's is made and migrated only when there is none yet or its version changed; MLflow makes its own."""
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pipelines.errors import PerennialError
+from pipelines.errors import Busy, Corrupted, PerennialError
 from stack.environment import AIRFLOW_CFG
 
 if TYPE_CHECKING:
@@ -23,6 +25,22 @@ def prepare_home(layout: Layout) -> None:
     config = layout.airflow / "airflow.cfg"
     if not config.exists():
         config.write_text(AIRFLOW_CFG)
+
+
+def prepare_mlflow(layout: Layout) -> None:
+    """Make MLflow's database where there is none, and let it be read while it is written (WAL; Airflow does so by itself).
+
+    Raises Corrupted where the file is no database, and Busy where somebody else holds it.
+    """
+    file = layout.mlflow / "mlflow.db"
+    file.touch(mode=0o600)
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            database.execute("PRAGMA journal_mode=WAL")  # kept in the file
+    except sqlite3.OperationalError as error:
+        raise Busy(f"MLflow's database {file} cannot be opened: {error}.", remedy="end what holds it, then: make up.") from error
+    except sqlite3.DatabaseError as error:
+        raise Corrupted(f"MLflow's database {file} is damaged: {error}.", remedy="restore a backup (docs/operate.md).") from error
 
 
 def is_needed(layout: Layout) -> bool:

@@ -66,7 +66,7 @@ def _mlflow(layout: Layout) -> list[Program]:
         return []
     port = layout.settings.mlflow_port
     options = {
-        "--backend-store-uri": f"sqlite:///{layout.mlflow / 'mlflow.db'}",
+        "--backend-store-uri": layout.mlflow_database,
         "--artifacts-destination": str(layout.mlflow / "artifacts"),
         "--host": HOST,
         "--port": str(port),

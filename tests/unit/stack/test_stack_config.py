@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
 import stat
 import subprocess
 from configparser import RawConfigParser
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
+from sqlalchemy import create_engine, make_url
 
-from pipelines.errors import RequestError
+from pipelines.errors import Corrupted, RequestError
 from pipelines.settings import load_settings
 from stack.environment import MARK, environment
 from stack.keys import FERNET_KEY, PASSWORDS, USER, make_keys, password
-from stack.layout import CHECKOUT, Layout
+from stack.layout import CHECKOUT, Layout, sqlite_url
+from stack.migration import prepare_mlflow
 from stack.programs import programs
 from stack.supervisor import render
 
@@ -154,3 +158,59 @@ def test_the_mark_is_not_in_the_environment_for_commands_by_hand(tmp_path):
     """`down` ends what carries it."""
     assert MARK not in environment(layout(tmp_path), {})
     assert str(CHECKOUT) in environment(layout(tmp_path), {})["PYTHONPATH"]
+
+
+@pytest.mark.parametrize("name", ["a b", "50%", "a%20b", "what?", "no#1", "a@b:c", "ä"])
+def test_a_database_lies_where_its_path_says_and_waits_for_its_lock(tmp_path, name):
+    file = tmp_path / name / "airflow.db"
+    file.parent.mkdir()
+    url = make_url(sqlite_url(file))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table t (a)")
+        assert connection.exec_driver_sql("pragma busy_timeout").scalar() == 30_000
+    engine.dispose()
+    assert [path.name for path in file.parent.iterdir()] == ["airflow.db"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+def test_airflow_and_mlflow_wait_for_their_databases(tmp_path):
+    here = layout(tmp_path)
+    assert environment(here, {})["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == sqlite_url(here.airflow / "airflow.db")
+    [command] = [program.command for program in programs(here) if program.name == "mlflow"]
+    assert command[command.index("--backend-store-uri") + 1] == sqlite_url(here.mlflow / "mlflow.db")
+
+
+def test_mlflows_database_can_be_read_while_it_is_written(tmp_path):
+    here = layout(tmp_path)
+    here.mlflow.mkdir()
+    for _ in range(2):
+        prepare_mlflow(here)
+    file = here.mlflow / "mlflow.db"
+    assert mode(file) == 0o600
+    writer, reader = sqlite3.connect(file), sqlite3.connect(file, timeout=0)
+    writer.execute("create table runs (id)")
+    writer.commit()
+    writer.execute("insert into runs values (1)")
+    assert reader.execute("select * from runs").fetchall() == []
+    writer.commit()
+    assert reader.execute("select * from runs").fetchall() == [(1,)]
+    writer.close()
+    reader.close()
+
+
+def test_a_damaged_database_of_mlflow_is_named(tmp_path):
+    here = layout(tmp_path)
+    here.mlflow.mkdir()
+    (here.mlflow / "mlflow.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(Corrupted, match=r"mlflow\.db is damaged"):
+        prepare_mlflow(here)
+
+
+def test_both_stacks_give_airflow_the_same_patience(tmp_path):
+    composed = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["x-airflow-environment"]
+    embedded = environment(layout(tmp_path), {})
+    same = ("AIRFLOW__CORE__EXECUTOR", "AIRFLOW__SCHEDULER__", "AIRFLOW__WORKERS__", "AIRFLOW__DAG_PROCESSOR__")
+    names = {name for name in {*composed, *embedded} if name.startswith(same)} - {"AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK"}
+    assert len(names) > 8
+    assert {name: composed.get(name) for name in names} == {name: embedded.get(name) for name in names}

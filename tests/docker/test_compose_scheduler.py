@@ -1,0 +1,40 @@
+"""The task queue in the composed stack: a worker that is killed takes its lock, and tasks begin again all the same."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+KILL_IDLE_WORKERS = (
+    'n=0; for p in /proc/[0-9]*; do grep -qs "[L]ocalExecutor: <idle>" $p/cmdline && kill -9 ${p#/proc/} && n=$((n+1)); done; echo $n'
+)
+
+
+def scheduler(engine, stack):
+    labels = [f"com.docker.compose.project={stack.project}", "com.docker.compose.service=scheduler"]
+    [found] = engine.containers(filters={"label": labels})
+    return found["Id"]
+
+
+def began(api, run, task):
+    """The moment at which the task of a run began; None as long as it has not."""
+    return next((found.start for found in api.tasks("retrain_flight_delays", run) if found.task == task), None)
+
+
+def test_a_task_runs_within_a_minute_after_idle_workers_were_killed(engine, up):
+    """Which of the idle workers holds the lock is not seen from outside: all of them are killed."""
+    container = scheduler(engine, up)
+    started = engine.inspect_container(container)["State"]["StartedAt"]
+    said = engine.exec_start(engine.exec_create(container, ["bash", "-c", KILL_IDLE_WORKERS])["Id"])
+    assert int(said) > 0, said
+    with up.airflow() as api:
+        killed = time.monotonic()
+        run = api.trigger("retrain_flight_delays", {"colour": "red"})
+        while began(api, run, "ingest") is None:
+            assert time.monotonic() - killed < 60, up.compose("logs", "scheduler", "--tail", "40").stdout
+            time.sleep(0.5)
+        assert api.wait("retrain_flight_delays", run, 300) == "failed", "the conf has an unknown key"
+    assert engine.inspect_container(container)["State"]["StartedAt"] == started, "what else is at work there goes on"
