@@ -12,6 +12,7 @@ import tenacity
 
 from pipelines.errors import RequestError, TryAgain, Unreachable
 from pipelines.refs import Value
+from stack.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,11 +79,14 @@ class AirflowApi:
         return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def wait(self, dag_id: str, run_id: str, timeout_seconds: float) -> str:
-        """Return the state in which the run ended. Raises TryAgain where it has not ended in time."""
-        deadline = time.monotonic() + timeout_seconds
+        """Return the state in which the run ended.
+
+        Raises TryAgain where it has not ended in time and its tasks do not get on either.
+        """
+        patience = Patience(timeout_seconds, lambda: tuple((task.state, task.tries) for task in self.tasks(dag_id, run_id)))
         while (state := self.state(dag_id, run_id)) not in ENDED:
-            if time.monotonic() > deadline:
-                raise TryAgain(f"The run {run_id} of {dag_id} is still {state} after {timeout_seconds:.0f} s.")
+            if patience.is_over:
+                raise TryAgain(f"The run {run_id} of {dag_id} is still {state} after {patience.seconds:.0f} s.")
             time.sleep(0.5)
         return state
 

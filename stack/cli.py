@@ -57,7 +57,10 @@ def _or_exit(work: Callable[[], int]) -> None:
 
 @app.command()
 def up(
-    timeout: Annotated[float, typer.Option(help="Seconds until everything must be healthy.", min=1)] = 240,
+    timeout: Annotated[
+        float,
+        typer.Option(help="Seconds until everything must be healthy; a program that still computes gets up to five times as long.", min=1),
+    ] = 240,
 ) -> None:
     """Start the stack and wait until it is healthy; where it runs already, nothing is done.
 

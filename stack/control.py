@@ -16,7 +16,8 @@ from stack.environment import MARK, environment
 from stack.health import Health, check, prober
 from stack.keys import make_keys
 from stack.migration import is_needed, migrate, prepare_home, prepare_mlflow
-from stack.processes import end, holder, marked, port_is_taken
+from stack.patience import Patience
+from stack.processes import cpu_seconds, end, holder, marked, port_is_taken
 from stack.programs import programs
 from stack.record import Record, forget, make_socket_path, read_record, write_record
 from stack.supervisor import ENDED_EARLY, STOP_SECONDS, Supervisor, render
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 POLL_SECONDS = 0.3
-SUPERVISOR_SECONDS = 20
-"""How long supervisord may take to open its socket."""
+SUPERVISOR_SECONDS = 30
+"""How long supervisord may take to open its socket; longer as long as it computes."""
 
 CRASHES = 3
 """After so many ends of one program, `up` gives up."""
@@ -42,6 +43,8 @@ CRASHES = 3
 
 def up(layout: Layout, outer: Mapping[str, str], *, say: Say, timeout_seconds: float) -> list[Health]:
     """Bring the stack up and return the health of its programs; where it runs already, nothing is done but looking.
+
+    A program that still computes after `timeout_seconds` is waited for some more (stack/patience.py).
 
     Raises RequestError where a port is taken, and PerennialError with the end of a program's log where one does not come up;
     then nothing is left running.
@@ -165,12 +168,12 @@ def _start_supervisord(layout: Layout, environ: dict[str, str], running: Sequenc
     child = psutil.Process(_spawned(config, layout.log("supervisord.out"), {**environ, MARK: str(layout.state)}))
     write_record(layout, Record(pid=child.pid, created=child.create_time(), socket=socket))
     supervisor = Supervisor(socket)
-    deadline = time.monotonic() + SUPERVISOR_SECONDS
+    patience = Patience(SUPERVISOR_SECONDS, lambda: cpu_seconds([child.pid]), quiet_seconds=SUPERVISOR_SECONDS)
     while True:
         try:
             supervisor.programs()
         except Unreachable:
-            if not child.is_running() or child.status() == psutil.STATUS_ZOMBIE or time.monotonic() > deadline:
+            if not child.is_running() or child.status() == psutil.STATUS_ZOMBIE or patience.is_over:
                 raise PerennialError(f"supervisord does not start:\n{tail(layout.log('supervisord.out'))}") from None
             time.sleep(0.05)
         else:
@@ -195,6 +198,8 @@ def _wait(
     begin = time.monotonic()
     told: set[str] = set()
     ends: dict[str, set[int]] = {}
+    found: list[Health] = []
+    patience = Patience(timeout_seconds, lambda: _progress(found))
     while True:
         known = supervisor.programs()
         found = check(client, running, known)
@@ -209,10 +214,16 @@ def _wait(
                 ends.setdefault(name, set()).add(info["stop"])
                 if len(ends[name]) >= CRASHES:
                     raise _not_up(layout, name, f"ended {CRASHES} times")
-        if time.monotonic() - begin > timeout_seconds:
+        if patience.is_over:
             sick = next(health for health in found if not health.is_healthy)
-            raise _not_up(layout, sick.name, f"is {sick.state} after {timeout_seconds:.0f} s ({sick.detail})")
+            raise _not_up(layout, sick.name, f"is {sick.state} after {patience.seconds:.0f} s ({sick.detail})")
         time.sleep(POLL_SECONDS)
+
+
+def _progress(found: Sequence[Health]) -> tuple[int, int]:
+    """Return what changes while a stack comes up: how many are healthy, and the CPU seconds of those that are not yet."""
+    waiting = [health for health in found if not health.is_healthy]
+    return len(waiting), cpu_seconds(health.pid for health in waiting if health.pid)
 
 
 def _not_up(layout: Layout, name: str, what: str) -> PerennialError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from stack.patience import Patience
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -15,12 +17,15 @@ POLL_SECONDS = 0.5
 
 
 def await_dags(api: AirflowApi, specs: Iterable[Spec], timeout_seconds: float) -> list[str]:
-    """Wait until each model has its DAGs; return sentences about what is missing or broken (none: all is well)."""
+    """Wait until each model has its DAGs; return sentences about what is missing or broken (none: all is well).
+
+    The wait goes on beyond `timeout_seconds` as long as more and more of them are there.
+    """
     specs = list(specs)
     wanted = {f"{kind}_{spec.name}" for kind in ("retrain", "rollback") for spec in specs}
     wanted |= {f"drift_{spec.name}" for spec in specs if spec.drift}
-    deadline = time.monotonic() + timeout_seconds
-    while (missing := wanted - set(api.dag_ids())) and time.monotonic() < deadline:
+    patience = Patience(timeout_seconds, lambda: len(wanted & set(api.dag_ids())))
+    while (missing := wanted - set(api.dag_ids())) and not patience.is_over:
         time.sleep(POLL_SECONDS)
     said = [f"warning: Airflow has no DAG {name} yet." for name in sorted(missing)]
     for file, trace in api.import_errors().items():

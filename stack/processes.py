@@ -45,6 +45,19 @@ def marked(state: str) -> dict[psutil.Process, str]:
     return found
 
 
+def cpu_seconds(pids: Iterable[int]) -> int:
+    """Return the whole seconds of CPU time that these processes and their living descendants have used."""
+    used = 0.0
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            for each in (process, *process.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    times = each.cpu_times()
+                    used += times.user + times.system
+    return int(used)
+
+
 def _alive(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return process.status() != psutil.STATUS_ZOMBIE

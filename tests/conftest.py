@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipelines.settings import quiet
 from tests.worlds import World, make_world
 
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
 quiet()
 ROOT = Path(__file__).resolve().parents[1]
+
+FIXTURES_SECONDS = 1800
+"""For what a test needs before and after: the first of many brings up a whole stack, which waits by its own measure.
+A test's own time-out (pyproject.toml) counts its function alone."""
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float, what: str) -> Generator[None]:
+    """Fail what takes longer. The timer is the one that pytest-timeout uses, and is not set while it does."""
+
+    def fail(*_: object) -> None:
+        pytest.fail(f"{what} took longer than {seconds:.0f} s.")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Bound what the fixtures of a test take."""
+    with _at_most(FIXTURES_SECONDS, f"What {item.name} needs"):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Bound what the end of a test takes."""
+    with _at_most(FIXTURES_SECONDS, f"The end of {item.name}"):
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
