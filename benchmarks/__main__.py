@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one after the other; each prints a table and writes benchmarks/results/."""
 
-from benchmarks import containers, demo, deploy, drift, gate, loop, parsing, readback, rebuild, serving
+from benchmarks import containers, demo, deploy, drift, gate, kills, loop, parsing, readback, rebuild, serving
 
-for benchmark in (parsing, serving, readback, drift, gate, loop, containers, deploy, rebuild, demo):
+for benchmark in (parsing, serving, readback, drift, gate, loop, containers, deploy, rebuild, kills, demo):
     benchmark.main()

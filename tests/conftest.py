@@ -54,8 +54,15 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
 
 
+SLOW_SECONDS = 900
+"""For a test that starts servers or processes. What it waits for has limits of its own, which know a slow machine from a broken one."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what waits longest, so that the workers end together."""
+    """Begin with what waits longest, so that the workers end together; give slow tests time."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
     rooms = ("docker/test_compose", "/e2e/", "/docker/", "/stack/")
     items.sort(key=lambda item: next((i for i, room in enumerate(rooms) if room in item.path.as_posix()), len(rooms)))
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ALIAS = "champion"
 RUN, KEY, PARENT, NAME = "perennial.run", "perennial.key", "mlflow.parentRunId", "mlflow.runName"
 LOCK_SECONDS = 60
+MAKING_SECONDS = 300
+"""How long to wait while another process makes the database: MLflow's migrations take a minute on a busy machine."""
 BATCH = 100
 """Parameters, metrics or tags that one request to MLflow may carry."""
 
@@ -171,9 +173,10 @@ class MlflowRegistry:
 
         if not self._uri.startswith(_SQLITE):
             return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-        with self._locked("-database"):
+        with self._locked("-database", MAKING_SECONDS):
             Path(self._uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-            return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+            uri = _patient(self._uri)
+            return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     @contextlib.contextmanager
     def _once(self, model: str) -> Iterator[None]:
@@ -183,12 +186,12 @@ class MlflowRegistry:
             yield
 
     @contextlib.contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
+    def _locked(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         self._artifacts.mkdir(parents=True, exist_ok=True)
         try:
-            lock = FileLock(self._artifacts / f".{name}.lock", timeout=LOCK_SECONDS).acquire()
+            lock = FileLock(self._artifacts / f".{name}.lock", timeout=seconds).acquire()
         except Timeout as error:
-            raise Busy(f"Another process has worked on {name} in {self._name} for {LOCK_SECONDS} s.", remedy="run again.") from error
+            raise Busy(f"Another process has worked on {name} in {self._name} for {seconds:.0f} s.", remedy="run again.") from error
         with lock:
             yield
 
@@ -228,6 +231,14 @@ class MlflowRegistry:
     def _named_model(self, model: str) -> None:
         if not self._client.search_registered_models(f"name = '{model}'"):
             self._client.create_registered_model(model)
+
+
+def _patient(uri: str) -> str:
+    """Return the SQLite address with a wait of 30 s for the database's lock; without one it is 5 s, too few for several processes."""
+    from sqlalchemy import make_url
+
+    url = make_url(uri)
+    return uri if "timeout" in url.query else url.update_query_dict({"timeout": "30"}).render_as_string(hide_password=False)
 
 
 def _version(made: Any) -> ModelVersion:

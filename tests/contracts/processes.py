@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stack.patience import Patience
+from stack.processes import cpu_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,9 +27,19 @@ def start(program: str, *arguments: object, **environ: str) -> subprocess.Popen[
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def await_end(process: subprocess.Popen[str], *beside: subprocess.Popen[str]) -> tuple[str, str]:
+    """Wait for a program, as long as it or one beside it, for which it may wait, computes; return what it printed and complained."""
+    patience = Patience(120, lambda: cpu_seconds(each.pid for each in (process, *beside)))
+    while True:
+        try:
+            return process.communicate(timeout=1)
+        except subprocess.TimeoutExpired:
+            assert not patience.is_over, f"{process.args} has not ended after {patience.seconds:.0f} s"
+
+
 def finish(*running: subprocess.Popen[str]) -> list[str]:
     """Wait for programs that must succeed; return what they printed."""
-    printed = [process.communicate(timeout=120) for process in running]
+    printed = [await_end(process, *running) for process in running]
     for process, (_, complaint) in zip(running, printed, strict=True):
         assert process.returncode == 0, complaint
     return [out for out, _ in printed]

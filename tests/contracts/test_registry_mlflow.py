@@ -19,7 +19,9 @@ from skops import io
 
 from pipelines.errors import BadData, StorageFull, Unreachable
 from pipelines.refs import sha256
-from pipelines.registry.mlflow import MlflowRegistry
+from pipelines.registry.mlflow import MlflowRegistry, _patient
+from stack.patience import Patience
+from stack.processes import cpu_seconds
 from tests.contracts.processes import finish, small_disk, start
 
 pytestmark = [
@@ -123,9 +125,20 @@ class TestMlflowRegistry:
             with pytest.raises(StorageFull, match="MLflow"):
                 registry.attach(registry.parent("m", RUN, {}), tmp_path / "large.html", "plots")
 
+    @pytest.mark.parametrize(
+        ("uri", "patient"),
+        [
+            ("sqlite:////a b/mlflow.db", "sqlite:////a b/mlflow.db?timeout=30"),
+            ("sqlite:////50%25/x.db", "sqlite:////50%25/x.db?timeout=30"),
+            ("sqlite:////x.db?timeout=5", "sqlite:////x.db?timeout=5"),
+        ],
+    )
+    def test_it_waits_for_the_lock_of_a_database(self, uri, patient):
+        assert _patient(uri) == patient
+
     def test_telemetry_is_off_and_mlflow_loads_late(self, tmp_path):
         program = (
-            "import os, sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry\n"
+            "import os, sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry, _patient\n"
             "MlflowRegistry('sqlite:////nowhere/x.db', artifacts=pathlib.Path(sys.argv[1]))\n"
             "print('mlflow' in sys.modules, os.environ['MLFLOW_DISABLE_TELEMETRY'])"
         )
@@ -134,7 +147,7 @@ class TestMlflowRegistry:
     @pytest.mark.slow
     def test_processes_that_find_no_database_make_one(self, tmp_path):
         program = (
-            "import sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry\n"
+            "import sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry, _patient\n"
             "root = pathlib.Path(sys.argv[1])\n"
             "registry = MlflowRegistry(f'sqlite:///{root}/mlflow/mlflow.db', artifacts=root / 'artifacts')\n"
             "parent = registry.parent('m', 'run', {})\n"
@@ -154,7 +167,7 @@ class TestMlflowRegistry:
                 stdout=output, stderr=output, cwd=tmp_path, start_new_session=True,
             )  # fmt: skip
         try:
-            wait_for(f"http://127.0.0.1:{port}/health")
+            wait_for(f"http://127.0.0.1:{port}/health", server)
             registry = MlflowRegistry(f"http://127.0.0.1:{port}", artifacts=tmp_path / "artifacts")
             run = registry.parent("m", RUN, {})
             registry.log(run, params={"a": "b"}, metrics={"auc": 0.5}, tags={})
@@ -167,14 +180,16 @@ class TestMlflowRegistry:
             stop(server)
 
 
-def wait_for(address):
-    for _ in range(600):
+def wait_for(address, server):
+    """Wait until a server answers, as long as it computes: MLflow's first start takes a minute on a busy machine."""
+    patience = Patience(60, lambda: cpu_seconds([server.pid]))
+    while not patience.is_over:
         try:
-            with urllib.request.urlopen(address, timeout=1):
+            with urllib.request.urlopen(address, timeout=10):
                 return
         except OSError:
             time.sleep(0.1)
-    pytest.fail(f"{address} does not answer")
+    pytest.fail(f"{address} does not answer after {patience.seconds:.0f} s")
 
 
 def stop(server):

@@ -15,7 +15,7 @@ from pipelines.refs import sha256
 from pipelines.versions import FeatureFile
 from pipelines.versions.dvc import DvcVersions
 from pipelines.versions.objects import listed, md5, pointed
-from tests.contracts.processes import finish, flip, small_disk, start
+from tests.contracts.processes import await_end, finish, flip, small_disk, start
 
 # DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise AttributeError some day.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon raise:DeprecationWarning")
@@ -369,5 +369,5 @@ versions.commit('m', {'killed': (dvc.FeatureFile(key=sha256(b''), sha256=sha256(
 
 
 def finish_killed(process):
-    process.communicate(timeout=60)
+    await_end(process)
     return process.returncode

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,14 @@ from stack.airflow_api import AirflowApi
 from stack.dags import await_dags
 from stack.keys import USER, password
 from stack.layout import Layout
+from stack.patience import Patience
+from stack.processes import cpu_seconds, marked
 from tests.conftest import ROOT
 from tests.worlds import World, make_world
 from tools.screenshots import QUIET, log_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Page
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 SHIPPED = ("flight_delays", "bike_demand")
 RUN_SECONDS = 480
+WAIT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,17 @@ class Live:
 
     def ask(self, model: str, rows: list[dict[str, Any]]) -> httpx.Response:
         return httpx.post(f"{self.layout.serving_url}/models/{model}/predict", json={"rows": rows}, timeout=30)
+
+    def until(self, arrived: Callable[[], Any], what: str, *, pause_seconds: float = 0.3) -> Any:
+        """Wait for what the stack works on, as long as it works: on a busy machine that is long. Return what `arrived` returns."""
+        patience = Patience(WAIT_SECONDS, lambda: cpu_seconds(process.pid for process in marked(str(self.settings.state))))
+        while not (value := arrived()):
+            assert not patience.is_over, f"{what}: not after {patience.seconds:.0f} s"
+            time.sleep(pause_seconds)
+        return value
+
+    def is_healthy(self) -> bool:
+        return all(health.is_healthy for health in control.status(self.layout))
 
     def told(self, model: str) -> dict[str, Any]:
         body: dict[str, Any] = httpx.get(f"{self.layout.serving_url}/models/{model}", timeout=30).json()

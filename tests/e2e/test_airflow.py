@@ -162,12 +162,7 @@ def test_a_broken_spec_is_an_import_error_and_breaks_only_itself(live, first):
     folder.mkdir()
     (folder / "model.yaml").write_text("name: mistaken\nowner: me\ntargte: x\n")
     try:
-        import time
-
-        deadline = time.monotonic() + 90
-        while not (errors := live.api.import_errors()) and time.monotonic() < deadline:
-            time.sleep(1)
-        [text] = errors.values()
+        [text] = live.until(live.api.import_errors, "Airflow reads the broken spec").values()
         assert "models/mistaken/model.yaml" in text
         assert "targte: unknown key; did you mean 'target'" in text
         assert {"retrain_sales", "retrain_flight_delays", "retrain_bike_demand"} <= set(live.api.dag_ids())

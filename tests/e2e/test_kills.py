@@ -1,7 +1,5 @@
 """kill -9 of whatever takes part in a run, while it runs: the run finishes, and everything happens once."""
 
-import time
-
 import httpx
 import psutil
 import pytest
@@ -28,11 +26,7 @@ def step_process(live, step: str):
 
 def kill_step(live, step: str) -> None:
     """Kill a step's process as soon as it is there."""
-    deadline = time.monotonic() + 120
-    while (process := step_process(live, step)) is None:
-        assert time.monotonic() < deadline, f"{step} never began"
-        time.sleep(0.02)
-    process.kill()
+    live.until(lambda: step_process(live, step), f"{step} begins", pause_seconds=0.02).kill()
 
 
 def once(live, run_id: str, *, deployed: bool) -> None:
@@ -62,16 +56,15 @@ def test_steps_that_are_killed_are_tried_again_and_happen_once(live, first):
 def test_a_run_outlives_the_scheduler_mlflow_and_the_server(live, first):
     live.start("sales", "outlived", as_of="2024-01-04T00:00:00Z")
     for step, program in (("validate", "mlflow"), ("features", "serving"), ("train", "scheduler")):
-        deadline = time.monotonic() + 120
-        while step_process(live, step) is None and live.api.state("retrain_sales", "outlived") == "running" and time.monotonic() < deadline:
-            time.sleep(0.05)
+        live.until(
+            lambda step=step: step_process(live, step) or live.api.state("retrain_sales", "outlived") != "running",
+            f"{step} begins",
+            pause_seconds=0.05,
+        )
         [found] = [h for h in control.status(live.layout) if h.name == program]
         if found.pid:
             psutil.Process(found.pid).kill()
     assert live.end("sales", "outlived") == "success"
     once(live, "outlived", deployed=False)
-    deadline = time.monotonic() + 60
-    while not all(h.is_healthy for h in control.status(live.layout)) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert all(h.is_healthy for h in control.status(live.layout))
+    live.until(live.is_healthy, "all are healthy")
     assert httpx.get(f"{live.layout.serving_url}/ready").status_code == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -29,15 +28,12 @@ def idle_workers(live) -> list[psutil.Process]:
 
 
 def test_a_task_runs_though_the_worker_with_the_queues_lock_was_killed(live):
-    deadline = time.monotonic() + 120
-    while not (workers := idle_workers(live)):
-        assert time.monotonic() < deadline, "no worker is idle"
-        time.sleep(0.5)
+    workers = live.until(lambda: idle_workers(live), "a worker is idle")
     workers[0].kill()
     run = live.api.trigger("rollback_bike_demand", {"colour": "red"})
     assert live.api.wait("rollback_bike_demand", run, 240) == "failed", "the conf has an unknown key"
     assert "was killed and may hold the lock of the task queue" in live.layout.log("scheduler").read_text()
-    assert all(worker.pid != workers[0].pid for worker in idle_workers(live))
+    live.until(live.is_healthy, "all are healthy")
 
 
 @pytest.fixture

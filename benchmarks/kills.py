@@ -1,0 +1,182 @@
+"""How long everything stands still after a `kill -9`, whatever is hit, at random moments: `python -m benchmarks.kills`.
+
+A stack of its own runs. In each round a run is under way, some process is killed at a random moment, and a run of another DAG
+is asked for at once. Measured: how long until a task of the second run begins, until the first run has ended, and until all
+programs are healthy. Both runs are of no worth: their first task refuses an unknown key and fails.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from benchmarks.loop import _free_port
+from benchmarks.report import Measure, show, write
+from pipelines.errors import PerennialError
+from pipelines.settings import load_settings, quiet
+from pipelines.spec import load_all
+from stack import control
+from stack.airflow_api import AirflowApi
+from stack.dags import await_dags
+from stack.keys import USER, password
+from stack.layout import Layout
+from stack.processes import marked
+
+ROUNDS = int(os.environ.get("ROUNDS", "50"))
+SEED = 17
+ASKED_SECONDS = 60
+PATIENCE = 600
+UNDER_WAY, ASKED_FOR = "rollback_bike_demand", "rollback_flight_delays"
+CONF = {"colour": "red"}
+WORKER, IDLE = "airflow worker -- LocalExecutor", "<idle>"
+Find = Callable[[Layout], list[psutil.Process]]
+
+
+def program(name: str) -> Find:
+    """Return what finds a program of the stack."""
+    return lambda layout: [psutil.Process(health.pid) for health in control.status(layout) if health.name == name and health.pid]
+
+
+def helper(layout: Layout) -> list[psutil.Process]:
+    """Find processes that a program started for itself: MLflow's and the server's workers, Airflow's forks."""
+    heads = {health.pid for health in control.status(layout)}
+    own = {"mlflow", "serving", "api-server", "dag-processor", "triggerer"}
+    return [process for process, name in marked(str(layout.state)).items() if name in own and process.pid not in heads]
+
+
+def workers(layout: Layout, *, idle: bool) -> list[psutil.Process]:
+    """Find the LocalExecutor's workers that wait for a task, or those that are at work."""
+    titles = {process: _title(process) for process in marked(str(layout.state))}
+    return [process for process, title in titles.items() if title.startswith(WORKER) and (IDLE in title) == idle]
+
+
+def tasks(layout: Layout) -> list[psutil.Process]:
+    """Find the processes of tasks: the children of busy workers."""
+    return [child for worker in workers(layout, idle=False) for child in _children(worker)]
+
+
+def steps(layout: Layout) -> list[psutil.Process]:
+    """Find the processes of steps: the children of tasks."""
+    return [child for task in tasks(layout) for child in _children(task)]
+
+
+VICTIMS: dict[str, Find] = {
+    "scheduler": program("scheduler"),
+    "idle worker": lambda layout: workers(layout, idle=True),
+    "busy worker": lambda layout: workers(layout, idle=False),
+    "task": tasks,
+    "step": steps,
+    "API server": program("api-server"),
+    "DAG processor": program("dag-processor"),
+    "triggerer": program("triggerer"),
+    "MLflow": program("mlflow"),
+    "server": program("serving"),
+    "helper of a program": helper,
+    "guard": program("guard"),
+}
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children()
+    except psutil.Error:
+        return []
+
+
+def main() -> int:
+    """Measure, print, write; 1 where something stood still for longer than asked."""
+    quiet()
+    chance = random.Random(SEED)
+    order = [list(VICTIMS)[number % len(VICTIMS)] for number in range(ROUNDS)]
+    chance.shuffle(order)
+    with tempfile.TemporaryDirectory(prefix="pb-") as folder:
+        ports = {f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")}
+        environ = {**os.environ, **ports, "PERENNIAL_STATE": str(Path(folder) / "v")}
+        layout = Layout(load_settings(environ))
+        control.up(layout, environ, say=lambda _: None, timeout_seconds=240)
+        try:
+            with AirflowApi(layout.airflow_url, USER, password(layout.secrets), tries=20) as api:
+                await_dags(api, load_all(layout.settings.models)[0].values(), timeout_seconds=120)
+                took = [(victim, *one_round(layout, api, victim, chance)) for victim in order]
+        finally:
+            control.down(layout, say=lambda _: None)
+    rows = measures(took)
+    write("kills", rows)
+    show(f"{ROUNDS} kills", rows)
+    return 0 if rows[0]["value"] <= ASKED_SECONDS else 1
+
+
+def one_round(layout: Layout, api: AirflowApi, victim: str, chance: random.Random) -> tuple[float, float, float]:
+    """Kill one; return the seconds until a task began, the run under way had ended, and all was healthy."""
+    run = api.trigger(UNDER_WAY, CONF)
+    time.sleep(chance.uniform(0, 5))
+    while not (found := VICTIMS[victim](layout)):
+        if api.state(UNDER_WAY, run) in {"success", "failed"}:
+            run = api.trigger(UNDER_WAY, CONF)
+        time.sleep(0.05)
+    killed = time.monotonic()
+    try:
+        chance.choice(sorted(found, key=lambda process: process.pid)).kill()
+    except psutil.NoSuchProcess:
+        return one_round(layout, api, victim, chance)
+    asked = api.trigger(ASKED_FOR, CONF)
+    began = _seconds(killed, lambda: any(task.start for task in api.tasks(ASKED_FOR, asked)))
+    ended = _seconds(killed, lambda: api.state(UNDER_WAY, run) in {"success", "failed"})
+    _seconds(killed, lambda: api.state(ASKED_FOR, asked) in {"success", "failed"})
+    healthy = _seconds(killed, lambda: all(health.is_healthy for health in control.status(layout)))
+    print(f"{victim}: a task began after {began:.0f} s, the run ended after {ended:.0f} s, healthy after {healthy:.0f} s", flush=True)
+    return began, ended, healthy
+
+
+def _seconds(since: float, arrived: Callable[[], bool]) -> float:
+    while not _try(arrived):
+        if time.monotonic() - since > PATIENCE:
+            raise SystemExit(f"Nothing moved for {PATIENCE} s.")
+        time.sleep(0.3)
+    return time.monotonic() - since
+
+
+def _try(arrived: Callable[[], bool]) -> bool:
+    try:
+        return arrived()
+    except PerennialError:  # Airflow's API is away: that is what is measured
+        return False
+
+
+def measures(took: list[tuple[str, float, float, float]]) -> list[Measure]:
+    """Return the longest of all first, then by victim."""
+    asked = f"<= {ASKED_SECONDS}"
+    rows: list[Measure] = [
+        {"measure": f"longest stand-still after {len(took)} kills", "value": _most(took, 1), "unit": "s", "asked": asked},
+        {"measure": "its median", "value": round(statistics.median(one[1] for one in took), 1), "unit": "s", "asked": ""},
+        {"measure": "longest until the run under way had ended", "value": _most(took, 2), "unit": "s", "asked": ""},
+        {"measure": "longest until all programs were healthy", "value": _most(took, 3), "unit": "s", "asked": ""},
+    ]
+    for victim in VICTIMS:
+        own = [one for one in took if one[0] == victim]
+        if own:
+            name = f"longest stand-still, {victim} killed ({len(own)} times)"
+            rows.append({"measure": name, "value": _most(own, 1), "unit": "s", "asked": ""})
+    return rows
+
+
+def _most(took: list[tuple[str, float, float, float]], column: int) -> float:
+    return round(max(float(one[column]) for one in took), 1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
