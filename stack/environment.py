@@ -81,7 +81,7 @@ def _airflow(layout: Layout) -> dict[str, str]:
             # A task that cannot tell the API server of its start fails, without a word in its log: with Airflow's 5 s and 5 times
             # on a busy machine within half a minute. A server that is restarted refuses at once: it takes many short waits.
             "EXECUTION_API_TIMEOUT": 60,
-            "EXECUTION_API_RETRIES": 10,
+            "EXECUTION_API_RETRIES": 15,
             "EXECUTION_API_RETRY_WAIT_MAX": 15,  # seconds between two of them (Airflow's: 90)
         },
         "DAG_PROCESSOR": {"REFRESH_INTERVAL": 5, "MIN_FILE_PROCESS_INTERVAL": 10},  # a changed model.yaml is seen within 10 s

@@ -98,7 +98,7 @@ class Composed:
             "PERENNIAL_BACKUPS": str(self.backups),
         }
 
-    def compose(self, *arguments, timeout=400):
+    def compose(self, *arguments, timeout=900):
         command = ["docker", "compose", "--progress", "quiet", "--env-file", str(self.file), *arguments]
         return subprocess.run(command, cwd=ROOT, env=self.environ(), capture_output=True, text=True, timeout=timeout, check=False)
 
