@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.settings import PREFIX, QUIET
 from stack.keys import API_SECRET, FERNET_KEY, JWT_SECRET, PASSWORDS, USER
-from stack.layout import CHECKOUT, HOST
+from stack.layout import CHECKOUT, HOST, LOCK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,4 +96,8 @@ def _airflow(layout: Layout) -> dict[str, str]:
 def _mlflow(layout: Layout) -> dict[str, str]:
     # Job execution is on by default, and its endpoints have been open to everybody before.
     known = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return known if not layout.runs_mlflow else {**known, "MLFLOW_TRACKING_URI": layout.mlflow_url}
+    if not layout.runs_mlflow:
+        return known
+    # Longer than the server waits for its database, so that nobody gives up what is still done.
+    patient = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(2 * LOCK_SECONDS)}
+    return {**known, **patient, "MLFLOW_TRACKING_URI": layout.mlflow_url}

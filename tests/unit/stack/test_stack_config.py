@@ -18,7 +18,7 @@ from pipelines.errors import Corrupted, RequestError
 from pipelines.settings import load_settings
 from stack.environment import MARK, environment
 from stack.keys import FERNET_KEY, PASSWORDS, USER, make_keys, password
-from stack.layout import CHECKOUT, Layout, sqlite_url
+from stack.layout import CHECKOUT, LOCK_SECONDS, Layout, sqlite_url
 from stack.migration import prepare_mlflow
 from stack.programs import programs
 from stack.supervisor import render
@@ -179,6 +179,7 @@ def test_airflow_and_mlflow_wait_for_their_databases(tmp_path):
     assert environment(here, {})["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == sqlite_url(here.airflow / "airflow.db")
     [command] = [program.command for program in programs(here) if program.name == "mlflow"]
     assert command[command.index("--backend-store-uri") + 1] == sqlite_url(here.mlflow / "mlflow.db")
+    assert float(environment(here, {})["MLFLOW_HTTP_REQUEST_TIMEOUT"]) > LOCK_SECONDS, "who asks waits longer than who answers"
 
 
 def test_mlflows_database_can_be_read_while_it_is_written(tmp_path):
