@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from stack.programs import Program
 
-HEALTH_PATHS = {"api-server": "/api/v2/monitor/health", "mlflow": "/health", "serving": "/health"}
+HEALTH_PATHS = {"api-server": "/execution/health", "mlflow": "/health", "serving": "/health"}
+"""Of Airflow's API server, the part that tasks speak to: it makes itself ready at its first request, for seconds."""
+
+HEARTBEATS_PATH = "/api/v2/monitor/health"
 HEARTBEATS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 """The name under which Airflow reports each program's heartbeat."""
 
@@ -46,8 +49,10 @@ def prober() -> httpx.Client:
 
 def check(client: httpx.Client, running: Sequence[Program], known: Mapping[str, Mapping[str, Any]]) -> list[Health]:
     """Return the health of each program; `known` is what supervisord says (empty where it is away)."""
-    answers = {p.name: _ask(client, p.url + HEALTH_PATHS[p.name]) for p in running if p.url and _pid(known.get(p.name))}
-    heartbeats = answers.get("api-server") or {}
+    asked = [program for program in running if program.url and _pid(known.get(program.name))]
+    answers = {program.name: _ask(client, program.url + HEALTH_PATHS[program.name]) for program in asked}
+    reports = [_ask(client, program.url + HEARTBEATS_PATH) for program in asked if program.name == "api-server"]
+    heartbeats = next(iter(reports), None) or {}
     return [_health(program, known.get(program.name), answers, heartbeats) for program in running]
 
 

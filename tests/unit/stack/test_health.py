@@ -50,4 +50,13 @@ def test_a_program_with_an_address_must_answer_there():
     with client(503) as answer:
         found = check(answer, [API], {"api-server": info()})[0]
     assert (found.state, found.pid, found.uptime_seconds) == ("unhealthy", 7, 60)
-    assert "http://airflow/api/v2/monitor/health" in found.detail
+    assert "http://airflow/execution/health" in found.detail
+
+
+def test_an_api_server_that_tasks_cannot_speak_to_yet_is_not_healthy():
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(503 if request.url.path.startswith("/execution") else 200, json={"scheduler": beat(5)})
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as asking:
+        states = [health.state for health in check(asking, [API, SCHEDULER], RUNNING)]
+    assert states == ["unhealthy", "healthy"]
