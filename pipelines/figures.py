@@ -44,7 +44,7 @@ def publish_figures(store: Store, model: str, figures: Figures) -> None:
     window, data = f"{_folder(model)}/{iso(figures.window_end)}", canonical(figures)
     while True:
         keys = [k for k in store.keys(_folder(model)) if k.startswith(f"{window}~")]
-        if keys and store.read(keys[-1]) == data:
+        if keys and _is(store, keys[-1], data):
             return
         number = int(keys[-1].rsplit("~", 1)[-1]) + 1 if keys else 1
         if store.publish(f"{window}~{number:06d}", data):
@@ -63,6 +63,14 @@ def newest_figures(store: Store, model: str) -> Figures | None:
         raise Corrupted(
             f"The store's entry {keys[-1]} holds no figures of a watch.", remedy="delete it; the next window has its own."
         ) from error
+
+
+def _is(store: Store, key: str, data: bytes) -> bool:
+    """Tell whether the entry holds these figures; a damaged one holds none, and the next one counts."""
+    try:
+        return store.read(key) == data
+    except Corrupted:
+        return False
 
 
 def _folder(model: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
+from pipelines.entries import read_entry
+from pipelines.errors import Corrupted
 from pipelines.refs import Ref, canonical, safe_id
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def publish_page(store: Store, *, model: str, kind: PageKind, run: str, page: by
     folder = _folder(model, kind, run)
     while True:
         keys = store.keys(folder)
-        if keys and store.read(keys[-1]) == canonical(ref):
+        if keys and _is(store, keys[-1], ref):
             return ref
         number = int(keys[-1].rsplit("/", 1)[-1]) + 1 if keys else 1
         if store.publish(f"{folder}/{number:06d}", canonical(ref)):
@@ -33,8 +35,16 @@ def publish_page(store: Store, *, model: str, kind: PageKind, run: str, page: by
 def find_page(store: Store, *, model: str, kind: PageKind, run: str) -> bytes | None:
     """Return a run's newest page of a kind, verified; None where it has none. Raises Corrupted where it was changed."""
     keys = store.keys(_folder(model, kind, run))
-    entry = store.read(keys[-1]) if keys else None
-    return store.get(Ref.model_validate_json(entry)) if entry is not None else None
+    entry = read_entry(store, keys[-1], Ref) if keys else None
+    return store.get(entry) if entry is not None else None
+
+
+def _is(store: Store, key: str, ref: Ref) -> bool:
+    """Tell whether the entry names this page; a damaged one names none, and the next one counts."""
+    try:
+        return store.read(key) == canonical(ref)
+    except Corrupted:
+        return False
 
 
 def _folder(model: str, kind: PageKind, run: str) -> str:

@@ -10,6 +10,7 @@ objects.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pipelines.entries import sealed, unsealed
 from pipelines.errors import Corrupted
 from pipelines.refs import Ref, sha256
 from pipelines.segments import LocalSegment, MemorySegment, is_locked, read_from, translated
@@ -46,11 +48,11 @@ class Store(Protocol):
         ...
 
     def publish(self, key: str, data: bytes) -> bool:
-        """Write the entry unless it is there; tell whether this call wrote it."""
+        """Write the entry unless it is there; tell whether this call wrote it. One that is there but damaged is replaced."""
         ...
 
     def read(self, key: str) -> bytes | None:
-        """Return the entry, or None."""
+        """Return the entry, or None. Raises Corrupted where it is not what was written."""
         ...
 
     def keys(self, prefix: str) -> list[str]:
@@ -162,8 +164,8 @@ class LocalStore:
         """Write the entry by linking a finished file: of two writers exactly one succeeds."""
         target = self.root / KEYS / checked_key(key)
         if target.exists():
-            return False
-        with self._written(target, data) as temporary:
+            return self._healed(key, target, data)
+        with self._written(target, sealed(data)) as temporary:
             try:
                 os.link(temporary, target)
             except FileExistsError:
@@ -171,9 +173,24 @@ class LocalStore:
         return True
 
     def read(self, key: str) -> bytes | None:
-        """Return the entry, or None."""
+        """Return the verified entry, or None."""
         target = self.root / KEYS / checked_key(key)
-        return target.read_bytes() if target.is_file() else None
+        return unsealed(key, target.read_bytes()) if target.is_file() else None
+
+    def _healed(self, key: str, target: Path, data: bytes) -> bool:
+        """Replace an entry that is damaged; tell whether this call did. One that is whole stays."""
+        handle = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # of two that heal it the second looks again
+            try:
+                unsealed(key, target.read_bytes())
+            except Corrupted:
+                with self._written(target, sealed(data)) as temporary:
+                    temporary.replace(target)
+                return True
+            return False
+        finally:
+            os.close(handle)
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys directly below the folder, sorted; half-written files are not among them."""

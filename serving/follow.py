@@ -16,7 +16,7 @@ from pipelines.bundle.manifest import SERVED
 from pipelines.errors import TryAgain
 from pipelines.intervals import iso
 from serving.logs import log
-from serving.served import Served, open_release
+from serving.served import DamagedEntry, Served, open_release
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -123,6 +123,11 @@ class Follower:
         except (OSError, TryAgain) as error:
             self._unread.append(f"Release {number} of {name} cannot be read now: {type(error).__name__}.")
             return None
+        except DamagedEntry as error:  # not remembered: it may be written anew
+            damaged, state = Refusal(number, str(error)), self.states.get(name)
+            if state is None or state.refused != damaged:
+                self._metrics.refused(name)
+            return damaged
         except Exception as error:  # noqa: BLE001 -- whatever fails in there refuses this one release, in words, and nothing else
             known[number] = str(error) or type(error).__name__
             self._metrics.refused(name)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipelines.bundle.load import OpenBundle, golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
-from pipelines.errors import BadData, Refused
+from pipelines.errors import BadData, Corrupted, Refused
 from serving.decode import RequestDecoder
 from serving.outside import refuse_far
 from serving.problems import Problem, encode
@@ -24,6 +24,10 @@ SHOWN = 3
 
 SLACK = 1e-4
 """How far a sum of float32 probabilities may lie outside [0, 1]."""
+
+
+class DamagedEntry(Corrupted):
+    """A release's entry in the store is not what was written. It may be written anew under the same number."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def _valid(answers: Answers, *, probabilities: bool) -> bool:
 def open_release(store: Store, model: str, number: int, *, max_rows: int, now: str) -> Served:
     """Return the release, verified, loaded and proven on its golden requests.
 
-    Raises Corrupted naming the object, BadData for what makes no sense, Refused with the golden differences in words.
+    Raises Corrupted naming the object, DamagedEntry where the release's own entry is damaged, BadData for what makes no
+    sense, Refused with the golden differences in words.
     """
     release = _read(store, model, number)
     bundle = open_bundle(store, release.bundle)
@@ -87,7 +92,10 @@ def open_release(store: Store, model: str, number: int, *, max_rows: int, now: s
 
 def _read(store: Store, model: str, number: int) -> Release:
     key = release_key(model, number)
-    data = store.read(key)
+    try:
+        data = store.read(key)
+    except Corrupted as error:
+        raise DamagedEntry(error.message, remedy=f"`perennial reconcile {model}` writes it anew from the ledger.") from error
     if data is None:
         raise BadData(f"The entry {key} is gone.")
     try:

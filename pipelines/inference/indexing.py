@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipelines.errors import Unreachable
+from pipelines.errors import Corrupted, Unreachable
 from pipelines.inference.record import Labelled, header_in, payload
 from pipelines.refs import Ref
 
@@ -147,7 +147,7 @@ class Reading:
             self._there.add(name)
             if name in known:
                 continue
-            entry = _entry(self._store.read(name))
+            entry = _entry(self._store, name)
             if entry is None:  # the log's reader names it
                 continue
             missed = any(known.get(s, (0, GROWING))[1] == GROWING for s in entry.segments)
@@ -167,11 +167,11 @@ def _records(lines: list[bytes], decode: Callable[[bytes], Any]) -> Iterator[Any
                 yield decode(body)
 
 
-def _entry(data: bytes | None) -> _Entry | None:
-    """Return what an entry of the rotated log names, or None where it is none."""
+def _entry(store: Store, key: str) -> _Entry | None:
+    """Return what an entry of the rotated log names, or None where it is none or was changed."""
     try:
-        return _decode_entry(data or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode_entry(store.read(key) or b"")
+    except (Corrupted, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -16,6 +16,7 @@ import msgspec
 import pyarrow as pa
 from pydantic import Field, ValidationError
 
+from pipelines.errors import Corrupted
 from pipelines.inference.record import Header
 from pipelines.refs import Ref, Value, canonical
 
@@ -66,7 +67,7 @@ def entries_of(store: Store, model: str, kind: LogKind) -> tuple[dict[str, Rotat
         try:
             entry = Rotated.model_validate_json(store.read(key) or b"")
             entry.read_header()
-        except (ValidationError, msgspec.ValidationError):
+        except (Corrupted, ValidationError, msgspec.ValidationError):
             broken.append(key)
         else:
             found[key] = entry

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines.ops.marks import files, json_of, marked, reached, references
+from pipelines.errors import Corrupted
+from pipelines.ops.marks import entry_of, files, marked, reached, references
 from pipelines.refs import safe_id, watch_run
 from pipelines.settings import airflow_logs
 from pipelines.store import KEYS, OBJECTS
@@ -57,11 +58,19 @@ def results(settings: Settings, ports: EmbeddedPorts, limit: float) -> Iterator[
     runs = {run for entry in entries for run in runs_of(entry)}
     keys = settings.store_dir / KEYS
     for path in files(keys / "results"):
-        if not any(ref.uri in decided for ref in references(json_of(path))):
+        if not any(ref.uri in decided for ref in references(_result(path, keys))):
             yield from _old("result", path, keys, limit)
     for path in files(keys / "pages"):
         if path.parent.name not in runs:
             yield from _old("page", path, keys, limit)
+
+
+def _result(path: Path, keys: Path) -> Any:
+    """Return a published result; None of one that was changed: it counts for nothing, and is computed again where it is needed."""
+    try:
+        return entry_of(path, keys)
+    except Corrupted:
+        return None
 
 
 def runs_of(entry: Entry) -> set[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pipelines.entries import unsealed
 from pipelines.errors import Corrupted
 from pipelines.refs import Ref
 from pipelines.store import KEYS
@@ -66,10 +67,11 @@ def _body(store: Store, ref: Ref) -> Any:
 def marked(settings: Settings, ports: EmbeddedPorts, going: Iterable[Leftover]) -> set[str]:
     """Return the URIs of all objects that must stay, although the entries `going` are removed."""
     gone = {leftover.path for leftover in going if leftover.path is not None}
-    entries = (path for path in files(settings.store_dir / KEYS) if path not in gone)
-    by_hand = files(settings.state_dir / "hand")
+    keys = settings.store_dir / KEYS
+    entries = (entry_of(path, keys) for path in files(keys) if path not in gone)
+    by_hand = (json_of(path) for path in files(settings.state_dir / "hand"))
     bodies = [entry.body for entry in ports.ledger.entries()]
-    texts = (json_of(path) for paths in (entries, by_hand) for path in paths)
+    texts = (text for found in (entries, by_hand) for text in found)
     return reached(ports.store, (ref for body in (*bodies, *texts) for ref in references(body)))
 
 
@@ -83,5 +85,16 @@ def json_of(path: Path) -> Any:
     """Return a file's JSON; None where it is gone meanwhile or holds none."""
     try:
         return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+
+
+def entry_of(path: Path, keys: Path) -> Any:
+    """Return the JSON of one of the store's entries; None where it is gone meanwhile or holds none.
+
+    Raises Corrupted where it was changed: what it refers to is not known.
+    """
+    try:
+        return json.loads(unsealed(path.relative_to(keys).as_posix(), path.read_bytes()))
+    except (FileNotFoundError, ValueError, RecursionError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.entries import read_entry
 from pipelines.intervals import complete_before
 from pipelines.refs import Ref, canonical
 from pipelines.steps.values import BatchManifest, BatchRef, Plan, TableRef
@@ -37,10 +38,10 @@ def newest(store: Store, model: str, interval: Interval) -> BatchRef | None:
     keys = store.keys(_folder(model, interval))
     if not keys:
         return None
-    entry = store.read(keys[-1])
-    if entry is None:
+    manifest = read_entry(store, keys[-1], Ref)
+    if manifest is None:
         return None
-    return BatchRef(interval=interval, version=int(keys[-1].rsplit("/", 1)[-1]), manifest=Ref.model_validate_json(entry))
+    return BatchRef(interval=interval, version=int(keys[-1].rsplit("/", 1)[-1]), manifest=manifest)
 
 
 def publish(store: Store, manifest: BatchManifest) -> tuple[BatchRef, bool]:

@@ -17,6 +17,7 @@ from pipelines.containers import names
 from pipelines.containers import release as containers
 from pipelines.containers.engine import engine_for
 from pipelines.containers.gateway import Gateway
+from pipelines.entries import read_entry
 from pipelines.errors import GiveUp, PerennialError, Unreachable
 from pipelines.steps import releases
 from pipelines.steps.serving_client import ServingClient
@@ -178,7 +179,7 @@ def _runs(engine: Engine, name: str | None) -> bool:
 
 def _under_way(context: Context, champion: Champion, run: str) -> set[int]:
     """Return the number of the release that the run brings, if it has one already."""
-    top = releases.newest(context.ports.store, context.spec.name) if run else None
+    top = releases.highest(context) if run else None
     return {top.number} if top is not None and top.number > champion.release and releases.belongs_to(context, top, run) else set()
 
 
@@ -194,10 +195,8 @@ def _before(context: Context, gateway: Gateway, release: Release) -> str | None:
 def _release(context: Context, champion: Champion) -> Release:
     """Return the champion's release as it was published."""
     model = context.spec.name
-    data = context.ports.store.read(release_key(model, champion.release))
-    if data is not None:
-        return Release.model_validate_json(data)
-    return Release(model=model, number=champion.release, version=champion.version, bundle=champion.bundle, reason="the champion")
+    found = read_entry(context.ports.store, release_key(model, champion.release), Release)
+    return found or Release(model=model, number=champion.release, version=champion.version, bundle=champion.bundle, reason="the champion")
 
 
 def _verdict(context: Context, release: Release) -> str:

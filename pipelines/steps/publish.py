@@ -33,7 +33,7 @@ def once(store: Store, step: str, key: str, kind: type[V], compute: Callable[[],
     and the published result counts again; where other bytes came out, the fresh result is returned.
     """
     name = f"results/{step}/{key}"
-    known = store.read(name)
+    known = _known(store, name)
     if known is not None and not force and _whole(store, known):
         return kind.model_validate_json(known)
     result = compute()
@@ -44,6 +44,14 @@ def once(store: Store, step: str, key: str, kind: type[V], compute: Callable[[],
         msg = f"{name} is neither writable nor there"
         raise RuntimeError(msg)
     return kind.model_validate_json(published) if _whole(store, published) else result
+
+
+def _known(store: Store, name: str) -> bytes | None:
+    """Return the published result; None where there is none, or one that was changed: what is published next takes its place."""
+    try:
+        return store.read(name)
+    except Corrupted:
+        return None
 
 
 def _whole(store: Store, published: bytes) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.manifest import Release, release_key, served_key
+from pipelines.entries import read_entry
 from pipelines.errors import Corrupted
 from pipelines.refs import Ref, canonical
 
@@ -20,10 +21,30 @@ if TYPE_CHECKING:
 
 
 def newest(store: Store, model: str) -> Release | None:
-    """Return the release with the highest number, which the server follows; None before the first."""
+    """Return the release with the highest number, which the server follows; None before the first. Raises Corrupted."""
     keys = store.keys(f"releases/{model}")
-    data = store.read(keys[-1]) if keys else None
-    return Release.model_validate_json(data) if data is not None else None
+    return read_entry(store, keys[-1], Release) if keys else None
+
+
+def highest(context: Context) -> Release | None:
+    """Return the newest release, as `newest`; an entry that was damaged is written anew from the ledger, which knows them all."""
+    store, ledger, model = context.ports.store, context.ports.ledger, context.spec.name
+    try:
+        return newest(store, model)
+    except Corrupted as error:
+        key = store.keys(f"releases/{model}")[-1]
+        meant = [release for release in recorded(ledger, model) if release_key(model, release.number) == key]
+        if not meant:
+            raise
+        context.log.warning("%s It is written anew from the ledger.", error.message)
+        store.publish(key, canonical(meant[-1]))
+        return newest(store, model)
+
+
+def recorded(ledger: Ledger, model: str) -> list[Release]:
+    """Return every release of the model that the ledger knows."""
+    entries = [*ledger.entries(model, "release"), *ledger.entries(model, "reconciled")]
+    return [release_of(entry) for entry in entries if "number" in entry.body]
 
 
 def published(context: Context, *, kind: Kind, key: str, version: str, bundle: Ref, reason: str, previous: str | None = None) -> Release:
@@ -41,7 +62,7 @@ def published(context: Context, *, kind: Kind, key: str, version: str, bundle: R
         told = {"version": version, "bundle": bundle.model_dump(mode="json"), "reason": reason, "previous": previous}
         release = _intended(context, kind, key if attempt == 1 else f"{key}~{attempt}", told)
         store.publish(release_key(model, release.number), canonical(release))
-        top = newest(store, model)
+        top = highest(context)
         if top == release:
             return release
         if top is None or ledger.find(model, kind, key) is None:
@@ -54,7 +75,7 @@ def _intended(context: Context, kind: Kind, key: str, told: dict[str, Any]) -> R
     ledger, model = context.ports.ledger, context.spec.name
     entry = ledger.find(model, kind, key)
     if entry is None:
-        entry = ledger.append(model, kind, key, {"number": _next(context.ports.store, ledger, model), **told})
+        entry = ledger.append(model, kind, key, {"number": _next(context), **told})
     return release_of(entry)
 
 
@@ -63,10 +84,16 @@ def release_of(entry: Entry) -> Release:
     return Release.model_validate({"model": entry.model, **{k: entry.body[k] for k in ("number", "version", "bundle", "reason")}})
 
 
-def _next(store: Store, ledger: Ledger, model: str) -> int:
-    top = newest(store, model)
-    entries = [*ledger.entries(model, "release"), *ledger.entries(model, "reconciled")]
-    return max([top.number if top else 0, *(int(e.body.get("number", 0)) for e in entries)]) + 1
+def _next(context: Context) -> int:
+    """Return the next free number. Raises Corrupted where the ledger knows no release at all, but the store has some."""
+    top, model = highest(context), context.spec.name
+    numbers = {release.number for release in recorded(context.ports.ledger, model)}
+    if top is not None and not numbers:
+        raise Corrupted(
+            f"The store has release {top.number} of {model}, but the ledger knows of none.",
+            remedy="the ledger was emptied, or it is another system's: restore it from a backup (docs/operate.md, Damage).",
+        )
+    return max([top.number if top else 0, *numbers]) + 1
 
 
 def belongs_to(context: Context, release: Release, run: str) -> bool:

@@ -97,7 +97,7 @@ class ProcessTarget:
 
     def follow(self, context: Context, champion: Champion, *, under_way: str) -> list[str]:
         """Publish a release that points back to the champion where the highest one does not."""
-        top = releases.newest(context.ports.store, context.spec.name)
+        top = releases.highest(context)
         if top is not None and (top.version, top.bundle) == (champion.version, champion.bundle):
             return []
         if top is not None and under_way and releases.belongs_to(context, top, under_way):

@@ -324,3 +324,23 @@ def test_releases_may_come_from_a_store_of_their_own_and_the_log_goes_to_the_oth
     assert client.post(PREDICT, json={"row": ROW}).status_code == 200
     assert len(records(store)) == 1
     assert records(own) == []
+
+
+def test_a_damaged_entry_keeps_the_old_release_says_so_and_is_taken_once_it_was_written_anew(store, bundles, serve):
+    put_release(store, 1, bundles["1"])
+    client = serve()
+    put_release(store, 2, bundles["2"], version="2")
+    path = store.root / "keys" / release_key("flights", 2)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"flights", b"flighty"))
+    for _ in range(2):
+        client.look()
+    assert served(client) == (1, "1")
+    said = client.get("/models/flights").json()["refused"]
+    assert said["release"] == 2
+    assert "entry releases/flights/00000002 was changed" in said["reason"]
+    assert 'perennial_release_refusals_total{model="flights"} 1.0' in client.get("/metrics").text
+    assert store.publish(release_key("flights", 2), whole.split(b"\n", 1)[1])
+    client.look()
+    assert served(client) == (2, "2")
+    assert client.get("/models/flights").json()["refused"] is None
