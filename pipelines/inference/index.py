@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pipelines.errors import Busy
 from pipelines.inference.indexing import Reading
 from pipelines.inference.record import identity
+from pipelines.sqlite import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -100,9 +101,9 @@ class Index:
                     yield db
                 finally:
                     db.commit()
-        except sqlite3.DatabaseError as error:
-            if not isinstance(error, sqlite3.OperationalError):
-                self._discard()  # damaged where the opening did not see it: the next call makes it anew
+        except sqlite3.Error as error:
+            if fault(error) == "damaged":
+                self._discard()  # where the opening did not see it: the next call makes it anew
             raise Busy(
                 f"The index {self.path} cannot be used now: {error}.", remedy="try again; it is made anew where it must be."
             ) from error
@@ -149,9 +150,9 @@ def _format(db: sqlite3.Connection) -> int | None:
         db.execute("PRAGMA journal_mode = TRUNCATE")
         db.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes from the index is read again from the log
         found: int = db.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError:
+    except sqlite3.Error as error:
+        if fault(error) != "damaged":
+            raise
         return None
     return found
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import Busy, Corrupted, GiveUp, PerennialError, RequestError, StorageFull, Unreachable
@@ -34,12 +36,15 @@ from pipelines.intervals import iso
 from pipelines.ledger.memory import utc_now
 from pipelines.ledger.port import Champion, Entry, Head, Kind, chained, champion_of, expect_champion, first_break, plain_champion
 from pipelines.refs import canonical
+from pipelines.sqlite import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from sqlalchemy import URL, Connection, Engine, Row
+
+    from pipelines.sqlite import Fault
 
 REVISION = "0002"
 """The newest migration; a ledger that has it is opened without Alembic."""
@@ -50,10 +55,14 @@ WAIT_SECONDS = 30
 _MIGRATING = 5_377_001
 """The number of the advisory lock under which PostgreSQL migrates."""
 
-_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40P01")
-_FULL = ("SQLITE_FULL", "53100")
-_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "P0001", "XX001", "XX002")
-"""What SQLite and PostgreSQL (by SQLSTATE; P0001 is raised by the ledger's own triggers) call these."""
+_BUSY = ("55P03", "40P01")
+_FULL = ("53100",)
+_DAMAGED = ("P0001", "XX001", "XX002", "42P01", "42703")
+"""What PostgreSQL calls these (P0001 is raised by the ledger's own triggers, 42P01 and 42703 are missing tables and columns)."""
+
+_TABLES = {"alembic_version", "entries", "head"}
+_RESTORE = "restore the ledger from a backup."
+_NEW = "restore it from a backup (docs/operate.md, Damage); only where nothing was ever decided, remove the file."
 
 _tables = MetaData()
 _ENTRIES = Table(
@@ -93,17 +102,21 @@ class SqlLedger:
             raise RequestError("PERENNIAL_LEDGER_URL is no URL that SQLAlchemy can open.", remedy="see docs/settings.md.") from error
         self._now = now
         self._writer = self._engine.execution_options(begin="IMMEDIATE")
+        self._file = Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
         self._name = f"the ledger {self._url.render_as_string(hide_password=True)}"
         if migrate:
             with self._border():
                 self._open()
 
     def revision(self) -> str | None:
-        """Return the revision of the tables that are there (`REVISION` is the newest); None where there are none yet."""
-        if self._url.get_backend_name() == "sqlite" and not Path(self._url.database or "").is_file():
-            return None
+        """Return the revision of the tables that are there (`REVISION` is the newest); None where there are none yet.
+
+        Raises Corrupted where there is a file that holds no ledger.
+        """
         with self._border():
-            return self._revision()
+            if self._file is not None and not self._is_there(self._file):
+                return None
+            return self._revision(self._engine)
 
     def append(self, model: str, kind: Kind, key: str, body: dict[str, Any]) -> Entry:
         """Add a decision once: with a key that is there already, return that entry and change nothing."""
@@ -168,8 +181,11 @@ class SqlLedger:
         """Return the head, locked until the transaction ends (PostgreSQL; a SQLite writer holds the whole database)."""
         row = connection.execute(select(_HEAD.c.seq, _HEAD.c.hash).with_for_update()).one_or_none()
         if row is None:
-            raise Corrupted(f"The head of {self._name} is missing.", remedy="restore the ledger from a backup.")
-        return Head(seq=row.seq, hash=row.hash)
+            raise Corrupted(f"The head of {self._name} is missing.", remedy=_RESTORE)
+        try:
+            return Head(seq=row.seq, hash=row.hash)
+        except ValidationError as error:
+            raise Corrupted(f"The head of {self._name} was touched.", remedy=_RESTORE) from error
 
     def _find(self, connection: Connection, model: str, kind: Kind, key: str) -> Entry | None:
         if "\x00" in f"{model}{kind}{key}":
@@ -181,12 +197,15 @@ class SqlLedger:
     def _champion(self, connection: Connection, model: str) -> Champion | None:
         crowned = select(_ENTRIES).where(_ENTRIES.c.model == model, _ENTRIES.c.kind == "champion")
         row = connection.execute(crowned.order_by(_ENTRIES.c.seq.desc()).limit(1)).one_or_none()
-        return champion_of(self._entry(row) if row else None)
+        try:
+            return champion_of(self._entry(row) if row else None)
+        except (KeyError, ValidationError) as error:
+            raise self._touched(row.seq if row else 0) from error
 
     def _entry(self, row: Row[Any]) -> Entry:
         try:
             return Entry.model_validate({**row._asdict(), "body": json.loads(row.body)})
-        except (ValidationError, ValueError, TypeError) as error:
+        except (ValidationError, ValueError, TypeError, RecursionError) as error:
             raise self._touched(row.seq) from error
 
     def _untouched(self, row: Row[Any]) -> Entry:
@@ -197,32 +216,61 @@ class SqlLedger:
         return entry
 
     def _touched(self, seq: int) -> Corrupted:
-        return Corrupted(f"Entry {seq} of {self._name} was touched or is missing.", remedy="restore the ledger from a backup.")
+        return Corrupted(f"Entry {seq} of {self._name} was touched or is missing.", remedy=_RESTORE)
 
     def _open(self) -> None:
         """Bring the ledger to the newest revision; one that has it costs one connection."""
-        if self._url.get_backend_name() != "sqlite":
-            if self._revision() != REVISION:
-                self._migrate()
+        if self._file is None:
+            if self._revision(self._engine) != REVISION:
+                self._migrate(self._writer)
             return
-        file = Path(self._url.database or "")
-        if file.is_file() and self._revision() == REVISION:
+        if self._is_there(self._file) and self._revision(self._engine) == REVISION:
             return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{file}.lock", timeout=WAIT_SECONDS):
-            file.touch(mode=0o600)
-            with self._engine.connect() as connection:  # the mode is kept in the file; it cannot be set in a transaction
-                connection.execution_options(begin=None).exec_driver_sql("PRAGMA journal_mode=WAL")
-            if self._revision() != REVISION:
-                self._migrate()
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(f"{self._file}.lock", timeout=WAIT_SECONDS, mode=0o600):
+            if not self._is_there(self._file):
+                self._make(self._file)
+            elif self._revision(self._engine) != REVISION:
+                self._migrate(self._writer)
 
-    def _revision(self) -> str | None:
-        with self._engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
+    def _is_there(self, file: Path) -> bool:
+        """Tell whether there is a file. Raises Corrupted where it is empty, or gone while its journal is there: it was a ledger once."""
+        if file.is_file():
+            if file.stat().st_size == 0:
+                raise Corrupted(f"The file of {self._name} is empty.", remedy=_NEW)
+            return True
+        journal = file.with_name(f"{file.name}-wal")
+        if journal.exists():
+            raise Corrupted(f"The file of {self._name} is gone, but {journal.name} is still there.", remedy=_NEW)
+        return False
+
+    def _make(self, file: Path) -> None:
+        """Make a new ledger beside its place and move it there: a file under the ledger's own name is always a whole one."""
+        draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
+        draft.touch(mode=0o600)
+        try:
+            engine = _engine(self._url.set(database=str(draft)))
+            with engine.connect() as connection:  # the mode is kept in the file; it cannot be set in a transaction
+                connection.execution_options(begin=None).exec_driver_sql("PRAGMA journal_mode=WAL")
+            self._migrate(engine.execution_options(begin="IMMEDIATE"))
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _revision(self, engine: Engine) -> str | None:
+        """Return the revision; None in a database without tables. Raises Corrupted where it is one of something else."""
+        with engine.connect() as connection:
+            names = set(inspect(connection).get_table_names())
+            if self._file is not None and not names:
+                raise Corrupted(f"The file of {self._name} holds no tables.", remedy=_NEW)
+            if "alembic_version" not in names and not (self._file is not None and names):
                 return None
+            if not names >= _TABLES:
+                missing = ", ".join(sorted(_TABLES - names))
+                raise Corrupted(f"{self._name} is no ledger: it has no table {missing}.", remedy=_RESTORE)
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
-    def _migrate(self) -> None:
+    def _migrate(self, writer: Engine) -> None:
         """Run the missing migrations in one transaction, which only one process at a time is in."""
         from alembic import command
         from alembic.config import Config
@@ -230,7 +278,7 @@ class SqlLedger:
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).with_name("alembic")).replace("%", "%%"))
-        with self._writer.begin() as connection:
+        with writer.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
             config.attributes["connection"] = connection
@@ -247,20 +295,31 @@ class SqlLedger:
             yield
         except DBAPIError as error:
             raise self._named(error) from error
+        except (SQLAlchemyError, sqlite3.Error, UnicodeError) as error:
+            # Not what a database in use or away raises: two heads, a text that is none, a file that cannot be opened as one.
+            if fault(error) in {"busy", "full", "away"}:
+                raise Unreachable(f"{self._name} cannot be opened: {error}.", remedy="run again.") from error
+            raise Corrupted(f"{self._name} is damaged: {error}.", remedy=_RESTORE) from error
         except Timeout as error:
             raise Busy(f"Another process has been migrating {self._name} for {WAIT_SECONDS} s.") from error
         except OSError as error:
             raise Unreachable(f"{self._name} cannot be opened: {error}.", remedy="check the folder's permissions and space.") from error
 
     def _named(self, error: DBAPIError) -> PerennialError:
-        code = str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "pgcode", None) or "")
-        if code.startswith(_BUSY):
+        kind = fault(error) or _meaning(str(getattr(error.orig, "pgcode", None) or ""))
+        if kind == "busy":
             return Busy(f"Another writer held {self._name} for more than {WAIT_SECONDS} s.", remedy="run again.")
-        if code.startswith(_FULL):
+        if kind == "full":
             return StorageFull(f"No space is left for {self._name}.", remedy="free space there, then run again; nothing was recorded.")
-        if code.startswith(_DAMAGED) or isinstance(error, IntegrityError):
-            return Corrupted(f"{self._name} is damaged: {error.orig}.", remedy="restore the ledger from a backup.")
+        if kind == "damaged" or isinstance(error, IntegrityError):
+            return Corrupted(f"{self._name} is damaged: {error.orig}.", remedy=_RESTORE)
         return Unreachable(f"{self._name} does not answer: {error.orig}.", remedy="check that the database runs, then run again.")
+
+
+def _meaning(code: str) -> Fault:
+    """Return what a SQLSTATE of PostgreSQL means."""
+    known: dict[Fault, tuple[str, ...]] = {"busy": _BUSY, "full": _FULL, "damaged": _DAMAGED}
+    return next((kind for kind, codes in known.items() if code in codes), "away")
 
 
 def _engine(url: URL) -> Engine:

@@ -15,7 +15,7 @@ from pipelines.ledger.memory import utc_now
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.alone import alone, held
 from pipelines.ops.archive import Writer
-from pipelines.ops.databases import databases, dump, tables
+from pipelines.ops.databases import databases, dump, refuse_damage, tables
 from pipelines.ops.parts import REPOSITORY, contents, parts, roots
 from pipelines.segments import FULL
 from pipelines.settings import airflow_database, without_password
@@ -40,6 +40,8 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
     target = target.absolute()
     _refuse_bad_target(settings, target)
     copied = databases(settings)
+    for database in copied:
+        refuse_damage(database)
     if not tables(copied[0]):
         raise RequestError(f"There is no ledger in {copied[0].shown}.", remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.")
     ledger = SqlLedger(settings.ledger, migrate=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.containers.image import existing
+from pipelines.entries import read_entry
 from pipelines.ledger.sql import REVISION, SqlLedger
 from pipelines.ops.findings import Finding, looked, ok, problem, warning
 
@@ -105,11 +106,7 @@ def _registry(settings: Settings, ports: EmbeddedPorts, model: str, crowned: Cha
 
 def _release(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
     what, key = f"{model}: release", release_key(model, crowned.release)
-    data = ports.store.read(key)
-    try:
-        release = Release.model_validate_json(data) if data is not None else None
-    except ValueError:
-        release = None
+    release = read_entry(ports.store, key, Release)
     if release is None or (release.version, release.bundle) != (crowned.version, crowned.bundle):
         yield problem(what, f"The store's {key} is missing or is not the champion's.", f"{_BACKUP[:-1]}, or `perennial reconcile {model}`.")
     else:

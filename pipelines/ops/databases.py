@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlalchemy import create_engine, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
 from pipelines.settings import airflow_database
+from pipelines.sqlite import damage, fault
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["sqlite", "postgresql"]
 
+_RESTORE = "restore it from a backup (docs/operate.md, Damage)."
 _CLIENT = "put PostgreSQL's client programs on PATH (Debian: postgresql-client), as new as the server."
 _LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "host": "PGHOST"}
 
@@ -66,19 +68,36 @@ def databases(settings: Settings, environ: dict[str, str] | None = None) -> list
 
 
 def tables(database: Database) -> int:
-    """Return how many tables there are; 0 where the database's file is not there. Raises Unreachable, Corrupted."""
-    if database.kind == "sqlite" and not database.file.is_file():
-        return 0
+    """Return how many tables there are; 0 where the database's file is not there.
+
+    Raises Corrupted where it is damaged (or an empty file: nobody knows what was in it), Unreachable where it is away or in use.
+    """
+    if database.kind == "sqlite":
+        if not database.file.is_file():
+            return 0
+        if database.file.stat().st_size == 0:
+            raise Corrupted(f"{database.shown} is damaged: the file is empty.", remedy=_RESTORE)
     engine = create_engine(database.url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
             return len(inspect(connection).get_table_names())
-    except DBAPIError as error:
-        if database.kind == "sqlite":
-            raise Corrupted(f"{database.shown} is damaged: {error.orig}.", remedy="restore it from a backup.") from error
-        raise Unreachable(
-            f"{database.shown} does not answer: {error.orig}.", remedy="check that the database runs, then try again."
-        ) from error
+    except SQLAlchemyError as error:
+        why = getattr(error, "orig", None) or error
+        if fault(error) == "damaged":
+            raise Corrupted(f"{database.shown} is damaged: {why}.", remedy=_RESTORE) from error
+        raise Unreachable(f"{database.shown} does not answer: {why}.", remedy="check that the database runs, then try again.") from error
+
+
+def refuse_damage(database: Database) -> None:
+    """Raise Corrupted where a SQLite file is damaged; every page is looked at. Raises Unreachable where it cannot be read now."""
+    if database.kind != "sqlite" or not database.file.is_file():
+        return
+    try:
+        wrong = damage(database.file)
+    except (sqlite3.Error, OSError) as error:
+        raise Unreachable(f"{database.shown} cannot be read: {error}.", remedy="check the file's permissions, then run again.") from error
+    if wrong:
+        raise Corrupted(f"{database.shown} is damaged: {wrong}.", remedy=_RESTORE)
 
 
 def dump(database: Database, target: Path) -> None:
@@ -91,7 +110,7 @@ def dump(database: Database, target: Path) -> None:
         with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
             (sound,) = copy.execute("PRAGMA quick_check").fetchone()
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         raise _named(database, error) from error
     if sound != "ok":
         raise Corrupted(f"{database.shown} is damaged: {sound}.", remedy="restore it from an earlier backup.")
@@ -134,10 +153,10 @@ def _environment(url: URL) -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "PGCONNECT_TIMEOUT": "10", **texts}
 
 
-def _named(database: Database, error: sqlite3.DatabaseError) -> PerennialError:
-    code = getattr(error, "sqlite_errorname", "")
-    if code == "SQLITE_FULL":
+def _named(database: Database, error: sqlite3.Error) -> PerennialError:
+    kind = fault(error)
+    if kind == "full":
         return StorageFull(f"No space is left for a copy of {database.shown}.", remedy="free space, then run again.")
-    if code in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:
+    if kind == "damaged":
         return Corrupted(f"{database.shown} is damaged: {error}.", remedy="restore it from an earlier backup.")
     return Unreachable(f"{database.shown} cannot be read: {error}.", remedy="check the file's permissions, then run again.")

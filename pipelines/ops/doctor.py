@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.errors import PerennialError
-from pipelines.ops import champions, engine, machine
+from pipelines.ops import agreement, champions, engine, machine
 from pipelines.ops.findings import Finding, looked, ok, problem
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def diagnose(settings: Settings, ports: EmbeddedPorts, server: Server, docker: E
         "restore": lambda: machine.restored(settings),
         "keys": lambda: machine.keys(settings),
         "locks": lambda: machine.locks(settings),
+        "databases": lambda: agreement.sound(settings),
         "ledger": lambda: champions.ledger(settings),
+        "agreement": lambda: agreement.agreeing(settings, ports),
     }
     for what, check in checks.items():
         yield from looked(what, check)

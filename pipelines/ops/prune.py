@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from pipelines.bundle.manifest import release_key
 from pipelines.errors import RequestError, Unreachable
 from pipelines.ledger.memory import utc_now
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops import leftovers, runs
+from pipelines.ops.agreement import mlflow_and_ledger, store_and_ledger
 from pipelines.ops.alone import alone, held
 from pipelines.ops.images import unneeded
 from pipelines.ops.leftovers import YOUNGEST_SECONDS, Leftover
-from pipelines.ops.marks import files
-from pipelines.store import KEYS
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -64,12 +62,9 @@ def _refuse_wrong_ledger(settings: Settings, ports: EmbeddedPorts) -> None:
     remedy = "check PERENNIAL_LEDGER_URL, PERENNIAL_STATE and PERENNIAL_STORE; nothing was removed."
     if SqlLedger(settings.ledger, migrate=False).revision() is None:
         raise RequestError("There is no ledger, so nobody knows what is needed.", remedy=remedy)
-    entries = [*ports.ledger.entries(kind="release"), *ports.ledger.entries(kind="reconciled")]
-    known = {release_key(entry.model, int(entry.body["number"])) for entry in entries if "number" in entry.body}
-    keys = settings.store_dir / KEYS
-    strange = [key for path in files(keys / "releases") if (key := path.relative_to(keys).as_posix()) not in known]
-    if strange:
-        raise RequestError(f"The store has {strange[0]}, of which the ledger knows nothing.", remedy=remedy)
+    for finding in (*store_and_ledger(settings, ports), *mlflow_and_ledger(settings, ports)):
+        if finding.state == "problem":
+            raise RequestError(finding.said, remedy=remedy)
 
 
 def _removed(leftover: Leftover) -> bool:

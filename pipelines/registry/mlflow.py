@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from pipelines.errors import Busy, RequestError
+from pipelines.errors import Busy, Corrupted, RequestError
 from pipelines.refs import safe_id
 from pipelines.registry.border import mlflow_border
 from pipelines.registry.port import NOT_FINITE, ModelVersion, RunState, check_folder, check_keys, check_model, new_params, shown
@@ -174,9 +174,17 @@ class MlflowRegistry:
         if not self._uri.startswith(_SQLITE):
             return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
         with self._locked("-database", MAKING_SECONDS):
-            Path(self._uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+            file = Path(self._uri.removeprefix(_SQLITE))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._refuse_emptied(file)
             uri = _patient(self._uri)
             return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def _refuse_emptied(self, file: Path) -> None:
+        """Raise Corrupted where the file is empty although runs have left artifacts: MLflow would take it for a new one."""
+        lived = any(not path.name.startswith(".") for path in self._artifacts.iterdir())
+        if lived and file.is_file() and file.stat().st_size == 0:
+            raise Corrupted(f"The database of {self._name} is damaged: the file is empty.", remedy="restore it from a backup.")
 
     @contextlib.contextmanager
     def _once(self, model: str) -> Iterator[None]:

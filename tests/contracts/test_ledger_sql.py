@@ -1,5 +1,6 @@
 """The ledger in SQL: what happens to a file that others can touch, and among processes."""
 
+import random
 import sqlite3
 import stat
 import subprocess
@@ -9,11 +10,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.errors import Corrupted, GiveUp, RequestError, StorageFull, Unreachable
+from pipelines.errors import Busy, Corrupted, GiveUp, RequestError, StorageFull, Unreachable
 from pipelines.ledger import entry_hash
 from pipelines.ledger.sql import REVISION, SqlLedger
 from tests.contracts.ledgers import an_older_ledger, older_program
 from tests.contracts.processes import HOME, finish, small_disk, start
+
+BUNDLE = {"uri": "objects/ab/ab", "sha256": "ab" * 32}
 
 
 def clock():
@@ -84,6 +87,18 @@ class TestSqlLedger:
         sql(tmp_path, "DELETE FROM entries WHERE seq = 6")
         filled.append("m", "verdict", "later", {})
         with pytest.raises(Corrupted, match="Entry 6 of"):
+            filled.verify()
+
+    def test_a_champion_that_is_none_is_named(self, filled, tmp_path):
+        filled.crown("m", expected=None, champion={"version": "1", "bundle": BUNDLE, "release": 1}, key="first")
+        sql(tmp_path, "UPDATE entries SET body = '{}' WHERE seq = 7")
+        with pytest.raises(Corrupted, match="Entry 7 of"):
+            filled.champion("m")
+
+    @pytest.mark.parametrize("statement", ["UPDATE head SET seq = 'x'", "UPDATE head SET hash = 'x'", "UPDATE head SET hash = x'ff'"])
+    def test_a_head_that_is_none_is_named(self, filled, tmp_path, statement):
+        sql(tmp_path, statement)
+        with pytest.raises(Corrupted, match=r"head|damaged"):
             filled.verify()
 
     def test_a_missing_head_is_named(self, filled, tmp_path):
@@ -164,10 +179,83 @@ class TestSqlLedger:
             plan = connection.execute(f"EXPLAIN QUERY PLAN {question}").fetchall()
         assert [row[3] for row in plan] == ["SEARCH entries USING INDEX entries_by_kind (model=? AND kind=?)"]
 
-    def test_a_migration_that_was_killed_is_made_up_for(self, tmp_path):
-        (tmp_path / "ledger").mkdir()
-        (tmp_path / "ledger" / "ledger.db").touch(mode=0o600)
+    def test_a_first_migration_that_was_killed_leaves_no_ledger(self, tmp_path):
+        program = (
+            "import os, signal, sys; from pipelines.ledger import sql\n"
+            "sql.SqlLedger._migrate = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "sql.SqlLedger(sys.argv[1])"
+        )
+        killed = subprocess.run([sys.executable, "-c", program, url(tmp_path)], env={"PYTHONPATH": str(HOME)}, check=False)
+        assert killed.returncode == -9
+        assert not (tmp_path / "ledger" / "ledger.db").exists()
         assert SqlLedger(url(tmp_path)).verify() == 0
+
+    @pytest.mark.usefixtures("filled")
+    def test_an_emptied_file_is_no_new_ledger(self, tmp_path):
+        (tmp_path / "ledger" / "ledger.db").write_bytes(b"")
+        for call in (lambda: SqlLedger(url(tmp_path)), SqlLedger(url(tmp_path), migrate=False).revision):
+            with pytest.raises(Corrupted, match="is empty"):
+                call()
+        assert (tmp_path / "ledger" / "ledger.db").stat().st_size == 0
+
+    def test_a_journal_without_its_file_is_no_new_ledger(self, tmp_path):
+        (tmp_path / "ledger").mkdir()
+        (tmp_path / "ledger" / "ledger.db-wal").write_bytes(b"x")
+        with pytest.raises(Corrupted, match="is gone"):
+            SqlLedger(url(tmp_path))
+
+    @pytest.mark.usefixtures("filled")
+    @pytest.mark.parametrize("table", ["entries", "head", "alembic_version", "all"])
+    def test_missing_tables_are_damage_and_not_a_database_that_is_away(self, tmp_path, table):
+        opened = SqlLedger(url(tmp_path))
+        sql(tmp_path, *(f"DROP TABLE {name}" for name in (("entries", "head", "alembic_version") if table == "all" else (table,))))
+        for call in (lambda: SqlLedger(url(tmp_path)), SqlLedger(url(tmp_path), migrate=False).revision):
+            with pytest.raises(Corrupted):
+                call()
+        if table != "alembic_version":
+            with pytest.raises(Corrupted):
+                opened.verify()
+
+    def test_another_programs_database_is_no_ledger(self, tmp_path):
+        (tmp_path / "ledger").mkdir()
+        with closing(sqlite3.connect(tmp_path / "ledger" / "ledger.db")) as connection:
+            connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            connection.execute("INSERT INTO alembic_version VALUES ('0002')")
+            connection.commit()
+        with pytest.raises(Corrupted, match="no table entries, head"):
+            SqlLedger(url(tmp_path))
+
+    def test_whatever_byte_is_damaged_it_is_corruption_or_the_ledger_is_whole(self, filled, tmp_path):
+        """Never «does not answer», which would be tried again for ever, and never another error."""
+        file, before = tmp_path / "ledger" / "ledger.db", filled.entries()
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        whole = file.read_bytes()
+        chances = random.Random(7)
+        places = [*range(100), *(chances.randrange(len(whole)) for _ in range(150))]
+        damaged = [whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :] for at in places]
+        damaged += [whole[:size] for size in (1, 15, 16, 99, 100, 4_095, 4_096, 5_000, len(whole) // 2, len(whole) - 4_096)]
+        corrupted = 0
+        for data in damaged:
+            for journal in ("-wal", "-shm"):
+                file.with_name(file.name + journal).unlink(missing_ok=True)
+            file.write_bytes(data)
+            try:
+                ledger = SqlLedger(url(tmp_path))
+                ledger.verify()
+                assert ledger.entries() == before
+            except Corrupted:
+                corrupted += 1
+        assert corrupted > 50
+
+    def test_a_database_in_use_is_no_damage(self, filled, tmp_path, monkeypatch):
+        monkeypatch.setattr("pipelines.ledger.sql.WAIT_SECONDS", 0.1)
+        ledger = SqlLedger(url(tmp_path))
+        with closing(sqlite3.connect(tmp_path / "ledger" / "ledger.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(Busy):
+                ledger.append("m", "verdict", "later", {})
+        assert filled.verify() == 6
 
     def test_a_file_of_something_else_is_named(self, tmp_path):
         (tmp_path / "ledger").mkdir()

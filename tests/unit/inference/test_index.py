@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -205,6 +206,19 @@ def test_an_index_that_is_damaged_inside_is_made_anew_by_the_next_call(index, st
     with pytest.raises(Busy, match="cannot be used now"):
         index.accept(MODEL, [Told(0.0, key="k0")], labels)
     assert index.accept(MODEL, [Told(0.0, key="k0"), Told(1.0, key="k1999")], labels) == ["contradicting", "accepted"]
+
+
+@pytest.mark.parametrize("spoil", ["DROP TABLE sources", "ALTER TABLE labels DROP COLUMN label"])
+def test_an_index_that_lost_a_table_is_made_anew_by_the_next_call(index, store, labels, spoil):
+    """Else each later call would say «try again», for ever."""
+    predict(store, "a", *((f"r{i}", [f"k{i}"]) for i in range(500)))
+    index.accept(MODEL, [Told(1.0, key="k0")], labels)
+    with closing(sqlite3.connect(index.path)) as db:
+        db.execute(spoil)
+        db.commit()
+    with pytest.raises(Busy, match="cannot be used now"):
+        index.accept(MODEL, [Told(0.0, key="k0")], labels)
+    assert index.accept(MODEL, [Told(0.0, key="k0"), Told(1.0, key="k499")], labels) == ["contradicting", "accepted"]
 
 
 def test_an_older_copy_of_the_index_catches_up(index, store, labels):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -13,9 +14,11 @@ import pytest
 
 from pipelines.containers.engine import Container, Image
 from pipelines.containers.names import image_name
-from pipelines.errors import Unreachable
+from pipelines.errors import Corrupted, RequestError, Unreachable
+from pipelines.ledger.sql import SqlLedger
 from pipelines.ops import engine as engine_checks
 from pipelines.ops import machine
+from pipelines.ops.backup import backup
 from pipelines.ops.doctor import diagnose
 from pipelines.ops.prune import prune
 from pipelines.steps.serving_client import Serves
@@ -136,6 +139,113 @@ def test_what_is_wrong_is_named_with_a_remedy(lived, break_it, what, state, word
     assert what in found, found
     assert (found[what].state, bool(found[what].remedy)) == (state, True)
     assert words in found[what].said
+
+
+def ledger_file(world):
+    return world.settings.state_dir / "ledger" / "ledger.db"
+
+
+def without_journal(file):
+    for name in ("-wal", "-shm", "-journal"):
+        file.with_name(file.name + name).unlink(missing_ok=True)
+    return file
+
+
+def delete_ledger(world):
+    without_journal(ledger_file(world)).unlink()
+
+
+def make_ledger_anew(world):
+    delete_ledger(world)
+    SqlLedger(world.settings.ledger)
+
+
+def keep_the_verdict_only(world):
+    shutil.rmtree(world.settings.store_dir / "keys" / "releases")
+    shutil.rmtree(world.settings.store_dir / "keys" / "served")
+    make_ledger_anew(world)
+
+
+def take_an_older_ledger(world):
+    """Before the release was decided: as a backup holds it that was made while the first run was at work."""
+    entries = world.context().ports.ledger.entries()
+    delete_ledger(world)
+    older = SqlLedger(world.settings.ledger)
+    for entry in entries[: [e.kind for e in entries].index("release")]:
+        older.append(entry.model, entry.kind, entry.key, entry.body)
+
+
+def take_a_foreign_ledger(world):
+    """Another installation of the same model: the same names and numbers, other bundles."""
+    entries = world.context().ports.ledger.entries()
+    delete_ledger(world)
+    foreign = SqlLedger(world.settings.ledger)
+    for entry in entries:
+        body = json.loads(json.dumps(entry.body).replace(entry.body.get("bundle", {}).get("sha256", "-"), "ab" * 32))
+        foreign.append(entry.model, entry.kind, entry.key, body)
+
+
+def take_a_foreign_mlflow(world):
+    file = world.settings.state_dir / "mlflow" / "mlflow.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE model_versions SET run_id = 'ab'")
+        database.commit()
+
+
+def empty_mlflow(world):
+    file = world.settings.state_dir / "mlflow" / "mlflow.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("DELETE FROM registered_model_aliases")
+        database.execute("DELETE FROM model_version_tags")
+        database.execute("DELETE FROM model_versions")
+        database.commit()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "what", "words"),
+    [
+        pytest.param(delete_ledger, "store and ledger", "ledger has no entry", id="a ledger that was deleted"),
+        pytest.param(make_ledger_anew, "store and ledger", "ledger has no entry", id="a ledger that was made anew"),
+        pytest.param(keep_the_verdict_only, "store and ledger", "verdict, which a decision made", id="an emptied ledger, nothing released"),
+        pytest.param(make_ledger_anew, "MLflow and ledger", "the ledger has judged none", id="an emptied ledger and MLflow"),
+        pytest.param(take_an_older_ledger, "store and ledger", "of which the ledger knows nothing", id="an older ledger"),
+        pytest.param(take_a_foreign_ledger, "store and ledger", "another system's", id="another installation's ledger"),
+        pytest.param(take_a_foreign_mlflow, "MLflow and ledger", "another system's", id="another installation's MLflow"),
+        pytest.param(empty_mlflow, "MLflow and ledger", "MLflow has no version of sales", id="an emptied MLflow"),
+        pytest.param(lambda w: shutil.rmtree(w.settings.store_dir), "sales: bundle", "no object", id="an emptied store"),
+        pytest.param(lambda w: without_journal(ledger_file(w)).write_bytes(b""), "ledger", "is empty", id="an emptied file"),
+    ],
+)
+def test_a_ledger_store_or_mlflow_of_another_time_or_system_is_a_problem(lived, break_it, what, words):
+    break_it(lived)
+    found = [f for f in look(lived, server=Steady()) if f.what == what and f.state == "problem"]
+    assert any(words in f.said and f.remedy for f in found), found
+
+
+@pytest.mark.parametrize("break_it", [delete_ledger, make_ledger_anew, take_an_older_ledger, take_a_foreign_ledger])
+def test_prune_takes_nothing_away_by_a_ledger_that_is_not_the_stores(lived, break_it):
+    break_it(lived)
+    age_all(lived)
+    with pytest.raises(RequestError, match="nothing was removed"):
+        prune(lived.settings, lived.context().ports, timedelta(days=1))
+
+
+@pytest.mark.parametrize("name", ["ledger", "mlflow", "airflow"])
+@pytest.mark.parametrize("kind", ["empty", "text", "header", "cut"])
+def test_a_damaged_database_is_named_as_damaged(world, name, kind):
+    file = world.settings.state_dir / name / f"{name}.db"
+    file.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript("CREATE TABLE t (x); INSERT INTO t SELECT randomblob(9000); INSERT INTO t SELECT randomblob(9000);")
+    whole = file.read_bytes()
+    damaged = {"empty": b"", "text": b"nothing at all", "header": b"X" + whole[1:], "cut": whole[:9_000]}
+    file.write_bytes(damaged[kind])
+    found = bad(look(world))
+    assert found[f"{name}'s database"].state == "problem"
+    assert "is damaged" in found[f"{name}'s database"].said
+    with pytest.raises(Corrupted):
+        backup(world.settings, world.home.parent / "backup.tar", str)
+    assert file.read_bytes() == damaged[kind]
 
 
 class Steady:
