@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pipelines.steps import deployment, outcomes
 from pipelines.steps.context import Context
-from pipelines.steps.outcomes import Outcome
+from pipelines.steps.ending import end, outcome_of
 from pipelines.steps.values import Closed, CloseRequest
-
-if TYPE_CHECKING:
-    from pipelines.registry.port import RunState
 
 STEP = "close"
 Request = CloseRequest
@@ -24,7 +19,7 @@ def run(context: Context, request: CloseRequest) -> Closed:
 
     What came of the run is written into the ledger, where whoever asked for it looks for it.
     """
-    outcome, state = _outcome(request)
+    outcome, state = outcome_of(request.gate, request.deploy, built=request.features is not None)
     outcomes.record(context.ports.ledger, context.spec.name, request.run, outcome)
     if request.features is None:
         context.log.info("nothing to close: the run ended before its features were built")
@@ -32,24 +27,6 @@ def run(context: Context, request: CloseRequest) -> Closed:
     if state == "FAILED":
         # A release of this run that nobody crowned must not stay; where `deploy` is cleared later it makes the next one.
         deployment.reconcile(context)
-    registry, run_id = context.ports.registry, request.features.parent_run
-    registry.log(run_id, params={}, metrics={}, tags={"outcome": outcome.outcome})
-    if registry.state(run_id) != state:
-        registry.close(run_id, state)
+    end(context, request.features.parent_run, outcome, state)
     context.log.info("run %s: %s (%s)", request.run, outcome.outcome, state)
     return Closed(state=state)
-
-
-def _outcome(request: CloseRequest) -> tuple[Outcome, RunState]:
-    gate = request.gate
-    if request.deploy is not None:
-        return Outcome(outcome="deployed", version=request.deploy.version, reasons=[]), "FINISHED"
-    if gate is not None and gate.verdict == "refuse":
-        return Outcome(outcome="refused", version=gate.version, reasons=gate.reasons), "FINISHED"
-    if gate is not None:
-        why = f"version {gate.version} was promoted, but not deployed"
-    elif request.features is not None:
-        why = "the run ended before its challenger was judged"
-    else:
-        why = "the run ended before its features were built"
-    return Outcome(outcome="failed", version=gate.version if gate else "", reasons=[why]), "FAILED"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.errors import RequestError
-from pipelines.steps import deployment
+from pipelines.steps import deployment, ending
 from pipelines.steps.context import Context
 from pipelines.steps.values import Deployed, DeployRequest
 
@@ -33,4 +33,5 @@ def run(context: Context, request: DeployRequest, target: Target | None = None) 
     deployed = deployment.carry_out(context, order, target)
     tags = {"release": str(deployed.release), "served_version": deployed.version}
     context.ports.registry.log(request.gate.run_id, params={}, metrics={}, tags=tags)
+    ending.amend(context, request.run, request.gate, deployed)
     return deployed

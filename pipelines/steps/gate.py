@@ -11,7 +11,7 @@ from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import iso
 from pipelines.pages import publish_page
 from pipelines.spec import METRICS
-from pipelines.steps import deployment, verdict_page
+from pipelines.steps import deployment, ending, verdict_page
 from pipelines.steps.context import Context
 from pipelines.steps.values import Check, GateRequest, Judged, Trained
 
@@ -62,6 +62,7 @@ def run(context: Context, request: GateRequest) -> Judged:
     tags |= {"incident": judged.incident} if judged.incident else {}
     for run_id in filter(None, (built.parent_run, judged.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)
+    ending.amend(context, request.run, judged)
     return judged
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.steps import close, outcomes, releases
-from pipelines.steps.values import CloseRequest, Deployed, Judged
+from pipelines.steps import close, deploy, ending, gate, outcomes, package, releases
+from pipelines.steps.targets import ProcessTarget
+from pipelines.steps.values import CloseRequest, Deployed, DeployRequest, Judged, PackageRequest
 from tests.unit.steps.learning import RUN, half_deployed, learning
+from tests.unit.steps.test_deploy import Following
 
 
 def _judged(verdict):
@@ -87,3 +89,38 @@ def test_what_a_failed_deployment_left_serving_is_taken_back(tmp_path):
     half_deployed(world.context)
     close.run(world.context, CloseRequest(run=RUN, features=world.built, gate=_judged("promote")))
     assert releases.newest(world.context.ports.store, world.context.spec.name).version == "1"
+
+
+class TestClearedOnlyFailed:
+    """In Airflow, clearing what failed does not run `close` again, which had ended green; the record follows all the same."""
+
+    def ends(self, world):
+        found = outcomes.known(world.context.ports.ledger, "visits", RUN)
+        parent = world.context.ports.registry.runs[world.built.parent_run]
+        return found.outcome, found.version, parent.state, parent.tags["outcome"]
+
+    def test_a_run_that_is_judged_and_deployed_after_it_had_failed_is_deployed(self, tmp_path):
+        world = learning(tmp_path)
+        trained = world.train_all()
+        close.run(world.context, CloseRequest(run=RUN, features=world.built))
+        assert self.ends(world) == ("failed", "", "FAILED", "failed")
+        judged = gate.run(world.context, world.gate_request(trained))
+        assert self.ends(world) == ("failed", judged.version, "FAILED", "failed")
+        packed = package.run(world.context, PackageRequest(run=RUN, features=world.built, train=trained, gate=judged))
+        for _ in range(2):
+            deploy.run(world.context, DeployRequest(run=RUN, gate=judged, package=packed), ProcessTarget(Following(world.context)))
+            assert self.ends(world) == ("deployed", judged.version, "FINISHED", "deployed")
+        assert [outcome for _, outcome, _ in _entries(world)] == ["failed", "failed", "deployed"]
+        world.context.ports.ledger.verify()
+
+    def test_a_run_that_is_refused_after_it_had_failed_is_refused(self, tmp_path):
+        world = learning(tmp_path)
+        close.run(world.context, CloseRequest(run=RUN, features=world.built))
+        ending.amend(world.context, RUN, _judged("refuse"))
+        assert self.ends(world) == ("refused", "1", "FINISHED", "refused")
+
+    def test_before_close_has_spoken_nothing_is_written(self, tmp_path):
+        world = learning(tmp_path)
+        ending.amend(world.context, RUN, _judged("promote"), DEPLOYED)
+        assert _entries(world) == []
+        assert world.context.ports.registry.state(world.built.parent_run) == "RUNNING"
