@@ -43,6 +43,8 @@ class Settings(Value):
     """The folder of the features' git and DVC repository and its remote; default <state>/versions."""
     ledger_url: str | None = None
     """SQLAlchemy URL of the ledger; default SQLite in <state>/ledger."""
+    ledger_anchor: str | None = None
+    """A second place for the head of the ledger's chain: file:///path, mlflow, or an http(s) URL; default none."""
     mlflow_uri: str | None = None
     """MLflow tracking URI; default SQLite in <state>/mlflow."""
     mlflow_proxied: bool = False

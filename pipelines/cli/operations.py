@@ -1,4 +1,4 @@
-"""The whole system: `doctor`, `backup`, `restore`, `prune`."""
+"""The whole system: `doctor`, `verify`, `backup`, `restore`, `prune`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ MARK = {"ok": "ok     ", "warning": "WARNING", "problem": "PROBLEM"}
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(doctor)
+    app.command()(verify)
     app.command()(backup)
     app.command()(restore)
     app.command()(prune)
@@ -64,6 +65,49 @@ def doctor(*, as_json: AsJson = False) -> None:
     else:
         typer.echo(f"{len(found)} things looked at: {count['problem']} problems, {count['warning']} warnings.")
     raise typer.Exit(1 if count["problem"] else 0)
+
+
+SetAnchor = Annotated[bool, typer.Option("--set-anchor", help="Let the anchor remember the ledger as it is now.")]
+UNSEEN = (
+    "What the chain alone cannot show: a ledger that was rewritten as a whole, and one whose newest entries were cut off together "
+    "with the head. An anchor shows both: set PERENNIAL_LEDGER_ANCHOR (docs/operate.md, The anchor)."
+)
+
+
+def verify(*, set_anchor: SetAnchor = False, as_json: AsJson = False) -> None:
+    """Check the ledger: every entry against the chain of hashes, and the chain against its anchor where one is set.
+
+    --set-anchor is for after a restore that you trust: the anchor forgets what it remembered, and remembers the present head.
+
+    Exit code 0 when all is intact, 65 when the record was touched, 75 when the ledger or the anchor does not answer.
+    """
+    from pipelines.anchors import stand
+    from pipelines.ledger import Head
+    from pipelines.ledger.sql import SqlLedger
+
+    settings = _settings()
+    ledger, anchor = SqlLedger(settings.ledger, migrate=False), EmbeddedPorts(settings).anchor
+    if ledger.revision() is None:
+        raise RequestError("There is no ledger yet: no run has decided anything.", remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.")
+    count = ledger.verify()
+    newest = ledger.at(count)
+    if set_anchor:
+        if anchor is None:
+            raise RequestError("No anchor is set.", remedy="set PERENNIAL_LEDGER_ANCHOR (docs/settings.md).")
+        anchor.write(Head(seq=newest.seq, hash=newest.hash) if newest is not None else Head())
+    standing = stand(ledger, anchor) if anchor is not None else None
+    if as_json:
+        about = {"name": anchor.name, "at": standing.anchored, "behind": standing.behind} if anchor and standing else None
+        print_json({"entries": count, "head": newest.hash if newest else None, "anchor": about, "unseen": None if about else UNSEEN})
+        return
+    typer.echo(f"{count} entries, chain intact. Head: {newest.hash if newest else 'none'}.")
+    if anchor is None or standing is None:
+        typer.echo(UNSEEN)
+    elif standing.anchored is None:
+        typer.echo(f"{anchor.name} remembers nothing yet. `perennial verify --set-anchor` begins, if you trust the ledger.")
+    else:
+        behind = f"; {standing.behind} newer entries are not covered yet" if standing.behind else ", the newest"
+        typer.echo(f"{anchor.name} remembers entry {standing.anchored}{behind}.")
 
 
 def backup(target: NewFile, *, as_json: AsJson = False) -> None:

@@ -45,6 +45,11 @@ class MemoryLedger:
             found = [e for e in self._entries if (e.model, e.kind, e.key) == (model, kind, key)]
         return found[0].model_copy(deep=True) if found else None
 
+    def at(self, seq: int) -> Entry | None:
+        """Return the entry with this number, or None."""
+        with self._lock:
+            return self._entries[seq - 1].model_copy(deep=True) if 0 < seq <= len(self._entries) else None
+
     def entries(self, model: str | None = None, kind: Kind | None = None, limit: int | None = None) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest of them."""
         with self._lock:

@@ -67,6 +67,10 @@ class Ledger(Protocol):
         """Return the decision with this key, or None."""
         ...
 
+    def at(self, seq: int) -> Entry | None:
+        """Return the entry with this number (the first is 1), or None."""
+        ...
+
     def entries(self, model: str | None = None, kind: Kind | None = None, limit: int | None = None) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest `limit` of them."""
         ...
@@ -118,7 +122,7 @@ def first_break(entries: Iterable[Entry], head: Head | None = None) -> int | Non
 
     `entries` come in the order of their numbers. With the remembered `head` missing and rewritten newest entries are seen
     too. Whoever rewrites an entry, all that follow and the head leaves a chain that is whole: a hash chain shows that the
-    record was touched, not that its host can be trusted.
+    record was touched, not that its host can be trusted. For that there is an anchor (pipelines/anchors.py).
     """
     previous, expected = GENESIS, 1
     for e in entries:

@@ -137,6 +137,12 @@ class SqlLedger:
         with self._border(), self._engine.connect() as connection:
             return self._find(connection, model, kind, key)
 
+    def at(self, seq: int) -> Entry | None:
+        """Return the entry with this number, or None."""
+        with self._border(), self._engine.connect() as connection:
+            row = connection.execute(select(_ENTRIES).where(_ENTRIES.c.seq == seq)).one_or_none()
+            return self._entry(row) if row else None
+
     def entries(self, model: str | None = None, kind: Kind | None = None, limit: int | None = None) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest of them."""
         wanted = select(_ENTRIES).order_by(_ENTRIES.c.seq.desc())

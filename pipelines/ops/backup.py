@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import tempfile
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import RequestError, StorageFull, Unreachable
 from pipelines.intervals import iso
 from pipelines.ledger.memory import utc_now
 from pipelines.ledger.sql import SqlLedger
+from pipelines.ops import scratch
 from pipelines.ops.alone import alone, held
 from pipelines.ops.archive import Writer
 from pipelines.ops.databases import databases, dump, refuse_damage, tables
@@ -22,6 +22,7 @@ from pipelines.settings import airflow_database, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from pipelines.ops.archive import Manifest
     from pipelines.ops.databases import Database
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 MEGABYTE = 1e6
+
+_log = logging.getLogger("perennial")
 
 
 def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Manifest:
@@ -47,9 +50,9 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
     ledger = SqlLedger(settings.ledger, migrate=False)
     say(f"ledger: {ledger.verify()} entries, chain intact")
     _refuse_half(settings, copied, lived=bool(ledger.entries(kind="champion", limit=1)))
-    with alone(settings), _written(target) as (file, scratch), os.fdopen(os.dup(file), "wb") as out:
+    with alone(settings), _written(settings, target) as (file, folder), os.fdopen(os.dup(file), "wb") as out:
         writer = Writer(out, product(), iso(utc_now().replace(microsecond=0)))
-        kinds = {database.name: database.kind for database in copied if _add_database(writer, database, scratch, say)}
+        kinds = {database.name: database.kind for database in copied if _add_database(writer, database, folder, say)}
         for part in parts(settings):
             with _still(settings, part):
                 _add_part(writer, part, say)
@@ -99,14 +102,19 @@ def _refuse_bad_target(settings: Settings, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _written(target: Path) -> Iterator[tuple[int, Path]]:
-    """Yield an open file that becomes `target` at the end, and a scratch folder beside it for copies of databases."""
+def _written(settings: Settings, target: Path) -> Iterator[tuple[int, Path]]:
+    """Yield an open file that becomes `target` at the end, and a scratch folder beside it for copies of databases.
+
+    The folder is written down first: where this process is killed, whoever comes next takes it away (see `ops.scratch`).
+    """
+    for gone in scratch.swept(settings):
+        _log.warning("%s was left by a backup or restore that was killed, and was removed", gone)
     try:
-        with tempfile.TemporaryDirectory(prefix=".perennial-backup-", dir=target.parent) as folder:
-            temporary = Path(folder) / "backup.tar"
+        with scratch.folder(settings, target.parent) as folder:
+            temporary = folder / "backup.tar"
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                yield handle, Path(folder)
+                yield handle, folder
                 os.fsync(handle)
             finally:
                 os.close(handle)
@@ -119,12 +127,12 @@ def _written(target: Path) -> Iterator[tuple[int, Path]]:
         raise Unreachable(f"The backup could not be written: {error}.", remedy="check permissions, then run again.") from error
 
 
-def _add_database(writer: Writer, database: Database, scratch: Path, say: Callable[[str], None]) -> bool:
+def _add_database(writer: Writer, database: Database, folder: Path, say: Callable[[str], None]) -> bool:
     """Copy one database; one that is not there is left out."""
     if not tables(database):
         say(f"{database.name}: no database")
         return False
-    copy = scratch / database.name
+    copy = folder / database.name
     dump(database, copy)
     writer.add(f"databases/{database.name}.{database.kind}", copy)
     say(f"{database.name}: {copy.stat().st_size / MEGABYTE:,.1f} MB of {database.kind}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.anchors import FileAnchor, stand
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.containers.image import existing
@@ -38,6 +39,30 @@ def ledger(settings: Settings) -> Iterator[Finding]:
         else:
             yield ok("ledger's schema", revision)
         yield ok("ledger", f"{opened.verify()} entries, chain intact")
+
+
+def anchored(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+    """The ledger holds what its anchor remembers, and the anchor is not far behind."""
+    opened, what = SqlLedger(settings.ledger, migrate=False), "ledger's anchor"
+    if settings.ledger_anchor is None:
+        yield ok(what, "none is set: a ledger that was rewritten as a whole, or whose end was cut off with its head, would not be seen")
+        return
+    anchor = ports.anchor
+    if anchor is None or opened.revision() is None:
+        yield ok(what, "set; nothing was decided yet")
+        return
+    standing = stand(opened, anchor)
+    remedy = "nothing, if the next decision brings it up to date; else see that it can be written (docs/operate.md, The anchor)."
+    if standing.anchored is None and standing.count:
+        yield warning(what, f"{anchor.name} remembers nothing yet, of {standing.count} entries.", "`perennial verify --set-anchor`.")
+    elif standing.behind:
+        yield warning(what, f"{anchor.name} is {standing.behind} entries behind, at {standing.anchored} of {standing.count}.", remedy)
+    else:
+        yield ok(what, f"{anchor.name} remembers the newest of {standing.count} entries")
+    if isinstance(anchor, FileAnchor) and anchor.path.resolve().is_relative_to(settings.state_dir):
+        yield warning(
+            what, f"{anchor.name} lies in the state folder: whoever can touch the ledger can touch it.", "name a place elsewhere."
+        )
 
 
 def models_of(settings: Settings) -> list[str]:

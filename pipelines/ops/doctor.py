@@ -26,10 +26,12 @@ def diagnose(settings: Settings, ports: EmbeddedPorts, server: Server, docker: E
         "disk": lambda: machine.disk(settings),
         "clock": lambda: machine.clock(settings),
         "restore": lambda: machine.restored(settings),
+        "killed backup": lambda: machine.killed(settings),
         "keys": lambda: machine.keys(settings),
         "locks": lambda: machine.locks(settings),
         "databases": lambda: agreement.sound(settings),
         "ledger": lambda: champions.ledger(settings),
+        "ledger's anchor": lambda: champions.anchored(settings, ports),
         "agreement": lambda: agreement.agreeing(settings, ports),
     }
     for what, check in checks.items():

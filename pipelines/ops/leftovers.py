@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.errors import Corrupted
+from pipelines.ops import scratch
 from pipelines.ops.marks import entry_of, files, marked, reached, references
 from pipelines.refs import safe_id, watch_run
 from pipelines.settings import airflow_logs
@@ -40,10 +43,19 @@ class Leftover(NamedTuple):
     remove: Callable[[], object] | None = None
 
 
+def killed(settings: Settings) -> Iterator[Leftover]:
+    """Yield what killed backups and restores left, with keys in it. Only a caller that holds `ops.alone` may remove it."""
+    for folder in scratch.dead(settings):
+        size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+        yield Leftover("killed backup or restore", str(folder), size, remove=partial(shutil.rmtree, folder))
+
+
 def half_written(settings: Settings, now: datetime) -> Iterator[Leftover]:
     """Yield temporary files of writers that died."""
     limit = now.timestamp() - HALF_WRITTEN_SECONDS
-    for root in (settings.store_dir, settings.versions_dir / "remote", settings.versions_dir / "repo" / ".dvc" / "cache"):
+    versions = settings.versions_dir
+    folders = [settings.store_dir, versions / "remote", versions / "repo" / ".dvc" / "cache"]
+    for root in (*folders, *(settings.state_dir / name for name in ("ledger", "secrets", "gateway"))):
         for path in sorted(root.rglob(".*.tmp")) if root.is_dir() else ():
             yield from _old("half-written file", path, root.parent, limit)
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipelines.errors import Unreachable
+from pipelines.errors import Busy, Unreachable
+from pipelines.ops.alone import alone
 from pipelines.ops.findings import Finding, ok, problem, warning
 from pipelines.ops.parts import unfinished
+from pipelines.ops.scratch import dead
 from pipelines.settings import without_password
 
 if TYPE_CHECKING:
@@ -188,6 +190,19 @@ def restored(settings: Settings) -> Iterator[Finding]:
     if mark.is_file():
         said = f"The restore of {mark.read_text().strip()} did not end: the state is not whole."
         yield problem("restore", said, "stop the stack and restore again, which says what must be cleared first.")
+
+
+def killed(settings: Settings) -> Iterator[Finding]:
+    """Folders with copies of databases and keys that a killed backup or restore left."""
+    if not dead(settings):
+        return
+    try:
+        with alone(settings):
+            left = dead(settings)
+    except Busy:
+        return  # one is at work: what there is is its own
+    for folder in left:
+        yield warning("killed backup", f"{folder} was left, with copies of databases and keys in it.", "`perennial prune --yes`.")
 
 
 def keys(settings: Settings) -> Iterator[Finding]:

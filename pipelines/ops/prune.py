@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from pipelines.errors import RequestError, Unreachable
+from pipelines.errors import Busy, RequestError, Unreachable
 from pipelines.ledger.memory import utc_now
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops import leftovers, runs
@@ -26,6 +26,19 @@ __all__ = ["Leftover", "found", "prune"]
 
 def found(settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None = None) -> list[Leftover]:
     """Return everything that can go, having changed nothing. `engine` is asked for images where releases are containers.
+
+    What a backup or restore works on that is under way is not among it. Raises as `prune` does.
+    """
+    going = _found(settings, ports, older_than, engine)
+    try:
+        with alone(settings):
+            return [*leftovers.killed(settings), *going]
+    except Busy:
+        return going
+
+
+def _found(settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None) -> list[Leftover]:
+    """Return everything that can go but what killed backups left.
 
     Raises RequestError for a limit below a day or a ledger that is not this store's, Corrupted where the ledger or an object on
     the way to others is damaged: what those refer to is not known.
@@ -54,7 +67,8 @@ def prune(settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engin
     features = f"A writer has held {settings.versions_dir} for {seconds:g} s."
     versions = held(settings.versions_dir / "lock", features, seconds) if settings.versions_dir.is_dir() else contextlib.nullcontext()
     with alone(settings), versions:
-        return [leftover for leftover in found(settings, ports, older_than, engine) if _removed(leftover)]
+        going = [*_found(settings, ports, older_than, engine), *leftovers.killed(settings)]
+        return [leftover for leftover in going if _removed(leftover)]
 
 
 def _refuse_wrong_ledger(settings: Settings, ports: EmbeddedPorts) -> None:

@@ -22,6 +22,7 @@ from pipelines.ops.alone import alone
 from pipelines.ops.archive import checked, extract
 from pipelines.ops.databases import Kind, databases, load, tables
 from pipelines.ops.parts import roots, unfinished
+from pipelines.ops.scratch import DRAFT
 from pipelines.segments import FULL
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from pipelines.ops.archive import Manifest
     from pipelines.ops.databases import Database
     from pipelines.settings import Settings
-
-DRAFT = ".restoring"
-"""The folder in which restored files wait until all are there; one that a killed restore left is begun anew."""
 
 _LOCATIONS = {
     "experiments": ("artifact_location",),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 RUN, KEY, PARENT, NAME = "perennial.run", "perennial.key", "mlflow.parentRunId", "mlflow.runName"
+NOTES = "perennial-notes"
+"""The experiment of `note`; no model can have this name."""
 LOCK_SECONDS = 60
 MAKING_SECONDS = 300
 """How long to wait while another process makes the database: MLflow's migrations take a minute on a busy machine."""
@@ -158,6 +160,18 @@ class MlflowRegistry:
     def metrics(self, run_id: str) -> dict[str, float]:
         """Return the newest value of each metric of a run."""
         return dict(self._run(run_id).data.metrics)
+
+    def note(self, name: str, text: str) -> None:
+        """Keep a short text by name, as a tag of an experiment that holds nothing else."""
+        with mlflow_border(self._name):
+            self._client.set_experiment_tag(self._experiment(NOTES), name, text)
+
+    def noted(self, name: str) -> str | None:
+        """Return the text that is kept by this name, or None."""
+        with mlflow_border(self._name):
+            found = self._client.get_experiment_by_name(NOTES)
+            text = found.tags.get(name) if found is not None else None
+            return None if text is None else str(text)
 
     def page(self, run_id: str) -> str | None:
         """Return the web address of a run, where the tracking server has a UI; else None."""

@@ -13,7 +13,9 @@ from pipelines.store import LocalStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipelines.anchors import Anchor
     from pipelines.ledger import Ledger
+    from pipelines.registry.mlflow import MlflowRegistry
     from pipelines.registry.port import Registry
     from pipelines.settings import Settings
     from pipelines.spec import Spec
@@ -53,6 +55,10 @@ class EmbeddedPorts:
     @cached_property
     def registry(self) -> Registry:
         """MLflow."""
+        return self._mlflow
+
+    @cached_property
+    def _mlflow(self) -> MlflowRegistry:
         from pipelines.registry.mlflow import MlflowRegistry
 
         settings = self._settings
@@ -61,10 +67,23 @@ class EmbeddedPorts:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """SQL."""
+        """SQL, followed by the anchor where the settings name one."""
         from pipelines.ledger.sql import SqlLedger
 
-        return SqlLedger(self._settings.ledger)
+        ledger = SqlLedger(self._settings.ledger)
+        if self._settings.ledger_anchor is None:
+            return ledger
+        from pipelines.anchors import AnchoredLedger
+
+        anchor = self.anchor
+        return AnchoredLedger(ledger, anchor) if anchor is not None else ledger
+
+    @cached_property
+    def anchor(self) -> Anchor | None:
+        """The ledger's anchor, or None. Raises RequestError where the setting names none that we know."""
+        from pipelines.anchors import anchor_for
+
+        return anchor_for(self._settings, lambda: self._mlflow)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ def perennial(world):
     def run(*arguments: str, state: str = "var") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipelines", *arguments]
         environment = {**environ, "PERENNIAL_STATE": str(world.home / state)}
+        if "PERENNIAL_LEDGER_ANCHOR" in os.environ:
+            environment["PERENNIAL_LEDGER_ANCHOR"] = os.environ["PERENNIAL_LEDGER_ANCHOR"]
         return subprocess.run(command, cwd=world.home, env=environment, capture_output=True, text=True, check=False)
 
     return run
@@ -63,6 +65,24 @@ def test_backup_and_restore_by_command(perennial, world):
     assert (done.returncode, json.loads(done.stdout)["ledger_entries"]) == (0, 1)
     shown = [json.loads(perennial("history", "sales", "--json", state=state).stdout) for state in ("var", "new")]
     assert shown[0] == shown[1] != []
+
+
+def test_verify_says_what_is_intact_and_what_it_cannot_see(perennial, world, tmp_path, monkeypatch):
+    ledger = SqlLedger(world.settings.ledger)
+    for n in range(3):
+        ledger.append("sales", "verdict", f"run{n}", {})
+    done = perennial("verify")
+    assert done.returncode == 0, done.stderr
+    assert "3 entries, chain intact" in done.stdout
+    assert "rewritten as a whole" in done.stdout
+    monkeypatch.setenv("PERENNIAL_LEDGER_ANCHOR", f"file://{tmp_path}/elsewhere/anchor")
+    assert "remembers entry 3, the newest" in perennial("verify", "--set-anchor").stdout
+    for file in (world.settings.state_dir / "ledger").glob("ledger.db*"):
+        file.unlink()
+    SqlLedger(world.settings.ledger)
+    done = perennial("verify", "--json")
+    assert (done.returncode, done.stdout) == (65, "")
+    assert "has no entry 3: its end was cut off" in done.stderr
 
 
 def test_prune_looks_first_and_removes_with_yes(perennial, world):

@@ -8,24 +8,29 @@ import shutil
 import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 import tarfile
 import threading
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.errors import Busy, Corrupted, RequestError, StorageFull, Unreachable
-from pipelines.ops import machine
+from pipelines.ledger.sql import SqlLedger
+from pipelines.ops import machine, prune
 from pipelines.ops.alone import alone
 from pipelines.ops.archive import HEAD, MANIFEST, Writer
 from pipelines.ops.backup import backup
 from pipelines.ops.restore import restore
 from pipelines.refs import Ref, sha256
 from pipelines.steps import deployment
+from pipelines.steps.context import EmbeddedPorts
 from pipelines.steps.targets import ProcessTarget
-from tests.contracts.processes import flip, small_disk, start
+from tests.contracts.processes import HOME, flip, small_disk, start
 from tests.unit.ops.lived import elsewhere, restored, retrain
 from tests.unit.steps.test_deploy import Following
 
@@ -337,3 +342,76 @@ class TestRestore:
         with tarfile.open(tar) as opened:
             said = json.loads(opened.extractfile(MANIFEST).read())["members"]
             assert said == {m.name: sha256(opened.extractfile(m).read()) for m in opened if m.isreg() and m.name != MANIFEST}
+
+
+KILLED_BACKUP = """
+import os, signal, sys
+from pathlib import Path
+from pipelines.ops import backup
+from pipelines.settings import load_settings
+settings = load_settings({"PERENNIAL_HOME": sys.argv[1], "PERENNIAL_STATE": sys.argv[1] + "/var"})
+backup.backup(settings, Path(sys.argv[2]), lambda said: said.startswith(sys.argv[3]) and os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+class TestAKilledBackup:
+    @pytest.fixture
+    def killed(self, world, tmp_path):
+        """A backup that was killed while the keys were in its folder, elsewhere."""
+        SqlLedger(world.settings.ledger).append("sales", "verdict", "run", {})
+        secrets = world.settings.state_dir / "secrets"
+        secrets.mkdir(mode=0o700)
+        (secrets / "key").write_text("a key")
+        place = tmp_path / "disk"
+        place.mkdir()
+        done = subprocess.run([sys.executable, "-c", KILLED_BACKUP, world.home, place / "a.tar", "secrets"], cwd=HOME, check=False)
+        assert done.returncode == -signal.SIGKILL
+        (left,) = place.iterdir()
+        assert left.stat().st_mode & 0o077 == 0
+        return place
+
+    def test_its_folder_goes_with_the_next_one_even_elsewhere(self, world, killed, tmp_path):
+        bystander = killed / ".perennial-backup-of-another-system"
+        bystander.mkdir()
+        backup(world.settings, tmp_path / "b.tar", str)
+        assert list(killed.iterdir()) == [bystander]
+        assert list((world.settings.state_dir / "scratch").iterdir()) == []
+
+    def test_doctor_names_it_and_prune_takes_it_away(self, world, killed):
+        (left,) = killed.iterdir()
+        (finding,) = machine.killed(world.settings)
+        assert (finding.state, str(left) in finding.said) == ("warning", True)
+        ports = EmbeddedPorts(world.settings)
+        assert [leftover.name for leftover in prune.found(world.settings, ports, timedelta(days=1))] == [str(left)]
+        assert left.is_dir()
+        prune.prune(world.settings, ports, timedelta(days=1))
+        assert list(killed.iterdir()) == []
+        assert list(machine.killed(world.settings)) == []
+
+    def test_that_of_one_at_work_stays(self, world, killed):
+        (left,) = killed.iterdir()
+        with alone(world.settings):
+            assert list(machine.killed(world.settings)) == []
+            assert prune.found(world.settings, EmbeddedPorts(world.settings), timedelta(days=1)) == []
+        assert left.is_dir()
+
+    def test_a_note_that_names_something_else_removes_nothing(self, world, tmp_path):
+        SqlLedger(world.settings.ledger)
+        precious = tmp_path / "precious"
+        precious.mkdir()
+        (tmp_path / ".perennial-backup-link").symlink_to(precious)
+        notes = world.settings.state_dir / "scratch"
+        notes.mkdir()
+        for n, path in enumerate((precious, tmp_path / ".perennial-backup-link", tmp_path / "gone")):
+            (notes / f"{n}").write_text(str(path))
+        backup(world.settings, tmp_path / "b.tar", str)
+        assert precious.is_dir()
+        assert list(notes.iterdir()) == []
+
+    def test_a_draft_of_a_killed_restore_goes_too(self, world):
+        SqlLedger(world.settings.ledger)
+        draft = world.settings.state_dir / ".restoring"
+        draft.mkdir()
+        (draft / "ledger.sqlite").write_bytes(b"x" * 10)
+        (going,) = prune.prune(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
+        assert (going.kind, going.bytes, draft.exists()) == ("killed backup or restore", 10, False)

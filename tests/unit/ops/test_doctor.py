@@ -12,15 +12,18 @@ from datetime import timedelta
 
 import pytest
 
+from pipelines.anchors import FileAnchor
 from pipelines.containers.engine import Container, Image
 from pipelines.containers.names import image_name
 from pipelines.errors import Corrupted, RequestError, Unreachable
+from pipelines.ledger import Head
 from pipelines.ledger.sql import SqlLedger
+from pipelines.ops import champions, machine
 from pipelines.ops import engine as engine_checks
-from pipelines.ops import machine
 from pipelines.ops.backup import backup
 from pipelines.ops.doctor import diagnose
 from pipelines.ops.prune import prune
+from pipelines.steps.context import EmbeddedPorts
 from pipelines.steps.serving_client import Serves
 from tests.contracts.ledgers import an_older_ledger
 from tests.contracts.processes import flip
@@ -304,6 +307,24 @@ def test_a_database_that_is_away_is_a_finding(world):
     found = bad(look(world, ledger_url="postgresql+psycopg2://me:geheim@127.0.0.1:1/ledger"))
     assert {"clock", "ledger", "champions"} <= set(found)
     assert "geheim" not in "".join(f"{finding}" for finding in found.values())
+
+
+def test_the_anchor_is_looked_at(world, tmp_path):
+    def said(anchor):
+        settings = world.settings.model_copy(update={"ledger_anchor": anchor})
+        return [(f.state, f.said) for f in champions.anchored(settings, EmbeddedPorts(settings))]
+
+    assert "would not be seen" in said(None)[0][1]
+    assert said(f"file://{tmp_path}/anchor") == [("ok", "set; nothing was decided yet")]
+    ledger = SqlLedger(world.settings.ledger)
+    first = [ledger.append("sales", "verdict", f"run{n}", {}) for n in range(4)][1]
+    assert said(f"file://{tmp_path}/anchor")[0][0] == "warning"
+    FileAnchor(tmp_path / "anchor").write(Head(seq=first.seq, hash=first.hash))
+    ((state, words),) = said(f"file://{tmp_path}/anchor")
+    assert (state, "2 entries behind, at 2 of 4" in words) == ("warning", True)
+    inside = world.settings.state_dir / "anchor"
+    FileAnchor(inside).write(Head(seq=4, hash=ledger.at(4).hash))
+    assert [state for state, _ in said(f"file://{inside}")] == ["ok", "warning"]
 
 
 class Docker:
