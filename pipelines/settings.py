@@ -17,6 +17,7 @@ SQL_PREFIX = "PERENNIAL_SQL_"
 Port = Annotated[int, Field(ge=1, le=65_535)]
 DockerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 DockerState = Annotated[str, StringConstraints(pattern=r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")]
+ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
 
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -58,6 +59,8 @@ class Settings(Value):
     airflow_port: Port = 8080
     mlflow_port: Port = 5000
     serving_port: Port = 8000
+    serving_hosts: ServingHosts = ""
+    """Names, apart by commas, under which callers reach the server or the gateway, beside localhost and 127.0.0.1."""
     serving_url: str | None = None
     """Where `deploy` finds the server; default http://127.0.0.1:<serving_port>."""
     serving_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5

@@ -13,7 +13,7 @@ from pipelines.settings import Settings, load_settings
 from pipelines.store import LocalStore
 from serving import workers
 from serving.logs import log, log_to_stderr
-from serving.protocol import LimitedProtocol
+from serving.protocol import StrictProtocol
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
@@ -26,7 +26,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "host": settings.serving_host,
         "port": settings.serving_port,
         "loop": "uvloop",
-        "http": LimitedProtocol,
+        "http": StrictProtocol,
         "ws": "none",
         "lifespan": "on",
         "log_config": None,

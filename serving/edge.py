@@ -1,4 +1,4 @@
-"""The outermost layer, pure ASGI: request id, limits on bodies, answers to problems, counts.
+"""The outermost layer, pure ASGI: request id, limits on bodies, who may ask, answers to problems, counts.
 
 A body is read here, whole, before anything else sees the request: never more than the limit is held in memory, and a body
 that does not come in time is given up.
@@ -13,8 +13,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from serving.callers import Callers
 from serving.logs import log
-from serving.problems import Problem, encode
+from serving.problems import CLOSE, Problem, encode
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from serving.metrics import Metrics
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
-_CLOSE = {"connection": "close"}
 
 LINGER_SECONDS = 5.0
 """How long the rest of a refused body is thrown away, so that the client can read the answer instead of a reset."""
@@ -37,7 +37,7 @@ class _TooLarge(Problem):
     """A body above the limit; tells whether the client is still sending."""
 
     def __init__(self, limit: int, *, more_comes: bool) -> None:
-        super().__init__(413, "body_too_large", f"The body has more than {limit} bytes.", headers=_CLOSE)
+        super().__init__(413, "body_too_large", f"The body has more than {limit} bytes.", headers=CLOSE)
         self.more_comes = more_comes
 
 
@@ -50,6 +50,7 @@ class Edge:
         self._limit = settings.body_limit
         self._seconds = settings.body_timeout_seconds
         self._metrics = metrics
+        self._callers = Callers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -60,6 +61,7 @@ class Edge:
         reply = _Reply(send, scope, _request_id(scope))
         try:
             body = await self._body(scope, receive)
+            self._callers.refuse_strangers(scope)
             await self._app(scope, _once(body, receive), reply.send)
         except _ClientGone:
             return
@@ -81,7 +83,7 @@ class Edge:
             async with asyncio.timeout(self._seconds):
                 return await self._read(receive)
         except TimeoutError:
-            raise Problem(408, "body_timeout", f"The body was not complete after {self._seconds:g} seconds.", headers=_CLOSE) from None
+            raise Problem(408, "body_timeout", f"The body was not complete after {self._seconds:g} seconds.", headers=CLOSE) from None
 
     async def _read(self, receive: Receive) -> bytes:
         chunks, size, more = [], 0, True
@@ -154,7 +156,7 @@ def _announced(scope: Scope) -> tuple[int, bool]:
     for name, value in scope["headers"]:
         if name == b"content-length":
             if not value.isdigit() or len(value) > 18:  # noqa: PLR2004 -- exabytes; int() of very many digits is slow
-                raise Problem(400, "bad_request", "The header Content-Length is no number.", headers=_CLOSE)
+                raise Problem(400, "bad_request", "The header Content-Length is no number.", headers=CLOSE)
             length = int(value)
         elif name == b"transfer-encoding":
             chunked = True

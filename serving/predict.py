@@ -92,9 +92,14 @@ def served_model(follower: Follower, name: str) -> Served:
 
 
 def refuse_other_media(scope: Scope) -> None:
-    """Raise Problem 415 for a body that is not plain JSON."""
+    """Raise Problem 415 for a body that is not said to be plain JSON: a foreign web page can send any other one without asking."""
+    said = False
     for name, value in scope["headers"]:
-        if name == b"content-type" and value.split(b";", 1)[0].strip().lower() != b"application/json":
-            raise Problem(415, "unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.")
-        if name == b"content-encoding" and value.lower() != b"identity":
+        if name == b"content-type":
+            said = value.split(b";", 1)[0].strip().lower() == b"application/json"
+            if not said:
+                break
+        elif name == b"content-encoding" and value.lower() != b"identity":
             raise Problem(415, "unsupported_media_type", "Send the body uncompressed.")
+    if not said:
+        raise Problem(415, "unsupported_media_type", "Send the body as JSON, with the header Content-Type: application/json.")

@@ -8,6 +8,9 @@ import msgspec
 
 encode = msgspec.json.Encoder().encode
 
+CLOSE = {"connection": "close"}
+"""The header of an answer after which the connection cannot be used any more."""
+
 MESSAGE_LIMIT = 300
 """Characters of a message; a caller's own words (a field's name) may stand in it."""
 

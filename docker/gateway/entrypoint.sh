@@ -6,4 +6,7 @@ routes=/gateway/routes.map
 if ! [ -e "$routes" ]; then
     : >"$routes" || { echo "gateway: $routes cannot be written by uid $(id -u); give the folder /gateway to this user." >&2; exit 73; }
 fi
+# Names apart by commas, as the setting has them; haproxy.cfg splits at blanks.
+HOSTS=$(printf '%s' "${PERENNIAL_SERVING_HOSTS:-}" | tr 'A-Z,' 'a-z ')
+export HOSTS
 exec haproxy -db -f /etc/haproxy/haproxy.cfg

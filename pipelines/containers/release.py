@@ -38,6 +38,7 @@ _HANDED_ON = (
     "max_rows",
     "body_timeout_seconds",
     "serving_workers",
+    "serving_hosts",
     "log_sync_seconds",
     "log_when_full",
     "log_segment_bytes",

@@ -22,6 +22,7 @@ from serving.app import create_app
 from tests.serving.bundles import put_bundle, short_table
 
 ROOT = Path(__file__).resolve().parents[2]
+JSON = {"Content-Type": "application/json"}
 ROW = {"distance": 500.0, "seats": 150, "weekend": False, "carrier": "UA"}
 
 
@@ -68,7 +69,7 @@ class InProcess:
         self._runner = asyncio.Runner()
         self._life = self.app.router.lifespan_context(self.app)
         self._runner.run(self._life.__aenter__())
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://server")
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8000", headers=JSON)
         return self
 
     def __exit__(self, *_):
@@ -133,33 +134,35 @@ def wait_until(happened, seconds: float = 30):
     pytest.fail(f"nothing happened in {seconds} s")
 
 
+@contextlib.contextmanager
+def launched(folder: Path, store: LocalStore, **environment):
+    """Run `python -m serving` on the store, with its state and its log in the folder, while the block lasts."""
+    port = environment.pop("port", None) or free_port()
+    env = {
+        "PERENNIAL_STATE": str(folder),
+        "PERENNIAL_STORE": str(store.root),
+        "PERENNIAL_SERVING_PORT": str(port),
+        "PERENNIAL_SERVING_POLL_SECONDS": "0.05",
+    }
+    log = folder / f"server-{port}-{time.monotonic_ns()}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=os.environ | env | environment, stderr=out)
+    try:
+        server = Running(f"http://127.0.0.1:{port}", process, log)
+        wait_until(lambda: process.poll() is not None or _answers(server.url))
+        assert process.poll() is None, log.read_text()
+        yield server
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
 @pytest.fixture
 def launch(store, tmp_path):
     """Start `python -m serving` on the test's store, as often as asked; each is stopped at the end."""
-    started = []
-
-    def start(**environment) -> Running:
-        port = environment.pop("port", None) or free_port()
-        env = {
-            "PERENNIAL_STATE": str(tmp_path),
-            "PERENNIAL_STORE": str(store.root),
-            "PERENNIAL_SERVING_PORT": str(port),
-            "PERENNIAL_SERVING_POLL_SECONDS": "0.05",
-        }
-        log = tmp_path / f"server-{len(started)}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=os.environ | env | environment, stderr=out)
-        server = Running(f"http://127.0.0.1:{port}", process, log)
-        started.append(server)
-        wait_until(lambda: process.poll() is not None or _answers(server.url))
-        assert process.poll() is None, log.read_text()
-        return server
-
-    yield start
-    for server in started:
-        if server.process.poll() is None:
-            server.process.kill()
-        server.process.wait()
+    with contextlib.ExitStack() as stack:
+        yield lambda **environment: stack.enter_context(launched(tmp_path, store, **environment))
 
 
 def _answers(url: str) -> bool:

@@ -35,7 +35,7 @@ def still_answers(server) -> bool:
 
 
 def head(*headers: str) -> bytes:
-    return "\r\n".join([f"POST {PREDICT} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+    return "\r\n".join([f"POST {PREDICT} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers, "", ""]).encode()
 
 
 def test_a_hundred_megabytes_are_413_and_memory_stays_flat(server):
@@ -124,9 +124,8 @@ def test_a_kept_connection_answers_many_requests(server):
     one = head(f"Content-Length: {len(body)}") + body
     with connect(server) as connection:
         connection.sendall(one * 5)
-        got = b""
-        while got.count(b"predictions") < 5:
-            got += connection.recv(65_536)
+        connection.shutdown(socket.SHUT_WR)
+        got = connection.makefile("rb").read()
     assert got.count(b"HTTP/1.1 200") == 5
 
 
@@ -134,7 +133,7 @@ def test_connections_beyond_the_limit_are_told_to_come_back(server):
     with contextlib.ExitStack() as stack:
         kept = [stack.enter_context(connect(server)) for _ in range(MAX_CONNECTIONS)]
         for connection in kept:
-            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
         answer = httpx.get(f"{server.url}/health")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
