@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta
 from pipelines.bundle.rows import FLOAT32_MAX
 from pipelines.inference.record import KEY_LIMIT
 from serving.problems import Problem
+from serving.words import KEY, TIME, instead, quoted, row_example, why_no_json
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import Column, InputSchema
@@ -42,7 +43,6 @@ EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 _NAMED = re.compile(r" - at `\$\.(?P<field>keys?|event_times?)(?:\[(?P<row>\d+)\])?`$")
 _PLACE = re.compile(r" - at `\$\.(?:row|rows\[(?P<row>\d+)\])(?:\.(?P<field>.+))?`$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?P<what>contains unknown|missing required) field `(?P<field>.*?)`(?: - at |$)", re.DOTALL)
-_GOT = re.compile(r"got `(\w+)`")
 
 
 class Asked(NamedTuple):
@@ -62,6 +62,7 @@ class RequestDecoder:
     def __init__(self, schema: InputSchema, max_rows: int) -> None:
         """Make the structs; attributes are numbered, because a column may have any name."""
         self._columns = {c.name: c for c in schema.columns}
+        self._example = row_example(schema)
         self._max_rows = max_rows
         fields = [(f"f{i}", _TYPES[c.kind] | None if c.nullable else _TYPES[c.kind]) for i, c in enumerate(schema.columns)]
         names = {f"f{i}": c.name for i, c in enumerate(schema.columns)}
@@ -79,7 +80,7 @@ class RequestDecoder:
         except msgspec.ValidationError as error:
             self._refuse(str(error))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise no_json(error) from None
+            raise no_json(error, body) from None
         rows = [msgspec.structs.astuple(row) for row in self._one_of(found)]
         asked = Asked(rows, *_beside(found, len(rows)))
         if not self._plain(body, asked):
@@ -88,7 +89,9 @@ class RequestDecoder:
 
     def _one_of(self, found: Any) -> list[Any]:
         if (found.rows is UNSET) == (found.row is UNSET):
-            raise Problem(422, "invalid_input", 'Send exactly one of "rows" and "row".', field="rows")
+            one = f'{{"row": {self._example}}}'
+            words = f'A body needs "row" or "rows", like {one}.' if found.row is UNSET else 'Send either "row" or "rows", not both.'
+            raise Problem(422, "invalid_input", words, field="rows")
         rows: list[Any] = [found.row] if found.rows is UNSET else found.rows
         if not rows:
             raise Problem(422, "invalid_input", "Send at least one row.", field="rows")
@@ -113,18 +116,38 @@ class RequestDecoder:
         """Raise the problem for msgspec's message, in words that name row and field."""
         beside = _NAMED.search(message)
         if beside:
-            row = int(beside["row"]) if beside["row"] else None
-            raise Problem(422, "invalid_input", f"{beside['field']} {_MUST[beside['field']]}.", row=row, field=beside["field"])
+            field, row = beside["field"], int(beside["row"]) if beside["row"] else None
+            must = _MUST[field] if row is None else f"must be {TIME if field == 'event_times' else f'{KEY}, or null'} for row {row}"
+            words = f"{field} {must}{instead(message)}{quoted(message) if field.startswith('key') else ''}."
+            raise Problem(422, "invalid_input", words, row=row, field=field)
         place = _PLACE.search(message)
         row = int(place["row"] or 0) if place else None
         key = _FIELD.match(message)
         if key:
-            words = "is missing" if key["what"] == "missing required" else "is no input of this model"
-            raise Problem(422, "invalid_input", f"The field {key['field']} {words}.", row=row, field=key["field"])
+            raise Problem(
+                422, "invalid_input", self._wrong_field(key["what"], key["field"], in_row=place is not None), row=row, field=key["field"]
+            )
         column = self._columns.get(place["field"] or "") if place else None
-        if column is None:
-            raise Problem(422, "invalid_input", f"The body does not have the right form: {message}.", row=row)
-        raise Problem(422, "invalid_input", f"{column.name} {_must(column, message)}.", row=row, field=column.name)
+        if column is not None:
+            raise Problem(422, "invalid_input", f"{column.name} {_must(column, message)}.", row=row, field=column.name)
+        if place is not None:
+            raise Problem(422, "invalid_input", f"A row must be an object like {self._example}{instead(message)}.", row=row, field="row")
+        if message.endswith(" - at `$.rows`"):
+            raise Problem(422, "invalid_input", f"rows must be a list of rows, each like {self._example}{instead(message)}.", field="rows")
+        raise Problem(422, "invalid_input", f'The body must be an object like {{"row": {self._example}}}{instead(message)}.')
+
+    def _wrong_field(self, what: str, field: str, *, in_row: bool) -> str:
+        """Return in words that a field is missing, or that there is none of this name in a row or in the body."""
+        if what == "missing required":
+            return f"The field {field} is missing."
+        if in_row:
+            return f"The field {field} is no input of this model."
+        if field in self._columns:
+            return f'The field {field} belongs into a row, like {{"row": {self._example}}}.'
+        return f'The field {field} is no part of a body, which is like {{"row": {self._example}}} or {{"rows": [ … ]}}.'
+
+
+_KINDS = {"number": "a number", "integer": "a whole number", "boolean": "true or false", "string": "a text"}
 
 
 def _must(column: Column, message: str) -> str:
@@ -132,18 +155,14 @@ def _must(column: Column, message: str) -> str:
         return "must be a whole number"
     if "out of range" in message or "<=" in message or ">=" in message:
         return f"must be finite and within ±{FLOAT32_MAX:.7g}"
-    got = _GOT.search(message)
-    kind = {"integer": "a whole number"}.get(column.kind, f"a {column.kind}") + (" or null" if column.nullable else "")
-    return f"must be {kind}, not {got[1] if got else 'this'}"
+    return f"must be {_KINDS[column.kind]}{' or null' if column.nullable else ''}{instead(message)}"
 
 
-_KEYS = f"texts of 1 to {KEY_LIMIT} characters"
-_TIMES = "RFC 3339 times with a zone, between 1900 and 2200, such as 2013-03-01T09:30:00Z"
 _MUST = {
-    "keys": f"must be a list of {_KEYS}, or null",
-    "key": f"must be one of: {_KEYS}",
-    "event_times": f"must be a list of {_TIMES}",
-    "event_time": f"must be one of: {_TIMES}",
+    "keys": f"must be a list with {KEY}, or null, for each row",
+    "key": f"must be {KEY}",
+    "event_times": f"must be a list with {TIME} for each row",
+    "event_time": f"must be {TIME}",
 }
 
 
@@ -172,13 +191,9 @@ def _microseconds(times: list[datetime], *, alone: bool) -> list[int]:
     return [(moment - _EPOCH) // _MICROSECOND for moment in times]
 
 
-def no_json(error: Exception) -> Problem:
-    """Return the problem 400 for what msgspec said of a body that is no JSON."""
-    if isinstance(error, UnicodeDecodeError):
-        return Problem(400, "bad_json", f"The body is no UTF-8: byte {error.start} of a text.")
-    if isinstance(error, RecursionError):
-        return Problem(400, "bad_json", "The body is nested too deeply.")
-    return Problem(400, "bad_json", f"The body is no JSON: {error}. NaN and Infinity are no JSON either.")
+def no_json(error: Exception, body: bytes | None = None) -> Problem:
+    """Return the problem 400 for what a decoder said of a body that is no JSON, or of a part of one."""
+    return Problem(400, "bad_json", why_no_json(error, body))
 
 
 def refuse_repeated_keys(body: bytes) -> None:
@@ -192,4 +207,4 @@ def refuse_repeated_keys(body: bytes) -> None:
     try:
         json.loads(body, object_pairs_hook=once, parse_int=str, parse_float=str)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise no_json(error) from None
+        raise no_json(error, body) from None

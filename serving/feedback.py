@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -21,6 +20,7 @@ from serving.log_form import logged_key
 from serving.logs import log
 from serving.predict import refuse_other_media, served_model
 from serving.problems import Problem, encode
+from serving.words import label_problem
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -58,7 +58,6 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_item = msgspec.json.Decoder(_Item).decode
-_PLACE = re.compile(r" - at `\$\.(\w+)`$")
 
 _REFUSALS: Final = {
     "unknown": (404, "unknown_prediction", "No prediction of this model is known by this request and row, or by this key."),
@@ -94,7 +93,7 @@ class FeedbackRoute:
         given = (await receive())["body"]
         run = asyncio.get_running_loop().run_in_executor
         try:
-            items = _items(given, self._max)
+            items = _items(given, self._max, schema)
             await run(self._thread, refuse_repeated_keys, given)  # slow on a large body: not on the event loop
         except Problem:
             self._metrics.told(name, "malformed")
@@ -129,13 +128,17 @@ class FeedbackRoute:
         try:
             found = _decode_item(item)
         except msgspec.ValidationError as error:
-            place = _PLACE.search(str(error))
-            raise Problem(422, "invalid_input", f"This is no label: {error}.", field=place[1] if place else None) from None
+            raise label_problem(str(error), schema) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise no_json(error) from None
         label = _label(found.label, schema)
         if (found.key is UNSET) == (found.request_id is UNSET):
-            raise Problem(422, "invalid_input", 'Send exactly one of "request_id" and "key".', field="request_id")
+            raise Problem(
+                422,
+                "invalid_input",
+                'Send exactly one of "request_id" and "key": they say which prediction the label belongs to.',
+                field="request_id",
+            )
         if found.key is UNSET:
             return Told(label, request_id=str(found.request_id), row=0 if found.row is UNSET else found.row)
         if found.row is not UNSET:
@@ -150,14 +153,14 @@ class FeedbackRoute:
             self._metrics.told(model, outcome)
 
 
-def _items(body: bytes, limit: int) -> list[bytes | msgspec.Raw]:
+def _items(body: bytes, limit: int, schema: InputSchema) -> list[bytes | msgspec.Raw]:
     """Return the labels of a body, undecoded. Raises Problem for what is no JSON, or no form of this route."""
     try:
         found = _decode_body(body)
     except msgspec.ValidationError as error:
-        raise Problem(422, "invalid_input", f"The body does not have the right form: {error}.") from None
+        raise label_problem(str(error), schema) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise no_json(error) from None
+        raise no_json(error, body) from None
     if found.labels is UNSET:
         return [body]
     if any(part is not UNSET for part in (found.label, found.request_id, found.row, found.key)):

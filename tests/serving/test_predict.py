@@ -67,16 +67,16 @@ def test_several_classes_answer_label_and_probabilities(client, store, bundles):
 @pytest.mark.parametrize(
     ("change", "field", "words"),
     [
-        pytest.param({"distance": "500"}, "distance", "must be a number or null, not str", id="text as number"),
-        pytest.param({"distance": True}, "distance", "not bool", id="true as number"),
+        pytest.param({"distance": "500"}, "distance", "must be a number or null, not a text", id="text as number"),
+        pytest.param({"distance": True}, "distance", "not true or false", id="true as number"),
         pytest.param({"seats": None}, "seats", "must be a whole number, not null", id="null where none was seen"),
         pytest.param({"seats": 1.5}, "seats", "must be a whole number", id="half a seat"),
-        pytest.param({"weekend": 1}, "weekend", "must be a boolean, not int", id="one as true"),
-        pytest.param({"carrier": 7}, "carrier", "must be a string or null, not int", id="number as text"),
+        pytest.param({"weekend": 1}, "weekend", "must be true or false, not a whole number", id="one as true"),
+        pytest.param({"carrier": 7}, "carrier", "must be a text or null, not a whole number", id="number as text"),
         pytest.param({"distance": 1e39}, "distance", "within", id="beyond float32"),
         pytest.param({"seats": 10**60}, "seats", "within", id="a huge integer"),
         pytest.param({"seats": 10**400}, "seats", "within", id="an integer beyond float64"),
-        pytest.param({"distance": [1]}, "distance", "not array", id="a list as number"),
+        pytest.param({"distance": [1]}, "distance", "not a list", id="a list as number"),
         pytest.param({"arrival": 1}, "arrival", "no input", id="an unknown field"),
     ],
 )
