@@ -83,6 +83,8 @@ class Settings(Value):
     """Bytes after which the inference log begins a new segment."""
     lock_timeout_seconds: Annotated[float, Field(gt=0)] = 300
     """How long a writer waits for another one."""
+    source_timeout_seconds: Annotated[float, Field(gt=0, le=604_800)] = 900
+    """How long the read of one interval from a source may take, unless the spec's `source.timeout` says otherwise."""
     place: Literal["process", "docker"] = "process"
     """Where steps run: as a child process of the Airflow worker, or in a container of the steps image."""
     target: Literal["process", "docker"] = "process"

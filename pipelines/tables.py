@@ -6,7 +6,9 @@ import importlib.util
 import io
 from typing import TYPE_CHECKING, Any
 
+from pipelines.columns import check_names, kept_column
 from pipelines.errors import BadData, SpecError
+from pipelines.objects import column_of
 from pipelines.refs import digest, sha256
 
 if TYPE_CHECKING:
@@ -14,33 +16,60 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    import pandas as pd
     import pyarrow as pa
 
 FEATURES_FORMAT = 1
 """Part of every features key: raise it when the engine would build other rows from the same code and data."""
 
 
-def normalised(data: Any) -> pa.Table:
-    """Return a pandas frame or Arrow table in the few types that we keep: no index, no metadata, times in UTC microseconds."""
+def normalised(data: Any, shown: str = "The table") -> pa.Table:
+    """Return a pandas frame, an Arrow table, or what else speaks Arrow's stream protocol, as a table that is kept.
+
+    No index, no metadata; names and types as `pipelines.columns` says. Raises BadData naming the column; `shown` names the
+    table in it.
+    """
+    import pandas as pd
     import pyarrow as pa
 
-    table = data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
-    fields = [pa.field(f.name, _plain(f.type)) for f in table.schema]
-    return table.cast(pa.schema(fields)).replace_schema_metadata(None)
+    if isinstance(data, pd.DataFrame):
+        data = _table_of(data, shown)
+    elif not isinstance(data, pa.Table):
+        if not hasattr(data, "__arrow_c_stream__"):
+            raise BadData(f"{shown} is a {type(data).__name__}.", remedy="return a pandas frame or an Arrow table.")
+        data = pa.table(data)
+    check_names(data.column_names, shown)
+    columns = [kept_column(c, n, shown) for n, c in zip(data.column_names, data.columns, strict=True)]
+    fields = [pa.field(n, c.type) for n, c in zip(data.column_names, columns, strict=True)]
+    return pa.table(columns, schema=pa.schema(fields))
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def _table_of(frame: pd.DataFrame, shown: str) -> pa.Table:
+    """Return a frame's columns as Arrow's, without changing a value. Raises BadData naming the column."""
     import pyarrow as pa
 
-    if pa.types.is_dictionary(kind):
-        return _plain(kind.value_type)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return pa.string()
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", tz="UTC")
-    if pa.types.is_date(kind):
-        return pa.timestamp("us", tz="UTC")
-    return kind
+    names = [str(c) for c in frame.columns]
+    check_names(names, shown)
+    columns = [_column_of(frame.iloc[:, i], name, shown) for i, name in enumerate(names)]
+    return pa.table(columns, names=names)
+
+
+def _column_of(series: pd.Series[Any], name: str, shown: str) -> pa.Array | pa.ChunkedArray:
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(series.dtype, pd.SparseDtype):
+        series = series.sparse.to_dense()
+    if series.dtype == object:
+        return column_of(series.tolist(), name, shown)
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        said = str(error).splitlines()[0][:200]
+        raise BadData(
+            f"{shown}: the column {name!r} ({series.dtype}) cannot be kept: {said}.",
+            remedy="convert the column in the source, or leave it out.",
+        ) from error
 
 
 def to_parquet(table: pa.Table) -> bytes:
@@ -112,20 +141,41 @@ def code_hash(folder: Path) -> str:
 def run_build(build: Any, tables: Mapping[str, pa.Table], shown: str) -> pa.Table:
     """Run a model's `build` on DuckDB through Ibis and return what it built as an Arrow table.
 
-    One thread, so that sums of floats do not depend on the machine. Raises SpecError naming the file when `build` fails.
+    One thread, so that sums of floats do not depend on the machine. Raises SpecError naming the file when `build` fails, and
+    BadData naming the column where a table cannot be given to it.
     """
     import ibis
 
+    # Kept once more: what a client has, or what was stored before a rule was there, must look the same to `build`.
+    kept = {name: _typed(normalised(table, f"The table {name!r}")) for name, table in tables.items()}
     connection = ibis.duckdb.connect(":memory:", threads=1)
     try:
         # Registered in DuckDB itself: Ibis 12's create_table sends DuckDB 2.0 a statement that it cannot parse.
-        for name, table in tables.items():
+        for name, table in kept.items():
             connection.con.register(name, table)
         built = build({name: connection.table(name) for name in tables})
-        return normalised(connection.to_pyarrow(built))
+        return normalised(_built(connection, built), f"{shown}: what build returned")
+    except BadData as error:
+        raise SpecError(error.message, remedy="cast the column in build, or name its columns apart.") from error
     except Exception as error:
         raise SpecError(
             f"{shown}: build failed: {type(error).__name__}: {error}.", remedy="run `perennial check` after mending it."
         ) from error
     finally:
         connection.disconnect()
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    """Return the table with columns that have no values in any batch as float64: Ibis can do nothing with DuckDB's NULL."""
+    import pyarrow as pa
+
+    return table.cast(pa.schema([pa.field(f.name, pa.float64()) if pa.types.is_null(f.type) else f for f in table.schema]))
+
+
+def _built(connection: Any, built: Any) -> pa.Table:
+    """Return an Ibis expression's rows; where they have intervals, past Ibis, whose conversion of those fails."""
+    import ibis
+
+    if not any(kind.is_interval() for kind in built.schema().types):
+        return connection.to_pyarrow(built)
+    return connection.con.sql(ibis.to_sql(built, dialect="duckdb")).to_arrow_table()

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from pipelines.intervals import Moment
 from pipelines.refs import Name, Sha256, Value
+from pipelines.spec.units import Duration
 
 Format = Literal["csv", "parquet", "json"]
 _TRIAL = datetime(2024, 1, 1, tzinfo=UTC)
@@ -28,6 +29,8 @@ class SourceBase(Value):
     until: Moment | None = None
     event_time: Identifier | None = None
     main: Identifier = "events"
+    timeout: Duration | None = None
+    """How long the read of one interval may take; default: the setting PERENNIAL_SOURCE_TIMEOUT_SECONDS."""
     side: dict[Identifier, Identifier | None] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -37,6 +40,13 @@ class SourceBase(Value):
             raise ValueError(msg)
         if self.main in self.side:
             msg = f"`side` must not name the main table {self.main!r} again"
+            raise ValueError(msg)
+        names = [self.main, *self.side]
+        if len({name.lower() for name in names}) < len(names):
+            msg = f"the names of the tables must differ in more than case: {', '.join(names)}"
+            raise ValueError(msg)
+        if self.timeout is not None and not self.timeout:
+            msg = "`timeout` must be longer than nothing"
             raise ValueError(msg)
         return self
 
