@@ -25,6 +25,9 @@ DIGITS = 38
 YEAR_1, YEAR_9999 = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The first and the last microsecond that Python's `datetime` holds, counted from 1970."""
 
+MOST_COLUMNS = 10_000
+"""Columns that a table may have; a file that names more is no table of ours."""
+
 _CHUNK_BYTES = 2**31 - 1
 """Bytes that one chunk of texts may have: their offsets are 32 bits wide."""
 
@@ -46,6 +49,8 @@ def check_names(names: Iterable[str], shown: str) -> None:
             raise BadData(f"{shown} has a column with the name {name!r}.", remedy="give each column a name of its own.")
         other = seen.get(name.lower())
         seen[name.lower()] = name
+        if len(seen) > MOST_COLUMNS:
+            raise BadData(f"{shown} has more than {MOST_COLUMNS} columns.")
         if other == name:
             raise BadData(f"{shown} has two columns with the name {name!r}.", remedy="name them apart.")
         if other is not None:

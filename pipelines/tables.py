@@ -59,7 +59,7 @@ def _column_of(series: pd.Series[Any], name: str, shown: str) -> pa.Array | pa.C
     import pyarrow as pa
 
     if isinstance(series.dtype, pd.SparseDtype):
-        series = series.sparse.to_dense()
+        series = pd.Series(series.array.to_dense())
     if series.dtype == object:
         return column_of(series.tolist(), name, shown)
     try:

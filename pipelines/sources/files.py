@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import BadData, Unreachable
+from pipelines.errors import BadData, GiveUp, SpecError, Unreachable
 from pipelines.sources.port import Raw
-from pipelines.sources.reading import content_of, format_of, member_of, parse, picked, shown_url, with_times, without_secrets
+from pipelines.sources.reading import (
+    MAX_BYTES,
+    content_of,
+    format_of,
+    member_of,
+    parse_all,
+    picked,
+    shown_url,
+    together,
+    unpacked,
+    with_times,
+    without_secrets,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,21 +29,33 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.intervals import Interval
-    from pipelines.spec.sources import FilesSource
+    from pipelines.spec.sources import FilesSource, Format
+
+_KINDS = {
+    stat.S_ISDIR: "a folder",
+    stat.S_ISFIFO: "a pipe (FIFO)",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+    stat.S_ISSOCK: "a socket",
+}
 
 
 class Files:
     """Reads the files behind a URI; relative paths count from `home`."""
 
-    def __init__(self, source: FilesSource, event_time: str, home: Path) -> None:
-        """Remember where to read; nothing is opened yet."""
+    def __init__(self, source: FilesSource, event_time: str, home: Path, *, most: int = MAX_BYTES) -> None:
+        """Remember where to read, and the bytes that all files together may have; nothing is opened yet."""
         self._source = source
         self._event_time = event_time
         self._home = home
+        self._most = most
         self._whole = lru_cache(maxsize=1)(self._parsed)
 
     def read(self, interval: Interval) -> Raw:
-        """Return the interval's rows: all rows of its own files, or those of its time in files of all times."""
+        """Return the interval's rows: all rows of its own files, or those of its time in files of all times.
+
+        Raises SpecError where the URI names what is no regular file, Unreachable where there is nothing to read.
+        """
         own = self._source.per_interval
         uri = self._source.uri.format(start=interval.start, end=interval.end)
         try:
@@ -39,25 +65,25 @@ class Files:
         return Raw({self._source.main: table if own else picked(table, self._event_time, interval)})
 
     def _parsed(self, uri: str) -> pa.Table:
-        import pyarrow as pa
-
-        tables = []
+        shown = shown_url(uri).rsplit("/", 1)[-1]
+        files: dict[Format, list[tuple[str, bytes]]] = {}
+        read: bytes | None = None
         try:
-            files = _bytes_of(uri)
+            stored = _bytes_of(uri, self._most)
+            for name, read in stored:
+                kind = format_of(self._source.member or name, self._source.format)
+                data = self._unpacked(read, name)
+                files.setdefault(kind, []).append((name, data))
+                _check_size(sum(len(d) for several in files.values() for _, d in several), shown, self._most)
+            read = stored[0][1] if len(stored) == 1 else None
+            tables = [with_times(parse_all(f, kind, shown, self._most), self._event_time, shown) for kind, f in files.items()]
+            return tables[0] if len(tables) == 1 else together(tables, shown)
         except BadData as error:
-            raise _Unparsed(error.message, None) from error
-        for name, data in files:
-            try:
-                data_of = member_of(data, self._source.member, name) if self._source.member else data
-                tables.append(
-                    with_times(parse(data_of, format_of(self._source.member or name, self._source.format), name), self._event_time)
-                )
-            except BadData as error:
-                raise _Unparsed(error.message, data) from error
-        try:
-            return pa.concat_tables(tables, promote_options="permissive")
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise _Unparsed(f"The files of {shown_url(uri)} do not fit together: {error}.", None) from error
+            raise _Unparsed(f"{error.message} {error.remedy}".strip(), read) from error
+
+    def _unpacked(self, raw: bytes, name: str) -> bytes:
+        member = self._source.member
+        return member_of(raw, member, name, self._most) if member else unpacked(raw, name, self._most)
 
 
 class _Unparsed(Exception):
@@ -66,24 +92,46 @@ class _Unparsed(Exception):
         self.data = data
 
 
-def _bytes_of(uri: str) -> list[tuple[str, bytes]]:
-    """Return name and (decompressed) content of every file behind the URI, sorted by name."""
+def _bytes_of(uri: str, most: int) -> list[tuple[str, bytes]]:
+    """Return name and content, as it is stored, of every file behind the URI, sorted by name."""
     import fsspec
 
     shown = shown_url(uri)
     try:
-        files = fsspec.open_files(uri, mode="rb", compression=None if ".zip" in uri else "infer")
-        found = sorted(files, key=lambda f: f.path)
-        if not found:
-            raise Unreachable(f"No file matches {shown}.", remedy="check `source.uri`; for a batch that is still to come, wait.")
-        return [_named_content(f) for f in found]
-    except (OSError, ImportError, ValueError) as error:
+        files = sorted(fsspec.open_files(uri, mode="rb", compression=None), key=lambda f: f.path)
+        for file in files:
+            _check_regular(file)
+        contents = [_named_content(f, most) for f in files]
+    except GiveUp:
+        raise
+    except Exception as error:  # noqa: BLE001 -- each of fsspec's file systems has errors of its own; the place alone is their cause
         why = f"{type(error).__name__}: {without_secrets(str(error), uri)}"
         # Without the cause: a library's message may hold the URL with its password or its signature.
         raise Unreachable(f"{shown} cannot be read: {why}.", remedy="check `source.uri` and the access to it.") from None
+    if not contents:
+        raise Unreachable(f"No file matches {shown}.", remedy="check `source.uri`; for a batch that is still to come, wait.")
+    return contents
 
 
-def _named_content(file: Any) -> tuple[str, bytes]:
+def _check_size(size: int, shown: str, most: int) -> None:
+    if size > most:
+        raise BadData(f"The files of {shown} have more than {most} bytes.", remedy="split them by interval.")
+
+
+def _check_regular(file: Any) -> None:
+    """Raise SpecError where a local path is there but no regular file: reading it might never end."""
+    if "file" not in {file.fs.protocol, *([] if isinstance(file.fs.protocol, str) else file.fs.protocol)}:
+        return
+    try:
+        mode = os.stat(file.path).st_mode  # noqa: PTH116 -- fsspec's paths are texts
+    except OSError:
+        return  # opening it says why
+    for is_kind, kind in _KINDS.items():
+        if is_kind(mode):
+            raise SpecError(f"{file.path} is {kind}, no regular file.", remedy="name files in `source.uri`.")
+
+
+def _named_content(file: Any, most: int) -> tuple[str, bytes]:
     name = shown_url(file.path).rsplit("/", 1)[-1]
     with file as opened:
-        return name, content_of(opened, name)
+        return name, content_of(opened, name, most)

@@ -16,7 +16,18 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
 from pipelines.refs import sha256
 from pipelines.sources.port import Raw
-from pipelines.sources.reading import MAX_BYTES, format_of, member_of, parse, picked, shown_url, with_times, without_secrets
+from pipelines.sources.reading import (
+    MAX_BYTES,
+    format_of,
+    member_of,
+    parse,
+    picked,
+    shown_url,
+    too_large,
+    unpacked,
+    with_times,
+    without_secrets,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,12 +39,13 @@ if TYPE_CHECKING:
 class Http:
     """Reads one download; with a cached copy no network is needed."""
 
-    def __init__(self, source: HttpSource, event_time: str, cache: Path, *, attempts: int = 4) -> None:
-        """Remember where to read; nothing is asked for yet."""
+    def __init__(self, source: HttpSource, event_time: str, cache: Path, *, attempts: int = 4, most: int = MAX_BYTES) -> None:
+        """Remember where to read, and the bytes that it may have; nothing is asked for yet."""
         self._source = source
         self._event_time = event_time
         self._cache = cache
         self._attempts = attempts
+        self._most = most
         self._whole = lru_cache(maxsize=1)(self._parsed)
 
     def read(self, interval: Interval) -> Raw:
@@ -41,12 +53,14 @@ class Http:
         try:
             table = self._whole()
         except BadData as error:
-            return Raw(problem=error.message)
+            return Raw(problem=f"{error.message} {error.remedy}".strip())
         return Raw({self._source.main: picked(table, self._event_time, interval)})
 
     def _parsed(self) -> pa.Table:
         name = self._source.member or shown_url(self._source.url).rsplit("/", 1)[-1]
-        return with_times(parse(self._content(), format_of(name, self._source.format), name), self._event_time)
+        kind = format_of(name, self._source.format)
+        data = self._content() if self._source.member else unpacked(self._content(), name, self._most)
+        return with_times(parse(data, kind, name, self._most), self._event_time, name)
 
     def _content(self) -> bytes:
         source = self._source
@@ -60,7 +74,7 @@ class Http:
             self._keep(download)
         if not source.member:
             return download
-        member = member_of(download, source.member, shown_url(source.url))
+        member = member_of(download, source.member, shown_url(source.url), self._most)
         if source.member_sha256 and sha256(member) != source.member_sha256:
             raise BadData(f"Member {source.member!r} has SHA-256 {sha256(member)}, not {source.member_sha256} as the spec says.")
         return member
@@ -97,7 +111,7 @@ class Http:
             reraise=True,
         ):
             with attempt:
-                data = _fetched(self._source.url, shown)
+                data = _fetched(self._source.url, shown, self._most)
         if sha256(data) != self._source.sha256:
             raise BadData(
                 f"{shown} has SHA-256 {sha256(data)}, not {self._source.sha256} as the spec says.",
@@ -106,7 +120,7 @@ class Http:
         return data
 
 
-def _fetched(url: str, shown: str) -> bytes:
+def _fetched(url: str, shown: str, most: int) -> bytes:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs every URL as it is, password and query with it
     data = bytearray()
     try:
@@ -116,8 +130,8 @@ def _fetched(url: str, shown: str) -> bytes:
             answer.raise_for_status()
             for chunk in answer.iter_bytes():
                 data += chunk
-                if len(data) > MAX_BYTES:
-                    raise BadData(f"{shown} is larger than {MAX_BYTES} bytes.")
+                if len(data) > most:
+                    raise too_large(shown, most)
     except httpx.InvalidURL:
         raise SpecError(
             "`source.url` is no readable URL.", remedy="mend it; special characters in a password are written as %XX."

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from pipelines.spec.sources import FilesSource, HttpSource, PythonSource
+from pipelines.errors import SpecError
+from pipelines.spec.sources import FilesSource, HttpSource, PythonSource, SqlSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,24 +39,37 @@ class Source(Protocol):
 
 
 def open_source(spec: Spec, settings: Settings) -> Source:
-    """Return the source that the spec names; nothing is read yet."""
-    source, folder = spec.source, settings.models / spec.name
+    """Return the source that the spec names; nothing is read yet. All but a model's own function are read in a process apart."""
+    if isinstance(spec.source, PythonSource):
+        from pipelines.sources.python import Function
+
+        return Function(spec.source, settings.models / spec.name)
+    from pipelines.sources.apart import Apart
+    from pipelines.sources.memory import most_memory
+
+    timeout = spec.source.timeout
+    return Apart(
+        spec.source,
+        spec.raw_event_time,
+        settings.home,
+        settings.state_dir / "cache" / "http",
+        seconds=timeout.total_seconds() if timeout else settings.source_timeout_seconds,
+        most=most_memory(spec.resources),
+    )
+
+
+def reader_of(source: FilesSource | HttpSource | SqlSource | PythonSource, event_time: str, home: Path, cache: Path, most: int) -> Source:
+    """Return what reads a `files`, `http` or `sql` source within this process; `most` bytes are taken of one file."""
     if isinstance(source, FilesSource):
         from pipelines.sources.files import Files
 
-        return Files(source, spec.raw_event_time, settings.home)
+        return Files(source, event_time, home, most=most)
     if isinstance(source, HttpSource):
         from pipelines.sources.http import Http
 
-        return Http(source, spec.raw_event_time, _cache(settings))
-    if isinstance(source, PythonSource):
-        from pipelines.sources.python import Function
+        return Http(source, event_time, cache, most=most)
+    if isinstance(source, SqlSource):
+        from pipelines.sources.sql import Sql
 
-        return Function(source, folder)
-    from pipelines.sources.sql import Sql
-
-    return Sql(source, spec.raw_event_time)
-
-
-def _cache(settings: Settings) -> Path:
-    return settings.state_dir / "cache" / "http"
+        return Sql(source, event_time)
+    raise SpecError("A `python` source is no business of the reader.")

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import lzma
 import re
-import warnings
 import zipfile
-import zlib
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from pipelines.columns import check_names, kept_column, say_once
 from pipelines.errors import BadData
 from pipelines.settings import without_password
 from pipelines.tables import normalised
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
     from pipelines.intervals import Interval
     from pipelines.spec.sources import Format
 
 MAX_BYTES = 4 * 2**30
-"""A file may unpack to this many bytes; bombs end here instead of in the machine's memory."""
-
+"""A file may unpack to this many bytes where nobody gives a smaller limit (see `pipelines.sources.memory`)."""
 
 _CHUNK = 2**20
+_ZIP = b"PK\x03\x04"
+_FINE = r"(\.[0-9]{6})[0-9]+"
+"""The digits of a time behind its microseconds."""
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 
 
@@ -65,93 +68,166 @@ def _secrets(url: str) -> set[str]:
     return {form for secret in found if secret for form in (secret, unquote(secret))}
 
 
-def content_of(file: IO[bytes], shown: str) -> bytes:
-    """Return the file's (decompressed) bytes. Raises BadData beyond MAX_BYTES, and where they cannot be decompressed."""
+def content_of(file: IO[bytes], shown: str, most: int = MAX_BYTES) -> bytes:
+    """Return the file's bytes. Raises BadData beyond `most` of them; what the file itself raises goes through."""
     data = io.BytesIO()
-    try:
-        while chunk := file.read(min(_CHUNK, MAX_BYTES + 1 - data.tell())):
-            data.write(chunk)
-            if data.tell() > MAX_BYTES:
-                raise BadData(f"{shown} unpacks to more than {MAX_BYTES} bytes.")
-    except (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError) as error:
-        raise BadData(f"{shown} is no readable compressed file: {error}.") from error
+    while chunk := file.read(min(_CHUNK, most + 1 - data.tell())):
+        data.write(chunk)
+        if data.tell() > most:
+            raise too_large(shown, most)
     return data.getvalue()
+
+
+def too_large(shown: str, most: int) -> BadData:
+    """Return the error of a file that takes more memory than reading may take."""
+    return BadData(
+        f"{shown} unpacks to more than {most} bytes.",
+        remedy="split the file, or give the step more memory (resources.memory in model.yaml, or the machine).",
+    )
+
+
+def unpacked(data: bytes, name: str, most: int = MAX_BYTES) -> bytes:
+    """Return what a compressed file holds, by the ending of its name; other files as they are.
+
+    Raises BadData beyond `most` bytes, where they cannot be decompressed, and for a zip archive.
+    """
+    import pyarrow as pa
+    from fsspec.compression import compr
+    from fsspec.utils import infer_compression
+
+    if data.startswith(_ZIP) and not name.lower().endswith(".parquet"):
+        raise BadData(f"{name} is a zip archive.", remedy="name the file in it: `member: …` in the source.")
+    kind = "zstd" if name.lower().endswith(".zst") else infer_compression(name)
+    if kind is None or kind == "zip":
+        return data
+    try:
+        with (
+            pa.CompressedInputStream(pa.BufferReader(data), kind) if kind == "zstd" else compr[kind](io.BytesIO(data), mode="rb") as opened
+        ):
+            return content_of(opened, name, most)
+    except BadData:
+        raise
+    except Exception as error:  # each of the libraries has errors of its own, and the bytes alone can be their cause
+        raise BadData(f"{name} is no readable compressed file: {_said(error)}.", remedy="the file may be cut short.") from error
+
+
+def _said(error: Exception) -> str:
+    """Return the first line of a library's message, with its type where it says nothing."""
+    return (str(error).splitlines() or [""])[0][:300].removesuffix(".") or type(error).__name__
 
 
 def format_of(name: str, given: Format | None) -> Format:
     """Return the format that is given, or the one that the file's name tells. Raises BadData where neither does."""
     if given is not None:
         return given
-    plain = name.lower().split("?")[0].removesuffix(".gz").removesuffix(".zip").removesuffix(".bz2").removesuffix(".xz")
+    plain = (
+        name.lower().split("?")[0].removesuffix(".gz").removesuffix(".zip").removesuffix(".bz2").removesuffix(".xz").removesuffix(".zst")
+    )
     for ending, found in ((".csv", "csv"), (".parquet", "parquet"), (".json", "json"), (".jsonl", "json"), (".ndjson", "json")):
         if plain.endswith(ending):
             return found  # type: ignore[return-value] # the tuple's second elements are Formats
     raise BadData(f"The format of {name!r} is not known from its name.", remedy="write `format: csv` (or parquet, json) in the source.")
 
 
-def member_of(archive: bytes, member: str, shown: str) -> bytes:
+def member_of(archive: bytes, member: str, shown: str, most: int = MAX_BYTES) -> bytes:
     """Return one member of a zip archive. Raises BadData naming the archive's members where it is missing or too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as packed:
-            info = packed.getinfo(member)
-            if info.file_size > MAX_BYTES:
-                raise BadData(f"{shown}: member {member!r} unpacks to {info.file_size} bytes, more than {MAX_BYTES}.")
-            return packed.read(info)
-    except KeyError as error:
-        names = ", ".join(packed.namelist()[:20])
-        raise BadData(f"{shown} has no member {member!r}.", remedy=f"it has: {names}.") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise BadData(f"{shown} is no readable zip archive: {error}.") from error
+            info = _member(packed, member, shown, most)
+            return unpacked(packed.read(info), member, most)
+    except BadData:
+        raise
+    except Exception as error:  # zipfile raises eight kinds of errors on bytes that are no archive; these alone can be their cause
+        raise BadData(f"{shown} is no readable zip archive: {_said(error)}.", remedy="the file may be cut short.") from error
 
 
-def parse(data: bytes, kind: Format, shown: str) -> pa.Table:
-    """Return the rows in the bytes. Raises BadData where they cannot be parsed."""
-    import pandas as pd
+def _member(packed: zipfile.ZipFile, member: str, shown: str, most: int) -> zipfile.ZipInfo:
+    names = packed.namelist()
+    if member not in names:
+        known = ", ".join(names[:20])
+        raise BadData(f"{shown} has no member {member!r}.", remedy=f"it has: {known}.")
+    info = packed.getinfo(member)
+    if info.file_size > most:
+        raise too_large(f"{shown}: member {member!r} ({info.file_size} bytes)", most)
+    return info
+
+
+def parse(data: bytes, kind: Format, shown: str, most: int = MAX_BYTES) -> pa.Table:
+    """Return the rows in the bytes. Raises BadData where they cannot be parsed, naming row or column where that is known."""
+    return parse_all([(shown, data)], kind, shown, most)
+
+
+def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: int = MAX_BYTES) -> pa.Table:
+    """Return the rows of several files of one format, as one table; the files of a CSV table decide its types together."""
+    from pipelines.sources import literals, read_csv, read_json, read_parquet
+
+    if kind == "csv":
+        texts = [_guarded(name, kind, partial(read_csv.texts_of, data, name)) for name, data in files]
+        return _guarded(shown, kind, lambda: normalised(literals.typed(together(texts, shown), shown), shown))
+    read = read_json.table_of if kind == "json" else partial(read_parquet.table_of, most=most)
+    return together([_guarded(name, kind, partial(_read, read, data, name)) for name, data in files], shown)
+
+
+def _read(read: Callable[[bytes, str], pa.Table], data: bytes, shown: str) -> pa.Table:
+    return normalised(read(data, shown), shown)
+
+
+def _guarded(shown: str, kind: Format, read: Callable[[], pa.Table]) -> pa.Table:
+    try:
+        return read()
+    except BadData:
+        raise
+    except MemoryError as error:
+        raise BadData(f"{shown} takes more memory than there is.", remedy="split the file, or give the step more memory.") from error
+    except Exception as error:  # parsers raise what they like on foreign bytes, and the bytes alone can be their cause
+        raise BadData(
+            f"{shown} is not readable as {kind}: {_said(error)}.", remedy="the file may be damaged, or of another format."
+        ) from error
+
+
+def together(tables: list[pa.Table], shown: str) -> pa.Table:
+    """Return the rows of several tables. Raises BadData where their types do not go together without changing a value."""
     import pyarrow as pa
 
+    names = dict.fromkeys(name for table in tables for name in table.column_names)
+    check_names(names, shown)
+    for name in names:
+        kinds = {table.schema.field(name).type for table in tables if name in table.column_names}
+        # Arrow would make floats of decimals, and lose digits.
+        if any(map(pa.types.is_decimal, kinds)) and any(map(pa.types.is_floating, kinds)):
+            raise BadData(f"{shown}: the column {name!r} holds decimals in one file and floats in another.", remedy="give it one type.")
     try:
-        if kind == "parquet":
-            return normalised(_parquet(data, shown))
-        if kind == "csv":
-            with warnings.catch_warnings():  # without this, fields beyond the header are dropped with a mere warning
-                warnings.simplefilter("error", pd.errors.ParserWarning)
-                frame = pd.read_csv(io.BytesIO(data), dtype_backend="pyarrow", low_memory=False, index_col=False)
-        else:
-            lines = not data.lstrip()[:1].startswith(b"[")
-            frame = pd.read_json(io.BytesIO(data), dtype_backend="pyarrow", lines=lines, convert_dates=False)
-        return normalised(frame)
-    except pd.errors.EmptyDataError as error:
-        raise BadData(f"{shown} is empty: not even a header.") from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pa.ArrowException, UnicodeDecodeError, ValueError) as error:
-        raise BadData(f"{shown} is not readable as {kind}: {str(error)[:300]}.") from error
+        return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    except pa.ArrowException as error:
+        raise BadData(f"The files of {shown} do not fit together: {_said(error)}.", remedy="give each column one type.") from error
 
 
-def _parquet(data: bytes, shown: str) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(io.BytesIO(data))
-    size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-    if size > MAX_BYTES:
-        raise BadData(f"{shown} unpacks to {size} bytes, more than {MAX_BYTES}.")
-    return file.read()
-
-
-def with_times(table: pa.Table, column: str) -> pa.Table:
-    """Return the table with `column` as times in UTC where its texts are ISO 8601; what is no time becomes null.
+def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Table:
+    """Return the table with `column` as times in UTC where its texts are ISO 8601; what is no time becomes null, and is said.
 
     A table without the column, or where no text is a time, comes back as it was: `validate` says so.
     """
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if column not in table.column_names or not pa.types.is_string(table.schema.field(column).type):
         return table
-    texts = table.column(column).to_pandas()
-    times = pd.to_datetime(texts, errors="coerce", utc=True, format="ISO8601")
+    texts = table.column(column)
+    coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
+    # Without this, pandas reads `now` and `today` as times too.
+    dated = pc.if_else(pc.match_substring_regex(coarse, "^[ ]*[0-9]{4}"), coarse, pa.scalar(None, pa.string()))
+    times = pd.to_datetime(dated.to_pandas(), errors="coerce", utc=True, format="ISO8601")
     if times.isna().all():
         return table
+    lost = int(times.isna().sum()) - texts.null_count
+    if lost:
+        say_once(f"{shown}: {lost} values of {column!r} are no times and are read as missing.")
+    if not coarse.equals(texts):
+        say_once(f"{shown}: the column {column!r} has times finer than a microsecond; they are cut to microseconds.")
     index = table.column_names.index(column)
-    return table.set_column(index, column, pa.Array.from_pandas(times).cast(pa.timestamp("us", tz="UTC")))
+    array = pa.chunked_array([pa.Array.from_pandas(times)])
+    return table.set_column(index, column, kept_column(array, column, shown))
 
 
 def picked(table: pa.Table, column: str, interval: Interval) -> pa.Table:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import PerennialError, RequestError, SpecError, Unreachable
+from pipelines.columns import check_names
+from pipelines.errors import BadData, PerennialError, RequestError, SpecError, Unreachable
+from pipelines.objects import column_of, json_text
 from pipelines.settings import SQL_PREFIX, database_url
 from pipelines.sources.port import Raw
 from pipelines.sources.reading import with_times
 from pipelines.tables import normalised
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
     import sqlalchemy as sa
 
     from pipelines.intervals import Interval
@@ -41,10 +43,14 @@ class Sql:
         engine = self._engine()
         try:
             with self._connected(engine) as connection:
-                frame = self._rows(connection, interval)
+                names, rows = self._rows(connection, interval)
         finally:
             engine.dispose()
-        return Raw({self._source.main: with_times(normalised(frame), self._event_time)})
+        try:
+            table = normalised(_table(names, rows, self._shown), self._shown)
+        except BadData as error:
+            return Raw(problem=f"{error.message} {error.remedy}".strip())
+        return Raw({self._source.main: with_times(table, self._event_time, self._shown)})
 
     def _engine(self) -> sa.Engine:
         import sqlalchemy as sa
@@ -73,23 +79,40 @@ class Sql:
         except (TypeError, ValueError):  # without the cause, which may show the option
             raise RequestError(f"The setting {self._setting} has an option that the driver refuses.", remedy=remedy) from None
 
-    def _rows(self, connection: sa.Connection, interval: Interval) -> pd.DataFrame:
-        import pandas as pd
+    def _rows(self, connection: sa.Connection, interval: Interval) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return the names of the columns and the rows, as the driver has them."""
         import sqlalchemy as sa
 
         bound = [sa.bindparam(name, type_=sa.DateTime()) for name in ("start", "end")]
         values = {"start": interval.start.replace(tzinfo=None), "end": interval.end.replace(tzinfo=None)}
         try:
-            query = sa.text(self._source.query).bindparams(*bound)
-            return pd.read_sql_query(query, connection, params=values, dtype_backend="pyarrow")
-        except (pd.errors.DatabaseError, sa.exc.SQLAlchemyError) as error:
+            answer = connection.execute(sa.text(self._source.query).bindparams(*bound), values)
+            names = list(answer.keys())
+            self._check_names(names)
+            return names, [tuple(row) for row in answer]
+        except sa.exc.ResourceClosedError as error:
+            raise SpecError(f"{self._shown} refuses the query: it returns no rows.", remedy="mend `source.query`.") from error
+        except sa.exc.SQLAlchemyError as error:
             raise self._refusal(error, connection.engine) from error
+        except PerennialError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- drivers raise what they like where they cannot make a value of the answer
+            why = type(error).__name__ if _holds_password(error, connection.engine) else f"{type(error).__name__}: {error}"
+            raise BadData(
+                f"{self._shown} returned what cannot be read: {why[:300]}.", remedy="cast the column in `source.query`."
+            ) from None
 
-    def _refusal(self, error: Exception, engine: sa.Engine) -> PerennialError:
-        """Return what a failed query means: pandas wraps the error of SQLAlchemy, which wraps the driver's."""
+    def _check_names(self, names: list[str]) -> None:
+        try:
+            check_names(names, "The query")
+        except BadData as error:
+            said = error.message.replace("The query has", "The query returns")
+            raise SpecError(f"{self._shown}: {said}", remedy="give each column of `source.query` a name of its own (`as`).") from error
+
+    def _refusal(self, cause: sa.exc.SQLAlchemyError, engine: sa.Engine) -> PerennialError:
+        """Return what a failed query means: SQLAlchemy wraps the driver's error."""
         import sqlalchemy as sa
 
-        cause = error if isinstance(error, sa.exc.SQLAlchemyError) else error.__cause__ or error
         said = _said(cause, engine)
         lost = isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
         if lost or (isinstance(cause, sa.exc.OperationalError) and _code(cause.orig) not in _WRONG_STATEMENT):
@@ -100,8 +123,29 @@ class Sql:
 def _said(error: BaseException, engine: sa.Engine) -> str:
     """Return the driver's message; only its type where the message holds the password."""
     cause = getattr(error, "orig", None) or error
+    return type(cause).__name__ if _holds_password(cause, engine) else str(cause)
+
+
+def _holds_password(error: BaseException, engine: sa.Engine) -> bool:
     password = engine.url.password
-    return type(cause).__name__ if password and str(password) in str(cause) else str(cause)
+    return bool(password) and str(password) in str(error)
+
+
+def _table(names: list[str], rows: list[tuple[Any, ...]], shown: str) -> pa.Table:
+    """Return the rows as columns; an object of a JSON column is JSON again. The rows are used up."""
+    import pyarrow as pa
+
+    columns: list[list[Any]] = [[] for _ in names]
+    while rows:  # from the end, so that a row's memory is free once its values stand in their columns
+        for column, value in zip(columns, rows.pop(), strict=True):
+            column.append(json_text(value) if isinstance(value, dict) or (isinstance(value, list) and _has_objects(value)) else value)
+    for column in columns:
+        column.reverse()
+    return pa.table([column_of(column, name, shown) for name, column in zip(names, columns, strict=True)], names=names)
+
+
+def _has_objects(values: list[Any]) -> bool:
+    return any(isinstance(v, dict) or (isinstance(v, list) and _has_objects(v)) for v in values)
 
 
 def _code(cause: BaseException | None) -> object:

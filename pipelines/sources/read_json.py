@@ -1,0 +1,114 @@
+"""JSON to a table: one list of objects, or objects one after another, as in JSON lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pipelines.columns import MOST_COLUMNS
+from pipelines.errors import BadData
+from pipelines.objects import column_of
+from pipelines.sources.literals import is_float
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_SHORT = 16
+"""A number with so many signs, one of them its point, has digits that a float64 holds."""
+
+
+def table_of(data: bytes, shown: str) -> pa.Table:
+    """Return the objects as rows, their keys as columns. Raises BadData naming the line, or the column."""
+    import pyarrow as pa
+
+    text = data.decode("utf-8-sig")
+    if not text.strip():
+        raise BadData(f"{shown} is empty.")
+    columns: dict[str, list[Any]] = {}
+    count = 0
+    for place, row in _rows(text, shown):
+        if not isinstance(row, dict):
+            raise BadData(f"{shown}: line {_line(text, place)} holds no object.", remedy="write one object for each row.")
+        for key, value in row.items():
+            values = columns.setdefault(key, [])
+            values.extend([None] * (count - len(values)))
+            values.append(value)
+        count += 1
+        if len(columns) > MOST_COLUMNS:
+            raise BadData(f"{shown} has more than {MOST_COLUMNS} columns.")
+    for values in columns.values():
+        values.extend([None] * (count - len(values)))
+    return pa.table({name: column_of(columns.pop(name), name, shown) for name in list(columns)})
+
+
+class _KeyTwice(ValueError):
+    """An object names a key twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _KeyTwice(next(key for key in keys if keys.count(key) > 1))
+    return made
+
+
+def _float(text: str) -> float | Decimal:
+    return float(text) if (len(text) <= _SHORT and "e" not in text.lower()) or is_float(text) else Decimal(text)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_float=_float,
+    # NaN is no JSON, but Python and pandas write it for what is missing.
+    parse_constant={"NaN": None, "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__,
+)
+
+
+def _rows(text: str, shown: str) -> Iterator[tuple[int, Any]]:
+    """Yield the place and the value of each row."""
+    place = _after_space(text, 0)
+    listed = text[place] == "["
+    if listed:
+        place = _after_space(text, place + 1)
+    while place < len(text):
+        if listed and text[place] == "]":
+            if _after_space(text, place + 1) < len(text):
+                raise BadData(f"{shown}: line {_line(text, place)}: something follows the list.")
+            return
+        row, end = _decoded(text, place, shown)
+        yield place, row
+        place = _after_space(text, end)
+        if listed and text[place : place + 1] == ",":
+            place = _after_space(text, place + 1)
+        elif listed and text[place : place + 1] != "]":
+            break
+    if listed:
+        raise BadData(f"{shown} is not readable as json: the list has no end.", remedy="the file may be cut short.")
+
+
+def _decoded(text: str, place: int, shown: str) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, place)
+    except _KeyTwice as error:
+        raise BadData(f"{shown}: line {_line(text, place)}: the key {str(error)!r} is there twice.", remedy="name them apart.") from error
+    except json.JSONDecodeError as error:
+        raise BadData(f"{shown} is not readable as json: line {error.lineno}: {error.msg}.") from error
+    except RecursionError as error:
+        raise BadData(f"{shown}: line {_line(text, place)} is nested too deeply.") from error
+    except ValueError as error:  # a whole number of more than 4,300 digits
+        raise BadData(f"{shown}: line {_line(text, place)}: {str(error)[:200]}.") from error
+
+
+def _after_space(text: str, place: int) -> int:
+    match = _SPACE.match(text, place)
+    return match.end() if match else place
+
+
+def _line(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
