@@ -44,6 +44,21 @@ def normalised(data: Any, shown: str = "The table") -> pa.Table:
     return pa.table(columns, schema=pa.schema(fields))
 
 
+def kept_tables(tables: Mapping[str, Any], shown: str, most: int | None) -> dict[str, pa.Table]:
+    """Return what a model's own function read as tables that are kept.
+
+    Raises BadData naming the table and its column, and where together they have more than `most` bytes.
+    """
+    kept = {name: normalised(table, f"{shown}: the table {name!r}") for name, table in tables.items()}
+    size = sum(table.nbytes for table in kept.values())
+    if most is not None and size > most:
+        raise BadData(
+            f"{shown}: the tables have {size} bytes, more than {most}.",
+            remedy="return fewer rows or columns, or give the step more memory (resources.memory in model.yaml, or the machine).",
+        )
+    return kept
+
+
 def _table_of(frame: pd.DataFrame, shown: str) -> pa.Table:
     """Return a frame's columns as Arrow's, without changing a value. Raises BadData naming the column."""
     import pyarrow as pa
@@ -88,7 +103,9 @@ def from_parquet(source: bytes | Path, columns: list[str] | None = None) -> pa.T
 
     try:
         return pq.read_table(io.BytesIO(source) if isinstance(source, bytes) else source, columns=columns)
-    except pa.ArrowInvalid as error:
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise BadData(f"Not readable as Parquet: {error}.") from error
 
 

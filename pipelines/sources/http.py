@@ -53,7 +53,7 @@ class Http:
         try:
             table = self._whole()
         except BadData as error:
-            return Raw(problem=f"{error.message} {error.remedy}".strip())
+            return Raw(problem=str(error))
         return Raw({self._source.main: picked(table, self._event_time, interval)})
 
     def _parsed(self) -> pa.Table:

@@ -40,12 +40,14 @@ class Source(Protocol):
 
 def open_source(spec: Spec, settings: Settings) -> Source:
     """Return the source that the spec names; nothing is read yet. All but a model's own function are read in a process apart."""
+    from pipelines.sources.memory import most_memory
+
+    most = most_memory(spec.resources)
     if isinstance(spec.source, PythonSource):
         from pipelines.sources.python import Function
 
-        return Function(spec.source, settings.models / spec.name)
+        return Function(spec.source, settings.models / spec.name, most=most)
     from pipelines.sources.apart import Apart
-    from pipelines.sources.memory import most_memory
 
     timeout = spec.source.timeout
     return Apart(
@@ -54,7 +56,7 @@ def open_source(spec: Spec, settings: Settings) -> Source:
         settings.home,
         settings.state_dir / "cache" / "http",
         seconds=timeout.total_seconds() if timeout else settings.source_timeout_seconds,
-        most=most_memory(spec.resources),
+        most=most,
     )
 
 

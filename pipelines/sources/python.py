@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import PerennialError, SpecError, Unreachable
+from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.sources.port import Raw
-from pipelines.tables import normalised, user_function
+from pipelines.tables import kept_tables, user_function
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pyarrow as pa
 
     from pipelines.intervals import Interval
     from pipelines.spec.sources import PythonSource
@@ -20,9 +18,10 @@ if TYPE_CHECKING:
 class Function:
     """Calls `function(start, end)` of the model's source.py."""
 
-    def __init__(self, source: PythonSource, folder: Path) -> None:
-        """Load the function. Raises SpecError where the file or the function is missing or broken."""
+    def __init__(self, source: PythonSource, folder: Path, *, most: int | None = None) -> None:
+        """Load the function; its tables may have `most` bytes. Raises SpecError where file or function are missing or broken."""
         self._source = source
+        self._most = most
         self._shown = f"{folder.parent.name}/{folder.name}/source.py"
         self._read = user_function(
             folder / "source.py", source.function, f"`{source.function}(start, end)` returns the rows of an interval"
@@ -35,7 +34,7 @@ class Function:
 
         try:
             answer = self._read(interval.start, interval.end)
-            return Raw(self._named(answer))
+            named = self._named(answer)
         except PerennialError:
             raise
         except (pd.errors.ParserError, pd.errors.EmptyDataError, ArrowInvalid, UnicodeDecodeError) as error:
@@ -44,8 +43,12 @@ class Function:
             raise Unreachable(f"{self._shown}: {type(error).__name__}: {error}.", remedy="check what the function reads from.") from error
         except Exception as error:
             raise SpecError(f"{self._shown}: {type(error).__name__}: {error}.", remedy="mend the function.") from error
+        try:
+            return Raw(kept_tables(named, self._shown, self._most))
+        except BadData as error:
+            return Raw(problem=str(error))
 
-    def _named(self, answer: Any) -> dict[str, pa.Table]:
+    def _named(self, answer: Any) -> dict[str, Any]:
         expected = {self._source.main, *self._source.side}
         tables = answer if isinstance(answer, dict) else {self._source.main: answer}
         if set(tables) != expected:
@@ -53,4 +56,4 @@ class Function:
                 f"{self._shown} returned the tables {sorted(tables)}, the spec names {sorted(expected)}.",
                 remedy="name them in `source.main` and `source.side`.",
             )
-        return {name: normalised(table) for name, table in tables.items()}
+        return tables

@@ -49,7 +49,7 @@ class Sql:
         try:
             table = normalised(_table(names, rows, self._shown), self._shown)
         except BadData as error:
-            return Raw(problem=f"{error.message} {error.remedy}".strip())
+            return Raw(problem=str(error))
         return Raw({self._source.main: with_times(table, self._event_time, self._shown)})
 
     def _engine(self) -> sa.Engine:
