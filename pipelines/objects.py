@@ -10,7 +10,7 @@ import datetime as dt
 import ipaddress
 import json
 import uuid
-from decimal import Decimal, localcontext
+from decimal import MAX_PREC, Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 from pipelines.columns import DIGITS, say_once
@@ -134,7 +134,8 @@ def _decimals(values: Sequence[int | float | Decimal | None], where: str) -> pa.
         raise BadData(f"{where} has infinite decimals.", remedy="mend them in the source; null is missing.")
     scale = _scale(numbers)
     if scale is None:  # perhaps only zeros at their ends are too many
-        numbers = [None if n is None else n.normalize() for n in numbers]
+        with localcontext(prec=MAX_PREC):  # or it would round to 28 digits
+            numbers = [None if n is None else n.normalize() for n in numbers]
         scale = _scale(numbers)
     if scale is None:
         raise BadData(f"{where} has numbers of more than {DIGITS} digits.", remedy="write them as texts, or round them in the source.")

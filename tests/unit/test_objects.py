@@ -30,6 +30,9 @@ def kept(values):
         pytest.param([2**53 + 1, 2.5], "decimal128(38, 1)", [2**53 + 1, Decimal("2.5")], id="whole numbers that no float is"),
         pytest.param([1, 2.5, float("nan"), pd.NA, pd.NaT], "double", [1.0, 2.5, None, None, None], id="numbers, and what is missing"),
         pytest.param([Decimal("0E-30"), Decimal(12345678901)], "decimal128(38, 0)", [0, 12345678901], id="zeros behind the point"),
+        pytest.param(
+            [Decimal("1" * 38), Decimal("2.0")], "decimal128(38, 0)", [Decimal("1" * 38), 2], id="38 digits beside a zero behind the point"
+        ),
         pytest.param([Decimal("1.10"), 2, None], "decimal128(38, 2)", [Decimal("1.10"), 2, None], id="decimals"),
         pytest.param([True, None], "bool", [True, None], id="booleans beside nothing"),
         pytest.param([np.int64(1), 2, np.float32(0.5)], "double", [1.0, 2.0, 0.5], id="numpy's"),
@@ -73,6 +76,7 @@ def test_python_objects_keep_their_values(values, kind, right):
         ([1, "a"], "mixes texts and whole numbers"),
         ([True, 1], "mixes booleans and whole numbers"),
         ([10**38], "more than 38 digits"),
+        ([Decimal("1" * 32 + ".1234567")], "more than 38 digits"),
         ([Decimal("Infinity")], "infinite"),
         (["\ud800"], "surrogates"),
         ([dt.time(1, tzinfo=dt.UTC)], "times of a day with a zone"),

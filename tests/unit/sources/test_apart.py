@@ -1,13 +1,14 @@
 import contextlib
 import gzip
+import http.server
 import os
 import resource
 import signal
-import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +21,7 @@ from pipelines.sources import open_source
 from pipelines.sources.apart import Apart
 from pipelines.sources.memory import _group_limits, most_memory
 from pipelines.spec.resources import Resources
-from pipelines.spec.sources import FilesSource, HttpSource, SqlSource
+from pipelines.spec.sources import FilesSource, SqlSource
 from tests.dags.specs import make_spec
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
@@ -28,7 +29,7 @@ DAY = containing(FIRST, "day")
 MIB = 2**20
 
 
-def apart(source, tmp_path, *, seconds=60.0, most=1024 * MIB):
+def apart(source, tmp_path, *, seconds=120.0, most=1024 * MIB):
     return Apart(source, "at", tmp_path, tmp_path / "cache", seconds=seconds, most=most)
 
 
@@ -58,45 +59,60 @@ def test_a_process_apart_answers_as_the_reader_does_and_says_what_the_reader_say
     assert source.read(DAY).tables["events"].num_rows == 2
 
 
-@contextlib.contextmanager
+class _Dripping(http.server.BaseHTTPRequestHandler):
+    """Answers for the first day; for any other it sends one byte after another, for ever."""
+
+    ended = threading.Event()
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(ROWS) if "01.csv" in self.path else 1_000_000))
+        self.end_headers()
+
+    def do_GET(self):
+        self.do_HEAD()
+        if "01.csv" in self.path:
+            self.wfile.write(ROWS)
+            return
+        with contextlib.suppress(OSError):  # the reader was killed
+            while not self.ended.wait(0.05):
+                self.wfile.write(b"0")
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
 def dripping():
-    """A server that sends one byte of a long answer after another, for ever."""
-    stop = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        server.settimeout(0.05)
-
-        def serve():
-            while not stop.is_set():
-                with contextlib.suppress(OSError):  # nobody came yet, or they left
-                    connection, _ = server.accept()
-                    with connection:
-                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-                        while not stop.wait(0.05):
-                            connection.sendall(b"0")
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/rows.csv"
-        stop.set()
-        thread.join()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Dripping)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/{{start:%d}}.csv"
+    _Dripping.ended.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
-ENDLESS = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) as c from n where :start < :end"
+ROWS = b"at,x\n2024-01-01T05:00:00Z,1\n"
+ENDLESS = (
+    "with recursive n(x) as (select 1 union all select x + 1 from n where x < 3 or :start >= '2024-01-02') "
+    "select count(*) as c from n where :start < :end"
+)
 
 
-@pytest.mark.parametrize("kind", ["http", "sql"])
-def test_a_read_that_never_ends_is_ended(tmp_path, monkeypatch, kind):
+@pytest.mark.parametrize("kind", ["files", "sql"])
+def test_a_read_that_never_ends_is_ended(tmp_path, monkeypatch, dripping, kind):
     monkeypatch.setenv("PERENNIAL_SQL_SHOP", "sqlite://")
-    with dripping() as url:
-        source = HttpSource(kind="http", url=url, sha256="0" * 64, first=FIRST)
-        if kind == "sql":
-            source = SqlSource(kind="sql", database="shop", query=ENDLESS, first=FIRST)
-        reader = apart(source, tmp_path, seconds=0.5)
-        with pytest.raises(Unreachable, match=rf"The {kind} source took longer than 0.5 s to read 2024-01-01") as caught:
-            reader.read(DAY)
-        assert "source.timeout" in caught.value.remedy
-        assert reader._child is None
+    source = SqlSource(kind="sql", database="shop", query=ENDLESS, first=FIRST) if kind == "sql" else files(dripping)
+    reader = apart(source, tmp_path)
+    assert reader.read(DAY).tables["events"].num_rows == 1
+    process = psutil.Process(reader._child._process.pid)
+    reader._seconds = 0.5
+    with pytest.raises(Unreachable, match=rf"The {kind} source took longer than 0.5 s to read 2024-01-02") as caught:
+        reader.read(containing(FIRST + timedelta(days=1), "day"))
+    assert "source.timeout" in caught.value.remedy
+    assert not process.is_running()
 
 
 def bomb(path):
