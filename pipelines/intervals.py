@@ -14,8 +14,15 @@ BatchKind = Literal["hour", "day", "week", "month"]
 DECEMBER = 12
 
 
+YEARS = range(1700, 2200)
+"""The years of a moment: around them one can still count months, and nanoseconds in 64 bits (as pandas does)."""
+
+
 def _to_utc(moment: datetime) -> datetime:
-    """Return the moment in UTC; a moment without a zone is taken as UTC."""
+    """Return the moment in UTC; a moment without a zone is taken as UTC. ValueError outside of YEARS."""
+    if moment.year not in YEARS:
+        msg = f"must lie between the years {YEARS[0]} and {YEARS[-1]}"
+        raise ValueError(msg)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -24,7 +24,8 @@ ROLLBACK = "rollback:"
 """How the keys of rollbacks begin in the ledger."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 
 def _inside(uri: str) -> str:

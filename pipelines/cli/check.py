@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.cli.advice import LONGEST, advice
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import set_up_logging
 from pipelines.errors import PerennialError, SpecError
@@ -15,17 +15,13 @@ from pipelines.intervals import Interval, containing, floor, iso, preceding
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
 from pipelines.steps.context import Context, EmbeddedPorts
-from pipelines.steps.window import holdout_too_small, never_judged
+from pipelines.steps.window import holdout_too_small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipelines.settings import Settings
     from pipelines.spec import Spec
-
-
-LONGEST = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=31)}
-"""How long a batch is at most."""
 
 
 @dataclass
@@ -89,8 +85,7 @@ def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     spec = load_spec(settings.models, name)
     state["context"] = Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings))
     said = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
-    warning = never_judged(spec, spec.drift.window * LONGEST[spec.batch]) if spec.drift else ""
-    return f"{said}; WARNING: {warning}" if warning else said
+    return "; ".join([said, *(f"WARNING: {warning}" for warning in advice(spec))])
 
 
 def _candidates(state: dict[str, Any]) -> str:

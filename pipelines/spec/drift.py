@@ -19,11 +19,16 @@ def _schedule(text: str) -> str:
     """Return the schedule. ValueError where Airflow would not take it, which would take every other model's DAG down with it."""
     if text.removeprefix("@") in PRESETS:
         return text
-    from croniter import croniter
+    from croniter import CroniterBadDateError, croniter
 
-    if len(text.split()) != CRON_FIELDS or not croniter.is_valid(text):
-        msg = f"no schedule; write one of {', '.join(PRESETS)}, or five cron fields such as `0 3 * * 1`"
+    if len(text.split()) != CRON_FIELDS or not text.isascii() or not croniter.is_valid(text):
+        msg = f"is no schedule; write one of {', '.join(PRESETS)}, or five cron fields such as `0 3 * * 1`"
         raise ValueError(msg)
+    try:
+        croniter(text).get_next()
+    except CroniterBadDateError as error:
+        msg = "is a schedule that is never due; choose days that exist"
+        raise ValueError(msg) from error
     return text
 
 

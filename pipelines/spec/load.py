@@ -1,90 +1,125 @@
-"""Read `model.yaml` safely, and say what is wrong in words: file, field, remedy."""
+"""Find and read `model.yaml`, and say what is wrong in words: file, line, field, remedy. Only SpecError ever comes out."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+import os
+import re
+import stat
+from typing import TYPE_CHECKING
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from pipelines.errors import SpecError
+from pipelines.refs import NAME_PATTERN
 from pipelines.spec.model import Spec
+from pipelines.spec.reading import MAX_BYTES, NotYaml, read_yaml
+from pipelines.words import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from pydantic_core import ErrorDetails
-
 SPEC_FILE = "model.yaml"
-MAX_BYTES = 1_000_000
-MAX_NODES = 50_000
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the C class exists only where libyaml does
-    """A safe loader that refuses repeated keys."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 -- PyYAML's signature
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
-            seen.add(key if isinstance(key, str) else id(key_node))
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
+_NAME = re.compile(NAME_PATTERN)
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def model_names(models: Path) -> list[str]:
-    """Return the names of the folders under `models/` that hold a `model.yaml`, sorted."""
-    return sorted(p.parent.name for p in models.glob(f"*/{SPEC_FILE}"))
+    """Return the names of the folders under `models/` that have a `model.yaml`, of whatever kind or state, sorted.
+
+    Folders whose names begin with a dot belong to tools. Raises SpecError where `models/` itself cannot be listed.
+    """
+    try:
+        with os.scandir(models) as entries:
+            return sorted(_printable(entry.name) for entry in entries if not entry.name.startswith(".") and _is_model(entry))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SpecError(f"The folder {models.name}/ cannot be listed: {error.strerror}.", remedy="check its kind and its mode.") from error
+
+
+def _is_model(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry of `models/` is, or was meant to be, a model's folder."""
+    try:
+        if not entry.is_dir():
+            return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 -- a path from `scandir`
+        os.lstat(os.path.join(entry.path, SPEC_FILE))  # noqa: PTH118 -- likewise; a link to nothing is there too
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # it cannot even be looked into: `load_spec` says why
+        return True
+    return True
+
+
+def _printable(name: str) -> str:
+    """Return a folder's name without bytes that are no text: such a name is no model's, and must be shown all the same."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def load_spec(models: Path, name: str) -> Spec:
-    """Return the spec of one model. Raises SpecError naming file, field and remedy."""
-    path = models / name / SPEC_FILE
+    """Return the spec of one model. Raises SpecError naming file, line, field and remedy."""
     shown = f"{models.name}/{name}/{SPEC_FILE}"
-    if name not in model_names(models):
-        close = difflib.get_close_matches(name, model_names(models), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known models: {', '.join(model_names(models)) or 'none'}."
-        raise SpecError(f"There is no {shown}.", remedy=hint)
-    spec = parse_spec(path.read_bytes(), shown)
+    try:
+        spec = parse_spec(_read(models, name, shown), shown)
+    except SpecError:
+        raise
+    except Exception as error:  # whatever a library raises on a user's file: it must harm this model alone
+        raise SpecError(f"{shown} cannot be read: {type(error).__name__}: {str(error)[:200]}.", remedy="mend the file.") from error
     if spec.name != name:
         raise SpecError(f"{shown}: name: {spec.name!r} is not the folder's name.", remedy=f"write `name: {name}` or rename the folder.")
     return spec
 
 
-def _marked(problem: str, mark: Any) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+def _read(models: Path, name: str, shown: str) -> bytes:
+    """Return the bytes of a model's file; what is no plain file is never opened."""
+    if not _NAME.fullmatch(name):
+        raise SpecError(
+            f"{models.name}/{name}: the folder's name is no model's name.",
+            remedy="begin with a lower-case letter; then lower-case letters, digits and _, at most 48 characters.",
+        )
+    path = models / name / SPEC_FILE
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+        if kind != stat.S_IFREG:
+            raise SpecError(f"{shown} is {_KINDS.get(kind, 'no file')}.", remedy="put a text file there.")
+        # Without blocking: by now somebody may have put a named pipe there.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        if os.path.lexists(path) or path.parent.is_symlink():
+            raise SpecError(f"{shown} is a link to nothing.", remedy="mend the link, or remove it.") from error
+        raise SpecError(f"There is no {shown}.", remedy=_hint(models, name)) from error
+    except OSError as error:
+        raise SpecError(f"{shown} cannot be read: {error.strerror}.", remedy="check its mode, its owner and its links.") from error
 
 
-def _refuse_bombs(text: bytes) -> None:
-    """Raise where the YAML has aliases (nine lines can expand to gigabytes) or very many values, before anything is built."""
-    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        if isinstance(event, yaml.AliasEvent):
-            raise _marked("aliases (*name) are not allowed", event.start_mark)
-        if count > MAX_NODES:
-            raise yaml.MarkedYAMLError(problem=f"more than {MAX_NODES} values")
+def _hint(models: Path, name: str) -> str:
+    known = model_names(models)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known models: {', '.join(known) or 'none'}."
 
 
 def parse_spec(text: bytes, shown: str) -> Spec:
-    """Return the spec in a YAML text; `shown` is the file's name in errors."""
-    if len(text) > MAX_BYTES:
-        raise SpecError(f"{shown}: {len(text)} bytes are too many.", remedy=f"keep it below {MAX_BYTES} bytes.")
+    """Return the spec in a YAML text; `shown` is the file's name in errors, which have a line for each problem."""
     try:
-        _refuse_bombs(text)
-        body = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a subclass of the safe loader
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        where = f" line {error.problem_mark.line + 1}:" if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark else ""
-        why = error.problem if isinstance(error, yaml.MarkedYAMLError) else str(error) or type(error).__name__
-        raise SpecError(f"{shown}:{where} not readable as YAML: {why}.", remedy="mend the line; a YAML linter shows the column.") from error
-    if not isinstance(body, dict):
-        raise SpecError(f"{shown}: expected keys and values at the top.", remedy="see docs/add-a-model.md for a whole example.")
+        document = read_yaml(text)
+    except NotYaml as error:
+        where = f"{shown}:{error.line}" if error.line else shown
+        raise SpecError(f"{where}: not readable as YAML: {error}.") from error
+    if not isinstance(document.body, dict):
+        raise SpecError(f"{shown}:1: expected keys and values at the top.", remedy="see docs/add-a-model.md for a whole example.")
     try:
-        return Spec.model_validate(body)
+        return Spec.model_validate(document.body)
     except ValidationError as error:
-        raise SpecError(f"{shown}: " + " | ".join(_in_words(e) for e in error.errors(include_url=False))) from error
+        found = problems(error, document.body, Spec)
+        lines = sorted((document.line(problem.path), str(problem)) for problem in found)
+        raise SpecError("\n".join(f"{shown}:{line}: {said}." for line, said in lines)) from error
 
 
 def load_all(models: Path) -> tuple[dict[str, Spec], dict[str, SpecError]]:
@@ -97,24 +132,3 @@ def load_all(models: Path) -> tuple[dict[str, Spec], dict[str, SpecError]]:
         except SpecError as error:
             broken[name] = error
     return good, broken
-
-
-def _in_words(error: ErrorDetails) -> str:
-    """Return one validation error as `field: what is wrong; remedy`."""
-    tags = {"files", "http", "sql", "python"}
-    field = ".".join(str(part) for i, part in enumerate(error["loc"]) if not (i == 1 and part in tags)) or "the spec"
-    if error["type"] == "extra_forbidden":
-        wrong = str(error["loc"][-1])
-        close = difflib.get_close_matches(wrong, sorted(set(_all_fields(Spec))), n=1)
-        return f"{field}: unknown key; " + (f"did you mean {close[0]!r}?" if close else "remove it")
-    if error["type"] == "missing":
-        return f"{field}: missing; add it"
-    if error["type"] == "string_pattern_mismatch":
-        return f"{field}: {error['input']!r} does not match {error.get('ctx', {}).get('pattern')}"
-    return f"{field}: {error['msg'].removeprefix('Value error, ')} (found {str(error['input'])[:80]!r})"
-
-
-def _all_fields(model: type[BaseModel]) -> Iterator[str]:
-    definitions = model.model_json_schema().get("$defs", {})
-    for schema in (model.model_json_schema(), *definitions.values()):
-        yield from schema.get("properties", {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from pipelines.intervals import BatchKind
 from pipelines.refs import Name, Value
@@ -14,10 +14,21 @@ from pipelines.spec.drift import Cron, Drift
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.units import Batches, Duration, parse_duration
+from pipelines.words import Impossible, Problem
 
 SPEC_VERSION: Literal[1] = 1
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+def _without_controls(text: str) -> str:
+    """Return the text; ValueError where it holds characters that no database and no page takes, such as NUL."""
+    wrong = [c for c in text if not c.isprintable() and c not in "\n\t"]
+    if wrong:
+        msg = f"holds the character {wrong[0]!a}, which cannot be shown; remove it"
+        raise ValueError(msg)
+    return text
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_without_controls)]
 Scalar = bool | int | float | str | None
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -161,9 +172,9 @@ class Spec(Value):
 
     @model_validator(mode="after")
     def _possible(self) -> Spec:
-        problems = [*_metric_problems(self), *_column_problems(self), *_candidate_problems(self)]
-        if problems:
-            raise ValueError("; ".join(problems))
+        found = [*_metric_problems(self), *_column_problems(self), *_candidate_problems(self)]
+        if found:
+            raise Impossible(found)
         return self
 
     @property
@@ -176,53 +187,69 @@ class Spec(Value):
         return {c.name: c for c in self.candidates}[name]
 
 
-def _metric_problems(spec: Spec) -> list[str]:
-    used = [("train.metric", spec.train.metric), ("gate.versus_champion.metric", spec.gate.versus_champion.metric)]
-    used += [("gate.at_least", m) for m in spec.gate.at_least] + [("gate.at_most", m) for m in spec.gate.at_most]
-    used += [("gate.guards", m) for m in spec.gate.guards]
+def _metric_problems(spec: Spec) -> list[Problem]:
+    used: list[tuple[tuple[str, ...], str]] = [
+        (("train", "metric"), spec.train.metric),
+        (("gate", "versus_champion", "metric"), spec.gate.versus_champion.metric),
+        *((("gate", "at_least", m), m) for m in spec.gate.at_least),
+        *((("gate", "at_most", m), m) for m in spec.gate.at_most),
+        *((("gate", "guards", m), m) for m in spec.gate.guards),
+    ]
     fitting = metrics_for(spec.task)
-    found = [f"{where}: {m!r} does not fit a {spec.task} task; use one of {', '.join(fitting)}" for where, m in used if m not in fitting]
+    wrong = f"does not fit a {spec.task} task; use one of {', '.join(fitting)}"
+    found = [Problem(path, f"{m[:80]!r} {wrong}") for path, m in used if m not in fitting]
     found += [
-        f"gate.at_least: {m!r} is better when smaller; put it under at_most"
+        Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")
         for m in spec.gate.at_least
         if m in METRICS and not METRICS[m].greater_is_better
     ]
     found += [
-        f"gate.at_most: {m!r} is better when greater; put it under at_least"
+        Problem(("gate", "at_most", m), "is better when greater; put it under at_least")
         for m in spec.gate.at_most
         if m in METRICS and METRICS[m].greater_is_better
     ]
-    if spec.gate.versus_champion.metric in spec.gate.guards:
-        found.append(f"gate.guards: {spec.gate.versus_champion.metric!r} decides in versus_champion already; name another metric")
+    decides = spec.gate.versus_champion.metric
+    if decides in spec.gate.guards:
+        found.append(Problem(("gate", "guards", decides), "decides in versus_champion already; name another metric"))
     if not spec.gate.at_least and not spec.gate.at_most:
-        found.append("gate: name at least one floor (at_least) or ceiling (at_most); a gate without a threshold refuses everything")
+        none = "name at least one floor (at_least) or ceiling (at_most); a gate without a threshold refuses everything"
+        found.append(Problem(("gate",), none))
     return found
 
 
-def _column_problems(spec: Spec) -> list[str]:
-    inputs = spec.features.inputs
-    found = [f"features.inputs: {c!r} stands twice" for c in sorted({c for c in inputs if inputs.count(c) > 1})]
+def _column_problems(spec: Spec) -> list[Problem]:
+    inputs, place = spec.features.inputs, ("features", "inputs")
+    found = [
+        Problem((*place, inputs.index(c)), f"{c!r} stands twice; remove one") for c in sorted({c for c in inputs if inputs.count(c) > 1})
+    ]
     if spec.target.column in inputs:
-        found.append(f"features.inputs: {spec.target.column!r} is the target; a model must not see it")
-    found += [f"features.inputs: {c!r} is part of the key; a key is an identity, no input" for c in spec.key if c in inputs]
+        found.append(Problem((*place, inputs.index(spec.target.column)), f"{spec.target.column!r} is the target; a model must not see it"))
+    identity = "is part of the key; a key is an identity, no input"
+    found += [Problem((*place, inputs.index(c)), f"{c!r} {identity}") for c in spec.key if c in inputs]
     if spec.event_time in spec.key:
-        found.append(f"key: {spec.event_time!r} is the event time already")
+        found.append(Problem(("key",), f"{spec.event_time!r} is the event time already; leave it out"))
     known = [*inputs, *spec.key]
-    found += [f"features.personal: {c!r} is neither an input nor part of the key" for c in spec.features.personal if c not in known]
-    found += [f"drift.columns: {c!r} is no input" for c in (spec.drift.columns if spec.drift else {}) if c not in inputs]
-    return found
+    stranger = "is neither an input nor part of the key; remove it"
+    found += [Problem(("features", "personal", c), stranger) for c in spec.features.personal if c not in known]
+    watched = spec.drift.columns if spec.drift else {}
+    return found + [
+        Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs") for c in watched if c not in inputs
+    ]
 
 
-def _candidate_problems(spec: Spec) -> list[str]:
+def _candidate_problems(spec: Spec) -> list[Problem]:
     names = [c.name for c in spec.candidates]
-    found = [f"candidates: the name {n!r} stands twice" for n in sorted({n for n in names if names.count(n) > 1})]
+    found = [
+        Problem(("candidates", names.index(n), "name"), f"the name {n!r} stands twice; rename one")
+        for n in sorted({n for n in names if names.count(n) > 1})
+    ]
     found += [
-        f"candidates.{c.name}.estimator: {c.estimator} cannot do a {spec.task} task"
-        for c in spec.candidates
+        Problem(("candidates", place, "estimator"), f"{c.estimator} of {c.name} cannot do a {spec.task} task; choose another one")
+        for place, c in enumerate(spec.candidates)
         if spec.task not in c.known.tasks
     ]
     if all(c.known.dummy for c in spec.candidates):
-        found.append("candidates: at least one must be more than a dummy")
+        found.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
     return found
 
 

@@ -46,7 +46,7 @@ def test_models_lists_good_and_broken_ones(perennial, world):
     assert done.returncode == 65
     good, bad = sorted(json.loads(done.stdout), key=lambda m: m["model"])
     assert (good["model"], good["error"]) == ("sales", None)
-    assert "models/wrong/model.yaml: owner: missing" in bad["error"]
+    assert "models/wrong/model.yaml:1: owner: missing" in bad["error"]
 
 
 def test_schema_is_a_json_schema_of_the_spec(perennial, world):

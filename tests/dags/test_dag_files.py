@@ -85,7 +85,7 @@ def test_a_broken_spec_is_an_import_error_with_its_remedy_and_breaks_nothing_els
     assert facts["dags"] == ["retrain_cabs", "retrain_demo", "rollback_cabs", "rollback_demo"]
     error = facts["errors"].pop("broken_specs.py")
     assert facts["errors"] == {}
-    assert "models/typo/model.yaml: colour: unknown key; did you mean 'column'?" in error
+    assert "models/typo/model.yaml:17: colour: unknown key; did you mean 'column'?" in error
     assert "models/yaml/model.yaml" in error
 
 

@@ -1,4 +1,7 @@
 import json
+import os
+import re
+import socket
 import subprocess
 import sys
 
@@ -7,9 +10,12 @@ import pytest
 import yaml
 
 from pipelines.errors import SpecError
-from pipelines.spec import json_schema, load_all, load_spec, parse_spec
+from pipelines.spec import json_schema, load_all, load_spec, model_names, parse_spec
 from tests.conftest import ROOT
 from tests.worlds import SPEC
+
+FORBIDDEN = re.compile(r"\w\[\w|function-|Input should|Value error|nullable|union|\(found|\{'\w+':|\^\[")
+"""What only a reader of pydantic's source understands."""
 
 
 def broken(change) -> str:
@@ -37,7 +43,7 @@ def set_in(*path, value):
         pytest.param(set_in("train", "windw", value=1), "train.windw", "did you mean 'window'", id="a typo inside"),
         pytest.param(set_in("source", "urii", value="x"), "source.urii", "did you mean 'uri'", id="a typo in the source"),
         pytest.param(lambda b: b.pop("owner"), "owner", "missing; add it", id="a missing key"),
-        pytest.param(set_in("train", "folds", value="three"), "train.folds", "valid integer", id="a wrong type"),
+        pytest.param(set_in("train", "folds", value="three"), "train.folds", "must be a whole number, found 'three'", id="a wrong type"),
         pytest.param(set_in("train", "window", value="6 bunches"), "train.window", "6 batches", id="a wrong unit"),
         pytest.param(set_in("features", "lookback", value="7 sleeps"), "features.lookback", "4h, 7d", id="a wrong duration"),
         pytest.param(
@@ -78,18 +84,20 @@ def set_in(*path, value):
         ),
         pytest.param(set_in("gate", "at_most", value={"log_loss": float("inf")}), "gate.at_most", "finite", id="an infinite ceiling"),
         pytest.param(
-            set_in("gate", "versus_champion", "confidence", value=float("nan")), "confidence", "number", id="a confidence that is none"
+            set_in("gate", "versus_champion", "confidence", value=float("nan")), "confidence", "finite", id="a confidence that is none"
         ),
         pytest.param(
             set_in("candidates", 1, "search", value={"C": {"low": 0.1, "high": float("inf")}}), "high", "finite", id="an infinite range"
         ),
-        pytest.param(set_in("name", value="Sales; rm -rf"), "name", "does not match", id="a hostile name"),
+        pytest.param(set_in("name", value="Sales; rm -rf"), "name", "begin with a lower-case letter", id="a hostile name"),
         pytest.param(set_in("version", value=2), "version", "1", id="a version from the future"),
     ],
 )
 def test_the_error_names_file_field_and_remedy(change, field, remedy):
     message = broken(change)
-    assert message.startswith("models/sales/model.yaml: ")
+    for line in message.splitlines():
+        assert re.match(r"models/sales/model\.yaml:\d+: ", line)
+        assert not FORBIDDEN.search(line), line
     assert field in message
     assert remedy in message
 
@@ -103,13 +111,49 @@ def test_the_error_names_file_field_and_remedy(change, field, remedy):
         pytest.param(b"- 1", "keys and values", id="a list"),
         pytest.param(b"!!python/object/apply:os.system ['true']", "not readable as YAML", id="code"),
         pytest.param(b"a: " + b"x" * 1_000_001, "too many", id="a megabyte"),
-        pytest.param(b"\xff\xfe\x00", "not readable as YAML", id="no text"),
-        pytest.param(b"[" * 100_000, "not readable as YAML", id="deeply nested"),
+        pytest.param(b"\xff\xfe\x00", "yaml:1: .*0xff is no UTF-8", id="no text"),
+        pytest.param(b"a: 1\nb: \xe9", "yaml:2: .*save the file as UTF-8", id="another encoding"),
+        pytest.param(b"[" * 100_000, "within one another", id="deeply nested"),
+        pytest.param(b"a:\n" + b"- " * 100_000, "within one another", id="deeply nested blocks"),
+        pytest.param(b"x: 1\n" * 60_000, "too many", id="very many values"),
+        pytest.param(b"a: 1\nb:\n\t- 1", "yaml:3: .*holds a tab", id="a tab"),
+        pytest.param(b"a: 1\n? {b: 2}\n: 3", "yaml:2: .*is no text; write it in quotes", id="a mapping as a key"),
+        pytest.param(b"a: 1\n.nan: 3", "yaml:2: .*the key '.nan' is no text", id="a NaN as a key"),
+        pytest.param(b"a: 1\non: 3", "yaml:2: .*the key 'on' is no text", id="a key that YAML reads as true"),
+        pytest.param(b"a: 1\n<<: {b: 1}", "yaml:2: .*merging", id="merging"),
+        pytest.param(b"a: !!set {b}", "yaml:1: .*tags", id="a set"),
+        pytest.param(b"a: " + b"9" * 100_000, "yaml:1: .*a: a number of 100000 characters", id="a huge number"),
+        pytest.param(b"a: 0b" + b"1" * 100_000, "a number of 100002 characters", id="a huge binary number"),
+        pytest.param(b"a: 1" + b":59" * 100_000, "a number of 300001 characters", id="a huge number of hours"),
+        pytest.param(b"a: 010", "yaml:1: .*'010' as another number", id="octal"),
+        pytest.param(b"a: 4:00", "yaml:1: .*'4:00' as another number", id="minutes"),
+        pytest.param(b"a: 2024-02-30", "yaml:1: .*a: '2024-02-30' is no timestamp", id="a day that is not"),
+        pytest.param(b"a: [1, {b: .inf}]", "a.1.b: must be a finite number, found .inf", id="no finite number"),
+        pytest.param(b"a: \x07", "not readable as YAML", id="a control character"),
+        pytest.param(b"--- 1\n--- 2", "not readable as YAML", id="two documents"),
+        pytest.param(b"", "keys and values", id="nothing"),
     ],
 )
 def test_hostile_yaml_is_refused_before_anything_is_built(text, words):
     with pytest.raises(SpecError, match=words):
         parse_spec(text, "models/x/model.yaml")
+
+
+def test_each_problem_has_a_line_of_its_own_with_the_line_of_the_file():
+    text = SPEC.replace("owner: shop\n", "").replace("folds: 2", "folds: two").replace("C: [0.1, 1.0]", "C: {low: 3, high: 1}")
+    with pytest.raises(SpecError) as caught:
+        parse_spec(text.encode(), "models/sales/model.yaml")
+    assert str(caught.value).splitlines() == [
+        "models/sales/model.yaml:2: owner: missing; add it.",
+        "models/sales/model.yaml:11: train.folds: must be a whole number, found 'two'.",
+        "models/sales/model.yaml:14: candidates.1.search.C: `low` must lie below `high`.",
+    ]
+
+
+def test_a_number_with_an_exponent_is_a_number():
+    """YAML 1.1 takes 1e-4 for a text."""
+    spec = parse_spec(SPEC.replace("C: [0.1, 1.0]", "C: [1e-4, 1E+2]").encode(), "models/sales/model.yaml")
+    assert spec.candidates[1].search["C"] == [1e-4, 100.0]
 
 
 def test_a_spec_is_frozen_and_says_the_same_again(world):
@@ -126,7 +170,92 @@ def test_a_broken_spec_breaks_only_itself(world):
     (other / "model.yaml").write_text("name: other\n")
     good, broken = load_all(world.settings.models)
     assert list(good) == ["sales"]
-    assert "models/other/model.yaml: owner: missing" in str(broken["other"])
+    assert "models/other/model.yaml:1: owner: missing" in str(broken["other"])
+
+
+def _fifo(path):
+    os.mkfifo(path)
+
+
+def _socket(path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(lambda path: path.mkdir(), "is a folder", id="a folder"),
+        pytest.param(_fifo, "is a named pipe", id="a named pipe"),
+        pytest.param(_socket, "is a socket", id="a socket"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "is a device", id="a device"),
+        pytest.param(lambda path: path.symlink_to("gone"), "is a link to nothing", id="a dangling link"),
+        pytest.param(lambda path: path.symlink_to(path.name), "cannot be read: Too many levels", id="a link to itself"),
+        pytest.param(lambda path: path.write_bytes(b"name: caf\xe9"), "no UTF-8", id="another encoding"),
+        pytest.param(lambda path: path.write_bytes(b""), "keys and values", id="empty"),
+        pytest.param(lambda path: path.write_text(SPEC.replace("2024-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00")),
+                     "source.first: must lie between the years", id="a time before all times"),
+    ],
+)  # fmt: skip
+def test_whatever_a_model_file_is_it_breaks_only_its_model(world, make, words):
+    folder = world.home / "models" / "other"
+    folder.mkdir()
+    make(folder / "model.yaml")
+    good, broken = load_all(world.settings.models)
+    assert (list(good), list(broken)) == (["sales"], ["other"])
+    assert words in str(broken["other"])
+    assert "models/other/model.yaml" in str(broken["other"])
+
+
+def test_a_file_that_may_not_be_read_breaks_only_its_model(world, monkeypatch):
+    """Root may read everything, so the system's refusal is played."""
+    other = world.home / "models" / "other"
+    other.mkdir()
+    (other / "model.yaml").write_text("name: other")
+    real = os.open
+
+    def refuse(path, *rest, **more):
+        if "other" in str(path):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    good, broken = load_all(world.settings.models)
+    assert (list(good), list(broken)) == (["sales"], ["other"])
+    assert "cannot be read: Permission denied" in str(broken["other"])
+
+
+@pytest.mark.parametrize("name", ["Sales 2", "sales-2", "1st", "ümlaut", "x" * 49, "sale\nspec", b"sal\xe9"])
+def test_a_folder_whose_name_is_no_models_name_breaks_only_itself(world, name):
+    folder = world.home / "models" / os.fsdecode(name)
+    folder.mkdir()
+    (folder / "model.yaml").write_text(SPEC)
+    good, broken = load_all(world.settings.models)
+    assert list(good) == ["sales"]
+    [(shown, error)] = broken.items()
+    assert "is no model's name" in str(error)
+    assert (shown + str(error)).encode()
+
+
+def test_what_is_no_model_is_passed_over(world):
+    models = world.home / "models"
+    for name in (".ipynb_checkpoints", "empty"):
+        (models / name).mkdir()
+    (models / ".ipynb_checkpoints" / "model.yaml").write_text("old")
+    (models / "README.md").write_text("x")
+    assert model_names(models) == ["sales"]
+    (models / "moved").symlink_to("/nowhere/at/all")
+    assert model_names(models) == ["moved", "sales"]
+    assert "link to nothing" in str(load_all(models)[1]["moved"])
+    assert model_names(models / "none") == []
+    with pytest.raises(SpecError, match=r"README\.md/ cannot be listed"):
+        model_names(models / "README.md")
+
+
+def test_a_model_is_loaded_without_a_look_at_the_others(world, monkeypatch):
+    """With a thousand models it took a thousand listings of a thousand folders."""
+    monkeypatch.setattr(os, "scandir", lambda *_: pytest.fail("the folder of all models was listed"))
+    assert load_spec(world.settings.models, "sales").name == "sales"
 
 
 def test_an_unknown_model_gets_a_suggestion(world):

@@ -1,0 +1,24 @@
+"""What `check` advises though nothing is wrong: one sentence for each thing that will not do what its owner wants."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pipelines.steps.window import never_judged
+
+if TYPE_CHECKING:
+    from pipelines.spec import Spec
+
+LONGEST = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=31)}
+"""How long a batch is at most."""
+
+
+def advice(spec: Spec) -> list[str]:
+    """Return the advice for a spec, each as one sentence without its full stop; nothing where all is well."""
+    return [said for said in (_performance(spec),) if said]
+
+
+def _performance(spec: Spec) -> str:
+    """Return what to say where the outcomes of a window come too late to be judged."""
+    return never_judged(spec, spec.drift.window * LONGEST[spec.batch]) if spec.drift else ""
