@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from pipelines.errors import RequestError
 from pipelines.refs import Value
+from pipelines.words import problems
 
 PREFIX = "PERENNIAL_"
 SQL_PREFIX = "PERENNIAL_SQL_"
@@ -29,6 +30,10 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
 }
 """What every process of ours sets before a library is imported: no telemetry, short waits for a tracking server that is away."""
+
+
+SECRET = frozenset({"ledger_url", "mlflow_uri", "mlflow_database", "proof_token", "docker_host", "serving_url", "mlflow_public_url"})
+"""Settings whose values may hold a password: no message shows them."""
 
 
 class Settings(Value):
@@ -199,9 +204,9 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = PREFIX + str(first["loc"][0]).upper()
-        raise RequestError(f"{name}={first['input']!r}: {first['msg']}.", remedy="see docs/settings.md.") from error
+        found = problems(error, given, Settings, secret=SECRET)
+        said = "\n".join(f"{PREFIX}{problem.field.upper()}: {problem.text}." for problem in found)
+        raise RequestError(said, remedy="see docs/settings.md.") from error
     return settings
 
 

@@ -31,7 +31,7 @@ class Problem(NamedTuple):
     @property
     def field(self) -> str:
         """The path as it is shown: candidates.1.estimator."""
-        return ".".join(str(part) for part in self.path)
+        return ".".join(_printable(str(part)[:SHOWN]) for part in self.path)
 
     def __str__(self) -> str:
         """Say both."""
@@ -45,6 +45,11 @@ class Impossible(ValueError):
         """Keep each problem apart."""
         super().__init__("; ".join(map(str, problems)))
         self.problems = tuple(problems)
+
+
+def _printable(part: str) -> str:
+    """Return a key fit for one line of a message: it may come from anybody."""
+    return part if part.isprintable() else ascii(part)
 
 
 _NUMBER, _WHOLE, _TEXT = "must be a number", "must be a whole number", "must be a text"
@@ -156,8 +161,8 @@ _BRANCHES = {"bool": "true or false", "int": "a number", "float": "a number", "s
 def problems(error: ValidationError, body: Any, model: type[BaseModel] | None = None, *, secret: Iterable[str] = ()) -> list[Problem]:
     """Return what is wrong with `body`, in the order of its fields, each thing once.
 
-    `model` is what `body` was to be: its keys are what an unknown one is compared with. Values of the `secret` fields at the
-    top are never shown. Where a value may have one of several forms, the form that was meant speaks alone.
+    `body` is what was read (None: not known), `model` what it was to be, with whose keys an unknown one is compared. Values of
+    the `secret` fields at the top are never shown. Where a value may have one of several forms, the form that was meant speaks alone.
     """
     hidden, words = frozenset(secret), _known_keys(model) if model is not None else []
     chosen: dict[tuple[Path, str], list[Problem]] = {}
@@ -191,7 +196,7 @@ def shown(value: Any) -> str:
         return f"the date {value.isoformat()}"
     if isinstance(value, float):
         return repr(value)
-    forms = {dict: "keys and values", list: "a list", tuple: "a list"}
+    forms: dict[type, str] = {dict: "keys and values", list: "a list", tuple: "a list"}
     return forms.get(type(value), f"a value of the type {type(value).__name__}")
 
 
@@ -203,17 +208,21 @@ def _path(loc: tuple[str | int, ...], body: Any) -> tuple[Path, str | None, Path
     path: list[str | int] = []
     branch: str | None = None
     place: Path = ()
-    inside, at = True, body
+    inside, at = body is not None, body
     for position, part in enumerate(loc):
         if (part == KEY and not _holds(at, part)) or (
             path and path[-1] == loc[position - 1] and isinstance(at, dict) and at.get("kind") == part
         ):
             continue
-        if not inside or _holds(at, part) or (position == len(loc) - 1 and isinstance(at, dict) and not _is_form(part)):
+        if (
+            (not inside and not _is_form(part))
+            or _holds(at, part)
+            or (position == len(loc) - 1 and isinstance(at, dict) and not _is_form(part))
+        ):
             path.append(part)
             inside = inside and _holds(at, part)
             at = at[part] if inside else None
-        elif branch is None:
+        elif inside and branch is None:
             branch, place = str(part), tuple(path)
     return tuple(path), branch, place
 

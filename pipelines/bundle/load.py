@@ -11,12 +11,16 @@ from pipelines.bundle.manifest import BundleManifest, Golden
 from pipelines.bundle.predictor import NativePredictor, OnnxPredictor, Predictor
 from pipelines.errors import BadData
 from pipelines.refs import Value, canonical
+from pipelines.words import in_one_line, problems
 
 if TYPE_CHECKING:
     from pipelines.refs import Ref
     from pipelines.store import Store
 
 V = TypeVar("V", bound=Value)
+
+MOST_PROBLEMS = 5
+"""So many are named of an object that makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,8 @@ def _parsed(kind: type[V], data: bytes, ref: Ref) -> V:
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(p) for p in first["loc"])
-        raise BadData(f"The object {ref.uri} is no {kind.__name__}: {where}: {first['msg']}.") from error
+        found = problems(error, None, kind)
+        raise BadData(f"The object {ref.uri} is no {kind.__name__}: {in_one_line(found[:MOST_PROBLEMS])}.") from error
 
 
 def _refuse_nonsense(manifest: BundleManifest, golden: Golden) -> None:

@@ -20,6 +20,7 @@ from pipelines.refs import record_line
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
 from pipelines.steps.context import Context, EmbeddedPorts
+from pipelines.words import in_one_line, problems
 
 if TYPE_CHECKING:
     from pipelines.refs import Value
@@ -52,9 +53,7 @@ def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
     try:
         request = module.Request.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise RequestError(f"The request of {step} is wrong: {field}: {first['msg']}.") from error
+        raise RequestError(f"The request of {step} is wrong: {in_one_line(problems(error, body, module.Request))}.") from error
     begin = time.monotonic()
     result: Value = module.run(context, request)
     context.log.info("%s took %.2f s; peak memory of this process %.0f MB", step, time.monotonic() - begin, peak_megabytes())

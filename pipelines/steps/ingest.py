@@ -6,7 +6,6 @@ A run that watches reads the batches of its window in the same way as one that l
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +18,7 @@ from pipelines.sources import open_source
 from pipelines.steps import window
 from pipelines.steps.batches import manifest_of, newest, publish
 from pipelines.steps.values import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
+from pipelines.words import in_one_line, problems
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -121,14 +121,8 @@ def parse_conf(kind: type[C], conf: dict[str, object]) -> C:
     try:
         return kind.model_validate(conf)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = str(first["loc"][0])[:80]
-        known = sorted(kind.model_fields)
-        if first["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}."
-            raise RequestError(f"conf: unknown key {key!r}.", remedy=hint) from error
-        raise RequestError(f"conf: {key}: {first['msg']}.", remedy=f"known keys: {', '.join(known)}; see docs/operate.md.") from error
+        known = f"known keys: {', '.join(sorted(kind.model_fields))}; see docs/operate.md."
+        raise RequestError(f"conf: {in_one_line(problems(error, conf, kind))}.", remedy=known) from error
 
 
 def resolve_as_of(spec: Spec, conf: Conf, now: datetime) -> datetime:

@@ -14,6 +14,7 @@ from pipelines.refs import Ref, Value, rollback_run
 from pipelines.steps import deployment
 from pipelines.steps.context import Context
 from pipelines.steps.values import Deployed, RollbackConf, RollbackRequest
+from pipelines.words import in_one_line, problems
 
 if TYPE_CHECKING:
     from pipelines.ledger import Entry
@@ -36,8 +37,8 @@ def run(context: Context, request: RollbackRequest, target: Target | None = None
     try:
         conf = RollbackConf.model_validate(request.conf)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise RequestError(f"The run's conf is wrong: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        found = in_one_line(problems(error, request.conf, RollbackConf))
+        raise RequestError(f"The run's conf is wrong: {found}.", remedy="see docs/operate.md.") from error
     key = rollback_run(request.run)
     chosen = _earlier(context, key) or _back_to(context, conf.to)
     return _serve(context, key, chosen, f"rolled back to release {chosen.number}: {conf.reason}", target)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from pipelines.errors import Unreachable
 from pipelines.refs import Value
+from pipelines.words import in_one_line, problems
 
 TIMEOUT_SECONDS = 5.0
 
@@ -68,8 +69,7 @@ class ServingClient:
         try:
             return Serves.model_validate({"release": body.get("release"), "version": body.get("version"), "refused": picked})
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise Unreachable(f"The server's answer on {model} makes no sense: {first['loc'][0]}: {first['msg']}.") from error
+            raise Unreachable(f"The server's answer on {model} makes no sense: {in_one_line(problems(error, None))}.") from error
 
 
 _KNOWN = {200: None, 404: "unknown_model", 503: "model_not_loaded"}

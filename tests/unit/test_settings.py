@@ -33,8 +33,19 @@ def test_paths_count_from_home_and_urls_from_state(tmp_path):
     ("name", "value"), [("PERENNIAL_AIRFLOW_PORT", "99999"), ("PERENNIAL_THREADS", "many"), ("PERENNIAL_BODY_LIMIT", "-1")]
 )
 def test_a_wrong_setting_is_named(name, value):
-    with pytest.raises(RequestError, match=f"{name}='{value}'"):
+    with pytest.raises(RequestError, match=f"{name}: must be .*found '{value}'"):
         load_settings({name: value})
+
+
+def test_all_wrong_settings_are_named_and_no_secret_is_shown():
+    wrong = {"PERENNIAL_AIRFLOW_PORT": "x", "PERENNIAL_PLACE": "moon", "PERENNIAL_PROOF_TOKEN": "secret" * 30}
+    with pytest.raises(RequestError) as caught:
+        load_settings(wrong)
+    assert caught.value.message.splitlines() == [
+        "PERENNIAL_AIRFLOW_PORT: must be a whole number, found 'x'.",
+        "PERENNIAL_PLACE: must be 'process', 'docker', found 'moon'.",
+        "PERENNIAL_PROOF_TOKEN: must have at most 128 characters.",
+    ]
 
 
 def test_a_missing_database_names_its_setting():
