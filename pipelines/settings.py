@@ -120,6 +120,8 @@ class Settings(Value):
     """The store that the server reads its releases from, where that is not the one it logs to (a release's image brings its own)."""
     proof_token: Annotated[str, Field(max_length=128)] = ""
     """Set inside a release's container: requests that carry it are answered, but are no traffic and are not logged."""
+    user_code_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 1_800
+    """How long one run of a model's own code may take (`build` or `read` for one batch), unless its spec says otherwise."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one training task (OpenMP); predictions do not depend on it."""
     log_level: str = "INFO"

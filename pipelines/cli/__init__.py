@@ -25,10 +25,11 @@ def main() -> None:
 def _exit_code(error: BaseException) -> int:
     import typer
 
-    from pipelines.cli.running import report
+    from pipelines.cli.running import CRASH, report
 
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, SystemExit):  # ours are `typer.Exit`: this one is of code that we called, and nothing may end green by it
+        sys.stderr.write(f"ERROR something called sys.exit({error.code!r}) before there was a result\n")
+        return CRASH
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return INTERRUPTED
     show = getattr(error, "show", None)  # the command line library's own errors know how to show themselves

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +11,7 @@ import typer
 
 from pipelines.cli.advice import LONGEST, advice
 from pipelines.cli.output import AsJson, print_json, print_table
-from pipelines.cli.running import set_up_logging
+from pipelines.cli.running import CRASH, set_up_logging
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import Interval, containing, floor, iso, preceding
 from pipelines.settings import load_settings
@@ -78,6 +80,10 @@ def _check_model(settings: Settings, name: str, at: str | None, findings: list[F
         except PerennialError as error:
             findings.append(Finding(name, title, ok=False, detail=str(error)))
             return error.exit_code
+        except Exception as error:  # noqa: BLE001 -- what a library raises on one model's data must not hide the other findings
+            traceback.print_exception(error, file=sys.stderr)
+            findings.append(Finding(name, title, ok=False, detail=f"crashed: {type(error).__name__}: {error}"))
+            return CRASH
     return 0
 
 

@@ -39,23 +39,23 @@ class Source(Protocol):
 
 
 def open_source(spec: Spec, settings: Settings) -> Source:
-    """Return the source that the spec names; nothing is read yet. All but a model's own function are read in a process apart."""
+    """Return the source that the spec names; nothing is read yet. Each is read in a process of its own."""
     from pipelines.sources.memory import most_memory
 
-    most = most_memory(spec.resources)
+    most, own = most_memory(spec.resources), spec.source.timeout
     if isinstance(spec.source, PythonSource):
         from pipelines.sources.python import Function
 
-        return Function(spec.source, settings.models / spec.name, most=most)
+        timeout = own.total_seconds() if own else settings.user_code_timeout_seconds
+        return Function(spec.source, settings.models / spec.name, timeout, most=most)
     from pipelines.sources.apart import Apart
 
-    timeout = spec.source.timeout
     return Apart(
         spec.source,
         spec.raw_event_time,
         settings.home,
         settings.state_dir / "cache" / "http",
-        seconds=timeout.total_seconds() if timeout else settings.source_timeout_seconds,
+        seconds=own.total_seconds() if own else settings.source_timeout_seconds,
         most=most,
     )
 

@@ -1,12 +1,12 @@
-"""The `python` source: a function in the model's folder."""
+"""The `python` source: a function in the model's folder, which runs in a process of its own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
+from pipelines import usercode
+from pipelines.settings import Settings
 from pipelines.sources.port import Raw
-from pipelines.tables import kept_tables, user_function
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,46 +14,26 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.spec.sources import PythonSource
 
+DEFAULT_TIMEOUT: float = Settings.model_fields["user_code_timeout_seconds"].default
+
 
 class Function:
     """Calls `function(start, end)` of the model's source.py."""
 
-    def __init__(self, source: PythonSource, folder: Path, *, most: int | None = None) -> None:
-        """Load the function; its tables may have `most` bytes. Raises SpecError where file or function are missing or broken."""
+    def __init__(self, source: PythonSource, folder: Path, timeout: float = DEFAULT_TIMEOUT, *, most: int | None = None) -> None:
+        """Load the function. Raises SpecError where the file or the function is missing or broken.
+
+        Loading it, and each call of it, may take `timeout` seconds; its tables may have `most` bytes.
+        """
         self._source = source
+        self._path = folder / "source.py"
+        self._timeout = timeout
         self._most = most
-        self._shown = f"{folder.parent.name}/{folder.name}/source.py"
-        self._read = user_function(
-            folder / "source.py", source.function, f"`{source.function}(start, end)` returns the rows of an interval"
-        )
+        usercode.load(self._path, source.function, timeout)
 
     def read(self, interval: Interval) -> Raw:
         """Return the function's tables. What pandas or Arrow cannot parse becomes a problem; OSError means unreachable."""
-        import pandas as pd
-        from pyarrow import ArrowInvalid
-
-        try:
-            answer = self._read(interval.start, interval.end)
-            named = self._named(answer)
-        except PerennialError:
-            raise
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, ArrowInvalid, UnicodeDecodeError) as error:
-            return Raw(problem=f"{self._shown}: {type(error).__name__}: {error}")
-        except OSError as error:
-            raise Unreachable(f"{self._shown}: {type(error).__name__}: {error}.", remedy="check what the function reads from.") from error
-        except Exception as error:
-            raise SpecError(f"{self._shown}: {type(error).__name__}: {error}.", remedy="mend the function.") from error
-        try:
-            return Raw(kept_tables(named, self._shown, self._most))
-        except BadData as error:
-            return Raw(problem=str(error))
-
-    def _named(self, answer: Any) -> dict[str, Any]:
-        expected = {self._source.main, *self._source.side}
-        tables = answer if isinstance(answer, dict) else {self._source.main: answer}
-        if set(tables) != expected:
-            raise SpecError(
-                f"{self._shown} returned the tables {sorted(tables)}, the spec names {sorted(expected)}.",
-                remedy="name them in `source.main` and `source.side`.",
-            )
-        return tables
+        source = self._source
+        expected = [source.main, *source.side]
+        tables, problem = usercode.call_read(self._path, source.function, interval, expected, self._timeout, most=self._most)
+        return Raw(problem=problem) if problem else Raw(tables)

@@ -13,7 +13,7 @@ from pipelines.spec.catalogue import ESTIMATORS, METRICS, Encoding, Estimator, T
 from pipelines.spec.drift import Cron, Drift
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
-from pipelines.spec.units import Batches, Duration, parse_duration
+from pipelines.spec.units import Batches, Duration, Timeout, parse_duration
 from pipelines.words import Impossible, Problem
 
 SPEC_VERSION: Literal[1] = 1
@@ -53,6 +53,12 @@ class Features(Value):
     lookback: Duration = parse_duration("0s")
     personal: dict[Identifier, Literal["hash", "drop"]] = Field(default_factory=dict)
     """Inputs (or key columns) with personal data: the inference log holds a keyed hash of them, or nothing."""
+    timeout: Timeout | None = None
+    """How long `build` may take for one batch; default: the setting PERENNIAL_USER_CODE_TIMEOUT_SECONDS."""
+
+    def seconds(self, default: float) -> float:
+        """Return the time-out of `build`."""
+        return self.timeout.total_seconds() if self.timeout else default
 
 
 class Train(Value):

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"^(\d{1,6})\s*([smhdw])$")
@@ -55,6 +55,17 @@ Duration = Annotated[
     PlainSerializer(duration_text, return_type=str),
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["30m", "4h", "7d"]}),
 ]
+
+
+def _at_least_a_second(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=1):
+        msg = "must be at least 1s"
+        raise ValueError(msg)
+    return value
+
+
+Timeout = Annotated[Duration, AfterValidator(_at_least_a_second)]
+"""How long something may take."""
 
 Batches = Annotated[
     int,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipelines import usercode
 from pipelines.errors import BadData, SpecError
 from pipelines.intervals import covering, floor
+from pipelines.settings import Settings
 from pipelines.sources import open_source
 from pipelines.steps.batches import read_manifest, read_table
 from pipelines.steps.plan_types import plan_types, raw_types
-from pipelines.tables import run_build, sorted_rows, user_function
+from pipelines.tables import sorted_rows
 from pipelines.widening import in_types, together
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from pipelines.steps.values import BatchRef, Plan
 
 T = TypeVar("T")
+
+DEFAULT_TIMEOUT: float = Settings.model_fields["user_code_timeout_seconds"].default
 
 
 def reached(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
@@ -50,7 +54,7 @@ def build_batch(context: Context, plan: Plan, batch: BatchRef, types: PlanTypes 
     for name in (spec.source.main, *spec.source.side):
         parts = {m.interval.name: read_table(store, m.tables[name]) for m in _parts(spec, name, raw)}
         tables[name] = _joined(spec, name, parts, types)
-    return build_rows(context.folder, spec, tables, batch.interval)
+    return build_rows(context.folder, spec, tables, batch.interval, _timeout(context))
 
 
 def read_raw(context: Context, interval: Interval) -> list[Raw]:
@@ -80,11 +84,17 @@ def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Tabl
     for name in raws[-1].tables:
         parts = {b.name: r.tables[name] for b, r in _parts(spec, name, list(zip(batches, raws, strict=True)))}
         tables[name] = _joined(spec, name, parts, types)
-    return build_rows(context.folder, spec, tables, interval)
+    return build_rows(context.folder, spec, tables, interval, _timeout(context))
 
 
-def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interval: Interval) -> pa.Table:
+def _timeout(context: Context) -> float:
+    return context.spec.features.seconds(context.settings.user_code_timeout_seconds)
+
+
+def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interval: Interval, timeout: float = DEFAULT_TIMEOUT) -> pa.Table:
     """Return the features of the rows within the interval, from raw tables that reach back as far as the lookback.
+
+    `build` runs in a process of its own, which is ended after `timeout` seconds.
 
     This is what a client calls too that has raw rows and wants predictions. Where the spec allows empty batches, an interval
     without raw rows has none here either; its columns but the time are of no type. Raises SpecError or BadData naming the column.
@@ -92,13 +102,12 @@ def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interva
     import pyarrow as pa
 
     shown = f"{folder.parent.name}/{folder.name}/features.py"
-    build = user_function(folder / "features.py", "build", "`build(tables)` returns the feature table")
     since = interval.start - spec.features.lookback
     cut = {name: _between(table, _time_of(spec, name), since, interval.end) for name, table in tables.items()}
     columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
     if spec.empty_batches == "allow" and not _between(cut[spec.source.main], spec.raw_event_time, interval.start, interval.end).num_rows:
         return in_types(pa.table({}), dict.fromkeys(columns, pa.null()) | {spec.event_time: pa.timestamp("us", tz="UTC")})
-    built = run_build(build, cut, shown)
+    built = usercode.call_build(folder / "features.py", cut, shown, timeout)
     missing = [c for c in columns if c not in built.column_names]
     if missing:
         raise SpecError(f"{shown}: build returned no column {', '.join(missing)}.", remedy=f"it returned: {', '.join(built.column_names)}.")

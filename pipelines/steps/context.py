@@ -117,5 +117,6 @@ class Context:
     def code(self) -> str:
         """The hash of everything that the user wrote for this model and of the locked dependencies."""
         files = [*sorted(self.folder.glob("*.py")), *self.suites.values(), self.settings.home / "requirements.txt"]
-        spec = self.spec.model_dump(mode="json", exclude={"resources"})  # how much memory a container has changes no result
+        # How much memory a container has, and how long code may take, changes no result.
+        spec = self.spec.model_dump(mode="json", exclude={"resources": True, "features": {"timeout"}})
         return digest({p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, spec)

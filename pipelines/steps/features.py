@@ -66,7 +66,7 @@ def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
     """Return the key of a features file. Columns that are read in another type than their batch holds are part of it."""
     spec, store = context.spec, context.ports.store
     says = {"features": spec.features, "event_time": spec.event_time, "key": spec.key, "target": spec.target, "source": spec.source}
-    dumped = {k: v.model_dump(mode="json") if hasattr(v, "model_dump") else v for k, v in says.items()}
+    dumped = {k: v.model_dump(mode="json", exclude={"timeout"}) if hasattr(v, "model_dump") else v for k, v in says.items()}
     tables = [(b.interval.name, n, t) for b in raw for n, t in sorted(read_manifest(store, b).tables.items())]
     read = {f"{batch} {name}": types.changes(name, t.columns, t.rows) for batch, name, t in tables}
     changed = {name: columns for name, columns in read.items() if columns}

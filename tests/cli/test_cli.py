@@ -109,6 +109,21 @@ def test_check_names_what_to_mend(perennial, world, break_it, check, words, code
     assert words in last["detail"]
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        pytest.param("import os\nos._exit(0)", "ended with exit code 0 before there was a result", id="it ends its process"),
+        pytest.param("import time\ntime.sleep(600)", "took longer than 3 s and was ended", id="it sleeps"),
+    ],
+)
+def test_check_says_what_the_users_code_did_to_its_process(perennial, world, code, words):
+    (world.home / "models" / "sales" / "features.py").write_text(code)
+    done = perennial("check", "sales", "--json", PERENNIAL_USER_CODE_TIMEOUT_SECONDS="3")
+    last = json.loads(done.stdout)[-1]
+    assert (last["check"], last["ok"], done.returncode) == ("features", False, 65)
+    assert words in last["detail"]
+
+
 def test_each_step_by_hand_without_airflow(perennial):
     for step in ("ingest", "validate", "features", "train", "gate", "package"):
         done = perennial(step, "sales", *(["--as-of", "2024-01-05"] if step == "ingest" else []), "--json")
