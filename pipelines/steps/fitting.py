@@ -167,7 +167,7 @@ def _cannot_hold_back(estimator: Any, y: Array) -> str:
     if is_classifier(estimator):
         classes, counts = np.unique(y, return_counts=True)
         if counts.min() < 2:  # noqa: PLR2004 -- one to learn from and one to hold back
-            return f"a class ({classes[counts.argmin()]}) has one row only"
+            return f"the rarest of {len(classes)} classes has one row only"
         if min(held, len(y) - held) < len(classes):
             return f"{held} of {len(y)} rows held back cannot show {len(classes)} classes"
     return f"{held} of {len(y)} rows held back are too few" if min(held, len(y) - held) < 2 else ""  # noqa: PLR2004 -- what MLP asks for

@@ -61,9 +61,10 @@ def _chosen(nodes: Nodes, rng: np.random.Generator, limit: int) -> Array:
     """Return the positions of up to `limit` nodes, in order: first one per threshold, then others of the same."""
     order = rng.permutation(np.flatnonzero(~nodes.by_category))
     if len(order) > limit:
-        _, first = np.unique(np.rec.fromarrays([nodes.feature[order], nodes.threshold[order]]), return_index=True)
-        again = np.ones(len(order), dtype=bool)
-        again[first] = False
+        feature, threshold = nodes.feature[order], nodes.threshold[order]
+        alike = np.lexsort((threshold, feature))
+        again = np.zeros(len(order), dtype=bool)
+        again[alike[1:]] = (np.diff(feature[alike]) == 0) & (threshold[alike[1:]] == threshold[alike[:-1]])
         order = order[np.argsort(again, kind="stable")][:limit]
     return np.sort(order)
 

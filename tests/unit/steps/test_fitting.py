@@ -118,7 +118,7 @@ def test_a_class_with_one_row_turns_early_stopping_off(name, params, rows_, capl
     y = (x > 0).astype(int)
     y[0] = 2
     model, schema = _fit(_candidate(name, **params), pa.table({"x": x}), y, "multiclass")
-    assert "early stopping is off in this fit: a class (2) has one row only" in caplog.text
+    assert "early stopping is off in this fit: the rarest of 3 classes has one row only" in caplog.text
     assert learn.answers(model, learn.frame(schema, pa.table({"x": x})), "multiclass", schema.classes).shape == (rows_, 3)
 
 
