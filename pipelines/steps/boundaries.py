@@ -19,7 +19,7 @@ _STEPS = 26
 """Halvings: float32 has 24 bits between one row and the other."""
 
 
-def rows_between(base: Feed, classes: Callable[[Feed], Array]) -> Feed:
+def find_boundary(base: Feed, classes: Callable[[Feed], Array]) -> Feed:
     """Return rows on both sides of a boundary between two classes, as near to it as float32 goes; perhaps none.
 
     `base` gives the rows between whose numbers is bisected (texts stay those of the first row); `classes` gives the class
@@ -30,21 +30,21 @@ def rows_between(base: Feed, classes: Callable[[Feed], Array]) -> Feed:
     first, second = rng.integers(0, count, PAIRS), rng.integers(0, count, PAIRS)
     ends = [{name: a[rows] for name, a in base.items()} for rows in (first, second)]
     numbers = [name for name, a in base.items() if a.dtype != object]
-    two = classes(_mixed(ends, numbers, np.zeros(PAIRS))) != classes(_mixed(ends, numbers, np.ones(PAIRS)))
+    two = classes(_mix(ends, numbers, np.zeros(PAIRS))) != classes(_mix(ends, numbers, np.ones(PAIRS)))
     ends = [{name: a[two] for name, a in end.items()} for end in ends]
     near, far = np.zeros(int(two.sum())), np.ones(int(two.sum()))
     if not len(near):
         return ends[0]
-    here = classes(_mixed(ends, numbers, near))
+    here = classes(_mix(ends, numbers, near))
     for _ in range(_STEPS):
         middle = (near + far) / 2
-        same = classes(_mixed(ends, numbers, middle)) == here
+        same = classes(_mix(ends, numbers, middle)) == here
         near, far = np.where(same, middle, near), np.where(same, far, middle)
-    sides = [_mixed(ends, numbers, side) for side in (near, far)]
+    sides = [_mix(ends, numbers, side) for side in (near, far)]
     return {name: np.concatenate([side[name] for side in sides]) for name in base}
 
 
-def _mixed(ends: list[Feed], numbers: list[str], share: Array) -> Feed:
+def _mix(ends: list[Feed], numbers: list[str], share: Array) -> Feed:
     """Return the first ends' rows with that share of the way to the second ends' numbers; null goes to null at once."""
     mixed = dict(ends[0])
     for name in numbers:

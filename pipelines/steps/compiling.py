@@ -10,9 +10,9 @@ import numpy as np
 
 from pipelines.bundle.predictor import OnnxPredictor
 from pipelines.bundle.rows import FLOAT32_MAX, feed_from_rows, frame_from_feed
-from pipelines.steps.boundaries import rows_between
-from pipelines.steps.thresholds import rows_at
-from pipelines.steps.tree_nodes import nodes_of, rounded_down
+from pipelines.steps.boundaries import find_boundary
+from pipelines.steps.thresholds import build_rows
+from pipelines.steps.tree_nodes import read_nodes, round_thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,18 +46,18 @@ def compiled(pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row
     Compared are the held-out rows, the edge rows, rows at, just below and just above the thresholds of its trees (see
     `thresholds`), and where it has none, rows between two classes (see `boundaries`).
     """
-    if why := _unprovable(pipeline):
+    if why := _why_unprovable(pipeline):
         return Compiled(None, None, f"not compiled: {why}")
     try:
         model = to_onnx(pipeline, schema)
-        proof = _proof(pipeline, OnnxPredictor(schema, model), _questions(pipeline, schema, held_out, edges))
+        proof = _prove(pipeline, OnnxPredictor(schema, model), _ask(pipeline, schema, held_out, edges))
     except Exception as error:  # noqa: BLE001 -- converter and runtime raise what they like; any of it means: serve natively, and say why
         return Compiled(None, None, f"not compiled: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
-    why = proof.why_not or _wrong_unseen(pipeline)
+    why = proof.why_not or _find_known_fault(pipeline)
     return replace(proof, model=None if why else model, why_not=why)
 
 
-def _unprovable(pipeline: Any) -> str:
+def _why_unprovable(pipeline: Any) -> str:
     """Return why no proof can be given for this kind of model, or nothing.
 
     Learnt rows on a grid (prices, counts, halves) are often equally far from a request. Which of them count then depends on
@@ -68,32 +68,32 @@ def _unprovable(pipeline: Any) -> str:
     return ""
 
 
-def _wrong_unseen(pipeline: Any) -> str:
+def _find_known_fault(pipeline: Any) -> str:
     """Return what is known to be compiled wrong though the rows of the proof may not show it, or nothing."""
-    nodes = nodes_of(pipeline.steps[-1][1])
+    nodes = read_nodes(pipeline.steps[-1][1])
     if nodes is not None and nodes.by_category.any():
         return "not compiled: its trees ask for sets of categories (categorical_features), which the converter takes for numbers"
     return ""
 
 
-def _questions(pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]) -> Iterator[tuple[str, Feed]]:
+def _ask(pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]) -> Iterator[tuple[str, Feed]]:
     """Yield what the proof asks, each with the words for one of its rows; the held-out rows come first."""
     yield "a held-out row", held_out
     yield "an edge row", feed_from_rows(schema.columns, edges)
     estimator = pipeline.steps[-1][1]
-    if nodes_of(estimator) is not None:
-        for feed in rows_at(pipeline, schema, held_out):
+    if read_nodes(estimator) is not None:
+        for feed in build_rows(pipeline, schema, held_out):
             yield "a row at a threshold", feed
     elif schema.task != "regression":
-        yield "a row between two classes", rows_between(held_out, lambda feed: _classes(native_answers(pipeline, schema, feed)))
+        yield "a row between two classes", find_boundary(held_out, lambda feed: _pick_classes(native_answers(pipeline, schema, feed)))
 
 
-def _classes(answers: Array) -> Array:
+def _pick_classes(answers: Array) -> Array:
     """Return the class that each answer speaks for."""
     return answers[:, 0] > 0.5 if answers.shape[1] == 1 else answers.argmax(axis=1)  # noqa: PLR2004 -- half of the probability
 
 
-def _proof(pipeline: Any, predictor: OnnxPredictor, questions: Iterator[tuple[str, Feed]]) -> Compiled:
+def _prove(pipeline: Any, predictor: OnnxPredictor, questions: Iterator[tuple[str, Feed]]) -> Compiled:
     """Return the greatest difference and the number of rows; at the first question that shows too great a one, its words."""
     schema, worst, rows, usual = predictor.schema, 0.0, 0, None
     allowed = TOLERANCE[schema.task]
@@ -102,7 +102,7 @@ def _proof(pipeline: Any, predictor: OnnxPredictor, questions: Iterator[tuple[st
         if not count:
             continue
         expected, got = native_answers(pipeline, schema, feed), predictor.predict_feed(feed)
-        usual = _usual(expected) if usual is None else usual
+        usual = _usual_size(expected) if usual is None else usual
         worst, rows = max(worst, difference(expected, got, schema.task, usual)), rows + count
         if not worst <= allowed:
             return Compiled(None, worst, f"the compiled model differs by {worst:.3g} on {where}, more than {allowed:g}", rows)
@@ -114,7 +114,7 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
-    pipeline = rounded_down(pipeline)
+    pipeline = round_thresholds(pipeline)
     kinds = [(c.name, StringTensorType([None, 1]) if c.kind == "string" else FloatTensorType([None, 1])) for c in schema.columns]
     options = {} if schema.task == "regression" else {id(pipeline): {"zipmap": False}}
     with warnings.catch_warnings():
@@ -151,11 +151,11 @@ def difference(expected: Array, got: Array, task: str, usual: float | None = Non
     gap = np.abs(np.where(finite, expected, 0.0) - np.where(finite, got, 0.0))
     if task == "regression":
         size = np.abs(np.where(finite, expected, 0.0))
-        gap = gap / np.maximum(np.maximum(size, _usual(expected) if usual is None else usual), np.finfo(np.float64).tiny)
+        gap = gap / np.maximum(np.maximum(size, _usual_size(expected) if usual is None else usual), np.finfo(np.float64).tiny)
     return float(np.where(finite, gap, np.where(same, 0.0, np.inf)).max(initial=0.0))
 
 
-def _usual(answers: Array) -> float:
+def _usual_size(answers: Array) -> float:
     """Return the median size of the answers; 0 stands for those that are not finite."""
     return float(np.median(np.abs(np.where(np.isfinite(answers), answers, 0.0))))
 

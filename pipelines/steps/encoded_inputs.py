@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.bundle.rows import FLOAT32_MAX
 from pipelines.errors import BadData
-from pipelines.steps.tree_nodes import floor32
+from pipelines.steps.tree_nodes import round_down
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
@@ -36,7 +36,7 @@ class Places:
     """By input: the fitted transformer of a number that changes its size, the columns that it takes, and which of them it is."""
 
 
-def places_of(pipeline: Any, schema: InputSchema) -> Places:
+def find_places(pipeline: Any, schema: InputSchema) -> Places:
     """Return what each position of the encoded row comes from. Raises BadData where that cannot be said."""
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
@@ -78,7 +78,7 @@ def _keeps_numbers(transformer: Any) -> bool:
     return passed or isinstance(transformer, SimpleImputer)
 
 
-def at_threshold(nodes: Nodes, places: Places) -> tuple[Array, Array]:
+def find_edges(nodes: Nodes, places: Places) -> tuple[Array, Array]:
     """Return by node the greatest value of its input that goes left, and the least that goes right: float32 numbers or codes.
 
     Of a one-hot position the two mean nothing.
@@ -86,37 +86,37 @@ def at_threshold(nodes: Nodes, places: Places) -> tuple[Array, Array]:
     own = places.column[nodes.feature]
     at = np.floor(nodes.threshold)
     numbers = ~places.text[own]
-    at[numbers] = floor32(nodes.threshold[numbers])
+    at[numbers] = round_down(nodes.threshold[numbers])
     for column, (transformer, names, nth) in places.changed.items():
         here = own == column
         if here.any():
-            at[here] = _greatest_left(nodes.threshold[here], transformer, names, nth)
+            at[here] = _bisect(nodes.threshold[here], transformer, names, nth)
     with np.errstate(over="ignore", invalid="ignore"):
         above = np.where(numbers, np.nextafter(at.astype(np.float32), np.float32(np.inf)), at + 1)
     return at, above.astype(np.float64)
 
 
-def _greatest_left(thresholds: Array, transformer: Any, names: list[str], nth: int) -> Array:
+def _bisect(thresholds: Array, transformer: Any, names: list[str], nth: int) -> Array:
     """Return the greatest float32 input whose encoded number is not above each threshold, by bisection; encoding must not fall."""
     import pandas as pd
 
-    low, high = np.full(len(thresholds), _rank(-FLOAT32_MAX)), np.full(len(thresholds), _rank(FLOAT32_MAX))
+    low, high = np.full(len(thresholds), _rank_of(-FLOAT32_MAX)), np.full(len(thresholds), _rank_of(FLOAT32_MAX))
     while (high - low > 1).any():
         middle = (low + high) // 2
-        value = _float(middle)
+        value = _float_at(middle)
         with np.errstate(over="ignore"):
             left = np.asarray(transformer.transform(pd.DataFrame(dict.fromkeys(names, value))))[:, nth] <= thresholds
         low, high = np.where(left, middle, low), np.where(left, high, middle)
-    return _float(low)
+    return _float_at(low)
 
 
-def _rank(value: float) -> int:
+def _rank_of(value: float) -> int:
     """Return the float32's place in the order of all float32, 0 for zero."""
     bits = int(np.float32(abs(value)).view(np.int32))
     return bits if value >= 0 else -bits
 
 
-def _float(ranks: Array) -> Array:
+def _float_at(ranks: Array) -> Array:
     """Return the float32 at these places in the order of all float32."""
     size = np.abs(ranks).astype(np.int32).view(np.float32)
     return np.where(ranks < 0, -size, size).astype(np.float32)

@@ -76,7 +76,7 @@ def _leave_out(model: Any, inputs: pd.DataFrame, candidate: Candidate) -> list[s
     """
     if candidate.known.dummy:
         return []
-    few = _fewest_values(model.named_steps[ESTIMATOR], len(inputs))
+    few = _count_needed(model.named_steps[ESTIMATOR], len(inputs))
     idle = {str(name): _why_idle(inputs[name].to_numpy(), few, null_tells=takes_null(candidate)) for name in inputs.columns}
     idle = {name: why for name, why in idle.items() if why}
     encoder = model.named_steps[ENCODER]
@@ -106,14 +106,14 @@ def _why_idle(values: Array, few: int, *, null_tells: bool) -> str:
     return "has one value only" if same and (len(known) == len(values) or not null_tells) else ""
 
 
-def _fewest_values(estimator: Any, rows: int) -> int:
+def _count_needed(estimator: Any, rows: int) -> int:
     """Return how many values an input needs: HistGradientBoosting's fit ends where none is among the rows that it bins."""
     if not hasattr(estimator, "max_bins"):
         return 1
     drawn = math.ceil(_SURE * rows / _BINNED) if rows > _BINNED else 1
     if not _holds_back(estimator, rows):
         return drawn
-    share = min(_held_back(estimator, rows) / rows, 0.99)
+    share = min(_count_held_back(estimator, rows) / rows, 0.99)
     return max(drawn, math.ceil(math.log(_SURER) / math.log(share)))
 
 
@@ -137,7 +137,7 @@ def _holds_back(estimator: Any, rows: int) -> bool:
     return bool(rows > _AUTO if parameters["early_stopping"] == "auto" else parameters["early_stopping"])
 
 
-def _held_back(estimator: Any, rows: int) -> int:
+def _count_held_back(estimator: Any, rows: int) -> int:
     """Return how many rows early stopping holds back, at least one."""
     share = estimator.get_params()["validation_fraction"]
     return max(math.ceil(share * rows) if isinstance(share, float) else int(share), 1)
@@ -152,18 +152,18 @@ def _fit_to_size(model: Any, y: Array) -> list[str]:
         if isinstance(value, int) and not isinstance(value, bool) and value > rows:
             estimator.set_params(**{name: rows})
             notes.append(f"{name} is {rows} in this fit, which has no more rows")
-    if _holds_back(estimator, rows) and (why := _cannot_hold_back(estimator, y)):
+    if _holds_back(estimator, rows) and (why := _why_not_hold_back(estimator, y)):
         off: dict[str, Any] = {"early_stopping": False} if "early_stopping" in parameters else {"n_iter_no_change": None}
         estimator.set_params(**off)
         notes.append(f"early stopping is off in this fit: {why}")
     return notes
 
 
-def _cannot_hold_back(estimator: Any, y: Array) -> str:
+def _why_not_hold_back(estimator: Any, y: Array) -> str:
     """Return why no rows can be held back, those of a classifier with a share of each class, or ""."""
     from sklearn.base import is_classifier
 
-    held = _held_back(estimator, len(y))
+    held = _count_held_back(estimator, len(y))
     if is_classifier(estimator):
         classes, counts = np.unique(y, return_counts=True)
         if counts.min() < 2:  # noqa: PLR2004 -- one to learn from and one to hold back

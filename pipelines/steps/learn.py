@@ -94,8 +94,8 @@ def _encoder(candidate: Candidate, schema: InputSchema) -> Any:
     return ColumnTransformer([c for c in columns if c[2]], sparse_threshold=0.3 if sparse else 0)
 
 
-def typed(table: pa.Table, inputs: list[str], like: pa.Table | None = None) -> pa.Table:
-    """Return the table with a type for inputs of null's own type, which have no value in any batch: that of `like`, or a number's."""
+def give_types(table: pa.Table, inputs: list[str], like: pa.Table | None = None) -> pa.Table:
+    """Give a type to the inputs of null's own type, which have no value in any batch: that of `like`, or a number's."""
     for name in (n for n in inputs if pa.types.is_null(table.schema.field(n).type)):
         known = like.schema.field(name).type if like is not None else pa.null()
         column = table[name].cast(pa.float64() if pa.types.is_null(known) else known)

@@ -74,7 +74,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     store, built = context.ports.store, request.features
     fit = _fit(context, request, best)
     held, _ = labelled.holdout(context, built)
-    holdout = learn.typed(held, context.spec.features.inputs, like=fit.rows)
+    holdout = learn.give_types(held, context.spec.features.inputs, like=fit.rows)
     sample = rows_from_table(fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS))
     whole, single = edge_rows(fit.schema, sample)
     found = compiled(fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single])
@@ -121,7 +121,7 @@ def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
 
     spec = context.spec
     table, interval = labelled.everything(context, request.features)
-    table = learn.typed(table, spec.features.inputs)
+    table = learn.give_types(table, spec.features.inputs)
     classes = learn.classes_of(table, spec)
     y = learn.targets(table, spec, classes)
     learn.refuse_constant(y, spec, "rows")

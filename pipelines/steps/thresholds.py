@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.bundle.rows import FLOAT32_MAX
-from pipelines.steps.encoded_inputs import at_threshold, places_of
-from pipelines.steps.tree_nodes import nodes_of
+from pipelines.steps.encoded_inputs import find_edges, find_places
+from pipelines.steps.tree_nodes import read_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,29 +35,29 @@ _CELLS = 2_000_000
 _UNKNOWN = "no category of any training row"
 
 
-def rows_at(pipeline: Any, schema: InputSchema, base: Feed, limit: int = LIMIT) -> Iterator[Feed]:
+def build_rows(pipeline: Any, schema: InputSchema, base: Feed, limit: int = LIMIT) -> Iterator[Feed]:
     """Yield feeds with rows at, just below and just above the thresholds of the pipeline's last step; nothing where it has none.
 
     `base` gives the values of the inputs that a node's path leaves open. Raises BadData where the pipeline encodes in a way
     that is not known here, so that a threshold cannot be traced back to an input.
     """
-    nodes = nodes_of(pipeline.steps[-1][1])
+    nodes = read_nodes(pipeline.steps[-1][1])
     if nodes is None or not len(nodes.feature):
         return
-    places = places_of(pipeline, schema)
-    at, above = at_threshold(nodes, places)
+    places = find_places(pipeline, schema)
+    at, above = find_edges(nodes, places)
     rng = np.random.default_rng(0)
-    chosen = _chosen(nodes, rng, limit)
+    chosen = _choose(nodes, rng, limit)
     chosen = np.tile(chosen, max(min(BASES, limit // (5 * len(chosen))), 1)) if len(chosen) else chosen
-    values = _values(schema, places, base)
+    values = _encode(schema, places, base)
     size = max(_CELLS // (4 * len(schema.columns)), 1)
     for start in range(0, len(chosen), size):
         some = chosen[start : start + size]
-        rows = _rows(nodes, some, (at, above), places, values[rng.integers(0, len(values), len(some))])
-        yield _feed(schema, places, rows)
+        rows = _ask_at(nodes, some, (at, above), places, values[rng.integers(0, len(values), len(some))])
+        yield _decode(schema, places, rows)
 
 
-def _chosen(nodes: Nodes, rng: np.random.Generator, limit: int) -> Array:
+def _choose(nodes: Nodes, rng: np.random.Generator, limit: int) -> Array:
     """Return the positions of up to `limit` nodes, in order: first one per threshold, then others of the same."""
     order = rng.permutation(np.flatnonzero(~nodes.by_category))
     if len(order) > limit:
@@ -69,7 +69,7 @@ def _chosen(nodes: Nodes, rng: np.random.Generator, limit: int) -> Array:
     return np.sort(order)
 
 
-def _values(schema: InputSchema, places: Places, base: Feed) -> Array:
+def _encode(schema: InputSchema, places: Places, base: Feed) -> Array:
     """Return the feed as numbers (rows, inputs): float32 values, and codes of categories (-1 for one that is not known)."""
     found = []
     for i, column in enumerate(schema.columns):
@@ -81,10 +81,10 @@ def _values(schema: InputSchema, places: Places, base: Feed) -> Array:
     return np.column_stack(found)
 
 
-def _rows(nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Places, values: Array) -> Array:
+def _ask_at(nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Places, values: Array) -> Array:
     """Return rows of values that reach the nodes `some`: each below, at and above its threshold, and null where it comes so far."""
     at, above = edges[0][some], edges[1][some]
-    values, null_arrives = _on_paths(nodes, some, edges, places, values)
+    values, null_arrives = _follow_paths(nodes, some, edges, places, values)
     row, own = np.arange(len(some)), places.column[nodes.feature[some]]
     text, category = places.text[own], places.category[nodes.feature[some]]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -100,7 +100,7 @@ def _rows(nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Places,
     return np.concatenate([*found, nulls])
 
 
-def _on_paths(nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Places, values: Array) -> tuple[Array, Array]:
+def _follow_paths(nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Places, values: Array) -> tuple[Array, Array]:
     """Return the values changed as little as it takes to reach each node, and whether a null of the node's own input reaches it.
 
     Walks from all nodes up to their roots at once, and collects the bounds of every input on the way.
@@ -129,7 +129,7 @@ def _on_paths(nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Pla
     return np.where(must >= 0, must, values), null_arrives
 
 
-def _feed(schema: InputSchema, places: Places, rows: Array) -> Feed:
+def _decode(schema: InputSchema, places: Places, rows: Array) -> Feed:
     """Return rows of values as a feed; numbers stay within what a caller may send."""
     feed: Feed = {}
     for i, column in enumerate(schema.columns):

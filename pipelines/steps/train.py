@@ -58,8 +58,8 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
 
     spec, log, began = context.spec, context.log, time.perf_counter()
     rows = labelled.split(context, request.features)
-    train = learn.typed(rows.train, spec.features.inputs, like=rows.holdout)
-    rows = replace(rows, train=train, holdout=learn.typed(rows.holdout, spec.features.inputs, like=train))
+    train = learn.give_types(rows.train, spec.features.inputs, like=rows.holdout)
+    rows = replace(rows, train=train, holdout=learn.give_types(rows.holdout, spec.features.inputs, like=train))
     classes = learn.classes_of(rows.train, spec)
     y, truth = learn.targets(rows.train, spec, classes), learn.targets(rows.holdout, spec, classes)
     learn.refuse_constant(y, spec, "training rows")

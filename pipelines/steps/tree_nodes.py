@@ -31,14 +31,14 @@ class Nodes:
     """Whether the node asks for membership in a set of categories; its threshold then means nothing."""
 
 
-def nodes_of(estimator: Any) -> Nodes | None:
+def read_nodes(estimator: Any) -> Nodes | None:
     """Return the inner nodes of a fitted tree or an ensemble of trees; None for an estimator without trees."""
     if hasattr(estimator, "_predictors"):
-        trees = [_boosted(p.nodes) for of_round in estimator._predictors for p in of_round]  # noqa: SLF001 -- it shows its trees nowhere else
+        trees = [_read_boosted(p.nodes) for of_round in estimator._predictors for p in of_round]  # noqa: SLF001 -- it shows its trees nowhere else
     elif hasattr(estimator, "tree_"):
-        trees = [_grown(estimator.tree_)]
+        trees = [_read_grown(estimator.tree_)]
     elif hasattr(estimator, "estimators_"):
-        trees = [_grown(tree.tree_) for tree in np.ravel(estimator.estimators_)]
+        trees = [_read_grown(tree.tree_) for tree in np.ravel(estimator.estimators_)]
     else:
         return None
     starts = np.cumsum([0, *(len(t.feature) for t in trees)])
@@ -47,14 +47,14 @@ def nodes_of(estimator: Any) -> Nodes | None:
     return Nodes(**joined)
 
 
-def floor32(values: Array) -> Array:
+def round_down(values: Array) -> Array:
     """Return the greatest float32 that is not above each value: `x <= value` means the same with it, for every float32 x."""
     with np.errstate(over="ignore"):
         near = np.asarray(values).astype(np.float32)
     return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
-def rounded_down(pipeline: Any) -> Any:
+def round_thresholds(pipeline: Any) -> Any:
     """Return the pipeline with thresholds that are float32, for the converter; the fitted one is left as it is.
 
     skl2onnx 1.20 rounds the thresholds of scikit-learn's own trees down, and those of HistGradientBoosting to the nearest
@@ -64,22 +64,22 @@ def rounded_down(pipeline: Any) -> Any:
     if not hasattr(estimator, "_predictors"):
         return pipeline
     twin, whole = copy.copy(estimator), copy.copy(pipeline)
-    twin._predictors = [[_rounded(p) for p in of_round] for of_round in estimator._predictors]  # noqa: SLF001 -- it shows its trees nowhere else
+    twin._predictors = [[_round_tree(p) for p in of_round] for of_round in estimator._predictors]  # noqa: SLF001 -- it shows its trees nowhere else
     whole.steps = [*pipeline.steps[:-1], (name, twin)]
     return whole
 
 
-def _rounded(predictor: Any) -> Any:
+def _round_tree(predictor: Any) -> Any:
     twin = copy.copy(predictor)
     twin.nodes = predictor.nodes.copy()
-    twin.nodes["num_threshold"] = floor32(predictor.nodes["num_threshold"])
+    twin.nodes["num_threshold"] = round_down(predictor.nodes["num_threshold"])
     return twin
 
 
-def _boosted(nodes: Array) -> Nodes:
+def _read_boosted(nodes: Array) -> Nodes:
     """Return one tree of HistGradientBoosting."""
     inner = nodes["is_leaf"] == 0
-    parent, left = _above(nodes["left"].astype(np.int64), nodes["right"].astype(np.int64), inner)
+    parent, left = _find_parents(nodes["left"].astype(np.int64), nodes["right"].astype(np.int64), inner)
     kept = nodes[inner]
     return Nodes(
         feature=kept["feature_idx"].astype(np.int64),
@@ -92,15 +92,15 @@ def _boosted(nodes: Array) -> Nodes:
     )
 
 
-def _grown(tree: Any) -> Nodes:
+def _read_grown(tree: Any) -> Nodes:
     """Return one of scikit-learn's own trees; null is imputed before it."""
     inner = tree.children_left >= 0
-    parent, left = _above(tree.children_left, tree.children_right, inner)
+    parent, left = _find_parents(tree.children_left, tree.children_right, inner)
     no = np.zeros(int(inner.sum()), dtype=bool)
     return Nodes(tree.feature[inner], tree.threshold[inner], parent, left, asks_null=no, null_left=no, by_category=no)
 
 
-def _above(left: Array, right: Array, inner: Array) -> tuple[Array, Array]:
+def _find_parents(left: Array, right: Array, inner: Array) -> tuple[Array, Array]:
     """Return, for the inner nodes alone, their parents' positions among the inner nodes, and whether they are left children."""
     places = np.flatnonzero(inner)
     renumbered = np.cumsum(inner) - 1

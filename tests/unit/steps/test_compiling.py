@@ -24,8 +24,8 @@ from pipelines.steps import compiling, learn
 from pipelines.steps.compiling import TOLERANCE, compiled, difference, edge_rows, native_answers, to_onnx
 from pipelines.steps.fitting import fitted
 from pipelines.steps.threads import limited
-from pipelines.steps.thresholds import rows_at
-from pipelines.steps.tree_nodes import floor32, nodes_of, rounded_down
+from pipelines.steps.thresholds import build_rows
+from pipelines.steps.tree_nodes import read_nodes, round_down, round_thresholds
 
 KNOWN = [(task, name) for name, known in sorted(ESTIMATORS.items()) for task in sorted(known.tasks) if not known.dummy]
 TREES = [(task, name) for task, name in KNOWN if "ensemble" in name or "tree" in name]
@@ -105,12 +105,12 @@ def test_thresholds_that_are_rounded_to_the_nearest_float32_are_refused(task, na
     """The converter's own way with HistGradientBoosting: random rows agree, rows at the thresholds do not."""
     table = _table(0.1, rows=2_000)
     pipeline, schema = _fitted(task, name, table)
-    thresholds = nodes_of(pipeline.steps[-1][1]).threshold
-    assert (floor32(thresholds) != thresholds.astype(np.float32)).mean() > 0.1
+    thresholds = read_nodes(pipeline.steps[-1][1]).threshold
+    assert (round_down(thresholds) != thresholds.astype(np.float32)).mean() > 0.1
     wrong = _nearest(to_onnx(pipeline, schema), thresholds)
     feed = feed_from_table(schema.columns, table.slice(0, 100))
     assert _gap(pipeline, schema, wrong, feed) < TOLERANCE[task]
-    proof = compiling._proof(pipeline, OnnxPredictor(schema, wrong), compiling._questions(pipeline, schema, feed, []))
+    proof = compiling._prove(pipeline, OnnxPredictor(schema, wrong), compiling._ask(pipeline, schema, feed, []))
     assert "on a row at a threshold" in proof.why_not
 
 
@@ -140,9 +140,9 @@ def test_a_threshold_that_is_one_float32_off_is_refused(task, name):
     pipeline, schema = _fitted(task, name, table)
     right = to_onnx(pipeline, schema)
     feed = feed_from_table(schema.columns, table.slice(0, 50))
-    questions = [q for q in compiling._questions(pipeline, schema, feed, []) if q[0] == "a row at a threshold"]
-    assert not compiling._proof(pipeline, OnnxPredictor(schema, right), iter(questions)).why_not
-    of_numbers = np.flatnonzero(nodes_of(pipeline.steps[-1][1]).feature < 4)  # between two codes of a text there is no other value
+    questions = [q for q in compiling._ask(pipeline, schema, feed, []) if q[0] == "a row at a threshold"]
+    assert not compiling._prove(pipeline, OnnxPredictor(schema, right), iter(questions)).why_not
+    of_numbers = np.flatnonzero(read_nodes(pipeline.steps[-1][1]).feature < 4)  # between two codes of a text there is no other value
     refused = []
     for at in np.random.default_rng(0).choice(of_numbers, 10, replace=False):
         for side in (np.float32(-np.inf), np.float32(np.inf)):
@@ -151,7 +151,7 @@ def test_a_threshold_that_is_one_float32_off_is_refused(task, name):
                 values[inner[at]] = np.nextafter(np.float32(values[inner[at]]), side)
 
             wrong = OnnxPredictor(schema, _changed(right, "nodes_values", move))
-            refused.append(bool(compiling._proof(pipeline, wrong, iter(questions)).why_not))
+            refused.append(bool(compiling._prove(pipeline, wrong, iter(questions)).why_not))
     assert np.mean(refused) >= 0.8
 
 
@@ -160,15 +160,15 @@ def test_a_null_that_is_sent_the_other_way_is_refused(task, name):
     """At each node where null arrives; the rows at the thresholds hold one."""
     table = _table(0.1, rows=300)
     pipeline, schema = _fitted(task, name, table)
-    right, nodes = to_onnx(pipeline, schema), nodes_of(pipeline.steps[-1][1])
+    right, nodes = to_onnx(pipeline, schema), read_nodes(pipeline.steps[-1][1])
     feed = feed_from_table(schema.columns, table.filter(pa.compute.is_valid(table["price"])).slice(0, 50))
-    (rows,) = rows_at(pipeline, schema, feed)
+    (rows,) = build_rows(pipeline, schema, feed)
     assert np.isnan(rows["price"]).sum() > 0
     assert not np.isnan(rows["weight"]).any()  # a caller may not send one
     roots = np.flatnonzero((nodes.feature == 0) & (nodes.parent < 0))
     for at in roots[:4]:
         wrong = _changed(right, "nodes_missing_value_tracks_true", lambda v, inner, at=at: v.__setitem__(inner[at], 1 - v[inner[at]]))
-        proof = compiling._proof(pipeline, OnnxPredictor(schema, wrong), iter([("a row at a threshold", rows)]))
+        proof = compiling._prove(pipeline, OnnxPredictor(schema, wrong), iter([("a row at a threshold", rows)]))
         assert proof.why_not
 
 
@@ -178,7 +178,7 @@ def test_a_null_that_is_sent_the_other_way_is_refused(task, name):
 )
 def test_a_threshold_that_is_rounded_down_means_the_same_for_every_float32(threshold, steps):
     """Among them zeros of both signs, denormals, and what lies between two float32."""
-    rounded = floor32(np.array([threshold]))[0]
+    rounded = round_down(np.array([threshold]))[0]
     assert float(rounded) <= threshold  # as floats: NumPy would compare in float32
     asked = rounded
     for _ in range(abs(steps)):
@@ -190,11 +190,11 @@ def test_a_threshold_that_is_rounded_down_means_the_same_for_every_float32(thres
 def test_the_fitted_model_is_left_as_it_is():
     table = _table(0.1)
     pipeline, _ = _fitted("binary", "sklearn.ensemble.HistGradientBoostingClassifier", table)
-    before = nodes_of(pipeline.steps[-1][1]).threshold
-    twin = rounded_down(pipeline)
-    assert (nodes_of(twin.steps[-1][1]).threshold == floor32(before)).all()
-    assert (nodes_of(pipeline.steps[-1][1]).threshold == before).all()
-    assert (floor32(before) != before).any()
+    before = read_nodes(pipeline.steps[-1][1]).threshold
+    twin = round_thresholds(pipeline)
+    assert (read_nodes(twin.steps[-1][1]).threshold == round_down(before)).all()
+    assert (read_nodes(pipeline.steps[-1][1]).threshold == before).all()
+    assert (round_down(before) != before).any()
 
 
 def test_a_column_that_is_split_by_null_alone_is_asked_for():
@@ -205,8 +205,8 @@ def test_a_column_that_is_split_by_null_alone_is_asked_for():
     candidate = Candidate.model_validate({"name": "tried", "estimator": "sklearn.ensemble.HistGradientBoostingClassifier"})
     schema = schema_of(table, table.column_names, "binary", None)
     pipeline = learn.build_pipeline(candidate, schema, 0, {}).fit(learn.frame(schema, table), known ^ (rng.random(400) < 0.1))
-    (rows,) = rows_at(pipeline, schema, feed_from_table(schema.columns, table))
-    assert np.isinf(nodes_of(pipeline.steps[-1][1]).threshold).any()
+    (rows,) = build_rows(pipeline, schema, feed_from_table(schema.columns, table))
+    assert np.isinf(read_nodes(pipeline.steps[-1][1]).threshold).any()
     assert np.isnan(rows["x"]).any()
     assert np.nanmax(np.abs(rows["x"])) <= FLOAT32_MAX
     assert _proven(pipeline, schema, table).model is not None
@@ -221,8 +221,8 @@ def test_thresholds_of_a_scaled_input_are_asked_for_in_the_inputs_own_space(mean
     scaled = ColumnTransformer([("numbers", StandardScaler(), ["a", "b"])])
     pipeline = Pipeline([("encode", scaled), ("estimator", DecisionTreeClassifier(max_depth=4, random_state=0))])
     pipeline.fit(frame, (frame["a"] - mean + frame["b"] > 1) ^ (rng.random(500) < 0.1))
-    (rows,) = rows_at(pipeline, schema, feed_from_table(schema.columns, table))
-    nodes = nodes_of(pipeline.steps[-1][1])
+    (rows,) = build_rows(pipeline, schema, feed_from_table(schema.columns, table))
+    nodes = read_nodes(pipeline.steps[-1][1])
     count = len(nodes.feature)
     encoded = scaled.transform(frame_from_feed(rows)).reshape(3, -1, count, 2)[:, 0]
     below, at, above = (encoded[side][np.arange(count), nodes.feature] for side in range(3))
@@ -234,15 +234,15 @@ def test_thresholds_of_a_scaled_input_are_asked_for_in_the_inputs_own_space(mean
 def test_of_a_large_model_a_sample_is_asked_with_each_threshold_first():
     table = _table(0.1)
     pipeline, schema = _fitted("regression", "sklearn.ensemble.RandomForestRegressor", table)
-    nodes = nodes_of(pipeline.steps[-1][1])
+    nodes = read_nodes(pipeline.steps[-1][1])
     distinct = len(set(zip(nodes.feature.tolist(), nodes.threshold.tolist(), strict=True)))
     assert distinct < len(nodes.feature)
     feed = feed_from_table(schema.columns, table)
-    (rows,) = rows_at(pipeline, schema, feed, limit=distinct)
+    (rows,) = build_rows(pipeline, schema, feed, limit=distinct)
     assert len(rows["price"]) == 3 * distinct
-    prices = floor32(np.unique(nodes.threshold[nodes.feature == 0]))
+    prices = round_down(np.unique(nodes.threshold[nodes.feature == 0]))
     assert set(prices) <= set(rows["price"][:, 0])
-    (again,) = rows_at(pipeline, schema, feed, limit=distinct)
+    (again,) = build_rows(pipeline, schema, feed, limit=distinct)
     for name in rows:
         np.testing.assert_array_equal(rows[name], again[name])
 
@@ -283,7 +283,7 @@ def test_a_smooth_classifier_is_asked_between_two_classes():
     pipeline, schema = _fitted("binary", "sklearn.linear_model.LogisticRegression", table)
     pipeline.fit(learn.frame(schema, table), np.array(table["weight"]) > 12)
     feed = feed_from_table(schema.columns, table.slice(0, 100))
-    asked = dict(compiling._questions(pipeline, schema, feed, []))["a row between two classes"]
+    asked = dict(compiling._ask(pipeline, schema, feed, []))["a row between two classes"]
     answers = native_answers(pipeline, schema, asked)
     assert len(answers) > 100
     assert np.abs(answers - 0.5).max() < 1e-4
