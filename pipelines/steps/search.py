@@ -40,7 +40,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A distribution for RandomizedSearchCV over a `Range`: uniform or log-uniform, rounded where the parameter is a whole number."""
+    """A distribution for ParameterSampler over a `Range`: uniform or log-uniform, rounded where the parameter is a whole number."""
 
     low: float
     high: float
