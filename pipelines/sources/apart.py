@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import errors, mortal
 from pipelines.errors import BadData, PerennialError, Unreachable
+from pipelines.sources.memory import most_bytes
 from pipelines.sources.port import Raw
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Apart:
         """Remember what to read, and the limits of one read: its seconds and bytes of memory. Nothing is started yet."""
         asked = {"source": source.model_dump(mode="json"), "event_time": event_time, "home": str(home), "cache": str(cache)}
         level = logging.getLogger("perennial").getEffectiveLevel()
-        self._asked = json.dumps({**asked, "most": most // 2, "level": level})
+        self._asked = json.dumps({**asked, "most": most_bytes(most), "level": level})
         self._shown = f"The {source.kind} source"
         self._seconds = seconds
         self._most = most
@@ -48,6 +49,8 @@ class Apart:
     def read(self, interval: Interval) -> Raw:
         """Return the interval's rows. Raises Unreachable where that takes too long, BadData where it takes too much memory."""
         deadline = time.monotonic() + self._seconds
+        if self._child is not None and not self._child.is_alive():
+            self._end()
         try:
             if self._child is None:
                 self._child = _Child(self._asked, self._most, deadline)
@@ -132,6 +135,10 @@ class _Child:
         self._ask(asked)
         self._record()
         self._limit = self._memory.memory_info().rss + most
+
+    def is_alive(self) -> bool:
+        """Tell whether the process is still there."""
+        return self._process.poll() is None
 
     def read(self, interval: Interval, deadline: float) -> Raw:
         """Ask for the interval's rows and wait for them."""

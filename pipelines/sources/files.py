@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, GiveUp, SpecError, Unreachable
+from pipelines.sources.memory import most_bytes
 from pipelines.sources.port import Raw
 from pipelines.sources.reading import (
-    MAX_BYTES,
     content_of,
     format_of,
     member_of,
@@ -43,12 +43,12 @@ _KINDS = {
 class Files:
     """Reads the files behind a URI; relative paths count from `home`."""
 
-    def __init__(self, source: FilesSource, event_time: str, home: Path, *, most: int = MAX_BYTES) -> None:
+    def __init__(self, source: FilesSource, event_time: str, home: Path, *, most: int | None = None) -> None:
         """Remember where to read, and the bytes that all files together may have; nothing is opened yet."""
         self._source = source
         self._event_time = event_time
         self._home = home
-        self._most = most
+        self._most = most or most_bytes()
         self._whole = lru_cache(maxsize=1)(self._parsed)
 
     def read(self, interval: Interval) -> Raw:

@@ -15,9 +15,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
 from pipelines.refs import sha256
+from pipelines.sources.memory import most_bytes
 from pipelines.sources.port import Raw
 from pipelines.sources.reading import (
-    MAX_BYTES,
     format_of,
     member_of,
     parse,
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 class Http:
     """Reads one download; with a cached copy no network is needed."""
 
-    def __init__(self, source: HttpSource, event_time: str, cache: Path, *, attempts: int = 4, most: int = MAX_BYTES) -> None:
+    def __init__(self, source: HttpSource, event_time: str, cache: Path, *, attempts: int = 4, most: int | None = None) -> None:
         """Remember where to read, and the bytes that it may have; nothing is asked for yet."""
         self._source = source
         self._event_time = event_time
         self._cache = cache
         self._attempts = attempts
-        self._most = most
+        self._most = most or most_bytes()
         self._whole = lru_cache(maxsize=1)(self._parsed)
 
     def read(self, interval: Interval) -> Raw:

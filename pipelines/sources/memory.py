@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.spec.resources import Resources
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pipelines.spec.resources import Resources
 
 _UNITS = {"m": 2**20, "g": 2**30}
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -26,6 +26,11 @@ def most_memory(resources: Resources) -> int:
     if resources.memory:
         limits.append(int(resources.memory[:-1]) * _UNITS[resources.memory[-1]])
     return min(limits) // 2
+
+
+def most_bytes(memory: int | None = None) -> int:
+    """Return how many bytes a file may unpack to: reading a CSV or JSON takes six times as much."""
+    return (memory or most_memory(Resources())) // 6
 
 
 def _group_limits(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[int]:

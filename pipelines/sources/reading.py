@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pipelines.columns import check_names, kept_column, say_once
 from pipelines.errors import BadData
 from pipelines.settings import without_password
+from pipelines.sources.memory import most_bytes
 from pipelines.tables import normalised
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from pipelines.intervals import Interval
     from pipelines.spec.sources import Format
-
-MAX_BYTES = 4 * 2**30
-"""A file may unpack to this many bytes where nobody gives a smaller limit (see `pipelines.sources.memory`)."""
 
 _CHUNK = 2**20
 _ZIP = b"PK\x03\x04"
@@ -68,7 +66,7 @@ def _secrets(url: str) -> set[str]:
     return {form for secret in found if secret for form in (secret, unquote(secret))}
 
 
-def content_of(file: IO[bytes], shown: str, most: int = MAX_BYTES) -> bytes:
+def content_of(file: IO[bytes], shown: str, most: int) -> bytes:
     """Return the file's bytes. Raises BadData beyond `most` of them; what the file itself raises goes through."""
     data = io.BytesIO()
     while chunk := file.read(min(_CHUNK, most + 1 - data.tell())):
@@ -86,7 +84,7 @@ def too_large(shown: str, most: int) -> BadData:
     )
 
 
-def unpacked(data: bytes, name: str, most: int = MAX_BYTES) -> bytes:
+def unpacked(data: bytes, name: str, most: int) -> bytes:
     """Return what a compressed file holds, by the ending of its name; other files as they are.
 
     Raises BadData beyond `most` bytes, where they cannot be decompressed, and for a zip archive.
@@ -129,7 +127,7 @@ def format_of(name: str, given: Format | None) -> Format:
     raise BadData(f"The format of {name!r} is not known from its name.", remedy="write `format: csv` (or parquet, json) in the source.")
 
 
-def member_of(archive: bytes, member: str, shown: str, most: int = MAX_BYTES) -> bytes:
+def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
     """Return one member of a zip archive. Raises BadData naming the archive's members where it is missing or too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as packed:
@@ -152,12 +150,15 @@ def _member(packed: zipfile.ZipFile, member: str, shown: str, most: int) -> zipf
     return info
 
 
-def parse(data: bytes, kind: Format, shown: str, most: int = MAX_BYTES) -> pa.Table:
-    """Return the rows in the bytes. Raises BadData where they cannot be parsed, naming row or column where that is known."""
-    return parse_all([(shown, data)], kind, shown, most)
+def parse(data: bytes, kind: Format, shown: str, most: int | None = None) -> pa.Table:
+    """Return the rows in the bytes, at most `most` bytes of them, by default what the machine's memory allows.
+
+    Raises BadData where they cannot be parsed, naming row or column where that is known.
+    """
+    return parse_all([(shown, data)], kind, shown, most or most_bytes())
 
 
-def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: int = MAX_BYTES) -> pa.Table:
+def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: int) -> pa.Table:
     """Return the rows of several files of one format, as one table; the files of a CSV table decide its types together."""
     from pipelines.sources import literals, read_csv, read_json, read_parquet
 

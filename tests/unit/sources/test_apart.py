@@ -54,8 +54,7 @@ def test_a_process_apart_answers_as_the_reader_does_and_says_what_the_reader_say
     assert torn.unread == b"at,x\n1\n"
     assert source._child._process.pid == process
     os.kill(process, signal.SIGKILL)
-    with pytest.raises(Unreachable, match="was killed"):
-        source.read(DAY)
+    source._child._process.wait()
     assert source.read(DAY).tables["events"].num_rows == 2
 
 
@@ -113,6 +112,17 @@ def test_a_read_that_never_ends_is_ended(tmp_path, monkeypatch, dripping, kind):
         reader.read(containing(FIRST + timedelta(days=1), "day"))
     assert "source.timeout" in caught.value.remedy
     assert not process.is_running()
+
+
+def test_a_reader_that_is_killed_while_it_reads_may_be_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERENNIAL_SQL_SHOP", "sqlite://")
+    reader = apart(SqlSource(kind="sql", database="shop", query=ENDLESS, first=FIRST), tmp_path)
+    assert reader.read(DAY).tables["events"].num_rows == 1
+    killer = threading.Timer(0.3, os.kill, (reader._child._process.pid, signal.SIGKILL))
+    killer.start()
+    with pytest.raises(Unreachable, match=r"the process that read 2024-01-02.* was killed"):
+        reader.read(containing(FIRST + timedelta(days=1), "day"))
+    killer.join()
 
 
 def bomb(path):
