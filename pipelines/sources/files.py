@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, GiveUp, SpecError, Unreachable
 from pipelines.sources.memory import most_bytes
-from pipelines.sources.port import Raw
+from pipelines.sources.port import Raw, problem_of
 from pipelines.sources.reading import (
     content_of,
     format_of,
@@ -79,7 +79,7 @@ class Files:
             tables = [with_times(parse_all(f, kind, shown, self._most), self._event_time, shown) for kind, f in files.items()]
             return tables[0] if len(tables) == 1 else together(tables, shown)
         except BadData as error:
-            raise _Unparsed(str(error), read) from error
+            raise _Unparsed(problem_of(error), read) from error
 
     def _unpacked(self, raw: bytes, name: str) -> bytes:
         member = self._source.member

@@ -16,7 +16,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
 from pipelines.refs import sha256
 from pipelines.sources.memory import most_bytes
-from pipelines.sources.port import Raw
+from pipelines.sources.port import Raw, problem_of
 from pipelines.sources.reading import (
     format_of,
     member_of,
@@ -53,7 +53,7 @@ class Http:
         try:
             table = self._whole()
         except BadData as error:
-            return Raw(problem=str(error))
+            return Raw(problem=problem_of(error))
         return Raw({self._source.main: picked(table, self._event_time, interval)})
 
     def _parsed(self) -> pa.Table:

@@ -8,7 +8,7 @@ from pipelines.columns import check_names
 from pipelines.errors import BadData, PerennialError, RequestError, SpecError, Unreachable
 from pipelines.objects import column_of, json_text
 from pipelines.settings import SQL_PREFIX, database_url
-from pipelines.sources.port import Raw
+from pipelines.sources.port import Raw, problem_of
 from pipelines.sources.reading import with_times
 from pipelines.tables import normalised
 
@@ -49,7 +49,7 @@ class Sql:
         try:
             table = normalised(_table(names, rows, self._shown), self._shown)
         except BadData as error:
-            return Raw(problem=str(error))
+            return Raw(problem=problem_of(error))
         return Raw({self._source.main: with_times(table, self._event_time, self._shown)})
 
     def _engine(self) -> sa.Engine:

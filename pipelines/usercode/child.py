@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.refs import sha256
+from pipelines.sources.port import problem_of
 from pipelines.tables import kept_tables, run_build, user_function
 from pipelines.usercode.frames import PROBLEM, Torn, receive, send
 
@@ -110,7 +111,7 @@ def _read(read: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
             )
         return {}, kept_tables(named, shown, request["most"])
     except BadData as error:
-        return {PROBLEM: str(error)}, {}
+        return {PROBLEM: problem_of(error)}, {}
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ArrowInvalid, UnicodeDecodeError) as error:
         return {PROBLEM: f"{shown}: {_words(error)}"}, {}
     except OSError as error:

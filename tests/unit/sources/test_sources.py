@@ -130,7 +130,7 @@ def test_a_parquet_that_lies_about_its_size_ends_at_the_limit():
 def test_a_compressed_bomb_ends_at_the_limit_as_a_problem(tmp_path, ending, compress):
     (tmp_path / f"zeros.csv.{ending}").write_bytes(compress(b"0" * 100_000))
     raw = files(tmp_path, f"zeros.csv.{ending}", most=1_000).read(DAY)
-    assert f"zeros.csv.{ending} unpacks to more than 1000 bytes." in raw.problem
+    assert f"zeros.csv.{ending} unpacks to more than 1000 bytes" in raw.problem
     (tmp_path / f"fits.csv.{ending}").write_bytes(compress(CSV))
     assert files(tmp_path, f"fits.csv.{ending}", most=1_000).read(DAY).tables["events"].num_rows == 2
 
@@ -248,11 +248,11 @@ def test_no_secret_is_told_of_what_is_no_url_and_of_what_cannot_be_parsed(tmp_pa
         files(tmp_path, f"magic://ann:{PASSWORD}@host/x.csv?sig={SIGNED}").read(DAY)
     assert_no_secret(caught.value, caplog)
     url, _ = serve((200, b""))
-    assert files(tmp_path, f"{url}?sig=s1gned").read(DAY).problem.startswith("rows.csv is empty: not even a header.")
+    assert files(tmp_path, f"{url}?sig=s1gned").read(DAY).problem.startswith("rows.csv is empty: not even a header")
     assert (
         http_source(f"{url}?sig=s1gned", tmp_path, sha256(b"").hexdigest())
         .read(DAY)
-        .problem.startswith("rows.csv is empty: not even a header.")
+        .problem.startswith("rows.csv is empty: not even a header")
     )
 
 
