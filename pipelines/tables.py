@@ -190,9 +190,9 @@ def _typed(table: pa.Table) -> pa.Table:
 
 
 def _built(connection: Any, built: Any) -> pa.Table:
-    """Return an Ibis expression's rows; where they have intervals, past Ibis, whose conversion of those fails."""
+    """Return an Ibis expression's rows; past Ibis where its conversion fails: for intervals, and lists without any value."""
     import ibis
 
-    if not any(kind.is_interval() for kind in built.schema().types):
+    if not any(word in str(kind) for kind in built.schema().types for word in ("interval", "unknown")):
         return connection.to_pyarrow(built)
     return connection.con.sql(ibis.to_sql(built, dialect="duckdb")).to_arrow_table()

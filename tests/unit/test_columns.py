@@ -54,6 +54,10 @@ def kept(array):
             [[{"key": "a", "value": 1}, {"key": "a", "value": 2}], None],
             id="a map with a key twice",
         ),
+        pytest.param(pa.array([[], [None]]), "list<item: null>", [[], [None]], id="lists without values"),
+        pytest.param(
+            pa.array([{"d": dt.timedelta(1)}]), "struct<d: duration[us]>", [{"d": dt.timedelta(1)}], id="durations within a struct"
+        ),
         pytest.param(pa.array([{"a": 0.0}, {"a": NAN}, None])[1:], "struct<a: double>", [{"a": None}, None], id="NaN within a struct"),
         pytest.param(
             pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"\1" * 16], pa.binary(16))),
