@@ -40,7 +40,7 @@ class Apart:
         """Remember what to read, and the limits of one read: its seconds and bytes of memory. Nothing is started yet."""
         asked = {"source": source.model_dump(mode="json"), "event_time": event_time, "home": str(home), "cache": str(cache)}
         level = logging.getLogger("perennial").getEffectiveLevel()
-        self._asked = json.dumps({**asked, "most": most_bytes(most), "level": level})
+        self._asked = json.dumps({**asked, "seconds": seconds, "most": most_bytes(most), "level": level})
         self._shown = f"The {source.kind} source"
         self._seconds = seconds
         self._most = most

@@ -66,8 +66,14 @@ def open_source(spec: Spec, settings: Settings) -> Source:
     )
 
 
-def reader_of(source: FilesSource | HttpSource | SqlSource | PythonSource, event_time: str, home: Path, cache: Path, most: int) -> Source:
-    """Return what reads a `files`, `http` or `sql` source within this process; `most` bytes are taken of one file."""
+def reader_of(
+    source: FilesSource | HttpSource | SqlSource | PythonSource, event_time: str, home: Path, cache: Path, limits: tuple[float, int]
+) -> Source:
+    """Return what reads a `files`, `http` or `sql` source within this process.
+
+    `limits`: the seconds that a server may work on one query, and the bytes that a file may unpack to.
+    """
+    seconds, most = limits
     if isinstance(source, FilesSource):
         from pipelines.sources.files import Files
 
@@ -79,5 +85,5 @@ def reader_of(source: FilesSource | HttpSource | SqlSource | PythonSource, event
     if isinstance(source, SqlSource):
         from pipelines.sources.sql import Sql
 
-        return Sql(source, event_time)
+        return Sql(source, event_time, seconds=seconds)
     raise SpecError("A `python` source is no business of the reader.")

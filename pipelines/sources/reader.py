@@ -38,7 +38,7 @@ def main(descriptor: int) -> None:
             asked["event_time"],
             Path(asked["home"]),
             Path(asked["cache"]),
-            asked["most"],
+            (asked["seconds"], asked["most"]),
         )
         _send(answers, {"ready": True})
         for line in sys.stdin:

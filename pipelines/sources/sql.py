@@ -8,6 +8,7 @@ from pipelines.columns import check_names
 from pipelines.errors import BadData, PerennialError, RequestError, SpecError, Unreachable
 from pipelines.objects import column_of, json_text
 from pipelines.settings import SQL_PREFIX, database_url
+from pipelines.sources import postgres
 from pipelines.sources.port import Raw, problem_of
 from pipelines.sources.reading import with_times
 from pipelines.tables import normalised
@@ -26,8 +27,12 @@ _WRONG_STATEMENT = {1, 1054}
 class Sql:
     """Reads one interval with one query."""
 
-    def __init__(self, source: SqlSource, event_time: str, environ: dict[str, str] | None = None) -> None:
-        """Remember the query; the database's URL is looked up when it is read."""
+    def __init__(self, source: SqlSource, event_time: str, environ: dict[str, str] | None = None, *, seconds: float | None = None) -> None:
+        """Remember the query; the database's URL is looked up when it is read.
+
+        A server that can is told to end the query after `seconds`.
+        """
+        self._seconds = seconds
         self._source = source
         self._event_time = event_time
         self._environ = environ
@@ -44,12 +49,11 @@ class Sql:
         try:
             with self._connected(engine) as connection:
                 names, rows = self._rows(connection, interval)
-        finally:
-            engine.dispose()
-        try:
             table = normalised(_table(names, rows, self._shown), self._shown)
         except BadData as error:
             return Raw(problem=problem_of(error))
+        finally:
+            engine.dispose()
         return Raw({self._source.main: with_times(table, self._event_time, self._shown)})
 
     def _engine(self) -> sa.Engine:
@@ -58,7 +62,7 @@ class Sql:
         remedy = f"set {self._setting} to a SQLAlchemy URL, such as postgresql+psycopg://user:password@host/name."
         url = database_url(self._source.database, self._environ)
         try:
-            return sa.create_engine(url)
+            return sa.create_engine(url, **postgres.engine_options(url))
         except ImportError as error:
             raise RequestError(
                 f"The setting {self._setting} asks for a driver that is not installed: {error.name}.", remedy="install it."
@@ -86,6 +90,7 @@ class Sql:
         bound = [sa.bindparam(name, type_=sa.DateTime()) for name in ("start", "end")]
         values = {"start": interval.start.replace(tzinfo=None), "end": interval.end.replace(tzinfo=None)}
         try:
+            postgres.prepare(connection, self._seconds)
             answer = connection.execute(sa.text(self._source.query).bindparams(*bound), values)
             names = list(answer.keys())
             self._check_names(names)

@@ -13,11 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg2 import extensions
 
 from pipelines.columns import say_once
 from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.intervals import containing
 from pipelines.sources.files import Files
+from pipelines.sources.postgres import refusing
 from pipelines.sources.python import Function
 from pipelines.sources.reading import parse, unpacked, with_times
 from pipelines.sources.sql import Sql, _table
@@ -210,6 +212,16 @@ def test_a_column_of_a_database_that_cannot_be_kept_is_a_problem_that_names_it()
     )
     raw = Sql(source, "at", {"PERENNIAL_SQL_SHOP": "sqlite://"}).read(DAY)
     assert "The database 'shop': the column 'x' mixes texts and whole numbers" in raw.problem
+
+
+def test_what_psycopg2_would_change_in_silence_is_refused():
+    interval, date = refusing(extensions.PYINTERVAL), refusing(extensions.PYDATE)
+    assert interval("1 day 02:00:00", None) == dt.timedelta(days=1, hours=2)
+    assert date("9999-12-31", None) == dt.date(9999, 12, 31)
+    assert interval(None, None) is None
+    for read_value, text in ((interval, "1 mon"), (interval, "2 years"), (date, "infinity"), (date, "-infinity")):
+        with pytest.raises(ValueError, match="no length"):
+            read_value(text, None)
 
 
 # A function of the model
