@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-FEATURES_FORMAT = 1
+FEATURES_FORMAT = 2
 """Part of every features key: raise it when the engine would build other rows from the same code and data."""
 
 
