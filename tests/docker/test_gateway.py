@@ -139,7 +139,7 @@ def test_what_leads_nowhere_is_404_in_the_servers_own_form(world, path, code):
 def test_no_path_climbs_out_of_the_models(world):
     gateway, _ = world
     with socket.create_connection(("127.0.0.1", int(gateway.url.rsplit(":", 1)[1])), timeout=10) as raw:
-        raw.sendall(b"GET /models/my_model/../../ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        raw.sendall(b"GET /models/my_model/../../ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 404 ")
 
 

@@ -126,7 +126,7 @@ def test_a_request_under_way_is_finished_before_the_server_stops(store, bundles,
     put_release(store, 1, bundles["1"])
     server = launch()
     body = httpx.Request("POST", "http://x", json={"row": ROW}).content
-    head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head + body[:10])
         wait_until(lambda: _open_connections(server.process.pid))

@@ -145,7 +145,7 @@ def test_workers_end_with_a_supervisor_that_is_killed(server):
 
 def test_requests_under_way_are_finished_before_the_workers_stop(server):
     body = httpx.Request("POST", "http://x", json={"row": ROW}).content
-    head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head + body[:10])
         wait_until(
