@@ -1,6 +1,31 @@
-"""`make bench`: every benchmark, one after the other; each prints a table and writes benchmarks/results/."""
+"""`make bench`: every benchmark, one after the other; each prints a table and writes benchmarks/results/.
 
-from benchmarks import containers, demo, deploy, drift, gate, kills, loop, parsing, readback, rebuild, serving
+`python -m benchmarks --tiny` only shows that they run.
+"""
 
-for benchmark in (parsing, serving, readback, drift, gate, loop, containers, deploy, rebuild, kills, demo):
-    benchmark.main()
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NO_BENCHMARKS = {"__main__", "report", "plain_script"}
+BENCHMARKS = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in NO_BENCHMARKS)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run each in a process of its own, with the same arguments; 1 where one failed or reached less than was asked."""
+    options = sys.argv[1:] if argv is None else argv
+    failed = []
+    for name in BENCHMARKS:
+        print(f"== {name}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], cwd=ROOT, check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"Failed, or reached less than was asked: {', '.join(failed)}.")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

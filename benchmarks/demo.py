@@ -1,10 +1,12 @@
-"""`make demo` as a newcomer runs it, cold and warm: `python -m benchmarks.demo [FOLDER]`.
+"""`make demo` as a newcomer runs it, cold and warm: `python -m benchmarks.demo [--tiny] [FOLDER]`.
 
-A fresh clone, an empty HOME, and only the README's command. With a FOLDER the clone and the running stack are left there.
+A fresh clone, an empty HOME, and only the README's command. With a FOLDER the clone and the running stack are left there. Tiny, it stops
+before the demo: the clone and the installation only.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -30,15 +32,28 @@ PASSED_ON = (
 )
 
 
-def main(folder: str | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where it takes longer than asked."""
-    if folder is not None:
-        return _measured(Path(folder))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="clone and install, to see that it begins; judges and writes nothing")
+    parser.add_argument("folder", nargs="?", help="where the clone and the running stack are left")
+    asked = parser.parse_args(argv)
+    if asked.tiny:
+        with tempfile.TemporaryDirectory(prefix="pd-") as temporary:
+            return _installed(Path(temporary))
+    if asked.folder is not None:
+        return _measured(Path(asked.folder))
     with tempfile.TemporaryDirectory(prefix="pd-") as temporary:
         try:
             return _measured(Path(temporary))
         finally:
             subprocess.run(["make", "down"], cwd=Path(temporary) / "perennial", env=_environment(Path(temporary)), check=False)
+
+
+def _installed(folder: Path) -> int:
+    clone = folder / "perennial"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+    return subprocess.run(["make", "venv"], cwd=clone, env=_environment(folder), check=False).returncode
 
 
 def _measured(folder: Path) -> int:
@@ -66,4 +81,4 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -39,6 +40,13 @@ class Measure(TypedDict):
     value: float
     unit: str
     asked: str
+
+
+def is_tiny(about: str | None, argv: list[str] | None) -> bool:
+    """Return whether a benchmark is asked to show only that it runs (`--tiny`); `about` is its help, `argv` what follows its name."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--tiny", action="store_true", help="small, to see that it runs; judges and writes nothing")
+    return bool(parser.parse_args(argv).tiny)
 
 
 def write(name: str, rows: list[Measure]) -> None:

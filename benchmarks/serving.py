@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import httpx
 import psutil
 
-from benchmarks.report import LOAD_BEFORE, Measure, show, write
+from benchmarks.report import LOAD_BEFORE, Measure, is_tiny, show, write
 from pipelines.store import LocalStore
 from tests.serving.bundles import put_bundle, put_release, wide_table
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-RUNS, SECONDS, CONNECTIONS, ASKED, COST_ASKED = 5, 6, 16, 2_000, 15
+RUNS, SECONDS, ITERATIONS, CONNECTIONS, ASKED, COST_ASKED = 5, 6, 100, 16, 2_000, 15
 LOGGED = [sys.executable, "-m", "serving"]
 UNLOGGED = [
     sys.executable,
@@ -53,8 +53,10 @@ class Run(NamedTuple):
     failed: int
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where wrk is missing, a request failed, or less than asked was reached."""
+    tiny = is_tiny(__doc__, argv)
+    runs_each, seconds, iterations = (1, 1, 5) if tiny else (RUNS, SECONDS, ITERATIONS)
     if not (shutil.which("wrk") and shutil.which("taskset")):
         print("wrk or taskset is missing (Debian: apt-get install wrk util-linux); nothing was measured.")
         return 1
@@ -62,11 +64,11 @@ def main() -> int:
         print(f"The machine is busy (load {LOAD_BEFORE}): expect less than it can do.")
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
         store = LocalStore(Path(folder) / "store")
-        put_release(store, 1, put_bundle(store, table=wide_table(), iterations=100))
+        put_release(store, 1, put_bundle(store, table=wide_table(), iterations=iterations))
         with _server(folder, LOGGED) as logged, _server(folder, UNLOGGED) as unlogged:
-            runs, without = _measured(Path(folder), logged, unlogged)
+            runs, without = _measured(Path(folder), logged, unlogged, runs_each, seconds)
             memory = round(logged.process.memory_info().rss / 2**20, 1)
-    return _reported(runs, without, memory)
+    return _reported(runs, without, memory, tiny=tiny)
 
 
 class Served(NamedTuple):
@@ -95,7 +97,7 @@ def _free_port() -> int:
         return port
 
 
-def _measured(folder: Path, logged: Served, unlogged: Served) -> tuple[list[Run], list[Run]]:
+def _measured(folder: Path, logged: Served, unlogged: Served, runs: int, seconds: int) -> tuple[list[Run], list[Run]]:
     """Return what each run gave with the log and without it, after a warm-up; they take turns, so that noise meets both."""
     document = _ready(logged.url)
     _ready(unlogged.url)
@@ -104,8 +106,8 @@ def _measured(folder: Path, logged: Served, unlogged: Served) -> tuple[list[Run]
     script = folder / "post.lua"
     script.write_text(f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [[{body}]]\n', encoding="utf-8")
     for server in (logged, unlogged):
-        _wrk(server, script, 2)
-    turns = [(_wrk(logged, script, SECONDS), _wrk(unlogged, script, SECONDS)) for _ in range(RUNS)]
+        _wrk(server, script, min(2, seconds))
+    turns = [(_wrk(logged, script, seconds), _wrk(unlogged, script, seconds)) for _ in range(runs)]
     return [with_ for with_, _ in turns], [without for _, without in turns]
 
 
@@ -138,7 +140,7 @@ def _processor_seconds(server: psutil.Process) -> float:
     return times.user + times.system
 
 
-def _reported(runs: list[Run], without: list[Run], memory: float) -> int:
+def _reported(runs: list[Run], without: list[Run], memory: float, *, tiny: bool) -> int:
     per_second, p99, cost = (statistics.median(run[i] for run in runs) for i in range(3))
     bare, _, bare_cost = (statistics.median(run[i] for run in without) for i in range(3))
     lost = round(100 * (1 - per_second / bare), 1)
@@ -153,8 +155,10 @@ def _reported(runs: list[Run], without: list[Run], memory: float) -> int:
         {"measure": "failed requests", "value": failed, "unit": "requests", "asked": "== 0"},
         {"measure": "memory of the server", "value": memory, "unit": "MB", "asked": ""},
     ]
-    write("serving", rows)
     show("Serving", rows)
+    if tiny:
+        return int(bool(failed))
+    write("serving", rows)
     return 0 if per_second >= ASKED and lost <= COST_ASKED and not failed else 1
 
 

@@ -1,0 +1,49 @@
+"""Each benchmark begins, measures something small and ends well; what it claims is judged by `make bench` alone."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS
+from tests.benchmarks.running import RESULTS, run
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_each_benchmark_can_be_imported_and_has_its_committed_figures(name):
+    assert callable(importlib.import_module(f"benchmarks.{name}").main)
+    measures = json.loads((RESULTS / f"{name}.json").read_text())
+    assert measures
+    assert {"measure", "value", "unit", "asked"} == set(measures[0])
+    assert json.loads((RESULTS / f"{name}.env.json").read_text())["versions"]["python"]
+
+
+def test_reading_the_log_back_runs():
+    assert "500 rows with labels" in run("readback")
+
+
+@pytest.mark.slow
+def test_parsing_runs_and_finds_the_dags_of_each_model():
+    assert "2 models (3 DAGs each)" in run("parsing")
+
+
+@pytest.mark.slow
+def test_looking_for_drift_runs():
+    assert "600 x 15 rows" in run("drift")
+
+
+@pytest.mark.slow
+def test_serving_runs():
+    if not (shutil.which("wrk") and shutil.which("taskset")):
+        pytest.skip("wrk or taskset is not installed (Debian: apt-get install wrk util-linux)")
+    assert "requests/s" in run("serving")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("name", ["loop", "demo"])
+def test_what_takes_many_minutes_runs(name):
+    run(name)
