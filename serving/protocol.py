@@ -8,12 +8,12 @@ of the requests.
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from serving.edge import json_start
 from serving.problems import Problem, encode
@@ -47,13 +47,20 @@ async def overloaded(scope: Scope, receive: Receive, send: Send) -> None:
     await _answer(problem)(scope, receive, send)
 
 
+def _form(problem: Problem) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return headers and body of the problem's answer, in the form of all other answers; it has an id of its own."""
+    request_id = str(uuid.uuid4())
+    body = encode({**problem.body(), "request_id": request_id})
+    given = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+    return [*given, (b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff"), (b"connection", b"close")], body
+
+
 def _answer(problem: Problem) -> Any:
     """Return an ASGI app that answers with the problem and closes the connection."""
-    body = encode(problem.body())
-    headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 -- ASGI's signature
-        await send(json_start(problem.status, body, [*headers, (b"connection", b"close")]))
+        headers, body = _form(problem)
+        await send(json_start(problem.status, body, headers))
         await send({"type": "http.response.body", "body": body})
 
     return answer
@@ -272,9 +279,10 @@ class StrictProtocol(HttpToolsProtocol):
         )
 
     def _write(self, problem: Problem) -> None:
-        body = encode(problem.body())
-        head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        self.transport.write(head % (problem.status, HTTPStatus(problem.status).phrase.encode(), len(body)) + body)
+        headers, body = _form(problem)
+        start = json_start(problem.status, body, headers)
+        lines = [STATUS_LINE[problem.status], *(b"%s: %s\r\n" % header for header in start["headers"]), b"\r\n", body]
+        self.transport.write(b"".join(lines))
         self.transport.close()
 
     def _end(self) -> None:

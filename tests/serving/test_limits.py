@@ -116,7 +116,10 @@ def test_what_is_no_http_is_answered_as_json(server):
         connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
         answer = connection.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 400")
-    assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["error"]["code"] == "bad_request"
+    start, body = answer.split(b"\r\n\r\n", 1)
+    found = json.loads(body)
+    assert found["error"]["code"] == "bad_request"
+    assert f"x-request-id: {found['request_id']}".encode() in start.split(b"\r\n")
 
 
 def test_a_kept_connection_answers_many_requests(server):
