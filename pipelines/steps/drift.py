@@ -140,6 +140,7 @@ def _seen(context: Context, request: DriftRequest, window: Interval, champion: C
 def _looked(context: Context, request: DriftRequest, window: Interval, champion: Champion, source: WindowSource) -> _Seen:
     from pipelines.bundle.load import open_bundle
     from pipelines.steps import observed, reference
+    from pipelines.watch.evidently_page import with_verdict
     from pipelines.watch.look import Champion as Known
     from pipelines.watch.look import Rows, look
 
@@ -164,7 +165,9 @@ def _looked(context: Context, request: DriftRequest, window: Interval, champion:
     never = never_judged(spec, window.end - window.start)
     notes = [*seen.facts.notes, *found.notes, *([never] if never else [])]
     facts = replace(seen.facts, error=seen.facts.error or found.problem, notes=notes)
-    return _Seen(source, facts, decide(facts, rules), champion.version, expected, asdict(found.counts), seen.evidently)
+    decision = decide(facts, rules)
+    evidently = with_verdict(seen.evidently, decision, href=f"../drift/{quote(request.run, safe='')}") if seen.evidently else None
+    return _Seen(source, facts, decision, champion.version, expected, asdict(found.counts), evidently)
 
 
 def _figures(context: Context, run: str, window: Interval, seen: _Seen) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 from pipelines.science.drift import ColumnFact, Facts, measured
 from pipelines.watch import evidently_run
 from pipelines.watch.checks import Checked, check, numbers, rule_of, size, textual, watched
-from pipelines.watch.evidently_run import ROWS, Compare, sampled
+from pipelines.watch.evidently_run import LEAST, ROWS, UNDEFINED_ON_A_CONSTANT, Compare, sampled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +35,7 @@ _WORDS = 400
 _NAMED = 5
 """Inputs that a note names."""
 _NOT = "not compared"
+_ONE_VALUE = "one and the same value on both sides"
 
 
 @dataclass(frozen=True)
@@ -128,15 +129,22 @@ def _performed(facts: Facts, rules: Drift, labelled: Labelled | None, champion: 
     rows = len(labelled.y) if labelled is not None else 0
     if labelled is None or rows < rules.min_rows:
         return _noted(facts, f"no verdict on performance: {rows:,} rows have labels, {rules.min_rows:,} are needed (min_rows)")
-    found = measured(
-        champion.metric,
-        labelled.y,
-        labelled.p,
-        event_times=labelled.event_times,
-        expected=champion.expected,
-        rule=rules.performance,
-        seed=seed,
-    )
+    try:
+        found = measured(
+            champion.metric,
+            labelled.y,
+            labelled.p,
+            event_times=labelled.event_times,
+            expected=champion.expected,
+            rule=rules.performance,
+            seed=seed,
+        )
+    except MemoryError:
+        raise
+    except Exception as error:
+        log.exception("the champion's live metric could not be computed")
+        words = f"{champion.metric} of the {rows:,} labelled rows could not be computed: {type(error).__name__}: {error}"
+        return replace(facts, broken=[*facts.broken, words[:_WORDS]])
     if not np.isfinite(found.live):
         why = "; all of them have the same label" if len(np.unique(labelled.y)) == 1 else ""
         return _noted(facts, f"no verdict on performance: {champion.metric} is not defined on the {rows:,} labelled rows{why}")
@@ -157,25 +165,32 @@ def _compared(facts: Facts, rules: Drift, window: Rows, champion: Champion, *, s
     pairs, facts = _pairs(facts, rules, window, champion, seed=seed)
     predictions, facts = _answers(facts, rules, window, champion, seed=seed)
     few = {p.name: words for p in pairs if (words := _too_few(p, rules))}
+    still = {p.name: _ONE_VALUE for p in pairs if p.name not in few and _constant(p)}
     if few:
         named = [f"{name} ({words})" for name, words in few.items()][:_NAMED]
         facts = _noted(facts, "not compared: " + ", ".join(named) + (f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""))
-    asked = [p for p in pairs if p.name not in few]
+    unasked = few | still
+    asked = [p for p in pairs if p.name not in unasked]
     if not asked and predictions is None:
-        return Look(facts, None)
+        return Look(replace(facts, columns=[_unasked(fact, unasked) for fact in facts.columns]), None)
     scores, page = evidently_run.run(asked, predictions, share=rules.share, seed=seed)
     by_name = {p.name: p for p in asked}
     columns, broken = [], list(facts.broken)
     for fact in facts.columns:
         found, wrong = _scored(fact, by_name[fact.name], scores[fact.name]) if fact.name in by_name else (fact, [])
-        columns.append(replace(found, problem=few[fact.name]) if fact.name in few else found)
+        columns.append(_unasked(found, unasked))
         broken += wrong
     facts = replace(facts, columns=columns)
     if predictions is not None:
         blank = _blank("predictions", rules.predictions, (0.0, 0.0))
         found, wrong = _scored(blank, predictions, scores[predictions.name])
         facts, broken = replace(facts, predictions=found), broken + wrong
-    return Look(replace(facts, broken=broken), page)
+    return Look(replace(facts, broken=broken), page or None)
+
+
+def _unasked(fact: ColumnFact, why: dict[str, str]) -> ColumnFact:
+    """Return the fact with the reason why Evidently was not asked, where there is one."""
+    return replace(fact, problem=why[fact.name]) if fact.name in why else fact
 
 
 def _pairs(facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int) -> tuple[list[Compare], Facts]:
@@ -235,24 +250,35 @@ def _too_few(pair: Compare, rules: Drift) -> str:
 
     Half of what a verdict needs is enough, or a window of just that many rows would lose an input with its first null.
     """
+    least = LEAST.get(pair.rule.method, 1)
     for values, where in ((pair.window, "the window"), (pair.reference, "the champion's training data")):
         present = len(_present(values))
-        if 2 * present < min(rules.min_rows, len(values)) or not present:
-            return f"{present:,} of {len(values):,} rows of {where} have a value" if present else f"no value in {where}"
+        if not present:
+            return f"no value in {where}"
+        if 2 * present < min(rules.min_rows, len(values)):
+            return f"{present:,} of {len(values):,} rows of {where} have a value"
+        if present < least:
+            return f"{present:,} value in {where}, and {pair.rule.method} needs {least}"
     return ""
 
 
 def _constant(pair: Compare) -> bool:
-    """Tell whether both sides hold one value only, and the same."""
+    """Tell whether both sides hold one value only, and the same, and the method says nothing of that.
+
+    Asked before Evidently is: of such sides some methods give no score, and one of them raises.
+    """
+    if pair.rule.method not in UNDEFINED_ON_A_CONSTANT:
+        return False
     first = _present(pair.reference)[0]
     return all(bool((_present(side) == first).all()) for side in (pair.window, pair.reference))
 
 
 def _scored(fact: ColumnFact, pair: Compare, score: Score) -> tuple[ColumnFact, list[str]]:
-    """Return the fact with its score, and what is broken where there is none; of two equal constants some methods give none."""
+    """Return the fact with its score, and what is broken where there is none."""
     if np.isfinite(score.value):
         return replace(fact, score=score.value, drifted=score.drifted, problem=""), []
     if _constant(pair):
-        return replace(fact, problem="one and the same value on both sides"), []
-    words = f"Evidently gives no score for {fact.name} by {fact.method}: it is not a number"
+        return replace(fact, problem=_ONE_VALUE), []
+    why = score.problem or "it is not a number"
+    words = f"Evidently gives no score for {fact.name} by {fact.method}: {why}"
     return replace(fact, problem=words), [words]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.science.drift import decide
-from pipelines.spec.drift import Drift, Performance, Rule
+from pipelines.spec.drift import NUMBER_METHODS, TEXT_METHODS, Drift, Performance, Rule
 from pipelines.watch.evidently_run import ROWS as SAMPLE
 from pipelines.watch.look import Labelled, Rows, look
 from tests.unit.watch.windows import CHAMPION, ROWS, RULES, answers, champion, labelled, replaced, table, times, wide, window
@@ -281,6 +281,82 @@ def test_a_score_that_is_no_number_is_an_alarm_unless_both_sides_hold_one_value(
     found, decision = _decided(window(replaced("delay", [3.0] * ROWS)), rules, against=still)
     assert decision.verdict == "no_drift"
     assert _fact(found, "delay").problem == "one and the same value on both sides"
+
+
+@pytest.mark.parametrize("method", NUMBER_METHODS)
+def test_one_constant_input_leaves_the_verdict_to_the_others(method):
+    rules = Drift(
+        schedule="monthly", share=1.0, columns={"still": Rule(method=method, threshold=0.1), "moved": Rule(method=method, threshold=0.1)}
+    )
+    learnt = pa.table({"still": [3.0] * 2_000, "moved": [3.0] * 2_000, "weekday": table(2_000, 99)["weekday"]})
+    seen = pa.table({"still": [3.0] * ROWS, "moved": [4.0] * ROWS, "weekday": table(ROWS, 1)["weekday"]})
+    found, decision = _decided(window(seen), rules, against=champion(learnt))
+    assert decision.verdict == "no_drift"
+    fact = _fact(found, "still")
+    assert (fact.drifted, fact.problem) == (False, "one and the same value on both sides" if fact.score is None else "")
+    assert _fact(found, "moved").drifted
+    assert _fact(found, "weekday").score is not None
+
+
+@pytest.mark.parametrize("method", TEXT_METHODS)
+def test_one_constant_text_leaves_the_verdict_to_the_others(method):
+    rules = Drift(schedule="monthly", share=1.0, texts=Rule(method=method, threshold=0.1))
+    learnt = pa.table({"still": ["AA"] * 2_000, "moved": ["AA"] * 2_000, "same": ["AA", "B6"] * 1_000})
+    seen = pa.table({"still": ["AA"] * ROWS, "moved": ["B6"] * ROWS, "same": ["AA", "B6"] * (ROWS // 2)})
+    found, decision = _decided(window(seen), rules, against=champion(learnt))
+    assert (decision.verdict, found.facts.drifted) == ("no_drift", ["moved"])
+
+
+@pytest.mark.parametrize(
+    ("values", "learnt"),
+    [
+        pytest.param([1.0] * (ROWS - 1) + [1 + 1e-15], [1.0], id="values that differ in their last digit"),
+        pytest.param([3e38] * ROWS, [-3e38], id="a huge constant"),
+        pytest.param([1e17] * ROWS, [1e17, 2e17], id="a constant identifier"),
+        pytest.param([5e-324] * ROWS, [0.0], id="a denormal"),
+    ],
+)
+def test_numbers_whose_bins_evidently_cannot_draw_are_compared(values, learnt):
+    against = champion(pa.table({"odd": learnt * (2_000 // len(learnt)), "weekday": table(2_000, 99)["weekday"]}))
+    rules = Drift(schedule="monthly", share=1.0)
+    found, decision = _decided(window(pa.table({"odd": values, "weekday": table(ROWS, 1)["weekday"]})), rules, against=against)
+    assert decision.verdict == "no_drift", decision.reasons
+    assert [c.score is None for c in found.facts.columns] == [False, False]
+    assert found.evidently is not None
+
+
+def test_a_column_that_evidently_cannot_compare_is_an_alarm_that_names_it_and_the_rest_is_compared(monkeypatch):
+    from pipelines.watch import evidently_run
+
+    asked = evidently_run._run
+
+    def raising(inputs, *more, **rest):
+        if any(c.name == "distance" for c in inputs):
+            raise RuntimeError("no bins")
+        return asked(inputs, *more, **rest)
+
+    monkeypatch.setattr(evidently_run, "_run", raising)
+    found, decision = _decided(window())
+    assert decision.verdict == "alarm"
+    assert decision.reasons == ["Evidently gives no score for distance by wasserstein: RuntimeError: no bins"]
+    assert [c.score is None for c in found.facts.columns] == [False, True, False, False, False]
+    assert found.facts.predictions.score is not None
+    assert found.evidently is not None
+
+
+def test_a_metric_that_raises_is_an_alarm_and_the_rest_is_compared():
+    labels = replace(labelled(), y=np.array([{}] * ROWS, dtype=object))
+    found, decision = _decided(window(), labels=replace(labelled(), event_times=labelled().event_times[:-1]))
+    assert decision.verdict == "alarm"
+    assert "roc_auc of the 800 labelled rows could not be computed" in decision.reasons[0]
+    assert _fact(found, "delay").score is not None
+    assert _decided(window(), labels=labels)[1].verdict == "alarm"
+
+
+def test_evidently_says_nothing_of_the_whole_window():
+    found, _ = _decided(window())
+    assert b"Dataset Drift" not in found.evidently
+    assert b"The verdict on the window also looks at" in found.evidently
 
 
 def test_an_exception_of_the_look_is_an_alarm_that_names_it_and_is_logged(caplog):
