@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _OURS = {"batch_id", "result_format", "catch_exceptions"}
 """Arguments that are the runner's, which a saved suite may hold."""
+SEVERITIES = ("critical", "warning", "info")
 _TAKES = {
     "column": "the name of a column",
     "column_A": "the name of a column",
@@ -56,6 +57,8 @@ def built(expectation: Expectation, schema: pa.Schema) -> Any:
     kwargs = {k: v for k, v in expectation.get("kwargs", {}).items() if k not in _OURS}
     _refuse_what_is_not_read(kwargs)
     severity = expectation.get("severity", "critical")
+    if severity not in SEVERITIES:
+        raise NoMeaning(f"`severity` is {json.dumps(severity, default=str)[:80]}; it takes {_TAKES['severity']}")
     try:
         # As it is written first: what their model has against it is said in the suite's own words.
         ExpectationConfiguration(type=expectation["type"], kwargs=kwargs, severity=severity).to_domain_obj()

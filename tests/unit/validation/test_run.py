@@ -297,6 +297,13 @@ def test_what_a_suite_has_wrong_is_named_with_the_suite_and_the_expectation(kind
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize("severity", ["loud", None, 3, ["critical"]])
+def test_a_severity_that_there_is_not_is_refused(severity):
+    spoilt = {"type": "expect_column_to_exist", "kwargs": {"column": "id"}, "severity": severity}
+    with pytest.raises(SpecError, match="it takes critical, warning or info"):
+        check_table("events", TABLE, [spoilt], "expectations/x.json")
+
+
 def test_everything_that_a_suite_has_wrong_is_said_at_once():
     spoilt = [{"type": f"expect_{p.values[0]}", "kwargs": p.values[1], "meta": {"place": i}} for i, p in enumerate(SPOILT[:6])]
     with pytest.raises(SpecError) as caught:
