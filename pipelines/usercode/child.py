@@ -19,7 +19,7 @@ from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.refs import sha256
 from pipelines.sources.port import problem_of
 from pipelines.tables import kept_tables, run_build, user_function
-from pipelines.usercode.frames import PROBLEM, Torn, receive, send
+from pipelines.usercode.frames import LAST, PROBLEM, Torn, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,8 +63,9 @@ def main(requests: int, answers: int) -> None:
                 os._exit(0)
             with contextlib.suppress(OSError, ValueError):  # a stream that the user's code has closed
                 sys.stdout.flush()
-            send(writing, {**answer, "call": request["call"]}, found)
-            if sys.stdout.closed or sys.stderr.closed:  # the next call's code shall find them open
+            last = sys.stdout.closed or sys.stderr.closed  # the next call's code shall find them open
+            send(writing, {**answer, "call": request["call"], LAST: last}, found)
+            if last:
                 return
 
 

@@ -18,6 +18,9 @@ TABLES = "tables"
 PROBLEM = "problem"
 """An answer's field for data that cannot be read: a batch's problem, which `validate` judges."""
 
+LAST = "last"
+"""An answer's field that says whether the child ends with it."""
+
 LONGEST = 10_000_000
 """Bytes that a header may have."""
 

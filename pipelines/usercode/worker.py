@@ -22,7 +22,7 @@ import psutil
 from pipelines import errors
 from pipelines.errors import PerennialError, SpecError, TryAgain, Unreachable
 from pipelines.mortal import mortal_command
-from pipelines.usercode.frames import PROBLEM, Torn, receive, send
+from pipelines.usercode.frames import LAST, PROBLEM, Torn, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,6 +171,8 @@ class Child:
             if not found:
                 self.end(exchange)
         if found:
+            if found[0][0].get(LAST):
+                self.end(exchange)
             return found[0]
         if late:
             raise TimeoutError
