@@ -12,7 +12,8 @@ from perennial_airflow.links import URL_PREFIX
 class PerennialPlugin(AirflowPlugin):
     """The pages below /perennial and their entry in the navigation, under Browse.
 
-    Every part of Airflow loads its plugins, down to each task; only the API server asks for the app, and only then it is made.
+    Every part of Airflow loads its plugins, down to each task; only the API server asks for the app and for what stands in
+    front of its API, and only then they are made.
     The links of tasks need no entry here: each operator brings its own.
     """
 
@@ -22,6 +23,13 @@ class PerennialPlugin(AirflowPlugin):
         # caged page to its neighbour. Such an entry works in a menu only: at the top, Airflow 3.3.2 makes it a button without effect.
         {"name": "Perennial", "href": f"{URL_PREFIX}/", "destination": "nav", "category": "browse"},
     ]
+
+    @cached_property
+    def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
+        """What refuses wrong keys at the trigger."""
+        from perennial_airflow.trigger import RefuseUnknownKeys
+
+        return [{"middleware": RefuseUnknownKeys, "args": [], "kwargs": {}, "name": "Perennial's params"}]
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ served, so that they hold behind a gateway or a tunnel too.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
@@ -27,6 +27,11 @@ def airflow_path() -> str:
     from airflow.configuration import conf
 
     return urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/")
+
+
+def login_path(after: str) -> str:
+    """Return the path of the log-in, whichever auth manager Airflow has; it leads on to the path `after`."""
+    return f"{airflow_path()}/api/v2/auth/login?{urlencode({'next': after})}"
 
 
 def run_path(dag_id: str, run: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -52,10 +55,10 @@ class World:
         self.app.dependency_overrides[get_user] = lambda: SimpleNamespace(get_name=lambda: "ann")
         self.app.dependency_overrides[Reader] = lambda: Known(None, None)
 
-    def get(self, path: str):
+    def get(self, path: str, accept: str = "*/*"):
         from starlette.testclient import TestClient
 
-        return TestClient(self.app, follow_redirects=False).get(path)
+        return TestClient(self.app, follow_redirects=False).get(path, headers={"Accept": accept})
 
 
 @pytest.fixture
@@ -108,6 +111,18 @@ def test_nobody_gets_in_without_a_log_in(world, path):
     answer = world.get(path)
     assert answer.status_code == 401
     assert "sales" not in answer.text
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_browser_without_a_log_in_gets_the_way_there_and_back(world, path):
+    answer = world.get(path, accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    link = re.search(r'href="([^"]*/auth/login[^"]*)"', answer.text)
+    assert link
+    asked = urlsplit(html.unescape(link[1]))
+    assert asked.path == "/api/v2/auth/login"
+    assert parse_qs(asked.query) == {"next": ["/perennial" + quote(path)]}
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from perennial_airflow.links import airflow_path
+from perennial_airflow.links import URL_PREFIX, airflow_path, login_path
 from perennial_airflow.pages.access import Reader
 from perennial_airflow.pages.html import render
 from perennial_airflow.pages.records import HISTORY, Records, records
@@ -111,12 +112,25 @@ def _page(template: str, *, status: int = HTTPStatus.OK, headers: Mapping[str, s
     return HTMLResponse(html, status, headers={**(headers or {}), **HEADERS, "Content-Security-Policy": OWN})
 
 
-def _refused(_: Request, error: Exception) -> Response:
-    """Show an HTTP error (of ours, of Airflow's log-in, of a path that is not there) as a page."""
+def _refused(request: Request, error: Exception) -> Response:
+    """Show an HTTP error (of ours, of Airflow's log-in, of a path that is not there) as a page.
+
+    A browser that is not logged in gets the way to the log-in, which leads back to the page; a program gets JSON.
+    """
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 -- what this handler is registered for
-    title = HTTPStatus(error.status_code).phrase
-    said = f"{error.detail}" + (" Log in to Airflow first." if error.status_code == HTTPStatus.UNAUTHORIZED else "")
-    return _page("problem", status=error.status_code, headers=error.headers, title=title, said=said)
+    if error.status_code != HTTPStatus.UNAUTHORIZED:
+        return _page(
+            "problem", status=error.status_code, headers=error.headers, title=HTTPStatus(error.status_code).phrase, said=error.detail
+        )
+    if "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse({"detail": error.detail}, error.status_code, headers={**(error.headers or {}), **HEADERS})
+    return _page("login", status=error.status_code, headers=error.headers, title="Log in", login=login_path(_asked_for(request)))
+
+
+def _asked_for(request: Request) -> str:
+    """Return the path of the page that was asked for, as the browser knows it."""
+    inner = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return airflow_path() + URL_PREFIX + quote(f"/{inner.removeprefix(URL_PREFIX).lstrip('/')}")
 
 
 def _not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001 -- what a client sent is not echoed

@@ -29,6 +29,7 @@ small, .soft { color: var(--plain); font-size: 13px }
 .card h2 { margin: 0; font-size: 1.15rem } dl { display: grid; grid-template-columns: 7.5rem 1fr; gap: .4rem .8rem; margin: .8rem 0 }
 dt { color: var(--plain) } dd { margin: 0 } .big { font-size: 1.05rem; font-weight: 600 }
 .clamp { display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden }
+p.bad { white-space: pre-line }
 .links { display: flex; gap: 1rem; flex-wrap: wrap; font-size: 14px }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-size: 14px }
 th, td { text-align: left; padding: .4rem .7rem .4rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
@@ -96,15 +97,20 @@ touched the record: <code>perennial history {{ s.name }}</code></p>{% endif %}
 _PROBLEM = """{% extends "base" %}{% block body %}<h1>{{ title }}</h1><p>{{ said }}</p>{% endblock %}
 """
 
+_LOGIN = """{% extends "base" %}{% block body %}<h1>{{ title }}</h1>
+<p>These pages show what you may read in Airflow; so Airflow must know who you are.</p>
+<p class="big"><a href="{{ login }}">Log in to Airflow</a></p>{% endblock %}
+"""
+
 
 def render(template: str, **values: Any) -> str:
-    """Return a page: `overview`, `model` or `problem`, each with title, base and mlflow, and what it shows."""
+    """Return a page: `overview`, `model`, `problem` or `login`, each with title, base and mlflow, and what it shows."""
     return _environment().get_template(template).render(**values)
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    templates = {"base": _BASE, "parts": _PARTS, "overview": _OVERVIEW, "model": _MODEL, "problem": _PROBLEM}
+    templates = {"base": _BASE, "parts": _PARTS, "overview": _OVERVIEW, "model": _MODEL, "problem": _PROBLEM, "login": _LOGIN}
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(templates), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
