@@ -69,6 +69,7 @@ def model_dag(spec: Spec, kind: str, *, schedule: str | None, params: Mapping[st
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,  # a run of a paused DAG waits for ever
+        auto_register=False,  # a file in dags/ names those that it defines; `broken_specs.py` makes them only to see whether it can
         params=deepcopy(dict(params)),  # Airflow writes the values of a run into them
         default_args={"owner": spec.owner, **RETRIES},
         tags=["perennial", kind, spec.name, spec.task],

@@ -78,15 +78,24 @@ def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_importe
 
 
 def test_a_broken_spec_is_an_import_error_with_its_remedy_and_breaks_nothing_else(tmp_path):
-    write_models(tmp_path, "cabs", "demo", "typo", "yaml")
+    write_models(tmp_path, "cabs", "demo", "typo", "yaml", "Not a name")
     (tmp_path / "models" / "typo" / "model.yaml").write_text(spec_text("typo") + "colour: red\n")
     (tmp_path / "models" / "yaml" / "model.yaml").write_text("name: [unclosed\n")
+    for name in ("folder", "pipe", "gone"):
+        (tmp_path / "models" / name).mkdir()
+    (tmp_path / "models" / "folder" / "model.yaml").mkdir()
+    os.mkfifo(tmp_path / "models" / "pipe" / "model.yaml")
+    (tmp_path / "models" / "gone" / "model.yaml").symlink_to("nowhere")
     facts = read(tmp_path)
     assert facts["dags"] == ["retrain_cabs", "retrain_demo", "rollback_cabs", "rollback_demo"]
     error = facts["errors"].pop("broken_specs.py")
     assert facts["errors"] == {}
     assert "models/typo/model.yaml:17: colour: unknown key; did you mean 'column'?" in error
     assert "models/yaml/model.yaml" in error
+    assert "models/folder/model.yaml is a folder" in error
+    assert "models/pipe/model.yaml is a named pipe" in error
+    assert "models/gone/model.yaml is a link to nothing" in error
+    assert "models/Not a name: the folder's name is no model's name" in error
 
 
 def test_a_worker_builds_only_the_dag_that_it_is_asked_for(tmp_path):
