@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, ValidationError
 
 from pipelines.errors import RequestError
+from pipelines.ports import ports_of
 from pipelines.refs import Value
 from pipelines.words import problems
 
@@ -34,6 +35,10 @@ QUIET = {
 
 SECRET = frozenset({"ledger_url", "mlflow_uri", "mlflow_database", "proof_token", "docker_host", "serving_url", "mlflow_public_url"})
 """Settings whose values may hold a password: no message shows them."""
+
+
+PORTS = ("airflow_port", "mlflow_port", "serving_port")
+"""Where the environment does not name them, those of the stack that runs on the state folder are taken."""
 
 
 class Settings(Value):
@@ -209,7 +214,8 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         found = problems(error, given, Settings, secret=SECRET)
         said = "\n".join(f"{PREFIX}{problem.field.upper()}: {problem.text}." for problem in found)
         raise RequestError(said, remedy="see docs/settings.md.") from error
-    return settings
+    running = {name: port for name, port in ports_of(settings.state_dir, PORTS).items() if name not in given}
+    return settings.model_copy(update=running)
 
 
 def database_url(name: str, environ: dict[str, str] | None = None) -> str:

@@ -12,6 +12,7 @@ import filelock
 import psutil
 
 from pipelines.errors import Busy, PerennialError, RequestError, Unreachable
+from pipelines.settings import PORTS
 from stack.environment import MARK, environment
 from stack.health import Health, check, prober
 from stack.keys import make_keys
@@ -166,7 +167,7 @@ def _start_supervisord(layout: Layout, environ: dict[str, str], running: Sequenc
     config = layout.run / "supervisord.conf"
     config.write_text(render(layout, running, socket))
     child = psutil.Process(_spawned(config, layout.log("supervisord.out"), {**environ, MARK: str(layout.state)}))
-    write_record(layout, Record(pid=child.pid, created=child.create_time(), socket=socket))
+    write_record(layout, Record(pid=child.pid, created=child.create_time(), socket=socket, ports=_ports(layout)))
     supervisor = Supervisor(socket)
     patience = Patience(SUPERVISOR_SECONDS, lambda: cpu_seconds([child.pid]), quiet_seconds=SUPERVISOR_SECONDS)
     while True:
@@ -253,3 +254,7 @@ def tail(log: Path, lines: int = 20) -> str:
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
         return f"(there is no {log})"
+
+
+def _ports(layout: Layout) -> dict[str, int]:
+    return {name: getattr(layout.settings, name) for name in PORTS}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from pipelines.refs import Value
 
@@ -26,6 +26,8 @@ class Record(Value):
     pid: int
     created: float
     socket: Path
+    ports: dict[str, int] = Field(default_factory=dict)
+    """The stack's ports by the names of their settings: other commands find them here (see pipelines/ports.py)."""
 
     @property
     def process(self) -> psutil.Process | None:

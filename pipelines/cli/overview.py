@@ -9,17 +9,17 @@ import typer
 
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for
-from pipelines.errors import PerennialError
+from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import iso
 from pipelines.settings import load_settings
-from pipelines.spec import json_schema, load_all, model_names
+from pipelines.spec import json_schema, load_all, load_spec
+from pipelines.steps.context import Context, EmbeddedPorts
 from pipelines.steps.requests import unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipelines.ledger import Entry
-    from pipelines.steps.context import Context
 
 Model = Annotated[str, typer.Argument(help="The model: a folder's name under models/.")]
 AnyModel = Annotated[str | None, typer.Argument(help="The model; all models when left out.")]
@@ -54,16 +54,28 @@ def _row(row: dict[str, Any]) -> list[Any]:
 
 
 def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
-    """Show what serves, since when and why, and what the last decision was."""
+    """Show what serves, since when and why, and what the last decision was.
+
+    A model whose spec is broken is shown with what is wrong with it, beside the others; then the exit code is 65.
+    """
     settings = load_settings()
-    rows = [_status(context_for(name, settings)) for name in ([model] if model else model_names(settings.models))]
+    good, broken = load_all(settings.models) if model is None else ({model: load_spec(settings.models, model)}, {})
+    rows = [_status(Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings))) for spec in good.values()]
+    rows += [{"model": name, "error": str(error)} for name, error in broken.items()]
     if as_json:
         print_json(rows)
-        return
+    else:
+        _print_status(rows)
+    if broken:
+        raise typer.Exit(SpecError.exit_code)
+
+
+def _print_status(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         typer.echo(row["model"])
-        for title, said in _said(row).items():
-            typer.echo(f"  {title:<9} {said}")
+        said = list(_said(row).items()) if row["error"] is None else [("broken", line) for line in row["error"].splitlines()]
+        for title, text in said:
+            typer.echo(f"  {title:<9} {text}")
 
 
 def _status(context: Context) -> dict[str, Any]:
@@ -75,6 +87,7 @@ def _status(context: Context) -> dict[str, Any]:
     request = unanswered(ledger, model, datetime.now(UTC))
     return {
         "model": model,
+        "error": None,
         "owner": context.spec.owner,
         "champion": champion.version if champion else None,
         "since": iso(champion.since.replace(microsecond=0)) if champion else None,

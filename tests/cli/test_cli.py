@@ -47,6 +47,10 @@ def test_models_lists_good_and_broken_ones(perennial, world):
     good, bad = sorted(json.loads(done.stdout), key=lambda m: m["model"])
     assert (good["model"], good["error"]) == ("sales", None)
     assert "models/wrong/model.yaml:1: owner: missing" in bad["error"]
+    done = perennial("status", "--json")
+    assert done.returncode == 65
+    assert [(row["model"], row["error"] is None) for row in json.loads(done.stdout)] == [("sales", True), ("wrong", False)]
+    assert "  broken    models/wrong/model.yaml:1: owner: missing" in perennial("status").stdout
 
 
 def test_schema_is_a_json_schema_of_the_spec(perennial, world):
