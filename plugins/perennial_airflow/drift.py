@@ -46,7 +46,7 @@ Running this DAG again for the same window starts no second retraining.
 **Params** &nbsp; `window_end`: {window_end} &nbsp; `reason`: {reason}
 
 By API: `POST /api/v2/dags/{dag}/dagRuns` with `{{"logical_date": null, "conf": {{"window_end": "2024-01-01T00:00:00Z"}}}}`.
-A key that is not one of the params is refused by `ingest`.
+A key that is not one of the params is refused (400).
 """
 
 

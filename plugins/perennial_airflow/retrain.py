@@ -48,7 +48,7 @@ Owned by **{owner}**; a {task} task on batches of one {batch}; {when}.
 **Params** &nbsp; `as_of`: {as_of} &nbsp; `reason`: {reason} &nbsp; `force`: {force}
 
 By API: `POST /api/v2/dags/{dag}/dagRuns` with `{{"logical_date": null, "conf": {{"reason": "by hand"}}}}`.
-A key that is not one of the params is refused by `ingest`.
+A key that is not one of the params is refused (400).
 
 A run whose id begins with `drift__` was started by drift; its note says by which run. Where it failed, mend the cause and *Clear* its
 failed tasks rather than trigger it anew: what it had finished stays, and the drift run finds it under the same id.

@@ -43,7 +43,7 @@ judges its challenger against the version that serves then.
 **Params** &nbsp; `to`: {to} &nbsp; `reason`: {reason}
 
 By API: `POST /api/v2/dags/{dag}/dagRuns` with `{{"logical_date": null, "conf": {{"reason": "wrong prices"}}}}`.
-A key that is not one of the params is refused. By hand: `perennial rollback {name} [--to RELEASE]`.
+A key that is not one of the params is refused (400). By hand: `perennial rollback {name} [--to RELEASE]`.
 """
 
 
