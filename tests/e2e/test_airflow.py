@@ -1,17 +1,22 @@
 """The loop through a started Airflow, by REST, in real subprocess steps."""
 
+import os
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import httpx
 import pandas as pd
 import pytest
 
+from pipelines.errors import RequestError
 from pipelines.spec import load_spec
 from pipelines.steps.building import build_from, read_raw
 from pipelines.steps.context import Context, EmbeddedPorts
 from pipelines.tables import from_parquet
 from pipelines.versions.port import FeaturesVersion
+from stack.environment import environment
 from tests.worlds import visits
 
 if TYPE_CHECKING:
@@ -114,8 +119,29 @@ def test_broken_data_end_red_at_validate_and_touch_nothing_else(live, first):
         live.world.rewrite(4, good)
 
 
-def test_an_unknown_key_ends_red_at_the_first_task_without_a_retry(live, first):
-    assert live.run("sales", "unknown", as_off="2024-01-05T00:00:00Z") == "failed"
+def test_an_unknown_key_is_refused_at_the_trigger_and_nothing_starts(live, first):
+    with pytest.raises(RequestError, match=r"\(400\).*unknown key 'as_off'; did you mean 'as_of'"):
+        live.start("sales", "unknown", as_off="2024-01-05T00:00:00Z")
+    with pytest.raises(RequestError, match="404"):
+        live.api.state("retrain_sales", "unknown")
+
+
+def test_an_unknown_key_that_came_by_another_way_ends_red_at_the_first_task_without_a_retry(live, first):
+    by_command = [
+        sys.executable,
+        "-m",
+        "airflow",
+        "dags",
+        "trigger",
+        "retrain_sales",
+        "--run-id",
+        "unknown",
+        "--conf",
+        '{"as_off": "2024-01-05"}',
+    ]
+    done = subprocess.run(by_command, env=environment(live.layout, os.environ), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert live.end("sales", "unknown") == "failed"
     [task] = [t for t in live.api.tasks("retrain_sales", "unknown") if t.task == "ingest"]
     assert (task.state, task.tries) == ("failed", 1)
     assert "did you mean 'as_of'" in live.log("sales", "unknown", "ingest")

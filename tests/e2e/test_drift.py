@@ -8,6 +8,7 @@ import sys
 import httpx
 import pytest
 
+from pipelines.errors import RequestError
 from pipelines.intervals import Interval
 from pipelines.spec import load_spec
 from pipelines.steps.context import Context, EmbeddedPorts
@@ -126,9 +127,10 @@ def test_a_rollback_by_its_dag_and_a_promotion_by_command(live, watched, perenni
 
 def test_nonsense_in_a_rollback_s_conf_changes_nothing(live, watched):
     before = live.told(MODEL)
-    live.api.trigger(f"rollback_{MODEL}", {"to": 1, "image": "evil; rm -rf /"}, "hostile")
-    assert live.api.wait(f"rollback_{MODEL}", "hostile", 120) == "failed"
-    assert "conf is wrong: image" in live.api.log(f"rollback_{MODEL}", "hostile", "rollback")
+    with pytest.raises(RequestError, match="unknown key 'image'"):
+        live.api.trigger(f"rollback_{MODEL}", {"to": 1, "image": "evil; rm -rf /"}, "hostile")
+    live.api.trigger(f"rollback_{MODEL}", {"to": 9_999_999}, "nowhere")
+    assert live.api.wait(f"rollback_{MODEL}", "nowhere", 120) == "failed"
     assert live.told(MODEL) == before
 
 
