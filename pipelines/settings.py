@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from pipelines.errors import RequestError
 from pipelines.ports import ports_of
 from pipelines.refs import Value
-from pipelines.words import problems
+from pipelines.words import problems, sentence
 
 PREFIX = "PERENNIAL_"
 SQL_PREFIX = "PERENNIAL_SQL_"
@@ -212,7 +212,7 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         settings = Settings.model_validate(given)
     except ValidationError as error:
         found = problems(error, given, Settings, secret=SECRET)
-        said = "\n".join(f"{PREFIX}{problem.field.upper()}: {problem.text}." for problem in found)
+        said = "\n".join(f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in found)
         raise RequestError(said, remedy="see docs/settings.md.") from error
     running = {name: port for name, port in ports_of(settings.state_dir, PORTS).items() if name not in given}
     return settings.model_copy(update=running)

@@ -181,7 +181,12 @@ def problems(error: ValidationError, body: Any, model: type[BaseModel] | None = 
 
 def in_one_line(found: Sequence[Problem]) -> str:
     """Return the problems as one sentence, for errors that have one line."""
-    return "; ".join(map(str, found))
+    return sentence("; ".join(map(str, found)))
+
+
+def sentence(text: str) -> str:
+    """Return a text with its full stop."""
+    return text if text.endswith("?") else f"{text}."
 
 
 def shown(value: Any) -> str:

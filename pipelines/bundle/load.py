@@ -70,7 +70,7 @@ def _parsed(kind: type[V], data: bytes, ref: Ref) -> V:
         return kind.model_validate_json(data)
     except ValidationError as error:
         found = problems(error, None, kind)
-        raise BadData(f"The object {ref.uri} is no {kind.__name__}: {in_one_line(found[:MOST_PROBLEMS])}.") from error
+        raise BadData(f"The object {ref.uri} is no {kind.__name__}: {in_one_line(found[:MOST_PROBLEMS])}") from error
 
 
 def _refuse_nonsense(manifest: BundleManifest, golden: Golden) -> None:

@@ -53,7 +53,7 @@ def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
     try:
         request = module.Request.model_validate(body)
     except ValidationError as error:
-        raise RequestError(f"The request of {step} is wrong: {in_one_line(problems(error, body, module.Request))}.") from error
+        raise RequestError(f"The request of {step} is wrong: {in_one_line(problems(error, body, module.Request))}") from error
     begin = time.monotonic()
     result: Value = module.run(context, request)
     context.log.info("%s took %.2f s; peak memory of this process %.0f MB", step, time.monotonic() - begin, peak_megabytes())

@@ -110,7 +110,7 @@ def chained(head: Head, *, at: datetime, model: str, kind: str, key: str, body: 
         fields = {"seq": head.seq + 1, "at": at, "model": model, "kind": kind, "key": key, "body": plain, "previous": head.hash}
         entry = Entry.model_validate({**fields, "hash": GENESIS})
     except ValidationError as error:
-        raise RequestError(f"{name} cannot be recorded: {in_one_line(problems(error, None, Entry))}.") from error
+        raise RequestError(f"{name} cannot be recorded: {in_one_line(problems(error, None, Entry))}") from error
     except (TypeError, ValueError) as error:
         raise RequestError(f"{name} cannot be recorded: its body is not plain JSON ({error}).") from error
     own = entry_hash(seq=entry.seq, at=entry.at, model=model, kind=kind, key=key, body=plain, previous=head.hash)
@@ -142,7 +142,7 @@ def plain_champion(champion: dict[str, Any]) -> dict[str, Any]:
     try:
         known = Champion.model_validate({**{k: champion.get(k) for k in _CROWNED}, "since": _EPOCH})
     except ValidationError as error:
-        raise RequestError(f"This is no champion: {in_one_line(problems(error, None, Champion))}.") from error
+        raise RequestError(f"This is no champion: {in_one_line(problems(error, None, Champion))}") from error
     return {**champion, **known.model_dump(mode="json", include=set(_CROWNED))}
 
 

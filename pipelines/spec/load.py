@@ -14,7 +14,7 @@ from pipelines.errors import SpecError
 from pipelines.refs import NAME_PATTERN
 from pipelines.spec.model import Spec
 from pipelines.spec.reading import MAX_BYTES, NotYaml, read_yaml
-from pipelines.words import problems
+from pipelines.words import problems, sentence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +119,7 @@ def parse_spec(text: bytes, shown: str) -> Spec:
     except ValidationError as error:
         found = problems(error, document.body, Spec)
         lines = sorted((document.line(problem.path), str(problem)) for problem in found)
-        raise SpecError("\n".join(f"{shown}:{line}: {said}." for line, said in lines)) from error
+        raise SpecError("\n".join(f"{shown}:{line}: {sentence(said)}" for line, said in lines)) from error
 
 
 def load_all(models: Path) -> tuple[dict[str, Spec], dict[str, SpecError]]:

@@ -122,7 +122,7 @@ def parse_conf(kind: type[C], conf: dict[str, object]) -> C:
         return kind.model_validate(conf)
     except ValidationError as error:
         known = f"known keys: {', '.join(sorted(kind.model_fields))}; see docs/operate.md."
-        raise RequestError(f"conf: {in_one_line(problems(error, conf, kind))}.", remedy=known) from error
+        raise RequestError(f"conf: {in_one_line(problems(error, conf, kind))}", remedy=known) from error
 
 
 def resolve_as_of(spec: Spec, conf: Conf, now: datetime) -> datetime:

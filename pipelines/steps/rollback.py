@@ -38,7 +38,7 @@ def run(context: Context, request: RollbackRequest, target: Target | None = None
         conf = RollbackConf.model_validate(request.conf)
     except ValidationError as error:
         found = in_one_line(problems(error, request.conf, RollbackConf))
-        raise RequestError(f"The run's conf is wrong: {found}.", remedy="see docs/operate.md.") from error
+        raise RequestError(f"The run's conf is wrong: {found}", remedy="see docs/operate.md.") from error
     key = rollback_run(request.run)
     chosen = _earlier(context, key) or _back_to(context, conf.to)
     return _serve(context, key, chosen, f"rolled back to release {chosen.number}: {conf.reason}", target)

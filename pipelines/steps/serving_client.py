@@ -69,7 +69,7 @@ class ServingClient:
         try:
             return Serves.model_validate({"release": body.get("release"), "version": body.get("version"), "refused": picked})
         except ValidationError as error:
-            raise Unreachable(f"The server's answer on {model} makes no sense: {in_one_line(problems(error, None))}.") from error
+            raise Unreachable(f"The server's answer on {model} makes no sense: {in_one_line(problems(error, None))}") from error
 
 
 _KNOWN = {200: None, 404: "unknown_model", 503: "model_not_loaded"}

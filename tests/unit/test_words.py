@@ -82,7 +82,7 @@ class Whole(Value):
 def wrong(body) -> str:
     with pytest.raises(ValidationError) as caught:
         Whole.model_validate(body)
-    return in_one_line(problems(caught.value, body, Whole, secret=["token"]))
+    return in_one_line(problems(caught.value, body, Whole, secret=["token"])).removesuffix(".")
 
 
 @pytest.mark.parametrize(
