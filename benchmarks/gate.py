@@ -7,14 +7,13 @@ blocks, and on days of which each is like the one before; how often one is "prov
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from typing import Any
 
 import numpy as np
 
-from benchmarks.report import Measure, show, write
+from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.science.bootstrap import compare
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -28,9 +27,7 @@ Array = np.ndarray[Any, Any]
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where something is not as asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiny", action="store_true", help="seconds instead of minutes, to see that it runs; writes nothing")
-    tiny = parser.parse_args(argv).tiny
+    tiny = is_tiny(__doc__, argv)
     rows = [*costs(SIZES[:2] if tiny else SIZES), *rates(20 if tiny else WORLDS)]
     show("Gate", rows)
     if tiny:

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.loop import _free_port
-from benchmarks.report import Measure, show, write
+from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.errors import PerennialError
 from pipelines.settings import load_settings, quiet
 from pipelines.spec import load_all
@@ -97,11 +97,12 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where something stood still for longer than asked."""
+    tiny = is_tiny(__doc__, argv)
     quiet()
     chance = random.Random(SEED)
-    order = [list(VICTIMS)[number % len(VICTIMS)] for number in range(ROUNDS)]
+    order = ["idle worker", "scheduler"] if tiny else [list(VICTIMS)[number % len(VICTIMS)] for number in range(ROUNDS)]
     chance.shuffle(order)
     with tempfile.TemporaryDirectory(prefix="pb-") as folder:
         ports = {f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")}
@@ -114,12 +115,13 @@ def main() -> int:
                 took: list[tuple[str, float, float, float]] = []
                 for victim in order:
                     took.append((victim, *one_round(layout, api, victim, chance)))
-                    write("kills", measures(took))  # it takes long: what was measured before somebody stops it stays
+                    if not tiny:
+                        write("kills", measures(took))  # it takes long: what was measured before somebody stops it stays
         finally:
             control.down(layout, say=lambda _: None)
     rows = measures(took)
-    show(f"{ROUNDS} kills", rows)
-    return 0 if rows[0]["value"] <= ASKED_SECONDS else 1
+    show(f"{len(took)} kills", rows)
+    return 0 if tiny or rows[0]["value"] <= ASKED_SECONDS else 1
 
 
 def one_round(layout: Layout, api: AirflowApi, victim: str, chance: random.Random) -> tuple[float, float, float]:

@@ -26,10 +26,15 @@ class PerennialPlugin(AirflowPlugin):
 
     @cached_property
     def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
-        """What refuses wrong keys at the trigger."""
+        """What every request passes: wrong keys are refused at the trigger; on SQLite, requests that write take turns."""
+        from airflow.configuration import conf
+        from perennial_airflow.one_writer import OneWriter
         from perennial_airflow.trigger import RefuseUnknownKeys
 
-        return [{"middleware": RefuseUnknownKeys, "args": [], "kwargs": {}, "name": "Perennial's params"}]
+        stages = [{"middleware": RefuseUnknownKeys, "args": [], "kwargs": {}, "name": "Perennial's params"}]
+        if conf.get("database", "sql_alchemy_conn").startswith("sqlite"):
+            stages.append({"middleware": OneWriter, "args": [], "kwargs": {}, "name": "Perennial: one writer at a time"})
+        return stages
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:
@@ -37,13 +42,3 @@ class PerennialPlugin(AirflowPlugin):
         from perennial_airflow.pages.app import make_app
 
         return [{"app": make_app(), "url_prefix": URL_PREFIX, "name": "Perennial"}]
-
-    @cached_property
-    def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
-        """What every request passes: on SQLite, those that write take turns."""
-        from airflow.configuration import conf
-        from perennial_airflow.one_writer import OneWriter
-
-        if not conf.get("database", "sql_alchemy_conn").startswith("sqlite"):
-            return []
-        return [{"middleware": OneWriter, "args": [], "kwargs": {}, "name": "Perennial: one writer at a time"}]

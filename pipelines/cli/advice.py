@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pipelines.science.gates import blind_spot
 from pipelines.steps.window import never_judged
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ LONGEST = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedel
 
 def advice(spec: Spec) -> list[str]:
     """Return the advice for a spec, each as one sentence without its full stop; nothing where all is well."""
-    return [said for said in (_performance(spec),) if said]
+    return [said for said in (_performance(spec), blind_spot(spec.gate, spec.task)) if said]
 
 
 def _performance(spec: Spec) -> str:
