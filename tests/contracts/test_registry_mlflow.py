@@ -145,7 +145,7 @@ class TestMlflowRegistry:
 
     def test_telemetry_is_off_and_mlflow_loads_late(self, tmp_path):
         program = (
-            "import os, sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry, _patient\n"
+            "import os, sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry\n"
             "MlflowRegistry('sqlite:////nowhere/x.db', artifacts=pathlib.Path(sys.argv[1]))\n"
             "print('mlflow' in sys.modules, os.environ['MLFLOW_DISABLE_TELEMETRY'])"
         )
@@ -154,7 +154,7 @@ class TestMlflowRegistry:
     @pytest.mark.slow
     def test_processes_that_find_no_database_make_one(self, tmp_path):
         program = (
-            "import sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry, _patient\n"
+            "import sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry\n"
             "root = pathlib.Path(sys.argv[1])\n"
             "registry = MlflowRegistry(f'sqlite:///{root}/mlflow/mlflow.db', artifacts=root / 'artifacts')\n"
             "parent = registry.parent('m', 'run', {})\n"
