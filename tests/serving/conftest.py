@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from pipelines.settings import Settings
 from pipelines.store import LocalStore
 from serving.app import create_app
+from stack.patience import Patience
+from stack.processes import cpu_seconds
 from tests.serving.bundles import put_bundle, short_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,14 +127,14 @@ def free_port() -> int:
 
 
 def wait_until(happened, seconds: float = 30):
-    """Return the first true answer of `happened`; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    """Return the first true answer of `happened`; fail after `seconds`, or later where a server of the test still computes."""
+    patience = Patience(seconds, lambda: cpu_seconds(child.pid for child in psutil.Process().children()))
+    while not patience.is_over:
         found = happened()
         if found:
             return found
         time.sleep(0.02)
-    pytest.fail(f"nothing happened in {seconds} s")
+    pytest.fail(f"nothing happened in {patience.seconds:.0f} s")
 
 
 @contextlib.contextmanager
