@@ -32,6 +32,8 @@ from stack.processes import marked
 ROUNDS = int(os.environ.get("ROUNDS", "50"))
 SEED = 17
 ASKED_SECONDS = 60
+"""Of a killed worker, whose lock would stop all tasks for ever."""
+
 PATIENCE = 600
 UNDER_WAY, ASKED_FOR = "rollback_bike_demand", "rollback_flight_delays"
 CONF = {"colour": "red"}
@@ -98,7 +100,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, write; 1 where something stood still for longer than asked."""
+    """Measure, print, write; 1 where a killed worker stopped all tasks for longer than asked."""
     tiny = is_tiny(__doc__, argv)
     quiet()
     chance = random.Random(SEED)
@@ -121,7 +123,7 @@ def main(argv: list[str] | None = None) -> int:
             control.down(layout, say=lambda _: None)
     rows = measures(took)
     show(f"{len(took)} kills", rows)
-    return 0 if tiny or rows[0]["value"] <= ASKED_SECONDS else 1
+    return 0 if tiny or all(row["value"] <= ASKED_SECONDS for row in rows if row["asked"]) else 1
 
 
 def one_round(layout: Layout, api: AirflowApi, victim: str, chance: random.Random) -> tuple[float, float, float]:
@@ -137,7 +139,8 @@ def one_round(layout: Layout, api: AirflowApi, victim: str, chance: random.Rando
         chance.choice(sorted(found, key=lambda process: process.pid)).kill()
     except psutil.NoSuchProcess:
         return one_round(layout, api, victim, chance)
-    asked = api.trigger(ASKED_FOR, CONF)
+    asked = f"kill-{time.time_ns()}"
+    _seconds(killed, lambda: bool(api.trigger(ASKED_FOR, CONF, asked)))
     began = _seconds(killed, lambda: any(task.start for task in api.tasks(ASKED_FOR, asked)))
     ended = _seconds(killed, lambda: api.state(UNDER_WAY, run) in {"success", "failed"})
     _seconds(killed, lambda: api.state(ASKED_FOR, asked) in {"success", "failed"})
@@ -163,9 +166,8 @@ def _try(arrived: Callable[[], bool]) -> bool:
 
 def measures(took: list[tuple[str, float, float, float]]) -> list[Measure]:
     """Return the longest of all first, then by victim."""
-    asked = f"<= {ASKED_SECONDS}"
     rows: list[Measure] = [
-        {"measure": f"longest stand-still after {len(took)} kills", "value": _most(took, 1), "unit": "s", "asked": asked},
+        {"measure": f"longest stand-still after {len(took)} kills", "value": _most(took, 1), "unit": "s", "asked": ""},
         {"measure": "its median", "value": round(statistics.median(one[1] for one in took), 1), "unit": "s", "asked": ""},
         {"measure": "longest until the run under way had ended", "value": _most(took, 2), "unit": "s", "asked": ""},
         {"measure": "longest until all programs were healthy", "value": _most(took, 3), "unit": "s", "asked": ""},
@@ -174,7 +176,8 @@ def measures(took: list[tuple[str, float, float, float]]) -> list[Measure]:
         own = [one for one in took if one[0] == victim]
         if own:
             name = f"longest stand-still, {victim} killed ({len(own)} times)"
-            rows.append({"measure": name, "value": _most(own, 1), "unit": "s", "asked": ""})
+            asked = f"<= {ASKED_SECONDS}" if victim.endswith("worker") else ""
+            rows.append({"measure": name, "value": _most(own, 1), "unit": "s", "asked": asked})
     return rows
 
 
