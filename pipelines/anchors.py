@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from pipelines.entries import sealed, unsealed
 from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
 from pipelines.ledger import Head
+from pipelines.private import make_folder
 from pipelines.refs import Value, canonical
 from pipelines.segments import FULL
 from pipelines.settings import without_password
@@ -146,7 +147,7 @@ class FileAnchor:
     def write(self, head: Head) -> None:
         """Replace the file, flushed."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)
             draft = Path(name)
             try:

@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pipelines.errors import StorageFull
+from pipelines.private import make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,8 +48,8 @@ class LocalSegment:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         self._handle = -1
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            make_folder(path.parent)
+            self._handle = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.link(temporary, path)
             _sync_folder(path.parent)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipelines.entries import sealed, unsealed
 from pipelines.errors import Corrupted
+from pipelines.private import make_folder
 from pipelines.refs import Ref, sha256
 from pipelines.segments import LocalSegment, MemorySegment, is_locked, read_from, translated
 
@@ -220,7 +221,7 @@ class LocalStore:
     def _written(self, target: Path, data: bytes) -> Iterator[Path]:
         """Yield a finished temporary file beside `target`; it is gone afterwards. Raises StorageFull, naming the folder."""
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
         except OSError as error:
             raise translated(error, self.root) from error
@@ -230,7 +231,6 @@ class LocalStore:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o644)
             yield temporary
         except OSError as error:
             raise translated(error, self.root) from error

@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from pipelines.errors import RequestError
+from pipelines.private import keep_private
 from pipelines.settings import Settings, load_settings
 from pipelines.store import LocalStore
 from serving import workers
@@ -50,6 +51,7 @@ def main() -> int:
     """Serve; return the exit code."""
     # Idle OpenMP threads spin and would take the core from the event loop; one row gains nothing from them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    keep_private()
     try:
         settings = load_settings()
     except RequestError as error:

@@ -12,6 +12,7 @@ import filelock
 import psutil
 
 from pipelines.errors import Busy, PerennialError, RequestError, Unreachable
+from pipelines.private import keep_private, make_folder
 from pipelines.settings import PORTS
 from stack.environment import MARK, environment
 from stack.health import Health, check, prober
@@ -140,8 +141,9 @@ def _clear(layout: Layout, say: Say) -> None:
 
 
 def _start(layout: Layout, environ: dict[str, str], running: Sequence[Program], say: Say) -> Supervisor:
-    for folder in (layout.logs, layout.mlflow, layout.run):
-        folder.mkdir(parents=True, exist_ok=True)
+    keep_private()
+    for folder in (layout.state, layout.logs, layout.mlflow, layout.run):
+        make_folder(folder)
     make_keys(layout.secrets)
     prepare_home(layout)
     if layout.runs_mlflow:

@@ -85,7 +85,12 @@ def _airflow(layout: Layout) -> dict[str, str]:
             "EXECUTION_API_RETRY_WAIT_MAX": 15,  # seconds between two of them (Airflow's: 90)
         },
         "DAG_PROCESSOR": {"REFRESH_INTERVAL": 5, "MIN_FILE_PROCESS_INTERVAL": 10},  # a changed model.yaml is seen within 10 s
-        "LOGGING": {"BASE_LOG_FOLDER": layout.airflow / "logs", "COLORED_CONSOLE_LOG": False},
+        "LOGGING": {
+            "BASE_LOG_FOLDER": layout.airflow / "logs",
+            "COLORED_CONSOLE_LOG": False,
+            "FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",  # Airflow sets modes by itself: 775 and 664
+            "FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
+        },
         "USAGE_DATA_COLLECTION": {"ENABLED": False},
     }
     flat = {f"AIRFLOW__{section}__{name}": str(value) for section, options in sections.items() for name, value in options.items()}

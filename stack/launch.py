@@ -11,12 +11,14 @@ import signal
 import sys
 
 from pipelines.mortal import die_with_parent
+from pipelines.private import keep_private
 from stack.processes import end, left_by
 from stack.programs import GUARD
 
 
 def main(state: str, program: str, command: list[str]) -> None:
     """Become the program."""
+    keep_private()  # supervisord sets its own umask only where it becomes a daemon
     if program != GUARD:
         die_with_parent(signal.SIGTERM)
     leftovers = left_by(state, program)

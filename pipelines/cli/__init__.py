@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from pipelines.private import keep_private
 from pipelines.settings import quiet
 
 WRONG_USAGE = 64
@@ -13,6 +14,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line; exit with 0, 65 (a retry cannot help), 75 (try again), 64 (wrong usage) or 70 (a crash)."""
     quiet()
+    keep_private()
     try:
         from pipelines.cli.app import app
 

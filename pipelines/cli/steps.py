@@ -11,6 +11,7 @@ from pipelines.cli import drift
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import STEPS, answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError
+from pipelines.private import make_folder
 from pipelines.refs import canonical, safe_id
 from pipelines.settings import load_settings
 
@@ -140,7 +141,7 @@ def _run_folder(context: Context, step: str, run: str | None, as_of: str | None)
     root = context.settings.state_dir / "hand" / context.spec.name
     if step == "ingest":
         folder = root / safe_id(run or f"hand__{as_of or 'newest'}__{now()}")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return folder
     runs = sorted((p for p in root.glob("*") if p.is_dir()), key=lambda p: p.stat().st_mtime_ns)
     found = root / safe_id(run) if run else (runs[-1] if runs else root / "none")

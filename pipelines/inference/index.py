@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pipelines.errors import Busy
 from pipelines.inference.indexing import Reading
 from pipelines.inference.record import identity
+from pipelines.private import make_folder
 from pipelines.sqlite import fault
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Index:
 
         It is committed even after an error of somebody else's: what was read of the log until then need not be read again.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         handle = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _lock(handle, self._patience)

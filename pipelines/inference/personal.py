@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipelines.errors import Corrupted
+from pipelines.private import make_folder
 
 KEY_BYTES = 32
 _OTHERS = 0o077
@@ -57,7 +58,7 @@ def _text(value: str | float | bool) -> str:  # noqa: FBT001 -- likewise
 
 def _make(path: Path) -> None:
     """Make the key by linking a finished file: of several processes, one succeeds and all read the same key."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")  # mkstemp's files have mode 600
     try:
         with os.fdopen(handle, "wb") as file:

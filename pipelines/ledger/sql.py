@@ -35,6 +35,7 @@ from pipelines.errors import Busy, Corrupted, GiveUp, PerennialError, RequestErr
 from pipelines.intervals import iso
 from pipelines.ledger.memory import utc_now
 from pipelines.ledger.port import Champion, Entry, Head, Kind, chained, champion_of, expect_champion, first_break, plain_champion
+from pipelines.private import make_folder
 from pipelines.refs import canonical
 from pipelines.sqlite import fault
 
@@ -232,7 +233,7 @@ class SqlLedger:
             return
         if self._is_there(self._file) and self._revision(self._engine) == REVISION:
             return
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._file.parent)
         with FileLock(f"{self._file}.lock", timeout=WAIT_SECONDS, mode=0o600):
             if not self._is_there(self._file):
                 self._make(self._file)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from pipelines.errors import Busy, Unreachable
+from pipelines.private import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,8 @@ def alone(settings: Settings) -> Iterator[None]:
 def held(lock: Path, complaint: str, seconds: float) -> Iterator[None]:
     """Hold a lock file. Raises Busy with the complaint, Unreachable where the folder cannot be written."""
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        waiting = filelock.FileLock(lock, timeout=seconds)
+        make_folder(lock.parent)
+        waiting = filelock.FileLock(lock, timeout=seconds, mode=0o600)
         waiting.acquire()
     except filelock.Timeout as error:
         raise Busy(complaint, remedy="wait for it to end, then run again.") from error

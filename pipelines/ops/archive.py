@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from pipelines.errors import Corrupted, RequestError, TryAgain
+from pipelines.private import make_folder
 from pipelines.refs import Value, canonical, sha256
 
 if TYPE_CHECKING:
@@ -144,15 +145,15 @@ def extract(path: Path, place: Callable[[str], tuple[Path, str]]) -> None:
                 raise Corrupted(f"{path} was changed while it was restored.", remedy="keep it still, then restore again.")
             folder, name = place(entry.name)
             if entry.isdir():
-                (folder / name).mkdir(parents=True, exist_ok=True)
+                make_folder(folder / name)
             elif (content := tar.extractfile(entry)) is not None:
                 _write(folder / name, content, entry)
 
 
 def _write(target: Path, content: IO[bytes], entry: tarfile.TarInfo) -> None:
-    """Write one new file with the entry's age and mode, which its owner may read and write, and only he may write."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    mode = (entry.mode & 0o755) | 0o600
+    """Write one new file with the entry's age and mode, for its owner alone."""
+    make_folder(target.parent)
+    mode = (entry.mode & 0o700) | 0o600
     with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode), "wb") as file:  # noqa: PTH123
         shutil.copyfileobj(content, file, BLOCK)
         os.fchmod(file.fileno(), mode)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
+from pipelines.private import make_folder
 from pipelines.settings import airflow_database
 from pipelines.sqlite import damage, fault
 
@@ -122,7 +123,7 @@ def load(database: Database, source: Path) -> None:
         arguments = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={database.url.database}"]
         _run(database, "pg_restore", [*arguments, str(source)])
         return
-    database.file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(database.file.parent)
     for journal in ("-wal", "-shm", "-journal"):  # left by a database that was removed; SQLite would write it into this one
         database.file.with_name(database.file.name + journal).unlink(missing_ok=True)
     source.chmod(0o600)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.errors import PerennialError
-from pipelines.ops import agreement, champions, engine, machine
+from pipelines.ops import agreement, champions, engine, machine, modes
 from pipelines.ops.findings import Finding, looked, ok, problem
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def diagnose(settings: Settings, ports: EmbeddedPorts, server: Server, docker: E
         "restore": lambda: machine.restored(settings),
         "killed backup": lambda: machine.killed(settings),
         "keys": lambda: machine.keys(settings),
+        "modes": lambda: modes.modes(settings),
         "locks": lambda: machine.locks(settings),
         "databases": lambda: agreement.sound(settings),
         "ledger": lambda: champions.ledger(settings),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.ops.parts import roots, unfinished
+from pipelines.private import make_folder
 from pipelines.refs import sha256
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def folder(settings: Settings, parent: Path) -> Iterator[Path]:
     """Yield a new folder (mode 700) in `parent`, which is gone afterwards. Call it while holding `ops.alone`."""
     path = parent / f"{PREFIX}{os.urandom(6).hex()}"
     note = _notes(settings) / sha256(os.fsencode(path))[:16]
-    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(note.parent)
     with open(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123 -- with its mode from the start
         file.write(os.fsencode(path))
         file.flush()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from pipelines.errors import Busy, Corrupted, RequestError
+from pipelines.private import make_folder
 from pipelines.refs import safe_id
 from pipelines.registry.border import mlflow_border
 from pipelines.registry.port import NOT_FINITE, ModelVersion, RunState, check_folder, check_keys, check_model, new_params, shown
@@ -189,7 +190,7 @@ class MlflowRegistry:
             return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
         with self._locked("-database", MAKING_SECONDS):
             file = Path(self._uri.removeprefix(_SQLITE))
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.parent)
             self._refuse_emptied(file)
             uri = _patient(self._uri)
             return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -209,9 +210,9 @@ class MlflowRegistry:
 
     @contextlib.contextmanager
     def _locked(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-        self._artifacts.mkdir(parents=True, exist_ok=True)
+        make_folder(self._artifacts)
         try:
-            lock = FileLock(self._artifacts / f".{name}.lock", timeout=seconds).acquire()
+            lock = FileLock(self._artifacts / f".{name}.lock", timeout=seconds, mode=0o600).acquire()
         except Timeout as error:
             raise Busy(f"Another process has worked on {name} in {self._name} for {seconds:.0f} s.", remedy="run again.") from error
         with lock:

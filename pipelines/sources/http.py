@@ -14,6 +14,7 @@ import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
+from pipelines.private import make_folder
 from pipelines.refs import sha256
 from pipelines.sources.memory import most_bytes
 from pipelines.sources.port import Raw, problem_of
@@ -89,7 +90,7 @@ class Http:
     def _keep(self, data: bytes) -> None:
         temporary: Path | None = None
         try:
-            self._cache.mkdir(parents=True, exist_ok=True)
+            make_folder(self._cache)
             with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as file:
                 temporary = Path(file.name)
                 file.write(data)

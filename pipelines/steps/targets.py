@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.errors import Busy, Conflict, Refused, Unreachable
+from pipelines.private import make_folder
 from pipelines.steps import releases
 from pipelines.steps.serving_client import Server, ServingClient
 
@@ -60,10 +61,10 @@ def locked(context: Context) -> Iterator[None]:
     import filelock
 
     folder = context.settings.state_dir / "deploy"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     seconds = context.settings.lock_timeout_seconds
     try:
-        with filelock.FileLock(folder / f"{context.spec.name}.lock", timeout=seconds):
+        with filelock.FileLock(folder / f"{context.spec.name}.lock", timeout=seconds, mode=0o600):
             yield
     except filelock.Timeout as error:
         words = f"Another deployment of {context.spec.name} has been at work for {seconds:g} s."

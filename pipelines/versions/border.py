@@ -7,10 +7,12 @@ import errno
 import getpass
 import logging
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Busy, PerennialError, StorageFull, Unreachable
+from pipelines.private import OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +53,17 @@ def dvc_border(folder: Path) -> Iterator[type[Any]]:
         raise _named(folder, (full or causes.found)[0], "; ".join(str(c) for c in [error, *causes.found[:3]])) from error
     finally:
         logger.removeHandler(causes)
+        _close(folder / SITE)
+
+
+def _close(site: Path) -> None:
+    """Shut others out of what DVC remembers: it opens the folders to everybody by itself, and reads pickles from them."""
+    for place, _, files in os.walk(site):
+        for path in (Path(place), *(Path(place, name) for name in files)):
+            with contextlib.suppress(OSError):  # of another user, or gone meanwhile: doctor names what stays open
+                mode = stat.S_IMODE(path.lstat().st_mode)
+                if mode & OTHERS and not path.is_symlink():
+                    path.chmod(mode & ~OTHERS)
 
 
 @contextlib.contextmanager

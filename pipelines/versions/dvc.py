@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from pipelines.errors import Busy, Corrupted, RequestError
+from pipelines.private import make_folder
 from pipelines.refs import canonical
 from pipelines.versions.border import SITE, dvc_border, file_border
 from pipelines.versions.git import Git
@@ -70,7 +71,7 @@ class DvcVersions:
         self._git = Git(self._folder)
         self._cache = Objects(self._folder / ".dvc" / "cache")
         self._remote = Objects(self._root / "remote")
-        self._lock = FileLock(self._root / "lock", timeout=lock_timeout)  # re-entrant within a thread
+        self._lock = FileLock(self._root / "lock", timeout=lock_timeout, mode=0o600)  # re-entrant within a thread
 
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
         """Return the files of a revision (default: the newest) by batch name; empty before the first commit."""
@@ -223,7 +224,7 @@ class DvcVersions:
         for unfinished in self._root.glob(".repo-*"):
             shutil.rmtree(unfinished)
         draft = Path(tempfile.mkdtemp(prefix=".repo-", dir=self._root))
-        draft.chmod(0o755)
+        draft.chmod(0o700)
         for name, content in _FILES.items():
             (draft / name).parent.mkdir(exist_ok=True)
             (draft / name).write_text(self._pointing(content) if name == CONFIG else content)
@@ -267,7 +268,7 @@ class DvcVersions:
     def _locked(self) -> Iterator[None]:
         """Be the only writer; raise Busy where another one stays too long."""
         with file_border(self._root):
-            self._root.mkdir(parents=True, exist_ok=True)
+            make_folder(self._root)
             try:
                 self._lock.acquire()
             except Timeout as error:

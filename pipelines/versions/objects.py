@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from pipelines.private import make_folder
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,7 +34,7 @@ class Objects:
     def take(self, oid: str, source: Path, sound: Callable[[Path], bool]) -> bool:
         """Copy an object from elsewhere unless the copy is not sound; tell which. Readers see the old or the new one whole."""
         target = self.path(oid)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         handle, name = tempfile.mkstemp(suffix=".tmp", prefix=".", dir=target.parent)
         copy = Path(name)
         try:

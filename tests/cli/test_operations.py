@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from pipelines.ledger.sql import SqlLedger
+from pipelines.private import make_folder
 from pipelines.store import LocalStore
 
 
@@ -39,7 +40,7 @@ def test_doctor_says_one_line_for_each_thing_and_its_exit_code_tells(perennial, 
     assert all(line.startswith(("ok ", "WARNING")) for line in done.stdout.splitlines()[:-1])
     assert done.stdout.splitlines()[-1].endswith("0 problems, 0 warnings.")
     secrets = world.settings.state_dir / "secrets"
-    secrets.mkdir(parents=True)
+    make_folder(secrets)
     (secrets / "key").write_text("key")
     (secrets / "key").chmod(0o644)
     done = perennial("doctor", "--json")

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pipelines.inference.personal import PersonalKey
 from pipelines.ops.backup import backup
+from pipelines.private import keep_private
 from tests.served import Watched
 from tests.unit.ops.lived import retrain
 from tests.worlds import make_world
+
+
+@pytest.fixture(scope="package", autouse=True)
+def private():
+    """As in every process of ours, whoever makes a state here makes it for its owner alone."""
+    before = os.umask(0)
+    os.umask(before)
+    keep_private()
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="package")
