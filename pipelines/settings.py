@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -14,12 +14,18 @@ from pipelines.ports import ports_of
 from pipelines.refs import Value
 from pipelines.words import problems, sentence
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 PREFIX = "PERENNIAL_"
 SQL_PREFIX = "PERENNIAL_SQL_"
 Port = Annotated[int, Field(ge=1, le=65_535)]
 DockerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 DockerState = Annotated[str, StringConstraints(pattern=r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
+
+ODD = '?#%"\\*[]{}$:`<>|'
+"""Signs that no path of ours may hold: they mean something in URLs, in configurations, in patterns or in lists of folders."""
 
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -214,8 +220,32 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         found = problems(error, given, Settings, secret=SECRET)
         said = "\n".join(f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in found)
         raise RequestError(said, remedy="see docs/settings.md.") from error
+    _refuse_odd_paths(settings, given)
     running = {name: port for name, port in ports_of(settings.state_dir, PORTS).items() if name not in given}
     return settings.model_copy(update=running)
+
+
+def _refuse_odd_paths(settings: Settings, given: Mapping[str, str]) -> None:
+    """Raise RequestError, naming setting and character, for a folder whose path a library would read as something else."""
+    paths = {
+        "home": settings.home.absolute(),
+        "state": settings.state_dir,
+        "store": settings.store_dir,
+        "versions": settings.versions_dir,
+        "mlflow_artifacts": settings.artifacts_dir,
+        "gateway": settings.gateway_dir,
+        "releases": settings.releases_dir,
+    }
+    for field, path in {"": Path(__file__).resolve().parents[1], **paths}.items():
+        odd = next((c for c in str(path) if c in ODD or not c.isprintable()), None)
+        if odd is None:
+            continue
+        name = f"{PREFIX}{field.upper()}" + ("" if field in given else " (by default)")
+        raise RequestError(
+            f"{name if field else 'The checkout'}: the path {str(path)!r} holds {odd!r}, which a library would take for a sign.",
+            remedy=f"name a folder without any of {ODD} and without what cannot be printed; blanks, quotes ' and letters of any "
+            "language do.",
+        )
 
 
 def database_url(name: str, environ: dict[str, str] | None = None) -> str:

@@ -2,7 +2,8 @@
 
 First comes backup.json (format, product, moment), then the members, and last manifest.json with the SHA-256 of each of them.
 
-Stored format, version 1. To evolve it: raise FORMAT and let `checked` know both.
+Stored format, version 2: the manifest carries a checksum of its own (as the store's entries do), which version 1 did not.
+To evolve it: raise FORMAT and let `checked` know all that were.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from pipelines.entries import sealed, unsealed
 from pipelines.errors import Corrupted, RequestError, TryAgain
 from pipelines.private import make_folder
 from pipelines.refs import Value, canonical, sha256
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+KNOWN: Final = (1, FORMAT)
 HEAD = "backup.json"
 MANIFEST = "manifest.json"
 BLOCK = 1 << 20
@@ -83,7 +86,7 @@ class Writer:
     def finish(self, databases: Mapping[str, str], artifacts: str) -> Manifest:
         """Write the manifest and the end."""
         manifest = Manifest.model_validate({**self._about, "databases": databases, "artifacts": artifacts, "members": self.members})
-        data = canonical(manifest)
+        data = sealed(canonical(manifest))
         self._tar.addfile(_entry(MANIFEST, len(data), 0o644, 0), io.BytesIO(data))
         self._tar.close()
         return manifest
@@ -116,13 +119,14 @@ def _read(
     """Return each member's SHA-256, and the manifest if there is one at the end."""
     found: dict[str, str] = {}
     manifest: Manifest | None = None
+    form = FORMAT
     for entry, file in entries:
         if manifest is not None:
             raise Corrupted(f"{path} goes on after its end with {entry.name!r}.", remedy=_REMEDY)
         if not found:
-            found[HEAD] = _known_format(path, entry, file)
+            found[HEAD], form = _known_format(path, entry, file)
         elif entry.name == MANIFEST:
-            manifest = _manifest(path, entry, file)
+            manifest = _manifest(path, entry, file, form)
         elif not _fits(entry, known):
             raise Corrupted(f"{entry.name!r} has no business in {path}.", remedy=_REMEDY)
         elif file is not None:
@@ -137,17 +141,21 @@ def extract(path: Path, place: Callable[[str], tuple[Path, str]]) -> None:
 
     Not by tarfile's own extraction: Python 3.11.2, which is Debian's, does not have its safe form.
     """
-    with tarfile.open(path, mode="r|") as tar:
-        for entry in tar:
-            if entry.name in {HEAD, MANIFEST}:
-                continue
-            if not _fits(entry, lambda _: True):
-                raise Corrupted(f"{path} was changed while it was restored.", remedy="keep it still, then restore again.")
-            folder, name = place(entry.name)
-            if entry.isdir():
-                make_folder(folder / name)
-            elif (content := tar.extractfile(entry)) is not None:
-                _write(folder / name, content, entry)
+    moved = "keep it still, then restore again."
+    try:
+        with tarfile.open(path, mode="r|") as tar:
+            for entry in tar:
+                if entry.name in {HEAD, MANIFEST}:
+                    continue
+                if not _fits(entry, lambda _: True):
+                    raise Corrupted(f"{path} was changed while it was restored.", remedy=moved)
+                folder, name = place(entry.name)
+                if entry.isdir():
+                    make_folder(folder / name)
+                elif (content := tar.extractfile(entry)) is not None:
+                    _write(folder / name, content, entry)
+    except (tarfile.TarError, UnicodeError) as error:
+        raise Corrupted(f"{path} was changed while it was restored: {error}.", remedy=moved) from error
 
 
 def _write(target: Path, content: IO[bytes], entry: tarfile.TarInfo) -> None:
@@ -174,25 +182,28 @@ def _opened(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes] | 
         raise Corrupted(f"{path} cannot be read: {error}.", remedy=_REMEDY) from error
 
 
-def _known_format(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None) -> str:
-    """Return the first member's hash. Raises RequestError unless it says that this is a backup of a format that we know."""
+def _known_format(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None) -> tuple[str, int]:
+    """Return the first member's hash and the format. Raises RequestError unless it says that this is a backup of a format that we know."""
     data = file.read() if file is not None and entry.name == HEAD and entry.size <= BLOCK else b""
     body = _parsed(data)
     if not isinstance(body, dict) or "format" not in body:
         raise RequestError(f"{path} is no backup of Perennial.")
-    if body["format"] != FORMAT:
+    if body["format"] not in KNOWN:
         raise RequestError(
-            f"{path} has the format {body['format']!r} (of Perennial {body.get('product')}); this program knows {FORMAT}.",
+            f"{path} has the format {body['format']!r} (of Perennial {body.get('product')}); this program knows up to {FORMAT}.",
             remedy="restore it with the Perennial that wrote it, then upgrade.",
         )
-    return sha256(data)
+    return sha256(data), int(body["format"])
 
 
-def _manifest(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None) -> Manifest:
+def _manifest(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None, form: int) -> Manifest:
     try:
         if file is None or entry.size > _LARGEST_MANIFEST:
             raise ValueError("it is no plain file")  # noqa: TRY301 -- one way out for all that is wrong with it
-        return Manifest.model_validate_json(file.read())
+        data = file.read()
+        return Manifest.model_validate_json(data if form == 1 else unsealed(MANIFEST, data))
+    except Corrupted as error:
+        raise Corrupted(f"The manifest of {path} was changed or cut off.", remedy=_REMEDY) from error
     except (ValidationError, ValueError) as error:
         raise Corrupted(f"The manifest of {path} cannot be read: {type(error).__name__}.", remedy=_REMEDY) from error
 
@@ -208,7 +219,7 @@ def _fits(entry: tarfile.TarInfo, known: Callable[[str], bool]) -> bool:
 def _parsed(data: bytes) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

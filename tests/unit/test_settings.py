@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from pipelines.errors import RequestError
-from pipelines.settings import Settings, database_url, load_settings, without_password
+from pipelines.settings import ODD, Settings, database_url, load_settings, without_password
 from tests.conftest import ROOT
 
 
@@ -46,6 +47,30 @@ def test_all_wrong_settings_are_named_and_no_secret_is_shown():
         "PERENNIAL_PLACE: must be 'process', 'docker', found 'moon'.",
         "PERENNIAL_PROOF_TOKEN: must have at most 128 characters.",
     ]
+
+
+@pytest.mark.parametrize("sign", [*ODD, "\n", "\t", "\x7f", "\udcff", "\u2028"])
+@pytest.mark.parametrize("name", ["HOME", "STATE", "STORE", "VERSIONS", "MLFLOW_ARTIFACTS", "GATEWAY", "RELEASES"])
+def test_a_path_that_a_library_would_misread_is_refused_by_name(name, sign):
+    with pytest.raises(RequestError) as refused:
+        load_settings({f"PERENNIAL_{name}": f"/srv/a{sign}b/var"})
+    assert refused.value.message.startswith(f"PERENNIAL_{name}: the path ")
+    assert repr(sign) in refused.value.message
+
+
+def test_what_lies_in_a_home_that_cannot_work_is_named_too(tmp_path):
+    with pytest.raises(RequestError, match=r"PERENNIAL_HOME"):
+        load_settings({"PERENNIAL_HOME": f"{tmp_path}/50%"})
+    (tmp_path / "a#b").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a#b")
+    with pytest.raises(RequestError, match=r"PERENNIAL_STATE: .*'#'"):
+        load_settings({"PERENNIAL_STATE": f"{tmp_path}/link/var"})
+
+
+@pytest.mark.parametrize("path", ["/srv/my models", "/srv/Anna's", "/srv/模型/Überblick", "/srv/a&b;c,d=e+f@g~h!i^j(k)"])
+def test_blanks_quotes_and_letters_of_any_language_work(path):
+    settings = load_settings({"PERENNIAL_HOME": path})
+    assert str(make_url(settings.ledger).database) == f"{path}/var/ledger/ledger.db"
 
 
 def test_a_missing_database_names_its_setting():

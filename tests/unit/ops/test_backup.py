@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import signal
 import sqlite3
@@ -19,14 +20,15 @@ from pathlib import Path
 import pytest
 
 from pipelines.bundle.load import golden_differences, open_bundle
+from pipelines.entries import sealed, unsealed
 from pipelines.errors import Busy, Corrupted, RequestError, StorageFull, Unreachable
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops import machine, prune
 from pipelines.ops.alone import alone
-from pipelines.ops.archive import HEAD, MANIFEST, Writer
+from pipelines.ops.archive import HEAD, MANIFEST, Manifest, Writer, checked
 from pipelines.ops.backup import backup
 from pipelines.ops.restore import restore
-from pipelines.refs import Ref, sha256
+from pipelines.refs import Ref, canonical, sha256
 from pipelines.steps import deployment
 from pipelines.steps.context import EmbeddedPorts
 from pipelines.steps.targets import ProcessTarget
@@ -249,7 +251,7 @@ class TestRestore:
         with pytest.raises(Unreachable, match=rf"did not end; there already: mlflow's database [^,]*mlflow\.db\. .*{order}"):
             restore(empty.settings, tar, quiet)
         assert [p for p in empty.settings.store_dir.rglob("*") if p.is_file()] == []
-        with pytest.raises(RequestError, match=rf"The restore of {tar} did not end\. mlflow's database .*{order}"):
+        with pytest.raises(RequestError, match=rf"The restore of {re.escape(str(tar))} did not end\. mlflow's database .*{order}"):
             restore(empty.settings, tar, quiet)
         self.cleared(empty, tar)
         (state / "ledger").unlink()
@@ -270,7 +272,7 @@ class TestRestore:
 
     def cleared(self, world, tar):
         """Do what the refusal of a restore says."""
-        with pytest.raises(RequestError, match=f"The restore of {tar} did not end") as refused:
+        with pytest.raises(RequestError, match=f"The restore of {re.escape(str(tar))} did not end") as refused:
             restore(world.settings, tar, quiet)
         for order in refused.value.remedy.removeprefix("while nothing runs, ").split("; ")[:-1]:
             path = order.removeprefix("remove ").removeprefix("what is in ")
@@ -297,9 +299,9 @@ class TestRestore:
 
     def test_another_format_is_refused(self, tar, empty, tmp_path):
         def newer(found):
-            return [(found[0][0], json.dumps({"format": 2, "product": "9.9"}).encode()), *found[1:]]
+            return [(found[0][0], json.dumps({"format": 3, "product": "9.9"}).encode()), *found[1:]]
 
-        self.refused(empty, rewritten(tar, tmp_path / "x.tar", newer), RequestError, "has the format 2 .of Perennial 9.9.; this program")
+        self.refused(empty, rewritten(tar, tmp_path / "x.tar", newer), RequestError, "has the format 3 .of Perennial 9.9.; this program")
 
     @pytest.mark.parametrize("data", [b"", b"no tar" * 1000, b"\x00" * 20_480])
     def test_another_file_is_refused(self, empty, tmp_path, data):
@@ -340,7 +342,7 @@ class TestRestore:
 
     def test_hashes_in_the_manifest_are_those_of_the_files(self, tar):
         with tarfile.open(tar) as opened:
-            said = json.loads(opened.extractfile(MANIFEST).read())["members"]
+            said = json.loads(unsealed(MANIFEST, opened.extractfile(MANIFEST).read()))["members"]
             assert said == {m.name: sha256(opened.extractfile(m).read()) for m in opened if m.isreg() and m.name != MANIFEST}
 
 
@@ -415,3 +417,53 @@ class TestAKilledBackup:
         (draft / "ledger.sqlite").write_bytes(b"x" * 10)
         (going,) = prune.prune(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
         assert (going.kind, going.bytes, draft.exists()) == ("killed backup or restore", 10, False)
+
+
+class TestTheArchive:
+    @pytest.fixture
+    def small(self, tmp_path):
+        """A small archive, its bytes and its manifest."""
+        path = tmp_path / "small.tar"
+        (tmp_path / "key").write_bytes(b"a key")
+        with path.open("wb") as file:
+            writer = Writer(file, "0.1", "2026-01-01T00:00:00Z")
+            writer.add("secrets/key", tmp_path / "key")
+            manifest = writer.finish({"ledger": "sqlite"}, "/var/artifacts")
+        return path, path.read_bytes(), manifest
+
+    def test_every_flipped_byte_is_refused_or_means_nothing(self, small):
+        path, whole, manifest = small
+        end = whole.rindex(b"}") + 1  # zeros follow
+        refused = 0
+        for at in range(end):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            try:
+                assert checked(path, lambda _: True) == manifest
+            except (Corrupted, RequestError):
+                refused += 1
+        assert refused > 2_000
+
+    def test_every_cut_is_refused(self, small):
+        path, whole, _ = small
+        for size in range(0, whole.rindex(b"}"), 7):
+            path.write_bytes(whole[:size])
+            with pytest.raises((Corrupted, RequestError)):
+                checked(path, lambda _: True)
+
+    def test_one_of_the_first_format_is_still_read(self, small):
+        path, _, manifest = small
+        head = canonical({"format": 1, "product": "0.1", "at": manifest.at})
+        members = {**manifest.members, HEAD: sha256(head)}
+        older = manifest.model_copy(update={"format": 1, "members": members})
+        contents = {HEAD: head, "secrets/key": b"a key", MANIFEST: canonical(older)}
+        for last, known in ((canonical(older), True), (sealed(canonical(older)), False)):
+            with tarfile.open(path, "w") as tar:
+                for name, data in {**contents, MANIFEST: last}.items():
+                    entry = tarfile.TarInfo(name)
+                    entry.size = len(data)
+                    tar.addfile(entry, io.BytesIO(data))
+            if known:
+                assert checked(path, lambda _: True) == Manifest.model_validate(older.model_dump())
+            else:
+                with pytest.raises(Corrupted, match="manifest"):
+                    checked(path, lambda _: True)
