@@ -7,12 +7,15 @@ import errno
 import getpass
 import logging
 import os
+import shutil
+import sqlite3
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Busy, PerennialError, StorageFull, Unreachable
 from pipelines.private import OTHERS
+from pipelines.sqlite import fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +50,13 @@ def dvc_border(folder: Path) -> Iterator[type[Any]]:
             yield Repo
     except LockError as error:
         raise Busy(f"A dvc command holds {folder}.", remedy="let it end, then run again.") from error
+    except sqlite3.Error as error:
+        if fault(error) != "damaged":
+            raise Busy(f"What DVC remembers in {folder / SITE} is in use.", remedy="run again.") from error
+        shutil.rmtree(folder / SITE, ignore_errors=True)
+        raise Unreachable(
+            f"What DVC remembers in {folder / SITE} was damaged, and was removed.", remedy="run again: DVC makes it anew."
+        ) from error
     except DvcException as error:
         causes.add(error)
         full = [c for c in causes.found if isinstance(c, OSError) and c.errno in FULL]

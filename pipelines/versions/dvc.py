@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from filelock import FileLock, Timeout
 
 from pipelines.errors import Busy, Corrupted, RequestError
@@ -131,7 +132,7 @@ class DvcVersions:
         try:
             files = {name: FeatureFile.model_validate(f) for name, f in json.loads(manifest)["files"].items()}
             oid = pointed(pointer)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
             raise Corrupted(f"The manifest of {model} at {at} cannot be read: {error}.") from error
         listing = self._sound(oid, f"the list of {model}'s files", partial(has_md5, oid=oid))
         oids = listed(listing.read_bytes())

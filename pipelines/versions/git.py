@@ -41,6 +41,19 @@ _ATTRIBUTES = (".gitattributes", ".dvc/.gitattributes", "features/.gitattributes
 _ELSEWHERE = (".git/commondir", ".git/config.worktree")
 
 
+_DAMAGE = (
+    "not a git repository",
+    "corrupt",
+    "bad object",
+    "bad signature",
+    "too long, exceeds",
+    "unable to unpack",
+    "unable to read",
+    "inflate",
+)
+"""What git says of objects, references and indexes that were changed or cut off."""
+
+
 class Git:
     """A repository with one writer, who holds a lock of his own."""
 
@@ -116,6 +129,9 @@ class Git:
         complaint = done.stderr.decode(errors="replace").strip()
         if "No space left" in complaint or "quota" in complaint.lower():
             raise StorageFull(f"No space is left for the features' repository {self.folder}.", remedy="free space there, then run again.")
+        if any(words in complaint for words in _DAMAGE):
+            said = complaint.split("\n", 1)[0]
+            raise Corrupted(f"The features' repository {self.folder} is damaged: {said}.", remedy="restore it from a backup.")
         raise PerennialError(f"git {arguments[0]} failed in {self.folder}: {complaint}")
 
 

@@ -50,6 +50,44 @@ def log(root):
     return found.stdout.splitlines()
 
 
+class TestDamage:
+    @pytest.mark.parametrize("name", ["m.dvc", "m.json"])
+    def test_a_pointer_or_manifest_that_is_none_is_named(self, real, root, name):
+        real.commit("m", {"a": file(b"1")}, "first")
+        for bad in (b"{: [", b"[]", b"\xff", b"outs: []", b"[" * 100_000, b'{"files": []}', b'{"files": {"a": 3}}'):
+            (root / "repo" / "features" / name).write_bytes(bad)
+            real._git.commit([f"features/{name}"], "damaged")
+            with pytest.raises(Corrupted, match="manifest of m"):
+                real.files("m")
+
+    def test_a_git_repository_that_is_damaged_is_named(self, real, root):
+        real.commit("m", {"a": file(b"1")}, "first")
+        for path in (root / "repo" / ".git" / "objects").rglob("*"):
+            if path.is_file():
+                path.chmod(0o600)
+                path.write_bytes(b"x")
+        with pytest.raises(Corrupted, match=r"repository .* is damaged"):
+            real.files("m")
+        (root / "repo" / ".git" / "HEAD").write_bytes(b"x")
+        with pytest.raises(Corrupted, match=r"repository .* is damaged"):
+            real.files("m")
+
+    def test_what_dvc_remembers_is_made_anew_where_it_is_damaged(self, real, root):
+        real.commit("m", {"a": file(b"1")}, "first")
+        remembered = [path for path in (root / "repo" / ".dvc" / "tmp" / "site").rglob("*.db") if path.is_file()]
+        assert remembered
+        for path in remembered:
+            path.write_bytes(b"no database" * 500)
+        with pytest.raises(Unreachable, match="was damaged, and was removed"):
+            real.commit("m", {"b": file(b"2")}, "second")
+        assert set(real.files("m", real.commit("m", {"b": file(b"2")}, "second").revision)) == {"a", "b"}
+
+    def test_what_dvc_remembers_is_its_owners_alone(self, real, root):
+        real.commit("m", {"a": file(b"1")}, "first")
+        site = root / "repo" / ".dvc" / "tmp" / "site"
+        assert {path.stat().st_mode & 0o077 for path in (site, *site.rglob("*"))} == {0}
+
+
 class TestDvcVersions:
     def test_a_person_with_git_and_dvc_can_read_it(self, real, root, tmp_path):
         version = real.commit("m", {"a": file(b"1" * 100), "b": file(b"2")}, "first")
