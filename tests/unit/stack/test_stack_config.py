@@ -15,7 +15,7 @@ import yaml
 from sqlalchemy import create_engine, make_url
 
 from pipelines.errors import Corrupted, RequestError
-from pipelines.settings import load_settings
+from pipelines.settings import Settings, load_settings
 from stack.environment import MARK, environment
 from stack.keys import FERNET_KEY, PASSWORDS, USER, make_keys, password
 from stack.layout import CHECKOUT, LOCK_SECONDS, Layout, sqlite_url
@@ -113,10 +113,13 @@ def test_supervisord_restarts_what_dies_and_stops_whole_groups(tmp_path):
 
 
 def test_supervisord_reads_odd_paths_as_they_are(tmp_path):
-    """A percent sign would be an expansion to supervisord (of a log's name even twice), a blank would cut the command."""
+    """A percent sign would be an expansion to supervisord (of a log's name even twice), a blank would cut the command.
+
+    The settings refuse a percent sign for others' sake; here it is right all the same.
+    """
     from supervisor.options import ServerOptions
 
-    here = layout(tmp_path / "100% my state")
+    here = Layout(Settings(state=tmp_path / "it's 100% my state"))
     here.run.mkdir(parents=True)
     here.logs.mkdir()
     config = here.run / "supervisord.conf"
