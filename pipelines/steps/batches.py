@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipelines.entries import read_entry
 from pipelines.intervals import complete_before
 from pipelines.refs import Ref, canonical
+from pipelines.sources import Raw
 from pipelines.steps.values import BatchManifest, BatchRef, Plan, TableRef
 from pipelines.tables import columns_of, from_parquet, sorted_rows, to_parquet
 
@@ -17,9 +18,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.intervals import Interval
-    from pipelines.sources import Raw
+    from pipelines.sources import Source
     from pipelines.spec import Spec
     from pipelines.store import Store
+
+
+def read_source(spec: Spec, source: Source, interval: Interval) -> Raw:
+    """Return what the source has of an interval. A file without a byte has no rows, where the spec allows empty batches."""
+    import pyarrow as pa
+
+    raw = source.read(interval)
+    if spec.empty_batches == "allow" and raw.problem and raw.unread == b"":
+        return Raw({spec.source.main: pa.table({})})
+    return raw
 
 
 def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> BatchManifest:

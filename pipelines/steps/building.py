@@ -12,7 +12,7 @@ from pipelines.errors import BadData, SpecError
 from pipelines.intervals import covering, floor
 from pipelines.settings import Settings
 from pipelines.sources import open_source
-from pipelines.steps.batches import read_manifest, read_table
+from pipelines.steps.batches import read_manifest, read_source, read_table
 from pipelines.steps.plan_types import plan_types, raw_types
 from pipelines.tables import sorted_rows
 from pipelines.widening import in_types, together
@@ -64,7 +64,7 @@ def read_raw(context: Context, interval: Interval) -> list[Raw]:
     """
     spec = context.spec
     source = open_source(spec, context.settings)
-    raws = [source.read(i) for i in _covered(spec, interval)]
+    raws = [read_source(spec, source, i) for i in _covered(spec, interval)]
     for raw in raws:
         if raw.problem:
             raise BadData(f"The source of {spec.name}: {raw.problem}.", remedy="mend the source, or `source` in the spec.")
@@ -107,13 +107,28 @@ def build_rows(folder: Path, spec: Spec, tables: Mapping[str, pa.Table], interva
     columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
     if spec.empty_batches == "allow" and not _between(cut[spec.source.main], spec.raw_event_time, interval.start, interval.end).num_rows:
         return in_types(pa.table({}), dict.fromkeys(columns, pa.null()) | {spec.event_time: pa.timestamp("us", tz="UTC")})
-    built = usercode.call_build(folder / "features.py", cut, shown, timeout)
+    built = _run(folder / "features.py", cut, shown, timeout)
     missing = [c for c in columns if c not in built.column_names]
     if missing:
         raise SpecError(f"{shown}: build returned no column {', '.join(missing)}.", remedy=f"it returned: {', '.join(built.column_names)}.")
     rows = _between(built.select(columns), spec.event_time, interval.start, interval.end)
     _check(rows, spec, shown)
     return sorted_rows(rows, [spec.event_time, *spec.key])
+
+
+def _run(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float) -> pa.Table:
+    """Run `build`. Where it fails and nobody knows the type of some columns, the error says so too."""
+    import pyarrow as pa
+
+    try:
+        return usercode.call_build(path, tables, shown, timeout)
+    except SpecError as error:
+        untyped = [f"{name}.{f.name}" for name, table in tables.items() for f in table.schema if pa.types.is_null(f.type)]
+        if not untyped:
+            raise
+        named = ", ".join(untyped[:5])
+        hint = f"no batch at hand has a value in {named}, which is therefore taken for a number; try a batch that has, or cast it."
+        raise SpecError(error.message, remedy=f"{error.remedy.removesuffix('.')}; {hint}") from error
 
 
 def _parts(spec: Spec, table: str, batches: list[T]) -> list[T]:

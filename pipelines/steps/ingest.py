@@ -16,7 +16,7 @@ from pipelines.intervals import Interval, complete_before, covering, floor, iso
 from pipelines.refs import canonical
 from pipelines.sources import open_source
 from pipelines.steps import window
-from pipelines.steps.batches import manifest_of, newest, publish
+from pipelines.steps.batches import manifest_of, newest, publish, read_source
 from pipelines.steps.values import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
 from pipelines.words import in_one_line, problems
 
@@ -157,7 +157,7 @@ def _reached_before(spec: Spec, start: datetime) -> list[Interval]:
 
 def _one(context: Context, source: Source, interval: Interval, counts: dict[str, int]) -> BatchRef:
     spec, store = context.spec, context.ports.store
-    manifest = manifest_of(store, spec, interval, source.read(interval))
+    manifest = manifest_of(store, spec, interval, read_source(spec, source, interval))
     earlier = newest(store, spec.name, interval)
     batch, written = publish(store, manifest)
     table = manifest.tables.get(spec.source.main)

@@ -63,6 +63,9 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     classes = learn.classes_of(rows.train, spec)
     y, truth = learn.targets(rows.train, spec, classes), learn.targets(rows.holdout, spec, classes)
     learn.refuse_constant(y, spec, "training rows")
+    if classes and (truth < 0).any():
+        new = sorted(set(learn.classes_of(rows.holdout, spec) or []) - set(classes))
+        log.warning("%d held-out rows are of classes that no training row has: %s", (truth < 0).sum(), ", ".join(map(repr, new[:10])))
     schema = schema_of(rows.train.slice(0, 1), spec.features.inputs, spec.task, classes)  # the kinds are all that matters here
     inputs = learn.frame(schema, rows.train)
     log.info("%s: %d rows to learn from, %d held out, %d inputs", candidate.name, len(y), len(truth), len(schema.columns))

@@ -66,6 +66,15 @@ def test_classes_have_one_name_whatever_type_a_batch_holds_them_in(tmp_path):
     assert losses[1] == pytest.approx(losses[0], abs=0.02)
 
 
+def test_held_out_rows_of_a_class_that_nobody_learnt_are_told(tmp_path, caplog):
+    tables = coded(wholes)
+    labels = [7 if v == 2 else v for v in tables[-1]["y"].to_pylist()]
+    tables[-1] = tables[-1].set_column(8, "y", pa.array(labels))
+    world = learning(tmp_path, spec_text("multiclass", known_after="0s"), tables=tables)
+    world.train("baseline")
+    assert f"{labels.count(7)} held-out rows are of classes that no training row has: '7'" in caplog.text
+
+
 @pytest.mark.parametrize("rename", [None, lambda name: f"{name}.0"], ids=["as now", "as floats were named"])
 def test_a_challenger_is_compared_with_the_champions_same_classes(tmp_path, rename):
     world = learning(tmp_path, spec_text("multiclass"), tables=coded(wholes))

@@ -26,11 +26,13 @@ def read(start, end):
 """
 
 
-@pytest.fixture(params=["files", "python"])
+@pytest.fixture(params=["files", "no bytes", "python"])
 def empty(request, world):
-    """A world that allows empty batches, and whose third day has none: no rows, or not even columns."""
+    """A world that allows empty batches, and whose third day is one: a header alone, no byte, or a frame without columns."""
     world.respec(*ALLOW)
     world.rewrite(2, world.frame(2).iloc[:0])
+    if request.param == "no bytes":
+        world.raw(2).write_bytes(b"")
     if request.param == "python":
         (world.home / "models" / "sales" / "source.py").write_text(PYTHON)
         world.respec('{kind: files, uri: "raw/{start:%Y-%m-%d}.csv",', "{kind: python,")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from pipelines.errors import BadData
+from pipelines.errors import BadData, SpecError
 from pipelines.steps import features, ingest, labelled, train, validate
 from pipelines.steps.batches import read_plan
 from pipelines.steps.building import build_batch, build_from, read_raw
@@ -101,6 +101,18 @@ def test_where_no_batch_has_a_value_nothing_is_known_and_training_goes_on(loop):
     for day in range(8):
         with_column(loop, day, minutes=None)
     assert train.run(loop.context, TrainRequest(run="r", candidate="linear", features=loop.build())).rows_holdout > 0
+
+
+def test_build_that_fails_on_a_column_of_which_nobody_knows_the_type_is_told_so(loop):
+    loop.world.respec("lookback: 1d", "lookback: 0s")
+    path = loop.world.home / "models" / "sales" / "features.py"
+    path.write_text(path.read_text().replace('"minutes", "channel", "trend",', '"channel", "trend", minutes=_.minutes / 2,'))
+    with_column(loop, 6, minutes=None)
+    raws = read_raw(loop.context, interval(6))
+    with pytest.raises(SpecError, match=r"no batch at hand has a value in events\.minutes, which is therefore taken for text"):
+        build_from(loop.context, raws, interval(6))
+    loop.build()
+    assert str(build_from(loop.context, raws, interval(6)).schema.field("minutes").type) == "double"
 
 
 def test_whole_numbers_beside_floats_are_widened_and_told_with_batch_and_column(loop):
