@@ -109,7 +109,7 @@ def test_build_that_fails_on_a_column_of_which_nobody_knows_the_type_is_told_so(
     path.write_text(path.read_text().replace('"minutes", "channel", "trend",', '"channel", "trend", minutes=_.minutes / 2,'))
     with_column(loop, 6, minutes=None)
     raws = read_raw(loop.context, interval(6))
-    with pytest.raises(SpecError, match=r"no batch at hand has a value in events\.minutes, which is therefore taken for text"):
+    with pytest.raises(SpecError, match=r"no batch at hand has a value in events\.minutes, which is therefore taken for a number"):
         build_from(loop.context, raws, interval(6))
     loop.build()
     assert str(build_from(loop.context, raws, interval(6)).schema.field("minutes").type) == "double"
