@@ -79,6 +79,8 @@ def load_spec(models: Path, name: str) -> Spec:
 def _read(models: Path, name: str, shown: str) -> bytes:
     """Return the bytes of a model's file; what is no plain file is never opened."""
     if not _NAME.fullmatch(name):
+        if name not in model_names(models):
+            raise SpecError(f"There is no {shown}.", remedy=_hint(models, name))
         raise SpecError(
             f"{models.name}/{name}: the folder's name is no model's name.",
             remedy="begin with a lower-case letter; then lower-case letters, digits and _, at most 48 characters.",
