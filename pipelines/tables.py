@@ -59,6 +59,12 @@ def kept_tables(tables: Mapping[str, Any], shown: str, most: int | None) -> dict
     return kept
 
 
+def problem_of(error: BadData) -> str:
+    """Return an error of the data as a batch's problem, without a full stop; who shows it ends the sentence."""
+    said = error.message.removesuffix(".")
+    return f"{said} ({error.remedy.removesuffix('.')})" if error.remedy else said
+
+
 def _table_of(frame: pd.DataFrame, shown: str) -> pa.Table:
     """Return a frame's columns as Arrow's, without changing a value. Raises BadData naming the column."""
     import pyarrow as pa

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, GiveUp, SpecError, Unreachable
 from pipelines.sources.memory import most_bytes
-from pipelines.sources.port import Raw, problem_of
+from pipelines.sources.port import Raw
 from pipelines.sources.reading import (
     content_of,
     format_of,
@@ -22,6 +22,7 @@ from pipelines.sources.reading import (
     with_times,
     without_secrets,
 )
+from pipelines.tables import problem_of
 
 if TYPE_CHECKING:
     from pathlib import Path

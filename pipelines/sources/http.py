@@ -17,7 +17,7 @@ from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
 from pipelines.private import make_folder
 from pipelines.refs import sha256
 from pipelines.sources.memory import most_bytes
-from pipelines.sources.port import Raw, problem_of
+from pipelines.sources.port import Raw
 from pipelines.sources.reading import (
     format_of,
     member_of,
@@ -29,6 +29,7 @@ from pipelines.sources.reading import (
     with_times,
     without_secrets,
 )
+from pipelines.tables import problem_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

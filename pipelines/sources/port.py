@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from pipelines.errors import BadData, SpecError
+from pipelines.errors import SpecError
 from pipelines.spec.sources import FilesSource, HttpSource, PythonSource, SqlSource
 
 if TYPE_CHECKING:
@@ -28,12 +28,6 @@ class Raw:
     tables: dict[str, pa.Table] = field(default_factory=dict)
     problem: str | None = None
     unread: bytes | None = None
-
-
-def problem_of(error: BadData) -> str:
-    """Return an error of the data as a batch's problem, without a full stop; who shows it ends the sentence."""
-    said = error.message.removesuffix(".")
-    return f"{said} ({error.remedy.removesuffix('.')})" if error.remedy else said
 
 
 class Source(Protocol):

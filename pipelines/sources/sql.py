@@ -9,9 +9,9 @@ from pipelines.errors import BadData, PerennialError, RequestError, SpecError, U
 from pipelines.objects import column_of, json_text
 from pipelines.settings import SQL_PREFIX, database_url
 from pipelines.sources import postgres
-from pipelines.sources.port import Raw, problem_of
+from pipelines.sources.port import Raw
 from pipelines.sources.reading import with_times
-from pipelines.tables import normalised
+from pipelines.tables import normalised, problem_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.refs import sha256
-from pipelines.sources.port import problem_of
-from pipelines.tables import kept_tables, run_build, user_function
+from pipelines.tables import kept_tables, problem_of, run_build, user_function
 from pipelines.usercode.frames import LAST, PROBLEM, Torn, receive, send
 
 if TYPE_CHECKING:
