@@ -151,6 +151,7 @@ PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$": _NAME,
     r"^https?://[^\s]+$": "write an address that begins with http:// or https:// and has no blanks",
     r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$": f"write an absolute path without colons, or a volume's name ({_NAME})",
+    r"^[A-Za-z0-9._, -]*$": "write host names with commas between them, without ports",
     r"^[^\x00-\x1f\x7f]+$": "leave out control characters, such as line ends and tabs",
 }
 """What to write where a text must have a form; a test compares these with the forms that specs, settings and requests ask for."""

@@ -39,7 +39,6 @@ candidates:
   - {name: linear, estimator: sklearn.linear_model.LogisticRegression, search: {C: [0.1, 1.0]}}
 gate:
   at_least: {roc_auc: 0.6}
-  at_most: {log_loss: 2}
   versus_champion: {metric: roc_auc, confidence: 0.9}
   min_rows: 50
 drift:

@@ -14,7 +14,7 @@ from pipelines.errors import BadData
 from pipelines.intervals import Interval, iso
 from pipelines.steps.batches import read_plan
 from pipelines.tables import from_parquet
-from pipelines.widening import together, with_types
+from pipelines.widening import together
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,7 +74,7 @@ def known(context: Context, built: Built, batches: list[BatchRef], *, by: dateti
         if missing:
             raise BadData(f"The features of {name} lack {', '.join(missing)}.", remedy="let features.py build these columns.")
         tables[name] = table.select(list(dict.fromkeys(wanted)))
-    table = with_types(together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key))
+    table = together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key)
     table = table.filter(pa.array(visible(table, spec, by)))
     if not table.num_rows:
         raise BadData(

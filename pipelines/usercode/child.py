@@ -109,6 +109,10 @@ def _read(read: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
                 f"{shown} returned the tables {sorted(map(str, named))}, the spec names {sorted(expected)}.",
                 remedy="name them in `source.main` and `source.side`.",
             )
+        odd = next((name for name, table in named.items() if not hasattr(table, "__arrow_c_stream__")), None)
+        if odd is not None:
+            kind = type(named[odd]).__name__
+            raise SpecError(f"{shown}: the table {odd!r} is a {kind}.", remedy="return a pandas frame or an Arrow table.")
         return {}, kept_tables(named, shown, request["most"])
     except BadData as error:
         return {PROBLEM: problem_of(error)}, {}

@@ -66,7 +66,10 @@ def test_check_tries_everything_on_one_batch_and_keeps_nothing(perennial, world)
     assert not (world.home / "var" / "store").exists()
 
 
-def test_check_warns_where_performance_can_never_be_judged(perennial, world):
+def test_check_warns_where_performance_can_never_be_judged_and_where_the_gate_is_blind(perennial, world):
+    (blind,) = json.loads(perennial("check", "sales", "--json").stdout)[0]["detail"].split("WARNING: ")[1:]
+    assert "a model that is far too sure, or shifted, can pass: add `guards: {log_loss: 0.05}`" in blind
+    world.respec("min_rows: 50", "min_rows: 50\n  guards: {log_loss: 0.5}")
     assert "WARNING" not in perennial("check", "sales", "--json").stdout
     world.respec("known_after: 1h", "known_after: 30d")
     done = perennial("check", "sales", "--json")

@@ -39,7 +39,7 @@ def build(path, timeout=LONG):
 
 
 def read(path, timeout=LONG, side=()):
-    return usercode.call_read(path, "read", DAY, "events", list(side), timeout)
+    return usercode.call_read(path, "read", DAY, ["events", *side], timeout)
 
 
 def test_tables_come_back_as_they_were_built(write):

@@ -106,13 +106,13 @@ def test_where_no_batch_has_a_value_nothing_is_known_and_training_goes_on(loop):
 def test_build_that_fails_on_a_column_of_which_nobody_knows_the_type_is_told_so(loop):
     loop.world.respec("lookback: 1d", "lookback: 0s")
     path = loop.world.home / "models" / "sales" / "features.py"
-    path.write_text(path.read_text().replace('"minutes", "channel", "trend",', '"channel", "trend", minutes=_.minutes / 2,'))
-    with_column(loop, 6, minutes=None)
+    path.write_text(path.read_text().replace('"channel", "trend",', '"trend", channel=_.channel.upper(),'))
+    with_column(loop, 6, channel=None)
     raws = read_raw(loop.context, interval(6))
-    with pytest.raises(SpecError, match=r"no batch at hand has a value in events\.minutes, which is therefore taken for a number"):
+    with pytest.raises(SpecError, match=r"no batch at hand has a value in events\.channel, which is therefore taken for a number"):
         build_from(loop.context, raws, interval(6))
     loop.build()
-    assert str(build_from(loop.context, raws, interval(6)).schema.field("minutes").type) == "double"
+    assert str(build_from(loop.context, raws, interval(6)).schema.field("channel").type) == "string"
 
 
 def test_whole_numbers_beside_floats_are_widened_and_told_with_batch_and_column(loop):

@@ -11,8 +11,10 @@ import pytest
 from great_expectations import expectations as gxe
 
 from pipelines.errors import SpecError
+from pipelines.spec import load_spec
 from pipelines.validation.run import check_table
 from pipelines.validation.suites import always_side, read_suite
+from tests.conftest import ROOT
 
 NOT_NULL = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x"}}
 
@@ -107,8 +109,10 @@ def test_a_bare_list_of_expectations_is_a_suite(tmp_path):
 
 
 def test_a_column_of_nulls_is_critical_where_the_suite_names_it_whatever_else_it_says():
+    spec = load_spec(ROOT / "models", "flight_delays")
+
     def severities(expectation):
-        return {e["kwargs"].get("column"): e["severity"] for e in always_side({"x": "int64", "y": "int64"}, [expectation])}
+        return {e["kwargs"].get("column"): e["severity"] for e in always_side(spec, "planes", {"x": "int64", "y": "int64"}, [expectation])}
 
     assert severities(NOT_NULL) == {None: "critical", "y": "warning"}
     assert severities({"type": "expect_column_to_exist"}) == {None: "critical", "x": "warning", "y": "warning"}
