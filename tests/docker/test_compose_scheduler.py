@@ -24,9 +24,9 @@ def test_a_task_runs_though_idle_workers_were_killed(engine, up):
     said = engine.exec_start(engine.exec_create(container, ["bash", "-c", KILL_IDLE_WORKERS])["Id"])
     assert int(said) > 0, said
     with up.airflow() as api:
-        run = api.trigger("retrain_flight_delays", {"colour": "red"})
-        ended = api.wait("retrain_flight_delays", run, 300)
-        [tries] = [task.tries for task in api.tasks("retrain_flight_delays", run) if task.task == "ingest"]
-        said = api.log("retrain_flight_delays", run, "ingest", attempt=tries)
-    assert (ended, "colour" in said) == ("failed", True), "the task ran, and refused the unknown key"
+        run = api.trigger("rollback_flight_delays", {"to": 99_999_999})
+        ended = api.wait("rollback_flight_delays", run, 300)
+        [(name, tries)] = [(task.task, task.tries) for task in api.tasks("rollback_flight_delays", run) if task.state == "failed"]
+        said = api.log("rollback_flight_delays", run, name, attempt=tries)
+    assert (ended, "99999999" in said) == ("failed", True), "the task ran, and found no such release"
     assert engine.inspect_container(container)["State"]["StartedAt"] == started, "what else is at work there goes on"

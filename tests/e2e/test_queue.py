@@ -30,8 +30,8 @@ def idle_workers(live) -> list[psutil.Process]:
 def test_a_task_runs_though_the_worker_with_the_queues_lock_was_killed(live):
     workers = live.until(lambda: idle_workers(live), "a worker is idle")
     workers[0].kill()
-    run = live.api.trigger("rollback_bike_demand", {"colour": "red"})
-    assert live.api.wait("rollback_bike_demand", run, 240) == "failed", "the conf has an unknown key"
+    run = live.api.trigger("rollback_bike_demand", {"to": 99_999_999})
+    assert live.api.wait("rollback_bike_demand", run, 240) == "failed", "there is no such release"
     assert "was killed and may hold the lock of the task queue" in live.layout.log("scheduler").read_text()
     live.until(live.is_healthy, "all are healthy")
 

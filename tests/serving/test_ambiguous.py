@@ -80,9 +80,9 @@ def configuration(folder: Path, port: int, release: int) -> str:
     return text
 
 
-def check(port: int, store: LocalStore, sent: bytes, expected: list[int]) -> None:
+def check(port: int, store: LocalStore, sent: bytes, expected: list[int], after: int = 0) -> None:
     before = len(records(store))
-    answers = received(port, sent)
+    answers = received(port, sent, after=after)
     assert statuses(answers) == expected
     new = records(store)[before:]
     assert len(new) == answers.count(b'"predictions"')
@@ -99,7 +99,9 @@ def test_the_server_answers_what_was_asked_and_nothing_else(world, name):
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_through_the_gateway(world, gateway, name):
     sent, direct, behind = CASES[name]
-    check(gateway, world[1], sent, direct if behind is None else behind)
+    answers = direct if behind is None else behind
+    whole = len(answers) - (answers[-1:] == [400])  # a 400 at the end may answer what the client broke off
+    check(gateway, world[1], sent, answers, after=whole)
 
 
 @pytest.mark.parametrize("through", ["server", "gateway"])
