@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ from pipelines.spec.sources import Source as SourceSpec
 
 if TYPE_CHECKING:
     from pipelines.sources.port import Raw
+
+_TIMES, _SLACK = 4, 256 * 2**20
+"""The kernel's bound in bytes: so many times what one file may unpack to, and what threads and libraries ask for besides."""
 
 
 def main(descriptor: int) -> None:
@@ -40,6 +44,7 @@ def main(descriptor: int) -> None:
             Path(asked["cache"]),
             (asked["seconds"], asked["most"]),
         )
+        _bound_memory(asked["most"])
         _send(answers, {"ready": True})
         for line in sys.stdin:
             try:
@@ -52,6 +57,17 @@ def main(descriptor: int) -> None:
                 _send(answers, {"unexpected": f"{type(error).__name__}: {error}"[:500]})
             else:
                 _answer(answers, raw)
+
+
+def _bound_memory(most: int) -> None:
+    """Let the kernel refuse memory far beyond what a read may take.
+
+    The process that asked looks at the memory now and then; on a busy machine a bomb unpacks much between two looks.
+    """
+    import psutil
+
+    bound = psutil.Process().memory_info().data + _TIMES * most + _SLACK
+    resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
 
 
 class _Sent(logging.Handler):

@@ -164,11 +164,15 @@ def test_the_proof_header_of_a_stranger_is_traffic(model, engine):
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
-    [("exits", "the library is missing"), ("sleeps", "was not ready within 3 s"), ("lies", "does not answer as it was packaged")],
+    ("fault", "seconds", "words"),
+    [
+        ("exits", 60.0, "the library is missing"),
+        ("sleeps", 3.0, "was not ready within 3 s"),
+        ("lies", 60.0, "does not answer as it was packaged"),
+    ],
 )
-def test_a_release_that_cannot_serve_is_refused(model, broken, fault, words):
-    bad = model.set(serving_image=broken[fault], deploy_timeout_seconds=3.0)
+def test_a_release_that_cannot_serve_is_refused(model, broken, fault, seconds, words):
+    bad = model.set(serving_image=broken[fault], deploy_timeout_seconds=seconds)
     with model.asked() as asked, pytest.raises(Refused, match=words):
         bad.deploy("2")
     assert asked.failures == []
