@@ -2,7 +2,7 @@
 
 A stack of its own runs. In each round a run is under way, some process is killed at a random moment, and a run of another DAG
 is asked for at once. Measured: how long until a task of the second run begins, until the first run has ended, and until all
-programs are healthy. Both runs are of no worth: their first task refuses an unknown key and fails.
+programs are healthy. Both runs are of no worth: nothing was ever deployed, so their rollback has nothing to go back to and fails.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ASKED_SECONDS = 60
 
 PATIENCE = 600
 UNDER_WAY, ASKED_FOR = "rollback_bike_demand", "rollback_flight_delays"
-CONF = {"colour": "red"}
+CONF = {"reason": "a kill"}
 WORKER, IDLE = "airflow worker -- LocalExecutor", "<idle>"
 Find = Callable[[Layout], list[psutil.Process]]
 
