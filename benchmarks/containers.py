@@ -28,7 +28,7 @@ from types import SimpleNamespace
 from airflow.sdk import DAG
 from airflow.providers.common.compat.sdk import BaseHook
 begin = time.perf_counter()
-from perennial_airflow.steps import Steps
+from perennial_airflow.dags.tasks import Steps
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
 with DAG("benchmark", schedule=None):

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import docker
 
 from benchmarks.report import LOAD_BEFORE, Measure, is_tiny, show, write
-from pipelines.containers.gateway import Gateway
-from pipelines.steps.container_target import DockerTarget
+from pipelines.deployment.docker.gateway import Gateway
+from pipelines.deployment.docker_target import DockerTarget
 from tests.docker.deployments import ENGINE, Asked, Model, gateway_yard
 
 DEPLOYMENTS, ASKERS = 20, 4

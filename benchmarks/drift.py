@@ -83,8 +83,9 @@ def look_at(folder: Path) -> None:
     from pipelines.intervals import Interval
     from pipelines.science.drift import decide
     from pipelines.spec.drift import Drift
-    from pipelines.watch.look import Champion, Labelled, Rows, look
+    from pipelines.watch.comparison import look
     from pipelines.watch.page import About, render
+    from pipelines.watch.sides import Champion, Labelled, Rows
 
     window, reference = (parquet.read_table(folder / f"{name}.parquet") for name in ("window", "reference"))
     inputs = [name for name in window.column_names if not name.startswith("_")]

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.cli.running import context_for, run_step
+from pipelines.ports import EmbeddedPorts, Ports
 from pipelines.settings import load_settings, quiet
 from pipelines.spec import load_spec
-from pipelines.steps.context import EmbeddedPorts, Ports
 from stack import control
 from stack.airflow_api import AirflowApi
 from stack.dags import await_dags

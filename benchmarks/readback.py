@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 
 from benchmarks.report import Measure, is_tiny, show, write
-from pipelines.inference.joined import joined
-from pipelines.inference.read import read_labels, read_log
-from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, line
-from pipelines.inference.rotate import rotate
+from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line
+from pipelines.inference.join import joined
+from pipelines.inference.reader import read_labels, read_log
+from pipelines.inference.rotation import rotate
 from pipelines.settings import Settings
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 
 ROWS, TINY_ROWS, RUNS, ASKED = 1_000_000, 500, 3, 10
 MODEL = "flights"

@@ -24,7 +24,7 @@ import httpx
 import psutil
 
 from benchmarks.report import LOAD_BEFORE, Measure, is_tiny, show, write
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_bundle, put_release, wide_table
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, ValidationError
 
 from pipelines.errors import RequestError
-from pipelines.ports import ports_of
+from pipelines.plain_errors import problems, sentence
 from pipelines.refs import Value
-from pipelines.words import problems, sentence
+from pipelines.stack_ports import ports_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

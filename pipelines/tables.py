@@ -6,9 +6,9 @@ import importlib.util
 import io
 from typing import TYPE_CHECKING, Any
 
-from pipelines.columns import check_names, kept_column
+from pipelines.columns.from_objects import column_of
+from pipelines.columns.kept import check_names, kept_column
 from pipelines.errors import BadData, SpecError
-from pipelines.objects import column_of
 from pipelines.refs import digest, sha256
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FEATURES_FORMAT = 2
 def normalised(data: Any, shown: str = "The table") -> pa.Table:
     """Return a pandas frame, an Arrow table, or what else speaks Arrow's stream protocol, as a table that is kept.
 
-    No index, no metadata; names and types as `pipelines.columns` says. Raises BadData naming the column; `shown` names the
+    No index, no metadata; names and types as `pipelines.columns.kept` says. Raises BadData naming the column; `shown` names the
     table in it.
     """
     import pandas as pd

@@ -9,12 +9,12 @@ from typing import Any
 import uvicorn
 
 from pipelines.errors import RequestError
-from pipelines.private import keep_private
+from pipelines.private_files import keep_private
 from pipelines.settings import Settings, load_settings
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from serving import workers
-from serving.logs import log, log_to_stderr
-from serving.protocol import StrictProtocol
+from serving.event_log import log, log_to_stderr
+from serving.strict_protocol import StrictProtocol
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30

@@ -13,14 +13,14 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from pipelines.store import LocalStore
-from serving.describe import described, with_models
-from serving.edge import Edge
+from pipelines.store.local import LocalStore
 from serving.feedback import ROUTE as FEEDBACK
 from serving.feedback import FeedbackRoute
-from serving.follow import Follower
-from serving.inference_log import InferenceLog
+from serving.follower import Follower
+from serving.log.writer import InferenceLog
 from serving.metrics import Metrics
+from serving.middleware import Edge
+from serving.openapi import described, with_models
 from serving.predict import ROUTE as PREDICT
 from serving.predict import PredictRoute, served_model
 from serving.problems import encode, framework_problem
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from pipelines.settings import Settings
-    from pipelines.store import Store
+    from pipelines.store.port import Store
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'"

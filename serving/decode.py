@@ -15,9 +15,9 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from pipelines.bundle.rows import FLOAT32_MAX
-from pipelines.inference.record import KEY_LIMIT
+from pipelines.inference.format import KEY_LIMIT
+from serving.body_problems import KEY, TIME, instead, quoted, row_example, why_no_json
 from serving.problems import Problem
-from serving.words import KEY, TIME, instead, quoted, row_example, why_no_json
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import Column, InputSchema

@@ -13,23 +13,23 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pipelines.classes import class_of
 from pipelines.errors import PerennialError
-from pipelines.inference.index import Index, Told
+from pipelines.inference.label_index import Index, Told
+from serving.body_problems import label_problem
 from serving.decode import Key, no_json, refuse_repeated_keys
-from serving.edge import json_start
-from serving.log_form import logged_key
-from serving.logs import log
+from serving.event_log import log
+from serving.log.form import logged_key
+from serving.middleware import json_start
 from serving.predict import refuse_other_media, served_model
 from serving.problems import Problem, encode
-from serving.words import label_problem
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.settings import Settings
-    from pipelines.store import Store
-    from serving.follow import Follower
-    from serving.inference_log import InferenceLog
+    from pipelines.store.port import Store
+    from serving.follower import Follower
+    from serving.log.writer import InferenceLog
     from serving.metrics import Metrics
 
 ROUTE = "/models/{name}/feedback"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.watched import WatchCollector
+from serving.watch_metrics import WatchCollector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipelines.store import Store
+    from pipelines.store.port import Store
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 from typing import TYPE_CHECKING
 
-from serving.edge import json_start
+from serving.middleware import json_start
 from serving.problems import Problem, encode
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from serving.follow import Follower
-    from serving.inference_log import InferenceLog
+    from serving.follower import Follower
+    from serving.loaded_release import Served
+    from serving.log.writer import InferenceLog
     from serving.metrics import Metrics
-    from serving.served import Served
 
 ROUTE = "/models/{name}/predict"
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from pipelines.mortal import die_with_parent
+from pipelines.die_with_parent import die_with_parent
 from pipelines.settings import load_settings
-from pipelines.store import LocalStore
-from serving.logs import log_to_stderr
+from pipelines.store.local import LocalStore
+from serving.event_log import log_to_stderr
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import filelock
 import psutil
 
 from pipelines.errors import Busy, PerennialError, RequestError, Unreachable
-from pipelines.private import keep_private, make_folder
+from pipelines.private_files import keep_private, make_folder
 from pipelines.settings import PORTS
 from stack.environment import MARK, environment
 from stack.health import Health, check, prober

@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 
-from pipelines.mortal import die_with_parent
-from pipelines.private import keep_private
+from pipelines.die_with_parent import die_with_parent
+from pipelines.private_files import keep_private
 from stack.processes import end, left_by
 from stack.programs import GUARD
 

@@ -27,7 +27,7 @@ class Record(Value):
     created: float
     socket: Path
     ports: dict[str, int] = Field(default_factory=dict)
-    """The stack's ports by the names of their settings: other commands find them here (see pipelines/ports.py)."""
+    """The stack's ports by the names of their settings: other commands find them here (see pipelines/stack_ports.py)."""
 
     @property
     def process(self) -> psutil.Process | None:

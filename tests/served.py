@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.load import open_bundle
 from pipelines.bundle.rows import feed_from_table, rows_from_table
-from pipelines.inference.personal import PersonalKey
-from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, identity, key_text, line
+from pipelines.data.feature_rows import build_from, read_raw
+from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, identity, key_text, line
+from pipelines.inference.personal_data import PersonalKey
 from pipelines.intervals import Interval
 from pipelines.ledger import MemoryLedger
-from pipelines.registry.memory import MemoryRegistry
-from pipelines.steps import drift, features, gate, ingest, package, train, validate
-from pipelines.steps.building import build_from, read_raw
-from pipelines.steps.context import Context, Ports
-from pipelines.steps.values import (
+from pipelines.messages import (
     Drifted,
     DriftRequest,
     FeaturesRequest,
@@ -28,7 +25,10 @@ from pipelines.steps.values import (
     TrainRequest,
     ValidateRequest,
 )
-from pipelines.store import MemoryStore
+from pipelines.ports import Ports
+from pipelines.registry.memory import MemoryRegistry
+from pipelines.steps import drift, features, gate, ingest, package, train, validate
+from pipelines.store.memory import MemoryStore
 from pipelines.versions.memory import MemoryVersions
 from tests.worlds import FIRST, World, as_of
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.bundle.schema import Column
+    from pipelines.context import Context
     from pipelines.ledger import Ledger
     from pipelines.registry.port import Registry
 

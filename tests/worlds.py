@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pipelines.context import Context
+from pipelines.ports import EmbeddedPorts, Ports
 from pipelines.settings import Settings, load_settings
 from pipelines.spec import load_spec
-from pipelines.steps.context import Context, EmbeddedPorts, Ports
 
 if TYPE_CHECKING:
     from pathlib import Path

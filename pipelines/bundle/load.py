@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from pipelines.bundle.manifest import BundleManifest, Golden
 from pipelines.bundle.predictor import NativePredictor, OnnxPredictor, Predictor
 from pipelines.errors import BadData
+from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Value, canonical
-from pipelines.words import in_one_line, problems
 
 if TYPE_CHECKING:
     from pipelines.refs import Ref
-    from pipelines.store import Store
+    from pipelines.store.port import Store
 
 V = TypeVar("V", bound=Value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pipelines.private import keep_private
+from pipelines.private_files import keep_private
 from pipelines.settings import quiet
 
 WRONG_USAGE = 64

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipelines.science.gates import blind_spot
-from pipelines.steps.window import never_judged
+from pipelines.watch.window import never_judged
 
 if TYPE_CHECKING:
     from pipelines.spec import Spec

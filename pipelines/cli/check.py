@@ -12,12 +12,13 @@ import typer
 from pipelines.cli.advice import LONGEST, advice
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import CRASH, set_up_logging
+from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import Interval, containing, floor, iso, preceding
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
-from pipelines.steps.context import Context, EmbeddedPorts
-from pipelines.steps.window import holdout_too_small
+from pipelines.watch.window import holdout_too_small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +96,7 @@ def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
 
 
 def _candidates(state: dict[str, Any]) -> str:
-    from pipelines.steps.learn import check_parameters
+    from pipelines.training.estimators import check_parameters
 
     spec: Spec = state["context"].spec
     for candidate in spec.candidates:
@@ -104,7 +105,7 @@ def _candidates(state: dict[str, Any]) -> str:
 
 
 def _source(at: str | None, state: dict[str, Any]) -> str:
-    from pipelines.steps.building import read_raw
+    from pipelines.data.feature_rows import read_raw
 
     context: Context = state["context"]
     interval = _interval(context.spec, at)
@@ -156,7 +157,7 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 
 def _features(state: dict[str, Any]) -> str:
-    from pipelines.steps.building import build_from
+    from pipelines.data.feature_rows import build_from
 
     context: Context = state["context"]
     built = build_from(context, state["raws"], state["interval"])

@@ -10,13 +10,13 @@ from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
+from pipelines.messages import Drifted
 from pipelines.settings import load_settings
-from pipelines.steps.values import Drifted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.steps.context import Context
+    from pipelines.context import Context
 
 Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model: a folder's name under models/.")]
 Option = Annotated[str | None, typer.Option("--model", help="The same, as an option.")]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from pipelines.inference.joined import Counts
-    from pipelines.steps.context import Context
+    from pipelines.context import Context
+    from pipelines.inference.join import Counts
 
 SHOWN = 50
 """Rows that a person gets where none asked for another number."""
@@ -78,8 +78,8 @@ def log(
 
 
 def _rotate(context: Context, *, as_json: bool) -> None:
-    from pipelines.inference.index import Index
-    from pipelines.inference.rotate import rotate
+    from pipelines.inference.label_index import Index
+    from pipelines.inference.rotation import rotate
 
     store, index = context.ports.store, Index(context.settings, context.ports.store)
     index.catch_up(context.spec.name)  # also where there is nothing to rotate: an index that was lost is made anew
@@ -109,8 +109,8 @@ def _moment(option: str, text: str | None) -> datetime | None:
 
 def _found(context: Context, since: datetime | None, until: datetime | None, *, labels: bool) -> tuple[pa.Table, dict[str, Any], list[str]]:
     """Return the rows, what was counted, and what could not be read."""
-    from pipelines.inference.joined import joined
-    from pipelines.inference.read import read_labels, read_log
+    from pipelines.inference.join import joined
+    from pipelines.inference.reader import read_labels, read_log
 
     store, model = context.ports.store, context.spec.name
     answered = read_log(store, model, since=since, until=until)

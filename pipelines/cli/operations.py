@@ -12,16 +12,16 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import set_up_logging
 from pipelines.errors import RequestError
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import Settings, load_settings
 from pipelines.spec.units import parse_duration
-from pipelines.steps.context import EmbeddedPorts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
 
-    from pipelines.containers.engine import Engine
-    from pipelines.ops.leftovers import Leftover
+    from pipelines.deployment.docker.engine import Engine
+    from pipelines.ops.prune.leftover import Leftover
 
 NewFile = Annotated[Path, typer.Argument(metavar="FILE.tar", help="The new file; best on another disk.")]
 OldFile = Annotated[Path, typer.Argument(metavar="FILE.tar", help="A file that `perennial backup` wrote.")]
@@ -50,8 +50,8 @@ def doctor(*, as_json: AsJson = False) -> None:
 
     Exit code 0 when there is no problem (warnings may be), else 1.
     """
-    from pipelines.ops.doctor import diagnose
-    from pipelines.steps.serving_client import ServingClient
+    from pipelines.deployment.serving_client import ServingClient
+    from pipelines.ops.doctor.diagnosis import diagnose
 
     settings = _settings()
     found = []
@@ -81,8 +81,8 @@ def verify(*, set_anchor: SetAnchor = False, as_json: AsJson = False) -> None:
 
     Exit code 0 when all is intact, 65 when the record was touched, 75 when the ledger or the anchor does not answer.
     """
-    from pipelines.anchors import stand
     from pipelines.ledger import Head
+    from pipelines.ledger.anchors import stand
     from pipelines.ledger.sql import SqlLedger
 
     settings = _settings()
@@ -117,7 +117,7 @@ def backup(target: NewFile, *, as_json: AsJson = False) -> None:
     MLflow's artifacts, and the keys: keep the file (mode 600) where only those may read it who may know the keys. Not in it: what
     is made again (caches, indexes, images), logs, and the file of secrets that `make secrets` wrote.
     """
-    from pipelines.ops.backup import backup as write
+    from pipelines.ops.backup.creation import backup as write
 
     manifest = write(_settings(), target, _say)
     size = target.stat().st_size
@@ -133,7 +133,7 @@ def restore(source: OldFile, *, as_json: AsJson = False) -> None:
 
     The whole file is checked before anything is written. Stop the stack first; in a stack of containers start PostgreSQL alone.
     """
-    from pipelines.ops.restore import restore as write
+    from pipelines.ops.backup.restoration import restore as write
 
     settings = _settings()
     entries = write(settings, source, _say)
@@ -150,8 +150,8 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
     cache of features that the remote holds too, MLflow runs without a version, old logs, images and stopped containers of releases
     before the last three champions. Never what the ledger refers to, by whatever chain; never what is younger than a day.
     """
-    from pipelines.ops.prune import found
-    from pipelines.ops.prune import prune as remove
+    from pipelines.ops.prune.removal import found
+    from pipelines.ops.prune.removal import prune as remove
 
     settings = _settings()
     ports, engine = EmbeddedPorts(settings), _engine(settings) if settings.target == "docker" else None
@@ -186,7 +186,7 @@ def _settings() -> Settings:
 
 def _engine(settings: Settings) -> Engine | None:
     """Return the Docker engine where steps or releases are containers."""
-    from pipelines.containers.engine import engine_for
+    from pipelines.deployment.docker.engine import engine_for
 
     return engine_for(settings) if "docker" in {settings.place, settings.target} else None
 

@@ -9,12 +9,13 @@ import typer
 
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for
+from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import iso
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
-from pipelines.steps.context import Context, EmbeddedPorts
-from pipelines.steps.requests import unanswered
+from pipelines.watch.retrain_requests import unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ def _said(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _serving(context: Context) -> str:
-    from pipelines.steps.serving_client import ServingClient
+    from pipelines.deployment.serving_client import ServingClient
 
     try:
         shown = ServingClient(context.settings.serving).model(context.spec.name)

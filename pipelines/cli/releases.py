@@ -10,14 +10,14 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError, TryAgain
-from pipelines.refs import rollback_run
+from pipelines.messages import Deployed
+from pipelines.run_names import rollback_run
 from pipelines.settings import load_settings
-from pipelines.steps.values import Deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.steps.context import Context
+    from pipelines.context import Context
 
 Model = Annotated[str, typer.Argument(help="The model: a folder's name under models/.")]
 Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model: a folder's name under models/.")]
@@ -78,7 +78,7 @@ def promote(
 
 def reconcile(model: Model, *, as_json: AsJson = False) -> None:
     """Make what serves and the registry's alias follow the ledger's champion, after a crash or a hand at the wrong place."""
-    from pipelines.steps.deployment import reconcile as make_agree
+    from pipelines.deployment.orders import reconcile as make_agree
 
     done = make_agree(_context(model))
     if as_json:

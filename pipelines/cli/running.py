@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pipelines.context import Context
 from pipelines.errors import PerennialError, RequestError
 from pipelines.intervals import iso
-from pipelines.refs import record_line
+from pipelines.plain_errors import in_one_line, problems
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
-from pipelines.steps.context import Context, EmbeddedPorts
-from pipelines.words import in_one_line, problems
+from pipelines.step_record import record_line
 
 if TYPE_CHECKING:
     from pipelines.refs import Value

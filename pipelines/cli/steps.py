@@ -11,16 +11,17 @@ from pipelines.cli import drift
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import STEPS, answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError
-from pipelines.private import make_folder
-from pipelines.refs import canonical, safe_id
+from pipelines.private_files import make_folder
+from pipelines.refs import canonical
+from pipelines.run_names import safe_id
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pipelines.context import Context
     from pipelines.refs import Value
-    from pipelines.steps.context import Context
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "ingest": (),

@@ -10,8 +10,8 @@ from pydantic import StringConstraints, ValidationError
 
 from pipelines.errors import Conflict, RequestError
 from pipelines.intervals import Moment, iso
+from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Name, Ref, Sha256, Value, canonical, sha256
-from pipelines.words import in_one_line, problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,7 +122,7 @@ def first_break(entries: Iterable[Entry], head: Head | None = None) -> int | Non
 
     `entries` come in the order of their numbers. With the remembered `head` missing and rewritten newest entries are seen
     too. Whoever rewrites an entry, all that follow and the head leaves a chain that is whole: a hash chain shows that the
-    record was touched, not that its host can be trusted. For that there is an anchor (pipelines/anchors.py).
+    record was touched, not that its host can be trusted. For that there is an anchor (pipelines/ledger/anchors.py).
     """
     previous, expected = GENESIS, 1
     for e in entries:

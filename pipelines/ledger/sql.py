@@ -35,7 +35,7 @@ from pipelines.errors import Busy, Corrupted, GiveUp, PerennialError, RequestErr
 from pipelines.intervals import iso
 from pipelines.ledger.memory import utc_now
 from pipelines.ledger.port import Champion, Entry, Head, Kind, chained, champion_of, expect_champion, first_break, plain_champion
-from pipelines.private import make_folder
+from pipelines.private_files import make_folder
 from pipelines.refs import canonical
 from pipelines.sqlite import fault
 

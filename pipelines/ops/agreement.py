@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.bundle.manifest import SERVED, Release, release_key, served_key
-from pipelines.entries import read_entry
+from pipelines.deployment import releases
 from pipelines.errors import Corrupted
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.databases import databases, refuse_damage
+from pipelines.ops.backup.databases import databases, refuse_damage
 from pipelines.ops.findings import Finding, looked, ok, problem, warning
-from pipelines.ops.marks import files
-from pipelines.steps import releases
-from pipelines.store import KEYS
+from pipelines.ops.references import files
+from pipelines.store.port import KEYS
+from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.ledger import Ledger
-    from pipelines.ops.databases import Database
+    from pipelines.ops.backup.databases import Database
+    from pipelines.ports import EmbeddedPorts
     from pipelines.settings import Settings
-    from pipelines.steps.context import EmbeddedPorts
 
 WRONG_LEDGER = (
     "find the ledger that belongs to this state: check PERENNIAL_LEDGER_URL, PERENNIAL_STATE and PERENNIAL_STORE, or restore a "

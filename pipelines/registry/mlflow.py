@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from pipelines.errors import Busy, Corrupted, RequestError
-from pipelines.private import make_folder
-from pipelines.refs import safe_id
-from pipelines.registry.border import mlflow_border
+from pipelines.private_files import make_folder
+from pipelines.registry.failures import mlflow_border
 from pipelines.registry.port import NOT_FINITE, ModelVersion, RunState, check_folder, check_keys, check_model, new_params, shown
+from pipelines.run_names import safe_id
 from pipelines.settings import quiet, without_password
 
 if TYPE_CHECKING:

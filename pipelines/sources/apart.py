@@ -18,7 +18,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import errors, mortal
+from pipelines import die_with_parent, errors
 from pipelines.errors import BadData, PerennialError, Unreachable
 from pipelines.sources.memory import most_bytes
 from pipelines.sources.port import Raw
@@ -118,7 +118,9 @@ class _Child:
         import psutil
 
         answers, child_end = os.pipe()
-        command = mortal.mortal_command(signal.SIGKILL, os.getpid(), [sys.executable, "-m", __package__ + ".reader", str(child_end)])
+        command = die_with_parent.mortal_command(
+            signal.SIGKILL, os.getpid(), [sys.executable, "-m", __package__ + ".reader", str(child_end)]
+        )
         path = os.pathsep.join(p for p in (_ROOT, os.environ.get("PYTHONPATH", "")) if p)
         self._process = subprocess.Popen(
             command,

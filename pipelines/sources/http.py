@@ -14,7 +14,7 @@ import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
-from pipelines.private import make_folder
+from pipelines.private_files import make_folder
 from pipelines.refs import sha256
 from pipelines.sources.memory import most_bytes
 from pipelines.sources.port import Raw

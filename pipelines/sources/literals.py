@@ -10,9 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pipelines.columns import DIGITS, say_once
+from pipelines.columns.from_objects import column_of
+from pipelines.columns.kept import DIGITS, say_once
 from pipelines.errors import BadData
-from pipelines.objects import column_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines import usercode
+from pipelines import user_code
 from pipelines.settings import Settings
 from pipelines.sources.port import Raw
 
@@ -29,11 +29,11 @@ class Function:
         self._path = folder / "source.py"
         self._timeout = timeout
         self._most = most
-        usercode.load(self._path, source.function, timeout)
+        user_code.load(self._path, source.function, timeout)
 
     def read(self, interval: Interval) -> Raw:
         """Return the function's tables. What pandas or Arrow cannot parse becomes a problem; OSError means unreachable."""
         source = self._source
         expected = [source.main, *source.side]
-        tables, problem = usercode.call_read(self._path, source.function, interval, expected, self._timeout, most=self._most)
+        tables, problem = user_code.call_read(self._path, source.function, interval, expected, self._timeout, most=self._most)
         return Raw(problem=problem) if problem else Raw(tables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipelines.columns import check_names
+from pipelines.columns.kept import check_names
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pipelines.columns import MOST_COLUMNS
+from pipelines.columns.from_objects import column_of
+from pipelines.columns.kept import MOST_COLUMNS
 from pipelines.errors import BadData
-from pipelines.objects import column_of
 from pipelines.sources.literals import is_float
 
 if TYPE_CHECKING:

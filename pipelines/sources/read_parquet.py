@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.columns import check_names, say_once
+from pipelines.columns.kept import check_names, say_once
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from pipelines.errors import PerennialError
 from pipelines.intervals import Interval
-from pipelines.sources.port import reader_of
+from pipelines.sources.catalogue import reader_of
 from pipelines.spec.sources import Source as SourceSpec
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pipelines.columns import check_names, kept_column, say_once
+from pipelines.columns.kept import check_names, kept_column, say_once
 from pipelines.errors import BadData
 from pipelines.settings import without_password
 from pipelines.sources.memory import most_bytes

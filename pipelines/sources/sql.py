@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.columns import check_names
+from pipelines.columns.from_objects import column_of, json_text
+from pipelines.columns.kept import check_names
 from pipelines.errors import BadData, PerennialError, RequestError, SpecError, Unreachable
-from pipelines.objects import column_of, json_text
 from pipelines.settings import SQL_PREFIX, database_url
 from pipelines.sources import postgres
 from pipelines.sources.port import Raw

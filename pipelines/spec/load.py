@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipelines.errors import SpecError
+from pipelines.plain_errors import problems, sentence
 from pipelines.refs import NAME_PATTERN
 from pipelines.spec.model import Spec
 from pipelines.spec.reading import MAX_BYTES, NotYaml, read_yaml
-from pipelines.words import problems, sentence
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from pipelines.intervals import BatchKind
+from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
 from pipelines.spec.catalogue import ESTIMATORS, METRICS, Encoding, Estimator, Task, metrics_for
 from pipelines.spec.drift import Cron, Drift
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.units import Batches, Duration, Timeout, parse_duration
-from pipelines.words import Impossible, Problem
 
 SPEC_VERSION: Literal[1] = 1
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pipelines.steps import deployment, outcomes
-from pipelines.steps.context import Context
-from pipelines.steps.ending import end, outcome_of
-from pipelines.steps.values import Closed, CloseRequest
+from pipelines.context import Context
+from pipelines.deployment import orders
+from pipelines.ledger import outcomes
+from pipelines.messages import Closed, CloseRequest
+from pipelines.run_ending import end, outcome_of
 
 STEP = "close"
 Request = CloseRequest
@@ -26,7 +27,7 @@ def run(context: Context, request: CloseRequest) -> Closed:
         return Closed(state=NOTHING)
     if state == "FAILED":
         # A release of this run that nobody crowned must not stay; where `deploy` is cleared later it makes the next one.
-        deployment.reconcile(context)
+        orders.reconcile(context)
     end(context, request.features.parent_run, outcome, state)
     context.log.info("run %s: %s (%s)", request.run, outcome.outcome, state)
     return Closed(state=state)

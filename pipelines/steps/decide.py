@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.context import Context
 from pipelines.errors import RequestError
-from pipelines.steps import outcomes, requests
-from pipelines.steps.context import Context
-from pipelines.steps.values import Decided, DecideRequest
-from pipelines.steps.window import rules_of
+from pipelines.ledger import outcomes
+from pipelines.messages import Decided, DecideRequest
+from pipelines.watch import retrain_requests
+from pipelines.watch.window import rules_of
 
 if TYPE_CHECKING:
     from pipelines.ledger import Entry
@@ -36,8 +37,8 @@ def run(context: Context, request: DecideRequest) -> Decided:
     rules, looked = rules_of(spec), _entry(context, request)
     if drifted.verdict != "drift":
         return _told(context, Decided(start=False, why=_NO[drifted.verdict], run_id="", conf={}))
-    body = requests.body_of(spec.name, drifted, request.run)
-    entry, why = requests.ask(ledger, spec.name, body, rules, looked.at)
+    body = retrain_requests.body_of(spec.name, drifted, request.run)
+    entry, why = retrain_requests.ask(ledger, spec.name, body, rules, looked.at)
     if entry is None:
         held = {"run_id": body["run_id"], "window": body["window"], "why": why, "reasons": body["reasons"]}
         outcomes.append_changed(ledger, spec.name, "retrain_held", request.run, held)

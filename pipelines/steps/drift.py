@@ -12,24 +12,24 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pipelines.context import Context
+from pipelines.data.batches import read_plan
 from pipelines.errors import BadData, RequestError, TryAgain
-from pipelines.figures import Figures, publish_figures
 from pipelines.intervals import Interval, iso
-from pipelines.pages import publish_page
+from pipelines.ledger import outcomes
+from pipelines.messages import Drifted, DriftRequest
 from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, Facts, decide
-from pipelines.steps import outcomes
-from pipelines.steps.batches import read_plan
-from pipelines.steps.context import Context
-from pipelines.steps.drift_run import log_run, opened
-from pipelines.steps.values import Drifted, DriftRequest
-from pipelines.steps.window import never_judged, rules_of
+from pipelines.store.figures import Figures, publish_figures
+from pipelines.store.pages import publish_page
+from pipelines.watch.registry_run import log_run, opened
+from pipelines.watch.window import never_judged, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipelines.ledger import Champion
-    from pipelines.steps.observed import WindowSource
+    from pipelines.watch.observations import WindowSource
 
 STEP = "drift"
 Request = DriftRequest
@@ -120,7 +120,7 @@ def _verdict(context: Context, request: DriftRequest, champion: Champion | None)
 
 def _seen(context: Context, request: DriftRequest, window: Interval, champion: Champion | None) -> _Seen:
     """Look at the window with the champion's eyes; what goes wrong is an alarm."""
-    from pipelines.steps.observed import source_of
+    from pipelines.watch.observations import source_of
 
     model, rules = context.spec.name, rules_of(context.spec)
     source = source_of(context.ports.store, model)
@@ -139,10 +139,11 @@ def _seen(context: Context, request: DriftRequest, window: Interval, champion: C
 
 def _looked(context: Context, request: DriftRequest, window: Interval, champion: Champion, source: WindowSource) -> _Seen:
     from pipelines.bundle.load import open_bundle
-    from pipelines.steps import observed, reference
+    from pipelines.watch import observations, reference
+    from pipelines.watch.comparison import look
     from pipelines.watch.evidently_page import with_verdict
-    from pipelines.watch.look import Champion as Known
-    from pipelines.watch.look import Rows, look
+    from pipelines.watch.sides import Champion as Known
+    from pipelines.watch.sides import Rows
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
     bundle = open_bundle(store, champion.bundle)
@@ -159,7 +160,7 @@ def _looked(context: Context, request: DriftRequest, window: Interval, champion:
     expected = expected if expected is not None and isfinite(expected) else None
     known = Known(manifest.inputs, Rows(learnt.inputs, learnt.predictions), spec.train.metric, expected, spec.task)
     plan = read_plan(store, request.ingest.plan)
-    observe = observed.traffic if source == "traffic" else observed.batches
+    observe = observations.traffic if source == "traffic" else observations.batches
     found = observe(context, plan, window, bundle)
     seen = look(rules, found.window, found.labelled, known, seed=spec.train.seed)
     never = never_judged(spec, window.end - window.start)

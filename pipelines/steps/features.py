@@ -10,19 +10,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.data.batches import read_manifest, read_plan
+from pipelines.data.feature_rows import build_batch, reached
+from pipelines.data.plan_types import plan_types
 from pipelines.intervals import iso
+from pipelines.messages import Built, FeaturesRequest
 from pipelines.refs import sha256
-from pipelines.steps.batches import read_manifest, read_plan
-from pipelines.steps.building import build_batch, reached
-from pipelines.steps.plan_types import plan_types
-from pipelines.steps.values import Built, FeaturesRequest
 from pipelines.tables import code_hash, features_key, to_parquet
 from pipelines.versions.port import FeatureFile
 
 if TYPE_CHECKING:
-    from pipelines.steps.context import Context
-    from pipelines.steps.plan_types import PlanTypes
-    from pipelines.steps.values import BatchRef
+    from pipelines.context import Context
+    from pipelines.data.plan_types import PlanTypes
+    from pipelines.messages import BatchRef
 
 STEP = "features"
 Request = FeaturesRequest

@@ -6,14 +6,16 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from pipelines import run_ending
 from pipelines.classes import meant
+from pipelines.context import Context
+from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import iso
-from pipelines.pages import publish_page
+from pipelines.messages import Check, GateRequest, Judged, Trained
 from pipelines.spec import METRICS
-from pipelines.steps import deployment, ending, verdict_page
-from pipelines.steps.context import Context
-from pipelines.steps.values import Check, GateRequest, Judged, Trained
+from pipelines.store.pages import publish_page
+from pipelines.verdicts import page
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import Facts, Opponent, Verdict
-    from pipelines.steps.predictions import Predictions
+    from pipelines.training.predictions import Predictions
 
     Array = np.ndarray[Any, Any]
 
@@ -42,7 +44,7 @@ def run(context: Context, request: GateRequest) -> Judged:
     if known is None:
         # What an earlier run left half deployed is taken back now: this run may be refused, and then no `deploy` would do it.
         try:
-            deployment.reconcile(context)
+            orders.reconcile(context)
         except GiveUp as error:  # a champion that cannot serve must not keep its successor from being judged
             context.log.warning("the champion could not be reconciled: %s", error)
         champion = ledger.champion(spec.name)
@@ -56,13 +58,13 @@ def run(context: Context, request: GateRequest) -> Judged:
         known = ledger.append(spec.name, "verdict", request.run, body)
     judged = Judged.model_validate({name: known.body[name] for name in Judged.model_fields})
     _told(context, judged)
-    shown = verdict_page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
+    shown = page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
     publish_page(context.ports.store, model=spec.name, kind="verdict", run=request.run, page=shown.encode())
     tags = {"verdict": judged.verdict, "reasons": "; ".join(judged.reasons), "challenger": judged.candidate, "version": judged.version}
     tags |= {"incident": judged.incident} if judged.incident else {}
     for run_id in filter(None, (built.parent_run, judged.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)
-    ending.amend(context, request.run, judged)
+    run_ending.amend(context, request.run, judged)
     return judged
 
 
@@ -78,11 +80,11 @@ def challenger(context: Context, trained: list[Trained]) -> Trained | None:
 
 
 def _judged(context: Context, request: GateRequest, champion: Champion | None) -> Judged:
+    from pipelines.data import labelled_rows
     from pipelines.science.gates import Facts, Opponent, judge
-    from pipelines.steps import labelled
 
     best = challenger(context, request.train)
-    holdout, interval = labelled.holdout(context, request.features)
+    holdout, interval = labelled_rows.holdout(context, request.features)
     if best is None:
         nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
         facts = Facts(name="", dummy=False, metrics={}, rows=holdout.num_rows, holdout=interval, fitted_on=None, opponent=nobody)
@@ -104,14 +106,14 @@ def _facts(context: Context, best: Trained, champion: Champion | None, holdout: 
     """Measure the challenger anew from its predictions, and its opponent on the same rows."""
     from pipelines.science.gates import Facts
     from pipelines.science.metrics import scores
-    from pipelines.steps import learn, predictions
+    from pipelines.training import estimators, predictions
 
     spec = context.spec
     found = predictions.read(context.ports.store, spec, best.predictions, holdout)
     return Facts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).known.dummy,
-        metrics=scores(spec.task, learn.targets(holdout, spec, found.classes), found.score),
+        metrics=scores(spec.task, estimators.targets(holdout, spec, found.classes), found.score),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
@@ -165,12 +167,13 @@ def _instead(context: Context, found: Predictions, holdout: pa.Table, champion: 
 
 def _versus(context: Context, holdout: pa.Table, name: str, ours: Array, theirs: Array, classes: list[str] | None) -> Opponent:
     """Return the opponent, compared on the held-out rows by the gate's metric and by each of its guards."""
+    from pipelines.data import labelled_rows
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
-    from pipelines.steps import labelled, learn
+    from pipelines.training import estimators
 
     spec, rule = context.spec, context.spec.gate.versus_champion
-    truth, times = learn.targets(holdout, spec, classes), labelled.times(holdout, spec)
+    truth, times = estimators.targets(holdout, spec, classes), labelled_rows.times(holdout, spec)
 
     def by(metric: str) -> Comparison:
         return compare(metric, truth, challenger=ours, opponent=theirs, event_times=times, confidence=rule.confidence, seed=spec.train.seed)

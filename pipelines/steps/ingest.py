@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
+from pipelines.data.batches import manifest_of, newest, publish, read_source
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval, complete_before, covering, floor, iso
+from pipelines.messages import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
+from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import canonical
 from pipelines.sources import open_source
-from pipelines.steps import window
-from pipelines.steps.batches import manifest_of, newest, publish, read_source
-from pipelines.steps.values import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
-from pipelines.words import in_one_line, problems
+from pipelines.watch import window
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pipelines.context import Context
     from pipelines.sources import Source
     from pipelines.spec import Spec
-    from pipelines.steps.context import Context
 
 STEP = "ingest"
 Request = IngestRequest

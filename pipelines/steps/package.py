@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
+from pipelines.messages import Packaged, PackageRequest, Trained
 from pipelines.refs import canonical, digest
-from pipelines.steps.context import Context
-from pipelines.steps.publish import once
-from pipelines.steps.threads import limited
-from pipelines.steps.values import Packaged, PackageRequest, Trained
+from pipelines.store.results import once
+from pipelines.training.threads import limited
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Row
     from pipelines.bundle.schema import InputSchema
     from pipelines.intervals import Interval
-    from pipelines.steps.compiling import Compiled
+    from pipelines.training.onnx.export import Compiled
 
 STEP = "package"
 Request = PackageRequest
@@ -68,13 +68,15 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.bundle.predictor import NativePredictor, OnnxPredictor
     from pipelines.bundle.rows import feed_from_table, rows_from_table
-    from pipelines.steps import labelled, learn, predictions, reference
-    from pipelines.steps.compiling import compiled, edge_rows
+    from pipelines.data import labelled_rows
+    from pipelines.training import estimators, predictions
+    from pipelines.training.onnx.export import compiled, edge_rows
+    from pipelines.watch import reference
 
     store, built = context.ports.store, request.features
     fit = _fit(context, request, best)
-    held, _ = labelled.holdout(context, built)
-    holdout = learn.give_types(held, context.spec.features.inputs, like=fit.rows)
+    held, _ = labelled_rows.holdout(context, built)
+    holdout = estimators.give_types(held, context.spec.features.inputs, like=fit.rows)
     sample = rows_from_table(fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS))
     whole, single = edge_rows(fit.schema, sample)
     found = compiled(fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single])
@@ -116,19 +118,20 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
 def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
     """Fit the winning parameters again on training and held-out rows."""
     from pipelines.bundle.rows import schema_of
-    from pipelines.steps import labelled, learn
-    from pipelines.steps.fitting import fitted
+    from pipelines.data import labelled_rows
+    from pipelines.training import estimators
+    from pipelines.training.fitting import fitted
 
     spec = context.spec
-    table, interval = labelled.everything(context, request.features)
-    table = learn.give_types(table, spec.features.inputs)
-    classes = learn.classes_of(table, spec)
-    y = learn.targets(table, spec, classes)
-    learn.refuse_constant(y, spec, "rows")
+    table, interval = labelled_rows.everything(context, request.features)
+    table = estimators.give_types(table, spec.features.inputs)
+    classes = estimators.classes_of(table, spec)
+    y = estimators.targets(table, spec, classes)
+    estimators.refuse_constant(y, spec, "rows")
     schema = schema_of(table, spec.features.inputs, spec.task, classes)
     candidate = spec.candidate(best.candidate)
-    pipeline = learn.build_pipeline(candidate, schema, spec.train.seed, best.params)
-    model = fitted(pipeline, learn.frame(schema, table), y, candidate, context.log)
+    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params)
+    model = fitted(pipeline, estimators.frame(schema, table), y, candidate, context.log)
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
 

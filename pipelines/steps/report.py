@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pipelines.context import Context
 from pipelines.errors import BadData, GiveUp
 from pipelines.intervals import iso
-from pipelines.steps import outcomes
-from pipelines.steps.context import Context
-from pipelines.steps.outcomes import Outcome
-from pipelines.steps.values import Reported, ReportRequest
+from pipelines.ledger import outcomes
+from pipelines.ledger.outcomes import Outcome
+from pipelines.messages import Reported, ReportRequest
 
 STEP = "report"
 Request = ReportRequest

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from pipelines.context import Context
+from pipelines.deployment import orders
 from pipelines.errors import RequestError
-from pipelines.refs import Ref, Value, rollback_run
-from pipelines.steps import deployment
-from pipelines.steps.context import Context
-from pipelines.steps.values import Deployed, RollbackConf, RollbackRequest
-from pipelines.words import in_one_line, problems
+from pipelines.messages import Deployed, RollbackConf, RollbackRequest
+from pipelines.plain_errors import in_one_line, problems
+from pipelines.refs import Ref, Value
+from pipelines.run_names import rollback_run
 
 if TYPE_CHECKING:
+    from pipelines.deployment.targets import Target
     from pipelines.ledger import Entry
-    from pipelines.steps.targets import Target
 
 STEP = "rollback"
 Request = RollbackRequest
@@ -69,8 +70,8 @@ def _serve(context: Context, run: str, chosen: _Served, reason: str, target: Tar
     intent = ledger.find(name, "release", run)
     # A retry expects the champion that the first try saw: who came meanwhile was not meant.
     expected = intent.body["previous"] if intent is not None else champion.version if champion else None
-    order = deployment.Order(run=run, version=chosen.version, bundle=chosen.bundle, expected=expected, reason=reason)
-    return deployment.carry_out(context, order, target)
+    order = orders.Order(run=run, version=chosen.version, bundle=chosen.bundle, expected=expected, reason=reason)
+    return orders.carry_out(context, order, target)
 
 
 def _earlier(context: Context, run: str) -> _Served | None:

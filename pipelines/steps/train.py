@@ -9,20 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
+from pipelines.messages import Trained, TrainRequest
 from pipelines.refs import digest, sha256
-from pipelines.steps.context import Context
-from pipelines.steps.publish import once
-from pipelines.steps.threads import limited
-from pipelines.steps.values import Trained, TrainRequest
+from pipelines.store.results import once
+from pipelines.training.threads import limited
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
-    from pipelines.steps.search import Found
+    from pipelines.training.search import Found
 
 STEP = "train"
 Request = TrainRequest
@@ -50,32 +50,33 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     from skops import io
 
     from pipelines.bundle.rows import schema_of
+    from pipelines.data import labelled_rows
     from pipelines.science.metrics import scores
     from pipelines.science.splits import time_folds
-    from pipelines.steps import labelled, learn, predictions
-    from pipelines.steps.fitting import fitted
-    from pipelines.steps.search import search
+    from pipelines.training import estimators, predictions
+    from pipelines.training.fitting import fitted
+    from pipelines.training.search import search
 
     spec, log, began = context.spec, context.log, time.perf_counter()
-    rows = labelled.split(context, request.features)
-    train = learn.give_types(rows.train, spec.features.inputs, like=rows.holdout)
-    rows = replace(rows, train=train, holdout=learn.give_types(rows.holdout, spec.features.inputs, like=train))
-    classes = learn.classes_of(rows.train, spec)
-    y, truth = learn.targets(rows.train, spec, classes), learn.targets(rows.holdout, spec, classes)
-    learn.refuse_constant(y, spec, "training rows")
+    rows = labelled_rows.split(context, request.features)
+    train = estimators.give_types(rows.train, spec.features.inputs, like=rows.holdout)
+    rows = replace(rows, train=train, holdout=estimators.give_types(rows.holdout, spec.features.inputs, like=train))
+    classes = estimators.classes_of(rows.train, spec)
+    y, truth = estimators.targets(rows.train, spec, classes), estimators.targets(rows.holdout, spec, classes)
+    estimators.refuse_constant(y, spec, "training rows")
     if classes and (truth < 0).any():
-        new = sorted(set(learn.classes_of(rows.holdout, spec) or []) - set(classes))
+        new = sorted(set(estimators.classes_of(rows.holdout, spec) or []) - set(classes))
         log.warning("%d held-out rows are of classes that no training row has: %s", (truth < 0).sum(), ", ".join(map(repr, new[:10])))
     schema = schema_of(rows.train.slice(0, 1), spec.features.inputs, spec.task, classes)  # the kinds are all that matters here
-    inputs = learn.frame(schema, rows.train)
+    inputs = estimators.frame(schema, rows.train)
     log.info("%s: %d rows to learn from, %d held out, %d inputs", candidate.name, len(y), len(truth), len(schema.columns))
-    folds = time_folds(labelled.times(rows.train, spec), spec.train.folds, spec.target.known_after)
-    pipeline = learn.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
+    folds = time_folds(labelled_rows.times(rows.train, spec), spec.train.folds, spec.target.known_after)
+    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
     found = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
-    model = fitted(learn.build_pipeline(candidate, schema, spec.train.seed, found.params), inputs, y, candidate, log)
+    model = fitted(estimators.build_pipeline(candidate, schema, spec.train.seed, found.params), inputs, y, candidate, log)
 
-    predicted = learn.answers(model, learn.frame(schema, rows.holdout), spec.task, classes)
-    dummy = learn.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
+    predicted = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
+    dummy = estimators.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
     metrics = scores(spec.task, truth, predicted)
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(found.tried), metrics)
     store = context.ports.store
@@ -94,7 +95,7 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
-        fitted_on=labelled.span(rows.train, spec),
+        fitted_on=labelled_rows.span(rows.train, spec),
         predictions=written,
         model=stored,
         seconds=round(time.perf_counter() - began, 3),
@@ -132,13 +133,14 @@ def _plotted(
     context: Context, run_id: str, candidate: Candidate, found: Found, judged: tuple[Any, InputSchema, pa.Table, Any, Any]
 ) -> None:
     """Attach the search's table and the plots to the candidate's run."""
-    from pipelines.steps import labelled, plots
+    from pipelines.data import labelled_rows
+    from pipelines.training import plots
 
     model, schema, holdout, truth, predicted = judged
     spec = context.spec
     with tempfile.TemporaryDirectory(prefix="perennial-plots-") as folder:
         files = [plots.table(Path(folder), found.tried)]
-        files += plots.holdout(Path(folder), spec, truth, predicted, labelled.times(holdout, spec))
+        files += plots.holdout(Path(folder), spec, truth, predicted, labelled_rows.times(holdout, spec))
         files += plots.importance(Path(folder), spec, model, schema, holdout, truth)
         if candidate.search:
             files += plots.search(Path(folder), spec, found.tried)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pipelines.data.batches import read_manifest, read_plan, read_table
+from pipelines.data.type_differences import type_findings
 from pipelines.errors import BadData
 from pipelines.intervals import iso
-from pipelines.pages import publish_page
-from pipelines.refs import Ref, Value, canonical, digest, sha256, watch_run
-from pipelines.steps.batches import read_manifest, read_plan, read_table
-from pipelines.steps.column_types import type_findings
-from pipelines.steps.publish import once
-from pipelines.steps.values import BatchManifest, BatchRef, TableRef, Validated, ValidateRequest
+from pipelines.messages import BatchManifest, BatchRef, TableRef, Validated, ValidateRequest
+from pipelines.refs import Ref, Value, canonical, digest, sha256
+from pipelines.run_names import watch_run
+from pipelines.store.pages import publish_page
+from pipelines.store.results import once
 from pipelines.tables import from_parquet, to_parquet
 from pipelines.validation.page import render
 from pipelines.validation.run import Finding, check_table
@@ -25,7 +26,7 @@ from pipelines.validation.suites import always_main, always_side, read_suite, wi
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.steps.context import Context
+    from pipelines.context import Context
 
 STEP = "validate"
 Request = ValidateRequest

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from pipelines.private import make_folder
+from pipelines.private_files import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from perennial_airflow.model_dag import DRIFT, RETRAIN, dag_name
-from pipelines.refs import watch_run
+from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
+from pipelines.run_names import watch_run
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run_path(dag_id: str, run: str) -> str:
 
 
 def page_path(model: str, kind: str, run: str) -> str:
-    """Return the path of a run's page of a kind (see pipelines/pages.py) among the plugin's."""
+    """Return the path of a run's page of a kind (see pipelines/store/pages.py) among the plugin's."""
     return f"{URL_PREFIX}/pages/{model}/{kind}/{quote(run, safe='')}"
 
 

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from perennial_airflow.model_dag import DRIFT, RETRAIN, ROLLBACK
+from perennial_airflow.dag_names import DRIFT, RETRAIN, ROLLBACK
 from pipelines.settings import load_settings
 from pipelines.spec import model_names
 
@@ -35,7 +35,7 @@ OK, BAD_REQUEST = 200, 400
 
 def known_keys(kind: str) -> frozenset[str]:
     """Return the params of our DAGs of a kind."""
-    from perennial_airflow import drift, retrain, rollback
+    from perennial_airflow.dags import drift, retrain, rollback
 
     return frozenset({RETRAIN: retrain.PARAMS, DRIFT: drift.PARAMS, ROLLBACK: rollback.PARAMS}[kind])
 

@@ -10,10 +10,11 @@ import jsonschema
 import pytest
 import yaml
 
-from pipelines.refs import last_record
-from pipelines.steps import decide, outcomes
-from pipelines.steps.outcomes import Outcome
-from pipelines.steps.values import DecideRequest
+from pipelines.ledger import outcomes
+from pipelines.ledger.outcomes import Outcome
+from pipelines.messages import DecideRequest
+from pipelines.step_record import last_record
+from pipelines.steps import decide
 from tests.conftest import ROOT
 from tests.unit.steps.verdicts import drifted, enter
 

@@ -8,7 +8,7 @@ import sys
 import msgspec
 import pytest
 
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.unit.inference import logs
 from tests.unit.inference.logs import answered, labelled, write
 

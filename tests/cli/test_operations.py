@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from pipelines.ledger.sql import SqlLedger
-from pipelines.private import make_folder
-from pipelines.store import LocalStore
+from pipelines.private_files import make_folder
+from pipelines.store.local import LocalStore
 
 
 @pytest.fixture

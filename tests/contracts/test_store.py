@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.errors import Corrupted, StorageFull
 from pipelines.refs import Ref, sha256
-from pipelines.store import LocalStore, MemoryStore
+from pipelines.store.local import LocalStore
+from pipelines.store.memory import MemoryStore
 from tests.contracts.processes import finish, flip, small_disk, start
 
 
@@ -162,7 +163,7 @@ class TestLocalStore:
 
     def test_of_many_processes_exactly_one_publishes(self, tmp_path):
         program = (
-            "import sys, pathlib; from pipelines.store import LocalStore\n"
+            "import sys, pathlib; from pipelines.store.local import LocalStore\n"
             "store = LocalStore(pathlib.Path(sys.argv[1]))\n"
             "print(sum(store.publish(f'results/{i}', sys.argv[2].encode()) for i in range(200)))"
         )
@@ -173,7 +174,7 @@ class TestLocalStore:
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
     def test_the_segment_of_a_killed_process_is_closed_and_keeps_what_was_appended(self, tmp_path, number):
         program = (
-            "import sys, pathlib, time; from pipelines.store import LocalStore\n"
+            "import sys, pathlib, time; from pipelines.store.local import LocalStore\n"
             "segment = LocalStore(pathlib.Path(sys.argv[1])).open_segment('log/m/one')\n"
             "segment.append(b'answered'); print('ready', flush=True); time.sleep(60)"
         )

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
-from perennial_airflow.drift import drift
-from perennial_airflow.operator import StepOperator
-from perennial_airflow.retraining import AwaitRetraining, StartRetraining
+from perennial_airflow.dags.drift import drift
+from perennial_airflow.places.step_operator import StepOperator
+from perennial_airflow.retraining_operators import AwaitRetraining, StartRetraining
 
 from tests.dags.specs import make_spec
 
@@ -69,12 +69,12 @@ def test_await_and_report_run_after_a_skipped_start_and_not_after_a_failed_one(d
 
 
 def test_the_requests_have_the_fields_that_the_steps_know(dag):
-    from pipelines.steps import values
+    from pipelines import messages
 
     for step in ["validate", "drift", "decide", "report"]:
-        known = {field.alias or name for name, field in getattr(values, f"{step.title()}Request").model_fields.items()}
+        known = {field.alias or name for name, field in getattr(messages, f"{step.title()}Request").model_fields.items()}
         assert {"run", *dag.get_task(step).request} == known, step
-    assert {"run", "now", "conf", *dag.get_task("ingest").request} == set(values.IngestRequest.model_fields)
+    assert {"run", "now", "conf", *dag.get_task("ingest").request} == set(messages.IngestRequest.model_fields)
     assert dag.get_task("ingest").request == {"purpose": "drift"}
 
 

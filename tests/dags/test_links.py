@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.serialization.serialized_objects import DagSerialization
-from perennial_airflow.drift import drift
+from perennial_airflow.dags.drift import drift
+from perennial_airflow.dags.retrain import retrain
 from perennial_airflow.links import mlflow_run
-from perennial_airflow.operator import StepOperator
-from perennial_airflow.retrain import retrain
-from perennial_airflow.retraining import StartRetraining
+from perennial_airflow.places.step_operator import StepOperator
+from perennial_airflow.retraining_operators import StartRetraining
 
 from tests.dags.specs import make_spec
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
-from perennial_airflow.operator import StepOperator
-from perennial_airflow.retrain import retrain
+from perennial_airflow.dags.retrain import retrain
+from perennial_airflow.places.step_operator import StepOperator
 
 from tests.dags.specs import make_spec
 
@@ -61,13 +61,13 @@ def test_the_tasks_hang_together_as_their_requests_say(dag):
 
 
 def test_the_requests_have_the_fields_that_the_steps_know(dag):
-    from pipelines.steps import values
+    from pipelines import messages
 
     for step in ["validate", "features", "gate", "package", "deploy", "close"]:
-        model = getattr(values, f"{step.title()}Request")
+        model = getattr(messages, f"{step.title()}Request")
         known = {field.alias or name for name, field in model.model_fields.items()}
         assert {"run", *dag.get_task(step).request} == known, step
-    assert {"run", "candidate", *dag.get_task("train").partial_kwargs["request"]} == set(values.TrainRequest.model_fields)
+    assert {"run", "candidate", *dag.get_task("train").partial_kwargs["request"]} == set(messages.TrainRequest.model_fields)
 
 
 def test_one_task_is_mapped_over_the_candidates_and_shows_their_names(dag):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
-from perennial_airflow.rollback import rollback
+from perennial_airflow.dags.rollback import rollback
 
 from tests.dags.specs import make_spec
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from perennial_airflow.trigger import LONGEST, RefuseUnknownKeys, known_keys
 
-from pipelines.steps.values import Conf, RollbackConf, WatchConf
+from pipelines.messages import Conf, RollbackConf, WatchConf
 
 
 class Api:

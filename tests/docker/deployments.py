@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import docker
 import httpx
 
-from pipelines.containers.names import of_model
-from pipelines.inference.read import read_log
+from pipelines.deployment.docker.names import of_model
+from pipelines.deployment.docker_target import DockerTarget
+from pipelines.deployment.orders import Order, carry_out
+from pipelines.inference.reader import read_log
 from pipelines.ledger import MemoryLedger
+from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.settings import Settings
 from pipelines.spec.resources import Limits, Resources
-from pipelines.steps.container_target import DockerTarget
-from pipelines.steps.context import Context, Ports
-from pipelines.steps.deployment import Order, carry_out
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from pipelines.versions.memory import MemoryVersions
 from tests.docker.ports import free_port
 from tests.serving.bundles import put_bundle
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pipelines.context import Context
     from pipelines.refs import Ref
 
 GATEWAY_IMAGE = os.environ.get("PERENNIAL_GATEWAY_IMAGE") or "perennial/gateway:latest"

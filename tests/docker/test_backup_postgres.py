@@ -9,10 +9,10 @@ import pytest
 
 from pipelines.errors import PerennialError, RequestError, Unreachable
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.backup import backup
-from pipelines.ops.databases import Database, databases, dump
-from pipelines.ops.restore import restore
-from pipelines.store import LocalStore
+from pipelines.ops.backup.creation import backup
+from pipelines.ops.backup.databases import Database, databases, dump
+from pipelines.ops.backup.restoration import restore
+from pipelines.store.local import LocalStore
 from tests.contracts.test_ledger import champion
 from tests.docker import postgres
 

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from pipelines.containers.engine import Engine, engine_for
-from pipelines.containers.gateway import Gateway
-from pipelines.containers.names import container_name, image_name
+from pipelines.deployment.docker.engine import Engine, engine_for
+from pipelines.deployment.docker.gateway import Gateway
+from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.deployment.docker_target import KEPT, DockerTarget
+from pipelines.deployment.orders import carry_out, reconcile
 from pipelines.errors import Conflict, Corrupted, GiveUp, PerennialError, Refused, Unreachable
+from pipelines.messages import RollbackRequest
 from pipelines.steps import rollback
-from pipelines.steps.container_target import KEPT, DockerTarget
-from pipelines.steps.deployment import carry_out, reconcile
-from pipelines.steps.values import RollbackRequest
 from tests.docker.deployments import ENGINE, ROW, gateway_yard
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -31,8 +31,8 @@ FAULTS = {
 }
 LIE = b"""
 import serving.served
-true = serving.served.Served.predictions
-serving.served.Served.predictions = lambda self, rows: [answer / 2 for answer in true(self, rows)]
+true = serving.loaded_release.Served.predictions
+serving.loaded_release.Served.predictions = lambda self, rows: [answer / 2 for answer in true(self, rows)]
 """
 
 

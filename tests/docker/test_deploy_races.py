@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.containers.engine import engine_for
-from pipelines.containers.gateway import Gateway
-from pipelines.containers.names import container_name, image_name
+from pipelines.deployment.docker.engine import engine_for
+from pipelines.deployment.docker.gateway import Gateway
+from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.deployment.docker_target import DockerTarget
+from pipelines.deployment.orders import reconcile
 from pipelines.errors import Unreachable
+from pipelines.messages import RollbackRequest
 from pipelines.steps import rollback
-from pipelines.steps.container_target import DockerTarget
-from pipelines.steps.deployment import reconcile
-from pipelines.steps.values import RollbackRequest
 from tests.docker.deployments import gateway_yard
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

@@ -53,7 +53,7 @@ def port(engine, stack, tmp_path_factory):
         "--context-bytes",
         "4000000",
     ]
-    command = [sys.executable, "-m", "stack.door", *options, *allowed]
+    command = [sys.executable, "-m", "door", *options, *allowed]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as door:
         line = door.stderr.readline()
         assert b"listening" in line, line
@@ -154,7 +154,7 @@ def test_what_was_killed_while_the_door_was_away_comes_back(engine, tmp_path):
             assert engine.wait(container)["StatusCode"] == 137
         memory = tmp_path / "stopped.json"
         memory.write_text(json.dumps([stopped]))
-        command = [sys.executable, "-m", "stack.door", "--port", "0", "--stack", kept, "--keep", "--stopped", str(memory)]
+        command = [sys.executable, "-m", "door", "--port", "0", "--stack", kept, "--keep", "--stopped", str(memory)]
         url = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         with subprocess.Popen([*command, "--engine", url.removeprefix("unix://")], cwd=Path(__file__).parents[2]) as door:
             end = time.monotonic() + 20
@@ -375,7 +375,7 @@ def test_an_engine_that_is_away_is_a_named_error(engine, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number = free.getsockname()[1]
-    command = [sys.executable, "-m", "stack.door", "--port", str(number), "--engine", str(tmp_path / "none.sock")]
+    command = [sys.executable, "-m", "door", "--port", str(number), "--engine", str(tmp_path / "none.sock")]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as door:
         door.stderr.readline()
         answer = spoken(number, b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n")

@@ -13,13 +13,13 @@ import time
 import docker
 import pytest
 
-from pipelines.containers import image as images
-from pipelines.containers.engine import engine_for
+from pipelines.deployment.docker import image as images
+from pipelines.deployment.docker.engine import engine_for
+from pipelines.deployment.releases import release_of
 from pipelines.errors import StorageFull
 from pipelines.ledger import MemoryLedger
 from pipelines.settings import Settings
-from pipelines.steps.releases import release_of
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_bundle
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.long]

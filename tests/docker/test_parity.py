@@ -17,13 +17,13 @@ import pytest
 _home = tempfile.TemporaryDirectory(prefix="perennial-airflow-")
 os.environ.setdefault("AIRFLOW_HOME", _home.name)  # Airflow reads it when it is first imported
 
-from perennial_airflow.container import DockerStepOperator  # noqa: E402
-from perennial_airflow.operator import StepOperator  # noqa: E402
+from perennial_airflow.places.docker import DockerStepOperator  # noqa: E402
+from perennial_airflow.places.step_operator import StepOperator  # noqa: E402
 
+from pipelines.ports import EmbeddedPorts  # noqa: E402
 from pipelines.refs import Ref  # noqa: E402
 from pipelines.settings import load_settings  # noqa: E402
-from pipelines.steps.context import EmbeddedPorts  # noqa: E402
-from pipelines.store import LocalStore  # noqa: E402
+from pipelines.store.local import LocalStore  # noqa: E402
 from tests.worlds import as_of, make_world  # noqa: E402
 
 if TYPE_CHECKING:

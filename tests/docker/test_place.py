@@ -21,7 +21,7 @@ _home = tempfile.TemporaryDirectory(prefix="perennial-airflow-")
 os.environ.setdefault("AIRFLOW_HOME", _home.name)  # Airflow reads it when it is first imported
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException  # noqa: E402
-from perennial_airflow.container import DockerStepOperator, named  # noqa: E402
+from perennial_airflow.places.docker import DockerStepOperator, named  # noqa: E402
 
 from pipelines.settings import load_settings  # noqa: E402
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_all
-from pipelines.steps.context import EmbeddedPorts
 from stack import control
 from stack.airflow_api import AirflowApi
 from stack.dags import await_dags

@@ -10,10 +10,11 @@ import httpx
 import pandas as pd
 import pytest
 
+from pipelines.context import Context
+from pipelines.data.feature_rows import build_from, read_raw
 from pipelines.errors import RequestError
+from pipelines.ports import EmbeddedPorts
 from pipelines.spec import load_spec
-from pipelines.steps.building import build_from, read_raw
-from pipelines.steps.context import Context, EmbeddedPorts
 from pipelines.tables import from_parquet
 from pipelines.versions.port import FeaturesVersion
 from stack.environment import environment

@@ -8,11 +8,12 @@ import sys
 import httpx
 import pytest
 
+from demo.traffic import Client
+from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval
+from pipelines.ports import EmbeddedPorts
 from pipelines.spec import load_spec
-from pipelines.steps.context import Context, EmbeddedPorts
-from stack.demo.traffic import Client
 from tests.worlds import DAYS, as_of, visits
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]

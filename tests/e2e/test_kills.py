@@ -4,7 +4,7 @@ import httpx
 import psutil
 import pytest
 
-from pipelines.steps.context import EmbeddedPorts
+from pipelines.ports import EmbeddedPorts
 from stack import control
 from tests.worlds import DAYS, as_of, visits
 

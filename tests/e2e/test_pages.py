@@ -6,8 +6,8 @@ import sys
 import httpx
 import pytest
 
-from pipelines.pages import publish_page
-from pipelines.steps.context import EmbeddedPorts
+from pipelines.ports import EmbeddedPorts
+from pipelines.store.pages import publish_page
 from stack.keys import USER, password
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -17,7 +17,7 @@ from pipelines.intervals import Interval
 from pipelines.refs import Ref, canonical
 
 if TYPE_CHECKING:
-    from pipelines.store import Store
+    from pipelines.store.port import Store
 
 MARCH = Interval(start=datetime(2013, 3, 1, tzinfo=UTC), end=datetime(2013, 4, 1, tzinfo=UTC))
 NUMBERS = [f"x{i}" for i in range(8)]

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from pipelines.settings import Settings
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from serving.app import create_app
 from stack.patience import Patience
 from stack.processes import cpu_seconds

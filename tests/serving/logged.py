@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from pipelines.errors import StorageFull
-from pipelines.inference.record import Answered, Header, Labelled, header_of, payload
+from pipelines.inference.format import Answered, Header, Labelled, header_of, payload
 
 
 @dataclass

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.ambiguous import CASES, H2C, INNER, LENGTH, PLAIN, get, post, received, statuses
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROOT, ROW, free_port, launched, wait_until

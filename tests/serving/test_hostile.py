@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.inference.read import read_labels, read_log
+from pipelines.inference.reader import read_labels, read_log
 from pipelines.settings import Settings
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from serving.app import create_app
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, InProcess

@@ -10,7 +10,7 @@ import time
 import httpx
 import pytest
 
-from serving.protocol import HEAD_LIMIT, MAX_CONNECTIONS
+from serving.strict_protocol import HEAD_LIMIT, MAX_CONNECTIONS
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, wait_until
 

@@ -11,7 +11,7 @@ import pytest
 from pipelines.bundle.load import open_bundle, write_bundle
 from pipelines.bundle.manifest import BundleManifest, Golden, release_key
 from pipelines.refs import canonical
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW
 from tests.serving.logged import records

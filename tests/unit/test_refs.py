@@ -1,7 +1,9 @@
 import pytest
 from pydantic import ValidationError
 
-from pipelines.refs import Ref, Value, canonical, digest, last_record, record_line, safe_id
+from pipelines.refs import Ref, Value, canonical, digest
+from pipelines.run_names import safe_id
+from pipelines.step_record import last_record, record_line
 
 
 class Answer(Value):

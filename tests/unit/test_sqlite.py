@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.errors import Corrupted, Unreachable
-from pipelines.registry.border import mlflow_border
+from pipelines.registry.failures import mlflow_border
 from pipelines.sqlite import damage, fault
 
 

@@ -18,7 +18,7 @@ from perennial_airflow.pages.access import Reader
 from perennial_airflow.pages.html import render
 from perennial_airflow.pages.records import HISTORY, Records, records
 from pipelines.errors import PerennialError, TryAgain
-from pipelines.pages import KINDS
+from pipelines.store.pages import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

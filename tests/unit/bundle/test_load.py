@@ -13,7 +13,7 @@ from pipelines.bundle.manifest import BundleManifest, Golden
 from pipelines.bundle.rows import feed_from_table, rows_from_table
 from pipelines.errors import BadData, Corrupted, Refused
 from pipelines.refs import Ref, canonical
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_bundle, small_table
 
 
@@ -148,7 +148,7 @@ import sys
 from pathlib import Path
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.refs import Ref
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 bundle = open_bundle(LocalStore(Path({str(store.root)!r})), Ref.model_validate_json({made[1]["compiled"].model_dump_json()!r}))
 assert golden_differences(bundle) == []
 print(*sorted({{"pandas", "sklearn", "skops", "scipy", "pyarrow"}} & set(sys.modules)))

@@ -1,9 +1,9 @@
 import pytest
 
+from demo.live import in_words
+from demo.state import MARKER, begin_clean
 from pipelines.errors import RequestError
 from pipelines.settings import load_settings
-from stack.demo.live import in_words
-from stack.demo.state import MARKER, begin_clean
 from stack.layout import Layout
 
 

@@ -4,8 +4,8 @@ import json
 import pytest
 from rich.console import Console
 
-from stack.demo.report import Month, report, write_report
-from stack.demo.year import months_table
+from demo.report import Month, report, write_report
+from demo.year import months_table
 
 MONTHS = [
     Month("2013-03", 28_886, "1", 0.735, 0.735, "no_drift", "nothing_to_do", "no drift", started=False),

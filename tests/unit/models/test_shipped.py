@@ -11,16 +11,18 @@ import pytest
 from scipy.special import expit, logit
 
 from pipelines.bundle.rows import schema_of
+from pipelines.context import Context
+from pipelines.data import labelled_rows
+from pipelines.data.feature_rows import build_from, build_rows, read_raw
 from pipelines.intervals import Interval, containing
+from pipelines.ports import Ports
 from pipelines.science.bootstrap import compare
 from pipelines.science.gates import Facts, Opponent, blind_spot, judge
 from pipelines.science.metrics import scores
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
-from pipelines.steps import labelled, learn
-from pipelines.steps.building import build_from, build_rows, read_raw
-from pipelines.steps.context import Context, Ports
 from pipelines.tables import normalised
+from pipelines.training import estimators
 from tests.conftest import ROOT
 
 SHIPPED = ("bike_demand", "flight_delays")
@@ -106,9 +108,9 @@ def judged_flights(flights):
     answers = []
     for inputs in (["hour"], spec.features.inputs):
         schema = schema_of(fit.slice(0, 1), inputs, spec.task, None)
-        pipeline = learn.build_pipeline(spec.candidate("boosted"), schema, 17, {"max_iter": 30})
-        pipeline.fit(learn.frame(schema, fit), learn.targets(fit, spec, None))
-        answers.append(learn.answers(pipeline, learn.frame(schema, held), spec.task, None))
+        pipeline = estimators.build_pipeline(spec.candidate("boosted"), schema, 17, {"max_iter": 30})
+        pipeline.fit(estimators.frame(schema, fit), estimators.targets(fit, spec, None))
+        answers.append(estimators.answers(pipeline, estimators.frame(schema, held), spec.task, None))
     return spec, held, answers
 
 
@@ -123,14 +125,14 @@ def judged_flights(flights):
 )
 def test_the_flights_gate_refuses_probabilities_that_are_not_true(judged_flights, change, refused):
     spec, held, (champion, honest) = judged_flights
-    truth, times = learn.targets(held, spec, None), labelled.times(held, spec)
+    truth, times = estimators.targets(held, spec, None), labelled_rows.times(held, spec)
     changed, rule = expit(change(logit(honest))), spec.gate.versus_champion
 
     def by(metric):
         return compare(metric, truth, challenger=changed, opponent=champion, event_times=times, confidence=rule.confidence, seed=1)
 
     opponent = Opponent("champion", by(rule.metric), guards={metric: by(metric) for metric in spec.gate.guards})
-    span = labelled.span(held, spec)
+    span = labelled_rows.span(held, spec)
     before = span.model_copy(update={"start": span.start - timedelta(days=10), "end": span.start})
     metrics = scores(spec.task, truth, changed)
     facts = Facts("boosted", dummy=False, metrics=metrics, rows=held.num_rows, holdout=span, fitted_on=before, opponent=opponent)

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from pipelines.inference.personal import PersonalKey
-from pipelines.ops.backup import backup
-from pipelines.private import keep_private
+from pipelines.inference.personal_data import PersonalKey
+from pipelines.ops.backup.creation import backup
+from pipelines.private_files import keep_private
 from tests.served import Watched
 from tests.unit.ops.lived import retrain
 from tests.worlds import make_world

@@ -5,10 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from pipelines.ops.restore import restore
-from pipelines.steps import deploy, features, gate, ingest, package, train, validate
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import (
+from pipelines.deployment.process_target import ProcessTarget
+from pipelines.messages import (
     Deployed,
     DeployRequest,
     FeaturesRequest,
@@ -19,6 +17,8 @@ from pipelines.steps.values import (
     TrainRequest,
     ValidateRequest,
 )
+from pipelines.ops.backup.restoration import restore
+from pipelines.steps import deploy, features, gate, ingest, package, train, validate
 from tests.served import NOW
 from tests.unit.steps.test_deploy import Following
 from tests.worlds import World, as_of

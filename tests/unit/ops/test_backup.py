@@ -20,18 +20,19 @@ from pathlib import Path
 import pytest
 
 from pipelines.bundle.load import golden_differences, open_bundle
-from pipelines.entries import sealed, unsealed
+from pipelines.deployment import orders
+from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Busy, Corrupted, RequestError, StorageFull, Unreachable
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops import machine, prune
-from pipelines.ops.alone import alone
-from pipelines.ops.archive import HEAD, MANIFEST, Manifest, Writer, checked
-from pipelines.ops.backup import backup
-from pipelines.ops.restore import restore
+from pipelines.ops.backup.archive import HEAD, MANIFEST, Manifest, Writer, checked
+from pipelines.ops.backup.creation import backup
+from pipelines.ops.backup.restoration import restore
+from pipelines.ops.doctor import machine
+from pipelines.ops.lock import alone
+from pipelines.ops.prune import removal
+from pipelines.ports import EmbeddedPorts
 from pipelines.refs import Ref, canonical, sha256
-from pipelines.steps import deployment
-from pipelines.steps.context import EmbeddedPorts
-from pipelines.steps.targets import ProcessTarget
+from pipelines.store.sealing import sealed, unsealed
 from tests.contracts.processes import HOME, flip, small_disk, start
 from tests.unit.ops.lived import elsewhere, restored, retrain
 from tests.unit.steps.test_deploy import Following
@@ -39,7 +40,7 @@ from tests.unit.steps.test_deploy import Following
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.ops.restore import restore
+from pipelines.ops.backup.restoration import restore
 from tests.worlds import World
 restore(World(Path(sys.argv[1])).settings, Path(sys.argv[2]), lambda said: said == sys.argv[3] and os.kill(os.getpid(), signal.SIGKILL))
 """
@@ -79,7 +80,7 @@ class TestRoundTrip:
         assert segments == before.store.segments("inference/sales/predictions") != []
         assert ports.store.read_segment(segments[0]) == before.store.read_segment(segments[0])
         assert golden_differences(open_bundle(ports.store, ports.ledger.champion("sales").bundle)) == []
-        assert deployment.reconcile(world.context(), ProcessTarget(Following(world.context()))) == []
+        assert orders.reconcile(world.context(), ProcessTarget(Following(world.context()))) == []
 
         judged, _ = retrain(world, 7, "second")
         assert judged.champion == "1"
@@ -349,10 +350,10 @@ class TestRestore:
 KILLED_BACKUP = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.ops import backup
+from pipelines.ops.backup import creation
 from pipelines.settings import load_settings
 settings = load_settings({"PERENNIAL_HOME": sys.argv[1], "PERENNIAL_STATE": sys.argv[1] + "/var"})
-backup.backup(settings, Path(sys.argv[2]), lambda said: said.startswith(sys.argv[3]) and os.kill(os.getpid(), signal.SIGKILL))
+creation.backup(settings, Path(sys.argv[2]), lambda said: said.startswith(sys.argv[3]) and os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
@@ -384,9 +385,9 @@ class TestAKilledBackup:
         (finding,) = machine.killed(world.settings)
         assert (finding.state, str(left) in finding.said) == ("warning", True)
         ports = EmbeddedPorts(world.settings)
-        assert [leftover.name for leftover in prune.found(world.settings, ports, timedelta(days=1))] == [str(left)]
+        assert [leftover.name for leftover in removal.found(world.settings, ports, timedelta(days=1))] == [str(left)]
         assert left.is_dir()
-        prune.prune(world.settings, ports, timedelta(days=1))
+        removal.prune(world.settings, ports, timedelta(days=1))
         assert list(killed.iterdir()) == []
         assert list(machine.killed(world.settings)) == []
 
@@ -394,7 +395,7 @@ class TestAKilledBackup:
         (left,) = killed.iterdir()
         with alone(world.settings):
             assert list(machine.killed(world.settings)) == []
-            assert prune.found(world.settings, EmbeddedPorts(world.settings), timedelta(days=1)) == []
+            assert removal.found(world.settings, EmbeddedPorts(world.settings), timedelta(days=1)) == []
         assert left.is_dir()
 
     def test_a_note_that_names_something_else_removes_nothing(self, world, tmp_path):
@@ -415,7 +416,7 @@ class TestAKilledBackup:
         draft = world.settings.state_dir / ".restoring"
         draft.mkdir()
         (draft / "ledger.sqlite").write_bytes(b"x" * 10)
-        (going,) = prune.prune(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
+        (going,) = removal.prune(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
         assert (going.kind, going.bytes, draft.exists()) == ("killed backup or restore", 10, False)
 
 

@@ -14,19 +14,19 @@ from datetime import timedelta
 
 import pytest
 
-from pipelines.anchors import FileAnchor
-from pipelines.containers.engine import Container, Image
-from pipelines.containers.names import image_name
+from pipelines.deployment.docker.engine import Container, Image
+from pipelines.deployment.docker.names import image_name
+from pipelines.deployment.serving_client import Serves
 from pipelines.errors import Corrupted, RequestError, Unreachable
 from pipelines.ledger import Head
+from pipelines.ledger.anchors import FileAnchor
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops import champions, machine, modes
-from pipelines.ops import engine as engine_checks
-from pipelines.ops.backup import backup
-from pipelines.ops.doctor import diagnose
-from pipelines.ops.prune import prune
-from pipelines.steps.context import EmbeddedPorts
-from pipelines.steps.serving_client import Serves
+from pipelines.ops.backup.creation import backup
+from pipelines.ops.doctor import champions, machine, modes
+from pipelines.ops.doctor import docker as engine_checks
+from pipelines.ops.doctor.diagnosis import diagnose
+from pipelines.ops.prune.removal import prune
+from pipelines.ports import EmbeddedPorts
 from tests.contracts.ledgers import an_older_ledger
 from tests.contracts.processes import flip
 from tests.unit.ops.lived import restored

@@ -10,20 +10,20 @@ from datetime import timedelta
 import pytest
 
 from pipelines.bundle.load import golden_differences, open_bundle
-from pipelines.containers.engine import Container, Image
-from pipelines.containers.names import container_name, image_name
+from pipelines.deployment.docker.engine import Container, Image
+from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Corrupted, RequestError
 from pipelines.ledger import MemoryLedger
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.images import unneeded
-from pipelines.ops.marks import references
-from pipelines.ops.prune import found, prune
-from pipelines.pages import find_page
+from pipelines.messages import RollbackRequest
+from pipelines.ops.prune.images import unneeded
+from pipelines.ops.prune.removal import found, prune
+from pipelines.ops.references import references
+from pipelines.ports import EmbeddedPorts
 from pipelines.refs import Ref, canonical
 from pipelines.steps import rollback
-from pipelines.steps.context import EmbeddedPorts
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import RollbackRequest
+from pipelines.store.pages import find_page
 from tests.contracts.processes import flip
 from tests.unit.ops.lived import restored, retrain
 from tests.unit.steps.test_deploy import Following

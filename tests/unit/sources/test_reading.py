@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg2 import extensions
 
-from pipelines.columns import say_once
+from pipelines.columns.kept import say_once
 from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.intervals import containing
 from pipelines.sources.files import Files

@@ -11,16 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.bundle.manifest import Release, release_key
+from pipelines.context import Context
 from pipelines.intervals import Interval
 from pipelines.ledger import MemoryLedger
+from pipelines.messages import BatchRef, Built, GateRequest, Plan, Trained, TrainRequest
+from pipelines.ports import Ports
 from pipelines.refs import canonical, sha256
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.settings import Settings
 from pipelines.spec import parse_spec
 from pipelines.steps import train
-from pipelines.steps.context import Context, Ports
-from pipelines.steps.values import BatchRef, Built, GateRequest, Plan, Trained, TrainRequest
-from pipelines.store import MemoryStore
+from pipelines.store.memory import MemoryStore
 from pipelines.tables import to_parquet
 from pipelines.versions.memory import MemoryVersions
 from pipelines.versions.port import FeatureFile

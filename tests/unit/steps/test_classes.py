@@ -11,8 +11,10 @@ import pytest
 
 from pipelines.bundle.load import write_bundle
 from pipelines.bundle.manifest import BundleManifest
-from pipelines.steps import gate, labelled, learn, package
-from pipelines.steps.values import PackageRequest
+from pipelines.data import labelled_rows
+from pipelines.messages import PackageRequest
+from pipelines.steps import gate, package
+from pipelines.training import estimators
 from tests.served import trained
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 from tests.worlds import make_world
@@ -60,8 +62,8 @@ def crowned(world, rename=None):
 def test_classes_have_one_name_whatever_type_a_batch_holds_them_in(tmp_path):
     plain = learning(tmp_path, spec_text("multiclass"), tables=coded(wholes))
     other = learning(tmp_path, spec_text("multiclass"), tables=coded(mixed))
-    split = labelled.split(other.context, other.built)
-    assert learn.classes_of(split.train, other.context.spec) == learn.classes_of(split.holdout, other.context.spec) == NAMES
+    split = labelled_rows.split(other.context, other.built)
+    assert estimators.classes_of(split.train, other.context.spec) == estimators.classes_of(split.holdout, other.context.spec) == NAMES
     losses = [world.train("linear").metrics["log_loss"] for world in (plain, other)]
     assert losses[1] == pytest.approx(losses[0], abs=0.02)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.steps import close, deploy, ending, gate, outcomes, package, releases
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import CloseRequest, Deployed, DeployRequest, Judged, PackageRequest
+from pipelines import run_ending
+from pipelines.deployment import releases
+from pipelines.deployment.process_target import ProcessTarget
+from pipelines.ledger import outcomes
+from pipelines.messages import CloseRequest, Deployed, DeployRequest, Judged, PackageRequest
+from pipelines.steps import close, deploy, gate, package
 from tests.unit.steps.learning import RUN, half_deployed, learning
 from tests.unit.steps.test_deploy import Following
 
@@ -116,11 +119,11 @@ class TestClearedOnlyFailed:
     def test_a_run_that_is_refused_after_it_had_failed_is_refused(self, tmp_path):
         world = learning(tmp_path)
         close.run(world.context, CloseRequest(run=RUN, features=world.built))
-        ending.amend(world.context, RUN, _judged("refuse"))
+        run_ending.amend(world.context, RUN, _judged("refuse"))
         assert self.ends(world) == ("refused", "1", "FINISHED", "refused")
 
     def test_before_close_has_spoken_nothing_is_written(self, tmp_path):
         world = learning(tmp_path)
-        ending.amend(world.context, RUN, _judged("promote"), DEPLOYED)
+        run_ending.amend(world.context, RUN, _judged("promote"), DEPLOYED)
         assert _entries(world) == []
         assert world.context.ports.registry.state(world.built.parent_run) == "RUNNING"

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from pipelines.errors import RequestError
-from pipelines.ledger import MemoryLedger
+from pipelines.ledger import MemoryLedger, outcomes
+from pipelines.ledger.outcomes import Outcome
 from pipelines.ledger.sql import SqlLedger
-from pipelines.refs import XCOM_LIMIT, canonical
-from pipelines.steps import decide, outcomes
-from pipelines.steps.outcomes import Outcome
-from pipelines.steps.values import Conf, DecideRequest
+from pipelines.messages import Conf, DecideRequest
+from pipelines.refs import canonical
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import decide
 from tests.contracts.processes import finish, start
 from tests.unit.steps.verdicts import Clock, drifted, enter
 
@@ -185,7 +186,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from pipelines.steps import decide
-from pipelines.steps.values import DecideRequest
+from pipelines.messages import DecideRequest
 from tests.unit.steps.verdicts import drifted
 from tests.worlds import World
 

@@ -11,13 +11,14 @@ import pytest
 
 from pipelines.bundle.load import open_bundle
 from pipelines.bundle.manifest import BundleManifest, Golden, Release, release_key
+from pipelines.deployment import orders, releases
+from pipelines.deployment.process_target import ProcessTarget
+from pipelines.deployment.serving_client import Refusal, Serves
 from pipelines.errors import Conflict, Corrupted, Refused, RequestError, Unreachable
 from pipelines.ledger import MemoryLedger
+from pipelines.messages import DeployRequest, Judged, Packaged, PackageRequest
 from pipelines.refs import Ref, canonical
-from pipelines.steps import deploy, deployment, gate, package, releases
-from pipelines.steps.serving_client import Refusal, Serves
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import DeployRequest, Judged, Packaged, PackageRequest
+from pipelines.steps import deploy, gate, package
 from tests.unit.steps.learning import RUN, learning
 
 MODEL = "visits"
@@ -117,7 +118,7 @@ def _deploy(world, request, server=None):
 
 
 def _reconcile(world):
-    return deployment.reconcile(world.context, ProcessTarget(Following(world.context)))
+    return orders.reconcile(world.context, ProcessTarget(Following(world.context)))
 
 
 def _agree(world, version, server=None):
@@ -227,7 +228,7 @@ def test_reconciling_can_itself_be_cut_off():
             counter = []
             cut = world.with_ports(**{n: Cut(getattr(ports, n), counter, at, after=after) for n in ("store", "ledger", "registry")})
             try:
-                deployment.reconcile(cut.context, ProcessTarget(Following(world.context)))
+                orders.reconcile(cut.context, ProcessTarget(Following(world.context)))
             except Crash:
                 _reconcile(world)
             _agree(world, "2")

@@ -15,13 +15,15 @@ from sklearn.metrics import roc_auc_score
 from pipelines.bundle.load import open_bundle, write_bundle
 from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, RequestError, Unreachable
-from pipelines.figures import newest_figures
-from pipelines.pages import find_page
-from pipelines.refs import XCOM_LIMIT, canonical, watch_run
+from pipelines.messages import DecideRequest, DriftRequest, IngestRequest, ReportRequest, ValidateRequest
+from pipelines.ports import EmbeddedPorts
+from pipelines.refs import canonical
 from pipelines.registry.memory import MemoryRegistry
+from pipelines.run_names import watch_run
+from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import decide, drift, ingest, report, validate
-from pipelines.steps.context import EmbeddedPorts
-from pipelines.steps.values import DecideRequest, DriftRequest, IngestRequest, ReportRequest, ValidateRequest
+from pipelines.store.figures import newest_figures
+from pipelines.store.pages import find_page
 from tests.served import NOW, trained
 from tests.worlds import ROWS, as_of, make_world, visits
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pipelines.data.feature_rows import build_from, read_raw
 from pipelines.errors import BadData
+from pipelines.messages import FeaturesRequest, IngestRequest, TrainRequest, ValidateRequest
 from pipelines.steps import features, ingest, train, validate
-from pipelines.steps.building import build_from, read_raw
-from pipelines.steps.values import FeaturesRequest, IngestRequest, TrainRequest, ValidateRequest
 from pipelines.tables import from_parquet
 from tests.served import interval, trained
 from tests.worlds import ROWS, as_of, make_world

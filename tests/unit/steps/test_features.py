@@ -3,10 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from pipelines.data import feature_rows
 from pipelines.errors import BadData, SpecError
 from pipelines.intervals import Interval
-from pipelines.steps import building, features, ingest, validate
-from pipelines.steps.values import FeaturesRequest, IngestRequest, ValidateRequest
+from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
+from pipelines.steps import features, ingest, validate
 from pipelines.tables import from_parquet, normalised
 from tests.worlds import FIRST, ROWS, as_of
 
@@ -80,7 +81,7 @@ def test_a_row_built_from_what_was_known_at_its_time_is_the_row_built_later(run,
         unknown = seen["at"] > now - timedelta(hours=1)
         seen["bought"] = seen["bought"].astype("Int64").mask(unknown)
         interval = Interval(start=FIRST + timedelta(days=2), end=FIRST + timedelta(days=3))
-        online = building.build_rows(context.folder, context.spec, {"events": normalised(seen)}, interval).to_pylist()
+        online = feature_rows.build_rows(context.folder, context.spec, {"events": normalised(seen)}, interval).to_pylist()
         [row] = [r for r in online if r["visit"] == visit]
         inputs = context.spec.features.inputs
         assert {c: row[c] for c in inputs} == {c: offline[visit][c] for c in inputs}

@@ -8,13 +8,18 @@ import pytest
 from scipy.special import expit, logit
 
 from pipelines.bundle.manifest import BundleManifest
+from pipelines.data import labelled_rows
+from pipelines.deployment import releases
+from pipelines.deployment.process_target import ProcessTarget
+from pipelines.deployment.serving_client import Serves
 from pipelines.errors import Corrupted, RequestError, Unreachable
-from pipelines.pages import find_page
-from pipelines.refs import XCOM_LIMIT, canonical
-from pipelines.steps import deploy, gate, labelled, learn, package, predictions, releases, verdict_page
-from pipelines.steps.serving_client import Serves
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import DeployRequest, PackageRequest
+from pipelines.messages import DeployRequest, PackageRequest
+from pipelines.refs import canonical
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import deploy, gate, package
+from pipelines.store.pages import find_page
+from pipelines.training import estimators, predictions
+from pipelines.verdicts import page as verdict_page
 from tests.unit.steps.learning import DAYS, RUN, half_deployed, learning, rows, spec_text
 
 TWO = """
@@ -30,7 +35,7 @@ class Agrees:
         self._world = world
 
     def serves(self, model):
-        from pipelines.steps.releases import newest
+        from pipelines.deployment.releases import newest
 
         top = newest(self._world.context.ports.store, model)
         return Serves(release=top.number, version=top.version) if top else Serves()
@@ -47,7 +52,7 @@ def crown(world, run=RUN):
 
 def _swapped(world, trained, score, **changes):
     """The trained candidate with other predictions in the store."""
-    held, _ = labelled.holdout(world.context, world.built)
+    held, _ = labelled_rows.holdout(world.context, world.built)
     found = predictions.read(world.context.ports.store, world.context.spec, trained.predictions, held)
     store, spec = world.context.ports.store, world.context.spec
     ref = predictions.write(store, spec, held, score=score(found, held), dummy=found.dummy, classes=found.classes)
@@ -275,9 +280,9 @@ def test_a_champion_whose_input_is_gone_is_an_incident_too(tmp_path):
 def test_a_challenger_that_was_fitted_on_the_held_out_rows_is_refused(tmp_path):
     world = learning(tmp_path)
     trained = world.train("linear")
-    held, _ = labelled.holdout(world.context, world.built)
-    assert not trained.fitted_on.overlaps(labelled.span(held, world.context.spec))
-    both = trained.fitted_on.model_copy(update={"end": labelled.span(held, world.context.spec).end})
+    held, _ = labelled_rows.holdout(world.context, world.built)
+    assert not trained.fitted_on.overlaps(labelled_rows.span(held, world.context.spec))
+    both = trained.fitted_on.model_copy(update={"end": labelled_rows.span(held, world.context.spec).end})
     for fitted_on, words in ((both, "overlap what linear was fitted on"), (None, "not known on which rows linear was fitted")):
         changed = trained.model_copy(update={"fitted_on": fitted_on})
         judged = gate.run(world.context, world.gate_request([changed], f"run {fitted_on}"))
@@ -341,9 +346,9 @@ def test_the_verdict_can_be_read_in_the_log(tmp_path, caplog):
 
 def test_constants_are_the_best_ones():
     y = np.array([0.0, 0.0, 9.0])
-    assert learn.constant(y, "regression", "mae", 2, None).tolist() == [0, 0]
-    assert learn.constant(y, "regression", "rmse", 2, None).tolist() == [3, 3]
-    assert learn.constant(np.array([0, 1, 1]), "multiclass", "log_loss", 1, ["a", "b"]).tolist() == [[1 / 3, 2 / 3]]
+    assert estimators.constant(y, "regression", "mae", 2, None).tolist() == [0, 0]
+    assert estimators.constant(y, "regression", "rmse", 2, None).tolist() == [3, 3]
+    assert estimators.constant(np.array([0, 1, 1]), "multiclass", "log_loss", 1, ["a", "b"]).tolist() == [[1 / 3, 2 / 3]]
 
 
 def test_what_an_earlier_run_left_half_deployed_is_taken_back_even_when_this_run_is_refused(tmp_path):

@@ -3,11 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from pipelines.data.batches import read_manifest, read_plan, read_table
+from pipelines.data.feature_rows import build_batch
 from pipelines.errors import BadData, RequestError
+from pipelines.messages import IngestRequest, ValidateRequest
 from pipelines.steps import ingest, validate
-from pipelines.steps.batches import read_manifest, read_plan, read_table
-from pipelines.steps.building import build_batch
-from pipelines.steps.values import IngestRequest, ValidateRequest
 from tests.unit.steps.verdicts import drifted, enter
 from tests.worlds import DAYS, FIRST, ROWS, as_of, visits
 
@@ -230,9 +230,9 @@ def test_what_cannot_be_read_becomes_a_batch_with_its_problem(run, world, ports)
 def test_two_ingests_at_once_lose_nothing(world, ports):
     from concurrent.futures import ThreadPoolExecutor
 
+    from pipelines.data.batches import manifest_of, newest, publish
     from pipelines.intervals import containing
     from pipelines.sources import Raw
-    from pipelines.steps.batches import manifest_of, newest, publish
     from pipelines.tables import normalised
 
     spec, interval = world.context(ports).spec, containing(FIRST, "day")

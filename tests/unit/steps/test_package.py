@@ -19,17 +19,21 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.bundle.rows import FLOAT32_MAX, feed_from_table, frame_from_table, rows_from_table, schema_of
+from pipelines.data import labelled_rows
 from pipelines.errors import BadData, RequestError
-from pipelines.refs import XCOM_LIMIT, canonical
+from pipelines.messages import PackageRequest
+from pipelines.refs import canonical
 from pipelines.spec import Candidate, parse_spec
 from pipelines.spec.catalogue import ESTIMATORS
-from pipelines.steps import gate, labelled, learn, package, predictions, reference
-from pipelines.steps.compiling import TOLERANCE, compiled, difference, edge_rows, to_onnx
-from pipelines.steps.fitting import fitted
-from pipelines.steps.threads import limited
-from pipelines.steps.values import PackageRequest
-from pipelines.store import MemoryStore
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import gate, package
+from pipelines.store.memory import MemoryStore
 from pipelines.tables import from_parquet
+from pipelines.training import estimators, predictions
+from pipelines.training.fitting import fitted
+from pipelines.training.onnx.export import TOLERANCE, compiled, difference, edge_rows, to_onnx
+from pipelines.training.threads import limited
+from pipelines.watch import reference
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 
 
@@ -62,7 +66,7 @@ def test_the_bundle_answers_as_packaged(tmp_path, task):
     assert len(bundle.golden.rows) >= package.GOLDEN_ROWS
     assert (manifest.version, manifest.candidate, manifest.run) == (request.gate.version, request.gate.candidate, RUN)
     assert manifest.metrics == request.gate.metrics
-    everything, span = labelled.everything(world.context, world.built)
+    everything, span = labelled_rows.everything(world.context, world.built)
     assert (manifest.rows, manifest.fitted_on) == (everything.num_rows, span)
     assert manifest.inputs.classes == (["high", "low", "middle"] if task == "multiclass" else None)
     assert len(canonical(found)) < XCOM_LIMIT
@@ -89,9 +93,9 @@ def test_the_bundle_remembers_what_a_watch_compares_with(tmp_path, task):
     request = _request(world)
     manifest = open_bundle(store, package.run(world.context, request).bundle).manifest
     known = reference.read(store, manifest.reference, manifest.inputs)
-    everything, _ = labelled.everything(world.context, world.built)
+    everything, _ = labelled_rows.everything(world.context, world.built)
     assert known.inputs.equals(everything.select(world.context.spec.features.inputs))
-    held, _ = labelled.holdout(world.context, world.built)
+    held, _ = labelled_rows.holdout(world.context, world.built)
     best = next(t for t in request.train if t.candidate == request.gate.candidate)
     answers = predictions.read(store, world.context.spec, best.predictions, held)
     if task == "multiclass":
@@ -187,13 +191,15 @@ def _world(task):
 
 def _fitted(task="binary", candidate="sklearn.ensemble.HistGradientBoostingClassifier", **fields):
     """A fitted pipeline with its schema and its rows, without a step around it."""
-    split, spec = labelled.split(_world(task).context, _world(task).built), _world(task).context.spec
-    classes = learn.classes_of(split.train, spec)
+    split, spec = labelled_rows.split(_world(task).context, _world(task).built), _world(task).context.spec
+    classes = estimators.classes_of(split.train, spec)
     schema = schema_of(split.train, spec.features.inputs, task, classes)
     tried = Candidate.model_validate({"name": "tried", "estimator": candidate, **fields})
-    y = learn.targets(split.train, spec, classes)
-    pipeline = learn.build_pipeline(tried, schema, 3, tried.params)
-    model = fitted(pipeline, learn.frame(schema, split.train), np.exp(y) if "Poisson" in candidate else y, tried, _world(task).context.log)
+    y = estimators.targets(split.train, spec, classes)
+    pipeline = estimators.build_pipeline(tried, schema, 3, tried.params)
+    model = fitted(
+        pipeline, estimators.frame(schema, split.train), np.exp(y) if "Poisson" in candidate else y, tried, _world(task).context.log
+    )
     return model, schema, split
 
 
@@ -251,7 +257,7 @@ def test_a_forest_that_learnt_from_nan_is_caught():
 
 def test_the_same_fit_compiles_to_the_same_bytes_in_every_process():
     code = (
-        "import hashlib; from tests.unit.steps.test_package import _fitted, limited; from pipelines.steps.compiling import to_onnx;"
+        "import hashlib; from tests.unit.steps.test_package import _fitted, limited; from pipelines.training.onnx.export import to_onnx;"
         "limited(1).__enter__(); [print(hashlib.sha256(to_onnx(*_fitted(candidate=c)[:2])).hexdigest()) for c in "
         "('sklearn.ensemble.HistGradientBoostingClassifier', 'sklearn.linear_model.LogisticRegression')]"
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import BadData, GiveUp
-from pipelines.refs import XCOM_LIMIT, canonical
-from pipelines.steps import outcomes, report
-from pipelines.steps.outcomes import Outcome
-from pipelines.steps.values import Decided, ReportRequest
+from pipelines.ledger import outcomes
+from pipelines.ledger.outcomes import Outcome
+from pipelines.messages import Decided, ReportRequest
+from pipelines.refs import canonical
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import report
 from tests.unit.steps.verdicts import NOTHING, drifted, started
 
 RUN = "drift__sales__2024-01-05T00:00:00Z"

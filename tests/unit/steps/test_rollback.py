@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Corrupted, Refused, RequestError, Unreachable
+from pipelines.messages import RollbackRequest
 from pipelines.steps import deploy, rollback
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import RollbackRequest
 from tests.unit.steps import test_deploy as deploying
 from tests.unit.steps.test_deploy import MODEL, Crash, Cut, Following, _agree, _request, _world
 

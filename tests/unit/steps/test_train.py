@@ -13,12 +13,15 @@ import pytest
 import skops.io
 
 from pipelines.bundle.trusted import TRUSTED
+from pipelines.data import labelled_rows
 from pipelines.errors import BadData, RequestError, SpecError
-from pipelines.refs import XCOM_LIMIT, canonical
+from pipelines.messages import TrainRequest
+from pipelines.refs import canonical
 from pipelines.spec.catalogue import ESTIMATORS, METRICS
-from pipelines.steps import labelled, learn, predictions, train
-from pipelines.steps.search import Drawn
-from pipelines.steps.values import TrainRequest
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import train
+from pipelines.training import estimators, predictions
+from pipelines.training.search import Drawn
 from tests.unit.steps.learning import DAYS, FIRST, ROWS, RUN, learning, rows, spec_text
 
 
@@ -45,13 +48,13 @@ def test_the_stored_model_and_predictions_are_those_of_the_held_out_rows(tmp_pat
     spec, store = world.context.spec, world.context.ports.store
     found = world.train("linear")
     model = skops.io.loads(store.get(found.model), trusted=sorted(TRUSTED))
-    split = labelled.split(world.context, world.built)
+    split = labelled_rows.split(world.context, world.built)
     held = predictions.read(store, spec, found.predictions, split.holdout)
     from pipelines.bundle.rows import schema_of
 
     schema = schema_of(split.holdout, spec.features.inputs, spec.task, None)
-    assert np.array_equal(learn.answers(model, learn.frame(schema, split.holdout), spec.task, None), held.score)
-    assert set(held.dummy) == {learn.targets(split.train, spec, None).mean()}
+    assert np.array_equal(estimators.answers(model, estimators.frame(schema, split.holdout), spec.task, None), held.score)
+    assert set(held.dummy) == {estimators.targets(split.train, spec, None).mean()}
 
 
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
@@ -74,14 +77,14 @@ def test_the_same_request_changes_nothing_and_another_run_trains_anew(tmp_path):
 
 def test_labels_that_were_not_known_in_time_are_not_seen(tmp_path):
     world = learning(tmp_path, spec_text(known_after="12h"))
-    split, spec = labelled.split(world.context, world.built), world.context.spec
+    split, spec = labelled_rows.split(world.context, world.built), world.context.spec
     day = np.timedelta64(1, "D")
     holdout_starts, as_of = np.datetime64(FIRST.replace(tzinfo=None)) + 4 * day, np.datetime64(FIRST.replace(tzinfo=None)) + 6 * day
     half = np.timedelta64(12, "h")
-    assert labelled.times(split.train, spec).max() <= holdout_starts - half
-    assert labelled.times(split.holdout, spec).max() <= as_of - half
-    assert labelled.times(split.holdout, spec).min() >= holdout_starts
-    everything, span = labelled.everything(world.context, world.built)
+    assert labelled_rows.times(split.train, spec).max() <= holdout_starts - half
+    assert labelled_rows.times(split.holdout, spec).max() <= as_of - half
+    assert labelled_rows.times(split.holdout, spec).min() >= holdout_starts
+    everything, span = labelled_rows.everything(world.context, world.built)
     assert everything.num_rows > split.train.num_rows + split.holdout.num_rows  # the refit may know what came before as_of
     assert (span.start, span.end) == (FIRST, FIRST + timedelta(days=DAYS))
 
@@ -92,7 +95,7 @@ def test_rows_of_the_future_and_without_a_label_are_not_seen(tmp_path):
     late = pa.array([FIRST + timedelta(days=DAYS)] * 5 + tables[-1]["at"].to_pylist()[5:], pa.timestamp("us", tz="UTC"))
     tables[-1] = tables[-1].set_column(8, "y", target).set_column(1, "at", late)
     world = learning(tmp_path, spec_text(known_after="0s"), tables=tables)
-    held, _ = labelled.holdout(world.context, world.built)
+    held, _ = labelled_rows.holdout(world.context, world.built)
     assert held.num_rows == 2 * ROWS - len(set(range(0, ROWS, 3)) | set(range(5)))
 
 
@@ -229,7 +232,7 @@ def test_plots_and_the_table_of_settings_are_attached(tmp_path, task, line):
 def test_predictions_of_other_rows_are_refused(tmp_path):
     world = learning(tmp_path)
     found = world.train("linear")
-    held, _ = labelled.holdout(world.context, world.built)
+    held, _ = labelled_rows.holdout(world.context, world.built)
     store, spec = world.context.ports.store, world.context.spec
     assert pq.read_table(io.BytesIO(store.get(found.predictions))).num_rows == held.num_rows
     with pytest.raises(Exception, match="not of this run's held-out rows"):

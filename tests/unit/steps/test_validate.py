@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import BadData, SpecError
-from pipelines.pages import find_page
+from pipelines.messages import IngestRequest, ValidateRequest
 from pipelines.refs import Ref
 from pipelines.steps import ingest, validate
-from pipelines.steps.values import IngestRequest, ValidateRequest
+from pipelines.store.pages import find_page
 from pipelines.tables import from_parquet
 from tests.worlds import ROWS, as_of
 

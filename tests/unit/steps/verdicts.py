@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipelines.intervals import Interval
+from pipelines.messages import Decided, Drifted
 from pipelines.refs import Ref
-from pipelines.steps.values import Decided, Drifted
 from tests.worlds import FIRST
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 
 from pipelines.science.drift import decide
 from pipelines.spec.drift import NUMBER_METHODS, TEXT_METHODS, Drift, Rule
-from pipelines.watch.look import Rows, look
+from pipelines.watch.comparison import look
+from pipelines.watch.sides import Rows
 from tests.unit.watch.windows import champion
 
 SIDES = {

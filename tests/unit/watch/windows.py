@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines.bundle.rows import schema_of
 from pipelines.spec.drift import Drift
-from pipelines.watch.look import Champion, Labelled, Rows
+from pipelines.watch.sides import Champion, Labelled, Rows
 
 RULES = Drift(schedule="monthly")
 
