@@ -23,17 +23,29 @@ WIDTH = 160
 def demo(
     model: Annotated[str, typer.Option(help="The model that lives.")] = "flight_delays",
     as_of: Annotated[
-        str, typer.Option(help="When its life begins: the first version is trained on what was known by then.")
+        str,
+        typer.Option(
+            help="When its life begins: the first version is trained on what was known by then."
+        ),
     ] = "2013-03-01",
     months: Annotated[
-        int, typer.Option(envvar="MONTHS", help="Windows to live through: months for flight_delays (10 are all).", min=1, max=120)
+        int,
+        typer.Option(
+            envvar="MONTHS",
+            help="Windows to live through: months for flight_delays (10 are all).",
+            min=1,
+            max=120,
+        ),
     ] = 4,
 ) -> None:
-    """Train a first version, then live through the windows after it: traffic, labels, drift checks, retraining where it must be.
+    """Train a first version, then live through the windows after it.
 
-    Starts the stack from a clean state. A client sends each window's rows to the serving API and tells what happened once it is
-    known; the DAG drift_<model> looks at the window and starts retrain_<model> itself. At the end var/demo/ holds report.json and
-    report.html. The stack keeps running; `make down` stops it. The state of an earlier demo is removed first, any other state is
+    Traffic, labels, drift checks, retraining where it must be.
+
+    Starts the stack from a clean state. A client sends each window's rows to the serving API and
+    tells what happened once it is known; the DAG drift_<model> looks at the window and starts
+    retrain_<model> itself. At the end var/demo/ holds report.json and report.html. The stack keeps
+    running; `make down` stops it. The state of an earlier demo is removed first, any other state is
     left alone.
     """
     moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC)

@@ -1,4 +1,6 @@
-"""The frozen model: the first version that was ever deployed, as it would answer if nobody had renewed it."""
+"""The frozen model: the first version that was ever deployed, as it would answer if nobody had
+renewed it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ def first_deployed(context: Context) -> OpenBundle:
     """Return the bundle of the model's first champion. Raises RequestError where there was none."""
     crowned = context.ports.ledger.entries(context.spec.name, "champion")
     if not crowned:
-        raise RequestError(f"{context.spec.name} has never had a champion.", remedy=f"run retrain_{context.spec.name} first.")
+        raise RequestError(
+            f"{context.spec.name} has never had a champion.",
+            remedy=f"run retrain_{context.spec.name} first.",
+        )
     return open_bundle(context.ports.store, Ref.model_validate(crowned[0].body["bundle"]))
 
 

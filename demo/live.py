@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.7
 TIMEOUT_SECONDS = 1_200
-ORDER = ("ingest", "validate", "features", "train", "gate", "package", "deploy", "close", "drift", "decide", "start", "await", "report")
+ORDER = (
+    "ingest",
+    "validate",
+    "features",
+    "train",
+    "gate",
+    "package",
+    "deploy",
+    "close",
+    "drift",
+    "decide",
+    "start",
+    "await",
+    "report",
+)
 COLOURS = {
     "success": "green",
     "running": "yellow",
@@ -46,15 +60,23 @@ class Watched:
         self._begin = time.monotonic()
 
     def look(self) -> bool:
-        """Ask Airflow once; tell whether the run and all its tasks have ended. Raises TryAgain where it takes far too long."""
+        """Ask Airflow once; tell whether the run and all its tasks have ended.
+
+        Raises TryAgain where it takes far too long.
+        """
         self._tasks = self._api.tasks(self.dag_id, self.run_id)
         for task in self._tasks:
             key = (task.task, task.index)
             if task.state == "success" and key not in self.results:
-                self.results[key] = self._api.result(self.dag_id, self.run_id, task.task, task.index)
+                self.results[key] = self._api.result(
+                    self.dag_id, self.run_id, task.task, task.index
+                )
         self.state = self._api.state(self.dag_id, self.run_id)
         if time.monotonic() - self._begin > TIMEOUT_SECONDS:
-            raise TryAgain(f"The run {self.run_id} has not ended after {TIMEOUT_SECONDS} s.", remedy="look at it in Airflow's UI.")
+            raise TryAgain(
+                f"The run {self.run_id} has not ended after {TIMEOUT_SECONDS} s.",
+                remedy="look at it in Airflow's UI.",
+            )
         return self.state in ENDED and all(t.state in DONE for t in self._tasks)
 
     def result(self, task: str) -> Any:
@@ -67,7 +89,10 @@ class Watched:
         table = Table(title=title, title_justify="left", expand=False)
         for column in ("task", "state", "seconds", "what came of it"):
             table.add_column(column, justify="right" if column == "seconds" else "left")
-        for task in sorted(self._tasks, key=lambda t: (ORDER.index(t.task) if t.task in ORDER else len(ORDER), t.index)):
+        for task in sorted(
+            self._tasks,
+            key=lambda t: (ORDER.index(t.task) if t.task in ORDER else len(ORDER), t.index),
+        ):
             state = task.state or "waiting"
             name = f"{task.task} {task.label}" if task.label else task.task
             took = f"{task.seconds:.1f}" if task.seconds is not None else ""
@@ -93,17 +118,35 @@ def in_words(task: str, result: Any, metric: str) -> str:
     score = _score((result.get("metrics") or {}).get(metric))
     said = {
         "ingest": lambda: f"{result['rows']:,} rows in {result['batches']} batches",
-        "validate": lambda: f"{result['expectations']} expectations, {len(result['warnings'])} warnings",
-        "features": lambda: f"{result['rows']:,} rows, revision {result['version']['revision'][:10]}",
-        "train": lambda: f"{metric} {score} on {result['rows_holdout']:,} held-out rows; {result['settings_tried']} settings tried",
-        "gate": lambda: f"{result['verdict']}: {result['candidate']} (version {result['version']}), {metric} {score}",
+        "validate": lambda: (
+            f"{result['expectations']} expectations, {len(result['warnings'])} warnings"
+        ),
+        "features": lambda: (
+            f"{result['rows']:,} rows, revision {result['version']['revision'][:10]}"
+        ),
+        "train": lambda: (
+            f"{metric} {score} on {result['rows_holdout']:,} held-out rows;"
+            f" {result['settings_tried']} settings tried"
+        ),
+        "gate": lambda: (
+            f"{result['verdict']}: {result['candidate']} (version {result['version']}), {metric}"
+            f" {score}"
+        ),
         "package": lambda: (
-            f"{'compiled to ONNX' if result['compiled'] else 'native'}, answers differ by {_parity(result['parity'])} at most"
+            f"{'compiled to ONNX' if result['compiled'] else 'native'}, answers differ by"
+            f" {_parity(result['parity'])} at most"
         ),
         "deploy": lambda: f"version {result['version']} serves (release {result['release']})",
         "close": lambda: f"MLflow run {result['state']}",
-        "drift": lambda: f"{plain(result['verdict'])} in {result['rows']:,} rows, {result['labelled']:,} with labels",
-        "decide": lambda: f"start {result['run_id']}" if result["start"] else f"no retraining: {result['why']}"[:90],
+        "drift": lambda: (
+            f"{plain(result['verdict'])} in {result['rows']:,} rows, {result['labelled']:,} with"
+            " labels"
+        ),
+        "decide": lambda: (
+            f"start {result['run_id']}"
+            if result["start"]
+            else f"no retraining: {result['why']}"[:90]
+        ),
         "await": lambda: f"the retraining ended: {result['state']}",
         "report": lambda: f"{plain(result['outcome'])}",
     }

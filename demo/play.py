@@ -38,7 +38,9 @@ START_SECONDS = 240
 
 @dataclass(frozen=True)
 class Play:
-    """What the demo does: train `model` as of a moment, then live through so many windows after it."""
+    """What the demo does: train `model` as of a moment, then live through so many windows after
+    it.
+    """
 
     settings: Settings
     model: str
@@ -47,7 +49,10 @@ class Play:
 
 
 def play(wanted: Play, console: Console) -> int:
-    """Play the demo and return the exit code: 0 when a version serves and every window came to an end."""
+    """Play the demo and return the exit code.
+
+    0 when a version serves and every window came to an end.
+    """
     begin = time.monotonic()
     layout = Layout(wanted.settings)
     spec = load_spec(wanted.settings.models, wanted.model)
@@ -66,7 +71,9 @@ def play(wanted: Play, console: Console) -> int:
         console.rule(f"2. The first version: retrain_{spec.name} as of {wanted.as_of:%Y-%m-%d}")
         say(spec.description)
         _first_version(api, layout, wanted, spec, console)
-        console.rule(f"3. {wanted.windows} windows: traffic, labels, drift, and retraining where it must be")
+        console.rule(
+            f"3. {wanted.windows} windows: traffic, labels, drift, and retraining where it must be"
+        )
         context = Context(spec, wanted.settings, EmbeddedPorts(wanted.settings))
         months = Year(context, api, layout.serving_url, wanted.as_of, wanted.windows).live(console)
     seconds = time.monotonic() - begin
@@ -74,7 +81,9 @@ def play(wanted: Play, console: Console) -> int:
     return 1 if any(m.action == FAILED for m in months) else 0
 
 
-def _first_version(api: AirflowApi, layout: Layout, wanted: Play, spec: Spec, console: Console) -> None:
+def _first_version(
+    api: AirflowApi, layout: Layout, wanted: Play, spec: Spec, console: Console
+) -> None:
     dag_id, run_id = f"retrain_{spec.name}", f"demo__{wanted.as_of:%Y-%m-%d}"
     api.trigger(dag_id, {"as_of": iso(wanted.as_of), "reason": "make demo"}, run_id)
     address = f"{layout.airflow_url}/dags/{dag_id}/runs/{run_id}"
@@ -82,26 +91,34 @@ def _first_version(api: AirflowApi, layout: Layout, wanted: Play, spec: Spec, co
     run = Watched(api, dag_id, run_id, spec.train.metric)
     state = watch(run, console)
     if state != "success" or run.result("deploy") is None:
-        reasons = "; ".join((run.result("gate") or {}).get("reasons", [])) or f"the run ended {state}"
+        reasons = (
+            "; ".join((run.result("gate") or {}).get("reasons", [])) or f"the run ended {state}"
+        )
         raise PerennialError(f"Nothing was deployed: {reasons}.", remedy=f"look at {address}")
 
 
 def _ending(layout: Layout, wanted: Play, spec: Spec, months: list[Month], seconds: float) -> Panel:
     metric, start = spec.train.metric, f"{wanted.as_of:%Y-%m-%d}"
     page = write_report(
-        layout.state / "demo", months, seconds, title=f"A year with {spec.name}", description=spec.description, metric=metric, start=start
+        layout.state / "demo",
+        months,
+        seconds,
+        title=f"A year with {spec.name}",
+        description=spec.description,
+        metric=metric,
+        start=start,
     )
     totals = report(months, seconds)["totals"]
     text = (
-        f"Mean {metric} of what served: {shown(totals['mean_live_metric'], 4)}; of the frozen first model on the same rows: "
-        f"{shown(totals['mean_frozen_metric'], 4)}.\n"
-        f"Drift started {totals['retrains_started_by_drift']} retrainings: {totals['deployed']} deployed, {totals['refused']} refused.\n\n"
-        f"Report    {page} (and report.json)\n"
-        f"Airflow   {layout.airflow_url}   user {USER}, password {password(layout.secrets)}  ({layout.secrets / PASSWORDS})\n"
-        f"Pages     {layout.airflow_url}/perennial/   validations, verdicts, drift (the same log-in)\n"
-        f"MLflow    {layout.mlflow_url}   no log-in, this machine only\n"
-        f"API docs  {layout.serving_url}/docs   no log-in, this machine only\n\n"
-        f"Who serves and why: .venv/bin/perennial status {spec.name} · .venv/bin/perennial history {spec.name}\n"
-        f"It took {seconds:.0f} s. Everything keeps running until `make down`."
+        f"Mean {metric} of what served: {shown(totals['mean_live_metric'], 4)}; of the frozen first"
+        f" model on the same rows: {shown(totals['mean_frozen_metric'], 4)}.\nDrift started"
+        f" {totals['retrains_started_by_drift']} retrainings: {totals['deployed']} deployed,"
+        f" {totals['refused']} refused.\n\nReport    {page} (and report.json)\nAirflow  "
+        f" {layout.airflow_url}   user {USER}, password {password(layout.secrets)} "
+        f" ({layout.secrets / PASSWORDS})\nPages     {layout.airflow_url}/perennial/   validations,"
+        f" verdicts, drift (the same log-in)\nMLflow    {layout.mlflow_url}   no log-in, this"
+        f" machine only\nAPI docs  {layout.serving_url}/docs   no log-in, this machine only\n\nWho"
+        f" serves and why: .venv/bin/perennial status {spec.name} · .venv/bin/perennial history"
+        f" {spec.name}\nIt took {seconds:.0f} s. Everything keeps running until `make down`."
     )
     return Panel(text, title="Perennial", expand=False)

@@ -38,7 +38,10 @@ they were known, and the drift DAG decided whether to retrain.</p>
 
 @dataclass(frozen=True)
 class Month:
-    """What came of one window. `action` is deployed, refused, held_back, nothing_to_do or failed; `said` tells it in words."""
+    """What came of one window.
+
+    `action` is deployed, refused, held_back, nothing_to_do or failed; `said` tells it in words.
+    """
 
     month: str
     rows: int
@@ -61,7 +64,10 @@ def report(months: list[Month], seconds: float) -> dict[str, Any]:
         "mean_live_metric": _mean([m.live_metric for m in months]),
         "mean_frozen_metric": _mean([m.frozen_metric for m in months]),
     }
-    return {"months": [{name: _plain(value) for name, value in asdict(m).items()} for m in months], "totals": totals}
+    return {
+        "months": [{name: _plain(value) for name, value in asdict(m).items()} for m in months],
+        "totals": totals,
+    }
 
 
 def _mean(values: list[float]) -> float | None:
@@ -79,7 +85,16 @@ def shown(value: float | None, digits: int = 3) -> str:
     return "-" if value is None or not isfinite(value) else f"{value:.{digits}f}"
 
 
-def write_report(folder: Path, months: list[Month], seconds: float, *, title: str, description: str, metric: str, start: str) -> Path:
+def write_report(
+    folder: Path,
+    months: list[Month],
+    seconds: float,
+    *,
+    title: str,
+    description: str,
+    metric: str,
+    start: str,
+) -> Path:
     """Write report.json and report.html into the folder and return the page's path."""
     import jinja2
     from markupsafe import Markup
@@ -92,7 +107,14 @@ def write_report(folder: Path, months: list[Month], seconds: float, *, title: st
     plot = Markup(_plot(months, metric))  # noqa: S704 -- drawn by matplotlib, which escapes texts in SVG
     page.write_text(
         template.render(
-            title=title, description=description, metric=metric, start=start, months=months, totals=found["totals"], plot=plot, shown=shown
+            title=title,
+            description=description,
+            metric=metric,
+            start=start,
+            months=months,
+            totals=found["totals"],
+            plot=plot,
+            shown=shown,
         ),
         encoding="utf-8",
     )
@@ -100,19 +122,30 @@ def write_report(folder: Path, months: list[Month], seconds: float, *, title: st
 
 
 def _plot(months: list[Month], metric: str) -> str:
-    """Return the live and the frozen metric by window as SVG; where a version was deployed stands a line."""
+    """Return the live and the frozen metric by window as SVG.
+
+    Where a version was deployed stands a line.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.add_subplot()
     names = [m.month for m in months]
     axes.plot(names, [m.live_metric for m in months], "o-", color="#1a56db", label="what served")
-    axes.plot(names, [m.frozen_metric for m in months], "s--", color="#888888", label="frozen first model")
+    axes.plot(
+        names, [m.frozen_metric for m in months], "s--", color="#888888", label="frozen first model"
+    )
     for i, m in enumerate(months):
         if m.action == "deployed":
             axes.axvline(i + 0.5, color="#17803d", linewidth=1, linestyle=":", label="_")
             axes.annotate(
-                "deployed", (i + 0.5, 0.02), xycoords=("data", "axes fraction"), rotation=90, fontsize=8, color="#17803d", ha="right"
+                "deployed",
+                (i + 0.5, 0.02),
+                xycoords=("data", "axes fraction"),
+                rotation=90,
+                fontsize=8,
+                color="#17803d",
+                ha="right",
             )
         if m.drift_verdict == "drift":
             axes.plot([i], [m.live_metric], "o", color="#b45309", markersize=9, zorder=5, label="_")

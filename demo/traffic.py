@@ -1,4 +1,7 @@
-"""A client of the serving API: it builds rows with the model's own `build`, asks about them, and tells later what happened."""
+"""A client of the serving API.
+
+It builds rows with the model's own `build`, asks about them, and tells later what happened.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ CHUNK = 1_000
 
 @dataclass(frozen=True)
 class Answers:
-    """What the server said of one interval's rows: `predictions` are (n,), or (n, k) by class; `versions` are those that answered."""
+    """What the server said of one interval's rows: `predictions` are (n,), or (n, k) by class.
+
+    `versions` are those that answered.
+    """
 
     rows: pa.Table
     predictions: np.ndarray[Any, Any]
@@ -40,7 +46,11 @@ class Answers:
         """Return the rows whose outcome is known one day, as table, outcomes and predictions."""
         mask = _labelled(self.rows, context.spec.target.column)
         table = self.rows.filter(mask)
-        return table, targets(table, context.spec, self.classes), self.predictions[mask.to_numpy(zero_copy_only=False)]
+        return (
+            table,
+            targets(table, context.spec, self.classes),
+            self.predictions[mask.to_numpy(zero_copy_only=False)],
+        )
 
 
 @dataclass
@@ -56,7 +66,10 @@ class Client:
         return build_from(self.context, read_raw(self.context, interval), interval)
 
     def ask(self, rows: pa.Table, told: Callable[[int], None]) -> Answers:
-        """Send the rows with their keys and event times, and return the answers; `told(n)` is called as they come."""
+        """Send the rows with their keys and event times, and return the answers.
+
+        `told(n)` is called as they come.
+        """
         spec = self.context.spec
         found: list[Any] = []
         versions: set[str] = set()
@@ -75,17 +88,29 @@ class Client:
         return _answers(rows, found, sorted(versions, key=int))
 
     def tell(self, until: datetime) -> int:
-        """Send every outcome that is known by then and was not sent before; return how many the server took."""
+        """Send every outcome that is known by then and was not sent before.
+
+        Return how many the server took.
+        """
         spec = self.context.spec
         accepted = 0
         later: list[pa.Table] = []
         with self._client() as client:
             for table in self.unsaid:
                 rows = table.filter(_labelled(table, spec.target.column))
-                known = np.array([moment + spec.target.known_after <= until for moment in rows[spec.event_time].to_pylist()], dtype=bool)
+                known = np.array(
+                    [
+                        moment + spec.target.known_after <= until
+                        for moment in rows[spec.event_time].to_pylist()
+                    ],
+                    dtype=bool,
+                )
                 for part in _chunks(rows.filter(known)):
                     labels = part[spec.target.column].to_pylist()
-                    body = [{"key": key, "label": label} for key, label in zip(self._keys(part), labels, strict=True)]
+                    body = [
+                        {"key": key, "label": label}
+                        for key, label in zip(self._keys(part), labels, strict=True)
+                    ]
                     accepted += self._sent(client, "feedback", {"labels": body})["accepted"]
                 later.append(rows.filter(~known))
         self.unsaid = [table for table in later if table.num_rows]
@@ -103,16 +128,22 @@ class Client:
         try:
             answer = client.post(f"/models/{model}/{what}", json=body)
         except httpx.HTTPError as error:
-            raise Unreachable(f"The server at {self.url} does not answer: {error}.", remedy="make status") from error
+            raise Unreachable(
+                f"The server at {self.url} does not answer: {error}.", remedy="make status"
+            ) from error
         if answer.is_success:
             return answer.json()
-        raise RequestError(f"The server refused to {what} ({answer.status_code}): {answer.text[:500]}")
+        raise RequestError(
+            f"The server refused to {what} ({answer.status_code}): {answer.text[:500]}"
+        )
 
 
 def _answers(rows: pa.Table, found: list[Any], versions: list[str]) -> Answers:
     if found and isinstance(found[0], dict):
         classes = list(found[0]["probabilities"])
-        return Answers(rows, np.array([list(p["probabilities"].values()) for p in found]), versions, classes)
+        return Answers(
+            rows, np.array([list(p["probabilities"].values()) for p in found]), versions, classes
+        )
     return Answers(rows, np.array(found, dtype=np.float64), versions, None)
 
 

@@ -1,4 +1,7 @@
-"""The living loop, window by window: ask, tell, look for drift, and let the drift DAG renew the model when it must."""
+"""The living loop, window by window.
+
+Ask, tell, look for drift, and let the drift DAG renew the model when it must.
+"""
 
 from __future__ import annotations
 
@@ -63,12 +66,16 @@ class Year:
             moment = interval.end
         return found
 
-    def _month(self, interval: Interval, client: Client, frozen: OpenBundle, board: _Board) -> Month:
+    def _month(
+        self, interval: Interval, client: Client, frozen: OpenBundle, board: _Board
+    ) -> Month:
         context, metric = self.context, self.context.spec.train.metric
         name = interval.name[: len("2013-03") if context.spec.batch == "month" else None]
         board.show(f"{name}: building rows")
         rows = client.rows(interval)
-        answers = client.ask(rows, lambda n: board.show(f"{name}: {n:,} of {rows.num_rows:,} rows answered"))
+        answers = client.ask(
+            rows, lambda n: board.show(f"{name}: {n:,} of {rows.num_rows:,} rows answered")
+        )
         told = client.tell(interval.end)
         board.show(f"{name}: {told:,} labels told; looking for drift")
         table, y, p = answers.known(context)
@@ -82,12 +89,15 @@ class Year:
             frozen_metric=round(score(metric, y, frozen_answers(frozen, table)), 4),
             drift_verdict=drifted.get("verdict", FAILED),
             action=reported.get("outcome", FAILED),
-            said=reported.get("said") or f"the drift run ended {run.state}; look at {run.dag_id} {run.run_id}",
+            said=reported.get("said")
+            or f"the drift run ended {run.state}; look at {run.dag_id} {run.run_id}",
             started=bool((run.result("decide") or {}).get("start")),
         )
 
     def _drift(self, interval: Interval, board: _Board) -> Watched:
-        """Trigger the drift DAG for the window and show it, and the retraining that it starts, until it has ended."""
+        """Trigger the drift DAG for the window and show it, and the retraining that it starts,
+        until it has ended.
+        """
         spec = self.context.spec
         dag_id, run_id = f"drift_{spec.name}", f"demo__{iso(interval.end)}"
         self.api.trigger(dag_id, {"window_end": iso(interval.end), "reason": "make demo"}, run_id)
@@ -95,8 +105,15 @@ class Year:
         retrain: Watched | None = None
         while not drift.look():
             decided = drift.result("decide")
-            if retrain is None and decided and decided["start"] and drift.result("start") is not None:
-                retrain = Watched(self.api, f"retrain_{spec.name}", decided["run_id"], spec.train.metric)
+            if (
+                retrain is None
+                and decided
+                and decided["start"]
+                and drift.result("start") is not None
+            ):
+                retrain = Watched(
+                    self.api, f"retrain_{spec.name}", decided["run_id"], spec.train.metric
+                )
             if retrain is not None:
                 retrain.look()
             board.show("", drift.table(), *([retrain.table()] if retrain else []))
@@ -118,10 +135,13 @@ class _Board:
         self._live.update(Group(months_table(self._months, self._metric), Text(now), *below))
         if self._console.is_terminal:
             return
-        for month in self._months[self._told :]:  # a log shows no live table: a line for each month instead
+        for month in self._months[
+            self._told :
+        ]:  # a log shows no live table: a line for each month instead
             self._console.print(
-                f"{month.month}: {month.rows:,} rows by version {month.champion_version}, {self._metric} {shown(month.live_metric)} "
-                f"(frozen {shown(month.frozen_metric)}); {plain(month.drift_verdict)}; {month.said}",
+                f"{month.month}: {month.rows:,} rows by version {month.champion_version},"
+                f" {self._metric} {shown(month.live_metric)} (frozen {shown(month.frozen_metric)});"
+                f" {plain(month.drift_verdict)}; {month.said}",
                 markup=False,
             )
         self._told = len(self._months)
@@ -130,8 +150,18 @@ class _Board:
 def months_table(months: list[Month], metric: str) -> Table:
     """Return the months as people read them."""
     table = Table(title=f"The loop lives ({metric})", title_justify="left")
-    for column in ("month", "rows", "champion", "live", "frozen first model", "drift verdict", "action"):
-        table.add_column(column, justify="right" if column in {"rows", "live", "frozen first model"} else "left")
+    for column in (
+        "month",
+        "rows",
+        "champion",
+        "live",
+        "frozen first model",
+        "drift verdict",
+        "action",
+    ):
+        table.add_column(
+            column, justify="right" if column in {"rows", "live", "frozen first model"} else "left"
+        )
     for m in months:
         action = m.said if m.action != "nothing_to_do" else "none"
         table.add_row(

@@ -1,4 +1,6 @@
-"""The side that asks: a request is read from it within its time and size, and an answer or a refusal written to it."""
+"""The side that asks: a request is read from it within its time and size, and an answer or a
+refusal written to it.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,12 @@ class Refused(Exception):
 class Client:
     """The side that asks: one request is read, one answer written."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body_seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
         """Read from and write to this connection; a whole body may take `body_seconds`."""
         self._body_seconds = body_seconds
         self._reader = reader
@@ -50,7 +57,10 @@ class Client:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     async def head(self) -> tuple[str, str]:
-        """Return method and target. Raises Refused where they come too slowly, or could be read in two ways."""
+        """Return method and target.
+
+        Raises Refused where they come too slowly, or could be read in two ways.
+        """
         try:
             event = await asyncio.wait_for(self._next(), HEAD_SECONDS)
         except TimeoutError as error:
@@ -69,12 +79,17 @@ class Client:
         return b"".join([piece async for piece in self.pieces(limit)])
 
     async def pieces(self, limit: int) -> AsyncIterator[bytes]:
-        """Yield the body as it comes. Raises Refused where it is longer than `limit` bytes, stays away, or drips for ever."""
+        """Yield the body as it comes.
+
+        Raises Refused where it is longer than `limit` bytes, stays away, or drips for ever.
+        """
         clock = asyncio.get_running_loop().time
         total, end = 0, clock() + self._body_seconds
         while True:
             if self._speaks.they_are_waiting_for_100_continue:
-                self._writer.write(self._speaks.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+                self._writer.write(
+                    self._speaks.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
+                )
             try:
                 event = await asyncio.wait_for(self._next(), min(PIECE_SECONDS, end - clock()))
             except TimeoutError as error:
@@ -94,10 +109,15 @@ class Client:
                     return event
                 self._speaks.receive_data(await self._reader.read(CHUNK))
             except h11.RemoteProtocolError as error:
-                raise Refused(BAD_REQUEST, f"This is no HTTP that the door understands: {error}") from error
+                raise Refused(
+                    BAD_REQUEST, f"This is no HTTP that the door understands: {error}"
+                ) from error
 
     async def gone(self) -> None:
-        """Return when the client has gone. What it sends beyond its one request is read, and thrown away."""
+        """Return when the client has gone.
+
+        What it sends beyond its one request is read, and thrown away.
+        """
         with contextlib.suppress(ConnectionError):
             while await self._reader.read(CHUNK):
                 pass
@@ -114,10 +134,17 @@ class Client:
         if self.answered:
             return
         body = json.dumps({"message": refused.reason}).encode()
-        head = (f"HTTP/1.1 {refused.status} Refused", "Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close")
+        head = (
+            f"HTTP/1.1 {refused.status} Refused",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+        )
         self._writer.write("\r\n".join([*head, "", ""]).encode() + body)
         with contextlib.suppress(ConnectionError, TimeoutError):
             await asyncio.wait_for(self._writer.drain(), HEAD_SECONDS)
             self._writer.write_eof()
-            # What the client is still sending is taken: a connection closed with bytes unread is reset, and the refusal lost.
+            # What the client is still sending is taken: a connection closed with bytes unread is
+            # reset, and the refusal lost.
+
             await asyncio.wait_for(self.gone(), 2)

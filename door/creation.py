@@ -1,7 +1,10 @@
-"""A container that someone asks for: each field is judged, and the request written anew from the fields that are known.
+"""A container that someone asks for.
 
-The engine reads JSON keys in any case, the last one winning, and knows far more fields than are useful here. So a field that
-is not listed is refused unless it is empty, and whatever was sent, only what this file writes reaches the engine.
+Each field is judged, and the request written anew from the fields that are known.
+
+The engine reads JSON keys in any case, the last one winning, and knows far more fields than are
+useful here. So a field that is not listed is refused unless it is empty, and whatever was sent,
+only what this file writes reaches the engine.
 """
 
 from __future__ import annotations
@@ -10,7 +13,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from door.limits import SHARED_BYTES, bounded, tmpfs
-from door.rules import FOLDER, ID, KEPT, Denied, check_labels, parsed, string_map, tagged, unprivileged
+from door.rules import (
+    FOLDER,
+    ID,
+    KEPT,
+    Denied,
+    check_labels,
+    parsed,
+    string_map,
+    tagged,
+    unprivileged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,13 +31,18 @@ if TYPE_CHECKING:
     from door.rules import Rules
 
 NAME = re.compile(r"perennial-(step|release)-[a-z0-9][a-z0-9_.-]{0,200}")
-"""What containers may be called. A name is a name in the networks' DNS, so nobody may be called `postgres` here."""
+"""What containers may be called.
+
+A name is a name in the networks' DNS, so nobody may be called `postgres` here.
+"""
 
 SIGNAL = re.compile(r"(SIG)?[A-Z0-9+]{1,12}")
 
 
 def created(rules: Rules, body: bytes) -> dict[str, Any]:
-    """Return the request written anew; its Image is a whole id or a name with a tag, about which the engine must be asked.
+    """Return the request written anew.
+
+    Its Image is a whole id or a name with a tag, about which the engine must be asked.
 
     Raises Denied naming the field.
     """
@@ -36,7 +54,9 @@ def created(rules: Rules, body: bytes) -> dict[str, Any]:
     found = _judged(rules, asked, CONTAINER, "")
     found["HostConfig"] = _host(rules, host)
     lasts = found["HostConfig"].get("RestartPolicy", {}).get("Name") in {"always", "unless-stopped"}
-    found["Labels"] = found.get("Labels", {}) | rules.labels | ({KEPT: rules.stack} if lasts else {})
+    found["Labels"] = (
+        found.get("Labels", {}) | rules.labels | ({KEPT: rules.stack} if lasts else {})
+    )
     if networking:
         found["NetworkingConfig"] = {"EndpointsConfig": _endpoints(rules, networking)}
     if "Image" not in found:
@@ -47,11 +67,21 @@ def created(rules: Rules, body: bytes) -> dict[str, Any]:
 def _host(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
     found = _judged(rules, host, HOST, "HostConfig.")
     if "NetworkMode" not in found:
-        raise Denied("HostConfig.NetworkMode must be there: the engine's own network leads to its host.")
-    return {**found, **bounded(rules, found), "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Privileged": False}
+        raise Denied(
+            "HostConfig.NetworkMode must be there: the engine's own network leads to its host."
+        )
+    return {
+        **found,
+        **bounded(rules, found),
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "Privileged": False,
+    }
 
 
-def _judged(rules: Rules, given: dict[str, Any], known: dict[str, Any], where: str) -> dict[str, Any]:
+def _judged(
+    rules: Rules, given: dict[str, Any], known: dict[str, Any], where: str
+) -> dict[str, Any]:
     found = {}
     for name, value in given.items():
         if name not in known:
@@ -68,7 +98,10 @@ def _judged(rules: Rules, given: dict[str, Any], known: dict[str, Any], where: s
 
 
 def is_empty(value: Any) -> bool:
-    """Tell whether the value says nothing: docker-py sends many fields as null, false, 0, "" or an empty list."""
+    """Tell whether the value says nothing.
+
+    Docker-py sends many fields as null, false, 0, "" or an empty list.
+    """
     return not value or (isinstance(value, list) and not any(value))
 
 
@@ -97,7 +130,9 @@ def _text(pattern: re.Pattern[str]) -> Callable[[Rules, Any], str]:
 
 
 def _texts(_: Rules, value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(text, str) and "\0" not in text for text in value):
+    if not isinstance(value, list) or not all(
+        isinstance(text, str) and "\0" not in text for text in value
+    ):
         raise Denied("must be a list of texts.")
     return value
 
@@ -138,7 +173,11 @@ def _nothing_but(*allowed: str) -> Callable[[Rules, Any], Any]:
 def _binds(rules: Rules, value: Any) -> list[str]:
     for bind in _texts(rules, value):
         source, target, *mode = bind.split(":")
-        if source not in rules.volumes or not FOLDER.fullmatch(target) or mode not in ([], ["ro"], ["rw"]):
+        if (
+            source not in rules.volumes
+            or not FOLDER.fullmatch(target)
+            or mode not in ([], ["ro"], ["rw"])
+        ):
             raise Denied("mounts nothing but the stack's volumes.")
     return list(value)
 
@@ -148,14 +187,22 @@ def _mounts(rules: Rules, value: Any) -> list[dict[str, Any]]:
 
 
 def _kind(rules: Rules, mount: dict[str, Any]) -> dict[str, Any]:
-    if mount.get("Type") != "volume" or mount.get("Source") not in rules.volumes or not mount.get("Target"):
+    if (
+        mount.get("Type") != "volume"
+        or mount.get("Source") not in rules.volumes
+        or not mount.get("Target")
+    ):
         raise Denied("mounts nothing but the stack's volumes.")
     return {"Type": "volume", "Source": mount["Source"]}
 
 
 def _log(_: Rules, value: Any) -> dict[str, Any]:
     options = string_map(value.get("Config"), "Config")
-    if not set(value) <= {"Type", "Config"} or not set(options) <= {"max-size", "max-file", "compress"}:
+    if not set(value) <= {"Type", "Config"} or not set(options) <= {
+        "max-size",
+        "max-file",
+        "compress",
+    }:
         raise Denied("is not allowed.")
     if value.get("Type", "") not in {"", "json-file", "local"}:
         raise Denied("logs go to files of the engine.")
@@ -163,17 +210,25 @@ def _log(_: Rules, value: Any) -> dict[str, Any]:
 
 
 def _restart(rules: Rules, value: Any) -> dict[str, Any]:
-    known = {"Name": _nothing_but("", "no", "always", "unless-stopped", "on-failure"), "MaximumRetryCount": _number(0, 1_000)}
+    known = {
+        "Name": _nothing_but("", "no", "always", "unless-stopped", "on-failure"),
+        "MaximumRetryCount": _number(0, 1_000),
+    }
     return _judged(rules, value, known, "")
 
 
 def _endpoints(rules: Rules, networking: Any) -> dict[str, Any]:
-    """Return the networks that the container joins, without anything else: an alias could stand in for another server's name."""
+    """Return the networks that the container joins, without anything else.
+
+    An alias could stand in for another server's name.
+    """
     if not isinstance(networking, dict) or set(networking) - {"EndpointsConfig"}:
         raise Denied("NetworkingConfig cannot be read.")
     found: dict[str, Any] = {}
     for name, options in (networking.get("EndpointsConfig") or {}).items():
-        if _network(rules, name) and any(not is_empty(option) for option in (options or {}).values()):
+        if _network(rules, name) and any(
+            not is_empty(option) for option in (options or {}).values()
+        ):
             raise Denied(f"NetworkingConfig.{name[:40]}: joins by its own name alone.")
         found[name] = {}
     return found
@@ -197,7 +252,9 @@ HOST = {
     "RestartPolicy": _restart,
     "LogConfig": _log,
     "CapDrop": _texts,
-    "SecurityOpt": _nothing_but("no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"),
+    "SecurityOpt": _nothing_but(
+        "no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"
+    ),
     "Memory": _number(0, 2**48),
     "MemorySwap": _number(0, 2**48),
     "MemoryReservation": _number(0, 2**48),
@@ -209,7 +266,10 @@ HOST = {
     "IpcMode": _nothing_but("", "private", "none"),
     "CgroupnsMode": _nothing_but("", "private"),
 }
-"""The fields of HostConfig that may be set. Limits, drop of capabilities and no-new-privileges are set whatever was asked."""
+"""The fields of HostConfig that may be set.
+
+Limits, drop of capabilities and no-new-privileges are set whatever was asked.
+"""
 
 CONTAINER = {
     "Image": _image,
@@ -225,4 +285,8 @@ CONTAINER = {
     "StopSignal": _text(SIGNAL),
     "StopTimeout": _number(0, 3_600),
 }
-"""The fields of a container. There is no Hostname: it is an alias in the networks' DNS, so it could stand in for another server's."""
+"""The fields of a container.
+
+There is no Hostname: it is an alias in the networks' DNS, so it could stand in for another
+server's.
+"""

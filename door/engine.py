@@ -1,4 +1,7 @@
-"""The engine behind the door, asked by the door itself: over its socket, one request a connection."""
+"""The engine behind the door, asked by the door itself.
+
+Over its socket, one request a connection.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ SECONDS = 10
 CHUNK = 65_536
 OK = 200
 HEADERS = [(b"host", b"docker"), (b"user-agent", b"perennial-door"), (b"connection", b"close")]
-"""Of every request to the engine. No upgrade is asked for: the engine streams an attached container's output without it, too."""
+"""Of every request to the engine.
+
+No upgrade is asked for: the engine streams an attached container's output without it, too.
+"""
 
 
 class Away(OSError):
@@ -32,9 +38,14 @@ class Engine:
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        """Open a connection. Raises Away where the engine does not take it, breaks off or speaks no HTTP."""
+        """Open a connection.
+
+        Raises Away where the engine does not take it, breaks off or speaks no HTTP.
+        """
         try:
-            reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(self.path), SECONDS)
+            reader, writer = await asyncio.wait_for(
+                asyncio.open_unix_connection(self.path), SECONDS
+            )
         except (OSError, TimeoutError) as error:
             raise Away(f"The Docker engine does not answer the door: {error}") from error
         try:
@@ -68,7 +79,10 @@ class Engine:
             return int(await anext(pieces))
 
     async def lines(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
-        """Yield the JSON objects that a GET streams, one a line, until the engine ends it. Raises Away."""
+        """Yield the JSON objects that a GET streams, one a line, until the engine ends it.
+
+        Raises Away.
+        """
         async with contextlib.aclosing(self._asked("GET", path)) as pieces:
             if (status := int(await anext(pieces))) != OK:
                 raise Away(f"the engine answers {status}")
@@ -84,7 +98,9 @@ class Engine:
         async with self.connected() as (reader, writer):
             speaks = h11.Connection(h11.CLIENT)
             headers = [*HEADERS, (b"content-length", b"0")] if method == "POST" else HEADERS
-            writer.write(speaks.send(h11.Request(method=method, target=path, headers=headers)) or b"")
+            writer.write(
+                speaks.send(h11.Request(method=method, target=path, headers=headers)) or b""
+            )
             writer.write(speaks.send(h11.EndOfMessage()) or b"")
             while not isinstance(event := speaks.next_event(), h11.EndOfMessage):
                 if event is h11.NEED_DATA:

@@ -1,8 +1,11 @@
-"""Starts again what was killed. Docker takes `docker kill` for a wish and leaves the container ended, whatever its restart policy.
+"""Starts again what was killed.
 
-A kill is told from a stop by the engine's events: after `docker stop`, `docker compose down` and the like there is a `stop` or a
-`destroy`; after a kill there is neither. What was stopped is remembered, so that what was killed while nobody listened (the
-engine was away, or the door) can be told from it, too.
+Docker takes `docker kill` for a wish and leaves the container ended, whatever its restart policy.
+
+A kill is told from a stop by the engine's events: after `docker stop`, `docker compose down` and
+the like there is a `stop` or a `destroy`; after a kill there is neither. What was stopped is
+remembered, so that what was killed while nobody listened (the engine was away, or the door) can be
+told from it, too.
 """
 
 from __future__ import annotations
@@ -32,10 +35,16 @@ log = logging.getLogger("perennial.door")
 
 
 class Keeper:
-    """Keeps the containers of one stack at work: its services, and the releases made through the door."""
+    """Keeps the containers of one stack at work.
+
+    Its services, and the releases made through the door.
+    """
 
     def __init__(self, engine: Engine, stack: str, memory: Path | None = None) -> None:
-        """Remember in the file `memory` what was stopped; without one, that is forgotten when the door ends."""
+        """Remember in the file `memory` what was stopped.
+
+        Without one, that is forgotten when the door ends.
+        """
         self._engine = engine
         self._labels = [f"{KEPT}={stack}"]
         self._memory = memory
@@ -61,23 +70,38 @@ class Keeper:
     @property
     def _events(self) -> str:
         """The events since the newest that was heard: the engine tells its last ones again."""
-        filters = {"type": ["container"], "event": ["die", "stop", "start", "destroy"], "label": self._labels}
+        filters = {
+            "type": ["container"],
+            "event": ["die", "stop", "start", "destroy"],
+            "label": self._labels,
+        }
         since = f"{self._heard // 10**9}.{self._heard % 10**9:09d}"
         return f"/events?{urlencode({'since': since, 'filters': json.dumps(filters)})}"
 
     async def look(self) -> None:
         """Start what was killed while nobody listened.
 
-        The first time, without a memory of what was stopped before, nothing is: it may have been a wish.
+        The first time, without a memory of what was stopped before, nothing is: it may have been a
+        wish.
         """
-        there = await self._engine.listed(f"/containers/json?{urlencode({'all': 1, 'filters': json.dumps({'label': self._labels})})}")
-        killed = {str(one["Id"]): str(one["Names"]) for one in there if str(one["Status"]).startswith(f"Exited ({KILLED})")}
-        self._remember(self._stopped & {str(one["Id"]) for one in there} if self._knows else frozenset(killed))
+        there = await self._engine.listed(
+            f"/containers/json?{urlencode({'all': 1, 'filters': json.dumps({'label': self._labels})})}"
+        )
+        killed = {
+            str(one["Id"]): str(one["Names"])
+            for one in there
+            if str(one["Status"]).startswith(f"Exited ({KILLED})")
+        }
+        self._remember(
+            self._stopped & {str(one["Id"]) for one in there} if self._knows else frozenset(killed)
+        )
         for container in killed.keys() - self._stopped - self._ended.keys():
             self._begin(container, killed[container])
 
     def heard(self, event: dict[str, Any]) -> None:
-        """Remember an end; forget it when the engine says that it was wished, or has started the container itself."""
+        """Remember an end; forget it when the engine says that it was wished, or has started the
+        container itself.
+        """
         when = int(event.get("timeNano", 0))
         if when and when <= self._heard:
             return
@@ -98,7 +122,10 @@ class Keeper:
         self._ended[container] = asyncio.create_task(self._start(container, name))
 
     async def _start(self, container: str, name: str) -> None:
-        """Start a container that was killed, unless it turns out that it was stopped; where the engine is away, ask again."""
+        """Start a container that was killed, unless it turns out that it was stopped.
+
+        Where the engine is away, ask again.
+        """
         try:
             await asyncio.sleep(PAUSE_SECONDS)
             log.warning("%s was killed: starting it again", name)
@@ -108,7 +135,9 @@ class Keeper:
                     break
                 await asyncio.sleep(AGAIN_SECONDS)
             if status not in STARTS | GONE:
-                log.error("%s was killed and cannot be started again: the engine answers %d", name, status)
+                log.error(
+                    "%s was killed and cannot be started again: the engine answers %d", name, status
+                )
         except Exception:
             log.exception("%s was killed and cannot be started again", name)
         finally:
@@ -125,7 +154,11 @@ class Keeper:
 
     def _remember(self, stopped: frozenset[str]) -> None:
         """Remember which containers were stopped, in the file too."""
-        changed, self._stopped, self._knows = stopped != self._stopped or not self._knows, stopped, True
+        changed, self._stopped, self._knows = (
+            stopped != self._stopped or not self._knows,
+            stopped,
+            True,
+        )
         if self._memory is None or not changed:
             return
         draft = self._memory.with_name(f"{self._memory.name}.tmp")

@@ -1,4 +1,7 @@
-"""What a container may take of its host: memory, processes and what it keeps in memory as files, each set and each bounded."""
+"""What a container may take of its host.
+
+Memory, processes and what it keeps in memory as files, each set and each bounded.
+"""
 
 from __future__ import annotations
 
@@ -25,25 +28,36 @@ OPTION = re.compile(r"rw|ro|noexec|exec|nosuid|nodev|(mode|uid|gid)=[0-9]{1,10}"
 
 
 def bounded(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
-    """Return the memory and processes that a container with this HostConfig may have. Raises Denied where more is asked.
+    """Return the memory and processes that a container with this HostConfig may have.
 
-    0 means no limit to the engine, and memory without a word on swap means as much again there: neither is left open.
+    Raises Denied where more is asked.
+
+    0 means no limit to the engine, and memory without a word on swap means as much again there:
+    neither is left open.
     """
     memory = host.get("Memory") or rules.most_memory
-    found = {"Memory": memory, "MemorySwap": host.get("MemorySwap") or memory, "PidsLimit": host.get("PidsLimit") or rules.most_pids}
+    found = {
+        "Memory": memory,
+        "MemorySwap": host.get("MemorySwap") or memory,
+        "PidsLimit": host.get("PidsLimit") or rules.most_pids,
+    }
     for name, most, option in (
         ("Memory", rules.most_memory, "--most-memory"),
         ("MemorySwap", rules.most_memory, "--most-memory"),
         ("PidsLimit", rules.most_pids, "--most-pids"),
     ):
         if found[name] > most:
-            raise Denied(f"HostConfig.{name}: {found[name]} is more than the door's {option}, {most}.")
+            raise Denied(
+                f"HostConfig.{name}: {found[name]} is more than the door's {option}, {most}."
+            )
     return found
 
 
 def tmpfs(_: Rules, value: Any) -> dict[str, str]:
     """Return the tmpfs, each with a size."""
-    found = {folder: _sized(folder, options) for folder, options in string_map(value, "tmpfs").items()}
+    found = {
+        folder: _sized(folder, options) for folder, options in string_map(value, "tmpfs").items()
+    }
     if len(found) > TMPFS:
         raise Denied(f"has more than {TMPFS} of them.")
     return found
@@ -53,9 +67,15 @@ def _sized(folder: str, options: str) -> str:
     given = [option for option in options.split(",") if option]
     sizes = [size for option in given if (size := SIZE.fullmatch(option))]
     others = [option for option in given if not option.startswith("size=")]
-    if not FOLDER.fullmatch(folder) or len(sizes) + len(others) != len(given) or not all(OPTION.fullmatch(option) for option in others):
+    if (
+        not FOLDER.fullmatch(folder)
+        or len(sizes) + len(others) != len(given)
+        or not all(OPTION.fullmatch(option) for option in others)
+    ):
         raise Denied("is not allowed.")
-    if len(sizes) > 1 or any(not 0 < int(size[1]) * UNITS[size[2]] <= SHARED_BYTES for size in sizes):
+    if len(sizes) > 1 or any(
+        not 0 < int(size[1]) * UNITS[size[2]] <= SHARED_BYTES for size in sizes
+    ):
         raise Denied(f"has one size, from 1 to {SHARED_BYTES} bytes.")
     return ",".join(given if sizes else [*given, TMPFS_SIZE])
 

@@ -1,7 +1,9 @@
-"""What may be asked of the engine: a closed list of requests, each with the parameters that it may have.
+"""What may be asked of the engine.
 
-`judge` is a pure function. What it cannot know, whose container or image that is, it asks for (`Asked.about`), and
-`judge_found` decides on the engine's answer.
+A closed list of requests, each with the parameters that it may have.
+
+`judge` is a pure function. What it cannot know, whose container or image that is, it asks for
+(`Asked.about`), and `judge_found` decides on the engine's answer.
 """
 
 from __future__ import annotations
@@ -43,9 +45,12 @@ class About:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that may go on, as it is written to the engine. `path` may hold {id}, for the id of what `about` names.
+    """A request that may go on, as it is written to the engine.
 
-    `container` is one to be made: from the image that was found, by its id, so that no other one can take its name meanwhile.
+    `path` may hold {id}, for the id of what `about` names.
+
+    `container` is one to be made: from the image that was found, by its id, so that no other one
+    can take its name meanwhile.
     """
 
     method: str
@@ -61,12 +66,19 @@ class Asked:
 
     def body(self, found: str = "") -> bytes:
         """Return the body, made from the image with the id that was found."""
-        return b"" if self.container is None else json.dumps({**self.container, "Image": found}).encode()
+        return (
+            b""
+            if self.container is None
+            else json.dumps({**self.container, "Image": found}).encode()
+        )
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One request of the engine's API. `query` says for each parameter how it is judged; `needs` names those that must come."""
+    """One request of the engine's API.
+
+    `query` says for each parameter how it is judged; `needs` names those that must come.
+    """
 
     method: str
     path: str
@@ -86,7 +98,10 @@ def body_of(method: str, target: str) -> Body:
 
 
 def judge(rules: Rules, method: str, target: str, body: bytes = b"") -> Asked:
-    """Return the request as it may go on (a build's context is judged apart). Raises Denied saying why not."""
+    """Return the request as it may go on (a build's context is judged apart).
+
+    Raises Denied saying why not.
+    """
     endpoint, found = _endpoint(method, target)
     query = _query(rules, endpoint, target.partition("?")[2])
     if endpoint.body != "json" and body:
@@ -113,16 +128,24 @@ def judge_found(rules: Rules, about: About, described: dict[str, Any]) -> str:
         allowed = rules.runs_found(described)
         user = str((described.get("Config") or {}).get("User") or "root")
         if allowed and not unprivileged(user):
-            raise Denied(f"{about.name[:80]} runs as {user[:40]!r}; an image's USER must be uid:gid by number, and neither root's.")
+            raise Denied(
+                f"{about.name[:80]} runs as {user[:40]!r}; an image's USER must be uid:gid by"
+                " number, and neither root's."
+            )
     else:
-        tags, labels = described.get("RepoTags") or [], (described.get("Config") or {}).get("Labels")
+        tags, labels = (
+            described.get("RepoTags") or [],
+            (described.get("Config") or {}).get("Labels"),
+        )
         allowed = rules.made(labels) and all(rules.builds_on(tag) for tag in tags)
     if not allowed or not isinstance(described.get("Id"), str):
         raise Denied(f"{about.name[:80]} was not made through this door.")
     return str(described["Id"])
 
 
-def _about_image(rules: Rules, name: str, purpose: Literal["touch", "run", "remove"]) -> About | None:
+def _about_image(
+    rules: Rules, name: str, purpose: Literal["touch", "run", "remove"]
+) -> About | None:
     if not (ID.fullmatch(name) or rules.runs(name)):
         raise Denied("This image is none of the stack's.")
     return About("images", name, purpose) if purpose == "remove" or ID.fullmatch(name) else None
@@ -140,7 +163,17 @@ def _endpoint(method: str, target: str) -> tuple[Endpoint, re.Match[str]]:
 
 def _query(rules: Rules, endpoint: Endpoint, text: str) -> dict[str, str]:
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=40, errors="strict") if text else []
+        pairs = (
+            parse_qsl(
+                text,
+                keep_blank_values=True,
+                strict_parsing=True,
+                max_num_fields=40,
+                errors="strict",
+            )
+            if text
+            else []
+        )
     except ValueError as error:
         raise Denied("The query cannot be read.") from error
     found: dict[str, str] = {}
@@ -198,7 +231,20 @@ def _filters(_: Rules, value: str) -> str:
     filters = parsed(value)
     for name, values in filters.items():
         texts = isinstance(values, list) and all(isinstance(text, str) for text in values)
-        if name not in {"id", "name", "label", "status", "reference", "dangling", "before", "since"} or not texts:
+        if (
+            name
+            not in {
+                "id",
+                "name",
+                "label",
+                "status",
+                "reference",
+                "dangling",
+                "before",
+                "since",
+            }
+            or not texts
+        ):
             raise Denied(f"the filter {name[:40]!r} is not allowed.")
     return json.dumps(filters)
 
@@ -206,15 +252,27 @@ def _filters(_: Rules, value: str) -> str:
 def _own(rules: Rules, query: dict[str, str]) -> dict[str, str]:
     """Return the filters that leave only what was made through this door."""
     filters = parsed(query.get("filters") or "{}")
-    labels = [*filters.get("label", []), *(f"{name}={value}" for name, value in rules.labels.items())]
+    labels = [
+        *filters.get("label", []),
+        *(f"{name}={value}" for name, value in rules.labels.items()),
+    ]
     return {"filters": json.dumps({**filters, "label": labels})}
 
 
 def _built(rules: Rules, query: dict[str, str]) -> dict[str, str]:
-    return {"labels": query.get("labels") or json.dumps(rules.labels), "networkmode": "none", "pull": "0", "version": "1"}
+    return {
+        "labels": query.get("labels") or json.dumps(rules.labels),
+        "networkmode": "none",
+        "pull": "0",
+        "version": "1",
+    }
 
 
-FORCED: dict[str, Callable[[Rules, dict[str, str]], dict[str, str]]] = {"/containers/json": _own, "/images/json": _own, "/build": _built}
+FORCED: dict[str, Callable[[Rules, dict[str, str]], dict[str, str]]] = {
+    "/containers/json": _own,
+    "/images/json": _own,
+    "/build": _built,
+}
 """What the door sets in a query itself, whatever was asked."""
 
 NUMBER = _like(r"-?[0-9]{1,10}")
@@ -242,15 +300,29 @@ ENDPOINTS = (
     Endpoint("DELETE", IMAGE, {"force": _flag, "noprune": _flag}, purpose="remove"),
     Endpoint("POST", "/build", BUILD, needs=("t", "networkmode"), body="context"),
     Endpoint("GET", "/containers/json", LIST),
-    Endpoint("POST", "/containers/create", {"name": _like(creation.NAME.pattern)}, needs=("name",), body="json"),
+    Endpoint(
+        "POST",
+        "/containers/create",
+        {"name": _like(creation.NAME.pattern)},
+        needs=("name",),
+        body="json",
+    ),
     Endpoint("GET", CONTAINER + "/json", {"size": _flag}),
     Endpoint(
         "GET",
         CONTAINER + "/logs",
         dict.fromkeys(("stdout", "stderr", "follow", "timestamps"), _flag)
-        | {"tail": _like("all|[0-9]{1,9}"), "since": TIME, "until": TIME},
+        | {
+            "tail": _like("all|[0-9]{1,9}"),
+            "since": TIME,
+            "until": TIME,
+        },
     ),
-    Endpoint("POST", CONTAINER + "/attach", dict.fromkeys(("stdout", "stderr", "stream", "logs"), _flag) | {"stdin": _off}),
+    Endpoint(
+        "POST",
+        CONTAINER + "/attach",
+        dict.fromkeys(("stdout", "stderr", "stream", "logs"), _flag) | {"stdin": _off},
+    ),
     Endpoint("POST", CONTAINER + "/start"),
     Endpoint("POST", CONTAINER + "/stop", {"t": NUMBER}),
     Endpoint("POST", CONTAINER + "/kill", {"signal": _like(creation.SIGNAL.pattern)}),

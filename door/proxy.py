@@ -1,7 +1,9 @@
-"""The server: reads one request of each connection, has it judged, and writes its own to the engine.
+"""The server: reads one request of each connection, has it judged, and writes its own to the
+engine.
 
-Of what a client sent only the request that `policy` wrote anew goes on, so that client and engine cannot read two things in the
-same bytes. The engine's answer goes back as it comes, until the engine ends it or the client goes away.
+Of what a client sent only the request that `policy` wrote anew goes on, so that client and engine
+cannot read two things in the same bytes. The engine's answer goes back as it comes, until the
+engine ends it or the client goes away.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ class Door:
         body_seconds: float = BODY_SECONDS,
         build_waits_seconds: float = BUILD_WAITS_SECONDS,
     ) -> None:
-        """Remember the rules, the engine, how many bytes a build's context may have, and how long is waited for what."""
+        """Remember the rules, the engine, how many bytes a build's context may have, and how long
+        is waited for what.
+        """
         self._rules = rules
         self._engine = engine
         self._context_bytes = context_bytes
@@ -79,7 +83,13 @@ class Door:
             log.info("%s broke off: %s", client.what, type(error).__name__)
         except OSError as error:
             log.error("%s: %s", client.what, error)  # noqa: TRY400 -- no fault of the code: a full disk
-            await client.refuse(Refused(NO_ROOM, f"The door cannot keep the request: {error.strerror or error}. Free space on its disk."))
+            await client.refuse(
+                Refused(
+                    NO_ROOM,
+                    f"The door cannot keep the request: {error.strerror or error}. Free space on"
+                    " its disk.",
+                )
+            )
         finally:
             self._open -= 1
             await closed(writer)
@@ -97,7 +107,9 @@ class Door:
                 log.info("%s", client.what)
                 await self._relay(client, asked, found, asked.body(found))
         except Denied as denied:
-            raise Refused(FORBIDDEN, f"The door to the engine refuses {client.what}: {denied}") from denied
+            raise Refused(
+                FORBIDDEN, f"The door to the engine refuses {client.what}: {denied}"
+            ) from denied
 
     async def _build(self, client: Client, method: str, target: str) -> None:
         """Have an image built. What its request says is judged before its context is received."""
@@ -114,7 +126,10 @@ class Door:
         try:
             await asyncio.wait_for(self._builds.acquire(), self._build_waits_seconds)
         except TimeoutError as error:
-            raise Refused(UNAVAILABLE, f"{BUILDS} images are being built through the door; try again when one is done.") from error
+            raise Refused(
+                UNAVAILABLE,
+                f"{BUILDS} images are being built through the door; try again when one is done.",
+            ) from error
         try:
             yield
         finally:
@@ -136,21 +151,27 @@ class Door:
 
     async def _found(self, about: About) -> str:
         """Return the id of what the engine describes, where it may be touched."""
-        status, described = await asyncio.wait_for(self._engine.described(about.path), ASKING_SECONDS)
+        status, described = await asyncio.wait_for(
+            self._engine.described(about.path), ASKING_SECONDS
+        )
         if status == NOT_FOUND:
             raise Refused(NOT_FOUND, f"No such {about.kind.rstrip('s')}: {about.name[:80]}")
         if status != 200:  # noqa: PLR2004 -- HTTP's "OK"
             raise Refused(BAD_GATEWAY, f"The engine answered {status} about {about.name[:80]}.")
         return policy.judge_found(self._rules, about, described)
 
-    async def _relay(self, client: Client, asked: Asked, found: str, body: IO[bytes] | bytes) -> None:
+    async def _relay(
+        self, client: Client, asked: Asked, found: str, body: IO[bytes] | bytes
+    ) -> None:
         """Write the request to the engine, and its answer to the client."""
         async with self._engine.connected() as (reader, writer):
             sending = asyncio.create_task(_send(writer, asked, found, body))
             answering = asyncio.create_task(client.answer_from(reader))
             watching = asyncio.create_task(client.gone())
             try:
-                done, _ = await asyncio.wait([answering, watching], return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(
+                    [answering, watching], return_when=asyncio.FIRST_COMPLETED
+                )
                 left = watching in done
             finally:
                 for task in (sending, answering, watching):
@@ -160,16 +181,26 @@ class Door:
                 raise Away("The Docker engine broke off without an answer.")
 
 
-async def _send(writer: asyncio.StreamWriter, asked: Asked, found: str, body: IO[bytes] | bytes) -> None:
+async def _send(
+    writer: asyncio.StreamWriter, asked: Asked, found: str, body: IO[bytes] | bytes
+) -> None:
     """Write the request as it was judged."""
     size = len(body) if isinstance(body, bytes) else body.seek(0, 2)
     headers = [*HEADERS]
     if asked.method == "POST":
         headers.append((b"content-length", str(size).encode()))
     if size:
-        headers.append((b"content-type", b"application/json" if isinstance(body, bytes) else b"application/x-tar"))
+        headers.append(
+            (
+                b"content-type",
+                b"application/json" if isinstance(body, bytes) else b"application/x-tar",
+            )
+        )
     speaks = h11.Connection(h11.CLIENT)
-    writer.write(speaks.send(h11.Request(method=asked.method, target=asked.target(found), headers=headers)) or b"")
+    writer.write(
+        speaks.send(h11.Request(method=asked.method, target=asked.target(found), headers=headers))
+        or b""
+    )
     if isinstance(body, bytes):
         writer.write(body)
     else:

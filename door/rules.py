@@ -1,4 +1,7 @@
-"""What a door lets through: names of images, volumes and networks, and whose containers it opens."""
+"""What a door lets through.
+
+Names of images, volumes and networks, and whose containers it opens.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,33 @@ from typing import Any
 OURS = "perennial"
 STACK = "perennial.stack"
 KEPT = "perennial.kept"
-"""The label of containers that the keeper starts again when they were killed; its value is the stack's name."""
+"""The label of containers that the keeper starts again when they were killed.
+
+Its value is the stack's name.
+"""
 
 TITLE = "org.opencontainers.image.title"
-LABEL = re.compile(r"perennial(\.[A-Za-z0-9_.-]{1,128})?|org\.opencontainers\.image\.[a-z0-9.-]{1,64}")
-"""The labels that others may set. Compose, for one, takes a container that bears its labels for one of its services."""
+LABEL = re.compile(
+    r"perennial(\.[A-Za-z0-9_.-]{1,128})?|org\.opencontainers\.image\.[a-z0-9.-]{1,64}"
+)
+"""The labels that others may set.
+
+Compose, for one, takes a container that bears its labels for one of its services.
+"""
 
 FOLDER = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 USER = re.compile(r"([0-9]{1,10}):([0-9]{1,10})")
-"""A user and a group by number. A name could be root's in the image, and without a group an unknown user has root's."""
+"""A user and a group by number.
+
+A name could be root's in the image, and without a group an unknown user has root's.
+"""
 
 ID = re.compile(r"sha256:[0-9a-f]{64}")
 """An image's id, whole: a shorter one could be a name, or another image's tomorrow."""
 
-REFERENCE = re.compile(r"[a-z0-9][a-z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
+REFERENCE = re.compile(
+    r"[a-z0-9][a-z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
+)
 
 
 class Denied(Exception):
@@ -32,10 +48,16 @@ class Denied(Exception):
 
 @dataclass(frozen=True)
 class Rules:
-    """A door's rules. A pattern of images is a whole reference, or the beginning of some, ending in `*`."""
+    """A door's rules.
+
+    A pattern of images is a whole reference, or the beginning of some, ending in `*`.
+    """
 
     stack: str
-    """Stands as the label perennial.stack on all that is made through the door; what bears another one is not touched."""
+    """Stands as the label perennial.stack on all that is made through the door.
+
+    What bears another one is not touched.
+    """
     images: tuple[str, ...]
     """Patterns of the images that containers may be made from and images built upon."""
     builds: tuple[str, ...]
@@ -65,7 +87,8 @@ class Rules:
     def runs_found(self, image: dict[str, Any]) -> bool:
         """Tell whether containers may be made from the image that the engine describes thus.
 
-        An image that lost its tags to a newer build is known by its title: a step that was resolved before goes on.
+        An image that lost its tags to a newer build is known by its title: a step that was resolved
+        before goes on.
         """
         labels = (image.get("Config") or {}).get("Labels") or {}
         names = image.get("RepoTags") or [str(labels.get(TITLE, ""))]
@@ -77,10 +100,15 @@ class Rules:
 
 
 def check_labels(given: dict[str, str], stack: str | None = None) -> None:
-    """Raise Denied where a label is not for others to set. The own `stack` may be said again, by containers: their image says it."""
+    """Raise Denied where a label is not for others to set.
+
+    The own `stack` may be said again, by containers: their image says it.
+    """
     for name, value in given.items():
         if not LABEL.fullmatch(name):
-            raise Denied(f"The label {name[:80]!r} is none of perennial.* and org.opencontainers.image.*.")
+            raise Denied(
+                f"The label {name[:80]!r} is none of perennial.* and org.opencontainers.image.*."
+            )
         if name == KEPT or (name == STACK and value != stack) or (name == OURS and value != "1"):
             raise Denied(f"The label {name}={value[:40]!r} is not for others to set.")
 
@@ -95,7 +123,10 @@ def _matches(reference: str, patterns: tuple[str, ...]) -> bool:
     if not REFERENCE.fullmatch(reference):
         return False
     whole = tagged(reference)
-    return any(whole.startswith(pattern[:-1]) if pattern.endswith("*") else whole == tagged(pattern) for pattern in patterns)
+    return any(
+        whole.startswith(pattern[:-1]) if pattern.endswith("*") else whole == tagged(pattern)
+        for pattern in patterns
+    )
 
 
 def tagged(reference: str) -> str:
@@ -104,7 +135,10 @@ def tagged(reference: str) -> str:
 
 
 def parsed(text: bytes | str) -> dict[str, Any]:
-    """Return the JSON object. Raises Denied where it is none, or a key comes twice: two parsers could read two things in it."""
+    """Return the JSON object.
+
+    Raises Denied where it is none, or a key comes twice: two parsers could read two things in it.
+    """
     try:
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -1,7 +1,11 @@
-"""Reads a tar strictly: plain files and folders, by headers of a fixed length, and long names in at most one short header more.
+"""Reads a tar strictly.
 
-`tarfile` reads more than that: headers as long as the archive, sizes below zero, sparse files' lists, headers of headers without
-end. Each of them is a way to take the door's memory or its time, so here none of them has code.
+Plain files and folders, by headers of a fixed length, and long names in at most one short header
+more.
+
+`tarfile` reads more than that: headers as long as the archive, sizes below zero, sparse files'
+lists, headers of headers without end. Each of them is a way to take the door's memory or its time,
+so here none of them has code.
 """
 
 from __future__ import annotations
@@ -40,7 +44,10 @@ class Member:
 
 
 def members(archive: IO[bytes]) -> Iterator[Member]:
-    """Yield what the archive holds. Raises Denied where it is no plain tar, ends too early or holds too much; UnicodeError."""
+    """Yield what the archive holds.
+
+    Raises Denied where it is no plain tar, ends too early or holds too much; UnicodeError.
+    """
     whole = archive.seek(0, 2)
     position, count = 0, 0
     longer: bytes | None = None
@@ -51,7 +58,10 @@ def members(archive: IO[bytes]) -> Iterator[Member]:
             raise Denied("The context is torn.")
         if kind in {PAX, LONG_NAME}:
             if longer is not None or not 0 < size <= EXTENDED_BYTES:
-                raise Denied(f"The context has an extended header that is empty, beyond {EXTENDED_BYTES} bytes, or follows another.")
+                raise Denied(
+                    f"The context has an extended header that is empty, beyond {EXTENDED_BYTES}"
+                    " bytes, or follows another."
+                )
             data = _read(archive, start, size)
             longer = _named(data) if kind == PAX else data.rstrip(b"\0")
             continue
@@ -59,8 +69,17 @@ def members(archive: IO[bytes]) -> Iterator[Member]:
             raise Denied("The context holds what is neither file nor folder.")
         name = (longer or _name(header)).decode("ascii")
         if len(name) > NAME or count >= MEMBERS:
-            raise Denied(f"The context has a name of more than {NAME} letters, or more than {MEMBERS} files and folders.")
-        yield Member(name.removesuffix("/") if kind == FOLDER else name, kind == FOLDER, _octal(header[100:108]) & 0o777, start, size)
+            raise Denied(
+                f"The context has a name of more than {NAME} letters, or more than {MEMBERS} files"
+                " and folders."
+            )
+        yield Member(
+            name.removesuffix("/") if kind == FOLDER else name,
+            kind == FOLDER,
+            _octal(header[100:108]) & 0o777,
+            start,
+            size,
+        )
         longer, count = None, count + 1
 
 
@@ -80,7 +99,10 @@ def _size(header: bytes) -> int:
 
 
 def _octal(text: bytes) -> int:
-    """Return the number. There is another way to write one, which knows numbers below zero; no file here needs it."""
+    """Return the number.
+
+    There is another way to write one, which knows numbers below zero; no file here needs it.
+    """
     found = OCTAL.fullmatch(text)
     if found is None:
         raise Denied("The context has a number that is none.")
@@ -93,7 +115,10 @@ def _name(header: bytes) -> bytes:
 
 
 def _named(data: bytes) -> bytes:
-    """Return the name that an extended header tells, b"" for none. Raises Denied where it tells what changes the member otherwise."""
+    """Return the name that an extended header tells, b"" for none.
+
+    Raises Denied where it tells what changes the member otherwise.
+    """
     position, name = 0, b""
     while position < len(data):
         record = RECORD.match(data, position)

@@ -33,11 +33,16 @@ class Context:
 
     @property
     def suites(self) -> dict[str, Path]:
-        """The model's Great Expectations suites by table: <model>.json for the main one, <model>.<table>.json for side tables."""
+        """The model's Great Expectations suites by table.
+
+        <model>.json for the main one, <model>.<table>.json for side tables.
+        """
         folder, source = self.settings.expectations, self.spec.source
         named = {source.main: folder / f"{self.spec.name}.json"}
         named |= {table: folder / f"{self.spec.name}.{table}.json" for table in source.side}
-        return {table: path for table, path in named.items() if path.is_file() or table == source.main}
+        return {
+            table: path for table, path in named.items() if path.is_file() or table == source.main
+        }
 
     @property
     def image(self) -> dict[str, str]:
@@ -46,8 +51,16 @@ class Context:
 
     @cached_property
     def code(self) -> str:
-        """The hash of everything that the user wrote for this model and of the locked dependencies."""
-        files = [*sorted(self.folder.glob("*.py")), *self.suites.values(), self.settings.home / "requirements.txt"]
+        """The hash of everything that the user wrote for this model and of the locked
+        dependencies.
+        """
+        files = [
+            *sorted(self.folder.glob("*.py")),
+            *self.suites.values(),
+            self.settings.home / "requirements.txt",
+        ]
         # How much memory a container has, and how long code may take, changes no result.
-        spec = self.spec.model_dump(mode="json", exclude={"resources": True, "features": {"timeout"}})
+        spec = self.spec.model_dump(
+            mode="json", exclude={"resources": True, "features": {"timeout"}}
+        )
         return digest({p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, spec)

@@ -1,7 +1,9 @@
-"""Run a command that dies with its parent: `python mortal.py SIGNAL PARENT COMMAND…` *becomes* COMMAND, same process id.
+"""Run a command that dies with its parent.
 
-Linux only (PR_SET_PDEATHSIG); elsewhere the command runs without that promise. It imports nothing of ours and little of
-Python's, so that `python -I -S mortal.py …` costs about 10 ms.
+`python mortal.py SIGNAL PARENT COMMAND…` *becomes* COMMAND, same process id.
+
+Linux only (PR_SET_PDEATHSIG); elsewhere the command runs without that promise. It imports nothing
+of ours and little of Python's, so that `python -I -S mortal.py …` costs about 10 ms.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(number: int, parent: int | None = None) -> None:
-    """Ask the kernel for the signal `number` when the thread that started this process ends; 0 takes the wish back.
+    """Ask the kernel for the signal `number` when the thread that started this process ends.
 
-    `parent` is the process id that the caller knows as its parent: where another process is the parent already, the parent
-    died before the kernel was asked, and this process sends itself the signal at once.
+    0 takes the wish back.
+
+    `parent` is the process id that the caller knows as its parent: where another process is the
+    parent already, the parent died before the kernel was asked, and this process sends itself the
+    signal at once.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -47,7 +52,9 @@ def dying_with_parent() -> Iterator[None]:
 
 
 def mortal_command(number: signal.Signals, parent: int | None, command: list[str]) -> list[str]:
-    """Return the command line that runs `command` so that it gets the signal when its parent (None: not known yet) dies."""
+    """Return the command line that runs `command` so that it gets the signal when its parent (None:
+    not known yet) dies.
+    """
     return [sys.executable, "-I", "-S", __file__, str(int(number)), str(parent or 0), *command]
 
 

@@ -1,4 +1,7 @@
-"""What steps are asked and what they answer: small values, below 8 kB as JSON, each naming what it needs from before."""
+"""What steps are asked and what they answer.
+
+Small values, below 8 kB as JSON, each naming what it needs from before.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ RunId = Annotated[str, StringConstraints(min_length=1, max_length=250)]
 
 
 class BatchRef(Value):
-    """One batch in a plan: its interval, its version (1 for the first, more where late rows came), its manifest."""
+    """One batch in a plan: its interval, its version (1 for the first, more where late rows came),
+    its manifest.
+    """
 
     interval: Interval
     version: int
@@ -22,7 +27,10 @@ class BatchRef(Value):
 
 
 class Plan(Value):
-    """The batches of one run: to learn from, to judge on, and those that only the lookback reaches. Kept in the store."""
+    """The batches of one run: to learn from, to judge on, and those that only the lookback reaches.
+
+    Kept in the store.
+    """
 
     format: Literal[1] = 1
     model: str
@@ -48,7 +56,8 @@ class TableRef(Value):
 class BatchManifest(Value):
     """One batch: the raw rows of an interval, immutable, named by this manifest's hash.
 
-    What could not be read has no tables but a `problem` and, where there are any, the raw bytes; `validate` refuses it.
+    What could not be read has no tables but a `problem` and, where there are any, the raw bytes;
+    `validate` refuses it.
     """
 
     format: Literal[1] = 1
@@ -60,7 +69,10 @@ class BatchManifest(Value):
 
 
 class Conf(Value):
-    """What a trigger may send. Types are checked by the DAG's params; unknown keys are refused here."""
+    """What a trigger may send.
+
+    Types are checked by the DAG's params; unknown keys are refused here.
+    """
 
     as_of: Moment | None = None
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
@@ -68,14 +80,19 @@ class Conf(Value):
 
 
 class WatchConf(Value):
-    """What a trigger may send to the drift DAG. Types are checked by the DAG's params; unknown keys are refused here."""
+    """What a trigger may send to the drift DAG.
+
+    Types are checked by the DAG's params; unknown keys are refused here.
+    """
 
     window_end: Moment | None = None
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
 
 
 class IngestRequest(Value):
-    """`conf` is hostile input as it came (`Conf`, or `WatchConf` for drift); `now` is when the run was asked for.
+    """`conf` is hostile input as it came (`Conf`, or `WatchConf` for drift).
+
+    `now` is when the run was asked for.
 
     For `drift` the plan's holdout are the batches of the window, and nothing is learnt from.
     """
@@ -128,7 +145,10 @@ class FeaturesRequest(Value):
 
 
 class Built(Value):
-    """What `features` answers: the features version, which files to learn from and to judge on, the MLflow parent run."""
+    """What `features` answers.
+
+    The features version, which files to learn from and to judge on, the MLflow parent run.
+    """
 
     version: FeaturesVersion
     plan: Ref
@@ -150,9 +170,12 @@ class TrainRequest(Value):
 
 
 class Trained(Value):
-    """What `train` answers for one candidate; metrics are of the holdout. A metric that is not finite is null.
+    """What `train` answers for one candidate; metrics are of the holdout.
 
-    `fitted_on` is the span of the event times of the rows that were learnt from; null in results of earlier versions.
+    A metric that is not finite is null.
+
+    `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
+    earlier versions.
     """
 
     candidate: str
@@ -189,7 +212,8 @@ class Check(Value):
 class Judged(Value):
     """The verdict on the challenger, with reasons in words (empty when promoted).
 
-    `incident` says in words why the champion could not be the opponent; empty where it was, or where there is none.
+    `incident` says in words why the champion could not be the opponent; empty where it was, or
+    where there is none.
     """
 
     verdict: Literal["promote", "refuse"]
@@ -271,7 +295,10 @@ class Closed(Value):
 
 
 DriftVerdict = Literal["no_drift", "drift", "alarm", "not_enough_data"]
-"""`drift` starts a retraining. `alarm`: something is broken (data, or the check itself), and a person must look."""
+"""`drift` starts a retraining.
+
+`alarm`: something is broken (data, or the check itself), and a person must look.
+"""
 
 
 class DriftRequest(Value):
@@ -283,11 +310,13 @@ class DriftRequest(Value):
 
 
 class Drifted(Value):
-    """What `drift` answers: the verdict with its reasons in words, and the figures behind it in short.
+    """What `drift` answers.
 
-    `live` and `expected` are the champion's metric (`train.metric`) on the window's labelled rows and on its holdout.
-    `figures` is a Ref to the JSON with everything, `page` to the HTML page; `champion` and `run_id` are empty where no
-    version serves yet.
+    The verdict with its reasons in words, and the figures behind it in short.
+
+    `live` and `expected` are the champion's metric (`train.metric`) on the window's labelled rows
+    and on its holdout. `figures` is a Ref to the JSON with everything, `page` to the HTML page;
+    `champion` and `run_id` are empty where no version serves yet.
     """
 
     verdict: DriftVerdict
@@ -324,7 +353,10 @@ class Decided(Value):
 
 
 class ReportRequest(Value):
-    """Say how the drift run ends. `retrain` is what is known of the retraining that was waited for: {"run_id", "state"}."""
+    """Say how the drift run ends.
+
+    `retrain` is what is known of the retraining that was waited for: {"run_id", "state"}.
+    """
 
     run: RunId
     drift: Drifted

@@ -1,4 +1,7 @@
-"""Pydantic's errors in plain words: one sentence per problem, naming the field, what is wrong and what to write instead."""
+"""Pydantic's errors in plain words.
+
+One sentence per problem, naming the field, what is wrong and what to write instead.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ class Problem(NamedTuple):
 
 
 class Impossible(ValueError):
-    """Fields that are right one by one and make no sense together; a validator raises it with all that it found."""
+    """Fields that are right one by one and make no sense together.
+
+    A validator raises it with all that it found.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         """Keep each problem apart."""
@@ -53,7 +59,11 @@ def _printable(part: str) -> str:
 
 
 _NUMBER, _WHOLE, _TEXT = "must be a number", "must be a whole number", "must be a text"
-_KEYS, _LIST, _MOMENT = "must be keys and values", "must be a list", "must be a date and time such as 2013-04-01T00:00:00Z"
+_KEYS, _LIST, _MOMENT = (
+    "must be keys and values",
+    "must be a list",
+    "must be a date and time such as 2013-04-01T00:00:00Z",
+)
 _SPAN, _FLAG = "must be a span of time", "must be true or false"
 
 TEXTS = {
@@ -134,36 +144,64 @@ TEXTS = {
     "uuid_parsing": "must be a UUID",
     "uuid_version": "must be a UUID of version {expected_version}",
 }
-"""By pydantic's type of error, what is wrong. A type that is not here gets OTHER (the rest cannot come from a file or a request)."""
+"""By pydantic's type of error, what is wrong.
+
+A type that is not here gets OTHER (the rest cannot come from a file or a request).
+"""
 
 OTHER = "is not what belongs here"
 
-BARE = frozenset({"missing", "extra_forbidden", "invalid_key", "json_invalid", "union_tag_not_found"})
+BARE = frozenset(
+    {"missing", "extra_forbidden", "invalid_key", "json_invalid", "union_tag_not_found"}
+)
 """Types of error that do not show the value."""
 
 _NAME = "begin with a letter or a digit; then letters, digits, dots, - and _, at most 63 characters"
 
 PATTERNS = {
-    r"^[a-z][a-z0-9_]{0,47}$": "begin with a lower-case letter; then lower-case letters, digits and _, at most 48 characters",
-    r"^[A-Za-z_][A-Za-z0-9_]{0,62}$": "begin with a letter or _; then letters, digits and _, at most 63 characters",
+    r"^[a-z][a-z0-9_]{0,47}$": (
+        "begin with a lower-case letter; then lower-case letters, digits and _, at most 48"
+        " characters"
+    ),
+    r"^[A-Za-z_][A-Za-z0-9_]{0,62}$": (
+        "begin with a letter or _; then letters, digits and _, at most 63 characters"
+    ),
     r"^[0-9a-f]{64}$": "write the 64 digits (0 to 9, a to f) that `sha256sum` prints",
     r"^[1-9][0-9]{0,5}[mg]$": "write a whole number with m or g, such as 512m or 4g",
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$": _NAME,
     r"^https?://[^\s]+$": "write an address that begins with http:// or https:// and has no blanks",
-    r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$": f"write an absolute path without colons, or a volume's name ({_NAME})",
+    r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$": (
+        f"write an absolute path without colons, or a volume's name ({_NAME})"
+    ),
     r"^[A-Za-z0-9._, -]*$": "write host names with commas between them, without ports",
     r"^[^\x00-\x1f\x7f]+$": "leave out control characters, such as line ends and tabs",
 }
-"""What to write where a text must have a form; a test compares these with the forms that specs, settings and requests ask for."""
+"""What to write where a text must have a form.
 
-_BRANCHES = {"bool": "true or false", "int": "a number", "float": "a number", "str": "a text", "none": "nothing"}
+A test compares these with the forms that specs, settings and requests ask for.
+"""
+
+_BRANCHES = {
+    "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "str": "a text",
+    "none": "nothing",
+}
 
 
-def problems(error: ValidationError, body: Any, model: type[BaseModel] | None = None, *, secret: Iterable[str] = ()) -> list[Problem]:
+def problems(
+    error: ValidationError,
+    body: Any,
+    model: type[BaseModel] | None = None,
+    *,
+    secret: Iterable[str] = (),
+) -> list[Problem]:
     """Return what is wrong with `body`, in the order of its fields, each thing once.
 
-    `body` is what was read (None: not known), `model` what it was to be, with whose keys an unknown one is compared. Values of
-    the `secret` fields at the top are never shown. Where a value may have one of several forms, the form that was meant speaks alone.
+    `body` is what was read (None: not known), `model` what it was to be, with whose keys an unknown
+    one is compared. Values of the `secret` fields at the top are never shown. Where a value may
+    have one of several forms, the form that was meant speaks alone.
     """
     hidden, words = frozenset(secret), _known_keys(model) if model is not None else []
     chosen: dict[tuple[Path, str], list[Problem]] = {}
@@ -209,7 +247,8 @@ def shown(value: Any) -> str:
 def _path(loc: tuple[str | int, ...], body: Any) -> tuple[Path, str | None, Path]:
     """Return where an error is, without the names that pydantic gives to the forms of a value.
 
-    Further the first such form (None: there is none but those that `kind` tells apart), and where it begins.
+    Further the first such form (None: there is none but those that `kind` tells apart), and where
+    it begins.
     """
     path: list[str | int] = []
     branch: str | None = None
@@ -217,7 +256,10 @@ def _path(loc: tuple[str | int, ...], body: Any) -> tuple[Path, str | None, Path
     inside, at = body is not None, body
     for position, part in enumerate(loc):
         if (part == KEY and not _holds(at, part)) or (
-            path and path[-1] == loc[position - 1] and isinstance(at, dict) and at.get("kind") == part
+            path
+            and path[-1] == loc[position - 1]
+            and isinstance(at, dict)
+            and at.get("kind") == part
         ):
             continue
         if (
@@ -243,24 +285,44 @@ def _is_form(part: str | int) -> bool:
     return isinstance(part, str) and (part in _BRANCHES or "[" in part)
 
 
-def _meant(place: Path, branches: dict[str, list[ErrorDetails]], body: Any, words: list[str], hidden: frozenset[str]) -> list[Problem]:
-    """Return what is wrong with a value that may have several forms: that of the form which it has, else the list of forms."""
+def _meant(
+    place: Path,
+    branches: dict[str, list[ErrorDetails]],
+    body: Any,
+    words: list[str],
+    hidden: frozenset[str],
+) -> list[Problem]:
+    """Return what is wrong with a value that may have several forms.
+
+    That of the form which it has, else the list of forms.
+    """
     value = body
     for part in place:
         value = value[part]
     for branch, details in branches.items():
-        fits = isinstance(value, list) if branch.startswith("list[") else isinstance(value, dict) and branch not in _BRANCHES
+        fits = (
+            isinstance(value, list)
+            if branch.startswith("list[")
+            else isinstance(value, dict) and branch not in _BRANCHES
+        )
         if fits:
             inner: dict[Path, list[ErrorDetails]] = {}
             for detail in details:
                 inner.setdefault(_path(detail["loc"], body)[0], []).append(detail)
-            return [p for path, those in inner.items() for p in _one_place(path, those, words, hidden)]
+            return [
+                p for path, those in inner.items() for p in _one_place(path, those, words, hidden)
+            ]
     forms = list(dict.fromkeys(_form(branch) for branch in branches))
     return [Problem(place, f"must be {_or(forms)}, found {shown(value)}")]
 
 
-def _one_place(path: Path, details: list[ErrorDetails], words: list[str], hidden: frozenset[str]) -> list[Problem]:
-    """Return what is wrong at one place; several errors there are those of the several forms of a plain value."""
+def _one_place(
+    path: Path, details: list[ErrorDetails], words: list[str], hidden: frozenset[str]
+) -> list[Problem]:
+    """Return what is wrong at one place.
+
+    Several errors there are those of the several forms of a plain value.
+    """
     if len(details) == 1:
         return _in_words(details[0], path, words, hidden)
     forms = list(dict.fromkeys(_form(str(detail["loc"][-1])) for detail in details))
@@ -275,7 +337,9 @@ def _or(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _in_words(detail: ErrorDetails, path: Path, words: list[str], hidden: frozenset[str]) -> list[Problem]:
+def _in_words(
+    detail: ErrorDetails, path: Path, words: list[str], hidden: frozenset[str]
+) -> list[Problem]:
     kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
     cause = context.get("error")
     if isinstance(cause, Impossible):
@@ -295,13 +359,27 @@ def _sentence(kind: str, context: dict[str, Any], cause: Any, path: Path, words:
         close = difflib.get_close_matches(str(path[-1])[:SHOWN], words, n=1)
         return f"unknown key; did you mean {close[0]!r}?" if close else TEXTS[kind]
     if kind == "string_pattern_mismatch":
-        return f"does not have the right form; {PATTERNS.get(context['pattern'], 'see the documentation')}"
-    plain = {name: str(value).replace(" or ", ", ") if name == "expected" else value for name, value in context.items()}
-    return TEXTS.get(kind, OTHER).format_map({**plain, "discriminator": str(context.get("discriminator", "")).strip("'")})
+        return (
+            "does not have the right form;"
+            f" {PATTERNS.get(context['pattern'], 'see the documentation')}"
+        )
+    plain = {
+        name: str(value).replace(" or ", ", ") if name == "expected" else value
+        for name, value in context.items()
+    }
+    return TEXTS.get(kind, OTHER).format_map(
+        {**plain, "discriminator": str(context.get("discriminator", "")).strip("'")}
+    )
 
 
 @cache
 def _known_keys(model: type[BaseModel]) -> list[str]:
     """Return every key that the model and the models in it know."""
     schema = model.model_json_schema()
-    return sorted({key for part in (schema, *schema.get("$defs", {}).values()) for key in part.get("properties", {})})
+    return sorted(
+        {
+            key
+            for part in (schema, *schema.get("$defs", {}).values())
+            for key in part.get("properties", {})
+        }
+    )

@@ -29,7 +29,9 @@ class Ports:
 
 
 class EmbeddedPorts:
-    """The embedded default of each port, imported and opened at first use (a step that needs no MLflow pays for none)."""
+    """The embedded default of each port, imported and opened at first use (a step that needs no
+    MLflow pays for none).
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Remember the settings only."""
@@ -45,7 +47,9 @@ class EmbeddedPorts:
         """A git repository with DVC and a local remote."""
         from pipelines.versions.dvc import DvcVersions
 
-        return DvcVersions(self._settings.versions_dir, lock_timeout=self._settings.lock_timeout_seconds)
+        return DvcVersions(
+            self._settings.versions_dir, lock_timeout=self._settings.lock_timeout_seconds
+        )
 
     @cached_property
     def registry(self) -> Registry:
@@ -58,7 +62,12 @@ class EmbeddedPorts:
 
         settings = self._settings
         artifacts = settings.state_dir / "mlflow" / "artifacts"
-        return MlflowRegistry(settings.mlflow, artifacts, proxied=settings.mlflow_proxied, public=settings.mlflow_public_url)
+        return MlflowRegistry(
+            settings.mlflow,
+            artifacts,
+            proxied=settings.mlflow_proxied,
+            public=settings.mlflow_public_url,
+        )
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -75,7 +84,10 @@ class EmbeddedPorts:
 
     @cached_property
     def anchor(self) -> Anchor | None:
-        """The ledger's anchor, or None. Raises RequestError where the setting names none that we know."""
+        """The ledger's anchor, or None.
+
+        Raises RequestError where the setting names none that we know.
+        """
         from pipelines.ledger.anchors import anchor_for
 
         return anchor_for(self._settings, lambda: self._mlflow)

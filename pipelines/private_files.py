@@ -1,4 +1,7 @@
-"""What we write is its owner's alone: folders of mode 700, files of mode 600, from the moment they are made."""
+"""What we write is its owner's alone.
+
+Folders of mode 700, files of mode 600, from the moment they are made.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,18 @@ OTHERS = 0o077
 
 
 def keep_private() -> None:
-    """Let this process, and those that it starts, make nothing that others can read. For libraries that name no mode."""
+    """Let this process, and those that it starts, make nothing that others can read.
+
+    For libraries that name no mode.
+    """
     os.umask(OTHERS)
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder and those above it that are missing, each of mode 700; one that is there stays as it is."""
+    """Make the folder and those above it that are missing, each of mode 700.
+
+    One that is there stays as it is.
+    """
     missing = [folder]
     while not missing[-1].exists() and missing[-1].parent != missing[-1]:
         missing.append(missing[-1].parent)

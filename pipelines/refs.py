@@ -27,17 +27,25 @@ class Value(BaseModel):
 
 
 class Ref(Value):
-    """A reference to immutable bytes in the store: `uri` relative to the store, `sha256` of the content."""
+    """A reference to immutable bytes in the store.
+
+    `uri` relative to the store, `sha256` of the content.
+    """
 
     uri: Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_inside)]
     sha256: Sha256
 
 
 def canonical(value: object) -> bytes:
-    """Return the one JSON text of a JSON-like value or `Value`: sorted keys, no spaces, NaN refused."""
+    """Return the one JSON text of a JSON-like value or `Value`.
+
+    Sorted keys, no spaces, NaN refused.
+    """
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def sha256(data: bytes) -> str:
@@ -47,4 +55,6 @@ def sha256(data: bytes) -> str:
 
 def digest(*parts: object) -> str:
     """Return the SHA-256 of the parts' canonical JSON: the key of a step's inputs."""
-    return sha256(canonical([p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts]))
+    return sha256(
+        canonical([p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts])
+    )

@@ -1,7 +1,8 @@
 """How a retraining ends, in the ledger and in the registry.
 
-`close` says so when every task has ended. In Airflow a failed run may be cleared "only failed" later: then the tasks that had
-failed run again and `close`, which had not failed, does not. So whoever decides later (`gate`, `deploy`) amends what `close` said.
+`close` says so when every task has ended. In Airflow a failed run may be cleared "only failed"
+later: then the tasks that had failed run again and `close`, which had not failed, does not. So
+whoever decides later (`gate`, `deploy`) amends what `close` said.
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     from pipelines.registry.port import RunState
 
 
-def outcome_of(gate: Judged | None, deploy: Deployed | None, *, built: bool = True) -> tuple[Outcome, RunState]:
-    """Return what came of a run that got so far, and the state in which its run in the registry ends."""
+def outcome_of(
+    gate: Judged | None, deploy: Deployed | None, *, built: bool = True
+) -> tuple[Outcome, RunState]:
+    """Return what came of a run that got so far, and the state in which its run in the registry
+    ends.
+    """
     if deploy is not None:
         return Outcome(outcome="deployed", version=deploy.version, reasons=[]), "FINISHED"
     if gate is not None and gate.verdict == "refuse":
@@ -41,7 +46,10 @@ def end(context: Context, parent_run: str, outcome: Outcome, state: RunState) ->
 
 
 def amend(context: Context, run: str, gate: Judged, deploy: Deployed | None = None) -> None:
-    """Write down how far a run has come by now, where `close` called it failed already; else `close` is yet to come."""
+    """Write down how far a run has come by now, where `close` called it failed already.
+
+    Else `close` is yet to come.
+    """
     ledger, model = context.ports.ledger, context.spec.name
     known = outcomes.known(ledger, model, run)
     if known is None or known.outcome != "failed":

@@ -32,8 +32,8 @@ def record_line(step: str, result: Value) -> str:
 def last_record(lines: Iterable[str], step: str) -> dict[str, Any] | None:
     """Return the result in the last line that *is a record* of this step, or None.
 
-    Containers mix stdout and stderr, and libraries print at interpreter exit; so neither "the last line" nor "all of
-    stdout" is the result.
+    Containers mix stdout and stderr, and libraries print at interpreter exit; so neither "the last
+    line" nor "all of stdout" is the result.
     """
     found: dict[str, Any] | None = None
     for line in lines:
@@ -43,7 +43,11 @@ def last_record(lines: Iterable[str], step: str) -> dict[str, Any] | None:
             body = json.loads(line)
         except ValueError:
             continue
-        if isinstance(body, dict) and body.get(RECORD) == RECORD_VERSION and body.get("step") == step:
+        if (
+            isinstance(body, dict)
+            and body.get(RECORD) == RECORD_VERSION
+            and body.get("step") == step
+        ):
             result = body.get("result")
             found = result if isinstance(result, dict) else found
     return found

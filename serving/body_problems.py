@@ -1,4 +1,7 @@
-"""What is wrong with a body, in words for whoever sent it: the decoder's own messages never reach a caller."""
+"""What is wrong with a body, in words for whoever sent it.
+
+The decoder's own messages never reach a caller.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
 
 _PLACE = re.compile(r" - at `\$\.(\w+)`$")
-_FIELD = re.compile(r"^Object (?P<what>contains unknown|missing required) field `(?P<field>.*?)`(?: - at |$)", re.DOTALL)
+_FIELD = re.compile(
+    r"^Object (?P<what>contains unknown|missing required) field `(?P<field>.*?)`(?: - at |$)",
+    re.DOTALL,
+)
 _GOT = re.compile(r"got `(\w+)`")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _NO_NUMBER = re.compile(rb"\b(NaN|Infinity)\b")
@@ -41,7 +47,11 @@ def instead(message: str) -> str:
 
 def quoted(message: str) -> str:
     """Return the hint for a number where a text belongs."""
-    return ': write it in quotes, like "17"' if "got `int`" in message or "got `float`" in message else ""
+    return (
+        ': write it in quotes, like "17"'
+        if "got `int`" in message or "got `float`" in message
+        else ""
+    )
 
 
 def row_example(schema: InputSchema) -> str:
@@ -59,7 +69,10 @@ def label_example(schema: InputSchema) -> str:
 
 
 def why_no_json(error: Exception, body: bytes | None) -> str:
-    """Return why a body is no JSON; `error` is what a decoder raised, `body` what it read, where that is at hand."""
+    """Return why a body is no JSON.
+
+    `error` is what a decoder raised, `body` what it read, where that is at hand.
+    """
     if isinstance(error, UnicodeDecodeError):
         return f"The body is no UTF-8: byte {error.start} of a text."
     if isinstance(error, RecursionError):
@@ -79,22 +92,36 @@ def _why_malformed(message: str, body: bytes) -> str:
 
 
 def label_problem(message: str, schema: InputSchema) -> Problem:
-    """Return the problem 422 for what the decoder said of a label, or of a body with one or more of them."""
+    """Return the problem 422 for what the decoder said of a label, or of a body with one or more of
+    them.
+    """
     example = label_example(schema)
     key = _FIELD.match(message)
     place = _PLACE.search(message)
     field = key["field"] if key else place[1] if place else None
     if key and key["what"] == "missing required":
-        words = f'{field} is missing: say what happened, like {{"request_id": "…", "label": {example}}}.'
+        words = (
+            f'{field} is missing: say what happened, like {{"request_id": "…", "label":'
+            f" {example}}}."
+        )
     elif key:
-        words = f'The field {field} is unknown: a label has "label", and either "request_id" (with "row") or "key".'
+        words = (
+            f'The field {field} is unknown: a label has "label", and either "request_id" (with'
+            ' "row") or "key".'
+        )
     elif "out of range" in message:
         words = f"{field} must be a finite number."
     elif field in (must := _label_parts(example)):
-        words = f"{field} must be {must[field]}{instead(message)}{quoted(message) if field in {'key', 'request_id'} else ''}."
+        words = (
+            f"{field} must be"
+            f" {must[field]}{instead(message)}{quoted(message) if field in {'key', 'request_id'} else ''}."
+        )
     else:
         one = f'{{"request_id": "…", "label": {example}}}'
-        words = f'A label must be an object like {one}{instead(message)}; several stand in {{"labels": [ … ]}}.'
+        words = (
+            f'A label must be an object like {one}{instead(message)}; several stand in {{"labels":'
+            " [ … ]}."
+        )
     return Problem(422, "invalid_input", words, field=field)
 
 
@@ -102,7 +129,10 @@ def _label_parts(example: str) -> dict[str, str]:
     return {
         "label": f"what happened, like {example}",
         "labels": f'a list of labels, each like {{"request_id": "…", "label": {example}}}',
-        "request_id": "the text that the answer to the prediction gave as its request_id, of 1 to 64 characters",
+        "request_id": (
+            "the text that the answer to the prediction gave as its request_id, of 1 to 64"
+            " characters"
+        ),
         "row": "the row's place in its request, a whole number from 0 to 1000000",
         "key": KEY,
     }

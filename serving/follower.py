@@ -1,7 +1,8 @@
 """Follow the store: each model answers from the highest-numbered release that proves itself.
 
-Looking, loading and proving happen in a thread of their own; then one reference is swapped. A request keeps the release
-that it started with. What is refused is remembered by number and not tried again.
+Looking, loading and proving happen in a thread of their own; then one reference is swapped. A
+request keeps the release that it started with. What is refused is remembered by number and not
+tried again.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ class ModelState:
 
 
 class Follower:
-    """Holds every model's state; `states` is replaced as a whole, so that a reader needs no lock."""
+    """Holds every model's state.
+
+    `states` is replaced as a whole, so that a reader needs no lock.
+    """
 
     def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
         """Remember the outside; nothing is read before `start`."""
@@ -70,7 +74,10 @@ class Follower:
             self._thread.join()
 
     def look(self) -> None:
-        """Bring every model to its newest good release. A model or a store that fails never hurts the others."""
+        """Bring every model to its newest good release.
+
+        A model or a store that fails never hurts the others.
+        """
         try:
             self._unread = []
             names = sorted(tail for tail in self._tails(SERVED) if _NAME.fullmatch(tail))
@@ -97,8 +104,13 @@ class Follower:
         return [key.rsplit("/", 1)[-1] for key in self._store.keys(prefix)]
 
     def _advance(self, name: str) -> bool:
-        """Serve the highest good release above the one that is served; tell whether there was one."""
-        numbers = sorted((int(t) for t in self._tails(f"releases/{name}") if _NUMBER.fullmatch(t)), reverse=True)
+        """Serve the highest good release above the one that is served.
+
+        Tell whether there was one.
+        """
+        numbers = sorted(
+            (int(t) for t in self._tails(f"releases/{name}") if _NUMBER.fullmatch(t)), reverse=True
+        )
         state = self.states.get(name)
         current = state.served if state else None
         refused: Refusal | None = None
@@ -109,7 +121,9 @@ class Follower:
             if isinstance(found, Served):
                 self._swap(name, ModelState(found, refused))
                 return True
-            refused = refused or found  # of what could not be read now, nothing is said: it is tried again at the next look
+            refused = (
+                refused or found
+            )  # of what could not be read now, nothing is said: it is tried again at the next look
         if refused is not None and (state is None or state.refused != refused):
             self._swap(name, ModelState(current, refused))
         return False
@@ -119,9 +133,17 @@ class Follower:
         if number in known:
             return Refusal(number, known[number])
         try:
-            return open_release(self._store, name, number, max_rows=self._settings.max_rows, now=iso(datetime.now(UTC)))
+            return open_release(
+                self._store,
+                name,
+                number,
+                max_rows=self._settings.max_rows,
+                now=iso(datetime.now(UTC)),
+            )
         except (OSError, TryAgain) as error:
-            self._unread.append(f"Release {number} of {name} cannot be read now: {type(error).__name__}.")
+            self._unread.append(
+                f"Release {number} of {name} cannot be read now: {type(error).__name__}."
+            )
             return None
         except DamagedEntry as error:  # not remembered: it may be written anew
             damaged, state = Refusal(number, str(error)), self.states.get(name)
@@ -137,8 +159,18 @@ class Follower:
         before = self.states.get(name)
         self.states = {**self.states, name: state}
         if state.refused is not None and (before is None or before.refused != state.refused):
-            log.error("Release refused.", extra={"model": name, "release": state.refused.release, "reason": state.refused.reason})
+            log.error(
+                "Release refused.",
+                extra={
+                    "model": name,
+                    "release": state.refused.release,
+                    "reason": state.refused.reason,
+                },
+            )
         if state.served is not None and (before is None or before.served is not state.served):
             release = state.served.release
             self._metrics.swapped(name, release.number)
-            log.info("Release serves.", extra={"model": name, "release": release.number, "version": release.version})
+            log.info(
+                "Release serves.",
+                extra={"model": name, "release": release.number, "version": release.version},
+            )

@@ -1,7 +1,9 @@
-"""The outermost layer, pure ASGI: request id, limits on bodies, who may ask, answers to problems, counts.
+"""The outermost layer, pure ASGI.
 
-A body is read here, whole, before anything else sees the request: never more than the limit is held in memory, and a body
-that does not come in time is given up.
+Request id, limits on bodies, who may ask, answers to problems, counts.
+
+A body is read here, whole, before anything else sees the request: never more than the limit is held
+in memory, and a body that does not come in time is given up.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
 LINGER_SECONDS = 5.0
-"""How long the rest of a refused body is thrown away, so that the client can read the answer instead of a reset."""
+"""How long the rest of a refused body is thrown away, so that the client can read the answer
+instead of a reset."""
 
 
 class _ClientGone(Exception):
@@ -37,7 +40,9 @@ class _TooLarge(Problem):
     """A body above the limit; tells whether the client is still sending."""
 
     def __init__(self, limit: int, *, more_comes: bool) -> None:
-        super().__init__(413, "body_too_large", f"The body has more than {limit} bytes.", headers=CLOSE)
+        super().__init__(
+            413, "body_too_large", f"The body has more than {limit} bytes.", headers=CLOSE
+        )
         self.more_comes = more_comes
 
 
@@ -68,9 +73,23 @@ class Edge:
         except Problem as problem:
             await reply.problem(problem, receive)
         except Exception:  # noqa: BLE001 -- the last resort of a request: logged, and answered with 500
-            log.exception("A request failed.", extra={"request_id": reply.request_id, "route": _route(scope)})
-            await reply.problem(Problem(500, "internal_error", "The server failed; its log tells more of this request id."), receive)
-        self._metrics.answered(scope.get("perennial.model", ""), _route(scope), reply.status, time.perf_counter() - started)
+            log.exception(
+                "A request failed.", extra={"request_id": reply.request_id, "route": _route(scope)}
+            )
+            await reply.problem(
+                Problem(
+                    500,
+                    "internal_error",
+                    "The server failed; its log tells more of this request id.",
+                ),
+                receive,
+            )
+        self._metrics.answered(
+            scope.get("perennial.model", ""),
+            _route(scope),
+            reply.status,
+            time.perf_counter() - started,
+        )
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the whole body. Raises Problem 413 or 408; then the connection is closed."""
@@ -83,7 +102,12 @@ class Edge:
             async with asyncio.timeout(self._seconds):
                 return await self._read(receive)
         except TimeoutError:
-            raise Problem(408, "body_timeout", f"The body was not complete after {self._seconds:g} seconds.", headers=CLOSE) from None
+            raise Problem(
+                408,
+                "body_timeout",
+                f"The body was not complete after {self._seconds:g} seconds.",
+                headers=CLOSE,
+            ) from None
 
     async def _read(self, receive: Receive) -> bytes:
         chunks, size, more = [], 0, True
@@ -106,7 +130,10 @@ class _Reply:
         self._send = send
         self.status = 0
         self.request_id = scope["perennial.request_id"] = request_id
-        self._headers = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+        self._headers = [
+            (b"x-request-id", request_id.encode()),
+            (b"x-content-type-options", b"nosniff"),
+        ]
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -137,10 +164,16 @@ async def _thrown_away(receive: Receive) -> None:
                     return
 
 
-def json_start(status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> dict[str, Any]:
+def json_start(
+    status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None
+) -> dict[str, Any]:
     """Return the ASGI message that begins a JSON answer."""
     own = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    return {"type": "http.response.start", "status": status, "headers": own + headers if headers else own}
+    return {
+        "type": "http.response.start",
+        "status": status,
+        "headers": own + headers if headers else own,
+    }
 
 
 def _request_id(scope: Scope) -> str:
@@ -151,12 +184,16 @@ def _request_id(scope: Scope) -> str:
 
 
 def _announced(scope: Scope) -> tuple[int, bool]:
-    """Return the announced length of the body (0 where there is none), and whether it comes in chunks."""
+    """Return the announced length of the body (0 where there is none), and whether it comes in
+    chunks.
+    """
     length, chunked = 0, False
     for name, value in scope["headers"]:
         if name == b"content-length":
             if not value.isdigit() or len(value) > 18:  # noqa: PLR2004 -- exabytes; int() of very many digits is slow
-                raise Problem(400, "bad_request", "The header Content-Length is no number.", headers=CLOSE)
+                raise Problem(
+                    400, "bad_request", "The header Content-Length is no number.", headers=CLOSE
+                )
             length = int(value)
         elif name == b"transfer-encoding":
             chunked = True

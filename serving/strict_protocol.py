@@ -1,8 +1,10 @@
-"""HTTP/1 below ASGI, where uvicorn has no limits: slow heads, endless heads, too many connections, floods of pipelined requests.
+"""HTTP/1 below ASGI, where uvicorn has no limits.
 
-What is ambiguous is refused and the connection closed, so that nobody can hide a request in another one's body. An offer to upgrade
-(h2c, WebSocket) is passed over, as RFC 9110 §7.8 allows: the request is answered in HTTP/1.1. Every answer is JSON, in the order
-of the requests.
+Slow heads, endless heads, too many connections, floods of pipelined requests.
+
+What is ambiguous is refused and the connection closed, so that nobody can hide a request in another
+one's body. An offer to upgrade (h2c, WebSocket) is passed over, as RFC 9110 §7.8 allows: the
+request is answered in HTTP/1.1. Every answer is JSON, in the order of the requests.
 """
 
 from __future__ import annotations
@@ -13,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from serving.middleware import json_start
 from serving.problems import Problem, encode
@@ -27,7 +33,8 @@ HEAD_LIMIT = 65_536
 """Bytes that a request's line and headers may have."""
 
 HEAD_SECONDS = 10.0
-"""How long a request's line and headers may take; also how long a new connection may stay silent."""
+"""How long a request's line and headers may take; also how long a new connection may stay silent.
+"""
 
 MAX_CONNECTIONS = 512
 """Connections beyond this are answered 503 and closed, so that those within stay fast."""
@@ -36,23 +43,39 @@ PIECE = 4_096
 """Bytes that are parsed at a time; between two pieces, the limits are looked at."""
 
 MAX_WAITING = 16
-"""Pipelined requests that may wait before no further piece is parsed; what came beyond stays unparsed, and nothing more is read."""
+"""Pipelined requests that may wait before no further piece is parsed.
+
+What came beyond stays unparsed, and nothing more is read.
+"""
 
 VERSIONS = {"1.0", "1.1"}
 
 
 async def overloaded(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer 503 with Retry-After and close the connection."""
-    problem = Problem(503, "overloaded", "Too many connections are open; try again in a second.", headers={"retry-after": "1"})
+    problem = Problem(
+        503,
+        "overloaded",
+        "Too many connections are open; try again in a second.",
+        headers={"retry-after": "1"},
+    )
     await _answer(problem)(scope, receive, send)
 
 
 def _form(problem: Problem) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Return headers and body of the problem's answer, in the form of all other answers; it has an id of its own."""
+    """Return headers and body of the problem's answer, in the form of all other answers.
+
+    It has an id of its own.
+    """
     request_id = str(uuid.uuid4())
     body = encode({**problem.body(), "request_id": request_id})
     given = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-    return [*given, (b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff"), (b"connection", b"close")], body
+    return [
+        *given,
+        (b"x-request-id", request_id.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"connection", b"close"),
+    ], body
 
 
 def _answer(problem: Problem) -> Any:
@@ -116,7 +139,10 @@ class StrictProtocol(HttpToolsProtocol):
         self._parse()
 
     def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's returns None
-        """Answer a request that came whole before its client closed its half; return whether the connection stays open for that."""
+        """Answer a request that came whole before its client closed its half.
+
+        Return whether the connection stays open for that.
+        """
         self._end()
         if self.cycle is None or self.cycle.response_complete:
             return False
@@ -141,12 +167,17 @@ class StrictProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header of the head; what comes after the body (trailers) is of no use here and would only pile up."""
+        """Take a header of the head.
+
+        What comes after the body (trailers) is of no use here and would only pile up.
+        """
         if self._in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """End the head; refuse what has no clear meaning, shed the request where too many connections are open."""
+        """End the head; refuse what has no clear meaning, shed the request where too many
+        connections are open.
+        """
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._upgrade_offered = True  # the parser stops here; see _pass_over_upgrade
             return
@@ -171,31 +202,51 @@ class StrictProtocol(HttpToolsProtocol):
         self._refuse(Problem(400, "bad_request", msg))
 
     def _why_refused(self) -> Problem | None:
-        """Return why the head that is complete cannot be answered as it is; take the host of an absolute target out of it."""
+        """Return why the head that is complete cannot be answered as it is.
+
+        Take the host of an absolute target out of it.
+        """
         if self.parser.get_method() == b"CONNECT":
-            return Problem(405, "method_not_allowed", "This server is no proxy: it does not take CONNECT.")
+            return Problem(
+                405, "method_not_allowed", "This server is no proxy: it does not take CONNECT."
+            )
         version = self.parser.get_http_version()
         if version not in VERSIONS:
             return Problem(505, "http_version_not_supported", "This server speaks HTTP/1.1.")
-        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        codings = [
+            value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"
+        ]
         if codings and (version == "1.0" or codings != [b"chunked"]):
             return Problem(
-                501, "unsupported_transfer_coding", "Send the body with Content-Length, or with Transfer-Encoding: chunked alone."
+                501,
+                "unsupported_transfer_coding",
+                "Send the body with Content-Length, or with Transfer-Encoding: chunked alone.",
             )
         if version == "1.0":
             self.expect_100_continue = False
         return None if self.url.startswith(b"/") and b"#" not in self.url else self._why_no_target()
 
     def _why_no_target(self) -> Problem | None:
-        """Return why the request's target is none; of an absolute one the host counts, whatever the header Host says (RFC 9112 §3.2.2)."""
+        """Return why the request's target is none.
+
+        Of an absolute one the host counts, whatever the header Host says (RFC 9112 §3.2.2).
+        """
         try:
             url = httptools.parse_url(self.url)
         except httptools.HttpParserInvalidURLError:
             url = None
-        if url is None or url.schema not in {b"http", b"https"} or not url.host or url.userinfo or b"#" in self.url:
+        if (
+            url is None
+            or url.schema not in {b"http", b"https"}
+            or not url.host
+            or url.userinfo
+            or b"#" in self.url
+        ):
             return Problem(400, "bad_request", "The request's target is no path.")
         host = url.host if url.port is None else b"%s:%d" % (url.host, url.port)
-        self.headers[:] = [(name, value) for name, value in self.headers if name != b"host"] + [(b"host", host)]
+        self.headers[:] = [(name, value) for name, value in self.headers if name != b"host"] + [
+            (b"host", host)
+        ]
         self.url = (url.path or b"/") + (b"?" + url.query if url.query else b"")
         return None
 
@@ -216,33 +267,54 @@ class StrictProtocol(HttpToolsProtocol):
             if self._in_head:
                 self._head_size += len(piece)
                 if self._head_size > HEAD_LIMIT:
-                    self._refuse(Problem(431, "head_too_large", f"The headers have more than {HEAD_LIMIT} bytes."))
+                    self._refuse(
+                        Problem(
+                            431, "head_too_large", f"The headers have more than {HEAD_LIMIT} bytes."
+                        )
+                    )
                     return
         if self._holds():
             self.flow.pause_reading()
         self._watch_head()
 
     def _parsed(self, piece: bytes | memoryview) -> int:
-        """Return how many bytes of the piece the parser took; it stops after a head that offers an upgrade."""
+        """Return how many bytes of the piece the parser took.
+
+        It stops after a head that offers an upgrade.
+        """
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as stop:
             return int(stop.args[0])
         except httptools.HttpParserError:
-            self._refuse(self._problem or Problem(400, "bad_request", "The request is no HTTP/1.1 that can be understood."))
+            self._refuse(
+                self._problem
+                or Problem(400, "bad_request", "The request is no HTTP/1.1 that can be understood.")
+            )
         return len(piece)
 
     def _pass_over_upgrade(self) -> None:
-        """Begin the request anew without its offer: the parser takes no body after one, and would read it as the next request."""
+        """Begin the request anew without its offer.
+
+        The parser takes no body after one, and would read it as the next request.
+        """
         self._upgrade_offered = False
-        line = b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        line = b"%s %s HTTP/%s" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
         headers = (b"%s: %s" % header for header in self.headers if header[0] != b"upgrade")
         self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's: what follows a last request is passed over
+        self.parser.set_dangerous_leniencies(
+            lenient_data_after_close=True
+        )  # as uvicorn's: what follows a last request is passed over
         self._parsed(b"\r\n".join((line, *headers, b"", b"")))
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer with the problem after all that is still to be answered, take nothing more, and close."""
+        """Answer with the problem after all that is still to be answered, take nothing more, and
+        close.
+        """
         if self._ended or self.transport.is_closing():
             return
         self._end()
@@ -281,7 +353,12 @@ class StrictProtocol(HttpToolsProtocol):
     def _write(self, problem: Problem) -> None:
         headers, body = _form(problem)
         start = json_start(problem.status, body, headers)
-        lines = [STATUS_LINE[problem.status], *(b"%s: %s\r\n" % header for header in start["headers"]), b"\r\n", body]
+        lines = [
+            STATUS_LINE[problem.status],
+            *(b"%s: %s\r\n" % header for header in start["headers"]),
+            b"\r\n",
+            body,
+        ]
         self.transport.write(b"".join(lines))
         self.transport.close()
 

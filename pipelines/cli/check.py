@@ -43,12 +43,19 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(
-    model: Annotated[str | None, typer.Argument(help="The model; all models when left out.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="The model; all models when left out.")
+    ] = None,
     *,
-    at: Annotated[str | None, typer.Option(help="A moment within the batch to try (default: the newest complete one).")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="A moment within the batch to try (default: the newest complete one)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a model's folder: its spec, its source, its expectations and its features, on one real batch. Nothing is kept.
+    """Check a model's folder.
+
+    Its spec, its source, its expectations and its features, on one real batch. Nothing is kept.
 
     Exit code 0 when all is well, 65 when something must be mended, 75 when a source did not answer.
     """
@@ -61,7 +68,11 @@ def check(
     if as_json:
         print_json([asdict(f) for f in findings])
     else:
-        print_table("Check", ["model", "check", "", "detail"], [[f.model, f.check, "ok" if f.ok else "WRONG", f.detail] for f in findings])
+        print_table(
+            "Check",
+            ["model", "check", "", "detail"],
+            [[f.model, f.check, "ok" if f.ok else "WRONG", f.detail] for f in findings],
+        )
     raise typer.Exit(code)
 
 
@@ -83,7 +94,9 @@ def _check_model(settings: Settings, name: str, at: str | None, findings: list[F
             return error.exit_code
         except Exception as error:  # noqa: BLE001 -- what a library raises on one model's data must not hide the other findings
             traceback.print_exception(error, file=sys.stderr)
-            findings.append(Finding(name, title, ok=False, detail=f"crashed: {type(error).__name__}: {error}"))
+            findings.append(
+                Finding(name, title, ok=False, detail=f"crashed: {type(error).__name__}: {error}")
+            )
             return CRASH
     return 0
 
@@ -122,13 +135,18 @@ def _interval(spec: Spec, at: str | None) -> Interval:
         try:
             moment = datetime.fromisoformat(at)
         except ValueError as error:
-            raise SpecError(f"--at {at!r} is no date.", remedy="write 2013-03-15 or 2013-03-15T00:00:00Z.") from error
+            raise SpecError(
+                f"--at {at!r} is no date.", remedy="write 2013-03-15 or 2013-03-15T00:00:00Z."
+            ) from error
         return containing(moment, spec.batch)
     now = datetime.now(UTC)
     until = min(now, spec.source.until) if spec.source.until else now
     newest = preceding(containing(until, spec.batch), spec.batch)
     if newest.start < floor(spec.source.first, spec.batch):
-        raise SpecError(f"No batch is complete yet: data begin at {iso(spec.source.first)}.", remedy="wait, or mend `source.first`.")
+        raise SpecError(
+            f"No batch is complete yet: data begin at {iso(spec.source.first)}.",
+            remedy="wait, or mend `source.first`.",
+        )
     return newest
 
 
@@ -143,8 +161,16 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
         suite = read_suite(context.suites[name]) if name in context.suites else []
         columns = columns_of(table)
         main = name == spec.source.main
-        always = always_main(spec, state["interval"], columns, suite) if main else always_side(spec, name, columns, suite)
-        asked = [*always, *suite] if table.num_rows or spec.empty_batches == "refuse" else without_rows([*always, *suite])
+        always = (
+            always_main(spec, state["interval"], columns, suite)
+            if main
+            else always_side(spec, name, columns, suite)
+        )
+        asked = (
+            [*always, *suite]
+            if table.num_rows or spec.empty_batches == "refuse"
+            else without_rows([*always, *suite])
+        )
         found = check_table(name, table, asked, str(context.suites.get(name, name)))
         checked += len(found)
         broken += [f"{f.table}: {f.expectation}: {f.observed}" for f in found if f.critical]
@@ -163,5 +189,10 @@ def _features(state: dict[str, Any]) -> str:
     built = build_from(context, state["raws"], state["interval"])
     target = context.spec.target.column
     known = built.num_rows - built.column(target).null_count
-    said = f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known {target}"
-    return "; WARNING: ".join(filter(None, [said, holdout_too_small(context.spec, known, LONGEST[context.spec.batch])]))
+    said = (
+        f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known"
+        f" {target}"
+    )
+    return "; WARNING: ".join(
+        filter(None, [said, holdout_too_small(context.spec, known, LONGEST[context.spec.batch])])
+    )

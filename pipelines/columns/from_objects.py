@@ -1,7 +1,10 @@
-"""Python objects to Arrow columns, without changing a value: what drivers, JSON and object columns of pandas hold.
+"""Python objects to Arrow columns, without changing a value.
 
-Arrow's own inference cuts the hours of a `datetime` behind a `date`, drops nanoseconds and zones, and overflows at 2^63;
-here each column is of one kind, and what does not go together is refused by the column's name.
+What drivers, JSON and object columns of pandas hold.
+
+Arrow's own inference cuts the hours of a `datetime` behind a `date`, drops nanoseconds and zones,
+and overflows at 2^63; here each column is of one kind, and what does not go together is refused by
+the column's name.
 """
 
 from __future__ import annotations
@@ -29,9 +32,12 @@ _REMEDY = "give the column one type in the source, or leave it out."
 
 
 def column_of(values: Sequence[Any], name: str, shown: str) -> pa.Array:
-    """Return the values as one Arrow column. None, NaN, NA and NaT are null; a column without values has the type null.
+    """Return the values as one Arrow column.
 
-    Raises BadData naming the column where its values are of several kinds, or of one that is not kept.
+    None, NaN, NA and NaT are null; a column without values has the type null.
+
+    Raises BadData naming the column where its values are of several kinds, or of one that is not
+    kept.
     """
     import pyarrow as pa
 
@@ -43,7 +49,14 @@ def column_of(values: Sequence[Any], name: str, shown: str) -> pa.Array:
         raise BadData(f"{where} mixes {' and '.join(sorted(kinds))}.", remedy=_REMEDY)
     try:
         return make(values, where)
-    except (pa.ArrowException, UnicodeEncodeError, OverflowError, ValueError, TypeError, RecursionError) as error:
+    except (
+        pa.ArrowException,
+        UnicodeEncodeError,
+        OverflowError,
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:
         said = str(error).splitlines()[0][:200]
         raise BadData(f"{where} cannot be kept: {said}.", remedy=_REMEDY) from error
 
@@ -77,7 +90,10 @@ def _kind(value: Any, where: str) -> str:
     for types, kind in _KINDS:
         if isinstance(value, types):
             return kind
-    raise BadData(f"{where} holds a value of the type {type(value).__name__}, which is not kept here.", remedy=_REMEDY)
+    raise BadData(
+        f"{where} holds a value of the type {type(value).__name__}, which is not kept here.",
+        remedy=_REMEDY,
+    )
 
 
 _KINDS: tuple[tuple[Any, str], ...] = (
@@ -129,22 +145,35 @@ def _decimals(values: Sequence[int | float | Decimal | None], where: str) -> pa.
     """Return the numbers as decimals; a float is the shortest decimal that is written for it."""
     import pyarrow as pa
 
-    numbers = [None if v is None else Decimal(repr(v) if isinstance(v, float) else v) for v in values]
+    numbers = [
+        None if v is None else Decimal(repr(v) if isinstance(v, float) else v) for v in values
+    ]
     if any(n is not None and not n.is_finite() for n in numbers):
-        raise BadData(f"{where} has infinite decimals.", remedy="mend them in the source; null is missing.")
+        raise BadData(
+            f"{where} has infinite decimals.", remedy="mend them in the source; null is missing."
+        )
     scale = _scale(numbers)
     if scale is None:  # perhaps only zeros at their ends are too many
         with localcontext(prec=MAX_PREC):  # or it would round to 28 digits
             numbers = [None if n is None else n.normalize() for n in numbers]
         scale = _scale(numbers)
     if scale is None:
-        raise BadData(f"{where} has numbers of more than {DIGITS} digits.", remedy="write them as texts, or round them in the source.")
+        raise BadData(
+            f"{where} has numbers of more than {DIGITS} digits.",
+            remedy="write them as texts, or round them in the source.",
+        )
     with localcontext(prec=2 * DIGITS):
-        return pa.array([None if n is None else n.quantize(Decimal(1).scaleb(-scale)) for n in numbers], pa.decimal128(DIGITS, scale))
+        return pa.array(
+            [None if n is None else n.quantize(Decimal(1).scaleb(-scale)) for n in numbers],
+            pa.decimal128(DIGITS, scale),
+        )
 
 
 def _scale(numbers: Sequence[Decimal | None]) -> int | None:
-    """Return the digits behind the point that hold all numbers; None where they do not fit with those before it."""
+    """Return the digits behind the point that hold all numbers.
+
+    None where they do not fit with those before it.
+    """
     given = [n for n in numbers if n is not None]
     scale = max([0, *(-int(n.as_tuple().exponent) for n in given)])
     fits = scale <= DIGITS and all(not n or n.adjusted() + 1 + scale <= DIGITS for n in given)
@@ -169,7 +198,9 @@ def _times(values: Sequence[dt.date | None], where: str) -> pa.Array:
 
     if any(getattr(v, "nanosecond", 0) for v in values):
         say_once(f"{where} has times finer than a microsecond; they are cut to microseconds.")
-    return pa.array([None if v is None else _microseconds(v) for v in values], pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    return pa.array([None if v is None else _microseconds(v) for v in values], pa.int64()).cast(
+        pa.timestamp("us", tz="UTC")
+    )
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -179,7 +210,11 @@ def _microseconds(value: dt.date) -> int:
     """Return the microseconds since 1970, rounded down."""
     if hasattr(value, "to_pydatetime"):  # a Timestamp of pandas; its nanoseconds are cut
         value = value.to_pydatetime(warn=False)
-    moment = value if isinstance(value, dt.datetime) else dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
+    moment = (
+        value
+        if isinstance(value, dt.datetime)
+        else dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
+    )
     since = (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)) - _EPOCH
     return since // dt.timedelta(microseconds=1)
 
@@ -188,7 +223,9 @@ def _times_of_a_day(values: Sequence[dt.time | None], where: str) -> pa.Array:
     import pyarrow as pa
 
     if any(v is not None and v.tzinfo is not None for v in values):
-        raise BadData(f"{where} has times of a day with a zone.", remedy="give whole times, or texts.")
+        raise BadData(
+            f"{where} has times of a day with a zone.", remedy="give whole times, or texts."
+        )
     return pa.array(values, pa.time64("us"))
 
 
@@ -197,7 +234,9 @@ def _durations(values: Sequence[dt.timedelta | None], where: str) -> pa.Array:
 
     if any(getattr(v, "nanoseconds", 0) for v in values):
         say_once(f"{where} has durations finer than a microsecond; they are cut to microseconds.")
-    return pa.array([None if v is None else v // dt.timedelta(microseconds=1) for v in values], pa.int64()).cast(pa.duration("us"))
+    return pa.array(
+        [None if v is None else v // dt.timedelta(microseconds=1) for v in values], pa.int64()
+    ).cast(pa.duration("us"))
 
 
 _MAKERS: dict[frozenset[str], Callable[[Sequence[Any], str], pa.Array]] = {

@@ -1,9 +1,12 @@
-"""The border that every table passes: which names columns may have, and the few types in which their values are kept.
+"""The border that every table passes.
 
-Kept are null, bool, whole numbers, float32 and float64, decimals of up to 38 digits, texts, bytes, times in UTC
-microseconds, times of a day and durations in microseconds, and lists and structs of those. Other types are converted where
-that changes no value, or refused by the column's name. NaN means null. Times finer than a microsecond are cut, so that a
-row keeps its interval. See docs/decisions/0019-one-border-for-values.md.
+Which names columns may have, and the few types in which their values are kept.
+
+Kept are null, bool, whole numbers, float32 and float64, decimals of up to 38 digits, texts, bytes,
+times in UTC microseconds, times of a day and durations in microseconds, and lists and structs of
+those. Other types are converted where that changes no value, or refused by the column's name. NaN
+means null. Times finer than a microsecond are cut, so that a row keeps its interval. See
+docs/decisions/0019-one-border-for-values.md.
 """
 
 from __future__ import annotations
@@ -39,36 +42,59 @@ def say_once(message: str) -> None:
 
 
 def check_names(names: Iterable[str], shown: str) -> None:
-    """Raise BadData where columns have no name, a name with a NUL, or names that are equal or differ in case only.
+    """Raise BadData where columns have no name, a name with a NUL, or names that are equal or
+    differ in case only.
 
-    DuckDB renames such columns without a word (`amount` beside `Amount` becomes `amount_1`) and cuts a name at its NUL.
+    DuckDB renames such columns without a word (`amount` beside `Amount` becomes `amount_1`) and
+    cuts a name at its NUL.
     """
     seen: dict[str, str] = {}
     for name in names:
         if not name.strip() or "\x00" in name:
-            raise BadData(f"{shown} has a column with the name {name!r}.", remedy="give each column a name of its own.")
+            raise BadData(
+                f"{shown} has a column with the name {name!r}.",
+                remedy="give each column a name of its own.",
+            )
         other = seen.get(name.lower())
         seen[name.lower()] = name
         if len(seen) > MOST_COLUMNS:
             raise BadData(f"{shown} has more than {MOST_COLUMNS} columns.")
         if other == name:
-            raise BadData(f"{shown} has two columns with the name {name!r}.", remedy="name them apart.")
+            raise BadData(
+                f"{shown} has two columns with the name {name!r}.", remedy="name them apart."
+            )
         if other is not None:
-            raise BadData(f"{shown} has the columns {other!r} and {name!r}, whose names differ in case only.", remedy="name them apart.")
+            raise BadData(
+                f"{shown} has the columns {other!r} and {name!r}, whose names differ in case only.",
+                remedy="name them apart.",
+            )
 
 
 def kept_column(column: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray:
-    """Return the column's values in a type that is kept. Raises BadData naming column and type where there is none."""
+    """Return the column's values in a type that is kept.
+
+    Raises BadData naming column and type where there is none.
+    """
     import pyarrow as pa
 
     where = f"{shown}: the column {name!r}"
     try:
-        chunks = [kept_array(part, where) for chunk in column.chunks or [pa.nulls(0, column.type)] for part in _halves(chunk)]
+        chunks = [
+            kept_array(part, where)
+            for chunk in column.chunks or [pa.nulls(0, column.type)]
+            for part in _halves(chunk)
+        ]
         return pa.chunked_array(chunks)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError) as error:
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowNotImplementedError,
+        pa.ArrowTypeError,
+        OverflowError,
+    ) as error:
         said = str(error).splitlines()[0][:200]
         raise BadData(
-            f"{where} ({column.type}) cannot be kept: {said}.", remedy="convert the column in the source, or leave it out."
+            f"{where} ({column.type}) cannot be kept: {said}.",
+            remedy="convert the column in the source, or leave it out.",
         ) from error
 
 
@@ -81,7 +107,10 @@ def _halves(array: pa.Array) -> list[pa.Array]:
 
 
 def kept_array(array: pa.Array, where: str) -> pa.Array:  # noqa: C901, PLR0911, PLR0912 -- one branch for each kind of type
-    """Return the array in a type that is kept; `where` begins each message. Raises BadData or Arrow's own errors."""
+    """Return the array in a type that is kept; `where` begins each message.
+
+    Raises BadData or Arrow's own errors.
+    """
     import pyarrow as pa
     from pyarrow import types
 
@@ -106,30 +135,49 @@ def kept_array(array: pa.Array, where: str) -> pa.Array:  # noqa: C901, PLR0911,
         return _durations(array, where)
     if types.is_large_string(kind) or types.is_string_view(kind):
         return array.cast(pa.string())
-    if types.is_large_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind):
+    if (
+        types.is_large_binary(kind)
+        or types.is_binary_view(kind)
+        or types.is_fixed_size_binary(kind)
+    ):
         return array.cast(pa.binary())
     if types.is_struct(kind):
         return _struct(array, where)
     if types.is_nested(kind) and not types.is_union(kind):
         return _list(array, where)
-    if types.is_null(kind) or types.is_boolean(kind) or types.is_integer(kind) or types.is_string(kind) or types.is_binary(kind):
+    if (
+        types.is_null(kind)
+        or types.is_boolean(kind)
+        or types.is_integer(kind)
+        or types.is_string(kind)
+        or types.is_binary(kind)
+    ):
         return array
     raise _no_type(where, kind)
 
 
 def _no_type(where: str, kind: Any) -> BadData:
-    return BadData(f"{where} has the type {kind}, which is not kept here.", remedy="convert it in the source, or leave it out.")
+    return BadData(
+        f"{where} has the type {kind}, which is not kept here.",
+        remedy="convert it in the source, or leave it out.",
+    )
 
 
 def _storage(array: pa.Array, where: str) -> pa.Array:
-    """Return an extension array's values in a plain type; only those whose meaning a plain type keeps."""
+    """Return an extension array's values in a plain type.
+
+    Only those whose meaning a plain type keeps.
+    """
     import uuid
 
     import pyarrow as pa
 
     name = getattr(array.type, "extension_name", "")
     if name == "arrow.uuid":
-        return pa.array([None if v is None else str(uuid.UUID(bytes=v)) for v in array.storage.to_pylist()], pa.string())
+        return pa.array(
+            [None if v is None else str(uuid.UUID(bytes=v)) for v in array.storage.to_pylist()],
+            pa.string(),
+        )
     if name == "arrow.bool8":
         return array.storage.cast(pa.bool_())
     if name in {"arrow.json", "arrow.fixed_shape_tensor", "pandas.interval"}:
@@ -150,7 +198,9 @@ def _without_nan(array: pa.Array) -> pa.Array:
 def _decimal(kind: Any, where: str) -> Any:
     import pyarrow as pa
 
-    digits, scale = (kind.precision, kind.scale) if kind.scale >= 0 else (kind.precision - kind.scale, 0)
+    digits, scale = (
+        (kind.precision, kind.scale) if kind.scale >= 0 else (kind.precision - kind.scale, 0)
+    )
     if scale > DIGITS:
         raise _no_type(where, kind)
     return pa.decimal128(min(digits, DIGITS), scale)
@@ -164,13 +214,22 @@ def _times(array: pa.Array, where: str) -> pa.Array:
     kind = pa.timestamp("us", tz="UTC")
     times = _in_microseconds(array, kind, where)
     ends = pc.min_max(times.cast(pa.int64()))
-    if ends["min"].is_valid and not YEAR_1 <= ends["min"].as_py() <= ends["max"].as_py() <= YEAR_9999:
-        raise BadData(f"{where} has times before the year 1 or after the year 9999.", remedy="mend them in the source; null is missing.")
+    if (
+        ends["min"].is_valid
+        and not YEAR_1 <= ends["min"].as_py() <= ends["max"].as_py() <= YEAR_9999
+    ):
+        raise BadData(
+            f"{where} has times before the year 1 or after the year 9999.",
+            remedy="mend them in the source; null is missing.",
+        )
     return times
 
 
 def _in_microseconds(array: pa.Array, kind: Any, where: str) -> pa.Array:
-    """Return times, times of a day or durations in microseconds. Finer ones are cut, towards the past, and that is said."""
+    """Return times, times of a day or durations in microseconds.
+
+    Finer ones are cut, towards the past, and that is said.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -185,15 +244,25 @@ def _in_microseconds(array: pa.Array, kind: Any, where: str) -> pa.Array:
 
 
 def _durations(array: pa.Array, where: str) -> pa.Array:
-    """Return intervals as durations; a month has no length, so that intervals of months are refused."""
+    """Return intervals as durations.
+
+    A month has no length, so that intervals of months are refused.
+    """
     import pyarrow as pa
 
     lengths: list[int | None] = []
     for value in array.to_pylist():
         if value is not None and value.months:
-            raise BadData(f"{where} has intervals of months, which have no length.", remedy="use days, or subtract two times.")
-        lengths.append(None if value is None else value.days * 86_400_000_000_000 + value.nanoseconds)
-    return _in_microseconds(pa.array(lengths, pa.int64()).cast(pa.duration("ns")), pa.duration("us"), where)
+            raise BadData(
+                f"{where} has intervals of months, which have no length.",
+                remedy="use days, or subtract two times.",
+            )
+        lengths.append(
+            None if value is None else value.days * 86_400_000_000_000 + value.nanoseconds
+        )
+    return _in_microseconds(
+        pa.array(lengths, pa.int64()).cast(pa.duration("ns")), pa.duration("us"), where
+    )
 
 
 def _struct(array: pa.Array, where: str) -> pa.Array:
@@ -201,9 +270,15 @@ def _struct(array: pa.Array, where: str) -> pa.Array:
 
     names = [field.name for field in array.type]
     if not names:
-        raise BadData(f"{where} holds structs without any field, which Parquet cannot hold.", remedy="leave the column out.")
+        raise BadData(
+            f"{where} holds structs without any field, which Parquet cannot hold.",
+            remedy="leave the column out.",
+        )
     check_names(names, where)
-    fields = [kept_array(part, f"{where}, field {name!r}") for name, part in zip(names, array.flatten(), strict=True)]
+    fields = [
+        kept_array(part, f"{where}, field {name!r}")
+        for name, part in zip(names, array.flatten(), strict=True)
+    ]
     return pa.StructArray.from_arrays(fields, names, mask=array.is_null())
 
 
@@ -217,4 +292,6 @@ def _list(array: pa.Array, where: str) -> pa.Array:
         array = array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field])))
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
-    return pa.ListArray.from_arrays(offsets, kept_array(array.flatten(), f"{where}, its lists"), mask=array.is_null())
+    return pa.ListArray.from_arrays(
+        offsets, kept_array(array.flatten(), f"{where}, its lists"), mask=array.is_null()
+    )

@@ -1,8 +1,11 @@
-"""One type for one column, where batches hold it in several: the narrowest that holds every value of all of them.
+"""One type for one column, where batches hold it in several.
 
-Each batch is read by itself, so its types are what its own values suggest: a month without a value has no type at all, and
-one null makes floats of whole numbers. Null goes with any type. Whole numbers, floats and decimals meet where no value is
-changed by it, and booleans meet numbers that are 0 and 1. Texts meet texts only: "007" is no 7.
+The narrowest that holds every value of all of them.
+
+Each batch is read by itself, so its types are what its own values suggest: a month without a value
+has no type at all, and one null makes floats of whole numbers. Null goes with any type. Whole
+numbers, floats and decimals meet where no value is changed by it, and booleans meet numbers that
+are 0 and 1. Texts meet texts only: "007" is no 7.
 """
 
 from __future__ import annotations
@@ -45,8 +48,9 @@ def in_words(kind: pa.DataType) -> str:
 def common_type(columns: Sequence[pa.ChunkedArray], *, whole: bool = False) -> pa.DataType | None:
     """Return the type that holds every value of all the columns; None where there is none.
 
-    Columns without values ask for nothing (all of them without: the first one's type, or null). With `whole`, whole numbers
-    stay whole where the floats beside them are whole too: a key 10001 must not become 10001.0.
+    Columns without values ask for nothing (all of them without: the first one's type, or null).
+    With `whole`, whole numbers stay whole where the floats beside them are whole too: a key 10001
+    must not become 10001.0.
     """
     import pyarrow as pa
 
@@ -58,7 +62,9 @@ def common_type(columns: Sequence[pa.ChunkedArray], *, whole: bool = False) -> p
         return kinds[0]
     if pa.bool_() in kinds and not all(_zero_or_one(c) for c in held):
         return None
-    fitting = (k for k in _candidates(kinds, whole=whole) if all(widened(c, k) is not None for c in held))
+    fitting = (
+        k for k in _candidates(kinds, whole=whole) if all(widened(c, k) is not None for c in held)
+    )
     return next(fitting, None)
 
 
@@ -77,7 +83,11 @@ def widened(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | Non
     try:
         wide = column.cast(through).cast(kind)
         # Arrow sees whole numbers beyond 2^53 and fractions, but not what a decimal loses in a float.
-        unchanged = not pa.types.is_decimal(column.type) or pc.all(pc.equal(wide.cast(column.type), column)).as_py()
+
+        unchanged = (
+            not pa.types.is_decimal(column.type)
+            or pc.all(pc.equal(wide.cast(column.type), column)).as_py()
+        )
     except pa.ArrowException:
         return None
     return wide if unchanged is not False else None
@@ -96,30 +106,43 @@ def _candidates(kinds: list[pa.DataType], *, whole: bool) -> list[pa.DataType]:
     if all(map(types.is_integer, numbers)):
         return [pa.int64(), pa.uint64()]
     if all(types.is_integer(k) or types.is_floating(k) for k in numbers):
-        return [pa.int64(), pa.float64()] if whole and any(map(types.is_integer, numbers)) else [pa.float64()]
+        return (
+            [pa.int64(), pa.float64()]
+            if whole and any(map(types.is_integer, numbers))
+            else [pa.float64()]
+        )
     if all(types.is_integer(k) or types.is_floating(k) or types.is_decimal(k) for k in numbers):
         return [pa.float64()] if any(map(types.is_floating, numbers)) else _decimals(numbers)
     return _unified(kinds)
 
 
 def _decimals(kinds: list[pa.DataType]) -> list[pa.DataType]:
-    """Return the decimal with all digits of these decimals and whole numbers before and behind the point."""
+    """Return the decimal with all digits of these decimals and whole numbers before and behind the
+    point.
+    """
     import pyarrow as pa
 
-    shapes = [(k.precision - k.scale, k.scale) if pa.types.is_decimal(k) else (20, 0) for k in kinds]
+    shapes = [
+        (k.precision - k.scale, k.scale) if pa.types.is_decimal(k) else (20, 0) for k in kinds
+    ]
     scale = max(s for _, s in shapes)
     digits = min(max(before for before, _ in shapes) + scale, MOST_DIGITS)
     return [pa.decimal128(digits, scale)] if scale <= digits else []
 
 
 def _unified(kinds: list[pa.DataType]) -> list[pa.DataType]:
-    """Return what Arrow makes of types that are none of numbers, texts and times: lists, structures."""
+    """Return what Arrow makes of types that are none of numbers, texts and times.
+
+    Lists, structures.
+    """
     import pyarrow as pa
 
     if any(_textual(k) or pa.types.is_primitive(k) for k in kinds):
         return []
     try:
-        merged = pa.unify_schemas([pa.schema([("column", k)]) for k in kinds], promote_options="permissive")
+        merged = pa.unify_schemas(
+            [pa.schema([("column", k)]) for k in kinds], promote_options="permissive"
+        )
     except pa.ArrowException:
         return []
     return [merged.field("column").type]
@@ -143,12 +166,18 @@ def _zero_or_one(column: pa.ChunkedArray) -> bool:
         values: Any = column.cast(pa.float64(), safe=False) if not _textual(column.type) else None
     except pa.ArrowException:
         return False
-    return values is not None and pc.all(pc.is_in(values.drop_null(), pa.array([0.0, 1.0, float("nan")]))).as_py() is not False
+    return (
+        values is not None
+        and pc.all(pc.is_in(values.drop_null(), pa.array([0.0, 1.0, float("nan")]))).as_py()
+        is not False
+    )
 
 
 @dataclass(frozen=True)
 class Agreed:
-    """What the columns of one name can have together: `kind`, the type for all; `most`, the one that most of them hold.
+    """What the columns of one name can have together: `kind`, the type for all.
+
+    `most`, the one that most of them hold.
 
     `refused` says by batch what is wrong with those that cannot have it.
     """
@@ -159,9 +188,11 @@ class Agreed:
 
 
 def agreed(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Agreed:
-    """Return the type that most of the columns, which are named by batch, can have together, and what is wrong with the others.
+    """Return the type that most of the columns, which are named by batch, can have together, and
+    what is wrong with the others.
 
-    The type that most batches hold goes first, of equals the one that is held first. `whole` as in `common_type`.
+    The type that most batches hold goes first, of equals the one that is held first. `whole` as in
+    `common_type`.
     """
     import pyarrow as pa
 
@@ -191,7 +222,10 @@ def _why(column: pa.ChunkedArray, most: pa.DataType) -> str:
     from pyarrow import types
 
     said = f"holds {in_words(column.type)}, other batches hold {in_words(most)}"
-    numbers = [types.is_integer(k) or types.is_floating(k) or types.is_decimal(k) for k in (column.type, most)]
+    numbers = [
+        types.is_integer(k) or types.is_floating(k) or types.is_decimal(k)
+        for k in (column.type, most)
+    ]
     if all(numbers):
         return f"{said}: some of the numbers are too large or too fine to be held in one type"
     if types.is_boolean(column.type) or types.is_boolean(most):
@@ -202,8 +236,9 @@ def _why(column: pa.ChunkedArray, most: pa.DataType) -> str:
 def together(tables: Mapping[str, pa.Table], what: str, *, whole: Collection[str] = ()) -> pa.Table:
     """Return tables, named by batch, as one; each column in the one type that holds all its values.
 
-    A column that a table lacks is null there. `whole` names the columns whose whole numbers stay whole (keys). Raises BadData
-    naming batch and column where there is no such type; `what` is the subject of that sentence.
+    A column that a table lacks is null there. `whole` names the columns whose whole numbers stay
+    whole (keys). Raises BadData naming batch and column where there is no such type; `what` is the
+    subject of that sentence.
     """
     import pyarrow as pa
 
@@ -215,15 +250,20 @@ def together(tables: Mapping[str, pa.Table], what: str, *, whole: Collection[str
         columns = {name: t[column] for name, t in tables.items() if column in t.column_names}
         found = agreed(columns, whole=column in whole)
         for name, why in found.refused.items():
-            raise BadData(f"{what} do not fit together: in {name}, {column} {why}.", remedy="give the column one type in every batch.")
+            raise BadData(
+                f"{what} do not fit together: in {name}, {column} {why}.",
+                remedy="give the column one type in every batch.",
+            )
         types[column] = found.kind
     return pa.concat_tables([in_types(t, types).select(list(types)) for t in tables.values()])
 
 
 def in_types(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
-    """Return the table with its columns in these types, and with a column of nulls for each that it lacks.
+    """Return the table with its columns in these types, and with a column of nulls for each that it
+    lacks.
 
-    Columns that `types` does not name stay as they are. Raises BadData naming a column whose values would change.
+    Columns that `types` does not name stay as they are. Raises BadData naming a column whose values
+    would change.
     """
     import pyarrow as pa
 
@@ -233,13 +273,19 @@ def in_types(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
             continue
         wide = widened(table[name], kind)
         if wide is None:
-            raise BadData(f"The column {name} holds {in_words(table[name].type)} that are no {in_words(kind)}.")
+            raise BadData(
+                f"The column {name} holds {in_words(table[name].type)} that are no"
+                f" {in_words(kind)}."
+            )
         table = table.set_column(table.column_names.index(name), pa.field(name, kind), wide)
     return table
 
 
 def with_types(table: pa.Table) -> pa.Table:
-    """Return the table with its columns of no type as numbers: a model may be fed them, though nothing tells what they hold."""
+    """Return the table with its columns of no type as numbers.
+
+    A model may be fed them, though nothing tells what they hold.
+    """
     import pyarrow as pa
 
     return in_types(table, {f.name: pa.float64() for f in table.schema if pa.types.is_null(f.type)})

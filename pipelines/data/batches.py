@@ -1,4 +1,7 @@
-"""Batches in the store: one immutable manifest per version of an interval, the newest version being the one that counts."""
+"""Batches in the store.
+
+One immutable manifest per version of an interval, the newest version being the one that counts.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
 
 
 def read_source(spec: Spec, source: Source, interval: Interval) -> Raw:
-    """Return what the source has of an interval. A file without a byte has no rows, where the spec allows empty batches."""
+    """Return what the source has of an interval.
+
+    A file without a byte has no rows, where the spec allows empty batches.
+    """
     import pyarrow as pa
 
     raw = source.read(interval)
@@ -34,14 +40,23 @@ def read_source(spec: Spec, source: Source, interval: Interval) -> Raw:
 
 
 def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> BatchManifest:
-    """Store the raw tables and return the batch's manifest; the same rows in any order give the same one."""
+    """Store the raw tables and return the batch's manifest.
+
+    The same rows in any order give the same one.
+    """
     order = [spec.raw_event_time, *spec.key]
     tables = {}
     for name, table in sorted(raw.tables.items()):
         ordered = sorted_rows(table, order) if name == spec.source.main else table
-        tables[name] = TableRef(data=store.put(to_parquet(ordered), ".parquet"), rows=table.num_rows, columns=columns_of(table))
+        tables[name] = TableRef(
+            data=store.put(to_parquet(ordered), ".parquet"),
+            rows=table.num_rows,
+            columns=columns_of(table),
+        )
     unread = store.put(raw.unread) if raw.unread is not None else None
-    return BatchManifest(model=spec.name, interval=interval, tables=tables, problem=raw.problem, raw=unread)
+    return BatchManifest(
+        model=spec.name, interval=interval, tables=tables, problem=raw.problem, raw=unread
+    )
 
 
 def newest(store: Store, model: str, interval: Interval) -> BatchRef | None:
@@ -56,7 +71,9 @@ def newest(store: Store, model: str, interval: Interval) -> BatchRef | None:
 
 
 def publish(store: Store, manifest: BatchManifest) -> tuple[BatchRef, bool]:
-    """Make the manifest its interval's newest version unless it is so already; tell whether something was written.
+    """Make the manifest its interval's newest version unless it is so already.
+
+    Tell whether something was written.
 
     Two writers at once: versions are first come, first served, and neither is lost.
     """
@@ -66,7 +83,9 @@ def publish(store: Store, manifest: BatchManifest) -> tuple[BatchRef, bool]:
         if known is not None and known.manifest == ref:
             return known, False
         version = known.version + 1 if known else 1
-        if store.publish(f"{_folder(manifest.model, manifest.interval)}/{version:06d}", canonical(ref)):
+        if store.publish(
+            f"{_folder(manifest.model, manifest.interval)}/{version:06d}", canonical(ref)
+        ):
             return BatchRef(interval=manifest.interval, version=version, manifest=ref), True
 
 
@@ -84,8 +103,12 @@ def read_table(store: Store, table: TableRef, columns: list[str] | None = None) 
     return from_parquet(store.get(table.data), columns)
 
 
-def manifests_before(store: Store, spec: Spec, moment: datetime, most: int) -> Iterator[BatchManifest]:
-    """Yield the newest manifest of each batch among the `most` intervals that end by the moment, the latest first."""
+def manifests_before(
+    store: Store, spec: Spec, moment: datetime, most: int
+) -> Iterator[BatchManifest]:
+    """Yield the newest manifest of each batch among the `most` intervals that end by the moment,
+    the latest first.
+    """
     for interval in reversed(complete_before(moment, spec.batch, most, spec.source.first)):
         batch = newest(store, spec.name, interval)
         if batch is not None:

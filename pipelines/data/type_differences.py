@@ -1,4 +1,7 @@
-"""What a look at the other batches of a plan tells of a batch: which of its columns they hold in another type."""
+"""What a look at the other batches of a plan tells of a batch.
+
+Which of its columns they hold in another type.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ if TYPE_CHECKING:
 
 
 def type_findings(store: Store, spec: Spec, plan: Plan) -> dict[str, list[Finding]]:
-    """Return findings by the name of their batch: a warning for what is widened, critical what would lose values by it.
+    """Return findings by the name of their batch.
 
-    They are no part of a batch's own findings, which are kept by its content: another plan has other batches beside it.
+    A warning for what is widened, critical what would lose values by it.
+
+    They are no part of a batch's own findings, which are kept by its content: another plan has
+    other batches beside it.
     """
     found: dict[str, list[Finding]] = {}
     for odd in plan_types(store, spec, plan).odd:

@@ -1,7 +1,9 @@
-"""Deploy a release as a container of its own behind the gateway, which leads to it once it has proven itself.
+"""Deploy a release as a container of its own behind the gateway, which leads to it once it has
+proven itself.
 
-The order is: image, container beside the one that serves, readiness, golden requests, the route, the public's word. Each may be
-cut off and made again. What serves is what the route names; a container that no champion's release has is no more than an attempt.
+The order is: image, container beside the one that serves, readiness, golden requests, the route,
+the public's word. Each may be cut off and made again. What serves is what the route names; a
+container that no champion's release has is no more than an attempt.
 """
 
 from __future__ import annotations
@@ -30,10 +32,16 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
 
 DRAIN_SECONDS = 1.0
-"""How long what was replaced stays as it is: requests that had looked up the old route reach it within milliseconds."""
+"""How long what was replaced stays as it is.
+
+Requests that had looked up the old route reach it within milliseconds.
+"""
 
 KEPT = 3
-"""How many stopped containers of earlier champions are kept, to look at (their logs); their images are what a rollback builds on."""
+"""How many stopped containers of earlier champions are kept, to look at (their logs).
+
+Their images are what a rollback builds on.
+"""
 
 ASK_SECONDS = 0.05
 
@@ -53,14 +61,17 @@ class DockerTarget:
     def take(self, context: Context, release: Release) -> dict[str, Any]:
         """Have the release serve and return its image's id; it never serves unproven.
 
-        Raises Refused with the container's log, Conflict where its name is taken, GiveUp where the serving image is missing,
-        Unreachable or StorageFull. What served before serves on; of the release nothing is left then.
+        Raises Refused with the container's log, Conflict where its name is taken, GiveUp where the
+        serving image is missing, Unreachable or StorageFull. What served before serves on; of the
+        release nothing is left then.
         """
         engine, gateway = self._parts(context)
         name = names.container_name(release.model, release.number)
         before = _before(context, gateway, release)
         try:
-            image = images.built(engine, context.settings, context.ports.store, release, _verdict(context, release))
+            image = images.built(
+                engine, context.settings, context.ports.store, release, _verdict(context, release)
+            )
             self._proven(context, release, image)
             gateway.lead(release.model, name)
             _hear(context, release)
@@ -70,23 +81,37 @@ class DockerTarget:
         return {"image": image.id}
 
     def follow(self, context: Context, champion: Champion, *, under_way: str) -> list[str]:
-        """Lead to the champion's container, have it run, and stop all others; return in words what had to be done."""
+        """Lead to the champion's container, have it run, and stop all others.
+
+        Return in words what had to be done.
+        """
         engine, gateway = self._parts(context)
         model = context.spec.name
         spared = {champion.release, *_under_way(context, champion, under_way)}
         leads, written = gateway.leads(model), gateway.written(model)
-        if leads in {names.container_name(model, number) for number in spared - {champion.release}} and _runs(engine, leads):
+        if leads in {
+            names.container_name(model, number) for number in spared - {champion.release}
+        } and _runs(engine, leads):
             return self._rested(context, spared, champion)
         try:
-            done = self._championed(context, champion, leads if leads == written else f"{leads} (in the file: {written})")
+            done = self._championed(
+                context,
+                champion,
+                leads if leads == written else f"{leads} (in the file: {written})",
+            )
         except GiveUp as error:
             if not under_way:
                 raise
-            return [f"the champion's container cannot serve: {error.message}"]  # what is under way may mend it
+            return [
+                f"the champion's container cannot serve: {error.message}"
+            ]  # what is under way may mend it
         return done + self._rested(context, spared, champion)
 
     def settle(self, context: Context, champion: Champion) -> None:
-        """Drain and stop what the champion replaced; of the stopped containers the newest few are kept."""
+        """Drain and stop what the champion replaced.
+
+        Of the stopped containers the newest few are kept.
+        """
         self.follow(context, champion, under_way="")
         engine, _ = self._parts(context)
         own = names.container_name(context.spec.name, champion.release)
@@ -103,11 +128,18 @@ class DockerTarget:
         """Have the release's container run and prove itself."""
         engine, gateway = self._parts(context)
         opened = open_bundle(context.ports.store, release.bundle)
-        container = containers.started(engine, context.settings, release, image, context.spec.resources.serving)
-        containers.prove(engine, gateway, context.settings, release, container, (opened.manifest, opened.golden))
+        container = containers.started(
+            engine, context.settings, release, image, context.spec.resources.serving
+        )
+        containers.prove(
+            engine, gateway, context.settings, release, container, (opened.manifest, opened.golden)
+        )
 
     def _undo(self, context: Context, release: Release, before: str | None, *, final: bool) -> None:
-        """Put the route back and remove the container; the image too where no retry will need it. `follow` mends what fails here."""
+        """Put the route back and remove the container; the image too where no retry will need it.
+
+        `follow` mends what fails here.
+        """
         engine, gateway = self._parts(context)
         name = names.container_name(release.model, release.number)
         try:
@@ -119,10 +151,14 @@ class DockerTarget:
             if final and images.existing(engine, release):
                 engine.remove_image(names.image_name(release.model, release.number))
         except PerennialError as error:
-            context.log.warning("%s: release %d could not be put away yet: %s", release.model, release.number, error)
+            context.log.warning(
+                "%s: release %d could not be put away yet: %s", release.model, release.number, error
+            )
 
     def _championed(self, context: Context, champion: Champion, leads: str | None) -> list[str]:
-        """Have the champion's container run, started or built anew where it must be, and lead to it."""
+        """Have the champion's container run, started or built anew where it must be, and lead to
+        it.
+        """
         engine, gateway = self._parts(context)
         release = _release(context, champion)
         name = names.container_name(release.model, release.number)
@@ -130,20 +166,32 @@ class DockerTarget:
         found = containers.own(engine, release)
         runs = found is not None and found.running
         if not runs:
-            image = images.built(engine, context.settings, context.ports.store, release, _verdict(context, release))
+            image = images.built(
+                engine, context.settings, context.ports.store, release, _verdict(context, release)
+            )
             self._proven(context, release, image)
         if not runs:
-            done.append(f"the container {name} of the champion {'did not run' if found else 'was gone'}; it runs")
+            done.append(
+                f"the container {name} of the champion {'did not run' if found else 'was gone'}; it"
+                " runs"
+            )
         if leads != name:
             gateway.lead(release.model, name)
-            done.append(f"the gateway led to {leads or 'nothing'}; it leads to {name}, the champion")
+            done.append(
+                f"the gateway led to {leads or 'nothing'}; it leads to {name}, the champion"
+            )
         return done
 
     def _rested(self, context: Context, spared: set[int], champion: Champion) -> list[str]:
-        """Stop every other container of the model; of releases that never were a champion's nothing is left. Return what was done."""
+        """Stop every other container of the model.
+
+        Of releases that never were a champion's nothing is left. Return what was done.
+        """
         engine, _ = self._parts(context)
         model = context.spec.name
-        crowned = {int(e.body["release"]) for e in context.ports.ledger.entries(model, "champion")} | spared
+        crowned = {
+            int(e.body["release"]) for e in context.ports.ledger.entries(model, "champion")
+        } | spared
         others = [found for found in _containers(engine, model) if _number(found) not in spared]
         running = [found for found in others if found.running or found.restarting]
         if running:
@@ -151,7 +199,10 @@ class DockerTarget:
         done = []
         for found in running:
             engine.stop(found.name, containers.GRACE_SECONDS)
-            done.append(f"the container {found.name} ran beside the champion's (release {champion.release}); it is stopped")
+            done.append(
+                f"the container {found.name} ran beside the champion's (release"
+                f" {champion.release}); it is stopped"
+            )
         for found in others:
             if _number(found) not in crowned:
                 engine.remove(found.name)
@@ -159,7 +210,9 @@ class DockerTarget:
         for image in engine.images(names.of_model(model)):
             if _number(image) not in crowned:
                 engine.remove_image(image.id)
-                done.append(f"release {_number(image)} never served as champion; its image is removed")
+                done.append(
+                    f"release {_number(image)} never served as champion; its image is removed"
+                )
         return done
 
 
@@ -181,11 +234,20 @@ def _runs(engine: Engine, name: str | None) -> bool:
 def _under_way(context: Context, champion: Champion, run: str) -> set[int]:
     """Return the number of the release that the run brings, if it has one already."""
     top = releases.highest(context) if run else None
-    return {top.number} if top is not None and top.number > champion.release and releases.belongs_to(context, top, run) else set()
+    return (
+        {top.number}
+        if top is not None
+        and top.number > champion.release
+        and releases.belongs_to(context, top, run)
+        else set()
+    )
 
 
 def _before(context: Context, gateway: Gateway, release: Release) -> str | None:
-    """Return the container to go back to: the one that the gateway leads to, or after a crash behind the switch the champion's."""
+    """Return the container to go back to.
+
+    The one that the gateway leads to, or after a crash behind the switch the champion's.
+    """
     leads = gateway.leads(release.model)
     if leads != names.container_name(release.model, release.number):
         return leads
@@ -197,18 +259,34 @@ def _release(context: Context, champion: Champion) -> Release:
     """Return the champion's release as it was published."""
     model = context.spec.name
     found = read_entry(context.ports.store, release_key(model, champion.release), Release)
-    return found or Release(model=model, number=champion.release, version=champion.version, bundle=champion.bundle, reason="the champion")
+    return found or Release(
+        model=model,
+        number=champion.release,
+        version=champion.version,
+        bundle=champion.bundle,
+        reason="the champion",
+    )
 
 
 def _verdict(context: Context, release: Release) -> str:
     """Return the gate's verdict on the release's version, for its label."""
-    judged = [e for e in context.ports.ledger.entries(release.model, "verdict") if e.body.get("version") == release.version]
+    judged = [
+        e
+        for e in context.ports.ledger.entries(release.model, "verdict")
+        if e.body.get("version") == release.version
+    ]
     return str(judged[-1].body.get("verdict", "")) if judged else ""
 
 
 def _hear(context: Context, release: Release) -> None:
-    """Return when the public is answered by the release. Raises Unreachable where it is not in time."""
-    server, end = ServingClient(context.settings.serving), time.monotonic() + context.settings.deploy_timeout_seconds
+    """Return when the public is answered by the release.
+
+    Raises Unreachable where it is not in time.
+    """
+    server, end = (
+        ServingClient(context.settings.serving),
+        time.monotonic() + context.settings.deploy_timeout_seconds,
+    )
     while True:
         says = None
         try:
@@ -220,8 +298,11 @@ def _hear(context: Context, release: Release) -> None:
             return
         if time.monotonic() > end:
             raise Unreachable(
-                f"The gateway was told to lead to release {release.number} of {release.model}, but release "
-                f"{says.release if says else '?'} answers at {context.settings.serving}.",
-                remedy="see that PERENNIAL_SERVING_URL is the gateway's and PERENNIAL_GATEWAY its folder; then clear this task.",
+                f"The gateway was told to lead to release {release.number} of {release.model}, but"
+                f" release {says.release if says else '?'} answers at {context.settings.serving}.",
+                remedy=(
+                    "see that PERENNIAL_SERVING_URL is the gateway's and PERENNIAL_GATEWAY its"
+                    " folder; then clear this task."
+                ),
             )
         time.sleep(ASK_SECONDS)

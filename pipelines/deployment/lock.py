@@ -27,4 +27,6 @@ def locked(context: Context) -> Iterator[None]:
             yield
     except filelock.Timeout as error:
         words = f"Another deployment of {context.spec.name} has been at work for {seconds:g} s."
-        raise Busy(words, remedy="wait for it to end; `perennial status` says what serves.") from error
+        raise Busy(
+            words, remedy="wait for it to end; `perennial status` says what serves."
+        ) from error

@@ -1,7 +1,10 @@
-"""How a bundle comes to serve, whoever wants it: promoted by the gate, rolled back to, or promoted by hand.
+"""How a bundle comes to serve, whoever wants it.
 
-The order is: intent into the ledger, release into the store, the target's proof, the crown (compare-and-set), the alias.
-Cut off anywhere, a retry of this run goes on where it stopped, and the next run or `reconcile` takes back what nobody finished.
+Promoted by the gate, rolled back to, or promoted by hand.
+
+The order is: intent into the ledger, release into the store, the target's proof, the crown
+(compare-and-set), the alias. Cut off anywhere, a retry of this run goes on where it stopped, and
+the next run or `reconcile` takes back what nobody finished.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ _REMEDY = "the release before it serves on; look at the bundle, then retrain."
 
 
 class Order(Value):
-    """What shall serve, once per run, if the champion still is the version `expected` (None: there is none yet)."""
+    """What shall serve, once per run, if the champion still is the version `expected` (None: there
+    is none yet).
+    """
 
     run: str
     version: str
@@ -37,8 +42,9 @@ class Order(Value):
 def carry_out(context: Context, order: Order, target: Target | None = None) -> Deployed:
     """Return what serves now, once per run.
 
-    Raises Refused with the difference when the bundle does not answer as packaged or the target will not take it (the old
-    release is back then), Conflict when somebody else became champion meanwhile, Unreachable while the target is away.
+    Raises Refused with the difference when the bundle does not answer as packaged or the target
+    will not take it (the old release is back then), Conflict when somebody else became champion
+    meanwhile, Unreachable while the target is away.
     """
     to = target or target_for(context)
     with to.alone(context):
@@ -63,14 +69,23 @@ def carry_out(context: Context, order: Order, target: Target | None = None) -> D
         _reconcile(context, to)
     number, version = int(crowned.body["release"]), str(crowned.body["version"])
     previous = crowned.body.get("previous", order.expected)
-    context.log.info("%s: version %s serves as release %d (before: %s)", context.spec.name, version, number, previous or "nothing")
+    context.log.info(
+        "%s: version %s serves as release %d (before: %s)",
+        context.spec.name,
+        version,
+        number,
+        previous or "nothing",
+    )
     return Deployed(release=number, version=version, previous=previous)
 
 
 def reconcile(context: Context, target: Target | None = None) -> list[str]:
-    """Make what serves and the registry's alias follow the ledger's champion; return in words what had to be done.
+    """Make what serves and the registry's alias follow the ledger's champion.
 
-    A deployment that is at work is waited for. Before the first champion there is nothing to go back to, and nothing is changed.
+    Return in words what had to be done.
+
+    A deployment that is at work is waited for. Before the first champion there is nothing to go
+    back to, and nothing is changed.
     """
     to = target or target_for(context)
     with to.alone(context):
@@ -78,7 +93,10 @@ def reconcile(context: Context, target: Target | None = None) -> list[str]:
 
 
 def _reconcile(context: Context, target: Target, *, under_way: str = "") -> list[str]:
-    """Reconcile while nobody else deploys. A release of the run `under_way` is left alone: its deployment goes on."""
+    """Reconcile while nobody else deploys.
+
+    A release of the run `under_way` is left alone: its deployment goes on.
+    """
     champion = context.ports.ledger.champion(context.spec.name)
     if champion is None:
         return []
@@ -87,22 +105,34 @@ def _reconcile(context: Context, target: Target, *, under_way: str = "") -> list
         if context.ports.registry.alias(context.spec.name) != champion.version:
             done.append(_pointed(context, champion))
     except TryAgain as error:  # what serves matters more, above all when something must go back
-        context.log.warning("the registry's alias could not be looked at; the next run does: %s", error)
+        context.log.warning(
+            "the registry's alias could not be looked at; the next run does: %s", error
+        )
     for words in done:
         context.log.warning("reconciled: %s", words)
     return done
 
 
 def _bring_back(context: Context, target: Target) -> None:
-    """Reconcile after a failure. What goes wrong here is logged only: the failure itself is what must be told."""
+    """Reconcile after a failure.
+
+    What goes wrong here is logged only: the failure itself is what must be told.
+    """
     try:
         _reconcile(context, target)
     except PerennialError as error:
-        context.log.error("%s could not be reconciled; `perennial reconcile` does it again: %s", context.spec.name, error)  # noqa: TRY400
+        context.log.error(  # noqa: TRY400
+            "%s could not be reconciled; `perennial reconcile` does it again: %s",
+            context.spec.name,
+            error,
+        )
 
 
 def _refuse_again(context: Context, order: Order, target: Target) -> None:
-    """Raise what an earlier try of this run was told already; the champion is back by then (see `reconcile`)."""
+    """Raise what an earlier try of this run was told already.
+
+    The champion is back by then (see `reconcile`).
+    """
     entry = context.ports.ledger.find(context.spec.name, "release_refused", order.run)
     if entry is not None:
         _bring_back(context, target)
@@ -114,10 +144,18 @@ def _verify(context: Context, order: Order) -> None:
     bundle = open_bundle(context.ports.store, order.bundle)
     manifest = bundle.manifest
     if (manifest.model, manifest.version) != (context.spec.name, order.version):
-        raise Refused(f"The bundle is of {manifest.model} {manifest.version}, not of {context.spec.name} {order.version}.", remedy=_REMEDY)
+        raise Refused(
+            f"The bundle is of {manifest.model} {manifest.version}, not of {context.spec.name}"
+            f" {order.version}.",
+            remedy=_REMEDY,
+        )
     differences = golden_differences(bundle)
     if differences:
-        raise Refused(f"The bundle of {manifest.model} {manifest.version} does not answer as packaged: {differences[0]}.", remedy=_REMEDY)
+        raise Refused(
+            f"The bundle of {manifest.model} {manifest.version} does not answer as packaged:"
+            f" {differences[0]}.",
+            remedy=_REMEDY,
+        )
 
 
 def _refuse_overtaken(context: Context, order: Order, target: Target) -> None:
@@ -128,16 +166,24 @@ def _refuse_overtaken(context: Context, order: Order, target: Target) -> None:
         raise Conflict(
             f"Version {order.version} was to replace {order.expected or 'nothing'}, but "
             f"{champion.version if champion else 'nothing'} is the champion now.",
-            remedy="look at it (`perennial status`); a new run judges against the present champion.",
+            remedy=(
+                "look at it (`perennial status`); a new run judges against the present champion."
+            ),
         )
 
 
 def _taken(context: Context, order: Order, release: Release, target: Target) -> dict[str, Any]:
-    """Have the release serve; what cannot be mended by a retry is taken back, and the champion serves on."""
+    """Have the release serve.
+
+    What cannot be mended by a retry is taken back, and the champion serves on.
+    """
     try:
         return target.take(context, release)
     except Refused as refused:
-        words = f"The server refused release {release.number} of {release.model} ({release.version}): {refused.message}"
+        words = (
+            f"The server refused release {release.number} of {release.model} ({release.version}):"
+            f" {refused.message}"
+        )
         body = {"number": release.number, "version": release.version, "difference": words[:2_000]}
         context.ports.ledger.append(release.model, "release_refused", order.run, body)
         _bring_back(context, target)
@@ -147,11 +193,21 @@ def _taken(context: Context, order: Order, release: Release, target: Target) -> 
         raise
 
 
-def _crowned(context: Context, order: Order, release: Release, target: Target, known: dict[str, Any]) -> Entry:
+def _crowned(
+    context: Context, order: Order, release: Release, target: Target, known: dict[str, Any]
+) -> Entry:
     bundle = release.bundle.model_dump(mode="json")
-    champion = {**known, "version": release.version, "bundle": bundle, "release": release.number, "previous": order.expected}
+    champion = {
+        **known,
+        "version": release.version,
+        "bundle": bundle,
+        "release": release.number,
+        "previous": order.expected,
+    }
     try:
-        return context.ports.ledger.crown(release.model, expected=order.expected, champion=champion, key=order.run)
+        return context.ports.ledger.crown(
+            release.model, expected=order.expected, champion=champion, key=order.run
+        )
     except Conflict:
         _bring_back(context, target)
         raise
@@ -164,14 +220,19 @@ def _settle(context: Context, target: Target) -> None:
 
 
 def _point(context: Context, version: str) -> None:
-    """Let the alias follow the crown, unless this is a late retry and somebody else is champion by now."""
+    """Let the alias follow the crown, unless this is a late retry and somebody else is champion by
+    now.
+    """
     champion = context.ports.ledger.champion(context.spec.name)
     if champion is not None and champion.version == version:
         context.ports.registry.point(context.spec.name, version)
 
 
 def _pointed(context: Context, champion: Champion) -> str:
-    """Let the registry's alias follow. It is pointed first and written down after: pointing again does no harm."""
+    """Let the registry's alias follow.
+
+    It is pointed first and written down after: pointing again does no harm.
+    """
     model, registry = context.spec.name, context.ports.registry
     was = registry.alias(model)
     registry.point(model, champion.version)

@@ -23,7 +23,9 @@ class ProcessTarget:
         self._server = server
 
     def alone(self, context: Context) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002 -- the protocol's signature
-        """Hold nobody off: numbered releases and the ledger's compare-and-set let one of two win, and the other one hears of it."""
+        """Hold nobody off: numbered releases and the ledger's compare-and-set let one of two win,
+        and the other one hears of it.
+        """
         return contextlib.nullcontext()
 
     def take(self, context: Context, release: Release) -> dict[str, Any]:
@@ -50,7 +52,14 @@ class ProcessTarget:
         was = f"{top.version} (release {top.number})" if top else "nothing"
         words = f"served was {was}, the champion is {champion.version}"
         key = f"release~{top.number if top else 0}"
-        release = releases.published(context, kind="reconciled", key=key, version=champion.version, bundle=champion.bundle, reason=words)
+        release = releases.published(
+            context,
+            kind="reconciled",
+            key=key,
+            version=champion.version,
+            bundle=champion.bundle,
+            reason=words,
+        )
         return [f"{words}; release {release.number} points back"]
 
     def settle(self, context: Context, champion: Champion) -> None:
@@ -58,16 +67,22 @@ class ProcessTarget:
 
 
 def _taken(release: Release, says: Serves) -> None:
-    """Return when the server serves the release. Raises Refused, Conflict (a newer release took over) or Unreachable."""
+    """Return when the server serves the release.
+
+    Raises Refused, Conflict (a newer release took over) or Unreachable.
+    """
     if says.refused is not None and says.refused.release == release.number:
         raise Refused(says.refused.reason)
     if says.release is not None and says.release >= release.number:
         if says.version == release.version:
             return
         raise Conflict(
-            f"Release {says.release} with version {says.version} took over from release {release.number}.", remedy="start a new run."
+            f"Release {says.release} with version {says.version} took over from release"
+            f" {release.number}.",
+            remedy="start a new run.",
         )
     raise Unreachable(
-        f"The server has not taken release {release.number} of {release.model} yet (it serves {says.release or 'nothing'}).",
+        f"The server has not taken release {release.number} of {release.model} yet (it serves"
+        f" {says.release or 'nothing'}).",
         remedy="look at the server's log; the retry finds this release again.",
     )

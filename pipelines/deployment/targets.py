@@ -1,4 +1,7 @@
-"""Where releases are deployed to. A target is a class; what is decided, and by whom, is the business of `deployment`."""
+"""Where releases are deployed to.
+
+A target is a class; what is decided, and by whom, is the business of `deployment`.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,19 @@ class Target(Protocol):
     """Whatever can make a release serve. Each call may be cut off anywhere and made again."""
 
     def alone(self, context: Context) -> contextlib.AbstractContextManager[object]:
-        """Hold off other deployments of the model, where the target needs that. Raises Busy after the time that is set for waiting."""
+        """Hold off other deployments of the model, where the target needs that.
+
+        Raises Busy after the time that is set for waiting.
+        """
         ...
 
     def take(self, context: Context, release: Release) -> dict[str, Any]:
-        """Have the published release serve, and return what to record with the crown beside version, bundle and release.
+        """Have the published release serve, and return what to record with the crown beside
+        version, bundle and release.
 
-        Raises Refused with the difference in words where the release does not answer as packaged, Conflict where a newer one
-        took over, Unreachable (or another TryAgain) where a retry may help. What served before serves on.
+        Raises Refused with the difference in words where the release does not answer as packaged,
+        Conflict where a newer one took over, Unreachable (or another TryAgain) where a retry may
+        help. What served before serves on.
         """
         ...
 

@@ -1,13 +1,16 @@
-"""How a segment of the inference log is written: a header line, its copy, then one line per answered request or accepted label.
+"""How a segment of the inference log is written.
 
-A line is eight hex digits (CRC-32 of the payload), the payload as JSON (which holds no newline), and a newline. So a torn
-last line and a damaged byte are both found, and everything else can still be read; without a header nothing could be, which is
-why there are two (a segment with one is read all the same). A segment holds one kind of record of one
-model, and, for predictions, of one release: its header says which columns the rows have. Payloads after the header are JSON
-arrays, because they are written on the way of every request.
+A header line, its copy, then one line per answered request or accepted label.
 
-Stored format, version 1. To evolve it: add fields at the end of a record with a default; for anything else raise FORMAT and
-let the reader know both.
+A line is eight hex digits (CRC-32 of the payload), the payload as JSON (which holds no newline),
+and a newline. So a torn last line and a damaged byte are both found, and everything else can still
+be read; without a header nothing could be, which is why there are two (a segment with one is read
+all the same). A segment holds one kind of record of one model, and, for predictions, of one
+release: its header says which columns the rows have. Payloads after the header are JSON arrays,
+because they are written on the way of every request.
+
+Stored format, version 1. To evolve it: add fields at the end of a record with a default; for
+anything else raise FORMAT and let the reader know both.
 """
 
 from __future__ import annotations
@@ -28,14 +31,20 @@ KEY_LIMIT = 200
 
 
 class LoggedColumn(msgspec.Struct, frozen=True, array_like=True):
-    """One input as it stands in the log: its name, and its kind as in the bundle's schema; "string" where it is hashed."""
+    """One input as it stands in the log: its name, and its kind as in the bundle's schema.
+
+    "string" where it is hashed.
+    """
 
     name: str
     kind: str
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A segment's first two lines. `columns` name the values of each row in order; columns that are left out are not among them."""
+    """A segment's first two lines.
+
+    `columns` name the values of each row in order; columns that are left out are not among them.
+    """
 
     kind: Literal["predictions", "labels"]
     model: str
@@ -51,10 +60,11 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Answered(msgspec.Struct, frozen=True, array_like=True):
     """One answered request.
 
-    `at` is when the request was answered, `event_times` when each row's event is (both microseconds since 1970, UTC; without
-    event times a row's event is when it was answered). `keys` are the caller's names of the rows, None where it gave none.
-    `predictions` hold one number per row (binary: the probability of true; regression: the value), or for multiclass one
-    list of probabilities per row in the header's order of classes.
+    `at` is when the request was answered, `event_times` when each row's event is (both microseconds
+    since 1970, UTC; without event times a row's event is when it was answered). `keys` are the
+    caller's names of the rows, None where it gave none. `predictions` hold one number per row
+    (binary: the probability of true; regression: the value), or for multiclass one list of
+    probabilities per row in the header's order of classes.
     """
 
     request_id: str
@@ -68,7 +78,10 @@ class Answered(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Labelled(msgspec.Struct, frozen=True, array_like=True):
-    """One accepted label of one row: by `identity` (see below), given at `at` (microseconds since 1970, UTC)."""
+    """One accepted label of one row.
+
+    By `identity` (see below), given at `at` (microseconds since 1970, UTC).
+    """
 
     identity: str
     label: float | str
@@ -78,7 +91,9 @@ class Labelled(msgspec.Struct, frozen=True, array_like=True):
 
 
 def identity(key: str | None, request_id: str, row: int) -> str:
-    """Return by what a predicted row is known: its key where it has one, else its request and place there.
+    """Return by what a predicted row is known.
+
+    Its key where it has one, else its request and place there.
 
     Rows of one identity are one event that was asked about several times.
     """
@@ -86,7 +101,10 @@ def identity(key: str | None, request_id: str, row: int) -> str:
 
 
 def key_text(values: list[Any] | tuple[Any, ...]) -> str:
-    """Return the key of a row as one text: the value of a single key column, else the values joined by `/` (escaped)."""
+    """Return the key of a row as one text.
+
+    The value of a single key column, else the values joined by `/` (escaped).
+    """
     texts = [str(v) for v in values]
     return texts[0] if len(texts) == 1 else "/".join(quote(t, safe="") for t in texts)
 
@@ -129,7 +147,8 @@ def header_of(text: bytes) -> Header | None:
 
 
 def header_in(lines: list[bytes]) -> tuple[Header | None, int, list[int]]:
-    """Return a segment's header, how many of its first lines it takes, and which of those are damaged (0, 1).
+    """Return a segment's header, how many of its first lines it takes, and which of those are
+    damaged (0, 1).
 
     Where the newline between header and copy is damaged, both stand in one line.
     """

@@ -1,8 +1,9 @@
 """Join labels to answered rows: late, once, and honestly.
 
-One row per identity is left. Of several predictions of one identity counts the last that was answered before its feedback
-came, by the server's clock and then by place in the log: whoever asks again after the outcome is known changes nothing. Rows
-whose identity was only answered after its feedback stay, unlabelled.
+One row per identity is left. Of several predictions of one identity counts the last that was
+answered before its feedback came, by the server's clock and then by place in the log: whoever asks
+again after the outcome is known changes nothing. Rows whose identity was only answered after its
+feedback stay, unlabelled.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 AHEAD = timedelta(days=1)
-"""An event that lies further than this after its answer is counted: a forecast, or a clock that is wrong."""
+"""An event that lies further than this after its answer is counted.
+
+A forecast, or a clock that is wrong.
+"""
 
 NOTHING = timedelta(0)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,11 +37,14 @@ NEVER = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class Counts:
-    """What the join counted. `predicted` are the log's rows; `rows` the distinct identities among them, one row each.
+    """What the join counted.
 
-    `duplicates` = predicted - rows. `labelled` rows have a label. `after_label` predictions were answered after the feedback of
-    their identity. `ahead` rows have an event time more than a day after their answer. In `contradicting` rows feedback and
-    source disagree (feedback counts). `torn` and `damaged` count the log's and the labels' lines that could not be read.
+    `predicted` are the log's rows; `rows` the distinct identities among them, one row each.
+
+    `duplicates` = predicted - rows. `labelled` rows have a label. `after_label` predictions were
+    answered after the feedback of their identity. `ahead` rows have an event time more than a day
+    after their answer. In `contradicting` rows feedback and source disagree (feedback counts).
+    `torn` and `damaged` count the log's and the labels' lines that could not be read.
     """
 
     predicted: int
@@ -58,21 +65,28 @@ class Counts:
 
 @dataclass(frozen=True)
 class Joined:
-    """The log's columns, one row per identity in the log's order, with `label` (null where none counts) and `label_from`."""
+    """The log's columns, one row per identity in the log's order, with `label` (null where none
+    counts) and `label_from`.
+    """
 
     rows: pa.Table
     counts: Counts
 
 
 def joined(
-    log: Log, labels: Labels, *, source: pa.Table | None = None, known_by: datetime | None = None, known_after: timedelta = NOTHING
+    log: Log,
+    labels: Labels,
+    *,
+    source: pa.Table | None = None,
+    known_by: datetime | None = None,
+    known_after: timedelta = NOTHING,
 ) -> Joined:
     """Return the log's rows with their labels.
 
-    `source` has the columns `identity` and `label`: what the model's own source says; of several rows of one identity the last
-    one counts, null is no label, and it says nothing of rows that have feedback. With `known_by` only rows with
-    event_time + known_after <= known_by get a label, from wherever. Raises BadData where a label is no number although the
-    predictions are numbers.
+    `source` has the columns `identity` and `label`: what the model's own source says; of several
+    rows of one identity the last one counts, null is no label, and it says nothing of rows that
+    have feedback. With `known_by` only rows with event_time + known_after <= known_by get a label,
+    from wherever. Raises BadData where a label is no number although the predictions are numbers.
     """
     answered = log.rows["identity"].combine_chunks().dictionary_encode()
     codes, at = answered.indices.to_numpy(), _microseconds(log.rows["at"])
@@ -81,7 +95,11 @@ def joined(
     chosen = _chosen(codes, at, early, len(answered.dictionary))
     rows = log.rows if len(chosen) == len(codes) else log.rows.take(pa.array(chosen))
     event, one = _microseconds(rows["event_time"]), codes[chosen]
-    known = np.full(len(chosen), fill_value=True) if known_by is None else event <= _micros(known_by - known_after - EPOCH)
+    known = (
+        np.full(len(chosen), fill_value=True)
+        if known_by is None
+        else event <= _micros(known_by - known_after - EPOCH)
+    )
 
     kind = rows["prediction"].type
     feedback = _taken(labels.table["label"], told[one], known & early[chosen], kind)
@@ -100,7 +118,10 @@ def joined(
         torn=log.torn + labels.torn,
         damaged=len(log.damage) + len(labels.damage),
     )
-    return Joined(rows=rows.append_column("label", label).append_column("label_from", label_from), counts=counts)
+    return Joined(
+        rows=rows.append_column("label", label).append_column("label_from", label_from),
+        counts=counts,
+    )
 
 
 def _micros(span: timedelta) -> int:
@@ -114,12 +135,17 @@ def _microseconds(times: pa.ChunkedArray) -> Array:
 
 def _places(identities: pa.Array, among: pa.ChunkedArray) -> Array:
     """Return where each identity first stands among others, or -1."""
-    found: Array = pc.fill_null(pc.index_in(identities, value_set=among.combine_chunks()), -1).to_numpy()
+    found: Array = pc.fill_null(
+        pc.index_in(identities, value_set=among.combine_chunks()), -1
+    ).to_numpy()
     return found
 
 
 def _chosen(codes: Array, at: Array, early: Array, identities: int) -> Array:
-    """Return the place of each identity's one row: the last early one, else the last; in the log's order."""
+    """Return the place of each identity's one row: the last early one, else the last.
+
+    In the log's order.
+    """
     if identities == len(codes):
         return np.arange(len(codes))
     order = np.lexsort((at, early, codes))  # stable: equal ones stay in the log's order
@@ -127,7 +153,9 @@ def _chosen(codes: Array, at: Array, early: Array, identities: int) -> Array:
 
 
 def _taken(labels: pa.ChunkedArray, places: Array, counts: Array, kind: pa.DataType) -> pa.Array:
-    """Return the label at each place, null where the place is -1 or it does not count, in the predictions' type."""
+    """Return the label at each place, null where the place is -1 or it does not count, in the
+    predictions' type.
+    """
     taken = labels.combine_chunks().take(pa.array(places, mask=(places < 0) | ~counts))
     if taken.type == kind:
         return taken
@@ -136,10 +164,15 @@ def _taken(labels: pa.ChunkedArray, places: Array, counts: Array, kind: pa.DataT
     try:
         return taken.cast(kind)
     except pa.ArrowInvalid as error:
-        raise BadData(f"A label is no number: {error}.", remedy="look at the model's task and at what was sent as feedback.") from error
+        raise BadData(
+            f"A label is no number: {error}.",
+            remedy="look at the model's task and at what was sent as feedback.",
+        ) from error
 
 
-def _from_source(source: pa.Table | None, identities: pa.Array, one: Array, counts: Array, kind: pa.DataType) -> pa.Array:
+def _from_source(
+    source: pa.Table | None, identities: pa.Array, one: Array, counts: Array, kind: pa.DataType
+) -> pa.Array:
     """Return what the source says of each row, null where it says nothing or it does not count."""
     if source is None:
         return pa.nulls(len(one), kind)

@@ -1,4 +1,7 @@
-"""How the index of feedback reads on in the inference log: segments from where it stopped, rotated entries where it must."""
+"""How the index of feedback reads on in the inference log.
+
+Segments from where it stopped, rotated entries where it must.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
     from pipelines.store.port import Store
 
 GROWING, READ, ROTATED = 0, 1, 2
-"""Of a source: it may hold more than was read; it holds no more; it is (or will soon be) away, and an entry has its rows."""
+"""Of a source: it may hold more than was read; it holds no more.
+
+It is (or will soon be) away, and an entry has its rows.
+"""
 
 
 class _Seen(msgspec.Struct, array_like=True, gc=False):
@@ -50,7 +56,10 @@ _ADD_ROW = """
 INSERT INTO requests (model, request_id, row, key) VALUES (?, ?, ?, ?)
 ON CONFLICT (model, request_id, row) DO UPDATE SET several = 1 WHERE key IS NOT excluded.key
 """
-"""A request id that came again with another key stands for several events; the same row again is the same event."""
+"""A request id that came again with another key stands for several events.
+
+The same row again is the same event.
+"""
 
 _decode_entry = msgspec.json.Decoder(_Entry).decode
 _seen = msgspec.json.Decoder(_Seen).decode
@@ -68,17 +77,26 @@ class Reading:
         self._there: set[str] = set()
 
     def everything(self) -> None:
-        """Read on; from the beginning where the log has lost something that the index knows (it was restored, or deleted)."""
+        """Read on; from the beginning where the log has lost something that the index knows (it was
+        restored, or deleted).
+        """
         self._read_on()
-        lost = {name for name, (_, state) in self._sources().items() if state != ROTATED} - self._there
+        lost = {
+            name for name, (_, state) in self._sources().items() if state != ROTATED
+        } - self._there
         if lost:
             for table in ("requests", "keys", "labels"):
                 self._db.execute(f"DELETE FROM {table} WHERE model = ?", (self._model,))  # noqa: S608 -- one of three names
-            self._db.execute("DELETE FROM sources WHERE name GLOB ?", (f"inference/{self._model}/*",))
+            self._db.execute(
+                "DELETE FROM sources WHERE name GLOB ?", (f"inference/{self._model}/*",)
+            )
             self._read_on()
 
     def _read_on(self) -> None:
-        """Read segments first, then what was rotated: a segment that went away in between is in an entry by then."""
+        """Read segments first, then what was rotated.
+
+        A segment that went away in between is in an entry by then.
+        """
         self._there = set()
         self._segments("predictions", self._add_predictions)
         self._segments("labels", self._add_labels)
@@ -86,7 +104,10 @@ class Reading:
         self._rotated("rotated-labels", ("identity", "label"), self._insert_labels)
 
     def _sources(self) -> dict[str, tuple[int, int]]:
-        found = self._db.execute("SELECT name, read, state FROM sources WHERE name GLOB ?", (f"inference/{self._model}/*",))
+        found = self._db.execute(
+            "SELECT name, read, state FROM sources WHERE name GLOB ?",
+            (f"inference/{self._model}/*",),
+        )
         return {name: (read, state) for name, read, state in found}
 
     def _segments(self, kind: str, add: Callable[[list[bytes]], None]) -> None:
@@ -96,7 +117,9 @@ class Reading:
             start, state = known.get(name, (0, GROWING))
             if state != GROWING:
                 continue
-            growing = self._store.is_open(name)  # asked before reading: what is closed by then grows no more
+            growing = self._store.is_open(
+                name
+            )  # asked before reading: what is closed by then grows no more
             data = self._store.read_segment(name, start)
             if data is None or (growing and not data):
                 continue
@@ -106,7 +129,9 @@ class Reading:
             if not readable and growing and len(lines) == 1:
                 continue  # the header's second copy is on its way
             if readable:
-                add(lines)  # a header is no record: it is passed over like whatever else cannot be read
+                add(
+                    lines
+                )  # a header is no record: it is passed over like whatever else cannot be read
             self._remember(name, start + whole, GROWING if growing and readable else READ)
 
     def _remember(self, name: str, read: int, state: int) -> None:
@@ -116,7 +141,9 @@ class Reading:
         self._insert_rows(
             (seen.request_id, row, key)
             for seen in _records(lines, _seen)
-            for row, key in enumerate(seen.keys if seen.keys is not None else [None] * len(seen.rows))
+            for row, key in enumerate(
+                seen.keys if seen.keys is not None else [None] * len(seen.rows)
+            )
         )
 
     def _add_labels(self, lines: list[bytes]) -> None:
@@ -135,10 +162,16 @@ class Reading:
         self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?)", keys)
 
     def _insert_labels(self, labels: Iterable[tuple[str, float | str]]) -> None:
-        self._db.executemany("INSERT OR IGNORE INTO labels VALUES (?, ?, ?)", ((self._model, *label) for label in labels))
+        self._db.executemany(
+            "INSERT OR IGNORE INTO labels VALUES (?, ?, ?)",
+            ((self._model, *label) for label in labels),
+        )
 
-    def _rotated(self, folder: str, columns: tuple[str, ...], insert: Callable[[Iterable[Any]], None]) -> None:
-        """Read the rotated entries that name a segment which was not read to its end while it was there.
+    def _rotated(
+        self, folder: str, columns: tuple[str, ...], insert: Callable[[Iterable[Any]], None]
+    ) -> None:
+        """Read the rotated entries that name a segment which was not read to its end while it was
+        there.
 
         There are none unless the index was lost: a rotation lets it catch up before.
         """
@@ -175,13 +208,19 @@ def _entry(store: Store, key: str) -> _Entry | None:
         return None
 
 
-def _parquet(store: Store, data: _Named, columns: tuple[str, ...]) -> Iterator[Iterable[tuple[Any, ...]]]:
-    """Yield the columns of a rotated object by row group. pyarrow is loaded here alone: a server with a whole index never needs it."""
+def _parquet(
+    store: Store, data: _Named, columns: tuple[str, ...]
+) -> Iterator[Iterable[tuple[Any, ...]]]:
+    """Yield the columns of a rotated object by row group. pyarrow is loaded here alone.
+
+    A server with a whole index never needs it.
+    """
     try:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise Unreachable(
-            "The index of predictions was lost, and this server cannot read the rotated log (pyarrow is not part of its image).",
+            "The index of predictions was lost, and this server cannot read the rotated log"
+            " (pyarrow is not part of its image).",
             remedy="`perennial log MODEL --rotate` makes it anew.",
         ) from error
 

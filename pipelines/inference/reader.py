@@ -1,6 +1,9 @@
-"""Read the inference log: every answered row and every label, exactly once, from Parquet and from segments alike.
+"""Read the inference log.
 
-What cannot be read is counted and named, and everything else is read: a damaged byte costs its line, never the log.
+Every answered row and every label, exactly once, from Parquet and from segments alike.
+
+What cannot be read is counted and named, and everything else is read: a damaged byte costs its
+line, never the log.
 """
 
 from __future__ import annotations
@@ -42,18 +45,23 @@ OURS = pa.schema(
         "probabilities": pa.list_(pa.float64()),
     }
 )
-"""The log's columns before the inputs. `prediction` is a string (the best label) where the model is a multiclass one."""
+"""The log's columns before the inputs.
+
+`prediction` is a string (the best label) where the model is a multiclass one.
+"""
 
 LABELS = pa.schema({"identity": pa.string(), "label": pa.float64(), "at": MOMENT})
 
 
 @dataclass(frozen=True)
 class Log:
-    """Answered rows in the order of their entries and segments, with the columns `OURS` and one `input.<name>` per input.
+    """Answered rows in the order of their entries and segments, with the columns `OURS` and one
+    `input.<name>` per input.
 
-    An input that a release did not have is null in its rows; `together` says what becomes of one that changed its kind.
-    `classes` are the labels of a multiclass model in the order of `probabilities`; classes that a release did not know have
-    the probability 0 there. `torn` counts last lines that a killed process never finished, `damage` names what was changed.
+    An input that a release did not have is null in its rows; `together` says what becomes of one
+    that changed its kind. `classes` are the labels of a multiclass model in the order of
+    `probabilities`; classes that a release did not know have the probability 0 there. `torn` counts
+    last lines that a killed process never finished, `damage` names what was changed.
     """
 
     rows: pa.Table
@@ -64,7 +72,9 @@ class Log:
 
 @dataclass(frozen=True)
 class Labels:
-    """One label per identity, the first that was given, with the columns of `LABELS` (`label` is a string for multiclass)."""
+    """One label per identity, the first that was given, with the columns of `LABELS` (`label` is a
+    string for multiclass).
+    """
 
     table: pa.Table
     torn: int = 0
@@ -84,18 +94,23 @@ class _Found:
     torn: int = 0
 
 
-def read_log(store: Store, model: str, *, since: datetime | None = None, until: datetime | None = None) -> Log:
-    """Return the answered rows whose event time lies in [since, until), as of now; what is being written is among them.
+def read_log(
+    store: Store, model: str, *, since: datetime | None = None, until: datetime | None = None
+) -> Log:
+    """Return the answered rows whose event time lies in [since, until), as of now; what is being
+    written is among them.
 
-    `torn` and `damage` are those of everything that was looked at, whatever the event times. Raises Busy where others rotate
-    without an end.
+    `torn` and `damage` are those of everything that was looked at, whatever the event times. Raises
+    Busy where others rotate without an end.
     """
     first, last = (None if m is None else pa.scalar(m, MOMENT) for m in (since, until))
 
     def within(entry: Rotated) -> bool:
         if entry.since is None or entry.until is None:
             return True
-        return (first is None or entry.until >= first.value) and (last is None or entry.since < last.value)
+        return (first is None or entry.until >= first.value) and (
+            last is None or entry.since < last.value
+        )
 
     found = _found(store, model, "predictions", within)
     classes = tuple(dict.fromkeys(c for piece in found.pieces for c in piece.header.classes))
@@ -105,14 +120,24 @@ def read_log(store: Store, model: str, *, since: datetime | None = None, until: 
 
 
 def read_labels(store: Store, model: str) -> Labels:
-    """Return the first label of each identity, as of now. Raises Busy where others rotate without an end."""
+    """Return the first label of each identity, as of now.
+
+    Raises Busy where others rotate without an end.
+    """
     found = _found(store, model, "labels", lambda _: True)
     tables = [piece.rows.select(LABELS.names) for piece in found.pieces]
-    return Labels(table=first_labels(together(tables)) if tables else LABELS.empty_table(), torn=found.torn, damage=found.damage)
+    return Labels(
+        table=first_labels(together(tables)) if tables else LABELS.empty_table(),
+        torn=found.torn,
+        damage=found.damage,
+    )
 
 
 def first_labels(table: pa.Table) -> pa.Table:
-    """Return the row of each identity with the least `at`, of equal ones the first; they keep the table's order."""
+    """Return the row of each identity with the least `at`, of equal ones the first.
+
+    They keep the table's order.
+    """
     codes = table["identity"].combine_chunks().dictionary_encode().indices.to_numpy()
     at = table["at"].cast(pa.int64()).to_numpy()
     order = np.lexsort((at, codes))  # stable: equal ones stay in their order
@@ -121,22 +146,34 @@ def first_labels(table: pa.Table) -> pa.Table:
 
 
 def _found(store: Store, model: str, kind: LogKind, wanted: Callable[[Rotated], bool]) -> _Found:
-    """Return what is there of one kind. A segment that is gone when it is to be read was rotated meanwhile: begin again."""
+    """Return what is there of one kind.
+
+    A segment that is gone when it is to be read was rotated meanwhile: begin again.
+    """
     for _ in range(LOOKS):
-        names = segments_of(store, model, kind)  # before the entries: what is rotated in between is then in both, never in neither
+        names = segments_of(
+            store, model, kind
+        )  # before the entries: what is rotated in between is then in both, never in neither
         entries, broken = entries_of(store, model, kind)
-        found = _from_segments(store, sorted(set(names) - {n for e in entries.values() for n in e.segments}))
+        found = _from_segments(
+            store, sorted(set(names) - {n for e in entries.values() for n in e.segments})
+        )
         if found is not None:
             found.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in broken]
             return _with_entries(store, found, {k: e for k, e in entries.items() if wanted(e)})
-    raise Busy(f"The inference log of {model} was rotated {LOOKS} times while it was read.", remedy="read it again when nobody rotates.")
+    raise Busy(
+        f"The inference log of {model} was rotated {LOOKS} times while it was read.",
+        remedy="read it again when nobody rotates.",
+    )
 
 
 def _from_segments(store: Store, names: list[str]) -> _Found | None:
     """Return what the segments hold; None where one of them is gone."""
     found = _Found()
     for name in names:
-        growing = store.is_open(name)  # asked before reading: a torn line of a segment that was closed by then stays torn
+        growing = store.is_open(
+            name
+        )  # asked before reading: a torn line of a segment that was closed by then stays torn
         data = store.read_segment(name)
         if data is None:
             return None
@@ -158,7 +195,11 @@ def _with_entries(store: Store, found: _Found, entries: dict[str, Rotated]) -> _
             older.pieces.append(_Piece(entry.read_header(), from_parquet(store.get(entry.data))))
         except Corrupted as error:
             older.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
-    return _Found(pieces=older.pieces + found.pieces, damage=older.damage + found.damage, torn=older.torn + found.torn)
+    return _Found(
+        pieces=older.pieces + found.pieces,
+        damage=older.damage + found.damage,
+        torn=older.torn + found.torn,
+    )
 
 
 def _between(table: pa.Table, first: pa.Scalar | None, last: pa.Scalar | None) -> pa.Table:
@@ -176,16 +217,25 @@ def _finished(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
     columns["release"] = pa.repeat(pa.scalar(header.release, pa.int32()), rows.num_rows)
     if header.task == "multiclass" and header.classes != classes:
         columns["probabilities"] = _realigned(rows["probabilities"], header.classes, classes)
-    return pa.table({name: columns[name] for name in [*OURS.names, *(n for n in columns if n.startswith(INPUT))]})
+    return pa.table(
+        {
+            name: columns[name]
+            for name in [*OURS.names, *(n for n in columns if n.startswith(INPUT))]
+        }
+    )
 
 
 def _identities(rows: pa.Table) -> pa.ChunkedArray:
     """Return `record.identity` of each row."""
-    by_place = pc.binary_join_element_wise("r:", rows["request_id"], "#", rows["row"].cast(pa.string()), "")
+    by_place = pc.binary_join_element_wise(
+        "r:", rows["request_id"], "#", rows["row"].cast(pa.string()), ""
+    )
     return pc.coalesce(pc.binary_join_element_wise("k:", rows["key"], ""), by_place)
 
 
-def _realigned(probabilities: pa.ChunkedArray, known: tuple[str, ...], classes: tuple[str, ...]) -> pa.Array:
+def _realigned(
+    probabilities: pa.ChunkedArray, known: tuple[str, ...], classes: tuple[str, ...]
+) -> pa.Array:
     """Return the probabilities in the order of `classes`."""
     wide = np.zeros((len(probabilities), len(classes)))
     given = pc.list_flatten(probabilities).to_numpy().reshape(len(probabilities), len(known))

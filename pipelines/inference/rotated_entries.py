@@ -1,10 +1,13 @@
-"""What rotation leaves behind: a Parquet object in stored form, and an entry of the store that names it and its segments.
+"""What rotation leaves behind.
 
-Entries are numbered without a gap and written once, so that they are a log of their own: who adds the next one has seen all
-the others. A segment that an entry names counts as gone, even while its file is still there; that is what makes each row
-readable exactly once at any moment.
+A Parquet object in stored form, and an entry of the store that names it and its segments.
 
-Stored format, version 1. To evolve it: add fields with a default; for anything else raise FORMAT and let the reader know both.
+Entries are numbered without a gap and written once, so that they are a log of their own: who adds
+the next one has seen all the others. A segment that an entry names counts as gone, even while its
+file is still there; that is what makes each row readable exactly once at any moment.
+
+Stored format, version 1. To evolve it: add fields with a default; for anything else raise FORMAT
+and let the reader know both.
 """
 
 from __future__ import annotations
@@ -32,9 +35,9 @@ _FOLDERS: Final[dict[LogKind, str]] = {"predictions": "rotated", "labels": "rota
 class Rotated(Value):
     """One entry: closed segments of one header and day, as one object.
 
-    `since` and `until` are the least and the greatest event time of predictions (microseconds since 1970, UTC; None for
-    labels, and without rows). `torn` and `damage` say what of the segments could not be read; `damaged` are the bytes of
-    such segments as they were.
+    `since` and `until` are the least and the greatest event time of predictions (microseconds since
+    1970, UTC; None for labels, and without rows). `torn` and `damage` say what of the segments
+    could not be read; `damaged` are the bytes of such segments as they were.
     """
 
     format: Literal[1] = FORMAT
@@ -75,7 +78,10 @@ def entries_of(store: Store, model: str, kind: LogKind) -> tuple[dict[str, Rotat
 
 
 def add(store: Store, model: str, kind: LogKind, number: int, entry: Rotated) -> bool:
-    """Write the entry as the one of that number (from 1); tell whether this call did: another rotator may have been first."""
+    """Write the entry as the one of that number (from 1).
+
+    Tell whether this call did: another rotator may have been first.
+    """
     return store.publish(f"{_folder(model, kind)}/{number:08d}", canonical(entry))
 
 
@@ -96,5 +102,7 @@ def from_parquet(data: bytes) -> pa.Table:
     """Return the table in verified Parquet bytes."""
     import pyarrow.parquet as pq
 
-    # Without Arrow's pools of threads: a process that ended soon after it had used them was seen to die at its end on a busy machine.
+    # Without Arrow's pools of threads: a process that ended soon after it had used them was seen to
+    # die at its end on a busy machine.
+
     return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)

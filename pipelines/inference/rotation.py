@@ -1,9 +1,9 @@
 """Rotate closed segments of the inference log into Parquet, while others write, read and rotate.
 
-Adding the entry is the one moment that counts: before it the segments are read, after it the entry. Entries are numbered
-without a gap, and a rotator plans with all entries before its own in view; so of two at work at once, one adds its entry and
-the other begins again. A crash leaves at most an object that nobody names, or segments that an entry names already: the
-next rotation drops those.
+Adding the entry is the one moment that counts: before it the segments are read, after it the entry.
+Entries are numbered without a gap, and a rotator plans with all entries before its own in view; so
+of two at work at once, one adds its entry and the other begins again. A crash leaves at most an
+object that nobody names, or segments that an entry names already: the next rotation drops those.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from pipelines.store.port import Store
 
 OBJECT_BYTES = 268_435_456
-"""Bytes of segments after which an object takes no more: what a rotator and a reader hold in memory stays bounded."""
+"""Bytes of segments after which an object takes no more.
+
+What a rotator and a reader hold in memory stays bounded.
+"""
 
 DAY = len("YYYY-MM-DD")
 """A segment's own name begins with the day on which it was opened."""
@@ -35,19 +38,25 @@ DAY = len("YYYY-MM-DD")
 
 @dataclass
 class Rotation:
-    """What one rotation did: entries added, rows (and labels) in them, segments that are no longer read."""
+    """What one rotation did.
+
+    Entries added, rows (and labels) in them, segments that are no longer read.
+    """
 
     entries: int = 0
     rows: int = 0
     segments: int = 0
 
 
-def rotate(store: Store, model: str, *, catch_up: Callable[[str], None], object_bytes: int = OBJECT_BYTES) -> Rotation:
+def rotate(
+    store: Store, model: str, *, catch_up: Callable[[str], None], object_bytes: int = OBJECT_BYTES
+) -> Rotation:
     """Rotate all closed segments of a model.
 
-    `catch_up` is called with the model before an entry is added: whoever remembers something of segments reads them now.
-    A segment that somebody holds open is left alone, and so is one whose header cannot be read: nothing is known of its rows,
-    and the reader goes on naming it. Raises Corrupted where an entry cannot be read, StorageFull where there is no room.
+    `catch_up` is called with the model before an entry is added: whoever remembers something of
+    segments reads them now. A segment that somebody holds open is left alone, and so is one whose
+    header cannot be read: nothing is known of its rows, and the reader goes on naming it. Raises
+    Corrupted where an entry cannot be read, StorageFull where there is no room.
     """
     done = Rotation()
     for kind in ("predictions", "labels"):
@@ -62,7 +71,14 @@ def rotate(store: Store, model: str, *, catch_up: Callable[[str], None], object_
 class _Rotator:
     """Rotates one kind of segments of one model."""
 
-    def __init__(self, store: Store, model: str, kind: LogKind, catch_up: Callable[[str], None], object_bytes: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        model: str,
+        kind: LogKind,
+        catch_up: Callable[[str], None],
+        object_bytes: int,
+    ) -> None:
         self._store = store
         self._model = model
         self._kind = kind
@@ -71,23 +87,35 @@ class _Rotator:
         self._headers: dict[str, Header | None] = {}
 
     def next_entry(self) -> Rotated | None:
-        """Add one entry and return it; None when there is nothing to rotate. Losing against another rotator, plan again."""
+        """Add one entry and return it; None when there is nothing to rotate.
+
+        Losing against another rotator, plan again.
+        """
         while True:
-            names = segments_of(self._store, self._model, self._kind)  # before the entries: see the reader
+            names = segments_of(
+                self._store, self._model, self._kind
+            )  # before the entries: see the reader
             entries, broken = entries_of(self._store, self._model, self._kind)
             if broken:
                 raise Corrupted(
                     f"The entry {broken[0]} of the rotated log cannot be read.",
-                    remedy="restore it from a backup; until then nothing of this model's log is rotated.",
+                    remedy=(
+                        "restore it from a backup; until then nothing of this model's log is"
+                        " rotated."
+                    ),
                 )
             gone = {n for e in entries.values() for n in e.segments}
             self._drop([n for n in names if n in gone])
-            group = self._first_group([n for n in names if n not in gone and not self._store.is_open(n)])
+            group = self._first_group(
+                [n for n in names if n not in gone and not self._store.is_open(n)]
+            )
             if group is None:
                 return None
             self._catch_up(self._model)
             entry = self._entry(*group)
-            if entry is not None and add(self._store, self._model, self._kind, len(entries) + 1, entry):
+            if entry is not None and add(
+                self._store, self._model, self._kind, len(entries) + 1, entry
+            ):
                 self._drop(entry.segments)
                 return entry
 
@@ -112,7 +140,10 @@ class _Rotator:
         return self._headers[name]
 
     def _entry(self, header: Header, day: str, names: list[str]) -> Rotated | None:
-        """Return the entry of as many of the segments as one object takes, stored already; None where one was rotated meanwhile."""
+        """Return the entry of as many of the segments as one object takes, stored already.
+
+        None where one was rotated meanwhile.
+        """
         found: dict[str, Decoded] = {}
         damaged = []
         size = 0
@@ -127,7 +158,11 @@ class _Rotator:
             if size >= self._object_bytes:
                 break
         rows = together([d.rows for d in found.values()])
-        times = pc.min_max(rows["event_time"].cast(pa.int64())).as_py() if self._kind == "predictions" else {"min": None, "max": None}
+        times = (
+            pc.min_max(rows["event_time"].cast(pa.int64())).as_py()
+            if self._kind == "predictions"
+            else {"min": None, "max": None}
+        )
         return Rotated(
             data=self._store.put(to_parquet(rows), ".parquet"),
             rows=rows.num_rows,

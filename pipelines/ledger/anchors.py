@@ -1,10 +1,13 @@
-"""An anchor: the head of the ledger's chain, kept in a second place, by which a rewritten or cut ledger is seen.
+"""An anchor: the head of the ledger's chain, kept in a second place, by which a rewritten or cut
+ledger is seen.
 
-A hash chain shows that an entry was touched. Whoever rewrites the entry, all that follow and the head, or cuts the newest
-entries off together with the head, leaves a chain that is whole. It then no longer holds the entry that the anchor remembers.
+A hash chain shows that an entry was touched. Whoever rewrites the entry, all that follow and the
+head, or cuts the newest entries off together with the head, leaves a chain that is whole. It then
+no longer holds the entry that the anchor remembers.
 
-An anchor is written after each decision and never stops one: where it is away, the next decision brings it up to date.
-It only goes forward along its own chain, so that a decision after the deed does not wipe out what shows it.
+An anchor is written after each decision and never stops one: where it is away, the next decision
+brings it up to date. It only goes forward along its own chain, so that a decision after the deed
+does not wipe out what shows it.
 """
 
 from __future__ import annotations
@@ -49,7 +52,10 @@ class Anchor(Protocol):
     name: str
 
     def read(self) -> Head | None:
-        """Return what is kept; None where nothing is yet. Raises Unreachable, or Corrupted for what is no head."""
+        """Return what is kept; None where nothing is yet.
+
+        Raises Unreachable, or Corrupted for what is no head.
+        """
         ...
 
     def write(self, head: Head) -> None:
@@ -58,7 +64,10 @@ class Anchor(Protocol):
 
 
 class Standing(Value):
-    """How a ledger stands to its anchor: `count` entries, of which the anchor remembers the one numbered `anchored` (None: nothing)."""
+    """How a ledger stands to its anchor.
+
+    `count` entries, of which the anchor remembers the one numbered `anchored` (None: nothing).
+    """
 
     count: int
     anchored: int | None
@@ -70,7 +79,10 @@ class Standing(Value):
 
 
 def anchor_for(settings: Settings, notes: Callable[[], Notes]) -> Anchor | None:
-    """Return the anchor that the settings name, or None. `notes` gives the MLflow that keeps it, where that is meant."""
+    """Return the anchor that the settings name, or None.
+
+    `notes` gives the MLflow that keeps it, where that is meant.
+    """
     text = settings.ledger_anchor
     if text is None:
         return None
@@ -90,7 +102,8 @@ def anchor_for(settings: Settings, notes: Callable[[], Notes]) -> Anchor | None:
 def advance(ledger: Ledger, anchor: Anchor, head: Head) -> None:
     """Let the anchor remember this head, which is of the ledger, unless it remembers a later one.
 
-    Raises Corrupted, and keeps the anchor as it is, where the ledger does not hold what the anchor remembers.
+    Raises Corrupted, and keeps the anchor as it is, where the ledger does not hold what the anchor
+    remembers.
     """
     known = anchor.read()
     if known is not None and known.seq >= head.seq:
@@ -101,7 +114,10 @@ def advance(ledger: Ledger, anchor: Anchor, head: Head) -> None:
 
 
 def stand(ledger: Ledger, anchor: Anchor) -> Standing:
-    """Check the ledger's chain and that it holds what the anchor remembers. Raises Corrupted naming the entry, Unreachable."""
+    """Check the ledger's chain and that it holds what the anchor remembers.
+
+    Raises Corrupted naming the entry, Unreachable.
+    """
     count, known = ledger.verify(), anchor.read()
     if known is not None:
         _expect(ledger, anchor, known)
@@ -116,18 +132,25 @@ def _expect(ledger: Ledger, anchor: Anchor, known: Head) -> None:
     if found is not None and found.hash == known.hash:
         return
     what = (
-        f"has no entry {known.seq}: its end was cut off, or it is an older or another system's ledger"
+        f"has no entry {known.seq}: its end was cut off, or it is an older or another system's"
+        " ledger"
         if found is None
         else f"has another entry {known.seq}: it was rewritten, or it is another system's ledger"
     )
     raise Corrupted(
         f"The ledger {what}. {anchor.name} remembers entry {known.seq}.",
-        remedy="restore the ledger from a backup; after a restore that you trust, `perennial verify --set-anchor`.",
+        remedy=(
+            "restore the ledger from a backup; after a restore that you trust, `perennial verify"
+            " --set-anchor`."
+        ),
     )
 
 
 class FileAnchor:
-    """The head in a file, best on another disk or machine than the ledger: one entry in the store's form, replaced as a whole."""
+    """The head in a file, best on another disk or machine than the ledger.
+
+    One entry in the store's form, replaced as a whole.
+    """
 
     def __init__(self, path: Path) -> None:
         """Use this file; its folder is made when first needed."""
@@ -141,14 +164,19 @@ class FileAnchor:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise Unreachable(f"{self.name} cannot be read: {error}.", remedy="check that its disk is there, then run again.") from error
+            raise Unreachable(
+                f"{self.name} cannot be read: {error}.",
+                remedy="check that its disk is there, then run again.",
+            ) from error
         return _head(self.name, unsealed(str(self.path), raw))
 
     def write(self, head: Head) -> None:
         """Replace the file, flushed."""
         try:
             make_folder(self.path.parent)
-            handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)
+            handle, name = tempfile.mkstemp(
+                prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent
+            )
             draft = Path(name)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -160,11 +188,17 @@ class FileAnchor:
                 draft.unlink(missing_ok=True)
         except OSError as error:
             kind = StorageFull if error.errno in FULL else Unreachable
-            raise kind(f"{self.name} cannot be written: {error}.", remedy="check that its disk is there and has room.") from error
+            raise kind(
+                f"{self.name} cannot be written: {error}.",
+                remedy="check that its disk is there and has room.",
+            ) from error
 
 
 class HttpAnchor:
-    """The head with a server: GET gives `{"head": <hash>, "count": <number>}` (404 before the first), PUT replaces it."""
+    """The head with a server.
+
+    GET gives `{"head": <hash>, "count": <number>}` (404 before the first), PUT replaces it.
+    """
 
     def __init__(self, url: str) -> None:
         """Use this URL; nothing is asked yet."""
@@ -190,11 +224,17 @@ class HttpAnchor:
                 for part in answer.iter_bytes():
                     content += part
                     if len(content) > LARGEST:
-                        raise Corrupted(f"{self.name} answers with more than {LARGEST} bytes: it is no anchor.")
+                        raise Corrupted(
+                            f"{self.name} answers with more than {LARGEST} bytes: it is no anchor."
+                        )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{self.name} does not answer: {type(error).__name__}.", remedy=remedy) from error
+            raise Unreachable(
+                f"{self.name} does not answer: {type(error).__name__}.", remedy=remedy
+            ) from error
         if not answer.is_success and not (method == "GET" and answer.status_code == 404):  # noqa: PLR2004 -- «not found»
-            raise Unreachable(f"{self.name} answers {answer.status_code} to {method}.", remedy=remedy)
+            raise Unreachable(
+                f"{self.name} answers {answer.status_code} to {method}.", remedy=remedy
+            )
         return answer.status_code, content
 
 
@@ -237,11 +277,17 @@ def _head(name: str, data: bytes) -> Head:
         body = json.loads(data)
         return Head.model_validate({"seq": body["count"], "hash": body["head"]}, strict=True)
     except (ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Corrupted(f"{name} holds no head of a ledger.", remedy="`perennial verify --set-anchor`, if you trust the ledger.") from error
+        raise Corrupted(
+            f"{name} holds no head of a ledger.",
+            remedy="`perennial verify --set-anchor`, if you trust the ledger.",
+        ) from error
 
 
 class AnchoredLedger:
-    """A ledger whose head an anchor remembers after each decision; what the anchor raises is logged and stops nothing."""
+    """A ledger whose head an anchor remembers after each decision.
+
+    What the anchor raises is logged and stops nothing.
+    """
 
     def __init__(self, ledger: Ledger, anchor: Anchor) -> None:
         """Write into this ledger, then to this anchor."""
@@ -253,9 +299,13 @@ class AnchoredLedger:
         """Add a decision once."""
         return self._remembered(self._ledger.append(model, kind, key, body))
 
-    def crown(self, model: str, *, expected: str | None, champion: dict[str, Any], key: str) -> Entry:
+    def crown(
+        self, model: str, *, expected: str | None, champion: dict[str, Any], key: str
+    ) -> Entry:
         """Make a version the champion if `expected` still is."""
-        return self._remembered(self._ledger.crown(model, expected=expected, champion=champion, key=key))
+        return self._remembered(
+            self._ledger.crown(model, expected=expected, champion=champion, key=key)
+        )
 
     def find(self, model: str, kind: Kind, key: str) -> Entry | None:
         """Return the decision with this key, or None."""
@@ -265,7 +315,9 @@ class AnchoredLedger:
         """Return the entry with this number, or None."""
         return self._ledger.at(seq)
 
-    def entries(self, model: str | None = None, kind: Kind | None = None, limit: int | None = None) -> list[Entry]:
+    def entries(
+        self, model: str | None = None, kind: Kind | None = None, limit: int | None = None
+    ) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest of them."""
         return self._ledger.entries(model, kind, limit)
 
@@ -290,5 +342,9 @@ class AnchoredLedger:
 
     def _warn(self, error: PerennialError) -> None:
         if not self._warned:
-            _log.warning("the decision stands, but the ledger's anchor does not follow (`perennial doctor` says how far): %s", error)
+            _log.warning(
+                "the decision stands, but the ledger's anchor does not follow (`perennial doctor`"
+                " says how far): %s",
+                error,
+            )
         self._warned = True

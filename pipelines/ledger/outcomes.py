@@ -1,4 +1,7 @@
-"""What came of a run, in the ledger, which changes nothing: what turned out otherwise is entered again, as run~2, run~3 and so on."""
+"""What came of a run, in the ledger, which changes nothing.
+
+What turned out otherwise is entered again, as run~2, run~3 and so on.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ REASONS = 20
 
 
 class Outcome(Value):
-    """What came of a retraining: `version` is the challenger's (empty without one), `reasons` say why it was refused or failed."""
+    """What came of a retraining.
+
+    `version` is the challenger's (empty without one), `reasons` say why it was refused or failed.
+    """
 
     outcome: Literal["deployed", "refused", "failed"]
     version: str
@@ -29,19 +35,36 @@ class Outcome(Value):
 def record(ledger: Ledger, model: str, run: str, outcome: Outcome) -> None:
     """Enter what came of a run, unless the ledger says so already."""
     reasons = [r[:WORDS] for r in outcome.reasons[:REASONS]]
-    append_changed(ledger, model, "outcome", run, outcome.model_copy(update={"reasons": reasons}).model_dump(mode="json"))
+    append_changed(
+        ledger,
+        model,
+        "outcome",
+        run,
+        outcome.model_copy(update={"reasons": reasons}).model_dump(mode="json"),
+    )
 
 
 def known(ledger: Ledger, model: str, run: str) -> Outcome | None:
     """Return what came of a run as far as the ledger knows; None where it has not ended yet."""
     found = newest(ledger, model, "outcome", run)
-    return Outcome.model_validate({name: found.body[name] for name in Outcome.model_fields}) if found is not None else None
+    return (
+        Outcome.model_validate({name: found.body[name] for name in Outcome.model_fields})
+        if found is not None
+        else None
+    )
 
 
 def append_changed(
-    ledger: Ledger, model: str, kind: Kind, run: str, body: dict[str, Any], same: Callable[[dict[str, Any]], bool] = lambda _: False
+    ledger: Ledger,
+    model: str,
+    kind: Kind,
+    run: str,
+    body: dict[str, Any],
+    same: Callable[[dict[str, Any]], bool] = lambda _: False,
 ) -> Entry:
-    """Enter the body for a run, unless the run's newest entry of this kind says the same; return the one that counts.
+    """Enter the body for a run, unless the run's newest entry of this kind says the same.
+
+    Return the one that counts.
 
     `same` tells of another body whether it says the same; an equal one always does.
     """

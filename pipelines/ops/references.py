@@ -1,6 +1,9 @@
-"""Which objects of the store somebody refers to: marked from the ledger, the store's entries and runs by hand, through every JSON object.
+"""Which objects of the store somebody refers to.
 
-A reference is any {"uri", "sha256"} pair, wherever it stands: a new kind of manifest is understood without a word here.
+Marked from the ledger, the store's entries and runs by hand, through every JSON object.
+
+A reference is any {"uri", "sha256"} pair, wherever it stands: a new kind of manifest is understood
+without a word here.
 """
 
 from __future__ import annotations
@@ -29,7 +32,9 @@ def references(value: Any) -> Iterator[Ref]:
     """Yield every reference within a JSON value, also one that has more beside its two names."""
     if isinstance(value, dict):
         if "uri" in value and "sha256" in value:
-            with contextlib.suppress(ValidationError):  # the user's own data may stand under the same two names
+            with contextlib.suppress(
+                ValidationError
+            ):  # the user's own data may stand under the same two names
                 yield Ref(uri=value["uri"], sha256=value["sha256"])
         value = list(value.values())
     if isinstance(value, list):
@@ -38,7 +43,9 @@ def references(value: Any) -> Iterator[Ref]:
 
 
 def reached(store: Store, first: Iterable[Ref]) -> set[str]:
-    """Return the URIs of all objects that are referred to from these on. Raises Corrupted where a JSON object on the way is.
+    """Return the URIs of all objects that are referred to from these on.
+
+    Raises Corrupted where a JSON object on the way is.
 
     What a damaged object refers to is not known, so nothing may be taken away then.
     """
@@ -60,11 +67,16 @@ def _body(store: Store, ref: Ref) -> Any:
     except ValueError:
         return None
     except Corrupted as error:
-        raise Corrupted(f"{error.message} What it refers to is not known, so nothing was removed.", remedy=error.remedy) from error
+        raise Corrupted(
+            f"{error.message} What it refers to is not known, so nothing was removed.",
+            remedy=error.remedy,
+        ) from error
 
 
 def marked(settings: Settings, ports: EmbeddedPorts, going: Collection[Path]) -> set[str]:
-    """Return the URIs of all objects that must stay, although the entries in the files `going` are removed."""
+    """Return the URIs of all objects that must stay, although the entries in the files `going` are
+    removed.
+    """
     keys = settings.store_dir / KEYS
     entries = (entry_of(path, keys) for path in files(keys) if path not in going)
     by_hand = (json_of(path) for path in files(settings.state_dir / "hand"))
@@ -76,7 +88,11 @@ def marked(settings: Settings, ports: EmbeddedPorts, going: Collection[Path]) ->
 def files(folder: Path) -> Iterator[Path]:
     """Yield all finished files below a folder, none where it is not there."""
     if folder.is_dir():
-        yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
+        yield from (
+            path
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and not path.name.startswith(".")
+        )
 
 
 def json_of(path: Path) -> Any:

@@ -8,7 +8,14 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING
 
-from pipelines.errors import Conflict, Corrupted, PerennialError, RequestError, StorageFull, Unreachable
+from pipelines.errors import (
+    Conflict,
+    Corrupted,
+    PerennialError,
+    RequestError,
+    StorageFull,
+    Unreachable,
+)
 from pipelines.sqlite import fault
 
 if TYPE_CHECKING:
@@ -18,12 +25,27 @@ _USER = re.compile(r"//[^/@\s]+@")
 """The user and password of a URL, which no message may show."""
 
 _UNKNOWN = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}
-_REFUSED = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
+_REFUSED = {
+    "INVALID_PARAMETER_VALUE",
+    "BAD_REQUEST",
+    "PERMISSION_DENIED",
+    "UNAUTHENTICATED",
+    "CUSTOMER_UNAUTHORIZED",
+}
 _TAKEN = {"RESOURCE_ALREADY_EXISTS", "RESOURCE_CONFLICT", "ABORTED", "INVALID_STATE"}
 
-_STRANGE = ("out-of-date database schema", "Can't locate revision", "UndefinedTable", "UndefinedColumn")
-"""What is said of a database that is not this MLflow's: by MLflow, Alembic and PostgreSQL's driver."""
-_RESTORE = "restore it from a backup (docs/operate.md, Damage); one of another MLflow is upgraded by `mlflow db upgrade`."
+_STRANGE = (
+    "out-of-date database schema",
+    "Can't locate revision",
+    "UndefinedTable",
+    "UndefinedColumn",
+)
+"""What is said of a database that is not this MLflow's: by MLflow, Alembic and PostgreSQL's driver.
+"""
+_RESTORE = (
+    "restore it from a backup (docs/operate.md, Damage); one of another MLflow is upgraded by"
+    " `mlflow db upgrade`."
+)
 
 
 @contextlib.contextmanager
@@ -37,7 +59,9 @@ def mlflow_border(name: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
         text = error.message if isinstance(error, MlflowException) else str(error)
         if _is_damage(error, text):
-            raise Corrupted(f"The database of {name} is damaged: {_line(text)}", remedy=_RESTORE) from error
+            raise Corrupted(
+                f"The database of {name} is damaged: {_line(text)}", remedy=_RESTORE
+            ) from error
         raise _named(name, str(getattr(error, "error_code", "")), text) from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
@@ -49,7 +73,8 @@ def mlflow_border(name: str) -> Iterator[None]:
 def _is_damage(error: BaseException, text: str) -> bool:
     """Tell whether MLflow's database is damaged or none of MLflow's, rather than in use or away.
 
-    A conflict of two writers is none, and a database server's own words count as they do for SQLite.
+    A conflict of two writers is none, and a database server's own words count as they do for
+    SQLite.
     """
     from sqlalchemy.exc import IntegrityError
 
@@ -69,5 +94,9 @@ def _named(name: str, code: str, text: str) -> PerennialError:
     if code in _TAKEN:
         return Conflict(f"{name} refused: {text}")
     if "disk is full" in text or "No space left" in text:
-        return StorageFull(f"No space is left for {name}.", remedy="free space there, then run again.")
-    return Unreachable(f"{name} does not answer: {text}", remedy="check that it runs, then run again.")
+        return StorageFull(
+            f"No space is left for {name}.", remedy="free space there, then run again."
+        )
+    return Unreachable(
+        f"{name} does not answer: {text}", remedy="check that it runs, then run again."
+    )

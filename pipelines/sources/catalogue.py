@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def open_source(spec: Spec, settings: Settings) -> Source:
-    """Return the source that the spec names; nothing is read yet. Each is read in a process of its own."""
+    """Return the source that the spec names; nothing is read yet.
+
+    Each is read in a process of its own.
+    """
     from pipelines.sources.memory import most_memory
 
     most, own = most_memory(spec.resources), spec.source.timeout
@@ -38,11 +41,16 @@ def open_source(spec: Spec, settings: Settings) -> Source:
 
 
 def reader_of(
-    source: FilesSource | HttpSource | SqlSource | PythonSource, event_time: str, home: Path, cache: Path, limits: tuple[float, int]
+    source: FilesSource | HttpSource | SqlSource | PythonSource,
+    event_time: str,
+    home: Path,
+    cache: Path,
+    limits: tuple[float, int],
 ) -> Source:
     """Return what reads a `files`, `http` or `sql` source within this process.
 
-    `limits`: the seconds that a server may work on one query, and the bytes that a file may unpack to.
+    `limits`: the seconds that a server may work on one query, and the bytes that a file may unpack
+    to.
     """
     seconds, most = limits
     if isinstance(source, FilesSource):

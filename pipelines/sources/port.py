@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Raw:
-    """What a source had for an interval: tables by name, or the problem and the bytes that could not be read.
+    """What a source had for an interval.
 
-    Data that cannot be read are not an error of the source: they become a batch that `validate` refuses and quarantines.
+    Tables by name, or the problem and the bytes that could not be read.
+
+    Data that cannot be read are not an error of the source: they become a batch that `validate`
+    refuses and quarantines.
     """
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
@@ -27,5 +30,8 @@ class Source(Protocol):
     """Reads the raw rows of one interval."""
 
     def read(self, interval: Interval) -> Raw:
-        """Return the interval's rows. Raises Unreachable where the source is away (a retry may help)."""
+        """Return the interval's rows.
+
+        Raises Unreachable where the source is away (a retry may help).
+        """
         ...

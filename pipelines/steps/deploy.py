@@ -1,4 +1,7 @@
-"""Deploy a bundle that the gate promoted: it proves itself where it shall serve, then its version is the champion."""
+"""Deploy a bundle that the gate promoted.
+
+It proves itself where it shall serve, then its version is the champion.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ def run(context: Context, request: DeployRequest, target: Target | None = None) 
     """Return what serves now, once per run (see `deployment.carry_out` for what it raises)."""
     if request.gate.verdict != "promote" or request.gate.version != request.package.version:
         raise RequestError(
-            f"Version {request.package.version} of {context.spec.name} was not promoted: the verdict on {request.gate.version or '-'} is "
-            f"{request.gate.verdict}."
+            f"Version {request.package.version} of {context.spec.name} was not promoted: the"
+            f" verdict on {request.gate.version or '-'} is {request.gate.verdict}."
         )
     order = orders.Order(
         run=request.run,

@@ -1,4 +1,7 @@
-"""Package a promoted challenger: its parameters fitted again on all rows, compiled with proof, with requests that prove it later."""
+"""Package a promoted challenger.
+
+Its parameters fitted again on all rows, compiled with proof, with requests that prove it later.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,9 @@ _RANGE_ROWS = 2_000
 
 
 def run(context: Context, request: PackageRequest) -> Packaged:
-    """Return the bundle of the promoted challenger: once per run, version, parameters, features version, plan and code.
+    """Return the bundle of the promoted challenger.
+
+    Once per run, version, parameters, features version, plan and code.
 
     The bundle remembers what a watch compares with later (see `reference`).
 
@@ -40,15 +45,27 @@ def run(context: Context, request: PackageRequest) -> Packaged:
     """
     spec, built, judged = context.spec, request.features, request.gate
     if judged.verdict != "promote":
-        raise RequestError(f"Version {judged.version or '-'} of {spec.name} was refused; only what was promoted is packaged.")
+        raise RequestError(
+            f"Version {judged.version or '-'} of {spec.name} was refused; only what was promoted is"
+            " packaged."
+        )
     best = next((t for t in request.train if t.candidate == judged.candidate), None)
     if best is None:
         raise RequestError(f"The request holds no trained candidate {judged.candidate!r}.")
     key = digest(
-        request.run, judged.version, spec.candidate(best.candidate), best.params, built.version, built.plan, iso(built.as_of), context.code
+        request.run,
+        judged.version,
+        spec.candidate(best.candidate),
+        best.params,
+        built.version,
+        built.plan,
+        iso(built.as_of),
+        context.code,
     )
     with limited(context.settings.threads):
-        return once(context.ports.store, STEP, key, Packaged, lambda: _packaged(context, request, best))
+        return once(
+            context.ports.store, STEP, key, Packaged, lambda: _packaged(context, request, best)
+        )
 
 
 @dataclass(frozen=True)
@@ -77,12 +94,22 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     fit = _fit(context, request, best)
     held, _ = labelled_rows.holdout(context, built)
     holdout = estimators.give_types(held, context.spec.features.inputs, like=fit.rows)
-    sample = rows_from_table(fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS))
+    sample = rows_from_table(
+        fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS)
+    )
     whole, single = edge_rows(fit.schema, sample)
-    found = compiled(fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single])
+    found = compiled(
+        fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single]
+    )
     native = io.dumps(fit.model)
-    predictor: Predictor = OnnxPredictor(fit.schema, found.model) if found.model else NativePredictor(fit.schema, native)
-    golden = rows_from_table(fit.schema.columns, _spread(holdout, context.spec.event_time, GOLDEN_ROWS))
+    predictor: Predictor = (
+        OnnxPredictor(fit.schema, found.model)
+        if found.model
+        else NativePredictor(fit.schema, native)
+    )
+    golden = rows_from_table(
+        fit.schema.columns, _spread(holdout, context.spec.event_time, GOLDEN_ROWS)
+    )
     manifest = BundleManifest(
         model=context.spec.name,
         version=request.gate.version,
@@ -100,7 +127,10 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
         onnx=store.put(found.model, ".onnx") if found.model else None,
         golden=store.put(canonical(_golden(predictor, [*golden, *whole])), ".json"),
         reference=reference.write(
-            store, context.spec, fitted=fit.rows, held=predictions.read(store, context.spec, best.predictions, holdout)
+            store,
+            context.spec,
+            fitted=fit.rows,
+            held=predictions.read(store, context.spec, best.predictions, holdout),
         ),
     )
     _told(context, manifest.candidate, found, len(native))
@@ -140,11 +170,18 @@ def _spread(table: pa.Table, event_time: str, count: int) -> pa.Table:
     import numpy as np
 
     ordered = table.sort_by(event_time)
-    return ordered.take(np.unique(np.linspace(0, ordered.num_rows - 1, min(count, ordered.num_rows)).astype(np.int64)))
+    return ordered.take(
+        np.unique(
+            np.linspace(0, ordered.num_rows - 1, min(count, ordered.num_rows)).astype(np.int64)
+        )
+    )
 
 
 def _golden(predictor: Predictor, rows: list[Row]) -> Any:
-    """Return the rows with the packaged model's answers, one row at a time; edge rows whose answer is not finite prove nothing."""
+    """Return the rows with the packaged model's answers, one row at a time.
+
+    Edge rows whose answer is not finite prove nothing.
+    """
     import numpy as np
 
     from pipelines.bundle.manifest import Golden
@@ -156,7 +193,9 @@ def _golden(predictor: Predictor, rows: list[Row]) -> Any:
 
 def _told(context: Context, candidate: str, found: Compiled, native: int) -> None:
     if found.model is None:
-        context.log.warning("%s is served natively (%d bytes): %s", candidate, native, found.why_not)
+        context.log.warning(
+            "%s is served natively (%d bytes): %s", candidate, native, found.why_not
+        )
     else:
         context.log.info(
             "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g",

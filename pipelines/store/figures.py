@@ -1,6 +1,9 @@
-"""What a watch found of a model's newest window, in numbers: entered by the drift step, exposed to Prometheus by the server.
+"""What a watch found of a model's newest window, in numbers.
 
-Stored as `watch/<model>/<window end>~<number>`: a window that was looked at again has several, of which the last counts.
+Entered by the drift step, exposed to Prometheus by the server.
+
+Stored as `watch/<model>/<window end>~<number>`: a window that was looked at again has several, of
+which the last counts.
 """
 
 from __future__ import annotations
@@ -21,9 +24,13 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Figures(Value):
-    """One window's figures. `coverage` is the share of the rows with a known label, `drifted` counts the `columns` that drifted.
+    """One window's figures.
 
-    `live` and `expected` are the champion's metric on the labelled rows and on its holdout; None where they are not known.
+    `coverage` is the share of the rows with a known label, `drifted` counts the `columns` that
+    drifted.
+
+    `live` and `expected` are the champion's metric on the labelled rows and on its holdout; None
+    where they are not known.
     """
 
     format: Literal[1] = 1
@@ -52,7 +59,10 @@ def publish_figures(store: Store, model: str, figures: Figures) -> None:
 
 
 def newest_figures(store: Store, model: str) -> Figures | None:
-    """Return the figures of the window that ends last; None before the first. Raises Corrupted where they are not readable."""
+    """Return the figures of the window that ends last; None before the first.
+
+    Raises Corrupted where they are not readable.
+    """
     keys = store.keys(_folder(model))
     data = store.read(keys[-1]) if keys else None
     if data is None:
@@ -61,12 +71,16 @@ def newest_figures(store: Store, model: str) -> Figures | None:
         return Figures.model_validate_json(data)
     except ValidationError as error:
         raise Corrupted(
-            f"The store's entry {keys[-1]} holds no figures of a watch.", remedy="delete it; the next window has its own."
+            f"The store's entry {keys[-1]} holds no figures of a watch.",
+            remedy="delete it; the next window has its own.",
         ) from error
 
 
 def _is(store: Store, key: str, data: bytes) -> bool:
-    """Tell whether the entry holds these figures; a damaged one holds none, and the next one counts."""
+    """Tell whether the entry holds these figures.
+
+    A damaged one holds none, and the next one counts.
+    """
     try:
         return store.read(key) == data
     except Corrupted:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class LocalStore:
-    """A store in a local folder. Writes are atomic (a temporary file, flushed, then linked) and safe among processes."""
+    """A store in a local folder.
+
+    Writes are atomic (a temporary file, flushed, then linked) and safe among processes.
+    """
 
     def __init__(self, root: Path) -> None:
         """Use the folder `root`; it is made at the first write."""
@@ -31,9 +34,17 @@ class LocalStore:
         """Store the bytes under their hash; a damaged object of that name is healed."""
         ref = Ref(uri=object_uri(sha256(data), suffix), sha256=sha256(data))
         target = self.root / ref.uri
-        if target.exists() and target.stat().st_size == len(data) and sha256(target.read_bytes()) == ref.sha256:
-            with contextlib.suppress(PermissionError):  # another user's file, in a store that several share
-                os.utime(target)  # somebody needs it from now on: `prune` takes nothing that is young
+        if (
+            target.exists()
+            and target.stat().st_size == len(data)
+            and sha256(target.read_bytes()) == ref.sha256
+        ):
+            with contextlib.suppress(
+                PermissionError
+            ):  # another user's file, in a store that several share
+                os.utime(
+                    target
+                )  # somebody needs it from now on: `prune` takes nothing that is young
             return ref
         with self._written(target, data) as temporary:
             temporary.replace(target)
@@ -82,7 +93,10 @@ class LocalStore:
             os.close(handle)
 
     def keys(self, prefix: str) -> list[str]:
-        """Return the keys directly below the folder, sorted; half-written files are not among them."""
+        """Return the keys directly below the folder, sorted.
+
+        Half-written files are not among them.
+        """
         return _files(self.root / KEYS, prefix)
 
     def open_segment(self, name: str) -> Segment:
@@ -107,7 +121,10 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _written(self, target: Path, data: bytes) -> Iterator[Path]:
-        """Yield a finished temporary file beside `target`; it is gone afterwards. Raises StorageFull, naming the folder."""
+        """Yield a finished temporary file beside `target`; it is gone afterwards.
+
+        Raises StorageFull, naming the folder.
+        """
         try:
             make_folder(target.parent)
             handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
@@ -127,8 +144,12 @@ class LocalStore:
 
 
 def _files(root: Path, prefix: str) -> list[str]:
-    """Return the names of the finished files directly below a folder, sorted, each with the folder before it."""
+    """Return the names of the finished files directly below a folder, sorted, each with the folder
+    before it.
+    """
     folder = root / checked_key(prefix)
     if not folder.is_dir():
         return []
-    return sorted(f"{prefix}/{p.name}" for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    return sorted(
+        f"{prefix}/{p.name}" for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")
+    )

@@ -1,7 +1,9 @@
-"""HTML pages of runs: which object of the store shows the validation, the verdict or the drift of a run.
+"""HTML pages of runs: which object of the store shows the validation, the verdict or the drift of a
+run.
 
-A step publishes its page under the run's name; a cleared run may publish another one, and the newest counts. Whoever shows
-pages (Airflow's plugin) reads them from here and needs to know nothing of steps.
+A step publishes its page under the run's name; a cleared run may publish another one, and the
+newest counts. Whoever shows pages (Airflow's plugin) reads them from here and needs to know nothing
+of steps.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ KINDS: tuple[PageKind, ...] = get_args(PageKind)
 
 
 def publish_page(store: Store, *, model: str, kind: PageKind, run: str, page: bytes) -> Ref:
-    """Store a page and make it the run's newest of its kind; the same page again changes nothing."""
+    """Store a page and make it the run's newest of its kind.
+
+    The same page again changes nothing.
+    """
     ref = store.put(page, ".html")
     folder = _folder(model, kind, run)
     while True:
@@ -34,7 +39,10 @@ def publish_page(store: Store, *, model: str, kind: PageKind, run: str, page: by
 
 
 def find_page(store: Store, *, model: str, kind: PageKind, run: str) -> bytes | None:
-    """Return a run's newest page of a kind, verified; None where it has none. Raises Corrupted where it was changed."""
+    """Return a run's newest page of a kind, verified; None where it has none.
+
+    Raises Corrupted where it was changed.
+    """
     keys = store.keys(_folder(model, kind, run))
     entry = read_entry(store, keys[-1], Ref) if keys else None
     return store.get(entry) if entry is not None else None

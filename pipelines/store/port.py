@@ -1,10 +1,10 @@
 """The Store port: immutable, content-addressed bytes, and keys that the first writer wins.
 
-Three kinds of things live in a store. *Objects* are named by their SHA-256 and verified whenever they are read. *Keys* are
-small named entries (a step's published result, a batch's version, a release) that are written once: of two writers, the
-second is told that it lost. Of these, nothing is ever changed in place; a reader sees all of a write or none
-of it. *Segments* are logs that grow at their end while one process writes them, and are removed once they were rotated into
-objects.
+Three kinds of things live in a store. *Objects* are named by their SHA-256 and verified whenever
+they are read. *Keys* are small named entries (a step's published result, a batch's version, a
+release) that are written once: of two writers, the second is told that it lost. Of these, nothing
+is ever changed in place; a reader sees all of a write or none of it. *Segments* are logs that grow
+at their end while one process writes them, and are removed once they were rotated into objects.
 """
 
 from __future__ import annotations
@@ -26,19 +26,30 @@ class Store(Protocol):
     """Where batches, bundles, reports and published results live."""
 
     def put(self, data: bytes, suffix: str = "") -> Ref:
-        """Store the bytes under their hash (with `suffix` as the file's ending) and return the reference."""
+        """Store the bytes under their hash (with `suffix` as the file's ending) and return the
+        reference.
+        """
         ...
 
     def get(self, ref: Ref) -> bytes:
-        """Return the bytes. Raises Corrupted, naming the object, where they are missing or not what their hash says."""
+        """Return the bytes.
+
+        Raises Corrupted, naming the object, where they are missing or not what their hash says.
+        """
         ...
 
     def path(self, ref: Ref) -> Path:
-        """Return a local, verified file with the bytes, for libraries that want a path; it must not be written to."""
+        """Return a local, verified file with the bytes, for libraries that want a path.
+
+        It must not be written to.
+        """
         ...
 
     def publish(self, key: str, data: bytes) -> bool:
-        """Write the entry unless it is there; tell whether this call wrote it. One that is there but damaged is replaced."""
+        """Write the entry unless it is there; tell whether this call wrote it.
+
+        One that is there but damaged is replaced.
+        """
         ...
 
     def read(self, key: str) -> bytes | None:
@@ -54,7 +65,10 @@ class Store(Protocol):
         ...
 
     def segments(self, prefix: str) -> list[str]:
-        """Return the names of the segments directly below the folder `prefix`, sorted; open ones are among them."""
+        """Return the names of the segments directly below the folder `prefix`, sorted.
+
+        Open ones are among them.
+        """
         ...
 
     def read_segment(self, name: str, offset: int = 0) -> bytes | None:
@@ -62,7 +76,9 @@ class Store(Protocol):
         ...
 
     def is_open(self, name: str) -> bool:
-        """Tell whether somebody still holds the segment open for writing (a process that died does not)."""
+        """Tell whether somebody still holds the segment open for writing (a process that died does
+        not).
+        """
         ...
 
     def drop_segment(self, name: str) -> None:
@@ -85,7 +101,10 @@ class Segment(Protocol):
         ...
 
     def sync(self) -> None:
-        """Flush to the disk: what was appended before survives a power cut. Once it has failed, it fails always."""
+        """Flush to the disk: what was appended before survives a power cut.
+
+        Once it has failed, it fails always.
+        """
         ...
 
     def cut(self, size: int) -> None:
@@ -112,10 +131,16 @@ def checked_key(key: str) -> str:
 
 
 def verified(ref: Ref, data: bytes | None) -> bytes:
-    """Return the bytes if they are what the reference says; else raise Corrupted naming the object."""
+    """Return the bytes if they are what the reference says.
+
+    Else raise Corrupted naming the object.
+    """
     remedy = "restore the object from a backup, or delete it and run the step that made it again."
     if data is None:
         raise Corrupted(f"The store has no object {ref.uri}.", remedy=remedy)
     if sha256(data) != ref.sha256:
-        raise Corrupted(f"The object {ref.uri} was changed: its hash is {sha256(data)}, not {ref.sha256}.", remedy=remedy)
+        raise Corrupted(
+            f"The object {ref.uri} was changed: its hash is {sha256(data)}, not {ref.sha256}.",
+            remedy=remedy,
+        )
     return data

@@ -1,7 +1,10 @@
-"""Same inputs, same outputs: a step's result is published under the key of its inputs; the first writer wins.
+"""Same inputs, same outputs: a step's result is published under the key of its inputs.
 
-A published result counts as long as the objects that it refers to are whole. They are read and hashed to know that: a
-result refers to a handful of objects of a few MB, which costs milliseconds, and an existence check would miss a flipped byte.
+The first writer wins.
+
+A published result counts as long as the objects that it refers to are whole. They are read and
+hashed to know that: a result refers to a handful of objects of a few MB, which costs milliseconds,
+and an existence check would miss a flipped byte.
 """
 
 from __future__ import annotations
@@ -22,15 +25,24 @@ if TYPE_CHECKING:
 V = TypeVar("V", bound=Value)
 
 
-def once(store: Store, step: str, key: str, kind: type[V], compute: Callable[[], V], *, force: bool = False) -> V:
+def once(
+    store: Store,
+    step: str,
+    key: str,
+    kind: type[V],
+    compute: Callable[[], V],
+    *,
+    force: bool = False,
+) -> V:
     """Return the published result for this key; compute and publish it where there is none.
 
-    `key` is the digest of everything that the result depends on. With `force` the result is computed in any case, and
-    returned without being published where one was published before. Of two copies of one task the one that publishes
-    second returns what the first one published.
+    `key` is the digest of everything that the result depends on. With `force` the result is
+    computed in any case, and returned without being published where one was published before. Of
+    two copies of one task the one that publishes second returns what the first one published.
 
-    Where an object of a published result is gone or damaged, the result is computed again: the same bytes heal the object,
-    and the published result counts again; where other bytes came out, the fresh result is returned.
+    Where an object of a published result is gone or damaged, the result is computed again: the same
+    bytes heal the object, and the published result counts again; where other bytes came out, the
+    fresh result is returned.
     """
     name = f"results/{step}/{key}"
     known = _known(store, name)
@@ -47,7 +59,10 @@ def once(store: Store, step: str, key: str, kind: type[V], compute: Callable[[],
 
 
 def _known(store: Store, name: str) -> bytes | None:
-    """Return the published result; None where there is none, or one that was changed: what is published next takes its place."""
+    """Return the published result.
+
+    None where there is none, or one that was changed: what is published next takes its place.
+    """
     try:
         return store.read(name)
     except Corrupted:
@@ -55,7 +70,9 @@ def _known(store: Store, name: str) -> bytes | None:
 
 
 def _whole(store: Store, published: bytes) -> bool:
-    """Whether every object that the result refers to is there unchanged, and every object that their manifests refer to."""
+    """Whether every object that the result refers to is there unchanged, and every object that
+    their manifests refer to.
+    """
     try:
         for ref in _refs(json.loads(published)):
             data = store.get(ref)

@@ -1,7 +1,10 @@
-"""Segments: files that one process appends to while others read them. The store's two kinds of them live here.
+"""Segments: files that one process appends to while others read them.
 
-A segment is held under a lock (flock) as long as it is open. The kernel lets go of it when the process ends, however it
-ends, so a segment whose writer was killed is known to be closed without anybody's help.
+The store's two kinds of them live here.
+
+A segment is held under a lock (flock) as long as it is open. The kernel lets go of it when the
+process ends, however it ends, so a segment whose writer was killed is known to be closed without
+anybody's help.
 """
 
 from __future__ import annotations
@@ -26,17 +29,26 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 def translated(error: OSError, root: Path) -> Exception:
     """Return the error as StorageFull naming the store where there was no room, else as it is."""
     if error.errno in FULL:
-        return StorageFull(f"No space is left in the store {root}.", remedy="free space there, then run again; nothing was half-written.")
+        return StorageFull(
+            f"No space is left in the store {root}.",
+            remedy="free space there, then run again; nothing was half-written.",
+        )
     return error
 
 
 class LocalSegment:
-    """A segment in a file. `append` and `close` belong to one thread at a time; `sync` may be called from another one."""
+    """A segment in a file.
+
+    `append` and `close` belong to one thread at a time; `sync` may be called from another one.
+    """
 
     def __init__(self, root: Path, name: str, path: Path) -> None:
-        """Make and lock the file. Raises ValueError where it is there already, StorageFull where there is no room.
+        """Make and lock the file.
 
-        The file gets its name when it is locked already: nobody ever sees a new segment that looks closed.
+        Raises ValueError where it is there already, StorageFull where there is no room.
+
+        The file gets its name when it is locked already: nobody ever sees a new segment that looks
+        closed.
         """
         self.name = name
         self.size = 0
@@ -49,7 +61,9 @@ class LocalSegment:
         self._handle = -1
         try:
             make_folder(path.parent)
-            self._handle = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._handle = os.open(
+                temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+            )
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.link(temporary, path)
             _sync_folder(path.parent)
@@ -68,7 +82,9 @@ class LocalSegment:
             raise ValueError(f"The segment {self.name} is closed.")
         try:
             written = os.write(self._handle, data)
-            while written < len(data):  # the disk became full on the way: a further write says so, or finishes
+            while written < len(
+                data
+            ):  # the disk became full on the way: a further write says so, or finishes
                 written += os.write(self._handle, data[written:])
         except OSError as error:
             self._cut_back()
@@ -76,7 +92,10 @@ class LocalSegment:
         self.size += len(data)
 
     def _cut_back(self) -> None:
-        """Take a half-written append back; where even that fails, nothing may follow the torn line: the segment is flushed and closed."""
+        """Take a half-written append back.
+
+        Where even that fails, nothing may follow the torn line: the segment is flushed and closed.
+        """
         try:
             os.ftruncate(self._handle, self.size)
         except OSError:
@@ -86,13 +105,18 @@ class LocalSegment:
             raise
 
     def cut(self, size: int) -> None:
-        """Take back what was appended after the first `size` bytes, also of a segment that was closed since. Raises OSError."""
+        """Take back what was appended after the first `size` bytes, also of a segment that was
+        closed since. Raises OSError.
+        """
         with self._closing:
             os.truncate(self._handle if self._handle >= 0 else self._path, size)
             self.size = size
 
     def sync(self) -> None:
-        """Flush to the disk. Raises again what a flush raised once; a segment that was closed was flushed by that."""
+        """Flush to the disk.
+
+        Raises again what a flush raised once; a segment that was closed was flushed by that.
+        """
         with self._closing:
             self._flush()
             if self._failure is not None:
@@ -120,7 +144,10 @@ class LocalSegment:
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether a writer holds the file. The probe's lock is a shared one: several probes do not take each other for writers."""
+    """Tell whether a writer holds the file.
+
+    The probe's lock is a shared one: several probes do not take each other for writers.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""The pictures of a candidate, few and cheap: drawn through matplotlib's figures, without pyplot and its global state."""
+"""The pictures of a candidate, few and cheap.
+
+Drawn through matplotlib's figures, without pyplot and its global state.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ def table(folder: Path, tried: list[dict[str, Any]]) -> Path:
 
 
 def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[Path]:
-    """Draw how the held-out rows were predicted: ROC, calibration and scores; or predicted against actual and residuals over time."""
+    """Draw how the held-out rows were predicted: ROC, calibration and scores.
+
+    Or predicted against actual and residuals over time.
+    """
     if not len(y) or not np.isfinite(p).all():
         return []
     panels = {"binary": _binary, "regression": _regression, "multiclass": _multiclass}[spec.task]
@@ -46,8 +52,12 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
     return [_saved(figure, folder / "holdout.png")]
 
 
-def importance(folder: Path, spec: Spec, model: Any, schema: InputSchema, rows: pa.Table, y: Array) -> list[Path]:
-    """Draw how much train.metric loses on a sample when one input is shuffled (Breiman 2001, permutation importance)."""
+def importance(
+    folder: Path, spec: Spec, model: Any, schema: InputSchema, rows: pa.Table, y: Array
+) -> list[Path]:
+    """Draw how much train.metric loses on a sample when one input is shuffled (Breiman 2001,
+    permutation importance).
+    """
     rng = np.random.default_rng(spec.train.seed)
     chosen = np.sort(rng.permutation(len(y))[:SAMPLE])
     inputs, truth, metric = frame(schema, rows.take(chosen)), y[chosen], spec.train.metric
@@ -56,8 +66,16 @@ def importance(folder: Path, spec: Spec, model: Any, schema: InputSchema, rows: 
     for column in schema.columns[:INPUTS]:
         shuffled = inputs.copy()
         shuffled[column.name] = inputs[column.name].to_numpy()[rng.permutation(len(chosen))]
-        losses[column.name] = float(better_by(metric, base, score(metric, truth, answers(model, shuffled, spec.task, schema.classes))))
-    top = [item for item in sorted(losses.items(), key=lambda item: item[1]) if np.isfinite(item[1])][-15:]
+        losses[column.name] = float(
+            better_by(
+                metric,
+                base,
+                score(metric, truth, answers(model, shuffled, spec.task, schema.classes)),
+            )
+        )
+    top = [
+        item for item in sorted(losses.items(), key=lambda item: item[1]) if np.isfinite(item[1])
+    ][-15:]
     if not top:
         return []
     figure, (axis,) = _figure(1, left=0.35)
@@ -73,7 +91,12 @@ def search(folder: Path, spec: Spec, tried: list[dict[str, Any]]) -> list[Path]:
     for axis, name in zip(axes, names, strict=True):
         values = [row[name] for row in tried]
         numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        axis.plot(values if numeric else [str(v) for v in values], [row["score"] for row in tried], "o", alpha=0.6)
+        axis.plot(
+            values if numeric else [str(v) for v in values],
+            [row["score"] for row in tried],
+            "o",
+            alpha=0.6,
+        )
         axis.set(xlabel=name, ylabel=f"{spec.train.metric} over the folds")
     return [_saved(figure, folder / "search.png")]
 
@@ -114,7 +137,9 @@ def _multiclass(axes: list[Any], y: Array, p: Array, _: Array) -> None:
     counts = np.zeros((count, count))
     np.add.at(counts, (y[known], p[known].argmax(axis=1)), 1)
     axes[0].imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), vmin=0, vmax=1)
-    axes[0].set(title="share of each class by what was predicted", xlabel="predicted", ylabel="actual")
+    axes[0].set(
+        title="share of each class by what was predicted", xlabel="predicted", ylabel="actual"
+    )
 
 
 def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
@@ -122,7 +147,9 @@ def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * panels, 3.6), dpi=80)
-    figure.subplots_adjust(left=left / panels, right=0.97, bottom=0.2, top=0.9, wspace=0.3)  # the tight layout would draw all of it twice
+    figure.subplots_adjust(
+        left=left / panels, right=0.97, bottom=0.2, top=0.9, wspace=0.3
+    )  # the tight layout would draw all of it twice
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 

@@ -1,4 +1,6 @@
-"""A candidate's predictions for the held-out rows, as `train` leaves them in the store and `gate` reads them."""
+"""A candidate's predictions for the held-out rows, as `train` leaves them in the store and `gate`
+reads them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ _CLASSES = b"classes"
 
 @dataclass(frozen=True)
 class Predictions:
-    """`rows` hold key, event time and target; `score` and `dummy` are (n,) or (n, k); `classes` name the k columns."""
+    """`rows` hold key, event time and target; `score` and `dummy` are (n,) or (n, k).
+
+    `classes` name the k columns.
+    """
 
     rows: pa.Table
     score: Array
@@ -34,28 +39,50 @@ class Predictions:
     classes: list[str] | None
 
 
-def write(store: Store, spec: Spec, holdout: pa.Table, *, score: Array, dummy: Array, classes: list[str] | None) -> Ref:
+def write(
+    store: Store,
+    spec: Spec,
+    holdout: pa.Table,
+    *,
+    score: Array,
+    dummy: Array,
+    classes: list[str] | None,
+) -> Ref:
     """Store the predictions as Parquet and return the reference."""
     table = _identity(holdout, spec)
     for name, values in ((SCORE, score), (DUMMY, dummy)):
         table = table.append_column(name, pa.array(list(values) if values.ndim > 1 else values))
-    return store.put(to_parquet(table.replace_schema_metadata({_CLASSES: canonical(classes)})), ".parquet")
+    return store.put(
+        to_parquet(table.replace_schema_metadata({_CLASSES: canonical(classes)})), ".parquet"
+    )
 
 
 def read(store: Store, spec: Spec, ref: Ref, holdout: pa.Table) -> Predictions:
-    """Return the predictions. Raises Corrupted where they are not of exactly the rows of `holdout`."""
+    """Return the predictions.
+
+    Raises Corrupted where they are not of exactly the rows of `holdout`.
+    """
     table = from_parquet(store.get(ref))
     rows = table.drop_columns([SCORE, DUMMY]).replace_schema_metadata(None)
     if not rows.equals(_identity(holdout, spec)):
-        raise Corrupted(f"The predictions in {ref.uri} are not of this run's held-out rows.", remedy="clear `train` and run again.")
+        raise Corrupted(
+            f"The predictions in {ref.uri} are not of this run's held-out rows.",
+            remedy="clear `train` and run again.",
+        )
     classes = json.loads((table.schema.metadata or {}).get(_CLASSES, b"null"))
-    return Predictions(rows=rows, score=_array(table[SCORE]), dummy=_array(table[DUMMY]), classes=classes)
+    return Predictions(
+        rows=rows, score=_array(table[SCORE]), dummy=_array(table[DUMMY]), classes=classes
+    )
 
 
 def _identity(holdout: pa.Table, spec: Spec) -> pa.Table:
-    return holdout.select(list(dict.fromkeys([*spec.key, spec.event_time, spec.target.column]))).replace_schema_metadata(None)
+    return holdout.select(
+        list(dict.fromkeys([*spec.key, spec.event_time, spec.target.column]))
+    ).replace_schema_metadata(None)
 
 
 def _array(column: pa.ChunkedArray) -> Array:
-    found: Array = np.array(column.to_pylist()) if pa.types.is_list(column.type) else column.to_numpy()
+    found: Array = (
+        np.array(column.to_pylist()) if pa.types.is_list(column.type) else column.to_numpy()
+    )
     return found

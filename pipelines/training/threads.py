@@ -1,4 +1,7 @@
-"""How many threads learning may use: one unless the settings say more (spinning threads cost minutes where cores are shared)."""
+"""How many threads learning may use.
+
+One unless the settings say more (spinning threads cost minutes where cores are shared).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ _NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @contextlib.contextmanager
 def limited(threads: int) -> Iterator[None]:
-    """Hold native thread pools to `threads`: those not loaded yet through the environment, the loaded ones through threadpoolctl."""
+    """Hold native thread pools to `threads`.
+
+    Those not loaded yet through the environment, the loaded ones through threadpoolctl.
+    """
     for name in _NAMES:
         os.environ[name] = str(threads)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

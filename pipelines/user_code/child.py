@@ -1,7 +1,9 @@
-"""The child: loads a file of a model's folder, calls a function of it, and answers with tables or with what went wrong.
+"""The child: loads a file of a model's folder, calls a function of it, and answers with tables or
+with what went wrong.
 
-`python -m pipelines.user_code.child REQUESTS ANSWERS` (two file descriptors). What the user's code prints goes to stderr,
-wherever it prints it; whatever it raises is an answer. A file is loaded once for as long as it stays as it is.
+`python -m pipelines.user_code.child REQUESTS ANSWERS` (two file descriptors). What the user's code
+prints goes to stderr, wherever it prints it; whatever it raises is an answer. A file is loaded once
+for as long as it stays as it is.
 """
 
 from __future__ import annotations
@@ -58,17 +60,25 @@ def main(requests: int, answers: int) -> None:
             except Torn:
                 return
             answer, found = _answer(functions, request, tables)
-            if os.getpid() != process:  # the user's code has forked, and this is not the process that was asked
+            if (
+                os.getpid() != process
+            ):  # the user's code has forked, and this is not the process that was asked
                 os._exit(0)
-            with contextlib.suppress(OSError, ValueError):  # a stream that the user's code has closed
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # a stream that the user's code has closed
                 sys.stdout.flush()
-            last = sys.stdout.closed or sys.stderr.closed  # the next call's code shall find them open
+            last = (
+                sys.stdout.closed or sys.stderr.closed
+            )  # the next call's code shall find them open
             send(writing, {**answer, "call": request["call"], LAST: last}, found)
             if last:
                 return
 
 
-def _answer(functions: Functions, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+def _answer(
+    functions: Functions, request: Mapping[str, Any], tables: dict[str, pa.Table]
+) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     shown = request["shown"]
     try:
         _be_as(request)
@@ -78,12 +88,33 @@ def _answer(functions: Functions, request: Mapping[str, Any], tables: dict[str, 
         if request["what"] == "read":
             return _read(function, request)
     except PerennialError as error:
-        return _error(type(error).__name__, error.message + _line(error.__cause__, request["path"]), error.remedy), {}
+        return (
+            _error(
+                type(error).__name__,
+                error.message + _line(error.__cause__, request["path"]),
+                error.remedy,
+            ),
+            {},
+        )
     except SystemExit as error:
         said = f"{shown} ended Python by sys.exit({error.code!r})."
-        return _error(SpecError.__name__, said + _line(error, request["path"]), "return, or raise an error."), {}
+        return (
+            _error(
+                SpecError.__name__,
+                said + _line(error, request["path"]),
+                "return, or raise an error.",
+            ),
+            {},
+        )
     except BaseException as error:  # noqa: BLE001 -- whatever the user's code raises is an answer, or its process would end in silence
-        return _error(SpecError.__name__, f"{shown}: {_words(error)}." + _line(error, request["path"]), "mend the function."), {}
+        return (
+            _error(
+                SpecError.__name__,
+                f"{shown}: {_words(error)}." + _line(error, request["path"]),
+                "mend the function.",
+            ),
+            {},
+        )
     return {}, {}
 
 
@@ -96,30 +127,49 @@ def _be_as(request: Mapping[str, Any]) -> None:
 
 
 def _read(read: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, pa.Table]]:
-    """Call a source's function. What pandas or Arrow cannot parse is a problem of the batch; OSError means unreachable."""
+    """Call a source's function.
+
+    What pandas or Arrow cannot parse is a problem of the batch; OSError means unreachable.
+    """
     import pandas as pd
     from pyarrow import ArrowInvalid
 
     shown, expected = request["shown"], request["expected"]
     try:
-        found = read(datetime.fromisoformat(request["start"]), datetime.fromisoformat(request["end"]))
+        found = read(
+            datetime.fromisoformat(request["start"]), datetime.fromisoformat(request["end"])
+        )
         named = found if isinstance(found, dict) else {expected[0]: found}
         if set(named) != set(expected):
             raise SpecError(
-                f"{shown} returned the tables {sorted(map(str, named))}, the spec names {sorted(expected)}.",
+                f"{shown} returned the tables {sorted(map(str, named))}, the spec names"
+                f" {sorted(expected)}.",
                 remedy="name them in `source.main` and `source.side`.",
             )
-        odd = next((name for name, table in named.items() if not hasattr(table, "__arrow_c_stream__")), None)
+        odd = next(
+            (name for name, table in named.items() if not hasattr(table, "__arrow_c_stream__")),
+            None,
+        )
         if odd is not None:
             kind = type(named[odd]).__name__
-            raise SpecError(f"{shown}: the table {odd!r} is a {kind}.", remedy="return a pandas frame or an Arrow table.")
+            raise SpecError(
+                f"{shown}: the table {odd!r} is a {kind}.",
+                remedy="return a pandas frame or an Arrow table.",
+            )
         return {}, kept_tables(named, shown, request["most"])
     except BadData as error:
         return {PROBLEM: problem_of(error)}, {}
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ArrowInvalid, UnicodeDecodeError) as error:
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        ArrowInvalid,
+        UnicodeDecodeError,
+    ) as error:
         return {PROBLEM: f"{shown}: {_words(error)}"}, {}
     except OSError as error:
-        raise Unreachable(f"{shown}: {_words(error)}.", remedy="check what the function reads from.") from error
+        raise Unreachable(
+            f"{shown}: {_words(error)}.", remedy="check what the function reads from."
+        ) from error
 
 
 def _error(kind: str, message: str, remedy: str) -> dict[str, Any]:
@@ -137,7 +187,15 @@ def _words(error: BaseException) -> str:
 
 def _line(error: BaseException | None, path: str) -> str:
     """Return where in the user's file an error came from, or nothing."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path] if error else []
+    lines = (
+        [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == path
+        ]
+        if error
+        else []
+    )
     return f" See line {lines[-1]} of {Path(path).name}." if lines else ""
 
 

@@ -1,4 +1,7 @@
-"""What parent and child send each other: one JSON header, then the tables that it names as Arrow streams. Nothing is unpickled."""
+"""What parent and child send each other.
+
+One JSON header, then the tables that it names as Arrow streams. Nothing is unpickled.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ class Torn(Exception):
     """The other side has ended, or what it sent is no frame."""
 
 
-def send(pipe: IO[bytes], header: Mapping[str, Any], tables: Mapping[str, pa.Table] | None = None) -> None:
+def send(
+    pipe: IO[bytes], header: Mapping[str, Any], tables: Mapping[str, pa.Table] | None = None
+) -> None:
     """Write one frame. Raises OSError where the other side has ended."""
     whole = tables or {}
     body = json.dumps({**header, TABLES: list(whole)}).encode()
@@ -54,7 +59,12 @@ def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     try:
         header = json.loads(pipe.read(LENGTH.unpack(head)[0]))
         return header, {name: _read(pipe) for name in header[TABLES]}
-    except (ValueError, KeyError, TypeError, OSError) as error:  # Arrow's errors are ValueErrors and OSErrors
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+    ) as error:  # Arrow's errors are ValueErrors and OSErrors
         raise Torn from error
 
 

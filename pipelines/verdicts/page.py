@@ -1,4 +1,7 @@
-"""The HTML page of a verdict: self-contained, everything escaped (names and reasons carry words from data)."""
+"""The HTML page of a verdict.
+
+Self-contained, everything escaped (names and reasons carry words from data).
+"""
 
 from __future__ import annotations
 
@@ -54,8 +57,14 @@ def render(model: str, run: str, judged: Judged, *, as_of: datetime, because: st
         "run": run,
         "j": judged,
         "promoted": judged.verdict == "promote",
-        "who": f"the challenger {judged.candidate}{version}" if judged.candidate else "there is no challenger",
-        "opponent": champion if champion and not judged.incident else f"the best constant, because {reason}",
+        "who": (
+            f"the challenger {judged.candidate}{version}"
+            if judged.candidate
+            else "there is no challenger"
+        ),
+        "opponent": (
+            champion if champion and not judged.incident else f"the best constant, because {reason}"
+        ),
         "as_of": iso(as_of),
         "because": because,
     }

@@ -37,7 +37,10 @@ def file_border(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def dvc_border(folder: Path) -> Iterator[type[Any]]:
-    """Yield DVC's Repo, imported here; raise Busy, StorageFull or Unreachable for what it raises."""
+    """Yield DVC's Repo, imported here.
+
+    Raise Busy, StorageFull or Unreachable for what it raises.
+    """
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
     from dvc.repo import Repo
@@ -49,28 +52,40 @@ def dvc_border(folder: Path) -> Iterator[type[Any]]:
         with _own_environment(folder):
             yield Repo
     except LockError as error:
-        raise Busy(f"A dvc command holds {folder}.", remedy="let it end, then run again.") from error
+        raise Busy(
+            f"A dvc command holds {folder}.", remedy="let it end, then run again."
+        ) from error
     except sqlite3.Error as error:
         if fault(error) != "damaged":
-            raise Busy(f"What DVC remembers in {folder / SITE} is in use.", remedy="run again.") from error
+            raise Busy(
+                f"What DVC remembers in {folder / SITE} is in use.", remedy="run again."
+            ) from error
         shutil.rmtree(folder / SITE, ignore_errors=True)
         raise Unreachable(
-            f"What DVC remembers in {folder / SITE} was damaged, and was removed.", remedy="run again: DVC makes it anew."
+            f"What DVC remembers in {folder / SITE} was damaged, and was removed.",
+            remedy="run again: DVC makes it anew.",
         ) from error
     except DvcException as error:
         causes.add(error)
         full = [c for c in causes.found if isinstance(c, OSError) and c.errno in FULL]
-        raise _named(folder, (full or causes.found)[0], "; ".join(str(c) for c in [error, *causes.found[:3]])) from error
+        raise _named(
+            folder, (full or causes.found)[0], "; ".join(str(c) for c in [error, *causes.found[:3]])
+        ) from error
     finally:
         logger.removeHandler(causes)
         _close(folder / SITE)
 
 
 def _close(site: Path) -> None:
-    """Shut others out of what DVC remembers: it opens the folders to everybody by itself, and reads pickles from them."""
+    """Shut others out of what DVC remembers.
+
+    It opens the folders to everybody by itself, and reads pickles from them.
+    """
     for place, _, files in os.walk(site):
         for path in (Path(place), *(Path(place, name) for name in files)):
-            with contextlib.suppress(OSError):  # of another user, or gone meanwhile: doctor names what stays open
+            with contextlib.suppress(
+                OSError
+            ):  # of another user, or gone meanwhile: doctor names what stays open
                 mode = stat.S_IMODE(path.lstat().st_mode)
                 if mode & OTHERS and not path.is_symlink():
                     path.chmod(mode & ~OTHERS)
@@ -78,9 +93,16 @@ def _close(site: Path) -> None:
 
 @contextlib.contextmanager
 def _own_environment(folder: Path) -> Iterator[None]:
-    """Keep DVC from the configuration and caches of whoever runs this; they may have no home and no name at all."""
+    """Keep DVC from the configuration and caches of whoever runs this.
+
+    They may have no home and no name at all.
+    """
     nowhere = str(folder / "no-configuration")
-    wanted = {"DVC_GLOBAL_CONFIG_DIR": nowhere, "DVC_SYSTEM_CONFIG_DIR": nowhere, "DVC_SITE_CACHE_DIR": str(folder / SITE)}
+    wanted = {
+        "DVC_GLOBAL_CONFIG_DIR": nowhere,
+        "DVC_SYSTEM_CONFIG_DIR": nowhere,
+        "DVC_SITE_CACHE_DIR": str(folder / SITE),
+    }
     try:
         getpass.getuser()
     except (KeyError, OSError):  # a container's bare number, and DVC asks for a name
@@ -118,8 +140,10 @@ class _Causes(logging.Handler):
 def _named(folder: Path, error: BaseException, text: str) -> PerennialError:
     if isinstance(error, OSError) and error.errno in FULL:
         return StorageFull(
-            f"No space is left for the features in {folder}.", remedy="free space there, then run again; no pointer was committed."
+            f"No space is left for the features in {folder}.",
+            remedy="free space there, then run again; no pointer was committed.",
         )
     return Unreachable(
-        f"The features in {folder} cannot be read or written: {text}.", remedy="check that the folder is there and may be written to."
+        f"The features in {folder} cannot be read or written: {text}.",
+        remedy="check that the folder is there and may be written to.",
     )

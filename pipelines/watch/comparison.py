@@ -1,8 +1,9 @@
 """The look at a window: what was served there, against what the champion learnt from and promised.
 
-`look` answers for any data. What is broken in them is named in the facts, and so is an exception of the look itself, which is
-an alarm and never "no drift": Evidently raises for some data and calls others unchanged (a missing column, infinite values,
-90 % of NaN), which is why schema, missing values and finiteness are checked before it is asked.
+`look` answers for any data. What is broken in them is named in the facts, and so is an exception of
+the look itself, which is an alarm and never "no drift": Evidently raises for some data and calls
+others unchanged (a missing column, infinite values, 90 % of NaN), which is why schema, missing
+values and finiteness are checked before it is asked.
 """
 
 from __future__ import annotations
@@ -47,8 +48,13 @@ class Look:
     evidently: bytes | None
 
 
-def look(rules: Drift, window: Rows, labelled: Labelled | None, champion: Champion, *, seed: int) -> Look:
-    """Return what is found in the window. Raises nothing for odd data: an exception is named in `facts.error`."""
+def look(
+    rules: Drift, window: Rows, labelled: Labelled | None, champion: Champion, *, seed: int
+) -> Look:
+    """Return what is found in the window.
+
+    Raises nothing for odd data: an exception is named in `facts.error`.
+    """
     rows = 0
     try:
         rows = size(window)
@@ -58,10 +64,23 @@ def look(rules: Drift, window: Rows, labelled: Labelled | None, champion: Champi
     except Exception as error:
         log.exception("the look at the window failed")
         words = " ".join(str(error).split())[:_WORDS] or "no words"
-        return Look(Facts(rows, error=f"the look at the window failed with {type(error).__name__}: {words}"), None)
+        return Look(
+            Facts(
+                rows, error=f"the look at the window failed with {type(error).__name__}: {words}"
+            ),
+            None,
+        )
 
 
-def _looked(rules: Drift, window: Rows, labelled: Labelled | None, champion: Champion, *, rows: int, seed: int) -> Look:
+def _looked(
+    rules: Drift,
+    window: Rows,
+    labelled: Labelled | None,
+    champion: Champion,
+    *,
+    rows: int,
+    seed: int,
+) -> Look:
     if rows == 0:
         return Look(Facts(0), None)
     checked = check(rules, window, labelled, champion)
@@ -86,15 +105,30 @@ def _uncompared(rules: Drift, champion: Champion, checked: Checked) -> list[Colu
 def _blank(name: str, rule: Rule, missing: tuple[float, float]) -> ColumnFact:
     """Return what is known of a column before it is compared."""
     return ColumnFact(
-        name, rule.method, rule.threshold, score=None, drifted=False, missing=missing[0], missing_reference=missing[1], problem=_NOT
+        name,
+        rule.method,
+        rule.threshold,
+        score=None,
+        drifted=False,
+        missing=missing[0],
+        missing_reference=missing[1],
+        problem=_NOT,
     )
 
 
-def _performed(facts: Facts, rules: Drift, labelled: Labelled | None, champion: Champion, *, seed: int) -> Facts:
-    """Return the facts with the champion's live metric, or with a note that says why there is none."""
+def _performed(
+    facts: Facts, rules: Drift, labelled: Labelled | None, champion: Champion, *, seed: int
+) -> Facts:
+    """Return the facts with the champion's live metric, or with a note that says why there is
+    none.
+    """
     rows = len(labelled.y) if labelled is not None else 0
     if labelled is None or rows < rules.min_rows:
-        return _noted(facts, f"no verdict on performance: {rows:,} rows have labels, {rules.min_rows:,} are needed (min_rows)")
+        return _noted(
+            facts,
+            f"no verdict on performance: {rows:,} rows have labels, {rules.min_rows:,} are needed"
+            " (min_rows)",
+        )
     try:
         found = measured(
             champion.metric,
@@ -109,16 +143,31 @@ def _performed(facts: Facts, rules: Drift, labelled: Labelled | None, champion: 
         raise
     except Exception as error:
         log.exception("the champion's live metric could not be computed")
-        words = f"{champion.metric} of the {rows:,} labelled rows could not be computed: {type(error).__name__}: {error}"
+        words = (
+            f"{champion.metric} of the {rows:,} labelled rows could not be computed:"
+            f" {type(error).__name__}: {error}"
+        )
         return replace(facts, broken=[*facts.broken, words[:_WORDS]])
     if not np.isfinite(found.live):
         why = "; all of them have the same label" if len(np.unique(labelled.y)) == 1 else ""
-        return _noted(facts, f"no verdict on performance: {champion.metric} is not defined on the {rows:,} labelled rows{why}")
+        return _noted(
+            facts,
+            f"no verdict on performance: {champion.metric} is not defined on the {rows:,} labelled"
+            f" rows{why}",
+        )
     facts = replace(facts, performance=found)
     if found.expected is None:
-        return _noted(facts, f"no verdict on performance: the champion's bundle holds no {champion.metric} to compare with")
+        return _noted(
+            facts,
+            f"no verdict on performance: the champion's bundle holds no {champion.metric} to"
+            " compare with",
+        )
     if found.good_end is None:
-        return _noted(facts, f"no verdict on performance: the {rows:,} labelled rows are too alike for an interval of {champion.metric}")
+        return _noted(
+            facts,
+            f"no verdict on performance: the {rows:,} labelled rows are too alike for an interval"
+            f" of {champion.metric}",
+        )
     return facts
 
 
@@ -127,23 +176,36 @@ def _noted(facts: Facts, note: str) -> Facts:
 
 
 def _compared(facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int) -> Look:
-    """Return the facts with Evidently's scores of the inputs and of the predictions, and its page."""
+    """Return the facts with Evidently's scores of the inputs and of the predictions, and its
+    page.
+    """
     pairs, facts = _pairs(facts, rules, window, champion, seed=seed)
     predictions, facts = _answers(facts, rules, window, champion, seed=seed)
     few = {p.name: words for p in pairs if (words := _too_few(p, rules))}
     still = {p.name: _ONE_VALUE for p in pairs if p.name not in few and _constant(p)}
     if few:
         named = [f"{name} ({words})" for name, words in few.items()][:_NAMED]
-        facts = _noted(facts, "not compared: " + ", ".join(named) + (f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""))
+        facts = _noted(
+            facts,
+            "not compared: "
+            + ", ".join(named)
+            + (f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""),
+        )
     unasked = few | still
     asked = [p for p in pairs if p.name not in unasked]
     if not asked and predictions is None:
-        return Look(replace(facts, columns=[_unasked(fact, unasked) for fact in facts.columns]), None)
+        return Look(
+            replace(facts, columns=[_unasked(fact, unasked) for fact in facts.columns]), None
+        )
     scores, page = evidently_run.run(asked, predictions, share=rules.share, seed=seed)
     by_name = {p.name: p for p in asked}
     columns, broken = [], list(facts.broken)
     for fact in facts.columns:
-        found, wrong = _scored(fact, by_name[fact.name], scores[fact.name]) if fact.name in by_name else (fact, [])
+        found, wrong = (
+            _scored(fact, by_name[fact.name], scores[fact.name])
+            if fact.name in by_name
+            else (fact, [])
+        )
         columns.append(_unasked(found, unasked))
         broken += wrong
     facts = replace(facts, columns=columns)
@@ -159,36 +221,68 @@ def _unasked(fact: ColumnFact, why: dict[str, str]) -> ColumnFact:
     return replace(fact, problem=why[fact.name]) if fact.name in why else fact
 
 
-def _pairs(facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int) -> tuple[list[Compare], Facts]:
+def _pairs(
+    facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int
+) -> tuple[list[Compare], Facts]:
     """Return the inputs of both sides, sampled where there are too many rows; a note says so."""
     tables = []
-    for what, table in (("the window", window.inputs), ("the champion's training data", champion.reference.inputs)):
+    for what, table in (
+        ("the window", window.inputs),
+        ("the champion's training data", champion.reference.inputs),
+    ):
         rows = sampled(table.num_rows, seed)
         tables.append(table if rows is None else table.take(rows))
         if rows is not None:
-            facts = _noted(facts, f"Evidently saw a sample of {ROWS:,} of the {table.num_rows:,} rows of {what}; missing values are of all")
+            facts = _noted(
+                facts,
+                f"Evidently saw a sample of {ROWS:,} of the {table.num_rows:,} rows of {what};"
+                " missing values are of all",
+            )
     reference = champion.reference.inputs.num_rows
     if facts.columns and reference < rules.min_rows:
-        facts = _noted(facts, f"the champion's training data are {reference:,} rows only: scores vary more than the thresholds expect")
+        facts = _noted(
+            facts,
+            f"the champion's training data are {reference:,} rows only: scores vary more than the"
+            " thresholds expect",
+        )
     by_name = {c.name: c for c in watched(champion.schema)}
     names = [c.name for c in facts.columns]
     return [
-        Compare(n, rule_of(rules, by_name[n]), textual(by_name[n].kind), *(_values(by_name[n], t) for t in tables)) for n in names
+        Compare(
+            n,
+            rule_of(rules, by_name[n]),
+            textual(by_name[n].kind),
+            *(_values(by_name[n], t) for t in tables),
+        )
+        for n in names
     ], facts
 
 
-def _answers(facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int) -> tuple[Compare | None, Facts]:
-    """Return the predictions of both sides under a name that no input has; None, with a note, where the bundle holds none."""
+def _answers(
+    facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int
+) -> tuple[Compare | None, Facts]:
+    """Return the predictions of both sides under a name that no input has.
+
+    None, with a note, where the bundle holds none.
+    """
     if not len(champion.reference.predictions):
-        return None, _noted(facts, "the predictions are not compared: the champion's bundle holds none of its holdout")
+        return None, _noted(
+            facts,
+            "the predictions are not compared: the champion's bundle holds none of its holdout",
+        )
     if len(window.predictions) < rules.min_rows:
-        few = f"{len(window.predictions):,} of the window's rows were answered by the champion, {rules.min_rows:,} are needed (min_rows)"
+        few = (
+            f"{len(window.predictions):,} of the window's rows were answered by the champion,"
+            f" {rules.min_rows:,} are needed (min_rows)"
+        )
         return None, _noted(facts, f"the predictions are not compared: {few}")
     text = champion.task == "multiclass"
     sides = []
     for found in (window.predictions, champion.reference.predictions):
         rows = sampled(len(found), seed)
-        sides.append(np.asarray(found if rows is None else found[rows], dtype=object if text else np.float64))
+        sides.append(
+            np.asarray(found if rows is None else found[rows], dtype=object if text else np.float64)
+        )
     name = "predictions"
     while any(c.name == name for c in facts.columns):
         name += "_"
@@ -196,7 +290,10 @@ def _answers(facts: Facts, rules: Drift, window: Rows, champion: Champion, *, se
 
 
 def _values(column: Column, table: pa.Table) -> Array:
-    """Return an input as it is compared: float64 with NaN, or an object array of texts with None."""
+    """Return an input as it is compared.
+
+    Float64 with NaN, or an object array of texts with None.
+    """
     import pyarrow as pa
 
     values = table[column.name]
@@ -208,16 +305,26 @@ def _values(column: Column, table: pa.Table) -> Array:
 
 
 def _present(values: Array) -> Array:
-    return values[[v is not None for v in values]] if values.dtype == object else values[~np.isnan(values)]
+    return (
+        values[[v is not None for v in values]]
+        if values.dtype == object
+        else values[~np.isnan(values)]
+    )
 
 
 def _too_few(pair: Compare, rules: Drift) -> str:
-    """Return why an input cannot be compared: on one side hardly any row has a value; "" where it can.
+    """Return why an input cannot be compared: on one side hardly any row has a value.
 
-    Half of what a verdict needs is enough, or a window of just that many rows would lose an input with its first null.
+    "" where it can.
+
+    Half of what a verdict needs is enough, or a window of just that many rows would lose an input
+    with its first null.
     """
     least = LEAST.get(pair.rule.method, 1)
-    for values, where in ((pair.window, "the window"), (pair.reference, "the champion's training data")):
+    for values, where in (
+        (pair.window, "the window"),
+        (pair.reference, "the champion's training data"),
+    ):
         present = len(_present(values))
         if not present:
             return f"no value in {where}"
@@ -229,7 +336,8 @@ def _too_few(pair: Compare, rules: Drift) -> str:
 
 
 def _constant(pair: Compare) -> bool:
-    """Tell whether both sides hold one value only, and the same, and the method says nothing of that.
+    """Tell whether both sides hold one value only, and the same, and the method says nothing of
+    that.
 
     Asked before Evidently is: of such sides some methods give no score, and one of them raises.
     """

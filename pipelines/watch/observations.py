@@ -1,7 +1,9 @@
-"""What was observed in a window: the served traffic with its labels, or, of a model that nobody asks, its ingested batches.
+"""What was observed in a window.
 
-A model is one with traffic as soon as its inference log holds anything at all: a window without traffic is then an empty
-one, and is never filled with batches in silence.
+The served traffic with its labels, or, of a model that nobody asks, its ingested batches.
+
+A model is one with traffic as soon as its inference log holds anything at all: a window without
+traffic is then an empty one, and is never filled with batches in silence.
 """
 
 from __future__ import annotations
@@ -48,7 +50,12 @@ if TYPE_CHECKING:
 
 WindowSource = Literal["traffic", "batches"]
 
-_ARROW = {"number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "string": pa.string()}
+_ARROW = {
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "string": pa.string(),
+}
 """The types in which the log holds an input of a kind."""
 
 
@@ -67,33 +74,50 @@ class Observed:
 
 
 def source_of(store: Store, model: str) -> WindowSource:
-    """Return where a model's windows come from: its traffic if its inference log holds anything, else its batches."""
-    return "traffic" if segments_of(store, model, "predictions") or store.keys(f"inference/{model}/rotated") else "batches"
+    """Return where a model's windows come from.
+
+    Its traffic if its inference log holds anything, else its batches.
+    """
+    return (
+        "traffic"
+        if segments_of(store, model, "predictions") or store.keys(f"inference/{model}/rotated")
+        else "batches"
+    )
 
 
 def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> Observed:
-    """Return the window's answered rows, one per event, with their labels: from feedback, else from the model's source.
+    """Return the window's answered rows, one per event, with their labels.
 
-    The log's closed segments are rotated first. Predictions and live performance are the champion's own: of rows that another
-    version answered only the inputs count, and those only where all versions logged them alike.
+    From feedback, else from the model's source.
+
+    The log's closed segments are rotated first. Predictions and live performance are the champion's
+    own: of rows that another version answered only the inputs count, and those only where all
+    versions logged them alike.
     """
     spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
     rotate(store, spec.name, catch_up=Index(context.settings, store).catch_up)
     log = read_log(store, spec.name, since=window.start, until=window.end)
     source = _told_by_source(context, plan, schema, log) if log.rows.num_rows else None
     labels = read_labels(store, spec.name)
-    found = joined(log, labels, source=source, known_by=window.end, known_after=spec.target.known_after)
+    found = joined(
+        log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
+    )
     version = bundle.manifest.version
     own = found.rows.filter(pc.equal(found.rows["version"], version))
     notes = _notes(found.counts, found.rows.num_rows - own.num_rows, [*log.damage, *labels.damage])
     odd = _logged_otherwise(context, found.rows, schema, version)
     if odd:
         notes.append(
-            f"only the {own.num_rows:,} rows that version {version} answered itself are compared: other inputs were logged by {odd}"
+            f"only the {own.num_rows:,} rows that version {version} answered itself are compared:"
+            f" other inputs were logged by {odd}"
         )
     answers = _predictions(own, schema)
     return Observed(
-        window=Rows(_as_learnt(own, schema), answers) if odd else Rows(_inputs(found.rows, schema), answers, answered=own.num_rows),
+        window=(
+            Rows(_as_learnt(own, schema), answers)
+            if odd
+            else Rows(_inputs(found.rows, schema), answers, answered=own.num_rows)
+        ),
         labelled=_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
         counts=found.counts,
         notes=notes,
@@ -101,7 +125,10 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
 
 
 def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> Observed:
-    """Return the built rows of the window's batches as the champion answers them; their labels are the target, where known."""
+    """Return the built rows of the window's batches as the champion answers them.
+
+    Their labels are the target, where known.
+    """
     spec, schema = context.spec, bundle.manifest.inputs
     table = _built(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
@@ -119,14 +146,21 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
         damaged=0,
     )
     if not table.num_rows:
-        return Observed(Rows(inputs, np.empty(0)), None, counts, notes=["no batch of the window holds a row"])
+        return Observed(
+            Rows(inputs, np.empty(0)), None, counts, notes=["no batch of the window holds a row"]
+        )
     try:
         answers = _answers(bundle, table)
     except (TryAgain, MemoryError):
         raise
     except Exception as error:  # what a champion cannot answer is an alarm, whatever the reason
         context.log.warning("the champion cannot answer the window's rows", exc_info=True)
-        return Observed(Rows(inputs, np.empty(0)), None, counts, problem=f"the champion cannot answer the window's rows: {error}")
+        return Observed(
+            Rows(inputs, np.empty(0)),
+            None,
+            counts,
+            problem=f"the champion cannot answer the window's rows: {error}",
+        )
     told = table.filter(pa.array(known))
     return Observed(
         window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
@@ -136,17 +170,30 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
 
 
 def _truth(told: pa.Table, spec: Spec, schema: InputSchema) -> Array:
-    """Return the targets of labelled rows (n,), a class by its place among those of the champion, whatever it calls them."""
+    """Return the targets of labelled rows (n,), a class by its place among those of the champion,
+    whatever it calls them.
+    """
     column = spec.target.column
     if schema.classes:
-        told = told.set_column(told.column_names.index(column), column, _as_classes(class_names(told[column]), schema.classes))
+        told = told.set_column(
+            told.column_names.index(column),
+            column,
+            _as_classes(class_names(told[column]), schema.classes),
+        )
     return estimators.targets(told, spec, schema.classes)
 
 
 def _in_kinds(inputs: pa.Table, schema: InputSchema) -> pa.Table:
-    """Return the inputs in the champion's types where no value changes by it; what does not fit is seen by the look."""
+    """Return the inputs in the champion's types where no value changes by it.
+
+    What does not fit is seen by the look.
+    """
     for column in schema.columns:
-        wide = widened(inputs[column.name], _ARROW[column.kind]) if column.name in inputs.column_names else None
+        wide = (
+            widened(inputs[column.name], _ARROW[column.kind])
+            if column.name in inputs.column_names
+            else None
+        )
         if wide is not None:
             inputs = inputs.set_column(inputs.column_names.index(column.name), column.name, wide)
     return inputs
@@ -170,25 +217,42 @@ def _built(context: Context, plan: Plan) -> pa.Table:
 
 
 def _told_by_source(context: Context, plan: Plan, schema: InputSchema, log: Log) -> pa.Table | None:
-    """Return what the model's source says of the window's events: `identity` and `label`; None where no row could be found again."""
+    """Return what the model's source says of the window's events: `identity` and `label`.
+
+    None where no row could be found again.
+    """
     spec = context.spec
     if schema.key_personal == "drop" or log.rows["key"].null_count == log.rows.num_rows:
         return None
     table = _built(context, plan)
-    keys = [key_text(values) for values in zip(*(table[c].to_pylist() for c in spec.key), strict=True)]
+    keys = [
+        key_text(values) for values in zip(*(table[c].to_pylist() for c in spec.key), strict=True)
+    ]
     if schema.key_personal == "hash":
         key = PersonalKey(context.settings.personal_key)
         keys = [key.hashed(k) for k in keys]
     target = table[spec.target.column]
-    labels = _as_classes(class_names(target), schema.classes) if schema.classes else target.cast(pa.float64())
+    labels = (
+        _as_classes(class_names(target), schema.classes)
+        if schema.classes
+        else target.cast(pa.float64())
+    )
     return pa.table({"identity": [identity(k, "", 0) for k in keys], "label": labels})
 
 
 def _as_classes(names: pa.ChunkedArray, classes: list[str]) -> pa.ChunkedArray:
-    """Return labels by the names that a model has for their classes; those that it does not know keep their own."""
+    """Return labels by the names that a model has for their classes.
+
+    Those that it does not know keep their own.
+    """
     distinct = names.unique()
-    known = pa.array([None if n is None else class_of(n, classes) or n for n in distinct.to_pylist()], pa.string())
-    return pa.chunked_array([known.take(pc.index_in(names.combine_chunks(), value_set=distinct))], pa.string())
+    known = pa.array(
+        [None if n is None else class_of(n, classes) or n for n in distinct.to_pylist()],
+        pa.string(),
+    )
+    return pa.chunked_array(
+        [known.take(pc.index_in(names.combine_chunks(), value_set=distinct))], pa.string()
+    )
 
 
 def _inputs(rows: pa.Table, schema: InputSchema) -> pa.Table:
@@ -199,26 +263,38 @@ def _inputs(rows: pa.Table, schema: InputSchema) -> pa.Table:
 
 
 def _as_learnt(own: pa.Table, schema: InputSchema) -> pa.Table:
-    """Return the champion's inputs of its own rows in the types that it logged; other releases' may have made texts of them."""
+    """Return the champion's inputs of its own rows in the types that it logged.
+
+    Other releases' may have made texts of them.
+    """
     found = {}
     for column in schema.columns:
         if column.personal is None and INPUT + column.name in own.column_names:
             values = own[INPUT + column.name]
-            with contextlib.suppress(pa.ArrowInvalid):  # what does not fit is seen by the look, which names it
+            with contextlib.suppress(
+                pa.ArrowInvalid
+            ):  # what does not fit is seen by the look, which names it
                 values = values.cast(_ARROW[column.kind])
             found[column.name] = values
     return pa.table(found)
 
 
 def _logged_otherwise(context: Context, rows: pa.Table, schema: InputSchema, version: str) -> str:
-    """Return the versions among the rows that did not log every input of the champion in its kind; "" where all did."""
+    """Return the versions among the rows that did not log every input of the champion in its kind.
+
+    "" where all did.
+    """
     others = sorted(set(rows["version"].unique().to_pylist()) - {version})
     if not others:
         return ""
     champions = context.ports.ledger.entries(context.spec.name, "champion")
     bundles = {e.body["version"]: Ref.model_validate(e.body["bundle"]) for e in champions}
     wanted = _watched(schema)
-    odd = [v for v in others if v not in bundles or not wanted <= _logged(context.ports.store, bundles[v])]
+    odd = [
+        v
+        for v in others
+        if v not in bundles or not wanted <= _logged(context.ports.store, bundles[v])
+    ]
     return ", ".join(f"version {v}" for v in odd)
 
 
@@ -248,11 +324,24 @@ def _labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labell
     """Return labelled rows of the log as metrics take them."""
     times = rows["event_time"].to_numpy().astype("datetime64[us]")
     if schema.task != "multiclass":
-        return Labelled(rows["label"].cast(pa.float64()).to_numpy(), rows["prediction"].cast(pa.float64()).to_numpy(), times)
+        return Labelled(
+            rows["label"].cast(pa.float64()).to_numpy(),
+            rows["prediction"].cast(pa.float64()).to_numpy(),
+            times,
+        )
     position = {name: i for i, name in enumerate(classes)}
-    own = schema.classes or []  # a label may be told in the name that an earlier version had for its class
-    y = np.array([position.get(class_of(label, own) or label, -1) for label in rows["label"].to_pylist()], dtype=np.int64)
-    return Labelled(y, np.array(rows["probabilities"].to_pylist(), dtype=np.float64).reshape(len(y), len(classes)), times)
+    own = (
+        schema.classes or []
+    )  # a label may be told in the name that an earlier version had for its class
+    y = np.array(
+        [position.get(class_of(label, own) or label, -1) for label in rows["label"].to_pylist()],
+        dtype=np.int64,
+    )
+    return Labelled(
+        y,
+        np.array(rows["probabilities"].to_pylist(), dtype=np.float64).reshape(len(y), len(classes)),
+        times,
+    )
 
 
 def _notes(counts: Counts, others: int, damage: list[str]) -> list[str]:
@@ -260,9 +349,21 @@ def _notes(counts: Counts, others: int, damage: list[str]) -> list[str]:
     first = f", the first is {damage[0]}" if damage else ""
     said = [
         (counts.duplicates, "predictions were asked for again; each event counts once"),
-        (others, "rows were answered by another version; they say nothing of the champion's performance"),
-        (counts.after_label, "predictions were answered after their label was known; they do not count as labelled"),
-        (counts.ahead, "rows are of events more than a day after their answer: forecasts, or a clock that is wrong"),
+        (
+            others,
+            "rows were answered by another version; they say nothing of the champion's performance",
+        ),
+        (
+            counts.after_label,
+            "predictions were answered after their label was known; they do not count as labelled",
+        ),
+        (
+            counts.ahead,
+            (
+                "rows are of events more than a day after their answer: forecasts, or a clock that"
+                " is wrong"
+            ),
+        ),
         (counts.contradicting, "labels of the source contradict the feedback, which counts"),
         (counts.torn, "lines of the log were torn off when a process died"),
         (counts.damaged, f"places in the log are damaged{first}"),

@@ -1,7 +1,10 @@
-"""What a watch compares with later: a sample of the rows that a version was fitted on, and its ancestor's answers of the holdout.
+"""What a watch compares with later.
 
-`package` writes it into the bundle, because nothing else remembers for certain what a version has seen. Personal inputs are
-left out of it, and are marked in the bundle's schema for whoever logs requests.
+A sample of the rows that a version was fitted on, and its ancestor's answers of the holdout.
+
+`package` writes it into the bundle, because nothing else remembers for certain what a version has
+seen. Personal inputs are left out of it, and are marked in the bundle's schema for whoever logs
+requests.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ EVENT_TIME, PREDICTION, TARGET = "event_time", "prediction", "target"
 
 @dataclass(frozen=True)
 class Known:
-    """A version's reference, read back: `inputs` of the sampled rows by name, `predictions` (m,) of the held-out rows.
+    """A version's reference, read back.
+
+    `inputs` of the sampled rows by name, `predictions` (m,) of the held-out rows.
 
     Predictions are floats, or labels (an object array) of a multiclass model.
     """
@@ -43,16 +48,27 @@ class Known:
 
 
 def marked(schema: InputSchema, spec: Spec) -> InputSchema:
-    """Return the schema with the spec's personal inputs marked (their examples left out), and the keys as their strictest column."""
+    """Return the schema with the spec's personal inputs marked (their examples left out), and the
+    keys as their strictest column.
+    """
     personal = spec.features.personal
-    columns = [c.model_copy(update={"personal": personal[c.name], "example": None}) if c.name in personal else c for c in schema.columns]
+    columns = [
+        (
+            c.model_copy(update={"personal": personal[c.name], "example": None})
+            if c.name in personal
+            else c
+        )
+        for c in schema.columns
+    ]
     keys = {personal[c] for c in spec.key if c in personal}
     strictest: Personal | None = "drop" if "drop" in keys else "hash" if keys else None
     return schema.model_copy(update={"columns": columns, "key_personal": strictest})
 
 
 def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> Reference:
-    """Store the sample of the fitted rows (seeded, in their order) and the held-out rows' answers."""
+    """Store the sample of the fitted rows (seeded, in their order) and the held-out rows'
+    answers.
+    """
     inputs = [c for c in spec.features.inputs if c not in spec.features.personal]
     rows = fitted.select([spec.event_time, *inputs])
     if rows.num_rows > SAMPLE:
@@ -70,17 +86,26 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
 
 
 def read(store: Store, reference: Reference, schema: InputSchema) -> Known:
-    """Return the reference, verified. Raises BadData where it lacks an input that the schema names."""
+    """Return the reference, verified.
+
+    Raises BadData where it lacks an input that the schema names.
+    """
     rows = from_parquet(store.get(reference.rows))
     names = [c.name for c in schema.columns if c.personal is None]
     missing = [n for n in names if n not in rows.column_names]
     if missing:
-        raise BadData(f"The champion's reference {reference.rows.uri} lacks {', '.join(missing)}.", remedy="retrain the model.")
+        raise BadData(
+            f"The champion's reference {reference.rows.uri} lacks {', '.join(missing)}.",
+            remedy="retrain the model.",
+        )
     column = from_parquet(store.get(reference.holdout), [PREDICTION])[PREDICTION]
     return Known(rows.select(names), column.to_numpy())
 
 
 def best_labels(probabilities: Array, classes: list[str]) -> Array:
-    """Return the label with the highest probability of each row: (n, k) to an object array (n,); of equals the first class."""
+    """Return the label with the highest probability of each row: (n, k) to an object array (n,).
+
+    Of equals the first class.
+    """
     best: Array = np.array(classes, dtype=object)[np.asarray(probabilities).argmax(axis=1)]
     return best

@@ -1,4 +1,7 @@
-"""The registry's run of a look at a window: its metrics, its pages, its end. It is another one than a retraining's of the same name."""
+"""The registry's run of a look at a window: its metrics, its pages, its end.
+
+It is another one than a retraining's of the same name.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,23 @@ def opened(context: Context, run: str, window: Interval) -> str:
     return context.ports.registry.parent(context.spec.name, watch_run(run), tags)
 
 
-def log_run(context: Context, drifted: Drifted, evidently: Ref | None, figures: dict[str, Any]) -> None:
+def log_run(
+    context: Context, drifted: Drifted, evidently: Ref | None, figures: dict[str, Any]
+) -> None:
     """Log a verdict with its figures and pages, and end the run; again changes nothing."""
     registry, store, run_id = context.ports.registry, context.ports.store, drifted.run_id
-    tags = {"verdict": drifted.verdict, "reasons": "; ".join(drifted.reasons), "champion": drifted.champion or "", "source": drifted.source}
+    tags = {
+        "verdict": drifted.verdict,
+        "reasons": "; ".join(drifted.reasons),
+        "champion": drifted.champion or "",
+        "source": drifted.source,
+    }
     registry.log(run_id, params={}, metrics=_metrics(figures), tags=tags)
-    files = {"drift.html": drifted.page, "evidently.html": evidently, "figures.json": drifted.figures}
+    files = {
+        "drift.html": drifted.page,
+        "evidently.html": evidently,
+        "figures.json": drifted.figures,
+    }
     _attach(context, run_id, {name: ref for name, ref in files.items() if ref is not None}, store)
     if registry.state(run_id) != "FINISHED":
         registry.close(run_id, "FINISHED")

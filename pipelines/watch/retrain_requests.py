@@ -1,7 +1,10 @@
-"""Requests for a retraining, in the ledger: one per window, one open at a time, and a cooldown between them.
+"""Requests for a retraining, in the ledger.
 
-A request is an entry `retrain_request` under the next number. Of two that are written at once one finds the other's entry
-under its number, because the ledger holds a key once; so neither a repeat, nor a second scheduler, nor a kill makes two.
+One per window, one open at a time, and a cooldown between them.
+
+A request is an entry `retrain_request` under the next number. Of two that are written at once one
+finds the other's entry under its number, because the ledger holds a key once; so neither a repeat,
+nor a second scheduler, nor a kill makes two.
 """
 
 from __future__ import annotations
@@ -20,14 +23,18 @@ if TYPE_CHECKING:
     from pipelines.spec import Drift
 
 OPEN_FOR = timedelta(hours=24)
-"""After this long a request of which nothing was heard is taken to be lost, and holds nobody up any more."""
+"""After this long a request of which nothing was heard is taken to be lost, and holds nobody up any
+more."""
 
 REASON = 500
 """Characters that the reason of a run may have (see `values.Conf`)."""
 
 
 def run_id(model: str, window: Interval) -> str:
-    """Return the name of the retraining that a window starts; the same window always names the same one."""
+    """Return the name of the retraining that a window starts.
+
+    The same window always names the same one.
+    """
     return f"drift__{model}__{iso(window.end)}"
 
 
@@ -38,13 +45,20 @@ def body_of(model: str, drifted: Drifted, asked_by: str) -> dict[str, Any]:
         "run_id": run_id(model, drifted.window),
         "window": drifted.window.model_dump(mode="json"),
         "reasons": [r[: outcomes.WORDS] for r in drifted.reasons[: outcomes.REASONS]],
-        "conf": {"as_of": iso(drifted.window.end), "reason": reason if len(reason) <= REASON else reason[: REASON - 1] + "…"},
+        "conf": {
+            "as_of": iso(drifted.window.end),
+            "reason": reason if len(reason) <= REASON else reason[: REASON - 1] + "…",
+        },
         "asked_by": asked_by,
     }
 
 
-def ask(ledger: Ledger, model: str, body: dict[str, Any], rules: Drift, now: datetime) -> tuple[Entry | None, str]:
-    """Return the window's request, entering it where it is new; or None, and in words what holds it back.
+def ask(
+    ledger: Ledger, model: str, body: dict[str, Any], rules: Drift, now: datetime
+) -> tuple[Entry | None, str]:
+    """Return the window's request, entering it where it is new.
+
+    Or None, and in words what holds it back.
 
     `now` is by the ledger's clock.
     """
@@ -56,34 +70,56 @@ def ask(ledger: Ledger, model: str, body: dict[str, Any], rules: Drift, now: dat
         why = _held(ledger, model, requests, body, rules, now)
         if why:
             return None, why
-        # Whoever is faster takes the number; the next look finds the own request there, or another one.
+        # Whoever is faster takes the number; the next look finds the own request there, or another
+        # one.
+
         ledger.append(model, "retrain_request", f"{len(requests) + 1:06d}", body)
 
 
 def unanswered(ledger: Ledger, model: str, now: datetime) -> Entry | None:
-    """Return the newest request that is open: nothing came of it yet, and it is younger than a day by the ledger's clock."""
+    """Return the newest request that is open.
+
+    Nothing came of it yet, and it is younger than a day by the ledger's clock.
+    """
     return _open(ledger, model, ledger.entries(model, "retrain_request"), now)
 
 
 def _open(ledger: Ledger, model: str, requests: list[Entry], now: datetime) -> Entry | None:
     young = [e for e in requests if now - e.at < OPEN_FOR]
-    return next((e for e in reversed(young) if outcomes.known(ledger, model, e.body["run_id"]) is None), None)
+    return next(
+        (e for e in reversed(young) if outcomes.known(ledger, model, e.body["run_id"]) is None),
+        None,
+    )
 
 
-def _held(ledger: Ledger, model: str, requests: list[Entry], body: dict[str, Any], rules: Drift, now: datetime) -> str:
+def _held(
+    ledger: Ledger,
+    model: str,
+    requests: list[Entry],
+    body: dict[str, Any],
+    rules: Drift,
+    now: datetime,
+) -> str:
     """Return in words why no new request may be entered, or nothing."""
     waiting = _open(ledger, model, requests, now)
     if waiting is not None:
-        return f"the retraining {waiting.body['run_id']} was asked for at {iso(waiting.at.replace(microsecond=0))} and has not ended yet"
+        return (
+            f"the retraining {waiting.body['run_id']} was asked for at"
+            f" {iso(waiting.at.replace(microsecond=0))} and has not ended yet"
+        )
     if not requests:
         return ""
     newest = max(requests, key=lambda e: _window(e.body).end)
     end, last = _window(body).end, _window(newest.body).end
     if end <= last:
-        return f"the later window until {iso(last)} has asked for a retraining already ({newest.body['run_id']})"
+        return (
+            f"the later window until {iso(last)} has asked for a retraining already"
+            f" ({newest.body['run_id']})"
+        )
     if end - last < rules.cooldown:
         return (
-            f"cooldown: the window until {iso(last)} asked for {newest.body['run_id']}, and {_days(rules.cooldown)} must lie between them"
+            f"cooldown: the window until {iso(last)} asked for {newest.body['run_id']}, and"
+            f" {_days(rules.cooldown)} must lie between them"
         )
     return ""
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 class Rows:
     """Rows of the window, one per event; or of the champion's reference.
 
-    `inputs` holds the watched inputs by name (personal ones are not there); it may lack some or have others. `predictions` is
-    (n,): floats, or for multiclass an object array of labels. In the window there is one per row, or where other versions
-    answered too, one for each of the `answered` rows that are the champion's own; in the reference they are those of the
-    holdout, which are other rows than the inputs', and there may be none.
+    `inputs` holds the watched inputs by name (personal ones are not there); it may lack some or
+    have others. `predictions` is (n,): floats, or for multiclass an object array of labels. In the
+    window there is one per row, or where other versions answered too, one for each of the
+    `answered` rows that are the champion's own; in the reference they are those of the holdout,
+    which are other rows than the inputs', and there may be none.
     """
 
     inputs: pa.Table
@@ -31,7 +32,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Labelled:
-    """The window's rows whose outcome is known; shapes as in `science.metrics`, `event_times` (n,) datetime64."""
+    """The window's rows whose outcome is known.
+
+    Shapes as in `science.metrics`, `event_times` (n,) datetime64.
+    """
 
     y: Array
     p: Array
@@ -40,7 +44,9 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Champion:
-    """What the champion learnt from, and the score of `metric` that its ancestor reached on the holdout."""
+    """What the champion learnt from, and the score of `metric` that its ancestor reached on the
+    holdout.
+    """
 
     schema: InputSchema
     reference: Rows

@@ -1,7 +1,10 @@
-"""The two tasks by which a drift run has a retraining: `start` asks for it, `await` waits until it has ended.
+"""The two tasks by which a drift run has a retraining.
 
-Both go by what `decide` said, under the run id that it named. So however often `start` is tried again, and whatever died in
-between, there is one retraining; and `await` waits for it whether this or an earlier try of `start` asked for it.
+`start` asks for it, `await` waits until it has ended.
+
+Both go by what `decide` said, under the run id that it named. So however often `start` is tried
+again, and whatever died in between, there is one retraining; and `await` waits for it whether this
+or an earlier try of `start` asked for it.
 """
 
 from __future__ import annotations
@@ -37,13 +40,19 @@ NOT_FOUND = 404
 
 
 class _OfRetraining(BaseOperator):
-    """What both tasks know: the model's retrain DAG, and what `decide` said. Nothing here goes through Jinja."""
+    """What both tasks know: the model's retrain DAG, and what `decide` said.
+
+    Nothing here goes through Jinja.
+    """
 
     template_fields: Sequence[str] = ()
     operator_extra_links = (RetrainingLink(), ModelLink())
 
     def __init__(self, *, model: str, decided: Any, **kwargs: Any) -> None:
-        """Remember the model and where `decide` puts its result: that task's `output`, or the result itself."""
+        """Remember the model and where `decide` puts its result.
+
+        That task's `output`, or the result itself.
+        """
         super().__init__(**kwargs)
         self.model = model
         self.decided = decided
@@ -55,7 +64,10 @@ class _OfRetraining(BaseOperator):
         return dag_name(RETRAIN, self.model)
 
     def _decided(self, context: Context) -> Mapping[str, Any]:
-        """Return what `decide` said where a retraining starts. Raises AirflowSkipException with its reason where none does."""
+        """Return what `decide` said where a retraining starts.
+
+        Raises AirflowSkipException with its reason where none does.
+        """
         decided: Mapping[str, Any] = resolved(self.decided, context)
         if not decided["start"]:
             raise AirflowSkipException(decided["why"])
@@ -73,14 +85,18 @@ class _OfRetraining(BaseOperator):
 
 
 class StartRetraining(_OfRetraining):
-    """Starts the retraining that `decide` asked for, once; is skipped, with the reason, where it asked for none."""
+    """Starts the retraining that `decide` asked for, once.
+
+    Is skipped, with the reason, where it asked for none.
+    """
 
     ui_color = "#ffefeb"
 
     def execute(self, context: Context) -> None:
         """Have Airflow make the run. A run of that id is there already: fine.
 
-        Raises AirflowFailException where the retrain DAG is missing or paused (there the run would stay queued for ever).
+        Raises AirflowFailException where the retrain DAG is missing or paused (there the run would
+        stay queued for ever).
         """
         decided = self._decided(context)
         run = str(decided["run_id"])
@@ -101,14 +117,16 @@ class StartRetraining(_OfRetraining):
         except AirflowRuntimeError as error:
             if _is_missing(error):
                 raise AirflowFailException(
-                    f"There is no DAG {self.dag_wanted}. Remedy: mend models/{self.model}/model.yaml (the DAG broken_specs names what is"
-                    f" wrong with it), then clear this task."
+                    f"There is no DAG {self.dag_wanted}. Remedy: mend"
+                    f" models/{self.model}/model.yaml (the DAG broken_specs names what is wrong"
+                    " with it), then clear this task."
                 ) from error
             raise
         if dag.is_paused:
             raise AirflowFailException(
-                f"The DAG {self.dag_wanted} is paused, so that its runs would wait for ever. Remedy: unpause {self.dag_wanted} in Airflow's"
-                f" UI (or `airflow dags unpause {self.dag_wanted}`), then clear this task."
+                f"The DAG {self.dag_wanted} is paused, so that its runs would wait for ever."
+                f" Remedy: unpause {self.dag_wanted} in Airflow's UI (or `airflow dags unpause"
+                f" {self.dag_wanted}`), then clear this task."
             )
 
     def _trigger(self, run: str, conf: dict[str, Any], note: str) -> NoReturn:
@@ -117,7 +135,8 @@ class StartRetraining(_OfRetraining):
             dag_run_id=run,
             conf=conf,
             reset_dag_run=False,
-            skip_when_already_exists=True,  # another copy of this task was faster: `await` goes by the run, not by this task
+            # Another copy of this task was faster: `await` goes by the run, not by this task
+            skip_when_already_exists=True,
             wait_for_completion=False,
             allowed_states=[],
             failed_states=[],
@@ -128,7 +147,9 @@ class StartRetraining(_OfRetraining):
 
 
 class AwaitRetraining(_OfRetraining):
-    """Waits, without holding a worker, until the retraining has ended, and gives {"run_id", "state"}: success or failed."""
+    """Waits, without holding a worker, until the retraining has ended, and gives {"run_id",
+    "state"}: success or failed.
+    """
 
     ui_color = "#ffefeb"
 
@@ -137,12 +158,16 @@ class AwaitRetraining(_OfRetraining):
         super().__init__(**{"execution_timeout": WAIT, **kwargs})
 
     def execute(self, context: Context, event: Any = None) -> dict[str, str]:  # noqa: ARG002 -- the trigger says no more than «look again»
-        """Look at the run; come back when it has ended. Raises AirflowFailException where it is not there."""
+        """Look at the run; come back when it has ended.
+
+        Raises AirflowFailException where it is not there.
+        """
         run = str(self._decided(context)["run_id"])
         state = self._state(context, run)
         if state is None:
             raise AirflowFailException(
-                f"The run {run} of {self.dag_wanted} is not there: somebody deleted it. Remedy: clear `start`, which starts it anew."
+                f"The run {run} of {self.dag_wanted} is not there: somebody deleted it. Remedy:"
+                " clear `start`, which starts it anew."
             )
         if state in ENDED:
             self.log.info("The run %s of %s has ended: %s.", run, self.dag_wanted, state)
@@ -153,14 +178,19 @@ class AwaitRetraining(_OfRetraining):
         trigger = DagStateTrigger(dag_id=self.dag_wanted, states=list(ENDED), run_ids=[run])
         return self.defer(trigger=trigger, method_name="execute", timeout=WAIT)
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on when the trigger fired. Waiting once more for as long would not help: a timeout is final."""
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> Any:
+        """Go on when the trigger fired.
+
+        Waiting once more for as long would not help: a timeout is final.
+        """
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout as error:
             raise AirflowFailException(
-                f"The retraining did not end within {WAIT}. Remedy: look at the runs of {self.dag_wanted}; when the retraining has ended,"
-                " clear this task."
+                f"The retraining did not end within {WAIT}. Remedy: look at the runs of"
+                f" {self.dag_wanted}; when the retraining has ended, clear this task."
             ) from error
 
 
@@ -169,6 +199,11 @@ def _is_missing(error: AirflowRuntimeError) -> bool:
 
 
 def _note(context: Context) -> str:
-    """Return the note that the retraining bears in Airflow's UI: which drift run started it (Markdown)."""
+    """Return the note that the retraining bears in Airflow's UI.
+
+    Which drift run started it (Markdown).
+    """
     run = context["dag_run"]
-    return f"Started by [{run.dag_id}, run {run.run_id}]({airflow_path()}{run_path(run.dag_id, run.run_id)})."[:1_000]
+    return f"Started by [{run.dag_id}, run {run.run_id}]({airflow_path()}{run_path(run.dag_id, run.run_id)})."[
+        :1_000
+    ]

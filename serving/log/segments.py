@@ -1,4 +1,6 @@
-"""The segments of the inference log that this process holds open: one per model and release, and one per model for labels.
+"""The segments of the inference log that this process holds open.
+
+One per model and release, and one per model for labels.
 
 A new one begins with each UTC day, at a size, and where the old one broke.
 """
@@ -28,7 +30,8 @@ DAY = 86_400_000_000
 """Microseconds."""
 
 IDLE_SECONDS = 10.0
-"""After so long without a line, the segment of a release that another one has followed is closed."""
+"""After so long without a line, the segment of a release that another one has followed is closed.
+"""
 
 Slot = tuple[str, str, int]
 """Kind, model and release: what has one open segment."""
@@ -36,7 +39,10 @@ Slot = tuple[str, str, int]
 
 @dataclass(eq=False)
 class _Open:
-    """A segment that grows: `day` counts UTC days since 1970, `synced` is how much of it is known to be on the disk."""
+    """A segment that grows.
+
+    `day` counts UTC days since 1970, `synced` is how much of it is known to be on the disk.
+    """
 
     segment: Segment
     day: int
@@ -62,13 +68,16 @@ class Segments:
     def append(self, header: Header, data: bytes, now: int) -> None:
         """Write lines into the header's segment at `now` (microseconds since 1970, UTC).
 
-        Raises StorageFull where there is no room, OSError where a new segment cannot be written either.
+        Raises StorageFull where there is no room, OSError where a new segment cannot be written
+        either.
         """
         with self._lock:
             self._appended(_slot(header), header, data, now)
 
     def append_flushed(self, header: Header, data: bytes, now: int) -> None:
-        """Write lines and flush them. Raises as `append`, and where they cannot be flushed; then they are taken back.
+        """Write lines and flush them.
+
+        Raises as `append`, and where they cannot be flushed; then they are taken back.
 
         Nobody else may append to this segment meanwhile, nor rely on what it holds.
         """
@@ -97,14 +106,20 @@ class Segments:
         except StorageFull:
             self._metrics.log_failed(header.model, "write")
             raise
-        except (OSError, ValueError):  # this file is broken, or closed itself when it could not be repaired: another one may do
+        except (
+            OSError,
+            ValueError,
+        ):  # this file is broken, or closed itself when it could not be repaired: another one may do
             self._metrics.log_failed(header.model, "write")
             found = self._begun(slot, header, now)
             found.segment.append(data)
         return found
 
     def renew(self, header: Header, now: int) -> None:
-        """Begin a new segment, to see whether that is possible. Raises StorageFull or OSError where it is not."""
+        """Begin a new segment, to see whether that is possible.
+
+        Raises StorageFull or OSError where it is not.
+        """
         with self._lock:
             self._begun(_slot(header), header, now)
 
@@ -112,7 +127,9 @@ class Segments:
         """Return the slot's new segment with its header in it; the old one is left to `flush`."""
         kind, model, _ = slot
         date = datetime.fromtimestamp(now / 1_000_000, UTC).date().isoformat()
-        name = f"inference/{model}/{kind}/{date}-{now // 1_000}-{os.getpid()}-{secrets.token_hex(4)}"
+        name = (
+            f"inference/{model}/{kind}/{date}-{now // 1_000}-{os.getpid()}-{secrets.token_hex(4)}"
+        )
         try:
             segment = self._started(name, header)
         except (OSError, StorageFull):
@@ -143,7 +160,9 @@ class Segments:
         for slot, found in current.items():
             if found.segment.size != found.synced:
                 self._sync(slot, found)
-            elif found.day != today or (self._is_followed(slot, current) and time.monotonic() - found.active > IDLE_SECONDS):
+            elif found.day != today or (
+                self._is_followed(slot, current) and time.monotonic() - found.active > IDLE_SECONDS
+            ):
                 self._retire(slot, found)
         for found in retired:
             self._close(found)
@@ -158,7 +177,10 @@ class Segments:
         except (OSError, StorageFull) as error:
             found.failed = True
             self._metrics.log_failed(slot[1], "sync")
-            log.exception("A segment of the inference log could not be flushed.", extra={"model": slot[1], "reason": type(error).__name__})
+            log.exception(
+                "A segment of the inference log could not be flushed.",
+                extra={"model": slot[1], "reason": type(error).__name__},
+            )
             self._retire(slot, found)
             return
         self._metrics.log_synced(time.perf_counter() - started)
@@ -177,7 +199,10 @@ class Segments:
             if found.failed:
                 return
             self._metrics.log_failed(found.segment.name.split("/")[1], "sync")
-            log.exception("A segment of the inference log could not be flushed when it was closed.", extra={"reason": type(error).__name__})
+            log.exception(
+                "A segment of the inference log could not be flushed when it was closed.",
+                extra={"reason": type(error).__name__},
+            )
 
     def close(self) -> None:
         """Flush and close everything."""

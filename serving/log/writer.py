@@ -1,7 +1,8 @@
 """Write the inference log: the line of a request is in its segment before the answer leaves.
 
-A line is written with one `write`, so it survives the death of the process; a thread flushes what was written to the disk, all
-of it at once, every few milliseconds (`log_sync_seconds`): that much a power cut may cost. Labels are flushed one by one.
+A line is written with one `write`, so it survives the death of the process; a thread flushes what
+was written to the disk, all of it at once, every few milliseconds (`log_sync_seconds`): that much a
+power cut may cost. Labels are flushed one by one.
 """
 
 from __future__ import annotations
@@ -29,11 +30,17 @@ PROBE_SECONDS = 5.0
 """How often a model whose log cannot be written is tried again, whether or not a request comes."""
 
 FAILURES = (OSError, ValueError, PerennialError)
-"""What writing may raise: no room, a broken or closed file, a key of personal data that cannot be read."""
+"""What writing may raise.
+
+No room, a broken or closed file, a key of personal data that cannot be read.
+"""
 
 
 class InferenceLog:
-    """The writer of this process. `trouble` says by model why its log cannot be written now; it is empty where all is well."""
+    """The writer of this process.
+
+    `trouble` says by model why its log cannot be written now; it is empty where all is well.
+    """
 
     def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
         """Remember the outside; nothing is written before the first request."""
@@ -46,7 +53,10 @@ class InferenceLog:
         self._forms: dict[tuple[str, int], LogForm] = {}
         self._failed: dict[str, Served] = {}
         self._changing = threading.Lock()
-        """Held while `trouble` and `_failed` change: the event loop and the flushing thread both find and end troubles."""
+        """Held while `trouble` and `_failed` change.
+
+        The event loop and the flushing thread both find and end troubles.
+        """
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inference-log", daemon=True)
 
@@ -61,10 +71,15 @@ class InferenceLog:
             self._thread.join()
         self._segments.close()
 
-    def answered(self, served: Served, asked: Asked, answers: list[Any], request_id: str, started: float) -> None:
-        """Write the line of a request that is about to be answered; `started` is `perf_counter` when its head had come.
+    def answered(
+        self, served: Served, asked: Asked, answers: list[Any], request_id: str, started: float
+    ) -> None:
+        """Write the line of a request that is about to be answered.
 
-        Raises Problem 503 where it cannot be written and the settings refuse then; else the loss is counted.
+        `started` is `perf_counter` when its head had come.
+
+        Raises Problem 503 where it cannot be written and the settings refuse then; else the loss is
+        counted.
         """
         model = served.release.model
         try:
@@ -72,7 +87,17 @@ class InferenceLog:
             now = time.time_ns() // 1_000
             seconds = time.perf_counter() - started
             rows, keys = form.rows(asked), form.keys(asked)
-            text = line(Answered(request_id, now, seconds, rows, form.predictions(answers), keys, asked.event_times))
+            text = line(
+                Answered(
+                    request_id,
+                    now,
+                    seconds,
+                    rows,
+                    form.predictions(answers),
+                    keys,
+                    asked.event_times,
+                )
+            )
             self._segments.append(form.header, text, now)
         except FAILURES as error:
             self._lost(served, len(asked.rows), error)
@@ -82,7 +107,10 @@ class InferenceLog:
             self._recovered(model)
 
     def labelled(self, model: str, labels: list[tuple[str, float | str]], request_id: str) -> None:
-        """Put accepted labels, each by its row's identity, on the disk: all or none. Raises StorageFull or OSError."""
+        """Put accepted labels, each by its row's identity, on the disk: all or none.
+
+        Raises StorageFull or OSError.
+        """
         now = time.time_ns() // 1_000
         lines = b"".join(line(Labelled(name, label, now, request_id)) for name, label in labels)
         self._segments.append_flushed(Header(kind="labels", model=model), lines, now)
@@ -91,7 +119,9 @@ class InferenceLog:
         form = LogForm(served, self.personal)
         self._forms[served.release.model, served.release.number] = form
         with self._changing:
-            self._metrics.log_writable(served.release.model, writable=served.release.model not in self.trouble)
+            self._metrics.log_writable(
+                served.release.model, writable=served.release.model not in self.trouble
+            )
         return form
 
     def _lost(self, served: Served, rows: int, error: Exception) -> None:
@@ -104,7 +134,9 @@ class InferenceLog:
                 self._metrics.log_writable(model, writable=False)
             self._failed[model] = served  # the newest release's: the one to try again
         if self.refuses:
-            words = "The prediction could not be logged and is therefore not given; try again later."
+            words = (
+                "The prediction could not be logged and is therefore not given; try again later."
+            )
             raise Problem(503, "log_unavailable", words, headers={"retry-after": "5"}) from error
         self._metrics.log_lost(model, rows)
 
@@ -131,7 +163,10 @@ class InferenceLog:
             took = time.monotonic() - started
 
     def _probe(self) -> None:
-        """Try a new segment for each model in trouble: where no requests are sent to a server that is not ready, none would tell."""
+        """Try a new segment for each model in trouble.
+
+        Where no requests are sent to a server that is not ready, none would tell.
+        """
         with self._changing:
             failed = dict(self._failed)
         for model, served in failed.items():
@@ -145,4 +180,8 @@ class InferenceLog:
 def _words(error: Exception) -> str:
     if isinstance(error, PerennialError):
         return str(error)
-    return f"{type(error).__name__}: {error.strerror or error}." if isinstance(error, OSError) else f"{type(error).__name__}."
+    return (
+        f"{type(error).__name__}: {error.strerror or error}."
+        if isinstance(error, OSError)
+        else f"{type(error).__name__}."
+    )

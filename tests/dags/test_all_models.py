@@ -22,4 +22,6 @@ def refusing(tmp_path, monkeypatch):
 def test_a_dag_that_airflow_refuses_takes_no_other_with_it(refusing):
     assert list(all_models.dags("retrain", None)) == ["retrain_demo"]
     assert list(all_models.dags("rollback", None)) == ["rollback_cabs", "rollback_demo"]
-    assert all_models.problems() == ["models/cabs/model.yaml: Airflow takes no retrain_cabs: TypeError: a tag is too long."]
+    assert all_models.problems() == [
+        "models/cabs/model.yaml: Airflow takes no retrain_cabs: TypeError: a tag is too long."
+    ]

@@ -12,7 +12,10 @@ JUDGED = {
     "candidate": "linear",
     "version": "3",
     "reasons": ["roc_auc 0.51 is below 0.58"],
-    "checks": [{"name": "floor", "passed": False, "detail": "0.51 of 0.58"}, {"name": "rows", "passed": True, "detail": "400 of 100"}],
+    "checks": [
+        {"name": "floor", "passed": False, "detail": "0.51 of 0.58"},
+        {"name": "rows", "passed": True, "detail": "400 of 100"},
+    ],
 }
 
 
@@ -63,14 +66,27 @@ def test_a_drift_says_which_window_what_was_found_and_why(lines):
 
 @pytest.mark.parametrize(
     ("verdict", "level"),
-    [("no_drift", logging.INFO), ("not_enough_data", logging.WARNING), ("alarm", logging.WARNING), ("drift", logging.WARNING)],
+    [
+        ("no_drift", logging.INFO),
+        ("not_enough_data", logging.WARNING),
+        ("alarm", logging.WARNING),
+        ("drift", logging.WARNING),
+    ],
 )
 def test_only_no_drift_is_no_warning(verdict, level):
     assert said("drift", {**DRIFTED, "verdict": verdict})[0][0] == level
 
 
 def test_a_window_without_champion_labels_or_columns_is_told_without_them():
-    found = {**DRIFTED, "verdict": "not_enough_data", "champion": None, "live": None, "expected": None, "columns": 0, "drifted": []}
+    found = {
+        **DRIFTED,
+        "verdict": "not_enough_data",
+        "champion": None,
+        "live": None,
+        "expected": None,
+        "columns": 0,
+        "drifted": [],
+    }
     text = "\n".join(line for _, line in said("drift", found))
     assert "NOT ENOUGH DATA" in text
     assert "no champion yet" in text
@@ -89,6 +105,8 @@ def test_a_step_that_judges_nothing_says_nothing():
 
 
 def test_the_verdict_for_the_xcom_stands_in_one_line(lines):
-    assert log_verdict(said("gate", JUDGED), lines) == (
-        "Verdict on linear (version 3): REFUSE | FAIL floor: 0.51 of 0.58 | ok rows: 400 of 100 | because roc_auc 0.51 is below 0.58"
+    assert (
+        log_verdict(said("gate", JUDGED), lines)
+        == "Verdict on linear (version 3): REFUSE | FAIL floor: 0.51 of 0.58 | ok rows: 400 of 100"
+        " | because roc_auc 0.51 is below 0.58"
     )

@@ -1,4 +1,7 @@
-"""Numbers far outside what a model has learnt from: the caller is told which, and the server has not failed."""
+"""Numbers far outside what a model has learnt from.
+
+The caller is told which, and the server has not failed.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,16 @@ def test_a_number_that_overflows_the_model_is_the_caller_s(store, bundles, serve
     put_release(store, 1, bundles[kind], model="miles")
     client = serve()
     assert client.post(PREDICT, json={"rows": [NEAR]}).status_code == 200
-    answer = client.post(PREDICT, json={"rows": [NEAR, {**NEAR, "seats": 10**6}, {**FAR, "seats": 10**6}]})
+    answer = client.post(
+        PREDICT, json={"rows": [NEAR, {**NEAR, "seats": 10**6}, {**FAR, "seats": 10**6}]}
+    )
     error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["row"], error["field"]) == (422, "invalid_input", 2, "distance")
+    assert (answer.status_code, error["code"], error["row"], error["field"]) == (
+        422,
+        "invalid_input",
+        2,
+        "distance",
+    )
     assert "far outside what the model has learnt from" in error["message"]
     assert 'outputs_invalid_total{model="miles"}' not in client.get("/metrics").text
 
@@ -38,7 +48,9 @@ def test_a_bundle_without_ranges_keeps_the_500(store, bundles, serve):
     manifest = open_bundle(store, bundles["linear"]).manifest.model_dump()
     for column in manifest["inputs"]["columns"]:
         del column["low"], column["high"]
-    put_release(store, 1, write_bundle(store, BundleManifest.model_validate(manifest)), model="miles")
+    put_release(
+        store, 1, write_bundle(store, BundleManifest.model_validate(manifest)), model="miles"
+    )
     client = serve()
     answer = client.post(PREDICT, json={"row": FAR})
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "model_output_invalid")
@@ -59,7 +71,11 @@ COLUMNS = [
         pytest.param({0: (20.0, 10, None)}, None, id="outside, not far"),
         pytest.param({3: (20.1, 5, "x")}, (3, "a"), id="far above"),
         pytest.param({3: (-10.1, 5, "x")}, (3, "a"), id="far below"),
-        pytest.param({3: (30.0, 5, "x"), 7: (None, 1_000, "x")}, (7, "b"), id="furthest in widths; of a constant, in its size"),
+        pytest.param(
+            {3: (30.0, 5, "x"), 7: (None, 1_000, "x")},
+            (7, "b"),
+            id="furthest in widths; of a constant, in its size",
+        ),
         pytest.param({0: (None, 5, None)}, None, id="nulls and texts have no range"),
     ],
 )

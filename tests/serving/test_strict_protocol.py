@@ -1,4 +1,7 @@
-"""The protocol on a transport in memory: how packets are cut changes nothing, order is kept, and only so much is held."""
+"""The protocol on a transport in memory.
+
+How packets are cut changes nothing, order is kept, and only so much is held.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ async def read_body(receive) -> bytes:
 
 
 class Echo:
-    """Answers with the method and the body; counts how many it answers, each after `gate` is set."""
+    """Answers with the method and the body.
+
+    Counts how many it answers, each after `gate` is set.
+    """
 
     def __init__(self):
         self.gate = asyncio.Event()
@@ -67,7 +73,13 @@ class Echo:
         await self.gate.wait()
         self.calls += 1
         found = scope["method"].encode() + b" " + scope["path"].encode() + b" " + body
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(found))]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-length", b"%d" % len(found))],
+            }
+        )
         await send({"type": "http.response.body", "body": found})
 
 
@@ -76,7 +88,14 @@ class Connection:
 
     def __init__(self, protocol=StrictProtocol):
         self.app, self.transport = Echo(), Transport()
-        config = uvicorn.Config(self.app, log_config=None, ws="none", lifespan="off", server_header=False, date_header=False)
+        config = uvicorn.Config(
+            self.app,
+            log_config=None,
+            ws="none",
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+        )
         self.protocol = protocol(config=config, server_state=ServerState(), app_state={})
         self.protocol.connection_made(self.transport)
 
@@ -104,7 +123,16 @@ def run(scenario):
     return asyncio.run(body())
 
 
-@pytest.mark.parametrize("name", ["h2c is offered", "h2c is offered with chunks", "h2c is offered three times", "a trailer", "HTTP/1.0"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "h2c is offered",
+        "h2c is offered with chunks",
+        "h2c is offered three times",
+        "a trailer",
+        "HTTP/1.0",
+    ],
+)
 def test_however_a_packet_is_cut_the_answers_are_the_same(name):
     sent = CASES[name].sent
 
@@ -217,7 +245,9 @@ def test_a_client_that_closes_its_half_still_gets_its_answer_and_then_the_end():
     assert run(scenario).transport.closed
 
 
-@pytest.mark.parametrize("sent", [b"", PLAIN[:30], PLAIN[:-1]], ids=["nothing", "half a head", "half a body"])
+@pytest.mark.parametrize(
+    "sent", [b"", PLAIN[:30], PLAIN[:-1]], ids=["nothing", "half a head", "half a body"]
+)
 def test_a_client_that_closes_its_half_too_early_is_let_go(sent):
     async def scenario(connection):
         await connection.send(*([sent] if sent else []))

@@ -15,18 +15,79 @@ from pipelines.settings import Settings
 from pipelines.spec import Spec
 
 OF_OTHER_THINGS = {
-    *("no_such_attribute", "needs_python_object", "frozen_field", "frozen_instance", "get_attribute_error", "dataclass_exact_type"),
-    *("named_tuple_type", "default_factory_not_called", "iteration_error", "missing_sentinel_error", "ellipsis_error", "is_instance_of"),
-    *("is_subclass_of", "callable_type", "arguments_type", "missing_argument", "unexpected_keyword_argument", "set_item_not_hashable"),
-    *("missing_keyword_only_argument", "unexpected_positional_argument", "missing_positional_only_argument", "multiple_argument_values"),
-    *("decimal_max_digits", "decimal_max_places", "decimal_whole_digits", "fraction_type", "fraction_parsing", "complex_type"),
+    *(
+        "no_such_attribute",
+        "needs_python_object",
+        "frozen_field",
+        "frozen_instance",
+        "get_attribute_error",
+        "dataclass_exact_type",
+    ),
+    *(
+        "named_tuple_type",
+        "default_factory_not_called",
+        "iteration_error",
+        "missing_sentinel_error",
+        "ellipsis_error",
+        "is_instance_of",
+    ),
+    *(
+        "is_subclass_of",
+        "callable_type",
+        "arguments_type",
+        "missing_argument",
+        "unexpected_keyword_argument",
+        "set_item_not_hashable",
+    ),
+    *(
+        "missing_keyword_only_argument",
+        "unexpected_positional_argument",
+        "missing_positional_only_argument",
+        "multiple_argument_values",
+    ),
+    *(
+        "decimal_max_digits",
+        "decimal_max_places",
+        "decimal_whole_digits",
+        "fraction_type",
+        "fraction_parsing",
+        "complex_type",
+    ),
     *("complex_str_parsing", "frozen_dict_type", "ordered_dict_type", "counter_type", "deque_type"),
 }
-"""Types of error that neither a file nor a request can cause: they are of arguments, attributes and kinds that we do not use."""
+"""Types of error that neither a file nor a request can cause.
+
+They are of arguments, attributes and kinds that we do not use.
+"""
 
 CONTEXT = {
-    **dict.fromkeys(("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "actual_length", "expected_version"), 3),
-    **dict.fromkeys(("error", "class_name", "pattern", "encoding_error", "expected_schemes", "tag", "field_type", "method_name"), "x"),
+    **dict.fromkeys(
+        (
+            "gt",
+            "ge",
+            "lt",
+            "le",
+            "multiple_of",
+            "min_length",
+            "max_length",
+            "actual_length",
+            "expected_version",
+        ),
+        3,
+    ),
+    **dict.fromkeys(
+        (
+            "error",
+            "class_name",
+            "pattern",
+            "encoding_error",
+            "expected_schemes",
+            "tag",
+            "field_type",
+            "method_name",
+        ),
+        "x",
+    ),
     "expected": "'a', 'b' or 'c'",
     "discriminator": "'kind'",
     "expected_tags": "'files', 'sql'",
@@ -34,12 +95,21 @@ CONTEXT = {
     "tz_expected": 0,
     "tz_actual": 3,
 }
-FORBIDDEN = re.compile(r"Input|should|valid |Value error|instance|dictionary|function-|nullable|union|\{\w*\}|\w\[\w")
+FORBIDDEN = re.compile(
+    r"Input|should|valid |Value error|instance|dictionary|function-|nullable|union|\{\w*\}|\w\[\w"
+)
 
 
-@pytest.mark.parametrize("kind", sorted(set(get_args(core_schema.ErrorType)) - OF_OTHER_THINGS - {"value_error", "assertion_error"}))
+@pytest.mark.parametrize(
+    "kind",
+    sorted(
+        set(get_args(core_schema.ErrorType)) - OF_OTHER_THINGS - {"value_error", "assertion_error"}
+    ),
+)
 def test_every_type_of_error_has_plain_words(kind):
-    assert kind in TEXTS or kind == "string_pattern_mismatch", "a type of error without words: add them to TEXTS"
+    assert kind in TEXTS or kind == "string_pattern_mismatch", (
+        "a type of error without words: add them to TEXTS"
+    )
     detail = InitErrorDetails(type=kind, ctx=CONTEXT, loc=("field",), input="bad")
     [found] = problems(ValidationError.from_exception_data("Spec", [detail]), {"field": "bad"})
     assert found.field == "field"
@@ -51,9 +121,13 @@ def test_every_form_that_a_text_must_have_is_said_in_words():
     patterns = set()
     requests = [v for v in vars(messages).values() if isinstance(v, type) and issubclass(v, Value)]
     for model in (Spec, Settings, Entry, *requests):
-        patterns |= set(re.findall(r"'pattern': '([^']*)'", str(model.model_json_schema(mode="validation"))))
+        patterns |= set(
+            re.findall(r"'pattern': '([^']*)'", str(model.model_json_schema(mode="validation")))
+        )
     known = {p.replace("\\", "\\\\") for p in PATTERNS}
-    in_validators = {p for p in patterns if "batch" in p or "smhdw" in p}  # parse_batches and parse_duration have words of their own
+    in_validators = {
+        p for p in patterns if "batch" in p or "smhdw" in p
+    }  # parse_batches and parse_duration have words of their own
     assert patterns - known - in_validators == set()
     assert len(patterns & known) >= 5
 

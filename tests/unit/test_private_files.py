@@ -23,7 +23,10 @@ def open_umask():
 
 
 def modes(folder):
-    return {path.relative_to(folder).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
+    return {
+        path.relative_to(folder).as_posix(): stat.S_IMODE(path.stat().st_mode)
+        for path in folder.rglob("*")
+    }
 
 
 def test_missing_folders_are_made_closed_and_others_stay(tmp_path, open_umask):
@@ -46,18 +49,41 @@ def test_the_store_and_the_ledger_close_what_they_make(tmp_path, open_umask):
     segment.close()
 
 
-@pytest.mark.parametrize("command", [["-m", "pipelines", "ingest", "sales", "--as-of", "2024-01-03"], ["-m", "serving"]])
+@pytest.mark.parametrize(
+    "command", [["-m", "pipelines", "ingest", "sales", "--as-of", "2024-01-03"], ["-m", "serving"]]
+)
 def test_our_processes_set_the_umask_before_they_make_anything(command, tmp_path):
     """Seen by a library that names no mode: the program ends when it asks for the settings."""
     spy = "import os, runpy, sys; from pipelines import settings\n"
     spy += "settings.load_settings = lambda *_: (print(oct(os.umask(0))), os._exit(0))\n"
-    spy += f"sys.argv = {command[1:]!r}; runpy.run_module({command[1]!r}, run_name='__main__', alter_sys=True)"
+    spy += (
+        f"sys.argv = {command[1:]!r}; runpy.run_module({command[1]!r}, run_name='__main__',"
+        " alter_sys=True)"
+    )
     environ = {**os.environ, "PYTHONPATH": str(HOME), "PERENNIAL_STATE": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", spy], env=environ, capture_output=True, text=True, check=False, umask=0o022)
+    done = subprocess.run(
+        [sys.executable, "-c", spy],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        umask=0o022,
+    )
     assert done.stdout == "0o77\n", done.stderr
 
 
 def test_what_supervisord_starts_sets_it_too(tmp_path):
-    command = [sys.executable, "-m", "stack.launch", str(tmp_path), "probe", sys.executable, "-c", "import os; print(oct(os.umask(0)))"]
-    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=True, umask=0o022)
+    command = [
+        sys.executable,
+        "-m",
+        "stack.launch",
+        str(tmp_path),
+        "probe",
+        sys.executable,
+        "-c",
+        "import os; print(oct(os.umask(0)))",
+    ]
+    done = subprocess.run(
+        command, cwd=HOME, capture_output=True, text=True, check=True, umask=0o022
+    )
     assert done.stdout == "0o77\n"

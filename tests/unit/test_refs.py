@@ -42,7 +42,9 @@ def test_a_reference_cannot_leave_its_store(uri):
         Ref(uri=uri, sha256="0" * 64)
 
 
-@pytest.mark.parametrize("text", ["../../x", "a b; rm -rf /", "{{ 7*7 }}", "x" * 300, ".hidden", "é"])
+@pytest.mark.parametrize(
+    "text", ["../../x", "a b; rm -rf /", "{{ 7*7 }}", "x" * 300, ".hidden", "é"]
+)
 def test_a_safe_id_is_a_plain_file_name_and_tells_different_texts_apart(text):
     made = safe_id(text)
     assert "/" not in made

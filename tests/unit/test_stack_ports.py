@@ -32,7 +32,11 @@ def test_a_shell_without_ports_finds_those_of_the_stack_that_runs(state):
     assert settings(state).serving == "http://127.0.0.1:8000"
     record(state, os.getpid(), psutil.Process().create_time())
     found = settings(state, PERENNIAL_MLFLOW_PORT="5001")
-    assert (found.airflow_port, found.mlflow_port, found.serving) == (18080, 5001, "http://127.0.0.1:18000")
+    assert (found.airflow_port, found.mlflow_port, found.serving) == (
+        18080,
+        5001,
+        "http://127.0.0.1:18000",
+    )
 
 
 def test_a_stack_that_is_gone_says_nothing(state):
@@ -44,7 +48,16 @@ def test_a_stack_that_is_gone_says_nothing(state):
     assert settings(state).airflow_port == 8080, "the process id is somebody else's"
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", json.dumps({"ports": PORTS}), json.dumps({"pid": "x", "created": 1, "ports": PORTS})])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        json.dumps({"ports": PORTS}),
+        json.dumps({"pid": "x", "created": 1, "ports": PORTS}),
+    ],
+)
 def test_a_record_that_makes_no_sense_says_nothing(state, body):
     (state / "stack" / "supervisord.json").write_text(body)
     assert settings(state).airflow_port == 8080

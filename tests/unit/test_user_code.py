@@ -1,4 +1,7 @@
-"""The user's own code may do what it likes: what it does is an answer in words, in time, and nothing of it stays."""
+"""The user's own code may do what it likes.
+
+What it does is an answer in words, in time, and nothing of it stays.
+"""
 
 import os
 import textwrap
@@ -43,12 +46,18 @@ def read(path, timeout=LONG, side=()):
 
 
 def test_tables_come_back_as_they_were_built(write):
-    path = write("def build(tables):\n    print('working')\n    return tables['events']", "features.py")
+    path = write(
+        "def build(tables):\n    print('working')\n    return tables['events']", "features.py"
+    )
     assert build(path) == EVENTS
 
 
 def test_what_it_prints_is_passed_on_to_stderr(write, capsys):
-    user_code.load(write("def read(start, end): ...\nprint('out')\nimport os\nos.write(2, b'err\\n')"), "read", LONG)
+    user_code.load(
+        write("def read(start, end): ...\nprint('out')\nimport os\nos.write(2, b'err\\n')"),
+        "read",
+        LONG,
+    )
     user_code.load(write("def read(start, end): ..."), "read", LONG)
     deadline = time.monotonic() + 30
     said = ""
@@ -83,9 +92,14 @@ def test_however_it_ends_it_is_said_in_words(write, code, kind, words):
 @pytest.mark.parametrize(
     "code",
     [
-        pytest.param("import sys, os\nsys.stdout.close()\nos.close(1)\nos.close(2)", id="closed streams"),
+        pytest.param(
+            "import sys, os\nsys.stdout.close()\nos.close(1)\nos.close(2)", id="closed streams"
+        ),
         pytest.param("import os\nos.fork()", id="a fork that goes on"),
-        pytest.param(f"print({record_line('report', Reported(outcome='nothing_to_do', said='forged'))!r})", id="a forged record"),
+        pytest.param(
+            f"print({record_line('report', Reported(outcome='nothing_to_do', said='forged'))!r})",
+            id="a forged record",
+        ),
     ],
 )
 def test_what_does_no_harm_is_let_be(write, code, capsys):
@@ -99,17 +113,30 @@ def test_what_does_no_harm_is_let_be(write, code, capsys):
     [
         pytest.param("import re\nre.match('(a+)+b', 'a' * 60)", id="it holds the interpreter"),
         pytest.param(
-            "import signal, time\nfor n in (1, 2, 15):\n    signal.signal(n, signal.SIG_IGN)\ntime.sleep(600)", id="it ignores signals"
+            "import signal, time\nfor n in (1, 2, 15):\n    signal.signal(n,"
+            " signal.SIG_IGN)\ntime.sleep(600)",
+            id="it ignores signals",
         ),
-        pytest.param("import subprocess\nsubprocess.run(['sleep', '600'])", id="it waits for another"),
-        pytest.param("import os, time\nif os.fork() == 0:\n    os.setsid()\ntime.sleep(600)", id="it has left its group"),
+        pytest.param(
+            "import subprocess\nsubprocess.run(['sleep', '600'])", id="it waits for another"
+        ),
+        pytest.param(
+            "import os, time\nif os.fork() == 0:\n    os.setsid()\ntime.sleep(600)",
+            id="it has left its group",
+        ),
     ],
 )
 def test_what_takes_too_long_is_ended_with_all_that_it_started(write, code):
     before = {p.pid for p in psutil.Process().children(recursive=True)}
-    with pytest.raises(SpecError, match=r"took longer than 2 s and was ended.*PERENNIAL_USER_CODE_TIMEOUT_SECONDS"):
+    with pytest.raises(
+        SpecError, match=r"took longer than 2 s and was ended.*PERENNIAL_USER_CODE_TIMEOUT_SECONDS"
+    ):
         user_code.load(write(code), "read", 2)
-    left = {p.pid for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE}
+    left = {
+        p.pid
+        for p in psutil.Process().children(recursive=True)
+        if p.status() != psutil.STATUS_ZOMBIE
+    }
     assert left - before == set()
 
 
@@ -124,8 +151,18 @@ def test_a_source_that_takes_too_long_may_be_tried_again(write):
     ("body", "kind", "words"),
     [
         pytest.param("raise OSError('gone')", Unreachable, "OSError: gone. See line 2", id="away"),
-        pytest.param("raise ValueError('odd')", SpecError, "ValueError: odd. See line 2 of source.py", id="an error"),
-        pytest.param("return {'other': 1}", SpecError, r"returned the tables \['other'\], the spec names \['events'\]", id="other tables"),
+        pytest.param(
+            "raise ValueError('odd')",
+            SpecError,
+            "ValueError: odd. See line 2 of source.py",
+            id="an error",
+        ),
+        pytest.param(
+            "return {'other': 1}",
+            SpecError,
+            r"returned the tables \['other'\], the spec names \['events'\]",
+            id="other tables",
+        ),
         pytest.param("return 5", SpecError, "models/sales/source.py", id="no table"),
     ],
 )
@@ -135,8 +172,13 @@ def test_what_a_source_raises_is_named(write, body, kind, words):
 
 
 def test_data_that_cannot_be_parsed_are_a_problem_of_their_batch(write):
-    path = write("import io, pandas\ndef read(start, end):\n    return pandas.read_csv(io.StringIO(''))")
-    assert read(path) == ({}, "models/sales/source.py: EmptyDataError: No columns to parse from file")
+    path = write(
+        "import io, pandas\ndef read(start, end):\n    return pandas.read_csv(io.StringIO(''))"
+    )
+    assert read(path) == (
+        {},
+        "models/sales/source.py: EmptyDataError: No columns to parse from file",
+    )
 
 
 def test_a_file_is_loaded_once_for_each_content_and_sees_the_environment_of_now(write, monkeypatch):
@@ -154,9 +196,15 @@ def test_a_file_is_loaded_once_for_each_content_and_sees_the_environment_of_now(
 
 
 def test_threads_have_children_of_their_own(write):
-    path = write("import os, pyarrow\ndef read(start, end):\n    return pyarrow.table({'pid': [os.getpid()]})")
+    path = write(
+        "import os, pyarrow\ndef read(start, end):\n    return pyarrow.table({'pid':"
+        " [os.getpid()]})"
+    )
     found = []
-    threads = [threading.Thread(target=lambda: found.append(read(path)[0]["events"]["pid"][0].as_py())) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: found.append(read(path)[0]["events"]["pid"][0].as_py()))
+        for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

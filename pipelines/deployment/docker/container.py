@@ -1,4 +1,7 @@
-"""A release's container: what it may do, how it is started beside the one that serves, and when it is ready."""
+"""A release's container.
+
+What it may do, how it is started beside the one that serves, and when it is ready.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ GRACE_SECONDS = 20
 """Between SIGTERM and SIGKILL; the server gives requests under way half of it."""
 
 KILLED = (137, 143)
-"""Exit codes of what was ended from outside (SIGKILL, SIGTERM); that says nothing of the release."""
+"""Exit codes of what was ended from outside (SIGKILL, SIGTERM); that says nothing of the release.
+"""
 
 LOG_LINES = 20
 LOG_CHARACTERS = 1_500
@@ -47,8 +51,12 @@ _HANDED_ON = (
 """The settings that a release's server shares with whoever deploys it."""
 
 
-def started(engine: Engine, settings: Settings, release: Release, image: Image, limits: Limits) -> Container:
-    """Return the release's container, running: the one that is there, started where it does not run, or a new one.
+def started(
+    engine: Engine, settings: Settings, release: Release, image: Image, limits: Limits
+) -> Container:
+    """Return the release's container, running.
+
+    The one that is there, started where it does not run, or a new one.
 
     Raises Conflict where a container that is not ours has its name, and what the engine raises.
     """
@@ -67,33 +75,53 @@ def started(engine: Engine, settings: Settings, release: Release, image: Image, 
 
 
 def own(engine: Engine, release: Release) -> Container | None:
-    """Return the release's container, if it is there. Raises Conflict where another one has its name."""
+    """Return the release's container, if it is there.
+
+    Raises Conflict where another one has its name.
+    """
     found = engine.container(container_name(release.model, release.number))
     if found is not None and not (is_of(found.labels, release) and engine.owns(found.labels)):
         raise Conflict(
-            f"The container {found.name} is not of release {release.number} of {release.model} ({release.version}) of this installation.",
-            remedy=f"look what it is (`docker inspect {found.name}`); rename or remove it, then clear this task.",
+            f"The container {found.name} is not of release {release.number} of {release.model}"
+            f" ({release.version}) of this installation.",
+            remedy=(
+                f"look what it is (`docker inspect {found.name}`); rename or remove it, then clear"
+                " this task."
+            ),
         )
     return found
 
 
 def _create(engine: Engine, settings: Settings, name: str, image: Image, limits: Limits) -> None:
-    environment = {f"PERENNIAL_{field.upper()}": str(getattr(settings, field)) for field in _HANDED_ON}
-    environment |= {"PERENNIAL_SERVING_HOST": "0.0.0.0", "PERENNIAL_IMAGE": image.id, TOKEN: secrets.token_hex(16)}  # noqa: S104 -- in its own network
+    environment = {
+        f"PERENNIAL_{field.upper()}": str(getattr(settings, field)) for field in _HANDED_ON
+    }
+    environment |= {
+        "PERENNIAL_SERVING_HOST": "0.0.0.0",  # noqa: S104 -- in its own network
+        "PERENNIAL_IMAGE": image.id,
+        TOKEN: secrets.token_hex(16),
+    }
     engine.create(
         name,
         image.id,
         settings.release_network,
         _host(settings, limits),
         environment=environment,
-        labels={key: value for key, value in image.labels.items() if key.startswith(("perennial", "org.opencontainers.image."))},
+        labels={
+            key: value
+            for key, value in image.labels.items()
+            if key.startswith(("perennial", "org.opencontainers.image."))
+        },
         user=f"{os.getuid()}:{os.getgid()}" if _bound(settings) else None,
         stop_timeout=GRACE_SECONDS,
     )
 
 
 def _bound(settings: Settings) -> bool:
-    """Tell whether the state is a folder of the engine's host; then the container writes as the user who deploys."""
+    """Tell whether the state is a folder of the engine's host.
+
+    Then the container writes as the user who deploys.
+    """
     return (settings.docker_state or "/").startswith("/")
 
 
@@ -119,12 +147,18 @@ def _host(settings: Settings, limits: Limits) -> dict[str, Any]:
 
 
 def prove(
-    engine: Engine, gateway: Gateway, settings: Settings, release: Release, container: Container, bundle: tuple[BundleManifest, Golden]
+    engine: Engine,
+    gateway: Gateway,
+    settings: Settings,
+    release: Release,
+    container: Container,
+    bundle: tuple[BundleManifest, Golden],
 ) -> None:
-    """Wait until the container is ready, then compare its golden answers, both by the gateway's own way to it.
+    """Wait until the container is ready, then compare its golden answers, both by the gateway's own
+    way to it.
 
-    Raises Refused, with the last lines of its log, where it ends, is not ready in time, refuses the release or answers otherwise;
-    Unreachable where the gateway is away.
+    Raises Refused, with the last lines of its log, where it ends, is not ready in time, refuses the
+    release or answers otherwise; Unreachable where the gateway is away.
     """
     import httpx
 
@@ -137,11 +171,25 @@ def prove(
             raise gateway.away(error) from error
     if found:
         more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""  # noqa: PLR2004
-        raise _refused(engine, container.name, f"it does not answer as it was packaged: {'; '.join(found[:3])}{more}")
+        raise _refused(
+            engine,
+            container.name,
+            f"it does not answer as it was packaged: {'; '.join(found[:3])}{more}",
+        )
 
 
-def _wait(engine: Engine, gateway: Gateway, client: httpx.Client, seconds: float, release: Release, container: Container) -> None:
-    """Return when the container is ready. Raises at once where it has ended or refused its release."""
+def _wait(
+    engine: Engine,
+    gateway: Gateway,
+    client: httpx.Client,
+    seconds: float,
+    release: Release,
+    container: Container,
+) -> None:
+    """Return when the container is ready.
+
+    Raises at once where it has ended or refused its release.
+    """
     import httpx
 
     end = time.monotonic() + seconds
@@ -153,7 +201,10 @@ def _wait(engine: Engine, gateway: Gateway, client: httpx.Client, seconds: float
                 return
             said = f"{answer.status_code} {answer.text[:300]}"
             reason = _refusal(client, release)
-        except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:  # the socket: not the container's fault
+        except (
+            httpx.ConnectError,
+            httpx.UnsupportedProtocol,
+        ) as error:  # the socket: not the container's fault
             if time.monotonic() > end:
                 raise gateway.away(error) from error
             said, reason = str(error), ""
@@ -162,7 +213,11 @@ def _wait(engine: Engine, gateway: Gateway, client: httpx.Client, seconds: float
         if reason:
             raise _refused(engine, container.name, f"its server refuses the release: {reason}")
         if time.monotonic() > end:
-            raise _refused(engine, container.name, f"it was not ready within {seconds:g} s (last answer: {said})")
+            raise _refused(
+                engine,
+                container.name,
+                f"it was not ready within {seconds:g} s (last answer: {said})",
+            )
         time.sleep(POLL_SECONDS)
 
 
@@ -173,11 +228,18 @@ def _refusal(client: httpx.Client, release: Release) -> str:
         refused = answer.json().get("refused")
     except (ValueError, AttributeError):
         return ""
-    return str(refused.get("reason")) if isinstance(refused, dict) and refused.get("release") == release.number else ""
+    return (
+        str(refused.get("reason"))
+        if isinstance(refused, dict) and refused.get("release") == release.number
+        else ""
+    )
 
 
 def _refuse_ended(engine: Engine, name: str) -> None:
-    """Raise Refused where the container has ended since it was started; the engine may have started it again meanwhile."""
+    """Raise Refused where the container has ended since it was started.
+
+    The engine may have started it again meanwhile.
+    """
     found = engine.container(name)
     if found is not None and found.running and not found.restarts:
         return
@@ -189,11 +251,20 @@ def _refuse_ended(engine: Engine, name: str) -> None:
         raise Unreachable(f"The container {name} was removed while it started.")
     if found.exit_code in KILLED and not found.out_of_memory:
         raise Unreachable(
-            f"The container {name} was killed while it proved itself (exit code {found.exit_code}).", remedy="a retry proves it anew."
+            f"The container {name} was killed while it proved itself (exit code"
+            f" {found.exit_code}).",
+            remedy="a retry proves it anew.",
         )
     if found.out_of_memory:
-        raise _refused(engine, name, "it ran out of memory (the spec's resources.serving.memory is its limit)")
-    raise _refused(engine, name, f"it ended with exit code {found.exit_code}{f' ({found.trouble})' if found.trouble else ''}")
+        raise _refused(
+            engine, name, "it ran out of memory (the spec's resources.serving.memory is its limit)"
+        )
+    raise _refused(
+        engine,
+        name,
+        "it ended with exit code"
+        f" {found.exit_code}{f' ({found.trouble})' if found.trouble else ''}",
+    )
 
 
 def _refused(engine: Engine, name: str, difference: str) -> Refused:
@@ -202,4 +273,7 @@ def _refused(engine: Engine, name: str, difference: str) -> Refused:
         log = engine.logs(name, LOG_LINES)[-LOG_CHARACTERS:]
     except Unreachable as error:
         log = f"(cannot be read: {error.message})"
-    return Refused(f"the container {name}: {difference}. The last lines of its log:\n{log or '(it wrote none)'}")
+    return Refused(
+        f"the container {name}: {difference}. The last lines of its"
+        f" log:\n{log or '(it wrote none)'}"
+    )

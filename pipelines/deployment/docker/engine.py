@@ -1,4 +1,6 @@
-"""The Docker engine (or the door in front of it), as far as releases need it: named errors, a time limit on every call, no pull.
+"""The Docker engine (or the door in front of it), as far as releases need it.
+
+Named errors, a time limit on every call, no pull.
 
 Whatever is not there is None; whatever fails is one of our errors. Nothing here decides anything.
 """
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 60
 """How long one call may be silent. A build tells of its progress meanwhile."""
 
-_AWAY = "start the Docker engine (or the door to it), see PERENNIAL_DOCKER_HOST; then clear this task or let it retry."
-_FULL = "free disk space where the engine keeps its images (`perennial prune`, `docker system df`), then clear this task."
+_AWAY = (
+    "start the Docker engine (or the door to it), see PERENNIAL_DOCKER_HOST; then clear this task"
+    " or let it retry."
+)
+_FULL = (
+    "free disk space where the engine keeps its images (`perennial prune`, `docker system df`),"
+    " then clear this task."
+)
 
 
 INSTALLATION = "perennial.installation"
@@ -31,7 +39,10 @@ INSTALLATION = "perennial.installation"
 
 def engine_for(settings: Settings) -> Engine:
     """Return the engine that the settings name, for what belongs to the settings' own state."""
-    return Engine(settings.engine_url, installation=digest(settings.docker_state or str(settings.state_dir))[:12])
+    return Engine(
+        settings.engine_url,
+        installation=digest(settings.docker_state or str(settings.state_dir))[:12],
+    )
 
 
 class Image(NamedTuple):
@@ -65,7 +76,10 @@ class Engine:
     """The engine at `url` (unix://… or tcp://…); it is asked at the first call."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS, installation: str = "") -> None:
-        """Remember where it is, and whose things these are: only what bears the installation's label is made, listed and found."""
+        """Remember where it is, and whose things these are.
+
+        Only what bears the installation's label is made, listed and found.
+        """
         self._url = url
         self._timeout = timeout
         self._own = {INSTALLATION: installation} if installation else {}
@@ -85,7 +99,9 @@ class Engine:
         return found[0] if found else None
 
     def build(self, context: bytes, tag: str, labels: dict[str, str]) -> Image:
-        """Build the context (a tar with its Dockerfile) without any network, tag the image and return it."""
+        """Build the context (a tar with its Dockerfile) without any network, tag the image and
+        return it.
+        """
         with self._named(f"build {tag}"):
             said = self._api.build(
                 fileobj=io.BytesIO(context),
@@ -100,17 +116,25 @@ class Engine:
             )
             for line in said:
                 if "error" in line:
-                    raise _named_error(f"The engine could not build {tag}: {str(line['error']).strip()}", 500)
+                    raise _named_error(
+                        f"The engine could not build {tag}: {str(line['error']).strip()}", 500
+                    )
         image = self.image(tag)
         if image is None:
             raise Unreachable(f"The engine built {tag}, but does not have it.", remedy=_FULL)
         return image
 
     def images(self, labels: dict[str, str], *, untagged: bool = False) -> list[Image]:
-        """Return the images with these labels; of the untagged ones only those that nothing is built on."""
+        """Return the images with these labels.
+
+        Of the untagged ones only those that nothing is built on.
+        """
         with self._named("list images"):
             filters = {"label": self._labels(labels), **({"dangling": True} if untagged else {})}
-            return [Image(str(found["Id"]), dict(found["Labels"] or {})) for found in self._api.images(filters=filters)]
+            return [
+                Image(str(found["Id"]), dict(found["Labels"] or {}))
+                for found in self._api.images(filters=filters)
+            ]
 
     def remove_image(self, name: str) -> None:
         """Remove the image; nothing where it is gone or a container still needs it."""
@@ -131,7 +155,11 @@ class Engine:
         """Return the names of all containers with these labels, running or not, sorted."""
         with self._named("list containers"):
             filters = {"label": self._labels(labels)}
-            return sorted(str(found["Names"][0]).lstrip("/") for found in self._api.containers(all=True, filters=filters) if found["Names"])
+            return sorted(
+                str(found["Names"][0]).lstrip("/")
+                for found in self._api.containers(all=True, filters=filters)
+                if found["Names"]
+            )
 
     def owns(self, labels: dict[str, str]) -> bool:
         """Tell whether these are the labels of something that this installation made."""
@@ -140,15 +168,29 @@ class Engine:
     def _labels(self, labels: dict[str, str]) -> list[str]:
         return [f"{key}={value}" for key, value in (labels | self._own).items()]
 
-    def create(self, name: str, image: str, network: str, host: dict[str, Any], *, labels: dict[str, str], **config: Any) -> None:
-        """Create a container; `host` and `config` are arguments of docker-py. Raises Conflict where the name is taken."""
+    def create(
+        self,
+        name: str,
+        image: str,
+        network: str,
+        host: dict[str, Any],
+        *,
+        labels: dict[str, str],
+        **config: Any,
+    ) -> None:
+        """Create a container; `host` and `config` are arguments of docker-py.
+
+        Raises Conflict where the name is taken.
+        """
         with self._named(f"create the container {name}"):
             self._api.create_container(
                 image,
                 name=name,
                 labels=labels | self._own,
                 host_config=self._api.create_host_config(network_mode=network, **host),
-                networking_config=self._api.create_networking_config({network: self._api.create_endpoint_config()}),
+                networking_config=self._api.create_networking_config(
+                    {network: self._api.create_endpoint_config()}
+                ),
                 **config,
             )
 
@@ -158,7 +200,10 @@ class Engine:
             self._api.start(name)
 
     def stop(self, name: str, grace: int) -> None:
-        """Ask the container to end (SIGTERM), and kill it after `grace` seconds; nothing where it does not run or is gone."""
+        """Ask the container to end (SIGTERM), and kill it after `grace` seconds.
+
+        Nothing where it does not run or is gone.
+        """
         with self._named(f"stop the container {name}"), _missing():
             self._api.stop(name, timeout=grace)
 
@@ -174,7 +219,11 @@ class Engine:
     def logs(self, name: str, lines: int) -> str:
         """Return the last lines that the container wrote, to either stream."""
         with self._named(f"read the log of {name}"), _missing() as found:
-            found.append(self._api.logs(name, stdout=True, stderr=True, tail=lines).decode("utf-8", "replace").strip())
+            found.append(
+                self._api.logs(name, stdout=True, stderr=True, tail=lines)
+                .decode("utf-8", "replace")
+                .strip()
+            )
         return found[0] if found else ""
 
     @contextlib.contextmanager
@@ -192,7 +241,9 @@ class Engine:
             raise _named_error(words, error.status_code or 500) from error
         except (errors.DockerException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(
-                f"The Docker engine does not answer at {self._url}: {type(error).__name__}: {error}.", remedy=_AWAY
+                f"The Docker engine does not answer at {self._url}: {type(error).__name__}:"
+                f" {error}.",
+                remedy=_AWAY,
             ) from error
 
 
@@ -204,7 +255,10 @@ def _errors() -> Any:
 
 @contextlib.contextmanager
 def _missing() -> Iterator[list[Any]]:
-    """Yield a list for what is found; it stays empty where the engine says that there is no such thing."""
+    """Yield a list for what is found.
+
+    It stays empty where the engine says that there is no such thing.
+    """
     with contextlib.suppress(_errors().NotFound):
         yield []
 
@@ -215,10 +269,21 @@ def _named_error(words: str, status: int) -> PerennialError:
     if "no space left" in words or "disk quota" in words:
         return StorageFull(words, remedy=_FULL)
     if status == 409:  # noqa: PLR2004
-        return Conflict(words, remedy="look what it is (`docker ps -a`); rename or remove it, then clear this task.")
+        return Conflict(
+            words,
+            remedy="look what it is (`docker ps -a`); rename or remove it, then clear this task.",
+        )
     if status >= 500:  # noqa: PLR2004
-        return Unreachable(words, remedy="look at the engine's log; a retry goes on where this stopped.")
-    return GiveUp(words, remedy="look at the settings of the engine, of the door to it, and of its networks and volumes (docs/operate.md).")
+        return Unreachable(
+            words, remedy="look at the engine's log; a retry goes on where this stopped."
+        )
+    return GiveUp(
+        words,
+        remedy=(
+            "look at the settings of the engine, of the door to it, and of its networks and volumes"
+            " (docs/operate.md)."
+        ),
+    )
 
 
 def _container(body: dict[str, Any]) -> Container:

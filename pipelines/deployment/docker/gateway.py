@@ -1,7 +1,10 @@
-"""The gateway, seen from `deploy`: where it leads each model's requests, and the way to a release that nobody is led to yet.
+"""The gateway, seen from `deploy`.
 
-The routes are a file, which a gateway that starts anew loads, and the same in the memory of the one that runs. A change is written
-into the file first (atomically), then told to the running gateway; cut off between the two, `leads` and `written` differ.
+Where it leads each model's requests, and the way to a release that nobody is led to yet.
+
+The routes are a file, which a gateway that starts anew loads, and the same in the memory of the one
+that runs. A change is written into the file first (atomically), then told to the running gateway;
+cut off between the two, `leads` and `written` differ.
 """
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ ROUTES, ADMIN, CANDIDATES = "routes.map", "admin.sock", "candidates.sock"
 TIMEOUT_SECONDS = 5.0
 LOCK_SECONDS = 30.0
 _REMEDY = (
-    "start the gateway (`docker compose up -d gateway`) with the folder of PERENNIAL_GATEWAY mounted at /gateway; then clear this task."
+    "start the gateway (`docker compose up -d gateway`) with the folder of PERENNIAL_GATEWAY"
+    " mounted at /gateway; then clear this task."
 )
 
 
@@ -39,17 +43,25 @@ class Gateway:
         self._folder = folder
 
     def leads(self, model: str) -> str | None:
-        """Return the container that the running gateway leads the model's requests to. Raises Unreachable where none runs."""
-        return _routes(line.split(" ", 1)[-1] for line in self._told(f"show map {MAP}").splitlines()).get(model)
+        """Return the container that the running gateway leads the model's requests to.
+
+        Raises Unreachable where none runs.
+        """
+        return _routes(
+            line.split(" ", 1)[-1] for line in self._told(f"show map {MAP}").splitlines()
+        ).get(model)
 
     def written(self, model: str) -> str | None:
         """Return the container that a gateway that starts anew would lead to."""
         return self._read().get(model)
 
     def lead(self, model: str, container: str | None) -> None:
-        """Lead the model's requests to the container from now on; None: to nothing. Requests under way end where they are.
+        """Lead the model's requests to the container from now on; None: to nothing.
 
-        Raises Unreachable where the gateway does not take it, Busy where another change takes too long, StorageFull.
+        Requests under way end where they are.
+
+        Raises Unreachable where the gateway does not take it, Busy where another change takes too
+        long, StorageFull.
         """
         with self._alone():
             known = self.leads(model)
@@ -64,15 +76,21 @@ class Gateway:
             if container is None:
                 said = self._told(f"del map {MAP} {model}")
             else:
-                said = self._told(f"{'add' if known is None else 'set'} map {MAP} {model} {container}")
+                said = self._told(
+                    f"{'add' if known is None else 'set'} map {MAP} {model} {container}"
+                )
         if said.strip() or self.leads(model) != container:
-            raise Unreachable(f"The gateway did not take the route of {model} to {container}: {said.strip() or 'it kept the old one'}.")
+            raise Unreachable(
+                f"The gateway did not take the route of {model} to {container}:"
+                f" {said.strip() or 'it kept the old one'}."
+            )
 
     def candidate(self, container: str, token: str) -> httpx.Client:
-        """Return a client that reaches this container by the gateway's own way, whoever the public is led to.
+        """Return a client that reaches this container by the gateway's own way, whoever the public
+        is led to.
 
-        With the token of its container, what it asks is a proof and no traffic. Raises Unreachable where no gateway runs, at the first
-        request only: httpx.ConnectError.
+        With the token of its container, what it asks is a proof and no traffic. Raises Unreachable
+        where no gateway runs, at the first request only: httpx.ConnectError.
         """
         import httpx
 
@@ -85,7 +103,10 @@ class Gateway:
 
     def away(self, why: object) -> Unreachable:
         """Return the error that says the gateway does not answer."""
-        return Unreachable(f"The gateway does not answer in {self._folder}: {type(why).__name__}: {why}.", remedy=_REMEDY)
+        return Unreachable(
+            f"The gateway does not answer in {self._folder}: {type(why).__name__}: {why}.",
+            remedy=_REMEDY,
+        )
 
     def _told(self, command: str) -> str:
         """Send one command to the running gateway and return what it says."""
@@ -98,7 +119,9 @@ class Gateway:
         except OSError as error:
             raise self.away(error) from error
         if said.startswith("Unknown map"):
-            raise Unreachable(f"The gateway in {self._folder} has no routes: {said.strip()}", remedy=_REMEDY)
+            raise Unreachable(
+                f"The gateway in {self._folder} has no routes: {said.strip()}", remedy=_REMEDY
+            )
         return said
 
     def _read(self) -> dict[str, str]:
@@ -128,7 +151,8 @@ class Gateway:
             raise self.away(error) from error
         except OSError as error:
             raise StorageFull(
-                f"The routes in {self._folder} cannot be written: {error.strerror}.", remedy="free disk space there."
+                f"The routes in {self._folder} cannot be written: {error.strerror}.",
+                remedy="free disk space there.",
             ) from error
 
     @contextlib.contextmanager
@@ -140,7 +164,9 @@ class Gateway:
             with filelock.FileLock(self._folder / ".routes.lock", timeout=LOCK_SECONDS, mode=0o660):
                 yield
         except filelock.Timeout as error:
-            raise Busy(f"The routes in {self._folder} have been locked for {LOCK_SECONDS:g} s.") from error
+            raise Busy(
+                f"The routes in {self._folder} have been locked for {LOCK_SECONDS:g} s."
+            ) from error
         except FileNotFoundError as error:
             raise self.away(error) from error
 

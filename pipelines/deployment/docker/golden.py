@@ -1,4 +1,7 @@
-"""The proof of a release over HTTP: it answers every golden request, one row at a time, exactly as the packaged model did."""
+"""The proof of a release over HTTP.
+
+It answers every golden request, one row at a time, exactly as the packaged model did.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,15 @@ if TYPE_CHECKING:
 AWAY = (502, 503, 504)
 
 
-def differences(client: httpx.Client, release: Release, manifest: BundleManifest, golden: Golden) -> list[str]:
-    """Ask every golden request over the client's one connection and return in words what differs; empty where nothing does.
+def differences(
+    client: httpx.Client, release: Release, manifest: BundleManifest, golden: Golden
+) -> list[str]:
+    """Ask every golden request over the client's one connection and return in words what differs.
 
-    Raises httpx.HTTPError where no answer comes, or one that says nothing of the model (the gateway's 502, 503 and 504).
+    Empty where nothing does.
+
+    Raises httpx.HTTPError where no answer comes, or one that says nothing of the model (the
+    gateway's 502, 503 and 504).
     """
     found = []
     for number, (row, expected) in enumerate(zip(golden.rows, golden.answers, strict=True)):
@@ -30,11 +38,16 @@ def differences(client: httpx.Client, release: Release, manifest: BundleManifest
 
 
 def told(manifest: BundleManifest, answer: list[float]) -> Any:
-    """Return a golden answer as the API tells it: a number, or of several classes the label and its probabilities."""
+    """Return a golden answer as the API tells it.
+
+    A number, or of several classes the label and its probabilities.
+    """
     if manifest.inputs.task != "multiclass":
         return answer[0]
     classes = manifest.inputs.classes or []
-    best = max(range(len(answer)), key=answer.__getitem__)  # the first of equal ones, like numpy's argmax
+    best = max(
+        range(len(answer)), key=answer.__getitem__
+    )  # the first of equal ones, like numpy's argmax
     return {"label": classes[best], "probabilities": dict(zip(classes, answer, strict=True))}
 
 

@@ -1,7 +1,7 @@
 """A release's image: the serving image and, in /release, a store that holds this one release.
 
-No line of its Dockerfile runs anything, and its context holds no clock: the same release on the same serving image gives the
-same layers. Nothing is pulled.
+No line of its Dockerfile runs anything, and its context holds no clock: the same release on the
+same serving image gives the same layers. Nothing is pulled.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ def existing(engine: Engine, release: Release) -> Image | None:
     return found if found is not None and is_of(found.labels, release) else None
 
 
-def built(engine: Engine, settings: Settings, store: Store, release: Release, verdict: str) -> Image:
+def built(
+    engine: Engine, settings: Settings, store: Store, release: Release, verdict: str
+) -> Image:
     """Return the release's image, built unless it is there.
 
-    Raises GiveUp where the serving image is missing, Corrupted naming the object that was changed, Unreachable or StorageFull
-    from the engine. What a failed build leaves is removed.
+    Raises GiveUp where the serving image is missing, Corrupted naming the object that was changed,
+    Unreachable or StorageFull from the engine. What a failed build leaves is removed.
     """
     found = existing(engine, release)
     if found is not None:
@@ -48,7 +50,13 @@ def built(engine: Engine, settings: Settings, store: Store, release: Release, ve
     dockerfile = _dockerfile(base, release)
     try:
         context = archive(
-            {"Dockerfile": dockerfile, **{f"root/release/{name}": data for name, data in files(store, release, manifest).items()}}
+            {
+                "Dockerfile": dockerfile,
+                **{
+                    f"root/release/{name}": data
+                    for name, data in files(store, release, manifest).items()
+                },
+            }
         )
         told = {**labels(release, manifest, verdict), "perennial.base": base}
         return engine.build(context, image_name(release.model, release.number), told)
@@ -58,18 +66,27 @@ def built(engine: Engine, settings: Settings, store: Store, release: Release, ve
 
 
 def proven_base(engine: Engine, release: Release) -> str | None:
-    """Return the id of the image on which an earlier release of the same bundle was proven, where both are still there.
+    """Return the id of the image on which an earlier release of the same bundle was proven, where
+    both are still there.
 
-    So a rollback answers with the very code that answered before, whatever the serving image is by now.
+    So a rollback answers with the very code that answered before, whatever the serving image is by
+    now.
     """
     same = {**of_model(release.model), "perennial.bundle": release.bundle.sha256}
-    earlier = sorted(engine.images(same), key=lambda found: int(found.labels.get("perennial.release", "0")), reverse=True)
+    earlier = sorted(
+        engine.images(same),
+        key=lambda found: int(found.labels.get("perennial.release", "0")),
+        reverse=True,
+    )
     bases = (found.labels.get("perennial.base", "") for found in earlier)
     return next((base for base in bases if base and engine.image(base) is not None), None)
 
 
 def serving_image(engine: Engine, settings: Settings, manifest: BundleManifest) -> str:
-    """Return the id of the serving image that can answer the bundle. Raises GiveUp naming the setting where it is missing."""
+    """Return the id of the serving image that can answer the bundle.
+
+    Raises GiveUp naming the setting where it is missing.
+    """
     name, variable = (
         (settings.serving_image, "PERENNIAL_SERVING_IMAGE")
         if manifest.compiled
@@ -80,17 +97,27 @@ def serving_image(engine: Engine, settings: Settings, manifest: BundleManifest) 
         kind = "compiled" if manifest.compiled else "native"
         raise GiveUp(
             f"The engine has no image {name}, on which {kind} bundles are released.",
-            remedy=f"run `make images`, or let {variable} name an image that is there; then clear this task.",
+            remedy=(
+                f"run `make images`, or let {variable} name an image that is there; then clear this"
+                " task."
+            ),
         )
     return found.id
 
 
 def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str, bytes]:
-    """Return the store that the image brings, by path: the bundle's objects, all verified, and the keys of one release.
+    """Return the store that the image brings, by path.
 
-    The native model of a compiled bundle is among them: whoever opens a bundle verifies every file that its manifest names.
+    The bundle's objects, all verified, and the keys of one release.
+
+    The native model of a compiled bundle is among them: whoever opens a bundle verifies every file
+    that its manifest names.
     """
-    needed = [ref for ref in (release.bundle, manifest.native, manifest.onnx, manifest.golden) if ref is not None]
+    needed = [
+        ref
+        for ref in (release.bundle, manifest.native, manifest.onnx, manifest.golden)
+        if ref is not None
+    ]
     found = {ref.uri: store.get(ref) for ref in needed}
     found[f"{KEYS}/{release_key(release.model, release.number)}"] = canonical(release)
     found[f"{KEYS}/{served_key(release.model)}"] = b"1"
@@ -98,8 +125,15 @@ def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str,
 
 
 def archive(contents: dict[str, bytes]) -> bytes:
-    """Return a tar of the files and their folders: sorted, without times or owners, readable by everybody, writable by nobody."""
-    folders = {"/".join(name.split("/")[:depth]) for name in contents for depth in range(1, name.count("/") + 1)}
+    """Return a tar of the files and their folders.
+
+    Sorted, without times or owners, readable by everybody, writable by nobody.
+    """
+    folders = {
+        "/".join(name.split("/")[:depth])
+        for name in contents
+        for depth in range(1, name.count("/") + 1)
+    }
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in sorted(folders | contents.keys()):
@@ -115,9 +149,12 @@ def archive(contents: dict[str, bytes]) -> bytes:
 
 
 def _dockerfile(base: str, release: Release) -> bytes:
-    """Return the Dockerfile. Its own labels (names and numbers, safe as text) mark what a failed build leaves behind.
+    """Return the Dockerfile.
 
-    It copies to /, with /release in what is copied: a folder that COPY names would be written with the time of the build.
+    Its own labels (names and numbers, safe as text) mark what a failed build leaves behind.
+
+    It copies to /, with /release in what is copied: a folder that COPY names would be written with
+    the time of the build.
     """
     marks = " ".join(f'"{key}"="{value}"' for key, value in of_release(release).items())
     return f"FROM {base}\nLABEL {marks}\nCOPY root/ /\n".encode()

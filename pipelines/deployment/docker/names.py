@@ -26,7 +26,9 @@ def container_name(model: str, number: int) -> str:
 
 
 def _short(model: str) -> str:
-    """Return the model's name, changed and told apart by a hash where it fits neither an image's name nor the DNS."""
+    """Return the model's name, changed and told apart by a hash where it fits neither an image's
+    name nor the DNS.
+    """
     if len(model) <= _LONGEST and _PLAIN.fullmatch(model):
         return model
     plain = re.sub("_+", "_", model)[: _LONGEST - 9].strip("_")
@@ -56,6 +58,13 @@ def labels(release: Release, manifest: BundleManifest, verdict: str) -> dict[str
 
 
 def is_of(found: dict[str, str], release: Release) -> bool:
-    """Tell whether these labels are the release's own: not another bundle's under the same number."""
-    own = {**of_release(release), "perennial.version": release.version, "perennial.bundle": release.bundle.sha256}
+    """Tell whether these labels are the release's own.
+
+    Not another bundle's under the same number.
+    """
+    own = {
+        **of_release(release),
+        "perennial.version": release.version,
+        "perennial.bundle": release.bundle.sha256,
+    }
     return own.items() <= found.items()

@@ -1,9 +1,10 @@
 """The file that a backup is: a plain tar, written and read as a stream.
 
-First comes backup.json (format, product, moment), then the members, and last manifest.json with the SHA-256 of each of them.
+First comes backup.json (format, product, moment), then the members, and last manifest.json with the
+SHA-256 of each of them.
 
-Stored format, version 2: the manifest carries a checksum of its own (as the store's entries do), which version 1 did not.
-To evolve it: raise FORMAT and let `checked` know all that were.
+Stored format, version 2: the manifest carries a checksum of its own (as the store's entries do),
+which version 1 did not. To evolve it: raise FORMAT and let `checked` know all that were.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ _REMEDY = "use another backup; nothing was written."
 
 
 class Manifest(Value):
-    """What a backup holds: the SHA-256 of each file by its name, the databases' kinds, and where MLflow's artifacts were."""
+    """What a backup holds: the SHA-256 of each file by its name, the databases' kinds, and where
+    MLflow's artifacts were.
+    """
 
     format: int = FORMAT
     product: str
@@ -65,11 +68,16 @@ class Writer:
             status = os.fstat(file.fileno())
             hashing = _Hashing(file)
             try:
-                self._tar.addfile(_entry(name, status.st_size, status.st_mode & 0o777, int(status.st_mtime)), hashing)
+                self._tar.addfile(
+                    _entry(name, status.st_size, status.st_mode & 0o777, int(status.st_mtime)),
+                    hashing,
+                )
             except OSError as error:
                 if error.errno is not None:
                     raise
-                raise TryAgain(f"{path} became shorter while it was copied.", remedy="run again.") from error
+                raise TryAgain(
+                    f"{path} became shorter while it was copied.", remedy="run again."
+                ) from error
         self._count(name, hashing.hexdigest(), status.st_size)
 
     def add_bytes(self, name: str, data: bytes) -> None:
@@ -85,7 +93,9 @@ class Writer:
 
     def finish(self, databases: Mapping[str, str], artifacts: str) -> Manifest:
         """Write the manifest and the end."""
-        manifest = Manifest.model_validate({**self._about, "databases": databases, "artifacts": artifacts, "members": self.members})
+        manifest = Manifest.model_validate(
+            {**self._about, "databases": databases, "artifacts": artifacts, "members": self.members}
+        )
         data = sealed(canonical(manifest))
         self._tar.addfile(_entry(MANIFEST, len(data), 0o644, 0), io.BytesIO(data))
         self._tar.close()
@@ -99,14 +109,19 @@ class Writer:
 def checked(path: Path, known: Callable[[str], bool]) -> Manifest:
     """Return the manifest after every member was read and is what it says.
 
-    `known` tells whether a member's name has a place in this system. Raises RequestError for a file that is no backup of a
-    format we know, Corrupted naming the first member that was changed, is missing, or has no business in a backup.
+    `known` tells whether a member's name has a place in this system. Raises RequestError for a file
+    that is no backup of a format we know, Corrupted naming the first member that was changed, is
+    missing, or has no business in a backup.
     """
     with _opened(path) as entries:
         found, manifest = _read(path, entries, known)
     if manifest is None:
         raise Corrupted(f"{path} has no end: it was cut off.", remedy=_REMEDY)
-    wrong = sorted(name for name in {*found, *manifest.members} if found.get(name) != manifest.members.get(name))
+    wrong = sorted(
+        name
+        for name in {*found, *manifest.members}
+        if found.get(name) != manifest.members.get(name)
+    )
     if wrong:
         what = "is missing from" if wrong[0] not in found else "was changed in"
         raise Corrupted(f"{wrong[0]!r} {what} {path}.", remedy=_REMEDY)
@@ -114,7 +129,9 @@ def checked(path: Path, known: Callable[[str], bool]) -> Manifest:
 
 
 def _read(
-    path: Path, entries: Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]], known: Callable[[str], bool]
+    path: Path,
+    entries: Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]],
+    known: Callable[[str], bool],
 ) -> tuple[dict[str, str], Manifest | None]:
     """Return each member's SHA-256, and the manifest if there is one at the end."""
     found: dict[str, str] = {}
@@ -137,7 +154,9 @@ def _read(
 
 
 def extract(path: Path, place: Callable[[str], tuple[Path, str]]) -> None:
-    """Write the members of a checked archive: `place` says below which folder, which is new, and under which name there.
+    """Write the members of a checked archive.
+
+    `place` says below which folder, which is new, and under which name there.
 
     Not by tarfile's own extraction: Python 3.11.2, which is Debian's, does not have its safe form.
     """
@@ -155,14 +174,19 @@ def extract(path: Path, place: Callable[[str], tuple[Path, str]]) -> None:
                 elif (content := tar.extractfile(entry)) is not None:
                     _write(folder / name, content, entry)
     except (tarfile.TarError, UnicodeError) as error:
-        raise Corrupted(f"{path} was changed while it was restored: {error}.", remedy=moved) from error
+        raise Corrupted(
+            f"{path} was changed while it was restored: {error}.", remedy=moved
+        ) from error
 
 
 def _write(target: Path, content: IO[bytes], entry: tarfile.TarInfo) -> None:
     """Write one new file with the entry's age and mode, for its owner alone."""
     make_folder(target.parent)
     mode = (entry.mode & 0o700) | 0o600
-    with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode), "wb") as file:  # noqa: PTH123
+    with open(  # noqa: PTH123
+        os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode),
+        "wb",
+    ) as file:
         shutil.copyfileobj(content, file, BLOCK)
         os.fchmod(file.fileno(), mode)
     os.utime(target, (entry.mtime, entry.mtime))
@@ -170,27 +194,39 @@ def _write(target: Path, content: IO[bytes], entry: tarfile.TarInfo) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]]:
-    """Yield the entries, with their content where they have one; what goes wrong while they are read is named."""
+    """Yield the entries, with their content where they have one.
+
+    What goes wrong while they are read is named.
+    """
     try:
         with tarfile.open(path, mode="r|") as tar:
-            yield ((entry, tar.extractfile(entry) if entry.type == tarfile.REGTYPE else None) for entry in tar)
+            yield (
+                (entry, tar.extractfile(entry) if entry.type == tarfile.REGTYPE else None)
+                for entry in tar
+            )
     except FileNotFoundError as error:
         raise RequestError(f"There is no file {path}.") from error
     except tarfile.ReadError as error:
-        raise Corrupted(f"{path} is no tar file, or it was cut off: {error}.", remedy=_REMEDY) from error
+        raise Corrupted(
+            f"{path} is no tar file, or it was cut off: {error}.", remedy=_REMEDY
+        ) from error
     except (tarfile.TarError, OSError, UnicodeError) as error:
         raise Corrupted(f"{path} cannot be read: {error}.", remedy=_REMEDY) from error
 
 
 def _known_format(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None) -> tuple[str, int]:
-    """Return the first member's hash and the format. Raises RequestError unless it says that this is a backup of a format that we know."""
+    """Return the first member's hash and the format.
+
+    Raises RequestError unless it says that this is a backup of a format that we know.
+    """
     data = file.read() if file is not None and entry.name == HEAD and entry.size <= BLOCK else b""
     body = _parsed(data)
     if not isinstance(body, dict) or "format" not in body:
         raise RequestError(f"{path} is no backup of Perennial.")
     if body["format"] not in KNOWN:
         raise RequestError(
-            f"{path} has the format {body['format']!r} (of Perennial {body.get('product')}); this program knows up to {FORMAT}.",
+            f"{path} has the format {body['format']!r} (of Perennial {body.get('product')}); this"
+            f" program knows up to {FORMAT}.",
             remedy="restore it with the Perennial that wrote it, then upgrade.",
         )
     return sha256(data), int(body["format"])
@@ -203,13 +239,19 @@ def _manifest(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None, form: 
         data = file.read()
         return Manifest.model_validate_json(data if form == 1 else unsealed(MANIFEST, data))
     except Corrupted as error:
-        raise Corrupted(f"The manifest of {path} was changed or cut off.", remedy=_REMEDY) from error
+        raise Corrupted(
+            f"The manifest of {path} was changed or cut off.", remedy=_REMEDY
+        ) from error
     except (ValidationError, ValueError) as error:
-        raise Corrupted(f"The manifest of {path} cannot be read: {type(error).__name__}.", remedy=_REMEDY) from error
+        raise Corrupted(
+            f"The manifest of {path} cannot be read: {type(error).__name__}.", remedy=_REMEDY
+        ) from error
 
 
 def _fits(entry: tarfile.TarInfo, known: Callable[[str], bool]) -> bool:
-    """Tell whether the entry is a plain file or folder with a harmless name that has a place here."""
+    """Tell whether the entry is a plain file or folder with a harmless name that has a place
+    here.
+    """
     parts = entry.name.split("/")
     harmless = not any(part in {"", ".", ".."} or "\\" in part or "\x00" in part for part in parts)
     plain = entry.type in {tarfile.REGTYPE, tarfile.DIRTYPE} and entry.sparse is None

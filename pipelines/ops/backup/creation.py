@@ -35,10 +35,13 @@ _log = logging.getLogger("perennial")
 
 
 def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Manifest:
-    """Write the backup to the new file `target` (mode 600: it holds keys); it appears whole or not at all.
+    """Write the backup to the new file `target` (mode 600: it holds keys).
 
-    Raises RequestError where there is no ledger, where a database is missing that must be part of it, where `target` is there
-    already or lies inside the state that is copied, Corrupted where the ledger's chain is broken, StorageFull, Busy or Unreachable.
+    It appears whole or not at all.
+
+    Raises RequestError where there is no ledger, where a database is missing that must be part of
+    it, where `target` is there already or lies inside the state that is copied, Corrupted where the
+    ledger's chain is broken, StorageFull, Busy or Unreachable.
     """
     target = target.absolute()
     _refuse_bad_target(settings, target)
@@ -46,13 +49,24 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
     for database in copied:
         refuse_damage(database)
     if not tables(copied[0]):
-        raise RequestError(f"There is no ledger in {copied[0].shown}.", remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.")
+        raise RequestError(
+            f"There is no ledger in {copied[0].shown}.",
+            remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.",
+        )
     ledger = SqlLedger(settings.ledger, migrate=False)
     say(f"ledger: {ledger.verify()} entries, chain intact")
     _refuse_half(settings, copied, lived=bool(ledger.entries(kind="champion", limit=1)))
-    with alone(settings), _written(settings, target) as (file, folder), os.fdopen(os.dup(file), "wb") as out:
+    with (
+        alone(settings),
+        _written(settings, target) as (file, folder),
+        os.fdopen(os.dup(file), "wb") as out,
+    ):
         writer = Writer(out, product(), iso(utc_now().replace(microsecond=0)))
-        kinds = {database.name: database.kind for database in copied if _add_database(writer, database, folder, say)}
+        kinds = {
+            database.name: database.kind
+            for database in copied
+            if _add_database(writer, database, folder, say)
+        }
         for part in parts(settings):
             with _still(settings, part):
                 _add_part(writer, part, say)
@@ -62,21 +76,30 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
 def _refuse_half(settings: Settings, copied: Iterable[Database], *, lived: bool) -> None:
     """Refuse to leave out a database that must be somewhere.
 
-    It is MLflow's behind a server, and where somebody was champion MLflow's at all, and Airflow's where its own setting names one.
+    It is MLflow's behind a server, and where somebody was champion MLflow's at all, and Airflow's
+    where its own setting names one.
     """
-    served = settings.mlflow.startswith(("http://", "https://")) and settings.mlflow_database is None
+    served = (
+        settings.mlflow.startswith(("http://", "https://")) and settings.mlflow_database is None
+    )
     elsewhere = airflow_database(settings) != airflow_database(settings, {})
     for database in copied:
         if tables(database):
             continue
         if database.name == "mlflow" and served:
             raise RequestError(
-                f"MLflow is a server at {without_password(settings.mlflow)}, whose database is not known: "
-                f"PERENNIAL_MLFLOW_DATABASE is not set, and there is no {database.file}.",
-                remedy="set PERENNIAL_MLFLOW_DATABASE and PERENNIAL_MLFLOW_ARTIFACTS to that server's (docs/settings.md).",
+                f"MLflow is a server at {without_password(settings.mlflow)}, whose database is not"
+                f" known: PERENNIAL_MLFLOW_DATABASE is not set, and there is no {database.file}.",
+                remedy=(
+                    "set PERENNIAL_MLFLOW_DATABASE and PERENNIAL_MLFLOW_ARTIFACTS to that server's"
+                    " (docs/settings.md)."
+                ),
             )
         if lived and (database.name == "mlflow" or (database.name == "airflow" and elsewhere)):
-            setting = {"mlflow": "PERENNIAL_MLFLOW_DATABASE", "airflow": "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"}[database.name]
+            setting = {
+                "mlflow": "PERENNIAL_MLFLOW_DATABASE",
+                "airflow": "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+            }[database.name]
             raise RequestError(
                 f"The ledger has champions, but {database.shown} is not there or empty.",
                 remedy=f"set {setting} to the database that is in use.",
@@ -95,17 +118,28 @@ def _refuse_bad_target(settings: Settings, target: Path) -> None:
     if target.exists():
         raise RequestError(f"{target} is there already.", remedy="name a new file.")
     if not target.parent.is_dir():
-        raise RequestError(f"There is no folder {target.parent}.", remedy="make it, or name a file elsewhere.")
-    inside = [folder for folder in roots(settings).values() if target.resolve().is_relative_to(folder.resolve())]
+        raise RequestError(
+            f"There is no folder {target.parent}.", remedy="make it, or name a file elsewhere."
+        )
+    inside = [
+        folder
+        for folder in roots(settings).values()
+        if target.resolve().is_relative_to(folder.resolve())
+    ]
     if inside:
-        raise RequestError(f"{target} lies in {inside[0]}, which is copied.", remedy="name a file elsewhere, best on another disk.")
+        raise RequestError(
+            f"{target} lies in {inside[0]}, which is copied.",
+            remedy="name a file elsewhere, best on another disk.",
+        )
 
 
 @contextlib.contextmanager
 def _written(settings: Settings, target: Path) -> Iterator[tuple[int, Path]]:
-    """Yield an open file that becomes `target` at the end, and a scratch folder beside it for copies of databases.
+    """Yield an open file that becomes `target` at the end, and a scratch folder beside it for
+    copies of databases.
 
-    The folder is written down first: where this process is killed, whoever comes next takes it away (see `ops.scratch`).
+    The folder is written down first: where this process is killed, whoever comes next takes it away
+    (see `ops.scratch`).
     """
     for gone in scratch.swept(settings):
         _log.warning("%s was left by a backup or restore that was killed, and was removed", gone)
@@ -118,16 +152,26 @@ def _written(settings: Settings, target: Path) -> Iterator[tuple[int, Path]]:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            os.link(temporary, target)  # of two backups to one name the second fails instead of taking the first one's place
+            os.link(
+                temporary, target
+            )  # of two backups to one name the second fails instead of taking the first one's place
     except FileExistsError as error:
         raise RequestError(f"{target} is there already.", remedy="name a new file.") from error
     except OSError as error:
         if error.errno in FULL:
-            raise StorageFull(f"No space is left for {target}.", remedy="free space there, or name a file on another disk.") from error
-        raise Unreachable(f"The backup could not be written: {error}.", remedy="check permissions, then run again.") from error
+            raise StorageFull(
+                f"No space is left for {target}.",
+                remedy="free space there, or name a file on another disk.",
+            ) from error
+        raise Unreachable(
+            f"The backup could not be written: {error}.",
+            remedy="check permissions, then run again.",
+        ) from error
 
 
-def _add_database(writer: Writer, database: Database, folder: Path, say: Callable[[str], None]) -> bool:
+def _add_database(
+    writer: Writer, database: Database, folder: Path, say: Callable[[str], None]
+) -> bool:
     """Copy one database; one that is not there is left out."""
     if not tables(database):
         say(f"{database.name}: no database")
@@ -153,7 +197,8 @@ def _add_part(writer: Writer, part: Part, say: Callable[[str], None]) -> None:
             else:
                 writer.add(name, path)
         except FileNotFoundError:
-            continue  # rotated or removed since the folder was read: what takes its place comes later
+            # Rotated or removed since the folder was read: what takes its place comes later
+            continue
         files += 1
         if files % 5_000 == 0:
             say(f"{part.name}: {files:,} files so far")
@@ -162,8 +207,15 @@ def _add_part(writer: Writer, part: Part, say: Callable[[str], None]) -> None:
 
 
 def _still(settings: Settings, part: Part) -> contextlib.AbstractContextManager[None]:
-    """Hold off writers of features while their git repository is copied; everything else may change meanwhile."""
+    """Hold off writers of features while their git repository is copied.
+
+    Everything else may change meanwhile.
+    """
     if part.name != REPOSITORY or not part.folder.is_dir():
         return contextlib.nullcontext()
     seconds = settings.lock_timeout_seconds
-    return held(settings.versions_dir / "lock", f"A writer has held {settings.versions_dir} for {seconds:g} s.", seconds)
+    return held(
+        settings.versions_dir / "lock",
+        f"A writer has held {settings.versions_dir} for {seconds:g} s.",
+        seconds,
+    )

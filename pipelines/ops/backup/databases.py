@@ -1,4 +1,7 @@
-"""The databases of a system, copied while they are in use: SQLite by its backup API, PostgreSQL by its own programs."""
+"""The databases of a system, copied while they are in use.
+
+SQLite by its backup API, PostgreSQL by its own programs.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,16 @@ if TYPE_CHECKING:
 Kind = Literal["sqlite", "postgresql"]
 
 _RESTORE = "restore it from a backup (docs/operate.md, Damage)."
-_CLIENT = "put PostgreSQL's client programs on PATH (Debian: postgresql-client), as new as the server."
-_LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "host": "PGHOST"}
+_CLIENT = (
+    "put PostgreSQL's client programs on PATH (Debian: postgresql-client), as new as the server."
+)
+_LIBPQ = {
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "host": "PGHOST",
+}
 
 
 class Database(NamedTuple):
@@ -54,16 +65,29 @@ class Database(NamedTuple):
 
 
 def databases(settings: Settings, environ: dict[str, str] | None = None) -> list[Database]:
-    """Return the ledger's database, MLflow's and Airflow's, in this order. Raises RequestError for one that cannot be copied."""
-    urls = {"ledger": settings.ledger, "mlflow": settings.mlflow_store, "airflow": airflow_database(settings, environ)}
+    """Return the ledger's database, MLflow's and Airflow's, in this order.
+
+    Raises RequestError for one that cannot be copied.
+    """
+    urls = {
+        "ledger": settings.ledger,
+        "mlflow": settings.mlflow_store,
+        "airflow": airflow_database(settings, environ),
+    }
     found = []
     for name, url in urls.items():
         try:
             database = Database(name, make_url(url))
         except ArgumentError as error:
-            raise RequestError(f"The URL of {name}'s database is none that SQLAlchemy can open.", remedy="see docs/settings.md.") from error
+            raise RequestError(
+                f"The URL of {name}'s database is none that SQLAlchemy can open.",
+                remedy="see docs/settings.md.",
+            ) from error
         if database.url.get_backend_name() not in {"sqlite", "postgresql"}:
-            raise RequestError(f"{database.shown} is neither SQLite nor PostgreSQL.", remedy="back it up by its own means.")
+            raise RequestError(
+                f"{database.shown} is neither SQLite nor PostgreSQL.",
+                remedy="back it up by its own means.",
+            )
         found.append(database)
     return found
 
@@ -71,7 +95,8 @@ def databases(settings: Settings, environ: dict[str, str] | None = None) -> list
 def tables(database: Database) -> int:
     """Return how many tables there are; 0 where the database's file is not there.
 
-    Raises Corrupted where it is damaged (or an empty file: nobody knows what was in it), Unreachable where it is away or in use.
+    Raises Corrupted where it is damaged (or an empty file: nobody knows what was in it),
+    Unreachable where it is away or in use.
     """
     if database.kind == "sqlite":
         if not database.file.is_file():
@@ -86,17 +111,26 @@ def tables(database: Database) -> int:
         why = getattr(error, "orig", None) or error
         if fault(error) == "damaged":
             raise Corrupted(f"{database.shown} is damaged: {why}.", remedy=_RESTORE) from error
-        raise Unreachable(f"{database.shown} does not answer: {why}.", remedy="check that the database runs, then try again.") from error
+        raise Unreachable(
+            f"{database.shown} does not answer: {why}.",
+            remedy="check that the database runs, then try again.",
+        ) from error
 
 
 def refuse_damage(database: Database) -> None:
-    """Raise Corrupted where a SQLite file is damaged; every page is looked at. Raises Unreachable where it cannot be read now."""
+    """Raise Corrupted where a SQLite file is damaged; every page is looked at.
+
+    Raises Unreachable where it cannot be read now.
+    """
     if database.kind != "sqlite" or not database.file.is_file():
         return
     try:
         wrong = damage(database.file)
     except (sqlite3.Error, OSError) as error:
-        raise Unreachable(f"{database.shown} cannot be read: {error}.", remedy="check the file's permissions, then run again.") from error
+        raise Unreachable(
+            f"{database.shown} cannot be read: {error}.",
+            remedy="check the file's permissions, then run again.",
+        ) from error
     if wrong:
         raise Corrupted(f"{database.shown} is damaged: {wrong}.", remedy=_RESTORE)
 
@@ -105,37 +139,70 @@ def dump(database: Database, target: Path) -> None:
     """Write a copy of the database, as of one moment, to the new file `target` (mode 600)."""
     target.touch(mode=0o600)
     if database.kind == "postgresql":
-        _run(database, "pg_dump", ["--format=custom", "--no-owner", "--no-privileges", f"--file={target}"])
+        _run(
+            database,
+            "pg_dump",
+            ["--format=custom", "--no-owner", "--no-privileges", f"--file={target}"],
+        )
         return
     try:
-        with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(target)) as copy:
+        with (
+            closing(sqlite3.connect(database.file)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
             source.backup(copy)
             (sound,) = copy.execute("PRAGMA quick_check").fetchone()
     except sqlite3.Error as error:
         raise _named(database, error) from error
     if sound != "ok":
-        raise Corrupted(f"{database.shown} is damaged: {sound}.", remedy="restore it from an earlier backup.")
+        raise Corrupted(
+            f"{database.shown} is damaged: {sound}.", remedy="restore it from an earlier backup."
+        )
 
 
 def load(database: Database, source: Path) -> None:
-    """Make the database, which is empty, from a copy that `dump` wrote; a SQLite file is moved to its place."""
+    """Make the database, which is empty, from a copy that `dump` wrote.
+
+    A SQLite file is moved to its place.
+    """
     if database.kind == "postgresql":
-        arguments = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={database.url.database}"]
+        arguments = [
+            "--no-owner",
+            "--no-privileges",
+            "--exit-on-error",
+            "--single-transaction",
+            f"--dbname={database.url.database}",
+        ]
         _run(database, "pg_restore", [*arguments, str(source)])
         return
     make_folder(database.file.parent)
-    for journal in ("-wal", "-shm", "-journal"):  # left by a database that was removed; SQLite would write it into this one
+    for journal in (
+        "-wal",
+        "-shm",
+        "-journal",
+    ):  # left by a database that was removed; SQLite would write it into this one
         database.file.with_name(database.file.name + journal).unlink(missing_ok=True)
     source.chmod(0o600)
     shutil.move(source, database.file)
 
 
 def _run(database: Database, program: str, arguments: list[str]) -> None:
-    """Run one of PostgreSQL's programs. The password is in its environment, where other users cannot see it."""
+    """Run one of PostgreSQL's programs.
+
+    The password is in its environment, where other users cannot see it.
+    """
     try:
-        done = subprocess.run([program, "--no-password", *arguments], env=_environment(database.url), capture_output=True, check=False)
+        done = subprocess.run(
+            [program, "--no-password", *arguments],
+            env=_environment(database.url),
+            capture_output=True,
+            check=False,
+        )
     except FileNotFoundError as error:
-        raise PerennialError(f"{program} is not there, by which {database.name}'s database is copied.", remedy=_CLIENT) from error
+        raise PerennialError(
+            f"{program} is not there, by which {database.name}'s database is copied.",
+            remedy=_CLIENT,
+        ) from error
     if done.returncode == 0:
         return
     said = done.stderr.decode(errors="replace").strip()
@@ -143,21 +210,47 @@ def _run(database: Database, program: str, arguments: list[str]) -> None:
     if "No space left" in said:
         raise StorageFull(words, remedy="free space, then run again.")
     if "connection to server" in said:
-        raise Unreachable(words, remedy="check that the database runs and the URL is right, then run again.")
-    raise PerennialError(words, remedy=_CLIENT if "version mismatch" in said or "unsupported version" in said else "")
+        raise Unreachable(
+            words, remedy="check that the database runs and the URL is right, then run again."
+        )
+    raise PerennialError(
+        words, remedy=_CLIENT if "version mismatch" in said or "unsupported version" in said else ""
+    )
 
 
 def _environment(url: URL) -> dict[str, str]:
-    given = {"PGHOST": url.host, "PGPORT": url.port and str(url.port), "PGUSER": url.username, "PGPASSWORD": url.password}
+    given = {
+        "PGHOST": url.host,
+        "PGPORT": url.port and str(url.port),
+        "PGUSER": url.username,
+        "PGPASSWORD": url.password,
+    }
     asked = {variable: url.query.get(name) for name, variable in _LIBPQ.items()}
-    texts = {name: value for name, value in {**asked, **given, "PGDATABASE": url.database}.items() if isinstance(value, str) and value}
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "PGCONNECT_TIMEOUT": "10", **texts}
+    texts = {
+        name: value
+        for name, value in {**asked, **given, "PGDATABASE": url.database}.items()
+        if isinstance(value, str) and value
+    }
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C.UTF-8",
+        "PGCONNECT_TIMEOUT": "10",
+        **texts,
+    }
 
 
 def _named(database: Database, error: sqlite3.Error) -> PerennialError:
     kind = fault(error)
     if kind == "full":
-        return StorageFull(f"No space is left for a copy of {database.shown}.", remedy="free space, then run again.")
+        return StorageFull(
+            f"No space is left for a copy of {database.shown}.",
+            remedy="free space, then run again.",
+        )
     if kind == "damaged":
-        return Corrupted(f"{database.shown} is damaged: {error}.", remedy="restore it from an earlier backup.")
-    return Unreachable(f"{database.shown} cannot be read: {error}.", remedy="check the file's permissions, then run again.")
+        return Corrupted(
+            f"{database.shown} is damaged: {error}.", remedy="restore it from an earlier backup."
+        )
+    return Unreachable(
+        f"{database.shown} cannot be read: {error}.",
+        remedy="check the file's permissions, then run again.",
+    )

@@ -1,7 +1,9 @@
-"""What a system's state consists of beside its databases, in the order in which it can be copied while everything runs.
+"""What a system's state consists of beside its databases, in the order in which it can be copied
+while everything runs.
 
-The databases come first: whatever they refer to is in the folders already. In the store, segments come before entries and
-entries before objects: an entry takes the place of the segments that it names, and objects are there before their entries.
+The databases come first: whatever they refer to is in the folders already. In the store, segments
+come before entries and entries before objects: an entry takes the place of the segments that it
+names, and objects are there before their entries.
 """
 
 from __future__ import annotations
@@ -43,7 +45,10 @@ def roots(settings: Settings) -> dict[str, Path]:
 
 
 def unfinished(settings: Settings) -> Path:
-    """Return the mark of a restore that has begun to put things in place: it is there until all are, and names the backup."""
+    """Return the mark of a restore that has begun to put things in place.
+
+    It is there until all are, and names the backup.
+    """
     return settings.state_dir / "restore.unfinished"
 
 
@@ -52,13 +57,18 @@ def parts(settings: Settings) -> list[Part]:
     found = roots(settings)
     plain = [Part(name, found[name]) for name in ("secrets", "hand", "artifacts")]
     features = [Part(f"versions/{name}", found["versions"] / name) for name in ("repo", "remote")]
-    return [*plain, *features, *(Part(f"store/{name}", found["store"] / name) for name in (SEGMENTS, KEYS, OBJECTS))]
+    return [
+        *plain,
+        *features,
+        *(Part(f"store/{name}", found["store"] / name) for name in (SEGMENTS, KEYS, OBJECTS)),
+    ]
 
 
 def contents(part: Part) -> Iterator[Path]:
     """Yield the part's files and empty folders, sorted folder by folder.
 
-    Left out: locks, half-written files, and of the features' repository what DVC makes again from its remote.
+    Left out: locks, half-written files, and of the features' repository what DVC makes again from
+    its remote.
     """
     if part.folder.is_dir():
         yield from _below(part, part.folder)
@@ -76,9 +86,15 @@ def _below(part: Part, folder: Path) -> Iterator[Path]:
 
 
 def _left_out(part: Part, path: Path) -> bool:
-    if path.is_symlink() or path.name.endswith(".lock") or (path.name.startswith(".") and path.name.endswith(".tmp")):
+    if (
+        path.is_symlink()
+        or path.name.endswith(".lock")
+        or (path.name.startswith(".") and path.name.endswith(".tmp"))
+    ):
         return True
     if part.name != REPOSITORY:
         return False
     place = path.relative_to(part.folder).parts
-    return place[:2] in {(".dvc", "cache"), (".dvc", "tmp")} or (len(place) == 2 and place[0] == "features" and path.is_dir())  # noqa: PLR2004
+    return place[:2] in {(".dvc", "cache"), (".dvc", "tmp")} or (
+        len(place) == 2 and place[0] == "features" and path.is_dir()  # noqa: PLR2004
+    )

@@ -1,7 +1,10 @@
-"""Restore a backup into an empty state: everything is checked before anything is written, and the ledger's chain afterwards.
+"""Restore a backup into an empty state.
 
-The databases come first: they may be elsewhere and fail, while the folders are complete beside their places by then, and only
-renamed. A restore that did not end leaves a mark, by which the next one and `doctor` tell its leftovers from somebody's state.
+Everything is checked before anything is written, and the ledger's chain afterwards.
+
+The databases come first: they may be elsewhere and fail, while the folders are complete beside
+their places by then, and only renamed. A restore that did not end leaves a mark, by which the next
+one and `doctor` tell its leftovers from somebody's state.
 """
 
 from __future__ import annotations
@@ -44,9 +47,10 @@ _LOCATIONS = {
 def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int:
     """Restore the backup and return the number of the ledger's entries, whose chain is intact.
 
-    Raises RequestError where something is there already or the file is no backup of a known format, Corrupted naming a
-    member that was changed (nothing was written then) or a ledger's entry, StorageFull, Busy or Unreachable. What fails after
-    the first database was loaded says what is there already and how to clear it.
+    Raises RequestError where something is there already or the file is no backup of a known format,
+    Corrupted naming a member that was changed (nothing was written then) or a ledger's entry,
+    StorageFull, Busy or Unreachable. What fails after the first database was loaded says what is
+    there already and how to clear it.
     """
     folders = roots(settings)
     known = {database.name: database for database in databases(settings)}
@@ -54,7 +58,9 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     say(f"reading {source}")
     manifest = checked(source, lambda name: name in copies or name.split("/")[0] in folders)
     _refuse_other_kinds(manifest, known)
-    drafts = {name: folder / DRAFT for name, folder in folders.items()} | {"databases": settings.state_dir / DRAFT}
+    drafts = {name: folder / DRAFT for name, folder in folders.items()} | {
+        "databases": settings.state_dir / DRAFT
+    }
     mark = unfinished(settings)
     with alone(settings), _border(settings):
         _refuse_what_is_there(settings, folders, known.values())
@@ -79,7 +85,13 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     return entries
 
 
-def _load(settings: Settings, manifest: Manifest, known: dict[str, Database], copies: Path, say: Callable[[str], None]) -> None:
+def _load(
+    settings: Settings,
+    manifest: Manifest,
+    known: dict[str, Database],
+    copies: Path,
+    say: Callable[[str], None],
+) -> None:
     """Load the databases, the ledger last: it says what all else is for."""
     for name in ("mlflow", "airflow", "ledger"):
         if name in manifest.databases:
@@ -99,20 +111,31 @@ def _refuse_other_kinds(manifest: Manifest, known: dict[str, Database]) -> None:
             )
 
 
-def _refuse_what_is_there(settings: Settings, folders: dict[str, Path], known: Iterable[Database]) -> None:
+def _refuse_what_is_there(
+    settings: Settings, folders: dict[str, Path], known: Iterable[Database]
+) -> None:
     there = _there(folders, known)
     if not there:
         return
     said = " ".join(f"{what} is not empty." for what in there)
     mark = unfinished(settings)
     if mark.is_file():
-        raise RequestError(f"The restore of {mark.read_text().strip()} did not end. {said}", remedy=_how_to_clear(there))
-    remedy = "stop what runs and move the old state away, or set PERENNIAL_STATE to a new folder; nothing was written."
+        raise RequestError(
+            f"The restore of {mark.read_text().strip()} did not end. {said}",
+            remedy=_how_to_clear(there),
+        )
+    remedy = (
+        "stop what runs and move the old state away, or set PERENNIAL_STATE to a new folder;"
+        " nothing was written."
+    )
     raise RequestError(said, remedy=remedy)
 
 
 def _there(folders: dict[str, Path], known: Iterable[Database]) -> dict[str, str]:
-    """Return what is not empty, each with how it is emptied. Raises Unreachable where a database does not answer."""
+    """Return what is not empty, each with how it is emptied.
+
+    Raises Unreachable where a database does not answer.
+    """
     found = {}
     for folder in folders.values():
         if folder.is_dir() and any(p.name != DRAFT for p in folder.iterdir()):
@@ -120,7 +143,9 @@ def _there(folders: dict[str, Path], known: Iterable[Database]) -> dict[str, str
     for database in known:
         if _is_filled(database):
             anew = f"drop the database {database.url.database} and make it anew"
-            found[database.shown] = f"remove {database.file}*" if database.kind == "sqlite" else anew
+            found[database.shown] = (
+                f"remove {database.file}*" if database.kind == "sqlite" else anew
+            )
     return found
 
 
@@ -132,12 +157,20 @@ def _is_filled(database: Database) -> bool:
 
 
 def _how_to_clear(there: dict[str, str]) -> str:
-    return f"while nothing runs, {'; '.join(there.values())}; then restore again (docs/operate.md, Backup and restore)."
+    return (
+        f"while nothing runs, {'; '.join(there.values())}; then restore again (docs/operate.md,"
+        " Backup and restore)."
+    )
 
 
 @contextlib.contextmanager
-def _told(settings: Settings, folders: dict[str, Path], known: Iterable[Database]) -> Iterator[None]:
-    """Add to an error what is there already; where nothing is, the restore may be begun again as if it had never been."""
+def _told(
+    settings: Settings, folders: dict[str, Path], known: Iterable[Database]
+) -> Iterator[None]:
+    """Add to an error what is there already.
+
+    Where nothing is, the restore may be begun again as if it had never been.
+    """
     mark = unfinished(settings)
     try:
         yield
@@ -147,14 +180,24 @@ def _told(settings: Settings, folders: dict[str, Path], known: Iterable[Database
         try:
             there = _there(folders, known)
         except PerennialError as away:
-            words = f"{error.message} The restore did not end, and what is there already cannot be told: {away.message}"
-            raise type(error)(words, remedy=f"{error.remedy} Then restore again: it says what must be cleared first.".strip()) from error
+            words = (
+                f"{error.message} The restore did not end, and what is there already cannot be"
+                f" told: {away.message}"
+            )
+            raise type(error)(
+                words,
+                remedy=(
+                    f"{error.remedy} Then restore again: it says what must be cleared first.".strip()
+                ),
+            ) from error
         if not there:
             mark.unlink()
             raise
         words = f"{error.message} The restore did not end; there already: {', '.join(there)}."
         clearing = _how_to_clear(there)
-        raise type(error)(words, remedy=f"{error.remedy} But first, {clearing}" if error.remedy else clearing) from error
+        raise type(error)(
+            words, remedy=f"{error.remedy} But first, {clearing}" if error.remedy else clearing
+        ) from error
 
 
 def _placed(drafts: dict[str, Path], name: str) -> tuple[Path, str]:
@@ -163,7 +206,9 @@ def _placed(drafts: dict[str, Path], name: str) -> tuple[Path, str]:
 
 
 def _put_in_place(draft: Path, folder: Path) -> None:
-    """Move what is in the draft up into its folder, which may be a mounted volume and cannot be renamed itself."""
+    """Move what is in the draft up into its folder, which may be a mounted volume and cannot be
+    renamed itself.
+    """
     for path in sorted(draft.iterdir()):
         path.rename(folder / path.name)
     if folder.name == "secrets":
@@ -177,7 +222,10 @@ def _clear(drafts: dict[str, Path]) -> None:
 
 
 def _move_artifacts(database: Database, old: str, new: str) -> None:
-    """Let MLflow's tables point to where the artifacts are now; addresses of other kinds (a bucket, a proxy) are left alone."""
+    """Let MLflow's tables point to where the artifacts are now.
+
+    Addresses of other kinds (a bucket, a proxy) are left alone.
+    """
     if old == new:
         return
     before, after = Path(old).as_uri(), Path(new).as_uri()
@@ -185,11 +233,21 @@ def _move_artifacts(database: Database, old: str, new: str) -> None:
         with create_engine(database.url, poolclass=NullPool).begin() as connection:
             there = inspect(connection)
             for table, columns in _LOCATIONS.items():
-                known = {c["name"] for c in there.get_columns(table)} if there.has_table(table) else set()
+                known = (
+                    {c["name"] for c in there.get_columns(table)}
+                    if there.has_table(table)
+                    else set()
+                )
                 for column in known.intersection(columns):
                     where = f"{column} = :old OR substr({column}, 1, :size) = :inside"
                     moved = f"UPDATE {table} SET {column} = :new || substr({column}, :cut) WHERE {where}"  # noqa: S608 -- names of our own
-                    values = {"new": after, "cut": len(before) + 1, "old": before, "size": len(before) + 1, "inside": f"{before}/"}
+                    values = {
+                        "new": after,
+                        "cut": len(before) + 1,
+                        "old": before,
+                        "size": len(before) + 1,
+                        "inside": f"{before}/",
+                    }
                     connection.execute(text(moved), values)
     except DBAPIError as error:
         words = f"The artifacts' addresses in {database.shown} could not be changed: {error.orig}."
@@ -204,5 +262,11 @@ def _border(settings: Settings) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in FULL:
-            raise StorageFull(f"No space is left in {settings.state_dir}.", remedy="free space there, then restore again.") from error
-        raise Unreachable(f"The state could not be written: {error}.", remedy="check permissions, then restore again.") from error
+            raise StorageFull(
+                f"No space is left in {settings.state_dir}.",
+                remedy="free space there, then restore again.",
+            ) from error
+        raise Unreachable(
+            f"The state could not be written: {error}.",
+            remedy="check permissions, then restore again.",
+        ) from error

@@ -1,7 +1,8 @@
 """Folders with copies of databases and keys that a backup or a restore needs while it is at work.
 
-Whoever makes one writes its path down in the state folder before. A process that is killed takes nothing away; but the lock of
-`ops.alone` is the kernel's and ends with it. So whoever holds that lock and finds such a note knows that its writer is dead.
+Whoever makes one writes its path down in the state folder before. A process that is killed takes
+nothing away; but the lock of `ops.alone` is the kernel's and ends with it. So whoever holds that
+lock and finds such a note knows that its writer is dead.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ DRAFT = ".restoring"
 
 @contextlib.contextmanager
 def folder(settings: Settings, parent: Path) -> Iterator[Path]:
-    """Yield a new folder (mode 700) in `parent`, which is gone afterwards. Call it while holding `ops.alone`."""
+    """Yield a new folder (mode 700) in `parent`, which is gone afterwards.
+
+    Call it while holding `ops.alone`.
+    """
     path = parent / f"{PREFIX}{os.urandom(6).hex()}"
     note = _notes(settings) / sha256(os.fsencode(path))[:16]
     make_folder(note.parent)
@@ -46,9 +50,12 @@ def folder(settings: Settings, parent: Path) -> Iterator[Path]:
 
 
 def dead(settings: Settings) -> list[Path]:
-    """Return the folders that are noted, and the drafts of restores; they are dead only if `ops.alone` is held by nobody else.
+    """Return the folders that are noted, and the drafts of restores.
 
-    A draft beside the mark of a restore that has begun to put things in place is the next restore's to begin anew.
+    They are dead only if `ops.alone` is held by nobody else.
+
+    A draft beside the mark of a restore that has begun to put things in place is the next restore's
+    to begin anew.
     """
     found = []
     for note in _noted(settings):
@@ -62,7 +69,10 @@ def dead(settings: Settings) -> list[Path]:
 
 
 def swept(settings: Settings) -> list[Path]:
-    """Remove the dead folders and their notes; return the folders. Call it while holding `ops.alone`."""
+    """Remove the dead folders and their notes; return the folders.
+
+    Call it while holding `ops.alone`.
+    """
     gone = dead(settings)
     for path in gone:
         shutil.rmtree(path)

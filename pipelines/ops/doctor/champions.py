@@ -1,4 +1,7 @@
-"""Checks of what serves: the ledger, and for each model whether all that its champion needs really exists."""
+"""Checks of what serves.
+
+The ledger, and for each model whether all that its champion needs really exists.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,18 @@ def ledger(settings: Settings) -> Iterator[Finding]:
     if revision is None:
         yield ok("ledger", "not there yet: no run has decided anything")
     elif revision > REVISION:
-        yield problem("ledger's schema", f"{revision} is newer than this program's {REVISION}.", "use the Perennial that wrote it.")
+        yield problem(
+            "ledger's schema",
+            f"{revision} is newer than this program's {REVISION}.",
+            "use the Perennial that wrote it.",
+        )
     else:
         if revision < REVISION:
-            yield warning("ledger's schema", f"{revision}; this program's is {REVISION}.", "back up, then run any command: it migrates.")
+            yield warning(
+                "ledger's schema",
+                f"{revision}; this program's is {REVISION}.",
+                "back up, then run any command: it migrates.",
+            )
         else:
             yield ok("ledger's schema", revision)
         yield ok("ledger", f"{opened.verify()} entries, chain intact")
@@ -45,23 +56,41 @@ def anchored(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
     """The ledger holds what its anchor remembers, and the anchor is not far behind."""
     opened, what = SqlLedger(settings.ledger, migrate=False), "ledger's anchor"
     if settings.ledger_anchor is None:
-        yield ok(what, "none is set: a ledger that was rewritten as a whole, or whose end was cut off with its head, would not be seen")
+        yield ok(
+            what,
+            "none is set: a ledger that was rewritten as a whole, or whose end was cut off with its"
+            " head, would not be seen",
+        )
         return
     anchor = ports.anchor
     if anchor is None or opened.revision() is None:
         yield ok(what, "set; nothing was decided yet")
         return
     standing = stand(opened, anchor)
-    remedy = "nothing, if the next decision brings it up to date; else see that it can be written (docs/operate.md, The anchor)."
+    remedy = (
+        "nothing, if the next decision brings it up to date; else see that it can be written"
+        " (docs/operate.md, The anchor)."
+    )
     if standing.anchored is None and standing.count:
-        yield warning(what, f"{anchor.name} remembers nothing yet, of {standing.count} entries.", "`perennial verify --set-anchor`.")
+        yield warning(
+            what,
+            f"{anchor.name} remembers nothing yet, of {standing.count} entries.",
+            "`perennial verify --set-anchor`.",
+        )
     elif standing.behind:
-        yield warning(what, f"{anchor.name} is {standing.behind} entries behind, at {standing.anchored} of {standing.count}.", remedy)
+        yield warning(
+            what,
+            f"{anchor.name} is {standing.behind} entries behind, at {standing.anchored} of"
+            f" {standing.count}.",
+            remedy,
+        )
     else:
         yield ok(what, f"{anchor.name} remembers the newest of {standing.count} entries")
     if isinstance(anchor, FileAnchor) and anchor.path.resolve().is_relative_to(settings.state_dir):
         yield warning(
-            what, f"{anchor.name} lies in the state folder: whoever can touch the ledger can touch it.", "name a place elsewhere."
+            what,
+            f"{anchor.name} lies in the state folder: whoever can touch the ledger can touch it.",
+            "name a place elsewhere.",
         )
 
 
@@ -73,7 +102,9 @@ def models_of(settings: Settings) -> list[str]:
     return sorted({entry.model for entry in opened.entries(kind="champion")})
 
 
-def champion(settings: Settings, ports: EmbeddedPorts, model: str, server: Server, engine: Engine | None) -> list[Finding]:
+def champion(
+    settings: Settings, ports: EmbeddedPorts, model: str, server: Server, engine: Engine | None
+) -> list[Finding]:
     """Everything that a model's champion needs. `engine` is asked where releases are containers."""
     opened = SqlLedger(settings.ledger, migrate=False)
     crowned = opened.champion(model)
@@ -88,17 +119,23 @@ def champion(settings: Settings, ports: EmbeddedPorts, model: str, server: Serve
     }
     if engine is not None:
         checks["image"] = lambda: _image(engine, opened, model, crowned)
-    return [finding for name, check in checks.items() for finding in looked(f"{model}: {name}", check)]
+    return [
+        finding for name, check in checks.items() for finding in looked(f"{model}: {name}", check)
+    ]
 
 
 def _bundle(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
     differences = golden_differences(open_bundle(ports.store, crowned.bundle))
     if differences:
         yield problem(
-            f"{model}: bundle", f"It does not answer as packaged: {differences[0]}.", f"`perennial rollback {model}`, then retrain."
+            f"{model}: bundle",
+            f"It does not answer as packaged: {differences[0]}.",
+            f"`perennial rollback {model}`, then retrain.",
         )
     else:
-        yield ok(f"{model}: bundle", f"version {crowned.version} opens and answers its golden requests")
+        yield ok(
+            f"{model}: bundle", f"version {crowned.version} opens and answers its golden requests"
+        )
 
 
 def _features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
@@ -109,12 +146,19 @@ def _features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[F
     if not files:
         yield problem(what, f"Revision {revision} is not there.", _BACKUP)
     elif wrong:
-        yield problem(what, f"{len(wrong)} objects of revision {revision} are missing or changed in DVC's remote: {wrong[0]}.", _BACKUP)
+        yield problem(
+            what,
+            f"{len(wrong)} objects of revision {revision} are missing or changed in DVC's remote:"
+            f" {wrong[0]}.",
+            _BACKUP,
+        )
     else:
         yield ok(what, f"revision {revision[:12]}, {len(files)} files whole in DVC's remote")
 
 
-def _registry(settings: Settings, ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+def _registry(
+    settings: Settings, ports: EmbeddedPorts, model: str, crowned: Champion
+) -> Iterator[Finding]:
     what = f"{model}: MLflow"
     file = settings.mlflow.removeprefix("sqlite:///")
     if file != settings.mlflow and not Path(file).is_file():
@@ -124,7 +168,11 @@ def _registry(settings: Settings, ports: EmbeddedPorts, model: str, crowned: Cha
     if crowned.version not in {v.version for v in ports.registry.versions(model)}:
         yield problem(what, f"It has no version {crowned.version}, which is the champion.", _BACKUP)
     elif alias != crowned.version:
-        yield problem(what, f"The alias names {alias or 'nothing'}, the champion is {crowned.version}.", f"`perennial reconcile {model}`.")
+        yield problem(
+            what,
+            f"The alias names {alias or 'nothing'}, the champion is {crowned.version}.",
+            f"`perennial reconcile {model}`.",
+        )
     else:
         yield ok(what, f"version {crowned.version} has the alias")
 
@@ -133,24 +181,38 @@ def _release(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Fi
     what, key = f"{model}: release", release_key(model, crowned.release)
     release = read_entry(ports.store, key, Release)
     if release is None or (release.version, release.bundle) != (crowned.version, crowned.bundle):
-        yield problem(what, f"The store's {key} is missing or is not the champion's.", f"{_BACKUP[:-1]}, or `perennial reconcile {model}`.")
+        yield problem(
+            what,
+            f"The store's {key} is missing or is not the champion's.",
+            f"{_BACKUP[:-1]}, or `perennial reconcile {model}`.",
+        )
     else:
         yield ok(what, f"{crowned.release} is in the store")
 
 
 def _image(engine: Engine, ledger: Ledger, model: str, crowned: Champion) -> Iterator[Finding]:
     what = f"{model}: image"
-    release = Release(model=model, number=crowned.release, version=crowned.version, bundle=crowned.bundle, reason="")
+    release = Release(
+        model=model,
+        number=crowned.release,
+        version=crowned.version,
+        bundle=crowned.bundle,
+        reason="",
+    )
     found = existing(engine, release)
     entry = ledger.entries(model, "champion", limit=1)[0]
     recorded = entry.body.get("image")
     if found is None:
         yield problem(
-            what, f"The engine has no image of release {crowned.release}.", f"`perennial reconcile {model}` builds it from the bundle."
+            what,
+            f"The engine has no image of release {crowned.release}.",
+            f"`perennial reconcile {model}` builds it from the bundle.",
         )
     elif recorded is not None and recorded != found.id:
         yield warning(
-            what, f"{found.id} was built since; {recorded} was crowned.", "nothing, if the bundle's check is ok: it was built again."
+            what,
+            f"{found.id} was built since; {recorded} was crowned.",
+            "nothing, if the bundle's check is ok: it was built again.",
         )
     else:
         yield ok(what, f"release {crowned.release} is {found.id[:19]}")
@@ -161,7 +223,15 @@ def _server(model: str, crowned: Champion, server: Server) -> Iterator[Finding]:
     if (says.version, says.release) == (crowned.version, crowned.release):
         yield ok(f"{model}: server", f"answers with version {says.version}, release {says.release}")
     elif says.version == crowned.version:
-        yield ok(f"{model}: server", f"answers with version {says.version}, as release {says.release} (crowned as {crowned.release})")
+        yield ok(
+            f"{model}: server",
+            f"answers with version {says.version}, as release {says.release} (crowned as"
+            f" {crowned.release})",
+        )
     else:
         what = f"It serves {says.version or 'nothing'}, the champion is {crowned.version}."
-        yield problem(f"{model}: server", what, f"`perennial reconcile {model}`; then look at the server's log.")
+        yield problem(
+            f"{model}: server",
+            what,
+            f"`perennial reconcile {model}`; then look at the server's log.",
+        )

@@ -1,4 +1,7 @@
-"""Look at everything that a system needs, and say for each thing how it is and what to do. Nothing is changed."""
+"""Look at everything that a system needs, and say for each thing how it is and what to do.
+
+Nothing is changed.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,13 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 
-def diagnose(settings: Settings, ports: EmbeddedPorts, server: Server, docker: Engine | None = None) -> Iterator[Finding]:
-    """Yield the findings as they are made. `docker` is the engine where steps or releases are containers."""
+def diagnose(
+    settings: Settings, ports: EmbeddedPorts, server: Server, docker: Engine | None = None
+) -> Iterator[Finding]:
+    """Yield the findings as they are made.
+
+    `docker` is the engine where steps or releases are containers.
+    """
     checks = {
         "Python": machine.python,
         "packages": lambda: machine.packages(settings),
@@ -52,7 +60,9 @@ def diagnose(settings: Settings, ports: EmbeddedPorts, server: Server, docker: E
         yield problem("champions", error.message, error.remedy or "see docs/operate.md.")
         return
     for model in models:
-        yield from champions.champion(settings, ports, model, server, answering if settings.target == "docker" else None)
+        yield from champions.champion(
+            settings, ports, model, server, answering if settings.target == "docker" else None
+        )
 
 
 def _answering(docker: Engine) -> Iterator[Finding]:

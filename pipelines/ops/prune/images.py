@@ -15,16 +15,28 @@ if TYPE_CHECKING:
     from pipelines.ledger import Ledger
 
 CHAMPIONS = 3
-"""So many of a model's newest champions keep their image and container. An older one's image is built anew by a rollback."""
+"""So many of a model's newest champions keep their image and container.
+
+An older one's image is built anew by a rollback.
+"""
 
 
 def unneeded(engine: Engine, ledger: Ledger) -> Iterator[Leftover]:
-    """Yield stopped containers, then images, of releases that none of a model's newest champions is. Raises Unreachable."""
+    """Yield stopped containers, then images, of releases that none of a model's newest champions
+    is. Raises Unreachable.
+    """
     for model in sorted({entry.model for entry in ledger.entries()}):
-        kept = {int(entry.body["release"]) for entry in ledger.entries(model, "champion", limit=CHAMPIONS)}
+        kept = {
+            int(entry.body["release"])
+            for entry in ledger.entries(model, "champion", limit=CHAMPIONS)
+        }
         made = [*ledger.entries(model, "release"), *ledger.entries(model, "reconciled")]
         newest = max((int(entry.body.get("number", 0)) for entry in made), default=0)
-        for number in sorted({int(entry.body["number"]) for entry in made if "number" in entry.body} - kept - {newest}):
+        for number in sorted(
+            {int(entry.body["number"]) for entry in made if "number" in entry.body}
+            - kept
+            - {newest}
+        ):
             yield from _of_release(engine, model, number)
 
 

@@ -10,12 +10,18 @@ if TYPE_CHECKING:
 
 
 class Leftover(NamedTuple):
-    """One thing that can go: of which kind, what it is called, its bytes, its file where it is one, else how it is removed."""
+    """One thing that can go.
+
+    Of which kind, what it is called, its bytes, its file where it is one, else how it is removed.
+    """
 
     kind: str
     name: str
     bytes: int = 0
     path: Path | None = None
     older_than: float = 0
-    """The file goes only if its time of change is still before this (seconds since 1970): somebody may have begun to use it."""
+    """The file goes only if its time of change is still before this (seconds since 1970).
+
+    Somebody may have begun to use it.
+    """
     remove: Callable[[], object] | None = None

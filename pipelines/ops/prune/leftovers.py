@@ -1,4 +1,7 @@
-"""Files that nobody needs, one function for each kind; each tells what it found, and nothing is removed here."""
+"""Files that nobody needs, one function for each kind.
+
+Each tells what it found, and nothing is removed here.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,15 @@ YOUNGEST_SECONDS = 86_400
 
 
 def killed(settings: Settings) -> Iterator[Leftover]:
-    """Yield what killed backups and restores left, with keys in it. Only a caller that holds `ops.alone` may remove it."""
+    """Yield what killed backups and restores left, with keys in it.
+
+    Only a caller that holds `ops.alone` may remove it.
+    """
     for folder in scratch.dead(settings):
         size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
-        yield Leftover("killed backup or restore", str(folder), size, remove=partial(shutil.rmtree, folder))
+        yield Leftover(
+            "killed backup or restore", str(folder), size, remove=partial(shutil.rmtree, folder)
+        )
 
 
 def half_written(settings: Settings, now: datetime) -> Iterator[Leftover]:
@@ -44,15 +52,20 @@ def half_written(settings: Settings, now: datetime) -> Iterator[Leftover]:
     limit = now.timestamp() - HALF_WRITTEN_SECONDS
     versions = settings.versions_dir
     folders = [settings.store_dir, versions / "remote", versions / "repo" / ".dvc" / "cache"]
-    for root in (*folders, *(settings.state_dir / name for name in ("ledger", "secrets", "gateway"))):
+    for root in (
+        *folders,
+        *(settings.state_dir / name for name in ("ledger", "secrets", "gateway")),
+    ):
         for path in sorted(root.rglob(".*.tmp")) if root.is_dir() else ():
             yield from _old("half-written file", path, root.parent, limit)
 
 
 def results(settings: Settings, ports: EmbeddedPorts, limit: float) -> Iterator[Leftover]:
-    """Yield steps' published results and runs' pages that are old and that no entry of the ledger has to do with.
+    """Yield steps' published results and runs' pages that are old and that no entry of the ledger
+    has to do with.
 
-    A result goes where nothing that it names is reached from the ledger: what it says can be computed again.
+    A result goes where nothing that it names is reached from the ledger: what it says can be
+    computed again.
     """
     entries = ports.ledger.entries()
     decided = reached(ports.store, (ref for entry in entries for ref in references(entry.body)))
@@ -67,7 +80,10 @@ def results(settings: Settings, ports: EmbeddedPorts, limit: float) -> Iterator[
 
 
 def _result(path: Path, keys: Path) -> Any:
-    """Return a published result; None of one that was changed: it counts for nothing, and is computed again where it is needed."""
+    """Return a published result.
+
+    None of one that was changed: it counts for nothing, and is computed again where it is needed.
+    """
     try:
         return entry_of(path, keys)
     except Corrupted:
@@ -75,25 +91,44 @@ def _result(path: Path, keys: Path) -> Any:
 
 
 def runs_of(entry: Entry) -> set[str]:
-    """Return the identifiers of the runs that an entry of the ledger speaks of, as keys and tags hold them.
+    """Return the identifiers of the runs that an entry of the ledger speaks of, as keys and tags
+    hold them.
 
-    A drift run keeps things under a name of its own beside those of the retraining of the same name (see `watch_run`).
+    A drift run keeps things under a name of its own beside those of the retraining of the same name
+    (see `watch_run`).
     """
     named = {entry.key, entry.key.split("~", maxsplit=1)[0]}
-    named |= {str(entry.body[field]) for field in ("run", "run_id", "asked_by") if isinstance(entry.body.get(field), str)}
+    named |= {
+        str(entry.body[field])
+        for field in ("run", "run_id", "asked_by")
+        if isinstance(entry.body.get(field), str)
+    }
     return {safe_id(name) for run in named for name in (run, watch_run(run))}
 
 
-def objects(settings: Settings, ports: EmbeddedPorts, going: list[Leftover], limit: float) -> Iterator[Leftover]:
-    """Yield old objects that nothing refers to. They are listed before anything is marked: what is put later is younger."""
-    listed = [found for path in files(settings.store_dir / OBJECTS) for found in _old("object", path, settings.store_dir, limit)]
+def objects(
+    settings: Settings, ports: EmbeddedPorts, going: list[Leftover], limit: float
+) -> Iterator[Leftover]:
+    """Yield old objects that nothing refers to.
+
+    They are listed before anything is marked: what is put later is younger.
+    """
+    listed = [
+        found
+        for path in files(settings.store_dir / OBJECTS)
+        for found in _old("object", path, settings.store_dir, limit)
+    ]
     if listed:
-        stays = marked(settings, ports, {leftover.path for leftover in going if leftover.path is not None})
+        stays = marked(
+            settings, ports, {leftover.path for leftover in going if leftover.path is not None}
+        )
         yield from (leftover for leftover in listed if leftover.name not in stays)
 
 
 def cached_features(settings: Settings, limit: float) -> Iterator[Leftover]:
-    """Yield old files of DVC's cache of which the remote has a sound copy, and their twins in the work tree."""
+    """Yield old files of DVC's cache of which the remote has a sound copy, and their twins in the
+    work tree.
+    """
     repository = settings.versions_dir / "repo"
     remote = Objects(settings.versions_dir / "remote")
     gone: set[int] = set()
@@ -104,9 +139,15 @@ def cached_features(settings: Settings, limit: float) -> Iterator[Leftover]:
             gone.add(path.stat().st_ino)
             yield from found
     for path in files(repository / "features"):
-        found = [] if path.parent.parent.name != "features" else list(_old("cached features", path, settings.versions_dir, limit))
+        found = (
+            []
+            if path.parent.parent.name != "features"
+            else list(_old("cached features", path, settings.versions_dir, limit))
+        )
         if found and has_md5(remote.path(oid := md5(path.read_bytes())), oid):
-            yield found[0]._replace(bytes=0) if path.stat().st_ino in gone else found[0]  # a hard link's bytes are counted already
+            yield (
+                found[0]._replace(bytes=0) if path.stat().st_ino in gone else found[0]
+            )  # a hard link's bytes are counted already
 
 
 def logs(settings: Settings, limit: float) -> Iterator[Leftover]:
@@ -117,7 +158,10 @@ def logs(settings: Settings, limit: float) -> Iterator[Leftover]:
 
 
 def _old(kind: str, path: Path, root: Path, limit: float) -> Iterator[Leftover]:
-    """Yield the file if it was last changed before the limit; nothing where it is gone or is none."""
+    """Yield the file if it was last changed before the limit.
+
+    Nothing where it is gone or is none.
+    """
     try:
         status = path.lstat()
     except FileNotFoundError:

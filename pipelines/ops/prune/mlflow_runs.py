@@ -1,4 +1,7 @@
-"""MLflow's runs that nobody needs: finished long ago, without a version, and no entry of the ledger speaks of them."""
+"""MLflow's runs that nobody needs.
+
+Finished long ago, without a version, and no entry of the ledger speaks of them.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,12 @@ PAGE = 500
 
 
 def unneeded(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Leftover]:
-    """Yield the runs that ended before `limit` (seconds since 1970) and that nothing refers to. Raises Unreachable.
+    """Yield the runs that ended before `limit` (seconds since 1970) and that nothing refers to.
 
-    Removed, they are deleted in MLflow's sense: out of sight, restorable until `mlflow gc` takes them.
+    Raises Unreachable.
+
+    Removed, they are deleted in MLflow's sense: out of sight, restorable until `mlflow gc` takes
+    them.
     """
     database = Path(settings.mlflow.removeprefix("sqlite:///"))
     if settings.mlflow.startswith("sqlite:///") and not database.is_file():
@@ -39,20 +45,33 @@ def unneeded(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Lefto
 
         client = MlflowClient(tracking_uri=settings.mlflow, registry_uri=settings.mlflow)
         entries = ledger.entries()
-        spoken = {found for entry in entries for found in _RUN_ID.findall(canonical(entry.body).decode())}
+        spoken = {
+            found for entry in entries for found in _RUN_ID.findall(canonical(entry.body).decode())
+        }
         named = {run for entry in entries for run in runs_of(entry)}
         for model in sorted({entry.model for entry in entries}):
             experiment = client.get_experiment_by_name(model)
             if experiment is None:
                 continue
             runs = _all(client, experiment.experiment_id)
-            kept = spoken | {v.run_id for v in client.search_model_versions(f"name = '{model}'", max_results=10_000)}
+            kept = spoken | {
+                v.run_id
+                for v in client.search_model_versions(f"name = '{model}'", max_results=10_000)
+            }
             kept |= {run.info.run_id for run in runs if run.data.tags.get(RUN) in named}
-            kept |= {run.data.tags[PARENT] for run in runs if run.info.run_id in kept and PARENT in run.data.tags}
+            kept |= {
+                run.data.tags[PARENT]
+                for run in runs
+                if run.info.run_id in kept and PARENT in run.data.tags
+            }
             for run in runs:
                 ended = run.info.end_time
                 if run.info.run_id not in kept and ended and ended / 1_000 < limit:
-                    yield Leftover("MLflow run", f"{model}/{run.info.run_id}", remove=partial(_delete, name, client, run.info.run_id))
+                    yield Leftover(
+                        "MLflow run",
+                        f"{model}/{run.info.run_id}",
+                        remove=partial(_delete, name, client, run.info.run_id),
+                    )
 
 
 def _all(client: Any, experiment: str) -> list[Any]:

@@ -1,4 +1,6 @@
-"""Take away what nobody needs, and never what the ledger refers to (docs/decisions/0016-what-prune-may-remove.md)."""
+"""Take away what nobody needs, and never what the ledger refers to (docs/decisions/0016-what-prune-
+may-remove.md).
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["Leftover", "found", "prune"]
 
 
-def found(settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None = None) -> list[Leftover]:
-    """Return everything that can go, having changed nothing. `engine` is asked for images where releases are containers.
+def found(
+    settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None = None
+) -> list[Leftover]:
+    """Return everything that can go, having changed nothing.
+
+    `engine` is asked for images where releases are containers.
 
     What a backup or restore works on that is under way is not among it. Raises as `prune` does.
     """
@@ -38,14 +44,19 @@ def found(settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engin
         return going
 
 
-def _found(settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None) -> list[Leftover]:
+def _found(
+    settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None
+) -> list[Leftover]:
     """Return everything that can go but what killed backups left.
 
-    Raises RequestError for a limit below a day or a ledger that is not this store's, Corrupted where the ledger or an object on
-    the way to others is damaged: what those refer to is not known.
+    Raises RequestError for a limit below a day or a ledger that is not this store's, Corrupted
+    where the ledger or an object on the way to others is damaged: what those refer to is not known.
     """
     if older_than.total_seconds() < YOUNGEST_SECONDS:
-        raise RequestError(f"--older-than {older_than}: what is younger than a day may be of a run at work.", remedy="name 1d or more.")
+        raise RequestError(
+            f"--older-than {older_than}: what is younger than a day may be of a run at work.",
+            remedy="name 1d or more.",
+        )
     _refuse_wrong_ledger(settings, ports)
     ports.ledger.verify()
     now = utc_now()
@@ -62,18 +73,30 @@ def _found(settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engi
     ]
 
 
-def prune(settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None = None) -> list[Leftover]:
-    """Remove what `found` finds and return what was removed. Raises also Busy where a backup or a writer of features is at work."""
+def prune(
+    settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None = None
+) -> list[Leftover]:
+    """Remove what `found` finds and return what was removed.
+
+    Raises also Busy where a backup or a writer of features is at work.
+    """
     seconds = settings.lock_timeout_seconds
     features = f"A writer has held {settings.versions_dir} for {seconds:g} s."
-    versions = held(settings.versions_dir / "lock", features, seconds) if settings.versions_dir.is_dir() else contextlib.nullcontext()
+    versions = (
+        held(settings.versions_dir / "lock", features, seconds)
+        if settings.versions_dir.is_dir()
+        else contextlib.nullcontext()
+    )
     with alone(settings), versions:
         going = [*_found(settings, ports, older_than, engine), *leftovers.killed(settings)]
         return [leftover for leftover in going if _removed(leftover)]
 
 
 def _refuse_wrong_ledger(settings: Settings, ports: EmbeddedPorts) -> None:
-    """Raise RequestError where the ledger is not this store's: whatever its own one refers to would look forsaken."""
+    """Raise RequestError where the ledger is not this store's.
+
+    Whatever its own one refers to would look forsaken.
+    """
     remedy = "check PERENNIAL_LEDGER_URL, PERENNIAL_STATE and PERENNIAL_STORE; nothing was removed."
     if SqlLedger(settings.ledger, migrate=False).revision() is None:
         raise RequestError("There is no ledger, so nobody knows what is needed.", remedy=remedy)
@@ -96,5 +119,8 @@ def _removed(leftover: Leftover) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise Unreachable(f"{leftover.path} cannot be removed: {error}.", remedy="check the folder's owner, then run again.") from error
+        raise Unreachable(
+            f"{leftover.path} cannot be removed: {error}.",
+            remedy="check the folder's owner, then run again.",
+        ) from error
     return True

@@ -1,4 +1,6 @@
-"""Requests on the boundary between two classes, where a smooth classifier is steepest and float32's rounding shows most."""
+"""Requests on the boundary between two classes, where a smooth classifier is steepest and float32's
+rounding shows most.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,21 @@ _STEPS = 26
 
 
 def find_boundary(base: Feed, classes: Callable[[Feed], Array]) -> Feed:
-    """Return rows on both sides of a boundary between two classes, as near to it as float32 goes; perhaps none.
+    """Return rows on both sides of a boundary between two classes, as near to it as float32 goes.
 
-    `base` gives the rows between whose numbers is bisected (texts stay those of the first row); `classes` gives the class
-    of each row of a feed.
+    Perhaps none.
+
+    `base` gives the rows between whose numbers is bisected (texts stay those of the first row);
+    `classes` gives the class of each row of a feed.
     """
     rng = np.random.default_rng(0)
     count = len(next(iter(base.values())))
     first, second = rng.integers(0, count, PAIRS), rng.integers(0, count, PAIRS)
     ends = [{name: a[rows] for name, a in base.items()} for rows in (first, second)]
     numbers = [name for name, a in base.items() if a.dtype != object]
-    two = classes(_mix(ends, numbers, np.zeros(PAIRS))) != classes(_mix(ends, numbers, np.ones(PAIRS)))
+    two = classes(_mix(ends, numbers, np.zeros(PAIRS))) != classes(
+        _mix(ends, numbers, np.ones(PAIRS))
+    )
     ends = [{name: a[two] for name, a in end.items()} for end in ends]
     near, far = np.zeros(int(two.sum())), np.ones(int(two.sum()))
     if not len(near):
@@ -45,7 +51,10 @@ def find_boundary(base: Feed, classes: Callable[[Feed], Array]) -> Feed:
 
 
 def _mix(ends: list[Feed], numbers: list[str], share: Array) -> Feed:
-    """Return the first ends' rows with that share of the way to the second ends' numbers; null goes to null at once."""
+    """Return the first ends' rows with that share of the way to the second ends' numbers.
+
+    Null goes to null at once.
+    """
     mixed = dict(ends[0])
     for name in numbers:
         one, other = ends[0][name].astype(np.float64), ends[1][name].astype(np.float64)

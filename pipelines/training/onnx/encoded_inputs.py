@@ -1,4 +1,6 @@
-"""Which input each position of an encoded row comes from, and which values of the input lie on the two sides of a threshold."""
+"""Which input each position of an encoded row comes from, and which values of the input lie on the
+two sides of a threshold.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,18 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Places:
-    """By position of the encoded row, arrays (m,): the input and, one-hot, the category; and what is known of the inputs."""
+    """By position of the encoded row, arrays (m,): the input and, one-hot, the category.
+
+    And what is known of the inputs.
+    """
 
     column: Array
     """The position of the input in the schema."""
     category: Array
-    """The code of the category that a one-hot position stands for; -1 for numbers and ordinal codes."""
+    """The code of the category that a one-hot position stands for.
+
+    -1 for numbers and ordinal codes.
+    """
     text: Array
     """By input: whether it is text."""
     nullable: Array
@@ -33,16 +41,23 @@ class Places:
     categories: dict[int, tuple[str, ...]]
     """By input: the categories of a text, in the order of their codes."""
     changed: dict[int, tuple[Any, list[str], int]]
-    """By input: the fitted transformer of a number that changes its size, the columns that it takes, and which of them it is."""
+    """By input: the fitted transformer of a number that changes its size, the columns that it
+    takes, and which of them it is."""
 
 
 def find_places(pipeline: Any, schema: InputSchema) -> Places:
-    """Return what each position of the encoded row comes from. Raises BadData where that cannot be said."""
+    """Return what each position of the encoded row comes from.
+
+    Raises BadData where that cannot be said.
+    """
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
     encoder = pipeline.steps[0][1]
     if len(pipeline.steps) != 2 or not hasattr(encoder, "output_indices_"):  # noqa: PLR2004 -- the encoder and the estimator
-        raise BadData("The model's thresholds cannot be traced back to its inputs: it is more than one ColumnTransformer and an estimator.")
+        raise BadData(
+            "The model's thresholds cannot be traced back to its inputs: it is more than one"
+            " ColumnTransformer and an estimator."
+        )
     position = {c.name: i for i, c in enumerate(schema.columns)}
     found: dict[int, tuple[int, int]] = {}
     categories: dict[int, tuple[str, ...]] = {}
@@ -54,14 +69,19 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
         inputs, where = [position[n] for n in names], encoder.output_indices_[name]
         sources = [(i, -1) for i in inputs]
         if isinstance(transformer, OrdinalEncoder | OneHotEncoder):
-            known = {i: tuple(map(str, c)) for i, c in zip(inputs, transformer.categories_, strict=True)}
+            known = {
+                i: tuple(map(str, c)) for i, c in zip(inputs, transformer.categories_, strict=True)
+            }
             categories.update(known)
             if isinstance(transformer, OneHotEncoder):
                 sources = [(i, code) for i in inputs for code in range(len(known[i]))]
         elif not _keeps_numbers(transformer):
             changed.update({i: (transformer, names, nth) for nth, i in enumerate(inputs)})
         if len(sources) != where.stop - where.start:
-            raise BadData(f"The model's thresholds cannot be traced back to its inputs through {type(transformer).__name__}.")
+            raise BadData(
+                "The model's thresholds cannot be traced back to its inputs through"
+                f" {type(transformer).__name__}."
+            )
         found.update(zip(range(where.start, where.stop), sources, strict=True))
     pairs = np.array([found[i] for i in range(len(found))], dtype=np.int64).reshape(-1, 2)
     text = np.array([c.kind == "string" for c in schema.columns])
@@ -74,12 +94,16 @@ def _keeps_numbers(transformer: Any) -> bool:
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import FunctionTransformer
 
-    passed = isinstance(transformer, FunctionTransformer) and transformer.func is None  # what "passthrough" is once it is fitted
+    passed = (
+        isinstance(transformer, FunctionTransformer) and transformer.func is None
+    )  # what "passthrough" is once it is fitted
     return passed or isinstance(transformer, SimpleImputer)
 
 
 def find_edges(nodes: Nodes, places: Places) -> tuple[Array, Array]:
-    """Return by node the greatest value of its input that goes left, and the least that goes right: float32 numbers or codes.
+    """Return by node the greatest value of its input that goes left, and the least that goes right.
+
+    Float32 numbers or codes.
 
     Of a one-hot position the two mean nothing.
     """
@@ -97,15 +121,23 @@ def find_edges(nodes: Nodes, places: Places) -> tuple[Array, Array]:
 
 
 def _bisect(thresholds: Array, transformer: Any, names: list[str], nth: int) -> Array:
-    """Return the greatest float32 input whose encoded number is not above each threshold, by bisection; encoding must not fall."""
+    """Return the greatest float32 input whose encoded number is not above each threshold, by
+    bisection; encoding must not fall.
+    """
     import pandas as pd
 
-    low, high = np.full(len(thresholds), _rank_of(-FLOAT32_MAX)), np.full(len(thresholds), _rank_of(FLOAT32_MAX))
+    low, high = (
+        np.full(len(thresholds), _rank_of(-FLOAT32_MAX)),
+        np.full(len(thresholds), _rank_of(FLOAT32_MAX)),
+    )
     while (high - low > 1).any():
         middle = (low + high) // 2
         value = _float_at(middle)
         with np.errstate(over="ignore"):
-            left = np.asarray(transformer.transform(pd.DataFrame(dict.fromkeys(names, value))))[:, nth] <= thresholds
+            left = (
+                np.asarray(transformer.transform(pd.DataFrame(dict.fromkeys(names, value))))[:, nth]
+                <= thresholds
+            )
         low, high = np.where(left, middle, low), np.where(left, high, middle)
     return _float_at(low)
 

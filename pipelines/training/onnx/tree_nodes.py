@@ -1,4 +1,7 @@
-"""The inner nodes of a fitted tree or of an ensemble of trees, flat; and thresholds that float32 keeps the meaning of."""
+"""The inner nodes of a fitted tree or of an ensemble of trees, flat.
+
+And thresholds that float32 keeps the meaning of.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,17 @@ class Nodes:
     null_left: Array
     """Whether that way is the left one."""
     by_category: Array
-    """Whether the node asks for membership in a set of categories; its threshold then means nothing."""
+    """Whether the node asks for membership in a set of categories.
+
+    Its threshold then means nothing.
+    """
 
 
 def read_nodes(estimator: Any) -> Nodes | None:
-    """Return the inner nodes of a fitted tree or an ensemble of trees; None for an estimator without trees."""
+    """Return the inner nodes of a fitted tree or an ensemble of trees.
+
+    None for an estimator without trees.
+    """
     if hasattr(estimator, "_predictors"):
         trees = [_read_boosted(p.nodes) for of_round in estimator._predictors for p in of_round]  # noqa: SLF001 -- it shows its trees nowhere else
     elif hasattr(estimator, "tree_"):
@@ -43,22 +52,30 @@ def read_nodes(estimator: Any) -> Nodes | None:
         return None
     starts = np.cumsum([0, *(len(t.feature) for t in trees)])
     joined = {f.name: np.concatenate([getattr(t, f.name) for t in trees]) for f in fields(Nodes)}
-    joined["parent"] = np.concatenate([np.where(t.parent < 0, -1, t.parent + s) for t, s in zip(trees, starts, strict=False)])
+    joined["parent"] = np.concatenate(
+        [np.where(t.parent < 0, -1, t.parent + s) for t, s in zip(trees, starts, strict=False)]
+    )
     return Nodes(**joined)
 
 
 def round_down(values: Array) -> Array:
-    """Return the greatest float32 that is not above each value: `x <= value` means the same with it, for every float32 x."""
+    """Return the greatest float32 that is not above each value.
+
+    `x <= value` means the same with it, for every float32 x.
+    """
     with np.errstate(over="ignore"):
         near = np.asarray(values).astype(np.float32)
     return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
 def round_thresholds(pipeline: Any) -> Any:
-    """Return the pipeline with thresholds that are float32, for the converter; the fitted one is left as it is.
+    """Return the pipeline with thresholds that are float32, for the converter.
 
-    skl2onnx 1.20 rounds the thresholds of scikit-learn's own trees down, and those of HistGradientBoosting to the nearest
-    float32, half of them upwards: then `x <= threshold` is true for an x where it was false.
+    The fitted one is left as it is.
+
+    skl2onnx 1.20 rounds the thresholds of scikit-learn's own trees down, and those of
+    HistGradientBoosting to the nearest float32, half of them upwards: then `x <= threshold` is true
+    for an x where it was false.
     """
     name, estimator = pipeline.steps[-1]
     if not hasattr(estimator, "_predictors"):
@@ -79,7 +96,9 @@ def _round_tree(predictor: Any) -> Any:
 def _read_boosted(nodes: Array) -> Nodes:
     """Return one tree of HistGradientBoosting."""
     inner = nodes["is_leaf"] == 0
-    parent, left = _find_parents(nodes["left"].astype(np.int64), nodes["right"].astype(np.int64), inner)
+    parent, left = _find_parents(
+        nodes["left"].astype(np.int64), nodes["right"].astype(np.int64), inner
+    )
     kept = nodes[inner]
     return Nodes(
         feature=kept["feature_idx"].astype(np.int64),
@@ -97,11 +116,21 @@ def _read_grown(tree: Any) -> Nodes:
     inner = tree.children_left >= 0
     parent, left = _find_parents(tree.children_left, tree.children_right, inner)
     no = np.zeros(int(inner.sum()), dtype=bool)
-    return Nodes(tree.feature[inner], tree.threshold[inner], parent, left, asks_null=no, null_left=no, by_category=no)
+    return Nodes(
+        tree.feature[inner],
+        tree.threshold[inner],
+        parent,
+        left,
+        asks_null=no,
+        null_left=no,
+        by_category=no,
+    )
 
 
 def _find_parents(left: Array, right: Array, inner: Array) -> tuple[Array, Array]:
-    """Return, for the inner nodes alone, their parents' positions among the inner nodes, and whether they are left children."""
+    """Return, for the inner nodes alone, their parents' positions among the inner nodes, and
+    whether they are left children.
+    """
     places = np.flatnonzero(inner)
     renumbered = np.cumsum(inner) - 1
     parent, is_left = np.full(len(inner), -1, dtype=np.int64), np.zeros(len(inner), dtype=bool)

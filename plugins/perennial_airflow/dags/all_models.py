@@ -1,4 +1,7 @@
-"""The DAGs of all models: what one model's spec or DAG does wrong is kept apart, and harms no other."""
+"""The DAGs of all models.
+
+What one model's spec or DAG does wrong is kept apart, and harms no other.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,10 @@ def problems() -> list[str]:
     """Return in words what is wrong with the models that lack their DAGs."""
     good, broken = load_all(load_settings().models)
     made = [_make(kind, spec) for spec in good.values() for kind in KINDS]
-    return [*(str(error) for error in broken.values()), *(problem for problem in made if isinstance(problem, str))]
+    return [
+        *(str(error) for error in broken.values()),
+        *(problem for problem in made if isinstance(problem, str)),
+    ]
 
 
 def _make(kind: str, spec: Spec) -> DAG | str | None:
@@ -48,4 +54,7 @@ def _make(kind: str, spec: Spec) -> DAG | str | None:
             return drift(spec, spec.drift) if spec.drift is not None else None
         return retrain(spec) if kind == RETRAIN else rollback(spec)
     except Exception as error:  # noqa: BLE001 -- what Airflow refuses of one model must not take away the DAGs of the others
-        return f"models/{spec.name}/model.yaml: Airflow takes no {dag_name(kind, spec.name)}: {type(error).__name__}: {error}."
+        return (
+            f"models/{spec.name}/model.yaml: Airflow takes no {dag_name(kind, spec.name)}:"
+            f" {type(error).__name__}: {error}."
+        )

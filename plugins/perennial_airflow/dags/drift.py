@@ -1,4 +1,7 @@
-"""The DAG `drift_<model>`: looks at a window, decides, and has the model retrained where it must be."""
+"""The DAG `drift_<model>`.
+
+Looks at a window, decides, and has the model retrained where it must be.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
 
 PARAMS = {
     "window_end": moment_param(
-        "Window's end", "The end of the window to look at, exclusive: nothing later is seen. Empty: the end of the newest batch."
+        "Window's end",
+        "The end of the window to look at, exclusive: nothing later is seen. Empty: the end of the"
+        " newest batch.",
     ),
     "reason": reason_param(),
 }
@@ -53,7 +58,9 @@ A key that is not one of the params is refused (400).
 
 def drift(spec: Spec, rules: Drift) -> DAG:
     """Return the model's drift DAG; `rules` is the spec's `drift` section."""
-    with model_dag(spec, DRIFT, schedule=rules.schedule, params=PARAMS, doc=_doc(spec, rules)) as dag:
+    with model_dag(
+        spec, DRIFT, schedule=rules.schedule, params=PARAMS, doc=_doc(spec, rules)
+    ) as dag:
         step = Steps(spec)
         ingest = step("ingest", given={"purpose": DRIFT})
         validate = step("validate", ingest=ingest)
@@ -61,7 +68,9 @@ def drift(spec: Spec, rules: Drift) -> DAG:
         decide = step("decide", drift=look)
         asked = {"model": spec.name, "decided": decide.output}
         start = StartRetraining(task_id="start", execution_timeout=TIMEOUT, **asked)
-        # `start` may end skipped although there is a run to wait for: when another copy of it was faster.
+        # `start` may end skipped although there is a run to wait for: when another copy of it was
+        # faster.
+
         wait = AwaitRetraining(task_id="await", trigger_rule="none_failed", **asked)
         report = step("report", trigger_rule="none_failed", drift=look, decide=decide, retrain=wait)
         decide >> start >> wait >> report

@@ -42,7 +42,8 @@ def moment_param(title: str, description: str) -> Param:
 def reason_param() -> Param:
     """Return the param that says why a run was started."""
     return Param(
-        "by hand",  # the form of Airflow's UI wants a value before it lets a run start; by API, none is needed
+        # The form of Airflow's UI wants a value before it lets a run start; by API, none is needed
+        "by hand",
         type="string",
         maxLength=500,
         title="Reason",
@@ -50,10 +51,15 @@ def reason_param() -> Param:
     )
 
 
-def model_dag(spec: Spec, kind: str, *, schedule: str | None, params: Mapping[str, Param], doc: str) -> DAG:
-    """Return the model's DAG of this kind, without tasks: one run at a time, never catching up, running from the start.
+def model_dag(
+    spec: Spec, kind: str, *, schedule: str | None, params: Mapping[str, Param], doc: str
+) -> DAG:
+    """Return the model's DAG of this kind, without tasks.
 
-    `schedule` is a spec's: a preset without its `@`, cron fields, or None. `doc` is the DAG's page in the UI, in Markdown.
+    One run at a time, never catching up, running from the start.
+
+    `schedule` is a spec's: a preset without its `@`, cron fields, or None. `doc` is the DAG's page
+    in the UI, in Markdown.
     """
     return DAG(
         dag_id=dag_name(kind, spec.name),
@@ -62,7 +68,9 @@ def model_dag(spec: Spec, kind: str, *, schedule: str | None, params: Mapping[st
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,  # a run of a paused DAG waits for ever
-        auto_register=False,  # a file in dags/ names those that it defines; `broken_specs.py` makes them only to see whether it can
+        # A file in dags/ names those that it defines; `broken_specs.py` makes them only to see
+        # whether it can
+        auto_register=False,
         params=deepcopy(dict(params)),  # Airflow writes the values of a run into them
         default_args={"owner": spec.owner, **RETRIES},
         tags=["perennial", kind, spec.name, spec.task],
@@ -73,9 +81,12 @@ def model_dag(spec: Spec, kind: str, *, schedule: str | None, params: Mapping[st
 def _timetable(schedule: str | None) -> CronTriggerTimetable | None:
     """Return the timetable of a spec's schedule (UTC). Its first run is the next one that is due.
 
-    With a start date in the past, or by its defaults, Airflow would run a new DAG at once for the interval that has just ended.
+    With a start date in the past, or by its defaults, Airflow would run a new DAG at once for the
+    interval that has just ended.
     """
     if schedule is None:
         return None
-    expression = f"@{schedule.removeprefix('@')}" if schedule.removeprefix("@") in PRESETS else schedule
+    expression = (
+        f"@{schedule.removeprefix('@')}" if schedule.removeprefix("@") in PRESETS else schedule
+    )
     return CronTriggerTimetable(expression, timezone="UTC", run_immediately=timedelta(0))

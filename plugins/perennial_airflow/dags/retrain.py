@@ -1,4 +1,7 @@
-"""The DAG `retrain_<model>`: from raw data to a served version, or to a refusal with its reasons."""
+"""The DAG `retrain_<model>`.
+
+From raw data to a served version, or to a refusal with its reasons.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,19 @@ if TYPE_CHECKING:
 
 PARAMS = {
     "as_of": moment_param(
-        "As of", "The moment the run pretends to live in, exclusive: nothing later is seen. Empty: the end of the newest batch."
+        "As of",
+        "The moment the run pretends to live in, exclusive: nothing later is seen. Empty: the end"
+        " of the newest batch.",
     ),
     "reason": reason_param(),
     "force": Param(
         default=False,
         type="boolean",
         title="Force",
-        description="Compute every step again, even where the same inputs gave a result before. The gate is not forced.",
+        description=(
+            "Compute every step again, even where the same inputs gave a result before. The gate is"
+            " not forced."
+        ),
     ),
 }
 
@@ -58,14 +66,24 @@ failed tasks rather than trigger it anew: what it had finished stays, and the dr
 
 def retrain(spec: Spec) -> DAG:
     """Return the model's retrain DAG."""
-    with model_dag(spec, RETRAIN, schedule=spec.train.schedule, params=PARAMS, doc=_doc(spec)) as dag:
+    with model_dag(
+        spec, RETRAIN, schedule=spec.train.schedule, params=PARAMS, doc=_doc(spec)
+    ) as dag:
         step = Steps(spec)
         ingest = step("ingest")
         validate = step("validate", ingest=ingest)
         features = step("features", ingest=ingest, validate=validate)
-        train = step.each("train", [candidate.name for candidate in spec.candidates], features=features)
+        train = step.each(
+            "train", [candidate.name for candidate in spec.candidates], features=features
+        )
         gate = step("gate", features=features, train=train)
-        package = step("package", features=features, train=train, gate=gate, skip_unless={"gate": {"verdict": "promote"}})
+        package = step(
+            "package",
+            features=features,
+            train=train,
+            gate=gate,
+            skip_unless={"gate": {"verdict": "promote"}},
+        )
         deploy = step("deploy", gate=gate, package=package)
         close = step("close", features=features, gate=gate, deploy=deploy)
         close.set_upstream(train)  # where one candidate failed, the others are still at work
@@ -81,7 +99,11 @@ def _doc(spec: Spec) -> str:
         owner=spec.owner,
         task=spec.task,
         batch=spec.batch,
-        when=f"scheduled {spec.train.schedule}" if spec.train.schedule else "without a schedule: started by hand, by API or by drift",
+        when=(
+            f"scheduled {spec.train.schedule}"
+            if spec.train.schedule
+            else "without a schedule: started by hand, by API or by drift"
+        ),
         candidates=", ".join(candidate.name for candidate in spec.candidates),
         **{name: param.description for name, param in PARAMS.items()},
     )

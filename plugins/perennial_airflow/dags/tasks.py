@@ -24,7 +24,10 @@ TIMEOUT = timedelta(hours=2)
 
 
 class Steps:
-    """Makes a model's tasks: `step("validate", ingest=ingest)` runs that step on that task's result, and after it."""
+    """Makes a model's tasks.
+
+    `step("validate", ingest=ingest)` runs that step on that task's result, and after it.
+    """
 
     def __init__(self, spec: Spec) -> None:
         """Make tasks of this model, in the DAG whose context is open."""
@@ -40,21 +43,24 @@ class Steps:
         trigger_rule: str = "all_success",
         **needs: BaseOperator | MappedOperator,
     ) -> StepOperator:
-        """Return the step's task, which runs after the tasks whose results it needs, by request field.
+        """Return the step's task, which runs after the tasks whose results it needs, by request
+        field.
 
         `given` are fields of the request that are the same in every run.
         """
         known = self._known(step, needs)
         request = {**(given or {}), **known.pop("request")}
-        task = self._operator(**known, request=request, skip_unless=skip_unless, trigger_rule=trigger_rule)
+        task = self._operator(
+            **known, request=request, skip_unless=skip_unless, trigger_rule=trigger_rule
+        )
         task.set_upstream(list(needs.values()))
         return task
 
     def each(self, step: str, candidates: Sequence[str], **needs: StepOperator) -> MappedOperator:
         """Return the step's task, mapped: one for each candidate, shown under its name."""
-        tasks = self._operator.partial(**self._known(step, needs), map_index_template="{{ task.candidate }}").expand(
-            candidate=list(candidates)
-        )
+        tasks = self._operator.partial(
+            **self._known(step, needs), map_index_template="{{ task.candidate }}"
+        ).expand(candidate=list(candidates))
         tasks.set_upstream(list(needs.values()))
         return tasks
 
@@ -73,10 +79,13 @@ class Steps:
 def _place(spec: Spec) -> tuple[type[StepOperator], dict[str, Any]]:
     """Return the operator of the place that the settings name, and what it must know of the model.
 
-    The engine's library is imported by whoever has their steps run in containers, and by nobody else.
+    The engine's library is imported by whoever has their steps run in containers, and by nobody
+    else.
     """
     if load_settings().place == "process":
         return StepOperator, {}
     from perennial_airflow.places.docker import DockerStepOperator
 
-    return DockerStepOperator, {"limits": spec.resources.model_dump(mode="json", exclude={"serving"}, exclude_none=True)}
+    return DockerStepOperator, {
+        "limits": spec.resources.model_dump(mode="json", exclude={"serving"}, exclude_none=True)
+    }

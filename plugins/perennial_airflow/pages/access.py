@@ -1,4 +1,6 @@
-"""Who may read what: whoever may read a model's retrain DAG in Airflow may read what Perennial knows of that model."""
+"""Who may read what: whoever may read a model's retrain DAG in Airflow may read what Perennial
+knows of that model.
+"""
 
 from __future__ import annotations
 

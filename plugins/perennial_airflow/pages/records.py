@@ -1,4 +1,7 @@
-"""What the pages are made of: the specs, the ledger and the store, opened when the first page is asked for."""
+"""What the pages are made of.
+
+The specs, the ledger and the store, opened when the first page is asked for.
+"""
 
 from __future__ import annotations
 

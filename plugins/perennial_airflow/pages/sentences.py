@@ -46,7 +46,10 @@ class Words:
 
 
 def in_words(entry: Entry) -> Words:
-    """Return an entry in words. An entry of a kind that is not known here shows its plain fields."""
+    """Return an entry in words.
+
+    An entry of a kind that is not known here shows its plain fields.
+    """
     return _KINDS.get(entry.kind, _other)(entry, entry.body)
 
 
@@ -65,14 +68,20 @@ def span(window: object) -> str:
     """Return a window's span: days where both ends are midnights, else moments."""
     if not isinstance(window, dict):
         return ""
-    ends = [str(window.get(end, "")).removesuffix("Z").replace("T", " ").removesuffix(":00") for end in ("start", "end")]
+    ends = [
+        str(window.get(end, "")).removesuffix("Z").replace("T", " ").removesuffix(":00")
+        for end in ("start", "end")
+    ]
     if all(end.endswith(" 00:00") for end in ends):
         ends = [end.removesuffix(" 00:00") for end in ends]
     return " to ".join(ends)
 
 
 def _run(entry: Entry) -> str:
-    """Return the run that decided; where a run decided once more, its key has another number at the end."""
+    """Return the run that decided.
+
+    Where a run decided once more, its key has another number at the end.
+    """
     return str(entry.body.get("run") or _LATER.sub("", entry.key))
 
 
@@ -96,31 +105,57 @@ def _joined(*parts: str) -> str:
 
 def _verdict(entry: Entry, body: Mapping[str, Any]) -> Words:
     run = _run(entry)
-    version = f"version {body['version']} ({body.get('candidate')})" if body.get("version") else "no challenger"
-    because = f" (started because: {body['started_because']})" if body.get("started_because") else ""
-    links = [*_pages(entry.model, run, ("verdict", "verdict"), ("validation", "validation")), _runs(RETRAIN, entry.model, run)]
+    version = (
+        f"version {body['version']} ({body.get('candidate')})"
+        if body.get("version")
+        else "no challenger"
+    )
+    because = (
+        f" (started because: {body['started_because']})" if body.get("started_because") else ""
+    )
+    links = [
+        *_pages(entry.model, run, ("verdict", "verdict"), ("validation", "validation")),
+        _runs(RETRAIN, entry.model, run),
+    ]
     return Words(*_badge(body.get("verdict")), _joined(version, why(body)) + because, links)
 
 
 def _drift(entry: Entry, body: Mapping[str, Any]) -> Words:
     run = _run(entry)
-    metric = f"{body.get('metric')} {figure(body['live'])} live, {figure(body.get('expected'))} expected" if body.get("live") else ""
-    facts = ", ".join(fact for fact in (f"{body.get('rows')} rows of {body.get('source')}", metric) if fact)
+    metric = (
+        f"{body.get('metric')} {figure(body['live'])} live, {figure(body.get('expected'))} expected"
+        if body.get("live")
+        else ""
+    )
+    facts = ", ".join(
+        fact for fact in (f"{body.get('rows')} rows of {body.get('source')}", metric) if fact
+    )
     evidently = [("evidently", "Evidently")] if body.get("evidently") else []
-    pages = _pages(entry.model, run, ("drift", "drift"), *evidently) + _pages(entry.model, watch_run(run), ("validation", "validation"))
+    pages = _pages(entry.model, run, ("drift", "drift"), *evidently) + _pages(
+        entry.model, watch_run(run), ("validation", "validation")
+    )
     text = _joined(f"window {span(body.get('window'))}", why(body)) + f" ({facts})"
     return Words(*_badge(body.get("verdict")), text, [*pages, _runs(DRIFT, entry.model, run)])
 
 
 def _request(entry: Entry, body: Mapping[str, Any]) -> Words:
     text = _joined(f"a retraining was asked for, window {span(body.get('window'))}", why(body))
-    asked_by = [("asked by", run_path(dag_name(DRIFT, entry.model), str(body["asked_by"])))] if body.get("asked_by") else []
-    return Words("retrain", "warn", text, [_runs(RETRAIN, entry.model, str(body.get("run_id"))), *asked_by])
+    asked_by = (
+        [("asked by", run_path(dag_name(DRIFT, entry.model), str(body["asked_by"])))]
+        if body.get("asked_by")
+        else []
+    )
+    return Words(
+        "retrain", "warn", text, [_runs(RETRAIN, entry.model, str(body.get("run_id"))), *asked_by]
+    )
 
 
 def _held(entry: Entry, body: Mapping[str, Any]) -> Words:
     return Words(
-        "held back", "plain", _joined("no retraining", str(body.get("why") or why(body))), [_runs(DRIFT, entry.model, _run(entry))]
+        "held back",
+        "plain",
+        _joined("no retraining", str(body.get("why") or why(body))),
+        [_runs(DRIFT, entry.model, _run(entry))],
     )
 
 
@@ -141,7 +176,9 @@ def _release(entry: Entry, body: Mapping[str, Any]) -> Words:
 
 
 def _release_refused(entry: Entry, body: Mapping[str, Any]) -> Words:
-    return Words("refused", "bad", str(body.get("difference")), [_runs(RETRAIN, entry.model, _run(entry))])
+    return Words(
+        "refused", "bad", str(body.get("difference")), [_runs(RETRAIN, entry.model, _run(entry))]
+    )
 
 
 def _reconciled(_: Entry, body: Mapping[str, Any]) -> Words:
@@ -153,7 +190,9 @@ def _quarantine(_: Entry, body: Mapping[str, Any]) -> Words:
 
 
 def _other(entry: Entry, body: Mapping[str, Any]) -> Words:
-    said = [f"{k} {v}" for k, v in body.items() if isinstance(v, str | int) and not isinstance(v, bool)]
+    said = [
+        f"{k} {v}" for k, v in body.items() if isinstance(v, str | int) and not isinstance(v, bool)
+    ]
     return Words(entry.kind.replace("_", " "), "plain", ", ".join(said))
 
 

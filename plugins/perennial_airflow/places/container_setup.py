@@ -36,7 +36,9 @@ class Setup:
     cpus: float | None = None
 
     def asked(self, client: APIClient, image: str) -> dict[str, Any]:
-        """Return what the engine is asked for: a container that writes to its mounts and /tmp only, and holds no privilege.
+        """Return what the engine is asked for.
+
+        A container that writes to its mounts and /tmp only, and holds no privilege.
 
         `image` is the image's id, which the step is told.
         """
@@ -58,4 +60,9 @@ class Setup:
             **limits,
         )
         environment = {**self.environment, "PERENNIAL_IMAGE": image}
-        return {"name": self.name, "user": self.user, "environment": environment, "host_config": allowed}
+        return {
+            "name": self.name,
+            "user": self.user,
+            "environment": environment,
+            "host_config": allowed,
+        }

@@ -1,4 +1,6 @@
-"""The place `docker`: the operator that runs any step in a container of the steps image, under the limits of the model's spec."""
+"""The place `docker`: the operator that runs any step in a container of the steps image, under the
+limits of the model's spec.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,19 @@ DEPLOYING = frozenset({"gate", "deploy", "close", "rollback"})
 
 OWN = frozenset(
     PREFIX + name
-    for name in ("HOME", "STATE", "STORE", "VERSIONS", "GATEWAY", "RELEASES", "PLACE", "IMAGE", "PROOF_TOKEN", "DOCKER_HOST", "DATA")
+    for name in (
+        "HOME",
+        "STATE",
+        "STORE",
+        "VERSIONS",
+        "GATEWAY",
+        "RELEASES",
+        "PLACE",
+        "IMAGE",
+        "PROOF_TOKEN",
+        "DOCKER_HOST",
+        "DATA",
+    )
 )
 """The settings of the worker that say nothing to a container, which has its own."""
 
@@ -56,23 +70,34 @@ HANDED_ON = frozenset(
 )
 """What a step's container gets of the worker's environment beside our own settings."""
 
-HOME = {"HOME": "/tmp", "USER": "perennial", "LOGNAME": "perennial"}  # noqa: S108 -- the one folder it may write to; the user may be a bare number
+HOME = {
+    "HOME": "/tmp",  # noqa: S108 -- the one folder it may write to; the user may be a bare number
+    "USER": "perennial",
+    "LOGNAME": "perennial",
+}
 
 
 class DockerStepOperator(StepOperator, DockerOperator):
     """Runs one step of one model in a container of its own, which is gone when the task ends.
 
-    `limits` are the spec's: {"memory", "cpus", "network"}, each of which may be absent. What is secret is read from the
-    worker's environment when the step starts, and stands in no field of the operator. Of DockerOperator this uses the
-    parameters and the connection; the container is `perennial_airflow.places.docker_engine`'s, for the provider's can neither drop
-    privileges nor limit cores, pulls what is missing, and takes the last line for the result.
+    `limits` are the spec's: {"memory", "cpus", "network"}, each of which may be absent. What is
+    secret is read from the worker's environment when the step starts, and stands in no field of the
+    operator. Of DockerOperator this uses the parameters and the connection; the container is
+    `perennial_airflow.places.docker_engine`'s, for the provider's can neither drop privileges nor
+    limit cores, pulls what is missing, and takes the last line for the result.
     """
 
     template_fields: Sequence[str] = ()
     template_ext: Sequence[str] = ()
     template_fields_renderers: dict[str, str] = {}  # noqa: RUF012 -- Airflow's type
 
-    def __init__(self, *, limits: Mapping[str, Any] | None = None, settings: Settings | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        limits: Mapping[str, Any] | None = None,
+        settings: Settings | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Remember what to run; the engine is not asked before `execute`."""
         known, allowed = settings or load_settings(), dict(limits or {})
         super().__init__(
@@ -89,7 +114,9 @@ class DockerStepOperator(StepOperator, DockerOperator):
 
     def _place(self, context: Context) -> Place:
         """Return a container for this try of the step."""
-        return self.place or Container(Engine(self._connected(), self._settings.engine_url), self._setup(context))
+        return self.place or Container(
+            Engine(self._connected(), self._settings.engine_url), self._setup(context)
+        )
 
     def _connected(self) -> APIClient:
         try:
@@ -99,18 +126,27 @@ class DockerStepOperator(StepOperator, DockerOperator):
 
     def _setup(self, context: Context) -> Setup:
         settings, ti = self._settings, context["ti"]
-        mounts, environment = mounted(settings, self.step), handed_on(os.environ, settings, self.step)
+        mounts, environment = (
+            mounted(settings, self.step),
+            handed_on(os.environ, settings, self.step),
+        )
         if settings.docker_state is None:
             settings.state_dir.mkdir(parents=True, exist_ok=True)
         if self.limits.get("network") == "host" != settings.docker_network:
             raise GiveUp(
                 "A step's container does not join its host's own network.",
-                remedy="name a Docker network in `resources.network` of model.yaml, or leave it out.",
+                remedy=(
+                    "name a Docker network in `resources.network` of model.yaml, or leave it out."
+                ),
             )
         return Setup(
             name=named(settings, self.model, self.step, ti.dag_id, ti.run_id, ti.map_index),
             image=self.image,
-            labels={"perennial.model": self.model, "perennial.step": self.step, "perennial.run": ti.run_id},
+            labels={
+                "perennial.model": self.model,
+                "perennial.step": self.step,
+                "perennial.run": ti.run_id,
+            },
             environment=environment,
             mounts=mounts,
             network=str(self.network_mode),
@@ -121,15 +157,21 @@ class DockerStepOperator(StepOperator, DockerOperator):
 
 
 def named(settings: Settings, model: str, step: str, *run: object) -> str:
-    """Return the name of a step's container, the same for each try; a run's id may hold anything, so only its hash stands in it.
+    """Return the name of a step's container, the same for each try.
 
-    `run` tells the task apart: DAG, run id, map index. Two installations on one engine are told apart by their state.
+    A run's id may hold anything, so only its hash stands in it.
+
+    `run` tells the task apart: DAG, run id, map index. Two installations on one engine are told
+    apart by their state.
     """
     return f"perennial-step-{model}-{step}-{digest(_state(settings), *run)[:12]}"
 
 
 def mounted(settings: Settings, step: str) -> tuple[Mount, ...]:
-    """Return the mounts of a step's container: the state, and for those that deploy containers what is shared with the gateway."""
+    """Return the mounts of a step's container.
+
+    The state, and for those that deploy containers what is shared with the gateway.
+    """
     kind = "bind" if _is_folder(settings) else "volume"
     state = Mount(STATE, _state(settings), type=kind)
     if not _deploys(settings, step):
@@ -139,19 +181,30 @@ def mounted(settings: Settings, step: str) -> tuple[Mount, ...]:
 
 
 def handed_on(environ: Mapping[str, str], settings: Settings, step: str) -> dict[str, str]:
-    """Return the environment of a step's container: the worker's settings, but with the container's own folders.
+    """Return the environment of a step's container.
+
+    The worker's settings, but with the container's own folders.
 
     Raises GiveUp where a setting names a folder or an engine that a container cannot reach.
     """
-    environment = {name: value for name, value in environ.items() if name in HANDED_ON or _is_setting(name)}
+    environment = {
+        name: value for name, value in environ.items() if name in HANDED_ON or _is_setting(name)
+    }
     environment |= {**HOME, "PERENNIAL_STATE": STATE, "PERENNIAL_DOCKER_STATE": _state(settings)}
     for name, folder in (("STORE", settings.store), ("VERSIONS", settings.versions)):
         if folder is not None:
-            environment[PREFIX + name] = _below_state(PREFIX + name, settings.home / folder, settings.state_dir)
-    if settings.target == "docker" and not urlsplit(settings.engine_url).scheme.startswith(("tcp", "http")):
+            environment[PREFIX + name] = _below_state(
+                PREFIX + name, settings.home / folder, settings.state_dir
+            )
+    if settings.target == "docker" and not urlsplit(settings.engine_url).scheme.startswith(
+        ("tcp", "http")
+    ):
         raise GiveUp(
             "A step in a container cannot deploy containers over the engine's own socket.",
-            remedy="set PERENNIAL_DOCKER_HOST to the tcp:// address of the door to the engine, or PERENNIAL_PLACE=process.",
+            remedy=(
+                "set PERENNIAL_DOCKER_HOST to the tcp:// address of the door to the engine, or"
+                " PERENNIAL_PLACE=process."
+            ),
         )
     if _deploys(settings, step):
         environment |= {"PERENNIAL_GATEWAY": GATEWAY, "PERENNIAL_DOCKER_HOST": settings.engine_url}
@@ -159,8 +212,13 @@ def handed_on(environ: Mapping[str, str], settings: Settings, step: str) -> dict
 
 
 def _is_setting(name: str) -> bool:
-    """Tell whether this is a setting for steps: compose reads variables of our prefix, too, and the secrets of the stack are such."""
-    known = name.startswith(SQL_PREFIX) or name.removeprefix(PREFIX).lower() in Settings.model_fields
+    """Tell whether this is a setting for steps.
+
+    Compose reads variables of our prefix, too, and the secrets of the stack are such.
+    """
+    known = (
+        name.startswith(SQL_PREFIX) or name.removeprefix(PREFIX).lower() in Settings.model_fields
+    )
     return name.startswith(PREFIX) and known and name not in OWN
 
 
@@ -173,7 +231,10 @@ def _state(settings: Settings) -> str:
 
 
 def _is_folder(settings: Settings) -> bool:
-    """Tell whether the state is a folder of the engine's host; then the container writes there as the worker does."""
+    """Tell whether the state is a folder of the engine's host.
+
+    Then the container writes there as the worker does.
+    """
     return _state(settings).startswith("/")
 
 
@@ -183,6 +244,7 @@ def _below_state(name: str, folder: Path, state: Path) -> str:
         return f"{STATE}/{folder.resolve().relative_to(state)}"
     except ValueError as error:
         raise GiveUp(
-            f"{name}={folder} is not below the state folder {state}, which is all that a step's container sees.",
+            f"{name}={folder} is not below the state folder {state}, which is all that a step's"
+            " container sees.",
             remedy=f"leave {name} out, or move it there.",
         ) from error

@@ -1,4 +1,7 @@
-"""A step's container on a Docker engine: made, listened to, stopped, removed. What the engine refuses is a named error."""
+"""A step's container on a Docker engine: made, listened to, stopped, removed.
+
+What the engine refuses is a named error.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +39,20 @@ END_SECONDS = 20
 """The longest between the end of a container's output and its own."""
 
 NAME_TRIES, NAME_SECONDS = 40, 0.25
-"""How often, and how far apart, a name is asked for that a container which is being removed still holds."""
+"""How often, and how far apart, a name is asked for that a container which is being removed still
+holds."""
 
 CONFLICT, SERVER_ERROR = 409, 500
 
 REMEDIES = {
-    "network": "make the network (`docker network create NAME`; compose makes its own), or name another one: `resources.network` in"
-    " model.yaml, or PERENNIAL_DOCKER_NETWORK.",
-    "bind source": "set PERENNIAL_DOCKER_STATE to the volume, or to the folder of the engine's host, that holds the state.",
+    "network": (
+        "make the network (`docker network create NAME`; compose makes its own), or name another"
+        " one: `resources.network` in model.yaml, or PERENNIAL_DOCKER_NETWORK."
+    ),
+    "bind source": (
+        "set PERENNIAL_DOCKER_STATE to the volume, or to the folder of the engine's host, that"
+        " holds the state."
+    ),
     "cpus": "lower `resources.cpus` in model.yaml to what the engine's host has.",
     "memory": "raise `resources.memory` in model.yaml.",
 }
@@ -64,7 +73,8 @@ class Engine:
     def ask(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
         """Return what the engine answers to a call of its client.
 
-        Raises GiveUp where it refuses, StorageFull where its disk is full, Unreachable where it is away, TryAgain where it fails.
+        Raises GiveUp where it refuses, StorageFull where its disk is full, Unreachable where it is
+        away, TryAgain where it fails.
         """
         try:
             return call(*arguments, **named)
@@ -78,9 +88,14 @@ class Engine:
         self.client.close()
 
     def signal(self, container: str, name: str) -> None:
-        """Send a signal to a container, from a signal's handler too: the client may be busy there, so another one is used."""
+        """Send a signal to a container, from a signal's handler too.
+
+        The client may be busy there, so another one is used.
+        """
         try:
-            with contextlib.closing(APIClient(self._url, version=self.client.api_version, timeout=HURRY_SECONDS)) as client:
+            with contextlib.closing(
+                APIClient(self._url, version=self.client.api_version, timeout=HURRY_SECONDS)
+            ) as client:
                 client.kill(container, name)
         except (DockerException, RequestException) as error:
             _log.warning("The container %s could not be sent %s: %s", container[:12], name, error)
@@ -97,10 +112,16 @@ def away(url: str, error: Exception) -> Unreachable:
 def _named(error: APIError) -> GiveUp | TryAgain:
     said = str(error.explanation or error).strip()
     if "no space left" in said.lower():
-        return StorageFull(f"The Docker engine's disk is full: {said}", remedy="free space (`perennial prune`), then clear this task.")
+        return StorageFull(
+            f"The Docker engine's disk is full: {said}",
+            remedy="free space (`perennial prune`), then clear this task.",
+        )
     if error.status_code is None or error.status_code >= SERVER_ERROR:
         return TryAgain(f"The Docker engine failed: {said}")
-    remedy = next((remedy for word, remedy in REMEDIES.items() if word in said.lower()), "see docs/settings.md, PERENNIAL_DOCKER_*.")
+    remedy = next(
+        (remedy for word, remedy in REMEDIES.items() if word in said.lower()),
+        "see docs/settings.md, PERENNIAL_DOCKER_*.",
+    )
     return GiveUp(f"The Docker engine refuses: {said}.", remedy=remedy)
 
 
@@ -108,8 +129,8 @@ def _named(error: APIError) -> GiveUp | TryAgain:
 class Container:
     """A container that holds one step, from an image whose entry point is `python -m pipelines`.
 
-    `grace_seconds` lie between SIGTERM and SIGKILL; with the removal, that is less than the 5 s after which Airflow kills the
-    task itself.
+    `grace_seconds` lie between SIGTERM and SIGKILL; with the removal, that is less than the 5 s
+    after which Airflow kills the task itself.
     """
 
     engine: Engine
@@ -118,7 +139,9 @@ class Container:
 
     @contextlib.contextmanager
     def start(self, step: str, model: str, request: str) -> Iterator[RunningContainer]:
-        """Start the step's container, in place of one that an earlier try left; at the end of the context it is gone.
+        """Start the step's container, in place of one that an earlier try left.
+
+        At the end of the context it is gone.
 
         Raises GiveUp, Conflict (a foreign container has its name), TryAgain.
         """
@@ -148,10 +171,17 @@ class Container:
         for _ in range(NAME_TRIES):
             try:
                 made = self.engine.ask(
-                    client.create_container, image=image, command=command, labels={**setup.labels, **OURS}, **setup.asked(client, image)
+                    client.create_container,
+                    image=image,
+                    command=command,
+                    labels={**setup.labels, **OURS},
+                    **setup.asked(client, image),
                 )
             except GiveUp as error:
-                if not isinstance(error.__cause__, APIError) or error.__cause__.status_code != CONFLICT:
+                if (
+                    not isinstance(error.__cause__, APIError)
+                    or error.__cause__.status_code != CONFLICT
+                ):
                     raise
                 self._clear()
                 time.sleep(NAME_SECONDS)
@@ -167,11 +197,15 @@ class Container:
             if not isinstance(error.__cause__, NotFound):
                 raise
             raise GiveUp(
-                f"The engine has no image {self.setup.image}.", remedy="build it (`make images`), or set PERENNIAL_STEPS_IMAGE."
+                f"The engine has no image {self.setup.image}.",
+                remedy="build it (`make images`), or set PERENNIAL_STEPS_IMAGE.",
             ) from error
 
     def _clear(self) -> None:
-        """Remove the container that has our name, where it is one of ours. Raises Conflict where it is not."""
+        """Remove the container that has our name, where it is one of ours.
+
+        Raises Conflict where it is not.
+        """
         client = self.engine.client
         try:
             found = self.engine.ask(client.inspect_container, self.setup.name)
@@ -182,21 +216,30 @@ class Container:
         labels = found["Config"].get("Labels") or {}
         if any(labels.get(name) != value for name, value in OURS.items()):
             raise Conflict(
-                f"The name {self.setup.name} is taken by a container that is not a step's (image {found['Config'].get('Image')}).",
-                remedy=f"remove or rename it (`docker rename {self.setup.name} …`), then clear this task.",
+                f"The name {self.setup.name} is taken by a container that is not a step's (image"
+                f" {found['Config'].get('Image')}).",
+                remedy=(
+                    f"remove or rename it (`docker rename {self.setup.name} …`), then clear this"
+                    " task."
+                ),
             )
         _log.info("removing the container that an earlier try left: %s", self.setup.name)
         _removed(client, found["Id"])
 
 
 def _removed(client: APIClient, container: str) -> None:
-    """Remove a container, at work or not. One that cannot be removed now is left to the next try, which does it first."""
+    """Remove a container, at work or not.
+
+    One that cannot be removed now is left to the next try, which does it first.
+    """
     try:
         client.remove_container(container, force=True, v=True)
     except NotFound:
         return
     except (DockerException, RequestException) as error:
-        if not isinstance(error, APIError) or error.status_code != CONFLICT:  # a conflict: it is being removed already
+        if (
+            not isinstance(error, APIError) or error.status_code != CONFLICT
+        ):  # a conflict: it is being removed already
             _log.warning("The container %s could not be removed: %s", container[:12], error)
 
 
@@ -215,7 +258,9 @@ class RunningContainer:
     def begin(self) -> None:
         """Listen, then start it: so nothing that it says is missed."""
         client = self._engine.client
-        self._stream = self._engine.ask(client.attach_socket, self._id, {"stdout": 1, "stderr": 1, "stream": 1})
+        self._stream = self._engine.ask(
+            client.attach_socket, self._id, {"stdout": 1, "stderr": 1, "stream": 1}
+        )
         self._engine.ask(client.start, self._id)
 
     def follow(self, heard: Callable[[str, str], None]) -> int:
@@ -240,7 +285,9 @@ class RunningContainer:
         try:
             return bytes(self._stream.read(CHUNK) or b"")
         except OSError as error:  # the engine, or the door to it, went away
-            raise Unreachable(f"The Docker engine was lost while the step was at work: {error}.") from error
+            raise Unreachable(
+                f"The Docker engine was lost while the step was at work: {error}."
+            ) from error
 
     def _ended(self) -> int:
         client = self._engine.client
@@ -248,9 +295,14 @@ class RunningContainer:
             code = int(client.wait(self._id, timeout=END_SECONDS)["StatusCode"])
             state = client.inspect_container(self._id)["State"]
         except NotFound as error:
-            raise TryAgain("The step's container was removed while it was at work: by a later try of this task, or by hand.") from error
+            raise TryAgain(
+                "The step's container was removed while it was at work: by a later try of this"
+                " task, or by hand."
+            ) from error
         except (DockerException, RequestException) as error:
-            raise Unreachable(f"The Docker engine was lost while the step was at work: {error}.") from error
+            raise Unreachable(
+                f"The Docker engine was lost while the step was at work: {error}."
+            ) from error
         number = SIGNALLED - code if code > SIGNALLED else code
         if state.get("OOMKilled") and number == KILLED and self._kill_at is None:
             raise self._out_of_memory()
@@ -260,10 +312,12 @@ class RunningContainer:
         allowed = self._setup.memory
         if allowed is None:
             return TryAgain(
-                "out of memory: the engine's host has none left.", remedy="give the step a limit (resources.memory in model.yaml)."
+                "out of memory: the engine's host has none left.",
+                remedy="give the step a limit (resources.memory in model.yaml).",
             )
         return GiveUp(
-            f"out of memory: the step may use {allowed} (resources.memory in model.yaml).", remedy="raise that, then clear this task."
+            f"out of memory: the step may use {allowed} (resources.memory in model.yaml).",
+            remedy="raise that, then clear this task.",
         )
 
     def stop(self) -> None:

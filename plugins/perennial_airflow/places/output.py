@@ -1,4 +1,6 @@
-"""What a step says: bytes cut into lines, its log at the level that a line names, and the one record among its output."""
+"""What a step says: bytes cut into lines, its log at the level that a line names, and the one
+record among its output.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 _LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b[\s:\]|-]*")
 _LEVEL_WITHIN = 60
-"""Characters at a line's start in which a level is looked for: a time and a logger's name stand before it, prose after it."""
+"""Characters at a line's start in which a level is looked for.
+
+A time and a logger's name stand before it, prose after it.
+"""
 
 CHUNK = 65_536
 """Bytes of output that are read at once."""
@@ -48,7 +53,10 @@ class Output:
         self._last_line = ""
 
     def heard(self, stream: str, line: str) -> None:
-        """Take in one line. A record is kept and not logged; all else is logged, from whichever stream it came."""
+        """Take in one line.
+
+        A record is kept and not logged; all else is logged, from whichever stream it came.
+        """
         if stream == "stdout" and RECORD in line:
             self._records = [*self._records[1 - _RECORDS_KEPT :], line]
         elif line.strip():
@@ -64,7 +72,8 @@ class Output:
     def _read(self, line: str) -> tuple[int, str]:
         """Return the line's level and its text without what stands before.
 
-        A line without a level is of INFO; but from `Traceback` on, and in indented lines, the level stays what it was.
+        A line without a level is of INFO; but from `Traceback` on, and in indented lines, the level
+        stays what it was.
         """
         found = _LEVEL.search(line[:_LEVEL_WITHIN])
         if found:
@@ -118,7 +127,10 @@ class Lines:
 
 
 class Frames:
-    """Takes a container's output apart: pieces of both streams, each behind a header, cut anywhere."""
+    """Takes a container's output apart.
+
+    Pieces of both streams, each behind a header, cut anywhere.
+    """
 
     def __init__(self, heard: Callable[[str, str], None]) -> None:
         """Call `heard("stdout" | "stderr", line)` for each line."""

@@ -1,4 +1,7 @@
-"""Where a step runs. A place starts `python -m pipelines STEP --model NAME --request JSON`; the step knows nothing of it."""
+"""Where a step runs.
+
+A place starts `python -m pipelines STEP --model NAME --request JSON`; the step knows nothing of it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ class Running(Protocol):
     """A step at work."""
 
     def follow(self, heard: Callable[[str, str], None]) -> int:
-        """Call `heard("stdout" | "stderr", line)` for each line as it comes; return the exit code, negative for a signal.
+        """Call `heard("stdout" | "stderr", line)` for each line as it comes.
+
+        Return the exit code, negative for a signal.
 
         Raises PerennialError where the place knows better what ended the step.
         """
@@ -27,6 +32,11 @@ class Running(Protocol):
 class Place(Protocol):
     """Where steps run."""
 
-    def start(self, step: str, model: str, request: str) -> contextlib.AbstractContextManager[Running]:
-        """Start a step; when the context ends, nothing of it is left. OSError or PerennialError where it cannot be started."""
+    def start(
+        self, step: str, model: str, request: str
+    ) -> contextlib.AbstractContextManager[Running]:
+        """Start a step; when the context ends, nothing of it is left.
+
+        OSError or PerennialError where it cannot be started.
+        """
         ...

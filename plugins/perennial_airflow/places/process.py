@@ -28,8 +28,8 @@ STEPS = (sys.executable, "-m", "pipelines")
 class Process:
     """A child process in a session of its own, which dies with the process that started it.
 
-    `command` is what runs steps; `grace_seconds` lie between SIGTERM and SIGKILL, shorter than the 5 s after which Airflow
-    kills the task itself.
+    `command` is what runs steps; `grace_seconds` lie between SIGTERM and SIGKILL, shorter than the
+    5 s after which Airflow kills the task itself.
     """
 
     command: tuple[str, ...] = STEPS
@@ -64,7 +64,8 @@ class _RunningProcess:
     def follow(self, heard: Callable[[str, str], None]) -> int:
         """Pass the lines on until the process has ended and its output is read.
 
-        A grandchild that outlives the step may hold the pipes open; so the end of the process counts, not that of the pipes.
+        A grandchild that outlives the step may hold the pipes open; so the end of the process
+        counts, not that of the pipes.
         """
         with selectors.DefaultSelector() as selector:
             for name, pipe in (("stdout", self._child.stdout), ("stderr", self._child.stderr)):
@@ -104,7 +105,10 @@ class _RunningProcess:
             self._signal(signal.SIGKILL)
 
     def end(self) -> None:
-        """Leave nothing: SIGTERM and, after the grace, SIGKILL to a process still at work; SIGKILL to what it left behind."""
+        """Leave nothing: SIGTERM and, after the grace, SIGKILL to a process still at work.
+
+        SIGKILL to what it left behind.
+        """
         if self._child.poll() is None:
             self.stop()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -112,5 +116,7 @@ class _RunningProcess:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
+        with contextlib.suppress(
+            ProcessLookupError, PermissionError
+        ):  # macOS says EPERM of a group of zombies
             os.killpg(self._child.pid, number)

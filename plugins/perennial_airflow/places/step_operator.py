@@ -37,9 +37,10 @@ REQUEST_LIMIT = 120_000
 class StepOperator(BaseOperator):
     """Runs one step of one model and gives its result, a small JSON object, to the tasks after it.
 
-    `request` holds the step's request by field: constants, or other tasks' `output`. `candidate` is one more field, apart
-    so that tasks can be mapped over it. With `skip_unless={"gate": {"verdict": "promote"}}` the task is skipped unless
-    that field of the request says so. There are no template fields: nothing that a trigger sends reaches Jinja.
+    `request` holds the step's request by field: constants, or other tasks' `output`. `candidate` is
+    one more field, apart so that tasks can be mapped over it. With `skip_unless={"gate":
+    {"verdict": "promote"}}` the task is skipped unless that field of the request says so. There are
+    no template fields: nothing that a trigger sends reaches Jinja.
     """
 
     template_fields: Sequence[str] = ()
@@ -71,7 +72,10 @@ class StepOperator(BaseOperator):
 
     @property
     def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:
-        """The links of the task's step. Airflow asks this of mapped tasks too, which know their step in another place."""
+        """The links of the task's step.
+
+        Airflow asks this of mapped tasks too, which know their step in another place.
+        """
         step = self.partial_kwargs["step"] if hasattr(self, "partial_kwargs") else self.step
         return STEP_LINKS.get(step, ())
 
@@ -94,7 +98,10 @@ class StepOperator(BaseOperator):
         return self.result
 
     def on_kill(self) -> None:
-        """Stop the step when Airflow ends the task; one that is just being started, as soon as it is."""
+        """Stop the step when Airflow ends the task.
+
+        One that is just being started, as soon as it is.
+        """
         self._killed = True
         if self._running is not None:
             self._running.stop()
@@ -103,7 +110,12 @@ class StepOperator(BaseOperator):
         run = {"run": context["run_id"]}
         if self.step in ENTRY_STEPS:
             dag_run = context["dag_run"]
-            return {**run, **self.request, "now": iso(_asked_at(dag_run)), "conf": dict(dag_run.conf or {})}
+            return {
+                **run,
+                **self.request,
+                "now": iso(_asked_at(dag_run)),
+                "conf": dict(dag_run.conf or {}),
+            }
         fields = {name: resolved(value, context) for name, value in self.request.items()}
         if self.candidate is not None:
             fields["candidate"] = self.candidate
@@ -137,14 +149,20 @@ class StepOperator(BaseOperator):
 
 
 def _asked_at(dag_run: Any) -> datetime:
-    """Return the moment that the run was asked for: the end of the interval of a scheduled run, else when it was due."""
+    """Return the moment that the run was asked for.
+
+    The end of the interval of a scheduled run, else when it was due.
+    """
     if dag_run.run_type in {"scheduled", "backfill"} and dag_run.data_interval_end is not None:
         return dag_run.data_interval_end
     return dag_run.run_after
 
 
 def resolved(value: Any, context: Context) -> Any:
-    """Return a constant as it is and another task's result as it stands in XCom: a list where that task is mapped."""
+    """Return a constant as it is and another task's result as it stands in XCom.
+
+    A list where that task is mapped.
+    """
     if not isinstance(value, XComArg):
         return value
     result = value.resolve(context)
@@ -154,18 +172,29 @@ def resolved(value: Any, context: Context) -> Any:
 
 
 def _as_argument(request: Mapping[str, Any]) -> str:
-    """Return the request as ASCII JSON for argv. Raises AirflowFailException where it cannot be one."""
+    """Return the request as ASCII JSON for argv.
+
+    Raises AirflowFailException where it cannot be one.
+    """
     try:
         text = json.dumps(request, allow_nan=False)
     except (ValueError, TypeError) as error:
-        raise AirflowFailException(f"The request is no JSON: {error}. Send finite numbers, texts, lists and objects.") from error
+        raise AirflowFailException(
+            f"The request is no JSON: {error}. Send finite numbers, texts, lists and objects."
+        ) from error
     if len(text) > REQUEST_LIMIT:
-        raise AirflowFailException(f"The request has {len(text)} bytes, more than {REQUEST_LIMIT}. Send less in the run's conf.")
+        raise AirflowFailException(
+            f"The request has {len(text)} bytes, more than {REQUEST_LIMIT}. Send less in the run's"
+            " conf."
+        )
     return text
 
 
 def _result(step: str, code: int, output: Output) -> dict[str, Any]:
-    """Return the result of a step that ended with `code`. Raises what Airflow retries, or AirflowFailException for good."""
+    """Return the result of a step that ended with `code`.
+
+    Raises what Airflow retries, or AirflowFailException for good.
+    """
     said = f": {output.last_words}" if output.last_words else "; it said nothing on stderr."
     if code == GiveUp.exit_code:
         raise AirflowFailException(f"{step} gave up{said}")
@@ -180,7 +209,10 @@ def _result(step: str, code: int, output: Output) -> dict[str, Any]:
         raise AirflowException(f"{step} ended without a result record on stdout{said}")
     size = len(json.dumps(result))
     if size > XCOM_LIMIT:
-        raise AirflowFailException(f"{step} returned {size} bytes, more than {XCOM_LIMIT}; a result must carry references, not data.")
+        raise AirflowFailException(
+            f"{step} returned {size} bytes, more than {XCOM_LIMIT}; a result must carry references,"
+            " not data."
+        )
     return result
 
 

@@ -1,4 +1,7 @@
-"""The pages in Airflow's server: who gets in, what they show, and that nothing hostile comes through."""
+"""The pages in Airflow's server.
+
+Who gets in, what they show, and that nothing hostile comes through.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,11 @@ from pipelines.store.memory import MemoryStore
 from pipelines.store.pages import KINDS, publish_page
 from tests.dags.specs import spec_text, write_models
 
-# Airflow's own modules import FastAPI's test client, which would like another HTTP library (Starlette 1, FastAPI 0.13x).
-pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient` is deprecated")
+# Airflow's own modules import FastAPI's test client, which would like another HTTP library
+# (Starlette 1, FastAPI 0.13x).
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Using `httpx` with `starlette.testclient` is deprecated"
+)
 
 RUN = "scheduled__2024-01-04T00:00:00+00:00"
 HOSTILE = "<script>alert(1)</script>"
@@ -37,7 +43,11 @@ class World:
         self.home = home
         self.store, self.ledger = MemoryStore(), MemoryLedger(now=lambda: NOW)
         ports = Ports(store=self.store, ledger=self.ledger, versions=None, registry=None)
-        self.records = Records(load_settings({"PERENNIAL_HOME": str(home)}), ports, now=lambda: NOW + timedelta(hours=1))
+        self.records = Records(
+            load_settings({"PERENNIAL_HOME": str(home)}),
+            ports,
+            now=lambda: NOW + timedelta(hours=1),
+        )
         self.app = make_app()
         self.app.dependency_overrides[records] = lambda: self.records
 
@@ -145,23 +155,47 @@ def test_the_overview_shows_the_models_that_the_user_may_read_and_no_others(worl
 
 
 def test_the_overview_says_what_serves_since_when_and_what_was_last_found(known):
-    known.ledger.append("sales", "verdict", "first", {"verdict": "promote", "reasons": [], "candidate": "linear", "version": "1"})
-    known.ledger.crown("sales", expected=None, champion={"version": "1", "bundle": REF, "release": 1}, key="first")
+    known.ledger.append(
+        "sales",
+        "verdict",
+        "first",
+        {"verdict": "promote", "reasons": [], "candidate": "linear", "version": "1"},
+    )
+    known.ledger.crown(
+        "sales", expected=None, champion={"version": "1", "bundle": REF, "release": 1}, key="first"
+    )
     known.ledger.append("sales", "drift", RUN, drifted())
-    request = {"run_id": "drift__sales__2024-01-04T00:00:00Z", "window": drifted()["window"], "reasons": ["drift"], "conf": {}}
+    request = {
+        "run_id": "drift__sales__2024-01-04T00:00:00Z",
+        "window": drifted()["window"],
+        "reasons": ["drift"],
+        "conf": {},
+    }
     known.ledger.append("sales", "retrain_request", "000001", request)
     text = known.get("/").text
-    for words in ["version 1", "since 2024-01-05 00:00 UTC", "3 of 4 inputs have drifted", "promote", ">under way<", "drift_sales"]:
+    for words in [
+        "version 1",
+        "since 2024-01-05 00:00 UTC",
+        "3 of 4 inputs have drifted",
+        "promote",
+        ">under way<",
+        "drift_sales",
+    ]:
         assert words in text
     known.ledger.append(
-        "sales", "outcome", request["run_id"], {"run": request["run_id"], "outcome": "deployed", "version": "2", "reasons": []}
+        "sales",
+        "outcome",
+        request["run_id"],
+        {"run": request["run_id"], "outcome": "deployed", "version": "2", "reasons": []},
     )
     assert ">under way<" not in known.get("/").text
 
 
 def test_a_broken_spec_says_what_is_wrong_and_what_still_serves(known):
     (known.home / "models" / "cabs" / "model.yaml").write_text(spec_text("cabs") + "colour: red\n")
-    known.ledger.crown("cabs", expected=None, champion={"version": "7", "bundle": REF, "release": 1}, key="first")
+    known.ledger.crown(
+        "cabs", expected=None, champion={"version": "7", "bundle": REF, "release": 1}, key="first"
+    )
     for path in ("/", "/models/cabs"):
         text = known.get(path).text
         assert "colour: unknown key" in text
@@ -175,10 +209,17 @@ def test_without_any_model_the_overview_says_so(tmp_path):
 
 
 def test_a_models_page_tells_every_decision_newest_first_with_links(known):
-    known.ledger.append("sales", "verdict", "first", {"verdict": "refuse", "reasons": ["too weak"], "candidate": "linear", "version": "1"})
+    known.ledger.append(
+        "sales",
+        "verdict",
+        "first",
+        {"verdict": "refuse", "reasons": ["too weak"], "candidate": "linear", "version": "1"},
+    )
     known.ledger.append("sales", "drift", RUN, drifted(evidently=REF))
     text = known.get("/models/sales").text
-    assert text.index("3 of 4 inputs have drifted", text.index("newest first")) < text.index("too weak", text.index("newest first"))
+    assert text.index("3 of 4 inputs have drifted", text.index("newest first")) < text.index(
+        "too weak", text.index("newest first")
+    )
     run = RUN.replace(":", "%3A").replace("+", "%2B")
     for path in (
         f"/perennial/pages/sales/drift/{run}",
@@ -201,10 +242,20 @@ def test_a_model_whose_folder_is_gone_keeps_its_record_and_one_that_never_was_is
 
 def test_everything_that_was_written_down_is_escaped(known):
     body = drifted(
-        reasons=[HOSTILE], drifted=[HOSTILE], metric=HOSTILE, source=HOSTILE, window={"start": HOSTILE, "end": HOSTILE}, rows=HOSTILE
+        reasons=[HOSTILE],
+        drifted=[HOSTILE],
+        metric=HOSTILE,
+        source=HOSTILE,
+        window={"start": HOSTILE, "end": HOSTILE},
+        rows=HOSTILE,
     )
     known.ledger.append("sales", "drift", f'"><img src=x>{HOSTILE}', body)
-    known.ledger.append("sales", "verdict", HOSTILE, {"verdict": HOSTILE, "reasons": [HOSTILE], "candidate": HOSTILE, "version": HOSTILE})
+    known.ledger.append(
+        "sales",
+        "verdict",
+        HOSTILE,
+        {"verdict": HOSTILE, "reasons": [HOSTILE], "candidate": HOSTILE, "version": HOSTILE},
+    )
     known.ledger.append("sales", "reconciled", "x", {"reason": HOSTILE})
     for path in ("/", "/models/sales"):
         answer = known.get(path)
@@ -272,10 +323,15 @@ class Broken(MemoryStore):
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(Corrupted("The object objects/x was changed."), 500), (Unreachable("The store is away.", remedy="wait"), 503)],
+    [
+        (Corrupted("The object objects/x was changed."), 500),
+        (Unreachable("The store is away.", remedy="wait"), 503),
+    ],
 )
 def test_our_errors_are_shown_in_their_own_words(known, error, status):
-    known.records = type(known.records)(known.records.settings, Ports(Broken(error), None, None, known.ledger))
+    known.records = type(known.records)(
+        known.records.settings, Ports(Broken(error), None, None, known.ledger)
+    )
     answer = known.get(f"/pages/sales/drift/{RUN}")
     assert answer.status_code == status
     assert str(error).split(".")[0] in answer.text

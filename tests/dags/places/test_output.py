@@ -44,7 +44,10 @@ def test_a_record_on_stderr_is_no_result(lines):
         ("2026-11-21 08:00:00,123 ERROR perennial: no", logging.ERROR),
         ("DEBUG tiny", logging.DEBUG),
         ("no level at all", logging.INFO),
-        ("a long sentence, in which the word that would be a level comes late: ERROR", logging.INFO),
+        (
+            "a long sentence, in which the word that would be a level comes late: ERROR",
+            logging.INFO,
+        ),
     ],
 )
 def test_a_line_keeps_the_level_that_it_names(lines, line, level):
@@ -54,7 +57,11 @@ def test_a_line_keeps_the_level_that_it_names(lines, line, level):
 
 def test_a_traceback_is_an_error_to_its_end(lines):
     output = Output("train", lines)
-    for line in ["Traceback (most recent call last):", '  File "x.py", line 1', "ValueError: no such column: late"]:
+    for line in [
+        "Traceback (most recent call last):",
+        '  File "x.py", line 1',
+        "ValueError: no such column: late",
+    ]:
         output.heard("stderr", line)
     assert {level for level, _ in lines.lines} == {logging.ERROR}
     assert output.last_words == "ValueError: no such column: late"
@@ -79,7 +86,14 @@ def frame(stream: int, text: str) -> bytes:
 @pytest.mark.parametrize("size", [1, 3, 7, 8, 9, 100_000])
 def test_a_containers_output_is_taken_apart_wherever_it_was_cut(size):
     heard: list[tuple[str, str]] = []
-    data = frame(1, "one ") + frame(2, "other\nhalf") + frame(1, "line\n") + frame(1, "") + frame(7, "unknown\n") + frame(2, " a line")
+    data = (
+        frame(1, "one ")
+        + frame(2, "other\nhalf")
+        + frame(1, "line\n")
+        + frame(1, "")
+        + frame(7, "unknown\n")
+        + frame(2, " a line")
+    )
     frames = Frames(lambda stream, line: heard.append((stream, line)))
     for start in range(0, len(data), size):
         frames.feed(data[start : start + size])

@@ -40,7 +40,9 @@ def gone(pid: int) -> bool:
 
 
 def test_both_streams_are_heard_line_by_line_and_the_exit_code_is_the_steps_own(command):
-    code, heard = run(Process(command('say("one"); print("two"); say("three without end"); sys.exit(7)')))
+    code, heard = run(
+        Process(command('say("one"); print("two"); say("three without end"); sys.exit(7)'))
+    )
     assert code == 7
     assert [line for stream, line in heard if stream == "stderr"] == ["one", "three without end"]
     assert [line for stream, line in heard if stream == "stdout"] == ["two"]
@@ -113,12 +115,14 @@ def test_killing_the_process_that_started_a_step_takes_the_step_with_it(command,
     steps = command("say(str(os.getpid()))\ntime.sleep(600)")
     parent = tmp_path / "parent.py"
     parent.write_text(
-        f"from perennial_airflow.places.process import Process\n"
+        "from perennial_airflow.places.process import Process\n"
         f"with Process({steps!r}).start('train', 'demo', '{{}}') as running:\n"
-        f"    running.follow(lambda _, line: print(line, flush=True))\n"
+        "    running.follow(lambda _, line: print(line, flush=True))\n"
     )
     environ = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}"}
-    with subprocess.Popen([sys.executable, str(parent)], env=environ, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, str(parent)], env=environ, stdout=subprocess.PIPE, text=True
+    ) as process:
         step = int(process.stdout.readline())
         process.kill()
     assert gone(step)
@@ -126,19 +130,24 @@ def test_killing_the_process_that_started_a_step_takes_the_step_with_it(command,
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's promise is Linux's")
 def test_killing_the_supervisor_of_a_task_takes_the_task_and_its_step_with_it(command, tmp_path):
-    """The supervisor is Airflow's worker; its child, the task, runs the operator; the step is the child of that."""
+    """The supervisor is Airflow's worker; its child, the task, runs the operator.
+
+    The step is the child of that.
+    """
     steps = command("say(f'{os.getpid()} {os.getppid()}')\ntime.sleep(600)")
     task = tmp_path / "task.py"
     task.write_text(
-        f"from perennial_airflow.places.process import Process\n"
-        f"from pipelines.die_with_parent import dying_with_parent\n"
+        "from perennial_airflow.places.process import Process\n"
+        "from pipelines.die_with_parent import dying_with_parent\n"
         f"with dying_with_parent(), Process({steps!r}).start('train', 'demo', '{{}}') as running:\n"
-        f"    running.follow(lambda _, line: print(line, flush=True))\n"
+        "    running.follow(lambda _, line: print(line, flush=True))\n"
     )
     supervisor = tmp_path / "supervisor.py"
     supervisor.write_text("import subprocess, sys\nsubprocess.run([sys.executable, sys.argv[1]])\n")
     environ = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}"}
-    with subprocess.Popen([sys.executable, str(supervisor), str(task)], env=environ, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, str(supervisor), str(task)], env=environ, stdout=subprocess.PIPE, text=True
+    ) as process:
         step, runner = map(int, process.stdout.readline().split())
         process.kill()
     assert gone(runner)

@@ -1,4 +1,7 @@
-"""Columns whose type differs from batch to batch: widened and told where nothing is lost, refused by name where something is."""
+"""Columns whose type differs from batch to batch.
+
+Widened and told where nothing is lost, refused by name where something is.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,13 @@ class Run:
 
     def ingest(self, day: int = 6, **conf: str) -> Ingested:
         return ingest.run(
-            self.context, IngestRequest(run="r", now=NOW, conf=conf or {"as_of": as_of(day)}, purpose="drift" if conf else "retrain")
+            self.context,
+            IngestRequest(
+                run="r",
+                now=NOW,
+                conf=conf or {"as_of": as_of(day)},
+                purpose="drift" if conf else "retrain",
+            ),
         )
 
     def validate(self, ingested: Ingested) -> Validated:
@@ -50,7 +59,10 @@ class Run:
 
     def build(self, day: int = 6) -> Built:
         ingested = self.ingest(day)
-        return features.run(self.context, FeaturesRequest(run="r", ingest=ingested, validate=self.validate(ingested)))
+        return features.run(
+            self.context,
+            FeaturesRequest(run="r", ingest=ingested, validate=self.validate(ingested)),
+        )
 
     def types(self, built: Built, column: str) -> list[str]:
         """The built column's type in each batch."""
@@ -64,7 +76,9 @@ class Run:
 
 @pytest.fixture
 def loop(world, ports):
-    (world.home / "expectations" / "sales.json").write_text('{"name": "sales", "expectations": []}')  # types are no business of suites
+    (world.home / "expectations" / "sales.json").write_text(
+        '{"name": "sales", "expectations": []}'
+    )  # types are no business of suites
     return Run(world, ports)
 
 
@@ -75,11 +89,15 @@ def with_column(loop, day, **columns):
 def test_a_column_that_is_empty_in_one_batch_has_the_type_of_the_others_and_is_learnt_from(loop):
     with_column(loop, 2, minutes=None)
     validated = loop.validate(loop.ingest())
-    assert [w for w in validated.warnings if "minutes" in w and "type" in w] == []  # null goes with any type
+    assert [
+        w for w in validated.warnings if "minutes" in w and "type" in w
+    ] == []  # null goes with any type
     built = loop.build()
     assert loop.types(built, "minutes") == ["double"] * 6
     trained = train.run(loop.context, TrainRequest(run="r", candidate="linear", features=built))
-    assert trained.rows_train == 5 * ROWS - sum(at[11:13] == "23" for at in loop.world.frame(4)["at"])
+    assert trained.rows_train == 5 * ROWS - sum(
+        at[11:13] == "23" for at in loop.world.frame(4)["at"]
+    )
 
 
 def test_a_window_of_one_batch_takes_the_type_from_batches_before_it(loop):
@@ -87,8 +105,13 @@ def test_a_window_of_one_batch_takes_the_type_from_batches_before_it(loop):
     with_column(loop, 6, minutes=None)
     ingested = loop.ingest(window_end=as_of(7))
     plan = loop.plan(ingested).model_copy(update={"lookback": []})
-    assert plan_types(loop.ports.store, loop.context.spec, plan).types == {"events": {"minutes": pa.float64()}}
-    assert str(build_batch(loop.context, plan, plan.holdout[0]).schema.field("minutes").type) == "double"
+    assert plan_types(loop.ports.store, loop.context.spec, plan).types == {
+        "events": {"minutes": pa.float64()}
+    }
+    assert (
+        str(build_batch(loop.context, plan, plan.holdout[0]).schema.field("minutes").type)
+        == "double"
+    )
 
 
 def test_a_client_with_raw_rows_builds_the_type_that_was_stored(loop):
@@ -102,16 +125,29 @@ def test_a_client_with_raw_rows_builds_the_type_that_was_stored(loop):
 def test_where_no_batch_has_a_value_nothing_is_known_and_training_goes_on(loop):
     for day in range(8):
         with_column(loop, day, minutes=None)
-    assert train.run(loop.context, TrainRequest(run="r", candidate="linear", features=loop.build())).rows_holdout > 0
+    assert (
+        train.run(
+            loop.context, TrainRequest(run="r", candidate="linear", features=loop.build())
+        ).rows_holdout
+        > 0
+    )
 
 
 def test_build_that_fails_on_a_column_of_which_nobody_knows_the_type_is_told_so(loop):
     loop.world.respec("lookback: 1d", "lookback: 0s")
     path = loop.world.home / "models" / "sales" / "features.py"
-    path.write_text(path.read_text().replace('"channel", "trend",', '"trend", channel=_.channel.upper(),'))
+    path.write_text(
+        path.read_text().replace('"channel", "trend",', '"trend", channel=_.channel.upper(),')
+    )
     with_column(loop, 6, channel=None)
     raws = read_raw(loop.context, interval(6))
-    with pytest.raises(SpecError, match=r"no batch at hand has a value in events\.channel, which is therefore taken for a number"):
+    with pytest.raises(
+        SpecError,
+        match=(
+            r"no batch at hand has a value in events\.channel, which is therefore taken for a"
+            r" number"
+        ),
+    ):
         build_from(loop.context, raws, interval(6))
     loop.build()
     assert str(build_from(loop.context, raws, interval(6)).schema.field("channel").type) == "string"
@@ -122,7 +158,8 @@ def test_whole_numbers_beside_floats_are_widened_and_told_with_batch_and_column(
     validated = loop.validate(loop.ingest())
     [told] = [w for w in validated.warnings if "pages: one type in all batches" in w]
     assert told.startswith(
-        "2024-01-04T00: events: pages: one type in all batches: holds floating numbers (double), other batches hold whole"
+        "2024-01-04T00: events: pages: one type in all batches: holds floating numbers (double),"
+        " other batches hold whole"
     )
     assert told.endswith("all are read as floating numbers (double)")
     assert loop.types(loop.build(), "pages") == ["double"] * 6
@@ -141,27 +178,44 @@ def test_true_and_false_in_one_file_and_0_and_1_in_another_are_the_same_and_told
     frame = loop.world.frame(2)
     loop.world.rewrite(2, frame.assign(bought=frame["bought"] == 1))
     validated = loop.validate(loop.ingest())
-    assert any("2024-01-03T00: events: bought: one type in all batches: holds true and false (bool)" in w for w in validated.warnings)
+    assert any(
+        "2024-01-03T00: events: bought: one type in all batches: holds true and false (bool)" in w
+        for w in validated.warnings
+    )
     built = loop.build()
     [path] = loop.ports.versions.fetch("sales", built.version, ["2024-01-03T00"])
-    assert sorted(zip(*(from_parquet(path)[c].to_pylist() for c in ("visit", "bought")), strict=True)) == sorted(
-        zip(frame["visit"], frame["bought"] == 1, strict=True)
-    )
+    assert sorted(
+        zip(*(from_parquet(path)[c].to_pylist() for c in ("visit", "bought")), strict=True)
+    ) == sorted(zip(frame["visit"], frame["bought"] == 1, strict=True))
 
 
 @pytest.mark.parametrize(
     ("column", "values", "words"),
     [
-        pytest.param("minutes", "soon", r"2024-01-04T00: events: minutes: one type in all batches: holds texts \(string\)", id="texts"),
-        pytest.param("minutes", 2**53 + 1, "minutes: .* too large or too fine to be held in one type", id="a whole number too large"),
-        pytest.param("minutes", True, "minutes: .* only 0 and 1 go with true and false", id="booleans"),
+        pytest.param(
+            "minutes",
+            "soon",
+            r"2024-01-04T00: events: minutes: one type in all batches: holds texts \(string\)",
+            id="texts",
+        ),
+        pytest.param(
+            "minutes",
+            2**53 + 1,
+            "minutes: .* too large or too fine to be held in one type",
+            id="a whole number too large",
+        ),
+        pytest.param(
+            "minutes", True, "minutes: .* only 0 and 1 go with true and false", id="booleans"
+        ),
     ],
 )
 def test_what_cannot_be_widened_goes_to_quarantine_by_name(loop, column, values, words):
     with_column(loop, 3, **{column: values})
     with pytest.raises(BadData, match=words):
         loop.validate(loop.ingest())
-    assert [e.body["interval"]["start"] for e in loop.ports.ledger.entries("sales", "quarantine")] == ["2024-01-04T00:00:00Z"]
+    assert [
+        e.body["interval"]["start"] for e in loop.ports.ledger.entries("sales", "quarantine")
+    ] == ["2024-01-04T00:00:00Z"]
 
 
 def test_building_without_validation_never_changes_a_value_in_silence(loop):
@@ -174,19 +228,22 @@ def test_building_without_validation_never_changes_a_value_in_silence(loop):
 def test_a_column_that_one_batch_lacks_is_named(loop):
     loop.world.rewrite(3, loop.world.frame(3).drop(columns="channel"))
     assert any(
-        "2024-01-04T00: events: channel: one type in all batches: is missing here" in w for w in loop.validate(loop.ingest()).warnings
+        "2024-01-04T00: events: channel: one type in all batches: is missing here" in w
+        for w in loop.validate(loop.ingest()).warnings
     )
     odd = plan_types(loop.ports.store, loop.context.spec, loop.plan(loop.ingest())).odd
-    assert [(o.batch, o.column, o.why) for o in odd] == [(NAMES[3], "channel", "is missing here, other batches have it")]
+    assert [(o.batch, o.column, o.why) for o in odd] == [
+        (NAMES[3], "channel", "is missing here, other batches have it")
+    ]
 
 
 def test_keys_stay_whole_numbers_where_pandas_made_floats_of_them(loop):
     (loop.world.home / "models" / "sales" / "source.py").write_text(
-        "import pandas as pd\n"
-        "def read(start, end):\n"
-        "    rows = pd.read_csv(f'{__file__.rsplit(\"/models/\", 1)[0]}/raw/{start:%Y-%m-%d}.csv', parse_dates=['at'])\n"
-        "    rows['visit'] = rows['visit'].str.split('-').str[1].astype(int) + start.day * 1_000_000\n"
-        "    return rows.astype({'visit': float}) if start.day == 3 else rows\n"
+        "import pandas as pd\ndef read(start, end):\n    rows ="
+        " pd.read_csv(f'{__file__.rsplit(\"/models/\", 1)[0]}/raw/{start:%Y-%m-%d}.csv',"
+        " parse_dates=['at'])\n    rows['visit'] = rows['visit'].str.split('-').str[1].astype(int)"
+        " + start.day * 1_000_000\n    return rows.astype({'visit': float}) if start.day == 3 else"
+        " rows\n"
     )
     loop.world.respec('{kind: files, uri: "raw/{start:%Y-%m-%d}.csv",', "{kind: python,")
     built = loop.build()
@@ -200,9 +257,13 @@ def test_a_features_file_that_was_stored_with_text_for_an_empty_column_is_read(l
     built = loop.build()
     spec, store, versions = loop.context.spec, loop.ports.store, loop.ports.versions
     table = build_batch(loop.context, plan, plan.train[1])
-    old = table.set_column(table.column_names.index("minutes"), "minutes", pa.nulls(table.num_rows, pa.string()))
+    old = table.set_column(
+        table.column_names.index("minutes"), "minutes", pa.nulls(table.num_rows, pa.string())
+    )
     version = features_with(versions, NAMES[1], old)
-    rows = labelled_rows.known(loop.context, built.model_copy(update={"version": version}), plan.train[:3], by=NOW)
+    rows = labelled_rows.known(
+        loop.context, built.model_copy(update={"version": version}), plan.train[:3], by=NOW
+    )
     assert str(rows.schema.field("minutes").type) == "double"
     assert rows["minutes"].null_count > ROWS
     assert plan_types(store, spec, plan).types == {"events": {}}
@@ -221,9 +282,16 @@ def features_with(versions, name, table):
 def test_features_that_do_not_fit_are_named_with_batch_and_column(loop):
     plan, built = loop.plan(loop.ingest()), loop.build()
     table = build_batch(loop.context, plan, plan.train[1])
-    texts = table.set_column(table.column_names.index("pages"), "pages", table["pages"].cast(pa.string()))
-    changed = built.model_copy(update={"version": features_with(loop.ports.versions, NAMES[1], texts)})
-    with pytest.raises(BadData, match=r"in 2024-01-02T00, pages holds texts \(string\), other batches hold whole numbers"):
+    texts = table.set_column(
+        table.column_names.index("pages"), "pages", table["pages"].cast(pa.string())
+    )
+    changed = built.model_copy(
+        update={"version": features_with(loop.ports.versions, NAMES[1], texts)}
+    )
+    with pytest.raises(
+        BadData,
+        match=r"in 2024-01-02T00, pages holds texts \(string\), other batches hold whole numbers",
+    ):
         labelled_rows.known(loop.context, changed, plan.train, by=NOW)
 
 

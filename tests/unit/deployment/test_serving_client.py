@@ -1,4 +1,7 @@
-"""The server's word over real HTTP: what it says is understood, and what makes no sense is no answer."""
+"""The server's word over real HTTP.
+
+What it says is understood, and what makes no sense is no answer.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,11 @@ def answering():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             given["path"] = self.path
-            body = given["body"] if isinstance(given["body"], bytes) else json.dumps(given["body"]).encode()
+            body = (
+                given["body"]
+                if isinstance(given["body"], bytes)
+                else json.dumps(given["body"]).encode()
+            )
             self.send_response(given["status"])
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -50,7 +57,12 @@ REFUSED = {"release": 4, "reason": "it differs", "more": 1}
 @pytest.mark.parametrize(
     ("status", "body", "says"),
     [
-        pytest.param(200, {"release": 3, "version": "7", "refused": None, "since": "now"}, Serves(release=3, version="7"), id="it serves"),
+        pytest.param(
+            200,
+            {"release": 3, "version": "7", "refused": None, "since": "now"},
+            Serves(release=3, version="7"),
+            id="it serves",
+        ),
         pytest.param(
             200,
             {"release": 3, "version": "7", "refused": REFUSED},

@@ -1,4 +1,5 @@
-"""A build's context: plain files and a plain Dockerfile are written anew, and nothing else is read, not even for long."""
+"""A build's context: plain files and a plain Dockerfile are written anew, and nothing else is read,
+not even for long."""
 
 from __future__ import annotations
 
@@ -26,7 +27,10 @@ def tar(members, mode="w"):
     return whole
 
 
-GOOD = ("Dockerfile", b'FROM perennial/steps\nLABEL "perennial.a"="b c=d" perennial.c=d\nCOPY release/ /release/\n')
+GOOD = (
+    "Dockerfile",
+    b'FROM perennial/steps\nLABEL "perennial.a"="b c=d" perennial.c=d\nCOPY release/ /release/\n',
+)
 
 
 def test_a_context_is_written_anew():
@@ -43,7 +47,8 @@ def test_a_context_is_written_anew():
         "release/model.onnx": (0o755, b"model"),
         "Dockerfile": (
             0o444,
-            f'FROM sha256:{HEX}\nLABEL "perennial"="1" "perennial.stack"="mine"\n'.encode() + GOOD[1].partition(b"\n")[2],
+            f'FROM sha256:{HEX}\nLABEL "perennial"="1" "perennial.stack"="mine"\n'.encode()
+            + GOOD[1].partition(b"\n")[2],
         ),
     }
 
@@ -66,12 +71,31 @@ def linked(kind, name="release/x", to="/etc/passwd"):
         tar([GOOD, (linked(tarfile.SYMTYPE), b"")]),
         tar([GOOD, (linked(tarfile.LNKTYPE), b"")]),
         tar([GOOD, (linked(tarfile.CHRTYPE), b"")]),
-        tar([(linked(tarfile.SYMTYPE, "Dockerfile", "release/x"), b""), ("release/x", b"FROM x\nRUN x")]),
+        tar(
+            [
+                (linked(tarfile.SYMTYPE, "Dockerfile", "release/x"), b""),
+                ("release/x", b"FROM x\nRUN x"),
+            ]
+        ),
         tar([GOOD], mode="w:gz"),
         io.BytesIO(b"no tar" * 1000),
         io.BytesIO(tar([GOOD]).getvalue()[:600]),
     ],
-    ids=["empty", "missing", "twice", "above", "absolute", "ignore", "symlink", "hardlink", "device", "linked", "gzip", "garbage", "torn"],
+    ids=[
+        "empty",
+        "missing",
+        "twice",
+        "above",
+        "absolute",
+        "ignore",
+        "symlink",
+        "hardlink",
+        "device",
+        "linked",
+        "gzip",
+        "garbage",
+        "torn",
+    ],
 )
 def test_a_context_with_anything_but_plain_files_is_refused(sent):
     with pytest.raises(Denied):
@@ -118,10 +142,15 @@ def test_a_dockerfile_copies_and_labels_and_does_nothing_else(dockerfile):
 
 
 def header(name, size, kind=b"0", field=None):
-    """A header that no library writes: this size, whatever it is, or these bytes in the place of the size."""
+    """A header that no library writes.
+
+    This size, whatever it is, or these bytes in the place of the size.
+    """
     block = bytearray(tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT))
     block[156:157] = kind
-    block[124:136] = field or ((256**12 + size).to_bytes(12, "big") if size < 0 else b"%011o\0" % size)
+    block[124:136] = field or (
+        (256**12 + size).to_bytes(12, "big") if size < 0 else b"%011o\0" % size
+    )
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)
@@ -141,7 +170,9 @@ def pax(text, size=None):
 
 def said(key, value):
     """A record of an extended header, which begins with its own length."""
-    length = next(number for number in range(5, 99_999) if len(f"{number} {key}={value}\n") == number)
+    length = next(
+        number for number in range(5, 99_999) if len(f"{number} {key}={value}\n") == number
+    )
     return f"{length} {key}={value}\n".encode()
 
 
@@ -220,7 +251,11 @@ def test_a_file_is_copied_in_pieces():
 @pytest.mark.parametrize("kind", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
 def test_what_every_library_writes_is_read(kind):
     whole, clean = io.BytesIO(), io.BytesIO()
-    names = ["root/" + "a" * 90 + "/" + "b" * 60, "root/short", *([] if kind == tarfile.USTAR_FORMAT else ["root/" + "c" * 250])]
+    names = [
+        "root/" + "a" * 90 + "/" + "b" * 60,
+        "root/short",
+        *([] if kind == tarfile.USTAR_FORMAT else ["root/" + "c" * 250]),
+    ]
     with tarfile.open(fileobj=whole, mode="w", format=kind) as archive:
         for name, data in {**dict.fromkeys(names, b"data"), "Dockerfile": b"FROM a\n"}.items():
             entry = tarfile.TarInfo(name)

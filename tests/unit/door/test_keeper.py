@@ -1,4 +1,7 @@
-"""What the keeper starts again: what was killed, and nothing that was stopped, removed or started meanwhile."""
+"""What the keeper starts again.
+
+What was killed, and nothing that was stopped, removed or started meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ from door.keeper import Keeper
 class Engine:
     """An engine that tells these events, then goes quiet, and remembers what it is asked.
 
-    An event that is an exception breaks the stream off; the first `refused` posts find the engine away.
+    An event that is an exception breaks the stream off; the first `refused` posts find the engine
+    away.
     """
 
     def __init__(self, events, there=(), refused=0):
@@ -27,7 +31,10 @@ class Engine:
 
     async def listed(self, path):
         assert "perennial.kept" in path
-        return [{"Id": name, "Names": [f"/{name}"], "Status": status} for name, status in dict(self.there).items()]
+        return [
+            {"Id": name, "Names": [f"/{name}"], "Status": status}
+            for name, status in dict(self.there).items()
+        ]
 
     async def lines(self, path):
         self.asked.append(path)
@@ -59,7 +66,10 @@ def quick(monkeypatch):
 
 
 def kept(engine, memory=None, until=lambda: False):
-    """Let a keeper listen to the engine until this is so, or for a while; return what was asked to be started."""
+    """Let a keeper listen to the engine until this is so, or for a while.
+
+    Return what was asked to be started.
+    """
 
     async def keep():
         task = asyncio.create_task(Keeper(engine, "mine", memory).keep())
@@ -83,8 +93,16 @@ def kept(engine, memory=None, until=lambda: False):
         pytest.param([event("die", "137"), event("start")], [], id="started by its restart policy"),
         pytest.param([event("die", "0")], [], id="ended well"),
         pytest.param([event("die", "1")], [], id="crashed, which the engine mends"),
-        pytest.param([event("die", "137"), event("stop", container="other")], ["/containers/abc/start"], id="another one stopped"),
-        pytest.param([event("stop"), event("die", "137")], ["/containers/abc/start"], id="stopped, started and killed"),
+        pytest.param(
+            [event("die", "137"), event("stop", container="other")],
+            ["/containers/abc/start"],
+            id="another one stopped",
+        ),
+        pytest.param(
+            [event("stop"), event("die", "137")],
+            ["/containers/abc/start"],
+            id="stopped, started and killed",
+        ),
     ],
 )
 def test_what_was_killed_is_started_again(events, started):
@@ -101,7 +119,12 @@ def test_what_was_killed_is_started_again(events, started):
 
 
 START = ["/containers/abc/start"]
-KILLED = {"abc": "Exited (137) 3 minutes ago", "fine": "Up 2 hours", "ended": "Exited (0) 2 hours ago", "crashed": "Exited (1) 1 hour ago"}
+KILLED = {
+    "abc": "Exited (137) 3 minutes ago",
+    "fine": "Up 2 hours",
+    "ended": "Exited (0) 2 hours ago",
+    "crashed": "Exited (1) 1 hour ago",
+}
 
 
 @pytest.mark.usefixtures("quick")
@@ -110,7 +133,9 @@ class TestWhenThingsFail:
         engine = Engine([event("die", "137")], refused=3)
         assert kept(engine) == START * 4
 
-    @pytest.mark.parametrize("fault", [RuntimeError("a fault"), KeyError("Actor"), Away("away"), ValueError("no JSON")])
+    @pytest.mark.parametrize(
+        "fault", [RuntimeError("a fault"), KeyError("Actor"), Away("away"), ValueError("no JSON")]
+    )
     def test_the_keeper_goes_on_after_any_fault(self, fault, caplog):
         with caplog.at_level(logging.WARNING):
             assert kept(Engine([fault, event("die", "137")])) == START
@@ -156,7 +181,11 @@ class TestWhatWasKilledUnheard:
         assert kept(Engine([], KILLED), memory) == []
 
     def test_what_was_stopped_stays_so(self, memory):
-        kept(Engine([event("die", "137"), event("stop")]), memory, until=lambda: "abc" in memory.read_text())
+        kept(
+            Engine([event("die", "137"), event("stop")]),
+            memory,
+            until=lambda: "abc" in memory.read_text(),
+        )
         assert kept(Engine([], KILLED), memory) == []
 
     def test_what_was_stopped_and_started_since_is_not_remembered(self, memory):

@@ -1,4 +1,5 @@
-"""The door's policy: what is not on the list is refused, and what is reaches the engine as the door wrote it."""
+"""The door's policy: what is not on the list is refused, and what is reaches the engine as the door
+wrote it."""
 
 from __future__ import annotations
 
@@ -25,8 +26,16 @@ BUILD = "/v1.41/build?t=perennial/release-bikes:1&networkmode=none"
 
 def asked(**changes):
     """A container as a step asks for it, with these fields of HostConfig changed."""
-    mounts = [{"Type": "volume", "Source": "perennial_state", "Target": "/state", "ReadOnly": False}]
-    host = {"NetworkMode": "perennial", "Mounts": mounts, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Memory": 1 << 30}
+    mounts = [
+        {"Type": "volume", "Source": "perennial_state", "Target": "/state", "ReadOnly": False}
+    ]
+    host = {
+        "NetworkMode": "perennial",
+        "Mounts": mounts,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "Memory": 1 << 30,
+    }
     return {
         "Image": "perennial/steps:latest",
         "Cmd": ["train"],
@@ -37,7 +46,9 @@ def asked(**changes):
 
 
 def create(body, target=CREATE):
-    return policy.judge(RULES, "POST", target, body if isinstance(body, bytes) else json.dumps(body).encode())
+    return policy.judge(
+        RULES, "POST", target, body if isinstance(body, bytes) else json.dumps(body).encode()
+    )
 
 
 def made(**changes):
@@ -51,15 +62,25 @@ def test_a_step_container_passes_and_is_marked_as_the_stacks_own():
     assert body["Image"] == f"sha256:{HEX}"
     assert body["Labels"] == {"perennial.model": "b", **OWN}
     assert body["HostConfig"]["CapDrop"] == ["ALL"]
-    assert body["HostConfig"]["Mounts"] == [{"Type": "volume", "Source": "perennial_state", "Target": "/state", "ReadOnly": False}]
+    assert body["HostConfig"]["Mounts"] == [
+        {"Type": "volume", "Source": "perennial_state", "Target": "/state", "ReadOnly": False}
+    ]
     assert found.about == policy.About("images", "perennial/steps:latest", "run")
     assert found.target("anything") == CREATE
 
 
 def test_privileges_are_dropped_whatever_is_asked():
-    host = create({"Image": "perennial/steps", "HostConfig": {"NetworkMode": "none"}}).container["HostConfig"]
+    host = create({"Image": "perennial/steps", "HostConfig": {"NetworkMode": "none"}}).container[
+        "HostConfig"
+    ]
     dropped = {"CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Privileged": False}
-    assert host == {"NetworkMode": "none", **dropped, "Memory": 16 << 30, "MemorySwap": 16 << 30, "PidsLimit": 2048}
+    assert host == {
+        "NetworkMode": "none",
+        **dropped,
+        "Memory": 16 << 30,
+        "MemorySwap": 16 << 30,
+        "PidsLimit": 2048,
+    }
 
 
 @pytest.mark.parametrize(
@@ -79,14 +100,27 @@ def test_limits_are_set_where_none_are_asked(given, found):
 
 @pytest.mark.parametrize(
     ("options", "found"),
-    [("", "size=1g"), ("rw,nosuid", "rw,nosuid,size=1g"), ("size=64m,mode=1777", "size=64m,mode=1777"), ("size=2g", "size=2g")],
+    [
+        ("", "size=1g"),
+        ("rw,nosuid", "rw,nosuid,size=1g"),
+        ("size=64m,mode=1777", "size=64m,mode=1777"),
+        ("size=2g", "size=2g"),
+    ],
 )
 def test_every_tmpfs_has_a_size(options, found):
     assert made(Tmpfs={"/tmp": options})["HostConfig"]["Tmpfs"] == {"/tmp": found}
 
 
 def test_empty_fields_that_docker_py_sends_are_left_out():
-    empty = {"Privileged": False, "CapAdd": None, "Devices": [], "PidMode": "", "Dns": [], "ConsoleSize": [0, 0], "MaskedPaths": []}
+    empty = {
+        "Privileged": False,
+        "CapAdd": None,
+        "Devices": [],
+        "PidMode": "",
+        "Dns": [],
+        "ConsoleSize": [0, 0],
+        "MaskedPaths": [],
+    }
     assert not set(empty) - {"Privileged"} & set(made(**empty)["HostConfig"])
 
 
@@ -112,7 +146,11 @@ BAD_HOSTS = [
     {"Capabilities": ["CAP_SYS_ADMIN"]},
     {"SecurityOpt": ["seccomp=unconfined"]},
     {"SecurityOpt": ["no-new-privileges:false"]},
-    {"Devices": [{"PathOnHost": "/dev/sda", "PathInContainer": "/dev/sda", "CgroupPermissions": "rwm"}]},
+    {
+        "Devices": [
+            {"PathOnHost": "/dev/sda", "PathInContainer": "/dev/sda", "CgroupPermissions": "rwm"}
+        ]
+    },
     {"DeviceRequests": [{"Count": -1, "Capabilities": [["gpu"]]}]},
     {"DeviceCgroupRules": ["a *:* rwm"]},
     {"Binds": ["/:/host"]},
@@ -123,21 +161,39 @@ BAD_HOSTS = [
     {"Binds": ["other:/x"]},
     {"binds": ["/:/host"]},
     {"Mounts": [{"Type": "bind", "Source": "/", "Target": "/host"}]},
-    {"Mounts": [{"type": "bind", "Type": "volume", "Source": "perennial_state", "Target": "/host"}]},
+    {
+        "Mounts": [
+            {"type": "bind", "Type": "volume", "Source": "perennial_state", "Target": "/host"}
+        ]
+    },
     {"Mounts": [{"Type": "volume", "Source": "other", "Target": "/host"}]},
     {"Mounts": [{"Type": "volume", "Source": "/", "Target": "/host"}]},
     {"Mounts": [{"Type": "volume", "Source": "", "Target": "/host"}]},
     {"Mounts": [{"Type": "npipe", "Source": "x", "Target": "/host"}]},
     {"Mounts": ["x"]},
     {"Mounts": [{"Type": "volume", "Source": "perennial_state"}]},
-    {"Mounts": [{"Type": "volume", "Source": "perennial_state", "Target": "/s", "BindOptions": {"Propagation": "rshared"}}]},
     {
         "Mounts": [
             {
                 "Type": "volume",
                 "Source": "perennial_state",
                 "Target": "/s",
-                "VolumeOptions": {"DriverConfig": {"Name": "local", "Options": {"type": "none", "o": "bind", "device": "/"}}},
+                "BindOptions": {"Propagation": "rshared"},
+            }
+        ]
+    },
+    {
+        "Mounts": [
+            {
+                "Type": "volume",
+                "Source": "perennial_state",
+                "Target": "/s",
+                "VolumeOptions": {
+                    "DriverConfig": {
+                        "Name": "local",
+                        "Options": {"type": "none", "o": "bind", "device": "/"},
+                    }
+                },
             }
         ]
     },
@@ -248,7 +304,11 @@ BAD_FIELDS = [
     {"HostConfig": []},
     {"NetworkingConfig": {"EndpointsConfig": {"host": {}}}},
     {"NetworkingConfig": {"EndpointsConfig": {"perennial": {"Aliases": ["postgres"]}}}},
-    {"NetworkingConfig": {"EndpointsConfig": {"perennial": {"IPAMConfig": {"IPv4Address": "10.0.0.2"}}}}},
+    {
+        "NetworkingConfig": {
+            "EndpointsConfig": {"perennial": {"IPAMConfig": {"IPv4Address": "10.0.0.2"}}}
+        }
+    },
     {"NetworkingConfig": {"endpointsConfig": {"host": {}}}},
 ]
 
@@ -262,7 +322,10 @@ def test_a_container_that_is_no_step_or_release_is_refused(fields):
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"Image": "perennial/steps", "HostConfig": {"NetworkMode": "none", "NetworkMode": "host"}}',
+        (
+            b'{"Image": "perennial/steps", "HostConfig": {"NetworkMode": "none", "NetworkMode":'
+            b' "host"}}'
+        ),
         b'{"Image": "perennial/steps", "Image": "evil", "HostConfig": {"NetworkMode": "none"}}',
         b'{"Image": "perennial/steps", "HostConfig": {"NetworkMode": "none", "Memory": NaN}}',
         b"[1]",
@@ -278,7 +341,17 @@ def test_json_that_two_parsers_may_read_in_two_ways_is_refused(body):
         create(body)
 
 
-@pytest.mark.parametrize("name", ["postgres", "perennial-door-1", "perennial-step-", "perennial-release-a/b", "", "perennial-step-x%00"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "postgres",
+        "perennial-door-1",
+        "perennial-step-",
+        "perennial-release-a/b",
+        "",
+        "perennial-step-x%00",
+    ],
+)
 def test_a_container_cannot_take_another_servers_name(name):
     with pytest.raises(Denied):
         create(asked(), f"/v1.41/containers/create?name={name}")
@@ -299,11 +372,20 @@ def test_a_user_by_number_passes_and_without_one_the_image_says_it():
 def test_an_image_that_runs_as_root_is_refused(image, user):
     about = create({**asked(), "Image": image}).about
     with pytest.raises(Denied, match="USER"):
-        policy.judge_found(RULES, about, {"Id": "i", "RepoTags": ["perennial/steps:latest"], "Config": {"User": user}})
+        policy.judge_found(
+            RULES,
+            about,
+            {"Id": "i", "RepoTags": ["perennial/steps:latest"], "Config": {"User": user}},
+        )
 
 
 def test_labels_of_the_image_that_a_release_is_made_from_pass():
-    labels = {"org.opencontainers.image.title": "perennial/serving", "perennial.lock": "x", "perennial.kind": "release", **OWN}
+    labels = {
+        "org.opencontainers.image.title": "perennial/serving",
+        "perennial.lock": "x",
+        "perennial.kind": "release",
+        **OWN,
+    }
     assert create({**asked(), "Labels": labels}).container["Labels"] == labels
 
 
@@ -311,12 +393,29 @@ def test_an_image_by_id_is_asked_about():
     about = create({**asked(), "Image": f"sha256:{HEX}"}).about
     assert about == policy.About("images", f"sha256:{HEX}", "run")
     user = {"User": "10001:10001"}
-    assert policy.judge_found(RULES, about, {"Id": "i", "RepoTags": ["perennial/steps:latest"], "Config": user}) == "i"
-    assert policy.judge_found(
-        RULES, about, {"Id": "i", "Config": {**user, "Labels": {"org.opencontainers.image.title": "perennial/steps"}}}
+    assert (
+        policy.judge_found(
+            RULES, about, {"Id": "i", "RepoTags": ["perennial/steps:latest"], "Config": user}
+        )
+        == "i"
     )
-    assert policy.judge_found(RULES, about, {"Id": "i", "RepoTags": [], "Config": {**user, "Labels": OWN}})
-    for other in ({"Id": "i", "RepoTags": ["postgres:15"]}, {"Id": "i"}, {"Id": "i", "Config": {"Labels": {"perennial": "1"}}}, {}):
+    assert policy.judge_found(
+        RULES,
+        about,
+        {
+            "Id": "i",
+            "Config": {**user, "Labels": {"org.opencontainers.image.title": "perennial/steps"}},
+        },
+    )
+    assert policy.judge_found(
+        RULES, about, {"Id": "i", "RepoTags": [], "Config": {**user, "Labels": OWN}}
+    )
+    for other in (
+        {"Id": "i", "RepoTags": ["postgres:15"]},
+        {"Id": "i"},
+        {"Id": "i", "Config": {"Labels": {"perennial": "1"}}},
+        {},
+    ):
         with pytest.raises(Denied):
             policy.judge_found(RULES, about, other)
 
@@ -415,7 +514,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("method", "target"), REFUSED, ids=[f"{method} {target}" for method, target in REFUSED])
+@pytest.mark.parametrize(
+    ("method", "target"), REFUSED, ids=[f"{method} {target}" for method, target in REFUSED]
+)
 def test_everything_else_is_refused(method, target):
     with pytest.raises(Denied):
         policy.judge(RULES, method, target)
@@ -428,13 +529,22 @@ def test_a_request_without_a_body_has_none():
 
 @pytest.mark.parametrize("what", ["containers", "images"])
 def test_a_list_shows_the_stacks_own_alone(what):
-    query = policy.judge(RULES, "GET", f'/v1.41/{what}/json?all=1&filters={{"label":["perennial.model=bikes"]}}').query
-    assert json.loads(query["filters"]) == {"label": ["perennial.model=bikes", "perennial=1", "perennial.stack=mine"]}
-    assert json.loads(policy.judge(RULES, "GET", f"/{what}/json").query["filters"])["label"] == ["perennial=1", "perennial.stack=mine"]
+    query = policy.judge(
+        RULES, "GET", f'/v1.41/{what}/json?all=1&filters={{"label":["perennial.model=bikes"]}}'
+    ).query
+    assert json.loads(query["filters"]) == {
+        "label": ["perennial.model=bikes", "perennial=1", "perennial.stack=mine"]
+    }
+    assert json.loads(policy.judge(RULES, "GET", f"/{what}/json").query["filters"])["label"] == [
+        "perennial=1",
+        "perennial.stack=mine",
+    ]
 
 
 def test_a_build_is_of_the_classic_kind_without_network_or_pull():
-    query = policy.judge(RULES, "POST", BUILD + '&rm=True&pull=False&labels={"perennial.run":"é"}').query
+    query = policy.judge(
+        RULES, "POST", BUILD + '&rm=True&pull=False&labels={"perennial.run":"é"}'
+    ).query
     assert query["networkmode"] == "none"
     assert query["pull"] == "0"
     assert query["version"] == "1"
@@ -442,11 +552,28 @@ def test_a_build_is_of_the_classic_kind_without_network_or_pull():
 
 
 def test_a_release_image_is_removed_only_if_it_was_built_here():
-    about = policy.judge(RULES, "DELETE", "/v1.41/images/perennial/release-bikes:1?force=False&noprune=False").about
-    assert policy.judge_found(RULES, about, {"Id": "i", "RepoTags": ["perennial/release-bikes:1"], "Config": {"Labels": OWN}}) == "i"
+    about = policy.judge(
+        RULES, "DELETE", "/v1.41/images/perennial/release-bikes:1?force=False&noprune=False"
+    ).about
+    assert (
+        policy.judge_found(
+            RULES,
+            about,
+            {"Id": "i", "RepoTags": ["perennial/release-bikes:1"], "Config": {"Labels": OWN}},
+        )
+        == "i"
+    )
     for other in (
-        {"Id": "i", "RepoTags": ["perennial/release-bikes:1", "postgres:15"], "Config": {"Labels": OWN}},
-        {"Id": "i", "RepoTags": ["perennial/release-bikes:1"], "Config": {"Labels": {"perennial": "1"}}},
+        {
+            "Id": "i",
+            "RepoTags": ["perennial/release-bikes:1", "postgres:15"],
+            "Config": {"Labels": OWN},
+        },
+        {
+            "Id": "i",
+            "RepoTags": ["perennial/release-bikes:1"],
+            "Config": {"Labels": {"perennial": "1"}},
+        },
     ):
         with pytest.raises(Denied):
             policy.judge_found(RULES, about, other)

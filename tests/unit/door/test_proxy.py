@@ -1,4 +1,5 @@
-"""The door's server: what comes too slowly or all at once is given up, and a build is judged before its context is received."""
+"""The door's server: what comes too slowly or all at once is given up, and a build is judged before
+its context is received."""
 
 from __future__ import annotations
 
@@ -12,8 +13,17 @@ from door.engine import Engine
 from door.proxy import BUILDS, Door
 from door.rules import Rules
 
-RULES = Rules("mine", images=("perennial/steps",), builds=("perennial/release-*",), volumes=(), networks=("none",))
-BUILD = "POST /build?t=perennial/release-x:1&networkmode=none HTTP/1.1\r\nHost: d\r\nContent-Length: {}\r\n\r\n"
+RULES = Rules(
+    "mine",
+    images=("perennial/steps",),
+    builds=("perennial/release-*",),
+    volumes=(),
+    networks=("none",),
+)
+BUILD = (
+    "POST /build?t=perennial/release-x:1&networkmode=none HTTP/1.1\r\nHost: d\r\nContent-Length:"
+    " {}\r\n\r\n"
+)
 
 
 class Served:
@@ -53,7 +63,14 @@ def serving(test, tmp_path, **options):
 
 
 @pytest.mark.parametrize(
-    "head", [BUILD.format(900_000), "POST /containers/create?name=perennial-step-x HTTP/1.1\r\nHost: d\r\nContent-Length: 900000\r\n\r\n"]
+    "head",
+    [
+        BUILD.format(900_000),
+        (
+            "POST /containers/create?name=perennial-step-x HTTP/1.1\r\nHost: d\r\nContent-Length:"
+            " 900000\r\n\r\n"
+        ),
+    ],
 )
 def test_a_body_that_drips_is_given_up_however_steadily_it_drips(tmp_path, head):
     async def drip(served):
@@ -70,10 +87,20 @@ def test_a_body_that_drips_is_given_up_however_steadily_it_drips(tmp_path, head)
 
 
 @pytest.mark.parametrize(
-    "query", ["t=postgres:1&networkmode=none", "t=perennial/release-x:1", "t=perennial/release-x:1&networkmode=none&buildargs={}"]
+    "query",
+    [
+        "t=postgres:1&networkmode=none",
+        "t=perennial/release-x:1",
+        "t=perennial/release-x:1&networkmode=none&buildargs={}",
+    ],
 )
 def test_a_build_is_judged_before_its_context_comes(tmp_path, query):
-    status, words = serving(lambda served: served.status(f"POST /build?{query} HTTP/1.1\r\nHost: d\r\nContent-Length: 9\r\n\r\n"), tmp_path)
+    status, words = serving(
+        lambda served: served.status(
+            f"POST /build?{query} HTTP/1.1\r\nHost: d\r\nContent-Length: 9\r\n\r\n"
+        ),
+        tmp_path,
+    )
     assert (status, "refuses POST /build" in words) == (403, True)
 
 
@@ -99,7 +126,9 @@ def test_a_disk_that_is_full_is_a_named_error(tmp_path):
         door = Door(RULES, Full(str(tmp_path / "none.sock")), 1_000_000)
         server = await asyncio.start_server(door.answer, "127.0.0.1", 0)
         async with server:
-            return await Served(server.sockets[0].getsockname()[1]).status("GET /containers/x/json HTTP/1.1\r\nHost: d\r\n\r\n")
+            return await Served(server.sockets[0].getsockname()[1]).status(
+                "GET /containers/x/json HTTP/1.1\r\nHost: d\r\n\r\n"
+            )
 
     status, words = asyncio.run(ask())
     assert (status, "No space left" in words) == (507, True)

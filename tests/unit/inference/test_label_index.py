@@ -1,4 +1,7 @@
-"""The index of feedback: made from the log alone, right after any loss, and one label per row whoever brings it."""
+"""The index of feedback.
+
+Made from the log alone, right after any loss, and one label per row whoever brings it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,14 @@ from pipelines.settings import Settings
 from pipelines.store.local import LocalStore
 
 MODEL = "flights"
-PREDICTIONS = Header(kind="predictions", model=MODEL, version="1", release=1, task="binary", columns=(LoggedColumn("x", "number"),))
+PREDICTIONS = Header(
+    kind="predictions",
+    model=MODEL,
+    version="1",
+    release=1,
+    task="binary",
+    columns=(LoggedColumn("x", "number"),),
+)
 LABELS = Header(kind="labels", model=MODEL)
 
 
@@ -40,7 +50,13 @@ def predict(store, name, *requests, model=MODEL, tail=b"", closed=True):
     segment = store.open_segment(f"inference/{model}/predictions/2026-11-21-{name}")
     segment.append(opening(PREDICTIONS))
     for request_id, keys in requests:
-        segment.append(line(Answered(request_id, 1_000, 0.001, [[1.0]] * len(keys), [0.5] * len(keys), list(keys))))
+        segment.append(
+            line(
+                Answered(
+                    request_id, 1_000, 0.001, [[1.0]] * len(keys), [0.5] * len(keys), list(keys)
+                )
+            )
+        )
     if tail:
         segment.append(tail)
     if closed:
@@ -84,7 +100,12 @@ def test_a_row_with_a_key_is_one_event_by_whichever_name(index, store, labels):
 
 def test_what_was_not_predicted_is_unknown(index, store, labels):
     predict(store, "a", ("r1", ["k"]))
-    unknown = [Told(1.0, request_id="r9"), Told(1.0, request_id="r1", row=1), Told(1.0, key="r1"), Told(1.0, key="")]
+    unknown = [
+        Told(1.0, request_id="r9"),
+        Told(1.0, request_id="r1", row=1),
+        Told(1.0, key="r1"),
+        Told(1.0, key=""),
+    ]
     assert index.accept(MODEL, unknown, labels) == ["unknown"] * 4
     assert index.accept("minutes", [Told(1.0, key="k")], labels) == ["unknown"]
     assert labels.written == []
@@ -99,10 +120,15 @@ def test_several_labels_of_one_row_in_one_request(index, store, labels):
 
 def test_rows_that_were_logged_since_are_known(index, store, labels):
     segment = predict(store, "a", ("r1", [None]), closed=False)
-    assert index.accept(MODEL, [Told(1.0, request_id="r1"), Told(1.0, request_id="r2")], labels) == ["accepted", "unknown"]
+    assert index.accept(
+        MODEL, [Told(1.0, request_id="r1"), Told(1.0, request_id="r2")], labels
+    ) == ["accepted", "unknown"]
     segment.append(line(Answered("r2", 1_000, 0.001, [[1.0]], [0.5])))
     predict(store, "b", ("r3", [None]))
-    assert index.accept(MODEL, [Told(1.0, request_id="r2"), Told(1.0, request_id="r3")], labels) == ["accepted"] * 2
+    assert (
+        index.accept(MODEL, [Told(1.0, request_id="r2"), Told(1.0, request_id="r3")], labels)
+        == ["accepted"] * 2
+    )
 
 
 def test_half_a_line_is_read_when_it_is_whole(index, store, labels):
@@ -157,7 +183,9 @@ def test_a_label_that_could_not_be_written_was_not_accepted(index, store, labels
     assert index.accept(MODEL, [Told(0.0, request_id="r1")], labels) == ["accepted"]
 
 
-def test_a_label_on_the_disk_counts_though_its_writer_died_before_the_index_knew(index, store, labels):
+def test_a_label_on_the_disk_counts_though_its_writer_died_before_the_index_knew(
+    index, store, labels
+):
     predict(store, "a", ("r1", [None]))
     labels([("r:r1#0", 1.0)])
     assert index.accept(MODEL, [Told(1.0, request_id="r1")], labels) == ["repeated"]
@@ -193,7 +221,9 @@ def test_a_lost_index_is_made_anew_from_the_log(index, store, labels, spoil, rot
         rotate(store, MODEL, catch_up=index.catch_up)
         assert store.segments(f"inference/{MODEL}/predictions") == []
     spoil(index)
-    found = index.accept(MODEL, [Told(0.0, request_id="r1"), Told(1.0, key="k")], Labels(store, "1-labels"))
+    found = index.accept(
+        MODEL, [Told(0.0, request_id="r1"), Told(1.0, key="k")], Labels(store, "1-labels")
+    )
     assert found == ["contradicting", "accepted"]
 
 
@@ -205,7 +235,10 @@ def test_an_index_that_is_damaged_inside_is_made_anew_by_the_next_call(index, st
     index.path.write_bytes(data)
     with pytest.raises(Busy, match="cannot be used now"):
         index.accept(MODEL, [Told(0.0, key="k0")], labels)
-    assert index.accept(MODEL, [Told(0.0, key="k0"), Told(1.0, key="k1999")], labels) == ["contradicting", "accepted"]
+    assert index.accept(MODEL, [Told(0.0, key="k0"), Told(1.0, key="k1999")], labels) == [
+        "contradicting",
+        "accepted",
+    ]
 
 
 @pytest.mark.parametrize("spoil", ["DROP TABLE sources", "ALTER TABLE labels DROP COLUMN label"])
@@ -218,7 +251,10 @@ def test_an_index_that_lost_a_table_is_made_anew_by_the_next_call(index, store, 
         db.commit()
     with pytest.raises(Busy, match="cannot be used now"):
         index.accept(MODEL, [Told(0.0, key="k0")], labels)
-    assert index.accept(MODEL, [Told(0.0, key="k0"), Told(1.0, key="k499")], labels) == ["contradicting", "accepted"]
+    assert index.accept(MODEL, [Told(0.0, key="k0"), Told(1.0, key="k499")], labels) == [
+        "contradicting",
+        "accepted",
+    ]
 
 
 def test_an_older_copy_of_the_index_catches_up(index, store, labels):
@@ -228,7 +264,9 @@ def test_an_older_copy_of_the_index_catches_up(index, store, labels):
     predict(store, "b", ("r2", [None]))
     index.accept(MODEL, [Told(1.0, request_id="r2")], labels)
     index.path.write_bytes(copy)
-    assert index.accept(MODEL, [Told(0.0, request_id="r2"), Told(1.0, request_id="r1")], labels) == ["contradicting", "accepted"]
+    assert index.accept(
+        MODEL, [Told(0.0, request_id="r2"), Told(1.0, request_id="r1")], labels
+    ) == ["contradicting", "accepted"]
 
 
 def test_an_index_of_a_log_that_is_gone_forgets_it(index, store, labels):
@@ -239,7 +277,10 @@ def test_an_index_of_a_log_that_is_gone_forgets_it(index, store, labels):
             store.drop_segment(name)
     predict(store, "b", ("r2", [None]))
     again = Labels(store, "1-labels")
-    assert index.accept(MODEL, [Told(1.0, request_id="r1"), Told(1.0, request_id="r2")], again) == ["unknown", "accepted"]
+    assert index.accept(MODEL, [Told(1.0, request_id="r1"), Told(1.0, request_id="r2")], again) == [
+        "unknown",
+        "accepted",
+    ]
 
 
 def test_rotation_changes_nothing_for_feedback(index, store, labels):
@@ -247,11 +288,15 @@ def test_rotation_changes_nothing_for_feedback(index, store, labels):
     index.accept(MODEL, [Told(1.0, request_id="r1")], labels)
     labels.segment.close()
     rotate(store, MODEL, catch_up=index.catch_up)
-    for entry in store.keys(f"inference/{MODEL}/rotated"):  # what was read before is not read again: the object is not needed
+    for entry in store.keys(
+        f"inference/{MODEL}/rotated"
+    ):  # what was read before is not read again: the object is not needed
         assert entry
     for ref in (store.root / "objects").rglob("*.parquet"):
         ref.unlink()
-    found = index.accept(MODEL, [Told(0.0, request_id="r1"), Told(1.0, key="k")], Labels(store, "1-labels"))
+    found = index.accept(
+        MODEL, [Told(0.0, request_id="r1"), Told(1.0, key="k")], Labels(store, "1-labels")
+    )
     assert found == ["contradicting", "accepted"]
 
 
@@ -282,7 +327,10 @@ def test_of_two_processes_that_bring_a_label_at_once_one_writes_it(store, tmp_pa
     context = multiprocessing.get_context("spawn")
     start, results = context.Barrier(2), context.Queue()
     processes = [
-        context.Process(target=bring, args=(store.root, tmp_path, f"{n}-labels", label, start, results)) for n, label in enumerate(others)
+        context.Process(
+            target=bring, args=(store.root, tmp_path, f"{n}-labels", label, start, results)
+        )
+        for n, label in enumerate(others)
     ]
     for process in processes:
         process.start()

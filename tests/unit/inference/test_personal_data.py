@@ -1,4 +1,7 @@
-"""The key of personal data: one for all, for its owner's eyes only; hashes that only it explains."""
+"""The key of personal data: one for all, for its owner's eyes only.
+
+Hashes that only it explains.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ def test_the_key_is_made_when_it_is_needed_and_for_its_owner_only(path):
 
 def test_many_at_once_make_one_key(path):
     found = []
-    threads = [threading.Thread(target=lambda: found.append(PersonalKey(path).hashed("x"))) for _ in range(20)]
+    threads = [
+        threading.Thread(target=lambda: found.append(PersonalKey(path).hashed("x")))
+        for _ in range(20)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

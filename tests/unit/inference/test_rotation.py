@@ -11,7 +11,17 @@ from pipelines.refs import Ref
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
 from tests.contracts.processes import finish, flip, start
-from tests.unit.inference.logs import LABELS, MODEL, answered, damage, labelled, moment, place, predictions, write
+from tests.unit.inference.logs import (
+    LABELS,
+    MODEL,
+    answered,
+    damage,
+    labelled,
+    moment,
+    place,
+    predictions,
+    write,
+)
 
 
 def nobody(model):
@@ -23,7 +33,10 @@ def entries(store, folder="rotated"):
 
 
 def fill(store, segments=3, version="1"):
-    return [write(store, f"{version}{n}", predictions(version=version), answered(f"{version}{n}", n)) for n in range(segments)]
+    return [
+        write(store, f"{version}{n}", predictions(version=version), answered(f"{version}{n}", n))
+        for n in range(segments)
+    ]
 
 
 def ids(store):
@@ -32,12 +45,21 @@ def ids(store):
 
 def test_what_is_read_is_the_same_before_and_after(store):
     fill(store)
-    write(store, "many", predictions(), answered("x", 5, rows=[(2.0, None), (None, "AA")], keys=["k", None], events=[7, 8]))
+    write(
+        store,
+        "many",
+        predictions(),
+        answered("x", 5, rows=[(2.0, None), (None, "AA")], keys=["k", None], events=[7, 8]),
+    )
     write(store, "l", LABELS, labelled("k:k", 1.0, 9), labelled("k:k", 0.0, 10))
     before, labels = read_log(store, MODEL), read_labels(store, MODEL)
     done = rotate(store, MODEL, catch_up=nobody)
     assert (done.entries, done.rows, done.segments) == (2, 7, 5)
-    assert store.segments(f"inference/{MODEL}/predictions") == store.segments(f"inference/{MODEL}/labels") == []
+    assert (
+        store.segments(f"inference/{MODEL}/predictions")
+        == store.segments(f"inference/{MODEL}/labels")
+        == []
+    )
     assert read_log(store, MODEL).rows.equals(before.rows)
     assert read_labels(store, MODEL).table.equals(labels.table)
     assert rotate(store, MODEL, catch_up=nobody).entries == 0
@@ -112,7 +134,13 @@ def test_a_segment_with_a_damaged_header_is_rotated_by_its_copy(store):
 def test_whoever_remembers_segments_sees_them_before_they_go(store):
     names = fill(store)
     seen = []
-    rotate(store, MODEL, catch_up=lambda model: seen.append((model, store.segments(f"inference/{model}/predictions"), entries(store))))
+    rotate(
+        store,
+        MODEL,
+        catch_up=lambda model: seen.append(
+            (model, store.segments(f"inference/{model}/predictions"), entries(store))
+        ),
+    )
     assert seen == [(MODEL, names, [])]
 
 
@@ -197,19 +225,13 @@ def test_many_rotators_and_readers_at_once_count_each_row_once(tmp_path):
     for version in "12345":
         fill(store, 8, version=version)
     program = (
-        "import sys, pathlib\n"
-        "from pipelines.inference.reader import read_log\n"
-        "from pipelines.inference.rotation import rotate\n"
-        "from pipelines.store.local import LocalStore\n"
-        "store = LocalStore(pathlib.Path(sys.argv[1]))\n"
-        "seen = set()\n"
-        "def look(model):\n"
-        "    log = read_log(store, model)\n"
-        "    seen.add((log.rows.num_rows, len(set(log.rows['request_id'].to_pylist())), log.torn, len(log.damage)))\n"
-        "done = rotate(store, 'm', catch_up=look)\n"
-        "look('m')\n"
-        "assert seen == {(40, 40, 0, 0)}, seen\n"
-        "print(done.rows)"
+        "import sys, pathlib\nfrom pipelines.inference.reader import read_log\nfrom"
+        " pipelines.inference.rotation import rotate\nfrom pipelines.store.local import"
+        " LocalStore\nstore = LocalStore(pathlib.Path(sys.argv[1]))\nseen = set()\ndef"
+        " look(model):\n    log = read_log(store, model)\n    seen.add((log.rows.num_rows,"
+        " len(set(log.rows['request_id'].to_pylist())), log.torn, len(log.damage)))\ndone ="
+        " rotate(store, 'm', catch_up=look)\nlook('m')\nassert seen == {(40, 40, 0, 0)},"
+        " seen\nprint(done.rows)"
     )
     assert sum(int(out) for out in finish(*(start(program, tmp_path) for _ in range(3)))) == 40
     assert len(ids(store)) == 40
@@ -277,7 +299,9 @@ def test_a_damaged_object_is_named_with_its_rows_and_the_rest_is_read(tmp_path):
 def test_a_damaged_entry_is_named_and_stops_rotation(store):
     fill(store, 1)
     store.publish(f"inference/{MODEL}/rotated/00000001", b"{")
-    assert read_log(store, MODEL).damage == [f"entry inference/{MODEL}/rotated/00000001: it is no entry of a rotated log"]
+    assert read_log(store, MODEL).damage == [
+        f"entry inference/{MODEL}/rotated/00000001: it is no entry of a rotated log"
+    ]
     assert ids(store) == ["10"]
     with pytest.raises(Corrupted, match="00000001"):
         rotate(store, MODEL, catch_up=nobody)
@@ -285,12 +309,10 @@ def test_a_damaged_entry_is_named_and_stops_rotation(store):
 
 def test_what_a_killed_process_answered_is_read_and_rotated(tmp_path):
     program = (
-        "import sys, pathlib, time\n"
-        "from pipelines.store.local import LocalStore\n"
-        "from tests.unit.inference.logs import answered, predictions, write\n"
-        "write(LocalStore(pathlib.Path(sys.argv[1])), '1', predictions(), answered('a'), answered('b'), tail=b'0123', close=False)\n"
-        "print('ready', flush=True)\n"
-        "time.sleep(60)"
+        "import sys, pathlib, time\nfrom pipelines.store.local import LocalStore\nfrom"
+        " tests.unit.inference.logs import answered, predictions,"
+        " write\nwrite(LocalStore(pathlib.Path(sys.argv[1])), '1', predictions(), answered('a'),"
+        " answered('b'), tail=b'0123', close=False)\nprint('ready', flush=True)\ntime.sleep(60)"
     )
     store = LocalStore(tmp_path)
     writer = start(program, tmp_path)

@@ -1,4 +1,5 @@
-"""The ledger's anchor: what a chain alone cannot show is seen, and an anchor that is away stops no decision."""
+"""The ledger's anchor: what a chain alone cannot show is seen, and an anchor that is away stops no
+decision."""
 
 from __future__ import annotations
 
@@ -12,7 +13,14 @@ import pytest
 
 from pipelines.errors import Corrupted, RequestError, Unreachable
 from pipelines.ledger import GENESIS, Head, MemoryLedger
-from pipelines.ledger.anchors import AnchoredLedger, FileAnchor, HttpAnchor, MlflowAnchor, anchor_for, stand
+from pipelines.ledger.anchors import (
+    AnchoredLedger,
+    FileAnchor,
+    HttpAnchor,
+    MlflowAnchor,
+    anchor_for,
+    stand,
+)
 from pipelines.ledger.sql import SqlLedger
 from pipelines.settings import Settings
 
@@ -63,7 +71,11 @@ class Notes(dict):
 def anchor(request, tmp_path, server):
     if request.param == "file":
         return FileAnchor(tmp_path / "else where" / "anchor")
-    return HttpAnchor(f"{server[0]}/ledger") if request.param == "http" else MlflowAnchor(Notes(), "MLflow")
+    return (
+        HttpAnchor(f"{server[0]}/ledger")
+        if request.param == "http"
+        else MlflowAnchor(Notes(), "MLflow")
+    )
 
 
 def url(folder):
@@ -76,7 +88,8 @@ def decide(ledger, count, first=0):
 
 
 def rewritten(folder, count, keep):
-    """Make a ledger whose chain is whole, but whose entries from number `keep` on say something else."""
+    """Make a ledger whose chain is whole, but whose entries from number `keep` on say something
+    else."""
     other = SqlLedger(url(folder))
     decide(other, keep)
     for n in range(keep, count):
@@ -89,7 +102,10 @@ def test_it_follows_every_decision(anchor):
     assert stand(ledger, anchor).anchored is None
     decide(ledger, 3)
     crowned = ledger.crown(
-        "m", expected=None, champion={"version": "1", "bundle": {"uri": "o/a", "sha256": "a" * 64}, "release": 1}, key="k"
+        "m",
+        expected=None,
+        champion={"version": "1", "bundle": {"uri": "o/a", "sha256": "a" * 64}, "release": 1},
+        key="k",
     )
     assert anchor.read() == Head(seq=4, hash=crowned.hash)
     decide(ledger, 1)  # known already
@@ -123,7 +139,9 @@ def test_a_cut_end_with_its_head_is_what_the_chain_alone_does_not_show(tmp_path)
     anchor, ledger = FileAnchor(tmp_path / "anchor"), SqlLedger(url(tmp_path))
     decide(AnchoredLedger(ledger, anchor), 6)
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        for (name,) in database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
             database.execute(f"DROP TRIGGER {name}")
         database.execute("DELETE FROM entries WHERE seq > 4")
         database.execute("UPDATE head SET seq = 4, hash = (SELECT hash FROM entries WHERE seq = 4)")
@@ -154,7 +172,15 @@ def test_an_anchor_that_is_away_stops_nothing_and_catches_up(server, caplog):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"null", b"{}", b'{"head": "x", "count": 1}', b'{"count": "1", "head": "%s"}' % (b"a" * 64), b"[" * 9_999]
+    "body",
+    [
+        b"",
+        b"null",
+        b"{}",
+        b'{"head": "x", "count": 1}',
+        b'{"count": "1", "head": "%s"}' % (b"a" * 64),
+        b"[" * 9_999,
+    ],
 )
 def test_what_is_no_head_is_named_and_not_overwritten(server, body):
     address, kept = server

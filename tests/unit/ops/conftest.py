@@ -26,7 +26,8 @@ def private():
 
 @pytest.fixture(scope="package")
 def old(tmp_path_factory):
-    """A world whose model was promoted, served and logged, in a folder with every sign that a path may hold."""
+    """A world whose model was promoted, served and logged, in a folder with every sign that a path
+    may hold."""
     world = make_world(tmp_path_factory.mktemp("lived") / "it's Überall & (x) ~!@=+,^;" / "home")
     judged, deployed = retrain(world, 6, "first")
     assert (judged.verdict, deployed.release) == ("promote", 1)

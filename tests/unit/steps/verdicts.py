@@ -1,4 +1,5 @@
-"""Verdicts on windows of the small world, as `drift` leaves them in the ledger, for the steps that go by them."""
+"""Verdicts on windows of the small world, as `drift` leaves them in the ledger, for the steps that
+go by them."""
 
 from __future__ import annotations
 
@@ -43,13 +44,20 @@ def drifted(day: int, verdict: str = "drift", **more: Any) -> Drifted:
 
 def enter(ledger: Ledger, run: str, found: Drifted) -> Drifted:
     """Write the verdict down as the drift step does."""
-    ledger.append("sales", "drift", run, {"run": run, **found.model_dump(mode="json"), "evidently": None})
+    ledger.append(
+        "sales", "drift", run, {"run": run, **found.model_dump(mode="json"), "evidently": None}
+    )
     return found
 
 
 def started(day: int) -> Decided:
     end = f"{window(day).end:%Y-%m-%dT%H:%M:%SZ}"
-    return Decided(start=True, why="it has drifted", run_id=f"drift__sales__{end}", conf={"as_of": end, "reason": "drift"})
+    return Decided(
+        start=True,
+        why="it has drifted",
+        run_id=f"drift__sales__{end}",
+        conf={"as_of": end, "reason": "drift"},
+    )
 
 
 class Clock:

@@ -18,8 +18,19 @@ def store(request, tmp_path):
 
 
 def figures(month, verdict="no_drift", **more):
-    facts = {"rows": 10, "labelled": 5, "coverage": 0.5, "drifted": 1, "columns": 4, "metric": "roc_auc", "live": 0.7, "expected": None}
-    return Figures(verdict=verdict, window_end=datetime(2024, month, 1, tzinfo=UTC), **{**facts, **more})
+    facts = {
+        "rows": 10,
+        "labelled": 5,
+        "coverage": 0.5,
+        "drifted": 1,
+        "columns": 4,
+        "metric": "roc_auc",
+        "live": 0.7,
+        "expected": None,
+    }
+    return Figures(
+        verdict=verdict, window_end=datetime(2024, month, 1, tzinfo=UTC), **{**facts, **more}
+    )
 
 
 def test_the_window_that_ends_last_counts_whenever_it_was_looked_at(store):

@@ -24,9 +24,18 @@ from pipelines.training.threads import limited
 from tests.unit.steps.learning import DAYS, ROWS, RUN, learning, rows, spec_text
 
 LOG = logging.getLogger("perennial.tests")
-KNOWN = [(task, name) for name, known in sorted(ESTIMATORS.items()) for task in sorted(known.tasks) if not known.dummy]
+KNOWN = [
+    (task, name)
+    for name, known in sorted(ESTIMATORS.items())
+    for task in sorted(known.tasks)
+    if not known.dummy
+]
 BOOSTED = "sklearn.ensemble.HistGradientBoostingClassifier"
-FEW = {"HistGradientBoosting": {"max_iter": 5}, "MLP": {"max_iter": 5}, "GradientBoosting": {"n_estimators": 5}}
+FEW = {
+    "HistGradientBoosting": {"max_iter": 5},
+    "MLP": {"max_iter": 5},
+    "GradientBoosting": {"n_estimators": 5},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -38,18 +47,31 @@ def _one_thread():
 
 def _candidate(name, **params):
     leaf = name.rsplit(".", 1)[-1]
-    few = next((p for stem, p in FEW.items() if leaf.startswith(stem)), {"n_estimators": 5} if "ensemble" in name else {})
-    return Candidate.model_validate({"name": "tried", "estimator": name, "params": {**few, **params}})
+    few = next(
+        (p for stem, p in FEW.items() if leaf.startswith(stem)),
+        {"n_estimators": 5} if "ensemble" in name else {},
+    )
+    return Candidate.model_validate(
+        {"name": "tried", "estimator": name, "params": {**few, **params}}
+    )
 
 
 def _fit(candidate, table, y, task="binary"):
-    schema = schema_of(table, table.column_names, task, [str(c) for c in np.unique(y)] if task == "multiclass" else None)
+    schema = schema_of(
+        table,
+        table.column_names,
+        task,
+        [str(c) for c in np.unique(y)] if task == "multiclass" else None,
+    )
     pipeline = estimators.build_pipeline(candidate, schema, 0, candidate.params)
     return fitted(pipeline, estimators.frame(schema, table), y, candidate, LOG), schema
 
 
 def _early(count=200, *, empty=True):
-    """What an early fold holds: `later` has no value yet, `word` neither, `one` has the same everywhere."""
+    """What an early fold holds.
+
+    `later` has no value yet, `word` neither, `one` has the same everywhere.
+    """
     rng = np.random.default_rng(0)
     later, word = rng.normal(1e4, 1e3, count), rng.choice(["a", "b"], count)
     return pa.table(
@@ -64,17 +86,32 @@ def _early(count=200, *, empty=True):
 
 def _target(table, task):
     x = table["x"].to_numpy()
-    return {"binary": (x > 0).astype(int), "multiclass": np.digitize(x, [-0.5, 0.5]), "regression": np.exp(x)}[task]
+    return {
+        "binary": (x > 0).astype(int),
+        "multiclass": np.digitize(x, [-0.5, 0.5]),
+        "regression": np.exp(x),
+    }[task]
 
 
 @pytest.mark.parametrize(("task", "name"), KNOWN)
 def test_an_input_that_tells_nothing_is_a_constant(task, name, caplog):
-    """Also when it is asked with values that come later, and compiled: it does not move the answers."""
+    """Also when it is asked with values that come later, and compiled.
+
+    It does not move the answers.
+    """
     table = _early()
     model, schema = _fit(_candidate(name), table, _target(table, task), task)
-    for column, why in (("later", "has no value"), ("word", "has no value"), ("one", "has one value only")):
-        assert f"tried: {column} {why} in the 200 rows of this fit: taken as a constant" in caplog.text
-    asked = [frame_from_feed(feed_from_table(schema.columns, t)) for t in (table, _early(empty=False))]
+    for column, why in (
+        ("later", "has no value"),
+        ("word", "has no value"),
+        ("one", "has one value only"),
+    ):
+        assert (
+            f"tried: {column} {why} in the 200 rows of this fit: taken as a constant" in caplog.text
+        )
+    asked = [
+        frame_from_feed(feed_from_table(schema.columns, t)) for t in (table, _early(empty=False))
+    ]
     answers = [estimators.answers(model, a, task, schema.classes) for a in asked]
     assert np.array_equal(*answers)
     assert len(np.unique(answers[0])) > 1
@@ -83,7 +120,11 @@ def test_an_input_that_tells_nothing_is_a_constant(task, name, caplog):
     assert found.model is not None or "KNeighbors" in name or found.parity > 0, found.why_not
     if found.model is not None:
         feed = feed_from_table(schema.columns, _early(empty=False))
-        assert np.allclose(OnnxPredictor(schema, found.model).predict_feed(feed), native_answers(model, schema, feed), atol=1e-4)
+        assert np.allclose(
+            OnnxPredictor(schema, found.model).predict_feed(feed),
+            native_answers(model, schema, feed),
+            atol=1e-4,
+        )
 
 
 @pytest.mark.parametrize(("task", "name"), KNOWN)
@@ -99,7 +140,12 @@ def test_where_no_input_has_a_value_the_best_constant_is_fitted(task, name, capl
 
 def test_null_beside_one_value_tells_something_to_those_who_learn_from_null():
     known = np.arange(200) % 2 == 0
-    table = pa.table({"x": pa.array(np.where(known, 1.0, np.nan), from_pandas=True), "z": np.random.default_rng(0).normal(size=200)})
+    table = pa.table(
+        {
+            "x": pa.array(np.where(known, 1.0, np.nan), from_pandas=True),
+            "z": np.random.default_rng(0).normal(size=200),
+        }
+    )
     model, schema = _fit(_candidate(BOOSTED), table, known.astype(int))
     answers = estimators.answers(model, estimators.frame(schema, table), "binary", None)
     assert answers[known].min() > answers[~known].max()
@@ -110,8 +156,15 @@ def test_null_beside_one_value_tells_something_to_those_who_learn_from_null():
     [
         pytest.param(BOOSTED, {}, 10_050, id="by itself above 10,000 rows"),
         pytest.param(BOOSTED, {"early_stopping": True}, 300, id="asked for"),
-        pytest.param("sklearn.neural_network.MLPClassifier", {"early_stopping": True}, 300, id="MLP"),
-        pytest.param("sklearn.ensemble.GradientBoostingClassifier", {"n_iter_no_change": 2}, 300, id="GradientBoosting"),
+        pytest.param(
+            "sklearn.neural_network.MLPClassifier", {"early_stopping": True}, 300, id="MLP"
+        ),
+        pytest.param(
+            "sklearn.ensemble.GradientBoostingClassifier",
+            {"n_iter_no_change": 2},
+            300,
+            id="GradientBoosting",
+        ),
     ],
 )
 def test_a_class_with_one_row_turns_early_stopping_off(name, params, rows_, caplog):
@@ -119,18 +172,29 @@ def test_a_class_with_one_row_turns_early_stopping_off(name, params, rows_, capl
     y = (x > 0).astype(int)
     y[0] = 2
     model, schema = _fit(_candidate(name, **params), pa.table({"x": x}), y, "multiclass")
-    assert "early stopping is off in this fit: the rarest of 3 classes has one row only" in caplog.text
-    assert estimators.answers(model, estimators.frame(schema, pa.table({"x": x})), "multiclass", schema.classes).shape == (rows_, 3)
+    assert (
+        "early stopping is off in this fit: the rarest of 3 classes has one row only" in caplog.text
+    )
+    assert estimators.answers(
+        model, estimators.frame(schema, pa.table({"x": x})), "multiclass", schema.classes
+    ).shape == (rows_, 3)
 
 
 def test_early_stopping_stays_where_each_class_can_be_held_back(caplog):
     x = np.random.default_rng(0).normal(size=400)
-    model, _ = _fit(_candidate(BOOSTED, early_stopping=True, max_iter=50), pa.table({"x": x}), (x > 0).astype(int))
+    model, _ = _fit(
+        _candidate(BOOSTED, early_stopping=True, max_iter=50),
+        pa.table({"x": x}),
+        (x > 0).astype(int),
+    )
     assert "early stopping is off" not in caplog.text
     assert model.named_steps["estimator"].do_early_stopping_
 
 
-@pytest.mark.parametrize("name", ["sklearn.neural_network.MLPRegressor", "sklearn.ensemble.HistGradientBoostingRegressor"])
+@pytest.mark.parametrize(
+    "name",
+    ["sklearn.neural_network.MLPRegressor", "sklearn.ensemble.HistGradientBoostingRegressor"],
+)
 def test_too_few_rows_to_hold_back_turn_early_stopping_off(name, caplog):
     x = np.arange(9.0)
     _fit(_candidate(name, early_stopping=True), pa.table({"x": x}), x, "regression")
@@ -143,7 +207,9 @@ def test_values_that_early_stopping_may_all_hold_back_are_too_few(caplog):
     rare[:3] = [1.0, 2.0, 3.0]
     table = pa.table({"x": x, "rare": pa.array(rare, from_pandas=True)})
     for seed in range(12):
-        candidate = _candidate(BOOSTED, early_stopping=True, validation_fraction=0.8, random_state=seed)
+        candidate = _candidate(
+            BOOSTED, early_stopping=True, validation_fraction=0.8, random_state=seed
+        )
         _fit(candidate, table, (x > 0).astype(int))
     assert "rare has 3 values only, too few to be binned" in caplog.text
 
@@ -153,7 +219,12 @@ def test_there_are_no_more_neighbours_than_rows(caplog):
     candidate = _candidate("sklearn.neighbors.KNeighborsRegressor", n_neighbors=9)
     model, schema = _fit(candidate, pa.table({"x": x}), x, "regression")
     assert "n_neighbors is 4 in this fit" in caplog.text
-    assert estimators.answers(model, estimators.frame(schema, pa.table({"x": x})), "regression", None).tolist() == [1.5] * 4
+    assert (
+        estimators.answers(
+            model, estimators.frame(schema, pa.table({"x": x})), "regression", None
+        ).tolist()
+        == [1.5] * 4
+    )
 
 
 def test_a_bad_value_is_still_the_specs_fault():
@@ -169,7 +240,14 @@ def test_what_a_fit_has_said_is_not_said_again(caplog):
     for _ in range(3):
         candidate = _candidate(BOOSTED)
         pipeline = estimators.build_pipeline(candidate, schema, 0, {"max_iter": 3})
-        fitted(pipeline, estimators.frame(schema, table), _target(table, "binary"), candidate, LOG, said)
+        fitted(
+            pipeline,
+            estimators.frame(schema, table),
+            _target(table, "binary"),
+            candidate,
+            LOG,
+            said,
+        )
     assert caplog.text.count("later has no value") == 1
 
 
@@ -184,10 +262,15 @@ def _late(day, column="b", task="binary"):
 
 def _tried(task="binary", name="HistGradientBoosting", params="{max_iter: 5}"):
     leaf = f"{name}{'Regressor' if task == 'regression' else 'Classifier'}"
-    return spec_text(task, candidates=f"  - {{name: tried, estimator: sklearn.ensemble.{leaf}, params: {params}}}")
+    return spec_text(
+        task,
+        candidates=f"  - {{name: tried, estimator: sklearn.ensemble.{leaf}, params: {params}}}",
+    )
 
 
-@pytest.mark.parametrize(("task", "column"), [("binary", "b"), ("multiclass", "place"), ("regression", "b")])
+@pytest.mark.parametrize(
+    ("task", "column"), [("binary", "b"), ("multiclass", "place"), ("regression", "b")]
+)
 def test_a_run_goes_on_with_an_input_that_begins_late(tmp_path, caplog, column, task):
     world = learning(tmp_path, _tried(task), tables=[_late(d, column, task) for d in range(DAYS)])
     assert world.train("tried").cv_score is not None
@@ -200,40 +283,62 @@ def test_an_input_that_never_has_a_value_is_packaged_as_a_constant(tmp_path, kin
     world = learning(tmp_path, _tried(), tables=tables)
     trained = world.train_all()
     judged = gate.run(world.context, world.gate_request(trained))
-    found = package.run(world.context, PackageRequest(run=RUN, features=world.built, train=trained, gate=judged))
+    found = package.run(
+        world.context, PackageRequest(run=RUN, features=world.built, train=trained, gate=judged)
+    )
     bundle = open_bundle(world.context.ports.store, found.bundle)
     assert found.compiled, found.why_native
     assert golden_differences(bundle) == []
     row = bundle.golden.rows[0]
     value = {"string": "x", "boolean": True}.get(bundle.manifest.inputs.columns[1].kind, 1)
-    assert bundle.predictor.predict([{**row, "b": value}]).tolist() == bundle.predictor.predict([{**row, "b": None}]).tolist()
+    assert (
+        bundle.predictor.predict([{**row, "b": value}]).tolist()
+        == bundle.predictor.predict([{**row, "b": None}]).tolist()
+    )
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.float64()], ids=str)
 def test_an_input_without_a_type_has_that_of_the_held_out_rows(tmp_path, kind):
-    later = pa.array(["u", "v"] * (ROWS // 2)) if kind == pa.string() else pa.array(np.arange(ROWS) / 2)
-    tables = [rows(d).set_column(3, "b", later if d >= DAYS - 2 else pa.nulls(ROWS)) for d in range(DAYS)]
+    later = (
+        pa.array(["u", "v"] * (ROWS // 2)) if kind == pa.string() else pa.array(np.arange(ROWS) / 2)
+    )
+    tables = [
+        rows(d).set_column(3, "b", later if d >= DAYS - 2 else pa.nulls(ROWS)) for d in range(DAYS)
+    ]
     world = learning(tmp_path, _tried(), tables=tables)
     trained = world.train_all()
     judged = gate.run(world.context, world.gate_request(trained))
-    found = package.run(world.context, PackageRequest(run=RUN, features=world.built, train=trained, gate=judged))
+    found = package.run(
+        world.context, PackageRequest(run=RUN, features=world.built, train=trained, gate=judged)
+    )
     inputs = open_bundle(world.context.ports.store, found.bundle).manifest.inputs.columns
     assert inputs[1].kind == ("string" if kind == pa.string() else "number")
 
 
 def test_a_class_that_an_early_fold_lacks_is_learnt_later(tmp_path):
     tables = [rows(d, "multiclass") for d in range(DAYS)]
-    only = [pa.array(["high" if v == "middle" else v for v in t["y"].to_pylist()]) for t in tables[:2]]
+    only = [
+        pa.array(["high" if v == "middle" else v for v in t["y"].to_pylist()]) for t in tables[:2]
+    ]
     tables[:2] = [t.set_column(8, "y", y) for t, y in zip(tables[:2], only, strict=True)]
-    assert learning(tmp_path, _tried("multiclass"), tables=tables).train("tried").cv_score is not None
+    assert (
+        learning(tmp_path, _tried("multiclass"), tables=tables).train("tried").cv_score is not None
+    )
 
 
 @pytest.mark.parametrize("metric", ["r2", "wape"])
 def test_a_fold_on_which_the_metric_is_not_defined_is_left_out(tmp_path, caplog, metric):
     """A metric that is NaN in one fold would leave the candidate without a score."""
     tables = [rows(d, "regression") for d in range(DAYS)]
-    text = _tried("regression").replace("metric: rmse, seed", f"metric: {metric}, seed").replace("folds: 2", "folds: 3")
-    for day, first in ((0, ROWS - 10), (1, 0)):  # the second span of four begins before the first day ends
+    text = (
+        _tried("regression")
+        .replace("metric: rmse, seed", f"metric: {metric}, seed")
+        .replace("folds: 2", "folds: 3")
+    )
+    for day, first in (
+        (0, ROWS - 10),
+        (1, 0),
+    ):  # the second span of four begins before the first day ends
         y = np.where(np.arange(ROWS) < first, tables[day]["y"].to_numpy(), 0.0)
         tables[day] = tables[day].set_column(8, "y", pa.array(y))
     found = learning(tmp_path, text, tables=tables).train("tried")
@@ -249,8 +354,15 @@ def test_where_no_fold_can_judge_it_is_said_in_words(tmp_path):
 
 def test_a_fit_that_fails_names_the_candidate():
     table = pa.table({"x": np.arange(30.0)})
-    with pytest.raises(BadData, match=r"tried \(sklearn.linear_model.PoissonRegressor\) could not be fitted"):
-        _fit(_candidate("sklearn.linear_model.PoissonRegressor"), table, np.full(30, -1.0) - np.arange(30), "regression")
+    with pytest.raises(
+        BadData, match=r"tried \(sklearn.linear_model.PoissonRegressor\) could not be fitted"
+    ):
+        _fit(
+            _candidate("sklearn.linear_model.PoissonRegressor"),
+            table,
+            np.full(30, -1.0) - np.arange(30),
+            "regression",
+        )
 
 
 def test_the_frame_of_a_fit_is_not_changed():
@@ -258,5 +370,11 @@ def test_the_frame_of_a_fit_is_not_changed():
     schema = schema_of(table, table.column_names, "binary", None)
     inputs = estimators.frame(schema, table)
     before, candidate = inputs.copy(), _candidate(BOOSTED)
-    fitted(estimators.build_pipeline(candidate, schema, 0, {"max_iter": 2}), inputs, _target(table, "binary"), candidate, LOG)
+    fitted(
+        estimators.build_pipeline(candidate, schema, 0, {"max_iter": 2}),
+        inputs,
+        _target(table, "binary"),
+        candidate,
+        LOG,
+    )
     pd.testing.assert_frame_equal(inputs, before)

@@ -1,4 +1,7 @@
-"""A look at a window, with the real Evidently: whatever the data, a defined verdict with its reason."""
+"""A look at a window, with the real Evidently.
+
+Whatever the data, a defined verdict with its reason.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,19 @@ from pipelines.spec.drift import NUMBER_METHODS, TEXT_METHODS, Drift, Performanc
 from pipelines.watch.comparison import look
 from pipelines.watch.evidently_run import ROWS as SAMPLE
 from pipelines.watch.sides import Labelled, Rows
-from tests.unit.watch.windows import CHAMPION, ROWS, RULES, answers, champion, labelled, replaced, table, times, wide, window
+from tests.unit.watch.windows import (
+    CHAMPION,
+    ROWS,
+    RULES,
+    answers,
+    champion,
+    labelled,
+    replaced,
+    table,
+    times,
+    wide,
+    window,
+)
 
 CHANCE = np.random.default_rng(8)
 
@@ -36,7 +51,9 @@ def test_the_same_distributions_are_no_drift_and_the_figures_are_evidentlys():
     ours, theirs = (np.asarray(t["delay"]) for t in (window().inputs, CHAMPION.reference.inputs))
     delay = _fact(found, "delay")
     assert (delay.method, delay.threshold) == ("wasserstein", 0.1)
-    assert delay.score == pytest.approx(wasserstein_distance(theirs, ours) / np.std(theirs), abs=1e-8)
+    assert delay.score == pytest.approx(
+        wasserstein_distance(theirs, ours) / np.std(theirs), abs=1e-8
+    )
     assert [_fact(found, n).method for n in ("night", "carrier")] == ["jensenshannon"] * 2
     assert found.facts.predictions.score < 0.1
     assert found.facts.performance.rows == ROWS
@@ -45,18 +62,26 @@ def test_the_same_distributions_are_no_drift_and_the_figures_are_evidentlys():
 
 @pytest.mark.parametrize("rows", [500, 1_000, 5_000])
 def test_windows_of_the_same_15_inputs_raise_no_false_alarm(rows):
-    """Three seeds here. By hand 25 seeds each: 0 of 25 windows at every size; single inputs drifted in 24, 1 and 0 of 375 comparisons.
+    """Three seeds here.
+
+    By hand 25 seeds each: 0 of 25 windows at every size; single inputs drifted in 24, 1 and 0 of
+    375 comparisons.
 
     Of 1,000 windows of 500 rows, 2 had drifted predictions; of 700 and 1,000 rows none.
     """
     against = champion(wide(10_000, 99), predictions=answers(10_000, 99))
-    verdicts = [_decided(Rows(wide(rows, seed), answers(rows, seed)), against=against)[1].verdict for seed in (1, 2, 3)]
+    verdicts = [
+        _decided(Rows(wide(rows, seed), answers(rows, seed)), against=against)[1].verdict
+        for seed in (1, 2, 3)
+    ]
     assert verdicts == ["no_drift"] * 3
 
 
 def test_inputs_that_shifted_are_drift_that_names_them():
     rules = Drift(schedule="monthly", share=0.4)
-    shifted = table(ROWS, 1, shift=0.8).set_column(4, "carrier", pa.array(CHANCE.choice(["AA", "WN"], ROWS)))
+    shifted = table(ROWS, 1, shift=0.8).set_column(
+        4, "carrier", pa.array(CHANCE.choice(["AA", "WN"], ROWS))
+    )
     found, decision = _decided(window(shifted), rules)
     assert found.facts.drifted == ["delay", "carrier"]
     assert decision.verdict == "drift"
@@ -73,7 +98,10 @@ def test_predictions_that_shifted_are_drift_by_themselves():
 def test_answers_that_got_worse_are_drift_in_words_that_carry_the_numbers():
     _, decision = _decided(window(), labels=labelled(skill=0.0))
     assert decision.verdict == "drift"
-    assert "the champion's roc_auc on 800 labelled rows is 0.537, at best 0.5715" in decision.reasons[0]
+    assert (
+        "the champion's roc_auc on 800 labelled rows is 0.537, at best 0.5715"
+        in decision.reasons[0]
+    )
     assert "it promised 0.7" in decision.reasons[0]
 
 
@@ -89,7 +117,13 @@ def test_errors_that_grew_are_drift_where_less_is_better():
 
 def test_classes_are_compared_by_label_and_scored_by_their_probabilities():
     reference = CHANCE.choice(["red", "green", "blue"], 2_000).astype(object)
-    against = champion(predictions=reference, metric="log_loss", expected=0.5, task="multiclass", classes=["blue", "green", "red"])
+    against = champion(
+        predictions=reference,
+        metric="log_loss",
+        expected=0.5,
+        task="multiclass",
+        classes=["blue", "green", "red"],
+    )
     seen = CHANCE.choice(["red", "green", "blue"], ROWS).astype(object)
     y = CHANCE.integers(0, 3, ROWS)
     sure = Labelled(y, np.full((ROWS, 3), 0.2) + 0.4 * np.eye(3)[y], times(ROWS))
@@ -97,7 +131,12 @@ def test_classes_are_compared_by_label_and_scored_by_their_probabilities():
     assert _decided(window(predictions=seen), rules, sure, against)[1].verdict == "no_drift"
     blind = replace(sure, p=np.full((ROWS, 3), 1 / 3))
     assert _decided(window(predictions=seen), rules, blind, against)[1].verdict == "drift"
-    assert _decided(window(predictions=np.array(["red"] * ROWS, dtype=object)), rules, None, against)[1].verdict == "drift"
+    assert (
+        _decided(window(predictions=np.array(["red"] * ROWS, dtype=object)), rules, None, against)[
+            1
+        ].verdict
+        == "drift"
+    )
 
 
 NAN, INF = float("nan"), float("inf")
@@ -106,16 +145,56 @@ NAN, INF = float("nan"), float("inf")
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
-        pytest.param(table(ROWS, 1).drop_columns(["night"]), "the input night is missing", id="a missing column"),
-        pytest.param(replaced("delay", ["1.5"] * ROWS), "the input delay holds numbers as text", id="numbers as text"),
-        pytest.param(replaced("delay", ["late"] * ROWS), "the input delay holds texts", id="text for a number"),
-        pytest.param(replaced("carrier", [7] * ROWS), "the input carrier holds whole numbers", id="numbers for text"),
-        pytest.param(replaced("night", [0, 1] * (ROWS // 2)), "the input night holds whole numbers", id="numbers for a boolean"),
-        pytest.param(replaced("weekday", [1.5, 2.0] * (ROWS // 2)), "400 values that are with a fraction", id="fractions for integers"),
-        pytest.param(replaced("weekday", pa.array([0] * ROWS, pa.timestamp("us"))), "timestamp[us]", id="times for integers"),
-        pytest.param(replaced("delay", [INF, -INF] + [1.0] * (ROWS - 2)), "2 values that are infinite", id="infinite values"),
-        pytest.param(replaced("delay", [1e300] + [1.0] * (ROWS - 1)), "one value that is beyond what a model", id="a huge value"),
-        pytest.param(table(ROWS, 1).append_column("delay", pa.array([0.0] * ROWS)), "delay stands there 2 times", id="a column twice"),
+        pytest.param(
+            table(ROWS, 1).drop_columns(["night"]),
+            "the input night is missing",
+            id="a missing column",
+        ),
+        pytest.param(
+            replaced("delay", ["1.5"] * ROWS),
+            "the input delay holds numbers as text",
+            id="numbers as text",
+        ),
+        pytest.param(
+            replaced("delay", ["late"] * ROWS),
+            "the input delay holds texts",
+            id="text for a number",
+        ),
+        pytest.param(
+            replaced("carrier", [7] * ROWS),
+            "the input carrier holds whole numbers",
+            id="numbers for text",
+        ),
+        pytest.param(
+            replaced("night", [0, 1] * (ROWS // 2)),
+            "the input night holds whole numbers",
+            id="numbers for a boolean",
+        ),
+        pytest.param(
+            replaced("weekday", [1.5, 2.0] * (ROWS // 2)),
+            "400 values that are with a fraction",
+            id="fractions for integers",
+        ),
+        pytest.param(
+            replaced("weekday", pa.array([0] * ROWS, pa.timestamp("us"))),
+            "timestamp[us]",
+            id="times for integers",
+        ),
+        pytest.param(
+            replaced("delay", [INF, -INF] + [1.0] * (ROWS - 2)),
+            "2 values that are infinite",
+            id="infinite values",
+        ),
+        pytest.param(
+            replaced("delay", [1e300] + [1.0] * (ROWS - 1)),
+            "one value that is beyond what a model",
+            id="a huge value",
+        ),
+        pytest.param(
+            table(ROWS, 1).append_column("delay", pa.array([0.0] * ROWS)),
+            "delay stands there 2 times",
+            id="a column twice",
+        ),
     ],
 )
 def test_a_broken_input_is_an_alarm_even_in_a_small_window(inputs, words):
@@ -129,8 +208,14 @@ def test_a_broken_input_is_an_alarm_even_in_a_small_window(inputs, words):
 @pytest.mark.parametrize(
     ("predictions", "words"),
     [
-        pytest.param(np.full(ROWS, NAN), "800 of 800 predictions in the window are not finite", id="NaN"),
-        pytest.param(np.r_[INF, answers(ROWS - 1, 1)], "1 of 800 predictions in the window are not finite", id="infinity"),
+        pytest.param(
+            np.full(ROWS, NAN), "800 of 800 predictions in the window are not finite", id="NaN"
+        ),
+        pytest.param(
+            np.r_[INF, answers(ROWS - 1, 1)],
+            "1 of 800 predictions in the window are not finite",
+            id="infinity",
+        ),
         pytest.param(np.r_[7.0, answers(ROWS - 1, 1)], "are no probabilities", id="no probability"),
         pytest.param(answers(3, 1), "800 rows and 3 predictions", id="too few of them"),
         pytest.param(np.array(["late"] * ROWS, dtype=object), "ValueError", id="texts"),
@@ -149,7 +234,12 @@ def test_labels_and_their_predictions_must_be_finite():
 
 
 def test_an_empty_or_tiny_window_is_no_verdict():
-    for rows in (window(table(0, 1)), Rows(pa.table({}), np.empty(0)), window(table(1, 1)), window(table(499, 1))):
+    for rows in (
+        window(table(0, 1)),
+        Rows(pa.table({}), np.empty(0)),
+        window(table(1, 1)),
+        window(table(499, 1)),
+    ):
         found, decision = _decided(rows)
         assert decision.verdict == "not_enough_data"
         assert found.evidently is None
@@ -169,7 +259,9 @@ def test_a_constant_input_is_compared_like_any_other(name):
 
 
 @pytest.mark.parametrize(
-    "values", [pa.nulls(ROWS), pa.array([NAN] * ROWS), pa.array([None] * ROWS, pa.string())], ids=["null", "NaN", "text"]
+    "values",
+    [pa.nulls(ROWS), pa.array([NAN] * ROWS), pa.array([None] * ROWS, pa.string())],
+    ids=["null", "NaN", "text"],
 )
 def test_an_input_whose_values_are_all_missing_is_drift(values):
     name = "carrier" if pa.types.is_string(values.type) else "delay"
@@ -193,7 +285,10 @@ def test_an_input_that_training_saw_empty_is_named_when_it_comes_to_life():
     assert _decided(still, against=against)[1].verdict == "no_drift"
     found, decision = _decided(window(), against=against)
     assert decision.verdict == "drift"
-    assert "values appeared where the champion's training data hold none, in 1 input: delay" in decision.reasons[0]
+    assert (
+        "values appeared where the champion's training data hold none, in 1 input: delay"
+        in decision.reasons[0]
+    )
     assert _fact(found, "delay").problem == "no value in the champion's training data"
 
 
@@ -216,15 +311,26 @@ def test_whole_numbers_for_numbers_and_other_arrow_types_of_one_kind_are_fine():
     inputs = inputs.set_column(2, "weekday", inputs["weekday"].cast(pa.float64()))
     inputs = inputs.set_column(1, "distance", inputs["distance"].cast(pa.float32()))
     assert _decided(window(inputs))[1].verdict == "no_drift"
-    assert _decided(window(inputs.set_column(0, "delay", pa.array([0, 1] * (ROWS // 2)))))[1].verdict == "no_drift"
+    assert (
+        _decided(window(inputs.set_column(0, "delay", pa.array([0, 1] * (ROWS // 2)))))[1].verdict
+        == "no_drift"
+    )
 
 
 def test_one_class_of_labels_leaves_the_verdict_to_the_inputs_and_says_so():
     labels = replace(labelled(), y=np.ones(ROWS, dtype=int))
     _, decision = _decided(window(), labels=labels)
     assert decision.verdict == "no_drift"
-    assert "roc_auc is not defined on the 800 labelled rows; all of them have the same label" in decision.reasons[1]
-    assert _decided(window(table(ROWS, 1, shift=5.0), answers(ROWS, 1) ** 0.3), labels=labels)[1].verdict == "drift"
+    assert (
+        "roc_auc is not defined on the 800 labelled rows; all of them have the same label"
+        in decision.reasons[1]
+    )
+    assert (
+        _decided(window(table(ROWS, 1, shift=5.0), answers(ROWS, 1) ** 0.3), labels=labels)[
+            1
+        ].verdict
+        == "drift"
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,9 +338,21 @@ def test_one_class_of_labels_leaves_the_verdict_to_the_inputs_and_says_so():
     [
         pytest.param(None, CHAMPION, "0 rows have labels, 500 are needed", id="no labels"),
         pytest.param(labelled(499, skill=0.0), CHAMPION, "499 rows have labels", id="few labels"),
-        pytest.param(labelled(), champion(expected=None), "holds no roc_auc to compare with", id="no promise"),
-        pytest.param(labelled(), champion(predictions=np.empty(0)), "holds none of its holdout", id="no reference predictions"),
-        pytest.param(labelled(), champion(table(300, 99)), "training data are 300 rows only", id="a small reference"),
+        pytest.param(
+            labelled(), champion(expected=None), "holds no roc_auc to compare with", id="no promise"
+        ),
+        pytest.param(
+            labelled(),
+            champion(predictions=np.empty(0)),
+            "holds none of its holdout",
+            id="no reference predictions",
+        ),
+        pytest.param(
+            labelled(),
+            champion(table(300, 99)),
+            "training data are 300 rows only",
+            id="a small reference",
+        ),
     ],
 )
 def test_what_could_not_be_looked_at_is_noted(labels, against, words):
@@ -251,7 +369,10 @@ def test_a_reference_without_rows_or_with_infinite_values_is_an_alarm():
 
 
 def test_personal_inputs_are_not_looked_at():
-    columns = [c.model_copy(update={"personal": "drop" if c.name == "carrier" else None}) for c in CHAMPION.schema.columns]
+    columns = [
+        c.model_copy(update={"personal": "drop" if c.name == "carrier" else None})
+        for c in CHAMPION.schema.columns
+    ]
     against = replace(CHAMPION, schema=CHAMPION.schema.model_copy(update={"columns": columns}))
     found, decision = _decided(window(table(ROWS, 1).drop_columns(["carrier"])), against=against)
     assert decision.verdict == "no_drift"
@@ -261,10 +382,14 @@ def test_personal_inputs_are_not_looked_at():
 def test_with_personal_inputs_only_the_predictions_decide():
     columns = [c.model_copy(update={"personal": "hash"}) for c in CHAMPION.schema.columns]
     against = replace(
-        CHAMPION, schema=CHAMPION.schema.model_copy(update={"columns": columns}), reference=Rows(pa.table({}), answers(2_000, 9))
+        CHAMPION,
+        schema=CHAMPION.schema.model_copy(update={"columns": columns}),
+        reference=Rows(pa.table({}), answers(2_000, 9)),
     )
     assert _decided(Rows(pa.table({}), answers(ROWS, 1)), against=against)[1].verdict == "no_drift"
-    assert _decided(Rows(pa.table({}), answers(ROWS, 1) ** 0.3), against=against)[1].verdict == "drift"
+    assert (
+        _decided(Rows(pa.table({}), answers(ROWS, 1) ** 0.3), against=against)[1].verdict == "drift"
+    )
     nothing = replace(against, reference=Rows(pa.table({}), np.empty(0)))
     assert _decided(Rows(pa.table({}), answers(ROWS, 1)), against=nothing)[1].verdict == "alarm"
 
@@ -273,7 +398,10 @@ def test_a_method_that_does_not_fit_its_input_is_an_alarm():
     rules = Drift(schedule="monthly", columns={"carrier": Rule(method="ks", threshold=0.05)})
     _, decision = _decided(window(), rules)
     assert decision.verdict == "alarm"
-    assert "the spec compares the input carrier with ks, which does not compare texts" in decision.reasons
+    assert (
+        "the spec compares the input carrier with ks, which does not compare texts"
+        in decision.reasons
+    )
 
 
 def test_a_score_that_is_no_number_is_an_alarm_unless_both_sides_hold_one_value():
@@ -287,14 +415,26 @@ def test_a_score_that_is_no_number_is_an_alarm_unless_both_sides_hold_one_value(
 @pytest.mark.parametrize("method", NUMBER_METHODS)
 def test_one_constant_input_leaves_the_verdict_to_the_others(method):
     rules = Drift(
-        schedule="monthly", share=1.0, columns={"still": Rule(method=method, threshold=0.1), "moved": Rule(method=method, threshold=0.1)}
+        schedule="monthly",
+        share=1.0,
+        columns={
+            "still": Rule(method=method, threshold=0.1),
+            "moved": Rule(method=method, threshold=0.1),
+        },
     )
-    learnt = pa.table({"still": [3.0] * 2_000, "moved": [3.0] * 2_000, "weekday": table(2_000, 99)["weekday"]})
-    seen = pa.table({"still": [3.0] * ROWS, "moved": [4.0] * ROWS, "weekday": table(ROWS, 1)["weekday"]})
+    learnt = pa.table(
+        {"still": [3.0] * 2_000, "moved": [3.0] * 2_000, "weekday": table(2_000, 99)["weekday"]}
+    )
+    seen = pa.table(
+        {"still": [3.0] * ROWS, "moved": [4.0] * ROWS, "weekday": table(ROWS, 1)["weekday"]}
+    )
     found, decision = _decided(window(seen), rules, against=champion(learnt))
     assert decision.verdict == "no_drift"
     fact = _fact(found, "still")
-    assert (fact.drifted, fact.problem) == (False, "one and the same value on both sides" if fact.score is None else "")
+    assert (fact.drifted, fact.problem) == (
+        False,
+        "one and the same value on both sides" if fact.score is None else "",
+    )
     assert _fact(found, "moved").drifted
     assert _fact(found, "weekday").score is not None
 
@@ -302,8 +442,12 @@ def test_one_constant_input_leaves_the_verdict_to_the_others(method):
 @pytest.mark.parametrize("method", TEXT_METHODS)
 def test_one_constant_text_leaves_the_verdict_to_the_others(method):
     rules = Drift(schedule="monthly", share=1.0, texts=Rule(method=method, threshold=0.1))
-    learnt = pa.table({"still": ["AA"] * 2_000, "moved": ["AA"] * 2_000, "same": ["AA", "B6"] * 1_000})
-    seen = pa.table({"still": ["AA"] * ROWS, "moved": ["B6"] * ROWS, "same": ["AA", "B6"] * (ROWS // 2)})
+    learnt = pa.table(
+        {"still": ["AA"] * 2_000, "moved": ["AA"] * 2_000, "same": ["AA", "B6"] * 1_000}
+    )
+    seen = pa.table(
+        {"still": ["AA"] * ROWS, "moved": ["B6"] * ROWS, "same": ["AA", "B6"] * (ROWS // 2)}
+    )
     found, decision = _decided(window(seen), rules, against=champion(learnt))
     assert (decision.verdict, found.facts.drifted) == ("no_drift", ["moved"])
 
@@ -311,22 +455,32 @@ def test_one_constant_text_leaves_the_verdict_to_the_others(method):
 @pytest.mark.parametrize(
     ("values", "learnt"),
     [
-        pytest.param([1.0] * (ROWS - 1) + [1 + 1e-15], [1.0], id="values that differ in their last digit"),
+        pytest.param(
+            [1.0] * (ROWS - 1) + [1 + 1e-15], [1.0], id="values that differ in their last digit"
+        ),
         pytest.param([3e38] * ROWS, [-3e38], id="a huge constant"),
         pytest.param([1e17] * ROWS, [1e17, 2e17], id="a constant identifier"),
         pytest.param([5e-324] * ROWS, [0.0], id="a denormal"),
     ],
 )
 def test_numbers_whose_bins_evidently_cannot_draw_are_compared(values, learnt):
-    against = champion(pa.table({"odd": learnt * (2_000 // len(learnt)), "weekday": table(2_000, 99)["weekday"]}))
+    against = champion(
+        pa.table({"odd": learnt * (2_000 // len(learnt)), "weekday": table(2_000, 99)["weekday"]})
+    )
     rules = Drift(schedule="monthly", share=1.0)
-    found, decision = _decided(window(pa.table({"odd": values, "weekday": table(ROWS, 1)["weekday"]})), rules, against=against)
+    found, decision = _decided(
+        window(pa.table({"odd": values, "weekday": table(ROWS, 1)["weekday"]})),
+        rules,
+        against=against,
+    )
     assert decision.verdict == "no_drift", decision.reasons
     assert [c.score is None for c in found.facts.columns] == [False, False]
     assert found.evidently is not None
 
 
-def test_a_column_that_evidently_cannot_compare_is_an_alarm_that_names_it_and_the_rest_is_compared(monkeypatch):
+def test_a_column_that_evidently_cannot_compare_is_an_alarm_that_names_it_and_the_rest_is_compared(
+    monkeypatch,
+):
     from pipelines.watch import evidently_run
 
     asked = evidently_run._run
@@ -339,7 +493,9 @@ def test_a_column_that_evidently_cannot_compare_is_an_alarm_that_names_it_and_th
     monkeypatch.setattr(evidently_run, "_run", raising)
     found, decision = _decided(window())
     assert decision.verdict == "alarm"
-    assert decision.reasons == ["Evidently gives no score for distance by wasserstein: RuntimeError: no bins"]
+    assert decision.reasons == [
+        "Evidently gives no score for distance by wasserstein: RuntimeError: no bins"
+    ]
     assert [c.score is None for c in found.facts.columns] == [False, True, False, False, False]
     assert found.facts.predictions.score is not None
     assert found.evidently is not None
@@ -347,7 +503,9 @@ def test_a_column_that_evidently_cannot_compare_is_an_alarm_that_names_it_and_th
 
 def test_a_metric_that_raises_is_an_alarm_and_the_rest_is_compared():
     labels = replace(labelled(), y=np.array([{}] * ROWS, dtype=object))
-    found, decision = _decided(window(), labels=replace(labelled(), event_times=labelled().event_times[:-1]))
+    found, decision = _decided(
+        window(), labels=replace(labelled(), event_times=labelled().event_times[:-1])
+    )
     assert decision.verdict == "alarm"
     assert "roc_auc of the 800 labelled rows could not be computed" in decision.reasons[0]
     assert _fact(found, "delay").score is not None
@@ -389,4 +547,6 @@ def test_a_window_above_the_sample_is_sampled_and_says_so():
     rows = SAMPLE + 5_000
     found, decision = _decided(window(table(rows, 1)))
     assert decision.verdict == "no_drift"
-    assert any(f"a sample of {SAMPLE:,} of the {rows:,} rows of the window" in n for n in found.facts.notes)
+    assert any(
+        f"a sample of {SAMPLE:,} of the {rows:,} rows of the window" in n for n in found.facts.notes
+    )

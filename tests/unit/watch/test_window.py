@@ -35,15 +35,32 @@ def test_a_holdout_that_is_large_enough_is_not_mentioned(known, changes):
 @pytest.mark.parametrize(
     ("known", "changes", "words"),
     [
-        pytest.param(40, [], ["(1 batch) would hold about 38 rows", "needs 50 (gate.min_rows)", "train.holdout: 2 batches"], id="few rows"),
+        pytest.param(
+            40,
+            [],
+            [
+                "(1 batch) would hold about 38 rows",
+                "needs 50 (gate.min_rows)",
+                "train.holdout: 2 batches",
+            ],
+            id="few rows",
+        ),
         pytest.param(
             240,
             [("known_after: 1h", "known_after: 7d"), ("holdout: 1 batch", "holdout: 3 batches")],
-            ["about 0 rows whose outcome is known, which is 1w after the event", "train.holdout: 8 batches"],
+            [
+                "about 0 rows whose outcome is known, which is 1w after the event",
+                "train.holdout: 8 batches",
+            ],
             id="outcomes that are known too late",
         ),
         pytest.param(0, [], ["about 0 rows", "a longer train.holdout"], id="no outcome at all"),
-        pytest.param(0, [("batch: day\n", "batch: day\nempty_batches: allow\n")], ["this batch is empty", "--at"], id="an empty batch"),
+        pytest.param(
+            0,
+            [("batch: day\n", "batch: day\nempty_batches: allow\n")],
+            ["this batch is empty", "--at"],
+            id="an empty batch",
+        ),
     ],
 )
 def test_a_holdout_that_the_gate_would_refuse_is_told_with_a_way_out(known, changes, words):

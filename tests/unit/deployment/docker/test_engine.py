@@ -14,7 +14,9 @@ from pipelines.errors import Conflict, GiveUp, StorageFull, Unreachable
 
 pytestmark = [
     # docker-py leaves closing its pool to the garbage collector.
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+    ),
 ]
 
 
@@ -65,15 +67,24 @@ def engine_that_says(status, body):
     ],
 )
 def test_what_the_engine_refuses_has_a_name(status, message, error):
-    with engine_that_says(status, {"message": message}) as engine, pytest.raises(error, match="create the container x") as caught:
+    with (
+        engine_that_says(status, {"message": message}) as engine,
+        pytest.raises(error, match="create the container x") as caught,
+    ):
         engine.create("x", "sha256:1", "net", {}, labels={})
     assert message.split(":", maxsplit=1)[0] in caught.value.message
     assert caught.value.remedy
 
 
 def test_a_disk_that_fills_up_while_building_can_be_tried_again():
-    lines = [{"stream": "Step 1/3"}, {"error": "failed to export image: write /x: no space left on device"}]
-    with engine_that_says(200, lines) as engine, pytest.raises(StorageFull, match="perennial/release-m:1"):
+    lines = [
+        {"stream": "Step 1/3"},
+        {"error": "failed to export image: write /x: no space left on device"},
+    ]
+    with (
+        engine_that_says(200, lines) as engine,
+        pytest.raises(StorageFull, match="perennial/release-m:1"),
+    ):
         engine.build(b"", "perennial/release-m:1", {})
 
 
@@ -88,7 +99,9 @@ def test_what_is_not_there_is_none():
 
 
 def test_an_image_in_use_stays():
-    with engine_that_says(409, {"message": "conflict: unable to remove repository reference"}) as engine:
+    with engine_that_says(
+        409, {"message": "conflict: unable to remove repository reference"}
+    ) as engine:
         engine.remove_image("x")
 
 

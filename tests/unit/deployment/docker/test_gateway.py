@@ -1,4 +1,5 @@
-"""The routes: in the file and in the running gateway, whose runtime commands are played by a small one here."""
+"""The routes: in the file and in the running gateway, whose runtime commands are played by a small
+one here."""
 
 from __future__ import annotations
 
@@ -25,7 +26,13 @@ class Running:
         verb, what, path, *rest = command.split()
         assert (what, path) == ("map", MAP)
         if verb == "show":
-            return "".join(f"0x55d{i:x} {model} {name}\n" for i, (model, name) in enumerate(self.routes.items())) + "\n"
+            return (
+                "".join(
+                    f"0x55d{i:x} {model} {name}\n"
+                    for i, (model, name) in enumerate(self.routes.items())
+                )
+                + "\n"
+            )
         if self.deaf:
             return "\n"
         if verb == "del":
@@ -72,7 +79,9 @@ def test_a_route_is_set_changed_and_removed_in_both_places(folder):
         gateway.lead("other", "perennial-release-other-1")
         gateway.lead("m", "perennial-release-m-3")
     assert known.routes == {"other": "perennial-release-other-1", "m": "perennial-release-m-3"}
-    assert (folder / ROUTES).read_text() == "m perennial-release-m-3\nother perennial-release-other-1\n"
+    assert (
+        folder / ROUTES
+    ).read_text() == "m perennial-release-m-3\nother perennial-release-other-1\n"
     assert sorted(p.name for p in folder.iterdir() if p.name.startswith(".routes-")) == []
 
 

@@ -24,14 +24,18 @@ from tests.serving.bundles import put_bundle, put_release
 @contextlib.contextmanager
 def served(store, tmp_path):
     settings = Settings(state=tmp_path, serving_port=1, proof_token="secret")
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, store), **{**options(settings), "port": 0}))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(settings, store), **{**options(settings), "port": 0})
+    )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     while not server.started:
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"x-perennial-proof": "secret"}) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"x-perennial-proof": "secret"}
+        ) as client:
             yield client
     finally:
         server.should_exit = True
@@ -53,7 +57,13 @@ def test_a_true_server_proves_itself_and_any_other_answer_is_told(tmp_path, task
         assert len(found) == 1
         assert found[0].startswith("golden request 0: expected ")
         other = release.model_copy(update={"number": 2})
-        assert all("answered by" in text for text in differences(client, other, opened.manifest, opened.golden))
+        assert all(
+            "answered by" in text
+            for text in differences(client, other, opened.manifest, opened.golden)
+        )
         unknown = release.model_copy(update={"model": "nobody"})
-        assert all("status 404" in text for text in differences(client, unknown, opened.manifest, opened.golden))
+        assert all(
+            "status 404" in text
+            for text in differences(client, unknown, opened.manifest, opened.golden)
+        )
     assert store.segments("inference/flights/predictions") == [], "a proof is no traffic"

@@ -1,4 +1,7 @@
-"""A release's image: its context holds what serving needs and nothing that changes; its names fit everywhere."""
+"""A release's image: its context holds what serving needs and nothing that changes.
+
+Its names fit everywhere.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ from tests.serving.bundles import put_bundle
 @pytest.fixture(scope="module")
 def shelf():
     store = MemoryStore()
-    return store, {compiled: put_bundle(store, version="7", compiled=compiled) for compiled in (True, False)}
+    return store, {
+        compiled: put_bundle(store, version="7", compiled=compiled) for compiled in (True, False)
+    }
 
 
 def release(bundle, number=3):
@@ -37,7 +42,9 @@ def test_the_context_is_a_store_that_serves_the_release(shelf, tmp_path, compile
     contents = files(store, chosen, manifest_of(store, chosen))
     with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
         tar.extractall(tmp_path, filter="data")
-    served = open_release(LocalStore(tmp_path), "flights", 3, max_rows=10, now="2026-01-01T00:00:00Z")
+    served = open_release(
+        LocalStore(tmp_path), "flights", 3, max_rows=10, now="2026-01-01T00:00:00Z"
+    )
     assert served.release == chosen
     assert golden_differences(served.bundle) == []
     assert len(contents) == (6 if compiled else 5)
@@ -48,7 +55,9 @@ def test_the_same_release_gives_the_same_bytes(shelf):
     chosen = release(bundles[True])
     contents = files(store, chosen, manifest_of(store, chosen))
     assert archive(contents) == archive(dict(reversed(contents.items())))
-    assert archive(contents) != archive(files(store, release(bundles[True], 4), manifest_of(store, chosen)))
+    assert archive(contents) != archive(
+        files(store, release(bundles[True], 4), manifest_of(store, chosen))
+    )
     with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
         assert {(m.mtime, m.uid, m.gid, m.uname) for m in tar} == {(0, 0, 0, "")}
         assert {m.mode for m in tar if m.isfile()} == {0o444}
@@ -65,7 +74,9 @@ def test_a_damaged_object_is_never_built_in(shelf):
         files(broken, chosen, manifest)
 
 
-@pytest.mark.parametrize("model", ["a", "flight_delays", "a__b", "a___b", "a_", "m" * 48, "a_" * 24, "m" * 36])
+@pytest.mark.parametrize(
+    "model", ["a", "flight_delays", "a__b", "a___b", "a_", "m" * 48, "a_" * 24, "m" * 36]
+)
 def test_names_fit_an_image_and_the_dns(model):
     container, image = container_name(model, 12_345_678), image_name(model, 12_345_678)
     assert len(container) <= 63

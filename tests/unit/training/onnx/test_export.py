@@ -1,4 +1,7 @@
-"""The proof of compiled models: it asks where one step of float32 changes the answer, and a threshold that is wrong is seen."""
+"""The proof of compiled models.
+
+It asks where one step of float32 changes the answer, and a threshold that is wrong is seen.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +20,43 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from pipelines.bundle.predictor import OnnxPredictor
-from pipelines.bundle.rows import FLOAT32_MAX, feed_from_table, frame_from_feed, rows_from_table, schema_of
+from pipelines.bundle.rows import (
+    FLOAT32_MAX,
+    feed_from_table,
+    frame_from_feed,
+    rows_from_table,
+    schema_of,
+)
 from pipelines.spec import Candidate
 from pipelines.spec.catalogue import ESTIMATORS
 from pipelines.training import estimators
 from pipelines.training.fitting import fitted
 from pipelines.training.onnx import export
-from pipelines.training.onnx.export import TOLERANCE, compiled, difference, edge_rows, native_answers, to_onnx
+from pipelines.training.onnx.export import (
+    TOLERANCE,
+    compiled,
+    difference,
+    edge_rows,
+    native_answers,
+    to_onnx,
+)
 from pipelines.training.onnx.thresholds import build_rows
 from pipelines.training.onnx.tree_nodes import read_nodes, round_down, round_thresholds
 from pipelines.training.threads import limited
 
-KNOWN = [(task, name) for name, known in sorted(ESTIMATORS.items()) for task in sorted(known.tasks) if not known.dummy]
+KNOWN = [
+    (task, name)
+    for name, known in sorted(ESTIMATORS.items())
+    for task in sorted(known.tasks)
+    if not known.dummy
+]
 TREES = [(task, name) for task, name in KNOWN if "ensemble" in name or "tree" in name]
-FEW = {"HistGradientBoosting": {"max_iter": 10}, "MLP": {"max_iter": 5}, "DecisionTree": {}, "KNeighbors": {}}
+FEW = {
+    "HistGradientBoosting": {"max_iter": 10},
+    "MLP": {"max_iter": 5},
+    "DecisionTree": {},
+    "KNeighbors": {},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -56,25 +82,61 @@ def _table(step, rows=400, seed=0, offset=0.0):
 
 
 def _fitted(task, name, table, *, step=0.1, offset=0.0, seed=0, **fields):
-    """A fitted pipeline, as the steps build it, and its schema; prices that lie side by side have answers far apart."""
+    """A fitted pipeline, as the steps build it, and its schema.
+
+    Prices that lie side by side have answers far apart.
+    """
     leaf = name.rsplit(".", 1)[-1]
-    params = next((p for stem, p in FEW.items() if leaf.startswith(stem)), {"n_estimators": 6} if "ensemble" in name else {})
-    candidate = Candidate.model_validate({"name": "tried", "estimator": name, "params": params, **fields})
-    price, rng = np.nan_to_num(table["price"].to_numpy(), nan=offset), np.random.default_rng([seed, 1])
-    value = (np.round((price - offset) / step) % 7 > 3) + 0.3 * np.array(table["gift"]) + rng.normal(0, 0.1, len(price))
-    y = {"binary": (value > 0.6).astype(int), "multiclass": np.digitize(value, [0.4, 0.9]), "regression": np.exp(value)}[task]
-    schema = schema_of(table, table.column_names, task, ["0", "1", "2"] if task == "multiclass" else None)
+    params = next(
+        (p for stem, p in FEW.items() if leaf.startswith(stem)),
+        {"n_estimators": 6} if "ensemble" in name else {},
+    )
+    candidate = Candidate.model_validate(
+        {"name": "tried", "estimator": name, "params": params, **fields}
+    )
+    price, rng = (
+        np.nan_to_num(table["price"].to_numpy(), nan=offset),
+        np.random.default_rng([seed, 1]),
+    )
+    value = (
+        (np.round((price - offset) / step) % 7 > 3)
+        + 0.3 * np.array(table["gift"])
+        + rng.normal(0, 0.1, len(price))
+    )
+    y = {
+        "binary": (value > 0.6).astype(int),
+        "multiclass": np.digitize(value, [0.4, 0.9]),
+        "regression": np.exp(value),
+    }[task]
+    schema = schema_of(
+        table, table.column_names, task, ["0", "1", "2"] if task == "multiclass" else None
+    )
     pipeline = estimators.build_pipeline(candidate, schema, seed, params)
-    return fitted(pipeline, estimators.frame(schema, table), y, candidate, logging.getLogger("perennial.tests")), schema
+    return (
+        fitted(
+            pipeline,
+            estimators.frame(schema, table),
+            y,
+            candidate,
+            logging.getLogger("perennial.tests"),
+        ),
+        schema,
+    )
 
 
 def _proven(pipeline, schema, table):
     whole, single = edge_rows(schema, rows_from_table(schema.columns, table))
-    return compiled(pipeline, schema, feed_from_table(schema.columns, table.slice(0, 100)), [*whole, *single])
+    return compiled(
+        pipeline, schema, feed_from_table(schema.columns, table.slice(0, 100)), [*whole, *single]
+    )
 
 
 def _gap(pipeline, schema, model, feed):
-    return difference(native_answers(pipeline, schema, feed), OnnxPredictor(schema, model).predict_feed(feed), schema.task)
+    return difference(
+        native_answers(pipeline, schema, feed),
+        OnnxPredictor(schema, model).predict_feed(feed),
+        schema.task,
+    )
 
 
 @settings(max_examples=20, deadline=None, derandomize=True, database=None)
@@ -85,8 +147,13 @@ def _gap(pipeline, schema, model, feed):
     encode=st.sampled_from(["ordinal", "onehot"]),
     seed=st.integers(0, 50),
 )
-def test_on_a_grid_of_decimals_a_compiled_model_answers_as_the_fitted_one(kind, step, offset, encode, seed):
-    """Asked on the grid, at its halves, and one float32 beside both. What cannot be proven is not taken."""
+def test_on_a_grid_of_decimals_a_compiled_model_answers_as_the_fitted_one(
+    kind, step, offset, encode, seed
+):
+    """Asked on the grid, at its halves, and one float32 beside both.
+
+    What cannot be proven is not taken.
+    """
     table = _table(step, seed=seed, offset=offset)
     pipeline, schema = _fitted(*kind, table, step=step, offset=offset, seed=seed, encode=encode)
     found = _proven(pipeline, schema, table)
@@ -97,13 +164,19 @@ def test_on_a_grid_of_decimals_a_compiled_model_answers_as_the_fitted_one(kind, 
         return
     feed = feed_from_table(schema.columns, _table(step / 2, seed=seed + 1, offset=offset))
     for side in (None, np.float32(-np.inf), np.float32(np.inf)):
-        asked = {n: a if side is None or a.dtype == object else np.nextafter(a, side) for n, a in feed.items()}
+        asked = {
+            n: a if side is None or a.dtype == object else np.nextafter(a, side)
+            for n, a in feed.items()
+        }
         assert _gap(pipeline, schema, found.model, asked) <= 10 * TOLERANCE[schema.task]
 
 
 @pytest.mark.parametrize(("task", "name"), [k for k in TREES if "Hist" in k[1]])
 def test_thresholds_that_are_rounded_to_the_nearest_float32_are_refused(task, name):
-    """The converter's own way with HistGradientBoosting: random rows agree, rows at the thresholds do not."""
+    """The converter's own way with HistGradientBoosting.
+
+    Random rows agree, rows at the thresholds do not.
+    """
     table = _table(0.1, rows=2_000)
     pipeline, schema = _fitted(task, name, table)
     thresholds = read_nodes(pipeline.steps[-1][1]).threshold
@@ -111,17 +184,27 @@ def test_thresholds_that_are_rounded_to_the_nearest_float32_are_refused(task, na
     wrong = _nearest(to_onnx(pipeline, schema), thresholds)
     feed = feed_from_table(schema.columns, table.slice(0, 100))
     assert _gap(pipeline, schema, wrong, feed) < TOLERANCE[task]
-    proof = export._prove(pipeline, OnnxPredictor(schema, wrong), export._ask(pipeline, schema, feed, []))
+    proof = export._prove(
+        pipeline, OnnxPredictor(schema, wrong), export._ask(pipeline, schema, feed, [])
+    )
     assert "on a row at a threshold" in proof.why_not
 
 
 def _nearest(model, thresholds):
-    """Return the compiled model with the thresholds, in the order of its nodes, as the nearest float32."""
-    return _changed(model, "nodes_values", lambda values, inner: values.__setitem__(inner, thresholds.astype(np.float32)))
+    """Return the compiled model with the thresholds, in the order of its nodes, as the nearest
+    float32."""
+    return _changed(
+        model,
+        "nodes_values",
+        lambda values, inner: values.__setitem__(inner, thresholds.astype(np.float32)),
+    )
 
 
 def _changed(model, field, change):
-    """Return the compiled model with one attribute of its trees changed in place: `change(values, positions of inner nodes)`."""
+    """Return the compiled model with one attribute of its trees changed in place.
+
+    `change(values, positions of inner nodes)`.
+    """
     graph = onnx.load_from_string(model)
     (node,) = [n for n in graph.graph.node if n.op_type.startswith("TreeEnsemble")]
     held = {a.name: a for a in node.attribute}
@@ -136,14 +219,21 @@ def _changed(model, field, change):
 
 @pytest.mark.parametrize(("task", "name"), TREES)
 def test_a_threshold_that_is_one_float32_off_is_refused(task, name):
-    """Nearly any single one, up or down (below a few nodes both ways end in the same answer); no other rows can tell."""
+    """Nearly any single one, up or down (below a few nodes both ways end in the same answer).
+
+    No other rows can tell.
+    """
     table = _table(0.1, rows=300)
     pipeline, schema = _fitted(task, name, table)
     right = to_onnx(pipeline, schema)
     feed = feed_from_table(schema.columns, table.slice(0, 50))
-    questions = [q for q in export._ask(pipeline, schema, feed, []) if q[0] == "a row at a threshold"]
+    questions = [
+        q for q in export._ask(pipeline, schema, feed, []) if q[0] == "a row at a threshold"
+    ]
     assert not export._prove(pipeline, OnnxPredictor(schema, right), iter(questions)).why_not
-    of_numbers = np.flatnonzero(read_nodes(pipeline.steps[-1][1]).feature < 4)  # between two codes of a text there is no other value
+    of_numbers = np.flatnonzero(
+        read_nodes(pipeline.steps[-1][1]).feature < 4
+    )  # between two codes of a text there is no other value
     refused = []
     for at in np.random.default_rng(0).choice(of_numbers, 10, replace=False):
         for side in (np.float32(-np.inf), np.float32(np.inf)):
@@ -162,19 +252,30 @@ def test_a_null_that_is_sent_the_other_way_is_refused(task, name):
     table = _table(0.1, rows=300)
     pipeline, schema = _fitted(task, name, table)
     right, nodes = to_onnx(pipeline, schema), read_nodes(pipeline.steps[-1][1])
-    feed = feed_from_table(schema.columns, table.filter(pa.compute.is_valid(table["price"])).slice(0, 50))
+    feed = feed_from_table(
+        schema.columns, table.filter(pa.compute.is_valid(table["price"])).slice(0, 50)
+    )
     (rows,) = build_rows(pipeline, schema, feed)
     assert np.isnan(rows["price"]).sum() > 0
     assert not np.isnan(rows["weight"]).any()  # a caller may not send one
     roots = np.flatnonzero((nodes.feature == 0) & (nodes.parent < 0))
     for at in roots[:4]:
-        wrong = _changed(right, "nodes_missing_value_tracks_true", lambda v, inner, at=at: v.__setitem__(inner[at], 1 - v[inner[at]]))
-        proof = export._prove(pipeline, OnnxPredictor(schema, wrong), iter([("a row at a threshold", rows)]))
+        wrong = _changed(
+            right,
+            "nodes_missing_value_tracks_true",
+            lambda v, inner, at=at: v.__setitem__(inner[at], 1 - v[inner[at]]),
+        )
+        proof = export._prove(
+            pipeline, OnnxPredictor(schema, wrong), iter([("a row at a threshold", rows)])
+        )
         assert proof.why_not
 
 
 @given(
-    st.floats(allow_nan=False, min_value=-3e38, max_value=3e38) | st.floats(-1e-37, 1e-37) | st.just(float("inf")) | st.just(float("-inf")),
+    st.floats(allow_nan=False, min_value=-3e38, max_value=3e38)
+    | st.floats(-1e-37, 1e-37)
+    | st.just(float("inf"))
+    | st.just(float("-inf")),
     st.integers(-3, 3),
 )
 def test_a_threshold_that_is_rounded_down_means_the_same_for_every_float32(threshold, steps):
@@ -202,10 +303,16 @@ def test_a_column_that_is_split_by_null_alone_is_asked_for():
     """Its threshold is infinite: every number goes left, null goes right."""
     rng = np.random.default_rng(0)
     known = rng.random(400) < 0.5
-    table = pa.table({"x": pa.array(np.where(known, 1.5, np.nan), from_pandas=True), "z": rng.normal(size=400)})
-    candidate = Candidate.model_validate({"name": "tried", "estimator": "sklearn.ensemble.HistGradientBoostingClassifier"})
+    table = pa.table(
+        {"x": pa.array(np.where(known, 1.5, np.nan), from_pandas=True), "z": rng.normal(size=400)}
+    )
+    candidate = Candidate.model_validate(
+        {"name": "tried", "estimator": "sklearn.ensemble.HistGradientBoostingClassifier"}
+    )
     schema = schema_of(table, table.column_names, "binary", None)
-    pipeline = estimators.build_pipeline(candidate, schema, 0, {}).fit(estimators.frame(schema, table), known ^ (rng.random(400) < 0.1))
+    pipeline = estimators.build_pipeline(candidate, schema, 0, {}).fit(
+        estimators.frame(schema, table), known ^ (rng.random(400) < 0.1)
+    )
     (rows,) = build_rows(pipeline, schema, feed_from_table(schema.columns, table))
     assert np.isinf(read_nodes(pipeline.steps[-1][1]).threshold).any()
     assert np.isnan(rows["x"]).any()
@@ -220,7 +327,9 @@ def test_thresholds_of_a_scaled_input_are_asked_for_in_the_inputs_own_space(mean
     schema = schema_of(table, ["a", "b"], "binary", None)
     frame = frame_from_feed(feed_from_table(schema.columns, table))
     scaled = ColumnTransformer([("numbers", StandardScaler(), ["a", "b"])])
-    pipeline = Pipeline([("encode", scaled), ("estimator", DecisionTreeClassifier(max_depth=4, random_state=0))])
+    pipeline = Pipeline(
+        [("encode", scaled), ("estimator", DecisionTreeClassifier(max_depth=4, random_state=0))]
+    )
     pipeline.fit(frame, (frame["a"] - mean + frame["b"] > 1) ^ (rng.random(500) < 0.1))
     (rows,) = build_rows(pipeline, schema, feed_from_table(schema.columns, table))
     nodes = read_nodes(pipeline.steps[-1][1])
@@ -254,7 +363,12 @@ def test_sets_of_categories_are_refused_even_where_no_row_shows_the_difference()
     schema = schema_of(table, ["code"], "binary", None)
     frame = frame_from_feed(feed_from_table(schema.columns, table))
     columns = ColumnTransformer([("numbers", "passthrough", ["code"])])
-    pipeline = Pipeline([("encode", columns), ("estimator", HistGradientBoostingClassifier(categorical_features=[0], max_iter=3))])
+    pipeline = Pipeline(
+        [
+            ("encode", columns),
+            ("estimator", HistGradientBoostingClassifier(categorical_features=[0], max_iter=3)),
+        ]
+    )
     pipeline.fit(frame, frame["code"].isin([1, 4]) ^ (rng.random(500) < 0.1))
     one = {"code": np.array([[1.0]], dtype=np.float32)}
     found = compiled(pipeline, schema, one, [{"code": 1}])
