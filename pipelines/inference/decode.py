@@ -216,11 +216,8 @@ def _answered_type(header: Header) -> type[msgspec.Struct]:
 
     Decoding then checks width and kinds.
     """
-    row = (
-        tuple[tuple(_VALUES[c.kind] | None for c in header.columns)]
-        if header.columns
-        else tuple[()]
-    )  # type: ignore[misc]
+    kinds = tuple(_VALUES[c.kind] | None for c in header.columns)
+    row: Any = tuple[kinds] if kinds else tuple[()]  # type: ignore[valid-type]
     answer = tuple[tuple(float for _ in header.classes)] if header.task == "multiclass" else float  # type: ignore[misc]
     exact: dict[str, Any] = {"rows": list[row], "predictions": list[answer]}  # type: ignore[valid-type]
     fields: list[Any] = [

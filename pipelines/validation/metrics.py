@@ -146,11 +146,11 @@ class Quantiles(theirs.ColumnQuantileValues):
 
     @column_aggregate_value(engine=PandasExecutionEngine)
     def _pandas(
-        cls,
+        cls,  # noqa: N805 -- Great Expectations hands the class over
         column: pd.Series,
         quantiles: list[float],
         allow_relative_error: Any,
-        **_: Any,  # noqa: N805 -- Great Expectations hands the class over
+        **_: Any,
     ) -> Any:
         how: Any = allow_relative_error or "nearest"
         found = sorted(values(column)) if exact(column) else []
@@ -176,11 +176,11 @@ class Histogram(theirs.ColumnHistogram):
 
     @metric_value(engine=PandasExecutionEngine)
     def _pandas(
-        cls,
+        cls,  # noqa: N805 -- Great Expectations hands the class over
         execution_engine: Any,
         metric_domain_kwargs: Any,
         metric_value_kwargs: Any,
-        **_: Any,  # noqa: N805 -- Great Expectations hands the class over
+        **_: Any,
     ) -> Any:
         column = asked_column(execution_engine, metric_domain_kwargs).dropna()
         numbers = as_floats(column) if exact(column) else column
@@ -192,11 +192,11 @@ class BetweenCount(theirs.ColumnValuesBetweenCount):
 
     @metric_value(engine=PandasExecutionEngine)
     def _pandas(
-        cls,
+        cls,  # noqa: N805 -- Great Expectations hands the class over
         execution_engine: Any,
         metric_domain_kwargs: Any,
         metric_value_kwargs: Any,
-        **_: Any,  # noqa: N805 -- Great Expectations hands the class over
+        **_: Any,
     ) -> int:
         column = asked_column(execution_engine, metric_domain_kwargs).dropna()
         return int(
@@ -234,11 +234,11 @@ class Between(theirs.ColumnValuesBetween):
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(
-        cls,
+        cls,  # noqa: N805 -- Great Expectations hands the class over
         column: pd.Series,
         min_value: Any = None,
         max_value: Any = None,
-        **more: Any,  # noqa: N805 -- Great Expectations hands the class over
+        **more: Any,
     ) -> pd.Series:
         if isinstance(column.dtype, pd.Int64Dtype | pd.UInt64Dtype) and not (
             min_value is None and max_value is None
