@@ -54,7 +54,7 @@ down: venv ## stop the stack
 	@$(BIN)/python -m stack down
 
 demo: venv ## a model lives through four months of real flights, renewed by its own drift DAG (MONTHS=10: the whole year); the stack keeps running
-	@MONTHS=$(MONTHS) $(BIN)/python -m stack.demo
+	@MONTHS=$(MONTHS) $(BIN)/python -m demo
 
 bench: venv-dev ## measure what the documentation claims about speed; writes benchmarks/results/
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,6 @@
-"""`make bench`: every benchmark, one after the other; each prints a table and writes benchmarks/results/.
+"""`make bench`: every benchmark, one after the other.
+
+Each prints a table and writes benchmarks/results/.
 
 `python -m benchmarks --tiny` only shows that they run.
 """
@@ -11,16 +13,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_BENCHMARKS = {"__main__", "report", "plain_script"}
-BENCHMARKS = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in NO_BENCHMARKS)
+BENCHMARKS = sorted(
+    path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in NO_BENCHMARKS
+)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run each in a process of its own, with the same arguments; 1 where one failed or reached less than was asked."""
+    """Run each in a process of its own, with the same arguments.
+
+    1 where one failed or reached less than was asked.
+    """
     options = sys.argv[1:] if argv is None else argv
     failed = []
     for name in BENCHMARKS:
         print(f"== {name}", flush=True)
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], cwd=ROOT, check=False).returncode:
+        if subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}", *options], cwd=ROOT, check=False
+        ).returncode:
             failed.append(name)
     if failed:
         print(f"Failed, or reached less than was asked: {', '.join(failed)}.")

@@ -1,8 +1,11 @@
-"""What a step in a container costs beyond the same step as a process: `python -m benchmarks.containers`.
+"""What a step in a container costs beyond the same step as a process.
 
-The step is `ingest` of the flights, all batches there already: little work of its own, so that what is measured is the place.
-Each try is a fresh interpreter that has imported Airflow, as a worker has; the clock runs from there to the step's result. The
-places take turns; the medians are compared.
+`python -m benchmarks.containers`.
+
+The step is `ingest` of the flights, all batches there already: little work of its own, so that what
+is measured is the place. Each try is a fresh interpreter that has imported Airflow, as a worker
+has; the clock runs from there to the step's result. The places take turns; the medians are
+compared.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from types import SimpleNamespace
 from airflow.sdk import DAG
 from airflow.providers.common.compat.sdk import BaseHook
 begin = time.perf_counter()
-from perennial_airflow.steps import Steps
+from perennial_airflow.dags.tasks import Steps
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
 with DAG("benchmark", schedule=None):
@@ -40,10 +43,16 @@ print("FACTS", json.dumps([time.perf_counter() - begin, result["batches"]]))
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, write; 1 where a container costs more than asked. Nothing where no engine or no image is there."""
+    """Measure, print, write; 1 where a container costs more than asked.
+
+    Nothing where no engine or no image is there.
+    """
     tiny = is_tiny(__doc__, argv)
     if not _ready():
-        print("containers: no Docker engine answers, or perennial/steps is not there (make images); nothing was measured")
+        print(
+            "containers: no Docker engine answers, or perennial/steps is not there (make images);"
+            " nothing was measured"
+        )
         return 0
     took: dict[str, list[float]] = {place: [] for place in PLACES}
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
@@ -55,9 +64,24 @@ def main(argv: list[str] | None = None) -> int:
     median = {place: statistics.median(seconds) for place, seconds in took.items()}
     more = round(median["docker"] - median["process"], 2)
     rows: list[Measure] = [
-        {"measure": "a step in a container, beyond the same step as a process", "value": more, "unit": "s", "asked": f"<= {ASKED}"},
-        {"measure": "the step as a process", "value": round(median["process"], 2), "unit": "s", "asked": ""},
-        {"measure": "the step in a container", "value": round(median["docker"], 2), "unit": "s", "asked": ""},
+        {
+            "measure": "a step in a container, beyond the same step as a process",
+            "value": more,
+            "unit": "s",
+            "asked": f"<= {ASKED}",
+        },
+        {
+            "measure": "the step as a process",
+            "value": round(median["process"], 2),
+            "unit": "s",
+            "asked": "",
+        },
+        {
+            "measure": "the step in a container",
+            "value": round(median["docker"], 2),
+            "unit": "s",
+            "asked": "",
+        },
     ]
     show("Steps in containers", rows)
     if tiny:
@@ -78,7 +102,9 @@ def once(place: str, folder: Path) -> float:
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")]),
     }
     environ.pop("PERENNIAL_DOCKER_STATE", None)
-    done = subprocess.run([sys.executable, "-c", CODE], env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], env=environ, capture_output=True, text=True, check=False
+    )
     facts = [line for line in done.stdout.splitlines() if line.startswith("FACTS ")]
     if done.returncode != 0 or not facts:
         raise SystemExit(f"{place}: {done.stdout[-2_000:]}{done.stderr[-2_000:]}")

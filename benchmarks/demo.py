@@ -1,7 +1,7 @@
 """`make demo` as a newcomer runs it, cold and warm: `python -m benchmarks.demo [--tiny] [FOLDER]`.
 
-A fresh clone, an empty HOME, and only the README's command. With a FOLDER the clone and the running stack are left there. Tiny, it stops
-before the demo: the clone and the installation only.
+A fresh clone, an empty HOME, and only the README's command. With a FOLDER the clone and the running
+stack are left there. Tiny, it stops before the demo: the clone and the installation only.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ PASSED_ON = (
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where it takes longer than asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiny", action="store_true", help="clone and install, to see that it begins; judges and writes nothing")
+    parser.add_argument(
+        "--tiny",
+        action="store_true",
+        help="clone and install, to see that it begins; judges and writes nothing",
+    )
     parser.add_argument("folder", nargs="?", help="where the clone and the running stack are left")
     asked = parser.parse_args(argv)
     if asked.tiny:
@@ -47,13 +51,20 @@ def main(argv: list[str] | None = None) -> int:
         try:
             return _measured(Path(temporary))
         finally:
-            subprocess.run(["make", "down"], cwd=Path(temporary) / "perennial", env=_environment(Path(temporary)), check=False)
+            subprocess.run(
+                ["make", "down"],
+                cwd=Path(temporary) / "perennial",
+                env=_environment(Path(temporary)),
+                check=False,
+            )
 
 
 def _installed(folder: Path) -> int:
     clone = folder / "perennial"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-    return subprocess.run(["make", "venv"], cwd=clone, env=_environment(folder), check=False).returncode
+    return subprocess.run(
+        ["make", "venv"], cwd=clone, env=_environment(folder), check=False
+    ).returncode
 
 
 def _measured(folder: Path) -> int:
@@ -65,8 +76,18 @@ def _measured(folder: Path) -> int:
         subprocess.run(["make", "demo"], cwd=clone, env=environ, check=True)
         seconds.append(time.monotonic() - begin)
     rows: list[Measure] = [
-        {"measure": "make demo (4 months), cold (installation included)", "value": round(seconds[0], 1), "unit": "s", "asked": ""},
-        {"measure": "make demo (4 months), warm", "value": round(seconds[1], 1), "unit": "s", "asked": f"<= {WARM}"},
+        {
+            "measure": "make demo (4 months), cold (installation included)",
+            "value": round(seconds[0], 1),
+            "unit": "s",
+            "asked": "",
+        },
+        {
+            "measure": "make demo (4 months), warm",
+            "value": round(seconds[1], 1),
+            "unit": "s",
+            "asked": f"<= {WARM}",
+        },
     ]
     write("demo", rows)
     show("The demo", rows)
@@ -77,7 +98,10 @@ def _environment(folder: Path) -> dict[str, str]:
     """A newcomer's environment: an empty home, and no setting of ours."""
     home = folder / "home"
     home.mkdir(parents=True, exist_ok=True)
-    return {**{name: os.environ[name] for name in PASSED_ON if name in os.environ}, "HOME": str(home)}
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        "HOME": str(home),
+    }
 
 
 if __name__ == "__main__":

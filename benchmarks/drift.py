@@ -1,8 +1,8 @@
 """How long one look at a window takes: `python -m benchmarks.drift` from the checkout.
 
-30,000 labelled rows with 15 inputs against the 10,000 rows that a bundle keeps of its training data. Each run is a process of
-its own, from its start to both pages on the disk: imports, checks, Evidently, the interval of the live metric, the decision.
-The middle of three runs counts.
+30,000 labelled rows with 15 inputs against the 10,000 rows that a bundle keeps of its training
+data. Each run is a process of its own, from its start to both pages on the disk: imports, checks,
+Evidently, the interval of the live metric, the decision. The middle of three runs counts.
 """
 
 from __future__ import annotations
@@ -40,8 +40,18 @@ def main(argv: list[str] | None = None) -> int:
             "unit": "s",
             "asked": f"<= {ASKED}",
         },
-        {"measure": "memory of that process", "value": max(memory for _, memory in runs), "unit": "MB", "asked": ""},
-        {"measure": "inputs compared in it", "value": verdict["compared"], "unit": "inputs", "asked": "== 15"},
+        {
+            "measure": "memory of that process",
+            "value": max(memory for _, memory in runs),
+            "unit": "MB",
+            "asked": "",
+        },
+        {
+            "measure": "inputs compared in it",
+            "value": verdict["compared"],
+            "unit": "inputs",
+            "asked": "== 15",
+        },
     ]
     show("Drift", rows)
     if tiny:
@@ -51,30 +61,49 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _prepare(path: Path, rows: int, seed: int) -> None:
-    """Write inputs of every kind (10 normal numbers, a skewed one, an integer, a boolean, two texts), predictions and labels."""
+    """Write inputs of every kind (10 normal numbers, a skewed one, an integer, a boolean, two
+    texts), predictions and labels.
+    """
     import numpy as np
     import pyarrow as pa
     from pyarrow import parquet
 
     rng = np.random.default_rng(seed)
     columns = {f"number_{i}": rng.normal(size=rows) for i in range(10)}
-    columns |= {"distance": rng.lognormal(size=rows), "weekday": rng.integers(1, 8, rows), "night": rng.random(rows) < 0.3}
-    columns |= {"carrier": rng.choice([f"c{i}" for i in range(16)], rows), "origin": rng.choice([f"a{i}" for i in range(100)], rows)}
+    columns |= {
+        "distance": rng.lognormal(size=rows),
+        "weekday": rng.integers(1, 8, rows),
+        "night": rng.random(rows) < 0.3,
+    }
+    columns |= {
+        "carrier": rng.choice([f"c{i}" for i in range(16)], rows),
+        "origin": rng.choice([f"a{i}" for i in range(100)], rows),
+    }
     chance = rng.beta(2, 6, rows)
     columns |= {"_prediction": chance, "_label": (rng.random(rows) < chance).astype(int)}
-    columns["_at"] = np.datetime64("2026-04-01", "us") + (np.arange(rows) * (30 * 86_400_000_000 // rows)).astype("timedelta64[us]")
+    columns["_at"] = np.datetime64("2026-04-01", "us") + (
+        np.arange(rows) * (30 * 86_400_000_000 // rows)
+    ).astype("timedelta64[us]")
     parquet.write_table(pa.table(columns), path)
 
 
 def _measured(folder: str) -> tuple[float, float]:
     """Return the seconds and the most megabytes of one run."""
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "benchmarks.drift", LOOK, folder], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.drift", LOOK, folder],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return time.perf_counter() - started, float(done.stdout.splitlines()[-1])
 
 
 def look_at(folder: Path) -> None:
-    """Look once at what was prepared, write both pages, print the most megabytes that this process held."""
+    """Look once at what was prepared, write both pages, print the most megabytes that this process
+    held.
+    """
     import resource
 
     from pyarrow import parquet
@@ -83,10 +112,13 @@ def look_at(folder: Path) -> None:
     from pipelines.intervals import Interval
     from pipelines.science.drift import decide
     from pipelines.spec.drift import Drift
-    from pipelines.watch.look import Champion, Labelled, Rows, look
+    from pipelines.watch.comparison import look
     from pipelines.watch.page import About, render
+    from pipelines.watch.sides import Champion, Labelled, Rows
 
-    window, reference = (parquet.read_table(folder / f"{name}.parquet") for name in ("window", "reference"))
+    window, reference = (
+        parquet.read_table(folder / f"{name}.parquet") for name in ("window", "reference")
+    )
     inputs = [name for name in window.column_names if not name.startswith("_")]
     champion = Champion(
         schema_of(reference, inputs, "binary", None),
@@ -97,10 +129,22 @@ def look_at(folder: Path) -> None:
     )
     answers, labels, times = (window[name].to_numpy() for name in ("_prediction", "_label", "_at"))
     rules = Drift(schedule="monthly")
-    found = look(rules, Rows(window.select(inputs), answers), Labelled(labels, answers, times), champion, seed=1)
+    found = look(
+        rules,
+        Rows(window.select(inputs), answers),
+        Labelled(labels, answers, times),
+        champion,
+        seed=1,
+    )
     decision = decide(found.facts, rules)
     month = Interval(start=datetime(2026, 4, 1, tzinfo=UTC), end=datetime(2026, 5, 1, tzinfo=UTC))
-    page = render(About("flights", month, "traffic", "1", ROWS), found.facts, decision, rules, href="evidently.html")
+    page = render(
+        About("flights", month, "traffic", "1", ROWS),
+        found.facts,
+        decision,
+        rules,
+        href="evidently.html",
+    )
     (folder / "drift.html").write_text(page, encoding="utf-8")
     (folder / "evidently.html").write_bytes(found.evidently or b"")
     verdict = {"verdict": decision.verdict, "compared": len(found.facts.compared)}

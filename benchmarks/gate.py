@@ -1,8 +1,11 @@
-"""What the gate's comparison costs and whether its rates hold: `python -m benchmarks.gate` from the checkout.
+"""What the gate's comparison costs and whether its rates hold.
 
-Cost: the comparison of two models' scores by their ranking, from ten thousand rows to ten million, in days of 30 blocks; for
-roc_auc also with as many blocks as there may be. Rates: two equally good models on rows of one day that are alike, on few
-blocks, and on days of which each is like the one before; how often one is "proven" better.
+`python -m benchmarks.gate` from the checkout.
+
+Cost: the comparison of two models' scores by their ranking, from ten thousand rows to ten million,
+in days of 30 blocks; for roc_auc also with as many blocks as there may be. Rates: two equally good
+models on rows of one day that are alike, on few blocks, and on days of which each is like the one
+before; how often one is "proven" better.
 """
 
 from __future__ import annotations
@@ -33,22 +36,42 @@ def main(argv: list[str] | None = None) -> int:
     if tiny:
         return 0
     write("gate", rows)
-    return 0 if all(row["value"] <= float(row["asked"].removeprefix("<= ")) for row in rows if row["asked"]) else 1
+    return (
+        0
+        if all(
+            row["value"] <= float(row["asked"].removeprefix("<= ")) for row in rows if row["asked"]
+        )
+        else 1
+    )
 
 
 def costs(sizes: tuple[int, ...]) -> list[Measure]:
-    """Return the processor seconds of each comparison, and how they grow where the rows grow tenfold."""
+    """Return the processor seconds of each comparison, and how they grow where the rows grow
+    tenfold.
+    """
     measures: list[Measure] = []
     for metric, days in (("roc_auc", 30), ("roc_auc", 500), ("average_precision", 30)):
         seconds = [_seconds(metric, size, days) for size in sizes]
         what = f"{metric} of two models, {days} days"
         measures += [
-            {"measure": f"{what}, {size:,} rows", "value": round(value, 2), "unit": "CPU s", "asked": ""}
+            {
+                "measure": f"{what}, {size:,} rows",
+                "value": round(value, 2),
+                "unit": "CPU s",
+                "asked": "",
+            }
             for size, value in zip(sizes, seconds, strict=True)
         ]
         growth = round(seconds[-1] / seconds[-2], 1)
         asked = "<= 15" if len(sizes) == len(SIZES) else ""
-        measures.append({"measure": f"{what}, ten times the rows cost", "value": growth, "unit": "times", "asked": asked})
+        measures.append(
+            {
+                "measure": f"{what}, ten times the rows cost",
+                "value": growth,
+                "unit": "times",
+                "asked": asked,
+            }
+        )
     return measures
 
 
@@ -59,12 +82,16 @@ def _seconds(metric: str, size: int, days: int) -> float:
     one, other = (1 / (1 + np.exp(-logit - rng.normal(0, 0.3, size))) for _ in range(2))
     times = _times(size, days)
     began = time.process_time()
-    compare(metric, y, challenger=one, opponent=other, event_times=times, confidence=CONFIDENCE, seed=1)
+    compare(
+        metric, y, challenger=one, opponent=other, event_times=times, confidence=CONFIDENCE, seed=1
+    )
     return time.process_time() - began
 
 
 def _times(size: int, days: float) -> Array:
-    return np.datetime64("2026-01-01", "us") + (np.arange(size) * int(days * DAY / size)).astype("timedelta64[us]")
+    return np.datetime64("2026-01-01", "us") + (np.arange(size) * int(days * DAY / size)).astype(
+        "timedelta64[us]"
+    )
 
 
 def rates(worlds: int) -> list[Measure]:
@@ -101,11 +128,24 @@ def _wins(metric: str, size: int, days: float, memory: float, seed: int) -> bool
     if metric != "rmse":
         truth = (truth > 0.5).astype(np.int64)  # three in ten are positive
         one, other = 1 / (1 + np.exp(-one)), 1 / (1 + np.exp(-other))
-    return compare(metric, truth, challenger=one, opponent=other, event_times=times, confidence=CONFIDENCE, seed=seed).lower > 0
+    return (
+        compare(
+            metric,
+            truth,
+            challenger=one,
+            opponent=other,
+            event_times=times,
+            confidence=CONFIDENCE,
+            seed=seed,
+        ).lower
+        > 0
+    )
 
 
 def _level(rng: np.random.Generator, day: Array, memory: float) -> Array:
-    """Return a model's error that all rows of a day share (n,); `memory` is how much of it stays from day to day.
+    """Return a model's error that all rows of a day share (n,).
+
+    `memory` is how much of it stays from day to day.
 
     Within a single day there is none: it would be a difference of the two models.
     """

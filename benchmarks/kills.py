@@ -1,8 +1,11 @@
-"""How long everything stands still after a `kill -9`, whatever is hit, at random moments: `python -m benchmarks.kills`.
+"""How long everything stands still after a `kill -9`, whatever is hit, at random moments.
 
-A stack of its own runs. In each round a run is under way, some process is killed at a random moment, and a run of another DAG
-is asked for at once. Measured: how long until a task of the second run begins, until the first run has ended, and until all
-programs are healthy. Both runs are of no worth: nothing was ever deployed, so their rollback has nothing to go back to and fails.
+`python -m benchmarks.kills`.
+
+A stack of its own runs. In each round a run is under way, some process is killed at a random
+moment, and a run of another DAG is asked for at once. Measured: how long until a task of the second
+run begins, until the first run has ended, and until all programs are healthy. Both runs are of no
+worth: nothing was ever deployed, so their rollback has nothing to go back to and fails.
 """
 
 from __future__ import annotations
@@ -43,20 +46,35 @@ Find = Callable[[Layout], list[psutil.Process]]
 
 def program(name: str) -> Find:
     """Return what finds a program of the stack."""
-    return lambda layout: [psutil.Process(health.pid) for health in control.status(layout) if health.name == name and health.pid]
+    return lambda layout: [
+        psutil.Process(health.pid)
+        for health in control.status(layout)
+        if health.name == name and health.pid
+    ]
 
 
 def helper(layout: Layout) -> list[psutil.Process]:
-    """Find processes that a program started for itself: MLflow's and the server's workers, Airflow's forks."""
+    """Find processes that a program started for itself.
+
+    MLflow's and the server's workers, Airflow's forks.
+    """
     heads = {health.pid for health in control.status(layout)}
     own = {"mlflow", "serving", "api-server", "dag-processor", "triggerer"}
-    return [process for process, name in marked(str(layout.state)).items() if name in own and process.pid not in heads]
+    return [
+        process
+        for process, name in marked(str(layout.state)).items()
+        if name in own and process.pid not in heads
+    ]
 
 
 def workers(layout: Layout, *, idle: bool) -> list[psutil.Process]:
     """Find the LocalExecutor's workers that wait for a task, or those that are at work."""
     titles = {process: _title(process) for process in marked(str(layout.state))}
-    return [process for process, title in titles.items() if title.startswith(WORKER) and (IDLE in title) == idle]
+    return [
+        process
+        for process, title in titles.items()
+        if title.startswith(WORKER) and (IDLE in title) == idle
+    ]
 
 
 def tasks(layout: Layout) -> list[psutil.Process]:
@@ -104,10 +122,16 @@ def main(argv: list[str] | None = None) -> int:
     tiny = is_tiny(__doc__, argv)
     quiet()
     chance = random.Random(SEED)
-    order = ["idle worker", "scheduler"] if tiny else [list(VICTIMS)[number % len(VICTIMS)] for number in range(ROUNDS)]
+    order = (
+        ["idle worker", "scheduler"]
+        if tiny
+        else [list(VICTIMS)[number % len(VICTIMS)] for number in range(ROUNDS)]
+    )
     chance.shuffle(order)
     with tempfile.TemporaryDirectory(prefix="pb-") as folder:
-        ports = {f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")}
+        ports = {
+            f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")
+        }
         environ = {**os.environ, **ports, "PERENNIAL_STATE": str(Path(folder) / "v")}
         layout = Layout(load_settings(environ))
         control.up(layout, environ, say=lambda _: None, timeout_seconds=240)
@@ -118,7 +142,9 @@ def main(argv: list[str] | None = None) -> int:
                 for victim in order:
                     took.append((victim, *one_round(layout, api, victim, chance)))
                     if not tiny:
-                        write("kills", measures(took))  # it takes long: what was measured before somebody stops it stays
+                        write(
+                            "kills", measures(took)
+                        )  # it takes long: what was measured before somebody stops it stays
         finally:
             control.down(layout, say=lambda _: None)
     rows = measures(took)
@@ -126,8 +152,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if tiny or all(row["value"] <= ASKED_SECONDS for row in rows if row["asked"]) else 1
 
 
-def one_round(layout: Layout, api: AirflowApi, victim: str, chance: random.Random) -> tuple[float, float, float]:
-    """Kill one; return the seconds until a task began, the run under way had ended, and all was healthy."""
+def one_round(
+    layout: Layout, api: AirflowApi, victim: str, chance: random.Random
+) -> tuple[float, float, float]:
+    """Kill one; return the seconds until a task began, the run under way had ended, and all was
+    healthy.
+    """
     run = api.trigger(UNDER_WAY, CONF)
     time.sleep(chance.uniform(0, 5))
     while not (found := VICTIMS[victim](layout)):
@@ -145,7 +175,11 @@ def one_round(layout: Layout, api: AirflowApi, victim: str, chance: random.Rando
     ended = _seconds(killed, lambda: api.state(UNDER_WAY, run) in {"success", "failed"})
     _seconds(killed, lambda: api.state(ASKED_FOR, asked) in {"success", "failed"})
     healthy = _seconds(killed, lambda: all(health.is_healthy for health in control.status(layout)))
-    print(f"{victim}: a task began after {began:.0f} s, the run ended after {ended:.0f} s, healthy after {healthy:.0f} s", flush=True)
+    print(
+        f"{victim}: a task began after {began:.0f} s, the run ended after {ended:.0f} s, healthy"
+        f" after {healthy:.0f} s",
+        flush=True,
+    )
     return began, ended, healthy
 
 
@@ -167,10 +201,30 @@ def _try(arrived: Callable[[], bool]) -> bool:
 def measures(took: list[tuple[str, float, float, float]]) -> list[Measure]:
     """Return the longest of all first, then by victim."""
     rows: list[Measure] = [
-        {"measure": f"longest stand-still after {len(took)} kills", "value": _most(took, 1), "unit": "s", "asked": ""},
-        {"measure": "its median", "value": round(statistics.median(one[1] for one in took), 1), "unit": "s", "asked": ""},
-        {"measure": "longest until the run under way had ended", "value": _most(took, 2), "unit": "s", "asked": ""},
-        {"measure": "longest until all programs were healthy", "value": _most(took, 3), "unit": "s", "asked": ""},
+        {
+            "measure": f"longest stand-still after {len(took)} kills",
+            "value": _most(took, 1),
+            "unit": "s",
+            "asked": "",
+        },
+        {
+            "measure": "its median",
+            "value": round(statistics.median(one[1] for one in took), 1),
+            "unit": "s",
+            "asked": "",
+        },
+        {
+            "measure": "longest until the run under way had ended",
+            "value": _most(took, 2),
+            "unit": "s",
+            "asked": "",
+        },
+        {
+            "measure": "longest until all programs were healthy",
+            "value": _most(took, 3),
+            "unit": "s",
+            "asked": "",
+        },
     ]
     for victim in VICTIMS:
         own = [one for one in took if one[0] == victim]

@@ -1,8 +1,11 @@
-"""One `retrain_flight_delays` run through Airflow against the same work as a plain script: `python -m benchmarks.loop`.
+"""One `retrain_flight_delays` run through Airflow against the same work as a plain script.
 
-Six batches to learn from, one to judge on, three candidates; each run begins with a fresh state and a running stack that has
-run a task before. The two are run in turn and compared by their medians. Then the same steps are run once in one process, with
-the ports timed, and once each in a process whose imports are timed, to say where the rest goes.
+`python -m benchmarks.loop`.
+
+Six batches to learn from, one to judge on, three candidates; each run begins with a fresh state and
+a running stack that has run a task before. The two are run in turn and compared by their medians.
+Then the same steps are run once in one process, with the ports timed, and once each in a process
+whose imports are timed, to say where the rest goes.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.cli.running import context_for, run_step
+from pipelines.ports import EmbeddedPorts, Ports
 from pipelines.settings import load_settings, quiet
 from pipelines.spec import load_spec
-from pipelines.steps.context import EmbeddedPorts, Ports
 from stack import control
 from stack.airflow_api import AirflowApi
 from stack.dags import await_dags
@@ -35,7 +38,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-MODEL, AS_OF, RUNS, ASKED = "flight_delays", "2013-08-01T00:00:00Z", int(os.environ.get("RUNS", "3")), 1.6
+MODEL, AS_OF, RUNS, ASKED = (
+    "flight_delays",
+    "2013-08-01T00:00:00Z",
+    int(os.environ.get("RUNS", "3")),
+    1.6,
+)
 DAG = f"retrain_{MODEL}"
 TOOK = re.compile(r"(\w+) took ([\d.]+) s; peak memory of this process (\d+) MB")
 
@@ -65,21 +73,36 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def plain(folder: Path) -> dict[str, float]:
-    """Run the plain script in a fresh folder, its MLflow database made before (the stack's is too)."""
+    """Run the plain script in a fresh folder, its MLflow database made before (the stack's is
+    too).
+    """
     environ = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
     subprocess.run(
-        [sys.executable, "-m", "mlflow", "db", "upgrade", environ["MLFLOW_TRACKING_URI"]], env=environ, check=True, capture_output=True
+        [sys.executable, "-m", "mlflow", "db", "upgrade", environ["MLFLOW_TRACKING_URI"]],
+        env=environ,
+        check=True,
+        capture_output=True,
     )
     begin = time.monotonic()
-    command = [sys.executable, "-m", "benchmarks.plain_script", str(folder / "work"), AS_OF.removesuffix("Z")]
-    out = subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True).stdout
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.plain_script",
+        str(folder / "work"),
+        AS_OF.removesuffix("Z"),
+    ]
+    out = subprocess.run(
+        command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True
+    ).stdout
     return {"wall": time.monotonic() - begin, **json.loads(out.strip().splitlines()[-1])["seconds"]}
 
 
 @contextmanager
 def stack_in(folder: Path) -> Iterator[AirflowApi]:
     """A running stack with a fresh state, on ports of its own."""
-    ports = {f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")}
+    ports = {
+        f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")
+    }
     environ = {**os.environ, **ports, "PERENNIAL_STATE": str(folder / "v")}
     layout = Layout(load_settings(environ))
     control.up(layout, environ, say=lambda _: None, timeout_seconds=240)
@@ -92,9 +115,13 @@ def stack_in(folder: Path) -> Iterator[AirflowApi]:
 
 
 def through_airflow(folder: Path) -> dict[str, Any]:
-    """Trigger the DAG by REST and return wall time, the tasks, and what each step said of its time and memory."""
+    """Trigger the DAG by REST and return wall time, the tasks, and what each step said of its time
+    and memory.
+    """
     with stack_in(folder) as api:
-        # A stack runs for months: its first task of all, which loads what the next ones find loaded, is not the one to measure.
+        # A stack runs for months: its first task of all, which loads what the next ones find
+        # loaded, is not the one to measure.
+
         api.wait(DAG, api.trigger(DAG, {"warm_up": True}), timeout_seconds=120)
         begin = time.monotonic()
         run_id = api.trigger(DAG, {"as_of": AS_OF, "reason": "benchmark"})
@@ -136,23 +163,33 @@ class Timed:
 
 
 def in_one_process(folder: Path) -> dict[str, float]:
-    """Run the steps up to the bundle in this process and return the seconds spent in DVC and MLflow, and in all."""
+    """Run the steps up to the bundle in this process and return the seconds spent in DVC and
+    MLflow, and in all.
+    """
     environ = {**os.environ, "PERENNIAL_STATE": str(folder)}
     settings = load_settings(environ)
     real = EmbeddedPorts(settings)
     versions, registry = Timed(real.versions), Timed(real.registry)
-    registry.state(registry.parent(MODEL, "warm", {}))  # MLflow's first use makes its database; the stack's is made before
+    registry.state(
+        registry.parent(MODEL, "warm", {})
+    )  # MLflow's first use makes its database; the stack's is made before
     versions.seconds = registry.seconds = 0.0
     context = context_for(MODEL, settings)
     object.__setattr__(context, "ports", Ports(real.store, versions, registry, real.ledger))
     begin = time.monotonic()
-    for _ in _steps(lambda step, body: run_step(context, step, body).model_dump(mode="json"), [c.name for c in context.spec.candidates]):
+    for _ in _steps(
+        lambda step, body: run_step(context, step, body).model_dump(mode="json"),
+        [c.name for c in context.spec.candidates],
+    ):
         pass
     return {"all": time.monotonic() - begin, "dvc": versions.seconds, "mlflow": registry.seconds}
 
 
 def _steps(run: Any, candidates: list[str]) -> Iterator[str]:
-    """Run the steps up to the bundle, each on the results of those before; yields each step's name after it."""
+    """Run the steps up to the bundle, each on the results of those before.
+
+    Yields each step's name after it.
+    """
     asked = {"run": "benchmark"}
     ingest = run("ingest", {**asked, "now": "2026-01-01T00:00:00Z", "conf": {"as_of": AS_OF}})
     yield "ingest"
@@ -171,14 +208,29 @@ def _steps(run: Any, candidates: list[str]) -> Iterator[str]:
 
 
 def import_seconds(folder: Path) -> dict[str, float]:
-    """Run each step in a process of its own whose imports Python times, and return the seconds of imports by step."""
+    """Run each step in a process of its own whose imports Python times, and return the seconds of
+    imports by step.
+    """
     environ = {**os.environ, "PERENNIAL_STATE": str(folder), "PYTHONPROFILEIMPORTTIME": "1"}
     found: dict[str, float] = {}
 
     def run(step: str, body: dict[str, Any]) -> Any:
-        command = [sys.executable, "-m", "pipelines", step, "--model", MODEL, "--request", json.dumps(body)]
-        done = subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True)
-        micros = sum(int(m) for m in re.findall(r"^import time:\s+(\d+) \|", done.stderr, flags=re.MULTILINE))
+        command = [
+            sys.executable,
+            "-m",
+            "pipelines",
+            step,
+            "--model",
+            MODEL,
+            "--request",
+            json.dumps(body),
+        ]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True
+        )
+        micros = sum(
+            int(m) for m in re.findall(r"^import time:\s+(\d+) \|", done.stderr, flags=re.MULTILINE)
+        )
         found[step] = max(found.get(step, 0.0), micros / 1e6)
         return json.loads(done.stdout.strip().splitlines()[-1])["result"]
 
@@ -188,26 +240,48 @@ def import_seconds(folder: Path) -> dict[str, float]:
 
 
 def measures(
-    script: list[dict[str, float]], loop: list[dict[str, Any]], parts: dict[str, float], imports: dict[str, float]
+    script: list[dict[str, float]],
+    loop: list[dict[str, Any]],
+    parts: dict[str, float],
+    imports: dict[str, float],
 ) -> list[Measure]:
     """Return what was measured; the DAG run in the middle stands for its parts."""
     typical = sorted(loop, key=lambda r: r["wall"])[len(loop) // 2]
-    script_wall, loop_wall = statistics.median(r["wall"] for r in script), statistics.median(r["wall"] for r in loop)
+    script_wall, loop_wall = (
+        statistics.median(r["wall"] for r in script),
+        statistics.median(r["wall"] for r in loop),
+    )
     in_tasks = _covered([(t.start, t.end) for t in typical["tasks"]])
-    outside_steps = sum(t.seconds - typical["said"][t.task, t.label][0] for t in typical["tasks"] if t.task != "train")
+    outside_steps = sum(
+        t.seconds - typical["said"][t.task, t.label][0]
+        for t in typical["tasks"]
+        if t.task != "train"
+    )
     rows: list[Measure] = [
-        _row("wall time of the DAG run / of the plain script", loop_wall / script_wall, "ratio", f"<= {ASKED}"),
+        _row(
+            "wall time of the DAG run / of the plain script",
+            loop_wall / script_wall,
+            "ratio",
+            f"<= {ASKED}",
+        ),
         _row("wall time of the DAG run", loop_wall, "s"),
         _row("wall time of the plain script", script_wall, "s"),
         _row("of the DAG run: Airflow between tasks", typical["wall"] - in_tasks, "s"),
         _row("of the DAG run: starting tasks and processes (all but train)", outside_steps, "s"),
-        _row("imports of all steps (train: the slowest), within the steps' times", sum(imports.values()), "s"),
+        _row(
+            "imports of all steps (train: the slowest), within the steps' times",
+            sum(imports.values()),
+            "s",
+        ),
         _row("DVC and git, all steps", parts["dvc"], "s"),
         _row("MLflow, all steps", parts["mlflow"], "s"),
         _row("the same steps in one process, one after the other", parts["all"], "s"),
     ]
     parts_of_script = ("ingest", "validate", "features", "version", "train", "gate", "package")
-    rows += [_row(f"script: {part}", statistics.median(r[part] for r in script), "s") for part in parts_of_script]
+    rows += [
+        _row(f"script: {part}", statistics.median(r[part] for r in script), "s")
+        for part in parts_of_script
+    ]
     for task in typical["tasks"]:
         name = f"{task.task} {task.label}".strip()
         seconds, memory = typical["said"][task.task, task.label]
@@ -228,7 +302,9 @@ def _covered(spans: list[tuple[str, str]]) -> float:
     from datetime import datetime
 
     total, until = 0.0, None
-    for start, end in sorted((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in spans):
+    for start, end in sorted(
+        (datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in spans
+    ):
         begin = start if until is None or start > until else until
         total += max(0.0, (end - begin).total_seconds())
         until = end if until is None else max(until, end)

@@ -1,4 +1,7 @@
-"""What 100 models cost while their DAG files are parsed, beyond Airflow's own import: `python -m benchmarks.parsing`."""
+"""What 100 models cost while their DAG files are parsed, beyond Airflow's own import.
+
+`python -m benchmarks.parsing`.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,9 @@ def main(argv: list[str] | None = None) -> int:
         for number in range(models):
             name = f"model_{number:03d}"
             (home / "models" / name).mkdir(parents=True)
-            (home / "models" / name / "model.yaml").write_text(text.replace("name: flight_delays", f"name: {name}"))
+            (home / "models" / name / "model.yaml").write_text(
+                text.replace("name: flight_delays", f"name: {name}")
+            )
         environ = {
             **os.environ,
             "AIRFLOW_HOME": str(home / "airflow"),
@@ -50,18 +55,30 @@ def main(argv: list[str] | None = None) -> int:
         seconds = []
         for _ in range(runs):
             out = subprocess.run(
-                [sys.executable, "-c", CODE, str(ROOT / "dags")], env=environ, capture_output=True, text=True, check=True
+                [sys.executable, "-c", CODE, str(ROOT / "dags")],
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout
             took, found, errors = json.loads(out.strip().splitlines()[-1])
-            expected = sorted(f"{kind}_model_{number:03d}" for kind in KINDS for number in range(models))
+            expected = sorted(
+                f"{kind}_model_{number:03d}" for kind in KINDS for number in range(models)
+            )
             if found != expected or errors:
-                raise SystemExit(f"{len(found)} DAGs instead of {len(expected)}; errors: {errors}; the first ones: {found[:3]}")
+                raise SystemExit(
+                    f"{len(found)} DAGs instead of {len(expected)}; errors: {errors}; the first"
+                    f" ones: {found[:3]}"
+                )
             seconds.append(took)
         shutil.rmtree(home / "airflow", ignore_errors=True)
     value = round(statistics.median(seconds), 2)
     rows: list[Measure] = [
         {
-            "measure": f"parsing the DAG files for {models} models ({len(KINDS)} DAGs each), beyond Airflow's import",
+            "measure": (
+                f"parsing the DAG files for {models} models ({len(KINDS)} DAGs each), beyond"
+                " Airflow's import"
+            ),
             "value": value,
             "unit": "s",
             "asked": f"<= {ASKED}",

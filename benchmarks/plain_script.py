@@ -1,9 +1,11 @@
-"""The work of one `retrain_flight_delays` run as one plain script in one process, with the same libraries and none of Perennial's code.
+"""The work of one `retrain_flight_delays` run as one plain script in one process, with the same
+libraries and none of Perennial's code.
 
-It reads the same flights (the model's own source.py), holds them against the same suites with Great Expectations, builds the
-features with the model's own features.py on DuckDB, versions them with DVC, searches the same candidates over the same folds
-with scikit-learn, logs to MLflow with plots and the winner's model, judges with a bootstrap, fits again, compiles to ONNX and
-proves parity. It has no retries, no ledger, no quarantine, no server; that is the point of the comparison.
+It reads the same flights (the model's own source.py), holds them against the same suites with Great
+Expectations, builds the features with the model's own features.py on DuckDB, versions them with
+DVC, searches the same candidates over the same folds with scikit-learn, logs to MLflow with plots
+and the winner's model, judges with a bootstrap, fits again, compiles to ONNX and proves parity. It
+has no retries, no ledger, no quarantine, no server; that is the point of the comparison.
 
     python -m benchmarks.plain_script FOLDER 2013-08-01
 """
@@ -50,12 +52,23 @@ def validate(name: str, frame, suite: list[dict]) -> None:
     context.variables.progress_bars = {"globally": False}
     expectations = [ExpectationConfiguration(**e).to_domain_obj() for e in suite]
     made = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
-    batch = context.data_sources.add_pandas(name).add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=made))
-    results = definition.run(
-        batch_parameters={"dataframe": frame}, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False}
+    batch = (
+        context.data_sources.add_pandas(name)
+        .add_dataframe_asset(name)
+        .add_batch_definition_whole_dataframe("all")
     )
-    bad = [r for r in results.results if not r.success and r.expectation_config.severity.value == "critical"]
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(name=name, data=batch, suite=made)
+    )
+    results = definition.run(
+        batch_parameters={"dataframe": frame},
+        result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False},
+    )
+    bad = [
+        r
+        for r in results.results
+        if not r.success and r.expectation_config.severity.value == "critical"
+    ]
     if bad:
         raise SystemExit(f"{name}: {bad[0]}")
 
@@ -74,17 +87,27 @@ def ingest(folder: Path, spans: list[tuple[datetime, datetime]]) -> dict[str, di
 
 
 def check(raw: dict[str, dict[str, object]]) -> None:
-    suites = {"flights": "flight_delays", "weather": "flight_delays.weather", "planes": "flight_delays.planes"}
+    suites = {
+        "flights": "flight_delays",
+        "weather": "flight_delays.weather",
+        "planes": "flight_delays.planes",
+    }
     for month, tables in raw.items():
         for name, file in suites.items():
             frame = tables[name].copy()
             for column in frame.columns:
                 if str(frame[column].dtype).endswith("UTC]"):
                     frame[column] = frame[column].dt.tz_localize(None).astype("datetime64[us]")
-            validate(f"{month}-{name}", frame, json.loads((ROOT / "expectations" / f"{file}.json").read_bytes())["expectations"])
+            validate(
+                f"{month}-{name}",
+                frame,
+                json.loads((ROOT / "expectations" / f"{file}.json").read_bytes())["expectations"],
+            )
 
 
-def build(folder: Path, raw: dict[str, dict[str, object]], spans: list[tuple[datetime, datetime]]) -> dict[str, object]:
+def build(
+    folder: Path, raw: dict[str, dict[str, object]], spans: list[tuple[datetime, datetime]]
+) -> dict[str, object]:
     import ibis
     import pandas as pd
     import pyarrow as pa
@@ -95,8 +118,14 @@ def build(folder: Path, raw: dict[str, dict[str, object]], spans: list[tuple[dat
     for start, end in spans:
         tables = raw[f"{start:%Y-%m}"]
         connection = ibis.duckdb.connect(":memory:", threads=1)
-        for name, column in (("flights", "scheduled_departure"), ("weather", "observed_at"), ("planes", None)):
-            parts = [before[name], tables[name]] if before is not None and column else [tables[name]]
+        for name, column in (
+            ("flights", "scheduled_departure"),
+            ("weather", "observed_at"),
+            ("planes", None),
+        ):
+            parts = (
+                [before[name], tables[name]] if before is not None and column else [tables[name]]
+            )
             frame = pd.concat(parts)
             if column:
                 frame = frame[frame[column] >= start - timedelta(days=8)]
@@ -104,7 +133,11 @@ def build(folder: Path, raw: dict[str, dict[str, object]], spans: list[tuple[dat
         rows = connection.to_pyarrow(builder({n: connection.table(n) for n in tables})).to_pandas()
         rows = rows[(rows["scheduled_departure"] >= start) & (rows["scheduled_departure"] < end)]
         rows = rows.sort_values(["scheduled_departure", "flight_id"]).reset_index(drop=True)
-        pq.write_table(pa.Table.from_pandas(rows), folder / "repo" / "features" / f"{start:%Y-%m}.parquet", compression="zstd")
+        pq.write_table(
+            pa.Table.from_pandas(rows),
+            folder / "repo" / "features" / f"{start:%Y-%m}.parquet",
+            compression="zstd",
+        )
         built[f"{start:%Y-%m}"] = rows
         before = tables
         connection.disconnect()
@@ -154,16 +187,32 @@ def pipeline(candidate: dict, inputs: list[str], seed: int):
     texts = [c for c in inputs if c in NUMBERS_THAT_ARE_TEXT]
     numbers = [c for c in inputs if c not in texts]
     linear = "linear_model" in candidate["estimator"]
-    encode = OneHotEncoder(handle_unknown="ignore") if linear else OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    scale = make_pipeline(SimpleImputer(strategy="median"), StandardScaler()) if linear else "passthrough"
-    return Pipeline([("encode", ColumnTransformer([("n", scale, numbers), ("t", encode, texts)])), ("estimator", kind(**params))])
+    encode = (
+        OneHotEncoder(handle_unknown="ignore")
+        if linear
+        else OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    )
+    scale = (
+        make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+        if linear
+        else "passthrough"
+    )
+    return Pipeline(
+        [
+            ("encode", ColumnTransformer([("n", scale, numbers), ("t", encode, texts)])),
+            ("estimator", kind(**params)),
+        ]
+    )
 
 
 def folds(times, count: int):
     import numpy as np
 
     edges = np.quantile(times, np.linspace(0, 1, count + 2))[1:]
-    return [(np.flatnonzero(times < a), np.flatnonzero((times >= a) & (times < b))) for a, b in itertools.pairwise(edges)]
+    return [
+        (np.flatnonzero(times < a), np.flatnonzero((times >= a) & (times < b)))
+        for a, b in itertools.pairwise(edges)
+    ]
 
 
 def plots(folder: Path, y, p) -> list[Path]:
@@ -207,19 +256,52 @@ def train(folder: Path, spec: dict, revision: str, learn, judge) -> dict:
                 if size <= candidate.get("budget", 20):
                     search = GridSearchCV(model, grid, scoring="roc_auc", cv=cv)
                 else:
-                    search = RandomizedSearchCV(model, grid, n_iter=candidate["budget"], scoring="roc_auc", cv=cv, random_state=seed)
+                    search = RandomizedSearchCV(
+                        model,
+                        grid,
+                        n_iter=candidate["budget"],
+                        scoring="roc_auc",
+                        cv=cv,
+                        random_state=seed,
+                    )
                 search.fit(x, y)
                 p = search.best_estimator_.predict_proba(hx)[:, 1]
                 mlflow.log_params(search.best_params_)
-                scores = {"roc_auc": roc_auc_score(hy, p), "average_precision": average_precision_score(hy, p)}
-                mlflow.log_metrics({**scores, "brier": brier_score_loss(hy, p), "log_loss": log_loss(hy, p), "cv": search.best_score_})
-                mlflow.log_table({k: [str(v) for v in vs] for k, vs in search.cv_results_.items()}, "search.json")
+                scores = {
+                    "roc_auc": roc_auc_score(hy, p),
+                    "average_precision": average_precision_score(hy, p),
+                }
+                mlflow.log_metrics(
+                    {
+                        **scores,
+                        "brier": brier_score_loss(hy, p),
+                        "log_loss": log_loss(hy, p),
+                        "cv": search.best_score_,
+                    }
+                )
+                mlflow.log_table(
+                    {k: [str(v) for v in vs] for k, vs in search.cv_results_.items()}, "search.json"
+                )
                 sample = hx.sample(min(len(hx), 1_000), random_state=seed)
-                permutation_importance(search.best_estimator_, sample, hy[sample.index], scoring="roc_auc", n_repeats=2, random_state=seed)
+                permutation_importance(
+                    search.best_estimator_,
+                    sample,
+                    hy[sample.index],
+                    scoring="roc_auc",
+                    n_repeats=2,
+                    random_state=seed,
+                )
                 for plot in plots(folder, hy, p):
                     mlflow.log_artifact(str(plot))
-                if "dummy" not in candidate["estimator"] and (best is None or search.best_score_ > best["cv"]):
-                    best = {"cv": search.best_score_, "model": search.best_estimator_, "p": p, "run": run.info.run_id}
+                if "dummy" not in candidate["estimator"] and (
+                    best is None or search.best_score_ > best["cv"]
+                ):
+                    best = {
+                        "cv": search.best_score_,
+                        "model": search.best_estimator_,
+                        "p": p,
+                        "run": run.info.run_id,
+                    }
     return {**best, "y": hy}
 
 
@@ -245,9 +327,15 @@ def judge_and_register(best: dict) -> None:
             name="model",
             serialization_format="skops",
             signature=infer_signature(best["inputs"], p[: len(best["inputs"])]),
-            pip_requirements=[f"scikit-learn=={sklearn.__version__}", f"skops=={skops.__version__}"],
+            pip_requirements=[
+                f"scikit-learn=={sklearn.__version__}",
+                f"skops=={skops.__version__}",
+            ],
             registered_model_name="flight_delays",
-            skops_trusted_types=["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn._loss.loss.HalfBinomialLoss"],
+            skops_trusted_types=[
+                "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+                "sklearn._loss.loss.HalfBinomialLoss",
+            ],
         )
 
 
@@ -265,14 +353,23 @@ def package(folder: Path, spec: dict, best: dict, rows) -> float:
     for c in inputs:
         x[c] = x[c].astype(object) if c in texts else x[c].astype("float32")
     model = clone(best["model"]).fit(x, rows["late"].astype(int).to_numpy())
-    types = [(c, StringTensorType([None, 1]) if c in texts else FloatTensorType([None, 1])) for c in inputs]
-    compiled = convert_sklearn(model, initial_types=types, options={id(model): {"zipmap": False}}, target_opset=18).SerializeToString()
+    types = [
+        (c, StringTensorType([None, 1]) if c in texts else FloatTensorType([None, 1]))
+        for c in inputs
+    ]
+    compiled = convert_sklearn(
+        model, initial_types=types, options={id(model): {"zipmap": False}}, target_opset=18
+    ).SerializeToString()
     (folder / "model.onnx").write_bytes(compiled)
     (folder / "model.skops").write_bytes(skops.io.dumps(model))
     session = onnxruntime.InferenceSession(compiled, providers=["CPUExecutionProvider"])
     sample = x.iloc[-27_000:]
     feed = {c: sample[[c]].to_numpy(dtype=object if c in texts else np.float32) for c in inputs}
-    return float(np.abs(session.run(["probabilities"], feed)[0][:, 1] - model.predict_proba(sample)[:, 1]).max())
+    return float(
+        np.abs(
+            session.run(["probabilities"], feed)[0][:, 1] - model.predict_proba(sample)[:, 1]
+        ).max()
+    )
 
 
 def main() -> None:
@@ -300,8 +397,20 @@ def main() -> None:
     best = timed("train", train, folder, spec, revision, learn, judge)
     best["inputs"] = judge[spec["features"]["inputs"]].head(5)
     timed("gate", judge_and_register, best)
-    parity = timed("package", package, folder, spec, best, pd.concat([learn, judge], ignore_index=True))
-    print(json.dumps({"rows": len(learn), "holdout": len(judge), "cv": best["cv"], "parity": parity, "seconds": seconds}))
+    parity = timed(
+        "package", package, folder, spec, best, pd.concat([learn, judge], ignore_index=True)
+    )
+    print(
+        json.dumps(
+            {
+                "rows": len(learn),
+                "holdout": len(judge),
+                "cv": best["cv"],
+                "parity": parity,
+                "seconds": seconds,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
-"""How long a million logged rows with their labels take to read back: `python -m benchmarks.readback` from the checkout.
+"""How long a million logged rows with their labels take to read back.
 
-15 inputs of all kinds, one row per request, a label for each; once from raw segments as the server leaves them, once from the
-Parquet that they rotate to. Reading means everything up to the joined table. The middle of three runs counts.
+`python -m benchmarks.readback` from the checkout.
+
+15 inputs of all kinds, one row per request, a label for each; once from raw segments as the server
+leaves them, once from the Parquet that they rotate to. Reading means everything up to the joined
+table. The middle of three runs counts.
 """
 
 from __future__ import annotations
@@ -14,12 +17,12 @@ import time
 from pathlib import Path
 
 from benchmarks.report import Measure, is_tiny, show, write
-from pipelines.inference.joined import joined
-from pipelines.inference.read import read_labels, read_log
-from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, line
-from pipelines.inference.rotate import rotate
+from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line
+from pipelines.inference.join import joined
+from pipelines.inference.reader import read_labels, read_log
+from pipelines.inference.rotation import rotate
 from pipelines.settings import Settings
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 
 ROWS, TINY_ROWS, RUNS, ASKED = 1_000_000, 500, 3, 10
 MODEL = "flights"
@@ -54,10 +57,18 @@ def fill(store: LocalStore, rows: int) -> None:
         at = START + 1_000 * i
         key, request = f"2026-{i:07d}", f"{rng.getrandbits(128):032x}"
         answered = Answered(
-            request, at, 0.0004, [[_value(kind, rng) for kind in KINDS]], [rng.random()], [key], [at - rng.randrange(10**9)]
+            request,
+            at,
+            0.0004,
+            [[_value(kind, rng) for kind in KINDS]],
+            [rng.random()],
+            [key],
+            [at - rng.randrange(10**9)],
         )
         segments[0].add(line(answered))
-        segments[1].add(line(Labelled(f"k:{key}", float(rng.random() < 0.2), at + 14_400_000_000, request)))
+        segments[1].add(
+            line(Labelled(f"k:{key}", float(rng.random() < 0.2), at + 14_400_000_000, request))
+        )
     for kind in segments:
         kind.close()
 
@@ -79,7 +90,9 @@ class _Segments:
 
     def _next(self):
         self._number += 1
-        segment = self._store.open_segment(f"inference/{MODEL}/{self._header.kind}/2026-01-01-{self._number:013d}-1-00000000")
+        segment = self._store.open_segment(
+            f"inference/{MODEL}/{self._header.kind}/2026-01-01-{self._number:013d}-1-00000000"
+        )
         segment.append(line(self._header))
         return segment
 
@@ -118,7 +131,8 @@ def _reported(rows: int, found: list[float]) -> int:
         ("rotation of all of them", "s", ""),
     )
     measures: list[Measure] = [
-        {"measure": name, "value": value, "unit": unit, "asked": asked} for (name, unit, asked), value in zip(names, found, strict=True)
+        {"measure": name, "value": value, "unit": unit, "asked": asked}
+        for (name, unit, asked), value in zip(names, found, strict=True)
     ]
     show("Reading the inference log back", measures)
     if rows == TINY_ROWS:

@@ -1,7 +1,10 @@
-"""Rebuilding images after a change of one line: `python -m benchmarks.rebuild` (needs an engine and the base of `make images`).
+"""Rebuilding images after a change of one line.
 
-A copy of the checkout is built once, so that all layers are warm; then one line of its code is changed and it is built again.
-`BASE` in the environment names another base image, as for `make images`.
+`python -m benchmarks.rebuild` (needs an engine and the base of `make images`).
+
+A copy of the checkout is built once, so that all layers are warm; then one line of its code is
+changed and it is built again. `BASE` in the environment names another base image, as for `make
+images`.
 """
 
 from __future__ import annotations
@@ -52,7 +55,9 @@ def main(argv: list[str] | None = None) -> int:
                 )
         finally:
             for image in images:
-                subprocess.run(["docker", "rmi", f"perennial/{image}:{TAG}"], capture_output=True, check=False)
+                subprocess.run(
+                    ["docker", "rmi", f"perennial/{image}:{TAG}"], capture_output=True, check=False
+                )
     show("Rebuilding images", rows)
     if tiny:
         return 0
@@ -61,8 +66,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _copy(target: Path) -> None:
-    """Copy what git knows of the checkout: the times of files do not matter to the engine's cache."""
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+    """Copy what git knows of the checkout.
+
+    The times of files do not matter to the engine's cache.
+    """
+    names = (
+        subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+        .stdout.decode()
+        .split("\0")
+    )
     for name in filter(None, names):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target / name)
@@ -72,7 +84,14 @@ def _built(checkout: Path, image: str) -> float | None:
     """Build the image; return after how many seconds, None where it could not be."""
     began = time.monotonic()
     environ = {**os.environ, "TAG": TAG, "IMAGES": image}
-    done = subprocess.run([sys.executable, "tools/images.py"], cwd=checkout, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "tools/images.py"],
+        cwd=checkout,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
         return None

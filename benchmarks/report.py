@@ -1,4 +1,7 @@
-"""Write what a benchmark measured: <name>.json, a list of measures, and beside it the machine and the versions."""
+"""Write what a benchmark measured.
+
+<name>.json, a list of measures, and beside it the machine and the versions.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,14 @@ class Measure(TypedDict):
 
 
 def is_tiny(about: str | None, argv: list[str] | None) -> bool:
-    """Return whether a benchmark is asked to show only that it runs (`--tiny`); `about` is its help, `argv` what follows its name."""
+    """Return whether a benchmark is asked to show only that it runs (`--tiny`).
+
+    `about` is its help, `argv` what follows its name.
+    """
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--tiny", action="store_true", help="small, to see that it runs; judges and writes nothing")
+    parser.add_argument(
+        "--tiny", action="store_true", help="small, to see that it runs; judges and writes nothing"
+    )
     return bool(parser.parse_args(argv).tiny)
 
 
@@ -70,7 +78,10 @@ def _machine() -> dict[str, str | float | None]:
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
 
 
 def _memory_gb() -> int:

@@ -1,7 +1,10 @@
-"""How many predictions one core gives over HTTP, and what the inference log costs: `python -m benchmarks.serving`.
+"""How many predictions one core gives over HTTP, and what the inference log costs.
 
-The server runs on core 0 with a gradient boosting model of 12 inputs, wrk on core 1 with 16 connections and one row per
-request. A second server, without the inference log, takes turns with it; the middle of five runs of each counts.
+`python -m benchmarks.serving`.
+
+The server runs on core 0 with a gradient boosting model of 12 inputs, wrk on core 1 with 16
+connections and one row per request. A second server, without the inference log, takes turns with
+it; the middle of five runs of each counts.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import httpx
 import psutil
 
 from benchmarks.report import LOAD_BEFORE, Measure, is_tiny, show, write
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_bundle, put_release, wide_table
 
 if TYPE_CHECKING:
@@ -36,7 +39,10 @@ LOGGED = [sys.executable, "-m", "serving"]
 UNLOGGED = [
     sys.executable,
     "-c",
-    "from pipelines.settings import load_settings; from serving.__main__ import server; server(load_settings(), logged=False).run()",
+    (
+        "from pipelines.settings import load_settings; from serving.__main__ import server;"
+        " server(load_settings(), logged=False).run()"
+    ),
 ]
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1_000.0}
 
@@ -45,7 +51,9 @@ QUIET = 0.5
 
 
 class Run(NamedTuple):
-    """One run of wrk: the 99th percentile in milliseconds, the server's processor time per request in microseconds."""
+    """One run of wrk: the 99th percentile in milliseconds, the server's processor time per request
+    in microseconds.
+    """
 
     per_second: float
     p99: float
@@ -54,11 +62,17 @@ class Run(NamedTuple):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, write; 1 where wrk is missing, a request failed, or less than asked was reached."""
+    """Measure, print, write.
+
+    1 where wrk is missing, a request failed, or less than asked was reached.
+    """
     tiny = is_tiny(__doc__, argv)
     runs_each, seconds, iterations = (1, 1, 5) if tiny else (RUNS, SECONDS, ITERATIONS)
     if not (shutil.which("wrk") and shutil.which("taskset")):
-        print("wrk or taskset is missing (Debian: apt-get install wrk util-linux); nothing was measured.")
+        print(
+            "wrk or taskset is missing (Debian: apt-get install wrk util-linux); nothing was"
+            " measured."
+        )
         return 1
     if LOAD_BEFORE > QUIET:
         print(f"The machine is busy (load {LOAD_BEFORE}): expect less than it can do.")
@@ -81,7 +95,12 @@ class Served(NamedTuple):
 @contextlib.contextmanager
 def _server(folder: str, command: list[str]) -> Iterator[Served]:
     port = _free_port()
-    environment = {**os.environ, "PERENNIAL_STATE": folder, "PERENNIAL_SERVING_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PERENNIAL_STATE": folder,
+        "PERENNIAL_SERVING_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+    }
     server = subprocess.Popen(["taskset", "-c", "0", *command], cwd=ROOT, env=environment)
     try:
         yield Served(f"http://127.0.0.1:{port}", psutil.Process(server.pid))
@@ -97,14 +116,27 @@ def _free_port() -> int:
         return port
 
 
-def _measured(folder: Path, logged: Served, unlogged: Served, runs: int, seconds: int) -> tuple[list[Run], list[Run]]:
-    """Return what each run gave with the log and without it, after a warm-up; they take turns, so that noise meets both."""
+def _measured(
+    folder: Path, logged: Served, unlogged: Served, runs: int, seconds: int
+) -> tuple[list[Run], list[Run]]:
+    """Return what each run gave with the log and without it, after a warm-up.
+
+    They take turns, so that noise meets both.
+    """
     document = _ready(logged.url)
     _ready(unlogged.url)
-    row = document["paths"]["/models/flights/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]["rows"][0]
-    body = json.dumps({"row": row, "key": "2013-03-01/UA/1545", "event_time": "2013-03-01T10:15:00Z"})
+    row = document["paths"]["/models/flights/predict"]["post"]["requestBody"]["content"][
+        "application/json"
+    ]["example"]["rows"][0]
+    body = json.dumps(
+        {"row": row, "key": "2013-03-01/UA/1545", "event_time": "2013-03-01T10:15:00Z"}
+    )
     script = folder / "post.lua"
-    script.write_text(f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [[{body}]]\n', encoding="utf-8")
+    script.write_text(
+        'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body ='
+        f" [[{body}]]\n",
+        encoding="utf-8",
+    )
     for server in (logged, unlogged):
         _wrk(server, script, min(2, seconds))
     turns = [(_wrk(logged, script, seconds), _wrk(unlogged, script, seconds)) for _ in range(runs)]
@@ -123,15 +155,33 @@ def _ready(url: str) -> dict:
 
 
 def _wrk(server: Served, script: Path, seconds: int) -> Run:
-    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(script)]
+    command = [
+        "taskset",
+        "-c",
+        "1",
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds}s",
+        "--latency",
+        "-s",
+        str(script),
+    ]
     before = _processor_seconds(server.process)
-    out = subprocess.run([*command, f"{server.url}/models/flights/predict"], check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(
+        [*command, f"{server.url}/models/flights/predict"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     used = _processor_seconds(server.process) - before
     per_second = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
     answered = int(re.search(r"(\d+) requests in", out)[1])
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
     failed = [int(n) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", out)]
-    failed += [int(n) for line in re.findall(r"Socket errors: (.*)", out) for n in re.findall(r"\d+", line)]
+    failed += [
+        int(n) for line in re.findall(r"Socket errors: (.*)", out) for n in re.findall(r"\d+", line)
+    ]
     return Run(per_second, float(p99[1]) * MILLISECONDS[p99[2]], 1e6 * used / answered, sum(failed))
 
 
@@ -146,12 +196,37 @@ def _reported(runs: list[Run], without: list[Run], memory: float, *, tiny: bool)
     lost = round(100 * (1 - per_second / bare), 1)
     failed = sum(run.failed for run in runs + without)
     rows: list[Measure] = [
-        {"measure": "predictions of one row, one core", "value": round(per_second), "unit": "requests/s", "asked": f">= {ASKED}"},
-        {"measure": "99th percentile of their latency", "value": round(p99, 2), "unit": "ms", "asked": ""},
-        {"measure": "processor time per prediction", "value": round(cost), "unit": "us", "asked": ""},
-        {"measure": "the same without the inference log", "value": round(bare), "unit": "requests/s", "asked": ""},
+        {
+            "measure": "predictions of one row, one core",
+            "value": round(per_second),
+            "unit": "requests/s",
+            "asked": f">= {ASKED}",
+        },
+        {
+            "measure": "99th percentile of their latency",
+            "value": round(p99, 2),
+            "unit": "ms",
+            "asked": "",
+        },
+        {
+            "measure": "processor time per prediction",
+            "value": round(cost),
+            "unit": "us",
+            "asked": "",
+        },
+        {
+            "measure": "the same without the inference log",
+            "value": round(bare),
+            "unit": "requests/s",
+            "asked": "",
+        },
         {"measure": "logging costs", "value": lost, "unit": "%", "asked": f"<= {COST_ASKED}"},
-        {"measure": "logging costs, in processor time", "value": round(cost - bare_cost), "unit": "us", "asked": ""},
+        {
+            "measure": "logging costs, in processor time",
+            "value": round(cost - bare_cost),
+            "unit": "us",
+            "asked": "",
+        },
         {"measure": "failed requests", "value": failed, "unit": "requests", "asked": "== 0"},
         {"measure": "memory of the server", "value": memory, "unit": "MB", "asked": ""},
     ]

@@ -1,7 +1,9 @@
-"""Defines no DAG: shows each broken model.yaml as an import error in Airflow's UI, while all other models' DAGs live."""
+"""Defines no DAG: shows each broken model.yaml as an import error in Airflow's UI, while all other
+models' DAGs live.
+"""
 
 from airflow.sdk import get_parsing_context
-from perennial_airflow.defined import problems
+from perennial_airflow.dags.all_models import problems
 
 from pipelines.errors import SpecError
 

@@ -1,7 +1,10 @@
-"""The names of classes: one name for one class, whatever the type in which a batch, a label or a bundle holds it.
+"""The names of classes.
 
-A whole number is named without a fraction (1, 1.0 and Decimal("1.00") are "1"), any other number by its shortest decimal
-form, a boolean "True" or "False". A text is its own name, blanks and capitals included. Null and NaN are no class.
+One name for one class, whatever the type in which a batch, a label or a bundle holds it.
+
+A whole number is named without a fraction (1, 1.0 and Decimal("1.00") are "1"), any other number by
+its shortest decimal form, a boolean "True" or "False". A text is its own name, blanks and capitals
+included. Null and NaN are no class.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ def class_names(labels: pa.ChunkedArray) -> pa.ChunkedArray:
         return labels
     if pa.types.is_float32(labels.type) or pa.types.is_float16(labels.type):
         # The shortest form of the narrow number: as float64, 0.1 would be named 0.10000000149011612.
+
         labels = labels.cast(pa.string()).cast(pa.float64())
     distinct = labels.unique()
     names = pa.array([class_name(v) for v in distinct.to_pylist()], pa.string())
@@ -59,8 +63,9 @@ def _positions(labels: pa.Array, distinct: pa.Array) -> pa.Array:
 def class_of(label: object, classes: Sequence[str]) -> str | None:
     """Return the one of a model's classes that a label means, or None where it means none of them.
 
-    A class of exactly the label's name goes first. Else numbers are compared by value, so that 1, 1.0, "1" and true mean the
-    class "1", and a model that named its classes "1.0" or "True" (as models did that learnt from such columns) is understood.
+    A class of exactly the label's name goes first. Else numbers are compared by value, so that 1,
+    1.0, "1" and true mean the class "1", and a model that named its classes "1.0" or "True" (as
+    models did that learnt from such columns) is understood.
     """
     name = class_name(label)
     if name is None or name in classes:
@@ -77,7 +82,8 @@ def _value(name: str) -> Decimal | None:
 
 
 def meant(known: Sequence[str], classes: Sequence[str], labels: pa.DataType) -> list[str]:
-    """Return another model's classes by the names that `classes` give them, where labels are numbers or booleans.
+    """Return another model's classes by the names that `classes` give them, where labels are
+    numbers or booleans.
 
     Texts differ as soon as one character does, so that there each class keeps its name.
     """

@@ -13,8 +13,9 @@ PerennialError                  exit 70   something named went wrong
     ├── StorageFull                       no space left
     └── Busy                              a lock was not free in time
 
-An error carries its message and, where there is one, the remedy. It is raised at the border, `from` its cause, with the
-path, model or column in the message. Refusal by the gate is a result, never an error.
+An error carries its message and, where there is one, the remedy. It is raised at the border, `from`
+its cause, with the path, model or column in the message. Refusal by the gate is a result, never an
+error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Data intervals: the hours, days, weeks and months by which raw data are cut into batches (all times UTC)."""
+"""Data intervals: the hours, days, weeks and months by which raw data are cut into batches (all
+times UTC).
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,17 @@ DECEMBER = 12
 
 
 YEARS = range(1700, 2200)
-"""The years of a moment: around them one can still count months, and nanoseconds in 64 bits (as pandas does)."""
+"""The years of a moment.
+
+Around them one can still count months, and nanoseconds in 64 bits (as pandas does).
+"""
 
 
 def _to_utc(moment: datetime) -> datetime:
-    """Return the moment in UTC; a moment without a zone is taken as UTC. ValueError outside of YEARS."""
+    """Return the moment in UTC; a moment without a zone is taken as UTC.
+
+    ValueError outside of YEARS.
+    """
     if moment.year not in YEARS:
         msg = f"must lie between the years {YEARS[0]} and {YEARS[-1]}"
         raise ValueError(msg)
@@ -39,7 +47,12 @@ def iso(moment: datetime) -> str:
     return text.removesuffix("+00:00") + "Z"
 
 
-Moment = Annotated[datetime, BeforeValidator(_no_numbers), AfterValidator(_to_utc), PlainSerializer(iso, return_type=str, when_used="json")]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_no_numbers),
+    AfterValidator(_to_utc),
+    PlainSerializer(iso, return_type=str, when_used="json"),
+]
 """A moment in UTC; serialised as `2013-04-01T00:00:00Z`."""
 
 
@@ -80,7 +93,12 @@ def floor(moment: datetime, kind: BatchKind) -> datetime:
 def following(start: datetime, kind: BatchKind) -> datetime:
     """Return the start of the next interval; `start` must be one itself."""
     if kind != "month":
-        return start + {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}[kind]
+        return (
+            start
+            + {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}[
+                kind
+            ]
+        )
     if start.month == DECEMBER:
         return start.replace(year=start.year + 1, month=1)
     return start.replace(month=start.month + 1)
@@ -97,8 +115,12 @@ def preceding(interval: Interval, kind: BatchKind) -> Interval:
     return containing(interval.start - timedelta(microseconds=1), kind)
 
 
-def complete_before(as_of: datetime, kind: BatchKind, count: int, first: datetime) -> list[Interval]:
-    """Return up to `count` complete intervals that end by `as_of` and start at `first` or later, oldest first."""
+def complete_before(
+    as_of: datetime, kind: BatchKind, count: int, first: datetime
+) -> list[Interval]:
+    """Return up to `count` complete intervals that end by `as_of` and start at `first` or later,
+    oldest first.
+    """
     found: list[Interval] = []
     current = preceding(containing(as_of, kind), kind)
     while len(found) < count and current.start >= first:

@@ -1,35 +1,93 @@
-"""The ports of the stack that is running on a state folder, so that a command in any shell speaks to that one."""
+"""The four ports, each made when it is first asked for: store, versions, registry, ledger."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipelines.store.local import LocalStore
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from pathlib import Path
-
-RECORD = "stack/supervisord.json"
-"""Below the state folder: the record of what runs, which `stack.record` writes: process id, its start, and `ports`."""
-
-
-def ports_of(state: Path, names: Collection[str]) -> dict[str, int]:
-    """Return the ports by these names of the stack that runs on the state folder; nothing where none runs."""
-    try:
-        record = json.loads((state / RECORD).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(record, dict) or not isinstance(record.get("ports"), dict) or not _runs(record):
-        return {}
-    return {name: port for name, port in record["ports"].items() if name in names and isinstance(port, int)}
+    from pipelines.ledger import Ledger
+    from pipelines.ledger.anchors import Anchor
+    from pipelines.registry.mlflow import MlflowRegistry
+    from pipelines.registry.port import Registry
+    from pipelines.settings import Settings
+    from pipelines.store.port import Store
+    from pipelines.versions.port import Versions
 
 
-def _runs(record: dict[str, Any]) -> bool:
-    """Tell whether the recorded process is alive, and the same one: its id alone may be somebody else's by now."""
-    import psutil
+@dataclass(frozen=True)
+class Ports:
+    """The outside: store, versions, registry, ledger."""
 
-    try:
-        process = psutil.Process(record["pid"])
-        return bool(process.create_time() == record["created"]) and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, KeyError, TypeError, ValueError):
-        return False
+    store: Store
+    versions: Versions
+    registry: Registry
+    ledger: Ledger
+
+
+class EmbeddedPorts:
+    """The embedded default of each port, imported and opened at first use (a step that needs no
+    MLflow pays for none).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Remember the settings only."""
+        self._settings = settings
+
+    @cached_property
+    def store(self) -> Store:
+        """A local folder."""
+        return LocalStore(self._settings.store_dir)
+
+    @cached_property
+    def versions(self) -> Versions:
+        """A git repository with DVC and a local remote."""
+        from pipelines.versions.dvc import DvcVersions
+
+        return DvcVersions(
+            self._settings.versions_dir, lock_timeout=self._settings.lock_timeout_seconds
+        )
+
+    @cached_property
+    def registry(self) -> Registry:
+        """MLflow."""
+        return self._mlflow
+
+    @cached_property
+    def _mlflow(self) -> MlflowRegistry:
+        from pipelines.registry.mlflow import MlflowRegistry
+
+        settings = self._settings
+        artifacts = settings.state_dir / "mlflow" / "artifacts"
+        return MlflowRegistry(
+            settings.mlflow,
+            artifacts,
+            proxied=settings.mlflow_proxied,
+            public=settings.mlflow_public_url,
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """SQL, followed by the anchor where the settings name one."""
+        from pipelines.ledger.sql import SqlLedger
+
+        ledger = SqlLedger(self._settings.ledger)
+        if self._settings.ledger_anchor is None:
+            return ledger
+        from pipelines.ledger.anchors import AnchoredLedger
+
+        anchor = self.anchor
+        return AnchoredLedger(ledger, anchor) if anchor is not None else ledger
+
+    @cached_property
+    def anchor(self) -> Anchor | None:
+        """The ledger's anchor, or None.
+
+        Raises RequestError where the setting names none that we know.
+        """
+        from pipelines.ledger.anchors import anchor_for
+
+        return anchor_for(self._settings, lambda: self._mlflow)

@@ -1,4 +1,7 @@
-"""All settings, read from the environment in this one file. Each stands in docs/settings.md (a test compares them)."""
+"""All settings, read from the environment in this one file.
+
+Each stands in docs/settings.md (a test compares them).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, ValidationError
 
 from pipelines.errors import RequestError
-from pipelines.ports import ports_of
+from pipelines.plain_errors import problems, sentence
 from pipelines.refs import Value
-from pipelines.words import problems, sentence
+from pipelines.stack_ports import ports_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +24,16 @@ PREFIX = "PERENNIAL_"
 SQL_PREFIX = "PERENNIAL_SQL_"
 Port = Annotated[int, Field(ge=1, le=65_535)]
 DockerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-DockerState = Annotated[str, StringConstraints(pattern=r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")]
+DockerState = Annotated[
+    str, StringConstraints(pattern=r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")
+]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
 
 ODD = '?#%"\\*[]{}$:`<>|'
-"""Signs that no path of ours may hold: they mean something in URLs, in configurations, in patterns or in lists of folders."""
+"""Signs that no path of ours may hold.
+
+They mean something in URLs, in configurations, in patterns or in lists of folders.
+"""
 
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -36,19 +44,36 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
 }
-"""What every process of ours sets before a library is imported: no telemetry, short waits for a tracking server that is away."""
+"""What every process of ours sets before a library is imported.
+
+No telemetry, short waits for a tracking server that is away.
+"""
 
 
-SECRET = frozenset({"ledger_url", "mlflow_uri", "mlflow_database", "proof_token", "docker_host", "serving_url", "mlflow_public_url"})
+SECRET = frozenset(
+    {
+        "ledger_url",
+        "mlflow_uri",
+        "mlflow_database",
+        "proof_token",
+        "docker_host",
+        "serving_url",
+        "mlflow_public_url",
+    }
+)
 """Settings whose values may hold a password: no message shows them."""
 
 
 PORTS = ("airflow_port", "mlflow_port", "serving_port")
-"""Where the environment does not name them, those of the stack that runs on the state folder are taken."""
+"""Where the environment does not name them, those of the stack that runs on the state folder are
+taken."""
 
 
 class Settings(Value):
-    """The product's settings; the name in the environment is PERENNIAL_ and the field in capitals."""
+    """The product's settings.
+
+    The name in the environment is PERENNIAL_ and the field in capitals.
+    """
 
     home: Path = Path(__file__).resolve().parents[1]
     """The checkout: holds models/ and expectations/."""
@@ -57,26 +82,40 @@ class Settings(Value):
     store: Path | None = None
     """The store's folder; default <state>/store."""
     versions: Path | None = None
-    """The folder of the features' git and DVC repository and its remote; default <state>/versions."""
+    """The folder of the features' git and DVC repository and its remote; default <state>/versions.
+    """
     ledger_url: str | None = None
     """SQLAlchemy URL of the ledger; default SQLite in <state>/ledger."""
     ledger_anchor: str | None = None
-    """A second place for the head of the ledger's chain: file:///path, mlflow, or an http(s) URL; default none."""
+    """A second place for the head of the ledger's chain: file:///path, mlflow, or an http(s) URL.
+
+    Default none.
+    """
     mlflow_uri: str | None = None
     """MLflow tracking URI; default SQLite in <state>/mlflow."""
     mlflow_proxied: bool = False
-    """Artifacts go through the tracking server (started with --serve-artifacts); else steps write them below their state folder."""
+    """Artifacts go through the tracking server (started with --serve-artifacts).
+
+    Else steps write them below their state folder.
+    """
     mlflow_public_url: str | None = None
     """Where people's browsers find MLflow, for links; default the tracking URI."""
     mlflow_database: str | None = None
-    """SQLAlchemy URL of the tracking server's database, for `backup`; default SQLite in <state>/mlflow."""
+    """SQLAlchemy URL of the tracking server's database, for `backup`.
+
+    Default SQLite in <state>/mlflow.
+    """
     mlflow_artifacts: Path | None = None
-    """The folder of the tracking server's artifacts, for `backup`; default <state>/mlflow/artifacts."""
+    """The folder of the tracking server's artifacts, for `backup`.
+
+    Default <state>/mlflow/artifacts.
+    """
     airflow_port: Port = 8080
     mlflow_port: Port = 5000
     serving_port: Port = 8000
     serving_hosts: ServingHosts = ""
-    """Names, apart by commas, under which callers reach the server or the gateway, beside localhost and 127.0.0.1."""
+    """Names, apart by commas, under which callers reach the server or the gateway, beside localhost
+    and 127.0.0.1."""
     serving_url: str | None = None
     """Where `deploy` finds the server; default http://127.0.0.1:<serving_port>."""
     serving_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
@@ -92,25 +131,43 @@ class Settings(Value):
     serving_workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that answer predictions."""
     log_sync_seconds: Annotated[float, Field(gt=0, le=60)] = 0.1
-    """The inference log is flushed to the disk at least this often; so much a power cut may cost (a killed process costs nothing)."""
+    """The inference log is flushed to the disk at least this often.
+
+    So much a power cut may cost (a killed process costs nothing).
+    """
     log_when_full: Literal["refuse", "serve"] = "refuse"
-    """What the server does when the inference log cannot be written: refuse predictions (503), or serve and count what it lost."""
+    """What the server does when the inference log cannot be written.
+
+    Refuse predictions (503), or serve and count what it lost.
+    """
     log_segment_bytes: Annotated[int, Field(ge=4_096)] = 67_108_864
     """Bytes after which the inference log begins a new segment."""
     lock_timeout_seconds: Annotated[float, Field(gt=0)] = 300
     """How long a writer waits for another one."""
     source_timeout_seconds: Annotated[float, Field(gt=0, le=604_800)] = 900
-    """How long the read of one interval from a source may take, unless the spec's `source.timeout` says otherwise."""
+    """How long the read of one interval from a source may take, unless the spec's `source.timeout`
+    says otherwise."""
     place: Literal["process", "docker"] = "process"
-    """Where steps run: as a child process of the Airflow worker, or in a container of the steps image."""
+    """Where steps run: as a child process of the Airflow worker, or in a container of the steps
+    image."""
     target: Literal["process", "docker"] = "process"
-    """How a release is deployed: the running server follows the store, or a container per release behind the gateway."""
+    """How a release is deployed.
+
+    The running server follows the store, or a container per release behind the gateway.
+    """
     docker_host: str | None = None
-    """Where the Docker engine (or the door to it) listens; default DOCKER_HOST, else unix:///var/run/docker.sock."""
+    """Where the Docker engine (or the door to it) listens.
+
+    Default DOCKER_HOST, else unix:///var/run/docker.sock.
+    """
     docker_state: DockerState | None = None
-    """What containers see as their state folder: a volume's name, or an absolute folder of the engine's host; default: the state folder."""
+    """What containers see as their state folder.
+
+    A volume's name, or an absolute folder of the engine's host; default: the state folder.
+    """
     docker_gateway: DockerState = "perennial_gateway"
-    """What containers that deploy see as the folder shared with the gateway, where the state is a volume: a volume's name."""
+    """What containers that deploy see as the folder shared with the gateway, where the state is a
+    volume: a volume's name."""
     docker_network: DockerName = "perennial"
     """The network of the steps' containers, unless a model's spec names another one."""
     release_network: DockerName = "perennial-edge"
@@ -122,17 +179,26 @@ class Settings(Value):
     serving_native_image: str = "perennial/serving-native:latest"
     """The image that releases of bundles without parity are built from."""
     image: str = ""
-    """Set inside containers: the id of the image that the process runs in; it stands in MLflow beside the run."""
+    """Set inside containers: the id of the image that the process runs in.
+
+    It stands in MLflow beside the run.
+    """
     gateway: Path | None = None
-    """The folder that is shared with the gateway: its routes and sockets; default <state>/gateway."""
+    """The folder that is shared with the gateway: its routes and sockets; default <state>/gateway.
+    """
     serving_host: Literal["127.0.0.1", "0.0.0.0"] = "127.0.0.1"  # noqa: S104 -- for containers, which have a network of their own
     """Where the server listens: 0.0.0.0 inside a container only."""
     releases: Path | None = None
-    """The store that the server reads its releases from, where that is not the one it logs to (a release's image brings its own)."""
+    """The store that the server reads its releases from, where that is not the one it logs to (a
+    release's image brings its own)."""
     proof_token: Annotated[str, Field(max_length=128)] = ""
-    """Set inside a release's container: requests that carry it are answered, but are no traffic and are not logged."""
+    """Set inside a release's container.
+
+    Requests that carry it are answered, but are no traffic and are not logged.
+    """
     user_code_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 1_800
-    """How long one run of a model's own code may take (`build` or `read` for one batch), unless its spec says otherwise."""
+    """How long one run of a model's own code may take (`build` or `read` for one batch), unless its
+    spec says otherwise."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one training task (OpenMP); predictions do not depend on it."""
     log_level: str = "INFO"
@@ -160,7 +226,9 @@ class Settings(Value):
     @property
     def versions_dir(self) -> Path:
         """The features' repository and remote, absolute."""
-        return (self.home / self.versions).resolve() if self.versions else self.state_dir / "versions"
+        return (
+            (self.home / self.versions).resolve() if self.versions else self.state_dir / "versions"
+        )
 
     @property
     def engine_url(self) -> str:
@@ -179,7 +247,10 @@ class Settings(Value):
 
     @property
     def personal_key(self) -> Path:
-        """The file with the key by which personal data are hashed in the inference log; made (mode 600) when first needed."""
+        """The file with the key by which personal data are hashed in the inference log.
+
+        Made (mode 600) when first needed.
+        """
         return self.state_dir / "secrets" / "personal_key"
 
     @property
@@ -196,12 +267,18 @@ class Settings(Value):
     def mlflow_store(self) -> str:
         """SQLAlchemy URL of the database behind MLflow."""
         here = None if self.mlflow.startswith(("http://", "https://")) else self.mlflow
-        return self.mlflow_database or here or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
+        return (
+            self.mlflow_database or here or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
+        )
 
     @property
     def artifacts_dir(self) -> Path:
         """The folder of MLflow's artifacts, absolute."""
-        return (self.home / self.mlflow_artifacts).resolve() if self.mlflow_artifacts else self.state_dir / "mlflow" / "artifacts"
+        return (
+            (self.home / self.mlflow_artifacts).resolve()
+            if self.mlflow_artifacts
+            else self.state_dir / "mlflow" / "artifacts"
+        )
 
     @property
     def serving(self) -> str:
@@ -218,15 +295,23 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         settings = Settings.model_validate(given)
     except ValidationError as error:
         found = problems(error, given, Settings, secret=SECRET)
-        said = "\n".join(f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in found)
+        said = "\n".join(
+            f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in found
+        )
         raise RequestError(said, remedy="see docs/settings.md.") from error
     _refuse_odd_paths(settings, given)
-    running = {name: port for name, port in ports_of(settings.state_dir, PORTS).items() if name not in given}
+    running = {
+        name: port
+        for name, port in ports_of(settings.state_dir, PORTS).items()
+        if name not in given
+    }
     return settings.model_copy(update=running)
 
 
 def _refuse_odd_paths(settings: Settings, given: Mapping[str, str]) -> None:
-    """Raise RequestError, naming setting and character, for a folder whose path a library would read as something else."""
+    """Raise RequestError, naming setting and character, for a folder whose path a library would
+    read as something else.
+    """
     paths = {
         "home": settings.home.absolute(),
         "state": settings.state_dir,
@@ -242,37 +327,61 @@ def _refuse_odd_paths(settings: Settings, given: Mapping[str, str]) -> None:
             continue
         name = f"{PREFIX}{field.upper()}" + ("" if field in given else " (by default)")
         raise RequestError(
-            f"{name if field else 'The checkout'}: the path {str(path)!r} holds {odd!r}, which a library would take for a sign.",
-            remedy=f"name a folder without any of {ODD} and without what cannot be printed; blanks, quotes ' and letters of any "
-            "language do.",
+            f"{name if field else 'The checkout'}: the path {str(path)!r} holds {odd!r}, which a"
+            " library would take for a sign.",
+            remedy=(
+                f"name a folder without any of {ODD} and without what cannot be printed; blanks,"
+                " quotes ' and letters of any language do."
+            ),
         )
 
 
 def database_url(name: str, environ: dict[str, str] | None = None) -> str:
-    """Return the SQLAlchemy URL of a `sql` source's database. Raises RequestError naming the variable."""
+    """Return the SQLAlchemy URL of a `sql` source's database.
+
+    Raises RequestError naming the variable.
+    """
     source = dict(os.environ) if environ is None else environ
     variable = SQL_PREFIX + name.upper()
     if not source.get(variable):
-        raise RequestError(f"The setting {variable} is not there.", remedy=f"set {variable} to the database's SQLAlchemy URL.")
+        raise RequestError(
+            f"The setting {variable} is not there.",
+            remedy=f"set {variable} to the database's SQLAlchemy URL.",
+        )
     return source[variable]
 
 
 def airflow_database(settings: Settings, environ: dict[str, str] | None = None) -> str:
-    """Return the SQLAlchemy URL of Airflow's database: where Airflow's own setting points, else the embedded stack's."""
+    """Return the SQLAlchemy URL of Airflow's database.
+
+    Where Airflow's own setting points, else the embedded stack's.
+    """
     source = dict(os.environ) if environ is None else environ
-    return source.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or f"sqlite:///{settings.state_dir / 'airflow' / 'airflow.db'}"
+    return (
+        source.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+        or f"sqlite:///{settings.state_dir / 'airflow' / 'airflow.db'}"
+    )
 
 
 def airflow_logs(settings: Settings, environ: dict[str, str] | None = None) -> Path:
-    """Return the folder of Airflow's task logs: where Airflow's own setting points, else the embedded stack's."""
+    """Return the folder of Airflow's task logs.
+
+    Where Airflow's own setting points, else the embedded stack's.
+    """
     source = dict(os.environ) if environ is None else environ
-    return Path(source.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or settings.state_dir / "airflow" / "logs")
+    return Path(
+        source.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or settings.state_dir / "airflow" / "logs"
+    )
 
 
 def without_password(url: str) -> str:
     """Return the URL fit for a message: its user and password left out."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]).geturl() if "@" in parts.netloc else url
+    return (
+        parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]).geturl()
+        if "@" in parts.netloc
+        else url
+    )
 
 
 def quiet() -> None:

@@ -1,4 +1,7 @@
-"""What SQLite's errors mean, and whether a database's file is sound. Damage is told from a database that is merely in use or away."""
+"""What SQLite's errors mean, and whether a database's file is sound.
+
+Damage is told from a database that is merely in use or away.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,12 @@ _MAGIC = b"SQLite format 3\x00"
 
 
 def fault(error: BaseException) -> Fault | None:
-    """Return what the SQLite error within this one (itself, what SQLAlchemy wraps, a cause) means; None where there is none.
+    """Return what the SQLite error within this one (itself, what SQLAlchemy wraps, a cause) means.
 
-    Whatever is neither in use, nor full, nor away is damage: a torn page, a file of something else, a table that is missing,
-    a text that is none.
+    None where there is none.
+
+    Whatever is neither in use, nor full, nor away is damage: a torn page, a file of something else,
+    a table that is missing, a text that is none.
     """
     found = next((e for e in _within(error) if isinstance(e, sqlite3.Error)), None)
     if found is None:
@@ -56,13 +61,20 @@ def _within(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(one))
         yield one
         wrapped = getattr(one, "orig", None)
-        waiting += [wrapped if isinstance(wrapped, BaseException) else None, one.__cause__, one.__context__]
+        waiting += [
+            wrapped if isinstance(wrapped, BaseException) else None,
+            one.__cause__,
+            one.__context__,
+        ]
 
 
 def damage(file: Path) -> str:
-    """Return in words what is wrong with a database's file, every page of which is looked at; nothing where it is sound.
+    """Return in words what is wrong with a database's file, every page of which is looked at.
 
-    Raises sqlite3.Error where it cannot be looked at now (see `fault`), OSError where it cannot be read.
+    Nothing where it is sound.
+
+    Raises sqlite3.Error where it cannot be looked at now (see `fault`), OSError where it cannot be
+    read.
     """
     with file.open("rb") as opened:
         start = opened.read(len(_MAGIC))
@@ -71,7 +83,9 @@ def damage(file: Path) -> str:
     if start != _MAGIC:
         return "the file is no SQLite database"
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=10)) as database:
+        with closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=10)
+        ) as database:
             (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
         if fault(error) == "damaged":

@@ -1,4 +1,6 @@
-"""Tables: Arrow in memory, Parquet at rest with the same bytes for the same rows, and the engine that runs `build`."""
+"""Tables: Arrow in memory, Parquet at rest with the same bytes for the same rows, and the engine
+that runs `build`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,9 @@ import importlib.util
 import io
 from typing import TYPE_CHECKING, Any
 
-from pipelines.columns import check_names, kept_column
+from pipelines.columns.from_objects import column_of
+from pipelines.columns.kept import check_names, kept_column
 from pipelines.errors import BadData, SpecError
-from pipelines.objects import column_of
 from pipelines.refs import digest, sha256
 
 if TYPE_CHECKING:
@@ -20,14 +22,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FEATURES_FORMAT = 2
-"""Part of every features key: raise it when the engine would build other rows from the same code and data."""
+"""Part of every features key.
+
+Raise it when the engine would build other rows from the same code and data.
+"""
 
 
 def normalised(data: Any, shown: str = "The table") -> pa.Table:
-    """Return a pandas frame, an Arrow table, or what else speaks Arrow's stream protocol, as a table that is kept.
+    """Return a pandas frame, an Arrow table, or what else speaks Arrow's stream protocol, as a
+    table that is kept.
 
-    No index, no metadata; names and types as `pipelines.columns` says. Raises BadData naming the column; `shown` names the
-    table in it.
+    No index, no metadata; names and types as `pipelines.columns.kept` says. Raises BadData naming
+    the column; `shown` names the table in it.
     """
     import pandas as pd
     import pyarrow as pa
@@ -36,10 +42,15 @@ def normalised(data: Any, shown: str = "The table") -> pa.Table:
         data = _table_of(data, shown)
     elif not isinstance(data, pa.Table):
         if not hasattr(data, "__arrow_c_stream__"):
-            raise BadData(f"{shown} is a {type(data).__name__}.", remedy="return a pandas frame or an Arrow table.")
+            raise BadData(
+                f"{shown} is a {type(data).__name__}.",
+                remedy="return a pandas frame or an Arrow table.",
+            )
         data = pa.table(data)
     check_names(data.column_names, shown)
-    columns = [kept_column(c, n, shown) for n, c in zip(data.column_names, data.columns, strict=True)]
+    columns = [
+        kept_column(c, n, shown) for n, c in zip(data.column_names, data.columns, strict=True)
+    ]
     fields = [pa.field(n, c.type) for n, c in zip(data.column_names, columns, strict=True)]
     return pa.table(columns, schema=pa.schema(fields))
 
@@ -47,26 +58,38 @@ def normalised(data: Any, shown: str = "The table") -> pa.Table:
 def kept_tables(tables: Mapping[str, Any], shown: str, most: int | None) -> dict[str, pa.Table]:
     """Return what a model's own function read as tables that are kept.
 
-    Raises BadData naming the table and its column, and where together they have more than `most` bytes.
+    Raises BadData naming the table and its column, and where together they have more than `most`
+    bytes.
     """
-    kept = {name: normalised(table, f"{shown}: the table {name!r}") for name, table in tables.items()}
+    kept = {
+        name: normalised(table, f"{shown}: the table {name!r}") for name, table in tables.items()
+    }
     size = sum(table.nbytes for table in kept.values())
     if most is not None and size > most:
         raise BadData(
             f"{shown}: the tables have {size} bytes, more than {most}.",
-            remedy="return fewer rows or columns, or give the step more memory (resources.memory in model.yaml, or the machine).",
+            remedy=(
+                "return fewer rows or columns, or give the step more memory (resources.memory in"
+                " model.yaml, or the machine)."
+            ),
         )
     return kept
 
 
 def problem_of(error: BadData) -> str:
-    """Return an error of the data as a batch's problem, without a full stop; who shows it ends the sentence."""
+    """Return an error of the data as a batch's problem, without a full stop.
+
+    Who shows it ends the sentence.
+    """
     said = error.message.removesuffix(".")
     return f"{said} ({error.remedy.removesuffix('.')})" if error.remedy else said
 
 
 def _table_of(frame: pd.DataFrame, shown: str) -> pa.Table:
-    """Return a frame's columns as Arrow's, without changing a value. Raises BadData naming the column."""
+    """Return a frame's columns as Arrow's, without changing a value.
+
+    Raises BadData naming the column.
+    """
     import pyarrow as pa
 
     names = [str(c) for c in frame.columns]
@@ -108,7 +131,9 @@ def from_parquet(source: bytes | Path, columns: list[str] | None = None) -> pa.T
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(io.BytesIO(source) if isinstance(source, bytes) else source, columns=columns)
+        return pq.read_table(
+            io.BytesIO(source) if isinstance(source, bytes) else source, columns=columns
+        )
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -121,24 +146,35 @@ def columns_of(table: pa.Table) -> dict[str, str]:
 
 
 def sorted_rows(table: pa.Table, columns: list[str]) -> pa.Table:
-    """Return the table sorted by those of the columns that it has, so that a source's row order does not matter."""
+    """Return the table sorted by those of the columns that it has, so that a source's row order
+    does not matter.
+    """
     present = [(c, "ascending") for c in columns if c in table.column_names]
     return table.sort_by(present) if present and table.num_rows else table
 
 
 def user_module(path: Path, purpose: str) -> ModuleType:
-    """Load a Python file of a model's folder. Raises SpecError naming the file and what is wrong with it."""
+    """Load a Python file of a model's folder.
+
+    Raises SpecError naming the file and what is wrong with it.
+    """
     shown = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
     if not path.is_file():
-        raise SpecError(f"There is no {shown}.", remedy=f"write it; {purpose}. See docs/add-a-model.md.")
-    spec = importlib.util.spec_from_file_location(f"perennial_model_{path.parent.name}_{path.stem}", path)
+        raise SpecError(
+            f"There is no {shown}.", remedy=f"write it; {purpose}. See docs/add-a-model.md."
+        )
+    spec = importlib.util.spec_from_file_location(
+        f"perennial_model_{path.parent.name}_{path.stem}", path
+    )
     if spec is None or spec.loader is None:
         raise SpecError(f"{shown} cannot be imported.")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise SpecError(f"{shown}: {type(error).__name__}: {error}.", remedy="mend the file.") from error
+        raise SpecError(
+            f"{shown}: {type(error).__name__}: {error}.", remedy="mend the file."
+        ) from error
     return module
 
 
@@ -146,12 +182,18 @@ def user_function(path: Path, name: str, purpose: str) -> Any:
     """Return a function of a file in a model's folder. Raises SpecError where it is not there."""
     function = getattr(user_module(path, purpose), name, None)
     if not callable(function):
-        raise SpecError(f"{path.parent.parent.name}/{path.parent.name}/{path.name} has no function {name!r}.", remedy=f"add it; {purpose}.")
+        raise SpecError(
+            f"{path.parent.parent.name}/{path.parent.name}/{path.name} has no function {name!r}.",
+            remedy=f"add it; {purpose}.",
+        )
     return function
 
 
 def features_key(raw: list[str], code: str, features: Mapping[str, Any]) -> str:
-    """Return the key of one features file: its raw batches (own and within the lookback), the code, what the spec says."""
+    """Return the key of one features file.
+
+    Its raw batches (own and within the lookback), the code, what the spec says.
+    """
     return digest(FEATURES_FORMAT, raw, code, dict(features))
 
 
@@ -164,41 +206,65 @@ def code_hash(folder: Path) -> str:
 def run_build(build: Any, tables: Mapping[str, pa.Table], shown: str) -> pa.Table:
     """Run a model's `build` on DuckDB through Ibis and return what it built as an Arrow table.
 
-    One thread, so that sums of floats do not depend on the machine. Raises SpecError naming the file when `build` fails, and
-    BadData naming the column where a table cannot be given to it.
+    One thread, so that sums of floats do not depend on the machine. Raises SpecError naming the
+    file when `build` fails, and BadData naming the column where a table cannot be given to it.
     """
     import ibis
 
-    # Kept once more: what a client has, or what was stored before a rule was there, must look the same to `build`.
-    kept = {name: _typed(normalised(table, f"The table {name!r}")) for name, table in tables.items()}
+    # Kept once more: what a client has, or what was stored before a rule was there, must look the
+    # same to `build`.
+
+    kept = {
+        name: _typed(normalised(table, f"The table {name!r}")) for name, table in tables.items()
+    }
     connection = ibis.duckdb.connect(":memory:", threads=1)
     try:
-        # Registered in DuckDB itself: Ibis 12's create_table sends DuckDB 2.0 a statement that it cannot parse.
+        # Registered in DuckDB itself: Ibis 12's create_table sends DuckDB 2.0 a statement that it
+        # cannot parse.
+
         for name, table in kept.items():
             connection.con.register(name, table)
         built = build({name: connection.table(name) for name in tables})
         return normalised(_built(connection, built), f"{shown}: what build returned")
     except BadData as error:
-        raise SpecError(error.message, remedy="cast the column in build, or name its columns apart.") from error
+        raise SpecError(
+            error.message, remedy="cast the column in build, or name its columns apart."
+        ) from error
     except Exception as error:
         raise SpecError(
-            f"{shown}: build failed: {type(error).__name__}: {error}.", remedy="run `perennial check` after mending it."
+            f"{shown}: build failed: {type(error).__name__}: {error}.",
+            remedy="run `perennial check` after mending it.",
         ) from error
     finally:
         connection.disconnect()
 
 
 def _typed(table: pa.Table) -> pa.Table:
-    """Return the table with columns that have no values in any batch as float64: Ibis can do nothing with DuckDB's NULL."""
+    """Return the table with columns that have no values in any batch as float64.
+
+    Ibis can do nothing with DuckDB's NULL.
+    """
     import pyarrow as pa
 
-    return table.cast(pa.schema([pa.field(f.name, pa.float64()) if pa.types.is_null(f.type) else f for f in table.schema]))
+    return table.cast(
+        pa.schema(
+            [
+                pa.field(f.name, pa.float64()) if pa.types.is_null(f.type) else f
+                for f in table.schema
+            ]
+        )
+    )
 
 
 def _built(connection: Any, built: Any) -> pa.Table:
-    """Return an Ibis expression's rows; past Ibis where its conversion fails: for intervals, and lists without any value."""
+    """Return an Ibis expression's rows.
+
+    Past Ibis where its conversion fails: for intervals, and lists without any value.
+    """
     import ibis
 
-    if not any(word in str(kind) for kind in built.schema().types for word in ("interval", "unknown")):
+    if not any(
+        word in str(kind) for kind in built.schema().types for word in ("interval", "unknown")
+    ):
         return connection.to_pyarrow(built)
     return connection.con.sql(ibis.to_sql(built, dialect="duckdb")).to_arrow_table()

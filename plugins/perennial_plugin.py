@@ -1,4 +1,7 @@
-"""What Perennial adds to Airflow's own server: its pages, and the way to them. The only file here that Airflow itself imports."""
+"""What Perennial adds to Airflow's own server: its pages, and the way to them.
+
+The only file here that Airflow itself imports.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +15,47 @@ from perennial_airflow.links import URL_PREFIX
 class PerennialPlugin(AirflowPlugin):
     """The pages below /perennial and their entry in the navigation, under Browse.
 
-    Every part of Airflow loads its plugins, down to each task; only the API server asks for the app and for what stands in
-    front of its API, and only then they are made.
-    The links of tasks need no entry here: each operator brings its own.
+    Every part of Airflow loads its plugins, down to each task; only the API server asks for the app
+    and for what stands in front of its API, and only then they are made. The links of tasks need no
+    entry here: each operator brings its own.
     """
 
     name = "perennial"
     external_views: ClassVar[list[Any]] = [
-        # Without a `url_route` it opens as a page of its own: in Airflow's sandboxed frame no link could lead back to Airflow, nor a
-        # caged page to its neighbour. Such an entry works in a menu only: at the top, Airflow 3.3.2 makes it a button without effect.
+        # Without a `url_route` it opens as a page of its own: in Airflow's sandboxed frame no link
+        # could lead back to Airflow, nor a
+        # Caged page to its neighbour. Such an entry works in a menu only: at the top, Airflow 3.3.2
+        # makes it a button without effect.
         {"name": "Perennial", "href": f"{URL_PREFIX}/", "destination": "nav", "category": "browse"},
     ]
 
     @cached_property
     def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
-        """What every request passes: wrong keys are refused at the trigger; on SQLite, requests that write take turns."""
+        """What every request passes: wrong keys are refused at the trigger.
+
+        On SQLite, requests that write take turns.
+        """
         from airflow.configuration import conf
         from perennial_airflow.one_writer import OneWriter
         from perennial_airflow.trigger import RefuseUnknownKeys
 
-        stages = [{"middleware": RefuseUnknownKeys, "args": [], "kwargs": {}, "name": "Perennial's params"}]
+        stages = [
+            {
+                "middleware": RefuseUnknownKeys,
+                "args": [],
+                "kwargs": {},
+                "name": "Perennial's params",
+            }
+        ]
         if conf.get("database", "sql_alchemy_conn").startswith("sqlite"):
-            stages.append({"middleware": OneWriter, "args": [], "kwargs": {}, "name": "Perennial: one writer at a time"})
+            stages.append(
+                {
+                    "middleware": OneWriter,
+                    "args": [],
+                    "kwargs": {},
+                    "name": "Perennial: one writer at a time",
+                }
+            )
         return stages
 
     @cached_property

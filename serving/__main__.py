@@ -1,4 +1,7 @@
-"""`python -m serving`: workers on 127.0.0.1 (in a container: on its network) until told to stop; requests under way are finished."""
+"""`python -m serving`: workers on 127.0.0.1 (in a container: on its network) until told to stop.
+
+Requests under way are finished.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from typing import Any
 import uvicorn
 
 from pipelines.errors import RequestError
-from pipelines.private import keep_private
+from pipelines.private_files import keep_private
 from pipelines.settings import Settings, load_settings
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from serving import workers
-from serving.logs import log, log_to_stderr
-from serving.protocol import StrictProtocol
+from serving.event_log import log, log_to_stderr
+from serving.strict_protocol import StrictProtocol
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
@@ -41,15 +44,24 @@ def options(settings: Settings) -> dict[str, Any]:
 
 
 def server(settings: Settings, *, logged: bool = True) -> uvicorn.Server:
-    """Return the server of a single worker; `logged=False` is for measuring what the inference log costs."""
+    """Return the server of a single worker.
+
+    `logged=False` is for measuring what the inference log costs.
+    """
     from serving.app import create_app
 
-    return uvicorn.Server(uvicorn.Config(create_app(settings, LocalStore(settings.store_dir), logged=logged), **options(settings)))
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, LocalStore(settings.store_dir), logged=logged), **options(settings)
+        )
+    )
 
 
 def main() -> int:
     """Serve; return the exit code."""
-    # Idle OpenMP threads spin and would take the core from the event loop; one row gains nothing from them.
+    # Idle OpenMP threads spin and would take the core from the event loop; one row gains nothing
+    # from them.
+
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     keep_private()
     try:

@@ -1,4 +1,6 @@
-"""The FastAPI app: routes, documentation, and the lives of the follower and of the inference log."""
+"""The FastAPI app: routes, documentation, and the lives of the follower and of the inference
+log.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,14 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from pipelines.store import LocalStore
-from serving.describe import described, with_models
-from serving.edge import Edge
+from pipelines.store.local import LocalStore
 from serving.feedback import ROUTE as FEEDBACK
 from serving.feedback import FeedbackRoute
-from serving.follow import Follower
-from serving.inference_log import InferenceLog
+from serving.follower import Follower
+from serving.log.writer import InferenceLog
 from serving.metrics import Metrics
+from serving.middleware import Edge
+from serving.openapi import described, with_models
 from serving.predict import ROUTE as PREDICT
 from serving.predict import PredictRoute, served_model
 from serving.problems import encode, framework_problem
@@ -31,21 +33,29 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from pipelines.settings import Settings
-    from pipelines.store import Store
+    from pipelines.store.port import Store
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self';"
+    " frame-ancestors 'none'"
+)
 """The documentation page may talk to this server and to nobody else."""
 
 
 def create_app(settings: Settings, store: Store, *, logged: bool = True) -> FastAPI:
-    """Return the app that logs to `store` and serves every model with a release there; they are loaded when the app starts.
+    """Return the app that logs to `store` and serves every model with a release there.
 
-    With the setting `releases` they are read from that store: the one that a release's image brings. Without the inference
-    log (`logged=False`, to measure what logging costs) there is no feedback either.
+    They are loaded when the app starts.
+
+    With the setting `releases` they are read from that store: the one that a release's image
+    brings. Without the inference log (`logged=False`, to measure what logging costs) there is no
+    feedback either.
     """
     metrics = Metrics()
-    follower = Follower(LocalStore(settings.releases_dir) if settings.releases else store, settings, metrics)
+    follower = Follower(
+        LocalStore(settings.releases_dir) if settings.releases else store, settings, metrics
+    )
     written = InferenceLog(store, settings, metrics) if logged else None
     feedback = FeedbackRoute(follower, metrics, written, settings, store) if written else None
 
@@ -62,14 +72,26 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
             await asyncio.to_thread(written.stop)
 
     app = FastAPI(
-        title="Perennial", description="Models that serve now.", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Perennial",
+        description="Models that serve now.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.follower, app.state.metrics = follower, metrics
     app.router.routes.append(
-        Route(PREDICT, PredictRoute(follower, metrics, written, settings.proof_token), methods=["POST"], include_in_schema=False)
+        Route(
+            PREDICT,
+            PredictRoute(follower, metrics, written, settings.proof_token),
+            methods=["POST"],
+            include_in_schema=False,
+        )
     )
     if feedback is not None:
-        app.router.routes.append(Route(FEEDBACK, feedback, methods=["POST"], include_in_schema=False))
+        app.router.routes.append(
+            Route(FEEDBACK, feedback, methods=["POST"], include_in_schema=False)
+        )
     _add_model_routes(app, follower)
     _add_operation_routes(app, follower, written)
     _add_metrics_route(app, follower, metrics, store)
@@ -95,13 +117,25 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _add_model_routes(app: FastAPI, follower: Follower) -> None:
-    @app.get("/models", tags=["models"], summary="Every model with a release", response_class=Response)
+    @app.get(
+        "/models", tags=["models"], summary="Every model with a release", response_class=Response
+    )
     async def models() -> Response:
-        return _json({"models": [described(name, state) for name, state in sorted(follower.states.items())]})
+        return _json(
+            {"models": [described(name, state) for name, state in sorted(follower.states.items())]}
+        )
 
-    @app.get("/models/{name}", tags=["models"], summary="What a model serves, since when, from which data", response_class=Response)
+    @app.get(
+        "/models/{name}",
+        tags=["models"],
+        summary="What a model serves, since when, from which data",
+        response_class=Response,
+    )
     async def model(name: str) -> Response:
-        """Of several workers, the one that happens to answer tells what it serves; a new release reaches the others within a poll."""
+        """Of several workers, the one that happens to answer tells what it serves.
+
+        A new release reaches the others within a poll.
+        """
         served_model(follower, name)
         return _json(described(name, follower.states[name]))
 
@@ -114,7 +148,10 @@ def _add_operation_routes(app: FastAPI, follower: Follower, written: InferenceLo
         return _json({"status": "ok"})
 
     @app.get(
-        "/ready", tags=["operation"], summary="Every model with a release is loaded, and predictions are logged", response_class=Response
+        "/ready",
+        tags=["operation"],
+        summary="Every model with a release is loaded, and predictions are logged",
+        response_class=Response,
     )
     async def ready() -> Response:
         trouble = "; ".join(written.trouble.values()) if written else ""
@@ -130,7 +167,12 @@ def _add_operation_routes(app: FastAPI, follower: Follower, written: InferenceLo
 
 
 def _add_metrics_route(app: FastAPI, follower: Follower, metrics: Metrics, store: Store) -> None:
-    @app.get("/metrics", tags=["operation"], summary="Counts in Prometheus' format", response_class=Response)
+    @app.get(
+        "/metrics",
+        tags=["operation"],
+        summary="Counts in Prometheus' format",
+        response_class=Response,
+    )
     async def counts() -> Response:
         text = await asyncio.to_thread(metrics.text, store, list(follower.states))
         return Response(text, media_type=PROMETHEUS)

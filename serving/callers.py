@@ -1,7 +1,9 @@
-"""Who may ask: whoever calls this server by a name of its own, and no web page but this server's own.
+"""Who may ask: whoever calls this server by a name of its own, and no web page but this server's
+own.
 
-A browser on this machine reaches 127.0.0.1 on behalf of any page that it shows. A page of another origin is known by `Origin` or
-`Sec-Fetch-Site`; one whose name was made to point here (DNS rebinding) is known by `Host`, which still has that name.
+A browser on this machine reaches 127.0.0.1 on behalf of any page that it shows. A page of another
+origin is known by `Origin` or `Sec-Fetch-Site`; one whose name was made to point here (DNS
+rebinding) is known by `Host`, which still has that name.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ _OWN_SITE = {b"same-origin", b"none"}
 
 
 class Callers:
-    """Knows the names of this server; in a container every name, because there the gateway looks at them."""
+    """Knows the names of this server.
+
+    In a container every name, because there the gateway looks at them.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Take the names from the settings."""
@@ -34,12 +39,17 @@ class Callers:
         self._knows = lru_cache(maxsize=128)(self._looked_up)
 
     def refuse_strangers(self, scope: Scope) -> None:
-        """Raise Problem 400 where the request does not say whom it asks, 403 where it is not for this server or a foreign page's."""
+        """Raise Problem 400 where the request does not say whom it asks, 403 where it is not for
+        this server or a foreign page's.
+        """
         said = dict(scope["headers"])
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) == 1:
             if not self._knows(hosts[0]):
-                words = "This server is not known by the name in the header Host; the setting PERENNIAL_SERVING_HOSTS holds its names."
+                words = (
+                    "This server is not known by the name in the header Host; the setting"
+                    " PERENNIAL_SERVING_HOSTS holds its names."
+                )
                 raise Problem(403, "unknown_host", words)
         elif hosts or scope["http_version"] != "1.0":
             raise Problem(400, "bad_request", "Send the header Host exactly once.", headers=CLOSE)
@@ -55,16 +65,25 @@ class Callers:
         found = _HOST.fullmatch(host.decode("latin-1").lower())
         if not found:
             raise Problem(400, "bad_request", "The header Host holds no host.", headers=CLOSE)
-        return self._any_name or found["name"] in self._names or _is_loopback(found["name"].removesuffix("."))
+        return (
+            self._any_name
+            or found["name"] in self._names
+            or _is_loopback(found["name"].removesuffix("."))
+        )
 
     def _own(self, origin: bytes, hosts: list[bytes]) -> bool:
-        """Tell whether a page of this origin came from this server: by the name it is asked by, or by one of the settings."""
+        """Tell whether a page of this origin came from this server.
+
+        By the name it is asked by, or by one of the settings.
+        """
         found = _ORIGIN.fullmatch(origin.decode("latin-1").lower())
         if not found:  # "null" too: a page without an origin
             return False
         default = _DEFAULT_PORTS[found["scheme"]]
         place = found["host"].removesuffix(default)
-        return place in self._names or any(place == host.decode("latin-1").lower().removesuffix(default) for host in hosts)
+        return place in self._names or any(
+            place == host.decode("latin-1").lower().removesuffix(default) for host in hosts
+        )
 
 
 def _is_loopback(name: str) -> bool:

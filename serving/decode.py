@@ -1,6 +1,8 @@
-"""Decode the body of a prediction request strictly, into rows of values in the order of the model's input schema.
+"""Decode the body of a prediction request strictly, into rows of values in the order of the model's
+input schema.
 
-A struct is made of the schema, so that types, nulls, ranges and unknown fields are checked while the bytes are read.
+A struct is made of the schema, so that types, nulls, ranges and unknown fields are checked while
+the bytes are read.
 """
 
 from __future__ import annotations
@@ -15,16 +17,18 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from pipelines.bundle.rows import FLOAT32_MAX
-from pipelines.inference.record import KEY_LIMIT
+from pipelines.inference.format import KEY_LIMIT
+from serving.body_problems import KEY, TIME, instead, quoted, row_example, why_no_json
 from serving.problems import Problem
-from serving.words import KEY, TIME, instead, quoted, row_example, why_no_json
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import Column, InputSchema
 
 _TYPES: dict[str, Any] = {
     "number": Annotated[float, Meta(ge=-FLOAT32_MAX, le=FLOAT32_MAX)],
-    "integer": Annotated[float, Meta(ge=-FLOAT32_MAX, le=FLOAT32_MAX, multiple_of=1)],  # 3.0 is whole too: clients with nulls send it
+    "integer": Annotated[
+        float, Meta(ge=-FLOAT32_MAX, le=FLOAT32_MAX, multiple_of=1)
+    ],  # 3.0 is whole too: clients with nulls send it
     "boolean": bool,
     "string": str,
 }
@@ -32,7 +36,12 @@ Key = Annotated[str, Meta(min_length=1, max_length=KEY_LIMIT)]
 """A caller's name of a row."""
 
 _Time = Annotated[datetime, Meta(tz=True)]
-_BESIDE: Final[dict[str, Any]] = {"keys": list[Key | None], "event_times": list[_Time], "key": Key, "event_time": _Time}
+_BESIDE: Final[dict[str, Any]] = {
+    "keys": list[Key | None],
+    "event_times": list[_Time],
+    "key": Key,
+    "event_time": _Time,
+}
 """What may stand beside the rows, and beside a row that comes alone."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,11 +51,15 @@ EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 
 _NAMED = re.compile(r" - at `\$\.(?P<field>keys?|event_times?)(?:\[(?P<row>\d+)\])?`$")
 _PLACE = re.compile(r" - at `\$\.(?:row|rows\[(?P<row>\d+)\])(?:\.(?P<field>.+))?`$", re.DOTALL)
-_FIELD = re.compile(r"^Object (?P<what>contains unknown|missing required) field `(?P<field>.*?)`(?: - at |$)", re.DOTALL)
+_FIELD = re.compile(
+    r"^Object (?P<what>contains unknown|missing required) field `(?P<field>.*?)`(?: - at |$)",
+    re.DOTALL,
+)
 
 
 class Asked(NamedTuple):
-    """One request: each row's values in the schema's order, and by row the caller's key and the event time, where they were given.
+    """One request: each row's values in the schema's order, and by row the caller's key and the
+    event time, where they were given.
 
     Event times are microseconds since 1970, UTC.
     """
@@ -57,21 +70,32 @@ class Asked(NamedTuple):
 
 
 class RequestDecoder:
-    """Decodes `{"rows": [{…}, …], "keys": […], "event_times": […]}` or `{"row": {…}, "key": …, "event_time": …}` for one schema."""
+    """Decodes `{"rows": [{…}, …], "keys": […], "event_times": […]}` or `{"row": {…}, "key": …,
+    "event_time": …}` for one schema.
+    """
 
     def __init__(self, schema: InputSchema, max_rows: int) -> None:
         """Make the structs; attributes are numbered, because a column may have any name."""
         self._columns = {c.name: c for c in schema.columns}
         self._example = row_example(schema)
         self._max_rows = max_rows
-        fields = [(f"f{i}", _TYPES[c.kind] | None if c.nullable else _TYPES[c.kind]) for i, c in enumerate(schema.columns)]
+        fields = [
+            (f"f{i}", _TYPES[c.kind] | None if c.nullable else _TYPES[c.kind])
+            for i, c in enumerate(schema.columns)
+        ]
         names = {f"f{i}": c.name for i, c in enumerate(schema.columns)}
-        row: Any = msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, frozen=True)
+        row: Any = msgspec.defstruct(
+            "Row", fields, rename=names, forbid_unknown_fields=True, frozen=True
+        )
         parts = {"rows": list[row], "row": row, **_BESIDE}
         body = [(name, kind | msgspec.UnsetType, UNSET) for name, kind in parts.items()]
-        self._decode = msgspec.json.Decoder(msgspec.defstruct("Body", body, forbid_unknown_fields=True)).decode
+        self._decode = msgspec.json.Decoder(
+            msgspec.defstruct("Body", body, forbid_unknown_fields=True)
+        ).decode
         self._texts = sum(c.kind == "string" for c in schema.columns)
-        self._null_texts = [i for i, c in enumerate(schema.columns) if c.kind == "string" and c.nullable]
+        self._null_texts = [
+            i for i, c in enumerate(schema.columns) if c.kind == "string" and c.nullable
+        ]
 
     def decode(self, body: bytes) -> Asked:
         """Return what is asked. Raises Problem (400, 413, 422) naming row and field."""
@@ -90,22 +114,37 @@ class RequestDecoder:
     def _one_of(self, found: Any) -> list[Any]:
         if (found.rows is UNSET) == (found.row is UNSET):
             one = f'{{"row": {self._example}}}'
-            words = f'A body needs "row" or "rows", like {one}.' if found.row is UNSET else 'Send either "row" or "rows", not both.'
+            words = (
+                f'A body needs "row" or "rows", like {one}.'
+                if found.row is UNSET
+                else 'Send either "row" or "rows", not both.'
+            )
             raise Problem(422, "invalid_input", words, field="rows")
         rows: list[Any] = [found.row] if found.rows is UNSET else found.rows
         if not rows:
             raise Problem(422, "invalid_input", "Send at least one row.", field="rows")
         if len(rows) > self._max_rows:
-            raise Problem(413, "too_many_rows", f"{len(rows)} rows are more than the {self._max_rows} that one request may have.")
+            raise Problem(
+                413,
+                "too_many_rows",
+                f"{len(rows)} rows are more than the {self._max_rows} that one request may have.",
+            )
         return rows
 
     def _plain(self, body: bytes, asked: Asked) -> bool:
-        """Tell at once, for nearly every body, that no key stands twice: there are exactly as many quotes as needed.
+        """Tell at once, for nearly every body, that no key stands twice.
 
-        Keys and texts have two quotes each; a repeated key or an escaped quote can only add to them.
+        There are exactly as many quotes as needed.
+
+        Keys and texts have two quotes each; a repeated key or an escaped quote can only add to
+        them.
         """
         rows, keys, times = asked
-        texts = 1 + len(rows) * (len(self._columns) + self._texts) - sum(row[i] is None for i in self._null_texts for row in rows)
+        texts = (
+            1
+            + len(rows) * (len(self._columns) + self._texts)
+            - sum(row[i] is None for i in self._null_texts for row in rows)
+        )
         if keys is not None:
             texts += 1 + len(keys) - keys.count(None)
         if times is not None:
@@ -117,37 +156,81 @@ class RequestDecoder:
         beside = _NAMED.search(message)
         if beside:
             field, row = beside["field"], int(beside["row"]) if beside["row"] else None
-            must = _MUST[field] if row is None else f"must be {TIME if field == 'event_times' else f'{KEY}, or null'} for row {row}"
-            words = f"{field} {must}{instead(message)}{quoted(message) if field.startswith('key') else ''}."
+            must = (
+                _MUST[field]
+                if row is None
+                else (
+                    f"must be {TIME if field == 'event_times' else f'{KEY}, or null'} for row {row}"
+                )
+            )
+            words = (
+                f"{field}"
+                f" {must}{instead(message)}{quoted(message) if field.startswith('key') else ''}."
+            )
             raise Problem(422, "invalid_input", words, row=row, field=field)
         place = _PLACE.search(message)
         row = int(place["row"] or 0) if place else None
         key = _FIELD.match(message)
         if key:
             raise Problem(
-                422, "invalid_input", self._wrong_field(key["what"], key["field"], in_row=place is not None), row=row, field=key["field"]
+                422,
+                "invalid_input",
+                self._wrong_field(key["what"], key["field"], in_row=place is not None),
+                row=row,
+                field=key["field"],
             )
         column = self._columns.get(place["field"] or "") if place else None
         if column is not None:
-            raise Problem(422, "invalid_input", f"{column.name} {_must(column, message)}.", row=row, field=column.name)
+            raise Problem(
+                422,
+                "invalid_input",
+                f"{column.name} {_must(column, message)}.",
+                row=row,
+                field=column.name,
+            )
         if place is not None:
-            raise Problem(422, "invalid_input", f"A row must be an object like {self._example}{instead(message)}.", row=row, field="row")
+            raise Problem(
+                422,
+                "invalid_input",
+                f"A row must be an object like {self._example}{instead(message)}.",
+                row=row,
+                field="row",
+            )
         if message.endswith(" - at `$.rows`"):
-            raise Problem(422, "invalid_input", f"rows must be a list of rows, each like {self._example}{instead(message)}.", field="rows")
-        raise Problem(422, "invalid_input", f'The body must be an object like {{"row": {self._example}}}{instead(message)}.')
+            raise Problem(
+                422,
+                "invalid_input",
+                f"rows must be a list of rows, each like {self._example}{instead(message)}.",
+                field="rows",
+            )
+        raise Problem(
+            422,
+            "invalid_input",
+            f'The body must be an object like {{"row": {self._example}}}{instead(message)}.',
+        )
 
     def _wrong_field(self, what: str, field: str, *, in_row: bool) -> str:
-        """Return in words that a field is missing, or that there is none of this name in a row or in the body."""
+        """Return in words that a field is missing, or that there is none of this name in a row or
+        in the body.
+        """
         if what == "missing required":
             return f"The field {field} is missing."
         if in_row:
             return f"The field {field} is no input of this model."
         if field in self._columns:
             return f'The field {field} belongs into a row, like {{"row": {self._example}}}.'
-        return f'The field {field} is no part of a body, which is like {{"row": {self._example}}} or {{"rows": [ … ]}}.'
+        return (
+            f'The field {field} is no part of a body, which is like {{"row": {self._example}}} or'
+            ' {"rows": [ … ]}.'
+        )
 
 
-_KINDS = {"number": "a number", "integer": "a whole number", "boolean": "true or false", "string": "a text"}
+_KINDS = {
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "string": "a text",
+}
 
 
 def _must(column: Column, message: str) -> str:
@@ -167,40 +250,77 @@ _MUST = {
 
 
 def _beside(found: Any, count: int) -> tuple[list[str | None] | None, list[int] | None]:
-    """Return the keys and the event times of `count` rows, None for what was not given. Raises Problem 422 naming the field."""
+    """Return the keys and the event times of `count` rows, None for what was not given.
+
+    Raises Problem 422 naming the field.
+    """
     if found.rows is UNSET:
-        unfit = "keys" if found.keys is not UNSET else "event_times" if found.event_times is not UNSET else ""
-        keys, times = ([found.key] if found.key is not UNSET else UNSET), ([found.event_time] if found.event_time is not UNSET else UNSET)
+        unfit = (
+            "keys"
+            if found.keys is not UNSET
+            else "event_times"
+            if found.event_times is not UNSET
+            else ""
+        )
+        keys, times = (
+            ([found.key] if found.key is not UNSET else UNSET),
+            ([found.event_time] if found.event_time is not UNSET else UNSET),
+        )
     else:
-        unfit = "key" if found.key is not UNSET else "event_time" if found.event_time is not UNSET else ""
+        unfit = (
+            "key"
+            if found.key is not UNSET
+            else "event_time"
+            if found.event_time is not UNSET
+            else ""
+        )
         keys, times = found.keys, found.event_times
     if unfit:
         words = 'belongs beside "rows"' if unfit.endswith("s") else 'belongs beside "row"'
         raise Problem(422, "invalid_input", f"The field {unfit} {words}.", field=unfit)
     for name, values in (("keys", keys), ("event_times", times)):
         if values is not UNSET and len(values) != count:
-            raise Problem(422, "invalid_input", f"There are {len(values)} {name} and {count} rows.", field=name)
-    return (None if keys is UNSET else keys), (None if times is UNSET else _microseconds(times, alone=found.rows is UNSET))
+            raise Problem(
+                422,
+                "invalid_input",
+                f"There are {len(values)} {name} and {count} rows.",
+                field=name,
+            )
+    return (None if keys is UNSET else keys), (
+        None if times is UNSET else _microseconds(times, alone=found.rows is UNSET)
+    )
 
 
 def _microseconds(times: list[datetime], *, alone: bool) -> list[int]:
     for row, moment in enumerate(times):
         if not EARLIEST <= moment < LATEST:
             field = "event_time" if alone else "event_times"
-            raise Problem(422, "invalid_input", f"{field} {_MUST[field]}.", row=None if alone else row, field=field)
+            raise Problem(
+                422,
+                "invalid_input",
+                f"{field} {_MUST[field]}.",
+                row=None if alone else row,
+                field=field,
+            )
     return [(moment - _EPOCH) // _MICROSECOND for moment in times]
 
 
 def no_json(error: Exception, body: bytes | None = None) -> Problem:
-    """Return the problem 400 for what a decoder said of a body that is no JSON, or of a part of one."""
+    """Return the problem 400 for what a decoder said of a body that is no JSON, or of a part of
+    one.
+    """
     return Problem(400, "bad_json", why_no_json(error, body))
 
 
 def refuse_repeated_keys(body: bytes) -> None:
-    """Raise Problem 422 where a key stands twice in an object of the body, Problem 400 where a part that was left undecoded is no JSON."""
+    """Raise Problem 422 where a key stands twice in an object of the body, Problem 400 where a part
+    that was left undecoded is no JSON.
+    """
 
     def once(pairs: list[tuple[str, Any]]) -> None:
-        twice = next((name for name, count in Counter(name for name, _ in pairs).items() if count > 1), None)
+        twice = next(
+            (name for name, count in Counter(name for name, _ in pairs).items() if count > 1), None
+        )
         if twice is not None:
             raise Problem(422, "invalid_input", f"The field {twice} stands twice.", field=twice)
 

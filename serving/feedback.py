@@ -1,4 +1,6 @@
-"""The feedback route: labels for rows that were predicted, by request or by key, one or many at a time."""
+"""The feedback route: labels for rows that were predicted, by request or by key, one or many at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +15,23 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pipelines.classes import class_of
 from pipelines.errors import PerennialError
-from pipelines.inference.index import Index, Told
+from pipelines.inference.label_index import Index, Told
+from serving.body_problems import label_problem
 from serving.decode import Key, no_json, refuse_repeated_keys
-from serving.edge import json_start
-from serving.log_form import logged_key
-from serving.logs import log
+from serving.event_log import log
+from serving.log.form import logged_key
+from serving.middleware import json_start
 from serving.predict import refuse_other_media, served_model
 from serving.problems import Problem, encode
-from serving.words import label_problem
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.settings import Settings
-    from pipelines.store import Store
-    from serving.follow import Follower
-    from serving.inference_log import InferenceLog
+    from pipelines.store.port import Store
+    from serving.follower import Follower
+    from serving.log.writer import InferenceLog
     from serving.metrics import Metrics
 
 ROUTE = "/models/{name}/feedback"
@@ -47,7 +49,10 @@ class _Item(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
-    """Either `labels`, or one item's own fields; items are decoded one by one, because the good ones among them count."""
+    """Either `labels`, or one item's own fields.
+
+    Items are decoded one by one, because the good ones among them count.
+    """
 
     labels: list[msgspec.Raw] | UnsetType = UNSET
     label: Any = UNSET
@@ -60,23 +65,44 @@ _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_item = msgspec.json.Decoder(_Item).decode
 
 _REFUSALS: Final = {
-    "unknown": (404, "unknown_prediction", "No prediction of this model is known by this request and row, or by this key."),
-    "contradicting": (409, "contradicting_label", "This prediction has another label already; the first one counts."),
-    "ambiguous": (409, "ambiguous_request", "Several predictions with different keys have this request and row: send the key instead."),
+    "unknown": (
+        404,
+        "unknown_prediction",
+        "No prediction of this model is known by this request and row, or by this key.",
+    ),
+    "contradicting": (
+        409,
+        "contradicting_label",
+        "This prediction has another label already; the first one counts.",
+    ),
+    "ambiguous": (
+        409,
+        "ambiguous_request",
+        "Several predictions with different keys have this request and row: send the key instead.",
+    ),
 }
 
 
 class FeedbackRoute:
     """POST /models/{name}/feedback."""
 
-    def __init__(self, follower: Follower, metrics: Metrics, written: InferenceLog, settings: Settings, store: Store) -> None:
+    def __init__(
+        self,
+        follower: Follower,
+        metrics: Metrics,
+        written: InferenceLog,
+        settings: Settings,
+        store: Store,
+    ) -> None:
         """Take labels for what `follower` serves."""
         self._follower = follower
         self._metrics = metrics
         self._log = written
         self._index = Index(settings, store)
         self._max = settings.max_rows
-        # One thread of its own: the index lets one in at a time anyway, and predictions must never wait for it.
+        # One thread of its own: the index lets one in at a time anyway, and predictions must never
+        # wait for it.
+
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feedback")
 
     def stop(self) -> None:
@@ -84,7 +110,10 @@ class FeedbackRoute:
         self._thread.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: 200 where every label was accepted or there already. Raises Problem."""
+        """Answer one request: 200 where every label was accepted or there already.
+
+        Raises Problem.
+        """
         scope["perennial.route"] = ROUTE
         name = scope["path_params"]["name"]
         schema = served_model(self._follower, name).bundle.manifest.inputs
@@ -94,17 +123,26 @@ class FeedbackRoute:
         run = asyncio.get_running_loop().run_in_executor
         try:
             items = _items(given, self._max, schema)
-            await run(self._thread, refuse_repeated_keys, given)  # slow on a large body: not on the event loop
+            await run(
+                self._thread, refuse_repeated_keys, given
+            )  # slow on a large body: not on the event loop
         except Problem:
             self._metrics.told(name, "malformed")
             raise
-        answer = await run(self._thread, self._accepted, name, schema, items, scope["perennial.request_id"])
+        answer = await run(
+            self._thread, self._accepted, name, schema, items, scope["perennial.request_id"]
+        )
         body = encode({"request_id": scope["perennial.request_id"], **answer})
         await send(json_start(200, body))
         await send({"type": "http.response.body", "body": body})
 
-    def _accepted(self, model: str, schema: InputSchema, items: list[bytes | msgspec.Raw], request_id: str) -> dict[str, Any]:
-        """Return the answer once every good label is on the disk. Raises Problem where a label was not taken."""
+    def _accepted(
+        self, model: str, schema: InputSchema, items: list[bytes | msgspec.Raw], request_id: str
+    ) -> dict[str, Any]:
+        """Return the answer once every good label is on the disk.
+
+        Raises Problem where a label was not taken.
+        """
         problems: dict[int, Problem] = {}
         told: dict[int, Told] = {}
         try:
@@ -113,14 +151,32 @@ class FeedbackRoute:
                     told[index] = self._told(item, schema)
                 except Problem as problem:
                     problems[index] = problem
-            outcomes = self._index.accept(model, list(told.values()), lambda new: self._log.labelled(model, new, request_id))
+            outcomes = self._index.accept(
+                model, list(told.values()), lambda new: self._log.labelled(model, new, request_id)
+            )
         except (OSError, PerennialError) as error:
             self._count(model, ["unavailable"] * len(items))
-            log.exception("Labels could not be taken.", extra={"model": model, "request_id": request_id, "reason": type(error).__name__})
-            raise Problem(503, "log_unavailable", "Labels cannot be written now; try again.", headers={"retry-after": "5"}) from error
-        problems |= {i: Problem(*_REFUSALS[found]) for i, found in zip(told, outcomes, strict=True) if found in _REFUSALS}
+            log.exception(
+                "Labels could not be taken.",
+                extra={"model": model, "request_id": request_id, "reason": type(error).__name__},
+            )
+            raise Problem(
+                503,
+                "log_unavailable",
+                "Labels cannot be written now; try again.",
+                headers={"retry-after": "5"},
+            ) from error
+        problems |= {
+            i: Problem(*_REFUSALS[found])
+            for i, found in zip(told, outcomes, strict=True)
+            if found in _REFUSALS
+        }
         self._count(model, [*outcomes, *(["malformed"] * (len(items) - len(told)))])
-        counts = {"model": model, "accepted": outcomes.count("accepted"), "repeated": outcomes.count("repeated")}
+        counts = {
+            "model": model,
+            "accepted": outcomes.count("accepted"),
+            "repeated": outcomes.count("repeated"),
+        }
         return _answer(counts, problems, len(items))
 
     def _told(self, item: bytes | msgspec.Raw, schema: InputSchema) -> Told:
@@ -136,16 +192,26 @@ class FeedbackRoute:
             raise Problem(
                 422,
                 "invalid_input",
-                'Send exactly one of "request_id" and "key": they say which prediction the label belongs to.',
+                'Send exactly one of "request_id" and "key": they say which prediction the label'
+                " belongs to.",
                 field="request_id",
             )
         if found.key is UNSET:
-            return Told(label, request_id=str(found.request_id), row=0 if found.row is UNSET else found.row)
+            return Told(
+                label, request_id=str(found.request_id), row=0 if found.row is UNSET else found.row
+            )
         if found.row is not UNSET:
-            raise Problem(422, "invalid_input", 'The field row belongs beside "request_id".', field="row")
+            raise Problem(
+                422, "invalid_input", 'The field row belongs beside "request_id".', field="row"
+            )
         key = logged_key(schema, self._log.personal, found.key)
         if key is None:
-            raise Problem(422, "invalid_input", "Keys of this model are personal and are not kept: send request_id.", field="key")
+            raise Problem(
+                422,
+                "invalid_input",
+                "Keys of this model are personal and are not kept: send request_id.",
+                field="key",
+            )
         return Told(label, key=key)
 
     def _count(self, model: str, outcomes: list[str]) -> None:
@@ -154,7 +220,10 @@ class FeedbackRoute:
 
 
 def _items(body: bytes, limit: int, schema: InputSchema) -> list[bytes | msgspec.Raw]:
-    """Return the labels of a body, undecoded. Raises Problem for what is no JSON, or no form of this route."""
+    """Return the labels of a body, undecoded.
+
+    Raises Problem for what is no JSON, or no form of this route.
+    """
     try:
         found = _decode_body(body)
     except msgspec.ValidationError as error:
@@ -168,33 +237,55 @@ def _items(body: bytes, limit: int, schema: InputSchema) -> list[bytes | msgspec
     if not found.labels:
         raise Problem(422, "invalid_input", "Send at least one label.", field="labels")
     if len(found.labels) > limit:
-        raise Problem(413, "too_many_rows", f"{len(found.labels)} labels are more than the {limit} that one request may have.")
+        raise Problem(
+            413,
+            "too_many_rows",
+            f"{len(found.labels)} labels are more than the {limit} that one request may have.",
+        )
     return list(found.labels)
 
 
 def _label(given: bool | float | str, schema: InputSchema) -> float | str:  # noqa: FBT001 -- true is a label
     """Return a label as it is logged. Raises Problem 422 where it is none of the task's.
 
-    A label that is none of the classes of the version that serves would stand for ever: the first label of a row counts. So it
-    is refused; where the class is new in the world, it can be told again once a version that knows it serves.
+    A label that is none of the classes of the version that serves would stand for ever: the first
+    label of a row counts. So it is refused; where the class is new in the world, it can be told
+    again once a version that knows it serves.
     """
     if schema.task == "multiclass":
         classes = schema.classes or []
         found = class_of(given, classes)
         if found is None:
-            raise Problem(422, "invalid_input", f"label is no label of this task: its classes are {_listed(classes)}.", field="label")
+            raise Problem(
+                422,
+                "invalid_input",
+                f"label is no label of this task: its classes are {_listed(classes)}.",
+                field="label",
+            )
         return found
     if schema.task == "binary":
         if not isinstance(given, str) and given in {0, 1}:
             return float(given)
-        raise Problem(422, "invalid_input", "label is no label of this task: send true or false, 1 or 0.", field="label")
+        raise Problem(
+            422,
+            "invalid_input",
+            "label is no label of this task: send true or false, 1 or 0.",
+            field="label",
+        )
     number = _finite(given)
     if number is None:
-        raise Problem(422, "invalid_input", "label is no label of this task: send a finite number.", field="label")
+        raise Problem(
+            422,
+            "invalid_input",
+            "label is no label of this task: send a finite number.",
+            field="label",
+        )
     return number
 
 
-def _finite(given: bool | float | str) -> float | None:  # noqa: FBT001 -- true is no number, and is told so
+def _finite(
+    given: bool | float | str,  # noqa: FBT001 -- true is a label
+) -> float | None:
     """Return a number as it is logged; None for what is none, or too large for one."""
     if isinstance(given, bool | str):
         return None
@@ -207,16 +298,31 @@ def _finite(given: bool | float | str) -> float | None:  # noqa: FBT001 -- true 
 
 def _listed(classes: list[str]) -> str:
     """Return the classes as JSON texts, shortened so that a message stays readable."""
-    shown = [json.dumps(c if len(c) <= NAME_LENGTH else f"{c[:NAME_LENGTH]}…", ensure_ascii=False) for c in classes[:NAMED_CLASSES]]
-    return ", ".join(shown) + (f" and {len(classes) - NAMED_CLASSES} more" if len(classes) > NAMED_CLASSES else "")
+    shown = [
+        json.dumps(c if len(c) <= NAME_LENGTH else f"{c[:NAME_LENGTH]}…", ensure_ascii=False)
+        for c in classes[:NAMED_CLASSES]
+    ]
+    return ", ".join(shown) + (
+        f" and {len(classes) - NAMED_CLASSES} more" if len(classes) > NAMED_CLASSES else ""
+    )
 
 
 def _answer(counts: dict[str, Any], problems: dict[int, Problem], count: int) -> dict[str, Any]:
-    """Return the answer where all is well. Raises the gravest problem else; it tells of all of them and of what was accepted."""
-    listed = [{"index": i, "status": p.status, "code": p.code, "message": p.message} for i, p in sorted(problems.items())]
+    """Return the answer where all is well.
+
+    Raises the gravest problem else; it tells of all of them and of what was accepted.
+    """
+    listed = [
+        {"index": i, "status": p.status, "code": p.code, "message": p.message}
+        for i, p in sorted(problems.items())
+    ]
     answer = {**counts, "problems": listed}
     if not problems:
         return answer
     index, worst = max(sorted(problems.items()), key=lambda found: found[1].status)
-    words = worst.message if count == 1 else f"{len(problems)} of {count} labels were not taken; number {index}: {worst.message}"
+    words = (
+        worst.message
+        if count == 1
+        else f"{len(problems)} of {count} labels were not taken; number {index}: {worst.message}"
+    )
     raise Problem(worst.status, worst.code, words, field=worst.field, extra=answer)

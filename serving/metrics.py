@@ -1,8 +1,9 @@
 """What the server counts. Labels come from routes and served models, never from callers.
 
-With one worker the counts live in a registry of their own. With several, each worker keeps its counts in files of one folder
-(prometheus_client's multiprocess mode, which the variable PROMETHEUS_MULTIPROC_DIR switches on before that library is
-imported: `serving.workers` does), and whichever worker is asked adds them up.
+With one worker the counts live in a registry of their own. With several, each worker keeps its
+counts in files of one folder (prometheus_client's multiprocess mode, which the variable
+PROMETHEUS_MULTIPROC_DIR switches on before that library is imported: `serving.workers` does), and
+whichever worker is asked adds them up.
 """
 
 from __future__ import annotations
@@ -10,20 +11,30 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.watched import WatchCollector
+from serving.watch_metrics import WatchCollector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipelines.store import Store
+    from pipelines.store.port import Store
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-"""Whether counts are kept in files: decided when this module is imported, as prometheus_client decides it."""
+"""Whether counts are kept in files.
+
+Decided when this module is imported, as prometheus_client decides it.
+"""
 
 
 class Metrics:
@@ -36,19 +47,61 @@ class Metrics:
             ProcessCollector(registry=self.registry)
         one: dict[str, Any] = {"registry": self.registry}
         all_have = {**one, "multiprocess_mode": "livemin"}  # what every living worker has reached
-        self._requests = Counter("perennial_requests", "Requests answered.", ["model", "route", "status"], **one)
-        self._seconds = Histogram("perennial_request_seconds", "From head to answer.", ["route"], buckets=SECONDS, **one)
+        self._requests = Counter(
+            "perennial_requests", "Requests answered.", ["model", "route", "status"], **one
+        )
+        self._seconds = Histogram(
+            "perennial_request_seconds", "From head to answer.", ["route"], buckets=SECONDS, **one
+        )
         self._rows = Counter("perennial_rows", "Rows predicted.", ["model"], **one)
-        self._invalid = Counter("perennial_outputs_invalid", "Answers of a model that were no valid number.", ["model"], **one)
-        self._release = Gauge("perennial_release", "The release that serves; of several workers, the oldest.", ["model"], **all_have)
-        self._swaps = Counter("perennial_release_swaps", "Releases that began to serve.", ["model"], **one)
-        self._refusals = Counter("perennial_release_refusals", "Releases refused.", ["model"], **one)
-        self._logged = Counter("perennial_log_rows", "Rows written to the inference log.", ["model"], **one)
-        self._lost = Counter("perennial_log_lost_rows", "Rows answered and not in the inference log.", ["model"], **one)
-        self._failures = Counter("perennial_log_failures", "Writes and flushes of the inference log that failed.", ["model", "what"], **one)
-        self._syncs = Histogram("perennial_log_sync_seconds", "Flushing a segment to the disk.", buckets=SECONDS, **one)
-        self._writable = Gauge("perennial_log_writable", "1 while the inference log can be written.", ["model"], **all_have)
-        self._feedback = Counter("perennial_feedback", "Labels that came, by what became of them.", ["model", "outcome"], **one)
+        self._invalid = Counter(
+            "perennial_outputs_invalid",
+            "Answers of a model that were no valid number.",
+            ["model"],
+            **one,
+        )
+        self._release = Gauge(
+            "perennial_release",
+            "The release that serves; of several workers, the oldest.",
+            ["model"],
+            **all_have,
+        )
+        self._swaps = Counter(
+            "perennial_release_swaps", "Releases that began to serve.", ["model"], **one
+        )
+        self._refusals = Counter(
+            "perennial_release_refusals", "Releases refused.", ["model"], **one
+        )
+        self._logged = Counter(
+            "perennial_log_rows", "Rows written to the inference log.", ["model"], **one
+        )
+        self._lost = Counter(
+            "perennial_log_lost_rows",
+            "Rows answered and not in the inference log.",
+            ["model"],
+            **one,
+        )
+        self._failures = Counter(
+            "perennial_log_failures",
+            "Writes and flushes of the inference log that failed.",
+            ["model", "what"],
+            **one,
+        )
+        self._syncs = Histogram(
+            "perennial_log_sync_seconds", "Flushing a segment to the disk.", buckets=SECONDS, **one
+        )
+        self._writable = Gauge(
+            "perennial_log_writable",
+            "1 while the inference log can be written.",
+            ["model"],
+            **all_have,
+        )
+        self._feedback = Counter(
+            "perennial_feedback",
+            "Labels that came, by what became of them.",
+            ["model", "outcome"],
+            **one,
+        )
         self._labels = Counter("perennial_labels", "Labels accepted.", ["model"], **one)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._by_model: dict[str, tuple[Counter, Counter]] = {}
@@ -58,7 +111,10 @@ class Metrics:
         key = (model, route, status)
         children = self._children.get(key)
         if children is None:
-            children = self._children[key] = (self._requests.labels(model, route, str(status)), self._seconds.labels(route))
+            children = self._children[key] = (
+                self._requests.labels(model, route, str(status)),
+                self._seconds.labels(route),
+            )
         children[0].inc()
         children[1].observe(seconds)
 
@@ -73,7 +129,10 @@ class Metrics:
     def _of(self, model: str) -> tuple[Counter, Counter]:
         children = self._by_model.get(model)
         if children is None:
-            children = self._by_model[model] = (self._rows.labels(model), self._logged.labels(model))
+            children = self._by_model[model] = (
+                self._rows.labels(model),
+                self._logged.labels(model),
+            )
         return children
 
     def invalid(self, model: str) -> None:
@@ -112,7 +171,9 @@ class Metrics:
             self._labels.labels(model).inc()
 
     def text(self, store: Store, models: Iterable[str]) -> bytes:
-        """Return everything in Prometheus' text format, with what the newest watch of each model found."""
+        """Return everything in Prometheus' text format, with what the newest watch of each model
+        found.
+        """
         registry = CollectorRegistry()
         registry.register(WatchCollector(store, models))
         counts = self.registry

@@ -1,4 +1,7 @@
-"""The prediction route: a bare ASGI app, because a request costs less here than in a framework's dependency machinery."""
+"""The prediction route.
+
+A bare ASGI app, because a request costs less here than in a framework's dependency machinery.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 import hmac
 from typing import TYPE_CHECKING
 
-from serving.edge import json_start
+from serving.middleware import json_start
 from serving.problems import Problem, encode
 
 if TYPE_CHECKING:
@@ -14,10 +17,10 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from serving.follow import Follower
-    from serving.inference_log import InferenceLog
+    from serving.follower import Follower
+    from serving.loaded_release import Served
+    from serving.log.writer import InferenceLog
     from serving.metrics import Metrics
-    from serving.served import Served
 
 ROUTE = "/models/{name}/predict"
 
@@ -25,14 +28,26 @@ PROOF = b"x-perennial-proof"
 """The header of a proof; the gateway takes it out of whatever comes from outside."""
 
 INLINE_ROWS = 32
-"""Compiled answers of up to this many rows are made at once (well below a millisecond); others in a thread."""
+"""Compiled answers of up to this many rows are made at once (well below a millisecond).
+
+Others in a thread.
+"""
 
 
 class PredictRoute:
     """POST /models/{name}/predict."""
 
-    def __init__(self, follower: Follower, metrics: Metrics, written: InferenceLog | None, proof_token: str = "") -> None:
-        """Answer from what `follower` serves, and write what was answered; requests with the token are a proof, no traffic."""
+    def __init__(
+        self,
+        follower: Follower,
+        metrics: Metrics,
+        written: InferenceLog | None,
+        proof_token: str = "",
+    ) -> None:
+        """Answer from what `follower` serves, and write what was answered.
+
+        Requests with the token are a proof, no traffic.
+        """
         self._follower = follower
         self._metrics = metrics
         self._log = written
@@ -65,8 +80,13 @@ class PredictRoute:
         await send({"type": "http.response.body", "body": body})
 
     def _proves(self, scope: Scope) -> bool:
-        """Tell whether the caller is `deploy`, which replays golden requests before it sends any traffic here."""
-        return any(name == PROOF and hmac.compare_digest(value, self._proof) for name, value in scope["headers"])
+        """Tell whether the caller is `deploy`, which replays golden requests before it sends any
+        traffic here.
+        """
+        return any(
+            name == PROOF and hmac.compare_digest(value, self._proof)
+            for name, value in scope["headers"]
+        )
 
     async def _predictions(self, served: Served, rows: list[tuple[Any, ...]]) -> list[Any]:
         try:
@@ -80,19 +100,36 @@ class PredictRoute:
 
 
 def served_model(follower: Follower, name: str) -> Served:
-    """Return what the model serves. Raises Problem 404 for a name without releases, 503 where none of them can be served."""
+    """Return what the model serves.
+
+    Raises Problem 404 for a name without releases, 503 where none of them can be served.
+    """
     state = follower.states.get(name)
     if state is None:
-        raise Problem(404, "unknown_model", "There is no model of this name here; GET /models lists them.")
+        raise Problem(
+            404, "unknown_model", "There is no model of this name here; GET /models lists them."
+        )
     if state.served is None:
         refused = state.refused
-        extra = {"model": name, "refused": {"release": refused.release, "reason": refused.reason} if refused else None}
-        raise Problem(503, "model_not_loaded", "No release of this model could be loaded.", headers={"retry-after": "5"}, extra=extra)
+        extra = {
+            "model": name,
+            "refused": {"release": refused.release, "reason": refused.reason} if refused else None,
+        }
+        raise Problem(
+            503,
+            "model_not_loaded",
+            "No release of this model could be loaded.",
+            headers={"retry-after": "5"},
+            extra=extra,
+        )
     return state.served
 
 
 def refuse_other_media(scope: Scope) -> None:
-    """Raise Problem 415 for a body that is not said to be plain JSON: a foreign web page can send any other one without asking."""
+    """Raise Problem 415 for a body that is not said to be plain JSON.
+
+    A foreign web page can send any other one without asking.
+    """
     said = False
     for name, value in scope["headers"]:
         if name == b"content-type":
@@ -102,4 +139,8 @@ def refuse_other_media(scope: Scope) -> None:
         elif name == b"content-encoding" and value.lower() != b"identity":
             raise Problem(415, "unsupported_media_type", "Send the body uncompressed.")
     if not said:
-        raise Problem(415, "unsupported_media_type", "Send the body as JSON, with the header Content-Type: application/json.")
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            "Send the body as JSON, with the header Content-Type: application/json.",
+        )

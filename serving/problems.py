@@ -16,7 +16,10 @@ MESSAGE_LIMIT = 300
 
 
 class Problem(Exception):
-    """A request that is not answered as asked; raised anywhere below `edge.Edge`, which answers it."""
+    """A request that is not answered as asked.
+
+    Raised anywhere below `edge.Edge`, which answers it.
+    """
 
     def __init__(
         self,
@@ -29,7 +32,10 @@ class Problem(Exception):
         headers: dict[str, str] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
-        """Keep the HTTP status, a code that programs read, and words; `extra` stands beside "error" in the answer."""
+        """Keep the HTTP status, a code that programs read, and words.
+
+        `extra` stands beside "error" in the answer.
+        """
         super().__init__(code)
         self.status = status
         self.code = code
@@ -55,5 +61,13 @@ CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
 
 def framework_problem(status: int, headers: dict[str, str] | None) -> Problem:
     """Return the problem for a status that the framework raised: no such path, no such method."""
-    words = {404: "There is nothing at this path; see /docs.", 405: "This path does not take this method; see /docs."}
-    return Problem(status, CODES.get(status, "error"), words.get(status, "The request cannot be answered."), headers=headers)
+    words = {
+        404: "There is nothing at this path; see /docs.",
+        405: "This path does not take this method; see /docs.",
+    }
+    return Problem(
+        status,
+        CODES.get(status, "error"),
+        words.get(status, "The request cannot be answered."),
+        headers=headers,
+    )

@@ -1,7 +1,8 @@
-"""Several workers on one port, each a process with an app of its own, under uvicorn's supervisor, which replaces a dead one.
+"""Several workers on one port, each a process with an app of its own, under uvicorn's supervisor,
+which replaces a dead one.
 
-All accept from one socket. Each follows the releases by itself and writes segments of its own; what they count is added up
-(see `metrics`). Workers end with their supervisor, however it ends.
+All accept from one socket. Each follows the releases by itself and writes segments of its own; what
+they count is added up (see `metrics`). Workers end with their supervisor, however it ends.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from pipelines.mortal import die_with_parent
+from pipelines.die_with_parent import die_with_parent
 from pipelines.settings import load_settings
-from pipelines.store import LocalStore
-from serving.logs import log_to_stderr
+from pipelines.store.local import LocalStore
+from serving.event_log import log_to_stderr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,11 +30,17 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that tells workers where their counts live; it must be there before they import prometheus_client."""
+"""The variable that tells workers where their counts live.
+
+It must be there before they import prometheus_client.
+"""
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor; what a worker that died said of itself (gauges of the living) is forgotten."""
+    """uvicorn's supervisor.
+
+    What a worker that died said of itself (gauges of the living) is forgotten.
+    """
 
     def __init__(self, config: uvicorn.Config, listening: socket, folder: Path) -> None:
         """Supervise workers that accept from the socket and count in the folder."""
@@ -42,7 +49,10 @@ class Supervisor(Multiprocess):
         self._known: set[int] = set()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace dead workers; forget them, and those that signals (HUP, TTOU) replaced or ended since the last call."""
+        """Replace dead workers.
+
+        Forget them, and those that signals (HUP, TTOU) replaced or ended since the last call.
+        """
         from prometheus_client.multiprocess import mark_process_dead
 
         self._known |= self._pids()
@@ -57,12 +67,18 @@ class Supervisor(Multiprocess):
 
 
 def serve(settings: Settings, options: dict[str, Any]) -> int:
-    """Serve with `settings.serving_workers` processes until told to stop; return the exit code, 1 where no worker could start.
+    """Serve with `settings.serving_workers` processes until told to stop.
+
+    Return the exit code, 1 where no worker could start.
 
     `options` are those of `uvicorn.Config`, the same as for a single worker.
     """
-    config = uvicorn.Config("serving.workers:app", factory=True, workers=settings.serving_workers, **options)
-    listening = config.bind_socket()  # ends the process where the port is taken: then the counts below belong to another server
+    config = uvicorn.Config(
+        "serving.workers:app", factory=True, workers=settings.serving_workers, **options
+    )
+    listening = (
+        config.bind_socket()
+    )  # ends the process where the port is taken: then the counts below belong to another server
     listening.listen(config.backlog)
     folder = settings.state_dir / "serving" / f"counts-{settings.serving_port}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -70,7 +86,9 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     os.environ[COUNTS] = str(folder)
     supervisor = Supervisor(config, listening, folder)
     supervisor.run()
-    return int(any(process.exitcode not in {0, -signal.SIGTERM} for process in supervisor.processes))
+    return int(
+        any(process.exitcode not in {0, -signal.SIGTERM} for process in supervisor.processes)
+    )
 
 
 def app() -> FastAPI:

@@ -1,1 +1,3 @@
-"""The embedded stack: Airflow, MLflow and the server on one machine, under supervisord, on 127.0.0.1 only."""
+"""The embedded stack: Airflow, MLflow and the server on one machine, under supervisord, on
+127.0.0.1 only.
+"""

@@ -1,6 +1,6 @@
 """`python -m stack`."""
 
-from pipelines.private import keep_private
+from pipelines.private_files import keep_private
 from stack.cli import app
 
 keep_private()

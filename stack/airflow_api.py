@@ -1,4 +1,7 @@
-"""A small client of Airflow's REST API: start a run, watch it, read what its tasks returned and why they failed."""
+"""A small client of Airflow's REST API.
+
+Start a run, watch it, read what its tasks returned and why they failed.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,14 @@ class TaskRun(Value):
 
 
 class AirflowApi:
-    """Speaks to one Airflow as one user; a token is fetched when one is needed. Answers that may come later are tried again."""
+    """Speaks to one Airflow as one user; a token is fetched when one is needed.
 
-    def __init__(self, url: str, user: str, password: str, *, timeout_seconds: float = 30, tries: int = 5) -> None:
+    Answers that may come later are tried again.
+    """
+
+    def __init__(
+        self, url: str, user: str, password: str, *, timeout_seconds: float = 30, tries: int = 5
+    ) -> None:
         """Remember where and who; nothing is sent yet."""
         self._client = httpx.Client(base_url=url, timeout=timeout_seconds, trust_env=False)
         self._login = {"username": user, "password": password}
@@ -59,17 +67,27 @@ class AirflowApi:
         """Close the connections."""
         self._client.close()
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
-        """Start a run and return its id. The same `run_id` a second time starts nothing and is no error.
+    def trigger(
+        self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None
+    ) -> str:
+        """Start a run and return its id.
 
-        Raises RequestError where the DAG is paused (its run would wait for ever), not there, or refuses the conf.
+        The same `run_id` a second time starts nothing and is no error.
+
+        Raises RequestError where the DAG is paused (its run would wait for ever), not there, or
+        refuses the conf.
         """
         if self._get(f"/api/v2/dags/{dag_id}")["is_paused"]:
-            raise RequestError(f"The DAG {dag_id} is paused; a run of it would wait for ever.", remedy=f"unpause {dag_id} in Airflow's UI.")
+            raise RequestError(
+                f"The DAG {dag_id} is paused; a run of it would wait for ever.",
+                remedy=f"unpause {dag_id} in Airflow's UI.",
+            )
         run_id = run_id or f"api__{uuid.uuid4()}"
         body = {"logical_date": None, "dag_run_id": run_id, "conf": dict(conf or {})}
         headers = {"content-type": "application/json"}
-        answer = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", content=json.dumps(body), headers=headers)
+        answer = self._send(
+            "POST", f"/api/v2/dags/{dag_id}/dagRuns", content=json.dumps(body), headers=headers
+        )
         if answer.status_code != CONFLICT:
             _checked(answer, f"starting {dag_id}")
         return run_id
@@ -83,10 +101,15 @@ class AirflowApi:
 
         Raises TryAgain where it has not ended in time and its tasks do not get on either.
         """
-        patience = Patience(timeout_seconds, lambda: tuple((task.state, task.tries) for task in self.tasks(dag_id, run_id)))
+        patience = Patience(
+            timeout_seconds,
+            lambda: tuple((task.state, task.tries) for task in self.tasks(dag_id, run_id)),
+        )
         while (state := self.state(dag_id, run_id)) not in ENDED:
             if patience.is_over:
-                raise TryAgain(f"The run {run_id} of {dag_id} is still {state} after {patience.seconds:.0f} s.")
+                raise TryAgain(
+                    f"The run {run_id} of {dag_id} is still {state} after {patience.seconds:.0f} s."
+                )
             time.sleep(0.5)
         return state
 
@@ -94,11 +117,15 @@ class AirflowApi:
         """Return the tasks of a run, those that began first before the others."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         found = [_task_run(row) for row in self._all(path, "task_instances")]
-        return sorted(found, key=lambda task: (task.start is None, task.start or "", task.task, task.index))
+        return sorted(
+            found, key=lambda task: (task.start is None, task.start or "", task.task, task.index)
+        )
 
     def result(self, dag_id: str, run_id: str, task: str, index: int = -1) -> Any:
         """Return what a task returned (its XCom), or None where there is nothing."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/xcomEntries/return_value"
+        path = (
+            f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/xcomEntries/return_value"
+        )
         answer = self._send("GET", path, params={"map_index": index, "deserialize": "true"})
         if answer.status_code == NOT_FOUND:
             return None
@@ -108,9 +135,16 @@ class AirflowApi:
     def log(self, dag_id: str, run_id: str, task: str, index: int = -1, attempt: int = 1) -> str:
         """Return the log of one try of a task, one event a line."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
-        answer = self._send("GET", path, params={"map_index": index, "full_content": "true"}, headers={"accept": "application/json"})
+        answer = self._send(
+            "GET",
+            path,
+            params={"map_index": index, "full_content": "true"},
+            headers={"accept": "application/json"},
+        )
         content = _checked(answer, f"reading the log of {task}")["content"]
-        return "\n".join(_log_line(line) if isinstance(line, dict) else str(line) for line in content)
+        return "\n".join(
+            _log_line(line) if isinstance(line, dict) else str(line) for line in content
+        )
 
     def dag_ids(self) -> list[str]:
         """Return the ids of all DAGs, sorted."""
@@ -118,7 +152,10 @@ class AirflowApi:
 
     def import_errors(self) -> dict[str, str]:
         """Return what broke while DAG files were read, by file."""
-        return {str(row["filename"]): str(row["stack_trace"]) for row in self._all("/api/v2/importErrors", "import_errors")}
+        return {
+            str(row["filename"]): str(row["stack_trace"])
+            for row in self._all("/api/v2/importErrors", "import_errors")
+        }
 
     def _all(self, path: str, key: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
@@ -132,7 +169,10 @@ class AirflowApi:
         return _checked(self._send("GET", path, params=params), f"reading {path}")
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send, again where the server is away or stumbles. Raises Unreachable naming the address."""
+        """Send, again where the server is away or stumbles.
+
+        Raises Unreachable naming the address.
+        """
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._tries),
             wait=tenacity.wait_exponential(multiplier=0.3, max=5),
@@ -142,13 +182,20 @@ class AirflowApi:
         try:
             return retrying(self._once, method, path, options)
         except (httpx.TransportError, _Stumble) as error:
-            raise Unreachable(f"Airflow at {self._client.base_url} does not answer: {error}", remedy="python -m stack status") from error
+            raise Unreachable(
+                f"Airflow at {self._client.base_url} does not answer: {error}",
+                remedy="python -m stack status",
+            ) from error
 
     def _once(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
         for _ in range(2):
             if not self._token:
                 self._log_in()
-            answer = self._client.request(method, path, **{**options, "headers": {**options.get("headers", {}), **self._bearer()}})
+            answer = self._client.request(
+                method,
+                path,
+                **{**options, "headers": {**options.get("headers", {}), **self._bearer()}},
+            )
             if answer.status_code != UNAUTHORIZED:
                 break
             self._token = ""
@@ -165,7 +212,8 @@ class AirflowApi:
             raise _Stumble(f"{answer.status_code} at /auth/token")
         if answer.status_code != CREATED:
             raise RequestError(
-                f"Airflow does not let {self._login['username']!r} in ({answer.status_code}).", remedy="check user and password."
+                f"Airflow does not let {self._login['username']!r} in ({answer.status_code}).",
+                remedy="check user and password.",
             )
         self._token = answer.json()["access_token"]
 
@@ -182,9 +230,15 @@ def _checked(answer: httpx.Response, doing: str) -> Any:
 
 
 def _log_line(line: Mapping[str, Any]) -> str:
-    """Return a log event in one line: what happened, and the reason or the exceptions that came with it."""
+    """Return a log event in one line.
+
+    What happened, and the reason or the exceptions that came with it.
+    """
     reasons = [str(line["reason"])] if line.get("reason") else []
-    errors = [f"{error.get('exc_type')}: {error.get('exc_value')}" for error in line.get("error_detail") or []]
+    errors = [
+        f"{error.get('exc_type')}: {error.get('exc_value')}"
+        for error in line.get("error_detail") or []
+    ]
     return " | ".join([str(line.get("event", "")), *reasons, *errors])
 
 

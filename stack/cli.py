@@ -59,19 +59,30 @@ def _or_exit(work: Callable[[], int]) -> None:
 def up(
     timeout: Annotated[
         float,
-        typer.Option(help="Seconds until everything must be healthy; a program that still computes gets up to five times as long.", min=1),
+        typer.Option(
+            help=(
+                "Seconds until everything must be healthy; a program that still computes gets up to"
+                " five times as long."
+            ),
+            min=1,
+        ),
     ] = 240,
 ) -> None:
     """Start the stack and wait until it is healthy; where it runs already, nothing is done.
 
-    A program that dies is started again. What a killed stack left behind is ended first. When something does not come up,
-    the end of its log is shown and nothing is left running.
+    A program that dies is started again. What a killed stack left behind is ended first. When
+    something does not come up, the end of its log is shown and nothing is left running.
     """
 
     def work() -> int:
         layout = Layout(load_settings())
         out.print(f"Starting the stack in {layout.state} …", markup=False)
-        found = control.up(layout, os.environ, say=lambda text: out.print(text, markup=False), timeout_seconds=timeout)
+        found = control.up(
+            layout,
+            os.environ,
+            say=lambda text: out.print(text, markup=False),
+            timeout_seconds=timeout,
+        )
         if all(health.is_healthy for health in found):
             good, _ = load_all(layout.settings.models)
             with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
@@ -86,9 +97,14 @@ def up(
 @app.command()
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 -- typer's way of saying a flag
-    show_password: Annotated[bool, typer.Option("--show-password", help="Print the password of Airflow's user too.")] = False,  # noqa: FBT002
+    show_password: Annotated[  # noqa: FBT002 -- typer's way of saying a flag
+        bool, typer.Option("--show-password", help="Print the password of Airflow's user too.")
+    ] = False,
 ) -> None:
-    """Show each program: its state, process id, uptime and address. Exit code 1 where one is not healthy."""
+    """Show each program: its state, process id, uptime and address.
+
+    Exit code 1 where one is not healthy.
+    """
 
     def work() -> int:
         layout = Layout(load_settings())
@@ -106,10 +122,15 @@ def status(
 
 @app.command()
 def down() -> None:
-    """Stop everything, also what a killed supervisor left behind; nothing stays. Data and logs are kept."""
+    """Stop everything, also what a killed supervisor left behind; nothing stays.
+
+    Data and logs are kept.
+    """
 
     def work() -> int:
-        found = control.down(Layout(load_settings()), say=lambda text: out.print(text, markup=False))
+        found = control.down(
+            Layout(load_settings()), say=lambda text: out.print(text, markup=False)
+        )
         out.print("The stack is down." if found else "The stack was not running.")
         return 0
 
@@ -118,13 +139,20 @@ def down() -> None:
 
 @app.command()
 def logs(
-    program: Annotated[str, typer.Argument(help="scheduler, api-server, dag-processor, triggerer, mlflow, serving or supervisord.")],
+    program: Annotated[
+        str,
+        typer.Argument(
+            help="scheduler, api-server, dag-processor, triggerer, mlflow, serving or supervisord."
+        ),
+    ],
     lines: Annotated[int, typer.Option("-n", help="How many lines of its end.", min=1)] = 50,
 ) -> None:
     """Print the end of a program's log."""
 
     def work() -> int:
-        sys.stdout.write(control.tail(Layout(load_settings()).log(os.path.basename(program)), lines) + "\n")  # noqa: PTH119 -- text, not a path
+        sys.stdout.write(
+            control.tail(Layout(load_settings()).log(os.path.basename(program)), lines) + "\n"  # noqa: PTH119 -- text, not a path
+        )
         return 0
 
     _or_exit(work)
@@ -150,9 +178,15 @@ def _show(layout: Layout, found: Sequence[Health]) -> None:
         table.add_column(column, overflow="fold")
     colours = {"healthy": "green", "starting": "yellow", "unhealthy": "red", "down": "red"}
     for health in found:
-        uptime = "" if health.uptime_seconds is None else str(timedelta(seconds=health.uptime_seconds))
+        uptime = (
+            "" if health.uptime_seconds is None else str(timedelta(seconds=health.uptime_seconds))
+        )
         state = f"[{colours[health.state]}]{health.state}[/]"
         table.add_row(health.name, state, str(health.pid or ""), uptime, health.url, health.detail)
     out.print(table)
     if any(health.is_healthy for health in found):
-        out.print(f"\nAirflow: {layout.airflow_url}  user {USER}, password in {layout.secrets / PASSWORDS}", markup=False)
+        out.print(
+            f"\nAirflow: {layout.airflow_url}  user {USER}, password in"
+            f" {layout.secrets / PASSWORDS}",
+            markup=False,
+        )

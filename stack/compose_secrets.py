@@ -1,8 +1,11 @@
-"""The secrets of the composed stack: `make secrets` writes them into .env, which `docker compose` reads by itself.
+"""The secrets of the composed stack.
 
-Made once, at random, readable by their owner alone. What stands in the file is never changed; what is missing is added. A file
-elsewhere than in .env (`docker compose --env-file`) names itself: by that name compose looks whether others may read it. This
-needs nothing but Python, so that a server which only runs containers needs no environment of ours.
+`make secrets` writes them into .env, which `docker compose` reads by itself.
+
+Made once, at random, readable by their owner alone. What stands in the file is never changed; what
+is missing is added. A file elsewhere than in .env (`docker compose --env-file`) names itself: by
+that name compose looks whether others may read it. This needs nothing but Python, so that a server
+which only runs containers needs no environment of ours.
 """
 
 from __future__ import annotations
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).resolve().parents[1] / ".env"
 PRIVATE = 0o600
-HEADER = "# Secrets of the composed stack, made by `make secrets`. Whoever reads them is its administrator; keep a copy where it is safe.\n"
+HEADER = (
+    "# Secrets of the composed stack, made by `make secrets`. Whoever reads them is its"
+    " administrator; keep a copy where it is safe.\n"
+)
 ITSELF = "PERENNIAL_SECRETS_FILE"
 NOTHING = re.compile(r"""(''|"")?\s*(#.*)?""")
 """What a name is set to where it is not set: compose takes a comment for none, too."""
@@ -58,7 +64,10 @@ class SecretsError(Exception):
 
 
 def make(path: Path) -> list[str]:
-    """Add to the file what it lacks, and return the names of that. Raises SecretsError where others may read the file."""
+    """Add to the file what it lacks, and return the names of that.
+
+    Raises SecretsError where others may read the file.
+    """
     text = _read(path)
     missing = _missing(text)
     made = "".join(f"{name}={SECRETS[name]()}\n" for name in missing)
@@ -72,7 +81,9 @@ def make(path: Path) -> list[str]:
 
 
 def check(path: Path) -> None:
-    """Raise SecretsError where the file is not there, lacks a secret or its own name, or may be read by others."""
+    """Raise SecretsError where the file is not there, lacks a secret or its own name, or may be
+    read by others.
+    """
     text = _read(path)
     lacks = [*_missing(text), *([] if _names_itself(path, text) else [ITSELF])]
     if lacks:
@@ -87,22 +98,39 @@ def _missing(text: str) -> list[str]:
 def _set(text: str) -> dict[str, str]:
     """Return what the file sets; the last line of a name counts."""
     found = [match for line in text.splitlines() if (match := NAME.fullmatch(line))]
-    return {name: value for name, value in {match[1]: match[2] for match in found}.items() if not NOTHING.fullmatch(value)}
+    return {
+        name: value
+        for name, value in {match[1]: match[2] for match in found}.items()
+        if not NOTHING.fullmatch(value)
+    }
 
 
 def _names_itself(path: Path, text: str) -> bool:
-    """Tell whether compose finds the file by its default or by the name in it. Raises SecretsError where that is another one's."""
+    """Tell whether compose finds the file by its default or by the name in it.
+
+    Raises SecretsError where that is another one's.
+    """
     own, default = path.resolve(), path.resolve() == FILE.resolve()
     if re.search(r"['\n\r]", str(path.absolute())):
-        raise SecretsError(f"{path} has a name that no file of settings can say. Choose one without quotes and line breaks.")
+        raise SecretsError(
+            f"{path} has a name that no file of settings can say. Choose one without quotes and"
+            " line breaks."
+        )
     named = _set(text).get(ITSELF)
     if named is not None and (FILE.parent / named.strip("'\"")).resolve() != own:
-        raise SecretsError(f"{path} says {ITSELF}={named}, which is another file. Remove that line, then run: {_command(path)}")
+        raise SecretsError(
+            f"{path} says {ITSELF}={named}, which is another file. Remove that line, then run:"
+            f" {_command(path)}"
+        )
     return default or named is not None
 
 
 def _command(path: Path) -> str:
-    return "make secrets" if path.resolve() == FILE.resolve() else f"python3 -m stack.compose_secrets {path}   (make secrets makes .env)"
+    return (
+        "make secrets"
+        if path.resolve() == FILE.resolve()
+        else f"python3 -m stack.compose_secrets {path}   (make secrets makes .env)"
+    )
 
 
 def _read(path: Path) -> str:
@@ -115,14 +143,19 @@ def _read(path: Path) -> str:
         raise SecretsError(f"{path} is no plain file. Remove it, then run: make secrets")
     if found.st_mode & 0o077:
         mode = f"{stat.S_IMODE(found.st_mode):o}"
-        raise SecretsError(f"Others may read {path} (mode {mode}). Run: chmod 600 {path}   (and make new secrets if somebody may have)")
+        raise SecretsError(
+            f"Others may read {path} (mode {mode}). Run: chmod 600 {path}   (and make new secrets"
+            " if somebody may have)"
+        )
     return path.read_text(encoding="utf-8")
 
 
 def _write(path: Path, text: str) -> None:
     """Replace the file in one move; it is never there in parts, or readable by others."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8"
+    ) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -131,8 +164,14 @@ def _write(path: Path, text: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Make or check the file; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m stack.compose_secrets", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where `docker compose` would refuse the file")
+    parser = argparse.ArgumentParser(
+        prog="python -m stack.compose_secrets", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing; exit 1 where `docker compose` would refuse the file",
+    )
     parser.add_argument("file", nargs="?", type=Path, default=FILE)
     chosen = parser.parse_args(arguments)
     try:

@@ -12,7 +12,7 @@ import filelock
 import psutil
 
 from pipelines.errors import Busy, PerennialError, RequestError, Unreachable
-from pipelines.private import keep_private, make_folder
+from pipelines.private_files import keep_private, make_folder
 from pipelines.settings import PORTS
 from stack.environment import MARK, environment
 from stack.health import Health, check, prober
@@ -43,13 +43,18 @@ CRASHES = 3
 """After so many ends of one program, `up` gives up."""
 
 
-def up(layout: Layout, outer: Mapping[str, str], *, say: Say, timeout_seconds: float) -> list[Health]:
-    """Bring the stack up and return the health of its programs; where it runs already, nothing is done but looking.
+def up(
+    layout: Layout, outer: Mapping[str, str], *, say: Say, timeout_seconds: float
+) -> list[Health]:
+    """Bring the stack up and return the health of its programs.
 
-    A program that still computes after `timeout_seconds` is waited for some more (stack/patience.py).
+    Where it runs already, nothing is done but looking.
 
-    Raises RequestError where a port is taken, and PerennialError with the end of a program's log where one does not come up;
-    then nothing is left running.
+    A program that still computes after `timeout_seconds` is waited for some more
+    (stack/patience.py).
+
+    Raises RequestError where a port is taken, and PerennialError with the end of a program's log
+    where one does not come up; then nothing is left running.
     """
     with _alone(layout):
         supervisor = _supervisor(layout)
@@ -62,7 +67,14 @@ def up(layout: Layout, outer: Mapping[str, str], *, say: Say, timeout_seconds: f
         try:
             supervisor = _start(layout, environment(layout, outer), running, say)
             with prober() as client:
-                return _wait(layout, supervisor, running, client=client, say=say, timeout_seconds=timeout_seconds)
+                return _wait(
+                    layout,
+                    supervisor,
+                    running,
+                    client=client,
+                    say=say,
+                    timeout_seconds=timeout_seconds,
+                )
         except BaseException:
             say("Stopping what was started …")
             _stop(layout)
@@ -80,7 +92,10 @@ def _look(layout: Layout, supervisor: Supervisor | None) -> list[Health]:
 
 
 def down(layout: Layout, *, say: Say) -> bool:
-    """Stop everything, also what a killed supervisord left; tell whether there was anything. Raises PerennialError for what stays."""
+    """Stop everything, also what a killed supervisord left; tell whether there was anything.
+
+    Raises PerennialError for what stays.
+    """
     with _alone(layout):
         found = _supervisor(layout) is not None or bool(marked(str(layout.state)))
         if found:
@@ -89,19 +104,24 @@ def down(layout: Layout, *, say: Say) -> bool:
         left = marked(str(layout.state))
         if left:
             names = ", ".join(f"{process.pid} {name}".strip() for process, name in left.items())
-            raise PerennialError(f"These processes do not end: {names}.", remedy="end them by hand: kill -9 PID.")
+            raise PerennialError(
+                f"These processes do not end: {names}.", remedy="end them by hand: kill -9 PID."
+            )
         return found
 
 
 def refuse_ports(running: Sequence[Program]) -> None:
-    """Raise RequestError where a port is wanted twice or taken, naming the port, its setting and its holder."""
+    """Raise RequestError where a port is wanted twice or taken, naming the port, its setting and
+    its holder.
+    """
     seen: dict[int, str] = {}
     for program in running:
         if program.port is None:
             continue
         if program.port in seen:
             raise RequestError(
-                f"{program.port_setting} and {seen[program.port]} both say {program.port}.", remedy="give each program a port of its own."
+                f"{program.port_setting} and {seen[program.port]} both say {program.port}.",
+                remedy="give each program a port of its own.",
             )
         seen[program.port] = program.port_setting
         if port_is_taken(program.port):
@@ -113,13 +133,19 @@ def refuse_ports(running: Sequence[Program]) -> None:
 
 @contextlib.contextmanager
 def _alone(layout: Layout) -> Iterator[None]:
-    """Hold the lock of this stack, so that no `up` and `down` cross. Raises Busy where another one holds it."""
+    """Hold the lock of this stack, so that no `up` and `down` cross.
+
+    Raises Busy where another one holds it.
+    """
     layout.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = filelock.FileLock(layout.run / "lock", mode=0o600)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
-        raise Busy("Another `up` or `down` of this stack is at work.", remedy="wait for it to end, then look: make status.") from error
+        raise Busy(
+            "Another `up` or `down` of this stack is at work.",
+            remedy="wait for it to end, then look: make status.",
+        ) from error
     try:
         yield
     finally:
@@ -135,12 +161,17 @@ def _clear(layout: Layout, say: Say) -> None:
     """End what a killed supervisord left, so that ports and databases are free."""
     left = marked(str(layout.state))
     if left:
-        say(f"Ending {len(left)} processes that a killed stack left: {', '.join(sorted({name for name in left.values() if name}))}.")
+        say(
+            f"Ending {len(left)} processes that a killed stack left:"
+            f" {', '.join(sorted({name for name in left.values() if name}))}."
+        )
         end(left, grace_seconds=5)
     forget(layout)
 
 
-def _start(layout: Layout, environ: dict[str, str], running: Sequence[Program], say: Say) -> Supervisor:
+def _start(
+    layout: Layout, environ: dict[str, str], running: Sequence[Program], say: Say
+) -> Supervisor:
     keep_private()
     for folder in (layout.state, layout.logs, layout.mlflow, layout.run):
         make_folder(folder)
@@ -164,27 +195,41 @@ def _start(layout: Layout, environ: dict[str, str], running: Sequence[Program], 
     return supervisor
 
 
-def _start_supervisord(layout: Layout, environ: dict[str, str], running: Sequence[Program]) -> Supervisor:
+def _start_supervisord(
+    layout: Layout, environ: dict[str, str], running: Sequence[Program]
+) -> Supervisor:
     socket = make_socket_path(layout)
     config = layout.run / "supervisord.conf"
     config.write_text(render(layout, running, socket))
-    child = psutil.Process(_spawned(config, layout.log("supervisord.out"), {**environ, MARK: str(layout.state)}))
-    write_record(layout, Record(pid=child.pid, created=child.create_time(), socket=socket, ports=_ports(layout)))
+    child = psutil.Process(
+        _spawned(config, layout.log("supervisord.out"), {**environ, MARK: str(layout.state)})
+    )
+    write_record(
+        layout,
+        Record(pid=child.pid, created=child.create_time(), socket=socket, ports=_ports(layout)),
+    )
     supervisor = Supervisor(socket)
-    patience = Patience(SUPERVISOR_SECONDS, lambda: cpu_seconds([child.pid]), quiet_seconds=SUPERVISOR_SECONDS)
+    patience = Patience(
+        SUPERVISOR_SECONDS, lambda: cpu_seconds([child.pid]), quiet_seconds=SUPERVISOR_SECONDS
+    )
     while True:
         try:
             supervisor.programs()
         except Unreachable:
             if not child.is_running() or child.status() == psutil.STATUS_ZOMBIE or patience.is_over:
-                raise PerennialError(f"supervisord does not start:\n{tail(layout.log('supervisord.out'))}") from None
+                raise PerennialError(
+                    f"supervisord does not start:\n{tail(layout.log('supervisord.out'))}"
+                ) from None
             time.sleep(0.05)
         else:
             return supervisor
 
 
 def _spawned(config: Path, output: Path, environ: dict[str, str]) -> int:
-    """Start supervisord in a session of its own and return its pid. It is meant to outlive this process, so nothing here owns it."""
+    """Start supervisord in a session of its own and return its pid.
+
+    It is meant to outlive this process, so nothing here owns it.
+    """
     files = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, str(output), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
@@ -195,7 +240,13 @@ def _spawned(config: Path, output: Path, environ: dict[str, str]) -> int:
 
 
 def _wait(
-    layout: Layout, supervisor: Supervisor, running: Sequence[Program], *, client: httpx.Client, say: Say, timeout_seconds: float
+    layout: Layout,
+    supervisor: Supervisor,
+    running: Sequence[Program],
+    *,
+    client: httpx.Client,
+    say: Say,
+    timeout_seconds: float,
 ) -> list[Health]:
     """Wait until all is healthy, saying so of each program once."""
     begin = time.monotonic()
@@ -209,7 +260,10 @@ def _wait(
         for health in found:
             if health.is_healthy and health.name not in told:
                 told.add(health.name)
-                say(f"  {health.name:<14} healthy after {time.monotonic() - begin:4.1f} s  {health.url}".rstrip())
+                say(
+                    f"  {health.name:<14} healthy after {time.monotonic() - begin:4.1f} s "
+                    f" {health.url}".rstrip()
+                )
         if all(health.is_healthy for health in found):
             return found
         for name, info in known.items():
@@ -219,19 +273,27 @@ def _wait(
                     raise _not_up(layout, name, f"ended {CRASHES} times")
         if patience.is_over:
             sick = next(health for health in found if not health.is_healthy)
-            raise _not_up(layout, sick.name, f"is {sick.state} after {patience.seconds:.0f} s ({sick.detail})")
+            raise _not_up(
+                layout, sick.name, f"is {sick.state} after {patience.seconds:.0f} s ({sick.detail})"
+            )
         time.sleep(POLL_SECONDS)
 
 
 def _progress(found: Sequence[Health]) -> tuple[int, int]:
-    """Return what changes while a stack comes up: how many are healthy, and the CPU seconds of those that are not yet."""
+    """Return what changes while a stack comes up.
+
+    How many are healthy, and the CPU seconds of those that are not yet.
+    """
     waiting = [health for health in found if not health.is_healthy]
     return len(waiting), cpu_seconds(health.pid for health in waiting if health.pid)
 
 
 def _not_up(layout: Layout, name: str, what: str) -> PerennialError:
     log = layout.log(name)
-    return PerennialError(f"{name} {what}. The end of {log}:\n{tail(log)}", remedy="mend what the log names, then: make up.")
+    return PerennialError(
+        f"{name} {what}. The end of {log}:\n{tail(log)}",
+        remedy="mend what the log names, then: make up.",
+    )
 
 
 def _stop(layout: Layout) -> None:

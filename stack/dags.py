@@ -17,7 +17,9 @@ POLL_SECONDS = 0.5
 
 
 def await_dags(api: AirflowApi, specs: Iterable[Spec], timeout_seconds: float) -> list[str]:
-    """Wait until each model has its DAGs; return sentences about what is missing or broken (none: all is well).
+    """Wait until each model has its DAGs.
+
+    Return sentences about what is missing or broken (none: all is well).
 
     The wait goes on beyond `timeout_seconds` as long as more and more of them are there.
     """

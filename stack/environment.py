@@ -1,4 +1,7 @@
-"""The environment in which every program of the stack runs: our settings, Airflow's and MLflow's."""
+"""The environment in which every program of the stack runs.
+
+Our settings, Airflow's and MLflow's.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,10 @@ if TYPE_CHECKING:
     from stack.layout import Layout
 
 MARK = "PERENNIAL_STACK"
-"""In the environment of every process of a stack: the stack's state folder. By it a stack knows its own processes, even
-those whose parents were killed."""
+"""In the environment of every process of a stack: the stack's state folder.
+
+By it a stack knows its own processes, even those whose parents were killed.
+"""
 
 AIRFLOW_CFG = """# Perennial's stack hands Airflow its settings in the environment (stack/environment.py); this file stays empty,
 # so that Airflow does not write one with keys of its own. To run Airflow's command: python -m stack run airflow …
@@ -26,10 +31,24 @@ AIRFLOW_CFG = """# Perennial's stack hands Airflow its settings in the environme
 
 
 def environment(layout: Layout, outer: Mapping[str, str]) -> dict[str, str]:
-    """Return what the programs see: `outer`, without what Airflow would take for its own, and the stack's settings."""
-    kept = {name: value for name, value in outer.items() if not name.startswith(("AIRFLOW_", "_AIRFLOW_", "SUPERVISOR_"))}
+    """Return what the programs see.
+
+    `outer`, without what Airflow would take for its own, and the stack's settings.
+    """
+    kept = {
+        name: value
+        for name, value in outer.items()
+        if not name.startswith(("AIRFLOW_", "_AIRFLOW_", "SUPERVISOR_"))
+    }
     path = os.pathsep.join([str(CHECKOUT), *filter(None, [outer.get("PYTHONPATH")])])
-    return {**QUIET, **kept, "PYTHONPATH": path, **_perennial(layout), **_airflow(layout), **_mlflow(layout)}
+    return {
+        **QUIET,
+        **kept,
+        "PYTHONPATH": path,
+        **_perennial(layout),
+        **_airflow(layout),
+        **_mlflow(layout),
+    }
 
 
 def _perennial(layout: Layout) -> dict[str, str]:
@@ -48,15 +67,20 @@ def _perennial(layout: Layout) -> dict[str, str]:
 
 def _airflow(layout: Layout) -> dict[str, str]:
     read = [sys.executable, "-I", "-S", "-c", "import sys; print(open(sys.argv[1]).read(), end='')"]
-    secret = {name: shlex.join([*read, str(layout.secrets / name)]) for name in (FERNET_KEY, JWT_SECRET, API_SECRET)}
+    secret = {
+        name: shlex.join([*read, str(layout.secrets / name)])
+        for name in (FERNET_KEY, JWT_SECRET, API_SECRET)
+    }
     sections = {
         "CORE": {
-            "EXECUTOR": "perennial_airflow.executor.VigilantExecutor",  # a LocalExecutor that sees when its queue is stuck
+            # A LocalExecutor that sees when its queue is stuck
+            "EXECUTOR": "perennial_airflow.executor.VigilantExecutor",
             "DAGS_FOLDER": CHECKOUT / "dags",
             "PLUGINS_FOLDER": CHECKOUT / "plugins",
             "LOAD_EXAMPLES": False,
             "DAGS_ARE_PAUSED_AT_CREATION": False,
-            "PARALLELISM": 4,  # 800 MB; Airflow's 32 take 1.1 GB, and two cores have no use for them
+            # 800 MB; Airflow's 32 take 1.1 GB, and two cores have no use for them
+            "PARALLELISM": 4,
             "EXECUTION_API_SERVER_URL": f"{layout.airflow_url}/execution/",
             "SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": layout.secrets / PASSWORDS,
@@ -73,28 +97,43 @@ def _airflow(layout: Layout) -> dict[str, str]:
         "API_AUTH": {"JWT_SECRET_CMD": secret[JWT_SECRET]},
         "SCHEDULER": {
             "SCHEDULER_IDLE_SLEEP_TIME": 0.3,  # ten chained tasks take 4 s instead of 10 s
-            "TASK_INSTANCE_HEARTBEAT_TIMEOUT": 120,  # a task whose worker was killed is tried again after this (Airflow's: 300 s)
-            "ORPHANED_TASKS_CHECK_INTERVAL": 30,  # what a dead scheduler queued begins again (Airflow looks every 300 s)
+            # A task whose worker was killed is tried again after this (Airflow's: 300 s)
+            "TASK_INSTANCE_HEARTBEAT_TIMEOUT": 120,
+            # What a dead scheduler queued begins again (Airflow looks every 300 s)
+            "ORPHANED_TASKS_CHECK_INTERVAL": 30,
         },
         "WORKERS": {
-            "MAX_FAILED_HEARTBEATS": 20,  # with Airflow's 3, an API server away for 15 s kills tasks
-            # A task that cannot tell the API server of its start fails, without a word in its log: with Airflow's 5 s and 5 times
-            # on a busy machine within half a minute. A server that is restarted refuses at once: it takes many short waits.
+            # With Airflow's 3, an API server away for 15 s kills tasks
+            "MAX_FAILED_HEARTBEATS": 20,
+            # A task that cannot tell the API server of its start fails, without a word in its log:
+            # with Airflow's 5 s and 5 times
+            # On a busy machine within half a minute. A server that is restarted refuses at once: it
+            # takes many short waits.
             "EXECUTION_API_TIMEOUT": 60,
             "EXECUTION_API_RETRIES": 15,
             "EXECUTION_API_RETRY_WAIT_MAX": 15,  # seconds between two of them (Airflow's: 90)
         },
-        "DAG_PROCESSOR": {"REFRESH_INTERVAL": 5, "MIN_FILE_PROCESS_INTERVAL": 10},  # a changed model.yaml is seen within 10 s
+        "DAG_PROCESSOR": {
+            "REFRESH_INTERVAL": 5,
+            "MIN_FILE_PROCESS_INTERVAL": 10,
+        },  # a changed model.yaml is seen within 10 s
         "LOGGING": {
             "BASE_LOG_FOLDER": layout.airflow / "logs",
             "COLORED_CONSOLE_LOG": False,
-            "FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",  # Airflow sets modes by itself: 775 and 664
+            # Airflow sets modes by itself: 775 and 664
+            "FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
             "FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         },
         "USAGE_DATA_COLLECTION": {"ENABLED": False},
     }
-    flat = {f"AIRFLOW__{section}__{name}": str(value) for section, options in sections.items() for name, value in options.items()}
-    # Airflow renames its processes; without SPT_NOENV that overwrites the environment by which the stack finds them.
+    flat = {
+        f"AIRFLOW__{section}__{name}": str(value)
+        for section, options in sections.items()
+        for name, value in options.items()
+    }
+    # Airflow renames its processes; without SPT_NOENV that overwrites the environment by which the
+    # stack finds them.
+
     return {"AIRFLOW_HOME": str(layout.airflow), "SPT_NOENV": "1", **flat}
 
 

@@ -1,4 +1,7 @@
-"""Is a program well? Asked at its own address; Airflow's API server answers for the three that have none."""
+"""Is a program well?
+
+Asked at its own address; Airflow's API server answers for the three that have none.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
     from stack.programs import Program
 
 HEALTH_PATHS = {"api-server": "/execution/health", "mlflow": "/health", "serving": "/health"}
-"""Of Airflow's API server, the part that tasks speak to: it makes itself ready at its first request, for seconds."""
+"""Of Airflow's API server, the part that tasks speak to.
+
+It makes itself ready at its first request, for seconds.
+"""
 
 HEARTBEATS_PATH = "/api/v2/monitor/health"
 HEARTBEATS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
@@ -27,7 +33,9 @@ PROBE_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Health:
-    """One program: its state in one word (healthy, starting, unhealthy, down), and why it is not healthy."""
+    """One program: its state in one word (healthy, starting, unhealthy, down), and why it is not
+    healthy.
+    """
 
     name: str
     state: str
@@ -47,11 +55,22 @@ def prober() -> httpx.Client:
     return httpx.Client(timeout=PROBE_SECONDS, trust_env=False)
 
 
-def check(client: httpx.Client, running: Sequence[Program], known: Mapping[str, Mapping[str, Any]]) -> list[Health]:
-    """Return the health of each program; `known` is what supervisord says (empty where it is away)."""
+def check(
+    client: httpx.Client, running: Sequence[Program], known: Mapping[str, Mapping[str, Any]]
+) -> list[Health]:
+    """Return the health of each program.
+
+    `known` is what supervisord says (empty where it is away).
+    """
     asked = [program for program in running if program.url and _pid(known.get(program.name))]
-    answers = {program.name: _ask(client, program.url + HEALTH_PATHS[program.name]) for program in asked}
-    reports = [_ask(client, program.url + HEARTBEATS_PATH) for program in asked if program.name == "api-server"]
+    answers = {
+        program.name: _ask(client, program.url + HEALTH_PATHS[program.name]) for program in asked
+    }
+    reports = [
+        _ask(client, program.url + HEARTBEATS_PATH)
+        for program in asked
+        if program.name == "api-server"
+    ]
     heartbeats = next(iter(reports), None) or {}
     return [_health(program, known.get(program.name), answers, heartbeats) for program in running]
 
@@ -75,7 +94,12 @@ def _pid(info: Mapping[str, Any] | None) -> int | None:
     return int(info["pid"]) or None if info else None
 
 
-def _health(program: Program, info: Mapping[str, Any] | None, answers: Mapping[str, Any], heartbeats: Mapping[str, Any]) -> Health:
+def _health(
+    program: Program,
+    info: Mapping[str, Any] | None,
+    answers: Mapping[str, Any],
+    heartbeats: Mapping[str, Any],
+) -> Health:
     pid = _pid(info)
     if info is None or pid is None:
         why = f"{str(info['statename']).lower()} {info['spawnerr']}".strip() if info else ""
@@ -86,14 +110,28 @@ def _health(program: Program, info: Mapping[str, Any] | None, answers: Mapping[s
     elif not program.url:
         well, why = True, ""
     else:
-        well, why = answers.get(program.name) is not None, f"no answer at {program.url}{HEALTH_PATHS[program.name]}"
-    if info["statename"] != RUNNING:  # what answers in a program's first seconds may be what its killed predecessor left
+        well, why = (
+            answers.get(program.name) is not None,
+            f"no answer at {program.url}{HEALTH_PATHS[program.name]}",
+        )
+    if (
+        info["statename"] != RUNNING
+    ):  # what answers in a program's first seconds may be what its killed predecessor left
         return Health(program.name, "starting", why, pid, uptime, program.url)
-    return Health(program.name, "healthy" if well else "unhealthy", "" if well else why, pid, uptime, program.url)
+    return Health(
+        program.name,
+        "healthy" if well else "unhealthy",
+        "" if well else why,
+        pid,
+        uptime,
+        program.url,
+    )
 
 
 def _beats(name: str, heartbeats: Mapping[str, Any], since: int) -> tuple[bool, str]:
-    """Tell whether a heartbeat came since the program's start (an older one is its predecessor's), and if not, why not."""
+    """Tell whether a heartbeat came since the program's start (an older one is its predecessor's),
+    and if not, why not.
+    """
     report = heartbeats.get(name) or {}
     latest = report.get(f"latest_{name}_heartbeat")
     if latest is None or datetime.fromisoformat(latest).timestamp() < since:

@@ -1,4 +1,7 @@
-"""The stack's keys and its one password: generated once, readable by their owner alone, never printed unasked."""
+"""The stack's keys and its one password.
+
+Generated once, readable by their owner alone, never printed unasked.
+"""
 
 from __future__ import annotations
 
@@ -47,9 +50,14 @@ def _write_once(path: Path, make: Callable[[], str]) -> None:
 
 
 def password(folder: Path) -> str:
-    """Return the password of `USER`. Raises RequestError where there is none yet or it cannot be read."""
+    """Return the password of `USER`.
+
+    Raises RequestError where there is none yet or it cannot be read.
+    """
     path = folder / PASSWORDS
     try:
         return str(json.loads(path.read_text())[USER])
     except (OSError, ValueError, KeyError) as error:
-        raise RequestError(f"There is no password of {USER!r} in {path}.", remedy="start the stack once: make up.") from error
+        raise RequestError(
+            f"There is no password of {USER!r} in {path}.", remedy="start the stack once: make up."
+        ) from error

@@ -1,7 +1,10 @@
-"""What supervisord starts: `python -m stack.launch STATE PROGRAM COMMAND…` clears the way, then *becomes* the program.
+"""What supervisord starts.
 
-A program that was killed may have left processes (MLflow's server under its command, Airflow's forks) that hold its port or
-its memory; they go before it starts again. The program gets SIGTERM when supervisord dies; the guard alone must outlive it.
+`python -m stack.launch STATE PROGRAM COMMAND…` clears the way, then *becomes* the program.
+
+A program that was killed may have left processes (MLflow's server under its command, Airflow's
+forks) that hold its port or its memory; they go before it starts again. The program gets SIGTERM
+when supervisord dies; the guard alone must outlive it.
 """
 
 from __future__ import annotations
@@ -10,8 +13,8 @@ import os
 import signal
 import sys
 
-from pipelines.mortal import die_with_parent
-from pipelines.private import keep_private
+from pipelines.die_with_parent import die_with_parent
+from pipelines.private_files import keep_private
 from stack.processes import end, left_by
 from stack.programs import GUARD
 
@@ -23,7 +26,9 @@ def main(state: str, program: str, command: list[str]) -> None:
         die_with_parent(signal.SIGTERM)
     leftovers = left_by(state, program)
     if leftovers:
-        sys.stderr.write(f"{program}: ending {len(leftovers)} processes that its predecessor left\n")
+        sys.stderr.write(
+            f"{program}: ending {len(leftovers)} processes that its predecessor left\n"
+        )
         end(leftovers, grace_seconds=3)
     os.execvp(command[0], command)  # noqa: S606 -- no shell is wanted
 

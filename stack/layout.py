@@ -10,12 +10,18 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-"""The code: dags/, plugins/ and the packages. Models may lie elsewhere (the setting PERENNIAL_HOME)."""
+"""The code: dags/, plugins/ and the packages.
+
+Models may lie elsewhere (the setting PERENNIAL_HOME).
+"""
 
 HOST = "127.0.0.1"
 
 LOCK_SECONDS = 30
-"""How long Airflow and MLflow wait for the lock of a SQLite database. With SQLite's 5 s, a busy machine answers with 500."""
+"""How long Airflow and MLflow wait for the lock of a SQLite database.
+
+With SQLite's 5 s, a busy machine answers with 500.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,10 @@ class Layout:
 
     @property
     def run(self) -> Path:
-        """What the running stack needs: supervisord's configuration, the record of what runs, a lock."""
+        """What the running stack needs.
+
+        Supervisord's configuration, the record of what runs, a lock.
+        """
         return self.state / "stack"
 
     @property
@@ -86,12 +95,16 @@ class Layout:
 
     @property
     def runs_mlflow(self) -> bool:
-        """Tell whether MLflow is this stack's (else the setting PERENNIAL_MLFLOW_URI says where it is)."""
+        """Tell whether MLflow is this stack's (else the setting PERENNIAL_MLFLOW_URI says where it
+        is).
+        """
         return self.settings.mlflow_uri in {None, self.mlflow_url}
 
     @property
     def runs_serving(self) -> bool:
-        """Tell whether the server is this stack's (else the setting PERENNIAL_SERVING_URL says where it is)."""
+        """Tell whether the server is this stack's (else the setting PERENNIAL_SERVING_URL says
+        where it is).
+        """
         return self.settings.serving_url in {None, self.serving_url}
 
     def log(self, program: str) -> Path:
@@ -100,7 +113,12 @@ class Layout:
 
 
 def sqlite_url(file: Path) -> str:
-    """Return SQLAlchemy's address of a SQLite database, with a long wait for its lock; any character may stand in the path."""
+    """Return SQLAlchemy's address of a SQLite database, with a long wait for its lock.
+
+    Any character may stand in the path.
+    """
     from sqlalchemy import URL
 
-    return URL.create("sqlite", database=str(file), query={"timeout": str(LOCK_SECONDS)}).render_as_string()
+    return URL.create(
+        "sqlite", database=str(file), query={"timeout": str(LOCK_SECONDS)}
+    ).render_as_string()

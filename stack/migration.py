@@ -1,4 +1,7 @@
-"""The databases: Airflow's is made and migrated only when there is none yet or its version changed; MLflow makes its own."""
+"""The databases: Airflow's is made and migrated only when there is none yet or its version changed.
+
+MLflow makes its own.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,8 @@ def prepare_home(layout: Layout) -> None:
 
 
 def prepare_mlflow(layout: Layout) -> None:
-    """Make MLflow's database where there is none, and let it be read while it is written (WAL; Airflow does so by itself).
+    """Make MLflow's database where there is none, and let it be read while it is written (WAL;
+    Airflow does so by itself).
 
     Raises Corrupted where the file is no database, and Busy where somebody else holds it.
     """
@@ -38,15 +42,25 @@ def prepare_mlflow(layout: Layout) -> None:
         with contextlib.closing(sqlite3.connect(file)) as database:
             database.execute("PRAGMA journal_mode=WAL")  # kept in the file
     except sqlite3.OperationalError as error:
-        raise Busy(f"MLflow's database {file} cannot be opened: {error}.", remedy="end what holds it, then: make up.") from error
+        raise Busy(
+            f"MLflow's database {file} cannot be opened: {error}.",
+            remedy="end what holds it, then: make up.",
+        ) from error
     except sqlite3.DatabaseError as error:
-        raise Corrupted(f"MLflow's database {file} is damaged: {error}.", remedy="restore a backup (docs/operate.md).") from error
+        raise Corrupted(
+            f"MLflow's database {file} is damaged: {error}.",
+            remedy="restore a backup (docs/operate.md).",
+        ) from error
 
 
 def is_needed(layout: Layout) -> bool:
     """Tell whether the database must be migrated before Airflow starts."""
     stamp = _stamp(layout)
-    return not (layout.airflow / "airflow.db").exists() or not stamp.exists() or stamp.read_text() != version("apache-airflow")
+    return (
+        not (layout.airflow / "airflow.db").exists()
+        or not stamp.exists()
+        or stamp.read_text() != version("apache-airflow")
+    )
 
 
 def migrate(layout: Layout, environ: Mapping[str, str]) -> None:
@@ -54,13 +68,20 @@ def migrate(layout: Layout, environ: Mapping[str, str]) -> None:
     log = layout.log("migration")
     with log.open("w") as output:
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"], env=dict(environ), stdout=output, stderr=subprocess.STDOUT, check=False
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            env=dict(environ),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
     if done.returncode != 0:
         end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise PerennialError(
             f"Airflow's database could not be migrated (exit {done.returncode}):\n{end}",
-            remedy=f"read {log}; a database of no worth can be deleted: {layout.airflow / 'airflow.db'}.",
+            remedy=(
+                f"read {log}; a database of no worth can be deleted:"
+                f" {layout.airflow / 'airflow.db'}."
+            ),
         )
     _stamp(layout).write_text(version("apache-airflow"))
 

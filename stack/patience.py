@@ -1,4 +1,7 @@
-"""How long to wait for others: some seconds, and longer as long as they get on. A slow machine is no broken one."""
+"""How long to wait for others: some seconds, and longer as long as they get on.
+
+A slow machine is no broken one.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ QUIET_SECONDS = 60.0
 class Patience:
     """A wait that began when this object was made.
 
-    `progress` returns whatever changes while others get on: their CPU seconds, the states of tasks. It is asked only when the
-    seconds are over.
+    `progress` returns whatever changes while others get on: their CPU seconds, the states of tasks.
+    It is asked only when the seconds are over.
     """
 
     def __init__(

@@ -34,7 +34,9 @@ def _kin() -> set[int]:
 
 
 def marked(state: str) -> dict[psutil.Process, str]:
-    """Return all living processes of the stack with this state folder, with the names of their programs ("" for none)."""
+    """Return all living processes of the stack with this state folder, with the names of their
+    programs ("" for none).
+    """
     kin = _kin()
     found: dict[psutil.Process, str] = {}
     for process in psutil.process_iter():
@@ -46,7 +48,9 @@ def marked(state: str) -> dict[psutil.Process, str]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> int:
-    """Return the whole seconds of CPU time that these processes and their living descendants have used."""
+    """Return the whole seconds of CPU time that these processes and their living descendants have
+    used.
+    """
     used = 0.0
     for pid in pids:
         with contextlib.suppress(psutil.Error):
@@ -67,8 +71,9 @@ def _alive(process: psutil.Process) -> bool:
 def left_by(state: str, program: str) -> list[psutil.Process]:
     """Return what a killed program left, to be ended before it starts again.
 
-    A worker of a killed scheduler that is at work on a task is spared: it finishes the task, once, without a scheduler. So of
-    the scheduler's only those without children and without a marked parent (idle workers) are returned.
+    A worker of a killed scheduler that is at work on a task is spared: it finishes the task, once,
+    without a scheduler. So of the scheduler's only those without children and without a marked
+    parent (idle workers) are returned.
     """
     leftovers = [process for process, name in marked(state).items() if name == program]
     if program != "scheduler":
@@ -83,7 +88,10 @@ def left_by(state: str, program: str) -> list[psutil.Process]:
 
 
 def end(processes: Iterable[psutil.Process], grace_seconds: float) -> None:
-    """Send SIGTERM, then after the grace SIGKILL; wait until they are gone. psutil takes care that no reused id is hit."""
+    """Send SIGTERM, then after the grace SIGKILL.
+
+    Wait until they are gone. psutil takes care that no reused id is hit.
+    """
     waiting = list(processes)
     for process in waiting:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -112,8 +120,15 @@ def holder(port: int) -> str:
     """Return who listens on the port, in words; what the system does not tell is left out."""
     with contextlib.suppress(psutil.AccessDenied):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr.port == port
+                and connection.pid
+            ):
                 with contextlib.suppress(psutil.Error):
                     process = psutil.Process(connection.pid)
-                    return f"process {process.pid} ({' '.join(process.cmdline())[:120] or process.name()})"
+                    return (
+                        f"process {process.pid}"
+                        f" ({' '.join(process.cmdline())[:120] or process.name()})"
+                    )
     return "a process that this user may not see" if os.geteuid() else "an unknown process"

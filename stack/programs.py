@@ -18,7 +18,11 @@ GUARD = "guard"
 
 @dataclass(frozen=True)
 class Program:
-    """One program. `group` "workers" stops first, all at once, then "servers". `port_setting` names its port's setting."""
+    """One program.
+
+    `group` "workers" stops first, all at once, then "servers". `port_setting` names its port's
+    setting.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -40,7 +44,11 @@ def programs(layout: Layout) -> list[Program]:
 
 def guard(layout: Layout) -> Program:
     """Return the program that ends the others when supervisord dies."""
-    return Program(GUARD, (sys.executable, "-m", "stack.guard", str(layout.state), str(layout.pidfile)), WORKERS)
+    return Program(
+        GUARD,
+        (sys.executable, "-m", "stack.guard", str(layout.state), str(layout.pidfile)),
+        WORKERS,
+    )
 
 
 def _airflow(layout: Layout) -> list[Program]:
@@ -54,7 +62,8 @@ def _airflow(layout: Layout) -> list[Program]:
             port=layout.settings.airflow_port,
             port_setting="PERENNIAL_AIRFLOW_PORT",
         ),
-        # Logs are read from the disk; the two log servers would listen on fixed ports of all interfaces.
+        # Logs are read from the disk; the two log servers would listen on fixed ports of all
+        # interfaces.
         Program("scheduler", (*airflow, "scheduler", "--skip-serve-logs"), WORKERS),
         Program("dag-processor", (*airflow, "dag-processor"), WORKERS),
         Program("triggerer", (*airflow, "triggerer", "--skip-serve-logs"), WORKERS),
@@ -72,8 +81,23 @@ def _mlflow(layout: Layout) -> list[Program]:
         "--port": str(port),
         "--workers": "1",
     }
-    command = [sys.executable, "-m", "mlflow", "server", *[part for option in options.items() for part in option]]
-    return [Program("mlflow", tuple(command), SERVERS, url=layout.mlflow_url, port=port, port_setting="PERENNIAL_MLFLOW_PORT")]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        *[part for option in options.items() for part in option],
+    ]
+    return [
+        Program(
+            "mlflow",
+            tuple(command),
+            SERVERS,
+            url=layout.mlflow_url,
+            port=port,
+            port_setting="PERENNIAL_MLFLOW_PORT",
+        )
+    ]
 
 
 def _serving(layout: Layout) -> list[Program]:
@@ -81,4 +105,13 @@ def _serving(layout: Layout) -> list[Program]:
         return []
     port = layout.settings.serving_port
     command = (sys.executable, "-m", "serving")
-    return [Program("serving", command, SERVERS, url=layout.serving_url, port=port, port_setting="PERENNIAL_SERVING_PORT")]
+    return [
+        Program(
+            "serving",
+            command,
+            SERVERS,
+            url=layout.serving_url,
+            port=port,
+            port_setting="PERENNIAL_SERVING_PORT",
+        )
+    ]

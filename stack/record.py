@@ -1,4 +1,6 @@
-"""What `up` remembers of the supervisord that it started, so that any later command finds it, or knows that it is gone."""
+"""What `up` remembers of the supervisord that it started, so that any later command finds it, or
+knows that it is gone.
+"""
 
 from __future__ import annotations
 
@@ -17,24 +19,32 @@ if TYPE_CHECKING:
     from stack.layout import Layout
 
 LONGEST_SOCKET = 90
-"""Characters: a unix socket's path may have about 100, and supervisord makes a name with a process id beside it."""
+"""Characters: a unix socket's path may have about 100, and supervisord makes a name with a process
+id beside it."""
 
 
 class Record(Value):
-    """A supervisord by process id and start time (a process id alone may be somebody else's by now), and its socket."""
+    """A supervisord by process id and start time (a process id alone may be somebody else's by
+    now), and its socket.
+    """
 
     pid: int
     created: float
     socket: Path
     ports: dict[str, int] = Field(default_factory=dict)
-    """The stack's ports by the names of their settings: other commands find them here (see pipelines/ports.py)."""
+    """The stack's ports by the names of their settings.
+
+    Other commands find them here (see pipelines/stack_ports.py).
+    """
 
     @property
     def process(self) -> psutil.Process | None:
         """The supervisord, or None where it is gone."""
         try:
             process = psutil.Process(self.pid)
-            alive = process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+            alive = (
+                process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+            )
         except psutil.NoSuchProcess:
             return None
         return process if alive else None
@@ -70,7 +80,10 @@ def forget(layout: Layout) -> None:
 
 
 def make_socket_path(layout: Layout) -> Path:
-    """Return where supervisord shall listen: in the state folder, or in a short temporary one where that lies too deep."""
+    """Return where supervisord shall listen.
+
+    In the state folder, or in a short temporary one where that lies too deep.
+    """
     path = layout.run / "supervisord.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET:
         return path

@@ -35,7 +35,10 @@ ENDED_EARLY = frozenset({"BACKOFF", "FATAL", "EXITED"})
 
 
 def render(layout: Layout, running: Sequence[Program], socket: Path) -> str:
-    """Return supervisord's configuration. The environment comes from supervisord's own, so that it needs no quoting here."""
+    """Return supervisord's configuration.
+
+    The environment comes from supervisord's own, so that it needs no quoting here.
+    """
     config = RawConfigParser()
     config["unix_http_server"] = {"file": _escaped(str(socket)), "chmod": "0700"}
     config["supervisord"] = {
@@ -50,7 +53,9 @@ def render(layout: Layout, running: Sequence[Program], socket: Path) -> str:
         "childlogdir": _escaped(str(layout.logs)),
         "strip_ansi": "true",
     }
-    config["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"}
+    config["rpcinterface:supervisor"] = {
+        "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+    }
     for program in running:
         config[f"program:{program.name}"] = _program(layout, program)
     for group, priority in PRIORITIES.items():
@@ -62,18 +67,29 @@ def render(layout: Layout, running: Sequence[Program], socket: Path) -> str:
 
 
 def _program(layout: Layout, program: Program) -> dict[str, str]:
-    command = [sys.executable, "-m", "stack.launch", str(layout.state), program.name, *program.command]
+    command = [
+        sys.executable,
+        "-m",
+        "stack.launch",
+        str(layout.state),
+        program.name,
+        *program.command,
+    ]
     return {
         "command": _escaped(shlex.join(command)),
-        "autostart": "false",  # `up` starts them, servers first, Airflow after its database is migrated
+        # `up` starts them, servers first, Airflow after its database is migrated
+        "autostart": "false",
         "autorestart": "true",
         "startsecs": "3",
-        "startretries": "1000",  # each waits a second longer: a full disk at night heals without a hand
+        # Each waits a second longer: a full disk at night heals without a hand
+        "startretries": "1000",
         "stopasgroup": "true",
         "killasgroup": "true",
         "stopwaitsecs": str(STOP_SECONDS),
         "redirect_stderr": "true",
-        "stdout_logfile": _escaped(_escaped(str(layout.log(program.name)))),  # supervisord expands this one twice
+        "stdout_logfile": _escaped(
+            _escaped(str(layout.log(program.name)))
+        ),  # supervisord expands this one twice
         "stdout_logfile_maxbytes": "10MB",
         "stdout_logfile_backups": "3",
     }
@@ -93,16 +109,25 @@ class Supervisor:
 
     @contextmanager
     def _proxy(self) -> Iterator[Any]:
-        proxy = xmlrpc.client.ServerProxy(f"http://{HOST_IGNORED}", transport=SupervisorTransport(None, None, f"unix://{self._socket}"))
+        proxy = xmlrpc.client.ServerProxy(
+            f"http://{HOST_IGNORED}",
+            transport=SupervisorTransport(None, None, f"unix://{self._socket}"),
+        )
         try:
             yield proxy.supervisor
         except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
-            raise Unreachable(f"supervisord does not answer on {self._socket}: {error}", remedy="python -m stack up") from error
+            raise Unreachable(
+                f"supervisord does not answer on {self._socket}: {error}",
+                remedy="python -m stack up",
+            ) from error
         finally:
             proxy("close")()
 
     def programs(self) -> dict[str, dict[str, Any]]:
-        """Return what supervisord knows of each program, by name: statename, pid, start, stop, now (epoch seconds), spawnerr."""
+        """Return what supervisord knows of each program, by name.
+
+        Statename, pid, start, stop, now (epoch seconds), spawnerr.
+        """
         with self._proxy() as supervisor:
             return {info["name"]: info for info in supervisor.getAllProcessInfo()}
 

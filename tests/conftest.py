@@ -20,13 +20,19 @@ quiet()
 ROOT = Path(__file__).resolve().parents[1]
 
 FIXTURES_SECONDS = 1800
-"""For what a test needs before and after: the first of many brings up a whole stack, which waits by its own measure.
-A test's own time-out (pyproject.toml) counts its function alone."""
+"""For what a test needs before and after.
+
+The first of many brings up a whole stack, which waits by its own measure. A test's own time-out
+(pyproject.toml) counts its function alone.
+"""
 
 
 @contextlib.contextmanager
 def _at_most(seconds: float, what: str) -> Generator[None]:
-    """Fail what takes longer. The timer is the one that pytest-timeout uses, and is not set while it does."""
+    """Fail what takes longer.
+
+    The timer is the one that pytest-timeout uses, and is not set while it does.
+    """
 
     def fail(*_: object) -> None:
         pytest.fail(f"{what} took longer than {seconds:.0f} s.")
@@ -55,7 +61,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 SLOW_SECONDS = 900
-"""For a test that starts servers or processes. What it waits for has limits of its own, which know a slow machine from a broken one."""
+"""For a test that starts servers or processes.
+
+What it waits for has limits of its own, which know a slow machine from a broken one.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,7 +73,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
     rooms = ("docker/test_compose", "/e2e/", "/docker/", "/stack/")
-    items.sort(key=lambda item: next((i for i, room in enumerate(rooms) if room in item.path.as_posix()), len(rooms)))
+    items.sort(
+        key=lambda item: next(
+            (i for i, room in enumerate(rooms) if room in item.path.as_posix()), len(rooms)
+        )
+    )
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -77,8 +90,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class OneStack(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            shared = next((room for room in ("tests/e2e/", "docker/test_compose", "test_stack_lives") if room in nodeid), None)
-            return shared or (nodeid.split("::", maxsplit=1)[0] if "tests/docker/" in nodeid else nodeid)
+            shared = next(
+                (
+                    room
+                    for room in ("tests/e2e/", "docker/test_compose", "test_stack_lives")
+                    if room in nodeid
+                ),
+                None,
+            )
+            return shared or (
+                nodeid.split("::", maxsplit=1)[0] if "tests/docker/" in nodeid else nodeid
+            )
 
     return OneStack(config, log)
 
@@ -94,7 +116,9 @@ def real_data() -> Path:
     """The folder of the real data sets; tests that need one skip where it is absent."""
     folder = Path(os.environ.get("PERENNIAL_DATA") or ROOT.parent / "shared" / "data")
     if not folder.is_dir():
-        pytest.skip(f"the real data sets are not here ({folder}); set PERENNIAL_DATA to their folder")
+        pytest.skip(
+            f"the real data sets are not here ({folder}); set PERENNIAL_DATA to their folder"
+        )
     return folder
 
 

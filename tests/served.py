@@ -1,4 +1,7 @@
-"""A model that serves, without a server: the loop up to the champion, its traffic and labels as the server logs them."""
+"""A model that serves, without a server.
+
+The loop up to the champion, its traffic and labels as the server logs them.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.load import open_bundle
 from pipelines.bundle.rows import feed_from_table, rows_from_table
-from pipelines.inference.personal import PersonalKey
-from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, identity, key_text, line
+from pipelines.data.feature_rows import build_from, read_raw
+from pipelines.inference.format import (
+    Answered,
+    Header,
+    Labelled,
+    LoggedColumn,
+    identity,
+    key_text,
+    line,
+)
+from pipelines.inference.personal_data import PersonalKey
 from pipelines.intervals import Interval
 from pipelines.ledger import MemoryLedger
-from pipelines.registry.memory import MemoryRegistry
-from pipelines.steps import drift, features, gate, ingest, package, train, validate
-from pipelines.steps.building import build_from, read_raw
-from pipelines.steps.context import Context, Ports
-from pipelines.steps.values import (
+from pipelines.messages import (
     Drifted,
     DriftRequest,
     FeaturesRequest,
@@ -28,7 +36,10 @@ from pipelines.steps.values import (
     TrainRequest,
     ValidateRequest,
 )
-from pipelines.store import MemoryStore
+from pipelines.ports import Ports
+from pipelines.registry.memory import MemoryRegistry
+from pipelines.steps import drift, features, gate, ingest, package, train, validate
+from pipelines.store.memory import MemoryStore
 from pipelines.versions.memory import MemoryVersions
 from tests.worlds import FIRST, World, as_of
 
@@ -39,6 +50,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.bundle.schema import Column
+    from pipelines.context import Context
     from pipelines.ledger import Ledger
     from pipelines.registry.port import Registry
 
@@ -59,7 +71,10 @@ def packaged(context: Context, day: int, run: str = "first") -> Packaged:
     ingested = ingest.run(context, IngestRequest(run=run, now=NOW, conf={"as_of": as_of(day)}))
     validated = validate.run(context, ValidateRequest(run=run, ingest=ingested))
     built = features.run(context, FeaturesRequest(run=run, ingest=ingested, validate=validated))
-    trained = [train.run(context, TrainRequest(run=run, candidate=c.name, features=built)) for c in context.spec.candidates]
+    trained = [
+        train.run(context, TrainRequest(run=run, candidate=c.name, features=built))
+        for c in context.spec.candidates
+    ]
     judged = gate.run(context, GateRequest(run=run, features=built, train=trained))
     assert judged.verdict == "promote", judged.reasons
     return package.run(context, PackageRequest(run=run, features=built, train=trained, gate=judged))
@@ -73,13 +88,21 @@ class Trained:
     objects: dict[str, bytes]
     bundle: Packaged
 
-    def copied(self, folder: Path, *, ledger: Ledger | None = None, registry: Registry | None = None) -> Watched:
+    def copied(
+        self, folder: Path, *, ledger: Ledger | None = None, registry: Registry | None = None
+    ) -> Watched:
         """Return a world of its own, in which the version is champion."""
         shutil.copytree(self.home, folder)
         store = MemoryStore()
         store.objects.update(self.objects)
-        ports = Ports(store, MemoryVersions(), registry or MemoryRegistry(), ledger or MemoryLedger())
-        champion = {"version": self.bundle.version, "bundle": self.bundle.bundle.model_dump(mode="json"), "release": 1}
+        ports = Ports(
+            store, MemoryVersions(), registry or MemoryRegistry(), ledger or MemoryLedger()
+        )
+        champion = {
+            "version": self.bundle.version,
+            "bundle": self.bundle.bundle.model_dump(mode="json"),
+            "release": 1,
+        }
         ports.ledger.crown("sales", expected=None, champion=champion, key="first")
         return Watched(World(folder), ports)
 
@@ -100,7 +123,9 @@ class Watched:
         return drift.run(self.context, self.request(day, run, **conf))
 
     def request(self, day: int, run: str = "watch", **conf: Any) -> DriftRequest:
-        asked = IngestRequest(run=run, now=NOW, purpose="drift", conf={"window_end": as_of(day + 1), **conf})
+        asked = IngestRequest(
+            run=run, now=NOW, purpose="drift", conf={"window_end": as_of(day + 1), **conf}
+        )
         ingested = ingest.run(self.context, asked)
         validated = validate.run(self.context, ValidateRequest(run=run, ingest=ingested))
         return DriftRequest(run=run, ingest=ingested, validate=validated)
@@ -124,7 +149,8 @@ class Watched:
     ) -> None:
         """Log the rows as a server does that answers each `after` its event, one request a row.
 
-        `change` bends what was sent, `answer` what was answered; `kinds` of inputs are logged otherwise, with None not at all.
+        `change` bends what was sent, `answer` what was answered; `kinds` of inputs are logged
+        otherwise, with None not at all.
         """
         spec = self.context.spec
         champion = self.ports.ledger.champion(spec.name)
@@ -136,10 +162,21 @@ class Watched:
         kinds = kinds or {}
         logged = [c for c in schema.columns if c.personal != "drop" and kinds.get(c.name, c.kind)]
         secret = PersonalKey(self.context.settings.personal_key)
-        names = [self._key(values) for values in zip(*(rows[c].to_pylist() for c in spec.key), strict=True)]
-        columns = tuple(LoggedColumn(c.name, "string" if c.personal else kinds.get(c.name, c.kind)) for c in logged)
+        names = [
+            self._key(values)
+            for values in zip(*(rows[c].to_pylist() for c in spec.key), strict=True)
+        ]
+        columns = tuple(
+            LoggedColumn(c.name, "string" if c.personal else kinds.get(c.name, c.kind))
+            for c in logged
+        )
         header = Header(
-            kind="predictions", model=spec.name, version=version or champion.version, release=1, task=spec.task, columns=columns
+            kind="predictions",
+            model=spec.name,
+            version=version or champion.version,
+            release=1,
+            task=spec.task,
+            columns=columns,
         )
         records = [
             Answered(
@@ -151,19 +188,37 @@ class Watched:
                 keys=[name] if keys else None,
                 event_times=[micros(event)],
             )
-            for i, (row, given, name, event) in enumerate(zip(sent, answers, names, rows[spec.event_time].to_pylist(), strict=True))
+            for i, (row, given, name, event) in enumerate(
+                zip(sent, answers, names, rows[spec.event_time].to_pylist(), strict=True)
+            )
         ]
         self._write(header, segment, records, close=close)
 
-    def tell(self, rows: pa.Table, labels: list[float], *, segment: str = "one", after: timedelta = timedelta(hours=1)) -> None:
-        """Log labels of the rows, by key, as a server that was told each so long after its event."""
+    def tell(
+        self,
+        rows: pa.Table,
+        labels: list[float],
+        *,
+        segment: str = "one",
+        after: timedelta = timedelta(hours=1),
+    ) -> None:
+        """Log labels of the rows, by key, as a server that was told each so long after its
+        event."""
         spec = self.context.spec
-        names = [self._key(values) for values in zip(*(rows[c].to_pylist() for c in spec.key), strict=True)]
+        names = [
+            self._key(values)
+            for values in zip(*(rows[c].to_pylist() for c in spec.key), strict=True)
+        ]
         given = zip(names, labels, rows[spec.event_time].to_pylist(), strict=True)
-        records = [Labelled(identity(n, "", 0), float(label), micros(event + after), "feedback") for n, label, event in given]
+        records = [
+            Labelled(identity(n, "", 0), float(label), micros(event + after), "feedback")
+            for n, label, event in given
+        ]
         self._write(Header(kind="labels", model=spec.name), segment, records, close=True)
 
-    def _logged(self, column: Column, value: Any, kinds: dict[str, Any], secret: PersonalKey) -> Any:
+    def _logged(
+        self, column: Column, value: Any, kinds: dict[str, Any], secret: PersonalKey
+    ) -> Any:
         if column.personal:
             return secret.hashed(value)
         return str(value) if kinds.get(column.name) == "string" else value
@@ -171,10 +226,16 @@ class Watched:
     def _key(self, values: tuple[Any, ...]) -> str:
         text = key_text(values)
         personal = self.context.spec.features.personal
-        return PersonalKey(self.context.settings.personal_key).hashed(text) if any(c in personal for c in self.context.spec.key) else text
+        return (
+            PersonalKey(self.context.settings.personal_key).hashed(text)
+            if any(c in personal for c in self.context.spec.key)
+            else text
+        )
 
     def _write(self, header: Header, segment: str, records: list[Any], *, close: bool) -> None:
-        opened = self.ports.store.open_segment(f"inference/{header.model}/{header.kind}/2024-01-09-1704758400000-1-{segment}")
+        opened = self.ports.store.open_segment(
+            f"inference/{header.model}/{header.kind}/2024-01-09-1704758400000-1-{segment}"
+        )
         for record in [header, *records]:
             opened.append(line(record))
         if close:

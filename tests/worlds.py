@@ -1,4 +1,7 @@
-"""A small world to run the loop in: one model over seeded daily sales, its suite, and a source that tests can change."""
+"""A small world to run the loop in.
+
+One model over seeded daily sales, its suite, and a source that tests can change.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pipelines.context import Context
+from pipelines.ports import EmbeddedPorts, Ports
 from pipelines.settings import Settings, load_settings
 from pipelines.spec import load_spec
-from pipelines.steps.context import Context, EmbeddedPorts, Ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,12 +70,31 @@ def build(tables):
 SUITE = {
     "name": "sales",
     "expectations": [
-        {"type": "expect_column_values_to_be_in_type_list", "kwargs": {"column": "pages", "type_list": ["int64", "float64"]}},
-        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "pages", "min_value": 0, "max_value": 100}},
-        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "minutes", "mostly": 0.8}},
-        {"type": "expect_column_values_to_be_of_type", "kwargs": {"column": "channel", "type_": "str"}},
-        {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "bought", "value_set": [0, 1]}},
-        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "minutes", "max_value": 55}, "severity": "warning"},
+        {
+            "type": "expect_column_values_to_be_in_type_list",
+            "kwargs": {"column": "pages", "type_list": ["int64", "float64"]},
+        },
+        {
+            "type": "expect_column_values_to_be_between",
+            "kwargs": {"column": "pages", "min_value": 0, "max_value": 100},
+        },
+        {
+            "type": "expect_column_values_to_not_be_null",
+            "kwargs": {"column": "minutes", "mostly": 0.8},
+        },
+        {
+            "type": "expect_column_values_to_be_of_type",
+            "kwargs": {"column": "channel", "type_": "str"},
+        },
+        {
+            "type": "expect_column_values_to_be_in_set",
+            "kwargs": {"column": "bought", "value_set": [0, 1]},
+        },
+        {
+            "type": "expect_column_values_to_be_between",
+            "kwargs": {"column": "minutes", "max_value": 55},
+            "severity": "warning",
+        },
     ],
 }
 
@@ -86,7 +109,9 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        return load_settings({"PERENNIAL_HOME": str(self.home), "PERENNIAL_STATE": str(self.home / "var")})
+        return load_settings(
+            {"PERENNIAL_HOME": str(self.home), "PERENNIAL_STATE": str(self.home / "var")}
+        )
 
     def raw(self, day: int) -> Path:
         """The CSV file of the day (0 is the first)."""
@@ -107,7 +132,11 @@ class World:
 
     def context(self, ports: Ports | EmbeddedPorts | None = None) -> Context:
         """A context of the model; with the embedded ports unless others are given."""
-        return Context(load_spec(self.settings.models, self.model), self.settings, ports or EmbeddedPorts(self.settings))
+        return Context(
+            load_spec(self.settings.models, self.model),
+            self.settings,
+            ports or EmbeddedPorts(self.settings),
+        )
 
 
 def as_of(day: int) -> str:
@@ -116,7 +145,10 @@ def as_of(day: int) -> str:
 
 
 def visits(day: int, rows: int = ROWS, *, signal: float = 1.0) -> pd.DataFrame:
-    """Seeded raw rows of a day; `signal` says how much the inputs tell of the target (negative: the opposite)."""
+    """Seeded raw rows of a day.
+
+    `signal` says how much the inputs tell of the target (negative: the opposite).
+    """
     rng = np.random.default_rng([7, day])
     start = FIRST + timedelta(days=day)
     at = [start + timedelta(seconds=int(s)) for s in np.sort(rng.integers(0, 86_400, rows))]
@@ -124,8 +156,15 @@ def visits(day: int, rows: int = ROWS, *, signal: float = 1.0) -> pd.DataFrame:
     minutes = np.round(rng.gamma(2.0, 5.0, rows), 2).clip(max=50)
     channel = rng.choice(["mail", "search", "direct"], rows)
     score = signal * ((pages - 15) / 5 + (channel == "mail") * 1.5) + rng.normal(0, 1, rows)
-    frame = pd.DataFrame({"visit": [f"{day}-{i}" for i in range(rows)], "at": [f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in at]})
-    frame = frame.assign(pages=pages, minutes=minutes, channel=channel, bought=(score > 0.5).astype(int))
+    frame = pd.DataFrame(
+        {
+            "visit": [f"{day}-{i}" for i in range(rows)],
+            "at": [f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in at],
+        }
+    )
+    frame = frame.assign(
+        pages=pages, minutes=minutes, channel=channel, bought=(score > 0.5).astype(int)
+    )
     frame.loc[::23, "minutes"] = np.nan
     return frame
 

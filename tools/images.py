@@ -1,8 +1,9 @@
-"""`make images`: build Perennial's images, one after the other, and print how large each is and how long it took.
+"""`make images`: build Perennial's images, one after the other, and print how large each is and how
+long it took.
 
-Variables: BASE (a base image for all of them), TAG (default: latest), NETWORK (the network of builds; default: host, for
-registries that are reached by the host's ways only), IMAGES (names, default all). Needs a Docker engine with BuildKit, and nothing
-of Python but itself.
+Variables: BASE (a base image for all of them), TAG (default: latest), NETWORK (the network of
+builds; default: host, for registries that are reached by the host's ways only), IMAGES (names,
+default all). Needs a Docker engine with BuildKit, and nothing of Python but itself.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Image:
-    """One image: its folder under docker/, what stands in for its default base, its lock and its build arguments."""
+    """One image: its folder under docker/, what stands in for its default base, its lock and its
+    build arguments.
+    """
 
     folder: str
     lock: str | None
@@ -43,7 +46,8 @@ IMAGES = {
     "mlflow": Image("mlflow", "docker/mlflow.txt"),
     "postgres": Image("postgres", None),
 }
-"""By name (perennial/NAME), in the order in which they are built: what others wait for comes first."""
+"""By name (perennial/NAME), in the order in which they are built: what others wait for comes first.
+"""
 
 
 class Failed(Exception):
@@ -58,11 +62,24 @@ class Failed(Exception):
 def docker(*arguments: str) -> str:
     """Return what `docker ARGUMENTS` prints. Raises Failed with the end of what it said."""
     try:
-        done = subprocess.run(["docker", *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["docker", *arguments],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except FileNotFoundError as error:
-        raise Failed("There is no command `docker`; install Docker (its command-line client and an engine).", UNAVAILABLE) from error
+        raise Failed(
+            "There is no command `docker`; install Docker (its command-line client and an engine).",
+            UNAVAILABLE,
+        ) from error
     if done.returncode:
-        raise Failed(f"`docker {arguments[0]}` failed:\n" + "\n".join(done.stderr.splitlines()[-25:]), BUILD_FAILED)
+        raise Failed(
+            f"`docker {arguments[0]}` failed:\n" + "\n".join(done.stderr.splitlines()[-25:]),
+            BUILD_FAILED,
+        )
     return done.stdout
 
 
@@ -78,7 +95,9 @@ def engine() -> str:
     except Failed as error:
         if error.code == UNAVAILABLE:
             raise
-        raise Failed("No Docker engine answers: start Docker, or set DOCKER_HOST.", UNAVAILABLE) from error
+        raise Failed(
+            "No Docker engine answers: start Docker, or set DOCKER_HOST.", UNAVAILABLE
+        ) from error
 
 
 def size(name: str) -> int:
@@ -87,7 +106,10 @@ def size(name: str) -> int:
 
 
 def base_size(image: Image, base: str) -> int | None:
-    """Return the size of the image's base; None where the engine does not keep it under its name (BuildKit pulls for itself)."""
+    """Return the size of the image's base.
+
+    None where the engine does not keep it under its name (BuildKit pulls for itself).
+    """
     text = (ROOT / "docker" / image.folder / "Dockerfile").read_text()
     default = re.search(r"^ARG BASE=(\S+)$", text, re.MULTILINE)
     try:
@@ -97,10 +119,18 @@ def base_size(image: Image, base: str) -> int | None:
 
 
 def git_commit() -> str:
-    """Return the checkout's commit, with `-changed` where files differ from it; `unknown` outside git."""
+    """Return the checkout's commit, with `-changed` where files differ from it.
+
+    `unknown` outside git.
+    """
     command = ["git", "describe", "--always", "--abbrev=40", "--match=", "--dirty=-changed"]
     try:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+        return (
+            subprocess.run(
+                command, cwd=ROOT, capture_output=True, text=True, check=False
+            ).stdout.strip()
+            or "unknown"
+        )
     except FileNotFoundError:
         return "unknown"
 
@@ -112,7 +142,10 @@ def version() -> str:
 
 
 def build(name: str, image: Image, settings: dict[str, str], revision: str) -> str:
-    """Build one image; return its row of the table: name, size, size beyond its base (MB), seconds."""
+    """Build one image; return its row of the table.
+
+    Name, size, size beyond its base (MB), seconds.
+    """
     lock = hashlib.sha256((ROOT / image.lock).read_bytes()).hexdigest() if image.lock else "none"
     values = [f"VERSION={version()}", f"REVISION={revision}", f"LOCK={lock}", *image.arguments]
     values += [f"BASE={settings['BASE']}"] if settings["BASE"] else []

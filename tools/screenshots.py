@@ -1,6 +1,7 @@
 """Take the pictures of the documentation from the running stack, with headless Chromium.
 
-.venv/bin/python tools/screenshots.py MODEL DRIFT_RUN_ID FOLDER (after `make demo`: flight_delays demo__2013-06-01T00:00:00Z docs/images)
+.venv/bin/python tools/screenshots.py MODEL DRIFT_RUN_ID FOLDER (after `make demo`: flight_delays
+demo__2013-06-01T00:00:00Z docs/images)
 """
 
 from __future__ import annotations
@@ -38,16 +39,24 @@ def log_in(page: Page, layout: Layout) -> None:
 
 
 def main(model: str, drift_run: str, folder: str) -> None:
-    """Picture a drift run of the model, the retraining that it started, its pages, and the trigger form."""
+    """Picture a drift run of the model, the retraining that it started, its pages, and the trigger
+    form.
+    """
     layout, into = Layout(load_settings()), Path(folder)
     into.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         page = browser.new_page(viewport={"width": 1440, "height": 860}, color_scheme="light")
         log_in(page, layout)
-        _graph(page, f"{layout.airflow_url}/dags/drift_{model}/runs/{drift_run}", into / "drift-graph.png")
+        _graph(
+            page,
+            f"{layout.airflow_url}/dags/drift_{model}/runs/{drift_run}",
+            into / "drift-graph.png",
+        )
         retraining = f"drift__{model}__{drift_run.removeprefix('demo__')}"
-        _graph(page, f"{layout.airflow_url}/dags/retrain_{model}/runs/{retraining}", into / "graph.png")
+        _graph(
+            page, f"{layout.airflow_url}/dags/retrain_{model}/runs/{retraining}", into / "graph.png"
+        )
         for name, path in {
             "overview": "",
             "drift": f"pages/{model}/drift/{drift_run}",

@@ -23,7 +23,14 @@ def _airflow() -> None:
         users = builder.sm
         found = users.find_user(ADMIN)
         if found is None:
-            made = users.add_user(ADMIN, "Perennial", "Administrator", "admin@localhost", users.find_role("Admin"), password)
+            made = users.add_user(
+                ADMIN,
+                "Perennial",
+                "Administrator",
+                "admin@localhost",
+                users.find_role("Admin"),
+                password,
+            )
             if not made:
                 sys.exit("Airflow's administrator could not be made.")
         elif not check_password_hash(found.password, password):

@@ -1,1 +1,3 @@
-"""Bundles: what serving needs of one version, read and written so that every byte is verified before it is loaded."""
+"""Bundles: what serving needs of one version, read and written so that every byte is verified
+before it is loaded.
+"""

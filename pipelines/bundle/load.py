@@ -1,4 +1,7 @@
-"""Write and open bundles: everything is verified before anything is loaded, and a model proves itself on its golden requests."""
+"""Write and open bundles.
+
+Everything is verified before anything is loaded, and a model proves itself on its golden requests.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from pydantic import ValidationError
 from pipelines.bundle.manifest import BundleManifest, Golden
 from pipelines.bundle.predictor import NativePredictor, OnnxPredictor, Predictor
 from pipelines.errors import BadData
+from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Value, canonical
-from pipelines.words import in_one_line, problems
 
 if TYPE_CHECKING:
     from pipelines.refs import Ref
-    from pipelines.store import Store
+    from pipelines.store.port import Store
 
 V = TypeVar("V", bound=Value)
 
@@ -33,18 +36,26 @@ class OpenBundle:
 
 
 def write_bundle(store: Store, manifest: BundleManifest) -> Ref:
-    """Store the manifest and return its reference: the bundle's one name. Its files must be in the store already."""
+    """Store the manifest and return its reference: the bundle's one name.
+
+    Its files must be in the store already.
+    """
     return store.put(canonical(manifest), ".json")
 
 
 def open_bundle(store: Store, ref: Ref) -> OpenBundle:
     """Return the bundle of a manifest's reference.
 
-    The manifest and all its files are verified first; a compiled bundle then imports neither pandas nor scikit-learn.
-    Raises Corrupted naming the object, BadData where a verified file makes no sense, Refused for types not trusted.
+    The manifest and all its files are verified first; a compiled bundle then imports neither pandas
+    nor scikit-learn. Raises Corrupted naming the object, BadData where a verified file makes no
+    sense, Refused for types not trusted.
     """
     manifest = _parsed(BundleManifest, store.get(ref), ref)
-    files = {f.uri: store.get(f) for f in (manifest.native, manifest.onnx, manifest.golden) if f is not None}
+    files = {
+        f.uri: store.get(f)
+        for f in (manifest.native, manifest.onnx, manifest.golden)
+        if f is not None
+    }
     golden = _parsed(Golden, files[manifest.golden.uri], manifest.golden)
     _refuse_nonsense(manifest, golden)
     predictor: Predictor
@@ -56,9 +67,14 @@ def open_bundle(store: Store, ref: Ref) -> OpenBundle:
 
 
 def golden_differences(bundle: OpenBundle) -> list[str]:
-    """Answer the golden requests one row at a time and return the differences in words; empty where all are exactly equal."""
+    """Answer the golden requests one row at a time and return the differences in words.
+
+    Empty where all are exactly equal.
+    """
     differences = []
-    for number, (row, expected) in enumerate(zip(bundle.golden.rows, bundle.golden.answers, strict=True)):
+    for number, (row, expected) in enumerate(
+        zip(bundle.golden.rows, bundle.golden.answers, strict=True)
+    ):
         got = bundle.predictor.predict([row])[0].tolist()
         if got != expected:
             differences.append(f"golden request {number}: expected {expected}, got {got}")
@@ -70,19 +86,35 @@ def _parsed(kind: type[V], data: bytes, ref: Ref) -> V:
         return kind.model_validate_json(data)
     except ValidationError as error:
         found = problems(error, None, kind)
-        raise BadData(f"The object {ref.uri} is no {kind.__name__}: {in_one_line(found[:MOST_PROBLEMS])}") from error
+        raise BadData(
+            f"The object {ref.uri} is no {kind.__name__}: {in_one_line(found[:MOST_PROBLEMS])}"
+        ) from error
 
 
 def _refuse_nonsense(manifest: BundleManifest, golden: Golden) -> None:
     names = [c.name for c in manifest.inputs.columns]
     many = len(manifest.inputs.classes or ()) > 1
     problems = [
-        "it is called compiled, but has no ONNX file" if manifest.compiled and manifest.onnx is None else "",
+        (
+            "it is called compiled, but has no ONNX file"
+            if manifest.compiled and manifest.onnx is None
+            else ""
+        ),
         "an input stands twice" if len(set(names)) != len(names) else "",
-        "a multiclass model needs two classes or more" if manifest.inputs.task == "multiclass" and not many else "",
+        (
+            "a multiclass model needs two classes or more"
+            if manifest.inputs.task == "multiclass" and not many
+            else ""
+        ),
         "it has no golden requests" if not golden.rows else "",
-        "it has not one answer per golden request" if len(golden.rows) != len(golden.answers) else "",
+        (
+            "it has not one answer per golden request"
+            if len(golden.rows) != len(golden.answers)
+            else ""
+        ),
     ]
     found = [p for p in problems if p]
     if found:
-        raise BadData(f"The bundle of {manifest.model} {manifest.version} makes no sense: {'; '.join(found)}.")
+        raise BadData(
+            f"The bundle of {manifest.model} {manifest.version} makes no sense: {'; '.join(found)}."
+        )

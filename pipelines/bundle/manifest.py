@@ -1,7 +1,9 @@
-"""A bundle: everything that serving needs of one version, content-addressed through one manifest of hashes.
+"""A bundle: everything that serving needs of one version, content-addressed through one manifest of
+hashes.
 
-The manifest is an object of the store; so are its files. Whoever holds the manifest's Ref can verify every byte before
-anything is loaded. Files by role: `model.onnx` or `model.skops`, `golden.json`.
+The manifest is an object of the store; so are its files. Whoever holds the manifest's Ref can
+verify every byte before anything is loaded. Files by role: `model.onnx` or `model.skops`,
+`golden.json`.
 """
 
 from __future__ import annotations
@@ -16,30 +18,42 @@ BUNDLE_FORMAT: Final = 1
 RELEASE_FORMAT: Final = 1
 
 SERVED: Final = "served"
-"""Where each model's name is entered once, so that the server knows which releases to follow; apart from the releases
-themselves, because a model may have any name.
+"""Where each model's name is entered once, so that the server knows which releases to follow.
+
+Apart from the releases themselves, because a model may have any name.
 """
 
 
 class Golden(Value):
-    """Requests with the answers that the packaged model gave, one row at a time; `rows` are as a caller sends them."""
+    """Requests with the answers that the packaged model gave, one row at a time.
+
+    `rows` are as a caller sends them.
+    """
 
     rows: list[dict[str, float | int | bool | str | None]]
     answers: list[list[float]]
-    """By row: [value] for regression, [probability] for binary, one probability per class for multiclass."""
+    """By row: [value] for regression, [probability] for binary, one probability per class for
+    multiclass."""
 
 
 class Reference(Value):
-    """What a watch compares with: a seeded sample of what the version was fitted on, and what its ancestor said of the holdout."""
+    """What a watch compares with.
+
+    A seeded sample of what the version was fitted on, and what its ancestor said of the holdout.
+    """
 
     rows: Ref
     """Parquet: the event time and the inputs of up to 10,000 rows, personal ones left out."""
     holdout: Ref
-    """Parquet: event_time, prediction (multiclass: the label with the highest probability) and target of the held-out rows."""
+    """Parquet: event_time, prediction (multiclass: the label with the highest probability) and
+    target of the held-out rows."""
 
 
 class BundleManifest(Value):
-    """What a version is made of and where it comes from. It holds no clock: the same inputs give the same manifest."""
+    """What a version is made of and where it comes from.
+
+    It holds no clock: the same inputs give the same manifest.
+    """
 
     format: Literal[1] = BUNDLE_FORMAT
     model: Name
@@ -56,7 +70,8 @@ class BundleManifest(Value):
     parity: float | None
     why_native: str
     native: Ref
-    """The fitted scikit-learn pipeline as a skops file (kept beside the compiled one for comparison and rebuilding)."""
+    """The fitted scikit-learn pipeline as a skops file (kept beside the compiled one for comparison
+    and rebuilding)."""
     onnx: Ref | None
     golden: Ref
     reference: Reference | None = None
@@ -64,10 +79,12 @@ class BundleManifest(Value):
 
 
 class Release(Value):
-    """What one model's endpoint serves from now on: written once as releases/<model>/<number, 8 digits> in the store.
+    """What one model's endpoint serves from now on.
 
-    The server follows the highest number. A release that it refuses stays listed; `deploy` then writes the next one,
-    which points back.
+    Written once as releases/<model>/<number, 8 digits> in the store.
+
+    The server follows the highest number. A release that it refuses stays listed; `deploy` then
+    writes the next one, which points back.
     """
 
     format: Literal[1] = RELEASE_FORMAT

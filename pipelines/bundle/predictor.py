@@ -1,4 +1,6 @@
-"""Predictors: a packaged model that answers, compiled (ONNX Runtime) or native (scikit-learn from a skops file)."""
+"""Predictors: a packaged model that answers, compiled (ONNX Runtime) or native (scikit-learn from a
+skops file).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,17 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
 
 Answers = np.ndarray[Any, np.dtype[np.float64]]
-"""Shape [rows, k]: k = 1 holds the probability of the positive class or the value; else one probability per class."""
+"""Shape [rows, k]: k = 1 holds the probability of the positive class or the value.
+
+Else one probability per class.
+"""
 
 
 class Predictor(Protocol):
-    """A model that answers. Calls are safe among threads. Whoever implements it inherits the ways from rows to a feed."""
+    """A model that answers.
+
+    Calls are safe among threads. Whoever implements it inherits the ways from rows to a feed.
+    """
 
     schema: InputSchema
 
@@ -38,18 +46,28 @@ class Predictor(Protocol):
 
 
 class OnnxPredictor(Predictor):
-    """A compiled model. One thread per session: single rows gain nothing from more, and cores are shared."""
+    """A compiled model.
+
+    One thread per session: single rows gain nothing from more, and cores are shared.
+    """
 
     def __init__(self, schema: InputSchema, model: bytes) -> None:
-        """Load verified bytes. Raises BadData where they are no ONNX model or do not fit the schema."""
+        """Load verified bytes.
+
+        Raises BadData where they are no ONNX model or do not fit the schema.
+        """
         self.schema = schema
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what goes wrong comes back as an exception; its own log would repeat inputs
+        options.log_severity_level = (
+            4  # what goes wrong comes back as an exception; its own log would repeat inputs
+        )
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # its exceptions have no common base
             raise BadData(f"The compiled model cannot be loaded: {error}") from error
         self._inputs = [i.name for i in self._session.get_inputs()]
@@ -57,7 +75,10 @@ class OnnxPredictor(Predictor):
         unknown = set(self._inputs) - {c.name for c in schema.columns}
         outputs = [o.name for o in self._session.get_outputs()]
         if unknown or self._output not in outputs:
-            raise BadData(f"The compiled model does not fit its schema: inputs {sorted(unknown)} are unknown, or outputs are {outputs}.")
+            raise BadData(
+                f"The compiled model does not fit its schema: inputs {sorted(unknown)} are unknown,"
+                f" or outputs are {outputs}."
+            )
 
     def predict_feed(self, feed: Feed) -> Answers:
         """Answer a whole feed; the compiled float32 answers are widened without change."""
@@ -66,10 +87,16 @@ class OnnxPredictor(Predictor):
 
 
 class NativePredictor(Predictor):
-    """A scikit-learn pipeline, for models that have no proven compiled form; 5 ms and more per request."""
+    """A scikit-learn pipeline, for models that have no proven compiled form.
+
+    5 ms and more per request.
+    """
 
     def __init__(self, schema: InputSchema, model: bytes) -> None:
-        """Load verified bytes with the loader's own list of types. Raises Refused naming types that are not on it."""
+        """Load verified bytes with the loader's own list of types.
+
+        Raises Refused naming types that are not on it.
+        """
         self.schema = schema
         from skops import io
         from skops.io.exceptions import UntrustedTypesFoundException
@@ -84,20 +111,30 @@ class NativePredictor(Predictor):
             raise BadData(f"The model cannot be loaded: {type(error).__name__}: {error}") from error
 
     def predict_feed(self, feed: Feed) -> Answers:
-        """Answer a whole feed. Raises ValueError where scikit-learn refuses a number that became infinite on the way."""
+        """Answer a whole feed.
+
+        Raises ValueError where scikit-learn refuses a number that became infinite on the way.
+        """
         frame = frame_from_feed(feed)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows comes back as no finite answer, or as that error
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what overflows comes back as no finite answer, or as that error
             if self.schema.task == "regression":
                 return _shaped(self.schema, np.asarray(self._pipeline.predict(frame)))
             return _shaped(self.schema, self._pipeline.predict_proba(frame))
 
 
 def _shaped(schema: InputSchema, found: np.ndarray[Any, Any]) -> Answers:
-    """Return [rows, k] float64 of a model's output. Raises BadData where the output has another form."""
+    """Return [rows, k] float64 of a model's output.
+
+    Raises BadData where the output has another form.
+    """
     wide = found.astype(np.float64)
     if schema.task == "regression":
         return wide.reshape(-1, 1)
     expected = 2 if schema.task == "binary" else len(schema.classes or ())
     if wide.ndim != 2 or wide.shape[1] != expected:  # noqa: PLR2004 -- rows and classes
-        raise BadData(f"The model gives probabilities of shape {wide.shape}, not [rows, {expected}].")
+        raise BadData(
+            f"The model gives probabilities of shape {wide.shape}, not [rows, {expected}]."
+        )
     return wide[:, 1:2] if schema.task == "binary" else wide

@@ -1,4 +1,7 @@
-"""The input schema of a bundle: which columns a caller sends, of which kind, and whether they may be null."""
+"""The input schema of a bundle.
+
+Which columns a caller sends, of which kind, and whether they may be null.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,13 @@ SCHEMA_VERSION: Final = 1
 
 
 class Column(Value):
-    """One input. `nullable` says whether nulls were seen in training; `example` is a value from training.
+    """One input.
 
-    `low` and `high` are the least and the greatest number seen in training; None for text and booleans, for a column of
-    nulls alone, and in bundles made before they were written down. `personal` says that the inference log holds a keyed hash
-    of the value, or nothing of it.
+    `nullable` says whether nulls were seen in training; `example` is a value from training.
+
+    `low` and `high` are the least and the greatest number seen in training; None for text and
+    booleans, for a column of nulls alone, and in bundles made before they were written down.
+    `personal` says that the inference log holds a keyed hash of the value, or nothing of it.
     """
 
     name: str
@@ -40,4 +45,7 @@ class InputSchema(Value):
     classes: list[str] | None = None
     """The labels of a multiclass model, in the order of its probabilities."""
     key_personal: Personal | None = None
-    """Whether the rows' keys are personal data: the inference log then holds a keyed hash of them, or nothing."""
+    """Whether the rows' keys are personal data.
+
+    The inference log then holds a keyed hash of them, or nothing.
+    """

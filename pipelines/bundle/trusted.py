@@ -1,6 +1,9 @@
-"""The types that a skops file may name beyond those that skops trusts itself: what the catalogue's estimators are made of.
+"""The types that a skops file may name beyond those that skops trusts itself.
 
-The loader holds this list, not the file: a file that names any other type is refused before anything of it is built.
+What the catalogue's estimators are made of.
+
+The loader holds this list, not the file: a file that names any other type is refused before
+anything of it is built.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pipelines.private import keep_private
+from pipelines.private_files import keep_private
 from pipelines.settings import quiet
 
 WRONG_USAGE = 64
@@ -12,7 +12,10 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; exit with 0, 65 (a retry cannot help), 75 (try again), 64 (wrong usage) or 70 (a crash)."""
+    """Run the command line.
+
+    Exit with 0, 65 (a retry cannot help), 75 (try again), 64 (wrong usage) or 70 (a crash).
+    """
     quiet()
     keep_private()
     try:
@@ -29,12 +32,18 @@ def _exit_code(error: BaseException) -> int:
 
     from pipelines.cli.running import CRASH, report
 
-    if isinstance(error, SystemExit):  # ours are `typer.Exit`: this one is of code that we called, and nothing may end green by it
-        sys.stderr.write(f"ERROR something called sys.exit({error.code!r}) before there was a result\n")
+    if isinstance(
+        error, SystemExit
+    ):  # ours are `typer.Exit`: this one is of code that we called, and nothing may end green by it
+        sys.stderr.write(
+            f"ERROR something called sys.exit({error.code!r}) before there was a result\n"
+        )
         return CRASH
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return INTERRUPTED
-    show = getattr(error, "show", None)  # the command line library's own errors know how to show themselves
+    show = getattr(
+        error, "show", None
+    )  # the command line library's own errors know how to show themselves
     if callable(show):
         show()
         return WRONG_USAGE

@@ -1,4 +1,7 @@
-"""What `check` advises though nothing is wrong: one sentence for each thing that will not do what its owner wants."""
+"""What `check` advises though nothing is wrong.
+
+One sentence for each thing that will not do what its owner wants.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,25 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipelines.science.gates import blind_spot
-from pipelines.steps.window import never_judged
+from pipelines.watch.window import never_judged
 
 if TYPE_CHECKING:
     from pipelines.spec import Spec
 
-LONGEST = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=31)}
+LONGEST = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "month": timedelta(days=31),
+}
 """How long a batch is at most."""
 
 
 def advice(spec: Spec) -> list[str]:
-    """Return the advice for a spec, each as one sentence without its full stop; nothing where all is well."""
+    """Return the advice for a spec, each as one sentence without its full stop.
+
+    Nothing where all is well.
+    """
     return [said for said in (_performance(spec), blind_spot(spec.gate, spec.task)) if said]
 
 

@@ -8,9 +8,12 @@ from pipelines.cli import check, log, operations, overview, releases, steps
 
 app = typer.Typer(
     name="perennial",
-    help="Perennial: models that renew themselves, with a gate, alarms and a ledger that can be trusted.\n\n"
-    "Start with `perennial models`; run `perennial check MODEL` on a new folder under models/. Every command takes --json. "
-    "Exit codes: 0 done; 65 a retry cannot help; 75 try again; 64 wrong usage; anything else is a crash.",
+    help=(
+        "Perennial: models that renew themselves, with a gate, alarms and a ledger that can be"
+        " trusted.\n\nStart with `perennial models`; run `perennial check MODEL` on a new folder"
+        " under models/. Every command takes --json. Exit codes: 0 done; 65 a retry cannot help; 75"
+        " try again; 64 wrong usage; anything else is a crash."
+    ),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

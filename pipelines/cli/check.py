@@ -12,12 +12,13 @@ import typer
 from pipelines.cli.advice import LONGEST, advice
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import CRASH, set_up_logging
+from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import Interval, containing, floor, iso, preceding
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
-from pipelines.steps.context import Context, EmbeddedPorts
-from pipelines.steps.window import holdout_too_small
+from pipelines.watch.window import holdout_too_small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +43,19 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(
-    model: Annotated[str | None, typer.Argument(help="The model; all models when left out.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="The model; all models when left out.")
+    ] = None,
     *,
-    at: Annotated[str | None, typer.Option(help="A moment within the batch to try (default: the newest complete one).")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="A moment within the batch to try (default: the newest complete one)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a model's folder: its spec, its source, its expectations and its features, on one real batch. Nothing is kept.
+    """Check a model's folder.
+
+    Its spec, its source, its expectations and its features, on one real batch. Nothing is kept.
 
     Exit code 0 when all is well, 65 when something must be mended, 75 when a source did not answer.
     """
@@ -60,7 +68,11 @@ def check(
     if as_json:
         print_json([asdict(f) for f in findings])
     else:
-        print_table("Check", ["model", "check", "", "detail"], [[f.model, f.check, "ok" if f.ok else "WRONG", f.detail] for f in findings])
+        print_table(
+            "Check",
+            ["model", "check", "", "detail"],
+            [[f.model, f.check, "ok" if f.ok else "WRONG", f.detail] for f in findings],
+        )
     raise typer.Exit(code)
 
 
@@ -82,7 +94,9 @@ def _check_model(settings: Settings, name: str, at: str | None, findings: list[F
             return error.exit_code
         except Exception as error:  # noqa: BLE001 -- what a library raises on one model's data must not hide the other findings
             traceback.print_exception(error, file=sys.stderr)
-            findings.append(Finding(name, title, ok=False, detail=f"crashed: {type(error).__name__}: {error}"))
+            findings.append(
+                Finding(name, title, ok=False, detail=f"crashed: {type(error).__name__}: {error}")
+            )
             return CRASH
     return 0
 
@@ -95,7 +109,7 @@ def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
 
 
 def _candidates(state: dict[str, Any]) -> str:
-    from pipelines.steps.learn import check_parameters
+    from pipelines.training.estimators import check_parameters
 
     spec: Spec = state["context"].spec
     for candidate in spec.candidates:
@@ -104,7 +118,7 @@ def _candidates(state: dict[str, Any]) -> str:
 
 
 def _source(at: str | None, state: dict[str, Any]) -> str:
-    from pipelines.steps.building import read_raw
+    from pipelines.data.feature_rows import read_raw
 
     context: Context = state["context"]
     interval = _interval(context.spec, at)
@@ -121,13 +135,18 @@ def _interval(spec: Spec, at: str | None) -> Interval:
         try:
             moment = datetime.fromisoformat(at)
         except ValueError as error:
-            raise SpecError(f"--at {at!r} is no date.", remedy="write 2013-03-15 or 2013-03-15T00:00:00Z.") from error
+            raise SpecError(
+                f"--at {at!r} is no date.", remedy="write 2013-03-15 or 2013-03-15T00:00:00Z."
+            ) from error
         return containing(moment, spec.batch)
     now = datetime.now(UTC)
     until = min(now, spec.source.until) if spec.source.until else now
     newest = preceding(containing(until, spec.batch), spec.batch)
     if newest.start < floor(spec.source.first, spec.batch):
-        raise SpecError(f"No batch is complete yet: data begin at {iso(spec.source.first)}.", remedy="wait, or mend `source.first`.")
+        raise SpecError(
+            f"No batch is complete yet: data begin at {iso(spec.source.first)}.",
+            remedy="wait, or mend `source.first`.",
+        )
     return newest
 
 
@@ -142,8 +161,16 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
         suite = read_suite(context.suites[name]) if name in context.suites else []
         columns = columns_of(table)
         main = name == spec.source.main
-        always = always_main(spec, state["interval"], columns, suite) if main else always_side(spec, name, columns, suite)
-        asked = [*always, *suite] if table.num_rows or spec.empty_batches == "refuse" else without_rows([*always, *suite])
+        always = (
+            always_main(spec, state["interval"], columns, suite)
+            if main
+            else always_side(spec, name, columns, suite)
+        )
+        asked = (
+            [*always, *suite]
+            if table.num_rows or spec.empty_batches == "refuse"
+            else without_rows([*always, *suite])
+        )
         found = check_table(name, table, asked, str(context.suites.get(name, name)))
         checked += len(found)
         broken += [f"{f.table}: {f.expectation}: {f.observed}" for f in found if f.critical]
@@ -156,11 +183,16 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 
 def _features(state: dict[str, Any]) -> str:
-    from pipelines.steps.building import build_from
+    from pipelines.data.feature_rows import build_from
 
     context: Context = state["context"]
     built = build_from(context, state["raws"], state["interval"])
     target = context.spec.target.column
     known = built.num_rows - built.column(target).null_count
-    said = f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known {target}"
-    return "; WARNING: ".join(filter(None, [said, holdout_too_small(context.spec, known, LONGEST[context.spec.batch])]))
+    said = (
+        f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known"
+        f" {target}"
+    )
+    return "; WARNING: ".join(
+        filter(None, [said, holdout_too_small(context.spec, known, LONGEST[context.spec.batch])])
+    )

@@ -10,27 +10,45 @@ from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
+from pipelines.messages import Drifted
 from pipelines.settings import load_settings
-from pipelines.steps.values import Drifted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.steps.context import Context
+    from pipelines.context import Context
 
-Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model: a folder's name under models/.")]
+Name = Annotated[
+    str | None, typer.Argument(metavar="[MODEL]", help="The model: a folder's name under models/.")
+]
 Option = Annotated[str | None, typer.Option("--model", help="The same, as an option.")]
-Request = Annotated[str | None, typer.Option(help="The whole request as JSON (for programs); by hand, leave it out.")]
-WindowEnd = Annotated[str | None, typer.Option(help="By hand: where the window ends (default: with the newest complete batch).")]
+Request = Annotated[
+    str | None,
+    typer.Option(help="The whole request as JSON (for programs); by hand, leave it out."),
+]
+WindowEnd = Annotated[
+    str | None,
+    typer.Option(help="By hand: where the window ends (default: with the newest complete batch)."),
+]
 
 
 def drift(
-    name: Name = None, model: Option = None, request: Request = None, window_end: WindowEnd = None, *, as_json: AsJson = False
+    name: Name = None,
+    model: Option = None,
+    request: Request = None,
+    window_end: WindowEnd = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
-    """Look at a window; by hand, its batches are ingested and validated first. The command's help stands in `steps`."""
+    """Look at a window; by hand, its batches are ingested and validated first.
+
+    The command's help stands in `steps`.
+    """
     chosen = name or model
     if not chosen:
-        raise RequestError("drift needs a model.", remedy="`perennial drift MODEL`; `perennial models` lists them.")
+        raise RequestError(
+            "drift needs a model.", remedy="`perennial drift MODEL`; `perennial models` lists them."
+        )
     settings = load_settings()
     set_up_logging(settings.log_level if request is not None else "WARNING")
     context = context_for(chosen, settings)
@@ -49,19 +67,36 @@ def _by_hand(context: Context, window_end: str | None) -> Drifted:
     asked = now()
     run = f"hand__drift__{window_end or 'newest'}__{asked}"
     conf = {"reason": "by hand", **({"window_end": window_end} if window_end else {})}
-    ingested = run_step(context, "ingest", {"run": run, "now": asked, "purpose": "drift", "conf": conf}).model_dump(mode="json")
-    validated = run_step(context, "validate", {"run": run, "ingest": ingested}).model_dump(mode="json")
-    return Drifted.model_validate(run_step(context, "drift", {"run": run, "ingest": ingested, "validate": validated}).model_dump())
+    ingested = run_step(
+        context, "ingest", {"run": run, "now": asked, "purpose": "drift", "conf": conf}
+    ).model_dump(mode="json")
+    validated = run_step(context, "validate", {"run": run, "ingest": ingested}).model_dump(
+        mode="json"
+    )
+    return Drifted.model_validate(
+        run_step(
+            context, "drift", {"run": run, "ingest": ingested, "validate": validated}
+        ).model_dump()
+    )
 
 
 def _said(context: Context, found: Drifted, page: Path) -> str:
     """Return the verdict as a person reads it."""
     champion = f"version {found.champion}" if found.champion else "no version serves"
     lines = [
-        f"{found.verdict.replace('_', ' ').upper()}: {context.spec.name}, {iso(found.window.start)} to {iso(found.window.end)}",
+        (
+            f"{found.verdict.replace('_', ' ').upper()}: {context.spec.name},"
+            f" {iso(found.window.start)} to {iso(found.window.end)}"
+        ),
         *(f"  {reason}" for reason in found.reasons),
-        f"  {found.rows:,} rows of {found.source}, {found.labelled:,} with a known label; {champion}",
+        (
+            f"  {found.rows:,} rows of {found.source}, {found.labelled:,} with a known label;"
+            f" {champion}"
+        ),
         f"Page: {page}",
-        f"Nothing was started: only the DAG drift_{context.spec.name} decides and starts a retraining.",
+        (
+            f"Nothing was started: only the DAG drift_{context.spec.name} decides and starts a"
+            " retraining."
+        ),
     ]
     return "\n".join(lines)

@@ -1,4 +1,7 @@
-"""`log`: what a model was asked and what it answered, with the labels that came; and the log's rotation."""
+"""`log`: what a model was asked and what it answered, with the labels that came.
+
+And the log's rotation.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from pipelines.inference.joined import Counts
-    from pipelines.steps.context import Context
+    from pipelines.context import Context
+    from pipelines.inference.join import Counts
 
 SHOWN = 50
 """Rows that a person gets where none asked for another number."""
@@ -30,13 +33,27 @@ AT_ONCE = 10_000
 COLUMNS = ("at", "event_time", "identity", "version", "prediction", "label", "label_from")
 
 Model = Annotated[str, typer.Argument(help="The model: a folder's name under models/.")]
-Since = Annotated[str | None, typer.Option(help="Only events from this moment on, such as 2013-04-01 (default: all).")]
-Until = Annotated[str | None, typer.Option(help="Only events before this moment (default: all).")]
-WithLabels = Annotated[bool, typer.Option("--labels", help="One row per event, with the label that feedback brought.")]
-Limit = Annotated[
-    int | None, typer.Option(help=f"How many of the newest answers; 0 for the counts alone (default: {SHOWN}, all with --json).", min=0)
+Since = Annotated[
+    str | None,
+    typer.Option(help="Only events from this moment on, such as 2013-04-01 (default: all)."),
 ]
-Rotate = Annotated[bool, typer.Option("--rotate", help="Rotate closed segments to Parquet instead.")]
+Until = Annotated[str | None, typer.Option(help="Only events before this moment (default: all).")]
+WithLabels = Annotated[
+    bool, typer.Option("--labels", help="One row per event, with the label that feedback brought.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        help=(
+            f"How many of the newest answers; 0 for the counts alone (default: {SHOWN}, all with"
+            " --json)."
+        ),
+        min=0,
+    ),
+]
+Rotate = Annotated[
+    bool, typer.Option("--rotate", help="Rotate closed segments to Parquet instead.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -50,22 +67,26 @@ def log(
 ) -> None:  # fmt: skip
     """Show what a model was asked and what it answered, newest last, from the inference log.
 
-    Times are UTC; --since and --until go by the time of the event. Rows of one key (or of one request and row) are one event:
-    --labels shows each once, with its last answer before its label came, and says how many are labelled. Labels from the
-    model's own source are joined by `perennial drift`, not here.
+    Times are UTC; --since and --until go by the time of the event. Rows of one key (or of one
+    request and row) are one event: --labels shows each once, with its last answer before its label
+    came, and says how many are labelled. Labels from the model's own source are joined by
+    `perennial drift`, not here.
 
-    --json prints one JSON object per row, with the inputs as they stand in the log (personal ones hashed or left out), and
-    at last one object {"counts": …} with what was counted, and with "damage", which names what could not be read.
+    --json prints one JSON object per row, with the inputs as they stand in the log (personal ones
+    hashed or left out), and at last one object {"counts": …} with what was counted, and with
+    "damage", which names what could not be read.
 
-    --rotate turns segments that no server holds open any more into Parquet, by release and day. Nothing else changes: what
-    is shown afterwards is the same.
+    --rotate turns segments that no server holds open any more into Parquet, by release and day.
+    Nothing else changes: what is shown afterwards is the same.
     """
     context = context_for(model)
     set_up_logging(context.settings.log_level)
     if rotate:
         _rotate(context, as_json=as_json)
         return
-    rows, counts, damage = _found(context, _moment("--since", since), _moment("--until", until), labels=labels)
+    rows, counts, damage = _found(
+        context, _moment("--since", since), _moment("--until", until), labels=labels
+    )
     if as_json:
         _print_lines(_newest(rows, limit), {"counts": counts, "damage": damage})
         return
@@ -73,21 +94,37 @@ def log(
     columns = [c for c in COLUMNS if c in shown.column_names]
     if shown.num_rows:
         title = f"Inference log of {model}: the newest {shown.num_rows:,} of {rows.num_rows:,}"
-        print_table(title, columns, [[_cell(row[c]) for c in columns] for row in shown.select(columns).to_pylist()])
+        print_table(
+            title,
+            columns,
+            [[_cell(row[c]) for c in columns] for row in shown.select(columns).to_pylist()],
+        )
     typer.echo("\n".join([_sentence(counts), *damage]))
 
 
 def _rotate(context: Context, *, as_json: bool) -> None:
-    from pipelines.inference.index import Index
-    from pipelines.inference.rotate import rotate
+    from pipelines.inference.label_index import Index
+    from pipelines.inference.rotation import rotate
 
     store, index = context.ports.store, Index(context.settings, context.ports.store)
-    index.catch_up(context.spec.name)  # also where there is nothing to rotate: an index that was lost is made anew
+    index.catch_up(
+        context.spec.name
+    )  # also where there is nothing to rotate: an index that was lost is made anew
     done = rotate(store, context.spec.name, catch_up=index.catch_up)
     if as_json:
-        print_json({"model": context.spec.name, "entries": done.entries, "rows": done.rows, "segments": done.segments})
+        print_json(
+            {
+                "model": context.spec.name,
+                "entries": done.entries,
+                "rows": done.rows,
+                "segments": done.segments,
+            }
+        )
     elif done.entries:
-        typer.echo(f"{done.segments} segments with {done.rows:,} rows and labels became {done.entries} Parquet objects.")
+        typer.echo(
+            f"{done.segments} segments with {done.rows:,} rows and labels became {done.entries}"
+            " Parquet objects."
+        )
     else:
         typer.echo("Nothing to rotate: there is no closed segment that was not rotated yet.")
 
@@ -103,19 +140,32 @@ def _moment(option: str, text: str | None) -> datetime | None:
     try:
         found: datetime = TypeAdapter(Moment).validate_python(text)
     except ValidationError as error:
-        raise RequestError(f"{option} {text!r} is no moment.", remedy="write one such as 2013-04-01 or 2013-04-01T12:00:00Z.") from error
+        raise RequestError(
+            f"{option} {text!r} is no moment.",
+            remedy="write one such as 2013-04-01 or 2013-04-01T12:00:00Z.",
+        ) from error
     return found
 
 
-def _found(context: Context, since: datetime | None, until: datetime | None, *, labels: bool) -> tuple[pa.Table, dict[str, Any], list[str]]:
+def _found(
+    context: Context, since: datetime | None, until: datetime | None, *, labels: bool
+) -> tuple[pa.Table, dict[str, Any], list[str]]:
     """Return the rows, what was counted, and what could not be read."""
-    from pipelines.inference.joined import joined
-    from pipelines.inference.read import read_labels, read_log
+    from pipelines.inference.join import joined
+    from pipelines.inference.reader import read_labels, read_log
 
     store, model = context.ports.store, context.spec.name
     answered = read_log(store, model, since=since, until=until)
     if not labels:
-        return answered.rows, {"predicted": answered.rows.num_rows, "torn": answered.torn, "damaged": len(answered.damage)}, answered.damage
+        return (
+            answered.rows,
+            {
+                "predicted": answered.rows.num_rows,
+                "torn": answered.torn,
+                "damaged": len(answered.damage),
+            },
+            answered.damage,
+        )
     told = read_labels(store, model)
     found = joined(answered, told)
     return found.rows, _counted(found.counts), [*answered.damage, *told.damage]
@@ -128,7 +178,10 @@ def _counted(counts: Counts) -> dict[str, Any]:
 
 
 def _newest(rows: pa.Table, limit: int | None) -> pa.Table:
-    """Return the rows that were answered last, oldest first; all of them where there is no limit."""
+    """Return the rows that were answered last, oldest first.
+
+    All of them where there is no limit.
+    """
     import pyarrow.compute as pc
 
     order = pc.sort_indices(rows["at"])
@@ -148,7 +201,11 @@ def _records(rows: pa.Table) -> Iterator[bytes]:
 
     for batch in rows.to_batches(max_chunksize=AT_ONCE):
         for row in batch.to_pylist():
-            inputs = {name.removeprefix(INPUT): row.pop(name) for name in list(row) if name.startswith(INPUT)}
+            inputs = {
+                name.removeprefix(INPUT): row.pop(name)
+                for name in list(row)
+                if name.startswith(INPUT)
+            }
             yield _json({**row, "inputs": inputs})
 
 
@@ -172,7 +229,13 @@ def _sentence(counts: dict[str, Any]) -> str:
     if "coverage" in counts:
         said[0] += f": {counts['rows']:,} events, {counts['duplicates']:,} asked again"
         said.append(f"{counts['labelled']:,} are labelled ({counts['coverage']:.1%})")
-    return "; ".join(said + [f"{words}: {counts[name]:,}" for name, words in _UNUSUAL.items() if counts.get(name)]) + "."
+    return (
+        "; ".join(
+            said
+            + [f"{words}: {counts[name]:,}" for name, words in _UNUSUAL.items() if counts.get(name)]
+        )
+        + "."
+    )
 
 
 _UNUSUAL = {

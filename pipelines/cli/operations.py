@@ -12,20 +12,29 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import set_up_logging
 from pipelines.errors import RequestError
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import Settings, load_settings
 from pipelines.spec.units import parse_duration
-from pipelines.steps.context import EmbeddedPorts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
 
-    from pipelines.containers.engine import Engine
-    from pipelines.ops.leftovers import Leftover
+    from pipelines.deployment.docker.engine import Engine
+    from pipelines.ops.prune.leftover import Leftover
 
-NewFile = Annotated[Path, typer.Argument(metavar="FILE.tar", help="The new file; best on another disk.")]
-OldFile = Annotated[Path, typer.Argument(metavar="FILE.tar", help="A file that `perennial backup` wrote.")]
-OlderThan = Annotated[str, typer.Option("--older-than", metavar="AGE", help="Only what is older, such as 30d; a day at least.")]
+NewFile = Annotated[
+    Path, typer.Argument(metavar="FILE.tar", help="The new file; best on another disk.")
+]
+OldFile = Annotated[
+    Path, typer.Argument(metavar="FILE.tar", help="A file that `perennial backup` wrote.")
+]
+OlderThan = Annotated[
+    str,
+    typer.Option(
+        "--older-than", metavar="AGE", help="Only what is older, such as 30d; a day at least."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Remove it; without, nothing is changed.")]
 
 SHOWN = 10
@@ -43,81 +52,128 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Look at everything that the system needs: one line for each thing, with what to do. Nothing is changed.
+    """Look at everything that the system needs: one line for each thing, with what to do.
 
-    Ports, packages against the lock, disk, clocks, keys, the ledger's chain, the Docker engine and its images, and of each model
-    whether its champion's bundle, features, MLflow version, release and image really exist and the server answers with it.
+    Nothing is changed.
+
+    Ports, packages against the lock, disk, clocks, keys, the ledger's chain, the Docker engine and
+    its images, and of each model whether its champion's bundle, features, MLflow version, release
+    and image really exist and the server answers with it.
 
     Exit code 0 when there is no problem (warnings may be), else 1.
     """
-    from pipelines.ops.doctor import diagnose
-    from pipelines.steps.serving_client import ServingClient
+    from pipelines.deployment.serving_client import ServingClient
+    from pipelines.ops.doctor.diagnosis import diagnose
 
     settings = _settings()
     found = []
-    for finding in diagnose(settings, EmbeddedPorts(settings), ServingClient(settings.serving), _engine(settings)):
+    for finding in diagnose(
+        settings, EmbeddedPorts(settings), ServingClient(settings.serving), _engine(settings)
+    ):
         found.append(finding)
         if not as_json:
-            typer.echo(f"{MARK[finding.state]} {finding.what}: {finding.said}" + (f" Remedy: {finding.remedy}" if finding.remedy else ""))
+            typer.echo(
+                f"{MARK[finding.state]} {finding.what}: {finding.said}"
+                + (f" Remedy: {finding.remedy}" if finding.remedy else "")
+            )
     count = Counter(finding.state for finding in found)
     if as_json:
-        print_json({"problems": count["problem"], "warnings": count["warning"], "findings": [asdict(finding) for finding in found]})
+        print_json(
+            {
+                "problems": count["problem"],
+                "warnings": count["warning"],
+                "findings": [asdict(finding) for finding in found],
+            }
+        )
     else:
-        typer.echo(f"{len(found)} things looked at: {count['problem']} problems, {count['warning']} warnings.")
+        typer.echo(
+            f"{len(found)} things looked at: {count['problem']} problems, {count['warning']}"
+            " warnings."
+        )
     raise typer.Exit(1 if count["problem"] else 0)
 
 
-SetAnchor = Annotated[bool, typer.Option("--set-anchor", help="Let the anchor remember the ledger as it is now.")]
+SetAnchor = Annotated[
+    bool, typer.Option("--set-anchor", help="Let the anchor remember the ledger as it is now.")
+]
 UNSEEN = (
-    "What the chain alone cannot show: a ledger that was rewritten as a whole, and one whose newest entries were cut off together "
-    "with the head. An anchor shows both: set PERENNIAL_LEDGER_ANCHOR (docs/operate.md, The anchor)."
+    "What the chain alone cannot show: a ledger that was rewritten as a whole, and one whose newest"
+    " entries were cut off together with the head. An anchor shows both: set"
+    " PERENNIAL_LEDGER_ANCHOR (docs/operate.md, The anchor)."
 )
 
 
 def verify(*, set_anchor: SetAnchor = False, as_json: AsJson = False) -> None:
-    """Check the ledger: every entry against the chain of hashes, and the chain against its anchor where one is set.
+    """Check the ledger: every entry against the chain of hashes, and the chain against its anchor
+    where one is set.
 
-    --set-anchor is for after a restore that you trust: the anchor forgets what it remembered, and remembers the present head.
+    --set-anchor is for after a restore that you trust: the anchor forgets what it remembered, and
+    remembers the present head.
 
-    Exit code 0 when all is intact, 65 when the record was touched, 75 when the ledger or the anchor does not answer.
+    Exit code 0 when all is intact, 65 when the record was touched, 75 when the ledger or the anchor
+    does not answer.
     """
-    from pipelines.anchors import stand
     from pipelines.ledger import Head
+    from pipelines.ledger.anchors import stand
     from pipelines.ledger.sql import SqlLedger
 
     settings = _settings()
     ledger, anchor = SqlLedger(settings.ledger, migrate=False), EmbeddedPorts(settings).anchor
     if ledger.revision() is None:
-        raise RequestError("There is no ledger yet: no run has decided anything.", remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.")
+        raise RequestError(
+            "There is no ledger yet: no run has decided anything.",
+            remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.",
+        )
     count = ledger.verify()
     newest = ledger.at(count)
     if set_anchor:
         if anchor is None:
-            raise RequestError("No anchor is set.", remedy="set PERENNIAL_LEDGER_ANCHOR (docs/settings.md).")
+            raise RequestError(
+                "No anchor is set.", remedy="set PERENNIAL_LEDGER_ANCHOR (docs/settings.md)."
+            )
         anchor.write(Head(seq=newest.seq, hash=newest.hash) if newest is not None else Head())
     standing = stand(ledger, anchor) if anchor is not None else None
     if as_json:
-        about = {"name": anchor.name, "at": standing.anchored, "behind": standing.behind} if anchor and standing else None
-        print_json({"entries": count, "head": newest.hash if newest else None, "anchor": about, "unseen": None if about else UNSEEN})
+        about = (
+            {"name": anchor.name, "at": standing.anchored, "behind": standing.behind}
+            if anchor and standing
+            else None
+        )
+        print_json(
+            {
+                "entries": count,
+                "head": newest.hash if newest else None,
+                "anchor": about,
+                "unseen": None if about else UNSEEN,
+            }
+        )
         return
     typer.echo(f"{count} entries, chain intact. Head: {newest.hash if newest else 'none'}.")
     if anchor is None or standing is None:
         typer.echo(UNSEEN)
     elif standing.anchored is None:
-        typer.echo(f"{anchor.name} remembers nothing yet. `perennial verify --set-anchor` begins, if you trust the ledger.")
+        typer.echo(
+            f"{anchor.name} remembers nothing yet. `perennial verify --set-anchor` begins, if you"
+            " trust the ledger."
+        )
     else:
-        behind = f"; {standing.behind} newer entries are not covered yet" if standing.behind else ", the newest"
+        behind = (
+            f"; {standing.behind} newer entries are not covered yet"
+            if standing.behind
+            else ", the newest"
+        )
         typer.echo(f"{anchor.name} remembers entry {standing.anchored}{behind}.")
 
 
 def backup(target: NewFile, *, as_json: AsJson = False) -> None:
     """Back the whole state up into one tar file, while everything runs.
 
-    It holds the ledger's, MLflow's and Airflow's databases, the store with the inference log, the features with their history,
-    MLflow's artifacts, and the keys: keep the file (mode 600) where only those may read it who may know the keys. Not in it: what
-    is made again (caches, indexes, images), logs, and the file of secrets that `make secrets` wrote.
+    It holds the ledger's, MLflow's and Airflow's databases, the store with the inference log, the
+    features with their history, MLflow's artifacts, and the keys: keep the file (mode 600) where
+    only those may read it who may know the keys. Not in it: what is made again (caches, indexes,
+    images), logs, and the file of secrets that `make secrets` wrote.
     """
-    from pipelines.ops.backup import backup as write
+    from pipelines.ops.backup.creation import backup as write
 
     manifest = write(_settings(), target, _say)
     size = target.stat().st_size
@@ -125,20 +181,28 @@ def backup(target: NewFile, *, as_json: AsJson = False) -> None:
         about = manifest.model_dump(include={"format", "product", "at", "databases"})
         print_json({"file": str(target), "bytes": size, "files": len(manifest.members), **about})
     else:
-        typer.echo(f"{target}: {len(manifest.members):,} files, {_size(size)}. It holds keys: keep it safe.")
+        typer.echo(
+            f"{target}: {len(manifest.members):,} files, {_size(size)}. It holds keys: keep it"
+            " safe."
+        )
 
 
 def restore(source: OldFile, *, as_json: AsJson = False) -> None:
-    """Restore a backup into an empty state, then check the ledger's chain. What is there already is never overwritten.
+    """Restore a backup into an empty state, then check the ledger's chain.
 
-    The whole file is checked before anything is written. Stop the stack first; in a stack of containers start PostgreSQL alone.
+    What is there already is never overwritten.
+
+    The whole file is checked before anything is written. Stop the stack first; in a stack of
+    containers start PostgreSQL alone.
     """
-    from pipelines.ops.restore import restore as write
+    from pipelines.ops.backup.restoration import restore as write
 
     settings = _settings()
     entries = write(settings, source, _say)
     if as_json:
-        print_json({"file": str(source), "state": str(settings.state_dir), "ledger_entries": entries})
+        print_json(
+            {"file": str(source), "state": str(settings.state_dir), "ledger_entries": entries}
+        )
     else:
         typer.echo(f"Restored into {settings.state_dir}. Start the stack, then: perennial doctor.")
 
@@ -146,19 +210,32 @@ def restore(source: OldFile, *, as_json: AsJson = False) -> None:
 def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = False) -> None:
     """Say what nobody needs any more, and how much it is; with --yes, remove it.
 
-    Objects of the store that nothing refers to, half-written files, results and pages of runs that the ledger does not know, the
-    cache of features that the remote holds too, MLflow runs without a version, old logs, images and stopped containers of releases
-    before the last three champions. Never what the ledger refers to, by whatever chain; never what is younger than a day.
+    Objects of the store that nothing refers to, half-written files, results and pages of runs that
+    the ledger does not know, the cache of features that the remote holds too, MLflow runs without a
+    version, old logs, images and stopped containers of releases before the last three champions.
+    Never what the ledger refers to, by whatever chain; never what is younger than a day.
     """
-    from pipelines.ops.prune import found
-    from pipelines.ops.prune import prune as remove
+    from pipelines.ops.prune.removal import found
+    from pipelines.ops.prune.removal import prune as remove
 
     settings = _settings()
-    ports, engine = EmbeddedPorts(settings), _engine(settings) if settings.target == "docker" else None
+    ports, engine = (
+        EmbeddedPorts(settings),
+        _engine(settings) if settings.target == "docker" else None,
+    )
     leftovers = (remove if yes else found)(settings, ports, _age(older_than), engine)
     if as_json:
-        listed = [{"kind": leftover.kind, "name": leftover.name, "bytes": leftover.bytes} for leftover in leftovers]
-        print_json({"removed": yes, "bytes": sum(leftover.bytes for leftover in leftovers), "leftovers": listed})
+        listed = [
+            {"kind": leftover.kind, "name": leftover.name, "bytes": leftover.bytes}
+            for leftover in leftovers
+        ]
+        print_json(
+            {
+                "removed": yes,
+                "bytes": sum(leftover.bytes for leftover in leftovers),
+                "leftovers": listed,
+            }
+        )
     else:
         typer.echo("\n".join(_told(leftovers, removed=yes)))
 
@@ -171,11 +248,22 @@ def _told(leftovers: Iterable[Leftover], *, removed: bool) -> list[str]:
     for kind, those in kinds.items():
         lines.append(f"{kind}: {len(those):,}, {_size(sum(leftover.bytes for leftover in those))}")
         lines += [f"  {leftover.name}" for leftover in those[:SHOWN]]
-        lines += [f"  … and {len(those) - SHOWN:,} more (--json lists all)"] if len(those) > SHOWN else []
+        lines += (
+            [f"  … and {len(those) - SHOWN:,} more (--json lists all)"]
+            if len(those) > SHOWN
+            else []
+        )
     total = _size(sum(leftover.bytes for those in kinds.values() for leftover in those))
     if not lines:
         return ["Nothing can go."]
-    return [*lines, f"Removed: {total}." if removed else f"Nothing was changed. `perennial prune --yes` removes these: {total}."]
+    return [
+        *lines,
+        (
+            f"Removed: {total}."
+            if removed
+            else f"Nothing was changed. `perennial prune --yes` removes these: {total}."
+        ),
+    ]
 
 
 def _settings() -> Settings:
@@ -186,7 +274,7 @@ def _settings() -> Settings:
 
 def _engine(settings: Settings) -> Engine | None:
     """Return the Docker engine where steps or releases are containers."""
-    from pipelines.containers.engine import engine_for
+    from pipelines.deployment.docker.engine import engine_for
 
     return engine_for(settings) if "docker" in {settings.place, settings.target} else None
 

@@ -11,7 +11,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")
+]
 
 
 def print_json(body: Any) -> None:

@@ -9,12 +9,13 @@ import typer
 
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for
+from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import iso
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
-from pipelines.steps.context import Context, EmbeddedPorts
-from pipelines.steps.requests import unanswered
+from pipelines.watch.retrain_requests import unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,33 +35,68 @@ def add_to(app: typer.Typer) -> None:
 
 
 def models(*, as_json: AsJson = False) -> None:
-    """List the models, and what is wrong with those whose spec is broken (exit code 65 when any is)."""
+    """List the models, and what is wrong with those whose spec is broken (exit code 65 when any
+    is).
+    """
     good, broken = load_all(load_settings().models)
     rows = [
-        {"model": n, "task": s.task, "batch": s.batch, "owner": s.owner, "description": s.description, "error": None}
+        {
+            "model": n,
+            "task": s.task,
+            "batch": s.batch,
+            "owner": s.owner,
+            "description": s.description,
+            "error": None,
+        }
         for n, s in good.items()
     ]
-    rows += [{"model": n, "task": None, "batch": None, "owner": None, "description": None, "error": str(e)} for n, e in broken.items()]
+    rows += [
+        {
+            "model": n,
+            "task": None,
+            "batch": None,
+            "owner": None,
+            "description": None,
+            "error": str(e),
+        }
+        for n, e in broken.items()
+    ]
     if as_json:
         print_json(rows)
     else:
-        print_table("Models", ["model", "task", "batch", "owner", "description"], [_row(r) for r in rows])
+        print_table(
+            "Models", ["model", "task", "batch", "owner", "description"], [_row(r) for r in rows]
+        )
     if broken:
         raise typer.Exit(65)
 
 
 def _row(row: dict[str, Any]) -> list[Any]:
-    return [row["model"], row["task"] or "broken", row["batch"], row["owner"], row["description"] or row["error"]]
+    return [
+        row["model"],
+        row["task"] or "broken",
+        row["batch"],
+        row["owner"],
+        row["description"] or row["error"],
+    ]
 
 
 def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
     """Show what serves, since when and why, and what the last decision was.
 
-    A model whose spec is broken is shown with what is wrong with it, beside the others; then the exit code is 65.
+    A model whose spec is broken is shown with what is wrong with it, beside the others; then the
+    exit code is 65.
     """
     settings = load_settings()
-    good, broken = load_all(settings.models) if model is None else ({model: load_spec(settings.models, model)}, {})
-    rows = [_status(Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings))) for spec in good.values()]
+    good, broken = (
+        load_all(settings.models)
+        if model is None
+        else ({model: load_spec(settings.models, model)}, {})
+    )
+    rows = [
+        _status(Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings)))
+        for spec in good.values()
+    ]
     rows += [{"model": name, "error": str(error)} for name, error in broken.items()]
     if as_json:
         print_json(rows)
@@ -73,7 +109,11 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
 def _print_status(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         typer.echo(row["model"])
-        said = list(_said(row).items()) if row["error"] is None else [("broken", line) for line in row["error"].splitlines()]
+        said = (
+            list(_said(row).items())
+            if row["error"] is None
+            else [("broken", line) for line in row["error"].splitlines()]
+        )
         for title, text in said:
             typer.echo(f"  {title:<9} {text}")
 
@@ -103,24 +143,40 @@ def _status(context: Context) -> dict[str, Any]:
 
 def _said(row: dict[str, Any]) -> dict[str, str]:
     """Return one model's status in words, by title."""
-    champion = f"version {row['champion']} since {row['since']} (release {row['release']})" if row["champion"] else "none yet"
-    said = {"champion": champion, "serving": row["serving"], "verdict": row["last_verdict"] or "none yet"}
+    champion = (
+        f"version {row['champion']} since {row['since']} (release {row['release']})"
+        if row["champion"]
+        else "none yet"
+    )
+    said = {
+        "champion": champion,
+        "serving": row["serving"],
+        "verdict": row["last_verdict"] or "none yet",
+    }
     if row["last_quarantine"]:
         said["quarantine"] = row["last_quarantine"]
     said["drift"] = row["last_drift"] or "not looked for yet"
     if row["open_request"]:
         said["request"] = row["open_request"]
-    return {**said, "owner": row["owner"], "ledger": f"{row['ledger_entries']} entries, chain intact"}
+    return {
+        **said,
+        "owner": row["owner"],
+        "ledger": f"{row['ledger_entries']} entries, chain intact",
+    }
 
 
 def _serving(context: Context) -> str:
-    from pipelines.steps.serving_client import ServingClient
+    from pipelines.deployment.serving_client import ServingClient
 
     try:
         shown = ServingClient(context.settings.serving).model(context.spec.name)
     except PerennialError as error:
         return error.message
-    return f"version {shown['version']} (release {shown['release']})" if shown and "version" in shown else "nothing"
+    return (
+        f"version {shown['version']} (release {shown['release']})"
+        if shown and "version" in shown
+        else "nothing"
+    )
 
 
 def history(
@@ -129,14 +185,20 @@ def history(
     limit: Annotated[int, typer.Option(help="How many of the newest entries.", min=1)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show every decision about a model from the ledger, oldest first, after checking that nobody touched the record."""
+    """Show every decision about a model from the ledger, oldest first, after checking that nobody
+    touched the record.
+    """
     ledger = context_for(model).ports.ledger
     total = ledger.verify()
     entries = ledger.entries(model, limit=limit)
     if as_json:
         print_json([e.model_dump(mode="json") for e in entries])
         return
-    print_table(f"Ledger of {model} ({total} entries in all, chain intact)", ["no.", "at", "what", "said"], [_entry(e) for e in entries])
+    print_table(
+        f"Ledger of {model} ({total} entries in all, chain intact)",
+        ["no.", "at", "what", "said"],
+        [_entry(e) for e in entries],
+    )
 
 
 def _entry(entry: Entry) -> list[Any]:
@@ -147,20 +209,33 @@ def _sentence(entry: Entry) -> str:
     """Return one entry in words."""
     if entry.kind in _SENTENCES:
         return _SENTENCES[entry.kind](entry.body)
-    said = [f"{k} {v}" for k, v in entry.body.items() if isinstance(v, str | int) and not isinstance(v, bool)]
+    said = [
+        f"{k} {v}"
+        for k, v in entry.body.items()
+        if isinstance(v, str | int) and not isinstance(v, bool)
+    ]
     return ", ".join(said)
 
 
 def _verdict(body: dict[str, Any]) -> str:
-    what = f"version {body['version']} ({body['candidate']})" if body.get("version") else "no challenger"
-    because = f" (started because: {body['started_because']})" if body.get("started_because") else ""
+    what = (
+        f"version {body['version']} ({body['candidate']})"
+        if body.get("version")
+        else "no challenger"
+    )
+    because = (
+        f" (started because: {body['started_because']})" if body.get("started_because") else ""
+    )
     return f"{body['verdict']}: {what}" + _why(body) + because
 
 
 def _drift(body: dict[str, Any]) -> str:
     rows = f"{body['rows']} rows of {body['source']}, {body['labelled']} labelled"
     against = f"against version {body['champion']}" if body["champion"] else "without a champion"
-    return f"{body['verdict'].replace('_', ' ')}: window until {body['window']['end']} ({rows}, {against})" + _why(body)
+    return (
+        f"{body['verdict'].replace('_', ' ')}: window until {body['window']['end']} ({rows},"
+        f" {against})" + _why(body)
+    )
 
 
 def _outcome(body: dict[str, Any]) -> str:
@@ -177,11 +252,15 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "quarantine": lambda body: f"{body['interval']['start']}" + _why(body),
     "drift": _drift,
     "retrain_request": lambda body: f"retraining {body['run_id']} asked for" + _why(body),
-    "retrain_held": lambda body: f"no retraining for the window until {body['window']['end']}: {body['why']}",
+    "retrain_held": lambda body: (
+        f"no retraining for the window until {body['window']['end']}: {body['why']}"
+    ),
     "outcome": _outcome,
 }
 
 
 def schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 -- the schema is JSON in any case
-    """Print the JSON schema of model.yaml, by which editors complete it (docs/add-a-model.md says how)."""
+    """Print the JSON schema of model.yaml, by which editors complete it (docs/add-a-model.md says
+    how).
+    """
     print_json(json_schema())

@@ -10,20 +10,30 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError, TryAgain
-from pipelines.refs import rollback_run
+from pipelines.messages import Deployed
+from pipelines.run_names import rollback_run
 from pipelines.settings import load_settings
-from pipelines.steps.values import Deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.steps.context import Context
+    from pipelines.context import Context
 
 Model = Annotated[str, typer.Argument(help="The model: a folder's name under models/.")]
-Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model: a folder's name under models/.")]
+Name = Annotated[
+    str | None, typer.Argument(metavar="[MODEL]", help="The model: a folder's name under models/.")
+]
 Option = Annotated[str | None, typer.Option("--model", help="The same, as an option.")]
-Request = Annotated[str | None, typer.Option(help="The whole request as JSON (for programs); by hand, leave it out.")]
-To = Annotated[int | None, typer.Option("--to", metavar="RELEASE", help="The release to go back to; default: what served before.")]
+Request = Annotated[
+    str | None,
+    typer.Option(help="The whole request as JSON (for programs); by hand, leave it out."),
+]
+To = Annotated[
+    int | None,
+    typer.Option(
+        "--to", metavar="RELEASE", help="The release to go back to; default: what served before."
+    ),
+]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the ledger.")]
 
 
@@ -35,16 +45,28 @@ def add_to(app: typer.Typer) -> None:
 
 
 def rollback(
-    name: Name = None, model: Option = None, request: Request = None, to: To = None, reason: Reason = "by hand", *, as_json: AsJson = False
+    name: Name = None,
+    model: Option = None,
+    request: Request = None,
+    to: To = None,
+    reason: Reason = "by hand",
+    *,
+    as_json: AsJson = False,
 ) -> None:
-    """Go back to a release that served before: `perennial rollback MODEL`, or `--to RELEASE` as `perennial history` lists them.
+    """Go back to a release that served before.
 
-    The older bundle is opened and must answer its golden requests before anything is touched; then it is released anew, under the
-    next number. Until it serves, what serves now serves on. Nothing is retrained. In Airflow: the DAG rollback_MODEL.
+    `perennial rollback MODEL`, or `--to RELEASE` as `perennial history` lists them.
+
+    The older bundle is opened and must answer its golden requests before anything is touched; then
+    it is released anew, under the next number. Until it serves, what serves now serves on. Nothing
+    is retrained. In Airflow: the DAG rollback_MODEL.
     """
     chosen = name or model
     if not chosen:
-        raise RequestError("rollback needs a model.", remedy="`perennial rollback MODEL`; `perennial models` lists them.")
+        raise RequestError(
+            "rollback needs a model.",
+            remedy="`perennial rollback MODEL`; `perennial models` lists them.",
+        )
     context = _context(chosen)
     if request is not None:
         answer_program(context, "rollback", request)
@@ -59,12 +81,15 @@ def rollback(
 
 def promote(
     model: Model,
-    version: Annotated[str, typer.Argument(help="The version, as MLflow and `perennial history` number it.")],
+    version: Annotated[
+        str, typer.Argument(help="The version, as MLflow and `perennial history` number it.")
+    ],
     reason: Reason = "by hand",
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Have a version serve that was promoted and packaged before, such as the one that a rollback took away.
+    """Have a version serve that was promoted and packaged before, such as the one that a rollback
+    took away.
 
     What the gate refused never serves: that is what the gate is for.
     """
@@ -77,8 +102,10 @@ def promote(
 
 
 def reconcile(model: Model, *, as_json: AsJson = False) -> None:
-    """Make what serves and the registry's alias follow the ledger's champion, after a crash or a hand at the wrong place."""
-    from pipelines.steps.deployment import reconcile as make_agree
+    """Make what serves and the registry's alias follow the ledger's champion, after a crash or a
+    hand at the wrong place.
+    """
+    from pipelines.deployment.orders import reconcile as make_agree
 
     done = make_agree(_context(model))
     if as_json:
@@ -89,7 +116,10 @@ def reconcile(model: Model, *, as_json: AsJson = False) -> None:
 
 @contextlib.contextmanager
 def _finished_later(context: Context, run: str) -> Iterator[None]:
-    """Say so where the switch was made and only what follows it could not be: the same command again would switch once more."""
+    """Say so where the switch was made and only what follows it could not be.
+
+    The same command again would switch once more.
+    """
     try:
         yield
     except TryAgain as error:
@@ -97,7 +127,8 @@ def _finished_later(context: Context, run: str) -> Iterator[None]:
         if crowned is None:
             raise
         raise type(error)(
-            f"Version {crowned.body['version']} serves as release {crowned.body['release']}, but not all follows it yet: {error.message}",
+            f"Version {crowned.body['version']} serves as release {crowned.body['release']}, but"
+            f" not all follows it yet: {error.message}",
             remedy=f"`perennial reconcile {context.spec.name}`; do not run this command again.",
         ) from error
 
@@ -113,4 +144,7 @@ def _tell(context: Context, deployed: Deployed, *, as_json: bool) -> None:
         print_json(deployed.model_dump(mode="json"))
     else:
         before = f"version {deployed.previous}" if deployed.previous else "nothing"
-        typer.echo(f"{context.spec.name}: version {deployed.version} serves as release {deployed.release} (before: {before}).")
+        typer.echo(
+            f"{context.spec.name}: version {deployed.version} serves as release {deployed.release}"
+            f" (before: {before})."
+        )

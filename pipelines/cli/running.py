@@ -1,4 +1,6 @@
-"""Run one step: read its request, call it, and turn what comes of it into a record and an exit code."""
+"""Run one step: read its request, call it, and turn what comes of it into a record and an exit
+code.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +16,50 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pipelines.context import Context
 from pipelines.errors import PerennialError, RequestError
 from pipelines.intervals import iso
-from pipelines.refs import record_line
+from pipelines.plain_errors import in_one_line, problems
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
-from pipelines.steps.context import Context, EmbeddedPorts
-from pipelines.words import in_one_line, problems
+from pipelines.step_record import record_line
 
 if TYPE_CHECKING:
     from pipelines.refs import Value
     from pipelines.settings import Settings
 
-STEPS = ("ingest", "validate", "features", "train", "gate", "package", "deploy", "close", "rollback", "drift", "decide", "report")
-"""The steps of the loop, those of a retraining and those of a watch, in their order; each is a module of pipelines.steps."""
+STEPS = (
+    "ingest",
+    "validate",
+    "features",
+    "train",
+    "gate",
+    "package",
+    "deploy",
+    "close",
+    "rollback",
+    "drift",
+    "decide",
+    "report",
+)
+"""The steps of the loop, those of a retraining and those of a watch, in their order.
+
+Each is a module of pipelines.steps.
+"""
 
 CRASH = 70
 
 
 def set_up_logging(level: str) -> None:
-    """Log to stderr, one line each: `LEVEL message`; stdout belongs to the result. Of libraries, only warnings are shown."""
+    """Log to stderr, one line each: `LEVEL message`; stdout belongs to the result.
+
+    Of libraries, only warnings are shown.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(lambda record: record.name.startswith("perennial") or record.levelno >= logging.WARNING)
+    handler.addFilter(
+        lambda record: record.name.startswith("perennial") or record.levelno >= logging.WARNING
+    )
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("perennial").setLevel(level.upper())
@@ -44,24 +68,39 @@ def set_up_logging(level: str) -> None:
 def context_for(model: str, settings: Settings | None = None) -> Context:
     """Return the context of a model's steps. Raises SpecError where its spec is wrong."""
     settings = settings or load_settings()
-    return Context(spec=load_spec(settings.models, model), settings=settings, ports=EmbeddedPorts(settings))
+    return Context(
+        spec=load_spec(settings.models, model), settings=settings, ports=EmbeddedPorts(settings)
+    )
 
 
 def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
-    """Call one step with a request as JSON. Raises RequestError naming the field where the request is wrong."""
+    """Call one step with a request as JSON.
+
+    Raises RequestError naming the field where the request is wrong.
+    """
     module = importlib.import_module(f"pipelines.steps.{step}")
     try:
         request = module.Request.model_validate(body)
     except ValidationError as error:
-        raise RequestError(f"The request of {step} is wrong: {in_one_line(problems(error, body, module.Request))}") from error
+        raise RequestError(
+            f"The request of {step} is wrong: {in_one_line(problems(error, body, module.Request))}"
+        ) from error
     begin = time.monotonic()
     result: Value = module.run(context, request)
-    context.log.info("%s took %.2f s; peak memory of this process %.0f MB", step, time.monotonic() - begin, peak_megabytes())
+    context.log.info(
+        "%s took %.2f s; peak memory of this process %.0f MB",
+        step,
+        time.monotonic() - begin,
+        peak_megabytes(),
+    )
     return result
 
 
 def answer_program(context: Context, step: str, request: str) -> None:
-    """Run a step for whoever runs the loop: the request is JSON, and the one record of its result goes to stdout."""
+    """Run a step for whoever runs the loop.
+
+    The request is JSON, and the one record of its result goes to stdout.
+    """
     try:
         body = json.loads(request)
     except ValueError as error:

@@ -1,1 +1,3 @@
-"""The inference log: every answered prediction and every label, in append-only segments that rotate to Parquet."""
+"""The inference log: every answered prediction and every label, in append-only segments that rotate
+to Parquet.
+"""

@@ -1,7 +1,8 @@
 """From a segment's bytes to an Arrow table, and what of them could not be read.
 
-The table has the *stored form*: what the lines say, one row per predicted row (or per label), and nothing that the header
-says for all of them. Rotated Parquet holds the same form, so there is one way from either to the log's table.
+The table has the *stored form*: what the lines say, one row per predicted row (or per label), and
+nothing that the header says for all of them. Rotated Parquet holds the same form, so there is one
+way from either to the log's table.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.classes import class_name
-from pipelines.inference.record import Answered, Header, Labelled, header_in, payload
+from pipelines.inference.format import Answered, Header, Labelled, header_in, payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,18 +29,28 @@ INPUT = "input."
 
 MOMENT = pa.timestamp("us", tz="UTC")
 LINES_AT_ONCE = 4_000
-"""Lines that become Python objects at the same time: few enough for the processor's cache (50,000 take twice as long)."""
+"""Lines that become Python objects at the same time.
+
+Few enough for the processor's cache (50,000 take twice as long).
+"""
 
 _VALUES: Final[dict[str, Any]] = {"number": float, "integer": float, "boolean": bool, "string": str}
-_ARROW: Final = {"number": pa.float64(), "integer": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
+_ARROW: Final = {
+    "number": pa.float64(),
+    "integer": pa.float64(),
+    "boolean": pa.bool_(),
+    "string": pa.string(),
+}
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a segment holds: `rows` are None where its header could not be read; then nothing else could be.
+    """What a segment holds: `rows` are None where its header could not be read.
 
-    `torn` counts a last line that was never finished (0 or 1). `damage` names each line that is not what was written, with
-    the segment and the line's byte offset there.
+    Then nothing else could be.
+
+    `torn` counts a last line that was never finished (0 or 1). `damage` names each line that is not
+    what was written, with the segment and the line's byte offset there.
     """
 
     header: Header | None = None
@@ -49,27 +60,47 @@ class Decoded:
 
 
 def decode(name: str, data: bytes, *, growing: bool = False) -> Decoded:
-    """Return what the bytes of the segment `name` say; `growing` when its writer may be in the middle of a line."""
+    """Return what the bytes of the segment `name` say.
+
+    `growing` when its writer may be in the middle of a line.
+    """
     lines = data.split(b"\n")
     torn = int(bool(lines.pop()) and not growing)
     if not lines:
         return Decoded(torn=torn)
     header, taken, damaged = header_in(lines)
-    problem = "its header is damaged or of a format that is not known" if header is None else _unfit(header, name)
+    problem = (
+        "its header is damaged or of a format that is not known"
+        if header is None
+        else _unfit(header, name)
+    )
     if header is None or problem:
-        return Decoded(torn=torn, damage=[f"segment {name}, byte 0: {problem}; nothing of its {len(data)} bytes was read"])
+        return Decoded(
+            torn=torn,
+            damage=[
+                f"segment {name}, byte 0: {problem}; nothing of its {len(data)} bytes was read"
+            ],
+        )
     found = Records(header, name)
     found.damage += [_damaged(name, 0, "damaged") for _ in damaged]
     place = sum(len(line) + 1 for line in lines[:taken])
     with _uncollected():
         for start in range(taken, len(lines), LINES_AT_ONCE):
             place = found.add(lines[start : start + LINES_AT_ONCE], place)
-    return Decoded(header=header, rows=together(found.tables) if found.tables else found.empty(), torn=torn, damage=found.damage)
+    return Decoded(
+        header=header,
+        rows=together(found.tables) if found.tables else found.empty(),
+        torn=torn,
+        damage=found.damage,
+    )
 
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep Python's collector of cycles away: none are made here, and it would look at every row again and again (40 % of the time)."""
+    """Keep Python's collector of cycles away.
+
+    None are made here, and it would look at every row again and again (40 % of the time).
+    """
     was = gc.isenabled()
     gc.disable()
     try:
@@ -101,12 +132,19 @@ class Records:
         self._decode_all: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[record]).decode  # type: ignore[valid-type]
 
     def add(self, lines: list[bytes], place: int) -> int:
-        """Add lines of which the first stands at the byte `place`; return the place after the last."""
+        """Add lines of which the first stands at the byte `place`.
+
+        Return the place after the last.
+        """
         payloads = [payload(line) for line in lines]
         places = accumulate((len(line) + 1 for line in lines), initial=place)
         if None in payloads:
             *starts, place = places
-            self.damage += [_damaged(self._name, s, "damaged") for s, p in zip(starts, payloads, strict=True) if p is None]
+            self.damage += [
+                _damaged(self._name, s, "damaged")
+                for s, p in zip(starts, payloads, strict=True)
+                if p is None
+            ]
             kept = [(s, p) for s, p in zip(starts, payloads, strict=True) if p is not None]
         else:
             kept, place = [], place + sum(map(len, lines)) + len(lines)
@@ -123,16 +161,25 @@ class Records:
         return place
 
     def _one_by_one(self, payloads: Iterable[tuple[int, bytes]]) -> list[Any]:
-        """Return the records that can be read and name those that cannot: whole lines that are no record of this segment."""
+        """Return the records that can be read and name those that cannot.
+
+        Whole lines that are no record of this segment.
+        """
         records = []
         for place, text in payloads:
             try:
                 record = self._decode_one(text)
-                problem = "" if self._fits([record]) else "rows, predictions, keys and times differ in number"
+                problem = (
+                    ""
+                    if self._fits([record])
+                    else "rows, predictions, keys and times differ in number"
+                )
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 problem = str(error)
             if problem:
-                self.damage.append(_damaged(self._name, place, f"no record of this segment ({problem})"))
+                self.damage.append(
+                    _damaged(self._name, place, f"no record of this segment ({problem})")
+                )
             else:
                 records.append(record)
         return records
@@ -149,7 +196,11 @@ class Records:
         return all(lengths == counts for lengths in given)
 
     def _table(self, records: Sequence[Any]) -> pa.Table:
-        return _predictions(self._header, records) if self._header.kind == "predictions" else _labels(records)
+        return (
+            _predictions(self._header, records)
+            if self._header.kind == "predictions"
+            else _labels(records)
+        )
 
     def empty(self) -> pa.Table:
         """Return the table of no records."""
@@ -161,12 +212,17 @@ def _damaged(name: str, place: int, what: str) -> str:
 
 
 def _answered_type(header: Header) -> type[msgspec.Struct]:
-    """Return `Answered` with the types of this header's rows and predictions: decoding then checks width and kinds."""
-    row = tuple[tuple(_VALUES[c.kind] | None for c in header.columns)] if header.columns else tuple[()]  # type: ignore[misc]
+    """Return `Answered` with the types of this header's rows and predictions.
+
+    Decoding then checks width and kinds.
+    """
+    kinds = tuple(_VALUES[c.kind] | None for c in header.columns)
+    row: Any = tuple[kinds] if kinds else tuple[()]  # type: ignore[valid-type]
     answer = tuple[tuple(float for _ in header.classes)] if header.task == "multiclass" else float  # type: ignore[misc]
     exact: dict[str, Any] = {"rows": list[row], "predictions": list[answer]}  # type: ignore[valid-type]
     fields: list[Any] = [
-        (f.name, exact.get(f.name, f.type)) if f.required else (f.name, f.type, f.default) for f in msgspec.structs.fields(Answered)
+        (f.name, exact.get(f.name, f.type)) if f.required else (f.name, f.type, f.default)
+        for f in msgspec.structs.fields(Answered)
     ]
     return msgspec.defstruct("Answered", fields, array_like=True, gc=False)
 
@@ -188,10 +244,18 @@ def _predictions(header: Header, records: Sequence[Any]) -> pa.Table:
 
     def each(name: str, kind: pa.DataType) -> pa.Array:
         values = pa.array(list(map(attrgetter(name), records)), kind)
-        return values if total == len(records) and (counts == 1).all() else values.take(pa.array(request))
+        return (
+            values
+            if total == len(records) and (counts == 1).all()
+            else values.take(pa.array(request))
+        )
 
-    keys = chain.from_iterable(r.keys if r.keys is not None else repeat(None, len(r.rows)) for r in records)
-    times = chain.from_iterable(r.event_times if r.event_times is not None else repeat(r.at, len(r.rows)) for r in records)
+    keys = chain.from_iterable(
+        r.keys if r.keys is not None else repeat(None, len(r.rows)) for r in records
+    )
+    times = chain.from_iterable(
+        r.event_times if r.event_times is not None else repeat(r.at, len(r.rows)) for r in records
+    )
     columns = {
         "request_id": each("request_id", pa.string()),
         "row": pa.array((np.arange(total) - starts[request]).astype(np.int32)),
@@ -209,14 +273,23 @@ def _predictions(header: Header, records: Sequence[Any]) -> pa.Table:
 
 def _answers(header: Header, given: list[Any]) -> dict[str, pa.Array]:
     if header.task != "multiclass":
-        return {"prediction": pa.array(given, pa.float64()), "probabilities": pa.nulls(len(given), pa.list_(pa.float64()))}
+        return {
+            "prediction": pa.array(given, pa.float64()),
+            "probabilities": pa.nulls(len(given), pa.list_(pa.float64())),
+        }
     wide = np.array(given, dtype=np.float64).reshape(len(given), len(header.classes))
     best = pa.array(wide.argmax(axis=1)) if len(given) else pa.array([], pa.int64())
-    return {"prediction": pa.array(header.classes, pa.string()).take(best), "probabilities": pa.array(given, pa.list_(pa.float64()))}
+    return {
+        "prediction": pa.array(header.classes, pa.string()).take(best),
+        "probabilities": pa.array(given, pa.list_(pa.float64())),
+    }
 
 
 def _values(kind: str, given: Sequence[Any]) -> pa.Array:
-    """Return one input's values. A whole number beyond 64 bits, which a caller may send, makes the column one of numbers."""
+    """Return one input's values.
+
+    A whole number beyond 64 bits, which a caller may send, makes the column one of numbers.
+    """
     values = pa.array(given, _ARROW[kind])
     if kind == "integer":
         with contextlib.suppress(pa.ArrowInvalid):
@@ -225,13 +298,19 @@ def _values(kind: str, given: Sequence[Any]) -> pa.Array:
 
 
 def _labels(records: Sequence[Labelled]) -> pa.Table:
-    """Return the table of labels, one row each, in their order. Numbers beside texts become texts."""
+    """Return the table of labels, one row each, in their order.
+
+    Numbers beside texts become texts.
+    """
     labels = [r.label for r in records]
     texts = any(isinstance(v, str) for v in labels)
     return pa.table(
         {
             "identity": pa.array([r.identity for r in records], pa.string()),
-            "label": pa.array([class_name(v) for v in labels] if texts else labels, pa.string() if texts else pa.float64()),
+            "label": pa.array(
+                [class_name(v) for v in labels] if texts else labels,
+                pa.string() if texts else pa.float64(),
+            ),
             "at": pa.array([r.at for r in records], MOMENT),
             "request_id": pa.array([r.request_id for r in records], pa.string()),
         }
@@ -241,8 +320,9 @@ def _labels(records: Sequence[Labelled]) -> pa.Table:
 def together(tables: Sequence[pa.Table]) -> pa.Table:
     """Return the tables as one. A column that one of them lacks is null there.
 
-    Where two of them hold a column in different types (a release changed it), integers and numbers meet as numbers, and
-    anything else as text: nothing is lost, and whoever compares with a schema sees that the column has another kind.
+    Where two of them hold a column in different types (a release changed it), integers and numbers
+    meet as numbers, and anything else as text: nothing is lost, and whoever compares with a schema
+    sees that the column has another kind.
     """
     first = tables[0].schema
     if all(t.schema == first for t in tables):
@@ -262,5 +342,8 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 def _with_types(table: pa.Table, types: dict[str, pa.DataType]) -> pa.Table:
     present = set(table.column_names)
-    columns = [table[n].cast(kind, safe=False) if n in present else pa.nulls(table.num_rows, kind) for n, kind in types.items()]
+    columns = [
+        table[n].cast(kind, safe=False) if n in present else pa.nulls(table.num_rows, kind)
+        for n, kind in types.items()
+    ]
     return pa.table(columns, schema=pa.schema(list(types.items())))

@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Corrupted
-from pipelines.ledger.port import Champion, Entry, Head, Kind, chained, champion_of, expect_champion, first_break, plain_champion
+from pipelines.ledger.port import (
+    Champion,
+    Entry,
+    Head,
+    Kind,
+    chained,
+    champion_of,
+    expect_champion,
+    first_break,
+    plain_champion,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,12 +58,22 @@ class MemoryLedger:
     def at(self, seq: int) -> Entry | None:
         """Return the entry with this number, or None."""
         with self._lock:
-            return self._entries[seq - 1].model_copy(deep=True) if 0 < seq <= len(self._entries) else None
+            return (
+                self._entries[seq - 1].model_copy(deep=True)
+                if 0 < seq <= len(self._entries)
+                else None
+            )
 
-    def entries(self, model: str | None = None, kind: Kind | None = None, limit: int | None = None) -> list[Entry]:
+    def entries(
+        self, model: str | None = None, kind: Kind | None = None, limit: int | None = None
+    ) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest of them."""
         with self._lock:
-            found = [e.model_copy(deep=True) for e in self._entries if model in {None, e.model} and kind in {None, e.kind}]
+            found = [
+                e.model_copy(deep=True)
+                for e in self._entries
+                if model in {None, e.model} and kind in {None, e.kind}
+            ]
         return found if limit is None else found[max(len(found) - max(limit, 0), 0) :]
 
     def champion(self, model: str) -> Champion | None:
@@ -61,7 +81,9 @@ class MemoryLedger:
         newest = self.entries(model, "champion", limit=1)
         return champion_of(newest[0] if newest else None)
 
-    def crown(self, model: str, *, expected: str | None, champion: dict[str, Any], key: str) -> Entry:
+    def crown(
+        self, model: str, *, expected: str | None, champion: dict[str, Any], key: str
+    ) -> Entry:
         """Make a version the champion if `expected` still is."""
         body = plain_champion(champion)
         with self._lock:

@@ -1,1 +1,4 @@
-"""Operations on a whole system: look whether it is well, back it up, restore it, take away what nobody needs."""
+"""Operations on a whole system.
+
+Look whether it is well, back it up, restore it, take away what nobody needs.
+"""

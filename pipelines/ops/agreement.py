@@ -1,7 +1,9 @@
-"""Checks that ledger, store and MLflow are of one system: none was emptied, is an older one, or belongs to another installation.
+"""Checks that ledger, store and MLflow are of one system.
 
-Intents come first: a release is in the ledger before it is in the store. So a release of which the ledger knows nothing, or
-says something else, shows that one of the two is not the other's.
+None was emptied, is an older one, or belongs to another installation.
+
+Intents come first: a release is in the ledger before it is in the store. So a release of which the
+ledger knows nothing, or says something else, shows that one of the two is not the other's.
 """
 
 from __future__ import annotations
@@ -11,34 +13,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.bundle.manifest import SERVED, Release, release_key, served_key
-from pipelines.entries import read_entry
+from pipelines.deployment import releases
 from pipelines.errors import Corrupted
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.databases import databases, refuse_damage
+from pipelines.ops.backup.databases import databases, refuse_damage
 from pipelines.ops.findings import Finding, looked, ok, problem, warning
-from pipelines.ops.marks import files
-from pipelines.steps import releases
-from pipelines.store import KEYS
+from pipelines.ops.references import files
+from pipelines.store.port import KEYS
+from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.ledger import Ledger
-    from pipelines.ops.databases import Database
+    from pipelines.ops.backup.databases import Database
+    from pipelines.ports import EmbeddedPorts
     from pipelines.settings import Settings
-    from pipelines.steps.context import EmbeddedPorts
 
 WRONG_LEDGER = (
-    "find the ledger that belongs to this state: check PERENNIAL_LEDGER_URL, PERENNIAL_STATE and PERENNIAL_STORE, or restore a "
-    "backup (docs/operate.md, Damage). Start no run before."
+    "find the ledger that belongs to this state: check PERENNIAL_LEDGER_URL, PERENNIAL_STATE and"
+    " PERENNIAL_STORE, or restore a backup (docs/operate.md, Damage). Start no run before."
 )
-_WRONG_MLFLOW = "check PERENNIAL_MLFLOW_URI, or restore MLflow's database from a backup (docs/operate.md, Damage)."
+_WRONG_MLFLOW = (
+    "check PERENNIAL_MLFLOW_URI, or restore MLflow's database from a backup (docs/operate.md,"
+    " Damage)."
+)
 _MADE_BY_DECISIONS = ("releases/*", f"{SERVED}/*", "quarantine/*", "pages/*/verdict")
 """Folders and entries that are there only after a decision."""
 
 
 def sound(settings: Settings) -> Iterator[Finding]:
-    """Each database's file is whole, page by page; one that is not there yet, or no file, is passed over."""
+    """Each database's file is whole, page by page.
+
+    One that is not there yet, or no file, is passed over.
+    """
     for database in databases(settings):
         yield from looked(f"{database.name}'s database", partial(_sound, database))
 
@@ -63,23 +71,38 @@ def strange_releases(settings: Settings, ledger: Ledger | None) -> list[str]:
     keys = settings.store_dir / KEYS
     names = [path.relative_to(keys).as_posix() for path in files(keys / "releases")]
     models = {name.split("/")[1] for name in names}
-    known = {release_key(m, r.number) for m in models for r in (releases.recorded(ledger, m) if ledger is not None else [])}
+    known = {
+        release_key(m, r.number)
+        for m in models
+        for r in (releases.recorded(ledger, m) if ledger is not None else [])
+    }
     return [name for name in names if name not in known]
 
 
 def store_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
-    """Yield what shows that the ledger is not the store's. Raises what the ledger and the store raise."""
+    """Yield what shows that the ledger is not the store's.
+
+    Raises what the ledger and the store raise.
+    """
     what, keys = "store and ledger", settings.store_dir / KEYS
     ledger = SqlLedger(settings.ledger, migrate=False)
     if ledger.revision() is None or not ledger.entries(limit=1):
-        lived = next((path for pattern in _MADE_BY_DECISIONS for path in sorted(keys.glob(pattern))), None)
+        lived = next(
+            (path for pattern in _MADE_BY_DECISIONS for path in sorted(keys.glob(pattern))), None
+        )
         if lived is not None:
             there = lived.relative_to(keys).as_posix()
-            yield problem(what, f"The ledger has no entry, but the store has {there}, which a decision made.", WRONG_LEDGER)
+            yield problem(
+                what,
+                f"The ledger has no entry, but the store has {there}, which a decision made.",
+                WRONG_LEDGER,
+            )
         return
     strange = strange_releases(settings, ledger)
     if strange:
-        said = f"The store has {strange[0]}" + (f" and {len(strange) - 1} more releases" if len(strange) > 1 else "")
+        said = f"The store has {strange[0]}" + (
+            f" and {len(strange) - 1} more releases" if len(strange) > 1 else ""
+        )
         yield problem(what, f"{said}, of which the ledger knows nothing.", WRONG_LEDGER)
     for model in sorted({entry.model for entry in ledger.entries(kind="champion")}):
         yield from _releases(ports, ledger, model)
@@ -88,21 +111,35 @@ def store_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Findi
 def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Finding]:
     what = "store and ledger"
     if ports.store.read(served_key(model)) is None:
-        yield problem(what, f"The store has no {served_key(model)}: no server would follow {model}.", f"`perennial reconcile {model}`.")
+        yield problem(
+            what,
+            f"The store has no {served_key(model)}: no server would follow {model}.",
+            f"`perennial reconcile {model}`.",
+        )
     for release in releases.recorded(ledger, model):
         key = release_key(model, release.number)
         try:
             found = read_entry(ports.store, key, Release)
         except Corrupted as error:
-            yield problem(what, error.message, f"`perennial reconcile {model}` writes the newest anew; {error.remedy}")
+            yield problem(
+                what,
+                error.message,
+                f"`perennial reconcile {model}` writes the newest anew; {error.remedy}",
+            )
             continue
         if found is not None and (found.version, found.bundle) != (release.version, release.bundle):
-            said = f"{key} has version {found.version} in the store and {release.version} in the ledger, or another bundle"
+            said = (
+                f"{key} has version {found.version} in the store and {release.version} in the"
+                " ledger, or another bundle"
+            )
             yield problem(what, f"{said}: one of them is another system's.", WRONG_LEDGER)
 
 
 def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
-    """Yield what shows that MLflow is not the ledger's. Raises what they raise; a database of MLflow's is not made."""
+    """Yield what shows that MLflow is not the ledger's.
+
+    Raises what they raise; a database of MLflow's is not made.
+    """
     file = settings.mlflow.removeprefix("sqlite:///")
     if file != settings.mlflow and not Path(file).is_file():
         return  # that a champion's version is missing is told elsewhere
@@ -121,17 +158,36 @@ def _versions(ports: EmbeddedPorts, model: str, judged: dict[str, str]) -> Itera
     what, found = "MLflow and ledger", {v.version: v.run_id for v in ports.registry.versions(model)}
     strange = sorted(set(found) - set(judged), key=int)
     if strange and not judged:
-        yield problem(what, f"MLflow has version {strange[0]} of {model}, but the ledger has judged none.", WRONG_LEDGER)
+        yield problem(
+            what,
+            f"MLflow has version {strange[0]} of {model}, but the ledger has judged none.",
+            WRONG_LEDGER,
+        )
     elif strange:
         said = f"MLflow has version {strange[0]} of {model}, which the ledger has never judged."
-        yield warning(what, said, "nothing, where somebody registered it by hand or a run is at work; else as for another system's MLflow.")
+        yield warning(
+            what,
+            said,
+            "nothing, where somebody registered it by hand or a run is at work; else as for another"
+            " system's MLflow.",
+        )
     for version, run in judged.items():
         if version in found and run and found[version] != run:
-            said = f"Version {version} of {model} is of run {found[version]} in MLflow and of {run} in the ledger"
+            said = (
+                f"Version {version} of {model} is of run {found[version]} in MLflow and of {run} in"
+                " the ledger"
+            )
             yield problem(what, f"{said}: one of them is another system's.", _WRONG_MLFLOW)
     missing = sorted(set(judged) - set(found), key=int)
     if missing and not found:
-        yield problem(what, f"MLflow has no version of {model}, but the ledger has judged {len(missing)}.", _WRONG_MLFLOW)
+        yield problem(
+            what,
+            f"MLflow has no version of {model}, but the ledger has judged {len(missing)}.",
+            _WRONG_MLFLOW,
+        )
     elif missing and int(missing[-1]) > max(map(int, found)):
-        said = f"MLflow has no version {missing[-1]} of {model}, the newest that the ledger has judged: its database may be an older one."
+        said = (
+            f"MLflow has no version {missing[-1]} of {model}, the newest that the ledger has"
+            " judged: its database may be an older one."
+        )
         yield warning(what, said, _WRONG_MLFLOW)

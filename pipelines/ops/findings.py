@@ -15,7 +15,10 @@ State = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: how it is, what it is, what was seen, and what to do about it."""
+    """One thing that was looked at.
+
+    How it is, what it is, what was seen, and what to do about it.
+    """
 
     state: State
     what: str
@@ -39,7 +42,10 @@ def problem(what: str, said: str, remedy: str) -> Finding:
 
 
 def looked(what: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    """Return a check's findings; one that fails, at the file system or by a setting, is itself a finding."""
+    """Return a check's findings.
+
+    One that fails, at the file system or by a setting, is itself a finding.
+    """
     found: list[Finding] = []
     try:
         found.extend(check())
@@ -48,7 +54,9 @@ def looked(what: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
     except (OSError, ValueError) as error:
         found.append(
             problem(
-                what, f"{type(error).__name__}: {error}", "check permissions, the disk, and the settings that it names (docs/settings.md)."
+                what,
+                f"{type(error).__name__}: {error}",
+                "check permissions, the disk, and the settings that it names (docs/settings.md).",
             )
         )
     return found

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import BadData, RequestError
 from pipelines.refs import digest
-from pipelines.registry.port import NOT_FINITE, ModelVersion, RunState, check_folder, check_keys, check_model, new_params, shown
+from pipelines.registry.port import (
+    NOT_FINITE,
+    ModelVersion,
+    RunState,
+    check_folder,
+    check_keys,
+    check_model,
+    new_params,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +37,10 @@ class Run:
 
 
 class MemoryRegistry:
-    """Runs and versions in dictionaries, under one lock. What was recorded can be looked at in `runs`."""
+    """Runs and versions in dictionaries, under one lock.
+
+    What was recorded can be looked at in `runs`.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
@@ -47,16 +59,28 @@ class MemoryRegistry:
         """Return the id of a child run by its key."""
         check_model(model)
         self._run(parent)
-        return self._opened(("child", model, parent, key), {**shown(tags), "mlflow.runName": name, "mlflow.parentRunId": parent})
+        return self._opened(
+            ("child", model, parent, key),
+            {**shown(tags), "mlflow.runName": name, "mlflow.parentRunId": parent},
+        )
 
-    def log(self, run_id: str, *, params: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    def log(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, str],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> None:
         """Add parameters, metrics and tags."""
         check_keys(metrics)
         with self._lock:
             run = self._run(run_id)
             run.params.update(new_params(run.params, shown(params)))
             run.tags.update(shown(tags))
-            run.metrics.update({name: value for name, value in metrics.items() if math.isfinite(value)})
+            run.metrics.update(
+                {name: value for name, value in metrics.items() if math.isfinite(value)}
+            )
             odd = sorted(name for name, value in metrics.items() if not math.isfinite(value))
             if odd:
                 run.tags[NOT_FINITE] = ", ".join(odd)
@@ -74,8 +98,13 @@ class MemoryRegistry:
         """Return RUNNING, FINISHED, FAILED or KILLED."""
         return self._run(run_id).state
 
-    def register(self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]) -> ModelVersion:
-        """Register the file as the next version, once per key. It is not parsed here, but an empty one is refused."""
+    def register(
+        self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]
+    ) -> ModelVersion:
+        """Register the file as the next version, once per key.
+
+        It is not parsed here, but an empty one is refused.
+        """
         check_model(model)
         with self._lock:
             run, known = self._run(run_id), self._versions.setdefault(model, [])
@@ -86,7 +115,11 @@ class MemoryRegistry:
             if not data:
                 raise BadData(f"{model_file} is no skops file.")
             run.artifacts["model/model.skops"] = data
-            version = ModelVersion(version=str(len(known) + 1), run_id=run_id, tags={**shown(tags), "perennial.key": key})
+            version = ModelVersion(
+                version=str(len(known) + 1),
+                run_id=run_id,
+                tags={**shown(tags), "perennial.key": key},
+            )
             known.append(version)
             return version
 

@@ -1,7 +1,8 @@
 """The registry in MLflow: SQLite when used by hand, the stack's tracking server otherwise.
 
-MlflowClient only: MLflow's fluent functions keep state per process, and ending a child there ends its parent. MLflow has
-neither unique keys nor compare-and-set, so what must happen once happens under a file lock beside the artifacts.
+MlflowClient only: MLflow's fluent functions keep state per process, and ending a child there ends
+its parent. MLflow has neither unique keys nor compare-and-set, so what must happen once happens
+under a file lock beside the artifacts.
 """
 
 from __future__ import annotations
@@ -16,10 +17,19 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from pipelines.errors import Busy, Corrupted, RequestError
-from pipelines.private import make_folder
-from pipelines.refs import safe_id
-from pipelines.registry.border import mlflow_border
-from pipelines.registry.port import NOT_FINITE, ModelVersion, RunState, check_folder, check_keys, check_model, new_params, shown
+from pipelines.private_files import make_folder
+from pipelines.registry.failures import mlflow_border
+from pipelines.registry.port import (
+    NOT_FINITE,
+    ModelVersion,
+    RunState,
+    check_folder,
+    check_keys,
+    check_model,
+    new_params,
+    shown,
+)
+from pipelines.run_names import safe_id
 from pipelines.settings import quiet, without_password
 
 if TYPE_CHECKING:
@@ -31,7 +41,10 @@ NOTES = "perennial-notes"
 """The experiment of `note`; no model can have this name."""
 LOCK_SECONDS = 60
 MAKING_SECONDS = 300
-"""How long to wait while another process makes the database: MLflow's migrations take a minute on a busy machine."""
+"""How long to wait while another process makes the database.
+
+MLflow's migrations take a minute on a busy machine.
+"""
 BATCH = 100
 """Parameters, metrics or tags that one request to MLflow may carry."""
 
@@ -39,13 +52,20 @@ _SQLITE = "sqlite:///"
 
 
 class MlflowRegistry:
-    """MLflow behind a URI: sqlite:///<file> (created, and migrated by MLflow) or http://host:port."""
+    """MLflow behind a URI: sqlite:///<file> (created, and migrated by MLflow) or
+    http://host:port.
+    """
 
-    def __init__(self, uri: str, artifacts: Path, *, proxied: bool = False, public: str | None = None) -> None:
-        """Remember where MLflow and the artifacts are; MLflow is imported, with its telemetry off, and opened at the first call.
+    def __init__(
+        self, uri: str, artifacts: Path, *, proxied: bool = False, public: str | None = None
+    ) -> None:
+        """Remember where MLflow and the artifacts are.
 
-        `proxied` artifacts go through the tracking server, which alone knows where they lie; the folder then holds locks only.
-        `public` is the server's address for people's browsers, where that is another one.
+        MLflow is imported, with its telemetry off, and opened at the first call.
+
+        `proxied` artifacts go through the tracking server, which alone knows where they lie; the
+        folder then holds locks only. `public` is the server's address for people's browsers, where
+        that is another one.
         """
         self._proxied = proxied
         self._public = (public or without_password(uri)).rstrip("/")
@@ -59,17 +79,31 @@ class MlflowRegistry:
         """Return the id of the one parent run of a DAG run; it is opened at the first call."""
         with self._once(model):
             wanted = {RUN: safe_id(run)}
-            return self._found(model, wanted) or self._opened(model, {**shown(tags), **wanted, NAME: run})
+            return self._found(model, wanted) or self._opened(
+                model, {**shown(tags), **wanted, NAME: run}
+            )
 
     def child(self, model: str, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
         """Return the id of a child run by its key; it is opened at the first call."""
         with self._once(model):
             self._run(parent)
             wanted = {KEY: safe_id(key), PARENT: parent}
-            return self._found(model, wanted) or self._opened(model, {**shown(tags), **wanted, NAME: name})
+            return self._found(model, wanted) or self._opened(
+                model, {**shown(tags), **wanted, NAME: name}
+            )
 
-    def log(self, run_id: str, *, params: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
-        """Add parameters, metrics and tags; what is there already with the same value is not sent again."""
+    def log(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, str],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> None:
+        """Add parameters, metrics and tags.
+
+        What is there already with the same value is not sent again.
+        """
         check_keys(metrics)
         with mlflow_border(self._name):
             from mlflow.entities import Metric, Param, RunTag
@@ -85,11 +119,17 @@ class MlflowRegistry:
                 for name, value in finite.items()
                 if data.metrics.get(name) != value
             ]
-            told = [Param(name, text) for name, text in new_params(data.params, shown(params)).items()]
-            tagged = [RunTag(name, text) for name, text in texts.items() if data.tags.get(name) != text]
+            told = [
+                Param(name, text) for name, text in new_params(data.params, shown(params)).items()
+            ]
+            tagged = [
+                RunTag(name, text) for name, text in texts.items() if data.tags.get(name) != text
+            ]
             for start in range(0, max(len(measured), len(told), len(tagged)), BATCH):
                 part = slice(start, start + BATCH)
-                self._client.log_batch(run_id, metrics=measured[part], params=told[part], tags=tagged[part])
+                self._client.log_batch(
+                    run_id, metrics=measured[part], params=told[part], tags=tagged[part]
+                )
 
     def attach(self, run_id: str, file: Path, folder: str) -> None:
         """Add a file (a plot, a page) to a run's artifacts."""
@@ -106,7 +146,9 @@ class MlflowRegistry:
         """Return RUNNING, FINISHED, FAILED or KILLED."""
         return str(self._run(run_id).info.status)
 
-    def register(self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]) -> ModelVersion:
+    def register(
+        self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]
+    ) -> ModelVersion:
         """Log the skops file as the run's model and register it as the next version, once per key.
 
         Raises BadData where the file is no skops file of trusted types.
@@ -122,7 +164,11 @@ class MlflowRegistry:
                 self._client.log_artifacts(run_id, str(folder), "model")
             self._named_model(model)
             made = self._client.create_model_version(
-                model, source=f"runs:/{run_id}/model", run_id=run_id, tags={**shown(tags), KEY: key}, await_creation_for=0
+                model,
+                source=f"runs:/{run_id}/model",
+                run_id=run_id,
+                tags={**shown(tags), KEY: key},
+                await_creation_for=0,
             )
             return _version(made)
 
@@ -133,7 +179,9 @@ class MlflowRegistry:
         page = None
         with mlflow_border(self._name):
             while True:
-                answer = self._client.search_model_versions(f"name = '{model}'", max_results=200, page_token=page)
+                answer = self._client.search_model_versions(
+                    f"name = '{model}'", max_results=200, page_token=page
+                )
                 found += [_version(v) for v in answer]
                 page = answer.token
                 if not page:
@@ -183,7 +231,9 @@ class MlflowRegistry:
 
     @cached_property
     def _client(self) -> Any:
-        """The client; a SQLite file is created and migrated under a lock, since MLflow's migrations know none."""
+        """The client; a SQLite file is created and migrated under a lock, since MLflow's migrations
+        know none.
+        """
         from mlflow.tracking import MlflowClient
 
         if not self._uri.startswith(_SQLITE):
@@ -196,14 +246,23 @@ class MlflowRegistry:
             return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def _refuse_emptied(self, file: Path) -> None:
-        """Raise Corrupted where the file is empty although runs have left artifacts: MLflow would take it for a new one."""
+        """Raise Corrupted where the file is empty although runs have left artifacts.
+
+        MLflow would take it for a new one.
+        """
         lived = any(not path.name.startswith(".") for path in self._artifacts.iterdir())
         if lived and file.is_file() and file.stat().st_size == 0:
-            raise Corrupted(f"The database of {self._name} is damaged: the file is empty.", remedy="restore it from a backup.")
+            raise Corrupted(
+                f"The database of {self._name} is damaged: the file is empty.",
+                remedy="restore it from a backup.",
+            )
 
     @contextlib.contextmanager
     def _once(self, model: str) -> Iterator[None]:
-        """Do what is inside without another process of this machine at the same model; MLflow's errors are named."""
+        """Do what is inside without another process of this machine at the same model.
+
+        MLflow's errors are named.
+        """
         check_model(model)
         with mlflow_border(self._name), self._locked(model):
             yield
@@ -212,19 +271,29 @@ class MlflowRegistry:
     def _locked(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         make_folder(self._artifacts)
         try:
-            lock = FileLock(self._artifacts / f".{name}.lock", timeout=seconds, mode=0o600).acquire()
+            lock = FileLock(
+                self._artifacts / f".{name}.lock", timeout=seconds, mode=0o600
+            ).acquire()
         except Timeout as error:
-            raise Busy(f"Another process has worked on {name} in {self._name} for {seconds:.0f} s.", remedy="run again.") from error
+            raise Busy(
+                f"Another process has worked on {name} in {self._name} for {seconds:.0f} s.",
+                remedy="run again.",
+            ) from error
         with lock:
             yield
 
     def _experiment(self, model: str) -> str:
-        """Return the id of the model's experiment, which has the model's name; a deleted one is restored."""
+        """Return the id of the model's experiment, which has the model's name.
+
+        A deleted one is restored.
+        """
         if model not in self._experiments:
             known = self._client.get_experiment_by_name(model)
             if known is None:
                 location = None if self._proxied else (self._artifacts / model).as_uri()
-                self._experiments[model] = self._client.create_experiment(model, artifact_location=location)
+                self._experiments[model] = self._client.create_experiment(
+                    model, artifact_location=location
+                )
             else:
                 if known.lifecycle_stage != "active":
                     self._client.restore_experiment(known.experiment_id)
@@ -232,9 +301,14 @@ class MlflowRegistry:
         return self._experiments[model]
 
     def _found(self, model: str, tags: Mapping[str, str]) -> str | None:
-        """Return the oldest run that has these tags; their values are free of quotes (`safe_id`)."""
+        """Return the oldest run that has these tags.
+
+        Their values are free of quotes (`safe_id`).
+        """
         wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        runs = self._client.search_runs([self._experiment(model)], wanted, max_results=1, order_by=["attributes.start_time ASC"])
+        runs = self._client.search_runs(
+            [self._experiment(model)], wanted, max_results=1, order_by=["attributes.start_time ASC"]
+        )
         return str(runs[0].info.run_id) if runs else None
 
     def _opened(self, model: str, tags: Mapping[str, str]) -> str:
@@ -247,9 +321,16 @@ class MlflowRegistry:
             return self._client.get_run(run_id)
 
     def _after(self, run_id: str, metric: str, *, known: bool) -> int:
-        """Return a time (ms) later than all values of the metric: MLflow takes the greatest of one time's values for the newest."""
+        """Return a time (ms) later than all values of the metric.
+
+        MLflow takes the greatest of one time's values for the newest.
+        """
         now = time.time_ns() // 1_000_000
-        return max([now, *(m.timestamp + 1 for m in self._client.get_metric_history(run_id, metric))]) if known else now
+        return (
+            max([now, *(m.timestamp + 1 for m in self._client.get_metric_history(run_id, metric))])
+            if known
+            else now
+        )
 
     def _named_model(self, model: str) -> None:
         if not self._client.search_registered_models(f"name = '{model}'"):
@@ -257,11 +338,18 @@ class MlflowRegistry:
 
 
 def _patient(uri: str) -> str:
-    """Return the SQLite address with a wait of 30 s for the database's lock; without one it is 5 s, too few for several processes."""
+    """Return the SQLite address with a wait of 30 s for the database's lock.
+
+    Without one it is 5 s, too few for several processes.
+    """
     from sqlalchemy import make_url
 
     url = make_url(uri)
-    return uri if "timeout" in url.query else url.update_query_dict({"timeout": "30"}).render_as_string(hide_password=False)
+    return (
+        uri
+        if "timeout" in url.query
+        else url.update_query_dict({"timeout": "30"}).render_as_string(hide_password=False)
+    )
 
 
 def _version(made: Any) -> ModelVersion:

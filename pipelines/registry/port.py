@@ -18,14 +18,19 @@ TEXT_LIMIT = 6_000
 """Characters that a parameter or a tag may have; the rest is cut."""
 
 NOT_FINITE = "perennial.not_finite"
-"""The tag that names the metrics which were NaN or infinite; a tracking server would store infinity as 1.8e308."""
+"""The tag that names the metrics which were NaN or infinite.
+
+A tracking server would store infinity as 1.8e308.
+"""
 
 MASK = "***"
 
 _MODEL = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _KEY = re.compile(r"[A-Za-z0-9_.:-][A-Za-z0-9_.: -]{0,249}")
 _FOLDER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
-_SECRET = re.compile(r"passw|secret|token|credential|api_?key|access_?key|private_?key", re.IGNORECASE)
+_SECRET = re.compile(
+    r"passw|secret|token|credential|api_?key|access_?key|private_?key", re.IGNORECASE
+)
 
 
 class ModelVersion(Value):
@@ -47,11 +52,19 @@ class Registry(Protocol):
         """Return the id of a child run by its key; it is opened at the first call."""
         ...
 
-    def log(self, run_id: str, *, params: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    def log(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, str],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> None:
         """Add parameters, metrics and tags; the same again changes nothing.
 
-        Texts are cut at 6,000 characters; those whose names sound like a secret's are stored as `***`. A metric that is not
-        finite is named in the tag `perennial.not_finite` instead. Raises Conflict where a parameter has another value already.
+        Texts are cut at 6,000 characters; those whose names sound like a secret's are stored as
+        `***`. A metric that is not finite is named in the tag `perennial.not_finite` instead.
+        Raises Conflict where a parameter has another value already.
         """
         ...
 
@@ -67,8 +80,12 @@ class Registry(Protocol):
         """Return RUNNING, FINISHED, FAILED or KILLED."""
         ...
 
-    def register(self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]) -> ModelVersion:
-        """Log the skops file as the run's model and register it as the next version, once per key."""
+    def register(
+        self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]
+    ) -> ModelVersion:
+        """Log the skops file as the run's model and register it as the next version, once per
+        key.
+        """
         ...
 
     def versions(self, model: str) -> list[ModelVersion]:
@@ -80,7 +97,10 @@ class Registry(Protocol):
         ...
 
     def point(self, model: str, version: str | None) -> None:
-        """Set (or with None remove) the alias `champion`; it follows the ledger, never the other way round."""
+        """Set (or with None remove) the alias `champion`.
+
+        It follows the ledger, never the other way round.
+        """
         ...
 
     def metrics(self, run_id: str) -> dict[str, float]:
@@ -101,25 +121,42 @@ def check_model(model: str) -> None:
 def check_folder(folder: str) -> None:
     """Raise RequestError unless this is a plain folder name among a run's artifacts."""
     if not _FOLDER.fullmatch(folder):
-        raise RequestError(f"{folder!r} is no folder for artifacts.", remedy="use letters, digits and _ . -")
+        raise RequestError(
+            f"{folder!r} is no folder for artifacts.", remedy="use letters, digits and _ . -"
+        )
 
 
 def shown(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return parameters or tags as they may be seen: cut, and masked where the name sounds like a secret's."""
+    """Return parameters or tags as they may be seen.
+
+    Cut, and masked where the name sounds like a secret's.
+    """
     check_keys(texts)
-    return {name: MASK if _SECRET.search(name) else text[:TEXT_LIMIT] for name, text in texts.items()}
+    return {
+        name: MASK if _SECRET.search(name) else text[:TEXT_LIMIT] for name, text in texts.items()
+    }
 
 
 def check_keys(names: Iterable[str]) -> None:
-    """Raise RequestError naming a parameter, metric or tag whose name the registry could not hold."""
+    """Raise RequestError naming a parameter, metric or tag whose name the registry could not
+    hold.
+    """
     wrong = [n for n in names if not _KEY.fullmatch(n)]
     if wrong:
-        raise RequestError(f"{wrong[0]!r} cannot be the name of a parameter, metric or tag.", remedy="use letters, digits and _ . : -")
+        raise RequestError(
+            f"{wrong[0]!r} cannot be the name of a parameter, metric or tag.",
+            remedy="use letters, digits and _ . : -",
+        )
 
 
 def new_params(known: Mapping[str, str], params: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters that are not there yet. Raises Conflict naming one that has another value."""
+    """Return the parameters that are not there yet.
+
+    Raises Conflict naming one that has another value.
+    """
     for name, value in params.items():
         if known.get(name, value) != value:
-            raise Conflict(f"The parameter {name} of the run is {known[name]!r} already, not {value!r}.")
+            raise Conflict(
+                f"The parameter {name} of the run is {known[name]!r} already, not {value!r}."
+            )
     return {name: value for name, value in params.items() if name not in known}

@@ -37,7 +37,9 @@ def sklearn_folder(model_file: Path) -> Iterator[Path]:
             skops_trusted_types=types,
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
         )
-        shutil.copyfile(model_file, folder / "model.skops")  # what was judged, not a second writing of it
+        shutil.copyfile(
+            model_file, folder / "model.skops"
+        )  # what was judged, not a second writing of it
         yield folder
 
 
@@ -51,7 +53,10 @@ def _loaded(model_file: Path) -> tuple[Any, list[str]]:
         raise BadData(f"{model_file} is no skops file: {type(error).__name__}: {error}") from error
     strange = sorted(set(types) - TRUSTED)
     if strange:
-        raise BadData(f"{model_file} holds types that are not trusted: {', '.join(strange)}.", remedy="see pipelines/bundle/trusted.py.")
+        raise BadData(
+            f"{model_file} holds types that are not trusted: {', '.join(strange)}.",
+            remedy="see pipelines/bundle/trusted.py.",
+        )
     try:
         return io.load(model_file, trusted=types), types
     except Exception as error:

@@ -1,15 +1,20 @@
-"""Is one model better than another on the same rows? A paired block bootstrap of the difference of a metric.
+"""Is one model better than another on the same rows?
+
+A paired block bootstrap of the difference of a metric.
 
 The same draws of one model alone tell between which ends its metric lies (`spread`).
 
-Rows of one day are alike, so days are drawn, not rows: whole calendar days (UTC) of event time, or hours where there are fewer
-than 20 days, or single rows where there are fewer than 20 hours. More than 512 days or rows are drawn in groups of neighbours.
-Both models are scored on the same draw, so what makes a day easy or hard for both cancels.
+Rows of one day are alike, so days are drawn, not rows: whole calendar days (UTC) of event time, or
+hours where there are fewer than 20 days, or single rows where there are fewer than 20 hours. More
+than 512 days or rows are drawn in groups of neighbours. Both models are scored on the same draw, so
+what makes a day easy or hard for both cancels.
 
-Sources: Carlstein (1986), "The use of subseries values for estimating the variance of a general statistic from a stationary
-sequence", Annals of Statistics 14 (blocks that do not overlap); Efron & Tibshirani (1993), "An Introduction to the Bootstrap",
-chapter 13 (percentiles); Hesterberg (2015), "What Teachers Should Know About the Bootstrap", The American Statistician 69,
-section 5.3 (the expanded percentile: with few blocks a plain percentile is too bold, so the level is taken from Student's t).
+Sources: Carlstein (1986), "The use of subseries values for estimating the variance of a general
+statistic from a stationary sequence", Annals of Statistics 14 (blocks that do not overlap); Efron &
+Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13 (percentiles); Hesterberg (2015),
+"What Teachers Should Know About the Bootstrap", The American Statistician 69, section 5.3 (the
+expanded percentile: with few blocks a plain percentile is too bold, so the level is taken from
+Student's t).
 """
 
 from __future__ import annotations
@@ -31,7 +36,10 @@ if TYPE_CHECKING:
 
 MIN_BLOCKS = 20
 MAX_BLOCKS = 512
-"""More blocks than this are put together, neighbours in time with neighbours: more would cost much and tell nothing more."""
+"""More blocks than this are put together, neighbours in time with neighbours.
+
+More would cost much and tell nothing more.
+"""
 RESAMPLES = 1_000
 _CELLS = 4_000_000
 """Numbers that the draws may hold in memory at once, for each array."""
@@ -41,14 +49,20 @@ Unit = Literal["days", "hours", "rows", "groups of days", "groups of rows"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a challenger did against an opponent on the same rows. `difference` and `lower` are positive where it is better."""
+    """How a challenger did against an opponent on the same rows.
+
+    `difference` and `lower` are positive where it is better.
+    """
 
     metric: str
     challenger: float
     opponent: float
     difference: float
     lower: float
-    """The one-sided lower confidence bound of the difference; -inf or NaN where it could not be found."""
+    """The one-sided lower confidence bound of the difference.
+
+    -inf or NaN where it could not be found.
+    """
     p_better: float
     """The share of resamples in which the challenger is better."""
     confidence: float
@@ -60,8 +74,9 @@ class Comparison:
 class Spread:
     """One model's metric on some rows and how far chance may have moved it.
 
-    `good_end` and `bad_end` each end a one-sided interval with the given confidence; the good end is the better one, whichever
-    way the metric points. NaN or infinite where an end could not be found.
+    `good_end` and `bad_end` each end a one-sided interval with the given confidence; the good end
+    is the better one, whichever way the metric points. NaN or infinite where an end could not be
+    found.
     """
 
     metric: str
@@ -91,14 +106,34 @@ def blocks_of(event_times: Array) -> tuple[Array, Unit]:
     return position * MAX_BLOCKS // len(times), "groups of rows"
 
 
-def compare(metric: str, y: Array, *, challenger: Array, opponent: Array, event_times: Array, confidence: float, seed: int) -> Comparison:
-    """Return the comparison of two models' predictions for the same rows (shapes as in `metrics`); the seed fixes the draws."""
+def compare(
+    metric: str,
+    y: Array,
+    *,
+    challenger: Array,
+    opponent: Array,
+    event_times: Array,
+    confidence: float,
+    seed: int,
+) -> Comparison:
+    """Return the comparison of two models' predictions for the same rows (shapes as in `metrics`).
+
+    The seed fixes the draws.
+    """
     block, unit = blocks_of(event_times)
     count = int(block.max()) + 1 if len(block) else 0
     one, other = score(metric, y, challenger), score(metric, y, opponent)
     better: Array = np.array([-np.inf])
-    if count > 1 and np.isfinite(one) and np.isfinite(other) and usable(metric, y, challenger) and usable(metric, y, opponent):
-        better = _resampled(metric, y, challenger=challenger, opponent=opponent, block=block, count=count, seed=seed)
+    if (
+        count > 1
+        and np.isfinite(one)
+        and np.isfinite(other)
+        and usable(metric, y, challenger)
+        and usable(metric, y, opponent)
+    ):
+        better = _resampled(
+            metric, y, challenger=challenger, opponent=opponent, block=block, count=count, seed=seed
+        )
     return Comparison(
         metric=metric,
         challenger=one,
@@ -112,11 +147,15 @@ def compare(metric: str, y: Array, *, challenger: Array, opponent: Array, event_
     )
 
 
-def spread(metric: str, y: Array, p: Array, *, event_times: Array, confidence: float, seed: int) -> Spread:
-    """Return a model's metric on rows (shapes as in `metrics`) with its one-sided bounds; the seed fixes the draws.
+def spread(
+    metric: str, y: Array, p: Array, *, event_times: Array, confidence: float, seed: int
+) -> Spread:
+    """Return a model's metric on rows (shapes as in `metrics`) with its one-sided bounds.
 
-    A draw on which the metric is not defined (one class only) could have been anything: it counts as the best for the good end
-    and as the worst for the bad end.
+    The seed fixes the draws.
+
+    A draw on which the metric is not defined (one class only) could have been anything: it counts
+    as the best for the good end and as the worst for the bad end.
     """
     block, unit = blocks_of(event_times)
     count = int(block.max()) + 1 if len(block) else 0
@@ -124,15 +163,25 @@ def spread(metric: str, y: Array, p: Array, *, event_times: Array, confidence: f
     ends = (float("nan"), float("nan"))
     if count > 1 and np.isfinite(value):
         scorer = _scorer(metric, y, p, block, count)
-        drawn = np.concatenate([better_by(metric, scorer.of(w), 0.0) for w in _weights([scorer], count, seed)])
+        drawn = np.concatenate(
+            [better_by(metric, scorer.of(w), 0.0) for w in _weights([scorer], count, seed)]
+        )
         level, sign = _level(confidence, count), float(better_by(metric, 1.0, 0.0))
-        worst, best = (np.where(np.isfinite(drawn), drawn, undefined) for undefined in (-np.inf, np.inf))
-        ends = (sign * float(np.quantile(worst, level, method="lower")), sign * float(np.quantile(best, 1 - level, method="higher")))
+        worst, best = (
+            np.where(np.isfinite(drawn), drawn, undefined) for undefined in (-np.inf, np.inf)
+        )
+        ends = (
+            sign * float(np.quantile(worst, level, method="lower")),
+            sign * float(np.quantile(best, 1 - level, method="higher")),
+        )
     return Spread(metric, value, *ends, confidence, count, unit)
 
 
 def _level(confidence: float, blocks: int) -> float:
-    """Return the percentile of the draws that is the lower bound: below 1 - confidence, the more so the fewer the blocks."""
+    """Return the percentile of the draws that is the lower bound.
+
+    Below 1 - confidence, the more so the fewer the blocks.
+    """
     from scipy.special import ndtr, stdtrit
 
     if blocks <= 1:
@@ -140,26 +189,49 @@ def _level(confidence: float, blocks: int) -> float:
     return float(ndtr(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 1 - confidence)))
 
 
-def _resampled(metric: str, y: Array, *, challenger: Array, opponent: Array, block: Array, count: int, seed: int) -> Array:
-    """Return by how much the challenger is better in each resample; a draw on which the metric is not defined counts as lost."""
+def _resampled(
+    metric: str,
+    y: Array,
+    *,
+    challenger: Array,
+    opponent: Array,
+    block: Array,
+    count: int,
+    seed: int,
+) -> Array:
+    """Return by how much the challenger is better in each resample.
+
+    A draw on which the metric is not defined counts as lost.
+    """
     one, other = scorers = [_scorer(metric, y, p, block, count) for p in (challenger, opponent)]
-    better = np.concatenate([better_by(metric, one.of(w), other.of(w)) for w in _weights(scorers, count, seed)])
+    better = np.concatenate(
+        [better_by(metric, one.of(w), other.of(w)) for w in _weights(scorers, count, seed)]
+    )
     return np.where(np.isfinite(better), better, -np.inf)
 
 
 def _weights(scorers: list[_Scorer], count: int, seed: int) -> Iterator[Array]:
-    """Yield how often each block is drawn, (b, count), until all resamples are drawn; as many at once as memory allows."""
+    """Yield how often each block is drawn, (b, count), until all resamples are drawn.
+
+    As many at once as memory allows.
+    """
     rng = np.random.default_rng(seed)
     step = max(1, _CELLS // max(count, *(scorer.width for scorer in scorers)))
     for start in range(0, RESAMPLES, step):
         size = min(step, RESAMPLES - start)
         drawn = rng.integers(0, count, (size, count)) + np.arange(size)[:, None] * count
-        yield np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count).astype(np.float64)
+        yield (
+            np.bincount(drawn.ravel(), minlength=size * count)
+            .reshape(size, count)
+            .astype(np.float64)
+        )
 
 
 @dataclass(frozen=True)
 class _Scorer:
-    """A function from the blocks' weights (b, blocks) to the metric (b,), and how many numbers it holds for each draw."""
+    """A function from the blocks' weights (b, blocks) to the metric (b,), and how many numbers it
+    holds for each draw.
+    """
 
     of: Callable[[Array], Array]
     width: int

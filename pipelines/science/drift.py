@@ -1,7 +1,10 @@
-"""The decision on drift: one pure function from what was found in a window to a verdict, and the one place where it grows.
+"""The decision on drift.
 
-It fails closed. Something broken (the schema, a value that no model can be fed, the look itself) is an alarm and never a
-verdict on drift; too few rows are no verdict at all; and where nothing could be compared, that is an alarm, not `no_drift`.
+One pure function from what was found in a window to a verdict, and the one place where it grows.
+
+It fails closed. Something broken (the schema, a value that no model can be fed, the look itself) is
+an alarm and never a verdict on drift; too few rows are no verdict at all; and where nothing could
+be compared, that is an alarm, not `no_drift`.
 """
 
 from __future__ import annotations
@@ -26,9 +29,8 @@ if TYPE_CHECKING:
 Verdict = Literal["no_drift", "drift", "alarm", "not_enough_data"]
 
 EXPECTED_VALUES = 10
-"""An input of which every value is missing counts as changed where at least this many values were to be expected: by chance
-alone that happens once in e^10 = 22,000 windows.
-"""
+"""An input of which every value is missing counts as changed where at least this many values were
+to be expected: by chance alone that happens once in e^10 = 22,000 windows."""
 _NAMED = 5
 """Inputs that one reason names; the page shows all."""
 _REASONS = 12
@@ -39,8 +41,9 @@ _REASONS = 12
 class ColumnFact:
     """One input (or the predictions) in the window, compared with the champion's training data.
 
-    `score` is Evidently's, by `method`; None where nothing was compared, and then `problem` says why in words. `drifted` is
-    Evidently's too: the score has passed the `threshold`. `missing` and `missing_reference` are shares (0..1) of null or NaN.
+    `score` is Evidently's, by `method`; None where nothing was compared, and then `problem` says
+    why in words. `drifted` is Evidently's too: the score has passed the `threshold`. `missing` and
+    `missing_reference` are shares (0..1) of null or NaN.
     """
 
     name: str
@@ -55,11 +58,12 @@ class ColumnFact:
 
 @dataclass(frozen=True)
 class PerformanceFact:
-    """The champion's `metric` on the window's labelled rows against what it reached on its holdout (`expected`).
+    """The champion's `metric` on the window's labelled rows against what it reached on its holdout
+    (`expected`).
 
-    `good_end` and `bad_end` are the ends of two one-sided intervals of the live metric, "good" being the better one whichever
-    way the metric points; None where they could not be found. `worse`: even the good end misses `expected` by more than is
-    tolerated.
+    `good_end` and `bad_end` are the ends of two one-sided intervals of the live metric, "good"
+    being the better one whichever way the metric points; None where they could not be found.
+    `worse`: even the good end misses `expected` by more than is tolerated.
     """
 
     metric: str
@@ -75,8 +79,9 @@ class PerformanceFact:
 class Facts:
     """All that was found in a window of `rows` rows.
 
-    `broken` says in words what makes the window unfit for any comparison; `error` names an exception of the look itself.
-    `notes` are things that a reader must know and that decide nothing.
+    `broken` says in words what makes the window unfit for any comparison; `error` names an
+    exception of the look itself. `notes` are things that a reader must know and that decide
+    nothing.
     """
 
     rows: int
@@ -107,34 +112,70 @@ class Decision:
 
 
 def decide(facts: Facts, rules: Drift) -> Decision:
-    """Return the verdict. What is broken comes first, then too few rows, then every reason for drift, not only the first."""
+    """Return the verdict.
+
+    What is broken comes first, then too few rows, then every reason for drift, not only the first.
+    """
     broken = ([facts.error] if facts.error else []) + facts.broken
     if broken:
         more = [f"and {len(broken) - _REASONS} more"] if len(broken) > _REASONS else []
         return Decision("alarm", broken[:_REASONS] + more)
     if facts.rows < rules.min_rows:
-        rows = "no rows" if facts.rows == 0 else f"{facts.rows:,} row{'s' if facts.rows > 1 else ''}"
-        return Decision("not_enough_data", [f"the window holds {rows}; a verdict needs at least {rules.min_rows:,} (min_rows)"])
-    changed = [*_missing(facts, rules), *_inputs(facts, rules), *_predictions(facts), *_performance(facts, rules)]
+        rows = (
+            "no rows" if facts.rows == 0 else f"{facts.rows:,} row{'s' if facts.rows > 1 else ''}"
+        )
+        return Decision(
+            "not_enough_data",
+            [f"the window holds {rows}; a verdict needs at least {rules.min_rows:,} (min_rows)"],
+        )
+    changed = [
+        *_missing(facts, rules),
+        *_inputs(facts, rules),
+        *_predictions(facts),
+        *_performance(facts, rules),
+    ]
     if changed:
         return Decision("drift", changed)
-    if not facts.compared and facts.performance is None and (facts.predictions is None or facts.predictions.score is None):
-        return Decision("alarm", ["nothing could be compared: no input, no predictions, no labels", *facts.notes])
+    if (
+        not facts.compared
+        and facts.performance is None
+        and (facts.predictions is None or facts.predictions.score is None)
+    ):
+        return Decision(
+            "alarm",
+            ["nothing could be compared: no input, no predictions, no labels", *facts.notes],
+        )
     return Decision("no_drift", [_unchanged(facts, rules), *facts.notes])
 
 
 def measured(
-    metric: str, y: Array, p: Array, *, event_times: Array, expected: float | None, rule: Performance, seed: int
+    metric: str,
+    y: Array,
+    p: Array,
+    *,
+    event_times: Array,
+    expected: float | None,
+    rule: Performance,
+    seed: int,
 ) -> PerformanceFact:
-    """Return how the champion does on labelled rows (shapes as in `metrics`). `live` is NaN where the metric is not defined on them."""
+    """Return how the champion does on labelled rows (shapes as in `metrics`).
+
+    `live` is NaN where the metric is not defined on them.
+    """
     found = spread(metric, y, p, event_times=event_times, confidence=rule.confidence, seed=seed)
     good, bad = (end if isfinite(end) else None for end in (found.good_end, found.bad_end))
-    worse = good is not None and expected is not None and float(better_by(metric, expected, good)) > rule.tolerance
+    worse = (
+        good is not None
+        and expected is not None
+        and float(better_by(metric, expected, good)) > rule.tolerance
+    )
     return PerformanceFact(metric, found.value, good, expected, len(y), worse, bad)
 
 
 def values_gone(column: ColumnFact, rows: int, rules: Drift) -> bool:
-    """Tell whether values are missing in a window of so many rows where the champion's training data had them."""
+    """Tell whether values are missing in a window of so many rows where the champion's training
+    data had them.
+    """
     if column.missing == 1 and rows * (1 - column.missing_reference) >= EXPECTED_VALUES:
         return True
     return column.missing - column.missing_reference > rules.missing
@@ -146,61 +187,108 @@ def values_new(column: ColumnFact, rules: Drift) -> bool:
 
 
 def _missing(facts: Facts, rules: Drift) -> list[str]:
-    """Return a reason for inputs whose values are gone, and one for inputs that have values where training saw none."""
+    """Return a reason for inputs whose values are gone, and one for inputs that have values where
+    training saw none.
+    """
     reasons = []
     gone = [c for c in facts.columns if values_gone(c, facts.rows, rules)]
     if gone:
-        shares = (f"{c.name} ({c.missing:.1%} missing, {c.missing_reference:.1%} in the champion's training data)" for c in gone)
-        reasons.append(f"values are missing in {_inputs_named(shares, len(gone))}; {rules.missing:.0%} more is tolerated")
+        shares = (
+            f"{c.name} ({c.missing:.1%} missing, {c.missing_reference:.1%} in the champion's"
+            " training data)"
+            for c in gone
+        )
+        reasons.append(
+            f"values are missing in {_inputs_named(shares, len(gone))}; {rules.missing:.0%} more is"
+            " tolerated"
+        )
     new = [c for c in facts.columns if values_new(c, rules)]
     if new:
         shares = (f"{c.name} ({1 - c.missing:.1%} of the rows)" for c in new)
-        reasons.append(f"values appeared where the champion's training data hold none, in {_inputs_named(shares, len(new))}")
+        reasons.append(
+            "values appeared where the champion's training data hold none, in"
+            f" {_inputs_named(shares, len(new))}"
+        )
     return reasons
 
 
 def _inputs(facts: Facts, rules: Drift) -> list[str]:
-    """Return a reason where the share of drifted inputs, among those that could be compared, is reached."""
+    """Return a reason where the share of drifted inputs, among those that could be compared, is
+    reached.
+    """
     drifted = sorted((c for c in facts.compared if c.drifted), key=strength, reverse=True)
     if not drifted or len(drifted) < rules.share * len(facts.compared):
         return []
     named = _named((_scored(c) for c in drifted), len(drifted))
-    return [f"{len(drifted)} of {len(facts.compared)} inputs have drifted ({rules.share:.0%} is enough): {named}"]
+    return [
+        (
+            f"{len(drifted)} of {len(facts.compared)} inputs have drifted ({rules.share:.0%} is"
+            f" enough): {named}"
+        )
+    ]
 
 
 def _predictions(facts: Facts) -> list[str]:
     found = facts.predictions
-    return [f"the predictions have drifted: {_scored(found, name=False)}"] if found is not None and found.drifted else []
+    return (
+        [f"the predictions have drifted: {_scored(found, name=False)}"]
+        if found is not None and found.drifted
+        else []
+    )
 
 
 def _performance(facts: Facts, rules: Drift) -> list[str]:
     found = facts.performance
     if found is None or not found.worse:
         return []
-    live = f"{found.metric} on {found.rows:,} labelled rows is {found.live:.4g}, at best {found.good_end:.4g}"
+    live = (
+        f"{found.metric} on {found.rows:,} labelled rows is {found.live:.4g}, at best"
+        f" {found.good_end:.4g}"
+    )
     interval = f"one-sided {rules.performance.confidence:.0%} interval"
-    return [f"the champion's {live} ({interval}); it promised {found.expected:.4g}, and {rules.performance.tolerance:g} is tolerated"]
+    return [
+        (
+            f"the champion's {live} ({interval}); it promised {found.expected:.4g}, and"
+            f" {rules.performance.tolerance:g} is tolerated"
+        )
+    ]
 
 
 def _unchanged(facts: Facts, rules: Drift) -> str:
     """Return in words what was looked at and found as it should be."""
     drifted = [c for c in facts.compared if c.drifted]
-    said = [f"{len(drifted)} of {len(facts.compared)} inputs have drifted ({rules.share:.0%} would be enough)"]
+    said = [
+        (
+            f"{len(drifted)} of {len(facts.compared)} inputs have drifted ({rules.share:.0%} would be"
+            " enough)"
+        )
+    ]
     if drifted:
-        said[0] += ": " + _named((_scored(c) for c in sorted(drifted, key=strength, reverse=True)), len(drifted))
+        said[0] += ": " + _named(
+            (_scored(c) for c in sorted(drifted, key=strength, reverse=True)), len(drifted)
+        )
     if facts.predictions is not None and facts.predictions.score is not None:
         said.append(f"the predictions have not: {_scored(facts.predictions, name=False)}")
     live = facts.performance
     if live is not None:
-        promised = "no score of its holdout is known" if live.expected is None else f"{live.expected:.4g} was promised"
-        said.append(f"{live.metric} on {live.rows:,} labelled rows is {live.live:.4g} where {promised}")
+        promised = (
+            "no score of its holdout is known"
+            if live.expected is None
+            else f"{live.expected:.4g} was promised"
+        )
+        said.append(
+            f"{live.metric} on {live.rows:,} labelled rows is {live.live:.4g} where {promised}"
+        )
     return "; ".join(said)
 
 
 def strength(column: ColumnFact) -> float:
-    """Return how far a score has come towards its threshold: 1 is the threshold itself, more is drift; 0 without a score.
+    """Return how far a score has come towards its threshold.
 
-    p-values are taken by their logarithms: with a threshold of 0.01 the p-value 0.0001 is twice as far.
+    1 is the threshold itself, more is drift; 0 without a score.
+
+    p-values are taken by their logarithms: with a threshold of 0.01 the p-value 0.0001 is twice as
+    far.
     """
     if column.score is None:
         return 0.0
@@ -213,7 +301,11 @@ def score_text(column: ColumnFact) -> str:
     """Return a score as people read it; "" where there is none."""
     if column.score is None:
         return ""
-    return "below 1e-99" if column.method in P_VALUES and column.score < 1e-99 else f"{column.score:.3g}"  # noqa: PLR2004 -- as it says
+    return (
+        "below 1e-99"
+        if column.method in P_VALUES and column.score < 1e-99  # noqa: PLR2004 -- as it says
+        else f"{column.score:.3g}"
+    )
 
 
 def _scored(column: ColumnFact, *, name: bool = True) -> str:

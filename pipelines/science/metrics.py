@@ -1,11 +1,14 @@
-"""The metrics of the catalogue, each written once, for plain and for resampled (block-weighted) rows alike.
+"""The metrics of the catalogue, each written once, for plain and for resampled (block-weighted)
+rows alike.
 
-Shapes: `y` is (n,), `p` is (n,) for binary (the probability of 1) and regression (the value), and (n, k) for multiclass, where
-`y` holds the class's position in 0..k-1, or -1 for a class that the model does not know. A metric that is not defined on the
-rows (one class only, no variance, a prediction that is not finite) is NaN, never an error and never a number: the gate
-refuses what is not finite.
+Shapes: `y` is (n,), `p` is (n,) for binary (the probability of 1) and regression (the value), and
+(n, k) for multiclass, where `y` holds the class's position in 0..k-1, or -1 for a class that the
+model does not know. A metric that is not defined on the rows (one class only, no variance, a
+prediction that is not finite) is NaN, never an error and never a number: the gate refuses what is
+not finite.
 
-Definitions are scikit-learn's (tests compare them); `wape` is sum|y - p| / sum|y| (Kolassa & Schütz 2007).
+Definitions are scikit-learn's (tests compare them); `wape` is sum|y - p| / sum|y| (Kolassa & Schütz
+2007).
 """
 
 from __future__ import annotations
@@ -43,12 +46,19 @@ def scores(task: Task, y: Array, p: Array) -> dict[str, float | None]:
 
 
 def better_by(metric: str, one: Array | float, other: Array | float) -> Any:
-    """Return by how much `one` is better than `other` (positive is better, whichever way the metric points)."""
-    return (np.asarray(one) - np.asarray(other)) * (1.0 if METRICS[metric].greater_is_better else -1.0)
+    """Return by how much `one` is better than `other` (positive is better, whichever way the metric
+    points).
+    """
+    return (np.asarray(one) - np.asarray(other)) * (
+        1.0 if METRICS[metric].greater_is_better else -1.0
+    )
 
 
 def usable(metric: str, y: Array, p: Array) -> bool:
-    """Tell whether rows and predictions can be scored at all: some rows, equal lengths, all finite, probabilities in [0, 1]."""
+    """Tell whether rows and predictions can be scored at all.
+
+    Some rows, equal lengths, all finite, probabilities in [0, 1].
+    """
     if len(y) == 0 or len(y) != len(p) or not np.isfinite(y).all() or not np.isfinite(p).all():
         return False
     if metric not in PROBABILITY:
@@ -58,7 +68,10 @@ def usable(metric: str, y: Array, p: Array) -> bool:
 
 
 def unfit(answers: Array, task: Task) -> int:
-    """Count the rows of answers (n, k) that nobody may be served: not finite, or no probabilities where they should be."""
+    """Count the rows of answers (n, k) that nobody may be served.
+
+    Not finite, or no probabilities where they should be.
+    """
     fit = np.isfinite(answers)
     if task != "regression":
         fit &= (answers >= -_ROUNDING) & (answers <= 1 + _ROUNDING)
@@ -85,7 +98,9 @@ def parts(metric: str, y: Array, p: Array) -> Array:
 
 
 def _chance_of_truth(y: Array, p: Array) -> Array:
-    """Return the probability that each row's own class was given, clipped as scikit-learn clips it."""
+    """Return the probability that each row's own class was given, clipped as scikit-learn clips
+    it.
+    """
     p = np.asarray(p, dtype=np.float64)
     by_class = np.column_stack([1 - p, p]) if p.ndim == 1 else p
     truth = np.where(y < 0, 0.0, by_class[np.arange(len(y)), np.maximum(y, 0).astype(np.int64)])

@@ -1,14 +1,18 @@
-"""The metrics of the order of scores, for plain rows and for resampled blocks of rows, in time that grows with the rows.
+"""The metrics of the order of scores, for plain rows and for resampled blocks of rows, in time that
+grows with the rows.
 
-A resample draws whole blocks of rows. What a ranking metric needs of a block is how many positives and negatives it has at
-each level of the score. So rows are counted once, by block and level, and a resample is a product of two small matrices.
+A resample draws whole blocks of rows. What a ranking metric needs of a block is how many positives
+and negatives it has at each level of the score. So rows are counted once, by block and level, and a
+resample is a product of two small matrices.
 
-Up to `LEVELS` different scores, each is a level and every value is exact. Beyond that, neighbours in the ranking share a
-level and count as ties, in the resamples only: a level holds at most about 1/LEVELS of the positives and of all rows. The
-score of the rows themselves is always exact, and each resample is shifted by what the levels change in it.
+Up to `LEVELS` different scores, each is a level and every value is exact. Beyond that, neighbours
+in the ranking share a level and count as ties, in the resamples only: a level holds at most about
+1/LEVELS of the positives and of all rows. The score of the rows themselves is always exact, and
+each resample is shifted by what the levels change in it.
 
-Definitions: Hanley & McNeil (1982), "The meaning and use of the area under a ROC curve", Radiology 143 (the share of pairs
-that are ranked right, ties counting half); average precision as scikit-learn defines it, one step for each different score.
+Definitions: Hanley & McNeil (1982), "The meaning and use of the area under a ROC curve", Radiology
+143 (the share of pairs that are ranked right, ties counting half); average precision as
+scikit-learn defines it, one step for each different score.
 """
 
 from __future__ import annotations
@@ -39,7 +43,10 @@ class Ranking:
         new = np.concatenate([[True], ranked[1:] != ranked[:-1]])
         starts = np.flatnonzero(new)
         positive = np.asarray(y)[order] == 1
-        self._steps = np.add.reduceat(positive, starts, dtype=np.float64), np.diff(np.append(starts, len(ranked)))
+        self._steps = (
+            np.add.reduceat(positive, starts, dtype=np.float64),
+            np.diff(np.append(starts, len(ranked))),
+        )
         self._positive = np.asarray(y) == 1
         level_of_step = _levels(*self._steps, levels)
         self._count = int(level_of_step[-1]) + 1
@@ -53,7 +60,10 @@ class Ranking:
         return float(_score(metric, positive[None, :], (rows - positive)[None, :])[0])
 
     def resampled(self, metric: str, block: Array, count: int) -> Any:
-        """Return a function from the blocks' weights (b, count) to the metric (b,); NaN where a draw misses a class."""
+        """Return a function from the blocks' weights (b, count) to the metric (b,).
+
+        NaN where a draw misses a class.
+        """
         cell = block * self._count + self._level
         size = count * self._count
         positive, negative = (
@@ -62,7 +72,9 @@ class Ranking:
         )
         shift = 0.0
         if not self._exact:
-            shift = self.score(metric) - float(_score(metric, positive.sum(axis=0)[None, :], negative.sum(axis=0)[None, :])[0])
+            shift = self.score(metric) - float(
+                _score(metric, positive.sum(axis=0)[None, :], negative.sum(axis=0)[None, :])[0]
+            )
         return lambda weights: _score(metric, weights @ positive, weights @ negative) + shift
 
     @property
@@ -72,7 +84,10 @@ class Ranking:
 
 
 def _levels(positive: Array, rows: Array, most: int) -> Array:
-    """Return each step's level (steps,), counted from 0 without gaps: the step itself, or what it shares with its neighbours."""
+    """Return each step's level (steps,), counted from 0 without gaps.
+
+    The step itself, or what it shares with its neighbours.
+    """
     if len(rows) <= most:
         return np.arange(len(rows))
     before = [np.cumsum(part) - part for part in (positive, rows)]
@@ -92,4 +107,7 @@ def _score(metric: str, positive: Array, negative: Array) -> Array:
     hits = np.cumsum(positive, axis=1)
     asked = hits + np.cumsum(negative, axis=1)
     precision = hits / np.where(asked > 0, asked, 1.0)
-    return np.asarray(np.einsum("bl,bl->b", positive, precision) / np.where(all_positive > 0, all_positive, np.nan))
+    return np.asarray(
+        np.einsum("bl,bl->b", positive, precision)
+        / np.where(all_positive > 0, all_positive, np.nan)
+    )

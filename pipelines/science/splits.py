@@ -16,20 +16,30 @@ if TYPE_CHECKING:
 MICROSECOND = 1e-6
 
 
-def time_folds(event_times: NDArray[Any], folds: int, embargo: timedelta) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Return (train, test) positions of `folds` expanding windows over `event_times` (n,), datetime64 in any order.
+def time_folds(
+    event_times: NDArray[Any], folds: int, embargo: timedelta
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return (train, test) positions of `folds` expanding windows over `event_times` (n,),
+    datetime64 in any order.
 
-    The rows are cut at `folds` quantiles of time into spans of about equal size; span i is judged by a fit on the rows before
-    it. Equal timestamps are never split, and a training row's label must have been known when its test span starts:
-    t + embargo <= first test time. Raises BadData where the times are too few for that many folds.
+    The rows are cut at `folds` quantiles of time into spans of about equal size; span i is judged
+    by a fit on the rows before it. Equal timestamps are never split, and a training row's label
+    must have been known when its test span starts: t + embargo <= first test time. Raises BadData
+    where the times are too few for that many folds.
     """
     times = np.asarray(event_times).astype("datetime64[us]").astype(np.int64)
     if len(times) < folds + 1:
-        raise BadData(f"{len(times)} rows are too few for {folds} folds.", remedy="widen train.window or lower train.folds.")
+        raise BadData(
+            f"{len(times)} rows are too few for {folds} folds.",
+            remedy="widen train.window or lower train.folds.",
+        )
     ordered = np.sort(times)
     edges = np.unique(ordered[[len(ordered) * i // (folds + 1) for i in range(1, folds + 1)]])
     if len(edges) < folds:
-        raise BadData(f"The event times are too few for {folds} folds in time.", remedy="widen train.window or lower train.folds.")
+        raise BadData(
+            f"The event times are too few for {folds} folds in time.",
+            remedy="widen train.window or lower train.folds.",
+        )
     wait = round(embargo.total_seconds() / MICROSECOND)
     found = []
     for i, start in enumerate(edges):
@@ -38,7 +48,8 @@ def time_folds(event_times: NDArray[Any], folds: int, embargo: timedelta) -> lis
         train = np.flatnonzero(times <= start - max(wait, 1))
         if not len(train):
             raise BadData(
-                f"No label was known before fold {i + 1} of {folds} starts: known_after is long for this window.",
+                f"No label was known before fold {i + 1} of {folds} starts: known_after is long for"
+                " this window.",
                 remedy="widen train.window or lower train.folds.",
             )
         found.append((train, test))

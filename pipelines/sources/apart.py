@@ -1,7 +1,8 @@
-"""A source that is read in a process of its own, so that neither time nor memory nor a crash of a parser is without an end.
+"""A source that is read in a process of its own, so that neither time nor memory nor a crash of a
+parser is without an end.
 
-The process keeps what it has parsed from one interval to the next. It is killed where it takes too long or too much memory,
-and it ends with the process that reads from it.
+The process keeps what it has parsed from one interval to the next. It is killed where it takes too
+long or too much memory, and it ends with the process that reads from it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import errors, mortal
+from pipelines import die_with_parent, errors
 from pipelines.errors import BadData, PerennialError, Unreachable
 from pipelines.sources.memory import most_bytes
 from pipelines.sources.port import Raw
@@ -36,18 +37,40 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 class Apart:
     """Reads a `files`, `http` or `sql` source in a child process with limits."""
 
-    def __init__(self, source: SourceSpec, event_time: str, home: Path, cache: Path, *, seconds: float, most: int) -> None:
-        """Remember what to read, and the limits of one read: its seconds and bytes of memory. Nothing is started yet."""
-        asked = {"source": source.model_dump(mode="json"), "event_time": event_time, "home": str(home), "cache": str(cache)}
+    def __init__(
+        self,
+        source: SourceSpec,
+        event_time: str,
+        home: Path,
+        cache: Path,
+        *,
+        seconds: float,
+        most: int,
+    ) -> None:
+        """Remember what to read, and the limits of one read: its seconds and bytes of memory.
+
+        Nothing is started yet.
+        """
+        asked = {
+            "source": source.model_dump(mode="json"),
+            "event_time": event_time,
+            "home": str(home),
+            "cache": str(cache),
+        }
         level = logging.getLogger("perennial").getEffectiveLevel()
-        self._asked = json.dumps({**asked, "seconds": seconds, "most": most_bytes(most), "level": level})
+        self._asked = json.dumps(
+            {**asked, "seconds": seconds, "most": most_bytes(most), "level": level}
+        )
         self._shown = f"The {source.kind} source"
         self._seconds = seconds
         self._most = most
         self._child: _Child | None = None
 
     def read(self, interval: Interval) -> Raw:
-        """Return the interval's rows. Raises Unreachable where that takes too long, BadData where it takes too much memory."""
+        """Return the interval's rows.
+
+        Raises Unreachable where that takes too long, BadData where it takes too much memory.
+        """
         deadline = time.monotonic() + self._seconds
         if self._child is not None and not self._child.is_alive():
             self._end()
@@ -59,7 +82,10 @@ class Apart:
             self._end()
             raise Unreachable(
                 f"{self._shown} took longer than {self._seconds:g} s to read {interval.name}.",
-                remedy="check what it reads from; or allow more (`source.timeout` in model.yaml, PERENNIAL_SOURCE_TIMEOUT_SECONDS).",
+                remedy=(
+                    "check what it reads from; or allow more (`source.timeout` in model.yaml,"
+                    " PERENNIAL_SOURCE_TIMEOUT_SECONDS)."
+                ),
             ) from None
         except (_Large, MemoryError):
             self._end()
@@ -74,15 +100,28 @@ class Apart:
         from pipelines.sources.reading import shown_url
 
         return (
-            f"{self._shown} {shown_url(place)} takes more than {self._most // 2**20} MiB of memory to read {interval.name}; half of "
-            "what the machine has free, the container and `resources.memory` in model.yaml allow is the most"
+            f"{self._shown} {shown_url(place)} takes more than {self._most // 2**20} MiB of memory"
+            f" to read {interval.name}; half of what the machine has free, the container and"
+            " `resources.memory` in model.yaml allow is the most"
         )
 
     def _ended(self, code: int, interval: Interval) -> PerennialError:
-        """Return the error of a process that ended by itself: a parser that crashed, or somebody who killed it."""
+        """Return the error of a process that ended by itself.
+
+        A parser that crashed, or somebody who killed it.
+        """
         if code in {-signal.SIGKILL, -signal.SIGTERM}:
-            said = f"{self._shown}: the process that read {interval.name} was killed ({signal.Signals(-code).name})."
-            return Unreachable(said, remedy="where the kernel did it, memory was short: see its log, and `resources.memory`.")
+            said = (
+                f"{self._shown}: the process that read {interval.name} was killed"
+                f" ({signal.Signals(-code).name})."
+            )
+            return Unreachable(
+                said,
+                remedy=(
+                    "where the kernel did it, memory was short: see its log, and"
+                    " `resources.memory`."
+                ),
+            )
         return BadData(
             f"{self._shown}: the process that read {interval.name} ended with {code}.",
             remedy="a file or an answer may be damaged in a way that its parser does not survive.",
@@ -118,7 +157,11 @@ class _Child:
         import psutil
 
         answers, child_end = os.pipe()
-        command = mortal.mortal_command(signal.SIGKILL, os.getpid(), [sys.executable, "-m", __package__ + ".reader", str(child_end)])
+        command = die_with_parent.mortal_command(
+            signal.SIGKILL,
+            os.getpid(),
+            [sys.executable, "-m", __package__ + ".reader", str(child_end)],
+        )
         path = os.pathsep.join(p for p in (_ROOT, os.environ.get("PYTHONPATH", "")) if p)
         self._process = subprocess.Popen(
             command,
@@ -150,7 +193,10 @@ class _Child:
         if record.get("memory"):
             raise MemoryError
         if "unexpected" in record:
-            raise BadData(f"The source raised {record['unexpected']}.", remedy="check `source` in the spec, and what it reads from.")
+            raise BadData(
+                f"The source raised {record['unexpected']}.",
+                remedy="check `source` in the spec, and what it reads from.",
+            )
         if "error" in record:
             raise getattr(errors, record["error"])(record["message"], remedy=record["remedy"])
         tables = {}
@@ -194,7 +240,10 @@ def _end(process: subprocess.Popen[bytes], answers: int) -> None:
 
 
 class _Pipe:
-    """What the process writes, as a file that Arrow reads; a read ends with _Late, _Large or _Gone where it must."""
+    """What the process writes, as a file that Arrow reads.
+
+    A read ends with _Late, _Large or _Gone where it must.
+    """
 
     closed = False
 

@@ -44,8 +44,13 @@ _KINDS = {
 class Files:
     """Reads the files behind a URI; relative paths count from `home`."""
 
-    def __init__(self, source: FilesSource, event_time: str, home: Path, *, most: int | None = None) -> None:
-        """Remember where to read, and the bytes that all files together may have; nothing is opened yet."""
+    def __init__(
+        self, source: FilesSource, event_time: str, home: Path, *, most: int | None = None
+    ) -> None:
+        """Remember where to read, and the bytes that all files together may have.
+
+        Nothing is opened yet.
+        """
         self._source = source
         self._event_time = event_time
         self._home = home
@@ -53,9 +58,12 @@ class Files:
         self._whole = lru_cache(maxsize=1)(self._parsed)
 
     def read(self, interval: Interval) -> Raw:
-        """Return the interval's rows: all rows of its own files, or those of its time in files of all times.
+        """Return the interval's rows.
 
-        Raises SpecError where the URI names what is no regular file, Unreachable where there is nothing to read.
+        All rows of its own files, or those of its time in files of all times.
+
+        Raises SpecError where the URI names what is no regular file, Unreachable where there is
+        nothing to read.
         """
         own = self._source.per_interval
         uri = self._source.uri.format(start=interval.start, end=interval.end)
@@ -75,16 +83,23 @@ class Files:
                 kind = format_of(self._source.member or name, self._source.format)
                 data = self._unpacked(read, name)
                 files.setdefault(kind, []).append((name, data))
-                _check_size(sum(len(d) for several in files.values() for _, d in several), shown, self._most)
+                _check_size(
+                    sum(len(d) for several in files.values() for _, d in several), shown, self._most
+                )
             read = stored[0][1] if len(stored) == 1 else None
-            tables = [with_times(parse_all(f, kind, shown, self._most), self._event_time, shown) for kind, f in files.items()]
+            tables = [
+                with_times(parse_all(f, kind, shown, self._most), self._event_time, shown)
+                for kind, f in files.items()
+            ]
             return tables[0] if len(tables) == 1 else together(tables, shown)
         except BadData as error:
             raise _Unparsed(problem_of(error), read) from error
 
     def _unpacked(self, raw: bytes, name: str) -> bytes:
         member = self._source.member
-        return member_of(raw, member, name, self._most) if member else unpacked(raw, name, self._most)
+        return (
+            member_of(raw, member, name, self._most) if member else unpacked(raw, name, self._most)
+        )
 
 
 class _Unparsed(Exception):
@@ -108,20 +123,34 @@ def _bytes_of(uri: str, most: int) -> list[tuple[str, bytes]]:
     except Exception as error:  # noqa: BLE001 -- each of fsspec's file systems has errors of its own; the place alone is their cause
         why = f"{type(error).__name__}: {without_secrets(str(error), uri)}"
         # Without the cause: a library's message may hold the URL with its password or its signature.
-        raise Unreachable(f"{shown} cannot be read: {why}.", remedy="check `source.uri` and the access to it.") from None
+
+        raise Unreachable(
+            f"{shown} cannot be read: {why}.", remedy="check `source.uri` and the access to it."
+        ) from None
     if not contents:
-        raise Unreachable(f"No file matches {shown}.", remedy="check `source.uri`; for a batch that is still to come, wait.")
+        raise Unreachable(
+            f"No file matches {shown}.",
+            remedy="check `source.uri`; for a batch that is still to come, wait.",
+        )
     return contents
 
 
 def _check_size(size: int, shown: str, most: int) -> None:
     if size > most:
-        raise BadData(f"The files of {shown} have more than {most} bytes.", remedy="split them by interval.")
+        raise BadData(
+            f"The files of {shown} have more than {most} bytes.", remedy="split them by interval."
+        )
 
 
 def _check_regular(file: Any) -> None:
-    """Raise SpecError where a local path is there but no regular file: reading it might never end."""
-    if "file" not in {file.fs.protocol, *([] if isinstance(file.fs.protocol, str) else file.fs.protocol)}:
+    """Raise SpecError where a local path is there but no regular file.
+
+    Reading it might never end.
+    """
+    if "file" not in {
+        file.fs.protocol,
+        *([] if isinstance(file.fs.protocol, str) else file.fs.protocol),
+    }:
         return
     try:
         mode = os.stat(file.path).st_mode  # noqa: PTH116 -- fsspec's paths are texts
@@ -129,7 +158,9 @@ def _check_regular(file: Any) -> None:
         return  # opening it says why
     for is_kind, kind in _KINDS.items():
         if is_kind(mode):
-            raise SpecError(f"{file.path} is {kind}, no regular file.", remedy="name files in `source.uri`.")
+            raise SpecError(
+                f"{file.path} is {kind}, no regular file.", remedy="name files in `source.uri`."
+            )
 
 
 def _named_content(file: Any, most: int) -> tuple[str, bytes]:

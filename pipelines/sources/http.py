@@ -14,7 +14,7 @@ import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
-from pipelines.private import make_folder
+from pipelines.private_files import make_folder
 from pipelines.refs import sha256
 from pipelines.sources.memory import most_bytes
 from pipelines.sources.port import Raw
@@ -41,7 +41,15 @@ if TYPE_CHECKING:
 class Http:
     """Reads one download; with a cached copy no network is needed."""
 
-    def __init__(self, source: HttpSource, event_time: str, cache: Path, *, attempts: int = 4, most: int | None = None) -> None:
+    def __init__(
+        self,
+        source: HttpSource,
+        event_time: str,
+        cache: Path,
+        *,
+        attempts: int = 4,
+        most: int | None = None,
+    ) -> None:
         """Remember where to read, and the bytes that it may have; nothing is asked for yet."""
         self._source = source
         self._event_time = event_time
@@ -61,7 +69,9 @@ class Http:
     def _parsed(self) -> pa.Table:
         name = self._source.member or shown_url(self._source.url).rsplit("/", 1)[-1]
         kind = format_of(name, self._source.format)
-        data = self._content() if self._source.member else unpacked(self._content(), name, self._most)
+        data = (
+            self._content() if self._source.member else unpacked(self._content(), name, self._most)
+        )
         return with_times(parse(data, kind, name, self._most), self._event_time, name)
 
     def _content(self) -> bytes:
@@ -78,7 +88,10 @@ class Http:
             return download
         member = member_of(download, source.member, shown_url(source.url), self._most)
         if source.member_sha256 and sha256(member) != source.member_sha256:
-            raise BadData(f"Member {source.member!r} has SHA-256 {sha256(member)}, not {source.member_sha256} as the spec says.")
+            raise BadData(
+                f"Member {source.member!r} has SHA-256 {sha256(member)}, not {source.member_sha256}"
+                " as the spec says."
+            )
         return member
 
     def _cached(self, digest: str) -> bytes | None:
@@ -99,7 +112,10 @@ class Http:
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
                 raise
-            raise StorageFull(f"No space is left in the cache {self._cache}.", remedy="free space there, then run again.") from error
+            raise StorageFull(
+                f"No space is left in the cache {self._cache}.",
+                remedy="free space there, then run again.",
+            ) from error
         finally:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
@@ -117,13 +133,18 @@ class Http:
         if sha256(data) != self._source.sha256:
             raise BadData(
                 f"{shown} has SHA-256 {sha256(data)}, not {self._source.sha256} as the spec says.",
-                remedy="if the publisher changed the file and you trust it, write the new hash into the spec.",
+                remedy=(
+                    "if the publisher changed the file and you trust it, write the new hash into"
+                    " the spec."
+                ),
             )
         return data
 
 
 def _fetched(url: str, shown: str, most: int) -> bytes:
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs every URL as it is, password and query with it
+    logging.getLogger("httpx").setLevel(
+        logging.WARNING
+    )  # at INFO it logs every URL as it is, password and query with it
     data = bytearray()
     try:
         with contextlib.ExitStack() as stack:
@@ -136,10 +157,14 @@ def _fetched(url: str, shown: str, most: int) -> bytes:
                     raise too_large(shown, most)
     except httpx.InvalidURL:
         raise SpecError(
-            "`source.url` is no readable URL.", remedy="mend it; special characters in a password are written as %XX."
+            "`source.url` is no readable URL.",
+            remedy="mend it; special characters in a password are written as %XX.",
         ) from None
     except httpx.HTTPError as error:
-        remedy = "check the network; or put the file by hand into var/cache/http under its SHA-256 as its name."
+        remedy = (
+            "check the network; or put the file by hand into var/cache/http under its SHA-256 as"
+            " its name."
+        )
         if isinstance(error, httpx.HTTPStatusError):
             why = f"status {error.response.status_code}"
         else:

@@ -1,8 +1,11 @@
-"""What the texts of a CSV column are: whole numbers, floats, decimals, booleans, or texts after all.
+"""What the texts of a CSV column are.
 
-The whole column decides, and a value is never changed: `007`, `+49` and `1e5` are texts where reading them as numbers would
-lose how they are written, a number that no float64 holds is a decimal, and `NA` means missing only where all else in the
-column are numbers or booleans. See docs/decisions/0020-what-a-csv-means.md.
+Whole numbers, floats, decimals, booleans, or texts after all.
+
+The whole column decides, and a value is never changed: `007`, `+49` and `1e5` are texts where
+reading them as numbers would lose how they are written, a number that no float64 holds is a
+decimal, and `NA` means missing only where all else in the column are numbers or booleans. See
+docs/decisions/0020-what-a-csv-means.md.
 """
 
 from __future__ import annotations
@@ -10,15 +13,35 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pipelines.columns import DIGITS, say_once
+from pipelines.columns.from_objects import column_of
+from pipelines.columns.kept import DIGITS, say_once
 from pipelines.errors import BadData
-from pipelines.objects import column_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-NaN", "-nan", "NULL", "null", "Null", "None", "none")
-"""What stands for a missing value in a column of numbers or booleans; in a column of texts these are texts."""
+MISSING = (
+    "",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "NaN",
+    "nan",
+    "NAN",
+    "-NaN",
+    "-nan",
+    "NULL",
+    "null",
+    "Null",
+    "None",
+    "none",
+)
+"""What stands for a missing value in a column of numbers or booleans.
+
+In a column of texts these are texts.
+"""
 
 _WHOLE = "^(0|-?[1-9][0-9]*)$"
 _NUMBER = r"^-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -32,7 +55,10 @@ _EXACT_DIGITS = 15
 
 
 def typed(table: pa.Table, shown: str) -> pa.Table:
-    """Return a table of texts with each column in the type that its texts have; what is not obvious is said once."""
+    """Return a table of texts with each column in the type that its texts have.
+
+    What is not obvious is said once.
+    """
     import pyarrow as pa
 
     missing: list[str] = []
@@ -40,11 +66,16 @@ def typed(table: pa.Table, shown: str) -> pa.Table:
     for name, texts in zip(table.column_names, table.columns, strict=True):
         columns[name] = _typed(texts, name, shown, missing)
     if missing:
-        say_once(f"{shown}: NA, NULL and the like are read as missing in the columns of numbers {', '.join(missing)}.")
+        say_once(
+            f"{shown}: NA, NULL and the like are read as missing in the columns of numbers"
+            f" {', '.join(missing)}."
+        )
     return pa.table(columns)
 
 
-def _typed(texts: pa.ChunkedArray, name: str, shown: str, missing: list[str]) -> pa.ChunkedArray | pa.Array:
+def _typed(
+    texts: pa.ChunkedArray, name: str, shown: str, missing: list[str]
+) -> pa.ChunkedArray | pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -55,7 +86,10 @@ def _typed(texts: pa.ChunkedArray, name: str, shown: str, missing: list[str]) ->
         return pa.chunked_array([pa.nulls(len(texts))])
     if values.null_count == len(values):
         if pc.any(pc.not_equal(trimmed, "")).as_py():
-            say_once(f"{shown}: the column {name!r} holds nothing but NA, NULL or the like; they are kept as texts.")
+            say_once(
+                f"{shown}: the column {name!r} holds nothing but NA, NULL or the like; they are"
+                " kept as texts."
+            )
         return texts
     found = _numbers(values, name, shown)
     if found is None:
@@ -80,10 +114,17 @@ def _numbers(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray 
         return _whole(values, name, shown)
     if all_match("^(?i:true|false)$"):
         return pc.equal(pc.utf8_lower(values), pa.scalar("true"))
-    if all_match(f"{_NUMBER}|{_INFINITE}") and any_matches("[0-9]") and (any_matches(_FLOAT) or not any_matches(_BARE_EXPONENT)):
+    if (
+        all_match(f"{_NUMBER}|{_INFINITE}")
+        and any_matches("[0-9]")
+        and (any_matches(_FLOAT) or not any_matches(_BARE_EXPONENT))
+    ):
         return _floats(values, name, shown)
     if all_match(_LIKE_A_NUMBER):
-        say_once(f"{shown}: the column {name!r} is kept as texts: as numbers, its leading zeros, plus signs or exponents would be lost.")
+        say_once(
+            f"{shown}: the column {name!r} is kept as texts: as numbers, its leading zeros, plus"
+            " signs or exponents would be lost."
+        )
     return None
 
 
@@ -97,24 +138,42 @@ def _whole(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | 
     except pa.ArrowInvalid:
         if pc.max(pc.utf8_length(pc.utf8_ltrim(values, "-"))).as_py() <= DIGITS:
             return pc.cast(values, pa.decimal128(DIGITS, 0))
-    say_once(f"{shown}: the column {name!r} is kept as texts: it has whole numbers of more than {DIGITS} digits.")
+    say_once(
+        f"{shown}: the column {name!r} is kept as texts: it has whole numbers of more than {DIGITS}"
+        " digits."
+    )
     return None
 
 
 def _floats(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | pa.Array | None:
-    """Return numbers as float64 where each of them is one, else as decimals; None where they are too long even for those."""
+    """Return numbers as float64 where each of them is one, else as decimals.
+
+    None where they are too long even for those.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    long = pc.or_(pc.greater(pc.utf8_length(values), _EXACT_DIGITS), pc.match_substring_regex(values, "[eE]"))
-    if all(is_float(text) for text in values.filter(pc.fill_null(long, fill_value=False)).to_pylist()):
+    long = pc.or_(
+        pc.greater(pc.utf8_length(values), _EXACT_DIGITS), pc.match_substring_regex(values, "[eE]")
+    )
+    if all(
+        is_float(text) for text in values.filter(pc.fill_null(long, fill_value=False)).to_pylist()
+    ):
         return pc.cast(values, pa.float64())
     try:
-        decimals = column_of([None if text is None else Decimal(text) for text in values.to_pylist()], name, shown)
+        decimals = column_of(
+            [None if text is None else Decimal(text) for text in values.to_pylist()], name, shown
+        )
     except BadData:
-        say_once(f"{shown}: the column {name!r} is kept as texts: it has numbers that neither a float64 nor {DIGITS} digits hold.")
+        say_once(
+            f"{shown}: the column {name!r} is kept as texts: it has numbers that neither a float64"
+            f" nor {DIGITS} digits hold."
+        )
         return None
-    say_once(f"{shown}: the column {name!r} is read as decimals, since it has numbers that no float64 holds.")
+    say_once(
+        f"{shown}: the column {name!r} is read as decimals, since it has numbers that no float64"
+        " holds."
+    )
     return decimals
 
 

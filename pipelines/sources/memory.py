@@ -1,4 +1,7 @@
-"""How much memory the reading of a source may take: half of what the machine, the container and the spec allow."""
+"""How much memory the reading of a source may take.
+
+Half of what the machine, the container and the spec allow.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ _CGROUPS = Path("/sys/fs/cgroup")
 def most_memory(resources: Resources) -> int:
     """Return the bytes that reading may take.
 
-    Half of the smallest of: `resources.memory` of the spec, the limits of the control groups that this process is in, and
-    the memory that the machine has left. The other half is for the rows once they are read: they are sorted and written.
+    Half of the smallest of: `resources.memory` of the spec, the limits of the control groups that
+    this process is in, and the memory that the machine has left. The other half is for the rows
+    once they are read: they are sorted and written.
     """
     import psutil
 
@@ -34,7 +38,9 @@ def most_bytes(memory: int | None = None) -> int:
 
 
 def _group_limits(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[int]:
-    """Yield the memory limits of this process's control groups (version 2 and 1), from its own up to the root's."""
+    """Yield the memory limits of this process's control groups (version 2 and 1), from its own up
+    to the root's.
+    """
     try:
         lines = own.read_text().splitlines()
     except OSError:  # no Linux
@@ -42,7 +48,9 @@ def _group_limits(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) 
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers in {"", "memory"}:
-            base, file = (root / "memory", "memory.limit_in_bytes") if controllers else (root, "memory.max")
+            base, file = (
+                (root / "memory", "memory.limit_in_bytes") if controllers else (root, "memory.max")
+            )
             group = base / path.lstrip("/")
             for folder in (group, *group.parents):
                 yield from _limit(folder / file)

@@ -1,28 +1,24 @@
-"""What a source promises, and which one a spec asks for."""
+"""What a source promises."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from pipelines.errors import SpecError
-from pipelines.spec.sources import FilesSource, HttpSource, PythonSource, SqlSource
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
     from pipelines.intervals import Interval
-    from pipelines.settings import Settings
-    from pipelines.spec import Spec
 
 
 @dataclass(frozen=True)
 class Raw:
-    """What a source had for an interval: tables by name, or the problem and the bytes that could not be read.
+    """What a source had for an interval.
 
-    Data that cannot be read are not an error of the source: they become a batch that `validate` refuses and quarantines.
+    Tables by name, or the problem and the bytes that could not be read.
+
+    Data that cannot be read are not an error of the source: they become a batch that `validate`
+    refuses and quarantines.
     """
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
@@ -34,50 +30,8 @@ class Source(Protocol):
     """Reads the raw rows of one interval."""
 
     def read(self, interval: Interval) -> Raw:
-        """Return the interval's rows. Raises Unreachable where the source is away (a retry may help)."""
+        """Return the interval's rows.
+
+        Raises Unreachable where the source is away (a retry may help).
+        """
         ...
-
-
-def open_source(spec: Spec, settings: Settings) -> Source:
-    """Return the source that the spec names; nothing is read yet. Each is read in a process of its own."""
-    from pipelines.sources.memory import most_memory
-
-    most, own = most_memory(spec.resources), spec.source.timeout
-    if isinstance(spec.source, PythonSource):
-        from pipelines.sources.python import Function
-
-        timeout = own.total_seconds() if own else settings.user_code_timeout_seconds
-        return Function(spec.source, settings.models / spec.name, timeout, most=most)
-    from pipelines.sources.apart import Apart
-
-    return Apart(
-        spec.source,
-        spec.raw_event_time,
-        settings.home,
-        settings.state_dir / "cache" / "http",
-        seconds=own.total_seconds() if own else settings.source_timeout_seconds,
-        most=most,
-    )
-
-
-def reader_of(
-    source: FilesSource | HttpSource | SqlSource | PythonSource, event_time: str, home: Path, cache: Path, limits: tuple[float, int]
-) -> Source:
-    """Return what reads a `files`, `http` or `sql` source within this process.
-
-    `limits`: the seconds that a server may work on one query, and the bytes that a file may unpack to.
-    """
-    seconds, most = limits
-    if isinstance(source, FilesSource):
-        from pipelines.sources.files import Files
-
-        return Files(source, event_time, home, most=most)
-    if isinstance(source, HttpSource):
-        from pipelines.sources.http import Http
-
-        return Http(source, event_time, cache, most=most)
-    if isinstance(source, SqlSource):
-        from pipelines.sources.sql import Sql
-
-        return Sql(source, event_time, seconds=seconds)
-    raise SpecError("A `python` source is no business of the reader.")

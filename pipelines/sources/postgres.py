@@ -1,4 +1,6 @@
-"""What PostgreSQL's drivers would change in silence, and for how long its server works on a query."""
+"""What PostgreSQL's drivers would change in silence, and for how long its server works on a
+query.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,19 @@ _WITHOUT_LENGTH = ("mon", "year", "infinity")
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Return what an engine needs so that JSON stays the text that the database holds: parsed, its decimals would be floats."""
+    """Return what an engine needs so that JSON stays the text that the database holds.
+
+    Parsed, its decimals would be floats.
+    """
     return {"json_deserializer": _as_text} if url.startswith("postgresql") else {}
 
 
 def prepare(connection: sa.Connection, seconds: float | None) -> None:
-    """Have the server end a query after so many seconds, since it does not see that its reader was killed.
+    """Have the server end a query after so many seconds, since it does not see that its reader was
+    killed.
 
-    psycopg2 reads a month as 30 days and infinity as the last day of the year 9999; here both are refused.
+    psycopg2 reads a month as 30 days and infinity as the last day of the year 9999; here both are
+    refused.
     """
     if connection.dialect.name != "postgresql":
         return
@@ -29,13 +36,20 @@ def prepare(connection: sa.Connection, seconds: float | None) -> None:
     if connection.dialect.driver == "psycopg2":
         from psycopg2 import extensions
 
-        for kind in (extensions.PYINTERVAL, extensions.PYDATE, extensions.PYDATETIME, extensions.PYDATETIMETZ):
+        for kind in (
+            extensions.PYINTERVAL,
+            extensions.PYDATE,
+            extensions.PYDATETIME,
+            extensions.PYDATETIMETZ,
+        ):
             exact = extensions.new_type(kind.values, kind.name, refusing(kind))
             extensions.register_type(exact, connection.connection.dbapi_connection)
 
 
 def refusing(read: Callable[[str | None, Any], Any]) -> Callable[[str | None, Any], Any]:
-    """Return a reader of psycopg2 that raises ValueError for intervals of months and for infinite times."""
+    """Return a reader of psycopg2 that raises ValueError for intervals of months and for infinite
+    times.
+    """
 
     def exact(text: str | None, cursor: Any) -> Any:
         if text is not None and any(word in text for word in _WITHOUT_LENGTH):

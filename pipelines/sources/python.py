@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines import usercode
+from pipelines import user_code
 from pipelines.settings import Settings
 from pipelines.sources.port import Raw
 
@@ -20,20 +20,33 @@ DEFAULT_TIMEOUT: float = Settings.model_fields["user_code_timeout_seconds"].defa
 class Function:
     """Calls `function(start, end)` of the model's source.py."""
 
-    def __init__(self, source: PythonSource, folder: Path, timeout: float = DEFAULT_TIMEOUT, *, most: int | None = None) -> None:
+    def __init__(
+        self,
+        source: PythonSource,
+        folder: Path,
+        timeout: float = DEFAULT_TIMEOUT,
+        *,
+        most: int | None = None,
+    ) -> None:
         """Load the function. Raises SpecError where the file or the function is missing or broken.
 
-        Loading it, and each call of it, may take `timeout` seconds; its tables may have `most` bytes.
+        Loading it, and each call of it, may take `timeout` seconds; its tables may have `most`
+        bytes.
         """
         self._source = source
         self._path = folder / "source.py"
         self._timeout = timeout
         self._most = most
-        usercode.load(self._path, source.function, timeout)
+        user_code.load(self._path, source.function, timeout)
 
     def read(self, interval: Interval) -> Raw:
-        """Return the function's tables. What pandas or Arrow cannot parse becomes a problem; OSError means unreachable."""
+        """Return the function's tables.
+
+        What pandas or Arrow cannot parse becomes a problem; OSError means unreachable.
+        """
         source = self._source
         expected = [source.main, *source.side]
-        tables, problem = usercode.call_read(self._path, source.function, interval, expected, self._timeout, most=self._most)
+        tables, problem = user_code.call_read(
+            self._path, source.function, interval, expected, self._timeout, most=self._most
+        )
         return Raw(problem=problem) if problem else Raw(tables)

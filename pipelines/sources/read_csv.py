@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipelines.columns import check_names
+from pipelines.columns.kept import check_names
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
@@ -15,7 +15,10 @@ _BLOCK = 2**24
 
 
 def texts_of(data: bytes, shown: str) -> pa.Table:
-    """Return the rows as texts: an empty field is null, a quoted empty one a text. Raises BadData naming the row."""
+    """Return the rows as texts: an empty field is null, a quoted empty one a text.
+
+    Raises BadData naming the row.
+    """
     import pyarrow as pa
 
     if not data.strip():
@@ -24,13 +27,18 @@ def texts_of(data: bytes, shown: str) -> pa.Table:
     try:
         names = _names(data)
         check_names(names, shown)
-        if len(names) == 1:  # an empty line is a row of one empty field, but not before the header and at the end
+        if (
+            len(names) == 1
+        ):  # an empty line is a row of one empty field, but not before the header and at the end
             data = data.strip(b"\r\n") + b"\n"
         return _read(data, names, min(_BLOCK, len(data) + 1))
     except (pa.ArrowException, UnicodeDecodeError) as error:
         # What follows "got 3" is the row itself, which may be personal.
         said = re.sub(r"(got \d+).*", r"\1", str(error), flags=re.DOTALL).splitlines()[0][:200]
-        raise BadData(f"{shown} is not readable as csv: {said}.", remedy="mend the file; it must be UTF-8 with commas.") from error
+        raise BadData(
+            f"{shown} is not readable as csv: {said}.",
+            remedy="mend the file; it must be UTF-8 with commas.",
+        ) from error
 
 
 def _names(data: bytes) -> list[str]:
@@ -39,7 +47,11 @@ def _names(data: bytes) -> list[str]:
     from pyarrow import csv
 
     options = csv.ReadOptions(block_size=min(_BLOCK, len(data) + 1), use_threads=False)
-    with csv.open_csv(pa.BufferReader(data), read_options=options, parse_options=csv.ParseOptions(newlines_in_values=True)) as reader:
+    with csv.open_csv(
+        pa.BufferReader(data),
+        read_options=options,
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+    ) as reader:
         return list(reader.schema.names)
 
 
@@ -50,8 +62,12 @@ def _read(data: bytes, names: list[str], block: int) -> pa.Table:
     try:
         return csv.read_csv(
             pa.BufferReader(data),
-            read_options=csv.ReadOptions(block_size=block, use_threads=False),  # with threads, errors name no row
-            parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(names) > 1),
+            read_options=csv.ReadOptions(
+                block_size=block, use_threads=False
+            ),  # with threads, errors name no row
+            parse_options=csv.ParseOptions(
+                newlines_in_values=True, ignore_empty_lines=len(names) > 1
+            ),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 null_values=[""],

@@ -7,9 +7,9 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pipelines.columns import MOST_COLUMNS
+from pipelines.columns.from_objects import column_of
+from pipelines.columns.kept import MOST_COLUMNS
 from pipelines.errors import BadData
-from pipelines.objects import column_of
 from pipelines.sources.literals import is_float
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ _SHORT = 16
 
 
 def table_of(data: bytes, shown: str) -> pa.Table:
-    """Return the objects as rows, their keys as columns. Raises BadData naming the line, or the column."""
+    """Return the objects as rows, their keys as columns.
+
+    Raises BadData naming the line, or the column.
+    """
     import pyarrow as pa
 
     text = data.decode("utf-8-sig")
@@ -33,7 +36,10 @@ def table_of(data: bytes, shown: str) -> pa.Table:
     count = 0
     for place, row in _rows(text, shown):
         if not isinstance(row, dict):
-            raise BadData(f"{shown}: line {_line(text, place)} holds no object.", remedy="write one object for each row.")
+            raise BadData(
+                f"{shown}: line {_line(text, place)} holds no object.",
+                remedy="write one object for each row.",
+            )
         for key, value in row.items():
             values = columns.setdefault(key, [])
             values.extend([None] * (count - len(values)))
@@ -59,7 +65,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _float(text: str) -> float | Decimal:
-    return float(text) if (len(text) <= _SHORT and "e" not in text.lower()) or is_float(text) else Decimal(text)
+    return (
+        float(text)
+        if (len(text) <= _SHORT and "e" not in text.lower()) or is_float(text)
+        else Decimal(text)
+    )
 
 
 _DECODER = json.JSONDecoder(
@@ -89,16 +99,24 @@ def _rows(text: str, shown: str) -> Iterator[tuple[int, Any]]:
         elif listed and text[place : place + 1] != "]":
             break
     if listed:
-        raise BadData(f"{shown} is not readable as json: the list has no end.", remedy="the file may be cut short.")
+        raise BadData(
+            f"{shown} is not readable as json: the list has no end.",
+            remedy="the file may be cut short.",
+        )
 
 
 def _decoded(text: str, place: int, shown: str) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, place)
     except _KeyTwice as error:
-        raise BadData(f"{shown}: line {_line(text, place)}: the key {str(error)!r} is there twice.", remedy="name them apart.") from error
+        raise BadData(
+            f"{shown}: line {_line(text, place)}: the key {str(error)!r} is there twice.",
+            remedy="name them apart.",
+        ) from error
     except json.JSONDecodeError as error:
-        raise BadData(f"{shown} is not readable as json: line {error.lineno}: {error.msg}.") from error
+        raise BadData(
+            f"{shown} is not readable as json: line {error.lineno}: {error.msg}."
+        ) from error
     except RecursionError as error:
         raise BadData(f"{shown}: line {_line(text, place)} is nested too deeply.") from error
     except ValueError as error:  # a whole number of more than 4,300 digits

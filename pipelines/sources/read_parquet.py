@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.columns import check_names, say_once
+from pipelines.columns.kept import check_names, say_once
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
@@ -14,18 +14,27 @@ _ROWS = 65_536
 
 
 def table_of(data: bytes, shown: str, most: int) -> pa.Table:
-    """Return the rows. Raises BadData where they take more than `most` bytes: the file's own word on that may be a lie."""
+    """Return the rows.
+
+    Raises BadData where they take more than `most` bytes: the file's own word on that may be a lie.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
     # Times of 96 bits are nanoseconds, which wrap around beyond 2262; in microseconds they do not.
-    file = parquet.ParquetFile(pa.BufferReader(data), coerce_int96_timestamp_unit="us", page_checksum_verification=True)
+    file = parquet.ParquetFile(
+        pa.BufferReader(data), coerce_int96_timestamp_unit="us", page_checksum_verification=True
+    )
     check_names(file.schema_arrow.names, shown)
     columns = [file.schema.column(i) for i in range(len(file.schema))]
     if any(column.physical_type == "INT96" for column in columns):
-        names = ", ".join(repr(column.path) for column in columns if column.physical_type == "INT96")
+        names = ", ".join(
+            repr(column.path) for column in columns if column.physical_type == "INT96"
+        )
         say_once(f"{shown}: the times of 96 bits in {names} are cut to microseconds.")
-    size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+    size = sum(
+        file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)
+    )
     batches = []
     if size <= most:
         size = 0

@@ -1,7 +1,10 @@
-"""The process that reads a source: `python -m pipelines.sources.reader FD`; `pipelines.sources.apart` starts it and ends it.
+"""The process that reads a source: `python -m pipelines.sources.reader FD`.
 
-On stdin come lines of JSON: first what to read from, then one interval after another. To FD go, for each interval, lines of
-JSON (log messages, then the answer or the error), and behind an answer its tables as Arrow streams and the unread bytes.
+`pipelines.sources.apart` starts it and ends it.
+
+On stdin come lines of JSON: first what to read from, then one interval after another. To FD go, for
+each interval, lines of JSON (log messages, then the answer or the error), and behind an answer its
+tables as Arrow streams and the unread bytes.
 """
 
 from __future__ import annotations
@@ -18,14 +21,17 @@ from pydantic import TypeAdapter
 
 from pipelines.errors import PerennialError
 from pipelines.intervals import Interval
-from pipelines.sources.port import reader_of
+from pipelines.sources.catalogue import reader_of
 from pipelines.spec.sources import Source as SourceSpec
 
 if TYPE_CHECKING:
     from pipelines.sources.port import Raw
 
 _TIMES, _SLACK = 4, 256 * 2**20
-"""The kernel's bound in bytes: so many times what one file may unpack to, and what threads and libraries ask for besides."""
+"""The kernel's bound in bytes.
+
+So many times what one file may unpack to, and what threads and libraries ask for besides.
+"""
 
 
 def main(descriptor: int) -> None:
@@ -50,7 +56,14 @@ def main(descriptor: int) -> None:
             try:
                 raw = source.read(Interval.model_validate_json(line))
             except PerennialError as error:
-                _send(answers, {"error": type(error).__name__, "message": error.message, "remedy": error.remedy})
+                _send(
+                    answers,
+                    {
+                        "error": type(error).__name__,
+                        "message": error.message,
+                        "remedy": error.remedy,
+                    },
+                )
             except MemoryError:
                 _send(answers, {"memory": True})
             except Exception as error:  # noqa: BLE001 -- what no reader expected must reach the one who asked
@@ -62,7 +75,8 @@ def main(descriptor: int) -> None:
 def _bound_memory(most: int) -> None:
     """Let the kernel refuse memory far beyond what a read may take.
 
-    The process that asked looks at the memory now and then; on a busy machine a bomb unpacks much between two looks.
+    The process that asked looks at the memory now and then; on a busy machine a bomb unpacks much
+    between two looks.
     """
     import psutil
 
@@ -79,7 +93,10 @@ class _Sent(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send the message."""
-        _send(self._answers, {"log": record.getMessage(), "level": record.levelno, "logger": record.name})
+        _send(
+            self._answers,
+            {"log": record.getMessage(), "level": record.levelno, "logger": record.name},
+        )
 
 
 def _answer(answers: IO[bytes], raw: Raw) -> None:

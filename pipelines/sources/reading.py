@@ -1,4 +1,7 @@
-"""Bytes to Arrow tables: CSV, JSON and Parquet, members of archives, all with limits, and rows picked by event time."""
+"""Bytes to Arrow tables.
+
+CSV, JSON and Parquet, members of archives, all with limits, and rows picked by event time.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pipelines.columns import check_names, kept_column, say_once
+from pipelines.columns.kept import check_names, kept_column, say_once
 from pipelines.errors import BadData
 from pipelines.settings import without_password
 from pipelines.sources.memory import most_bytes
@@ -32,7 +35,10 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 
 
 def shown_url(url: str) -> str:
-    """Return a URL (or fsspec's chain of them) fit for a message: without user, password, query and fragment."""
+    """Return a URL (or fsspec's chain of them) fit for a message.
+
+    Without user, password, query and fragment.
+    """
     return "::".join(_bare(part) for part in url.split("::"))
 
 
@@ -48,10 +54,15 @@ def _bare(url: str) -> str:
 def without_secrets(text: str, url: str) -> str:
     """Return a library's message with every URL in it made fit for a message.
 
-    Libraries write URLs in forms of their own; where a password or a query of `url` is still in the text, it is dropped.
+    Libraries write URLs in forms of their own; where a password or a query of `url` is still in the
+    text, it is dropped.
     """
     safe = _URL.sub(lambda found: shown_url(found[0]), text.replace(url, shown_url(url)))
-    return "its message is left out, since it holds a password or a query" if any(s in safe for s in _secrets(url)) else safe
+    return (
+        "its message is left out, since it holds a password or a query"
+        if any(s in safe for s in _secrets(url))
+        else safe
+    )
 
 
 def _secrets(url: str) -> set[str]:
@@ -60,14 +71,21 @@ def _secrets(url: str) -> set[str]:
         try:
             parts = urlsplit(part) if "://" in part else None
             if parts is not None:
-                found |= {parts.password or "", parts.query, *(value for _, value in parse_qsl(parts.query) if len(value) > 3)}  # noqa: PLR2004
+                found |= {
+                    parts.password or "",
+                    parts.query,
+                    *(value for _, value in parse_qsl(parts.query) if len(value) > 3),  # noqa: PLR2004
+                }
         except ValueError:  # no URL at all: nothing of it may be said
             found.add(part.split("://", 1)[-1])
     return {form for secret in found if secret for form in (secret, unquote(secret))}
 
 
 def content_of(file: IO[bytes], shown: str, most: int) -> bytes:
-    """Return the file's bytes. Raises BadData beyond `most` of them; what the file itself raises goes through."""
+    """Return the file's bytes.
+
+    Raises BadData beyond `most` of them; what the file itself raises goes through.
+    """
     data = io.BytesIO()
     while chunk := file.read(min(_CHUNK, most + 1 - data.tell())):
         data.write(chunk)
@@ -80,7 +98,10 @@ def too_large(shown: str, most: int) -> BadData:
     """Return the error of a file that takes more memory than reading may take."""
     return BadData(
         f"{shown} unpacks to more than {most} bytes.",
-        remedy="split the file, or give the step more memory (resources.memory in model.yaml, or the machine).",
+        remedy=(
+            "split the file, or give the step more memory (resources.memory in model.yaml, or the"
+            " machine)."
+        ),
     )
 
 
@@ -94,19 +115,26 @@ def unpacked(data: bytes, name: str, most: int) -> bytes:
     from fsspec.utils import infer_compression
 
     if data.startswith(_ZIP) and not name.lower().endswith(".parquet"):
-        raise BadData(f"{name} is a zip archive.", remedy="name the file in it: `member: …` in the source.")
+        raise BadData(
+            f"{name} is a zip archive.", remedy="name the file in it: `member: …` in the source."
+        )
     kind = "zstd" if name.lower().endswith(".zst") else infer_compression(name)
     if kind is None or kind == "zip":
         return data
     try:
         with (
-            pa.CompressedInputStream(pa.BufferReader(data), kind) if kind == "zstd" else compr[kind](io.BytesIO(data), mode="rb") as opened
-        ):
+            pa.CompressedInputStream(pa.BufferReader(data), kind)
+            if kind == "zstd"
+            else compr[kind](io.BytesIO(data), mode="rb")
+        ) as opened:
             return content_of(opened, name, most)
     except BadData:
         raise
     except Exception as error:  # each of the libraries has errors of its own, and the bytes alone can be their cause
-        raise BadData(f"{name} is no readable compressed file: {_said(error)}.", remedy="the file may be cut short.") from error
+        raise BadData(
+            f"{name} is no readable compressed file: {_said(error)}.",
+            remedy="the file may be cut short.",
+        ) from error
 
 
 def _said(error: Exception) -> str:
@@ -115,20 +143,41 @@ def _said(error: Exception) -> str:
 
 
 def format_of(name: str, given: Format | None) -> Format:
-    """Return the format that is given, or the one that the file's name tells. Raises BadData where neither does."""
+    """Return the format that is given, or the one that the file's name tells.
+
+    Raises BadData where neither does.
+    """
     if given is not None:
         return given
     plain = (
-        name.lower().split("?")[0].removesuffix(".gz").removesuffix(".zip").removesuffix(".bz2").removesuffix(".xz").removesuffix(".zst")
+        name.lower()
+        .split("?")[0]
+        .removesuffix(".gz")
+        .removesuffix(".zip")
+        .removesuffix(".bz2")
+        .removesuffix(".xz")
+        .removesuffix(".zst")
     )
-    for ending, found in ((".csv", "csv"), (".parquet", "parquet"), (".json", "json"), (".jsonl", "json"), (".ndjson", "json")):
+    for ending, found in (
+        (".csv", "csv"),
+        (".parquet", "parquet"),
+        (".json", "json"),
+        (".jsonl", "json"),
+        (".ndjson", "json"),
+    ):
         if plain.endswith(ending):
             return found  # type: ignore[return-value] # the tuple's second elements are Formats
-    raise BadData(f"The format of {name!r} is not known from its name.", remedy="write `format: csv` (or parquet, json) in the source.")
+    raise BadData(
+        f"The format of {name!r} is not known from its name.",
+        remedy="write `format: csv` (or parquet, json) in the source.",
+    )
 
 
 def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
-    """Return one member of a zip archive. Raises BadData naming the archive's members where it is missing or too large."""
+    """Return one member of a zip archive.
+
+    Raises BadData naming the archive's members where it is missing or too large.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as packed:
             info = _member(packed, member, shown, most)
@@ -136,7 +185,10 @@ def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
     except BadData:
         raise
     except Exception as error:  # zipfile raises eight kinds of errors on bytes that are no archive; these alone can be their cause
-        raise BadData(f"{shown} is no readable zip archive: {_said(error)}.", remedy="the file may be cut short.") from error
+        raise BadData(
+            f"{shown} is no readable zip archive: {_said(error)}.",
+            remedy="the file may be cut short.",
+        ) from error
 
 
 def _member(packed: zipfile.ZipFile, member: str, shown: str, most: int) -> zipfile.ZipInfo:
@@ -151,7 +203,8 @@ def _member(packed: zipfile.ZipFile, member: str, shown: str, most: int) -> zipf
 
 
 def parse(data: bytes, kind: Format, shown: str, most: int | None = None) -> pa.Table:
-    """Return the rows in the bytes, at most `most` bytes of them, by default what the machine's memory allows.
+    """Return the rows in the bytes, at most `most` bytes of them, by default what the machine's
+    memory allows.
 
     Raises BadData where they cannot be parsed, naming row or column where that is known.
     """
@@ -159,14 +212,23 @@ def parse(data: bytes, kind: Format, shown: str, most: int | None = None) -> pa.
 
 
 def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: int) -> pa.Table:
-    """Return the rows of several files of one format, as one table; the files of a CSV table decide its types together."""
+    """Return the rows of several files of one format, as one table.
+
+    The files of a CSV table decide its types together.
+    """
     from pipelines.sources import literals, read_csv, read_json, read_parquet
 
     if kind == "csv":
-        texts = [_guarded(name, kind, partial(read_csv.texts_of, data, name)) for name, data in files]
-        return _guarded(shown, kind, lambda: normalised(literals.typed(together(texts, shown), shown), shown))
+        texts = [
+            _guarded(name, kind, partial(read_csv.texts_of, data, name)) for name, data in files
+        ]
+        return _guarded(
+            shown, kind, lambda: normalised(literals.typed(together(texts, shown), shown), shown)
+        )
     read = read_json.table_of if kind == "json" else partial(read_parquet.table_of, most=most)
-    return together([_guarded(name, kind, partial(_read, read, data, name)) for name, data in files], shown)
+    return together(
+        [_guarded(name, kind, partial(_read, read, data, name)) for name, data in files], shown
+    )
 
 
 def _read(read: Callable[[bytes, str], pa.Table], data: bytes, shown: str) -> pa.Table:
@@ -179,15 +241,22 @@ def _guarded(shown: str, kind: Format, read: Callable[[], pa.Table]) -> pa.Table
     except BadData:
         raise
     except MemoryError as error:
-        raise BadData(f"{shown} takes more memory than there is.", remedy="split the file, or give the step more memory.") from error
+        raise BadData(
+            f"{shown} takes more memory than there is.",
+            remedy="split the file, or give the step more memory.",
+        ) from error
     except Exception as error:  # parsers raise what they like on foreign bytes, and the bytes alone can be their cause
         raise BadData(
-            f"{shown} is not readable as {kind}: {_said(error)}.", remedy="the file may be damaged, or of another format."
+            f"{shown} is not readable as {kind}: {_said(error)}.",
+            remedy="the file may be damaged, or of another format.",
         ) from error
 
 
 def together(tables: list[pa.Table], shown: str) -> pa.Table:
-    """Return the rows of several tables. Raises BadData where their types do not go together without changing a value."""
+    """Return the rows of several tables.
+
+    Raises BadData where their types do not go together without changing a value.
+    """
     import pyarrow as pa
 
     names = dict.fromkeys(name for table in tables for name in table.column_names)
@@ -196,17 +265,26 @@ def together(tables: list[pa.Table], shown: str) -> pa.Table:
         kinds = {table.schema.field(name).type for table in tables if name in table.column_names}
         # Arrow would make floats of decimals, and lose digits.
         if any(map(pa.types.is_decimal, kinds)) and any(map(pa.types.is_floating, kinds)):
-            raise BadData(f"{shown}: the column {name!r} holds decimals in one file and floats in another.", remedy="give it one type.")
+            raise BadData(
+                f"{shown}: the column {name!r} holds decimals in one file and floats in another.",
+                remedy="give it one type.",
+            )
     try:
         return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     except pa.ArrowException as error:
-        raise BadData(f"The files of {shown} do not fit together: {_said(error)}.", remedy="give each column one type.") from error
+        raise BadData(
+            f"The files of {shown} do not fit together: {_said(error)}.",
+            remedy="give each column one type.",
+        ) from error
 
 
 def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Table:
-    """Return the table with `column` as times in UTC where its texts are ISO 8601; what is no time becomes null, and is said.
+    """Return the table with `column` as times in UTC where its texts are ISO 8601.
 
-    A table without the column, or where no text is a time, comes back as it was: `validate` says so.
+    What is no time becomes null, and is said.
+
+    A table without the column, or where no text is a time, comes back as it was: `validate` says
+    so.
     """
     import pandas as pd
     import pyarrow as pa
@@ -217,7 +295,9 @@ def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Ta
     texts = table.column(column)
     coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
     # Without this, pandas reads `now` and `today` as times too.
-    dated = pc.if_else(pc.match_substring_regex(coarse, "^[ ]*[0-9]{4}"), coarse, pa.scalar(None, pa.string()))
+    dated = pc.if_else(
+        pc.match_substring_regex(coarse, "^[ ]*[0-9]{4}"), coarse, pa.scalar(None, pa.string())
+    )
     times = pd.to_datetime(dated.to_pandas(), errors="coerce", utc=True, format="ISO8601")
     if times.isna().all():
         return table
@@ -225,21 +305,30 @@ def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Ta
     if lost:
         say_once(f"{shown}: {lost} values of {column!r} are no times and are read as missing.")
     if not coarse.equals(texts):
-        say_once(f"{shown}: the column {column!r} has times finer than a microsecond; they are cut to microseconds.")
+        say_once(
+            f"{shown}: the column {column!r} has times finer than a microsecond; they are cut to"
+            " microseconds."
+        )
     index = table.column_names.index(column)
     array = pa.chunked_array([pa.Array.from_pandas(times)])
     return table.set_column(index, column, kept_column(array, column, shown))
 
 
 def picked(table: pa.Table, column: str, interval: Interval) -> pa.Table:
-    """Return the rows of the interval, and those without a time, which belong nowhere and must be seen by `validate`."""
+    """Return the rows of the interval, and those without a time, which belong nowhere and must be
+    seen by `validate`.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if column not in table.column_names or not pa.types.is_timestamp(table.schema.field(column).type):
+    if column not in table.column_names or not pa.types.is_timestamp(
+        table.schema.field(column).type
+    ):
         return table
     times: Any = table.column(column)
-    inside = pc.and_(pc.greater_equal(times, _scalar(interval.start)), pc.less(times, _scalar(interval.end)))
+    inside = pc.and_(
+        pc.greater_equal(times, _scalar(interval.start)), pc.less(times, _scalar(interval.end))
+    )
     return table.filter(pc.or_kleene(pc.is_null(times), inside))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.columns import check_names
+from pipelines.columns.from_objects import column_of, json_text
+from pipelines.columns.kept import check_names
 from pipelines.errors import BadData, PerennialError, RequestError, SpecError, Unreachable
-from pipelines.objects import column_of, json_text
 from pipelines.settings import SQL_PREFIX, database_url
 from pipelines.sources import postgres
 from pipelines.sources.port import Raw
@@ -21,13 +21,23 @@ if TYPE_CHECKING:
     from pipelines.spec.sources import SqlSource
 
 _WRONG_STATEMENT = {1, 1054}
-"""SQLite's SQLITE_ERROR and MySQL's unknown column: errors of the query that these drivers call operational."""
+"""SQLite's SQLITE_ERROR and MySQL's unknown column.
+
+Errors of the query that these drivers call operational.
+"""
 
 
 class Sql:
     """Reads one interval with one query."""
 
-    def __init__(self, source: SqlSource, event_time: str, environ: dict[str, str] | None = None, *, seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        source: SqlSource,
+        event_time: str,
+        environ: dict[str, str] | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> None:
         """Remember the query; the database's URL is looked up when it is read.
 
         A server that can is told to end the query after `seconds`.
@@ -40,10 +50,12 @@ class Sql:
         self._shown = f"The database {source.database!r}"
 
     def read(self, interval: Interval) -> Raw:
-        """Return the query's rows; :start and :end are bound as times in UTC without a zone, never pasted into the text.
+        """Return the query's rows.
 
-        Raises RequestError where the setting's URL or its driver is wrong, Unreachable where the database is away, SpecError
-        where it refuses the query.
+        :start and :end are bound as times in UTC without a zone, never pasted into the text.
+
+        Raises RequestError where the setting's URL or its driver is wrong, Unreachable where the
+        database is away, SpecError where it refuses the query.
         """
         engine = self._engine()
         try:
@@ -59,18 +71,32 @@ class Sql:
     def _engine(self) -> sa.Engine:
         import sqlalchemy as sa
 
-        remedy = f"set {self._setting} to a SQLAlchemy URL, such as postgresql+psycopg://user:password@host/name."
+        remedy = (
+            f"set {self._setting} to a SQLAlchemy URL, such as"
+            " postgresql+psycopg://user:password@host/name."
+        )
         url = database_url(self._source.database, self._environ)
         try:
             return sa.create_engine(url, **postgres.engine_options(url))
         except ImportError as error:
             raise RequestError(
-                f"The setting {self._setting} asks for a driver that is not installed: {error.name}.", remedy="install it."
+                f"The setting {self._setting} asks for a driver that is not installed:"
+                f" {error.name}.",
+                remedy="install it.",
             ) from error
         except sa.exc.NoSuchModuleError:
-            raise RequestError(f"The setting {self._setting} names a kind of database that is not known.", remedy=remedy) from None
-        except (sa.exc.ArgumentError, ValueError, TypeError):  # without the cause, which may show the URL
-            raise RequestError(f"The setting {self._setting} holds no readable SQLAlchemy URL.", remedy=remedy) from None
+            raise RequestError(
+                f"The setting {self._setting} names a kind of database that is not known.",
+                remedy=remedy,
+            ) from None
+        except (
+            sa.exc.ArgumentError,
+            ValueError,
+            TypeError,
+        ):  # without the cause, which may show the URL
+            raise RequestError(
+                f"The setting {self._setting} holds no readable SQLAlchemy URL.", remedy=remedy
+            ) from None
 
     def _connected(self, engine: sa.Engine) -> sa.Connection:
         import sqlalchemy as sa
@@ -79,16 +105,25 @@ class Sql:
         try:
             return engine.connect()
         except sa.exc.SQLAlchemyError as error:
-            raise Unreachable(f"{self._shown} cannot be reached: {_said(error, engine)}.", remedy=remedy) from error
+            raise Unreachable(
+                f"{self._shown} cannot be reached: {_said(error, engine)}.", remedy=remedy
+            ) from error
         except (TypeError, ValueError):  # without the cause, which may show the option
-            raise RequestError(f"The setting {self._setting} has an option that the driver refuses.", remedy=remedy) from None
+            raise RequestError(
+                f"The setting {self._setting} has an option that the driver refuses.", remedy=remedy
+            ) from None
 
-    def _rows(self, connection: sa.Connection, interval: Interval) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def _rows(
+        self, connection: sa.Connection, interval: Interval
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Return the names of the columns and the rows, as the driver has them."""
         import sqlalchemy as sa
 
         bound = [sa.bindparam(name, type_=sa.DateTime()) for name in ("start", "end")]
-        values = {"start": interval.start.replace(tzinfo=None), "end": interval.end.replace(tzinfo=None)}
+        values = {
+            "start": interval.start.replace(tzinfo=None),
+            "end": interval.end.replace(tzinfo=None),
+        }
         try:
             postgres.prepare(connection, self._seconds)
             answer = connection.execute(sa.text(self._source.query).bindparams(*bound), values)
@@ -96,15 +131,23 @@ class Sql:
             self._check_names(names)
             return names, [tuple(row) for row in answer]
         except sa.exc.ResourceClosedError as error:
-            raise SpecError(f"{self._shown} refuses the query: it returns no rows.", remedy="mend `source.query`.") from error
+            raise SpecError(
+                f"{self._shown} refuses the query: it returns no rows.",
+                remedy="mend `source.query`.",
+            ) from error
         except sa.exc.SQLAlchemyError as error:
             raise self._refusal(error, connection.engine) from error
         except PerennialError:
             raise
         except Exception as error:  # noqa: BLE001 -- drivers raise what they like where they cannot make a value of the answer
-            why = type(error).__name__ if _holds_password(error, connection.engine) else f"{type(error).__name__}: {error}"
+            why = (
+                type(error).__name__
+                if _holds_password(error, connection.engine)
+                else f"{type(error).__name__}: {error}"
+            )
             raise BadData(
-                f"{self._shown} returned what cannot be read: {why[:300]}.", remedy="cast the column in `source.query`."
+                f"{self._shown} returned what cannot be read: {why[:300]}.",
+                remedy="cast the column in `source.query`.",
             ) from None
 
     def _check_names(self, names: list[str]) -> None:
@@ -112,7 +155,10 @@ class Sql:
             check_names(names, "The query")
         except BadData as error:
             said = error.message.replace("The query has", "The query returns")
-            raise SpecError(f"{self._shown}: {said}", remedy="give each column of `source.query` a name of its own (`as`).") from error
+            raise SpecError(
+                f"{self._shown}: {said}",
+                remedy="give each column of `source.query` a name of its own (`as`).",
+            ) from error
 
     def _refusal(self, cause: sa.exc.SQLAlchemyError, engine: sa.Engine) -> PerennialError:
         """Return what a failed query means: SQLAlchemy wraps the driver's error."""
@@ -120,8 +166,13 @@ class Sql:
 
         said = _said(cause, engine)
         lost = isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
-        if lost or (isinstance(cause, sa.exc.OperationalError) and _code(cause.orig) not in _WRONG_STATEMENT):
-            return Unreachable(f"{self._shown} cannot be read: {said}.", remedy=f"check the database and the setting {self._setting}.")
+        if lost or (
+            isinstance(cause, sa.exc.OperationalError) and _code(cause.orig) not in _WRONG_STATEMENT
+        ):
+            return Unreachable(
+                f"{self._shown} cannot be read: {said}.",
+                remedy=f"check the database and the setting {self._setting}.",
+            )
         return SpecError(f"{self._shown} refuses the query: {said}.", remedy="mend `source.query`.")
 
 
@@ -137,16 +188,28 @@ def _holds_password(error: BaseException, engine: sa.Engine) -> bool:
 
 
 def _table(names: list[str], rows: list[tuple[Any, ...]], shown: str) -> pa.Table:
-    """Return the rows as columns; an object of a JSON column is JSON again. The rows are used up."""
+    """Return the rows as columns; an object of a JSON column is JSON again.
+
+    The rows are used up.
+    """
     import pyarrow as pa
 
     columns: list[list[Any]] = [[] for _ in names]
-    while rows:  # from the end, so that a row's memory is free once its values stand in their columns
+    while (
+        rows
+    ):  # from the end, so that a row's memory is free once its values stand in their columns
         for column, value in zip(columns, rows.pop(), strict=True):
-            column.append(json_text(value) if isinstance(value, dict) or (isinstance(value, list) and _has_objects(value)) else value)
+            column.append(
+                json_text(value)
+                if isinstance(value, dict) or (isinstance(value, list) and _has_objects(value))
+                else value
+            )
     for column in columns:
         column.reverse()
-    return pa.table([column_of(column, name, shown) for name, column in zip(names, columns, strict=True)], names=names)
+    return pa.table(
+        [column_of(column, name, shown) for name, column in zip(names, columns, strict=True)],
+        names=names,
+    )
 
 
 def _has_objects(values: list[Any]) -> bool:
@@ -154,8 +217,15 @@ def _has_objects(values: list[Any]) -> bool:
 
 
 def _code(cause: BaseException | None) -> object:
-    """Return the driver's number of the error: SQLite's primary code, or the first argument, as MySQL's drivers have it."""
+    """Return the driver's number of the error.
+
+    SQLite's primary code, or the first argument, as MySQL's drivers have it.
+    """
     code = getattr(cause, "sqlite_errorcode", None)
     if code is not None:
         return code & 0xFF
-    return cause.args[0] if cause is not None and cause.args and isinstance(cause.args[0], int) else None
+    return (
+        cause.args[0]
+        if cause is not None and cause.args and isinstance(cause.args[0], int)
+        else None
+    )

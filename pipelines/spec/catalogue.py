@@ -1,4 +1,6 @@
-"""The estimators and metrics that a spec may name, known without importing scikit-learn (a DAG file must parse lightly)."""
+"""The estimators and metrics that a spec may name, known without importing scikit-learn (a DAG file
+must parse lightly).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ REGRESS: frozenset[Task] = frozenset({"regression"})
 
 @dataclass(frozen=True)
 class Estimator:
-    """What is known of one estimator: the tasks it can do and how its inputs are encoded unless the spec says otherwise."""
+    """What is known of one estimator.
+
+    The tasks it can do and how its inputs are encoded unless the spec says otherwise.
+    """
 
     tasks: frozenset[Task]
     encode: Encoding

@@ -16,13 +16,20 @@ CRON_FIELDS = 5
 
 
 def _schedule(text: str) -> str:
-    """Return the schedule. ValueError where Airflow would not take it, which would take every other model's DAG down with it."""
+    """Return the schedule.
+
+    ValueError where Airflow would not take it, which would take every other model's DAG down with
+    it.
+    """
     if text.removeprefix("@") in PRESETS:
         return text
     from croniter import CroniterBadDateError, croniter
 
     if len(text.split()) != CRON_FIELDS or not text.isascii() or not croniter.is_valid(text):
-        msg = f"is no schedule; write one of {', '.join(PRESETS)}, or five cron fields such as `0 3 * * 1`"
+        msg = (
+            f"is no schedule; write one of {', '.join(PRESETS)}, or five cron fields such as `0 3 *"
+            " * 1`"
+        )
         raise ValueError(msg)
     try:
         croniter(text).get_next()
@@ -38,15 +45,21 @@ NUMBER_METHODS = (
     *("wasserstein", "psi", "ks", "jensenshannon", "kl_div", "hellinger", "ed"),
     *("anderson", "cramer_von_mises", "t_test"),
 )
-"""Those of Evidently 0.7 for numbers, but its Mann-Whitney test, which is one-sided: a shift downwards reads as none."""
+"""Those of Evidently 0.7 for numbers, but its Mann-Whitney test, which is one-sided.
+
+A shift downwards reads as none.
+"""
 TEXT_METHODS = ("jensenshannon", "psi", "kl_div", "hellinger", "chisquare")
-"""Those for texts, but its G-test, which raises for sides of different sizes, and TVD, which takes minutes."""
+"""Those for texts, but its G-test, which raises for sides of different sizes, and TVD, which takes
+minutes."""
 P_VALUES = frozenset({"ks", "anderson", "cramer_von_mises", "t_test", "chisquare"})
 """Methods whose score is a p-value: there is drift below the threshold; of all others, above it."""
 
 
 class Rule(Value):
-    """Evidently's method for a column and the score from which on the column has drifted (for a p-value: below which)."""
+    """Evidently's method for a column and the score from which on the column has drifted (for a
+    p-value: below which).
+    """
 
     method: Literal[
         "wasserstein",
@@ -70,8 +83,9 @@ Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 class Performance(Value):
     """When live answers are worse than the champion promised.
 
-    That is when even the good end of a one-sided interval of the live metric (with this confidence) is worse than the
-    champion's score on its holdout by more than `tolerance`, in the metric's own unit.
+    That is when even the good end of a one-sided interval of the live metric (with this confidence)
+    is worse than the champion's score on its holdout by more than `tolerance`, in the metric's own
+    unit.
     """
 
     tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.02
@@ -97,7 +111,8 @@ class Drift(Value):
     share: Share = 0.5
     """The share of the inputs that must have drifted before the inputs as a whole have."""
     missing: Share = 0.1
-    """By how much the share of missing values in an input may lie above that of the champion's training data."""
+    """By how much the share of missing values in an input may lie above that of the champion's
+    training data."""
     performance: Performance = Performance()
 
     def rule(self, column: str, *, text: bool) -> Rule:
@@ -107,10 +122,16 @@ class Drift(Value):
     @model_validator(mode="after")
     def _methods_fit(self) -> Drift:
         if self.numbers.method not in NUMBER_METHODS:
-            msg = f"numbers: {self.numbers.method} does not compare numbers; use one of {', '.join(NUMBER_METHODS)}"
+            msg = (
+                f"numbers: {self.numbers.method} does not compare numbers; use one of"
+                f" {', '.join(NUMBER_METHODS)}"
+            )
             raise ValueError(msg)
         if self.texts.method not in TEXT_METHODS:
-            msg = f"texts: {self.texts.method} does not compare texts; use one of {', '.join(TEXT_METHODS)}"
+            msg = (
+                f"texts: {self.texts.method} does not compare texts; use one of"
+                f" {', '.join(TEXT_METHODS)}"
+            )
             raise ValueError(msg)
         if self.cooldown < timedelta(0):
             msg = "cooldown must not be negative"

@@ -1,4 +1,7 @@
-"""Find and read `model.yaml`, and say what is wrong in words: file, line, field, remedy. Only SpecError ever comes out."""
+"""Find and read `model.yaml`, and say what is wrong in words: file, line, field, remedy.
+
+Only SpecError ever comes out.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipelines.errors import SpecError
+from pipelines.plain_errors import problems, sentence
 from pipelines.refs import NAME_PATTERN
 from pipelines.spec.model import Spec
 from pipelines.spec.reading import MAX_BYTES, NotYaml, read_yaml
-from pipelines.words import problems, sentence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,17 +34,26 @@ _KINDS = {
 
 
 def model_names(models: Path) -> list[str]:
-    """Return the names of the folders under `models/` that have a `model.yaml`, of whatever kind or state, sorted.
+    """Return the names of the folders under `models/` that have a `model.yaml`, of whatever kind or
+    state, sorted.
 
-    Folders whose names begin with a dot belong to tools. Raises SpecError where `models/` itself cannot be listed.
+    Folders whose names begin with a dot belong to tools. Raises SpecError where `models/` itself
+    cannot be listed.
     """
     try:
         with os.scandir(models) as entries:
-            return sorted(_printable(entry.name) for entry in entries if not entry.name.startswith(".") and _is_model(entry))
+            return sorted(
+                _printable(entry.name)
+                for entry in entries
+                if not entry.name.startswith(".") and _is_model(entry)
+            )
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise SpecError(f"The folder {models.name}/ cannot be listed: {error.strerror}.", remedy="check its kind and its mode.") from error
+        raise SpecError(
+            f"The folder {models.name}/ cannot be listed: {error.strerror}.",
+            remedy="check its kind and its mode.",
+        ) from error
 
 
 def _is_model(entry: os.DirEntry[str]) -> bool:
@@ -58,7 +70,10 @@ def _is_model(entry: os.DirEntry[str]) -> bool:
 
 
 def _printable(name: str) -> str:
-    """Return a folder's name without bytes that are no text: such a name is no model's, and must be shown all the same."""
+    """Return a folder's name without bytes that are no text.
+
+    Such a name is no model's, and must be shown all the same.
+    """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -69,10 +84,18 @@ def load_spec(models: Path, name: str) -> Spec:
         spec = parse_spec(_read(models, name, shown), shown)
     except SpecError:
         raise
-    except Exception as error:  # whatever a library raises on a user's file: it must harm this model alone
-        raise SpecError(f"{shown} cannot be read: {type(error).__name__}: {str(error)[:200]}.", remedy="mend the file.") from error
+    except (
+        Exception
+    ) as error:  # whatever a library raises on a user's file: it must harm this model alone
+        raise SpecError(
+            f"{shown} cannot be read: {type(error).__name__}: {str(error)[:200]}.",
+            remedy="mend the file.",
+        ) from error
     if spec.name != name:
-        raise SpecError(f"{shown}: name: {spec.name!r} is not the folder's name.", remedy=f"write `name: {name}` or rename the folder.")
+        raise SpecError(
+            f"{shown}: name: {spec.name!r} is not the folder's name.",
+            remedy=f"write `name: {name}` or rename the folder.",
+        )
     return spec
 
 
@@ -83,49 +106,72 @@ def _read(models: Path, name: str, shown: str) -> bytes:
             raise SpecError(f"There is no {shown}.", remedy=_hint(models, name))
         raise SpecError(
             f"{models.name}/{name}: the folder's name is no model's name.",
-            remedy="begin with a lower-case letter; then lower-case letters, digits and _, at most 48 characters.",
+            remedy=(
+                "begin with a lower-case letter; then lower-case letters, digits and _, at most 48"
+                " characters."
+            ),
         )
     path = models / name / SPEC_FILE
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
         if kind != stat.S_IFREG:
-            raise SpecError(f"{shown} is {_KINDS.get(kind, 'no file')}.", remedy="put a text file there.")
+            raise SpecError(
+                f"{shown} is {_KINDS.get(kind, 'no file')}.", remedy="put a text file there."
+            )
         # Without blocking: by now somebody may have put a named pipe there.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         if os.path.lexists(path) or path.parent.is_symlink():
-            raise SpecError(f"{shown} is a link to nothing.", remedy="mend the link, or remove it.") from error
+            raise SpecError(
+                f"{shown} is a link to nothing.", remedy="mend the link, or remove it."
+            ) from error
         raise SpecError(f"There is no {shown}.", remedy=_hint(models, name)) from error
     except OSError as error:
-        raise SpecError(f"{shown} cannot be read: {error.strerror}.", remedy="check its mode, its owner and its links.") from error
+        raise SpecError(
+            f"{shown} cannot be read: {error.strerror}.",
+            remedy="check its mode, its owner and its links.",
+        ) from error
 
 
 def _hint(models: Path, name: str) -> str:
     known = model_names(models)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known models: {', '.join(known) or 'none'}."
+    return (
+        f"did you mean {close[0]!r}?" if close else f"known models: {', '.join(known) or 'none'}."
+    )
 
 
 def parse_spec(text: bytes, shown: str) -> Spec:
-    """Return the spec in a YAML text; `shown` is the file's name in errors, which have a line for each problem."""
+    """Return the spec in a YAML text.
+
+    `shown` is the file's name in errors, which have a line for each problem.
+    """
     try:
         document = read_yaml(text)
     except NotYaml as error:
         where = f"{shown}:{error.line}" if error.line else shown
         raise SpecError(f"{where}: not readable as YAML: {error}.") from error
     if not isinstance(document.body, dict):
-        raise SpecError(f"{shown}:1: expected keys and values at the top.", remedy="see docs/add-a-model.md for a whole example.")
+        raise SpecError(
+            f"{shown}:1: expected keys and values at the top.",
+            remedy="see docs/add-a-model.md for a whole example.",
+        )
     try:
         return Spec.model_validate(document.body)
     except ValidationError as error:
         found = problems(error, document.body, Spec)
         lines = sorted((document.line(problem.path), str(problem)) for problem in found)
-        raise SpecError("\n".join(f"{shown}:{line}: {sentence(said)}" for line, said in lines)) from error
+        raise SpecError(
+            "\n".join(f"{shown}:{line}: {sentence(said)}" for line, said in lines)
+        ) from error
 
 
 def load_all(models: Path) -> tuple[dict[str, Spec], dict[str, SpecError]]:
-    """Return the good specs and the errors of the broken ones, both by model name: a broken spec breaks only itself."""
+    """Return the good specs and the errors of the broken ones, both by model name.
+
+    A broken spec breaks only itself.
+    """
     good: dict[str, Spec] = {}
     broken: dict[str, SpecError] = {}
     for name in model_names(models):

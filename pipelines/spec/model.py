@@ -8,19 +8,21 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from pipelines.intervals import BatchKind
+from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
 from pipelines.spec.catalogue import ESTIMATORS, METRICS, Encoding, Estimator, Task, metrics_for
 from pipelines.spec.drift import Cron, Drift
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.units import Batches, Duration, Timeout, parse_duration
-from pipelines.words import Impossible, Problem
 
 SPEC_VERSION: Literal[1] = 1
 
 
 def _without_controls(text: str) -> str:
-    """Return the text; ValueError where it holds characters that no database and no page takes, such as NUL."""
+    """Return the text; ValueError where it holds characters that no database and no page takes,
+    such as NUL.
+    """
     wrong = [c for c in text if not c.isprintable() and c not in "\n\t"]
     if wrong:
         msg = f"holds the character {wrong[0]!a}, which cannot be shown; remove it"
@@ -28,7 +30,9 @@ def _without_controls(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_without_controls)]
+Text = Annotated[
+    str, StringConstraints(min_length=1, max_length=500), AfterValidator(_without_controls)
+]
 Scalar = bool | int | float | str | None
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -52,9 +56,15 @@ class Features(Value):
     inputs: Annotated[list[Identifier], Field(min_length=1, max_length=500)]
     lookback: Duration = parse_duration("0s")
     personal: dict[Identifier, Literal["hash", "drop"]] = Field(default_factory=dict)
-    """Inputs (or key columns) with personal data: the inference log holds a keyed hash of them, or nothing."""
+    """Inputs (or key columns) with personal data.
+
+    The inference log holds a keyed hash of them, or nothing.
+    """
     timeout: Timeout | None = None
-    """How long `build` may take for one batch; default: the setting PERENNIAL_USER_CODE_TIMEOUT_SECONDS."""
+    """How long `build` may take for one batch.
+
+    Default: the setting PERENNIAL_USER_CODE_TIMEOUT_SECONDS.
+    """
 
     def seconds(self, default: float) -> float:
         """Return the time-out of `build`."""
@@ -91,12 +101,16 @@ class Range(Value):
 
 
 class Candidate(Value):
-    """One estimator with fixed `params` and a `search` space, explored with at most `budget` settings."""
+    """One estimator with fixed `params` and a `search` space, explored with at most `budget`
+    settings.
+    """
 
     name: Name
     estimator: str
     params: dict[Identifier, Scalar] = Field(default_factory=dict)
-    search: dict[Identifier, Annotated[list[Scalar], Field(min_length=1, max_length=100)] | Range] = Field(default_factory=dict)
+    search: dict[
+        Identifier, Annotated[list[Scalar], Field(min_length=1, max_length=100)] | Range
+    ] = Field(default_factory=dict)
     budget: Annotated[int, Field(ge=1, le=1_000)] = 20
     encode: Encoding | None = None
 
@@ -135,15 +149,20 @@ class VersusChampion(Value):
 
 
 class Gate(Value):
-    """What a challenger needs in order to serve. `at_least` and `at_most` are floors and ceilings by metric.
+    """What a challenger needs in order to serve.
 
-    `guards` are further metrics in which it may be worse than its opponent by no more than a share of the opponent's value.
+    `at_least` and `at_most` are floors and ceilings by metric.
+
+    `guards` are further metrics in which it may be worse than its opponent by no more than a share
+    of the opponent's value.
     """
 
     at_least: dict[str, Finite] = Field(default_factory=dict)
     at_most: dict[str, Finite] = Field(default_factory=dict)
     versus_champion: VersusChampion
-    guards: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(default_factory=dict)
+    guards: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
     min_rows: Annotated[int, Field(ge=2)] = 100
 
 
@@ -164,7 +183,8 @@ class Spec(Value):
     source: Source
     batch: BatchKind
     empty_batches: Literal["refuse", "allow"] = "refuse"
-    """Whether a batch without rows breaks its expectations, or is told as a warning and left out."""
+    """Whether a batch without rows breaks its expectations, or is told as a warning and left out.
+    """
     event_time: Identifier
     key: Annotated[list[Identifier], Field(min_length=1, max_length=10)]
     target: Target
@@ -216,9 +236,17 @@ def _metric_problems(spec: Spec) -> list[Problem]:
     ]
     decides = spec.gate.versus_champion.metric
     if decides in spec.gate.guards:
-        found.append(Problem(("gate", "guards", decides), "decides in versus_champion already; name another metric"))
+        found.append(
+            Problem(
+                ("gate", "guards", decides),
+                "decides in versus_champion already; name another metric",
+            )
+        )
     if not spec.gate.at_least and not spec.gate.at_most:
-        none = "name at least one floor (at_least) or ceiling (at_most); a gate without a threshold refuses everything"
+        none = (
+            "name at least one floor (at_least) or ceiling (at_most); a gate without a threshold"
+            " refuses everything"
+        )
         found.append(Problem(("gate",), none))
     return found
 
@@ -226,20 +254,36 @@ def _metric_problems(spec: Spec) -> list[Problem]:
 def _column_problems(spec: Spec) -> list[Problem]:
     inputs, place = spec.features.inputs, ("features", "inputs")
     found = [
-        Problem((*place, inputs.index(c)), f"{c!r} stands twice; remove one") for c in sorted({c for c in inputs if inputs.count(c) > 1})
+        Problem((*place, inputs.index(c)), f"{c!r} stands twice; remove one")
+        for c in sorted({c for c in inputs if inputs.count(c) > 1})
     ]
     if spec.target.column in inputs:
-        found.append(Problem((*place, inputs.index(spec.target.column)), f"{spec.target.column!r} is the target; a model must not see it"))
+        found.append(
+            Problem(
+                (*place, inputs.index(spec.target.column)),
+                f"{spec.target.column!r} is the target; a model must not see it",
+            )
+        )
     identity = "is part of the key; a key is an identity, no input"
-    found += [Problem((*place, inputs.index(c)), f"{c!r} {identity}") for c in spec.key if c in inputs]
+    found += [
+        Problem((*place, inputs.index(c)), f"{c!r} {identity}") for c in spec.key if c in inputs
+    ]
     if spec.event_time in spec.key:
-        found.append(Problem(("key",), f"{spec.event_time!r} is the event time already; leave it out"))
+        found.append(
+            Problem(("key",), f"{spec.event_time!r} is the event time already; leave it out")
+        )
     known = [*inputs, *spec.key]
     stranger = "is neither an input nor part of the key; remove it"
-    found += [Problem(("features", "personal", c), stranger) for c in spec.features.personal if c not in known]
+    found += [
+        Problem(("features", "personal", c), stranger)
+        for c in spec.features.personal
+        if c not in known
+    ]
     watched = spec.drift.columns if spec.drift else {}
     return found + [
-        Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs") for c in watched if c not in inputs
+        Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs")
+        for c in watched
+        if c not in inputs
     ]
 
 
@@ -250,7 +294,10 @@ def _candidate_problems(spec: Spec) -> list[Problem]:
         for n in sorted({n for n in names if names.count(n) > 1})
     ]
     found += [
-        Problem(("candidates", place, "estimator"), f"{c.estimator} of {c.name} cannot do a {spec.task} task; choose another one")
+        Problem(
+            ("candidates", place, "estimator"),
+            f"{c.estimator} of {c.name} cannot do a {spec.task} task; choose another one",
+        )
         for place, c in enumerate(spec.candidates)
         if spec.task not in c.known.tasks
     ]

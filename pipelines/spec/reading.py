@@ -1,7 +1,10 @@
-"""YAML as data and nothing else: texts, numbers, dates, lists and mappings, each with the line on which it stands.
+"""YAML as data and nothing else.
 
-Refused, each with its line: aliases (nine lines can expand to gigabytes), tags, merging, repeated keys, keys that are no
-texts, very many or very deep values, and numbers that YAML reads as another one than was written (`010` is 8, `1:30` is 90).
+Texts, numbers, dates, lists and mappings, each with the line on which it stands.
+
+Refused, each with its line: aliases (nine lines can expand to gigabytes), tags, merging, repeated
+keys, keys that are no texts, very many or very deep values, and numbers that YAML reads as another
+one than was written (`010` is 8, `1:30` is 90).
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ MAX_VALUES = 50_000
 MAX_DEPTH = 30
 MAX_DIGITS = 40
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C class exists only where libyaml does
+_LOADER: Any = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # the C class exists only where libyaml does
 _TAG = "tag:yaml.org,2002:"
 _SAME_NUMBER = re.compile(r"^[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F]+)$")
 _EXPONENT = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
@@ -31,7 +36,10 @@ _REMEDY = "mend the line; a YAML linter shows the column"
 
 
 class NotYaml(ValueError):
-    """The text is no YAML, or holds what no spec may hold: `line` (None: not known), what is wrong, what to do."""
+    """The text is no YAML, or holds what no spec may hold.
+
+    `line` (None: not known), what is wrong, what to do.
+    """
 
     def __init__(self, line: int | None, why: str, remedy: str = _REMEDY) -> None:
         """Keep the parts."""
@@ -41,13 +49,17 @@ class NotYaml(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """What a YAML text says, and the line (from 1) of each key and entry by its path from the top."""
+    """What a YAML text says, and the line (from 1) of each key and entry by its path from the
+    top.
+    """
 
     body: Any
     lines: dict[tuple[str | int, ...], int] = field(default_factory=dict)
 
     def line(self, path: tuple[str | int, ...]) -> int:
-        """Return the line on which the value stands, or the nearest thing around it that stands there."""
+        """Return the line on which the value stands, or the nearest thing around it that stands
+        there.
+        """
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
@@ -61,7 +73,9 @@ def read_yaml(data: bytes) -> Document:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise NotYaml(line, f"the byte 0x{data[error.start]:02x} is no UTF-8", "save the file as UTF-8") from error
+        raise NotYaml(
+            line, f"the byte 0x{data[error.start]:02x} is no UTF-8", "save the file as UTF-8"
+        ) from error
     try:
         _refuse_bombs(text)
         loader = _LOADER(text)
@@ -72,9 +86,15 @@ def read_yaml(data: bytes) -> Document:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        raise NotYaml(error.problem_mark.line + 1 if error.problem_mark else None, _reason(text, error)) from error
+        raise NotYaml(
+            error.problem_mark.line + 1 if error.problem_mark else None, _reason(text, error)
+        ) from error
     except yaml.YAMLError as error:
-        raise NotYaml(None, str(getattr(error, "reason", None) or error).splitlines()[0], "remove the character") from error
+        raise NotYaml(
+            None,
+            str(getattr(error, "reason", None) or error).splitlines()[0],
+            "remove the character",
+        ) from error
 
 
 def _reason(text: str, error: yaml.MarkedYAMLError) -> str:
@@ -87,39 +107,64 @@ def _reason(text: str, error: yaml.MarkedYAMLError) -> str:
 
 
 def _refuse_bombs(text: str) -> None:
-    """Raise NotYaml where building the values could take very much memory or depth, before anything is built."""
+    """Raise NotYaml where building the values could take very much memory or depth, before anything
+    is built.
+    """
     depth = 0
     events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
     for count, event in enumerate(events):
         line = event.start_mark.line + 1
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
+            event, yaml.CollectionEndEvent
+        )
         if isinstance(event, yaml.AliasEvent):
             raise NotYaml(line, "aliases (*name) are not allowed", "write the value out")
         if getattr(event, "tag", None) is not None:
-            raise NotYaml(line, f"tags ({str(event.tag).replace(_TAG, '!!')[:40]}) are not allowed", "write the value without it")
+            raise NotYaml(
+                line,
+                f"tags ({str(event.tag).replace(_TAG, '!!')[:40]}) are not allowed",
+                "write the value without it",
+            )
         if count > MAX_VALUES:
             raise NotYaml(line, f"more than {MAX_VALUES:,} values are too many", "keep it small")
         if depth > MAX_DEPTH:
-            raise NotYaml(line, f"more than {MAX_DEPTH} lists and mappings within one another are too many", "keep it flat")
+            raise NotYaml(
+                line,
+                f"more than {MAX_DEPTH} lists and mappings within one another are too many",
+                "keep it flat",
+            )
 
 
-def _value(loader: Any, node: Any, path: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> Any:
+def _value(
+    loader: Any, node: Any, path: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
+) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, child, (*path, place), lines) for place, child in enumerate(node.value)]
+        return [
+            _value(loader, child, (*path, place), lines) for place, child in enumerate(node.value)
+        ]
     if isinstance(node, yaml.MappingNode):
         return _mapping(loader, node, path, lines)
     return _scalar(loader, node, path)
 
 
-def _mapping(loader: Any, node: yaml.MappingNode, path: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> dict[str, Any]:
+def _mapping(
+    loader: Any,
+    node: yaml.MappingNode,
+    path: tuple[str | int, ...],
+    lines: dict[tuple[str | int, ...], int],
+) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for key_node, child in node.value:
         line, written = key_node.start_mark.line + 1, getattr(key_node, "value", "")
         if key_node.tag == f"{_TAG}merge":
             raise NotYaml(line, "merging (<<) is not allowed", "write the values out")
         if key_node.tag != f"{_TAG}str" or not isinstance(written, str):
-            name = repr(written[:MAX_DIGITS]) if isinstance(written, str) else "which is a list or a mapping"
+            name = (
+                repr(written[:MAX_DIGITS])
+                if isinstance(written, str)
+                else "which is a list or a mapping"
+            )
             raise NotYaml(line, f"the key {name} is no text", "write it in quotes")
         if written in mapping:
             raise NotYaml(line, f"the key {written[:80]!r} stands twice", "remove one")
@@ -136,15 +181,31 @@ def _scalar(loader: Any, node: Any, path: tuple[str | int, ...]) -> Any:
         plain = not node.style and len(written) <= MAX_DIGITS and _EXPONENT.match(written)
         return _finite(float(written), line, where, written) if plain else written
     if kind in {"int", "float"} and len(written) > MAX_DIGITS:
-        raise NotYaml(line, f"{where}a number of {len(written)} characters is too long", "write it in quotes if it is a text")
+        raise NotYaml(
+            line,
+            f"{where}a number of {len(written)} characters is too long",
+            "write it in quotes if it is a text",
+        )
     if (kind == "int" and not _SAME_NUMBER.match(written)) or (kind == "float" and ":" in written):
-        raise NotYaml(line, f"{where}YAML reads {written!r} as another number", "write a plain decimal number, or put it in quotes")
+        raise NotYaml(
+            line,
+            f"{where}YAML reads {written!r} as another number",
+            "write a plain decimal number, or put it in quotes",
+        )
     if kind not in {"null", "bool", "int", "float", "timestamp"}:
-        raise NotYaml(line, f"{where}{written[:MAX_DIGITS]!r} has a meaning of its own in YAML", "put it in quotes")
+        raise NotYaml(
+            line,
+            f"{where}{written[:MAX_DIGITS]!r} has a meaning of its own in YAML",
+            "put it in quotes",
+        )
     try:
         value = loader.construct_object(node)
     except (ValueError, OverflowError) as error:
-        raise NotYaml(line, f"{where}{written[:MAX_DIGITS]!r} is no {kind}: {error}", "mend it, or put it in quotes") from error
+        raise NotYaml(
+            line,
+            f"{where}{written[:MAX_DIGITS]!r} is no {kind}: {error}",
+            "mend it, or put it in quotes",
+        ) from error
     return _finite(value, line, where, written) if kind == "float" else value
 
 

@@ -1,4 +1,7 @@
-"""What a model's containers may use. A process is not limited by this; nor is a container where nothing is said."""
+"""What a model's containers may use.
+
+A process is not limited by this; nor is a container where nothing is said.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,24 @@ NetworkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_
 
 
 class Limits(Value):
-    """The most that one container may use: memory (beyond it, the kernel ends it) and cores (of which it may have a part)."""
+    """The most that one container may use.
+
+    Memory (beyond it, the kernel ends it) and cores (of which it may have a part).
+    """
 
     memory: Memory | None = None
     cpus: Cpus | None = None
 
 
 class Resources(Limits):
-    """The limits of each step's container and the Docker network that it joins; `serving` are those of a release's container."""
+    """The limits of each step's container and the Docker network that it joins.
+
+    `serving` are those of a release's container.
+    """
 
     network: NetworkName | None = None
-    """Default: the setting PERENNIAL_DOCKER_NETWORK. A model whose source lies in another network names that."""
+    """Default: the setting PERENNIAL_DOCKER_NETWORK.
+
+    A model whose source lies in another network names that.
+    """
     serving: Limits = Limits()

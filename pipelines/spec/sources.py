@@ -18,11 +18,14 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0
 
 
 class SourceBase(Value):
-    """What every source says: since when there are data, until when (a closed data set), and its tables.
+    """What every source says.
 
-    `main` names the table of events; `side` names further tables with the column that says when a row was known, or null
-    for tables whose rows hold at all times. `event_time` names the raw column by which a row belongs to an interval, where
-    that is not the spec's `event_time` (which `build` may make more precise).
+    Since when there are data, until when (a closed data set), and its tables.
+
+    `main` names the table of events; `side` names further tables with the column that says when a
+    row was known, or null for tables whose rows hold at all times. `event_time` names the raw
+    column by which a row belongs to an interval, where that is not the spec's `event_time` (which
+    `build` may make more precise).
     """
 
     first: Moment
@@ -30,7 +33,10 @@ class SourceBase(Value):
     event_time: Identifier | None = None
     main: Identifier = "events"
     timeout: Duration | None = None
-    """How long the read of one interval may take; default: the setting PERENNIAL_SOURCE_TIMEOUT_SECONDS."""
+    """How long the read of one interval may take.
+
+    Default: the setting PERENNIAL_SOURCE_TIMEOUT_SECONDS.
+    """
     side: dict[Identifier, Identifier | None] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -65,8 +71,9 @@ class OneTable(SourceBase):
 class FilesSource(OneTable):
     """Files behind any fsspec URI or glob.
 
-    With `{start:…}` or `{end:…}` in the URI (strftime inside) each interval has files of its own, and all rows in them
-    must belong to it; without, the interval's rows are picked out by event time. A literal brace is written twice.
+    With `{start:…}` or `{end:…}` in the URI (strftime inside) each interval has files of its own,
+    and all rows in them must belong to it; without, the interval's rows are picked out by event
+    time. A literal brace is written twice.
     """
 
     kind: Literal["files"]
@@ -79,11 +86,17 @@ class FilesSource(OneTable):
     def _placeholders(cls, uri: str) -> str:
         for name, spec in _placeholders_of(uri):
             if name not in {"start", "end"}:
-                msg = f"unknown placeholder {{{name}}}; only {{start:…}} and {{end:…}} are filled in, and a literal brace is written twice"
+                msg = (
+                    f"unknown placeholder {{{name}}}; only {{start:…}} and {{end:…}} are filled in,"
+                    " and a literal brace is written twice"
+                )
                 raise ValueError(msg)
             # strftime leaves directives that it does not know as they are.
             if "{" in spec or "%" in format(_TRIAL, spec.replace("%%", "")):
-                msg = f"{{{name}:{spec}}} has no readable format; write strftime's directives, such as {{start:%Y-%m-%d}}"
+                msg = (
+                    f"{{{name}:{spec}}} has no readable format; write strftime's directives, such"
+                    " as {start:%Y-%m-%d}"
+                )
                 raise ValueError(msg)
         return uri
 
@@ -94,13 +107,23 @@ class FilesSource(OneTable):
 
 
 def _placeholders_of(uri: str) -> list[tuple[str, str]]:
-    """Return name and format of each placeholder; ValueError where the braces do not fit together."""
+    """Return name and format of each placeholder.
+
+    ValueError where the braces do not fit together.
+    """
     try:
         parts = list(Formatter().parse(uri))
     except ValueError as error:
-        msg = f"the braces do not fit together ({error}); write {{start:%Y-%m-%d}}, and a literal brace twice"
+        msg = (
+            f"the braces do not fit together ({error}); write {{start:%Y-%m-%d}}, and a literal"
+            " brace twice"
+        )
         raise ValueError(msg) from error
-    return [(name + (f"!{conversion}" if conversion else ""), spec or "") for _, name, spec, conversion in parts if name is not None]
+    return [
+        (name + (f"!{conversion}" if conversion else ""), spec or "")
+        for _, name, spec, conversion in parts
+        if name is not None
+    ]
 
 
 class HttpSource(OneTable):
@@ -122,7 +145,9 @@ class HttpSource(OneTable):
 
 
 class SqlSource(OneTable):
-    """A query on the database whose SQLAlchemy URL is the setting PERENNIAL_SQL_<database>, with bound :start and :end."""
+    """A query on the database whose SQLAlchemy URL is the setting PERENNIAL_SQL_<database>, with
+    bound :start and :end.
+    """
 
     kind: Literal["sql"]
     database: Name
@@ -137,7 +162,9 @@ class SqlSource(OneTable):
 
 
 class PythonSource(SourceBase):
-    """A function `read(start, end)` in the model's `source.py` that returns a table, or a dict of tables by name."""
+    """A function `read(start, end)` in the model's `source.py` that returns a table, or a dict of
+    tables by name.
+    """
 
     kind: Literal["python"]
     function: Identifier = "read"

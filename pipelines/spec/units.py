@@ -1,4 +1,7 @@
-"""The small units in which a spec speaks: durations (`4h`, `7d`) and numbers of batches (`6 batches`)."""
+"""The small units in which a spec speaks.
+
+Durations (`4h`, `7d`) and numbers of batches (`6 batches`).
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,9 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(duration_text, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["30m", "4h", "7d"]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": _DURATION.pattern, "examples": ["30m", "4h", "7d"]}
+    ),
 ]
 
 
@@ -71,5 +76,12 @@ Batches = Annotated[
     int,
     BeforeValidator(parse_batches),
     PlainSerializer(lambda n: f"{n} batch{'' if n == 1 else 'es'}", return_type=str),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": _BATCHES.pattern}, {"type": "integer", "minimum": 1}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": _BATCHES.pattern},
+                {"type": "integer", "minimum": 1},
+            ]
+        }
+    ),
 ]

@@ -1,11 +1,15 @@
-"""End the run in the registry, whatever came of it: what was decided is FINISHED, what broke on the way is FAILED."""
+"""End the run in the registry, whatever came of it.
+
+What was decided is FINISHED, what broke on the way is FAILED.
+"""
 
 from __future__ import annotations
 
-from pipelines.steps import deployment, outcomes
-from pipelines.steps.context import Context
-from pipelines.steps.ending import end, outcome_of
-from pipelines.steps.values import Closed, CloseRequest
+from pipelines.context import Context
+from pipelines.deployment import orders
+from pipelines.ledger import outcomes
+from pipelines.messages import Closed, CloseRequest
+from pipelines.run_ending import end, outcome_of
 
 STEP = "close"
 Request = CloseRequest
@@ -15,7 +19,9 @@ NOTHING = "NOTHING"
 
 
 def run(context: Context, request: CloseRequest) -> Closed:
-    """Return how the parent run ended; the same again changes nothing, and a run that was mended after it failed is FINISHED.
+    """Return how the parent run ended.
+
+    The same again changes nothing, and a run that was mended after it failed is FINISHED.
 
     What came of the run is written into the ledger, where whoever asked for it looks for it.
     """
@@ -25,8 +31,10 @@ def run(context: Context, request: CloseRequest) -> Closed:
         context.log.info("nothing to close: the run ended before its features were built")
         return Closed(state=NOTHING)
     if state == "FAILED":
-        # A release of this run that nobody crowned must not stay; where `deploy` is cleared later it makes the next one.
-        deployment.reconcile(context)
+        # A release of this run that nobody crowned must not stay; where `deploy` is cleared later
+        # it makes the next one.
+
+        orders.reconcile(context)
     end(context, request.features.parent_run, outcome, state)
     context.log.info("run %s: %s (%s)", request.run, outcome.outcome, state)
     return Closed(state=state)

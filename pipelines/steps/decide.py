@@ -1,18 +1,19 @@
 """`decide`: whether a window starts a retraining, once per window, and in words why or why not.
 
-It asks no clock: how long ago a request was made is counted from it to the moment at which the ledger took down this run's
-own verdict.
+It asks no clock: how long ago a request was made is counted from it to the moment at which the
+ledger took down this run's own verdict.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.context import Context
 from pipelines.errors import RequestError
-from pipelines.steps import outcomes, requests
-from pipelines.steps.context import Context
-from pipelines.steps.values import Decided, DecideRequest
-from pipelines.steps.window import rules_of
+from pipelines.ledger import outcomes
+from pipelines.messages import Decided, DecideRequest
+from pipelines.watch import retrain_requests
+from pipelines.watch.window import rules_of
 
 if TYPE_CHECKING:
     from pipelines.ledger import Entry
@@ -30,20 +31,28 @@ _NO = {
 def run(context: Context, request: DecideRequest) -> Decided:
     """Return whether to start a retraining; again for the same window it is the same one.
 
-    A drift that is held back is written down with the reason. Raises RequestError where the ledger holds no such verdict.
+    A drift that is held back is written down with the reason. Raises RequestError where the ledger
+    holds no such verdict.
     """
     spec, ledger, drifted = context.spec, context.ports.ledger, request.drift
     rules, looked = rules_of(spec), _entry(context, request)
     if drifted.verdict != "drift":
         return _told(context, Decided(start=False, why=_NO[drifted.verdict], run_id="", conf={}))
-    body = requests.body_of(spec.name, drifted, request.run)
-    entry, why = requests.ask(ledger, spec.name, body, rules, looked.at)
+    body = retrain_requests.body_of(spec.name, drifted, request.run)
+    entry, why = retrain_requests.ask(ledger, spec.name, body, rules, looked.at)
     if entry is None:
-        held = {"run_id": body["run_id"], "window": body["window"], "why": why, "reasons": body["reasons"]}
+        held = {
+            "run_id": body["run_id"],
+            "window": body["window"],
+            "why": why,
+            "reasons": body["reasons"],
+        }
         outcomes.append_changed(ledger, spec.name, "retrain_held", request.run, held)
         return _told(context, Decided(start=False, why=why, run_id="", conf={}))
     said = f"the window until {body['conf']['as_of']} has drifted (request {entry.key})"
-    return _told(context, Decided(start=True, why=said, run_id=entry.body["run_id"], conf=entry.body["conf"]))
+    return _told(
+        context, Decided(start=True, why=said, run_id=entry.body["run_id"], conf=entry.body["conf"])
+    )
 
 
 def _entry(context: Context, request: DecideRequest) -> Entry:
@@ -53,7 +62,8 @@ def _entry(context: Context, request: DecideRequest) -> Entry:
     window = drifted.window.model_dump(mode="json")
     if entry is None or (entry.body["verdict"], entry.body["window"]) != (drifted.verdict, window):
         raise RequestError(
-            f"The ledger holds no verdict {drifted.verdict!r} of the run {request.run} on {model}.", remedy="run `drift` of this run first."
+            f"The ledger holds no verdict {drifted.verdict!r} of the run {request.run} on {model}.",
+            remedy="run `drift` of this run first.",
         )
     return entry
 

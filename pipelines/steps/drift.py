@@ -1,7 +1,10 @@
-"""`drift`: look at a window and give the verdict, once per run: into the ledger, then onto its pages, MLflow and Prometheus.
+"""`drift`: look at a window and give the verdict, once per run.
 
-An exception on the way is an alarm, as is a champion that cannot be opened; only a service that is away is an error (and may
-be retried). What follows from the verdict is made from the ledger's entry, so a retry finishes what a kill left undone.
+Into the ledger, then onto its pages, MLflow and Prometheus.
+
+An exception on the way is an alarm, as is a champion that cannot be opened; only a service that is
+away is an error (and may be retried). What follows from the verdict is made from the ledger's
+entry, so a retry finishes what a kill left undone.
 """
 
 from __future__ import annotations
@@ -12,30 +15,33 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pipelines.context import Context
+from pipelines.data.batches import read_plan
 from pipelines.errors import BadData, RequestError, TryAgain
-from pipelines.figures import Figures, publish_figures
 from pipelines.intervals import Interval, iso
-from pipelines.pages import publish_page
+from pipelines.ledger import outcomes
+from pipelines.messages import Drifted, DriftRequest
 from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, Facts, decide
-from pipelines.steps import outcomes
-from pipelines.steps.batches import read_plan
-from pipelines.steps.context import Context
-from pipelines.steps.drift_run import log_run, opened
-from pipelines.steps.values import Drifted, DriftRequest
-from pipelines.steps.window import never_judged, rules_of
+from pipelines.store.figures import Figures, publish_figures
+from pipelines.store.pages import publish_page
+from pipelines.watch.registry_run import log_run, opened
+from pipelines.watch.window import never_judged, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipelines.ledger import Champion
-    from pipelines.steps.observed import WindowSource
+    from pipelines.watch.observations import WindowSource
 
 STEP = "drift"
 Request = DriftRequest
 
 REASONS, NAMES = 3_000, 2_000
-"""Bytes (as JSON) of the reasons and of the drifted inputs' names in a result; the figures and the page hold all."""
+"""Bytes (as JSON) of the reasons and of the drifted inputs' names in a result.
+
+The figures and the page hold all.
+"""
 
 _COUNTED = {
     "predicted": "predictions",
@@ -51,7 +57,10 @@ _COUNTED = {
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was found, before it is written down; `counts` as in `inference.joined`, empty where nothing could be counted."""
+    """What was found, before it is written down.
+
+    `counts` as in `inference.joined`, empty where nothing could be counted.
+    """
 
     source: WindowSource
     facts: Facts
@@ -65,14 +74,16 @@ class _Seen:
 def run(context: Context, request: DriftRequest) -> Drifted:
     """Return the verdict of this run; a retry finds the one in the ledger.
 
-    A run that is cleared looks again where its data, the champion or the model's code are others by then, or where the look
-    itself had failed, and enters what it finds beside the earlier verdict. Raises RequestError where the run ingested no
-    window or the spec has no `drift`.
+    A run that is cleared looks again where its data, the champion or the model's code are others by
+    then, or where the look itself had failed, and enters what it finds beside the earlier verdict.
+    Raises RequestError where the run ingested no window or the spec has no `drift`.
     """
     spec, ledger = context.spec, context.ports.ledger
     rules_of(spec)
     champion = ledger.champion(spec.name)
-    inputs = digest(request.ingest.plan, request.ingest.window, champion and champion.version, context.code)
+    inputs = digest(
+        request.ingest.plan, request.ingest.window, champion and champion.version, context.code
+    )
 
     def same(body: dict[str, Any]) -> bool:
         return body.get("inputs") == inputs and not body.get("failed")
@@ -92,7 +103,9 @@ def _verdict(context: Context, request: DriftRequest, champion: Champion | None)
     """Look at the window, store what was found, and return the ledger's entry."""
     spec, store, window = context.spec, context.ports.store, request.ingest.window
     if window is None:
-        raise RequestError(f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`.")
+        raise RequestError(
+            f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`."
+        )
     seen = _seen(context, request, window, champion)
     facts, live = seen.facts, seen.facts.performance
     figures = store.put(canonical(_figures(context, request.run, window, seen)), ".json")
@@ -118,9 +131,11 @@ def _verdict(context: Context, request: DriftRequest, champion: Champion | None)
     return {**drifted.model_dump(mode="json"), "evidently": kept, "failed": bool(facts.error)}
 
 
-def _seen(context: Context, request: DriftRequest, window: Interval, champion: Champion | None) -> _Seen:
+def _seen(
+    context: Context, request: DriftRequest, window: Interval, champion: Champion | None
+) -> _Seen:
     """Look at the window with the champion's eyes; what goes wrong is an alarm."""
-    from pipelines.steps.observed import source_of
+    from pipelines.watch.observations import source_of
 
     model, rules = context.spec.name, rules_of(context.spec)
     source = source_of(context.ports.store, model)
@@ -131,43 +146,68 @@ def _seen(context: Context, request: DriftRequest, window: Interval, champion: C
         return _looked(context, request, window, champion, source)
     except (TryAgain, MemoryError):
         raise
-    except Exception as error:  # fail closed: whatever goes wrong, a person is called, and nothing is retrained
+    except (
+        Exception
+    ) as error:  # fail closed: whatever goes wrong, a person is called, and nothing is retrained
         context.log.warning("the look at the window failed", exc_info=True)
         facts = Facts(0, error=f"the look at the window failed: {type(error).__name__}: {error}")
         return _Seen(source, facts, decide(facts, rules), champion.version)
 
 
-def _looked(context: Context, request: DriftRequest, window: Interval, champion: Champion, source: WindowSource) -> _Seen:
+def _looked(
+    context: Context,
+    request: DriftRequest,
+    window: Interval,
+    champion: Champion,
+    source: WindowSource,
+) -> _Seen:
     from pipelines.bundle.load import open_bundle
-    from pipelines.steps import observed, reference
+    from pipelines.watch import observations, reference
+    from pipelines.watch.comparison import look
     from pipelines.watch.evidently_page import with_verdict
-    from pipelines.watch.look import Champion as Known
-    from pipelines.watch.look import Rows, look
+    from pipelines.watch.sides import Champion as Known
+    from pipelines.watch.sides import Rows
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
     bundle = open_bundle(store, champion.bundle)
     manifest = bundle.manifest
     if manifest.inputs.task != spec.task:
-        raise BadData(f"version {champion.version} does a {manifest.inputs.task} task, the spec asks for {spec.task}")
+        raise BadData(
+            f"version {champion.version} does a {manifest.inputs.task} task, the spec asks for"
+            f" {spec.task}"
+        )
     if manifest.reference is None:
         raise BadData(
-            f"the bundle of version {champion.version} holds no reference to compare with: it was packaged before models were watched",
+            f"the bundle of version {champion.version} holds no reference to compare with: it was"
+            " packaged before models were watched",
             remedy="retrain the model once.",
         )
     learnt = reference.read(store, manifest.reference, manifest.inputs)
     expected = manifest.metrics.get(spec.train.metric)
     expected = expected if expected is not None and isfinite(expected) else None
-    known = Known(manifest.inputs, Rows(learnt.inputs, learnt.predictions), spec.train.metric, expected, spec.task)
+    known = Known(
+        manifest.inputs,
+        Rows(learnt.inputs, learnt.predictions),
+        spec.train.metric,
+        expected,
+        spec.task,
+    )
     plan = read_plan(store, request.ingest.plan)
-    observe = observed.traffic if source == "traffic" else observed.batches
+    observe = observations.traffic if source == "traffic" else observations.batches
     found = observe(context, plan, window, bundle)
     seen = look(rules, found.window, found.labelled, known, seed=spec.train.seed)
     never = never_judged(spec, window.end - window.start)
     notes = [*seen.facts.notes, *found.notes, *([never] if never else [])]
     facts = replace(seen.facts, error=seen.facts.error or found.problem, notes=notes)
     decision = decide(facts, rules)
-    evidently = with_verdict(seen.evidently, decision, href=f"../drift/{quote(request.run, safe='')}") if seen.evidently else None
-    return _Seen(source, facts, decision, champion.version, expected, asdict(found.counts), evidently)
+    evidently = (
+        with_verdict(seen.evidently, decision, href=f"../drift/{quote(request.run, safe='')}")
+        if seen.evidently
+        else None
+    )
+    return _Seen(
+        source, facts, decision, champion.version, expected, asdict(found.counts), evidently
+    )
 
 
 def _figures(context: Context, run: str, window: Interval, seen: _Seen) -> dict[str, Any]:
@@ -213,7 +253,11 @@ def _page(context: Context, run: str, window: Interval, seen: _Seen) -> bytes:
         source=seen.source,
         champion=seen.champion,
         labelled=seen.counts.get("labelled", 0),
-        counts={_COUNTED[name]: number for name, number in seen.counts.items() if name in _COUNTED and number},
+        counts={
+            _COUNTED[name]: number
+            for name, number in seen.counts.items()
+            if name in _COUNTED and number
+        },
     )
     href = f"../evidently/{quote(run, safe='')}" if seen.evidently else None
     return render(about, seen.facts, seen.decision, rules_of(context.spec), href=href).encode()
@@ -258,10 +302,19 @@ def within(texts: Iterable[str], limit: int) -> list[str]:
 
 
 def shortened(texts: list[str], limit: int) -> list[str]:
-    """Return the texts so that they fit into about `limit` bytes as JSON; what is left out is told."""
-    cut = [t if _size(t) <= limit // 4 else t[: limit // 24] + "…" for t in texts]  # escaped, a character takes up to six bytes
+    """Return the texts so that they fit into about `limit` bytes as JSON.
+
+    What is left out is told.
+    """
+    cut = [
+        t if _size(t) <= limit // 4 else t[: limit // 24] + "…" for t in texts
+    ]  # escaped, a character takes up to six bytes
     kept = within(cut, limit)
-    return kept if len(kept) == len(texts) else [*kept, f"… and {len(texts) - len(kept)} more; the page shows all"]
+    return (
+        kept
+        if len(kept) == len(texts)
+        else [*kept, f"… and {len(texts) - len(kept)} more; the page shows all"]
+    )
 
 
 def _size(text: str) -> int:
@@ -271,6 +324,12 @@ def _size(text: str) -> int:
 def _told(context: Context, drifted: Drifted) -> None:
     """Log the verdict so that someone who is woken up understands it."""
     window = f"{iso(drifted.window.start)} to {iso(drifted.window.end)}"
-    context.log.info("%s: %s (%d rows of %s)", window, drifted.verdict.replace("_", " ").upper(), drifted.rows, drifted.source)
+    context.log.info(
+        "%s: %s (%d rows of %s)",
+        window,
+        drifted.verdict.replace("_", " ").upper(),
+        drifted.rows,
+        drifted.source,
+    )
     for reason in drifted.reasons:
         context.log.info("  %s", reason)

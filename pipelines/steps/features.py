@@ -1,7 +1,8 @@
-"""`features`: run the model's `build` over every batch of the plan and keep the result as a features version.
+"""`features`: run the model's `build` over every batch of the plan and keep the result as a
+features version.
 
-Each batch's file is keyed by its own raw batches, those within the lookback, and the code; so late rows rebuild the files
-that they reach and nothing else.
+Each batch's file is keyed by its own raw batches, those within the lookback, and the code; so late
+rows rebuild the files that they reach and nothing else.
 """
 
 from __future__ import annotations
@@ -10,26 +11,28 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.data.batches import read_manifest, read_plan
+from pipelines.data.feature_rows import build_batch, reached
+from pipelines.data.plan_types import plan_types
 from pipelines.intervals import iso
+from pipelines.messages import Built, FeaturesRequest
 from pipelines.refs import sha256
-from pipelines.steps.batches import read_manifest, read_plan
-from pipelines.steps.building import build_batch, reached
-from pipelines.steps.plan_types import plan_types
-from pipelines.steps.values import Built, FeaturesRequest
 from pipelines.tables import code_hash, features_key, to_parquet
 from pipelines.versions.port import FeatureFile
 
 if TYPE_CHECKING:
-    from pipelines.steps.context import Context
-    from pipelines.steps.plan_types import PlanTypes
-    from pipelines.steps.values import BatchRef
+    from pipelines.context import Context
+    from pipelines.data.plan_types import PlanTypes
+    from pipelines.messages import BatchRef
 
 STEP = "features"
 Request = FeaturesRequest
 
 
 def run(context: Context, request: FeaturesRequest) -> Built:
-    """Build what is missing, commit it, open the run in the registry, and return the features version."""
+    """Build what is missing, commit it, open the run in the registry, and return the features
+    version.
+    """
     spec, versions, force = context.spec, context.ports.versions, request.ingest.force
     plan = read_plan(context.ports.store, request.ingest.plan)
     known = {} if force else versions.files(spec.name)
@@ -63,20 +66,44 @@ def run(context: Context, request: FeaturesRequest) -> Built:
 
 
 def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
-    """Return the key of a features file. Columns that are read in another type than their batch holds are part of it."""
+    """Return the key of a features file.
+
+    Columns that are read in another type than their batch holds are part of it.
+    """
     spec, store = context.spec, context.ports.store
-    says = {"features": spec.features, "event_time": spec.event_time, "key": spec.key, "target": spec.target, "source": spec.source}
-    dumped = {k: v.model_dump(mode="json", exclude={"timeout"}) if hasattr(v, "model_dump") else v for k, v in says.items()}
-    tables = [(b.interval.name, n, t) for b in raw for n, t in sorted(read_manifest(store, b).tables.items())]
+    says = {
+        "features": spec.features,
+        "event_time": spec.event_time,
+        "key": spec.key,
+        "target": spec.target,
+        "source": spec.source,
+    }
+    dumped = {
+        k: v.model_dump(mode="json", exclude={"timeout"}) if hasattr(v, "model_dump") else v
+        for k, v in says.items()
+    }
+    tables = [
+        (b.interval.name, n, t)
+        for b in raw
+        for n, t in sorted(read_manifest(store, b).tables.items())
+    ]
     read = {f"{batch} {name}": types.changes(name, t.columns, t.rows) for batch, name, t in tables}
     changed = {name: columns for name, columns in read.items() if columns}
-    return features_key([b.manifest.sha256 for b in raw], code_hash(context.folder), dumped | ({"types": changed} if changed else {}))
+    return features_key(
+        [b.manifest.sha256 for b in raw],
+        code_hash(context.folder),
+        dumped | ({"types": changed} if changed else {}),
+    )
 
 
 def _open_run(context: Context, request: FeaturesRequest, revision: str) -> str:
     """Open the DAG run's parent run in the registry, with the validation's page on it."""
     registry, store = context.ports.registry, context.ports.store
-    tags = {"perennial.as_of": iso(request.ingest.as_of), "perennial.reason": request.ingest.reason, "perennial.features": revision}
+    tags = {
+        "perennial.as_of": iso(request.ingest.as_of),
+        "perennial.reason": request.ingest.reason,
+        "perennial.features": revision,
+    }
     parent = registry.parent(context.spec.name, request.run, {**tags, **context.image})
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "validation.html"

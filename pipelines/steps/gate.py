@@ -1,4 +1,7 @@
-"""Judge the best candidate: register it, compare it with the champion on the same held-out rows, and write the verdict down."""
+"""Judge the best candidate.
+
+Register it, compare it with the champion on the same held-out rows, and write the verdict down.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from pipelines import run_ending
 from pipelines.classes import meant
+from pipelines.context import Context
+from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import iso
-from pipelines.pages import publish_page
+from pipelines.messages import Check, GateRequest, Judged, Trained
 from pipelines.spec import METRICS
-from pipelines.steps import deployment, ending, verdict_page
-from pipelines.steps.context import Context
-from pipelines.steps.values import Check, GateRequest, Judged, Trained
+from pipelines.store.pages import publish_page
+from pipelines.verdicts import page
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import Facts, Opponent, Verdict
-    from pipelines.steps.predictions import Predictions
+    from pipelines.training.predictions import Predictions
 
     Array = np.ndarray[Any, Any]
 
@@ -34,16 +39,21 @@ Request = GateRequest
 def run(context: Context, request: GateRequest) -> Judged:
     """Return the verdict of this run; a retry finds the one in the ledger and changes nothing.
 
-    The challenger is the best by cross-validation, so that the held-out rows have chosen nothing. A champion that cannot
-    answer is an incident; only a service that is away is an error (and may be retried).
+    The challenger is the best by cross-validation, so that the held-out rows have chosen nothing. A
+    champion that cannot answer is an incident; only a service that is away is an error (and may be
+    retried).
     """
     spec, ledger, built = context.spec, context.ports.ledger, request.features
     known = ledger.find(spec.name, "verdict", request.run)
     if known is None:
-        # What an earlier run left half deployed is taken back now: this run may be refused, and then no `deploy` would do it.
+        # What an earlier run left half deployed is taken back now: this run may be refused, and
+        # then no `deploy` would do it.
+
         try:
-            deployment.reconcile(context)
-        except GiveUp as error:  # a champion that cannot serve must not keep its successor from being judged
+            orders.reconcile(context)
+        except (
+            GiveUp
+        ) as error:  # a champion that cannot serve must not keep its successor from being judged
             context.log.warning("the champion could not be reconciled: %s", error)
         champion = ledger.champion(spec.name)
         judged = _judged(context, request, champion)
@@ -56,36 +66,57 @@ def run(context: Context, request: GateRequest) -> Judged:
         known = ledger.append(spec.name, "verdict", request.run, body)
     judged = Judged.model_validate({name: known.body[name] for name in Judged.model_fields})
     _told(context, judged)
-    shown = verdict_page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
-    publish_page(context.ports.store, model=spec.name, kind="verdict", run=request.run, page=shown.encode())
-    tags = {"verdict": judged.verdict, "reasons": "; ".join(judged.reasons), "challenger": judged.candidate, "version": judged.version}
+    shown = page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
+    publish_page(
+        context.ports.store, model=spec.name, kind="verdict", run=request.run, page=shown.encode()
+    )
+    tags = {
+        "verdict": judged.verdict,
+        "reasons": "; ".join(judged.reasons),
+        "challenger": judged.candidate,
+        "version": judged.version,
+    }
     tags |= {"incident": judged.incident} if judged.incident else {}
     for run_id in filter(None, (built.parent_run, judged.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)
-    ending.amend(context, request.run, judged)
+    run_ending.amend(context, request.run, judged)
     return judged
 
 
 def challenger(context: Context, trained: list[Trained]) -> Trained | None:
-    """Return the best candidate by cross-validation that is no dummy, the first in the spec of equals; None where there is none."""
+    """Return the best candidate by cross-validation that is no dummy, the first in the spec of
+    equals; None where there is none.
+    """
     order = {c.name: (i, c.known.dummy) for i, c in enumerate(context.spec.candidates)}
     unknown = [t.candidate for t in trained if t.candidate not in order]
     if unknown:
         raise RequestError(f"{context.spec.name} has no candidate {', '.join(unknown)}.")
     sign = 1.0 if METRICS[context.spec.train.metric].greater_is_better else -1.0
-    fit = [(sign * t.cv_score, t) for t in trained if t.cv_score is not None and isfinite(t.cv_score) and not order[t.candidate][1]]
+    fit = [
+        (sign * t.cv_score, t)
+        for t in trained
+        if t.cv_score is not None and isfinite(t.cv_score) and not order[t.candidate][1]
+    ]
     return max(fit, key=lambda found: (found[0], -order[found[1].candidate][0]))[1] if fit else None
 
 
 def _judged(context: Context, request: GateRequest, champion: Champion | None) -> Judged:
+    from pipelines.data import labelled_rows
     from pipelines.science.gates import Facts, Opponent, judge
-    from pipelines.steps import labelled
 
     best = challenger(context, request.train)
-    holdout, interval = labelled.holdout(context, request.features)
+    holdout, interval = labelled_rows.holdout(context, request.features)
     if best is None:
         nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
-        facts = Facts(name="", dummy=False, metrics={}, rows=holdout.num_rows, holdout=interval, fitted_on=None, opponent=nobody)
+        facts = Facts(
+            name="",
+            dummy=False,
+            metrics={},
+            rows=holdout.num_rows,
+            holdout=interval,
+            fitted_on=None,
+            opponent=nobody,
+        )
         return _in_words(judge(facts, context.spec.gate), facts, champion, run_id="", version="")
     facts = _facts(context, best, champion, holdout, interval)
     verdict = judge(facts, context.spec.gate)
@@ -96,22 +127,30 @@ def _judged(context: Context, request: GateRequest, champion: Champion | None) -
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
     }
-    registered = context.ports.registry.register(context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags)
+    registered = context.ports.registry.register(
+        context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
+    )
     return _in_words(verdict, facts, champion, run_id=best.run_id, version=registered.version)
 
 
-def _facts(context: Context, best: Trained, champion: Champion | None, holdout: pa.Table, interval: Interval) -> Facts:
+def _facts(
+    context: Context,
+    best: Trained,
+    champion: Champion | None,
+    holdout: pa.Table,
+    interval: Interval,
+) -> Facts:
     """Measure the challenger anew from its predictions, and its opponent on the same rows."""
     from pipelines.science.gates import Facts
     from pipelines.science.metrics import scores
-    from pipelines.steps import learn, predictions
+    from pipelines.training import estimators, predictions
 
     spec = context.spec
     found = predictions.read(context.ports.store, spec, best.predictions, holdout)
     return Facts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).known.dummy,
-        metrics=scores(spec.task, learn.targets(holdout, spec, found.classes), found.score),
+        metrics=scores(spec.task, estimators.targets(holdout, spec, found.classes), found.score),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
@@ -119,12 +158,17 @@ def _facts(context: Context, best: Trained, champion: Champion | None, holdout: 
     )
 
 
-def _opponent(context: Context, found: Predictions, champion: Champion | None, holdout: pa.Table) -> Opponent:
-    """Compare with the champion; where there is none, or where it cannot answer, with the best constant.
+def _opponent(
+    context: Context, found: Predictions, champion: Champion | None, holdout: pa.Table
+) -> Opponent:
+    """Compare with the champion.
 
-    A champion that cannot answer would lock every successor out, and must not be replaced unseen: it is an incident that the
-    verdict names, and the floors and guards of the gate hold as ever. A service that is away, or memory that runs out, is
-    no fault of the champion's: it is an error, and may be retried.
+    Where there is none, or where it cannot answer, with the best constant.
+
+    A champion that cannot answer would lock every successor out, and must not be replaced unseen:
+    it is an incident that the verdict names, and the floors and guards of the gate hold as ever. A
+    service that is away, or memory that runs out, is no fault of the champion's: it is an error,
+    and may be retried.
     """
     from pipelines.bundle.load import open_bundle
     from pipelines.bundle.rows import feed_from_table
@@ -145,9 +189,19 @@ def _opponent(context: Context, found: Predictions, champion: Champion | None, h
         return _instead(context, found, holdout, champion, f"{type(error).__name__}: {error}"[:500])
     wrong = unfit(answers, theirs.task)
     if wrong:
-        return _instead(context, found, holdout, champion, f"{wrong} of its {len(answers)} answers are no numbers that may be served")
+        return _instead(
+            context,
+            found,
+            holdout,
+            champion,
+            f"{wrong} of its {len(answers)} answers are no numbers that may be served",
+        )
     if theirs.task == "multiclass":
-        called = meant(theirs.classes or [], found.classes or [], holdout.schema.field(context.spec.target.column).type)
+        called = meant(
+            theirs.classes or [],
+            found.classes or [],
+            holdout.schema.field(context.spec.target.column).type,
+        )
         ours, classes = _widened(found.score, found.classes, called)
         answers, _ = _widened(answers, called, classes)
     else:
@@ -156,30 +210,60 @@ def _opponent(context: Context, found: Predictions, champion: Champion | None, h
     return replace(opponent, fitted_on=bundle.manifest.fitted_on)
 
 
-def _instead(context: Context, found: Predictions, holdout: pa.Table, champion: Champion, why: str) -> Opponent:
+def _instead(
+    context: Context, found: Predictions, holdout: pa.Table, champion: Champion, why: str
+) -> Opponent:
     """Compare with the best constant instead of the champion, which cannot answer."""
     incident = f"the champion, version {champion.version}, cannot answer ({why})"
     context.log.error("INCIDENT: %s; the best constant is the opponent instead", incident)
-    return replace(_versus(context, holdout, "dummy", found.score, found.dummy, found.classes), incident=incident)
+    return replace(
+        _versus(context, holdout, "dummy", found.score, found.dummy, found.classes),
+        incident=incident,
+    )
 
 
-def _versus(context: Context, holdout: pa.Table, name: str, ours: Array, theirs: Array, classes: list[str] | None) -> Opponent:
-    """Return the opponent, compared on the held-out rows by the gate's metric and by each of its guards."""
+def _versus(
+    context: Context,
+    holdout: pa.Table,
+    name: str,
+    ours: Array,
+    theirs: Array,
+    classes: list[str] | None,
+) -> Opponent:
+    """Return the opponent, compared on the held-out rows by the gate's metric and by each of its
+    guards.
+    """
+    from pipelines.data import labelled_rows
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
-    from pipelines.steps import labelled, learn
+    from pipelines.training import estimators
 
     spec, rule = context.spec, context.spec.gate.versus_champion
-    truth, times = learn.targets(holdout, spec, classes), labelled.times(holdout, spec)
+    truth, times = estimators.targets(holdout, spec, classes), labelled_rows.times(holdout, spec)
 
     def by(metric: str) -> Comparison:
-        return compare(metric, truth, challenger=ours, opponent=theirs, event_times=times, confidence=rule.confidence, seed=spec.train.seed)
+        return compare(
+            metric,
+            truth,
+            challenger=ours,
+            opponent=theirs,
+            event_times=times,
+            confidence=rule.confidence,
+            seed=spec.train.seed,
+        )
 
-    return Opponent(name, comparison=by(rule.metric), guards={metric: by(metric) for metric in spec.gate.guards})
+    return Opponent(
+        name, comparison=by(rule.metric), guards={metric: by(metric) for metric in spec.gate.guards}
+    )
 
 
-def _widened(values: Array, own: list[str] | None, other: list[str] | None) -> tuple[Array, list[str]]:
-    """Return the probabilities (n, k) with a column for every class of either model, sorted; what a model does not know has 0."""
+def _widened(
+    values: Array, own: list[str] | None, other: list[str] | None
+) -> tuple[Array, list[str]]:
+    """Return the probabilities (n, k) with a column for every class of either model, sorted.
+
+    What a model does not know has 0.
+    """
     import numpy as np
 
     classes = sorted({*(own or []), *(other or [])})
@@ -188,7 +272,9 @@ def _widened(values: Array, own: list[str] | None, other: list[str] | None) -> t
     return wide, classes
 
 
-def _in_words(verdict: Verdict, facts: Facts, champion: Champion | None, *, run_id: str, version: str) -> Judged:
+def _in_words(
+    verdict: Verdict, facts: Facts, champion: Champion | None, *, run_id: str, version: str
+) -> Judged:
     return Judged(
         verdict="promote" if verdict.promoted else "refuse",
         reasons=verdict.reasons,
@@ -204,6 +290,14 @@ def _in_words(verdict: Verdict, facts: Facts, champion: Champion | None, *, run_
 
 def _told(context: Context, judged: Judged) -> None:
     """Log the verdict so that someone who is woken up understands it."""
-    lines = [f"{'PROMOTE' if judged.verdict == 'promote' else 'REFUSE'} {judged.candidate or 'nothing'} (version {judged.version or '-'}):"]
-    lines += [f"  [{'pass' if check.passed else 'FAIL'}] {check.name}: {check.detail}" for check in judged.checks]
+    lines = [
+        (
+            f"{'PROMOTE' if judged.verdict == 'promote' else 'REFUSE'} {judged.candidate or 'nothing'}"
+            f" (version {judged.version or '-'}):"
+        )
+    ]
+    lines += [
+        f"  [{'pass' if check.passed else 'FAIL'}] {check.name}: {check.detail}"
+        for check in judged.checks
+    ]
     context.log.info("%s", "\n".join(lines))

@@ -1,7 +1,9 @@
-"""`ingest`: read the raw rows of every interval that the run needs, and keep each as one immutable batch.
+"""`ingest`: read the raw rows of every interval that the run needs, and keep each as one immutable
+batch.
 
-It takes what comes; `validate` judges. The same rows again write nothing; late rows make a new version of their batch only.
-A run that watches reads the batches of its window in the same way as one that learns.
+It takes what comes; `validate` judges. The same rows again write nothing; late rows make a new
+version of their batch only. A run that watches reads the batches of its window in the same way as
+one that learns.
 """
 
 from __future__ import annotations
@@ -11,21 +13,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
+from pipelines.data.batches import manifest_of, newest, publish, read_source
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval, complete_before, covering, floor, iso
+from pipelines.messages import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
+from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import canonical
 from pipelines.sources import open_source
-from pipelines.steps import window
-from pipelines.steps.batches import manifest_of, newest, publish, read_source
-from pipelines.steps.values import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
-from pipelines.words import in_one_line, problems
+from pipelines.watch import window
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pipelines.context import Context
     from pipelines.sources import Source
     from pipelines.spec import Spec
-    from pipelines.steps.context import Context
 
 STEP = "ingest"
 Request = IngestRequest
@@ -48,7 +50,10 @@ class _Asked:
     force: bool = False
     window: Interval | None = None
     between: list[Interval] = field(default_factory=list)
-    """Those since the window before, which a watch validates and nothing else; none of `before` is among them."""
+    """Those since the window before, which a watch validates and nothing else.
+
+    None of `before` is among them.
+    """
 
 
 def run(context: Context, request: IngestRequest) -> Ingested:
@@ -63,11 +68,26 @@ def run(context: Context, request: IngestRequest) -> Ingested:
 
     between = batches(asked.between)
     reported = _reported(context) if between else set()
-    before = sorted([*batches(asked.before), *(b for b in between if _name(b) not in reported)], key=lambda b: b.interval.start)
-    plan = Plan(model=spec.name, as_of=asked.as_of, lookback=before, train=batches(asked.learn), holdout=batches(asked.judge))
+    before = sorted(
+        [*batches(asked.before), *(b for b in between if _name(b) not in reported)],
+        key=lambda b: b.interval.start,
+    )
+    plan = Plan(
+        model=spec.name,
+        as_of=asked.as_of,
+        lookback=before,
+        train=batches(asked.learn),
+        holdout=batches(asked.judge),
+    )
     ref = store.put(canonical(plan), ".json")
     return Ingested(
-        plan=ref, as_of=asked.as_of, reason=asked.reason, force=asked.force, batches=len(plan.batches), window=asked.window, **counts
+        plan=ref,
+        as_of=asked.as_of,
+        reason=asked.reason,
+        force=asked.force,
+        batches=len(plan.batches),
+        window=asked.window,
+        **counts,
     )
 
 
@@ -75,7 +95,9 @@ def _to_learn(spec: Spec, request: IngestRequest) -> _Asked:
     conf = parse_conf(Conf, request.conf)
     as_of = resolve_as_of(spec, conf, request.now)
     learn, judge, before = intervals_for(spec, as_of)
-    return _Asked(as_of=as_of, before=before, judge=judge, learn=learn, reason=conf.reason, force=conf.force)
+    return _Asked(
+        as_of=as_of, before=before, judge=judge, learn=learn, reason=conf.reason, force=conf.force
+    )
 
 
 def _to_watch(context: Context, request: IngestRequest) -> _Asked:
@@ -84,31 +106,51 @@ def _to_watch(context: Context, request: IngestRequest) -> _Asked:
     whole = window.span(batches)
     before = _reached_before(spec, whole.start)
     between = [i for i in _since_last(context, whole) if i not in before]
-    return _Asked(as_of=whole.end, before=before, judge=batches, reason=conf.reason, window=whole, between=between)
+    return _Asked(
+        as_of=whole.end,
+        before=before,
+        judge=batches,
+        reason=conf.reason,
+        window=whole,
+        between=between,
+    )
 
 
 def _since_last(context: Context, asked: Interval) -> list[Interval]:
-    """Return the batches between the newest window that ended before this one did, and this one; none where it is the first.
+    """Return the batches between the newest window that ended before this one did, and this one.
 
-    Its own verdict and later ones count for nothing, so that a run that is cleared reads the same batches again.
+    None where it is the first.
+
+    Its own verdict and later ones count for nothing, so that a run that is cleared reads the same
+    batches again.
     """
     spec = context.spec
-    windows = [Interval.model_validate(e.body["window"]) for e in context.ports.ledger.entries(spec.name, "drift")]
+    windows = [
+        Interval.model_validate(e.body["window"])
+        for e in context.ports.ledger.entries(spec.name, "drift")
+    ]
     ends = [w.end for w in windows if w.end < asked.end]
     if not ends:
         return []
     found = covering(max(ends), asked.start, spec.batch, floor(spec.source.first, spec.batch))
     if len(found) > MOST:
         context.log.warning(
-            "%d batches became complete since the window before; the newest %d of them are validated, from %s on",
+            "%d batches became complete since the window before; the newest %d of them are"
+            " validated, from %s on",
             *(len(found), MOST, found[-MOST].name),
         )
     return found[-MOST:]
 
 
 def _reported(context: Context) -> set[str]:
-    """Return the names of the batches that went to quarantine: a run ended red for each, and the next one goes on without it."""
-    return {e.key.rsplit(":", 1)[0] for e in context.ports.ledger.entries(context.spec.name, "quarantine")}
+    """Return the names of the batches that went to quarantine.
+
+    A run ended red for each, and the next one goes on without it.
+    """
+    return {
+        e.key.rsplit(":", 1)[0]
+        for e in context.ports.ledger.entries(context.spec.name, "quarantine")
+    }
 
 
 def _name(batch: BatchRef) -> str:
@@ -117,31 +159,47 @@ def _name(batch: BatchRef) -> str:
 
 
 def parse_conf(kind: type[C], conf: dict[str, object]) -> C:
-    """Return what a trigger sent as a closed value. Raises RequestError naming the key; nothing in it is ever executed."""
+    """Return what a trigger sent as a closed value.
+
+    Raises RequestError naming the key; nothing in it is ever executed.
+    """
     try:
         return kind.model_validate(conf)
     except ValidationError as error:
         known = f"known keys: {', '.join(sorted(kind.model_fields))}; see docs/operate.md."
-        raise RequestError(f"conf: {in_one_line(problems(error, conf, kind))}", remedy=known) from error
+        raise RequestError(
+            f"conf: {in_one_line(problems(error, conf, kind))}", remedy=known
+        ) from error
 
 
 def resolve_as_of(spec: Spec, conf: Conf, now: datetime) -> datetime:
-    """Return the moment that the run lives in: what was asked for, else the end of the newest complete batch."""
+    """Return the moment that the run lives in.
+
+    What was asked for, else the end of the newest complete batch.
+    """
     until = min(now, spec.source.until) if spec.source.until else now
     if conf.as_of is None:
         return floor(until, spec.batch)
     if conf.as_of > now:
-        raise RequestError(f"conf: as_of: {iso(conf.as_of)} lies in the future (now is {iso(now)}).", remedy="choose an earlier moment.")
+        raise RequestError(
+            f"conf: as_of: {iso(conf.as_of)} lies in the future (now is {iso(now)}).",
+            remedy="choose an earlier moment.",
+        )
     return conf.as_of
 
 
-def intervals_for(spec: Spec, as_of: datetime) -> tuple[list[Interval], list[Interval], list[Interval]]:
-    """Return the intervals to learn from, to judge on, and those that only the lookback reaches, each oldest first."""
+def intervals_for(
+    spec: Spec, as_of: datetime
+) -> tuple[list[Interval], list[Interval], list[Interval]]:
+    """Return the intervals to learn from, to judge on, and those that only the lookback reaches,
+    each oldest first.
+    """
     needed = spec.train.window + spec.train.holdout
     complete = complete_before(as_of, spec.batch, needed, spec.source.first)
     if len(complete) <= spec.train.holdout:
         raise RequestError(
-            f"As of {iso(as_of)} there are {len(complete)} complete batches; one to train and {spec.train.holdout} to judge are needed.",
+            f"As of {iso(as_of)} there are {len(complete)} complete batches; one to train and"
+            f" {spec.train.holdout} to judge are needed.",
             remedy=f"choose an as_of later than that; data begin at {iso(spec.source.first)}.",
         )
     learn, judge = complete[: -spec.train.holdout], complete[-spec.train.holdout :]
@@ -152,7 +210,9 @@ def _reached_before(spec: Spec, start: datetime) -> list[Interval]:
     """Return the intervals before `start` that only the lookback reaches."""
     if not spec.features.lookback:
         return []
-    return covering(start - spec.features.lookback, start, spec.batch, floor(spec.source.first, spec.batch))
+    return covering(
+        start - spec.features.lookback, start, spec.batch, floor(spec.source.first, spec.batch)
+    )
 
 
 def _one(context: Context, source: Source, interval: Interval, counts: dict[str, int]) -> BatchRef:
@@ -166,6 +226,16 @@ def _one(context: Context, source: Source, interval: Interval, counts: dict[str,
     counts["written"] += written
     counts["late"] += written and earlier is not None
     counts["unreadable"] += manifest.problem is not None
-    state = "unreadable" if manifest.problem else "new version" if written and earlier else "new" if written else "unchanged"
-    context.log.info("batch %s: %d rows, %s (version %d)", interval.name, rows, state, batch.version)
+    state = (
+        "unreadable"
+        if manifest.problem
+        else "new version"
+        if written and earlier
+        else "new"
+        if written
+        else "unchanged"
+    )
+    context.log.info(
+        "batch %s: %d rows, %s (version %d)", interval.name, rows, state, batch.version
+    )
     return batch

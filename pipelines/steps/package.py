@@ -1,17 +1,20 @@
-"""Package a promoted challenger: its parameters fitted again on all rows, compiled with proof, with requests that prove it later."""
+"""Package a promoted challenger.
+
+Its parameters fitted again on all rows, compiled with proof, with requests that prove it later.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
+from pipelines.messages import Packaged, PackageRequest, Trained
 from pipelines.refs import canonical, digest
-from pipelines.steps.context import Context
-from pipelines.steps.publish import once
-from pipelines.steps.threads import limited
-from pipelines.steps.values import Packaged, PackageRequest, Trained
+from pipelines.store.results import once
+from pipelines.training.threads import limited
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Row
     from pipelines.bundle.schema import InputSchema
     from pipelines.intervals import Interval
-    from pipelines.steps.compiling import Compiled
+    from pipelines.training.onnx.export import Compiled
 
 STEP = "package"
 Request = PackageRequest
@@ -32,7 +35,9 @@ _RANGE_ROWS = 2_000
 
 
 def run(context: Context, request: PackageRequest) -> Packaged:
-    """Return the bundle of the promoted challenger: once per run, version, parameters, features version, plan and code.
+    """Return the bundle of the promoted challenger.
+
+    Once per run, version, parameters, features version, plan and code.
 
     The bundle remembers what a watch compares with later (see `reference`).
 
@@ -40,15 +45,27 @@ def run(context: Context, request: PackageRequest) -> Packaged:
     """
     spec, built, judged = context.spec, request.features, request.gate
     if judged.verdict != "promote":
-        raise RequestError(f"Version {judged.version or '-'} of {spec.name} was refused; only what was promoted is packaged.")
+        raise RequestError(
+            f"Version {judged.version or '-'} of {spec.name} was refused; only what was promoted is"
+            " packaged."
+        )
     best = next((t for t in request.train if t.candidate == judged.candidate), None)
     if best is None:
         raise RequestError(f"The request holds no trained candidate {judged.candidate!r}.")
     key = digest(
-        request.run, judged.version, spec.candidate(best.candidate), best.params, built.version, built.plan, iso(built.as_of), context.code
+        request.run,
+        judged.version,
+        spec.candidate(best.candidate),
+        best.params,
+        built.version,
+        built.plan,
+        iso(built.as_of),
+        context.code,
     )
     with limited(context.settings.threads):
-        return once(context.ports.store, STEP, key, Packaged, lambda: _packaged(context, request, best))
+        return once(
+            context.ports.store, STEP, key, Packaged, lambda: _packaged(context, request, best)
+        )
 
 
 @dataclass(frozen=True)
@@ -68,19 +85,31 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.bundle.predictor import NativePredictor, OnnxPredictor
     from pipelines.bundle.rows import feed_from_table, rows_from_table
-    from pipelines.steps import labelled, learn, predictions, reference
-    from pipelines.steps.compiling import compiled, edge_rows
+    from pipelines.data import labelled_rows
+    from pipelines.training import estimators, predictions
+    from pipelines.training.onnx.export import compiled, edge_rows
+    from pipelines.watch import reference
 
     store, built = context.ports.store, request.features
     fit = _fit(context, request, best)
-    held, _ = labelled.holdout(context, built)
-    holdout = learn.give_types(held, context.spec.features.inputs, like=fit.rows)
-    sample = rows_from_table(fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS))
+    held, _ = labelled_rows.holdout(context, built)
+    holdout = estimators.give_types(held, context.spec.features.inputs, like=fit.rows)
+    sample = rows_from_table(
+        fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS)
+    )
     whole, single = edge_rows(fit.schema, sample)
-    found = compiled(fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single])
+    found = compiled(
+        fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single]
+    )
     native = io.dumps(fit.model)
-    predictor: Predictor = OnnxPredictor(fit.schema, found.model) if found.model else NativePredictor(fit.schema, native)
-    golden = rows_from_table(fit.schema.columns, _spread(holdout, context.spec.event_time, GOLDEN_ROWS))
+    predictor: Predictor = (
+        OnnxPredictor(fit.schema, found.model)
+        if found.model
+        else NativePredictor(fit.schema, native)
+    )
+    golden = rows_from_table(
+        fit.schema.columns, _spread(holdout, context.spec.event_time, GOLDEN_ROWS)
+    )
     manifest = BundleManifest(
         model=context.spec.name,
         version=request.gate.version,
@@ -98,7 +127,10 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
         onnx=store.put(found.model, ".onnx") if found.model else None,
         golden=store.put(canonical(_golden(predictor, [*golden, *whole])), ".json"),
         reference=reference.write(
-            store, context.spec, fitted=fit.rows, held=predictions.read(store, context.spec, best.predictions, holdout)
+            store,
+            context.spec,
+            fitted=fit.rows,
+            held=predictions.read(store, context.spec, best.predictions, holdout),
         ),
     )
     _told(context, manifest.candidate, found, len(native))
@@ -116,19 +148,20 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
 def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
     """Fit the winning parameters again on training and held-out rows."""
     from pipelines.bundle.rows import schema_of
-    from pipelines.steps import labelled, learn
-    from pipelines.steps.fitting import fitted
+    from pipelines.data import labelled_rows
+    from pipelines.training import estimators
+    from pipelines.training.fitting import fitted
 
     spec = context.spec
-    table, interval = labelled.everything(context, request.features)
-    table = learn.give_types(table, spec.features.inputs)
-    classes = learn.classes_of(table, spec)
-    y = learn.targets(table, spec, classes)
-    learn.refuse_constant(y, spec, "rows")
+    table, interval = labelled_rows.everything(context, request.features)
+    table = estimators.give_types(table, spec.features.inputs)
+    classes = estimators.classes_of(table, spec)
+    y = estimators.targets(table, spec, classes)
+    estimators.refuse_constant(y, spec, "rows")
     schema = schema_of(table, spec.features.inputs, spec.task, classes)
     candidate = spec.candidate(best.candidate)
-    pipeline = learn.build_pipeline(candidate, schema, spec.train.seed, best.params)
-    model = fitted(pipeline, learn.frame(schema, table), y, candidate, context.log)
+    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params)
+    model = fitted(pipeline, estimators.frame(schema, table), y, candidate, context.log)
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
 
@@ -137,11 +170,18 @@ def _spread(table: pa.Table, event_time: str, count: int) -> pa.Table:
     import numpy as np
 
     ordered = table.sort_by(event_time)
-    return ordered.take(np.unique(np.linspace(0, ordered.num_rows - 1, min(count, ordered.num_rows)).astype(np.int64)))
+    return ordered.take(
+        np.unique(
+            np.linspace(0, ordered.num_rows - 1, min(count, ordered.num_rows)).astype(np.int64)
+        )
+    )
 
 
 def _golden(predictor: Predictor, rows: list[Row]) -> Any:
-    """Return the rows with the packaged model's answers, one row at a time; edge rows whose answer is not finite prove nothing."""
+    """Return the rows with the packaged model's answers, one row at a time.
+
+    Edge rows whose answer is not finite prove nothing.
+    """
     import numpy as np
 
     from pipelines.bundle.manifest import Golden
@@ -153,7 +193,9 @@ def _golden(predictor: Predictor, rows: list[Row]) -> Any:
 
 def _told(context: Context, candidate: str, found: Compiled, native: int) -> None:
     if found.model is None:
-        context.log.warning("%s is served natively (%d bytes): %s", candidate, native, found.why_not)
+        context.log.warning(
+            "%s is served natively (%d bytes): %s", candidate, native, found.why_not
+        )
     else:
         context.log.info(
             "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g",

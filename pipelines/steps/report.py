@@ -1,13 +1,16 @@
-"""`report`: say how a drift run ends: green with what came of it, or red where a person must look."""
+"""`report`: say how a drift run ends.
+
+Green with what came of it, or red where a person must look.
+"""
 
 from __future__ import annotations
 
+from pipelines.context import Context
 from pipelines.errors import BadData, GiveUp
 from pipelines.intervals import iso
-from pipelines.steps import outcomes
-from pipelines.steps.context import Context
-from pipelines.steps.outcomes import Outcome
-from pipelines.steps.values import Reported, ReportRequest
+from pipelines.ledger import outcomes
+from pipelines.ledger.outcomes import Outcome
+from pipelines.messages import Reported, ReportRequest
 
 STEP = "report"
 Request = ReportRequest
@@ -19,20 +22,32 @@ WORDS = 3_000
 def run(context: Context, request: ReportRequest) -> Reported:
     """Return what came of the window.
 
-    Raises BadData for an alarm, and GiveUp, naming DAG and run, where the retraining that was started failed or left no trace.
+    Raises BadData for an alarm, and GiveUp, naming DAG and run, where the retraining that was
+    started failed or left no trace.
     """
     model, drifted, decided = context.spec.name, request.drift, request.decide
     window = f"{model}, window {iso(drifted.window.start)} to {iso(drifted.window.end)}"
     if drifted.verdict == "alarm":
         raise BadData(
             f"ALARM: {window}: {'; '.join(drifted.reasons)}."[:WORDS],
-            remedy="no retraining was started; look at the drift page, mend what is broken and run drift again for this window.",
+            remedy=(
+                "no retraining was started; look at the drift page, mend what is broken and run"
+                " drift again for this window."
+            ),
         )
     if decided.start:
         return _said(context, *_retrained(context, request))
     if drifted.verdict == "drift":
-        return _said(context, "held_back", f"{window} has drifted ({'; '.join(drifted.reasons)}), but {decided.why}.")
-    return _said(context, "nothing_to_do", f"{window}: {drifted.verdict.replace('_', ' ')}: {'; '.join(drifted.reasons)}.")
+        return _said(
+            context,
+            "held_back",
+            f"{window} has drifted ({'; '.join(drifted.reasons)}), but {decided.why}.",
+        )
+    return _said(
+        context,
+        "nothing_to_do",
+        f"{window}: {drifted.verdict.replace('_', ' ')}: {'; '.join(drifted.reasons)}.",
+    )
 
 
 def _retrained(context: Context, request: ReportRequest) -> tuple[str, str]:
@@ -46,7 +61,10 @@ def _retrained(context: Context, request: ReportRequest) -> tuple[str, str]:
         return "deployed", f"The retraining {run} of {model} deployed version {found.version}."
     champion = context.ports.ledger.champion(model)
     serves = f"version {champion.version} serves on" if champion else "nothing serves"
-    return "refused", f"The retraining {run} of {model} was refused ({'; '.join(found.reasons)}); {serves}."
+    return (
+        "refused",
+        f"The retraining {run} of {model} was refused ({'; '.join(found.reasons)}); {serves}.",
+    )
 
 
 def _failed(context: Context, request: ReportRequest, found: Outcome | None, state: str) -> GiveUp:
@@ -61,11 +79,16 @@ def _failed(context: Context, request: ReportRequest, found: Outcome | None, sta
         what = f"left no outcome in the ledger (its state is {state})"
     return GiveUp(
         f"The retraining (DAG retrain_{model}, run {run}) {what}. {serves}."[:WORDS],
-        remedy=f"mend the cause, clear the failed tasks of {run} in the DAG retrain_{model}, and when it has ended clear `await` and this "
-        "task; a new trigger of this window would find the same run. See docs/operate.md.",
+        remedy=(
+            f"mend the cause, clear the failed tasks of {run} in the DAG retrain_{model}, and when"
+            " it has ended clear `await` and this task; a new trigger of this window would find"
+            " the same run. See docs/operate.md."
+        ),
     )
 
 
 def _said(context: Context, outcome: str, said: str) -> Reported:
     context.log.info("%s: %s", outcome, said)
-    return Reported.model_validate({"outcome": outcome, "said": said if len(said) <= WORDS else said[: WORDS - 1] + "…"})
+    return Reported.model_validate(
+        {"outcome": outcome, "said": said if len(said) <= WORDS else said[: WORDS - 1] + "…"}
+    )

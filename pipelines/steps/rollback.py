@@ -1,6 +1,9 @@
-"""Go back to a release that served before, or have a version serve by hand. What did not pass the gate never serves.
+"""Go back to a release that served before, or have a version serve by hand.
 
-Nothing of the past is changed: the older bundle is released anew, under the next number, and proves itself like any other.
+What did not pass the gate never serves.
+
+Nothing of the past is changed: the older bundle is released anew, under the next number, and proves
+itself like any other.
 """
 
 from __future__ import annotations
@@ -9,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from pipelines.context import Context
+from pipelines.deployment import orders
 from pipelines.errors import RequestError
-from pipelines.refs import Ref, Value, rollback_run
-from pipelines.steps import deployment
-from pipelines.steps.context import Context
-from pipelines.steps.values import Deployed, RollbackConf, RollbackRequest
-from pipelines.words import in_one_line, problems
+from pipelines.messages import Deployed, RollbackConf, RollbackRequest
+from pipelines.plain_errors import in_one_line, problems
+from pipelines.refs import Ref, Value
+from pipelines.run_names import rollback_run
 
 if TYPE_CHECKING:
+    from pipelines.deployment.targets import Target
     from pipelines.ledger import Entry
-    from pipelines.steps.targets import Target
 
 STEP = "rollback"
 Request = RollbackRequest
@@ -33,26 +37,47 @@ class _Served(Value):
 
 
 def run(context: Context, request: RollbackRequest, target: Target | None = None) -> Deployed:
-    """Return what serves now, once per run. Raises RequestError where there is nothing to go back to."""
+    """Return what serves now, once per run.
+
+    Raises RequestError where there is nothing to go back to.
+    """
     try:
         conf = RollbackConf.model_validate(request.conf)
     except ValidationError as error:
         found = in_one_line(problems(error, request.conf, RollbackConf))
-        raise RequestError(f"The run's conf is wrong: {found}", remedy="see docs/operate.md.") from error
+        raise RequestError(
+            f"The run's conf is wrong: {found}", remedy="see docs/operate.md."
+        ) from error
     key = rollback_run(request.run)
     chosen = _earlier(context, key) or _back_to(context, conf.to)
-    return _serve(context, key, chosen, f"rolled back to release {chosen.number}: {conf.reason}", target)
+    return _serve(
+        context, key, chosen, f"rolled back to release {chosen.number}: {conf.reason}", target
+    )
 
 
-def promote(context: Context, *, run: str, version: str, reason: str, target: Target | None = None) -> Deployed:
-    """Have a version serve that was promoted and packaged before. Raises RequestError for any other."""
-    refused = [e for e in context.ports.ledger.entries(context.spec.name, "verdict") if e.body.get("version") == version]
+def promote(
+    context: Context, *, run: str, version: str, reason: str, target: Target | None = None
+) -> Deployed:
+    """Have a version serve that was promoted and packaged before.
+
+    Raises RequestError for any other.
+    """
+    refused = [
+        e
+        for e in context.ports.ledger.entries(context.spec.name, "verdict")
+        if e.body.get("version") == version
+    ]
     if refused and refused[-1].body.get("verdict") != "promote":
         raise RequestError(
-            f"The gate refused version {version} of {context.spec.name}: {'; '.join(refused[-1].body.get('reasons') or [])}.",
+            f"The gate refused version {version} of {context.spec.name}:"
+            f" {'; '.join(refused[-1].body.get('reasons') or [])}.",
             remedy="what the gate refuses never serves; retrain, or change the gate in model.yaml.",
         )
-    known = [_served(e) for e in context.ports.ledger.entries(context.spec.name, "release") if e.body["version"] == version]
+    known = [
+        _served(e)
+        for e in context.ports.ledger.entries(context.spec.name, "release")
+        if e.body["version"] == version
+    ]
     if not known:
         raise RequestError(
             f"Version {version} of {context.spec.name} has no bundle that was ever released.",
@@ -61,42 +86,78 @@ def promote(context: Context, *, run: str, version: str, reason: str, target: Ta
     return _serve(context, run, known[-1], f"promoted by hand: {reason}", target)
 
 
-def _serve(context: Context, run: str, chosen: _Served, reason: str, target: Target | None) -> Deployed:
+def _serve(
+    context: Context, run: str, chosen: _Served, reason: str, target: Target | None
+) -> Deployed:
     ledger, name = context.ports.ledger, context.spec.name
     champion = ledger.champion(name)
-    if ledger.find(name, "champion", run) is None and champion is not None and champion.version == chosen.version:
-        raise RequestError(f"Version {chosen.version} of {name} serves already, as release {champion.release}.")
+    if (
+        ledger.find(name, "champion", run) is None
+        and champion is not None
+        and champion.version == chosen.version
+    ):
+        raise RequestError(
+            f"Version {chosen.version} of {name} serves already, as release {champion.release}."
+        )
     intent = ledger.find(name, "release", run)
     # A retry expects the champion that the first try saw: who came meanwhile was not meant.
-    expected = intent.body["previous"] if intent is not None else champion.version if champion else None
-    order = deployment.Order(run=run, version=chosen.version, bundle=chosen.bundle, expected=expected, reason=reason)
-    return deployment.carry_out(context, order, target)
+    expected = (
+        intent.body["previous"] if intent is not None else champion.version if champion else None
+    )
+    order = orders.Order(
+        run=run, version=chosen.version, bundle=chosen.bundle, expected=expected, reason=reason
+    )
+    return orders.carry_out(context, order, target)
 
 
 def _earlier(context: Context, run: str) -> _Served | None:
-    """Return what an earlier try of this run chose already: a retry must not choose anew after the champion has changed."""
+    """Return what an earlier try of this run chose already.
+
+    A retry must not choose anew after the champion has changed.
+    """
     entry = context.ports.ledger.find(context.spec.name, "release", run)
     return _served(entry) if entry is not None else None
 
 
 def _back_to(context: Context, number: int | None) -> _Served:
-    """Return the release that served under this number; without one, what served before the champion was first promoted."""
+    """Return the release that served under this number.
+
+    Without one, what served before the champion was first promoted.
+    """
     name, ledger = context.spec.name, context.ports.ledger
     crowned = [_served(e) for e in ledger.entries(name, "champion")]
     if not crowned:
-        raise RequestError(f"No version of {name} has served yet: there is nothing to go back to.", remedy=f"trigger retrain_{name}.")
+        raise RequestError(
+            f"No version of {name} has served yet: there is nothing to go back to.",
+            remedy=f"trigger retrain_{name}.",
+        )
     if number is None:
         first = next(i for i, c in enumerate(crowned) if c.version == crowned[-1].version)
         if first == 0:
-            raise RequestError(f"Version {crowned[-1].version} of {name} is the first that serves: there is nothing to go back to.")
+            raise RequestError(
+                f"Version {crowned[-1].version} of {name} is the first that serves: there is"
+                " nothing to go back to."
+            )
         return crowned[first - 1]
-    served = {c.number: c for c in [*(_served(e) for e in ledger.entries(name, "reconciled") if "number" in e.body), *crowned]}
+    served = {
+        c.number: c
+        for c in [
+            *(_served(e) for e in ledger.entries(name, "reconciled") if "number" in e.body),
+            *crowned,
+        ]
+    }
     if number not in served:
         known = ", ".join(map(str, sorted(served)))
-        raise RequestError(f"Release {number} of {name} never served.", remedy=f"these did: {known}.")
+        raise RequestError(
+            f"Release {number} of {name} never served.", remedy=f"these did: {known}."
+        )
     return served[number]
 
 
 def _served(entry: Entry) -> _Served:
     number = entry.body["release"] if entry.kind == "champion" else entry.body["number"]
-    return _Served(number=int(number), version=entry.body["version"], bundle=Ref.model_validate(entry.body["bundle"]))
+    return _Served(
+        number=int(number),
+        version=entry.body["version"],
+        bundle=Ref.model_validate(entry.body["bundle"]),
+    )

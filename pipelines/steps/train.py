@@ -1,4 +1,6 @@
-"""Train one candidate: search its settings over folds in time, fit the best on the training rows, and score the holdout once."""
+"""Train one candidate: search its settings over folds in time, fit the best on the training rows,
+and score the holdout once.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
+from pipelines.messages import Trained, TrainRequest
 from pipelines.refs import digest, sha256
-from pipelines.steps.context import Context
-from pipelines.steps.publish import once
-from pipelines.steps.threads import limited
-from pipelines.steps.values import Trained, TrainRequest
+from pipelines.store.results import once
+from pipelines.training.threads import limited
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
-    from pipelines.steps.search import Found
+    from pipelines.training.search import Found
 
 STEP = "train"
 Request = TrainRequest
@@ -31,55 +33,102 @@ Request = TrainRequest
 def run(context: Context, request: TrainRequest) -> Trained:
     """Return the trained candidate: once per run, candidate, features version, plan and code.
 
-    Raises RequestError for an unknown candidate, SpecError for a parameter that the estimator does not take, BadData where
-    there is nothing to learn.
+    Raises RequestError for an unknown candidate, SpecError for a parameter that the estimator does
+    not take, BadData where there is nothing to learn.
     """
     spec, built = context.spec, request.features
     try:
         candidate = spec.candidate(request.candidate)
     except KeyError as error:
         raise RequestError(
-            f"{spec.name} has no candidate {request.candidate!r}.", remedy=f"one of {[c.name for c in spec.candidates]}."
+            f"{spec.name} has no candidate {request.candidate!r}.",
+            remedy=f"one of {[c.name for c in spec.candidates]}.",
         ) from error
-    key = digest(request.run, candidate, built.version, built.plan, iso(built.as_of), context.code, spec.train)
+    key = digest(
+        request.run,
+        candidate,
+        built.version,
+        built.plan,
+        iso(built.as_of),
+        context.code,
+        spec.train,
+    )
     with limited(context.settings.threads):
-        return once(context.ports.store, STEP, key, Trained, lambda: _trained(context, request, candidate, key))
+        return once(
+            context.ports.store,
+            STEP,
+            key,
+            Trained,
+            lambda: _trained(context, request, candidate, key),
+        )
 
 
 def _trained(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> Trained:
     from skops import io
 
     from pipelines.bundle.rows import schema_of
+    from pipelines.data import labelled_rows
     from pipelines.science.metrics import scores
     from pipelines.science.splits import time_folds
-    from pipelines.steps import labelled, learn, predictions
-    from pipelines.steps.fitting import fitted
-    from pipelines.steps.search import search
+    from pipelines.training import estimators, predictions
+    from pipelines.training.fitting import fitted
+    from pipelines.training.search import search
 
     spec, log, began = context.spec, context.log, time.perf_counter()
-    rows = labelled.split(context, request.features)
-    train = learn.give_types(rows.train, spec.features.inputs, like=rows.holdout)
-    rows = replace(rows, train=train, holdout=learn.give_types(rows.holdout, spec.features.inputs, like=train))
-    classes = learn.classes_of(rows.train, spec)
-    y, truth = learn.targets(rows.train, spec, classes), learn.targets(rows.holdout, spec, classes)
-    learn.refuse_constant(y, spec, "training rows")
+    rows = labelled_rows.split(context, request.features)
+    train = estimators.give_types(rows.train, spec.features.inputs, like=rows.holdout)
+    rows = replace(
+        rows,
+        train=train,
+        holdout=estimators.give_types(rows.holdout, spec.features.inputs, like=train),
+    )
+    classes = estimators.classes_of(rows.train, spec)
+    y, truth = (
+        estimators.targets(rows.train, spec, classes),
+        estimators.targets(rows.holdout, spec, classes),
+    )
+    estimators.refuse_constant(y, spec, "training rows")
     if classes and (truth < 0).any():
-        new = sorted(set(learn.classes_of(rows.holdout, spec) or []) - set(classes))
-        log.warning("%d held-out rows are of classes that no training row has: %s", (truth < 0).sum(), ", ".join(map(repr, new[:10])))
-    schema = schema_of(rows.train.slice(0, 1), spec.features.inputs, spec.task, classes)  # the kinds are all that matters here
-    inputs = learn.frame(schema, rows.train)
-    log.info("%s: %d rows to learn from, %d held out, %d inputs", candidate.name, len(y), len(truth), len(schema.columns))
-    folds = time_folds(labelled.times(rows.train, spec), spec.train.folds, spec.target.known_after)
-    pipeline = learn.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
+        new = sorted(set(estimators.classes_of(rows.holdout, spec) or []) - set(classes))
+        log.warning(
+            "%d held-out rows are of classes that no training row has: %s",
+            (truth < 0).sum(),
+            ", ".join(map(repr, new[:10])),
+        )
+    schema = schema_of(
+        rows.train.slice(0, 1), spec.features.inputs, spec.task, classes
+    )  # the kinds are all that matters here
+    inputs = estimators.frame(schema, rows.train)
+    log.info(
+        "%s: %d rows to learn from, %d held out, %d inputs",
+        candidate.name,
+        len(y),
+        len(truth),
+        len(schema.columns),
+    )
+    folds = time_folds(
+        labelled_rows.times(rows.train, spec), spec.train.folds, spec.target.known_after
+    )
+    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
     found = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
-    model = fitted(learn.build_pipeline(candidate, schema, spec.train.seed, found.params), inputs, y, candidate, log)
+    model = fitted(
+        estimators.build_pipeline(candidate, schema, spec.train.seed, found.params),
+        inputs,
+        y,
+        candidate,
+        log,
+    )
 
-    predicted = learn.answers(model, learn.frame(schema, rows.holdout), spec.task, classes)
-    dummy = learn.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
+    predicted = estimators.answers(
+        model, estimators.frame(schema, rows.holdout), spec.task, classes
+    )
+    dummy = estimators.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
     metrics = scores(spec.task, truth, predicted)
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(found.tried), metrics)
     store = context.ports.store
-    written = predictions.write(store, spec, rows.holdout, score=predicted, dummy=dummy, classes=classes)
+    written = predictions.write(
+        store, spec, rows.holdout, score=predicted, dummy=dummy, classes=classes
+    )
     stored = store.put(io.dumps(model), ".skops")
     run_id = _recorded(context, request, candidate, found, metrics, key)
     if not candidate.known.dummy:
@@ -94,7 +143,7 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
-        fitted_on=labelled.span(rows.train, spec),
+        fitted_on=labelled_rows.span(rows.train, spec),
         predictions=written,
         model=stored,
         seconds=round(time.perf_counter() - began, 3),
@@ -102,9 +151,17 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
 
 
 def _recorded(
-    context: Context, request: TrainRequest, candidate: Candidate, found: Found, metrics: dict[str, float | None], key: str
+    context: Context,
+    request: TrainRequest,
+    candidate: Candidate,
+    found: Found,
+    metrics: dict[str, float | None],
+    key: str,
 ) -> str:
-    """Write the candidate's run into the registry and return its id; the same again changes nothing."""
+    """Write the candidate's run into the registry and return its id.
+
+    The same again changes nothing.
+    """
     spec, built, registry = context.spec, request.features, context.ports.registry
     tags = {
         "run": request.run,
@@ -121,29 +178,46 @@ def _recorded(
     }
     run_id = registry.child(spec.name, built.parent_run, key, candidate.name, tags)
     values = {f"holdout_{name}": value for name, value in metrics.items()}
-    values |= {f"cv_{spec.train.metric}": found.score, f"cv_{spec.train.metric}_spread": found.spread}
+    values |= {
+        f"cv_{spec.train.metric}": found.score,
+        f"cv_{spec.train.metric}_spread": found.spread,
+    }
     known = {name: float(value) for name, value in values.items() if value is not None}
     params = {name: str(value) for name, value in found.params.items()}
-    registry.log(run_id, params=params, metrics={**known, "settings_tried": float(len(found.tried))}, tags=tags)
+    registry.log(
+        run_id,
+        params=params,
+        metrics={**known, "settings_tried": float(len(found.tried))},
+        tags=tags,
+    )
     return run_id
 
 
 def _plotted(
-    context: Context, run_id: str, candidate: Candidate, found: Found, judged: tuple[Any, InputSchema, pa.Table, Any, Any]
+    context: Context,
+    run_id: str,
+    candidate: Candidate,
+    found: Found,
+    judged: tuple[Any, InputSchema, pa.Table, Any, Any],
 ) -> None:
     """Attach the search's table and the plots to the candidate's run."""
-    from pipelines.steps import labelled, plots
+    from pipelines.data import labelled_rows
+    from pipelines.training import plots
 
     model, schema, holdout, truth, predicted = judged
     spec = context.spec
     with tempfile.TemporaryDirectory(prefix="perennial-plots-") as folder:
         files = [plots.table(Path(folder), found.tried)]
-        files += plots.holdout(Path(folder), spec, truth, predicted, labelled.times(holdout, spec))
+        files += plots.holdout(
+            Path(folder), spec, truth, predicted, labelled_rows.times(holdout, spec)
+        )
         files += plots.importance(Path(folder), spec, model, schema, holdout, truth)
         if candidate.search:
             files += plots.search(Path(folder), spec, found.tried)
         for file in files:
-            context.ports.registry.attach(run_id, file, "plots" if file.suffix == ".png" else "search")
+            context.ports.registry.attach(
+                run_id, file, "plots" if file.suffix == ".png" else "search"
+            )
 
 
 def _commit(home: Path) -> str:
@@ -151,7 +225,13 @@ def _commit(home: Path) -> str:
     if not (home / ".git").exists():
         return "unknown"
     try:
-        done = subprocess.run(["git", "-C", str(home), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            ["git", "-C", str(home), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return done.stdout.strip()

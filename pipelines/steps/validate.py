@@ -1,7 +1,9 @@
-"""`validate`: hold every batch of the plan against its expectations, and quarantine what breaks a critical one.
+"""`validate`: hold every batch of the plan against its expectations, and quarantine what breaks a
+critical one.
 
-Great Expectations' own `success` ignores severity, so the severities are judged here. A broken batch ends the run; its
-bad rows, with the expectations that each broke, are kept. Earlier versions and the champion are untouched.
+Great Expectations' own `success` ignores severity, so the severities are judged here. A broken
+batch ends the run; its bad rows, with the expectations that each broke, are kept. Earlier versions
+and the champion are untouched.
 """
 
 from __future__ import annotations
@@ -9,14 +11,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pipelines.data.batches import read_manifest, read_plan, read_table
+from pipelines.data.type_differences import type_findings
 from pipelines.errors import BadData
 from pipelines.intervals import iso
-from pipelines.pages import publish_page
-from pipelines.refs import Ref, Value, canonical, digest, sha256, watch_run
-from pipelines.steps.batches import read_manifest, read_plan, read_table
-from pipelines.steps.column_types import type_findings
-from pipelines.steps.publish import once
-from pipelines.steps.values import BatchManifest, BatchRef, TableRef, Validated, ValidateRequest
+from pipelines.messages import BatchManifest, BatchRef, TableRef, Validated, ValidateRequest
+from pipelines.refs import Ref, Value, canonical, digest, sha256
+from pipelines.run_names import watch_run
+from pipelines.store.pages import publish_page
+from pipelines.store.results import once
 from pipelines.tables import from_parquet, to_parquet
 from pipelines.validation.page import render
 from pipelines.validation.run import Finding, check_table
@@ -25,7 +28,7 @@ from pipelines.validation.suites import always_main, always_side, read_suite, wi
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.steps.context import Context
+    from pipelines.context import Context
 
 STEP = "validate"
 Request = ValidateRequest
@@ -41,7 +44,10 @@ class TableFindings(Value):
 
 
 class BatchFindings(Value):
-    """What was found on one batch; `bad` holds, by table, a Parquet of every bad row with the expectations it broke."""
+    """What was found on one batch.
+
+    `bad` holds, by table, a Parquet of every bad row with the expectations it broke.
+    """
 
     rows: int
     problem: str | None
@@ -50,7 +56,9 @@ class BatchFindings(Value):
 
     def with_more(self, findings: list[Finding]) -> BatchFindings:
         """Return what was found with what only a look at the other batches can tell."""
-        return self.model_copy(update={"findings": [*self.findings, *findings]}) if findings else self
+        return (
+            self.model_copy(update={"findings": [*self.findings, *findings]}) if findings else self
+        )
 
     @property
     def critical(self) -> list[str]:
@@ -61,7 +69,11 @@ class BatchFindings(Value):
     @property
     def warnings(self) -> list[str]:
         """What is worth a look, in words."""
-        return [f"{f.table}: {f.expectation}: {f.observed}" for f in self.findings if not f.success and not f.critical]
+        return [
+            f"{f.table}: {f.expectation}: {f.observed}"
+            for f in self.findings
+            if not f.success and not f.critical
+        ]
 
 
 def run(context: Context, request: ValidateRequest) -> Validated:
@@ -71,7 +83,12 @@ def run(context: Context, request: ValidateRequest) -> Validated:
     suites = {table: read_suite(path) for table, path in context.suites.items()}
     odd = type_findings(store, context.spec, plan)
     found = [
-        (batch, _findings(context, batch, suites, force=request.ingest.force).with_more(odd.get(batch.interval.name, [])))
+        (
+            batch,
+            _findings(context, batch, suites, force=request.ingest.force).with_more(
+                odd.get(batch.interval.name, [])
+            ),
+        )
         for batch in plan.batches
     ]
     title = f"Validation of {plan.model} as of {iso(plan.as_of)}"
@@ -80,7 +97,13 @@ def run(context: Context, request: ValidateRequest) -> Validated:
     page = publish_page(store, model=plan.model, kind="validation", run=run, page=html)
     for batch, findings in found:
         state = "QUARANTINE" if findings.critical else "accepted"
-        context.log.info("batch %s: %d rows, %s, %d warnings", batch.interval.name, findings.rows, state, len(findings.warnings))
+        context.log.info(
+            "batch %s: %d rows, %s, %d warnings",
+            batch.interval.name,
+            findings.rows,
+            state,
+            len(findings.warnings),
+        )
     broken = [(b, f) for b, f in found if f.critical]
     if broken:
         raise _quarantined(context, broken, page)
@@ -91,18 +114,43 @@ def run(context: Context, request: ValidateRequest) -> Validated:
         [f"… and {len(warnings) - MAX_WARNINGS} more"] if len(warnings) > MAX_WARNINGS else []
     )
     checked = sum(len(f.findings) for _, f in found)
-    return Validated(batches=len(found), rows=sum(f.rows for _, f in found), expectations=checked, warnings=shown, page=page)
+    return Validated(
+        batches=len(found),
+        rows=sum(f.rows for _, f in found),
+        expectations=checked,
+        warnings=shown,
+        page=page,
+    )
 
 
-def _findings(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]], *, force: bool) -> BatchFindings:
+def _findings(
+    context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]], *, force: bool
+) -> BatchFindings:
     spec, store = context.spec, context.ports.store
-    key = digest(VALIDATION_FORMAT, batch.manifest, suites, spec.raw_event_time, spec.key, spec.source.main, sorted(spec.source.side))
+    key = digest(
+        VALIDATION_FORMAT,
+        batch.manifest,
+        suites,
+        spec.raw_event_time,
+        spec.key,
+        spec.source.main,
+        sorted(spec.source.side),
+    )
     if spec.empty_batches == "allow":
         key = digest(key, spec.empty_batches, spec.source.side)
-    return once(store, STEP, key, BatchFindings, lambda: _judge(context, batch, suites, force=force), force=force)
+    return once(
+        store,
+        STEP,
+        key,
+        BatchFindings,
+        lambda: _judge(context, batch, suites, force=force),
+        force=force,
+    )
 
 
-def _judge(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]], *, force: bool) -> BatchFindings:
+def _judge(
+    context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]], *, force: bool
+) -> BatchFindings:
     spec, store = context.spec, context.ports.store
     manifest = read_manifest(store, batch)
     if manifest.problem:
@@ -112,25 +160,50 @@ def _judge(context: Context, batch: BatchRef, suites: dict[str, list[dict[str, A
         suite = suites.get(name, [])
         columns = ref.columns
         main = name == spec.source.main
-        always = always_main(spec, batch.interval, columns, suite) if main else always_side(spec, name, columns, suite)
+        always = (
+            always_main(spec, batch.interval, columns, suite)
+            if main
+            else always_side(spec, name, columns, suite)
+        )
         shown = f"expectations/{context.suites[name].name}" if name in suites else name
         asked = [*always, *suite]
         if not ref.rows and spec.empty_batches == "allow":
             asked = without_rows(asked)
         # A table that holds at all times comes with every batch; the same bytes are judged once.
         key = digest(VALIDATION_FORMAT, "table", ref.data, asked)
-        found = once(store, STEP, key, TableFindings, partial(_checked, context, name, ref, asked, shown), force=force)
+        found = once(
+            store,
+            STEP,
+            key,
+            TableFindings,
+            partial(_checked, context, name, ref, asked, shown),
+            force=force,
+        )
         findings += found.findings
-    bad = {name: rows for name in manifest.tables if (rows := _bad_rows(context, manifest, name, findings))}
-    return BatchFindings(rows=manifest.tables[spec.source.main].rows, problem=None, findings=findings, bad=bad)
+    bad = {
+        name: rows
+        for name in manifest.tables
+        if (rows := _bad_rows(context, manifest, name, findings))
+    }
+    return BatchFindings(
+        rows=manifest.tables[spec.source.main].rows, problem=None, findings=findings, bad=bad
+    )
 
 
-def _checked(context: Context, name: str, ref: TableRef, asked: list[dict[str, Any]], shown: str) -> TableFindings:
-    return TableFindings(findings=check_table(name, read_table(context.ports.store, ref), asked, shown))
+def _checked(
+    context: Context, name: str, ref: TableRef, asked: list[dict[str, Any]], shown: str
+) -> TableFindings:
+    return TableFindings(
+        findings=check_table(name, read_table(context.ports.store, ref), asked, shown)
+    )
 
 
-def _bad_rows(context: Context, manifest: BatchManifest, name: str, findings: list[Finding]) -> Ref | None:
-    """Store every row of the table that broke an expectation, with all that it broke, and return the Ref; None without any."""
+def _bad_rows(
+    context: Context, manifest: BatchManifest, name: str, findings: list[Finding]
+) -> Ref | None:
+    """Store every row of the table that broke an expectation, with all that it broke, and return
+    the Ref; None without any.
+    """
     import pyarrow as pa
 
     broken: dict[int, list[str]] = {}
@@ -142,12 +215,18 @@ def _bad_rows(context: Context, manifest: BatchManifest, name: str, findings: li
         return None
     order = sorted(broken)
     rows: pa.Table = read_table(context.ports.store, manifest.tables[name]).take(pa.array(order))
-    listed = rows.append_column("broken_expectations", pa.array([broken[i] for i in order], type=pa.list_(pa.string())))
+    listed = rows.append_column(
+        "broken_expectations", pa.array([broken[i] for i in order], type=pa.list_(pa.string()))
+    )
     return context.ports.store.put(to_parquet(listed), ".parquet")
 
 
-def _quarantined(context: Context, broken: list[tuple[BatchRef, BatchFindings]], page: Ref) -> BadData:
-    """Record each broken batch in the store and the ledger, and return the error that ends the run."""
+def _quarantined(
+    context: Context, broken: list[tuple[BatchRef, BatchFindings]], page: Ref
+) -> BadData:
+    """Record each broken batch in the store and the ledger, and return the error that ends the
+    run.
+    """
     store, model = context.ports.store, context.spec.name
     reasons = []
     for batch, findings in broken:
@@ -159,8 +238,13 @@ def _quarantined(context: Context, broken: list[tuple[BatchRef, BatchFindings]],
             "bad_rows": {table: ref.model_dump(mode="json") for table, ref in findings.bad.items()},
             "page": page.model_dump(mode="json"),
         }
-        why = sha256(canonical(body["reasons"]))[:16]  # a changed suite finds other reasons: an entry of its own
-        store.publish(f"quarantine/{model}/{batch.interval.name}-{batch.manifest.sha256[:16]}-{why}", canonical(body))
+        why = sha256(canonical(body["reasons"]))[
+            :16
+        ]  # a changed suite finds other reasons: an entry of its own
+        store.publish(
+            f"quarantine/{model}/{batch.interval.name}-{batch.manifest.sha256[:16]}-{why}",
+            canonical(body),
+        )
         key = f"{batch.interval.name}:{batch.manifest.sha256}:{why}"
         context.ports.ledger.append(model, "quarantine", key, body)
         reasons += [f"{batch.interval.name}: {r}" for r in findings.critical]
@@ -168,8 +252,13 @@ def _quarantined(context: Context, broken: list[tuple[BatchRef, BatchFindings]],
             context.log.error("batch %s: %s", batch.interval.name, reason)
     more = f" (and {len(reasons) - 5} more)" if len(reasons) > 5 else ""  # noqa: PLR2004 -- a message of readable length
     return BadData(
-        f"{len(broken)} of the batches broke critical expectations and went to quarantine: " + " | ".join(reasons[:5]) + more,
-        remedy=f"the page {store.path(page)} shows all; mend the source (a new version of the batch is read by the next run) or the suite.",
+        f"{len(broken)} of the batches broke critical expectations and went to quarantine: "
+        + " | ".join(reasons[:5])
+        + more,
+        remedy=(
+            f"the page {store.path(page)} shows all; mend the source (a new version of the batch is"
+            " read by the next run) or the suite."
+        ),
     )
 
 
@@ -183,7 +272,10 @@ def _shown(context: Context, batch: BatchRef, findings: BatchFindings) -> dict[s
         "critical": findings.critical,
         "warnings": findings.warnings,
         "findings": findings.findings,
-        "bad": [_shown_rows(name, from_parquet(context.ports.store.get(ref))) for name, ref in findings.bad.items()],
+        "bad": [
+            _shown_rows(name, from_parquet(context.ports.store.get(ref)))
+            for name, ref in findings.bad.items()
+        ],
     }
 
 

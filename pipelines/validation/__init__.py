@@ -1,1 +1,3 @@
-"""Validation: Great Expectations on one batch, judged by severity, with every bad row and the expectations it broke."""
+"""Validation: Great Expectations on one batch, judged by severity, with every bad row and the
+expectations it broke.
+"""

@@ -1,4 +1,6 @@
-"""From an expectation as it is written to Great Expectations' own object, or to words that say why it means nothing."""
+"""From an expectation as it is written to Great Expectations' own object, or to words that say why
+it means nothing.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ class NoMeaning(ValueError):
 def built(expectation: Expectation, schema: pa.Schema) -> Any:
     """Return Great Expectations' own object, with literals of the columns' types. Raises NoMeaning.
 
-    A suite that is given plain values logs and *drops* what it does not know, and ids make it refuse an expectation.
+    A suite that is given plain values logs and *drops* what it does not know, and ids make it
+    refuse an expectation.
     """
     from great_expectations.compatibility.pydantic import ValidationError
     from great_expectations.exceptions import ExpectationNotFoundError
@@ -58,13 +61,23 @@ def built(expectation: Expectation, schema: pa.Schema) -> Any:
     _refuse_what_is_not_read(kwargs)
     severity = expectation.get("severity", "critical")
     if severity not in SEVERITIES:
-        raise NoMeaning(f"`severity` is {json.dumps(severity, default=str)[:80]}; it takes {_TAKES['severity']}")
+        raise NoMeaning(
+            f"`severity` is {json.dumps(severity, default=str)[:80]}; it takes {_TAKES['severity']}"
+        )
     try:
         # As it is written first: what their model has against it is said in the suite's own words.
-        ExpectationConfiguration(type=expectation["type"], kwargs=kwargs, severity=severity).to_domain_obj()
+        ExpectationConfiguration(
+            type=expectation["type"], kwargs=kwargs, severity=severity
+        ).to_domain_obj()
         literals = literals_for(expectation["type"], kwargs, schema)
-        kind = EXACT[expectation["type"]].expectation_type if expectation["type"] in EXACT else expectation["type"]
-        return ExpectationConfiguration(type=kind, kwargs=kwargs | literals, severity=severity).to_domain_obj()
+        kind = (
+            EXACT[expectation["type"]].expectation_type
+            if expectation["type"] in EXACT
+            else expectation["type"]
+        )
+        return ExpectationConfiguration(
+            type=kind, kwargs=kwargs | literals, severity=severity
+        ).to_domain_obj()
     except UnfitLiteral as error:
         raise NoMeaning(str(error)) from error
     except ValidationError as error:
@@ -77,7 +90,10 @@ def built(expectation: Expectation, schema: pa.Schema) -> Any:
 
 
 def title(expectation: Expectation) -> str:
-    """Return how an expectation is named where something is wrong with it: its place in the file, its type, its column."""
+    """Return how an expectation is named where something is wrong with it.
+
+    Its place in the file, its type, its column.
+    """
     place = (expectation.get("meta") or {}).get("place")
     column = expectation.get("kwargs", {}).get("column")
     where = "" if place is None else f"expectations[{place}]: "
@@ -85,7 +101,10 @@ def title(expectation: Expectation) -> str:
 
 
 def in_words(expectation: Expectation) -> str:
-    """Return an expectation as people read it: the column, what is expected of it, the arguments as they are written."""
+    """Return an expectation as people read it.
+
+    The column, what is expected of it, the arguments as they are written.
+    """
     kwargs = expectation.get("kwargs", {})
     said = {k: v for k, v in kwargs.items() if k not in {*_OURS, "column"} and v is not None}
     what = str(expectation["type"]).removeprefix("expect_").replace("_", " ")

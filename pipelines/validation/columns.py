@@ -1,7 +1,10 @@
-"""The pandas frame that Great Expectations judges: every value as it is kept, none by way of float64.
+"""The pandas frame that Great Expectations judges.
 
-pandas' own conversion makes float64 of whole numbers beside a null (2^53 + 1 becomes 2^53) and objects of Decimals. Here a
-column becomes a NumPy one where NumPy holds it exactly, and else one of pandas' nullable or Arrow-backed kinds.
+Every value as it is kept, none by way of float64.
+
+pandas' own conversion makes float64 of whole numbers beside a null (2^53 + 1 becomes 2^53) and
+objects of Decimals. Here a column becomes a NumPy one where NumPy holds it exactly, and else one of
+pandas' nullable or Arrow-backed kinds.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ SIGNED_END = 2**63
 
 
 def judged_frame(table: pa.Table) -> pd.DataFrame:
-    """Return the frame: the table's columns and row order, index 0..n-1; times in UTC, dates as their midnight.
+    """Return the frame: the table's columns and row order, index 0..n-1.
+
+    Times in UTC, dates as their midnight.
 
     Raises BadData where a name stands twice, since an expectation could mean either column.
     """
@@ -28,7 +33,10 @@ def judged_frame(table: pa.Table) -> pd.DataFrame:
     names = table.column_names
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        raise BadData(f"The table has more than one column {twice[0]!r}.", remedy="give each column a name of its own.")
+        raise BadData(
+            f"The table has more than one column {twice[0]!r}.",
+            remedy="give each column a name of its own.",
+        )
     columns = {f.name: _judged(table[f.name], f.type) for f in table.schema}
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
 
@@ -64,7 +72,10 @@ def _judged(column: pa.ChunkedArray, kind: pa.DataType) -> Any:
 
 
 def _whole(column: pa.ChunkedArray) -> Any:
-    """Return whole numbers as 64 bits: Great Expectations asks columns of fewer bits value by value."""
+    """Return whole numbers as 64 bits.
+
+    Great Expectations asks columns of fewer bits value by value.
+    """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -74,4 +85,6 @@ def _whole(column: pa.ChunkedArray) -> Any:
     column = column.cast(kind)
     if not column.null_count:
         return column.to_numpy()
-    return column.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}.get)
+    return column.to_pandas(
+        types_mapper={pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}.get
+    )

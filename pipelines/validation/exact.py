@@ -1,11 +1,12 @@
-"""Great Expectations' expectations that take numbers, without the models that make floats of whole numbers and Decimals.
+"""Great Expectations' expectations that take numbers, without the models that make floats of whole
+numbers and Decimals.
 
-They are built anew several times while they are judged, so it is not enough to set the numbers once. Importing this module
-also registers the metrics of `pipelines.validation.metrics`.
+They are built anew several times while they are judged, so it is not enough to set the numbers
+once. Importing this module also registers the metrics of `pipelines.validation.metrics`.
 """
 
 # mypy: disable-error-code="misc"
-# ruff: noqa: TID253 -- these classes extend Great Expectations; the module is loaded when a table is judged
+# ruff: noqa: TID253 -- these classes extend Great Expectations; loaded when a table is judged
 
 from __future__ import annotations
 

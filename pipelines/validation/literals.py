@@ -1,7 +1,8 @@
 """Literals of a suite, brought to the type of the column that they are compared with.
 
-JSON has no times and no Decimals, and its numbers go through float64 in most hands. Whatever is compared with a column's
-values becomes such a value first: `2020-01-01` and `2020-01-01T00:00:00Z` the same moment in UTC, `"1.10"` a Decimal.
+JSON has no times and no Decimals, and its numbers go through float64 in most hands. Whatever is
+compared with a column's values becomes such a value first: `2020-01-01` and `2020-01-01T00:00:00Z`
+the same moment in UTC, `"1.10"` a Decimal.
 """
 
 from __future__ import annotations
@@ -38,7 +39,16 @@ _SETS = {
 }
 _MEMBERSHIP = {"expect_column_values_to_be_in_set", "expect_column_values_to_not_be_in_set"}
 """Sets in which a value that the column cannot hold makes no difference."""
-_NUMBERS = {"mostly", "threshold", "multiplier", "sum_total", "min_value", "max_value", "tail_weight_holdout", "internal_weight_holdout"}
+_NUMBERS = {
+    "mostly",
+    "threshold",
+    "multiplier",
+    "sum_total",
+    "min_value",
+    "max_value",
+    "tail_weight_holdout",
+    "internal_weight_holdout",
+}
 _INT64 = range(-(2**63), 2**64)
 
 
@@ -47,10 +57,12 @@ class UnfitLiteral(ValueError):
 
 
 def literals_for(kind: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]:
-    """Return those arguments of an expectation of this kind that are compared with values, as values of the columns.
+    """Return those arguments of an expectation of this kind that are compared with values, as
+    values of the columns.
 
-    Nothing is returned for a column that is not in the schema. Raises UnfitLiteral where the suite is at fault. A number that
-    is compared with texts is left as it is: there the data may as well be at fault, and the expectation is not met.
+    Nothing is returned for a column that is not in the schema. Raises UnfitLiteral where the suite
+    is at fault. A number that is compared with texts is left as it is: there the data may as well
+    be at fault, and the expectation is not met.
     """
     _refuse_texts_for_numbers(kind, kwargs)
     names = set(schema.names)
@@ -59,7 +71,11 @@ def literals_for(kind: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> dic
     if column in names:
         field = plain_type(schema.field(column).type)
         if kind in _BOUNDED:
-            found |= {n: value_of(field, kwargs[n], n) for n in ("min_value", "max_value") if kwargs.get(n) is not None}
+            found |= {
+                n: value_of(field, kwargs[n], n)
+                for n in ("min_value", "max_value")
+                if kwargs.get(n) is not None
+            }
             _refuse_reversed(found)
         if kind in _SETS and isinstance(kwargs.get("value_set"), list | tuple):
             found["value_set"] = _set(field, kwargs["value_set"], drop=kind in _MEMBERSHIP)
@@ -79,7 +95,10 @@ def literals_for(kind: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> dic
 
 
 def value_of(field: pa.DataType, literal: Any, name: str) -> Any:
-    """Return a literal as a value of a column of this type; null stays null. Raises UnfitLiteral."""
+    """Return a literal as a value of a column of this type; null stays null.
+
+    Raises UnfitLiteral.
+    """
     if literal is None:
         return None
     held = family(field)
@@ -97,13 +116,21 @@ def _number(field: pa.DataType, held: str, literal: Any, name: str) -> Any:
         try:
             literal = Decimal(literal)
         except InvalidOperation as error:
-            raise UnfitLiteral(f'`{name}` is {literal!r}, which is no decimal number; write "1.10" or 1.1') from error
+            raise UnfitLiteral(
+                f'`{name}` is {literal!r}, which is no decimal number; write "1.10" or 1.1'
+            ) from error
         if not literal.is_finite():
             raise UnfitLiteral(f"`{name}` is {str(literal)!r}, which is no number")
     if not isinstance(literal, int | float | Decimal):
-        raise UnfitLiteral(f"`{name}` is {_shown(literal)}, and the column holds numbers ({field}); write a number")
+        raise UnfitLiteral(
+            f"`{name}` is {_shown(literal)}, and the column holds numbers ({field}); write a number"
+        )
     if held == "decimal":
-        return literal if isinstance(literal, Decimal) else Decimal(repr(literal) if isinstance(literal, float) else int(literal))
+        return (
+            literal
+            if isinstance(literal, Decimal)
+            else Decimal(repr(literal) if isinstance(literal, float) else int(literal))
+        )
     if held == "bool":
         return bool(literal) if literal in {0, 1} else literal
     if held == "whole":
@@ -112,7 +139,10 @@ def _number(field: pa.DataType, held: str, literal: Any, name: str) -> Any:
 
 
 def _float(field: pa.DataType, literal: float | Decimal, name: str) -> float:
-    """Return the float of the column's width: 0.1 of a float32 column is what that column holds for 0.1."""
+    """Return the float of the column's width.
+
+    0.1 of a float32 column is what that column holds for 0.1.
+    """
     import numpy as np
 
     width: Any = {"halffloat": np.float16, "float": np.float32}.get(str(field), np.float64)
@@ -120,12 +150,17 @@ def _float(field: pa.DataType, literal: float | Decimal, name: str) -> float:
         with np.errstate(over="ignore"):
             found = float(width(float(literal)))
     except OverflowError as error:
-        raise UnfitLiteral(f"`{name}` is greater than any number that the column can hold ({field})") from error
+        raise UnfitLiteral(
+            f"`{name}` is greater than any number that the column can hold ({field})"
+        ) from error
     return found if isfinite(found) else float(literal)
 
 
 def _moment(literal: Any, name: str) -> datetime:
-    """Return a moment in UTC of an ISO 8601 text; without a zone it is in UTC, without a time of day it is midnight."""
+    """Return a moment in UTC of an ISO 8601 text.
+
+    Without a zone it is in UTC, without a time of day it is midnight.
+    """
     if isinstance(literal, datetime):
         found = literal
     elif isinstance(literal, date):
@@ -134,12 +169,17 @@ def _moment(literal: Any, name: str) -> datetime:
         try:
             found = datetime.fromisoformat(literal)
         except (TypeError, ValueError) as error:
-            words = f"`{name}` is {_shown(literal)}, and the column holds times; write 2020-01-01 or 2020-01-01T00:00:00Z"
+            words = (
+                f"`{name}` is {_shown(literal)}, and the column holds times; write 2020-01-01 or"
+                " 2020-01-01T00:00:00Z"
+            )
             raise UnfitLiteral(words) from error
     try:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except OverflowError as error:
-        raise UnfitLiteral(f"`{name}` is {_shown(literal)}, which lies outside of the years 1 to 9999 in UTC") from error
+        raise UnfitLiteral(
+            f"`{name}` is {_shown(literal)}, which lies outside of the years 1 to 9999 in UTC"
+        ) from error
 
 
 def _set(field: pa.DataType, literals: Any, *, drop: bool) -> list[Any]:
@@ -150,7 +190,10 @@ def _set(field: pa.DataType, literals: Any, *, drop: bool) -> list[Any]:
 
 
 def _holdable(field: pa.DataType, value: Any) -> bool:
-    """Tell whether a column of this type could hold the value; if not it would only turn a comparison into one of floats."""
+    """Tell whether a column of this type could hold the value.
+
+    If not it would only turn a comparison into one of floats.
+    """
     held = family(field)
     if held == "whole":
         return isinstance(value, int) and value in _INT64
@@ -162,20 +205,29 @@ def _holdable(field: pa.DataType, value: Any) -> bool:
 def _fits(field: Any, value: Decimal) -> bool:
     _, digits, exponent = value.normalize().as_tuple()
     after = max(0, -int(exponent))
-    return bool(after <= field.scale and len(digits) + int(exponent) <= field.precision - field.scale)
+    return bool(
+        after <= field.scale and len(digits) + int(exponent) <= field.precision - field.scale
+    )
 
 
 def _quantiles(field: pa.DataType, ranges: Any) -> dict[str, Any]:
     if not isinstance(ranges, dict) or not isinstance(ranges.get("value_ranges"), list):
         return {}
-    bounds = [[value_of(field, v, "value_ranges") for v in pair] for pair in ranges["value_ranges"] if isinstance(pair, list)]
+    bounds = [
+        [value_of(field, v, "value_ranges") for v in pair]
+        for pair in ranges["value_ranges"]
+        if isinstance(pair, list)
+    ]
     return {"quantile_ranges": {**ranges, "value_ranges": bounds}}
 
 
 def _pair(fields: list[pa.DataType], values: Any) -> tuple[Any, ...]:
     if not isinstance(values, list | tuple) or len(values) != len(fields):
         raise UnfitLiteral("`value_pairs_set` must be a list of pairs")
-    return tuple(value_of(field, value, "value_pairs_set") for field, value in zip(fields, values, strict=True))
+    return tuple(
+        value_of(field, value, "value_pairs_set")
+        for field, value in zip(fields, values, strict=True)
+    )
 
 
 def _refuse_texts_for_numbers(kind: str, kwargs: Mapping[str, Any]) -> None:

@@ -1,13 +1,14 @@
 """What Great Expectations computes inexactly, or not at all, on the columns of `judged_frame`.
 
-Each class takes the place of Great Expectations' own metric for pandas, which is its way to be extended: importing this
-module registers them. Checked against 1.24: it sends Decimals through float64 (a minute for 30,000 of them), lets sums of
-int64 wrap around, takes every step of uint64 for a rise, raises "boolean value of NA is ambiguous" for nullable columns,
-and compares whole numbers with floats as floats.
+Each class takes the place of Great Expectations' own metric for pandas, which is its way to be
+extended: importing this module registers them. Checked against 1.24: it sends Decimals through
+float64 (a minute for 30,000 of them), lets sums of int64 wrap around, takes every step of uint64
+for a rise, raises "boolean value of NA is ambiguous" for nullable columns, and compares whole
+numbers with floats as floats.
 """
 
 # mypy: disable-error-code="misc, untyped-decorator"
-# ruff: noqa: TID253 -- these classes extend Great Expectations; the module is loaded when a table is judged
+# ruff: noqa: TID253 -- these classes extend Great Expectations; loaded when a table is judged
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ import pandas as pd
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations import metrics as theirs
-from great_expectations.expectations.metrics.column_aggregate_metric_provider import column_aggregate_value
+from great_expectations.expectations.metrics.column_aggregate_metric_provider import (
+    column_aggregate_value,
+)
 from great_expectations.expectations.metrics.map_metric_provider import (
     column_condition_partial,
     column_function_partial,
@@ -40,12 +43,23 @@ DIGITS = 100
 
 def is_decimal(column: pd.Series) -> bool:
     """Tell whether a column holds Decimals."""
-    return isinstance(column.dtype, pd.ArrowDtype) and column.dtype.kind == "O" and "decimal" in str(column.dtype)
+    return (
+        isinstance(column.dtype, pd.ArrowDtype)
+        and column.dtype.kind == "O"
+        and "decimal" in str(column.dtype)
+    )
 
 
 def exact(column: pd.Series) -> bool:
-    """Tell whether sums and means of a column are to be exact: whole numbers, booleans and Decimals."""
-    return is_decimal(column) or pd.api.types.is_integer_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)
+    """Tell whether sums and means of a column are to be exact.
+
+    Whole numbers, booleans and Decimals.
+    """
+    return (
+        is_decimal(column)
+        or pd.api.types.is_integer_dtype(column.dtype)
+        or pd.api.types.is_bool_dtype(column.dtype)
+    )
 
 
 def values(column: pd.Series) -> list[Any]:
@@ -55,7 +69,10 @@ def values(column: pd.Series) -> list[Any]:
 
 
 def as_floats(column: pd.Series) -> pd.Series:
-    """Return numbers as float64, nulls as NaN: for statistics that are floats whatever they are asked of."""
+    """Return numbers as float64, nulls as NaN.
+
+    For statistics that are floats whatever they are asked of.
+    """
     return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index)
 
 
@@ -72,7 +89,10 @@ def total(found: list[Any]) -> Any:
 
 
 def ratio(found: Any, count: int) -> Any:
-    """Return a sum divided by a count: a Decimal of a Decimal, a whole number where it is one, else the nearest float."""
+    """Return a sum divided by a count.
+
+    A Decimal of a Decimal, a whole number where it is one, else the nearest float.
+    """
     if isinstance(found, decimal.Decimal):
         with decimal.localcontext(prec=DIGITS):
             return found / count
@@ -120,15 +140,25 @@ class StandardDeviation(theirs.ColumnStandardDeviation):
 
 
 class Quantiles(theirs.ColumnQuantileValues):
-    """Quantiles; those that are values of the column (the default) are found by sorting, none by way of float64."""
+    """Quantiles; those that are values of the column (the default) are found by sorting, none by
+    way of float64.
+    """
 
     @column_aggregate_value(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series, quantiles: list[float], allow_relative_error: Any, **_: Any) -> Any:  # noqa: N805
+    def _pandas(
+        cls,  # noqa: N805 -- Great Expectations hands the class over
+        column: pd.Series,
+        quantiles: list[float],
+        allow_relative_error: Any,
+        **_: Any,
+    ) -> Any:
         how: Any = allow_relative_error or "nearest"
         found = sorted(values(column)) if exact(column) else []
         if how not in {"nearest", "lower", "higher"} or not found:
             asked = as_floats(column) if exact(column) else column
-            return unwrap(theirs.ColumnQuantileValues._pandas)(cls, asked, quantiles, allow_relative_error)  # noqa: SLF001
+            return unwrap(theirs.ColumnQuantileValues._pandas)(  # noqa: SLF001
+                cls, asked, quantiles, allow_relative_error
+            )
         places = np.quantile(np.arange(len(found), dtype=np.float64), quantiles, method=how)
         return [found[int(place)] for place in places]
 
@@ -145,7 +175,13 @@ class Histogram(theirs.ColumnHistogram):
     """Counts by bin, of the values that are there."""
 
     @metric_value(engine=PandasExecutionEngine)
-    def _pandas(cls, execution_engine: Any, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_: Any) -> Any:  # noqa: N805
+    def _pandas(
+        cls,  # noqa: N805 -- Great Expectations hands the class over
+        execution_engine: Any,
+        metric_domain_kwargs: Any,
+        metric_value_kwargs: Any,
+        **_: Any,
+    ) -> Any:
         column = asked_column(execution_engine, metric_domain_kwargs).dropna()
         numbers = as_floats(column) if exact(column) else column
         return np.histogram(numbers, metric_value_kwargs["bins"])[0].tolist()
@@ -155,19 +191,35 @@ class BetweenCount(theirs.ColumnValuesBetweenCount):
     """How many values lie between bounds; a null does not."""
 
     @metric_value(engine=PandasExecutionEngine)
-    def _pandas(cls, execution_engine: Any, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_: Any) -> int:  # noqa: N805
+    def _pandas(
+        cls,  # noqa: N805 -- Great Expectations hands the class over
+        execution_engine: Any,
+        metric_domain_kwargs: Any,
+        metric_value_kwargs: Any,
+        **_: Any,
+    ) -> int:
         column = asked_column(execution_engine, metric_domain_kwargs).dropna()
-        return int(within(as_floats(column) if is_decimal(column) else column, **metric_value_kwargs).sum())
+        return int(
+            within(as_floats(column) if is_decimal(column) else column, **metric_value_kwargs).sum()
+        )
 
 
 def asked_column(engine: Any, domain: Any) -> pd.Series:
     """Return the column that a metric is asked of."""
-    frame, _, accessors = engine.get_compute_domain(domain_kwargs=domain, domain_type=MetricDomainTypes.COLUMN)
+    frame, _, accessors = engine.get_compute_domain(
+        domain_kwargs=domain, domain_type=MetricDomainTypes.COLUMN
+    )
     found: pd.Series = frame[accessors["column"]]
     return found
 
 
-def within(column: pd.Series, min_value: Any = None, max_value: Any = None, strict_min: Any = None, strict_max: Any = None) -> pd.Series:
+def within(
+    column: pd.Series,
+    min_value: Any = None,
+    max_value: Any = None,
+    strict_min: Any = None,
+    strict_max: Any = None,
+) -> pd.Series:
     """Return which values lie between the bounds."""
     answers = [(gt if strict_min else ge)(column, min_value)] if min_value is not None else []
     answers += [(lt if strict_max else le)(column, max_value)] if max_value is not None else []
@@ -175,21 +227,41 @@ def within(column: pd.Series, min_value: Any = None, max_value: Any = None, stri
 
 
 class Between(theirs.ColumnValuesBetween):
-    """Values between bounds: whole numbers beside nulls all at once, as Great Expectations does it for those without."""
+    """Values between bounds.
+
+    Whole numbers beside nulls all at once, as Great Expectations does it for those without.
+    """
 
     @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series, min_value: Any = None, max_value: Any = None, **more: Any) -> pd.Series:  # noqa: N805
-        if isinstance(column.dtype, pd.Int64Dtype | pd.UInt64Dtype) and not (min_value is None and max_value is None):
-            return within(column, min_value, max_value, more.get("strict_min"), more.get("strict_max"))
-        answers: pd.Series = unwrap(theirs.ColumnValuesBetween._pandas)(theirs.ColumnValuesBetween, column, min_value, max_value, **more)  # noqa: SLF001
+    def _pandas(
+        cls,  # noqa: N805 -- Great Expectations hands the class over
+        column: pd.Series,
+        min_value: Any = None,
+        max_value: Any = None,
+        **more: Any,
+    ) -> pd.Series:
+        if isinstance(column.dtype, pd.Int64Dtype | pd.UInt64Dtype) and not (
+            min_value is None and max_value is None
+        ):
+            return within(
+                column, min_value, max_value, more.get("strict_min"), more.get("strict_max")
+            )
+        answers: pd.Series = unwrap(theirs.ColumnValuesBetween._pandas)(  # noqa: SLF001
+            theirs.ColumnValuesBetween, column, min_value, max_value, **more
+        )
         return answers
 
 
 def steps(column: pd.Series, compare: Callable[[Any, Any], Any]) -> pd.Series:
-    """Return whether each value stands so to the one before it; the first one does. Differences would overflow."""
+    """Return whether each value stands so to the one before it; the first one does.
+
+    Differences would overflow.
+    """
     held = column.array
     answers = np.asarray(compare(held[1:], held[:-1]), dtype=bool)
-    return pd.Series(np.concatenate([np.ones(min(1, len(held)), dtype=bool), answers]), index=column.index)
+    return pd.Series(
+        np.concatenate([np.ones(min(1, len(held)), dtype=bool), answers]), index=column.index
+    )
 
 
 class Increasing(theirs.ColumnValuesIncreasing):
@@ -255,8 +327,12 @@ class PairInSet(theirs.ColumnPairValuesInSet):
         if asked is None:
             return pd.Series(data=True, index=column_A.index)
         known = {tuple(pair) for pair in asked}
-        sides = ([None if pd.isna(v) else v for v in column.tolist()] for column in (column_A, column_B))
-        return pd.Series([pair in known for pair in zip(*sides, strict=True)], index=column_A.index, dtype=bool)
+        sides = (
+            [None if pd.isna(v) else v for v in column.tolist()] for column in (column_A, column_B)
+        )
+        return pd.Series(
+            [pair in known for pair in zip(*sides, strict=True)], index=column_A.index, dtype=bool
+        )
 
 
 class RowSumEqual(theirs.MulticolumnSumEqual):
@@ -266,7 +342,9 @@ class RowSumEqual(theirs.MulticolumnSumEqual):
     def _pandas(cls, column_list: pd.DataFrame, **more: Any) -> pd.Series:  # noqa: N805
         rows = column_list[column_list.notna().all(axis=1)]
         columns = [rows[name] for name in rows.columns]
-        sums = reduce(add, (column.astype(object) if exact(column) else column for column in columns))
+        sums = reduce(
+            add, (column.astype(object) if exact(column) else column for column in columns)
+        )
         return decided((sums == more.get("sum_total")).reindex(column_list.index, fill_value=False))
 
 
@@ -276,5 +354,7 @@ class RowEqual(theirs.MulticolumnValuesEqual):
     @multicolumn_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_list: pd.DataFrame, **_: Any) -> pd.Series:  # noqa: N805
         first, *others = (column_list.iloc[:, place] for place in range(column_list.shape[1]))
-        same = [decided(eq(*alike(first, other))) | (first.isna() & other.isna()) for other in others]
+        same = [
+            decided(eq(*alike(first, other))) | (first.isna() & other.isna()) for other in others
+        ]
         return reduce(and_, same, pd.Series(data=True, index=column_list.index))

@@ -1,4 +1,7 @@
-"""The HTML page of a validation: self-contained, everything escaped (values in data are hostile)."""
+"""The HTML page of a validation.
+
+Self-contained, everything escaped (values in data are hostile).
+"""
 
 from __future__ import annotations
 
@@ -39,10 +42,16 @@ A batch that broke a critical expectation goes to quarantine; warnings are noted
 def render(title: str, batches: Sequence[dict[str, Any]]) -> str:
     """Return the page.
 
-    Each batch has name, version, rows, problem, critical, warnings, findings, and as `bad` a list with table, columns, rows, count.
+    Each batch has name, version, rows, problem, critical, warnings, findings, and as `bad` a list
+    with table, columns, rows, count.
     """
     import jinja2
 
     template = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)
     broken = sum(bool(b["critical"]) for b in batches)
-    return template.render(title=title, batches=batches, broken=broken, warned=sum(bool(b["warnings"]) for b in batches))
+    return template.render(
+        title=title,
+        batches=batches,
+        broken=broken,
+        warned=sum(bool(b["warnings"]) for b in batches),
+    )

@@ -1,7 +1,10 @@
-"""Run expectations with Great Expectations and return plain values: what was expected, what was found, which rows broke it.
+"""Run expectations with Great Expectations and return plain values.
 
-What is judged is what is kept (`judged_frame`), against literals of the columns' own types (`literals_for`). What a suite
-itself has wrong is a SpecError; what goes wrong on the data is a finding of that one expectation, and critical.
+What was expected, what was found, which rows broke it.
+
+What is judged is what is kept (`judged_frame`), against literals of the columns' own types
+(`literals_for`). What a suite itself has wrong is a SpecError; what goes wrong on the data is a
+finding of that one expectation, and critical.
 """
 
 from __future__ import annotations
@@ -27,11 +30,15 @@ if TYPE_CHECKING:
 _SHOWN = 300
 """Characters of what was found that a finding keeps."""
 _NO_PROVIDER = "No provider found for"
-"""How Great Expectations begins what it says of an expectation that its pandas engine does not know."""
+"""How Great Expectations begins what it says of an expectation that its pandas engine does not
+know."""
 
 
 class Finding(Value):
-    """One expectation's result. `rows` are the positions of all rows that broke it (empty for expectations on a table)."""
+    """One expectation's result.
+
+    `rows` are the positions of all rows that broke it (empty for expectations on a table).
+    """
 
     table: str
     expectation: str
@@ -47,11 +54,13 @@ class Finding(Value):
         return not self.success and self.severity == "critical"
 
 
-def check_table(name: str, table: pa.Table, expectations: list[Expectation], shown: str) -> list[Finding]:
+def check_table(
+    name: str, table: pa.Table, expectations: list[Expectation], shown: str
+) -> list[Finding]:
     """Return a finding for each expectation on the table, in their order.
 
-    Raises SpecError, naming the suite and every expectation of it that means nothing (`shown` is the suite's file as people
-    know it); BadData where the table has two columns of one name.
+    Raises SpecError, naming the suite and every expectation of it that means nothing (`shown` is
+    the suite's file as people know it); BadData where the table has two columns of one name.
     """
     frame = judged_frame(table)
     found: dict[int, Finding] = {}
@@ -68,15 +77,24 @@ def check_table(name: str, table: pa.Table, expectations: list[Expectation], sho
             problems.append(f"{shown}: {title(expectation)}: {error}")
     if not problems:
         results = _results(name, frame, asked)
-        problems = [f"{shown}: {title(expectations[n])}: {_unknown_here(r)}" for n, r in results.items() if _unknown_here(r)]
-        found |= {number: _finding(name, expectations[number], result) for number, result in results.items()}
+        problems = [
+            f"{shown}: {title(expectations[n])}: {_unknown_here(r)}"
+            for n, r in results.items()
+            if _unknown_here(r)
+        ]
+        found |= {
+            number: _finding(name, expectations[number], result)
+            for number, result in results.items()
+        }
     if problems:
         raise SpecError("\n".join(problems), remedy=f"mend {shown}; `perennial check` runs it.")
     return [found[number] for number in sorted(found)]
 
 
 def _results(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
-    """Return Great Expectations' result by number, or the exception that an expectation ended with."""
+    """Return Great Expectations' result by number, or the exception that an expectation ended
+    with.
+    """
     try:
         return _validated(name, frame, asked)
     except MemoryError:
@@ -84,7 +102,11 @@ def _results(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int,
     except Exception as error:  # noqa: BLE001 -- whatever it raises: the others are asked one by one
         if len(asked) == 1:
             return dict.fromkeys(asked, error)
-        return {n: r for number, one in asked.items() for n, r in _results(name, frame, {number: one}).items()}
+        return {
+            n: r
+            for number, one in asked.items()
+            for n, r in _results(name, frame, {number: one}).items()
+        }
 
 
 def _validated(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
@@ -94,10 +116,19 @@ def _validated(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[in
         return {}
     for number, expectation in asked.items():
         expectation.meta = {"number": number}  # the results come in another order
-    suite = gx.ExpectationSuite(name=name, expectations=[copy(e) for e in asked.values()])  # it keeps them for itself
+    suite = gx.ExpectationSuite(
+        name=name, expectations=[copy(e) for e in asked.values()]
+    )  # it keeps them for itself
     own = f"{name}-{next(_NUMBERS)}"
-    definition = _context().data_sources.add_pandas(own).add_dataframe_asset(own).add_batch_definition_whole_dataframe("all")
-    # The batch validates by itself: a ValidationDefinition would also store every result in its context, for a fifth more time.
+    definition = (
+        _context()
+        .data_sources.add_pandas(own)
+        .add_dataframe_asset(own)
+        .add_batch_definition_whole_dataframe("all")
+    )
+    # The batch validates by itself: a ValidationDefinition would also store every result in its
+    # context, for a fifth more time.
+
     batch = definition.get_batch(batch_parameters={"dataframe": frame})
     everything = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
     results = batch.validate(suite, result_format=everything)
@@ -118,19 +149,47 @@ def _context() -> Any:
 
 
 def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
-    """Return what is found of a column's type. Raises NoMeaning where no name of it means anything here."""
+    """Return what is found of a column's type.
+
+    Raises NoMeaning where no name of it means anything here.
+    """
     kwargs = expectation["kwargs"]
     names = kwargs.get(TYPE_EXPECTATIONS[expectation["type"]])
     column = kwargs["column"]
     severity = str(expectation.get("severity", "critical"))
     if column not in schema.names:
         words = f'The column "{column}" does not exist'
-        return Finding(table=table, expectation=in_words(expectation), severity="critical", success=False, observed=words, bad=0, rows=[])
+        return Finding(
+            table=table,
+            expectation=in_words(expectation),
+            severity="critical",
+            success=False,
+            observed=words,
+            bad=0,
+            rows=[],
+        )
     kind = schema.field(column).type
-    met = True if names is None else type_named(kind, names) if isinstance(names, str) else types_named(kind, names)
+    met = (
+        True
+        if names is None
+        else type_named(kind, names)
+        if isinstance(names, str)
+        else types_named(kind, names)
+    )
     if met is None:
-        raise NoMeaning(f"no type is called {json.dumps(names)[:80]}; write int64, float64, bool, str, datetime64 or Decimal")
-    return Finding(table=table, expectation=in_words(expectation), severity=severity, success=met, observed=str(kind), bad=0, rows=[])
+        raise NoMeaning(
+            f"no type is called {json.dumps(names)[:80]}; write int64, float64, bool, str,"
+            " datetime64 or Decimal"
+        )
+    return Finding(
+        table=table,
+        expectation=in_words(expectation),
+        severity=severity,
+        success=met,
+        observed=str(kind),
+        bad=0,
+        rows=[],
+    )
 
 
 def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
@@ -141,7 +200,8 @@ def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
     return Finding(
         table=table,
         expectation=in_words(expectation),
-        # An expectation that cannot be judged was not met: an exception is never a pass, and never a mere warning.
+        # An expectation that cannot be judged was not met: an exception is never a pass, and never
+        # a mere warning.
         severity="critical" if why else str(expectation.get("severity", "critical")),
         success=met,
         observed=(f"it cannot be judged: {why}" if why else _observed(body))[:_SHOWN],
@@ -152,23 +212,39 @@ def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
 
 
 def _raised(result: Any) -> str:
-    """Return what Great Expectations says of an exception, each thing once; "" where there was none."""
+    """Return what Great Expectations says of an exception, each thing once.
+
+    "" where there was none.
+    """
     if isinstance(result, Exception):
         return f"{type(result).__name__}: {' '.join(str(result).split())}"
     info = result.exception_info
     if not isinstance(info, dict):
         return ""
-    parts = [info] if "raised_exception" in info else [v for v in info.values() if isinstance(v, dict)]
-    said = [" ".join(str(p.get("exception_message")).split()) for p in parts if p.get("raised_exception")]
+    parts = (
+        [info] if "raised_exception" in info else [v for v in info.values() if isinstance(v, dict)]
+    )
+    said = [
+        " ".join(str(p.get("exception_message")).split())
+        for p in parts
+        if p.get("raised_exception")
+    ]
     return "; ".join(dict.fromkeys(said))
 
 
 def _unknown_here(result: Any) -> str:
     """Return why the expectation can never be judged here; "" where it can."""
-    return "it can be asked of a database only, not of a table" if _NO_PROVIDER in _raised(result) else ""
+    return (
+        "it can be asked of a database only, not of a table"
+        if _NO_PROVIDER in _raised(result)
+        else ""
+    )
 
 
 def _observed(body: dict[str, Any]) -> str:
     if body.get("unexpected_count"):
-        return f"{body['unexpected_count']} bad rows ({float(body.get('unexpected_percent') or 0):.2f} %)"
+        return (
+            f"{body['unexpected_count']} bad rows"
+            f" ({float(body.get('unexpected_percent') or 0):.2f} %)"
+        )
     return str(body["observed_value"]) if "observed_value" in body else ""

@@ -26,18 +26,35 @@ ANY_VALUE = 1e-9
 SUITE_BYTES = 4_000_000
 """A suite's file is at most so large; one expectation is a few hundred bytes."""
 NESTING = 20
-"""Brackets within brackets that a suite may have; the deepest argument of an expectation needs eight."""
-_KNOWN = {"type", "kwargs", "severity", "meta", "notes", "description", "id", "rendered_content", "expectation_context"}
+"""Brackets within brackets that a suite may have.
+
+The deepest argument of an expectation needs eight.
+"""
+_KNOWN = {
+    "type",
+    "kwargs",
+    "severity",
+    "meta",
+    "notes",
+    "description",
+    "id",
+    "rendered_content",
+    "expectation_context",
+}
 _KNOWN |= {"success_on_last_run", "ge_cloud_id"}
-"""Keys of an expectation in a file that Great Expectations wrote; those that are no part of what is expected are left out."""
+"""Keys of an expectation in a file that Great Expectations wrote.
+
+Those that are no part of what is expected are left out.
+"""
 _KEPT = ("type", "kwargs", "severity")
 
 
 def read_suite(path: Path) -> list[Expectation]:
     """Return the suite's expectations, as written by hand or as Great Expectations saves them.
 
-    Each has `type`, `kwargs`, `severity` where it was given, and as `meta` its place in the file (`{"place": 0}` for the first).
-    Raises SpecError naming the file, and the place in it, where it is missing or no suite.
+    Each has `type`, `kwargs`, `severity` where it was given, and as `meta` its place in the file
+    (`{"place": 0}` for the first). Raises SpecError naming the file, and the place in it, where it
+    is missing or no suite.
     """
     shown = f"{path.parent.name}/{path.name}"
     expectations = _json(path, shown)
@@ -48,10 +65,20 @@ def read_suite(path: Path) -> list[Expectation]:
             f"{shown} is no suite: it holds no list `expectations`.",
             remedy='it needs {"name": …, "expectations": [{"type": …, "kwargs": {…}}]}.',
         )
-    problems = [f"{shown}: expectations[{i}]: {why}" for i, e in enumerate(expectations) if (why := _malformed(e))]
+    problems = [
+        f"{shown}: expectations[{i}]: {why}"
+        for i, e in enumerate(expectations)
+        if (why := _malformed(e))
+    ]
     if problems:
-        raise SpecError("\n".join(problems), remedy='each needs {"type": …, "kwargs": {…}}; docs/add-a-model.md shows a suite.')
-    return [{**{k: e[k] for k in _KEPT if k in e}, "meta": {"place": i}} for i, e in enumerate(expectations)]
+        raise SpecError(
+            "\n".join(problems),
+            remedy='each needs {"type": …, "kwargs": {…}}; docs/add-a-model.md shows a suite.',
+        )
+    return [
+        {**{k: e[k] for k in _KEPT if k in e}, "meta": {"place": i}}
+        for i, e in enumerate(expectations)
+    ]
 
 
 def _json(path: Path, shown: str) -> Any:
@@ -59,27 +86,46 @@ def _json(path: Path, shown: str) -> Any:
     if path.is_dir():
         raise SpecError(f"{shown} is a folder.", remedy="write the suite into a file of this name.")
     if not path.is_file():
-        raise SpecError(f"There is no {shown}.", remedy="write the suite; docs/add-a-model.md shows one.")
+        raise SpecError(
+            f"There is no {shown}.", remedy="write the suite; docs/add-a-model.md shows one."
+        )
     try:
         with path.open("rb") as file:
             text = file.read(SUITE_BYTES + 1)
     except OSError as error:
-        raise SpecError(f"{shown} cannot be read: {error.strerror}.", remedy="give this process the right to read it.") from error
+        raise SpecError(
+            f"{shown} cannot be read: {error.strerror}.",
+            remedy="give this process the right to read it.",
+        ) from error
     if len(text) > SUITE_BYTES:
-        raise SpecError(f"{shown} is larger than {SUITE_BYTES:,} bytes.", remedy="a suite holds expectations, no data; shorten it.")
+        raise SpecError(
+            f"{shown} is larger than {SUITE_BYTES:,} bytes.",
+            remedy="a suite holds expectations, no data; shorten it.",
+        )
     try:
-        found = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once_each)
+        found = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once_each
+        )
     except RecursionError as error:
-        raise SpecError(f"{shown} is no suite: its brackets are too deep.", remedy="mend the file.") from error
+        raise SpecError(
+            f"{shown} is no suite: its brackets are too deep.", remedy="mend the file."
+        ) from error
     except UnicodeDecodeError as error:
-        raise SpecError(f"{shown} is no suite: its byte {error.start} is not UTF-8.", remedy="save it as UTF-8.") from error
+        raise SpecError(
+            f"{shown} is no suite: its byte {error.start} is not UTF-8.", remedy="save it as UTF-8."
+        ) from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise SpecError(f"{shown} is no suite: no JSON at {where}: {error.msg}.", remedy="mend the file.") from error
+        raise SpecError(
+            f"{shown} is no suite: no JSON at {where}: {error.msg}.", remedy="mend the file."
+        ) from error
     except ValueError as error:
         raise SpecError(f"{shown} is no suite: {error}.", remedy="mend the file.") from error
     if _deeper(found, NESTING):
-        raise SpecError(f"{shown} is no suite: its brackets are too deep (more than {NESTING}).", remedy="mend the file.")
+        raise SpecError(
+            f"{shown} is no suite: its brackets are too deep (more than {NESTING}).",
+            remedy="mend the file.",
+        )
     return found
 
 
@@ -97,7 +143,10 @@ def _finite(text: str) -> float:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of JSON. ValueError where a key stands twice, of which the first would be lost."""
+    """Return an object of JSON.
+
+    ValueError where a key stands twice, of which the first would be lost.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -119,14 +168,18 @@ def _malformed(expectation: Any) -> str:
         return "`expectation_type` is called `type` since Great Expectations 1.0"
     if not isinstance(expectation.get("type"), str):
         return "it has no `type`, such as expect_column_values_to_not_be_null"
-    return _malformed_arguments(expectation["type"], expectation.get("kwargs", {})) or _unknown_key(expectation)
+    return _malformed_arguments(expectation["type"], expectation.get("kwargs", {})) or _unknown_key(
+        expectation
+    )
 
 
 def _malformed_arguments(kind: str, kwargs: Any) -> str:
     if not isinstance(kwargs, dict):
         return f"{kind}: `kwargs` must be an object"
     names = [kwargs[n] for n in ("column", "column_A", "column_B") if n in kwargs]
-    return "" if all(isinstance(n, str) for n in names) else f"{kind}: a column's name must be a text"
+    return (
+        "" if all(isinstance(n, str) for n in names) else f"{kind}: a column's name must be a text"
+    )
 
 
 def _unknown_key(expectation: Expectation) -> str:
@@ -134,35 +187,69 @@ def _unknown_key(expectation: Expectation) -> str:
     if not unknown:
         return ""
     near = get_close_matches(unknown[0], _KNOWN, 1)
-    return f"{expectation['type']}: unknown key {unknown[0]!r}" + (f"; {near[0]!r}?" if near else "")
+    return f"{expectation['type']}: unknown key {unknown[0]!r}" + (
+        f"; {near[0]!r}?" if near else ""
+    )
 
 
-def always_main(spec: Spec, interval: Interval, columns: Mapping[str, str], suite: list[Expectation]) -> list[Expectation]:
-    """Return what is always expected of the main table: rows, keys that are there once, times inside the interval, no empty columns."""
+def always_main(
+    spec: Spec, interval: Interval, columns: Mapping[str, str], suite: list[Expectation]
+) -> list[Expectation]:
+    """Return what is always expected of the main table.
+
+    Rows, keys that are there once, times inside the interval, no empty columns.
+    """
     time = spec.raw_event_time
     found: list[Expectation] = [_rows("warning" if spec.empty_batches == "allow" else "critical")]
     found += [_expect("expect_column_values_to_not_be_null", column=c) for c in [time, *spec.key]]
-    found.append(_expect("expect_column_values_to_be_in_type_list", column=time, type_list=["datetime64", "datetime64[us]"]))
+    found.append(
+        _expect(
+            "expect_column_values_to_be_in_type_list",
+            column=time,
+            type_list=["datetime64", "datetime64[us]"],
+        )
+    )
     if str(columns.get(time, "")).startswith("timestamp"):
-        span: dict[str, Any] = {"min_value": iso(interval.start)[:-1], "max_value": iso(interval.end)[:-1], "strict_max": True}
+        span: dict[str, Any] = {
+            "min_value": iso(interval.start)[:-1],
+            "max_value": iso(interval.end)[:-1],
+            "strict_max": True,
+        }
         found.append(_expect("expect_column_values_to_be_between", column=time, **span))
-    unique = "expect_column_values_to_be_unique" if len(spec.key) == 1 else "expect_compound_columns_to_be_unique"
-    named: dict[str, Any] = {"column": spec.key[0]} if len(spec.key) == 1 else {"column_list": list(spec.key)}
+    unique = (
+        "expect_column_values_to_be_unique"
+        if len(spec.key) == 1
+        else "expect_compound_columns_to_be_unique"
+    )
+    named: dict[str, Any] = (
+        {"column": spec.key[0]} if len(spec.key) == 1 else {"column_list": list(spec.key)}
+    )
     found.append(_expect(unique, **named))
     return [*found, *_no_empty_columns(columns, suite, {time, *spec.key})]
 
 
-def always_side(spec: Spec, table: str, columns: Mapping[str, str], suite: list[Expectation]) -> list[Expectation]:
-    """Return what is always expected of a side table: rows, and no empty column that its suite names.
+def always_side(
+    spec: Spec, table: str, columns: Mapping[str, str], suite: list[Expectation]
+) -> list[Expectation]:
+    """Return what is always expected of a side table.
 
-    Where a spec allows empty batches, a table whose rows have times may be empty too; one that holds at all times may not.
+    Rows, and no empty column that its suite names.
+
+    Where a spec allows empty batches, a table whose rows have times may be empty too; one that
+    holds at all times may not.
     """
     may_be_empty = spec.empty_batches == "allow" and spec.source.side.get(table) is not None
-    return [_rows("warning" if may_be_empty else "critical"), *_no_empty_columns(columns, suite, set())]
+    return [
+        _rows("warning" if may_be_empty else "critical"),
+        *_no_empty_columns(columns, suite, set()),
+    ]
 
 
 def without_rows(expectations: list[Expectation]) -> list[Expectation]:
-    """Return those of the expectations that say something of a table without rows: the ones on the number of rows."""
+    """Return those of the expectations that say something of a table without rows.
+
+    The ones on the number of rows.
+    """
     return [e for e in expectations if e["type"].startswith("expect_table_row_count_to_")]
 
 
@@ -171,12 +258,22 @@ def _rows(severity: str = "critical") -> Expectation:
     return _expect("expect_table_row_count_to_be_between", severity, min_value=1)
 
 
-def _no_empty_columns(columns: Mapping[str, str], suite: list[Expectation], checked: set[str]) -> list[Expectation]:
-    """A column of nulls passes most expectations; it is critical where the suite names the column, else a warning."""
+def _no_empty_columns(
+    columns: Mapping[str, str], suite: list[Expectation], checked: set[str]
+) -> list[Expectation]:
+    """A column of nulls passes most expectations.
+
+    It is critical where the suite names the column, else a warning.
+    """
     named = {e.get("kwargs", {}).get("column") for e in suite}
     checked = checked | {e["kwargs"].get("column") for e in suite if _asks_for_values(e)}
     return [
-        _expect("expect_column_values_to_not_be_null", "critical" if c in named else "warning", column=c, mostly=ANY_VALUE)
+        _expect(
+            "expect_column_values_to_not_be_null",
+            "critical" if c in named else "warning",
+            column=c,
+            mostly=ANY_VALUE,
+        )
         for c in columns
         if c not in checked
     ]
@@ -187,7 +284,12 @@ def _asks_for_values(expectation: Expectation) -> bool:
     severe = expectation.get("severity", "critical") == "critical"
     mostly = expectation.get("kwargs", {}).get("mostly", 1)
     some = isinstance(mostly, int | float) and mostly > 0
-    return severe and expectation["type"] == "expect_column_values_to_not_be_null" and some and "column" in expectation["kwargs"]
+    return (
+        severe
+        and expectation["type"] == "expect_column_values_to_not_be_null"
+        and some
+        and "column" in expectation["kwargs"]
+    )
 
 
 def _expect(kind: str, severity: str = "critical", **kwargs: object) -> Expectation:

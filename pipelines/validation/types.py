@@ -1,7 +1,9 @@
-"""Type names of a suite, asked of the Arrow type that a column is kept as; pandas' own types change with a null.
+"""Type names of a suite, asked of the Arrow type that a column is kept as.
 
-`int64`, `str`, `datetime64[ns]` … mean what they mean to pandas for a column without nulls. An Arrow type's own name
-(`decimal128(5, 2)`) is known too. docs/add-a-model.md lists the names.
+Pandas' own types change with a null.
+
+`int64`, `str`, `datetime64[ns]` … mean what they mean to pandas for a column without nulls. An
+Arrow type's own name (`decimal128(5, 2)`) is known too. docs/add-a-model.md lists the names.
 """
 
 from __future__ import annotations
@@ -39,13 +41,22 @@ _FAMILIES = {
     "object": {"object", "object_", "o"},
 }
 _NAMES = {name: family for family, names in _FAMILIES.items() for name in names}
-_ALIASES = {"double": "float64", "single": "float32", "half": "float16", "longlong": "int64", "intc": "int32", "short": "int16"}
+_ALIASES = {
+    "double": "float64",
+    "single": "float32",
+    "half": "float16",
+    "longlong": "int64",
+    "intc": "int32",
+    "short": "int16",
+}
 _PLAIN_KINDS = {"whole", "float", "bool", "time", "duration"}
 """Those that pandas never held as objects."""
 
 
 def family(kind: pa.DataType) -> str:
-    """Return what a column holds, in one word of `_FAMILIES`, or "null" where it has no values, or Arrow's own name."""
+    """Return what a column holds, in one word of `_FAMILIES`, or "null" where it has no values, or
+    Arrow's own name.
+    """
     from pyarrow import types
 
     kind = plain_type(kind)
@@ -60,7 +71,9 @@ def family(kind: pa.DataType) -> str:
         "time of day": types.is_time,
         "duration": types.is_duration,
         "decimal": types.is_decimal,
-        "bytes": lambda t: types.is_binary(t) or types.is_large_binary(t) or types.is_fixed_size_binary(t),
+        "bytes": lambda t: (
+            types.is_binary(t) or types.is_large_binary(t) or types.is_fixed_size_binary(t)
+        ),
         "list": lambda t: types.is_list(t) or types.is_large_list(t) or types.is_fixed_size_list(t),
         "struct": types.is_struct,
     }
@@ -68,14 +81,24 @@ def family(kind: pa.DataType) -> str:
 
 
 def type_named(kind: pa.DataType, name: str) -> bool | None:
-    """Tell whether a column's type is the one that is named; None where the name means nothing here."""
+    """Tell whether a column's type is the one that is named.
+
+    None where the name means nothing here.
+    """
     held, exact = family(kind), _exact(kind)
     if name == str(plain_type(kind)):
         return True
     asked = _ALIASES.get(name.lower(), name.lower())
     if asked.startswith(("datetime64[", "timestamp[", "timedelta64[", "duration[")):
-        asked = asked.partition("[")[0]  # times are kept in microseconds of UTC, whatever their unit was
-    named = asked in _NAMES or asked in _WIDE or asked in {"float16", "float32", "float64"} or _of_arrow(asked)
+        asked = asked.partition("[")[
+            0
+        ]  # times are kept in microseconds of UTC, whatever their unit was
+    named = (
+        asked in _NAMES
+        or asked in _WIDE
+        or asked in {"float16", "float32", "float64"}
+        or _of_arrow(asked)
+    )
     if not named:
         return None
     if held == "null":
@@ -84,11 +107,18 @@ def type_named(kind: pa.DataType, name: str) -> bool | None:
         return held not in _PLAIN_KINDS
     if asked == "date" and held == "time":
         return False
-    return asked == exact or _NAMES.get(asked) == held or (held == "date" and _NAMES.get(asked) == "time")
+    return (
+        asked == exact
+        or _NAMES.get(asked) == held
+        or (held == "date" and _NAMES.get(asked) == "time")
+    )
 
 
 def types_named(kind: pa.DataType, names: Iterable[str]) -> bool | None:
-    """Tell whether a column's type is one of those named; None where none of the names means anything here."""
+    """Tell whether a column's type is one of those named.
+
+    None where none of the names means anything here.
+    """
     answers = [type_named(kind, name) for name in names]
     known = [a for a in answers if a is not None]
     return any(known) if known else None
@@ -101,4 +131,6 @@ def _exact(kind: pa.DataType) -> str:
 
 
 def _of_arrow(name: str) -> bool:
-    return name.startswith(("decimal128(", "decimal256(", "list<", "struct<", "decimal32(", "decimal64("))
+    return name.startswith(
+        ("decimal128(", "decimal256(", "list<", "struct<", "decimal32(", "decimal64(")
+    )

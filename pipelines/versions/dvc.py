@@ -1,15 +1,15 @@
 """Feature versions in a git repository with DVC and a local DVC remote.
 
-<root>/lock                          one writer at a time, among threads and processes
-<root>/repo                          the git repository
-<root>/repo/features/<model>/        the Parquet files, tracked by DVC
+<root>/lock                          one writer at a time, among threads and processes <root>/repo
+the git repository <root>/repo/features/<model>/        the Parquet files, tracked by DVC
 <root>/repo/features/<model>.dvc     DVC's pointer to that folder, tracked by git
-<root>/repo/features/<model>.json    the manifest: every file's key, SHA-256 and rows, tracked by git
-<root>/remote                        the DVC remote
+<root>/repo/features/<model>.json    the manifest: every file's key, SHA-256 and rows, tracked by
+git <root>/remote                        the DVC remote
 
-A pointer reaches git only after its objects were seen, whole, in the remote. A writer that is killed leaves nothing that
-the next one does not mend. Readers take no lock: they read git objects and DVC's cache, and verify both; only a missing
-or damaged cache file is pulled again, under the lock.
+A pointer reaches git only after its objects were seen, whole, in the remote. A writer that is
+killed leaves nothing that the next one does not mend. Readers take no lock: they read git objects
+and DVC's cache, and verify both; only a missing or damaged cache file is pulled again, under the
+lock.
 """
 
 from __future__ import annotations
@@ -27,12 +27,19 @@ import yaml
 from filelock import FileLock, Timeout
 
 from pipelines.errors import Busy, Corrupted, RequestError
-from pipelines.private import make_folder
+from pipelines.private_files import make_folder
 from pipelines.refs import canonical
-from pipelines.versions.border import SITE, dvc_border, file_border
+from pipelines.versions.failures import SITE, dvc_border, file_border
 from pipelines.versions.git import Git
 from pipelines.versions.objects import Objects, has_md5, has_sha256, listed, md5, pointed, settle
-from pipelines.versions.port import FeatureFile, FeaturesVersion, check_changed, check_names, check_version, version_hash
+from pipelines.versions.port import (
+    FeatureFile,
+    FeaturesVersion,
+    check_changed,
+    check_names,
+    check_version,
+    version_hash,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +51,8 @@ SUFFIX = ".parquet"
 _FILES = {
     ".dvcignore": "",
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-    ".dvc/config": f"""[core]
+    ".dvc/config": (
+        f"""[core]
     remote = {REMOTE}
     analytics = false
     check_update = false
@@ -53,10 +61,12 @@ _FILES = {
 ['remote "{REMOTE}"']
     url = ../../remote
     verify = true
-""",
+"""
+    ),
     "features/.gitignore": "/*/\n",
 }
-"""The first commit; the remote's URL is made whole in it, so that a clone finds the remote wherever it lies."""
+"""The first commit; the remote's URL is made whole in it, so that a clone finds the remote wherever
+it lies."""
 
 CONFIG = ".dvc/config"
 
@@ -72,16 +82,26 @@ class DvcVersions:
         self._git = Git(self._folder)
         self._cache = Objects(self._folder / ".dvc" / "cache")
         self._remote = Objects(self._root / "remote")
-        self._lock = FileLock(self._root / "lock", timeout=lock_timeout, mode=0o600)  # re-entrant within a thread
+        self._lock = FileLock(
+            self._root / "lock", timeout=lock_timeout, mode=0o600
+        )  # re-entrant within a thread
 
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
-        """Return the files of a revision (default: the newest) by batch name; empty before the first commit."""
+        """Return the files of a revision (default: the newest) by batch name.
+
+        Empty before the first commit.
+        """
         check_names(model, ())
         with file_border(self._root):
             return self._at(model, revision)[0]
 
-    def commit(self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str) -> FeaturesVersion:
-        """Add or replace files, push them to the remote, then commit the pointer; nothing changed returns the newest version."""
+    def commit(
+        self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str
+    ) -> FeaturesVersion:
+        """Add or replace files, push them to the remote, then commit the pointer.
+
+        Nothing changed returns the newest version.
+        """
         check_changed(model, changed)
         with self._locked():
             self._create()
@@ -93,46 +113,91 @@ class DvcVersions:
             if files != known:
                 self._heal(model, first=not known)
                 self._point()
-                expected = {**{n: oids[n + SUFFIX] for n in known}, **{n: md5(data) for n, (_, data) in changed.items()}}
+                expected = {
+                    **{n: oids[n + SUFFIX] for n in known},
+                    **{n: md5(data) for n, (_, data) in changed.items()},
+                }
                 self._add(model, known, {n: data for n, (_, data) in changed.items()}, expected)
                 self._push(model, files, expected, set(changed))
-                self._write(manifest, canonical({"format": MANIFEST_FORMAT, "files": {n: f.model_dump() for n, f in files.items()}}))
+                self._write(
+                    manifest,
+                    canonical(
+                        {
+                            "format": MANIFEST_FORMAT,
+                            "files": {n: f.model_dump() for n, f in files.items()},
+                        }
+                    ),
+                )
                 self._git.commit([pointer, manifest], message)
             return FeaturesVersion(revision=self._git.newest(manifest), sha256=version_hash(files))
 
     def fetch(self, model: str, version: FeaturesVersion, names: list[str]) -> list[Path]:
-        """Return verified files of DVC's cache in the order of `names`; they must not be written to and have no ending."""
+        """Return verified files of DVC's cache in the order of `names`.
+
+        They must not be written to and have no ending.
+        """
         check_names(model, names)
         with file_border(self._root):
             files, oids = self._at(model, version.revision)
             check_version(model, version, files, names)
-            return [self._sound(oids[n + SUFFIX], f"{model}/{n}", partial(has_sha256, expected=files[n].sha256)) for n in names]
+            return [
+                self._sound(
+                    oids[n + SUFFIX], f"{model}/{n}", partial(has_sha256, expected=files[n].sha256)
+                )
+                for n in names
+            ]
 
     def damaged(self, model: str, revision: str) -> list[str]:
-        """Return the remote's objects of a revision that are missing or not what their names say, as paths; each is read."""
+        """Return the remote's objects of a revision that are missing or not what their names say,
+        as paths; each is read.
+        """
         check_names(model, ())
         with file_border(self._root):
-            places = [self._remote.path(oid) for oid in sorted(self._at(model, revision)[1].values())]
+            places = [
+                self._remote.path(oid) for oid in sorted(self._at(model, revision)[1].values())
+            ]
             return [str(path) for path in places if not has_md5(path, path.parent.name + path.name)]
 
-    def _at(self, model: str, revision: str | None) -> tuple[dict[str, FeatureFile], dict[str, str]]:
+    def _at(
+        self, model: str, revision: str | None
+    ) -> tuple[dict[str, FeatureFile], dict[str, str]]:
         """Return the files of a revision, and DVC's objects by file name."""
         if not (self._folder / ".git").is_dir():
             if revision is None:
                 return {}, {}
-            raise Corrupted(f"There is no repository of features in {self._root}.", remedy="restore it from a backup.")
-        if revision is not None and (len(revision) not in {40, 64} or set(revision) - set("0123456789abcdef")):
+            raise Corrupted(
+                f"There is no repository of features in {self._root}.",
+                remedy="restore it from a backup.",
+            )
+        if revision is not None and (
+            len(revision) not in {40, 64} or set(revision) - set("0123456789abcdef")
+        ):
             raise RequestError(f"{revision!r} is no git revision.")
         at = revision or "HEAD"
-        commit, manifest, pointer = self._git.blobs(f"{at}^{{commit}}", f"{at}:features/{model}.json", f"{at}:features/{model}.dvc")
+        commit, manifest, pointer = self._git.blobs(
+            f"{at}^{{commit}}", f"{at}:features/{model}.json", f"{at}:features/{model}.dvc"
+        )
         if commit is None:
-            raise Corrupted(f"The features' repository has no revision {at}.", remedy="restore it from a backup.")
+            raise Corrupted(
+                f"The features' repository has no revision {at}.",
+                remedy="restore it from a backup.",
+            )
         if manifest is None or pointer is None:
             return {}, {}
         try:
-            files = {name: FeatureFile.model_validate(f) for name, f in json.loads(manifest)["files"].items()}
+            files = {
+                name: FeatureFile.model_validate(f)
+                for name, f in json.loads(manifest)["files"].items()
+            }
             oid = pointed(pointer)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            yaml.YAMLError,
+        ) as error:
             raise Corrupted(f"The manifest of {model} at {at} cannot be read: {error}.") from error
         listing = self._sound(oid, f"the list of {model}'s files", partial(has_md5, oid=oid))
         oids = listed(listing.read_bytes())
@@ -141,7 +206,10 @@ class DvcVersions:
         return files, oids
 
     def _sound(self, oid: str, name: str, sound: Callable[[Path], bool]) -> Path:
-        """Return the cache's file of an object; where it is missing or damaged, pull it again from the remote."""
+        """Return the cache's file of an object.
+
+        Where it is missing or damaged, pull it again from the remote.
+        """
         path = self._cache.path(oid)
         if sound(path):
             return path
@@ -151,32 +219,55 @@ class DvcVersions:
             source = self._remote.path(oid)
             self._reach()
             if not source.is_file():
-                message = f"The object {source} ({name}) is missing, and so is a sound copy in DVC's cache."
+                message = (
+                    f"The object {source} ({name}) is missing, and so is a sound copy in DVC's"
+                    " cache."
+                )
                 raise Corrupted(message, remedy="restore the object from a backup.")
             if not self._cache.take(oid, source, sound):
-                message = f"The object {source} ({name}) was changed, and there is no sound copy in DVC's cache."
+                message = (
+                    f"The object {source} ({name}) was changed, and there is no sound copy in DVC's"
+                    " cache."
+                )
                 raise Corrupted(message, remedy="restore the object from a backup.")
             return path
 
     def _reach(self) -> None:
-        """Raise an OSError, which the border translates to Unreachable, where the remote's folder is away."""
+        """Raise an OSError, which the border translates to Unreachable, where the remote's folder
+        is away.
+        """
         with os.scandir(self._remote.folder):
             return
 
-    def _add(self, model: str, known: Mapping[str, FeatureFile], data: Mapping[str, bytes], expected: Mapping[str, str]) -> None:
-        """Let DVC take the model's folder into its cache; afterwards its list of files is exactly the expected one."""
+    def _add(
+        self,
+        model: str,
+        known: Mapping[str, FeatureFile],
+        data: Mapping[str, bytes],
+        expected: Mapping[str, str],
+    ) -> None:
+        """Let DVC take the model's folder into its cache.
+
+        Afterwards its list of files is exactly the expected one.
+        """
         if self._added(model, known, data) == expected:
             return
-        # A damaged file of the cache is the work tree's too, where they are hard links: mend both, then again.
+        # A damaged file of the cache is the work tree's too, where they are hard links: mend both,
+        # then again.
+
         for name in sorted(set(known) - set(data)):
-            self._sound(expected[name], f"{model}/{name}", partial(has_sha256, expected=known[name].sha256))
+            self._sound(
+                expected[name], f"{model}/{name}", partial(has_sha256, expected=known[name].sha256)
+            )
         shutil.rmtree(self._folder / "features" / model)
         found = self._added(model, known, data)
         if found != expected:
             wrong = sorted(n for n in {*found, *expected} if found.get(n) != expected.get(n))
             raise Corrupted(f"DVC did not take the features {model}/{wrong[0]} as they are.")
 
-    def _added(self, model: str, known: Mapping[str, FeatureFile], data: Mapping[str, bytes]) -> dict[str, str]:
+    def _added(
+        self, model: str, known: Mapping[str, FeatureFile], data: Mapping[str, bytes]
+    ) -> dict[str, str]:
         folder = self._folder / "features" / model
         with self._dvc() as repo:
             if known:
@@ -185,29 +276,49 @@ class DvcVersions:
                 self._write(f"features/{model}/{name}{SUFFIX}", content)
             repo.add(str(folder))
         oid = pointed(Path(f"{folder}.dvc").read_bytes())
-        return {name.removesuffix(SUFFIX): found for name, found in listed(self._cache.path(oid).read_bytes()).items()}
+        return {
+            name.removesuffix(SUFFIX): found
+            for name, found in listed(self._cache.path(oid).read_bytes()).items()
+        }
 
-    def _push(self, model: str, files: Mapping[str, FeatureFile], oids: Mapping[str, str], changed: set[str]) -> None:
-        """Push the model's objects and see for ourselves that they arrived; what is new is read back."""
+    def _push(
+        self,
+        model: str,
+        files: Mapping[str, FeatureFile],
+        oids: Mapping[str, str],
+        changed: set[str],
+    ) -> None:
+        """Push the model's objects and see for ourselves that they arrived.
+
+        What is new is read back.
+        """
         pointer = self._folder / "features" / f"{model}.dvc"
         listing = pointed(pointer.read_bytes())
         checks = {oids[n]: partial(has_sha256, expected=files[n].sha256) for n in changed}
         checks[listing] = partial(has_md5, oid=listing)
         for oid, sound in checks.items():
             if not sound(self._remote.path(oid)):
-                self._remote.path(oid).unlink(missing_ok=True)  # DVC would take a damaged object for a pushed one
+                self._remote.path(oid).unlink(
+                    missing_ok=True
+                )  # DVC would take a damaged object for a pushed one
         with self._dvc() as repo:
             repo.push(targets=[str(pointer)])
         missing = [oid for oid in oids.values() if not self._remote.path(oid).is_file()]
         missing += [oid for oid, sound in checks.items() if not sound(self._remote.path(oid))]
         if missing:
-            message = f"The object {self._remote.path(missing[0])} of {model} is not in the remote after the push."
+            message = (
+                f"The object {self._remote.path(missing[0])} of {model} is not in the remote after"
+                " the push."
+            )
             raise Corrupted(message, remedy="restore the object from a backup.")
         for oid in checks:
             settle(self._remote.path(oid))
 
     def _write(self, path: str, data: bytes) -> None:
-        """Write a file of the work tree anew; never into an old one, which may be a hard link to the cache."""
+        """Write a file of the work tree anew.
+
+        Never into an old one, which may be a hard link to the cache.
+        """
         target = self._folder / path
         target.parent.mkdir(exist_ok=True)
         temporary = self._folder / "features" / ".unfinished.tmp"
@@ -219,8 +330,16 @@ class DvcVersions:
         if (self._folder / ".git").is_dir():
             return
         if (self._remote.folder / "files").is_dir():
-            message = f"The remote {self._remote.folder} holds features, but their repository {self._folder} is gone."
-            raise Corrupted(message, remedy="restore the repository from a backup, or move the remote away to begin anew.")
+            message = (
+                f"The remote {self._remote.folder} holds features, but their repository"
+                f" {self._folder} is gone."
+            )
+            raise Corrupted(
+                message,
+                remedy=(
+                    "restore the repository from a backup, or move the remote away to begin anew."
+                ),
+            )
         self._remote.folder.mkdir(exist_ok=True)
         for unfinished in self._root.glob(".repo-*"):
             shutil.rmtree(unfinished)
@@ -233,7 +352,10 @@ class DvcVersions:
         draft.rename(self._folder)
 
     def _pointing(self, config: str) -> str:
-        """Return DVC's configuration with the remote's own path: DVC resolves a relative one against each clone."""
+        """Return DVC's configuration with the remote's own path.
+
+        DVC resolves a relative one against each clone.
+        """
         from configobj import ConfigObj, ConfigObjError
 
         found = ConfigObj(config.splitlines(), interpolation=False)
@@ -244,7 +366,10 @@ class DvcVersions:
             return config
 
     def _point(self) -> None:
-        """Commit the remote's path where the configuration names another: the state was moved, or is of an earlier version."""
+        """Commit the remote's path where the configuration names another.
+
+        The state was moved, or is of an earlier version.
+        """
         path = self._folder / CONFIG
         config = path.read_text(encoding="utf-8")
         pointing = self._pointing(config)
@@ -253,7 +378,10 @@ class DvcVersions:
             self._git.commit([CONFIG], "The remote is where the features are")
 
     def _heal(self, model: str, *, first: bool) -> None:
-        """Mend what a killed writer left: this process holds the lock, so what is found locked below is stale."""
+        """Mend what a killed writer left.
+
+        This process holds the lock, so what is found locked below is stale.
+        """
         self._reach()
         self._git.heal("features")
         # torn, or of a process whose number may be another's by now
@@ -274,7 +402,10 @@ class DvcVersions:
                 self._lock.acquire()
             except Timeout as error:
                 message = f"Another writer has held {self._root} for {self._lock_timeout:g} s."
-                raise Busy(message, remedy="run again later; PERENNIAL_LOCK_TIMEOUT_SECONDS says how long to wait.") from error
+                raise Busy(
+                    message,
+                    remedy="run again later; PERENNIAL_LOCK_TIMEOUT_SECONDS says how long to wait.",
+                ) from error
             try:
                 yield
             finally:
@@ -288,5 +419,8 @@ class DvcVersions:
             "cache": {"dir": str(self._cache.folder), "type": "hardlink,copy"},
             "remote": {REMOTE: {"url": str(self._remote.folder), "verify": True}},
         }
-        with dvc_border(self._root) as repository, repository(str(self._folder), config=config) as repo:
+        with (
+            dvc_border(self._root) as repository,
+            repository(str(self._folder), config=config) as repo,
+        ):
             yield repo

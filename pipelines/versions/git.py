@@ -1,4 +1,6 @@
-"""The little of git that the features' repository needs, cut off from whatever the user configured for themselves."""
+"""The little of git that the features' repository needs, cut off from whatever the user configured
+for themselves.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _CONFIG = {
     "init.defaultBranch": "main",
 }
 _IDENTITY = {
-    f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in (("NAME", "perennial"), ("EMAIL", "perennial@localhost"))
+    f"GIT_{who}_{what}": text
+    for who in ("AUTHOR", "COMMITTER")
+    for what, text in (("NAME", "perennial"), ("EMAIL", "perennial@localhost"))
 }
 
 
@@ -33,10 +37,21 @@ _OWN_LINE = re.compile(
     r"|(filemode|logallrefupdates|ignorecase|precomposeunicode|symlinks)\s*=\s*(true|false))\s*",
     re.IGNORECASE | re.ASCII,
 )
-"""The lines that `git init` writes. Any other can name a command (a filter, a pager, an editor, another file of such lines)."""
+"""The lines that `git init` writes.
 
-_ATTRIBUTES = (".gitattributes", ".dvc/.gitattributes", "features/.gitattributes", ".git/info/attributes")
-"""Files that a repository of ours does not have: by them git changes contents, or runs a filter on them."""
+Any other can name a command (a filter, a pager, an editor, another file of such lines).
+"""
+
+_ATTRIBUTES = (
+    ".gitattributes",
+    ".dvc/.gitattributes",
+    "features/.gitattributes",
+    ".git/info/attributes",
+)
+"""Files that a repository of ours does not have.
+
+By them git changes contents, or runs a filter on them.
+"""
 
 _ELSEWHERE = (".git/commondir", ".git/config.worktree")
 
@@ -62,7 +77,10 @@ class Git:
         self.folder = folder
 
     def blobs(self, *names: str) -> list[bytes | None]:
-        """Return the contents of objects named as `revision:path` (or `revision^{commit}`); None for one that is not there."""
+        """Return the contents of objects named as `revision:path` (or `revision^{commit}`).
+
+        None for one that is not there.
+        """
         output = self._run("cat-file", "--batch", stdin="".join(f"{n}\n" for n in names).encode())
         found: list[bytes | None] = []
         for _ in names:
@@ -88,11 +106,22 @@ class Git:
         """Commit the paths as they are in the work tree and return the revision."""
         self._run("add", "--", *paths)
         text = message.replace("\x00", " ").encode(errors="replace")
-        self._run("commit", "--quiet", "--no-verify", "--allow-empty-message", "--cleanup=verbatim", "--file=-", stdin=text)
+        self._run(
+            "commit",
+            "--quiet",
+            "--no-verify",
+            "--allow-empty-message",
+            "--cleanup=verbatim",
+            "--file=-",
+            stdin=text,
+        )
         return self._run("rev-parse", "HEAD").decode().strip()
 
     def heal(self, below: str) -> None:
-        """Take away what a writer that was killed left behind: locks, a torn index, changes in the work tree."""
+        """Take away what a writer that was killed left behind.
+
+        Locks, a torn index, changes in the work tree.
+        """
         inner = self.folder / ".git"
         for stale in [*inner.glob("*.lock"), *(inner / "refs").rglob("*.lock"), inner / "index"]:
             stale.unlink(missing_ok=True)
@@ -100,7 +129,9 @@ class Git:
         self._run("clean", "--quiet", "--force", "-d", "--", below)
 
     def _check(self) -> None:
-        """Raise Corrupted where the repository was changed so that git could run somebody's commands."""
+        """Raise Corrupted where the repository was changed so that git could run somebody's
+        commands.
+        """
         inner, config = self.folder / ".git", self.folder / ".git" / "config"
         if not os.path.lexists(inner):
             return  # it is about to be made
@@ -119,19 +150,38 @@ class Git:
     def _run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         self._check()
         settings = {**_CONFIG, "safe.directory": str(self.folder)}
-        command = ["git", *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")), *arguments]
+        command = [
+            "git",
+            *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
+            *arguments,
+        ]
         try:
-            done = subprocess.run(command, cwd=self.folder, env=_environment(self.folder), input=stdin, capture_output=True, check=False)
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=_environment(self.folder),
+                input=stdin,
+                capture_output=True,
+                check=False,
+            )
         except FileNotFoundError as error:
-            raise PerennialError("git is not there.", remedy="install git and put it on PATH.") from error
+            raise PerennialError(
+                "git is not there.", remedy="install git and put it on PATH."
+            ) from error
         if done.returncode == 0:
             return done.stdout
         complaint = done.stderr.decode(errors="replace").strip()
         if "No space left" in complaint or "quota" in complaint.lower():
-            raise StorageFull(f"No space is left for the features' repository {self.folder}.", remedy="free space there, then run again.")
+            raise StorageFull(
+                f"No space is left for the features' repository {self.folder}.",
+                remedy="free space there, then run again.",
+            )
         if any(words in complaint for words in _DAMAGE):
             said = complaint.split("\n", 1)[0]
-            raise Corrupted(f"The features' repository {self.folder} is damaged: {said}.", remedy="restore it from a backup.")
+            raise Corrupted(
+                f"The features' repository {self.folder} is damaged: {said}.",
+                remedy="restore it from a backup.",
+            )
         raise PerennialError(f"git {arguments[0]} failed in {self.folder}: {complaint}")
 
 
@@ -143,7 +193,10 @@ def _changed(path: Path, what: str) -> Corrupted:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return the environment of git: nothing of the user's, who may have hooks, signatures or a GIT_DIR set, nor of a folder above."""
+    """Return the environment of git.
+
+    Nothing of the user's, who may have hooks, signatures or a GIT_DIR set, nor of a folder above.
+    """
     isolated = {
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,

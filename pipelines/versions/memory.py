@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted, RequestError
 from pipelines.refs import digest, sha256
-from pipelines.versions.port import FeatureFile, FeaturesVersion, check_changed, check_names, check_version, version_hash
+from pipelines.versions.port import (
+    FeatureFile,
+    FeaturesVersion,
+    check_changed,
+    check_names,
+    check_version,
+    version_hash,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +46,9 @@ class MemoryVersions:
             known = [files for _, m, files in self._commits[:until] if m == model]
         return dict(known[-1]) if known else {}
 
-    def commit(self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str) -> FeaturesVersion:
+    def commit(
+        self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str
+    ) -> FeaturesVersion:
         """Add or replace files; nothing changed returns the newest version."""
         check_changed(model, changed)
         with self._lock:
@@ -50,7 +59,9 @@ class MemoryVersions:
             if files != known:
                 self.blobs.update({file.sha256: data for file, data in changed.values()})
                 last = self._commits[-1][0] if self._commits else ""
-                revision = digest(last, model, version_hash(files), sha256(message.encode(errors="replace")))[:40]
+                revision = digest(
+                    last, model, version_hash(files), sha256(message.encode(errors="replace"))
+                )[:40]
                 self._commits.append((revision, model, files))
             newest = [r for r, m, _ in self._commits if m == model][-1]
             return FeaturesVersion(revision=newest, sha256=version_hash(files))
@@ -64,7 +75,11 @@ class MemoryVersions:
 
     def damaged(self, model: str, revision: str) -> list[str]:
         """Return the contents that are missing or changed, by their hash."""
-        return [f.sha256 for f in self.files(model, revision).values() if sha256(self.blobs.get(f.sha256, b"")) != f.sha256]
+        return [
+            f.sha256
+            for f in self.files(model, revision).values()
+            if sha256(self.blobs.get(f.sha256, b"")) != f.sha256
+        ]
 
     def _written(self, model: str, name: str, expected: str) -> Path:
         data = self.blobs.get(expected)

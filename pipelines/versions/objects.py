@@ -1,4 +1,7 @@
-"""A folder of DVC's objects (its cache, or a local remote): files named by their MD5, and `.dir` objects that list files."""
+"""A folder of DVC's objects (its cache, or a local remote).
+
+Files named by their MD5, and `.dir` objects that list files.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from pipelines.private import make_folder
+from pipelines.private_files import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +35,10 @@ class Objects:
         return self.folder / "files" / "md5" / oid[:2] / oid[2:]
 
     def take(self, oid: str, source: Path, sound: Callable[[Path], bool]) -> bool:
-        """Copy an object from elsewhere unless the copy is not sound; tell which. Readers see the old or the new one whole."""
+        """Copy an object from elsewhere unless the copy is not sound; tell which.
+
+        Readers see the old or the new one whole.
+        """
         target = self.path(oid)
         make_folder(target.parent)
         handle, name = tempfile.mkstemp(suffix=".tmp", prefix=".", dir=target.parent)
@@ -52,7 +58,10 @@ class Objects:
         return True
 
     def sweep(self) -> None:
-        """Remove the temporary files of writers that were killed; call it only while nobody writes."""
+        """Remove the temporary files of writers that were killed.
+
+        Call it only while nobody writes.
+        """
         for litter in (self.folder / "files" / "md5").glob("*/*.tmp"):
             litter.unlink(missing_ok=True)
 
@@ -74,7 +83,10 @@ def has_md5(path: Path, oid: str) -> bool:
 
 
 def pointed(pointer: bytes) -> str:
-    """Return the object that a `.dvc` file points to. Raises ValueError or KeyError where it is no such file."""
+    """Return the object that a `.dvc` file points to.
+
+    Raises ValueError or KeyError where it is no such file.
+    """
     oid = yaml.safe_load(pointer)["outs"][0]["md5"]
     if not isinstance(oid, str) or not oid.endswith(".dir"):
         msg = f"{oid!r} is no folder's object"
@@ -88,7 +100,10 @@ def listed(listing: bytes) -> dict[str, str]:
 
 
 def md5(data: bytes) -> str:
-    """Return the MD5 by which DVC names the bytes; no part of any promise of safety, those rest on SHA-256."""
+    """Return the MD5 by which DVC names the bytes.
+
+    No part of any promise of safety, those rest on SHA-256.
+    """
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 

@@ -38,14 +38,21 @@ class Versions(Protocol):
     """Feature versions; one writer at a time, others wait."""
 
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
-        """Return the files of a revision (default: the newest) by batch name; empty before the first commit."""
+        """Return the files of a revision (default: the newest) by batch name.
+
+        Empty before the first commit.
+        """
         ...
 
-    def commit(self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str) -> FeaturesVersion:
-        """Add or replace files, push them to the remote, then commit the pointer; nothing changed returns the newest version.
+    def commit(
+        self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str
+    ) -> FeaturesVersion:
+        """Add or replace files, push them to the remote, then commit the pointer.
 
-        Raises Busy when another writer holds the lock too long, Unreachable or StorageFull when the remote does not take
-        the objects (then no pointer reaches git).
+        Nothing changed returns the newest version.
+
+        Raises Busy when another writer holds the lock too long, Unreachable or StorageFull when the
+        remote does not take the objects (then no pointer reaches git).
         """
         ...
 
@@ -57,12 +64,17 @@ class Versions(Protocol):
         ...
 
     def damaged(self, model: str, revision: str) -> list[str]:
-        """Return the objects of a revision, by path, that are missing from the remote or changed there; each is read."""
+        """Return the objects of a revision, by path, that are missing from the remote or changed
+        there; each is read.
+        """
         ...
 
 
 def version_hash(files: Mapping[str, FeatureFile]) -> str:
-    """Return the hash over all files of a version: SHA-256 of the canonical JSON of {name: file}."""
+    """Return the hash over all files of a version.
+
+    SHA-256 of the canonical JSON of {name: file}.
+    """
     return sha256(canonical({name: f.model_dump(mode="json") for name, f in sorted(files.items())}))
 
 
@@ -74,22 +86,39 @@ def check_names(model: str, names: Iterable[str]) -> None:
         raise RequestError(f"{model!r} is no model's name.") from error
     wrong = [n for n in names if not _BATCH.fullmatch(n)]
     if wrong:
-        raise RequestError(f"{wrong[0]!r} is no batch's name.", remedy="use up to 100 letters, digits and _ . : + -")
+        raise RequestError(
+            f"{wrong[0]!r} is no batch's name.",
+            remedy="use up to 100 letters, digits and _ . : + -",
+        )
 
 
 def check_changed(model: str, changed: Mapping[str, tuple[FeatureFile, bytes]]) -> None:
-    """Raise RequestError unless the names are fit and each file's bytes are what its SHA-256 says."""
+    """Raise RequestError unless the names are fit and each file's bytes are what its SHA-256
+    says.
+    """
     check_names(model, changed)
     for name, (file, data) in changed.items():
         if sha256(data) != file.sha256:
-            raise RequestError(f"The features {model}/{name} do not have the SHA-256 {file.sha256} that was given with them.")
+            raise RequestError(
+                f"The features {model}/{name} do not have the SHA-256 {file.sha256} that was given"
+                " with them."
+            )
 
 
-def check_version(model: str, version: FeaturesVersion, files: Mapping[str, FeatureFile], names: Iterable[str]) -> None:
-    """Raise Corrupted unless the files are the version's, RequestError where one of the names is not among them."""
+def check_version(
+    model: str, version: FeaturesVersion, files: Mapping[str, FeatureFile], names: Iterable[str]
+) -> None:
+    """Raise Corrupted unless the files are the version's, RequestError where one of the names is
+    not among them.
+    """
     if version_hash(files) != version.sha256:
-        message = f"The features of {model} at {version.revision} have the hash {version_hash(files)}, not {version.sha256}."
+        message = (
+            f"The features of {model} at {version.revision} have the hash {version_hash(files)},"
+            f" not {version.sha256}."
+        )
         raise Corrupted(message, remedy="restore the features' git repository from a backup.")
     unknown = [n for n in names if n not in files]
     if unknown:
-        raise RequestError(f"The features of {model} at {version.revision} have no batch {unknown[0]!r}.")
+        raise RequestError(
+            f"The features of {model} at {version.revision} have no batch {unknown[0]!r}."
+        )

@@ -1,7 +1,10 @@
-"""Evidently's page as it may be kept: the same bytes for the same data, nothing on it that contradicts the verdict.
+"""Evidently's page as it may be kept.
 
-Evidently knows nothing of missing values, of predictions' weight or of labels, and says "Dataset Drift is NOT detected" where
-too few inputs have drifted. So its heading is replaced by what the page compares, and the verdict stands above it.
+The same bytes for the same data, nothing on it that contradicts the verdict.
+
+Evidently knows nothing of missing values, of predictions' weight or of labels, and says "Dataset
+Drift is NOT detected" where too few inputs have drifted. So its heading is replaced by what the
+page compares, and the verdict stands above it.
 """
 
 from __future__ import annotations
@@ -13,10 +16,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pipelines.science.drift import Decision
 
-_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=metric_)[0-9a-f]{32}")
+_UUID = re.compile(
+    rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=metric_)[0-9a-f]{32}"
+)
 _HEX = 32
 _HEADING = re.compile(rb'"value": "Dataset Drift", "label": "Dataset Drift is [^"]*"')
-_COLUMNS = b"Each input and the predictions by themselves. The verdict on the window also looks at missing values and labels."
+_COLUMNS = (
+    b"Each input and the predictions by themselves. The verdict on the window also looks at missing"
+    b" values and labels."
+)
 _BANNER = """<section style="font: 15px/1.5 system-ui, sans-serif; margin: 1rem auto; max-width: 70rem; padding: .6rem 1rem;
 border-left: 6px solid {tone}; background: #f4f5f7; color: #1f2430">
 <strong style="color: {tone}; font-size: 1.3rem">{verdict}</strong> is the verdict on this window:
@@ -33,17 +41,26 @@ _VERDICTS = {
 
 
 def settled(page: bytes) -> bytes:
-    """Return the page with its random names numbered, so that the same data give the same bytes, and its heading replaced."""
+    """Return the page with its random names numbered, so that the same data give the same bytes,
+    and its heading replaced.
+    """
     names: dict[bytes, bytes] = {}
     page = _HEADING.sub(b'"value": "Column by column", "label": "%s"' % _COLUMNS, page)
-    return _UUID.sub(lambda m: names.setdefault(m[0], b"%032x" % len(names) if len(m[0]) == _HEX else _numbered(len(names))), page)
+    return _UUID.sub(
+        lambda m: names.setdefault(
+            m[0], b"%032x" % len(names) if len(m[0]) == _HEX else _numbered(len(names))
+        ),
+        page,
+    )
 
 
 def with_verdict(page: bytes, decision: Decision, *, href: str) -> bytes:
     """Return the page below the verdict and its reasons. `href` leads to the page of the check."""
     verdict, tone = _VERDICTS[decision.verdict]
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in decision.reasons)
-    banner = _BANNER.format(verdict=verdict, tone=tone, reasons=reasons, href=escape(href, quote=True))
+    banner = _BANNER.format(
+        verdict=verdict, tone=tone, reasons=reasons, href=escape(href, quote=True)
+    )
     before, body, after = page.partition(b"<body>")
     return before + body + banner.encode() + after
 

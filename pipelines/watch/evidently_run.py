@@ -1,9 +1,12 @@
-"""Evidently on two samples: a score and a flag for every column that is asked for, and its HTML page.
+"""Evidently on two samples.
 
-The scores are Evidently's own, with the methods and thresholds of the spec, never its defaults, which depend on the number of
-rows. Checked against 0.7.23: it drops null, NaN and infinity by itself, answers 1e300 and a missing column with "no drift",
-and raises for a column without values; so it is asked only for what `checks` let through. Where it raises all the same, each
-column is asked by itself, and one that it cannot compare is named without the others.
+A score and a flag for every column that is asked for, and its HTML page.
+
+The scores are Evidently's own, with the methods and thresholds of the spec, never its defaults,
+which depend on the number of rows. Checked against 0.7.23: it drops null, NaN and infinity by
+itself, answers 1e300 and a missing column with "no drift", and raises for a column without values;
+so it is asked only for what `checks` let through. Where it raises all the same, each column is
+asked by itself, and one that it cannot compare is named without the others.
 """
 
 from __future__ import annotations
@@ -32,10 +35,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("perennial")
 
 ROWS = 30_000
-"""Rows of either side that Evidently is given at most; it takes ten times as long, and 2 GB, for a million."""
+"""Rows of either side that Evidently is given at most.
+
+It takes ten times as long, and 2 GB, for a million.
+"""
 
 UNDEFINED_ON_A_CONSTANT = frozenset({"anderson", "cramer_von_mises", "t_test", "chisquare"})
-"""Methods that raise, or give no score or a wrong one, where both sides hold one value only, and the same."""
+"""Methods that raise, or give no score or a wrong one, where both sides hold one value only, and
+the same."""
 LEAST = {"anderson": 2, "cramer_von_mises": 2, "t_test": 2}
 """Values that a method needs on either side; the others need one."""
 _CATEGORIES = 300
@@ -45,12 +52,17 @@ _LENGTH = 80
 _MOVED_REACH = 40
 """The logarithm (base 2) of the greatest number that is left where numbers are moved."""
 _FEW = 20
-"""Evidently compares numbers value by value where the reference has no more than this many different ones."""
+"""Evidently compares numbers value by value where the reference has no more than this many
+different ones."""
 
 
 @dataclass(frozen=True)
 class Compare:
-    """One column to compare: its values on both sides (float64 with NaN, or an object array of texts with None), and its rule."""
+    """One column to compare.
+
+    Its values on both sides (float64 with NaN, or an object array of texts with None), and its
+    rule.
+    """
 
     name: str
     rule: Rule
@@ -61,7 +73,8 @@ class Compare:
 
 @dataclass(frozen=True)
 class Score:
-    """Evidently's score (it may be NaN), and whether Evidently says that it has passed the threshold.
+    """Evidently's score (it may be NaN), and whether Evidently says that it has passed the
+    threshold.
 
     `problem` says in words why there is none; "" where Evidently gave one.
     """
@@ -72,20 +85,30 @@ class Score:
 
 
 def sampled(count: int, seed: int) -> Array | None:
-    """Return the positions of at most ROWS of `count` rows, in order; None where that is all of them."""
+    """Return the positions of at most ROWS of `count` rows, in order.
+
+    None where that is all of them.
+    """
     if count <= ROWS:
         return None
     return np.sort(np.random.default_rng(seed).choice(count, ROWS, replace=False))
 
 
-def run(inputs: Sequence[Compare], predictions: Compare | None, *, share: float, seed: int) -> tuple[dict[str, Score], bytes]:
-    """Return a score by name, and the page (empty where nothing could be compared). Names must differ.
+def run(
+    inputs: Sequence[Compare], predictions: Compare | None, *, share: float, seed: int
+) -> tuple[dict[str, Score], bytes]:
+    """Return a score by name, and the page (empty where nothing could be compared).
 
-    Evidently fails as a whole where it fails on one column; then each is asked by itself, and the page shows the rest.
+    Names must differ.
+
+    Evidently fails as a whole where it fails on one column; then each is asked by itself, and the
+    page shows the rest.
     """
     quiet()
     with warnings.catch_warnings():
-        # Evidently's own: Litestar's deprecations on import, scipy's at the end of a table of p-values, a share divided by zero.
+        # Evidently's own: Litestar's deprecations on import, scipy's at the end of a table of
+        # p-values, a share divided by zero.
+
         warnings.simplefilter("ignore")
         try:
             return _run(inputs, predictions, share=share, seed=seed)
@@ -96,8 +119,12 @@ def run(inputs: Sequence[Compare], predictions: Compare | None, *, share: float,
             return _one_by_one(inputs, predictions, share=share, seed=seed)
 
 
-def _one_by_one(inputs: Sequence[Compare], predictions: Compare | None, *, share: float, seed: int) -> tuple[dict[str, Score], bytes]:
-    """Return what `run` returns, of those columns that can be compared, and for each other one a score with a problem."""
+def _one_by_one(
+    inputs: Sequence[Compare], predictions: Compare | None, *, share: float, seed: int
+) -> tuple[dict[str, Score], bytes]:
+    """Return what `run` returns, of those columns that can be compared, and for each other one a
+    score with a problem.
+    """
     if predictions is not None:
         predictions = _spread_out(predictions, seed)
     sound: list[Compare] = []
@@ -133,17 +160,24 @@ def _comparable(column: Compare, seed: int) -> tuple[Compare, str]:
 def _moved(column: Compare) -> Compare:
     """Return numbers moved to 0 and, where they are huge, made smaller by a power of two.
 
-    Evidently draws bins of a fixed number between the least and the greatest value, and raises where floats that far from 0
-    lie too far apart for them. The methods compare places and shares of values, which stay the same.
+    Evidently draws bins of a fixed number between the least and the greatest value, and raises
+    where floats that far from 0 lie too far apart for them. The methods compare places and shares
+    of values, which stay the same.
     """
     there = np.concatenate([column.window, column.reference])
     least = float(np.nanmin(there))
     reach = float(np.nanmax(there)) - least
     factor = 2.0 ** min(0, _MOVED_REACH - int(np.ceil(np.log2(reach)))) if reach > 0 else 1.0
-    return replace(column, window=(column.window - least) * factor, reference=(column.reference - least) * factor)
+    return replace(
+        column,
+        window=(column.window - least) * factor,
+        reference=(column.reference - least) * factor,
+    )
 
 
-def _run(inputs: Sequence[Compare], predictions: Compare | None, *, share: float, seed: int) -> tuple[dict[str, Score], bytes]:
+def _run(
+    inputs: Sequence[Compare], predictions: Compare | None, *, share: float, seed: int
+) -> tuple[dict[str, Score], bytes]:
     from evidently import Report
     from evidently.metrics import ValueDrift
     from evidently.presets import DataDriftPreset
@@ -151,31 +185,64 @@ def _run(inputs: Sequence[Compare], predictions: Compare | None, *, share: float
     asked: list[Any] = []
     inputs = [c if c.text else untied(c, seed) for c in inputs]
     if inputs:
-        methods, thresholds = {c.name: c.rule.method for c in inputs}, {c.name: c.rule.threshold for c in inputs}
+        methods, thresholds = (
+            {c.name: c.rule.method for c in inputs},
+            {c.name: c.rule.threshold for c in inputs},
+        )
         names = [c.name for c in inputs]
-        asked.append(DataDriftPreset(columns=names, drift_share=share, per_column_method=methods, per_column_threshold=thresholds))
+        asked.append(
+            DataDriftPreset(
+                columns=names,
+                drift_share=share,
+                per_column_method=methods,
+                per_column_threshold=thresholds,
+            )
+        )
     if predictions is not None:
         predictions = _spread_out(predictions, seed)
-        asked.append(ValueDrift(column=predictions.name, method=predictions.rule.method, threshold=predictions.rule.threshold))
+        asked.append(
+            ValueDrift(
+                column=predictions.name,
+                method=predictions.rule.method,
+                threshold=predictions.rule.threshold,
+            )
+        )
     window, reference = _datasets([*inputs, *([predictions] if predictions else [])])
-    snapshot = Report(asked, include_tests=True).run(window, reference, timestamp=datetime(1970, 1, 1, tzinfo=UTC))
+    snapshot = Report(asked, include_tests=True).run(
+        window, reference, timestamp=datetime(1970, 1, 1, tzinfo=UTC)
+    )
     return _scores(snapshot.dict()), settled(snapshot.get_html_str(as_iframe=False).encode())
 
 
 def _datasets(columns: Sequence[Compare]) -> tuple[Any, Any]:
-    """Return both sides as Evidently's data sets. Columns shorter than the longest end with missing values, which it drops."""
+    """Return both sides as Evidently's data sets.
+
+    Columns shorter than the longest end with missing values, which it drops.
+    """
     import pandas as pd
     from evidently import DataDefinition, Dataset
 
     definition = DataDefinition(
-        numerical_columns=[c.name for c in columns if not c.text], categorical_columns=[c.name for c in columns if c.text]
+        numerical_columns=[c.name for c in columns if not c.text],
+        categorical_columns=[c.name for c in columns if c.text],
     )
     frames = []
     for side in (0, 1):
-        pairs = {c.name: (_categories(c) if c.text else (c.window, c.reference))[side] for c in columns}
+        pairs = {
+            c.name: (_categories(c) if c.text else (c.window, c.reference))[side] for c in columns
+        }
         rows = max(len(values) for values in pairs.values())
-        frames.append(pd.DataFrame({name: pd.Series(_padded(values, rows), dtype=values.dtype) for name, values in pairs.items()}))
-    current, reference = (Dataset.from_pandas(frame, data_definition=definition) for frame in frames)
+        frames.append(
+            pd.DataFrame(
+                {
+                    name: pd.Series(_padded(values, rows), dtype=values.dtype)
+                    for name, values in pairs.items()
+                }
+            )
+        )
+    current, reference = (
+        Dataset.from_pandas(frame, data_definition=definition) for frame in frames
+    )
     return current, reference
 
 
@@ -185,51 +252,70 @@ def _padded(values: Array, rows: int) -> Array:
 
 
 def _categories(column: Compare) -> tuple[Array, Array]:
-    """Return the texts of both sides as they are compared: the commonest ones, and the rest as one known and one new value."""
+    """Return the texts of both sides as they are compared.
+
+    The commonest ones, and the rest as one known and one new value.
+    """
     shares: dict[str, float] = {}
     known = {t for t in column.reference if t is not None}
     for side in (column.window, column.reference):
-        texts, counts = np.unique(np.array([t for t in side if t is not None], dtype=object).astype(str), return_counts=True)
+        texts, counts = np.unique(
+            np.array([t for t in side if t is not None], dtype=object).astype(str),
+            return_counts=True,
+        )
         for text, count in zip(texts.tolist(), counts.tolist(), strict=True):
             shares[text] = shares.get(text, 0.0) + count / len(side)
     kept = {t: _shown(t) for t in sorted(shares, key=lambda t: (-shares[t], t))[:_CATEGORIES]}
     rest = {True: "(other values, seen in training)", False: "(other values, not seen in training)"}
 
     def named(side: Array) -> Array:
-        return np.array([None if t is None else kept.get(t) or rest[t in known] for t in side], dtype=object)
+        return np.array(
+            [None if t is None else kept.get(t) or rest[t in known] for t in side], dtype=object
+        )
 
     return named(column.window), named(column.reference)
 
 
 def _shown(text: str) -> str:
-    """Return a text as it may stand in Evidently's page, which writes texts into a script as they are.
+    """Return a text as it may stand in Evidently's page, which writes texts into a script as they
+    are.
 
     A text that held `</script>` would end it and begin what it likes.
     """
     safe = text.replace("<", "‹").replace(">", "›")  # noqa: RUF001 -- that they look alike is the point
-    return safe if len(safe) <= _LENGTH and safe == text else f"{safe[:_LENGTH]} #{crc32(text.encode()):08x}"
+    return (
+        safe
+        if len(safe) <= _LENGTH and safe == text
+        else f"{safe[:_LENGTH]} #{crc32(text.encode()):08x}"
+    )
 
 
 def _spread_out(predictions: Compare, seed: int) -> Compare:
     """Return numbers apart by less than anyone can see where the reference has few different ones.
 
-    Evidently would compare them value by value, and a model fitted again gives no value that its ancestor gave: a small tree
-    would have drifted for ever. Spread out, they are compared in bins like all other predictions.
+    Evidently would compare them value by value, and a model fitted again gives no value that its
+    ancestor gave: a small tree would have drifted for ever. Spread out, they are compared in bins
+    like all other predictions.
     """
     if predictions.text or len(np.unique(predictions.reference)) > _FEW:
         return predictions
     both = np.concatenate([predictions.window, predictions.reference])
     reach = 1e-6 * max(float(np.ptp(both)), float(np.abs(both).max()), 1e-6)
     rng = np.random.default_rng(seed)
-    apart = [values + rng.uniform(-reach, reach, len(values)) for values in (predictions.window, predictions.reference)]
+    apart = [
+        values + rng.uniform(-reach, reach, len(values))
+        for values in (predictions.window, predictions.reference)
+    ]
     return Compare(predictions.name, predictions.rule, predictions.text, *apart)
 
 
 def untied(column: Compare, seed: int) -> Compare:
-    """Return numbers whose ties are broken at random, by less than half of the smallest step between two of them.
+    """Return numbers whose ties are broken at random, by less than half of the smallest step
+    between two of them.
 
-    The Cramér-von Mises test knows no ties: of two samples of one distribution over 7 values it says "drift" each time (at
-    p < 0.05, 800 and 2,000 rows), and with ties broken in 5 % of the times, as it should.
+    The Cramér-von Mises test knows no ties: of two samples of one distribution over 7 values it
+    says "drift" each time (at p < 0.05, 800 and 2,000 rows), and with ties broken in 5 % of the
+    times, as it should.
     """
     both = np.concatenate([column.window, column.reference])
     kinds = np.unique(both[~np.isnan(both)])
@@ -237,13 +323,22 @@ def untied(column: Compare, seed: int) -> Compare:
         return column
     step = float(np.diff(kinds).min()) / 2
     rng = np.random.default_rng(seed)
-    window, reference = (side + rng.uniform(0, step, len(side)) for side in (column.window, column.reference))
+    window, reference = (
+        side + rng.uniform(0, step, len(side)) for side in (column.window, column.reference)
+    )
     return replace(column, window=window, reference=reference)
 
 
 def _scores(snapshot: Mapping[str, Any]) -> dict[str, Score]:
     """Return what a snapshot says of each column."""
-    flags = {t["metric_config"]["metric_id"]: str(t["status"].value) == "FAIL" for t in snapshot["tests"] if t["id"] == "drift"}
+    flags = {
+        t["metric_config"]["metric_id"]: str(t["status"].value) == "FAIL"
+        for t in snapshot["tests"]
+        if t["id"] == "drift"
+    }
     found = (m for m in snapshot["metrics"] if m["config"]["type"].endswith(":ValueDrift"))
     # Rounded, because a sum over a set of texts differs in its last digits from process to process.
-    return {m["config"]["column"]: Score(float(f"{float(m['value']):.9g}"), flags[m["id"]]) for m in found}
+    return {
+        m["config"]["column"]: Score(float(f"{float(m['value']):.9g}"), flags[m["id"]])
+        for m in found
+    }

@@ -1,4 +1,7 @@
-"""The HTML page of a drift check: the verdict first, then what it stands on. Self-contained, without scripts, all escaped."""
+"""The HTML page of a drift check: the verdict first, then what it stands on.
+
+Self-contained, without scripts, all escaped.
+"""
 
 from __future__ import annotations
 
@@ -87,20 +90,41 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; m
 
 _VERDICTS = {
     "no_drift": ("No drift", "What was asked of the model looks like what it learnt from."),
-    "drift": ("Drift", "What was asked of the model, or how well it answers, is no longer what it learnt from and promised."),
-    "alarm": ("Alarm", "Something is broken, so nothing can be said about drift. A person must look; nothing is retrained from it."),
-    "not_enough_data": ("Not enough data", "Too little is in this window to say anything about drift."),
+    "drift": (
+        "Drift",
+        (
+            "What was asked of the model, or how well it answers, is no longer what it learnt from"
+            " and promised."
+        ),
+    ),
+    "alarm": (
+        "Alarm",
+        (
+            "Something is broken, so nothing can be said about drift. A person must look; nothing"
+            " is retrained from it."
+        ),
+    ),
+    "not_enough_data": (
+        "Not enough data",
+        "Too little is in this window to say anything about drift.",
+    ),
 }
 _SOURCES = {"traffic": "served traffic", "batches": "ingested batches"}
 _WIDTH, _THRESHOLD = 180.0, 60.0
-"""Pixels of a bar, and where in it the threshold stands; what lies further out than three thresholds fills the bar."""
+"""Pixels of a bar, and where in it the threshold stands.
+
+What lies further out than three thresholds fills the bar.
+"""
 _LEFT, _RIGHT = 60.0, 660.0
 """Where the least and the greatest value of the performance plot stand."""
 
 
 @dataclass(frozen=True)
 class About:
-    """Whose window it is. `champion` is None where nothing serves; `counts` are further figures to show, by name."""
+    """Whose window it is.
+
+    `champion` is None where nothing serves; `counts` are further figures to show, by name.
+    """
 
     model: str
     window: Interval
@@ -110,8 +134,13 @@ class About:
     counts: Mapping[str, int | str] = field(default_factory=dict)
 
 
-def render(about: About, facts: Facts, decision: Decision, rules: Drift, *, href: str | None) -> str:
-    """Return the page; the same facts give the same page. `href` leads to Evidently's page; None where there is none."""
+def render(
+    about: About, facts: Facts, decision: Decision, rules: Drift, *, href: str | None
+) -> str:
+    """Return the page; the same facts give the same page.
+
+    `href` leads to Evidently's page; None where there is none.
+    """
     import jinja2
 
     verdict, meaning = _VERDICTS[decision.verdict]
@@ -129,7 +158,10 @@ def render(about: About, facts: Facts, decision: Decision, rules: Drift, *, href
         "notes": [n for n in facts.notes if n not in decision.reasons],
         "performance": _performance(facts.performance, rules) if facts.performance else None,
         "more_broken": any(b not in decision.reasons for b in facts.broken),
-        "columns": ([{**_column(facts.predictions, ""), "whole": True}] if facts.predictions else []) + inputs,
+        "columns": (
+            ([{**_column(facts.predictions, ""), "whole": True}] if facts.predictions else [])
+            + inputs
+        ),
     }
     return jinja2.Environment(autoescape=True, trim_blocks=True).from_string(_PAGE).render(found)
 
@@ -206,4 +238,7 @@ def _said(fact: PerformanceFact, rules: Drift, worse: str) -> str:
     else:
         kept = float(better_by(fact.metric, fact.live, fact.expected)) >= 0
         end = "that is kept" if kept else "that is not proven to be missed"
-    return f"{said}. The champion promised {fact.expected:.4g}, and {rule.tolerance:g} {worse} is tolerated: {end}."
+    return (
+        f"{said}. The champion promised {fact.expected:.4g}, and {rule.tolerance:g} {worse} is"
+        f" tolerated: {end}."
+    )

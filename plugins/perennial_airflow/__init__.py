@@ -1,1 +1,4 @@
-"""Everything that knows Airflow: the operator that runs a step, the places where it runs, and the DAGs of a model."""
+"""Everything that knows Airflow.
+
+The operator that runs a step, the places where it runs, and the DAGs of a model.
+"""

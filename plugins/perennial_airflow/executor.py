@@ -1,12 +1,14 @@
-"""Airflow's LocalExecutor, which sees when it can start no task any more and then has the scheduler started again.
+"""Airflow's LocalExecutor, which sees when it can start no task any more and then has the scheduler
+started again.
 
-The workers of a LocalExecutor share one queue. A worker that is killed while it waits there keeps the queue's lock for ever:
-no other worker gets a task, and the scheduler goes on and looks healthy. A worker that is stopped (SIGSTOP) there does the
-same. Both are seen within seconds. Then the scheduler ends with exit code 75, and whoever runs it starts it again:
-supervisord in the embedded stack, `docker/compose/scheduler.sh` in the composed one.
+The workers of a LocalExecutor share one queue. A worker that is killed while it waits there keeps
+the queue's lock for ever: no other worker gets a task, and the scheduler goes on and looks healthy.
+A worker that is stopped (SIGSTOP) there does the same. Both are seen within seconds. Then the
+scheduler ends with exit code 75, and whoever runs it starts it again: supervisord in the embedded
+stack, `docker/compose/scheduler.sh` in the composed one.
 
-Tasks at work are not disturbed: their workers outlive the scheduler, and the next one leaves them alone. A task that was
-queued, or whose process is gone, begins again at once.
+Tasks at work are not disturbed: their workers outlive the scheduler, and the next one leaves them
+alone. A task that was queued, or whose process is gone, begins again at once.
 """
 
 from __future__ import annotations
@@ -28,10 +30,16 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 LOCK_SECONDS = 10.0
-"""The queues' locks are held for microseconds. One that is held for so long was held by a process that died."""
+"""The queues' locks are held for microseconds.
+
+One that is held for so long was held by a process that died.
+"""
 
 WAITING_POLLS = 15
-"""A task that waits so many polls in the queue while a worker is idle the whole time: the worker cannot take it."""
+"""A task that waits so many polls in the queue while a worker is idle the whole time.
+
+The worker cannot take it.
+"""
 
 TITLE = "airflow worker -- LocalExecutor"
 IDLE = "<idle>"
@@ -39,7 +47,9 @@ IDLE = "<idle>"
 
 
 class VigilantExecutor(LocalExecutor):
-    """A LocalExecutor that ends the scheduler when its queue is stuck, and that adopts the tasks which a killed scheduler left."""
+    """A LocalExecutor that ends the scheduler when its queue is stuck, and that adopts the tasks
+    which a killed scheduler left.
+    """
 
     def start(self) -> None:
         """Start the workers and the watch over them."""
@@ -55,10 +65,13 @@ class VigilantExecutor(LocalExecutor):
         super().end()
 
     def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> list[TaskInstance]:
-        """Return those tasks of a dead scheduler that must begin again; the others run on, or have no try left.
+        """Return those tasks of a dead scheduler that must begin again.
 
-        Airflow starts again what is returned, without a look at how many tries it had. So a task that died in its last try
-        stays: it fails when its heartbeats are missed. A task that was only queued gets the try back that it did not have.
+        The others run on, or have no try left.
+
+        Airflow starts again what is returned, without a look at how many tries it had. So a task
+        that died in its last try stays: it fails when its heartbeats are missed. A task that was
+        only queued gets the try back that it did not have.
         """
         return [ti for ti in tis if self._must_begin_again(ti)]
 
@@ -73,7 +86,10 @@ class VigilantExecutor(LocalExecutor):
         return ti.try_number <= ti.max_tries
 
     def end_idle_strangers(self) -> None:
-        """End the workers of a dead scheduler that have finished their task: nobody gives them another one."""
+        """End the workers of a dead scheduler that have finished their task.
+
+        Nobody gives them another one.
+        """
         for pid, worker in list(self.strangers.items()):
             if not _lives(pid):
                 del self.strangers[pid]
@@ -82,9 +98,18 @@ class VigilantExecutor(LocalExecutor):
 
 
 class Watch(threading.Thread):
-    """Looks every second whether the executor can still start tasks; if not, it ends the whole scheduler."""
+    """Looks every second whether the executor can still start tasks.
 
-    def __init__(self, executor: Any, *, poll_seconds: float = POLL_SECONDS, lock_seconds: float = LOCK_SECONDS) -> None:
+    If not, it ends the whole scheduler.
+    """
+
+    def __init__(
+        self,
+        executor: Any,
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        lock_seconds: float = LOCK_SECONDS,
+    ) -> None:
         """Remember the workers that are there now."""
         super().__init__(name="queue-watch", daemon=True)
         self.ending = threading.Event()
@@ -108,12 +133,19 @@ class Watch(threading.Thread):
         self._workers |= set(workers)
         if gone:
             return f"worker {gone[0]} was killed and may hold the lock of the task queue"
-        if not self._is_free(self._executor._unread_messages.get_lock()) or not self._is_free(self._executor.result_queue._wlock):  # noqa: SLF001 -- the locks that a killed worker may hold
+        if not self._is_free(self._executor._unread_messages.get_lock()) or not self._is_free(  # noqa: SLF001 -- the locks that a killed worker may hold
+            self._executor.result_queue._wlock  # noqa: SLF001 -- the locks that a killed worker may hold
+        ):
             return "a lock that the workers share is not given back"
-        has_waiting = not self._executor.activity_queue.empty() and any(not _children(pid) for pid in workers)
+        has_waiting = not self._executor.activity_queue.empty() and any(
+            not _children(pid) for pid in workers
+        )
         self._waiting_polls = self._waiting_polls + 1 if has_waiting else 0
         if self._waiting_polls >= WAITING_POLLS:
-            return f"a task waits in the queue since {self._waiting_polls * self._poll_seconds:.0f} s though a worker is idle"
+            return (
+                f"a task waits in the queue since {self._waiting_polls * self._poll_seconds:.0f} s"
+                " though a worker is idle"
+            )
         return ""
 
     def _is_free(self, lock: Any) -> bool:
@@ -123,26 +155,37 @@ class Watch(threading.Thread):
         return True
 
     def _end_scheduler(self, reason: str) -> None:
-        """Leave at once: the main thread may wait for a lock that nobody will give back. Workers at work go on."""
+        """Leave at once: the main thread may wait for a lock that nobody will give back.
+
+        Workers at work go on.
+        """
         if self.ending.is_set():
             return
         self._executor.log.critical("The scheduler ends and has to be started again: %s.", reason)
-        for child in psutil.Process().children():  # the server for the health check too: its port must be free
+        for child in (
+            psutil.Process().children()
+        ):  # the server for the health check too: its port must be free
             if child.pid not in self._executor.workers or IDLE in _title(child):
                 _kill(child)
         os._exit(TryAgain.exit_code)
 
 
 def _close_jobs_of_dead_schedulers(job_id: Any) -> None:
-    """Tell Airflow that this machine's former schedulers are dead, so that what they queued begins again at once.
+    """Tell Airflow that this machine's former schedulers are dead, so that what they queued begins
+    again at once.
 
-    Airflow itself waits until their heartbeats are old. There is one scheduler on a machine for one database.
+    Airflow itself waits until their heartbeats are old. There is one scheduler on a machine for one
+    database.
     """
     from airflow.jobs.job import Job, JobState
     from airflow.utils.session import create_session
     from sqlalchemy import update
 
-    mine = Job.job_type == "SchedulerJob", Job.hostname == get_hostname(), Job.state == JobState.RUNNING
+    mine = (
+        Job.job_type == "SchedulerJob",
+        Job.hostname == get_hostname(),
+        Job.state == JobState.RUNNING,
+    )
     with create_session() as session:
         session.execute(update(Job).where(*mine, Job.id != job_id).values(state=JobState.FAILED))
 

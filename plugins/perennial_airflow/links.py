@@ -1,7 +1,9 @@
-"""The links that tasks show in Airflow's UI: to the pages of a run, to MLflow, to the retraining that a drift run started.
+"""The links that tasks show in Airflow's UI.
 
-A task works them out when it ends, whatever its end, and Airflow keeps them. They are relative to where Airflow itself is
-served, so that they hold behind a gateway or a tunnel too.
+To the pages of a run, to MLflow, to the retraining that a drift run started.
+
+A task works them out when it ends, whatever its end, and Airflow keeps them. They are relative to
+where Airflow itself is served, so that they hold behind a gateway or a tunnel too.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from perennial_airflow.model_dag import DRIFT, RETRAIN, dag_name
-from pipelines.refs import watch_run
+from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
+from pipelines.run_names import watch_run
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -30,7 +32,10 @@ def airflow_path() -> str:
 
 
 def login_path(after: str) -> str:
-    """Return the path of the log-in, whichever auth manager Airflow has; it leads on to the path `after`."""
+    """Return the path of the log-in, whichever auth manager Airflow has.
+
+    It leads on to the path `after`.
+    """
     return f"{airflow_path()}/api/v2/auth/login?{urlencode({'next': after})}"
 
 
@@ -40,7 +45,9 @@ def run_path(dag_id: str, run: str) -> str:
 
 
 def page_path(model: str, kind: str, run: str) -> str:
-    """Return the path of a run's page of a kind (see pipelines/pages.py) among the plugin's."""
+    """Return the path of a run's page of a kind (see pipelines/store/pages.py) among the
+    plugin's.
+    """
     return f"{URL_PREFIX}/pages/{model}/{kind}/{quote(run, safe='')}"
 
 
@@ -50,10 +57,17 @@ def model_path(model: str) -> str:
 
 
 def mlflow_run(run_id: str) -> str | None:
-    """Return the address of an MLflow run; None without one, or where the tracking server has no web address."""
+    """Return the address of an MLflow run.
+
+    None without one, or where the tracking server has no web address.
+    """
     settings = load_settings()
     base = settings.mlflow_public_url or settings.mlflow
-    return f"{base.rstrip('/')}/#/runs/{quote(run_id, safe='')}" if run_id and base.startswith(("http://", "https://")) else None
+    return (
+        f"{base.rstrip('/')}/#/runs/{quote(run_id, safe='')}"
+        if run_id and base.startswith(("http://", "https://"))
+        else None
+    )
 
 
 class PageLink(BaseOperatorLink):
@@ -77,11 +91,16 @@ class PageLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the page's path, which is known before the page is there."""
         shared = self._kind == "validation" and ti_key.dag_id == dag_name(DRIFT, operator.model)
-        return airflow_path() + page_path(operator.model, self._kind, watch_run(ti_key.run_id) if shared else ti_key.run_id)
+        return airflow_path() + page_path(
+            operator.model, self._kind, watch_run(ti_key.run_id) if shared else ti_key.run_id
+        )
 
 
 class MlflowLink(BaseOperatorLink):
-    """The MLflow run that a step wrote, or spoke of; `part` is the field of its request that names it (None: its result)."""
+    """The MLflow run that a step wrote, or spoke of.
+
+    `part` is the field of its request that names it (None: its result).
+    """
 
     name = "MLflow run"
 
@@ -92,7 +111,9 @@ class MlflowLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str | None:  # noqa: ARG002 -- Airflow's signature
         """Return the run's address; None where the step did not get so far."""
-        known: Mapping[str, Any] = operator.result if self._part is None else operator.fields.get(self._part) or {}
+        known: Mapping[str, Any] = (
+            operator.result if self._part is None else operator.fields.get(self._part) or {}
+        )
         return mlflow_run(str(known.get(self._field) or ""))
 
 

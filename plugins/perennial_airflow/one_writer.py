@@ -1,9 +1,11 @@
 """A middleware of Airflow's API server: on SQLite, requests that write take turns.
 
-SQLite has one writer at a time, and Airflow 3.3 waits for its turn in two places of one process: some requests in threads,
-and the entry in the audit log (`action_logging`) in the event loop itself. A request that holds the lock in its thread needs
-the event loop for its commit, while the loop waits for that very lock: nothing moves before SQLite gives up. Of 20 triggers at
-once on a busy machine, 16 were answered 500. One at a time, none of them waits for another one of the same process.
+SQLite has one writer at a time, and Airflow 3.3 waits for its turn in two places of one process:
+some requests in threads, and the entry in the audit log (`action_logging`) in the event loop
+itself. A request that holds the lock in its thread needs the event loop for its commit, while the
+loop waits for that very lock: nothing moves before SQLite gives up. Of 20 triggers at once on a
+busy machine, 16 were answered 500. One at a time, none of them waits for another one of the same
+process.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ class OneWriter:
         async def keep(message: Message) -> None:
             answer.append(message)
 
-        await self._app(dict(scope), _replayed(body, receive), keep)  # a copy: routes write into their scope
+        await self._app(
+            dict(scope), _replayed(body, receive), keep
+        )  # a copy: routes write into their scope
         return answer or [{}]
 
 

@@ -1,8 +1,11 @@
-"""Refuses at the trigger what a run of our DAGs would refuse later: a key that is none of the DAG's params.
+"""Refuses at the trigger what a run of our DAGs would refuse later.
 
-Airflow holds the values of a run's conf against the params' schema (400), but lets keys pass that it does not know. This is a
-layer in front of its API, for the ways by which a person or a program starts runs: a trigger and a backfill. The first task
-refuses such a key as well, for what comes by other ways.
+A key that is none of the DAG's params.
+
+Airflow holds the values of a run's conf against the params' schema (400), but lets keys pass that
+it does not know. This is a layer in front of its API, for the ways by which a person or a program
+starts runs: a trigger and a backfill. The first task refuses such a key as well, for what comes by
+other ways.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from perennial_airflow.model_dag import DRIFT, RETRAIN, ROLLBACK
+from perennial_airflow.dag_names import DRIFT, RETRAIN, ROLLBACK
 from pipelines.settings import load_settings
 from pipelines.spec import model_names
 
@@ -35,13 +38,17 @@ OK, BAD_REQUEST = 200, 400
 
 def known_keys(kind: str) -> frozenset[str]:
     """Return the params of our DAGs of a kind."""
-    from perennial_airflow import drift, retrain, rollback
+    from perennial_airflow.dags import drift, retrain, rollback
 
-    return frozenset({RETRAIN: retrain.PARAMS, DRIFT: drift.PARAMS, ROLLBACK: rollback.PARAMS}[kind])
+    return frozenset(
+        {RETRAIN: retrain.PARAMS, DRIFT: drift.PARAMS, ROLLBACK: rollback.PARAMS}[kind]
+    )
 
 
 def refusal(dag_id: object, conf: object, models: Callable[[], list[str]]) -> str | None:
-    """Return in words why a run of this DAG cannot have this conf; None where it can, or where the DAG is not ours.
+    """Return in words why a run of this DAG cannot have this conf.
+
+    None where it can, or where the DAG is not ours.
 
     `models` names the models that there are.
     """
@@ -67,7 +74,11 @@ class RefuseUnknownKeys:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 400."""
-        found = PATH.match(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        found = (
+            PATH.match(scope["path"])
+            if scope["type"] == "http" and scope["method"] == "POST"
+            else None
+        )
         if found is None:
             await self._app(scope, receive, send)
             return
@@ -86,10 +97,14 @@ class RefuseUnknownKeys:
         if not isinstance(request, dict):
             return "", None
         dag_id = unquote(found["dag"]) if found["dag"] else request.get("dag_id")
-        return str(dag_id), refusal(dag_id, request.get("conf" if found["dag"] else "dag_run_conf"), self._models)
+        return str(dag_id), refusal(
+            dag_id, request.get("conf" if found["dag"] else "dag_run_conf"), self._models
+        )
 
     async def _may_read(self, scope: Message, path: str) -> bool:
-        """Ask Airflow whether whoever asks may read the DAG, so that nobody else learns which there are."""
+        """Ask Airflow whether whoever asks may read the DAG, so that nobody else learns which there
+        are.
+        """
         statuses: list[int] = []
 
         async def note(message: Message) -> None:
@@ -99,14 +114,28 @@ class RefuseUnknownKeys:
         async def empty() -> Message:
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        headers = [(name, value) for name, value in scope["headers"] if name not in {b"content-length", b"content-type"}]
-        asked = {**scope, "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers, "state": {}}
+        headers = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name not in {b"content-length", b"content-type"}
+        ]
+        asked = {
+            **scope,
+            "method": "GET",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": headers,
+            "state": {},
+        }
         await self._app(asked, empty, note)
         return statuses[:1] == [OK]
 
 
 async def _whole(receive: Receive) -> tuple[bytes, Receive]:
-    """Return a request's body as far as it is looked at, and what hears the same request once more."""
+    """Return a request's body as far as it is looked at, and what hears the same request once
+    more.
+    """
     messages: list[Message] = []
     size = 0
     while True:

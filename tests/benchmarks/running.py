@@ -11,9 +11,18 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def run(name: str) -> str:
-    """Return what the benchmark printed. It must end well and leave its committed figures as they are."""
+    """Return what the benchmark printed.
+
+    It must end well and leave its committed figures as they are.
+    """
     before = _figures()
-    done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", "--tiny"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", "--tiny"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert _figures() == before
     return done.stdout

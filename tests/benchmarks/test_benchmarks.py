@@ -1,4 +1,7 @@
-"""Each benchmark begins, measures something small and ends well; what it claims is judged by `make bench` alone."""
+"""Each benchmark begins, measures something small and ends well.
+
+What it claims is judged by `make bench` alone.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ def test_each_committed_figure_is_one_of_a_benchmark():
     figures = [path for path in RESULTS.glob("*.json") if not path.name.endswith(".env.json")]
     assert {path.stem for path in figures} <= set(BENCHMARKS)
     for path in figures:
-        assert all(set(measure) == {"measure", "value", "unit", "asked"} for measure in json.loads(path.read_text()))
+        assert all(
+            set(measure) == {"measure", "value", "unit", "asked"}
+            for measure in json.loads(path.read_text())
+        )
         assert json.loads(path.with_name(f"{path.stem}.env.json").read_text())["versions"]["python"]
 
 

@@ -10,10 +10,11 @@ import jsonschema
 import pytest
 import yaml
 
-from pipelines.refs import last_record
-from pipelines.steps import decide, outcomes
-from pipelines.steps.outcomes import Outcome
-from pipelines.steps.values import DecideRequest
+from pipelines.ledger import outcomes
+from pipelines.ledger.outcomes import Outcome
+from pipelines.messages import DecideRequest
+from pipelines.step_record import last_record
+from pipelines.steps import decide
 from tests.conftest import ROOT
 from tests.unit.steps.verdicts import drifted, enter
 
@@ -21,11 +22,22 @@ from tests.unit.steps.verdicts import drifted, enter
 @pytest.fixture
 def perennial(world):
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
-    environ |= {"PERENNIAL_HOME": str(world.home), "PERENNIAL_STATE": str(world.home / "var"), "PERENNIAL_SERVING_PORT": "1"}
+    environ |= {
+        "PERENNIAL_HOME": str(world.home),
+        "PERENNIAL_STATE": str(world.home / "var"),
+        "PERENNIAL_SERVING_PORT": "1",
+    }
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipelines", *arguments]
-        return subprocess.run(command, cwd=world.home, env={**environ, **more}, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command,
+            cwd=world.home,
+            env={**environ, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     return run
 
@@ -33,7 +45,15 @@ def perennial(world):
 def test_help_teaches(perennial):
     done = perennial("--help")
     assert done.returncode == 0
-    for word in ("check", "status", "history", "schema", "ingest", "65 a retry cannot help", "75 try again"):
+    for word in (
+        "check",
+        "status",
+        "history",
+        "schema",
+        "ingest",
+        "65 a retry cannot help",
+        "75 try again",
+    ):
         assert word in " ".join(done.stdout.split())
     assert "--as-of" in perennial("ingest", "--help").stdout
 
@@ -49,7 +69,10 @@ def test_models_lists_good_and_broken_ones(perennial, world):
     assert "models/wrong/model.yaml:1: owner: missing" in bad["error"]
     done = perennial("status", "--json")
     assert done.returncode == 65
-    assert [(row["model"], row["error"] is None) for row in json.loads(done.stdout)] == [("sales", True), ("wrong", False)]
+    assert [(row["model"], row["error"] is None) for row in json.loads(done.stdout)] == [
+        ("sales", True),
+        ("wrong", False),
+    ]
     assert "  broken    models/wrong/model.yaml:1: owner: missing" in perennial("status").stdout
 
 
@@ -62,20 +85,36 @@ def test_schema_is_a_json_schema_of_the_spec(perennial, world):
 def test_check_tries_everything_on_one_batch_and_keeps_nothing(perennial, world):
     done = perennial("check", "sales", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [f["check"] for f in json.loads(done.stdout)] == ["spec", "candidates", "source", "expectations", "features"]
+    assert [f["check"] for f in json.loads(done.stdout)] == [
+        "spec",
+        "candidates",
+        "source",
+        "expectations",
+        "features",
+    ]
     assert not (world.home / "var" / "store").exists()
 
 
-def test_check_warns_where_performance_can_never_be_judged_and_where_the_gate_is_blind(perennial, world):
-    (blind,) = json.loads(perennial("check", "sales", "--json").stdout)[0]["detail"].split("WARNING: ")[1:]
-    assert "a model that is far too sure, or shifted, can pass: add `guards: {log_loss: 0.05}`" in blind
+def test_check_warns_where_performance_can_never_be_judged_and_where_the_gate_is_blind(
+    perennial, world
+):
+    (blind,) = json.loads(perennial("check", "sales", "--json").stdout)[0]["detail"].split(
+        "WARNING: "
+    )[1:]
+    assert (
+        "a model that is far too sure, or shifted, can pass: add `guards: {log_loss: 0.05}`"
+        in blind
+    )
     world.respec("min_rows: 50", "min_rows: 50\n  guards: {log_loss: 0.5}")
     assert "WARNING" not in perennial("check", "sales", "--json").stdout
     world.respec("known_after: 1h", "known_after: 30d")
     done = perennial("check", "sales", "--json")
     spec = json.loads(done.stdout)[0]
     assert (done.returncode, spec["ok"]) == (0, True)
-    assert "WARNING: outcomes are known 30d after the event, later than this window of 1d" in spec["detail"]
+    assert (
+        "WARNING: outcomes are known 30d after the event, later than this window of 1d"
+        in spec["detail"]
+    )
 
 
 def test_check_warns_where_a_holdout_cannot_hold_what_the_gate_needs(perennial, world):
@@ -98,13 +137,33 @@ def test_check_takes_an_empty_batch_where_the_spec_allows_it(perennial, world):
 @pytest.mark.parametrize(
     ("break_it", "check", "words", "code"),
     [
-        pytest.param(lambda w: w.respec("owner: shop\n", ""), "spec", "owner: missing", 65, id="spec"),
-        pytest.param(lambda w: w.respec("{C: [0.1, 1.0]}", "{CC: [1]}"), "candidates", "CC", 65, id="a parameter that is not there"),
-        pytest.param(lambda w: w.raw(7).unlink(), "source", "2024-01-08.csv", 75, id="source"),
-        pytest.param(lambda w: w.raw(7).write_bytes(b"\xff"), "source", "not readable", 65, id="unreadable"),
-        pytest.param(lambda w: w.rewrite(7, w.frame(7).assign(bought=9)), "expectations", "bought", 65, id="expectations"),
         pytest.param(
-            lambda w: (w.home / "models" / "sales" / "features.py").write_text("x ="), "features", "SyntaxError", 65, id="features"
+            lambda w: w.respec("owner: shop\n", ""), "spec", "owner: missing", 65, id="spec"
+        ),
+        pytest.param(
+            lambda w: w.respec("{C: [0.1, 1.0]}", "{CC: [1]}"),
+            "candidates",
+            "CC",
+            65,
+            id="a parameter that is not there",
+        ),
+        pytest.param(lambda w: w.raw(7).unlink(), "source", "2024-01-08.csv", 75, id="source"),
+        pytest.param(
+            lambda w: w.raw(7).write_bytes(b"\xff"), "source", "not readable", 65, id="unreadable"
+        ),
+        pytest.param(
+            lambda w: w.rewrite(7, w.frame(7).assign(bought=9)),
+            "expectations",
+            "bought",
+            65,
+            id="expectations",
+        ),
+        pytest.param(
+            lambda w: (w.home / "models" / "sales" / "features.py").write_text("x ="),
+            "features",
+            "SyntaxError",
+            65,
+            id="features",
         ),
     ],
 )
@@ -119,8 +178,14 @@ def test_check_names_what_to_mend(perennial, world, break_it, check, words, code
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        pytest.param("import os\nos._exit(0)", "ended with exit code 0 before there was a result", id="it ends its process"),
-        pytest.param("import time\ntime.sleep(600)", "took longer than 3 s and was ended", id="it sleeps"),
+        pytest.param(
+            "import os\nos._exit(0)",
+            "ended with exit code 0 before there was a result",
+            id="it ends its process",
+        ),
+        pytest.param(
+            "import time\ntime.sleep(600)", "took longer than 3 s and was ended", id="it sleeps"
+        ),
     ],
 )
 def test_check_says_what_the_users_code_did_to_its_process(perennial, world, code, words):
@@ -133,11 +198,15 @@ def test_check_says_what_the_users_code_did_to_its_process(perennial, world, cod
 
 def test_each_step_by_hand_without_airflow(perennial):
     for step in ("ingest", "validate", "features", "train", "gate", "package"):
-        done = perennial(step, "sales", *(["--as-of", "2024-01-05"] if step == "ingest" else []), "--json")
+        done = perennial(
+            step, "sales", *(["--as-of", "2024-01-05"] if step == "ingest" else []), "--json"
+        )
         assert done.returncode == 0, f"{step}: {done.stderr}"
         result = json.loads(done.stdout)
     assert result["compiled"]
-    assert json.loads(perennial("status", "sales", "--json").stdout)[0]["last_verdict"].startswith("promote: version 1 (linear)")
+    assert json.loads(perennial("status", "sales", "--json").stdout)[0]["last_verdict"].startswith(
+        "promote: version 1 (linear)"
+    )
     [verdict] = json.loads(perennial("history", "sales", "--json").stdout)
     assert (verdict["kind"], verdict["body"]["verdict"]) == ("verdict", "promote")
     away = perennial("deploy", "sales", PERENNIAL_DEPLOY_TIMEOUT_SECONDS="0.5")
@@ -150,22 +219,33 @@ def test_each_step_by_hand_without_airflow(perennial):
 def test_a_look_by_hand_starts_nothing_and_says_so(perennial):
     done = perennial("drift", "sales", "--window-end", "2024-01-05")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("NOT ENOUGH DATA: sales, 2024-01-04T00:00:00Z to 2024-01-05T00:00:00Z")
+    assert done.stdout.startswith(
+        "NOT ENOUGH DATA: sales, 2024-01-04T00:00:00Z to 2024-01-05T00:00:00Z"
+    )
     assert "Nothing was started" in done.stdout
     page = done.stdout.split("Page: ")[1].splitlines()[0]
     assert "Not enough data" in Path(page).read_text()
     found = json.loads(perennial("drift", "sales", "--json").stdout)
-    assert (found["verdict"], found["window"]["end"], found["started"]) == ("not_enough_data", "2024-01-09T00:00:00Z", None)
+    assert (found["verdict"], found["window"]["end"], found["started"]) == (
+        "not_enough_data",
+        "2024-01-09T00:00:00Z",
+        None,
+    )
     assert Path(found["page_file"]).is_file()
     entries = json.loads(perennial("history", "sales", "--json").stdout)
     assert [e["kind"] for e in entries] == ["drift", "drift"]
     status = perennial("status", "sales").stdout
-    assert "not enough data: window until 2024-01-09T00:00:00Z (0 rows of batches, 0 labelled, without a champion)" in status
+    assert (
+        "not enough data: window until 2024-01-09T00:00:00Z (0 rows of batches, 0 labelled, without"
+        " a champion)" in status
+    )
 
 
 def test_the_steps_of_a_watch_for_programs(perennial, world):
     def step(name, **request):
-        done = perennial(name, "--model", "sales", "--request", json.dumps({"run": "watch", **request}))
+        done = perennial(
+            name, "--model", "sales", "--request", json.dumps({"run": "watch", **request})
+        )
         assert done.returncode == 0, done.stderr
         return last_record(done.stdout.splitlines(), name)
 
@@ -182,22 +262,32 @@ def test_status_and_history_say_what_a_watch_did(perennial, world):
     ledger = context.ports.ledger
     for day, starts in ((3, True), (5, False)):
         run = f"watch-{day}"
-        assert decide.run(context, DecideRequest(run=run, drift=enter(ledger, run, drifted(day)))).start is starts
+        assert (
+            decide.run(
+                context, DecideRequest(run=run, drift=enter(ledger, run, drifted(day)))
+            ).start
+            is starts
+        )
     [status] = json.loads(perennial("status", "sales", "--json").stdout)
     assert status["last_drift"].startswith(
-        "drift: window until 2024-01-07T00:00:00Z (240 rows of traffic, 230 labelled, against version 1)"
+        "drift: window until 2024-01-07T00:00:00Z (240 rows of traffic, 230 labelled, against"
+        " version 1)"
     )
     asked = "retraining drift__sales__2024-01-05T00:00:00Z asked for: the channel is another one"
     assert status["open_request"] == asked
     said = perennial("history", "sales", COLUMNS="300").stdout
     assert asked in said
     assert (
-        "no retraining for the window until 2024-01-07T00:00:00Z: the retraining drift__sales__2024-01-05T00:00:00Z was asked for" in said
+        "no retraining for the window until 2024-01-07T00:00:00Z: the retraining"
+        " drift__sales__2024-01-05T00:00:00Z was asked for" in said
     )
     outcome = Outcome(outcome="refused", version="2", reasons=["not better"])
     outcomes.record(ledger, "sales", "drift__sales__2024-01-05T00:00:00Z", outcome)
     assert json.loads(perennial("status", "sales", "--json").stdout)[0]["open_request"] is None
-    assert "refused version 2: drift__sales__2024-01-05T00:00:00Z: not better" in perennial("history", "sales", COLUMNS="300").stdout
+    assert (
+        "refused version 2: drift__sales__2024-01-05T00:00:00Z: not better"
+        in perennial("history", "sales", COLUMNS="300").stdout
+    )
 
 
 def test_a_step_for_programs_prints_logs_to_stderr_and_one_record(perennial):
@@ -217,16 +307,39 @@ def test_a_step_for_programs_prints_logs_to_stderr_and_one_record(perennial):
         pytest.param(["models", "--jsn"], 64, "No such option", id="no such option"),
         pytest.param(["ingest"], 65, "needs a model", id="no model"),
         pytest.param(["check", "sale"], 65, "", id="a model's name with a typo"),
-        pytest.param(["status", "../../etc"], 65, "There is no models/../../etc", id="a path for a name"),
+        pytest.param(
+            ["status", "../../etc"], 65, "There is no models/../../etc", id="a path for a name"
+        ),
         pytest.param(["validate", "sales"], 65, "begin one", id="no run yet"),
         pytest.param(["ingest", "sales", "--request", "{"], 65, "no JSON", id="a torn request"),
-        pytest.param(["ingest", "sales", "--request", '{"run": "r"}'], 65, "now", id="a request that lacks a field"),
-        pytest.param(["ingest", "sales", "--as-of", "$(id)"], 65, "as_of", id="a command as a moment"),
-        pytest.param(["train", "sales", "--candidate", "nobody"], 65, "", id="an unknown candidate"),
+        pytest.param(
+            ["ingest", "sales", "--request", '{"run": "r"}'],
+            65,
+            "now",
+            id="a request that lacks a field",
+        ),
+        pytest.param(
+            ["ingest", "sales", "--as-of", "$(id)"], 65, "as_of", id="a command as a moment"
+        ),
+        pytest.param(
+            ["train", "sales", "--candidate", "nobody"], 65, "", id="an unknown candidate"
+        ),
         pytest.param(["drift"], 65, "needs a model", id="a watch of no model"),
-        pytest.param(["drift", "sales", "--window-end", "2024-01-05T10:00"], 65, "no day ends at", id="a window that ends within a day"),
-        pytest.param(["drift", "sales", "--window-end", "$(id)"], 65, "window_end", id="a command as a window"),
-        pytest.param(["drift", "sales", "--request", "{"], 65, "no JSON", id="a torn request for a watch"),
+        pytest.param(
+            ["drift", "sales", "--window-end", "2024-01-05T10:00"],
+            65,
+            "no day ends at",
+            id="a window that ends within a day",
+        ),
+        pytest.param(
+            ["drift", "sales", "--window-end", "$(id)"],
+            65,
+            "window_end",
+            id="a command as a window",
+        ),
+        pytest.param(
+            ["drift", "sales", "--request", "{"], 65, "no JSON", id="a torn request for a watch"
+        ),
         pytest.param(["decide", "sales"], 65, "perennial drift MODEL", id="deciding by hand"),
         pytest.param(["report", "sales"], 65, "perennial drift MODEL", id="reporting by hand"),
     ],
@@ -246,7 +359,9 @@ def test_a_touched_ledger_is_told(perennial, world):
     perennial("ingest", "sales", "--as-of", "2024-01-05")
     assert perennial("validate", "sales").returncode == 65
     with sqlite3.connect(world.home / "var" / "ledger" / "ledger.db") as database:
-        for (name,) in database.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+        for (name,) in database.execute(
+            "select name from sqlite_master where type = 'trigger'"
+        ).fetchall():
             database.execute(f'drop trigger "{name}"')
         database.execute("update entries set body = replace(body, 'row count', 'no problem')")
     database.close()

@@ -8,7 +8,7 @@ import sys
 import msgspec
 import pytest
 
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.unit.inference import logs
 from tests.unit.inference.logs import answered, labelled, write
 
@@ -21,9 +21,17 @@ def store(world):
 @pytest.fixture
 def traffic(store):
     """Four answers of three events, two of them labelled, and a line that was never finished."""
-    predictions, labels = (msgspec.structs.replace(h, model="sales") for h in (logs.predictions(version="3"), logs.LABELS))
-    twice = [answered("r2", 2, keys=["b"], answers=[0.5]), answered("r3", 3, keys=["b"], answers=[0.625])]
-    write(store, "1", predictions, answered("r1", 1, keys=["a"], events=[-60]), *twice, tail=b"012345")
+    predictions, labels = (
+        msgspec.structs.replace(h, model="sales")
+        for h in (logs.predictions(version="3"), logs.LABELS)
+    )
+    twice = [
+        answered("r2", 2, keys=["b"], answers=[0.5]),
+        answered("r3", 3, keys=["b"], answers=[0.625]),
+    ]
+    write(
+        store, "1", predictions, answered("r1", 1, keys=["a"], events=[-60]), *twice, tail=b"012345"
+    )
     write(store, "2", predictions, answered("r4", 4), close=True)
     write(store, "1", labels, labelled("k:a", 1.0, 9), labelled("r:r4#0", 0.0, 9))
 
@@ -31,11 +39,17 @@ def traffic(store):
 @pytest.fixture
 def log(world):
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
-    environ |= {"PERENNIAL_HOME": str(world.home), "PERENNIAL_STATE": str(world.home / "var"), "COLUMNS": "200"}
+    environ |= {
+        "PERENNIAL_HOME": str(world.home),
+        "PERENNIAL_STATE": str(world.home / "var"),
+        "COLUMNS": "200",
+    }
 
     def run(*arguments):
         command = [sys.executable, "-m", "pipelines", "log", *arguments]
-        return subprocess.run(command, cwd=world.home, env=environ, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=world.home, env=environ, capture_output=True, text=True, check=False
+        )
 
     return run
 
@@ -48,7 +62,15 @@ def lines(done):
 
 def test_help_teaches(log):
     text = " ".join(log("--help").stdout.split())
-    for word in ("--since", "--until", "--labels", "--rotate", "--limit", "feedback", "personal ones hashed or left out"):
+    for word in (
+        "--since",
+        "--until",
+        "--labels",
+        "--rotate",
+        "--limit",
+        "feedback",
+        "personal ones hashed or left out",
+    ):
         assert word in text
 
 
@@ -79,7 +101,13 @@ def test_with_labels_each_event_stands_once_with_its_coverage(log, traffic):
         ("r:r4#0", 0.25, 0.0, "feedback"),
     ]
     counts = last["counts"]
-    assert (counts["predicted"], counts["rows"], counts["duplicates"], counts["labelled"], counts["coverage"]) == (3, 2, 1, 1, 0.5)
+    assert (
+        counts["predicted"],
+        counts["rows"],
+        counts["duplicates"],
+        counts["labelled"],
+        counts["coverage"],
+    ) == (3, 2, 1, 1, 0.5)
     rows, _ = lines(log("sales", "--labels", "--json", "--until", "2026-03-01"))
     assert [(r["identity"], r["label"]) for r in rows] == [("k:a", 1.0)]
 
@@ -90,7 +118,10 @@ def test_people_get_a_table_and_what_was_counted_in_words(log, traffic):
     assert "the newest 2 of 3" in done.stdout
     assert "k:a" not in done.stdout
     said = " ".join(done.stdout.split())
-    assert "4 rows were answered: 3 events, 1 asked again; 2 are labelled (66.7%); lines never finished (a process was killed): 1." in said
+    assert (
+        "4 rows were answered: 3 events, 1 asked again; 2 are labelled (66.7%); lines never"
+        " finished (a process was killed): 1." in said
+    )
 
 
 def test_rotation_changes_nothing_that_is_shown(log, traffic, store):
@@ -112,13 +143,21 @@ def test_damage_is_named(log, traffic, store):
 
 def test_a_model_without_traffic_says_so(log):
     done = log("sales", "--labels")
-    assert (done.returncode, done.stdout) == (0, "0 rows were answered: 0 events, 0 asked again; 0 are labelled (0.0%).\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "0 rows were answered: 0 events, 0 asked again; 0 are labelled (0.0%).\n",
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        pytest.param(["sales", "--since", "yesterday"], 65, "--since 'yesterday' is no moment", id="no moment"),
+        pytest.param(
+            ["sales", "--since", "yesterday"],
+            65,
+            "--since 'yesterday' is no moment",
+            id="no moment",
+        ),
         pytest.param(["../../etc"], 65, "There is no models/../../etc", id="a path for a name"),
         pytest.param(["sales", "--limit", "-1"], 64, "--limit", id="a limit below zero"),
         pytest.param([], 64, "Missing argument", id="no model"),

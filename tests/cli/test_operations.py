@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from pipelines.ledger.sql import SqlLedger
-from pipelines.private import make_folder
-from pipelines.store import LocalStore
+from pipelines.private_files import make_folder
+from pipelines.store.local import LocalStore
 
 
 @pytest.fixture
@@ -29,7 +29,9 @@ def perennial(world):
         environment = {**environ, "PERENNIAL_STATE": str(world.home / state)}
         if "PERENNIAL_LEDGER_ANCHOR" in os.environ:
             environment["PERENNIAL_LEDGER_ANCHOR"] = os.environ["PERENNIAL_LEDGER_ANCHOR"]
-        return subprocess.run(command, cwd=world.home, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=world.home, env=environment, capture_output=True, text=True, check=False
+        )
 
     return run
 
@@ -52,7 +54,12 @@ def test_doctor_says_one_line_for_each_thing_and_its_exit_code_tells(perennial, 
 
 def test_backup_and_restore_by_command(perennial, world):
     ledger = SqlLedger(world.settings.ledger)
-    ledger.append("sales", "verdict", "run", {"verdict": "refuse", "reasons": ["none"], "version": "", "candidate": ""})
+    ledger.append(
+        "sales",
+        "verdict",
+        "run",
+        {"verdict": "refuse", "reasons": ["none"], "version": "", "candidate": ""},
+    )
     LocalStore(world.settings.store_dir).put(b"something")
     tar = str(world.home / "b.tar")
     done = perennial("backup", tar)
@@ -64,7 +71,10 @@ def test_backup_and_restore_by_command(perennial, world):
     assert (refused.returncode, "not empty" in refused.stderr) == (65, True)
     done = perennial("restore", tar, "--json", state="new")
     assert (done.returncode, json.loads(done.stdout)["ledger_entries"]) == (0, 1)
-    shown = [json.loads(perennial("history", "sales", "--json", state=state).stdout) for state in ("var", "new")]
+    shown = [
+        json.loads(perennial("history", "sales", "--json", state=state).stdout)
+        for state in ("var", "new")
+    ]
     assert shown[0] == shown[1] != []
 
 

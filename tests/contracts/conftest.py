@@ -24,7 +24,9 @@ def database(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def fitted():
-    return make_pipeline(StandardScaler(), HistGradientBoostingRegressor(max_iter=3, random_state=0)).fit(ROWS, ROWS[:, 0])
+    return make_pipeline(
+        StandardScaler(), HistGradientBoostingRegressor(max_iter=3, random_state=0)
+    ).fit(ROWS, ROWS[:, 0])
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,10 @@ _INSERT = "INSERT INTO entries VALUES (:seq, :at, :model, :kind, :key, :body, :p
 
 
 def an_older_ledger(url: str, revision: str, entries: int) -> list[Entry]:
-    """Make a ledger of an earlier schema with entries inside, as its program wrote them; return those."""
+    """Make a ledger of an earlier schema with entries inside, as its program wrote them.
+
+    Return those.
+    """
     config = Config()
     config.set_main_option("script_location", str(HOME / "pipelines" / "ledger" / "alembic"))
     made, head = [], Head()
@@ -36,18 +39,30 @@ def an_older_ledger(url: str, revision: str, entries: int) -> list[Entry]:
         command.upgrade(config, revision)
         for n in range(entries):
             at = datetime(2026, 1, 1, 0, n, tzinfo=UTC)
-            entry = chained(head, at=at, model="m", kind="verdict", key=f"k{n}", body={"n": n, "text": "grün"})
+            entry = chained(
+                head, at=at, model="m", kind="verdict", key=f"k{n}", body={"n": n, "text": "grün"}
+            )
             row = entry.model_dump(include={"seq", "model", "kind", "key", "previous", "hash"})
-            connection.execute(text(_INSERT), {**row, "at": iso(entry.at), "body": canonical(entry.body).decode()})
-            connection.execute(text("UPDATE head SET seq = :seq, hash = :hash"), {"seq": entry.seq, "hash": entry.hash})
+            connection.execute(
+                text(_INSERT), {**row, "at": iso(entry.at), "body": canonical(entry.body).decode()}
+            )
+            connection.execute(
+                text("UPDATE head SET seq = :seq, hash = :hash"),
+                {"seq": entry.seq, "hash": entry.hash},
+            )
             made.append(entry)
             head = Head(seq=entry.seq, hash=entry.hash)
     return made
 
 
 def older_program(folder: Path, revision: str, url: str) -> str:
-    """Let the program as it was at an earlier schema open the ledger; return the error that it raised, by name and in words."""
-    shutil.copytree(HOME / "pipelines", folder / "pipelines", ignore=shutil.ignore_patterns("__pycache__"))
+    """Let the program as it was at an earlier schema open the ledger.
+
+    Return the error that it raised, by name and in words.
+    """
+    shutil.copytree(
+        HOME / "pipelines", folder / "pipelines", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for migration in (folder / "pipelines/ledger/alembic/versions").glob("*.py"):
         if migration.name[:4] > revision:
             migration.unlink()
@@ -57,9 +72,16 @@ def older_program(folder: Path, revision: str, url: str) -> str:
     assert f'REVISION = "{newest}"' in source
     program.write_text(source.replace(f'REVISION = "{newest}"', f'REVISION = "{revision}"'))
     code = (
-        "import sys; from pipelines.ledger.sql import SqlLedger; from pipelines.errors import PerennialError\n"
-        "try: SqlLedger(sys.argv[1]); print('opened')\n"
-        "except PerennialError as error: print(f'{type(error).__name__}: {error}')"
+        "import sys; from pipelines.ledger.sql import SqlLedger; from pipelines.errors import"
+        " PerennialError\ntry: SqlLedger(sys.argv[1]); print('opened')\nexcept PerennialError as"
+        " error: print(f'{type(error).__name__}: {error}')"
     )
     environment = {"PYTHONPATH": str(folder)}
-    return subprocess.run([sys.executable, "-c", code, url], env=environment, cwd=folder, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code, url],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout

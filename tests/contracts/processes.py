@@ -1,4 +1,7 @@
-"""Processes for the contract tests: several Python programs at once, and a small disk that fills up."""
+"""Processes for the contract tests.
+
+Several Python programs at once, and a small disk that fills up.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +27,24 @@ def start(program: str, *arguments: object, **environ: str) -> subprocess.Popen[
     """Start a program in a Python of its own."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME), **environ}
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def await_end(process: subprocess.Popen[str], *beside: subprocess.Popen[str]) -> tuple[str, str]:
-    """Wait for a program, as long as it or one beside it, for which it may wait, computes; return what it printed and complained."""
+    """Wait for a program, as long as it or one beside it, for which it may wait, computes.
+
+    Return what it printed and complained.
+    """
     patience = Patience(120, lambda: cpu_seconds(each.pid for each in (process, *beside)))
     while True:
         try:
             return process.communicate(timeout=1)
         except subprocess.TimeoutExpired:
-            assert not patience.is_over, f"{process.args} has not ended after {patience.seconds:.0f} s"
+            assert not patience.is_over, (
+                f"{process.args} has not ended after {patience.seconds:.0f} s"
+            )
 
 
 def finish(*running: subprocess.Popen[str]) -> list[str]:
@@ -47,9 +57,16 @@ def finish(*running: subprocess.Popen[str]) -> list[str]:
 
 @contextlib.contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a small file system in memory at the folder; skip the test where that is not allowed."""
+    """Mount a small file system in memory at the folder.
+
+    Skip the test where that is not allowed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
     if mounted.returncode:
         pytest.skip("a full disk needs a tmpfs mount, which only root may make")
     try:

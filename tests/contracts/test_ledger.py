@@ -26,7 +26,11 @@ class Clock:
 
 
 def champion(version, release=1):
-    return {"version": version, "bundle": {"uri": "objects/ab/ab.json", "sha256": sha256(version.encode())}, "release": release}
+    return {
+        "version": version,
+        "bundle": {"uri": "objects/ab/ab.json", "sha256": sha256(version.encode())},
+        "release": release,
+    }
 
 
 def url(folder):
@@ -35,7 +39,11 @@ def url(folder):
 
 @pytest.fixture(params=["sql", "memory"])
 def ledger(request, tmp_path):
-    return SqlLedger(url(tmp_path), now=Clock()) if request.param == "sql" else MemoryLedger(now=Clock())
+    return (
+        SqlLedger(url(tmp_path), now=Clock())
+        if request.param == "sql"
+        else MemoryLedger(now=Clock())
+    )
 
 
 class TestLedger:
@@ -48,7 +56,12 @@ class TestLedger:
     def test_entries_are_chained_from_the_first_on(self, ledger):
         first = ledger.append("m", "verdict", "a", {"x": 1})
         second = ledger.append("m", "release", "a", {"x": 2})
-        assert (first.seq, first.previous, second.seq, second.previous) == (1, GENESIS, 2, first.hash)
+        assert (first.seq, first.previous, second.seq, second.previous) == (
+            1,
+            GENESIS,
+            2,
+            first.hash,
+        )
         assert first.at == EPOCH + timedelta(seconds=1, microseconds=1)
         assert ledger.verify() == 2
 
@@ -85,7 +98,16 @@ class TestLedger:
         assert ledger.verify() == 1
 
     @pytest.mark.parametrize(
-        "body", [{"x": float("nan")}, {"x": float("inf")}, {"x": datetime.now(UTC)}, {"x": b"bytes"}, {"x": {1, 2}}, {"x": "\ud800"}, [1]]
+        "body",
+        [
+            {"x": float("nan")},
+            {"x": float("inf")},
+            {"x": datetime.now(UTC)},
+            {"x": b"bytes"},
+            {"x": {1, 2}},
+            {"x": "\ud800"},
+            [1],
+        ],
     )
     def test_a_body_that_is_not_plain_json_is_refused(self, ledger, body):
         with pytest.raises(RequestError, match="body"):
@@ -152,7 +174,9 @@ class TestLedger:
 
     def test_many_threads_lose_nothing(self, ledger):
         with ThreadPoolExecutor(8) as pool:
-            made = list(pool.map(lambda n: ledger.append("m", "verdict", f"k{n // 2}", {"n": n}), range(80)))
+            made = list(
+                pool.map(lambda n: ledger.append("m", "verdict", f"k{n // 2}", {"n": n}), range(80))
+            )
         assert len({e.seq for e in made}) == 40
         assert [e.seq for e in ledger.entries()] == list(range(1, 41))
         assert ledger.verify() == 40

@@ -31,7 +31,9 @@ def sql(folder, *statements, free=True):
     """Run statements on the ledger's file behind its back, with its triggers dropped."""
     with closing(sqlite3.connect(folder / "ledger" / "ledger.db")) as connection:
         if free:
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            ).fetchall():
                 connection.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             connection.execute(statement)
@@ -50,14 +52,36 @@ class TestSqlLedger:
     @pytest.mark.parametrize(
         ("statement", "named"),
         [
-            pytest.param("""UPDATE entries SET body = '{"n":99}' WHERE seq = 3""", 3, id="a changed body"),
-            pytest.param("""UPDATE entries SET body = '{"n": 2}' WHERE seq = 3""", 3, id="a body that means the same"),
-            pytest.param("UPDATE entries SET body = 'broken' WHERE seq = 3", 3, id="a body that is no JSON"),
-            pytest.param("UPDATE entries SET at = '2026-01-01T00:00:00Z' WHERE seq = 3", 3, id="a changed time"),
-            pytest.param("UPDATE entries SET model = 'other' WHERE seq = 1", 1, id="a changed model"),
-            pytest.param("UPDATE entries SET kind = 'gossip' WHERE seq = 4", 4, id="an unknown kind"),
-            pytest.param(f"UPDATE entries SET hash = '{'a' * 64}' WHERE seq = 5", 5, id="a changed hash"),
-            pytest.param(f"UPDATE entries SET hash = '{'a' * 64}' WHERE seq = 6", 6, id="the last one's changed hash"),
+            pytest.param(
+                """UPDATE entries SET body = '{"n":99}' WHERE seq = 3""", 3, id="a changed body"
+            ),
+            pytest.param(
+                """UPDATE entries SET body = '{"n": 2}' WHERE seq = 3""",
+                3,
+                id="a body that means the same",
+            ),
+            pytest.param(
+                "UPDATE entries SET body = 'broken' WHERE seq = 3", 3, id="a body that is no JSON"
+            ),
+            pytest.param(
+                "UPDATE entries SET at = '2026-01-01T00:00:00Z' WHERE seq = 3",
+                3,
+                id="a changed time",
+            ),
+            pytest.param(
+                "UPDATE entries SET model = 'other' WHERE seq = 1", 1, id="a changed model"
+            ),
+            pytest.param(
+                "UPDATE entries SET kind = 'gossip' WHERE seq = 4", 4, id="an unknown kind"
+            ),
+            pytest.param(
+                f"UPDATE entries SET hash = '{'a' * 64}' WHERE seq = 5", 5, id="a changed hash"
+            ),
+            pytest.param(
+                f"UPDATE entries SET hash = '{'a' * 64}' WHERE seq = 6",
+                6,
+                id="the last one's changed hash",
+            ),
             pytest.param("DELETE FROM entries WHERE seq = 1", 1, id="the first one deleted"),
             pytest.param("DELETE FROM entries WHERE seq = 3", 3, id="one in the middle deleted"),
             pytest.param("DELETE FROM entries WHERE seq > 4", 5, id="the newest ones deleted"),
@@ -71,15 +95,32 @@ class TestSqlLedger:
             filled.verify()
 
     def test_swapped_entries_are_named(self, filled, tmp_path):
-        sql(tmp_path, *(f"UPDATE entries SET seq = {new} WHERE seq = {old}" for old, new in ((2, 100), (3, 2), (100, 3))))
+        sql(
+            tmp_path,
+            *(
+                f"UPDATE entries SET seq = {new} WHERE seq = {old}"
+                for old, new in ((2, 100), (3, 2), (100, 3))
+            ),
+        )
         with pytest.raises(Corrupted, match="Entry 2 of"):
             filled.verify()
 
     @pytest.mark.parametrize("seq", [3, 6])
     def test_an_entry_written_anew_with_a_hash_to_match_is_named(self, filled, tmp_path, seq):
         entry = filled.entries()[seq - 1]
-        own = entry_hash(seq=seq, at=entry.at, model="m", kind="verdict", key=entry.key, body={"n": 99}, previous=entry.previous)
-        sql(tmp_path, f"""UPDATE entries SET body = '{{"n":99}}', hash = '{own}' WHERE seq = {seq}""")
+        own = entry_hash(
+            seq=seq,
+            at=entry.at,
+            model="m",
+            kind="verdict",
+            key=entry.key,
+            body={"n": 99},
+            previous=entry.previous,
+        )
+        sql(
+            tmp_path,
+            f"""UPDATE entries SET body = '{{"n":99}}', hash = '{own}' WHERE seq = {seq}""",
+        )
         with pytest.raises(Corrupted, match=f"Entry {seq} of"):
             filled.verify()
 
@@ -90,12 +131,20 @@ class TestSqlLedger:
             filled.verify()
 
     def test_a_champion_that_is_none_is_named(self, filled, tmp_path):
-        filled.crown("m", expected=None, champion={"version": "1", "bundle": BUNDLE, "release": 1}, key="first")
+        filled.crown(
+            "m",
+            expected=None,
+            champion={"version": "1", "bundle": BUNDLE, "release": 1},
+            key="first",
+        )
         sql(tmp_path, "UPDATE entries SET body = '{}' WHERE seq = 7")
         with pytest.raises(Corrupted, match="Entry 7 of"):
             filled.champion("m")
 
-    @pytest.mark.parametrize("statement", ["UPDATE head SET seq = 'x'", "UPDATE head SET hash = 'x'", "UPDATE head SET hash = x'ff'"])
+    @pytest.mark.parametrize(
+        "statement",
+        ["UPDATE head SET seq = 'x'", "UPDATE head SET hash = 'x'", "UPDATE head SET hash = x'ff'"],
+    )
     def test_a_head_that_is_none_is_named(self, filled, tmp_path, statement):
         sql(tmp_path, statement)
         with pytest.raises(Corrupted, match=r"head|damaged"):
@@ -112,8 +161,14 @@ class TestSqlLedger:
         [
             "UPDATE entries SET body = '{}' WHERE seq = 3",
             "DELETE FROM entries WHERE seq = 6",
-            "INSERT OR REPLACE INTO entries SELECT seq, at, model, kind, key, '{}', previous, hash FROM entries WHERE seq = 6",
-            "INSERT INTO entries SELECT 9, at, model, kind, 'new', '{}', previous, hash FROM entries WHERE seq = 6",
+            (
+                "INSERT OR REPLACE INTO entries SELECT seq, at, model, kind, key, '{}', previous,"
+                " hash FROM entries WHERE seq = 6"
+            ),
+            (
+                "INSERT INTO entries SELECT 9, at, model, kind, 'new', '{}', previous, hash FROM"
+                " entries WHERE seq = 6"
+            ),
             "UPDATE head SET seq = 3",
             "DELETE FROM head",
             "INSERT OR REPLACE INTO head VALUES (1, 0, '')",
@@ -139,7 +194,10 @@ class TestSqlLedger:
 
     @pytest.mark.usefixtures("filled")
     def test_an_up_to_date_ledger_opens_without_alembic(self, tmp_path):
-        program = "import sys; from pipelines.ledger.sql import SqlLedger; SqlLedger(sys.argv[1]).verify(); print('alembic' in sys.modules)"
+        program = (
+            "import sys; from pipelines.ledger.sql import SqlLedger;"
+            " SqlLedger(sys.argv[1]).verify(); print('alembic' in sys.modules)"
+        )
         assert finish(start(program, url(tmp_path))) == ["False\n"]
 
     def test_the_revision_in_the_code_is_the_newest_migration(self):
@@ -175,9 +233,14 @@ class TestSqlLedger:
     @pytest.mark.usefixtures("filled")
     def test_the_index_answers_who_is_champion(self, tmp_path):
         with closing(sqlite3.connect(tmp_path / "ledger" / "ledger.db")) as connection:
-            question = "SELECT * FROM entries WHERE model = 'm' AND kind = 'champion' ORDER BY seq DESC LIMIT 1"
+            question = (
+                "SELECT * FROM entries WHERE model = 'm' AND kind = 'champion' ORDER BY seq DESC"
+                " LIMIT 1"
+            )
             plan = connection.execute(f"EXPLAIN QUERY PLAN {question}").fetchall()
-        assert [row[3] for row in plan] == ["SEARCH entries USING INDEX entries_by_kind (model=? AND kind=?)"]
+        assert [row[3] for row in plan] == [
+            "SEARCH entries USING INDEX entries_by_kind (model=? AND kind=?)"
+        ]
 
     def test_a_first_migration_that_was_killed_leaves_no_ledger(self, tmp_path):
         program = (
@@ -185,7 +248,11 @@ class TestSqlLedger:
             "sql.SqlLedger._migrate = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
             "sql.SqlLedger(sys.argv[1])"
         )
-        killed = subprocess.run([sys.executable, "-c", program, url(tmp_path)], env={"PYTHONPATH": str(HOME)}, check=False)
+        killed = subprocess.run(
+            [sys.executable, "-c", program, url(tmp_path)],
+            env={"PYTHONPATH": str(HOME)},
+            check=False,
+        )
         assert killed.returncode == -9
         assert not (tmp_path / "ledger" / "ledger.db").exists()
         assert SqlLedger(url(tmp_path)).verify() == 0
@@ -193,7 +260,10 @@ class TestSqlLedger:
     @pytest.mark.usefixtures("filled")
     def test_an_emptied_file_is_no_new_ledger(self, tmp_path):
         (tmp_path / "ledger" / "ledger.db").write_bytes(b"")
-        for call in (lambda: SqlLedger(url(tmp_path)), SqlLedger(url(tmp_path), migrate=False).revision):
+        for call in (
+            lambda: SqlLedger(url(tmp_path)),
+            SqlLedger(url(tmp_path), migrate=False).revision,
+        ):
             with pytest.raises(Corrupted, match="is empty"):
                 call()
         assert (tmp_path / "ledger" / "ledger.db").stat().st_size == 0
@@ -208,8 +278,17 @@ class TestSqlLedger:
     @pytest.mark.parametrize("table", ["entries", "head", "alembic_version", "all"])
     def test_missing_tables_are_damage_and_not_a_database_that_is_away(self, tmp_path, table):
         opened = SqlLedger(url(tmp_path))
-        sql(tmp_path, *(f"DROP TABLE {name}" for name in (("entries", "head", "alembic_version") if table == "all" else (table,))))
-        for call in (lambda: SqlLedger(url(tmp_path)), SqlLedger(url(tmp_path), migrate=False).revision):
+        sql(
+            tmp_path,
+            *(
+                f"DROP TABLE {name}"
+                for name in (("entries", "head", "alembic_version") if table == "all" else (table,))
+            ),
+        )
+        for call in (
+            lambda: SqlLedger(url(tmp_path)),
+            SqlLedger(url(tmp_path), migrate=False).revision,
+        ):
             with pytest.raises(Corrupted):
                 call()
         if table != "alembic_version":
@@ -225,7 +304,9 @@ class TestSqlLedger:
         with pytest.raises(Corrupted, match="no table entries, head"):
             SqlLedger(url(tmp_path))
 
-    def test_whatever_byte_is_damaged_it_is_corruption_or_the_ledger_is_whole(self, filled, tmp_path):
+    def test_whatever_byte_is_damaged_it_is_corruption_or_the_ledger_is_whole(
+        self, filled, tmp_path
+    ):
         """Never «does not answer», which would be tried again for ever, and never another error."""
         file, before = tmp_path / "ledger" / "ledger.db", filled.entries()
         with closing(sqlite3.connect(file)) as connection:
@@ -234,7 +315,21 @@ class TestSqlLedger:
         chances = random.Random(7)
         places = [*range(100), *(chances.randrange(len(whole)) for _ in range(150))]
         damaged = [whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :] for at in places]
-        damaged += [whole[:size] for size in (1, 15, 16, 99, 100, 4_095, 4_096, 5_000, len(whole) // 2, len(whole) - 4_096)]
+        damaged += [
+            whole[:size]
+            for size in (
+                1,
+                15,
+                16,
+                99,
+                100,
+                4_095,
+                4_096,
+                5_000,
+                len(whole) // 2,
+                len(whole) - 4_096,
+            )
+        ]
         corrupted = 0
         for data in damaged:
             for journal in ("-wal", "-shm"):
@@ -263,7 +358,9 @@ class TestSqlLedger:
         with pytest.raises(Corrupted, match=r"ledger\.db"):
             SqlLedger(url(tmp_path))
 
-    @pytest.mark.parametrize("wrong", ["sqlite://", "sqlite:///:memory:", "no url", "nosuchdatabase://host/name"])
+    @pytest.mark.parametrize(
+        "wrong", ["sqlite://", "sqlite:///:memory:", "no url", "nosuchdatabase://host/name"]
+    )
     def test_an_impossible_url_is_refused(self, wrong):
         with pytest.raises(RequestError):
             SqlLedger(wrong)
@@ -302,7 +399,11 @@ class TestSqlLedger:
             "def clock(): os.kill(os.getpid(), signal.SIGKILL)\n"
             "SqlLedger(sys.argv[1], now=clock).append('m', 'verdict', 'killed', {})"
         )
-        killed = subprocess.run([sys.executable, "-c", program, url(tmp_path)], env={"PYTHONPATH": str(HOME)}, check=False)
+        killed = subprocess.run(
+            [sys.executable, "-c", program, url(tmp_path)],
+            env={"PYTHONPATH": str(HOME)},
+            check=False,
+        )
         assert killed.returncode == -9
         assert filled.verify() == 6
         assert filled.append("m", "verdict", "after", {}).seq == 7

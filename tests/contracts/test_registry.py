@@ -10,8 +10,11 @@ from pipelines.errors import BadData, Conflict, RequestError
 from pipelines.registry import MemoryRegistry
 
 pytestmark = [
-    # MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates, and warns of its own type hints when it is imported.
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:sqlalchemy.exc.SADeprecationWarning"),
+    # MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates, and warns of its own type
+    # hints when it is imported.
+    pytest.mark.filterwarnings(
+        "ignore:The ``noload`` loader strategy is deprecated:sqlalchemy.exc.SADeprecationWarning"
+    ),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
 
@@ -37,11 +40,20 @@ class TestRegistry:
         first = registry.child("m", parent, "a" * 64, "linear", {})
         assert registry.child("m", parent, "a" * 64, "linear", {}) == first
         assert (
-            len({parent, first, registry.child("m", parent, "b" * 64, "linear", {}), registry.child("m", other, "a" * 64, "linear", {})})
+            len(
+                {
+                    parent,
+                    first,
+                    registry.child("m", parent, "b" * 64, "linear", {}),
+                    registry.child("m", other, "a" * 64, "linear", {}),
+                }
+            )
             == 4
         )
 
-    @pytest.mark.parametrize("run", ["it's", 'a "b" `c`', "x' OR 1=1 --", "ü\n", "../../up", "x" * 250])
+    @pytest.mark.parametrize(
+        "run", ["it's", 'a "b" `c`', "x' OR 1=1 --", "ü\n", "../../up", "x" * 250]
+    )
     def test_any_run_id_is_taken_as_it_is(self, registry, run):
         first = registry.parent("m", run, {})
         assert registry.parent("m", run, {}) == first
@@ -69,20 +81,34 @@ class TestRegistry:
 
     def test_metrics_that_are_not_finite_are_not_metrics(self, registry):
         run = registry.parent("m", RUN, {})
-        registry.log(run, params={}, metrics={"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1e300}, tags={})
+        registry.log(
+            run,
+            params={},
+            metrics={"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1e300},
+            tags={},
+        )
         assert registry.metrics(run) == {"d": 1e300}
 
     def test_long_texts_and_many_of_them_fit(self, registry):
         run = registry.parent("m", RUN, {"long": "x" * 20_000})
         params = {f"p{n}": "y" * 10_000 for n in range(250)}
         for _ in range(2):
-            registry.log(run, params=params, metrics={f"m{n}": n for n in range(250)}, tags={f"t{n}": "z" * 10_000 for n in range(250)})
+            registry.log(
+                run,
+                params=params,
+                metrics={f"m{n}": n for n in range(250)},
+                tags={f"t{n}": "z" * 10_000 for n in range(250)},
+            )
         assert len(registry.metrics(run)) == 250
 
     @pytest.mark.parametrize("name", ["", "../up", "a/b", "a\x00b", "a\n", "x" * 251, "a'b", "a`b"])
     def test_hostile_names_are_refused(self, registry, name):
         run = registry.parent("m", RUN, {})
-        for params, metrics, tags in (({name: "x"}, {}, {}), ({}, {name: 1.0}, {}), ({}, {}, {name: "x"})):
+        for params, metrics, tags in (
+            ({name: "x"}, {}, {}),
+            ({}, {name: 1.0}, {}),
+            ({}, {}, {name: "x"}),
+        ):
             with pytest.raises(RequestError):
                 registry.log(run, params=params, metrics=metrics, tags=tags)
 
@@ -177,5 +203,9 @@ class TestRegistry:
     def test_many_threads_open_one_run(self, registry):
         with ThreadPoolExecutor(4) as pool:
             parents = set(pool.map(lambda _: registry.parent("m", RUN, {}), range(8)))
-            children = set(pool.map(lambda n: registry.child("m", min(parents), f"k{n % 2}", "n", {}), range(8)))
+            children = set(
+                pool.map(
+                    lambda n: registry.child("m", min(parents), f"k{n % 2}", "n", {}), range(8)
+                )
+            )
         assert (len(parents), len(children)) == (1, 2)

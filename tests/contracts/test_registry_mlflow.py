@@ -1,4 +1,7 @@
-"""The registry in MLflow: what is seen there, and what only a server, a disk or a hostile model file can do."""
+"""The registry in MLflow.
+
+What is seen there, and what only a server, a disk or a hostile model file can do.
+"""
 
 import math
 import os
@@ -25,8 +28,11 @@ from stack.processes import cpu_seconds
 from tests.contracts.processes import finish, small_disk, start
 
 pytestmark = [
-    # MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates, and warns of its own type hints when it is imported.
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:sqlalchemy.exc.SADeprecationWarning"),
+    # MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates, and warns of its own type
+    # hints when it is imported.
+    pytest.mark.filterwarnings(
+        "ignore:The ``noload`` loader strategy is deprecated:sqlalchemy.exc.SADeprecationWarning"
+    ),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
 
@@ -51,7 +57,12 @@ class TestMlflowRegistry:
     def test_what_was_logged_is_seen_in_mlflow(self, real, uri, tmp_path):
         parent = real.parent("m", RUN, {"reason": "drift"})
         child = real.child("m", parent, "k", "linear", {"estimator": "e"})
-        real.log(child, params={"C": "1", "long": "x" * 7_000}, metrics={"auc": 0.5, "bad": math.nan}, tags={"seed": "3"})
+        real.log(
+            child,
+            params={"C": "1", "long": "x" * 7_000},
+            metrics={"auc": 0.5, "bad": math.nan},
+            tags={"seed": "3"},
+        )
         (tmp_path / "page.html").write_text("page")
         real.attach(child, tmp_path / "page.html", "plots")
         run = client(uri).get_run(child)
@@ -65,13 +76,23 @@ class TestMlflowRegistry:
 
     def test_secrets_never_reach_the_database(self, real, uri, tmp_path, model_file):
         run = real.parent("m", RUN, {"db_password": "canary-0"})
-        real.log(run, params={"aws_secret_access_key": "canary-1", "api_key": "canary-2"}, metrics={}, tags={"my_credentials": "canary-3"})
+        real.log(
+            run,
+            params={"aws_secret_access_key": "canary-1", "api_key": "canary-2"},
+            metrics={},
+            tags={"my_credentials": "canary-3"},
+        )
         real.register("m", run, "k", model_file, {"token": "canary-4"})
-        assert client(uri).get_run(run).data.params == {"aws_secret_access_key": "***", "api_key": "***"}
+        assert client(uri).get_run(run).data.params == {
+            "aws_secret_access_key": "***",
+            "api_key": "***",
+        }
         for file in [p for p in tmp_path.rglob("*") if p.is_file()]:
             assert b"canary" not in file.read_bytes(), file
 
-    def test_a_registered_version_is_a_real_mlflow_model(self, real, uri, fitted, model_file, tmp_path):
+    def test_a_registered_version_is_a_real_mlflow_model(
+        self, real, uri, fitted, model_file, tmp_path
+    ):
         import mlflow.artifacts
         import mlflow.sklearn
         from mlflow.models import Model
@@ -80,11 +101,14 @@ class TestMlflowRegistry:
         version = real.register("m", run, "k", model_file, {})
         assert client(uri).get_model_version("m", version.version).source == f"runs:/{run}/model"
         folder = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"{client(uri).get_run(run).info.artifact_uri}/model", dst_path=str(tmp_path)
+            artifact_uri=f"{client(uri).get_run(run).info.artifact_uri}/model",
+            dst_path=str(tmp_path),
         )
         loaded = mlflow.sklearn.load_model(folder)
         assert np.array_equal(loaded.predict(ROWS), fitted.predict(ROWS))
-        assert sha256((tmp_path / "model" / "model.skops").read_bytes()) == sha256(model_file.read_bytes())
+        assert sha256((tmp_path / "model" / "model.skops").read_bytes()) == sha256(
+            model_file.read_bytes()
+        )
         assert set(Model.load(folder).flavors) == {"python_function", "sklearn"}
 
     def test_a_model_of_types_that_are_not_trusted_is_refused(self, real, tmp_path):
@@ -94,7 +118,12 @@ class TestMlflowRegistry:
         with zipfile.ZipFile(file) as old, zipfile.ZipFile(hostile, "w") as new:
             for name in old.namelist():
                 data = old.read(name)
-                new.writestr(name, data.replace(b'"DummyRegressor"', b'"system"').replace(b'"sklearn.dummy"', b'"os"'))
+                new.writestr(
+                    name,
+                    data.replace(b'"DummyRegressor"', b'"system"').replace(
+                        b'"sklearn.dummy"', b'"os"'
+                    ),
+                )
         run = real.parent("m", RUN, {})
         with pytest.raises(BadData, match=r"os\.system"):
             real.register("m", run, "k", hostile, {})
@@ -119,8 +148,14 @@ class TestMlflowRegistry:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
-            away = MlflowRegistry(f"http://user:canary@127.0.0.1:{taken.getsockname()[1]}", artifacts=tmp_path)
-            for call in (lambda: away.versions("m"), lambda: away.parent("m", RUN, {}), lambda: away.state("0" * 32)):
+            away = MlflowRegistry(
+                f"http://user:canary@127.0.0.1:{taken.getsockname()[1]}", artifacts=tmp_path
+            )
+            for call in (
+                lambda: away.versions("m"),
+                lambda: away.parent("m", RUN, {}),
+                lambda: away.state("0" * 32),
+            ):
                 with pytest.raises(Unreachable, match=r"127\.0\.0\.1") as raised:
                     call()
                 assert "canary" not in str(raised.value)
@@ -154,11 +189,11 @@ class TestMlflowRegistry:
     @pytest.mark.slow
     def test_processes_that_find_no_database_make_one(self, tmp_path):
         program = (
-            "import sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry\n"
-            "root = pathlib.Path(sys.argv[1])\n"
-            "registry = MlflowRegistry(f'sqlite:///{root}/mlflow/mlflow.db', artifacts=root / 'artifacts')\n"
-            "parent = registry.parent('m', 'run', {})\n"
-            "print(parent, registry.child('m', parent, 'k', 'n', {}))"
+            "import sys, pathlib; from pipelines.registry.mlflow import MlflowRegistry\nroot ="
+            " pathlib.Path(sys.argv[1])\nregistry ="
+            " MlflowRegistry(f'sqlite:///{root}/mlflow/mlflow.db', artifacts=root /"
+            " 'artifacts')\nparent = registry.parent('m', 'run', {})\nprint(parent,"
+            " registry.child('m', parent, 'k', 'n', {}))"
         )
         assert len(set(finish(*(start(program, tmp_path) for _ in range(3))))) == 1
 
@@ -167,7 +202,18 @@ class TestMlflowRegistry:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+        ]
         with (tmp_path / "server.log").open("w") as output:
             server = subprocess.Popen(
                 [*command, "--backend-store-uri", uri, "--default-artifact-root", str(tmp_path / "artifacts")],
@@ -188,7 +234,10 @@ class TestMlflowRegistry:
 
 
 def wait_for(address, server):
-    """Wait until a server answers, as long as it computes: MLflow's first start takes a minute on a busy machine."""
+    """Wait until a server answers, as long as it computes.
+
+    MLflow's first start takes a minute on a busy machine.
+    """
     patience = Patience(60, lambda: cpu_seconds([server.pid]))
     while not patience.is_over:
         try:

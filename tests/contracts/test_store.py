@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.errors import Corrupted, StorageFull
 from pipelines.refs import Ref, sha256
-from pipelines.store import LocalStore, MemoryStore
+from pipelines.store.local import LocalStore
+from pipelines.store.memory import MemoryStore
 from tests.contracts.processes import finish, flip, small_disk, start
 
 
@@ -58,25 +59,39 @@ class TestStore:
         assert store.read("results/train/k") is None
 
     def test_keys_lists_what_lies_directly_below(self, store):
-        for key in ("releases/m/00000002", "releases/m/00000001", "releases/n/00000001", "releases/m/deeper/1"):
+        for key in (
+            "releases/m/00000002",
+            "releases/m/00000001",
+            "releases/n/00000001",
+            "releases/m/deeper/1",
+        ):
             store.publish(key, b"x")
         assert store.keys("releases/m") == ["releases/m/00000001", "releases/m/00000002"]
         assert store.keys("nothing/here") == []
 
-    @pytest.mark.parametrize("key", ["", "/etc/passwd", "../up", "a/../../up", "a//b", "a/.", "a/.hidden", "a\\b", "a\x00b"])
+    @pytest.mark.parametrize(
+        "key",
+        ["", "/etc/passwd", "../up", "a/../../up", "a//b", "a/.", "a/.hidden", "a\\b", "a\x00b"],
+    )
     def test_a_key_cannot_leave_the_store(self, store, key):
         for call in (store.read, lambda k: store.publish(k, b"x"), store.keys):
             with pytest.raises(ValueError, match="is no key"):
                 call(key)
 
-    @pytest.mark.parametrize("uri", ["../up", "/etc/passwd", "objects/../../up", "a\\b", "a\x00b", ""])
+    @pytest.mark.parametrize(
+        "uri", ["../up", "/etc/passwd", "objects/../../up", "a\\b", "a\x00b", ""]
+    )
     def test_a_reference_cannot_leave_the_store(self, uri):
         with pytest.raises(ValueError, match="uri"):
             Ref(uri=uri, sha256=sha256(b""))
 
     def test_a_segment_grows_and_is_read_meanwhile(self, store):
         segment = store.open_segment("log/m/one")
-        assert (segment.name, segment.size, store.read_segment("log/m/one")) == ("log/m/one", 0, b"")
+        assert (segment.name, segment.size, store.read_segment("log/m/one")) == (
+            "log/m/one",
+            0,
+            b"",
+        )
         segment.append(b"first\n")
         assert store.read_segment("log/m/one") == b"first\n"
         segment.append(b"second\n")
@@ -121,7 +136,11 @@ class TestStore:
         store.open_segment("log/m/one").close()
         store.drop_segment("log/m/one")
         store.drop_segment("log/m/one")
-        assert (store.segments("log/m"), store.read_segment("log/m/one"), store.is_open("log/m/one")) == ([], None, False)
+        assert (
+            store.segments("log/m"),
+            store.read_segment("log/m/one"),
+            store.is_open("log/m/one"),
+        ) == ([], None, False)
 
     def test_segments_lists_what_lies_directly_below(self, store):
         for name in ("log/m/b", "log/m/a", "log/n/a", "log/m/deeper/a"):
@@ -133,7 +152,13 @@ class TestStore:
 
     @pytest.mark.parametrize("name", ["", "/etc/passwd", "../up", "a//b", "a/.hidden", "a\x00b"])
     def test_a_segment_cannot_leave_the_store(self, store, name):
-        for call in (store.open_segment, store.segments, store.read_segment, store.is_open, store.drop_segment):
+        for call in (
+            store.open_segment,
+            store.segments,
+            store.read_segment,
+            store.is_open,
+            store.drop_segment,
+        ):
             with pytest.raises(ValueError, match="is no key"):
                 call(name)
 
@@ -162,7 +187,7 @@ class TestLocalStore:
 
     def test_of_many_processes_exactly_one_publishes(self, tmp_path):
         program = (
-            "import sys, pathlib; from pipelines.store import LocalStore\n"
+            "import sys, pathlib; from pipelines.store.local import LocalStore\n"
             "store = LocalStore(pathlib.Path(sys.argv[1]))\n"
             "print(sum(store.publish(f'results/{i}', sys.argv[2].encode()) for i in range(200)))"
         )
@@ -171,9 +196,11 @@ class TestLocalStore:
         assert len(LocalStore(tmp_path).keys("results")) == 200
 
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-    def test_the_segment_of_a_killed_process_is_closed_and_keeps_what_was_appended(self, tmp_path, number):
+    def test_the_segment_of_a_killed_process_is_closed_and_keeps_what_was_appended(
+        self, tmp_path, number
+    ):
         program = (
-            "import sys, pathlib, time; from pipelines.store import LocalStore\n"
+            "import sys, pathlib, time; from pipelines.store.local import LocalStore\n"
             "segment = LocalStore(pathlib.Path(sys.argv[1])).open_segment('log/m/one')\n"
             "segment.append(b'answered'); print('ready', flush=True); time.sleep(60)"
         )

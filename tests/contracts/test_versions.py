@@ -7,7 +7,8 @@ from pipelines.refs import sha256
 from pipelines.versions import FeatureFile, FeaturesVersion, MemoryVersions, version_hash
 from pipelines.versions.dvc import DvcVersions
 
-# DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise AttributeError some day.
+# DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise
+# AttributeError some day.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon raise:DeprecationWarning")
 
 
@@ -17,7 +18,11 @@ def file(data, key="inputs"):
 
 @pytest.fixture(params=["dvc", "memory"])
 def versions(request, tmp_path):
-    return DvcVersions(tmp_path / "versions", lock_timeout=60) if request.param == "dvc" else MemoryVersions()
+    return (
+        DvcVersions(tmp_path / "versions", lock_timeout=60)
+        if request.param == "dvc"
+        else MemoryVersions()
+    )
 
 
 class TestVersions:
@@ -27,8 +32,13 @@ class TestVersions:
             versions.files("m", "0" * 40)
 
     def test_what_was_committed_comes_back(self, versions):
-        version = versions.commit("m", {"2013-01-01T00": file(b"jan"), "2013-02-01T00": file(b"feb")}, "two months")
-        assert versions.files("m") == {"2013-01-01T00": file(b"jan")[0], "2013-02-01T00": file(b"feb")[0]}
+        version = versions.commit(
+            "m", {"2013-01-01T00": file(b"jan"), "2013-02-01T00": file(b"feb")}, "two months"
+        )
+        assert versions.files("m") == {
+            "2013-01-01T00": file(b"jan")[0],
+            "2013-02-01T00": file(b"feb")[0],
+        }
         assert version.sha256 == version_hash(versions.files("m"))
         paths = versions.fetch("m", version, ["2013-02-01T00", "2013-01-01T00"])
         assert [p.read_bytes() for p in paths] == [b"feb", b"jan"]
@@ -39,7 +49,11 @@ class TestVersions:
         second = versions.commit("m", {"b": file(b"3"), "c": file(b"4")}, "second")
         assert first != second
         assert [p.read_bytes() for p in versions.fetch("m", first, ["a", "b"])] == [b"1", b"2"]
-        assert [p.read_bytes() for p in versions.fetch("m", second, ["a", "b", "c"])] == [b"1", b"3", b"4"]
+        assert [p.read_bytes() for p in versions.fetch("m", second, ["a", "b", "c"])] == [
+            b"1",
+            b"3",
+            b"4",
+        ]
         assert set(versions.files("m", first.revision)) == {"a", "b"}
         with pytest.raises(RequestError, match="'c'"):
             versions.fetch("m", first, ["c"])
@@ -59,7 +73,10 @@ class TestVersions:
         assert versions.fetch("m", second, ["a"])[0].read_bytes() == b"1"
 
     def test_models_do_not_see_each_other(self, versions):
-        one, two = versions.commit("m", {"a": file(b"1")}, "m"), versions.commit("n", {"a": file(b"2")}, "n")
+        one, two = (
+            versions.commit("m", {"a": file(b"1")}, "m"),
+            versions.commit("n", {"a": file(b"2")}, "n"),
+        )
         assert versions.fetch("m", one, ["a"])[0].read_bytes() == b"1"
         assert versions.fetch("n", two, ["a"])[0].read_bytes() == b"2"
         assert versions.files("n", one.revision) == {}
@@ -78,7 +95,10 @@ class TestVersions:
         with pytest.raises(Corrupted, match="hash"):
             versions.fetch("m", FeaturesVersion(revision=version.revision, sha256="0" * 64), ["a"])
 
-    @pytest.mark.parametrize("name", ["", "..", "../a", "a/b", ".git", "-rf", "a\x00", "a\n", "ü", "a" * 101, "a b", "a;b", "*"])
+    @pytest.mark.parametrize(
+        "name",
+        ["", "..", "../a", "a/b", ".git", "-rf", "a\x00", "a\n", "ü", "a" * 101, "a b", "a;b", "*"],
+    )
     def test_hostile_names_are_refused(self, versions, name):
         version = versions.commit("m", {"a": file(b"1")}, "first")
         for call in (
@@ -91,7 +111,9 @@ class TestVersions:
             with pytest.raises(RequestError):
                 call()
 
-    @pytest.mark.parametrize("revision", ["--help", "HEAD", "main", "0" * 39, "0" * 40, "$(id)", "", "HEAD\nHEAD"])
+    @pytest.mark.parametrize(
+        "revision", ["--help", "HEAD", "main", "0" * 39, "0" * 40, "$(id)", "", "HEAD\nHEAD"]
+    )
     def test_a_revision_that_is_not_there_is_refused(self, versions, revision):
         versions.commit("m", {"a": file(b"1")}, "first")
         with pytest.raises((RequestError, Corrupted)):

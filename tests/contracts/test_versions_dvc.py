@@ -1,4 +1,7 @@
-"""Feature versions in git and DVC: what crashes, disks, other writers and users' configurations do to them."""
+"""Feature versions in git and DVC.
+
+What crashes, disks, other writers and users' configurations do to them.
+"""
 
 import os
 import shutil
@@ -17,7 +20,8 @@ from pipelines.versions.dvc import DvcVersions
 from pipelines.versions.objects import listed, md5, pointed
 from tests.contracts.processes import await_end, finish, flip, small_disk, start
 
-# DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise AttributeError some day.
+# DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise
+# AttributeError some day.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon raise:DeprecationWarning")
 
 
@@ -46,7 +50,9 @@ def in_remote(root, data):
 
 
 def log(root):
-    found = subprocess.run(["git", "log", "--format=%s"], cwd=root / "repo", capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["git", "log", "--format=%s"], cwd=root / "repo", capture_output=True, text=True, check=True
+    )
     return found.stdout.splitlines()
 
 
@@ -54,7 +60,15 @@ class TestDamage:
     @pytest.mark.parametrize("name", ["m.dvc", "m.json"])
     def test_a_pointer_or_manifest_that_is_none_is_named(self, real, root, name):
         real.commit("m", {"a": file(b"1")}, "first")
-        for bad in (b"{: [", b"[]", b"\xff", b"outs: []", b"[" * 100_000, b'{"files": []}', b'{"files": {"a": 3}}'):
+        for bad in (
+            b"{: [",
+            b"[]",
+            b"\xff",
+            b"outs: []",
+            b"[" * 100_000,
+            b'{"files": []}',
+            b'{"files": {"a": 3}}',
+        ):
             (root / "repo" / "features" / name).write_bytes(bad)
             real._git.commit([f"features/{name}"], "damaged")
             with pytest.raises(Corrupted, match="manifest of m"):
@@ -74,13 +88,20 @@ class TestDamage:
 
     def test_what_dvc_remembers_is_made_anew_where_it_is_damaged(self, real, root):
         real.commit("m", {"a": file(b"1")}, "first")
-        remembered = [path for path in (root / "repo" / ".dvc" / "tmp" / "site").rglob("*.db") if path.is_file()]
+        remembered = [
+            path
+            for path in (root / "repo" / ".dvc" / "tmp" / "site").rglob("*.db")
+            if path.is_file()
+        ]
         assert remembered
         for path in remembered:
             path.write_bytes(b"no database" * 500)
         with pytest.raises(Unreachable, match="was damaged, and was removed"):
             real.commit("m", {"b": file(b"2")}, "second")
-        assert set(real.files("m", real.commit("m", {"b": file(b"2")}, "second").revision)) == {"a", "b"}
+        assert set(real.files("m", real.commit("m", {"b": file(b"2")}, "second").revision)) == {
+            "a",
+            "b",
+        }
 
     def test_what_dvc_remembers_is_its_owners_alone(self, real, root):
         real.commit("m", {"a": file(b"1")}, "first")
@@ -105,11 +126,20 @@ class TestDvcVersions:
         moved = root.rename(tmp_path / name)
         DvcVersions(moved, lock_timeout=60).commit("m", {"b": file(b"2" * 100)}, "second")
         DvcVersions(moved, lock_timeout=60).commit("m", {"b": file(b"3" * 100)}, "third")
-        assert log(moved) == ["third", "second", "The remote is where the features are", "first", "An empty repository of features"]
+        assert log(moved) == [
+            "third",
+            "second",
+            "The remote is where the features are",
+            "first",
+            "An empty repository of features",
+        ]
         clone = tmp_path / "clone"
         subprocess.run(["git", "clone", "-q", str(moved / "repo"), str(clone)], check=True)
         subprocess.run([sys.executable, "-m", "dvc", "pull", "-q"], cwd=clone, check=True)
-        assert [(clone / f"features/m/{n}.parquet").read_bytes() for n in "ab"] == [b"1" * 100, b"3" * 100]
+        assert [(clone / f"features/m/{n}.parquet").read_bytes() for n in "ab"] == [
+            b"1" * 100,
+            b"3" * 100,
+        ]
 
     def test_a_damaged_cache_is_mended_from_the_remote(self, real, root):
         version = real.commit("m", {"a": file(b"1" * 100), "b": file(b"2" * 100)}, "first")
@@ -117,7 +147,10 @@ class TestDvcVersions:
         in_cache(root, b"2" * 100).unlink()
         for listing in (root / "repo/.dvc/cache").rglob("*.dir"):
             flip(listing, at=3)
-        assert [p.read_bytes() for p in real.fetch("m", version, ["a", "b"])] == [b"1" * 100, b"2" * 100]
+        assert [p.read_bytes() for p in real.fetch("m", version, ["a", "b"])] == [
+            b"1" * 100,
+            b"2" * 100,
+        ]
         real.commit("m", {"c": file(b"3")}, "the next commit works")
         assert set(real.files("m")) == {"a", "b", "c"}
 
@@ -220,7 +253,13 @@ class TestDvcVersions:
     def test_locks_and_indexes_torn_by_a_crash_are_mended(self, real, root):
         real.commit("m", {"a": file(b"1")}, "first")
         repo = root / "repo"
-        for stale in (".git/index.lock", ".git/HEAD.lock", ".git/refs/heads/main.lock", ".dvc/tmp/lock", ".dvc/tmp/rwlock.lock"):
+        for stale in (
+            ".git/index.lock",
+            ".git/HEAD.lock",
+            ".git/refs/heads/main.lock",
+            ".dvc/tmp/lock",
+            ".dvc/tmp/rwlock.lock",
+        ):
             (repo / stale).write_text("torn")
         (repo / ".git/index").write_bytes(b"DIRC torn")
         (repo / ".dvc/tmp/rwlock").write_text('{"write": {"/')
@@ -233,18 +272,30 @@ class TestDvcVersions:
         assert set(real.files("m")) == {"a", "b"}
         assert [p.read_bytes() for p in real.fetch("m", version, ["a", "b"])] == [b"1", b"2"]
         assert sorted(p.name for p in (repo / "features/m").iterdir()) == ["a.parquet", "b.parquet"]
-        status = subprocess.run(["git", "status", "--porcelain"], cwd=repo, capture_output=True, check=True)
+        status = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=repo, capture_output=True, check=True
+        )
         assert status.stdout == b""
 
     def test_a_lock_in_the_name_of_a_living_process_is_not_believed(self, real, root):
         real.commit("m", {"a": file(b"1")}, "first")
-        held = f'{{"write": {{"{root}/repo/features/m": {{"pid": {os.getppid()}, "cmd": "dvc add"}}}}, "read": {{}}}}'
+        held = (
+            f'{{"write": {{"{root}/repo/features/m": {{"pid": {os.getppid()}, "cmd": "dvc add"}}}},'
+            ' "read": {}}'
+        )
         (root / "repo/.dvc/tmp/rwlock").write_text(held)
         assert real.commit("m", {"b": file(b"2")}, "second")
 
     @pytest.mark.parametrize(
         ("step", "when"),
-        [("_create", "first"), ("_add", "first"), ("_add", "later"), ("_push", "later"), ("_write", "later"), ("_settled", "first")],
+        [
+            ("_create", "first"),
+            ("_add", "first"),
+            ("_add", "later"),
+            ("_push", "later"),
+            ("_write", "later"),
+            ("_settled", "first"),
+        ],
     )
     def test_a_writer_killed_after_any_step_is_made_up_for(self, real, root, step, when):
         if when == "later":
@@ -259,7 +310,8 @@ class TestDvcVersions:
 
     @pytest.mark.slow
     def test_writers_killed_at_any_time_leave_whole_versions(self, real, root):
-        """Twelve kills, spread over the two tenths of a second that a commit takes once DVC is imported."""
+        """Twelve kills, spread over the two tenths of a second that a commit takes once DVC is
+        imported."""
         version = real.commit("m", {"a": file(b"1")}, "first")
         for n in range(12):
             writer = start(WRITER, root, f"n{n}", 5)
@@ -268,9 +320,13 @@ class TestDvcVersions:
             writer.kill()
             finish_killed(writer)
             files = real.files("m")
-            assert all(in_remote(root, f"{name}".encode()).is_file() for name in files if name != "a")
+            assert all(
+                in_remote(root, f"{name}".encode()).is_file() for name in files if name != "a"
+            )
             version = real.commit("m", {f"after{n}": file(f"after{n}".encode())}, f"after {n}")
-        for name, path in zip(real.files("m"), real.fetch("m", version, list(real.files("m"))), strict=True):
+        for name, path in zip(
+            real.files("m"), real.fetch("m", version, list(real.files("m"))), strict=True
+        ):
             assert sha256(path.read_bytes()) == real.files("m")[name].sha256
 
     def test_writers_in_several_processes_queue_up(self, real, root):
@@ -280,17 +336,25 @@ class TestDvcVersions:
 
     def test_writers_in_several_threads_queue_up(self, real):
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda n: real.commit("m", {f"t{n}": file(f"{n}".encode())}, "thread"), range(6)))
+            list(
+                pool.map(
+                    lambda n: real.commit("m", {f"t{n}": file(f"{n}".encode())}, "thread"), range(6)
+                )
+            )
         assert set(real.files("m")) == {f"t{n}" for n in range(6)}
 
     def test_parallel_readers_import_no_dvc(self, real, root):
         version = real.commit("m", {"a": file(b"1")}, "first")
         program = (
-            "import sys, pathlib; from pipelines.versions.dvc import DvcVersions, FeaturesVersion\n"
-            "version = FeaturesVersion(revision=sys.argv[2], sha256=sys.argv[3])\n"
-            "print(DvcVersions(pathlib.Path(sys.argv[1])).fetch('m', version, ['a'])[0].read_text(), 'dvc.repo' in sys.modules)"
+            "import sys, pathlib; from pipelines.versions.dvc import DvcVersions,"
+            " FeaturesVersion\nversion = FeaturesVersion(revision=sys.argv[2],"
+            " sha256=sys.argv[3])\nprint(DvcVersions(pathlib.Path(sys.argv[1])).fetch('m', version,"
+            " ['a'])[0].read_text(), 'dvc.repo' in sys.modules)"
         )
-        assert finish(*(start(program, root, version.revision, version.sha256) for _ in range(3))) == ["1 False\n"] * 3
+        assert (
+            finish(*(start(program, root, version.revision, version.sha256) for _ in range(3)))
+            == ["1 False\n"] * 3
+        )
 
     def test_what_users_configured_for_themselves_does_not_matter(self, real, root, tmp_path):
         home = tmp_path / "home"
@@ -299,18 +363,32 @@ class TestDvcVersions:
         (hooks / "pre-commit").write_text("#!/bin/sh\nexit 1\n")
         (hooks / "pre-commit").chmod(0o755)
         core = f"[core]\n hooksPath = {hooks}\n autocrlf = true\n excludesFile = {home}/ignore\n"
-        (home / ".gitconfig").write_text(f"{core}[commit]\n gpgSign = true\n[user]\n name = Somebody\n")
+        (home / ".gitconfig").write_text(
+            f"{core}[commit]\n gpgSign = true\n[user]\n name = Somebody\n"
+        )
         (home / "ignore").write_text("*\n")
         (home / ".config/dvc").mkdir(parents=True)
         remote = f"['remote \"other\"']\n url = {home}/other\n"
-        (home / ".config/dvc/config").write_text(f"[core]\n remote = other\n[cache]\n dir = {home}/cache\n{remote}")
-        finish(start(WRITER, root, "p", 1, HOME=str(home), GIT_DIR=str(home), GIT_AUTHOR_NAME="Somebody"))
+        (home / ".config/dvc/config").write_text(
+            f"[core]\n remote = other\n[cache]\n dir = {home}/cache\n{remote}"
+        )
+        finish(
+            start(
+                WRITER, root, "p", 1, HOME=str(home), GIT_DIR=str(home), GIT_AUTHOR_NAME="Somebody"
+            )
+        )
         finish(start(WRITER, root, "q", 1, HOME=str(home / "missing")))
         finish(start(WRITER, root, "r", 1))
         assert set(real.files("m")) == {"p-0", "q-0", "r-0"}
         assert in_remote(root, b"p-0").is_file()
         assert not (home / "cache").exists()
-        authors = subprocess.run(["git", "log", "--format=%an"], cwd=root / "repo", capture_output=True, text=True, check=True)
+        authors = subprocess.run(
+            ["git", "log", "--format=%an"],
+            cwd=root / "repo",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert set(authors.stdout.split()) == {"perennial"}
 
     @pytest.mark.parametrize(
@@ -329,7 +407,9 @@ class TestDvcVersions:
             ("features/.gitattributes", "* ident\n"),
         ],
     )
-    def test_a_repository_that_could_run_a_command_is_refused(self, real, root, tmp_path, place, text):
+    def test_a_repository_that_could_run_a_command_is_refused(
+        self, real, root, tmp_path, place, text
+    ):
         version = real.commit("m", {"a": file(b"1")}, "first")
         path, mark = root / "repo" / place, tmp_path / "ran"
         path.parent.mkdir(exist_ok=True)
@@ -345,13 +425,17 @@ class TestDvcVersions:
         assert not mark.exists()
 
     def test_a_filter_of_somebodys_does_not_run(self, real, root, tmp_path):
-        """The attack whole: a command in the configuration, and attributes that apply it to every file."""
+        """The attack whole: a command in the configuration, and attributes that apply it to every
+        file."""
         real.commit("m", {"a": file(b"1")}, "first")
         git, mark = root / "repo" / ".git", tmp_path / "ran"
         (git / "info").mkdir()
         (git / "info/attributes").write_text("* filter=z\n")
         with (git / "config").open("a") as config:
-            config.write(f'[filter "z"]\n\tclean = sh -c "touch {mark}; cat"\n\tsmudge = sh -c "touch {mark}; cat"\n')
+            config.write(
+                f'[filter "z"]\n\tclean = sh -c "touch {mark}; cat"\n\tsmudge = sh -c "touch'
+                f' {mark}; cat"\n'
+            )
         with pytest.raises(Corrupted):
             real.commit("m", {"b": file(b"2")}, "never")
         assert not mark.exists()
@@ -370,7 +454,9 @@ class TestDvcVersions:
     def test_the_pointer_is_dvcs_own(self, real, root):
         real.commit("m", {"a": file(b"1")}, "first")
         oid = pointed((root / "repo/features/m.dvc").read_bytes())
-        assert listed((root / "remote/files/md5" / oid[:2] / oid[2:]).read_bytes()) == {"a.parquet": md5(b"1")}
+        assert listed((root / "remote/files/md5" / oid[:2] / oid[2:]).read_bytes()) == {
+            "a.parquet": md5(b"1")
+        }
 
 
 WRITER = """

@@ -1,4 +1,7 @@
-"""Reads DAG files as Airflow does, in a process of its own, and prints what came of it: `python bag.py FOLDER [DAG_ID]`."""
+"""Reads DAG files as Airflow does, in a process of its own, and prints what came of it.
+
+`python bag.py FOLDER [DAG_ID]`.
+"""
 
 import json
 import os
@@ -16,6 +19,9 @@ facts = {
     "dags": sorted(bag.dag_ids),
     "errors": {Path(path).name: text for path, text in bag.import_errors.items()},
     "modules": sorted(sys.modules),
-    "serialized": {dag_id: json.dumps(DagSerialization.to_dict(dag), sort_keys=True) for dag_id, dag in bag.dags.items()},
+    "serialized": {
+        dag_id: json.dumps(DagSerialization.to_dict(dag), sort_keys=True)
+        for dag_id, dag in bag.dags.items()
+    },
 }
 sys.stdout.write("\nFACTS " + json.dumps(facts) + "\n")

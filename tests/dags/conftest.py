@@ -1,4 +1,7 @@
-"""What the tests of the DAGs share. Airflow reads its home when it is first imported: it gets an empty one before that."""
+"""What the tests of the DAGs share.
+
+Airflow reads its home when it is first imported: it gets an empty one before that.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ def lines() -> Lines:
 
 @pytest.fixture
 def command(tmp_path: Path):
-    """Make a place's command out of Python code, which finds the step, the model and the request in `step`, `model`, `request`."""
+    """Make a place's command out of Python code, which finds the step, the model and the request in
+    `step`, `model`, `request`."""
 
     def make(code: str) -> tuple[str, ...]:
         path = tmp_path / "step.py"

@@ -29,9 +29,14 @@ gate: {{at_least: {{roc_auc: 0.6}}, versus_champion: {{metric: roc_auc}}}}
 
 
 def spec_text(name: str, schedule: str = "", drift: str = "") -> str:
-    """Return the text of a good spec; `schedule` is that of retrain, `drift` that of drift (none: the model is not watched)."""
+    """Return the text of a good spec.
+
+    `schedule` is that of retrain, `drift` that of drift (none: the model is not watched).
+    """
     text = SPEC.format(name=name, schedule=f", schedule: {schedule}" if schedule else "")
-    return text + (f"drift: {{schedule: {drift}, window: 2 batches, cooldown: 3d}}\n" if drift else "")
+    return text + (
+        f"drift: {{schedule: {drift}, window: 2 batches, cooldown: 3d}}\n" if drift else ""
+    )
 
 
 def make_spec(name: str = "demo", schedule: str = "", drift: str = "") -> Spec:

@@ -1,4 +1,7 @@
-"""The DAG files as Airflow reads them: isolation of broken specs, lightness, many models, plugins left alone."""
+"""The DAG files as Airflow reads them.
+
+Isolation of broken specs, lightness, many models, plugins left alone.
+"""
 
 from __future__ import annotations
 
@@ -60,21 +63,37 @@ def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path):
     facts = read(write_models(tmp_path, "cabs", "demo"))
     assert facts["dags"] == ["retrain_cabs", "retrain_demo", "rollback_cabs", "rollback_demo"]
     assert facts["errors"] == {}
-    assert HEAVY & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"]), "no more than a bare DAG costs"
+    assert HEAVY & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"]), (
+        "no more than a bare DAG costs"
+    )
 
 
 def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_imported(tmp_path):
     write_models(tmp_path, "cabs", drift="monthly")
     facts = read(write_models(tmp_path, "demo"))
-    assert facts["dags"] == ["drift_cabs", "retrain_cabs", "retrain_demo", "rollback_cabs", "rollback_demo"]
+    assert facts["dags"] == [
+        "drift_cabs",
+        "retrain_cabs",
+        "retrain_demo",
+        "rollback_cabs",
+        "rollback_demo",
+    ]
     assert facts["errors"] == {}
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
     more = set(facts["modules"]) - set(read(tmp_path, dags=bare)["modules"])
-    heavy = {name for name in more if name.startswith(("perennial_airflow.pages", "fastapi", "sqlalchemy.orm", "airflow.api_fastapi"))}
+    heavy = {
+        name
+        for name in more
+        if name.startswith(
+            ("perennial_airflow.pages", "fastapi", "sqlalchemy.orm", "airflow.api_fastapi")
+        )
+    }
     assert HEAVY & more == set()
-    assert heavy == set(), "only the API server loads the pages, and only a waiting task its trigger"
+    assert heavy == set(), (
+        "only the API server loads the pages, and only a waiting task its trigger"
+    )
 
 
 def test_a_broken_spec_is_an_import_error_with_its_remedy_and_breaks_nothing_else(tmp_path):
@@ -121,7 +140,11 @@ def test_the_same_files_give_the_same_dag_every_time(tmp_path):
 
 def test_airflow_takes_one_file_below_plugins_for_a_plugin(tmp_path):
     """It would import each file under its bare name, where it could replace a library."""
-    names = {path.stem for path in (ROOT / "plugins" / "perennial_airflow").rglob("*.py")} - {"__init__", "operator", "html"}
+    names = {path.stem for path in (ROOT / "plugins" / "perennial_airflow").rglob("*.py")} - {
+        "__init__",
+        "operator",
+        "html",
+    }
     assert names.isdisjoint(read(write_models(tmp_path, "demo"))["modules"])
     assert [path.name for path in (ROOT / "plugins").glob("*.py")] == ["perennial_plugin.py"]
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
-from perennial_airflow.drift import drift
-from perennial_airflow.operator import StepOperator
-from perennial_airflow.retraining import AwaitRetraining, StartRetraining
+from perennial_airflow.dags.drift import drift
+from perennial_airflow.places.step_operator import StepOperator
+from perennial_airflow.retraining_operators import AwaitRetraining, StartRetraining
 
 from tests.dags.specs import make_spec
 
@@ -23,7 +23,16 @@ def test_the_dag_is_found_owned_and_explained(dag):
     assert dag.dag_id == "drift_demo"
     assert dag.tags == {"perennial", "drift", "demo", "binary"}
     assert {task.owner for task in dag.tasks} == {"tests-team"}
-    for word in ["Is demo late?", "`window_end`", "`reason`", "2 batches", "3 days", "monthly", "retrain_demo", *dag.task_ids]:
+    for word in [
+        "Is demo late?",
+        "`window_end`",
+        "`reason`",
+        "2 batches",
+        "3 days",
+        "monthly",
+        "retrain_demo",
+        *dag.task_ids,
+    ]:
         assert word in dag.doc_md
     assert "cleared, not triggered anew" in dag.doc_md
 
@@ -34,7 +43,9 @@ def test_it_runs_by_its_schedule_one_run_at_a_time_and_never_catches_up(dag):
     assert dag.max_active_runs == 1
     assert dag.is_paused_upon_creation is False
     assert dag.start_date is None
-    assert dag.schedule.run_immediately == timedelta(0), "a new DAG would run at once for the interval before it was there"
+    assert dag.schedule.run_immediately == timedelta(0), (
+        "a new DAG would run at once for the interval before it was there"
+    )
 
 
 def test_cron_fields_are_a_schedule_too():
@@ -65,16 +76,23 @@ def test_the_tasks_hang_together_as_their_requests_say(dag):
 def test_await_and_report_run_after_a_skipped_start_and_not_after_a_failed_one(dag):
     rules = {task.task_id: str(task.trigger_rule.value) for task in dag.tasks}
     assert {name for name, rule in rules.items() if rule == "none_failed"} == {"await", "report"}
-    assert {rule for name, rule in rules.items() if name not in {"await", "report"}} == {"all_success"}
+    assert {rule for name, rule in rules.items() if name not in {"await", "report"}} == {
+        "all_success"
+    }
 
 
 def test_the_requests_have_the_fields_that_the_steps_know(dag):
-    from pipelines.steps import values
+    from pipelines import messages
 
     for step in ["validate", "drift", "decide", "report"]:
-        known = {field.alias or name for name, field in getattr(values, f"{step.title()}Request").model_fields.items()}
+        known = {
+            field.alias or name
+            for name, field in getattr(messages, f"{step.title()}Request").model_fields.items()
+        }
         assert {"run", *dag.get_task(step).request} == known, step
-    assert {"run", "now", "conf", *dag.get_task("ingest").request} == set(values.IngestRequest.model_fields)
+    assert {"run", "now", "conf", *dag.get_task("ingest").request} == set(
+        messages.IngestRequest.model_fields
+    )
     assert dag.get_task("ingest").request == {"purpose": "drift"}
 
 
@@ -86,7 +104,12 @@ def test_nothing_that_a_trigger_sends_reaches_a_template(dag):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("window_end", None), ("window_end", "2013-05-01T00:00:00Z"), ("window_end", "2013-05-01T00:00"), ("reason", "look")],
+    [
+        ("window_end", None),
+        ("window_end", "2013-05-01T00:00:00Z"),
+        ("window_end", "2013-05-01T00:00"),
+        ("reason", "look"),
+    ],
 )
 def test_a_trigger_may_say(dag, name, value):
     assert dag.params.get_param(name).resolve(value) == value
@@ -94,7 +117,13 @@ def test_a_trigger_may_say(dag, name, value):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("window_end", 20130501), ("window_end", "yesterday"), ("window_end", "{{ ds }}"), ("reason", None), ("reason", "x" * 501)],
+    [
+        ("window_end", 20130501),
+        ("window_end", "yesterday"),
+        ("window_end", "{{ ds }}"),
+        ("reason", None),
+        ("reason", "x" * 501),
+    ],
 )
 def test_a_trigger_may_not_say(dag, name, value):
     with pytest.raises(ParamValidationError):

@@ -1,4 +1,7 @@
-"""When the task queue is stuck the scheduler ends; while a long task runs or all workers are busy it does not."""
+"""When the task queue is stuck the scheduler ends.
+
+While a long task runs or all workers are busy it does not.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,18 @@ executor.end()
 @pytest.fixture
 def scheduler(tmp_path):
     """A process with a real executor of two workers; its main thread waits for a line on stdin."""
-    environ = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}"}
-    process = subprocess.Popen([sys.executable, "-c", SCHEDULER], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    environ = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCHEDULER],
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     while not (line := process.stdout.readline()).split()[:1] or not line.split()[0].isdigit():
         assert line, "the executor did not start"
     yield process, [psutil.Process(int(pid)) for pid in line.split()]
@@ -66,7 +79,10 @@ def test_a_scheduler_that_is_asked_to_end_ends_well(scheduler):
 
 
 class Queue:
-    """What the watch looks at: processes that are workers, whether a task waits, and the two locks."""
+    """What the watch looks at.
+
+    Processes that are workers, whether a task waits, and the two locks.
+    """
 
     def __init__(self, *workers: int) -> None:
         self.workers = dict.fromkeys(workers)
@@ -86,7 +102,12 @@ def worker():
 
     def begin(*, busy: bool) -> int:
         script = "sleep 600 & echo ready; wait" if busy else "echo ready; read line"
-        process = subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen(
+            ["sh", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
         process.stdout.readline()
         started.append(process)
         return process.pid
@@ -143,16 +164,26 @@ def test_a_lock_that_is_not_given_back_is_a_fault(worker, name):
     queue = Queue(worker(busy=True))
     watch = Watch(queue, lock_seconds=0.05)
     assert watch.fault() == ""
-    lock = {"counter": queue._unread_messages.get_lock(), "results": queue.result_queue._wlock}[name]
+    lock = {"counter": queue._unread_messages.get_lock(), "results": queue.result_queue._wlock}[
+        name
+    ]
     dead = threading.Thread(target=lock.acquire)  # as a process that was killed with the lock
     dead.start()
     dead.join()
     assert "not given back" in watch.fault()
 
 
-def task(state: str, *, pid: int | None = None, tries: int = 1, hostname: str | None = None) -> SimpleNamespace:
+def task(
+    state: str, *, pid: int | None = None, tries: int = 1, hostname: str | None = None
+) -> SimpleNamespace:
     here = executor.get_hostname()
-    return SimpleNamespace(state=state, pid=pid, try_number=tries, max_tries=2, hostname=here if hostname is None else hostname)
+    return SimpleNamespace(
+        state=state,
+        pid=pid,
+        try_number=tries,
+        max_tries=2,
+        hostname=here if hostname is None else hostname,
+    )
 
 
 @pytest.fixture
@@ -170,8 +201,16 @@ def test_a_queued_task_begins_again_and_loses_no_try(adopting):
 
 def test_a_task_whose_process_is_gone_begins_again_as_long_as_it_has_tries(adopting):
     elsewhere = task("running", pid=os.getpid(), hostname="another machine")
-    gone, other, last = task("running", pid=2**22 + 1), task("running", pid=os.getpid()), task("running", pid=2**22 + 1, tries=3)
-    assert adopting.try_adopt_task_instances([elsewhere, gone, other, last]) == [elsewhere, gone, other], "the last one fails by heartbeat"
+    gone, other, last = (
+        task("running", pid=2**22 + 1),
+        task("running", pid=os.getpid()),
+        task("running", pid=2**22 + 1, tries=3),
+    )
+    assert adopting.try_adopt_task_instances([elsewhere, gone, other, last]) == [
+        elsewhere,
+        gone,
+        other,
+    ], "the last one fails by heartbeat"
 
 
 WORKER = """
@@ -190,10 +229,18 @@ sys.stdin.readline()
 
 
 def test_a_task_that_still_runs_is_left_alone_and_its_worker_ends_after_it(adopting):
-    """The scheduler died, the worker did not: a second run of the task beside the first would do everything twice."""
-    worker = subprocess.Popen([sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    """The scheduler died, the worker did not.
+
+    A second run of the task beside the first would do everything twice.
+    """
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
-        assert adopting.try_adopt_task_instances([task("running", pid=int(worker.stdout.readline()))]) == []
+        assert (
+            adopting.try_adopt_task_instances([task("running", pid=int(worker.stdout.readline()))])
+            == []
+        )
         adopting.end_idle_strangers()
         assert worker.poll() is None, "it is at work"
         worker.stdin.write("\n")

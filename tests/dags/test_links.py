@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.serialization.serialized_objects import DagSerialization
-from perennial_airflow.drift import drift
+from perennial_airflow.dags.drift import drift
+from perennial_airflow.dags.retrain import retrain
 from perennial_airflow.links import mlflow_run
-from perennial_airflow.operator import StepOperator
-from perennial_airflow.retrain import retrain
-from perennial_airflow.retraining import StartRetraining
+from perennial_airflow.places.step_operator import StepOperator
+from perennial_airflow.retraining_operators import StartRetraining
 
 from tests.dags.specs import make_spec
 
@@ -21,7 +21,10 @@ QUOTED = "scheduled__2024-01-04T00%3A00%3A00%2B00%3A00"
 def kept(dag) -> dict[str, set[str]]:
     """The names of the links by task, as Airflow's server knows them."""
     tasks = DagSerialization.to_dict(dag)["dag"]["tasks"]
-    return {task["__var"]["task_id"]: set(task["__var"].get("_operator_extra_links") or {}) for task in tasks}
+    return {
+        task["__var"]["task_id"]: set(task["__var"].get("_operator_extra_links") or {})
+        for task in tasks
+    }
 
 
 def link(task, name: str, dag: str = "retrain_demo") -> str | None:
@@ -37,7 +40,8 @@ def step(name: str, *, result: dict | None = None, fields: dict | None = None) -
 
 @pytest.fixture
 def tracked(monkeypatch):
-    """A tracking server with a web address, as the stack says it in the environment of every task."""
+    """A tracking server with a web address, as the stack says it in the environment of every
+    task."""
     monkeypatch.setenv("PERENNIAL_MLFLOW_URI", "http://127.0.0.1:5000/")
 
 
@@ -66,14 +70,22 @@ def test_every_task_that_has_something_to_show_links_to_it():
 
 @pytest.mark.parametrize(
     ("name", "title", "kind"),
-    [("validate", "Page", "validation"), ("gate", "Page", "verdict"), ("drift", "Page", "drift"), ("drift", "Evidently", "evidently")],
+    [
+        ("validate", "Page", "validation"),
+        ("gate", "Page", "verdict"),
+        ("drift", "Page", "drift"),
+        ("drift", "Evidently", "evidently"),
+    ],
 )
 def test_a_page_is_linked_even_when_the_task_failed(name, title, kind):
     assert link(step(name), title) == f"/perennial/pages/demo/{kind}/{QUOTED}"
 
 
 def test_the_validation_of_a_drift_run_is_another_page_than_that_of_a_retraining_of_the_same_name():
-    assert link(step("validate"), "Page", "drift_demo") == f"/perennial/pages/demo/validation/drift%3A{QUOTED}"
+    assert (
+        link(step("validate"), "Page", "drift_demo")
+        == f"/perennial/pages/demo/validation/drift%3A{QUOTED}"
+    )
     assert link(step("drift"), "Page", "drift_demo") == f"/perennial/pages/demo/drift/{QUOTED}"
 
 
@@ -83,8 +95,12 @@ def test_the_validation_of_a_drift_run_is_another_page_than_that_of_a_retraining
         pytest.param(step("features", result={"parent_run": "aa"}), "aa", id="features"),
         pytest.param(step("train", result={"run_id": "bb"}), "bb", id="train"),
         pytest.param(step("drift", result={"run_id": "cc"}), "cc", id="drift"),
-        pytest.param(step("deploy", fields={"gate": {"run_id": "dd"}}), "dd", id="deploy: the challenger's"),
-        pytest.param(step("close", fields={"features": {"parent_run": "ee"}}), "ee", id="close: the run's"),
+        pytest.param(
+            step("deploy", fields={"gate": {"run_id": "dd"}}), "dd", id="deploy: the challenger's"
+        ),
+        pytest.param(
+            step("close", fields={"features": {"parent_run": "ee"}}), "ee", id="close: the run's"
+        ),
     ],
 )
 def test_the_mlflow_run_is_the_one_that_the_step_names(tracked, task, run):
@@ -92,7 +108,13 @@ def test_the_mlflow_run_is_the_one_that_the_step_names(tracked, task, run):
 
 
 @pytest.mark.parametrize(
-    "task", [step("gate"), step("gate", result={"run_id": ""}), step("close"), step("close", fields={"features": None})]
+    "task",
+    [
+        step("gate"),
+        step("gate", result={"run_id": ""}),
+        step("close"),
+        step("close", fields={"features": None}),
+    ],
 )
 def test_a_step_that_got_to_no_mlflow_run_links_to_none(tracked, task):
     assert link(task, "MLflow run") is None
@@ -109,8 +131,17 @@ def test_the_retraining_is_linked_where_there_is_one():
     task.retraining = "drift__demo__2024-01-04T00:00:00Z"
     there = "/dags/retrain_demo/runs/drift__demo__2024-01-04T00%3A00%3A00Z"
     assert link(task, "Retraining run") == there
-    assert link(step("report", fields={"decide": {"start": True, "run_id": task.retraining}}), "Retraining run") == there
-    assert link(step("report", fields={"decide": {"start": False, "run_id": ""}}), "Retraining run") is None
+    assert (
+        link(
+            step("report", fields={"decide": {"start": True, "run_id": task.retraining}}),
+            "Retraining run",
+        )
+        == there
+    )
+    assert (
+        link(step("report", fields={"decide": {"start": False, "run_id": ""}}), "Retraining run")
+        is None
+    )
 
 
 def test_links_hold_where_airflow_is_served_below_a_path(monkeypatch):

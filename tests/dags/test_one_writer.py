@@ -11,7 +11,8 @@ from perennial_airflow.one_writer import OneWriter
 
 
 class App:
-    """An ASGI app that notes how many requests it had at once, and answers with the status that is next."""
+    """An ASGI app that notes how many requests it had at once, and answers with the status that is
+    next."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
@@ -20,7 +21,9 @@ class App:
         self.meeting = asyncio.Barrier(1)
 
     async def __call__(self, scope, receive, send) -> None:
-        scope["path_params"] = scope.get("path_params", 0) + 1  # as routes do; a second try must not see it
+        scope["path_params"] = (
+            scope.get("path_params", 0) + 1
+        )  # as routes do; a second try must not see it
         assert scope["path_params"] == 1
         method = scope["method"]
         self.now[method] += 1
@@ -40,14 +43,18 @@ class App:
 
 
 def client(app: App, **options) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(OneWriter(app, **options)), base_url="http://airflow")
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(OneWriter(app, **options)), base_url="http://airflow"
+    )
 
 
 def test_ten_writers_at_once_are_answered_one_after_the_other():
     async def work():
         app = App()
         async with client(app) as airflow:
-            answers = await asyncio.gather(*(airflow.post("/", content=f"{number}") for number in range(10)))
+            answers = await asyncio.gather(
+                *(airflow.post("/", content=f"{number}") for number in range(10))
+            )
         assert [answer.text for answer in answers] == [f"{number}!" for number in range(10)]
         assert answers[0].headers["x-a"] == "b"
         assert app.most["POST"] == 1
@@ -58,9 +65,13 @@ def test_ten_writers_at_once_are_answered_one_after_the_other():
 def test_readers_do_not_wait_for_a_writer():
     async def work():
         app = App()
-        app.meeting = asyncio.Barrier(4)  # none of the four is answered before all of them are in the app
+        app.meeting = asyncio.Barrier(
+            4
+        )  # none of the four is answered before all of them are in the app
         async with client(app) as airflow:
-            answers = await asyncio.gather(airflow.patch("/"), airflow.get("/"), airflow.get("/"), airflow.get("/"))
+            answers = await asyncio.gather(
+                airflow.patch("/"), airflow.get("/"), airflow.get("/"), airflow.get("/")
+            )
         assert [answer.status_code for answer in answers] == [200] * 4
 
     asyncio.run(work())
@@ -104,9 +115,13 @@ def test_what_airflow_calls_busy_is_asked_again_with_the_same_body(statuses, ans
 
 
 @pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient` is deprecated")
-@pytest.mark.parametrize(("url", "count"), [("sqlite:////tmp/a.db", 1), ("postgresql+psycopg2://airflow@db/airflow", 0)])
+@pytest.mark.parametrize(
+    ("url", "count"), [("sqlite:////tmp/a.db", 1), ("postgresql+psycopg2://airflow@db/airflow", 0)]
+)
 def test_only_sqlite_needs_it(monkeypatch, url, count):
     from perennial_plugin import PerennialPlugin
 
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", url)
-    assert [entry["middleware"] for entry in PerennialPlugin().fastapi_root_middlewares].count(OneWriter) == count
+    assert [entry["middleware"] for entry in PerennialPlugin().fastapi_root_middlewares].count(
+        OneWriter
+    ) == count

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
-from perennial_airflow.operator import StepOperator
-from perennial_airflow.retrain import retrain
+from perennial_airflow.dags.retrain import retrain
+from perennial_airflow.places.step_operator import StepOperator
 
 from tests.dags.specs import make_spec
 
@@ -21,7 +21,15 @@ def test_the_dag_is_found_owned_and_explained(dag):
     assert dag.dag_id == "retrain_demo"
     assert dag.tags == {"perennial", "retrain", "demo", "binary"}
     assert {task.owner for task in dag.tasks} == {"tests-team"}
-    for word in ["Is demo late?", "`as_of`", "`reason`", "`force`", "linear, baseline", "expectations/demo.json", *dag.task_ids]:
+    for word in [
+        "Is demo late?",
+        "`as_of`",
+        "`reason`",
+        "`force`",
+        "linear, baseline",
+        "expectations/demo.json",
+        *dag.task_ids,
+    ]:
         assert word in dag.doc_md
 
 
@@ -33,7 +41,10 @@ def test_it_runs_when_asked_one_run_at_a_time_and_never_catches_up(dag):
     assert dag.start_date is None
 
 
-@pytest.mark.parametrize(("schedule", "cron"), [("hourly", "0 * * * *"), ("monthly", "0 0 1 * *"), ('"0 3 * * MON"', "0 3 * * MON")])
+@pytest.mark.parametrize(
+    ("schedule", "cron"),
+    [("hourly", "0 * * * *"), ("monthly", "0 0 1 * *"), ('"0 3 * * MON"', "0 3 * * MON")],
+)
 def test_it_runs_by_the_specs_schedule_where_there_is_one(schedule, cron):
     assert retrain(make_spec(schedule=schedule)).schedule.expression == cron
 
@@ -61,13 +72,15 @@ def test_the_tasks_hang_together_as_their_requests_say(dag):
 
 
 def test_the_requests_have_the_fields_that_the_steps_know(dag):
-    from pipelines.steps import values
+    from pipelines import messages
 
     for step in ["validate", "features", "gate", "package", "deploy", "close"]:
-        model = getattr(values, f"{step.title()}Request")
+        model = getattr(messages, f"{step.title()}Request")
         known = {field.alias or name for name, field in model.model_fields.items()}
         assert {"run", *dag.get_task(step).request} == known, step
-    assert {"run", "candidate", *dag.get_task("train").partial_kwargs["request"]} == set(values.TrainRequest.model_fields)
+    assert {"run", "candidate", *dag.get_task("train").partial_kwargs["request"]} == set(
+        messages.TrainRequest.model_fields
+    )
 
 
 def test_one_task_is_mapped_over_the_candidates_and_shows_their_names(dag):

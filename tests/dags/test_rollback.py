@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
-from perennial_airflow.rollback import rollback
+from perennial_airflow.dags.rollback import rollback
 
 from tests.dags.specs import make_spec
 
@@ -25,12 +25,17 @@ def test_the_dag_is_found_owned_and_explained(dag):
         assert word in dag.doc_md
 
 
-@pytest.mark.parametrize(("name", "value"), [("to", None), ("to", 7), ("reason", "wrong prices; rm -rf / {{ ds }}")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("to", None), ("to", 7), ("reason", "wrong prices; rm -rf / {{ ds }}")]
+)
 def test_a_trigger_may_say(dag, name, value):
     assert dag.params.get_param(name).resolve(value) == value
 
 
-@pytest.mark.parametrize(("name", "value"), [("to", "1"), ("to", 0), ("to", 1.5), ("to", "../3"), ("reason", "x" * 501), ("reason", None)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("to", "1"), ("to", 0), ("to", 1.5), ("to", "../3"), ("reason", "x" * 501), ("reason", None)],
+)
 def test_a_trigger_may_not_say(dag, name, value):
     with pytest.raises(ParamValidationError):
         dag.params.get_param(name).resolve(value)

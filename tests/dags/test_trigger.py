@@ -1,4 +1,7 @@
-"""A key that none of our DAGs takes is refused at the trigger; everything else goes on as it came."""
+"""A key that none of our DAGs takes is refused at the trigger.
+
+Everything else goes on as it came.
+"""
 
 import asyncio
 import json
@@ -6,7 +9,7 @@ import json
 import pytest
 from perennial_airflow.trigger import LONGEST, RefuseUnknownKeys, known_keys
 
-from pipelines.steps.values import Conf, RollbackConf, WatchConf
+from pipelines.messages import Conf, RollbackConf, WatchConf
 
 
 class Api:
@@ -24,7 +27,13 @@ class Api:
             if not message.get("more_body"):
                 break
         self.heard.append((scope["method"], scope["path"], body))
-        await send({"type": "http.response.start", "status": self._status if scope["method"] == "GET" else 201, "headers": []})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self._status if scope["method"] == "GET" else 201,
+                "headers": [],
+            }
+        )
         await send({"type": "http.response.body", "body": b"{}"})
 
 
@@ -33,7 +42,10 @@ def post(api, path, body, *, method="POST", pieces=2):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     step = max(1, -(-len(data) // pieces))
     parts = [data[i : i + step] for i in range(0, len(data), step)] or [b""]
-    messages = [{"type": "http.request", "body": part, "more_body": n + 1 < len(parts)} for n, part in enumerate(parts)]
+    messages = [
+        {"type": "http.request", "body": part, "more_body": n + 1 < len(parts)}
+        for n, part in enumerate(parts)
+    ]
     sent = []
 
     async def receive():
@@ -42,7 +54,12 @@ def post(api, path, body, *, method="POST", pieces=2):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "headers": [(b"content-length", b"1"), (b"authorization", b"Bearer x")]}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "headers": [(b"content-length", b"1"), (b"authorization", b"Bearer x")],
+    }
     asyncio.run(RefuseUnknownKeys(api, lambda: ["sales"])(scope, receive, send))
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]).decode()
 
@@ -50,7 +67,9 @@ def post(api, path, body, *, method="POST", pieces=2):
 RUNS = "/api/v2/dags/{}/dagRuns"
 
 
-@pytest.mark.parametrize(("kind", "conf"), [("retrain", Conf), ("drift", WatchConf), ("rollback", RollbackConf)])
+@pytest.mark.parametrize(
+    ("kind", "conf"), [("retrain", Conf), ("drift", WatchConf), ("rollback", RollbackConf)]
+)
 def test_the_keys_are_those_that_the_first_task_takes(kind, conf):
     assert known_keys(kind) == set(conf.model_fields)
 
@@ -58,24 +77,46 @@ def test_the_keys_are_those_that_the_first_task_takes(kind, conf):
 @pytest.mark.parametrize(
     ("path", "body", "words"),
     [
-        (RUNS.format("retrain_sales"), {"logical_date": None, "conf": {"as_off": "x"}}, "unknown key 'as_off'; did you mean 'as_of'?"),
-        (RUNS.format("drift_sales") + "/", {"conf": {"force": True}}, "unknown key 'force'; drift_sales takes reason, window_end."),
-        ("/airflow" + RUNS.format("rollback_sales"), {"conf": {"image": "evil"}}, "unknown key 'image'; rollback_sales takes reason, to."),
+        (
+            RUNS.format("retrain_sales"),
+            {"logical_date": None, "conf": {"as_off": "x"}},
+            "unknown key 'as_off'; did you mean 'as_of'?",
+        ),
+        (
+            RUNS.format("drift_sales") + "/",
+            {"conf": {"force": True}},
+            "unknown key 'force'; drift_sales takes reason, window_end.",
+        ),
+        (
+            "/airflow" + RUNS.format("rollback_sales"),
+            {"conf": {"image": "evil"}},
+            "unknown key 'image'; rollback_sales takes reason, to.",
+        ),
         (RUNS.format("retrain%5Fsales"), {"conf": {"x" * 500: 1}}, "unknown key 'xxx"),
-        ("/api/v2/backfills", {"dag_id": "retrain_sales", "dag_run_conf": {"as_off": 1}}, "did you mean 'as_of'?"),
+        (
+            "/api/v2/backfills",
+            {"dag_id": "retrain_sales", "dag_run_conf": {"as_off": 1}},
+            "did you mean 'as_of'?",
+        ),
     ],
 )
 def test_an_unknown_key_is_a_bad_request(path, body, words):
     api = Api()
     status, said = post(api, path, body)
     assert (status, words in json.loads(said)["detail"]) == (400, True), said
-    assert [method for method, _, _ in api.heard] == ["GET"], "nothing was started; Airflow was asked who may read the DAG"
+    assert [method for method, _, _ in api.heard] == ["GET"], (
+        "nothing was started; Airflow was asked who may read the DAG"
+    )
 
 
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        pytest.param(RUNS.format("retrain_sales"), {"logical_date": None, "conf": {"reason": "by hand"}}, id="known keys"),
+        pytest.param(
+            RUNS.format("retrain_sales"),
+            {"logical_date": None, "conf": {"reason": "by hand"}},
+            id="known keys",
+        ),
         pytest.param(RUNS.format("retrain_sales"), {"logical_date": None}, id="no conf"),
         pytest.param(RUNS.format("retrain_other"), {"conf": {"x": 1}}, id="no model of ours"),
         pytest.param(RUNS.format("nightly"), {"conf": {"x": 1}}, id="another DAG"),
@@ -83,19 +124,29 @@ def test_an_unknown_key_is_a_bad_request(path, body, words):
         pytest.param(RUNS.format("retrain_sales"), b"[" * 100_000, id="brackets"),
         pytest.param(RUNS.format("retrain_sales"), [1], id="no object"),
         pytest.param(RUNS.format("retrain_sales"), {"conf": [1]}, id="a conf that is none"),
-        pytest.param(RUNS.format("retrain_sales"), {"conf": {"x": "y" * LONGEST}}, id="longer than is looked at"),
+        pytest.param(
+            RUNS.format("retrain_sales"),
+            {"conf": {"x": "y" * LONGEST}},
+            id="longer than is looked at",
+        ),
         pytest.param("/api/v2/variables", {"conf": {"x": 1}}, id="another path"),
-        pytest.param("/api/v2/backfills", {"dag_id": 3, "dag_run_conf": {"x": 1}}, id="no DAG's name"),
+        pytest.param(
+            "/api/v2/backfills", {"dag_id": 3, "dag_run_conf": {"x": 1}}, id="no DAG's name"
+        ),
     ],
 )
 def test_everything_else_reaches_airflow_as_it_came(path, body):
     api = Api()
     assert post(api, path, body)[0] == 201
-    assert api.heard == [("POST", path, body if isinstance(body, bytes) else json.dumps(body).encode())]
+    assert api.heard == [
+        ("POST", path, body if isinstance(body, bytes) else json.dumps(body).encode())
+    ]
 
 
 def test_who_may_not_read_a_dag_learns_nothing_of_its_model():
     api = Api(may_read=False)
     body = {"conf": {"as_off": 1}}
-    assert post(api, RUNS.format("retrain_sales"), body)[0] == 201  # this API's own answer to a POST, whatever it is
+    assert (
+        post(api, RUNS.format("retrain_sales"), body)[0] == 201
+    )  # this API's own answer to a POST, whatever it is
     assert [method for method, _, _ in api.heard] == ["GET", "POST"]

@@ -1,4 +1,7 @@
-"""A composed stack of a test's own: its own project, ports, secrets and volumes, beside any other one."""
+"""A composed stack of a test's own.
+
+Its own project, ports, secrets and volumes, beside any other one.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,26 @@ from stack.dags import await_dags
 from tests.docker.ports import free_port
 
 ENVIRON = dict(os.environ)
-"""As it was when the tests began: each test's own is freed of our settings, and of the images to try among them."""
+"""As it was when the tests began.
+
+Each test's own is freed of our settings, and of the images to try among them.
+"""
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = Path.home() / ".cache/docker-engine/dockercfg"
 """Where an engine of Debian's packages keeps compose v2."""
 
 IMAGES = ("airflow", "steps", "serving", "mlflow", "gateway", "door", "postgres")
-SERVICES = ("postgres", "airflow", "scheduler", "dag-processor", "triggerer", "mlflow", "gateway", "door")
+SERVICES = (
+    "postgres",
+    "airflow",
+    "scheduler",
+    "dag-processor",
+    "triggerer",
+    "mlflow",
+    "gateway",
+    "door",
+)
 PORTS = {"airflow": 8080, "mlflow": 5000, "gateway": 8000}
 ROW = {
     "origin": "JFK",
@@ -77,18 +92,31 @@ class Composed:
 
     @property
     def secrets(self) -> dict[str, str]:
-        return dict(line.split("=", 1) for line in self.file.read_text().splitlines() if line.startswith("PERENNIAL_SECRET_"))
+        return dict(
+            line.split("=", 1)
+            for line in self.file.read_text().splitlines()
+            if line.startswith("PERENNIAL_SECRET_")
+        )
 
     def environ(self):
-        kept = {name: value for name, value in ENVIRON.items() if not name.startswith("PERENNIAL_SECRET")}
+        kept = {
+            name: value
+            for name, value in ENVIRON.items()
+            if not name.startswith("PERENNIAL_SECRET")
+        }
         if "DOCKER_CONFIG" not in kept and PLUGINS.is_dir():
             kept["DOCKER_CONFIG"] = str(PLUGINS)
         tag = ENVIRON.get("TAG", "latest")
         images = {
-            f"PERENNIAL_{name.upper()}_IMAGE": ENVIRON.get(f"PERENNIAL_{name.upper()}_IMAGE", f"perennial/{name}:{tag}") for name in IMAGES
+            f"PERENNIAL_{name.upper()}_IMAGE": ENVIRON.get(
+                f"PERENNIAL_{name.upper()}_IMAGE", f"perennial/{name}:{tag}"
+            )
+            for name in IMAGES
         }
         names = {"airflow": "AIRFLOW", "mlflow": "MLFLOW", "gateway": "SERVING"}
-        ports = {f"PERENNIAL_{names[service]}_PORT": str(port) for service, port in self.ports.items()}
+        ports = {
+            f"PERENNIAL_{names[service]}_PORT": str(port) for service, port in self.ports.items()
+        }
         return {
             **kept,
             **images,
@@ -99,8 +127,24 @@ class Composed:
         }
 
     def compose(self, *arguments, timeout=900):
-        command = ["docker", "compose", "--progress", "quiet", "--env-file", str(self.file), *arguments]
-        return subprocess.run(command, cwd=ROOT, env=self.environ(), capture_output=True, text=True, timeout=timeout, check=False)
+        command = [
+            "docker",
+            "compose",
+            "--progress",
+            "quiet",
+            "--env-file",
+            str(self.file),
+            *arguments,
+        ]
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
 
     def perennial(self, *arguments):
         """Run a command of ours as an operator does; return what it printed."""
@@ -112,14 +156,18 @@ class Composed:
         return f"http://127.0.0.1:{self.ports[service]}"
 
     def airflow(self):
-        return AirflowApi(self.url("airflow"), "admin", self.secrets["PERENNIAL_SECRET_AIRFLOW"], tries=12)
+        return AirflowApi(
+            self.url("airflow"), "admin", self.secrets["PERENNIAL_SECRET_AIRFLOW"], tries=12
+        )
 
     def up(self):
         """Bring everything up; return after how many seconds it was healthy."""
         make(self.file)
         began = time.monotonic()
         done = self.compose("up", "-d", "--wait")
-        assert done.returncode == 0, done.stderr[-3000:] + self.compose("logs", "--tail", "30").stdout[-6000:]
+        assert done.returncode == 0, (
+            done.stderr[-3000:] + self.compose("logs", "--tail", "30").stdout[-6000:]
+        )
         seconds = time.monotonic() - began
         with self.airflow() as api:
             assert await_dags(api, load_all(ROOT / "models")[0].values(), timeout_seconds=120) == []
@@ -132,7 +180,10 @@ class Composed:
             state = api.wait("retrain_flight_delays", run, 600)
             tasks = api.tasks("retrain_flight_delays", run)
             failed = [task for task in tasks if task.state == "failed"]
-            said = "\n".join(api.log("retrain_flight_delays", run, task.task, task.index, task.tries)[-3000:] for task in failed)
+            said = "\n".join(
+                api.log("retrain_flight_delays", run, task.task, task.index, task.tries)[-3000:]
+                for task in failed
+            )
         assert state == "success", said
         return tasks
 
@@ -145,12 +196,18 @@ class Composed:
         """Ask the gateway for one prediction."""
         headers = {"x-request-id": request_id} if request_id else {}
         return httpx.post(
-            f"{self.url('gateway')}/models/flight_delays/predict", json={"rows": [ROW]}, headers=headers, timeout=10, trust_env=False
+            f"{self.url('gateway')}/models/flight_delays/predict",
+            json={"rows": [ROW]},
+            headers=headers,
+            timeout=10,
+            trust_env=False,
         )
 
     def down(self, engine):
         """Remove all that there is of this stack."""
-        for found in engine.containers(all=True, filters={"label": f"perennial.stack={self.project}"}):
+        for found in engine.containers(
+            all=True, filters={"label": f"perennial.stack={self.project}"}
+        ):
             engine.remove_container(found["Id"], force=True, v=True)
         self.compose("down", "--volumes", "--timeout", "3")
         for found in engine.images(filters={"label": f"perennial.stack={self.project}"}):
@@ -158,33 +215,47 @@ class Composed:
 
     def states(self, engine):
         """The state and health of each service's container."""
-        found = engine.containers(all=True, filters={"label": f"com.docker.compose.project={self.project}"})
+        found = engine.containers(
+            all=True, filters={"label": f"com.docker.compose.project={self.project}"}
+        )
         return {one["Labels"]["com.docker.compose.service"]: one["Status"] for one in found}
 
 
 @contextlib.contextmanager
 def alone():
-    """One composed stack at a time: releases of one model have one name on an engine, whoever deployed them."""
+    """One composed stack at a time.
+
+    Releases of one model have one name on an engine, whoever deployed them.
+    """
     with filelock.FileLock(Path(tempfile.gettempdir()) / "perennial-composed-tests.lock"):
         yield
 
 
 def composed(engine, folder):
     """A project that is not up yet."""
-    stack = Composed(f"perennialtest{uuid.uuid4().hex[:6]}", folder, {service: free_port() for service in PORTS})
+    stack = Composed(
+        f"perennialtest{uuid.uuid4().hex[:6]}", folder, {service: free_port() for service in PORTS}
+    )
     make(stack.file)
     if stack.compose("version").returncode != 0:
         absent("docker compose v2 is not there")
     known = {tag for image in engine.images() for tag in image["RepoTags"] or []}
     environ = stack.environ()
-    missing = [environ[f"PERENNIAL_{name.upper()}_IMAGE"] for name in IMAGES if environ[f"PERENNIAL_{name.upper()}_IMAGE"] not in known]
+    missing = [
+        environ[f"PERENNIAL_{name.upper()}_IMAGE"]
+        for name in IMAGES
+        if environ[f"PERENNIAL_{name.upper()}_IMAGE"] not in known
+    ]
     if missing:
         absent(f"no image {missing[0]}: make images")
     return stack
 
 
 def published(engine, project):
-    """Every published port of the project's containers: (service, port in the container, address on the host)."""
+    """Every published port of the project's containers.
+
+    (service, port in the container, address on the host).
+    """
     found = engine.containers(all=True, filters={"label": f"com.docker.compose.project={project}"})
     return {
         (one["Labels"]["com.docker.compose.service"], port["PrivatePort"], port["IP"])

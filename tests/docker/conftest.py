@@ -1,4 +1,7 @@
-"""Tests against a real Docker engine; without one they are skipped, but not where one is promised (CI)."""
+"""Tests against a real Docker engine.
+
+Without one they are skipped, but not where one is promised (CI).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,11 @@ def engine():
     import docker
 
     client = (
-        docker.APIClient(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock", version="auto", timeout=120)
+        docker.APIClient(
+            os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock",
+            version="auto",
+            timeout=120,
+        )
         if _answers()
         else None
     )
@@ -40,7 +47,10 @@ class _One:
 
 @pytest.fixture
 def up(engine, tmp_path_factory):
-    """One composed stack for all tests that need one, healthy; it is gone when the last of them has ended."""
+    """One composed stack for all tests that need one, healthy.
+
+    It is gone when the last of them has ended.
+    """
     if _One.stack is None:
         stack = composed(engine, tmp_path_factory.mktemp("compose"))
         stack.backups.mkdir()
@@ -54,7 +64,10 @@ def up(engine, tmp_path_factory):
 
 
 def pytest_runtest_teardown(nextitem):
-    """Bring the composed stack down as soon as no test needs it: until the session ends, it would be in everybody's way."""
+    """Bring the composed stack down as soon as no test needs it.
+
+    Until the session ends, it would be in everybody's way.
+    """
     if nextitem is None or "test_compose" not in nextitem.path.name:
         _One.stack = None
         _One.ends.close()
@@ -64,7 +77,11 @@ def _answers():
     import docker
 
     try:
-        client = docker.APIClient(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock", version="auto", timeout=10)
+        client = docker.APIClient(
+            os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock",
+            version="auto",
+            timeout=10,
+        )
     except docker.errors.DockerException:
         return False
     client.close()

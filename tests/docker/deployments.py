@@ -1,4 +1,5 @@
-"""A real gateway on a network of its own, models that are deployed behind it, and somebody who keeps asking."""
+"""A real gateway on a network of its own, models that are deployed behind it, and somebody who
+keeps asking."""
 
 from __future__ import annotations
 
@@ -14,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import docker
 import httpx
 
-from pipelines.containers.names import of_model
-from pipelines.inference.read import read_log
+from pipelines.deployment.docker.names import of_model
+from pipelines.deployment.docker_target import DockerTarget
+from pipelines.deployment.orders import Order, carry_out
+from pipelines.inference.reader import read_log
 from pipelines.ledger import MemoryLedger
+from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.settings import Settings
 from pipelines.spec.resources import Limits, Resources
-from pipelines.steps.container_target import DockerTarget
-from pipelines.steps.context import Context, Ports
-from pipelines.steps.deployment import Order, carry_out
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from pipelines.versions.memory import MemoryVersions
 from tests.docker.ports import free_port
 from tests.serving.bundles import put_bundle
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pipelines.context import Context
     from pipelines.refs import Ref
 
 GATEWAY_IMAGE = os.environ.get("PERENNIAL_GATEWAY_IMAGE") or "perennial/gateway:latest"
@@ -63,18 +65,27 @@ class Yard:
         _answers(self.url)
 
     def model(self, task: Any = "binary", **settings: Any) -> Model:
-        """Return a new model of a name that nobody else has, with two versions and nothing deployed."""
+        """Return a new model of a name that nobody else has, with two versions and nothing
+        deployed."""
         name = f"{self.name.replace('-', '_')}_{next(_numbers)}"
         home = self.home / name
         world = World(make_world(home, days=0).home)
         world.respec("name: sales", f"name: {name}")
         (home / "models" / "sales").rename(home / "models" / name)
         world = World(home, model=name)
-        known = {"target": "docker", "docker_host": ENGINE, "gateway": self.folder, "release_network": self.name, "serving_url": self.url}
+        known = {
+            "target": "docker",
+            "docker_host": ENGINE,
+            "gateway": self.folder,
+            "release_network": self.name,
+            "serving_url": self.url,
+        }
         chosen = Settings(home=home, deploy_timeout_seconds=20, **{**known, **settings})
         store = LocalStore(chosen.store_dir)
         ports = Ports(store, MemoryVersions(), MemoryRegistry(), MemoryLedger())
-        bundles = {v: put_bundle(store, model=name, version=v, seed=int(v), task=task) for v in ("1", "2")}
+        bundles = {
+            v: put_bundle(store, model=name, version=v, seed=int(v), task=task) for v in ("1", "2")
+        }
         file = home / "model.skops"
         file.write_bytes(b"a model")
         run = ports.registry.parent(name, "run", {})
@@ -103,19 +114,34 @@ class Model:
 
     def limited(self, memory: str) -> Model:
         """The same model whose releases may use so much memory only."""
-        spec = self.context.spec.model_copy(update={"resources": Resources(serving=Limits(memory=memory))})
+        spec = self.context.spec.model_copy(
+            update={"resources": Resources(serving=Limits(memory=memory))}
+        )
         return replace(self, context=replace(self.context, spec=spec))
 
     def set(self, **settings: Any) -> Model:
         """The same model, with other settings."""
-        return replace(self, context=replace(self.context, settings=self.context.settings.model_copy(update=settings)))
+        return replace(
+            self,
+            context=replace(
+                self.context, settings=self.context.settings.model_copy(update=settings)
+            ),
+        )
 
     def with_ledger(self, ledger: Any) -> Model:
         """The same model, whose decisions go to this ledger."""
-        return replace(self, context=replace(self.context, ports=replace(self.context.ports, ledger=ledger)))
+        return replace(
+            self, context=replace(self.context, ports=replace(self.context.ports, ledger=ledger))
+        )
 
     def order(self, version: str, run: str) -> Order:
-        return Order(run=run, version=version, bundle=self.bundles[version], expected=self.champion, reason="a test")
+        return Order(
+            run=run,
+            version=version,
+            bundle=self.bundles[version],
+            expected=self.champion,
+            reason="a test",
+        )
 
     def deploy(self, version: str, run: str = "", target: Any = None) -> Any:
         order = self.order(version, run or f"run-{next(_numbers)}")
@@ -128,12 +154,16 @@ class Model:
 
     def containers(self) -> dict[int, str]:
         """By release, the state of its container in the engine's word."""
-        found = self.yard.api.containers(all=True, filters={"label": [f"{k}={v}" for k, v in of_model(self.name).items()]})
+        found = self.yard.api.containers(
+            all=True, filters={"label": [f"{k}={v}" for k, v in of_model(self.name).items()]}
+        )
         return {int(c["Labels"]["perennial.release"]): c["State"] for c in found}
 
     def images(self) -> list[str]:
         """Every image of the model's, by tag; "" for one that has none."""
-        found = self.yard.api.images(filters={"label": [f"{k}={v}" for k, v in of_model(self.name).items()]})
+        found = self.yard.api.images(
+            filters={"label": [f"{k}={v}" for k, v in of_model(self.name).items()]}
+        )
         return sorted(tag for image in found for tag in image["RepoTags"] or [""])
 
     def logged(self) -> Counter[int]:
@@ -149,7 +179,10 @@ class Model:
 
     @contextlib.contextmanager
     def asked(self, askers: int = 2, pause: float = 0.005) -> Iterator[Asked]:
-        """Keep asking for predictions, each asker over one connection; yield what was answered so far."""
+        """Keep asking for predictions, each asker over one connection.
+
+        Yield what was answered so far.
+        """
         asked = Asked()
         url = f"{self.yard.url}/models/{self.name}/predict"
         threads = [threading.Thread(target=_ask, args=(url, asked, pause)) for _ in range(askers)]
@@ -194,7 +227,10 @@ def _ask(url: str, asked: Asked, pause: float) -> None:
 
 @contextlib.contextmanager
 def gateway_yard(api: Any, home: Path) -> Iterator[Yard]:
-    """Run a gateway on a network of its own, its folder bind-mounted; everything is gone afterwards."""
+    """Run a gateway on a network of its own, its folder bind-mounted.
+
+    Everything is gone afterwards.
+    """
     name = f"test{os.getpid()}-{next(_numbers)}"
     folder = home / "gateway"
     folder.mkdir()
@@ -203,11 +239,19 @@ def gateway_yard(api: Any, home: Path) -> Iterator[Yard]:
     try:
         host = api.create_host_config(
             mounts=[docker.types.Mount("/gateway", str(folder), type="bind")],
-            port_bindings={8000: ("127.0.0.1", port)},  # a fixed one: another would be chosen when it starts anew
+            port_bindings={
+                8000: ("127.0.0.1", port)
+            },  # a fixed one: another would be chosen when it starts anew
             network_mode=name,
             restart_policy={"Name": "no"},
         )
-        api.create_container(GATEWAY_IMAGE, name=name, host_config=host, ports=[8000], user=f"{os.getuid()}:{os.getgid()}")
+        api.create_container(
+            GATEWAY_IMAGE,
+            name=name,
+            host_config=host,
+            ports=[8000],
+            user=f"{os.getuid()}:{os.getgid()}",
+        )
         api.start(name)
         url = f"http://127.0.0.1:{port}"
         _answers(url)

@@ -1,4 +1,7 @@
-"""Ports for what tests publish: below those that the system gives to outgoing connections and the engine to whoever names none."""
+"""Ports for what tests publish.
+
+Below those that the system gives to outgoing connections and the engine to whoever names none.
+"""
 
 from __future__ import annotations
 

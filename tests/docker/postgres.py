@@ -1,4 +1,7 @@
-"""A real PostgreSQL for tests: a container of perennial/postgres, published on 127.0.0.1, gone afterwards."""
+"""A real PostgreSQL for tests.
+
+A container of perennial/postgres, published on 127.0.0.1, gone afterwards.
+"""
 
 from __future__ import annotations
 
@@ -49,15 +52,26 @@ class Server:
 
 @contextlib.contextmanager
 def running(engine: Any) -> Iterator[Server]:
-    """Yield a server in a container of its own; without the image the test is skipped, but not where one is promised (CI)."""
+    """Yield a server in a container of its own.
+
+    Without the image the test is skipped, but not where one is promised (CI).
+    """
     if not engine.images(IMAGE):
         complaint = f"the image {IMAGE} is not there (make images)"
-        pytest.fail(complaint) if os.environ.get("PERENNIAL_REQUIRE_ENGINE") == "1" else pytest.skip(complaint)
+        (
+            pytest.fail(complaint)
+            if os.environ.get("PERENNIAL_REQUIRE_ENGINE") == "1"
+            else pytest.skip(complaint)
+        )
     password = secrets.token_hex(12)
     container = engine.create_container(
         IMAGE,
         name=f"perennial-test-postgres-{secrets.token_hex(4)}",
-        environment={"POSTGRES_USER": "perennial", "POSTGRES_PASSWORD": password, "POSTGRES_DB": "perennial"},
+        environment={
+            "POSTGRES_USER": "perennial",
+            "POSTGRES_PASSWORD": password,
+            "POSTGRES_DB": "perennial",
+        },
         ports=[5432],
         labels={"perennial.test": "postgres"},
         host_config=engine.create_host_config(port_bindings={5432: ("127.0.0.1", free_port())}),
@@ -73,7 +87,10 @@ def running(engine: Any) -> Iterator[Server]:
 
 
 def _await(server: Server, logs: Any) -> None:
-    """Return when the server answers twice in a row: some images start it once for themselves before it is ready."""
+    """Return when the server answers twice in a row.
+
+    Some images start it once for themselves before it is ready.
+    """
     deadline, answered = time.monotonic() + START_SECONDS, 0
     while answered < 2:
         try:

@@ -1,4 +1,5 @@
-"""Backup and restore where the ledger's and Airflow's databases are in PostgreSQL, by its own programs."""
+"""Backup and restore where the ledger's and Airflow's databases are in PostgreSQL, by its own
+programs."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ import pytest
 
 from pipelines.errors import PerennialError, RequestError, Unreachable
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.backup import backup
-from pipelines.ops.databases import Database, databases, dump
-from pipelines.ops.restore import restore
-from pipelines.store import LocalStore
+from pipelines.ops.backup.creation import backup
+from pipelines.ops.backup.databases import Database, databases, dump
+from pipelines.ops.backup.restoration import restore
+from pipelines.store.local import LocalStore
 from tests.contracts.test_ledger import champion
 from tests.docker import postgres
 
@@ -23,14 +24,22 @@ pytestmark = pytest.mark.engine
 def server(engine):
     if shutil.which("pg_dump") is None:
         complaint = "pg_dump is not on PATH here (Debian: postgresql-client)"
-        pytest.fail(complaint) if os.environ.get("PERENNIAL_REQUIRE_ENGINE") == "1" else pytest.skip(complaint)
+        (
+            pytest.fail(complaint)
+            if os.environ.get("PERENNIAL_REQUIRE_ENGINE") == "1"
+            else pytest.skip(complaint)
+        )
     with postgres.running(engine) as found:
         yield found
 
 
 def settings_of(world, server, folder):
     """Settings whose databases are new and empty ones of the server."""
-    changes = {"state": world.home / folder, "ledger_url": server.database(), "mlflow_database": server.database()}
+    changes = {
+        "state": world.home / folder,
+        "ledger_url": server.database(),
+        "mlflow_database": server.database(),
+    }
     return world.settings.model_copy(update=changes)
 
 
@@ -45,7 +54,8 @@ def filled(world, server):
     where = settings.artifacts_dir.as_uri()
     server.sql(
         "CREATE TABLE experiments (id int, artifact_location varchar(256))",
-        f"INSERT INTO experiments VALUES (1, '{where}/m'), (2, '{where}-else/m'), (3, 'mlflow-artifacts:/m')",
+        f"INSERT INTO experiments VALUES (1, '{where}/m'), (2, '{where}-else/m'), (3,"
+        " 'mlflow-artifacts:/m')",
         url=settings.mlflow_store,
     )
     return settings
@@ -63,7 +73,9 @@ def test_the_restored_ledger_is_the_same_and_grows_on(world, server, filled, tmp
     assert after.verify() == 7
     with pytest.raises(Exception, match="only grows"):
         server.sql("DELETE FROM entries", url=target.ledger)
-    moved = server.sql("SELECT artifact_location FROM experiments ORDER BY id", url=target.mlflow_store)
+    moved = server.sql(
+        "SELECT artifact_location FROM experiments ORDER BY id", url=target.mlflow_store
+    )
     here, there = target.artifacts_dir.as_uri(), filled.artifacts_dir.as_uri()
     assert [place for (place,) in moved] == [f"{here}/m", f"{there}-else/m", "mlflow-artifacts:/m"]
 
@@ -75,23 +87,40 @@ def test_a_database_that_is_not_empty_is_never_touched(world, server, filled, tm
     with pytest.raises(RequestError, match=r"ledger's database .* is not empty"):
         restore(target, tmp_path / "b.tar", lambda _: None)
     assert not list(target.store_dir.rglob("*"))
-    assert server.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger) == [(1,)]
+    assert server.sql(
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger
+    ) == [(1,)]
 
 
-def test_a_load_that_fails_says_what_is_there_and_it_is_begun_again(world, server, filled, tmp_path):
+def test_a_load_that_fails_says_what_is_there_and_it_is_begun_again(
+    world, server, filled, tmp_path
+):
     """A function in the way lets the ledger's load fail; it leaves nothing of the ledger."""
     backup(filled, tmp_path / "b.tar", lambda _: None)
     target = settings_of(world, server, "half")
-    (name,) = server.sql("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace LIMIT 1", url=filled.ledger)[0]
-    server.sql(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'", url=target.ledger)
+    (name,) = server.sql(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace LIMIT 1",
+        url=filled.ledger,
+    )[0]
+    server.sql(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        url=target.ledger,
+    )
     mlflow = target.mlflow_store.rsplit("/", 1)[-1]
-    there = rf"did not end; there already: mlflow's database [^ ]*/{mlflow}\. .*drop the database {mlflow} and make it anew; then restore"
+    there = (
+        rf"did not end; there already: mlflow's database [^ ]*/{mlflow}\. .*drop the database"
+        rf" {mlflow} and make it anew; then restore"
+    )
     with pytest.raises(PerennialError, match=there) as failed:
         restore(target, tmp_path / "b.tar", lambda _: None)
     assert "pg_restore failed for ledger's database" in str(failed.value)
-    assert server.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger) == [(0,)]
+    assert server.sql(
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger
+    ) == [(0,)]
     assert [p for p in target.store_dir.rglob("*") if p.is_file()] == []
-    with pytest.raises(RequestError, match=rf"did not end\. mlflow's database .* drop the database {mlflow} "):
+    with pytest.raises(
+        RequestError, match=rf"did not end\. mlflow's database .* drop the database {mlflow} "
+    ):
         restore(target, tmp_path / "b.tar", lambda _: None)
     server.sql(f"DROP DATABASE {mlflow}", f"CREATE DATABASE {mlflow}")
     server.sql(f"DROP FUNCTION {name}", url=target.ledger)
@@ -105,5 +134,7 @@ def test_what_fails_is_named_and_no_password_is_shown(filled, tmp_path, monkeypa
         dump(wrong, tmp_path / "x")
     assert "geheim" not in str(failed.value)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(PerennialError, match=r"pg_dump is not there.* Remedy: put PostgreSQL's client"):
+    with pytest.raises(
+        PerennialError, match=r"pg_dump is not there.* Remedy: put PostgreSQL's client"
+    ):
         dump(ledger, tmp_path / "y")

@@ -1,4 +1,5 @@
-"""`docker compose up`: refuses without secrets, comes up healthy, lets nobody in without a password, and the loop runs in it."""
+"""`docker compose up`: refuses without secrets, comes up healthy, lets nobody in without a
+password, and the loop runs in it."""
 
 from __future__ import annotations
 
@@ -22,7 +23,11 @@ def new(engine, tmp_path):
 def test_it_refuses_to_start_without_a_secret(engine, new):
     whole = new.file.read_text()
     for name in new.secrets:
-        new.file.write_text("".join(line for line in whole.splitlines(keepends=True) if not line.startswith(f"{name}=")))
+        new.file.write_text(
+            "".join(
+                line for line in whole.splitlines(keepends=True) if not line.startswith(f"{name}=")
+            )
+        )
         done = new.compose("up", "-d")
         assert done.returncode != 0
         assert name in done.stderr
@@ -37,22 +42,33 @@ def test_it_refuses_to_start_with_secrets_that_others_may_read(engine, new):
     assert done.returncode != 0
     assert 'service "secrets" didn\'t complete successfully' in done.stderr
     assert f"Run: chmod 600 {new.file}" in new.compose("logs", "secrets").stdout
-    assert {service for service, state in new.states(engine).items() if state.startswith("Up")} == set()
+    assert {
+        service for service, state in new.states(engine).items() if state.startswith("Up")
+    } == set()
 
 
 def test_every_part_is_healthy(engine, up):
     states = up.states(engine)
-    assert {service: "healthy" in states[service] for service in SERVICES} == dict.fromkeys(SERVICES, True)
+    assert {service: "healthy" in states[service] for service in SERVICES} == dict.fromkeys(
+        SERVICES, True
+    )
     assert {states[service].split(" ", 2)[1] for service in ("init", "secrets")} == {"(0)"}
 
 
 def test_three_ports_are_published_and_only_here(engine, up):
-    assert published(engine, up.project) == {(service, port, "127.0.0.1") for service, port in PORTS.items()}
+    assert published(engine, up.project) == {
+        (service, port, "127.0.0.1") for service, port in PORTS.items()
+    }
 
 
 def test_no_part_holds_privileges_and_only_the_door_has_the_socket(engine, up):
-    for found in engine.containers(all=True, filters={"label": f"com.docker.compose.project={up.project}"}):
-        service, whole = found["Labels"]["com.docker.compose.service"], engine.inspect_container(found["Id"])
+    for found in engine.containers(
+        all=True, filters={"label": f"com.docker.compose.project={up.project}"}
+    ):
+        service, whole = (
+            found["Labels"]["com.docker.compose.service"],
+            engine.inspect_container(found["Id"]),
+        )
         host = whole["HostConfig"]
         assert host["CapDrop"] == ["ALL"]
         assert not host["CapAdd"] or service == "postgres"
@@ -60,7 +76,9 @@ def test_no_part_holds_privileges_and_only_the_door_has_the_socket(engine, up):
         assert "no-new-privileges:true" in host["SecurityOpt"]
         assert host["Memory"] > 0
         assert not host["Privileged"]
-        assert any("docker.sock" in mount["Source"] for mount in whole["Mounts"]) == (service == "door")
+        assert any("docker.sock" in mount["Source"] for mount in whole["Mounts"]) == (
+            service == "door"
+        )
 
 
 def test_airflow_lets_in_who_knows_the_password(up):
@@ -70,8 +88,13 @@ def test_airflow_lets_in_who_knows_the_password(up):
         assert token.status_code == 201
         assert client.get("/api/v2/dags").status_code == 401
         for password in ("admin", "airflow", "", login["password"][:-1]):
-            assert client.post("/auth/token", json={**login, "password": password}).status_code in {400, 401}
-        dags = client.get("/api/v2/dags", headers={"authorization": f"Bearer {token.json()['access_token']}"}).json()["dags"]
+            assert client.post("/auth/token", json={**login, "password": password}).status_code in {
+                400,
+                401,
+            }
+        dags = client.get(
+            "/api/v2/dags", headers={"authorization": f"Bearer {token.json()['access_token']}"}
+        ).json()["dags"]
         assert {"retrain_flight_delays", "drift_flight_delays"} <= {dag["dag_id"] for dag in dags}
 
 
@@ -83,7 +106,9 @@ def test_mlflow_lets_in_who_knows_the_password(up):
         assert client.get("/").status_code == 401
         own = ("admin", up.secrets["PERENNIAL_SECRET_MLFLOW"])
         assert client.post(path, json=body, auth=own).status_code == 200
-        assert client.post(path, json=body, auth=own, headers={"host": "elsewhere"}).status_code == 403
+        assert (
+            client.post(path, json=body, auth=own, headers={"host": "elsewhere"}).status_code == 403
+        )
 
 
 def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
@@ -96,7 +121,9 @@ def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
     assert [entry["kind"] for entry in entries].count("champion") == 1
     assert "chain intact" in up.perennial("history", "flight_delays")
     assert "first" in up.perennial("log", "flight_delays", "--json")
-    left = engine.containers(all=True, filters={"label": [f"perennial.stack={up.project}", "perennial.kind=step"]})
+    left = engine.containers(
+        all=True, filters={"label": [f"perennial.stack={up.project}", "perennial.kind=step"]}
+    )
     assert left == []
 
 

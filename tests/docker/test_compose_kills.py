@@ -1,4 +1,7 @@
-"""`docker kill` at random while a run is at work and traffic comes in: all come back, the run ends well, nothing answered is lost."""
+"""`docker kill` at random while a run is at work and traffic comes in.
+
+All come back, the run ends well, nothing answered is lost.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ class Traffic(threading.Thread):
 def containers(engine, stack, victim):
     """The running containers of a service, or the release's."""
     label = [f"perennial.stack={stack.project}", "perennial.kind=release"]
-    service = [f"com.docker.compose.project={stack.project}", f"com.docker.compose.service={victim}"]
+    service = [
+        f"com.docker.compose.project={stack.project}",
+        f"com.docker.compose.service={victim}",
+    ]
     return engine.containers(filters={"label": label if victim == "release" else service})
 
 
@@ -57,7 +63,10 @@ def await_back(engine, stack, victim):
         if any("(healthy)" in one["Status"] for one in containers(engine, stack, victim)):
             return
         time.sleep(0.5)
-    pytest.fail(f"{victim} did not come back within {BACK_SECONDS} s: {stack.compose('logs', 'door', '--tail', '20').stdout}")
+    pytest.fail(
+        f"{victim} did not come back within {BACK_SECONDS} s:"
+        f" {stack.compose('logs', 'door', '--tail', '20').stdout}"
+    )
 
 
 def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
@@ -66,7 +75,10 @@ def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
     traffic = Traffic(up)
     traffic.start()
     with up.airflow() as api:
-        run = api.trigger("retrain_flight_delays", {"as_of": "2013-05-01T00:00:00Z", "reason": "while parts are killed"})
+        run = api.trigger(
+            "retrain_flight_delays",
+            {"as_of": "2013-05-01T00:00:00Z", "reason": "while parts are killed"},
+        )
         for victim in random_one.sample(VICTIMS, len(VICTIMS)):
             for found in containers(engine, up, victim):
                 engine.kill(found["Id"])
@@ -74,18 +86,26 @@ def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
         for victim in VICTIMS:
             await_back(engine, up, victim)
         state = api.wait("retrain_flight_delays", run, 900)
-        tasks = [(task.task, task.state, task.tries) for task in api.tasks("retrain_flight_delays", run)]
+        tasks = [
+            (task.task, task.state, task.tries) for task in api.tasks("retrain_flight_delays", run)
+        ]
     traffic.ended.set()
     traffic.join(30)
     assert state == "success", tasks
-    assert ("deploy", "success") in [(task, ended) for task, ended, _ in tasks], "the gate is known to promote this one"
+    assert ("deploy", "success") in [(task, ended) for task, ended, _ in tasks], (
+        "the gate is known to promote this one"
+    )
     assert up.predict().json()["version"] == "2"
-    back = as_json(up.perennial("rollback", "flight_delays", "--reason", "killed while it was made", "--json"))
+    back = as_json(
+        up.perennial("rollback", "flight_delays", "--reason", "killed while it was made", "--json")
+    )
     assert (back["version"], up.predict().json()["version"]) == ("1", "1")
     assert as_json(up.perennial("promote", "flight_delays", "2", "--json"))["version"] == "2"
     logged = [
         json.loads(line)
-        for line in up.perennial("log", "flight_delays", "--json", "--limit", "1000000").splitlines()
+        for line in up.perennial(
+            "log", "flight_delays", "--json", "--limit", "1000000"
+        ).splitlines()
         if line.startswith("{")
     ]
     seen = [line["request_id"] for line in logged if "request_id" in line]
@@ -94,4 +114,6 @@ def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
     assert not lost, f"{len(lost)} of {len(traffic.answered)} answered requests are not in the log"
     assert len(seen) == len(set(seen)), "a request stands in the log twice"
     assert "chain intact" in up.perennial("history", "flight_delays")
-    print(f"\n{len(traffic.answered)} answered, {traffic.failed} not; tasks (state, tries): {tasks}")  # noqa: T201 -- the measured value
+    print(  # noqa: T201 -- the measured value
+        f"\n{len(traffic.answered)} answered, {traffic.failed} not; tasks (state, tries): {tasks}"
+    )

@@ -1,4 +1,5 @@
-"""A composed stack backed up while it runs, lost with all its volumes and containers, and restored into an empty one that goes on."""
+"""A composed stack backed up while it runs, lost with all its volumes and containers, and restored
+into an empty one that goes on."""
 
 from __future__ import annotations
 
@@ -20,13 +21,19 @@ def test_a_lost_stack_is_restored_and_goes_on(engine, up):
     assert done.returncode == 0, done.stderr
     made = as_json(done.stdout)
     assert re.search(r"artifacts: \d+ files", done.stderr), "what MLflow shows of its runs"
-    assert made["databases"] == {"ledger": "postgresql", "mlflow": "postgresql", "airflow": "postgresql"}
+    assert made["databases"] == {
+        "ledger": "postgresql",
+        "mlflow": "postgresql",
+        "airflow": "postgresql",
+    }
     assert (stack.backups / "one.tar").stat().st_mode & 0o077 == 0
 
     stack.down(engine)
     assert engine.volumes(filters={"name": stack.project})["Volumes"] in (None, [])
     assert stack.compose("up", "-d", "--wait", "postgres").returncode == 0
-    assert as_json(stack.perennial("restore", "/backups/one.tar", "--json"))["ledger_entries"] == len(before)
+    assert as_json(stack.perennial("restore", "/backups/one.tar", "--json"))[
+        "ledger_entries"
+    ] == len(before)
     again = stack.compose("run", "--rm", "perennial", "restore", "/backups/one.tar")
     assert again.returncode != 0
     assert "is not empty" in again.stderr

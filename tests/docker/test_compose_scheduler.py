@@ -1,4 +1,7 @@
-"""The task queue in the composed stack: a worker that is killed takes its lock, and tasks begin again all the same."""
+"""The task queue in the composed stack.
+
+A worker that is killed takes its lock, and tasks begin again all the same.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import pytest
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 KILL_IDLE_WORKERS = (
-    'n=0; for p in /proc/[0-9]*; do grep -qs "[L]ocalExecutor: <idle>" $p/cmdline && kill -9 ${p#/proc/} && n=$((n+1)); done; echo $n'
+    'n=0; for p in /proc/[0-9]*; do grep -qs "[L]ocalExecutor: <idle>" $p/cmdline && kill -9'
+    " ${p#/proc/} && n=$((n+1)); done; echo $n"
 )
 
 
@@ -26,7 +30,16 @@ def test_a_task_runs_though_idle_workers_were_killed(engine, up):
     with up.airflow() as api:
         run = api.trigger("rollback_flight_delays", {"to": 99_999_999})
         ended = api.wait("rollback_flight_delays", run, 300)
-        [(name, tries)] = [(task.task, task.tries) for task in api.tasks("rollback_flight_delays", run) if task.state == "failed"]
+        [(name, tries)] = [
+            (task.task, task.tries)
+            for task in api.tasks("rollback_flight_delays", run)
+            if task.state == "failed"
+        ]
         said = api.log("rollback_flight_delays", run, name, attempt=tries)
-    assert (ended, "99999999" in said) == ("failed", True), "the task ran, and found no such release"
-    assert engine.inspect_container(container)["State"]["StartedAt"] == started, "what else is at work there goes on"
+    assert (ended, "99999999" in said) == (
+        "failed",
+        True,
+    ), "the task ran, and found no such release"
+    assert engine.inspect_container(container)["State"]["StartedAt"] == started, (
+        "what else is at work there goes on"
+    )

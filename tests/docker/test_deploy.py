@@ -1,4 +1,7 @@
-"""A release is a container behind the gateway: whatever fails or is cut off, somebody always answers, and nothing is left over."""
+"""A release is a container behind the gateway.
+
+Whatever fails or is cut off, somebody always answers, and nothing is left over.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from pipelines.containers.engine import Engine, engine_for
-from pipelines.containers.gateway import Gateway
-from pipelines.containers.names import container_name, image_name
+from pipelines.deployment.docker.engine import Engine, engine_for
+from pipelines.deployment.docker.gateway import Gateway
+from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.deployment.docker_target import KEPT, DockerTarget
+from pipelines.deployment.orders import carry_out, reconcile
 from pipelines.errors import Conflict, Corrupted, GiveUp, PerennialError, Refused, Unreachable
+from pipelines.messages import RollbackRequest
 from pipelines.steps import rollback
-from pipelines.steps.container_target import KEPT, DockerTarget
-from pipelines.steps.deployment import carry_out, reconcile
-from pipelines.steps.values import RollbackRequest
 from tests.docker.deployments import ENGINE, ROW, gateway_yard
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -30,9 +33,9 @@ FAULTS = {
     "lies": b"COPY sitecustomize.py /app/\n",
 }
 LIE = b"""
-import serving.served
-true = serving.served.Served.predictions
-serving.served.Served.predictions = lambda self, rows: [answer / 2 for answer in true(self, rows)]
+from serving.loaded_release import Served
+true = Served.predictions
+Served.predictions = lambda self, rows: [answer / 2 for answer in true(self, rows)]
 """
 
 
@@ -63,11 +66,22 @@ def broken(engine):
     for name, line in FAULTS.items():
         context = io.BytesIO()
         with tarfile.open(fileobj=context, mode="w") as tar:
-            for path, data in (("Dockerfile", b"FROM perennial/serving:latest\n" + line), ("sitecustomize.py", LIE)):
+            for path, data in (
+                ("Dockerfile", b"FROM perennial/serving:latest\n" + line),
+                ("sitecustomize.py", LIE),
+            ):
                 entry = tarfile.TarInfo(path)
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
-        said = list(engine.build(fileobj=io.BytesIO(context.getvalue()), custom_context=True, tag=tags[name], rm=True, decode=True))
+        said = list(
+            engine.build(
+                fileobj=io.BytesIO(context.getvalue()),
+                custom_context=True,
+                tag=tags[name],
+                rm=True,
+                decode=True,
+            )
+        )
         assert not [s for s in said if "error" in s], said
     yield tags
     for tag in tags.values():
@@ -79,7 +93,10 @@ class Cut(BaseException):
 
 
 class CutAt:
-    """Somebody whose method `name` is the last thing that happens: cut off before it, or behind it."""
+    """Somebody whose method `name` is the last thing that happens.
+
+    Cut off before it, or behind it.
+    """
 
     def __init__(self, inner, name, *, behind):
         self._inner, self._name, self._behind = inner, name, behind
@@ -122,7 +139,9 @@ def test_a_release_replaces_another_and_no_request_fails(model):
     assert set(asked.answers) == {1, 2}
     assert model.says() == (2, "2")
     assert model.containers() == {1: "exited", 2: "running"}
-    assert model.logged() == asked.answers, "each answer is logged once, by its release, and no golden request is"
+    assert model.logged() == asked.answers, (
+        "each answer is logged once, by its release, and no golden request is"
+    )
 
 
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
@@ -146,7 +165,15 @@ def test_what_the_container_may_do(model, engine):
     assert not host["PortBindings"]
     assert list(body["NetworkSettings"]["Networks"]) == [model.yard.name]
     labels = image["Config"]["Labels"]
-    assert {k: labels[k] for k in ("perennial.version", "perennial.bundle", "perennial.features", "perennial.release")} == {
+    assert {
+        k: labels[k]
+        for k in (
+            "perennial.version",
+            "perennial.bundle",
+            "perennial.features",
+            "perennial.release",
+        )
+    } == {
         "perennial.version": "1",
         "perennial.bundle": model.bundles["1"].sha256,
         "perennial.features": "abc123",
@@ -159,7 +186,9 @@ def test_the_proof_header_of_a_stranger_is_traffic(model, engine):
     environment = engine.inspect_container(container_name(model.name, 1))["Config"]["Env"]
     token = next(e.split("=", 1)[1] for e in environment if e.startswith("PERENNIAL_PROOF_TOKEN="))
     url = f"{model.yard.url}/models/{model.name}/predict"
-    assert httpx.post(url, json={"row": ROW}, headers={"x-perennial-proof": token}).status_code == 200
+    assert (
+        httpx.post(url, json={"row": ROW}, headers={"x-perennial-proof": token}).status_code == 200
+    )
     assert model.logged() == {1: 1}
 
 
@@ -189,7 +218,10 @@ def test_a_release_that_needs_too_much_memory_is_refused(model):
 
 def test_a_missing_image_names_what_makes_it(model):
     bad = model.set(serving_image="perennial/never-built:latest")
-    with model.asked() as asked, pytest.raises(GiveUp, match=r"never-built.*make images.*PERENNIAL_SERVING_IMAGE"):
+    with (
+        model.asked() as asked,
+        pytest.raises(GiveUp, match=r"never-built.*make images.*PERENNIAL_SERVING_IMAGE"),
+    ):
         bad.deploy("2", "once")
     assert asked.failures == []
     left_alone(model)
@@ -197,7 +229,9 @@ def test_a_missing_image_names_what_makes_it(model):
 
 
 # docker-py 7.2 does not close the socket that could not connect.
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
 def test_an_engine_that_is_away_is_tried_again(model):
     away = DockerTarget(engine=Engine("unix:///nonexistent/docker.sock"))
     with model.asked() as asked, pytest.raises(Unreachable, match="start the Docker engine"):
@@ -234,7 +268,9 @@ def test_a_name_that_is_taken_is_a_conflict(model, engine):
             model.deploy("2", "once")
         assert asked.failures == []
         left_alone(model)
-        assert engine.inspect_container(name)["State"]["Status"] == "created", "it is not ours to remove"
+        assert engine.inspect_container(name)["State"]["Status"] == "created", (
+            "it is not ours to remove"
+        )
     finally:
         engine.remove_container(name)
     assert model.deploy("2", "once").release == 2
@@ -269,11 +305,20 @@ def cut_off(model, who, method, *, behind):
         cut.deploy("2", "once", DockerTarget(engine, gateway))
 
 
-ALWAYS = [("engine", "start", True), ("gateway", "lead", True), ("torn", "", True), ("ledger", "crown", False), ("ledger", "crown", True)]
+ALWAYS = [
+    ("engine", "start", True),
+    ("gateway", "lead", True),
+    ("torn", "", True),
+    ("ledger", "crown", False),
+    ("ledger", "crown", True),
+]
 """The cuts that are made in CI too; ten seconds each."""
 
 
-@pytest.mark.parametrize(("who", "method", "behind"), [c if c in ALWAYS else pytest.param(*c, marks=pytest.mark.long) for c in CUTS])
+@pytest.mark.parametrize(
+    ("who", "method", "behind"),
+    [c if c in ALWAYS else pytest.param(*c, marks=pytest.mark.long) for c in CUTS],
+)
 def test_cut_off_anywhere_the_retry_goes_on(model, who, method, behind):
     order = model.order("2", "once")
     with model.asked() as asked:
@@ -286,7 +331,10 @@ def test_cut_off_anywhere_the_retry_goes_on(model, who, method, behind):
     assert model.images() == [image_name(model.name, 1), image_name(model.name, 2)]
 
 
-@pytest.mark.parametrize(("who", "method", "behind"), [c if c in ALWAYS[2:] else pytest.param(*c, marks=pytest.mark.long) for c in CUTS])
+@pytest.mark.parametrize(
+    ("who", "method", "behind"),
+    [c if c in ALWAYS[2:] else pytest.param(*c, marks=pytest.mark.long) for c in CUTS],
+)
 def test_cut_off_anywhere_reconciling_follows_the_champion(model, who, method, behind):
     with model.asked() as asked:
         cut_off(model, who, method, behind=behind)
@@ -339,7 +387,11 @@ def test_a_rollback_builds_again_what_was_removed(model, engine):
     engine.remove_container(container_name(model.name, 1))
     engine.remove_image(image_name(model.name, 1))
     with model.asked() as asked:
-        deployed = rollback.run(model.context, RollbackRequest(run="back", now=NOW, conf={"reason": "it was better"}), DockerTarget())
+        deployed = rollback.run(
+            model.context,
+            RollbackRequest(run="back", now=NOW, conf={"reason": "it was better"}),
+            DockerTarget(),
+        )
     assert (deployed.release, deployed.version) == (3, "1")
     assert asked.failures == []
     assert model.says() == (3, "1")
@@ -350,14 +402,21 @@ def test_a_rollback_to_a_bundle_that_is_gone_changes_nothing(model):
     model.deploy("2")
     (model.context.ports.store.root / model.bundles["1"].uri).unlink()
     with model.asked() as asked, pytest.raises(Corrupted):
-        rollback.run(model.context, RollbackRequest(run="back", now=NOW, conf={"reason": "it was better"}), DockerTarget())
+        rollback.run(
+            model.context,
+            RollbackRequest(run="back", now=NOW, conf={"reason": "it was better"}),
+            DockerTarget(),
+        )
     assert asked.failures == []
     assert model.says() == (2, "2")
 
 
 @pytest.mark.parametrize("lost", ["stopped", "removed", "image removed"])
 def test_a_champion_whose_container_is_lost_comes_back(model, engine, lost):
-    name, layers = container_name(model.name, 1), engine.inspect_image(image_name(model.name, 1))["RootFS"]["Layers"]
+    name, layers = (
+        container_name(model.name, 1),
+        engine.inspect_image(image_name(model.name, 1))["RootFS"]["Layers"],
+    )
     engine.stop(name, timeout=10)
     if lost != "stopped":
         engine.remove_container(name)
@@ -368,11 +427,16 @@ def test_a_champion_whose_container_is_lost_comes_back(model, engine, lost):
     assert len(words) == 1
     assert name in words[0]
     left_alone(model)
-    assert engine.inspect_image(image_name(model.name, 1))["RootFS"]["Layers"] == layers, "the same release gives the same bytes"
+    assert engine.inspect_image(image_name(model.name, 1))["RootFS"]["Layers"] == layers, (
+        "the same release gives the same bytes"
+    )
     assert reconcile(model.context, DockerTarget()) == []
 
 
 def test_only_the_newest_stopped_containers_are_kept(model):
     for number in range(2, KEPT + 4):
         model.deploy("12"[number % 2 == 0])
-    assert model.containers() == {KEPT + 3: "running", **dict.fromkeys(range(3, KEPT + 3), "exited")}
+    assert model.containers() == {
+        KEPT + 3: "running",
+        **dict.fromkeys(range(3, KEPT + 3), "exited"),
+    }

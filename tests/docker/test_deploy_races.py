@@ -1,4 +1,7 @@
-"""Deployments that meet something else: a reconciliation, a kill, a champion that had once died, another serving image."""
+"""Deployments that meet something else.
+
+A reconciliation, a kill, a champion that had once died, another serving image.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.containers.engine import engine_for
-from pipelines.containers.gateway import Gateway
-from pipelines.containers.names import container_name, image_name
+from pipelines.deployment.docker.engine import engine_for
+from pipelines.deployment.docker.gateway import Gateway
+from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.deployment.docker_target import DockerTarget
+from pipelines.deployment.orders import reconcile
 from pipelines.errors import Unreachable
+from pipelines.messages import RollbackRequest
 from pipelines.steps import rollback
-from pipelines.steps.container_target import DockerTarget
-from pipelines.steps.deployment import reconcile
-from pipelines.steps.values import RollbackRequest
 from tests.docker.deployments import gateway_yard
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -55,7 +58,9 @@ def test_reconciling_waits_for_a_deployment_that_is_at_work(model):
     ended = []
 
     def meanwhile():
-        other = threading.Thread(target=lambda: ended.append(reconcile(model.context, DockerTarget())))
+        other = threading.Thread(
+            target=lambda: ended.append(reconcile(model.context, DockerTarget()))
+        )
         other.start()
         other.join(2.0)
         assert other.is_alive(), "it would have put the unproven release away"
@@ -103,7 +108,9 @@ def test_a_champion_that_had_once_died_is_not_replaced_because_the_route_is_torn
     inside = engine.exec_create(name, ["sh", "-c", "kill -9 -1"], user="0")["Id"]
     engine.exec_start(inside)
     end = time.monotonic() + 60
-    while (engine.inspect_container(name)["RestartCount"] == 0 or model.says() != (1, "1")) and time.monotonic() < end:
+    while (
+        engine.inspect_container(name)["RestartCount"] == 0 or model.says() != (1, "1")
+    ) and time.monotonic() < end:
         time.sleep(0.2)
     assert engine.inspect_container(name)["RestartCount"] > 0
     assert model.says() == (1, "1")
@@ -119,14 +126,21 @@ def test_a_rollback_answers_with_the_code_that_answered_before(model, engine):
     first = engine.inspect_image(image_name(model.name, 1))["Config"]["Labels"]["perennial.base"]
     newer = model.set(serving_image="perennial/serving:that-is-not-there")
     with model.asked() as asked:
-        deployed = rollback.run(newer.context, RollbackRequest(run="back", now=NOW, conf={}), DockerTarget())
+        deployed = rollback.run(
+            newer.context, RollbackRequest(run="back", now=NOW, conf={}), DockerTarget()
+        )
     assert asked.failures == []
     assert (deployed.release, model.says()) == (3, (3, "1"))
-    assert engine.inspect_image(image_name(model.name, 3))["Config"]["Labels"]["perennial.base"] == first
+    assert (
+        engine.inspect_image(image_name(model.name, 3))["Config"]["Labels"]["perennial.base"]
+        == first
+    )
 
 
 def test_another_installation_s_releases_are_neither_seen_nor_touched(model):
     other = engine_for(model.context.settings.model_copy(update={"docker_state": "elsewhere"}))
     assert other.containers({"perennial.model": model.name}) == []
     assert other.images({"perennial.model": model.name}) == []
-    assert engine_for(model.context.settings).containers({"perennial.model": model.name}) == [container_name(model.name, 1)]
+    assert engine_for(model.context.settings).containers({"perennial.model": model.name}) == [
+        container_name(model.name, 1)
+    ]

@@ -1,4 +1,7 @@
-"""The door before a real engine: docker-py works through it, and whoever asks for more is refused."""
+"""The door before a real engine.
+
+Docker-py works through it, and whoever asks for more is refused.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,16 @@ def port(engine, stack, tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number = free.getsockname()[1]
-    options = ["--port", str(number), "--engine", url.removeprefix("unix://"), "--stack", stack, "--volume", f"{stack}_state"]
+    options = [
+        "--port",
+        str(number),
+        "--engine",
+        url.removeprefix("unix://"),
+        "--stack",
+        stack,
+        "--volume",
+        f"{stack}_state",
+    ]
     allowed = [
         "--keep",
         "--stopped",
@@ -53,7 +65,7 @@ def port(engine, stack, tmp_path_factory):
         "--context-bytes",
         "4000000",
     ]
-    command = [sys.executable, "-m", "stack.door", *options, *allowed]
+    command = [sys.executable, "-m", "door", *options, *allowed]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as door:
         line = door.stderr.readline()
         assert b"listening" in line, line
@@ -78,7 +90,9 @@ def through(port):
     yield client
     client.close()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # docker-py leaves the socket of an attached stream to the garbage collector
+        warnings.simplefilter(
+            "ignore", ResourceWarning
+        )  # docker-py leaves the socket of an attached stream to the garbage collector
         gc.collect()
 
 
@@ -87,10 +101,19 @@ def made(client, stack, **host):
     from docker.types import Mount
 
     mounts = [Mount("/state", f"{stack}_state", type="volume")]
-    config = client.create_host_config(network_mode="none", mem_limit="256m", read_only=True, cap_drop=["ALL"], mounts=mounts, **host)
+    config = client.create_host_config(
+        network_mode="none",
+        mem_limit="256m",
+        read_only=True,
+        cap_drop=["ALL"],
+        mounts=mounts,
+        **host,
+    )
     name = f"perennial-step-door-{uuid.uuid4().hex[:12]}"
     image = client.inspect_image(IMAGE)["Id"]
-    return client.create_container(image, ["-c", SPEAKS], name=name, entrypoint=["python"], host_config=config)["Id"]
+    return client.create_container(
+        image, ["-c", SPEAKS], name=name, entrypoint=["python"], host_config=config
+    )["Id"]
 
 
 def refused(call, *arguments, **named):
@@ -131,7 +154,9 @@ def test_what_is_killed_comes_back_and_what_is_stopped_does_not(engine, through,
     began = through.inspect_container(container)["State"]["StartedAt"]
     engine.kill(container)
     end = time.monotonic() + 20
-    while (state := engine.inspect_container(container)["State"])["StartedAt"] == began or not state["Running"]:
+    while (state := engine.inspect_container(container)["State"])[
+        "StartedAt"
+    ] == began or not state["Running"]:
         assert time.monotonic() < end, state
         time.sleep(0.2)
     engine.stop(container, timeout=0)
@@ -144,19 +169,41 @@ def test_what_was_killed_while_the_door_was_away_comes_back(engine, tmp_path):
     kept = f"doortest-{uuid.uuid4().hex[:8]}"
     host = engine.create_host_config(network_mode="none", restart_policy={"Name": "unless-stopped"})
     killed, stopped = (
-        engine.create_container(IMAGE, ["-c", SPEAKS], entrypoint=["python"], labels={"perennial.kept": kept}, host_config=host)["Id"]
+        engine.create_container(
+            IMAGE,
+            ["-c", SPEAKS],
+            entrypoint=["python"],
+            labels={"perennial.kept": kept},
+            host_config=host,
+        )["Id"]
         for _ in range(2)
     )
     try:
-        for container, end in ((killed, engine.kill), (stopped, lambda one: engine.stop(one, timeout=0))):
+        for container, end in (
+            (killed, engine.kill),
+            (stopped, lambda one: engine.stop(one, timeout=0)),
+        ):
             engine.start(container)
             end(container)
             assert engine.wait(container)["StatusCode"] == 137
         memory = tmp_path / "stopped.json"
         memory.write_text(json.dumps([stopped]))
-        command = [sys.executable, "-m", "stack.door", "--port", "0", "--stack", kept, "--keep", "--stopped", str(memory)]
+        command = [
+            sys.executable,
+            "-m",
+            "door",
+            "--port",
+            "0",
+            "--stack",
+            kept,
+            "--keep",
+            "--stopped",
+            str(memory),
+        ]
         url = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-        with subprocess.Popen([*command, "--engine", url.removeprefix("unix://")], cwd=Path(__file__).parents[2]) as door:
+        with subprocess.Popen(
+            [*command, "--engine", url.removeprefix("unix://")], cwd=Path(__file__).parents[2]
+        ) as door:
             end = time.monotonic() + 20
             while not engine.inspect_container(killed)["State"]["Running"]:
                 assert time.monotonic() < end
@@ -170,10 +217,19 @@ def test_what_was_killed_while_the_door_was_away_comes_back(engine, tmp_path):
 
 def test_a_release_is_built_and_removed_through_the_door(through, stack):
     tag = f"perennial/release-{stack}:1"
-    built = context(f"FROM {through.inspect_image(IMAGE)['Id']}\nCOPY release/ /release/\n", {"release/x": os.urandom(2_000_000)})
+    built = context(
+        f"FROM {through.inspect_image(IMAGE)['Id']}\nCOPY release/ /release/\n",
+        {"release/x": os.urandom(2_000_000)},
+    )
     said = list(
         through.build(
-            fileobj=built, custom_context=True, tag=tag, labels={"perennial.a": 'é "$x"'}, network_mode="none", decode=True, rm=True
+            fileobj=built,
+            custom_context=True,
+            tag=tag,
+            labels={"perennial.a": 'é "$x"'},
+            network_mode="none",
+            decode=True,
+            rm=True,
         )
     )
     assert not [line for line in said if "error" in line]
@@ -208,7 +264,11 @@ def test_a_build_that_runs_fetches_or_pulls_is_refused(through, stack, dockerfil
     def build():
         return list(
             through.build(
-                fileobj=context(dockerfile), custom_context=True, tag=f"perennial/release-{stack}:2", network_mode="none", decode=True
+                fileobj=context(dockerfile),
+                custom_context=True,
+                tag=f"perennial/release-{stack}:2",
+                network_mode="none",
+                decode=True,
             )
         )
 
@@ -217,7 +277,10 @@ def test_a_build_that_runs_fetches_or_pulls_is_refused(through, stack, dockerfil
 
 
 def test_a_context_that_is_too_long_is_refused(port):
-    head = b"POST /build?t=perennial/release-x:1&networkmode=none HTTP/1.1\r\nHost: d\r\nContent-Length: 5000000\r\n\r\n"
+    head = (
+        b"POST /build?t=perennial/release-x:1&networkmode=none HTTP/1.1\r\nHost:"
+        b" d\r\nContent-Length: 5000000\r\n\r\n"
+    )
     assert spoken(port, head + bytes(5_000_000)).startswith(b"HTTP/1.1 413 ")
 
 
@@ -252,7 +315,14 @@ def test_a_container_that_reaches_its_host_is_refused(engine, through, stack, ho
 )
 def test_a_container_that_poses_as_another_is_refused(through, fields, words):
     config = through.create_host_config(network_mode="none")
-    status, said = refused(through.create_container, IMAGE, ["x"], name="perennial-step-x-1", host_config=config, **fields)
+    status, said = refused(
+        through.create_container,
+        IMAGE,
+        ["x"],
+        name="perennial-step-x-1",
+        host_config=config,
+        **fields,
+    )
     assert (status, words in said) == (403, True)
 
 
@@ -270,7 +340,9 @@ def test_an_image_that_runs_as_root_is_refused(engine, through, stack):
     )
     config = through.create_host_config(network_mode="none")
     for image in (tag, engine.inspect_image(tag)["Id"]):
-        status, said = refused(through.create_container, image, ["x"], name="perennial-step-x-1", host_config=config)
+        status, said = refused(
+            through.create_container, image, ["x"], name="perennial-step-x-1", host_config=config
+        )
         assert (status, "USER" in said) == (403, True)
     engine.remove_image(tag)
 
@@ -278,14 +350,30 @@ def test_an_image_that_runs_as_root_is_refused(engine, through, stack):
 def test_a_mount_of_the_hosts_root_or_its_network_is_refused(through):
     from docker.types import Mount
 
-    for options in ({"mounts": [Mount("/host", "/", type="bind")], "network_mode": "none"}, {"network_mode": "host"}, {}):
+    for options in (
+        {"mounts": [Mount("/host", "/", type="bind")], "network_mode": "none"},
+        {"network_mode": "host"},
+        {},
+    ):
         config = through.create_host_config(**options)
-        assert refused(through.create_container, IMAGE, ["x"], name="perennial-step-x-1", host_config=config)[0] == 403
+        assert (
+            refused(
+                through.create_container,
+                IMAGE,
+                ["x"],
+                name="perennial-step-x-1",
+                host_config=config,
+            )[0]
+            == 403
+        )
 
 
 def test_other_peoples_containers_are_not_touched_or_seen(engine, through, stack):
     foreign = engine.create_container(
-        IMAGE, ["--help"], labels={"perennial": "1"}, host_config=engine.create_host_config(network_mode="none")
+        IMAGE,
+        ["--help"],
+        labels={"perennial": "1"},
+        host_config=engine.create_host_config(network_mode="none"),
     )
     try:
         for call in (
@@ -340,8 +428,20 @@ SMUGGLED = b"POST /containers/create?name=x HTTP/1.1\r\nHost: d\r\nContent-Lengt
 @pytest.mark.parametrize(
     ("head", "status"),
     [
-        (b"POST /_ping HTTP/1.1\r\nHost: d\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"POST /_ping HTTP/1.1\r\nHost: d\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde", 400),
+        (
+            (
+                b"POST /_ping HTTP/1.1\r\nHost: d\r\nContent-Length: 4\r\nTransfer-Encoding:"
+                b" chunked\r\n\r\n0\r\n\r\n"
+            ),
+            400,
+        ),
+        (
+            (
+                b"POST /_ping HTTP/1.1\r\nHost: d\r\nContent-Length: 4\r\nContent-Length:"
+                b" 5\r\n\r\nabcde"
+            ),
+            400,
+        ),
         (b"POST /_ping HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked, identity\r\n\r\n", 400),
         (b"POST /_ping HTTP/1.1\r\nHost: d\r\nTransfer-Encoding : chunked\r\n\r\n", 400),
         (b"GET /_ping HTTP/1.1\r\nHost: d\r\nX: a\r\n b\r\nContent-Length: -1\r\n\r\n", 400),
@@ -375,7 +475,15 @@ def test_an_engine_that_is_away_is_a_named_error(engine, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number = free.getsockname()[1]
-    command = [sys.executable, "-m", "stack.door", "--port", str(number), "--engine", str(tmp_path / "none.sock")]
+    command = [
+        sys.executable,
+        "-m",
+        "door",
+        "--port",
+        str(number),
+        "--engine",
+        str(tmp_path / "none.sock"),
+    ]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as door:
         door.stderr.readline()
         answer = spoken(number, b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n")

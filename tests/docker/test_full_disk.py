@@ -1,6 +1,9 @@
-"""An engine whose disk is full while a release is built: a named error, and nothing of the attempt is left.
+"""An engine whose disk is full while a release is built.
 
-An engine of the test's own, with its data on a small file system in memory: it takes root, and a minute.
+A named error, and nothing of the attempt is left.
+
+An engine of the test's own, with its data on a small file system in memory: it takes root, and a
+minute.
 """
 
 from __future__ import annotations
@@ -13,13 +16,13 @@ import time
 import docker
 import pytest
 
-from pipelines.containers import image as images
-from pipelines.containers.engine import engine_for
+from pipelines.deployment.docker import image as images
+from pipelines.deployment.docker.engine import engine_for
+from pipelines.deployment.releases import release_of
 from pipelines.errors import StorageFull
 from pipelines.ledger import MemoryLedger
 from pipelines.settings import Settings
-from pipelines.steps.releases import release_of
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_bundle
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.long]
@@ -47,7 +50,15 @@ def small(engine, tmp_path):
         "--pidfile",
         str(tmp_path / "pid"),
     ]
-    command += ["-H", url, "--bridge=none", "--iptables=false", "--ip6tables=false", "--log-level", "error"]
+    command += [
+        "-H",
+        url,
+        "--bridge=none",
+        "--iptables=false",
+        "--ip6tables=false",
+        "--log-level",
+        "error",
+    ]
     with (tmp_path / "dockerd.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -81,7 +92,12 @@ def test_a_full_disk_is_named_leaves_nothing_and_a_retry_goes_on_when_there_is_r
     settings, disk, api = small
     store, ledger = LocalStore(settings.store_dir), MemoryLedger()
     bundle = put_bundle(store, model=MODEL, version="1", seed=1)
-    told = {"number": 1, "version": "1", "bundle": bundle.model_dump(mode="json"), "reason": "a test"}
+    told = {
+        "number": 1,
+        "version": "1",
+        "bundle": bundle.model_dump(mode="json"),
+        "reason": "a test",
+    }
     release = release_of(ledger.append(MODEL, "release", "run", told))
     ballast = disk / "ballast"
     with pytest.raises(OSError, match="No space left"):

@@ -1,4 +1,7 @@
-"""The gateway's image against its contract: routes, switches under load, the candidates' way, what a caller sees when a release is away."""
+"""The gateway's image against its contract.
+
+Routes, switches under load, the candidates' way, what a caller sees when a release is away.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +56,13 @@ class Gateway:
             return b"".join(iter(lambda: admin.recv(65_536), b"")).decode()
 
     def candidate(self, container, path="/ready"):
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(self.folder / "candidates.sock")), base_url="http://gateway") as client:
-            return client.get(path, headers={"x-perennial-container": container, "x-perennial-proof": "token"})
+        with httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(self.folder / "candidates.sock")),
+            base_url="http://gateway",
+        ) as client:
+            return client.get(
+                path, headers={"x-perennial-container": container, "x-perennial-proof": "token"}
+            )
 
     def wait(self):
         until(lambda: httpx.get(f"{self.url}/health").status_code == 200)
@@ -73,7 +81,10 @@ def until(answered):
 
 @pytest.fixture(scope="module")
 def world(engine):
-    """A network with a gateway and two releases of `my_model`, which is led to the first; yields the gateway and the releases' names."""
+    """A network with a gateway and two releases of `my_model`, which is led to the first.
+
+    Yields the gateway and the releases' names.
+    """
     mark = uuid.uuid4().hex[:8]
     network = engine.create_network(f"perennial-test-{mark}", driver="bridge")["Id"]
     folder = Path(tempfile.mkdtemp(prefix="gateway-"))
@@ -81,8 +92,12 @@ def world(engine):
     made = []
 
     def start(image, name, **options):
-        joined = engine.create_networking_config({f"perennial-test-{mark}": engine.create_endpoint_config()})
-        made.append(engine.create_container(image, name=name, networking_config=joined, **options)["Id"])
+        joined = engine.create_networking_config(
+            {f"perennial-test-{mark}": engine.create_endpoint_config()}
+        )
+        made.append(
+            engine.create_container(image, name=name, networking_config=joined, **options)["Id"]
+        )
         engine.start(made[-1])
         return made[-1]
 
@@ -105,7 +120,15 @@ def world(engine):
         )
         user = f"{os.getuid()}:{os.getgid()}"  # the folder's owner
         gateway = Gateway(
-            engine, start("perennial/gateway:latest", f"perennial-test-gateway-{mark}", user=user, ports=[8000], host_config=limits), folder
+            engine,
+            start(
+                "perennial/gateway:latest",
+                f"perennial-test-gateway-{mark}",
+                user=user,
+                ports=[8000],
+                host_config=limits,
+            ),
+            folder,
         )
         gateway.wait()
         for name in names:
@@ -122,24 +145,40 @@ def world(engine):
 def test_a_request_goes_to_the_release_of_its_model_without_the_headers_of_deploy(world):
     gateway, names = world
     headers = {"X-Perennial-Proof": "guess", "X-Perennial-Container": names[1]}
-    answer = httpx.post(f"{gateway.url}/models/my_model/predict?a=b", json={}, headers=headers).json()
+    answer = httpx.post(
+        f"{gateway.url}/models/my_model/predict?a=b", json={}, headers=headers
+    ).json()
     assert (answer["release"], answer["path"]) == (names[0], "/models/my_model/predict?a=b")
     assert not [name for name in answer["headers"] if name.startswith("x-perennial")]
 
 
 @pytest.mark.parametrize(
     ("path", "code"),
-    [("/models/other/predict", "unknown_model"), ("/models/UPPER", "not_found"), ("/", "not_found"), ("/metrics", "not_found")],
+    [
+        ("/models/other/predict", "unknown_model"),
+        ("/models/UPPER", "not_found"),
+        ("/", "not_found"),
+        ("/metrics", "not_found"),
+    ],
 )
 def test_what_leads_nowhere_is_404_in_the_servers_own_form(world, path, code):
     answer = httpx.get(world[0].url + path)
-    assert (answer.status_code, answer.headers["content-type"], answer.json()["error"]["code"]) == (404, "application/json", code)
+    assert (answer.status_code, answer.headers["content-type"], answer.json()["error"]["code"]) == (
+        404,
+        "application/json",
+        code,
+    )
 
 
 def test_no_path_climbs_out_of_the_models(world):
     gateway, _ = world
-    with socket.create_connection(("127.0.0.1", int(gateway.url.rsplit(":", 1)[1])), timeout=10) as raw:
-        raw.sendall(b"GET /models/my_model/../../ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    with socket.create_connection(
+        ("127.0.0.1", int(gateway.url.rsplit(":", 1)[1])), timeout=10
+    ) as raw:
+        raw.sendall(
+            b"GET /models/my_model/../../ready HTTP/1.1\r\nHost: localhost\r\nConnection:"
+            b" close\r\n\r\n"
+        )
         assert raw.recv(100).startswith(b"HTTP/1.1 404 ")
 
 
@@ -153,7 +192,11 @@ def test_twenty_switches_under_load_lose_nothing(world):
             while not ended.is_set():
                 try:
                     answer = client.post(f"{gateway.url}/models/my_model/predict", json={})
-                    answers.append(answer.json()["release"] if answer.status_code == 200 else answer.status_code)
+                    answers.append(
+                        answer.json()["release"]
+                        if answer.status_code == 200
+                        else answer.status_code
+                    )
                 except httpx.HTTPError as error:
                     answers.append(repr(error))
 
@@ -178,7 +221,10 @@ def test_the_candidates_way_reaches_any_release_with_its_proof_and_nothing_else(
     assert "x-perennial-container" not in answer["headers"]
     for other in ("localhost", "perennial-release-a-1.evil.example", "perennial-release-A-1", ""):
         assert gateway.candidate(other).status_code == 404
-    assert {stat.S_IMODE((gateway.folder / name).stat().st_mode) for name in ("admin.sock", "candidates.sock")} == {0o660}
+    assert {
+        stat.S_IMODE((gateway.folder / name).stat().st_mode)
+        for name in ("admin.sock", "candidates.sock")
+    } == {0o660}
 
 
 def test_a_release_that_is_away_is_503_and_when_to_come_back(world):

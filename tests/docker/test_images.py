@@ -1,4 +1,7 @@
-"""The images of `make images`: who they run as, what they hold, what they do not, and that they live with a read-only root."""
+"""The images of `make images`.
+
+Who they run as, what they hold, what they do not, and that they live with a read-only root.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +34,22 @@ def image(engine):
 
 @pytest.fixture
 def said(engine, image):
-    """Runs a command in a container as production has it (read-only root, no capabilities, no network); returns what it printed."""
+    """Runs a command in a container as production has it (read-only root, no capabilities, no
+    network); returns what it printed."""
     made = []
 
     def run(name, entrypoint, *arguments, exit_code=0):
         limits = engine.create_host_config(
-            read_only=True, tmpfs={"/tmp": ""}, cap_drop=["ALL"], security_opt=["no-new-privileges"], network_mode="none", init=True
+            read_only=True,
+            tmpfs={"/tmp": ""},
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            network_mode="none",
+            init=True,
         )
-        created = engine.create_container(image(name)["Id"], entrypoint=entrypoint, command=list(arguments), host_config=limits)
+        created = engine.create_container(
+            image(name)["Id"], entrypoint=entrypoint, command=list(arguments), host_config=limits
+        )
         made.append(created["Id"])
         engine.start(created["Id"])
         ended = engine.wait(created["Id"], timeout=120)["StatusCode"]
@@ -100,10 +111,17 @@ print(json.dumps([ours, len(bare), writable]))
 
 
 @pytest.mark.parametrize(
-    ("name", "folders"), [("steps", "/state /gateway"), ("serving", "/state"), ("airflow", "/state /gateway /airflow/logs")]
+    ("name", "folders"),
+    [
+        ("steps", "/state /gateway"),
+        ("serving", "/state"),
+        ("airflow", "/state /gateway /airflow/logs"),
+    ],
 )
 def test_the_folders_that_volumes_take_over_belong_to_the_user(said, name, folders):
-    assert said(name, ["stat", "-c", "%u:%g"], *folders.split()).split() == ["10001:10001"] * len(folders.split())
+    assert said(name, ["stat", "-c", "%u:%g"], *folders.split()).split() == ["10001:10001"] * len(
+        folders.split()
+    )
 
 
 def test_steps_lists_the_models_and_has_git_and_the_databases_clients(said):
@@ -120,8 +138,12 @@ print(json.dumps([n for n in ("pandas", "pyarrow", "sklearn", "skops", "mlflow",
 """
     assert python(said, "serving", program) == []
     assert python(said, "serving-native", program) == ["pandas", "pyarrow", "sklearn", "skops"]
-    history = [(layer["CreatedBy"], layer["Size"]) for layer in engine.history(image("serving")["Id"])]  # the newest first
-    first = next(place for place, (made_by, _) in enumerate(history) if "groupadd --gid 10001" in made_by)
+    history = [
+        (layer["CreatedBy"], layer["Size"]) for layer in engine.history(image("serving")["Id"])
+    ]  # the newest first
+    first = next(
+        place for place, (made_by, _) in enumerate(history) if "groupadd --gid 10001" in made_by
+    )
     assert 0 < sum(size for _, size in history[: first + 1]) < LIMIT
 
 
@@ -146,4 +168,11 @@ print(json.dumps([sorted(bag.dags), bag.import_errors, there]))
 
 
 def test_mlflow_has_its_authentication_and_the_database(said):
-    assert python(said, "mlflow", "import json, mlflow.server.auth, psycopg2; print(json.dumps(mlflow.__version__))") == "3.17.2"
+    assert (
+        python(
+            said,
+            "mlflow",
+            "import json, mlflow.server.auth, psycopg2; print(json.dumps(mlflow.__version__))",
+        )
+        == "3.17.2"
+    )

@@ -42,8 +42,14 @@ class TestPostgresLedger(LedgerContract):
         "UPDATE entries SET body = '{}' WHERE seq = 1",
         "DELETE FROM entries WHERE seq = 2",
         "TRUNCATE entries",
-        "INSERT INTO entries SELECT 9, at, model, kind, 'new', '{}', previous, hash FROM entries WHERE seq = 2",
-        "INSERT INTO entries SELECT 3, at, model, kind, 'new', '{}', previous, hash FROM entries WHERE seq = 2",
+        (
+            "INSERT INTO entries SELECT 9, at, model, kind, 'new', '{}', previous, hash FROM"
+            " entries WHERE seq = 2"
+        ),
+        (
+            "INSERT INTO entries SELECT 3, at, model, kind, 'new', '{}', previous, hash FROM"
+            " entries WHERE seq = 2"
+        ),
         "UPDATE head SET seq = 1",
         "UPDATE head SET seq = seq + 2",
         "DELETE FROM head",
@@ -62,23 +68,28 @@ def test_the_database_itself_refuses_changes(server, ledger, url, statement):
 def test_what_was_touched_behind_its_triggers_is_named(server, ledger, url):
     for n in range(3):
         ledger.append("m", "verdict", f"k{n}", {"n": n})
-    server.sql("ALTER TABLE entries DISABLE TRIGGER ALL", """UPDATE entries SET body = '{"n":9}' WHERE seq = 2""", url=url)
+    server.sql(
+        "ALTER TABLE entries DISABLE TRIGGER ALL",
+        """UPDATE entries SET body = '{"n":9}' WHERE seq = 2""",
+        url=url,
+    )
     with pytest.raises(Corrupted, match="Entry 2 of"):
         ledger.verify()
 
 
 def test_of_two_processes_one_crowns(url, ledger):
-    """Each tries to depose the other a hundred times; who expects the wrong champion loses, and nothing is lost or doubled."""
+    """Each tries to depose the other a hundred times.
+
+    Who expects the wrong champion loses, and nothing is lost or doubled.
+    """
     ledger.crown("m", expected=None, champion=champion("a-0"), key="first")
     program = (
-        "import sys; from pipelines.errors import Conflict; from pipelines.ledger.sql import SqlLedger\n"
-        "ledger, me, won = SqlLedger(sys.argv[1]), sys.argv[2], 0\n"
-        "for n in range(100):\n"
-        "    body = {'version': f'{me}-{n}', 'bundle': {'uri': 'objects/ab/ab.json', 'sha256': 'a' * 64}, 'release': 1}\n"
-        "    try: ledger.crown('m', expected=ledger.champion('m').version, champion=body, key=f'{me}{n}')\n"
-        "    except Conflict: continue\n"
-        "    won += 1\n"
-        "print(won)"
+        "import sys; from pipelines.errors import Conflict; from pipelines.ledger.sql import"
+        " SqlLedger\nledger, me, won = SqlLedger(sys.argv[1]), sys.argv[2], 0\nfor n in"
+        " range(100):\n    body = {'version': f'{me}-{n}', 'bundle': {'uri': 'objects/ab/ab.json',"
+        " 'sha256': 'a' * 64}, 'release': 1}\n    try: ledger.crown('m',"
+        " expected=ledger.champion('m').version, champion=body, key=f'{me}{n}')\n    except"
+        " Conflict: continue\n    won += 1\nprint(won)"
     )
     won = [int(line) for line in finish(start(program, url, "b"), start(program, url, "c"))]
     crowned = ledger.entries("m", "champion")
@@ -137,7 +148,10 @@ def test_the_index_answers_who_is_champion(server, ledger, url):
     for n in range(300):
         ledger.append("m", "drift", f"k{n}", {"x": "x" * 200})
     plan = server.sql(
-        "ANALYZE entries", "EXPLAIN SELECT * FROM entries WHERE model = 'm' AND kind = 'champion' ORDER BY seq DESC LIMIT 1", url=url
+        "ANALYZE entries",
+        "EXPLAIN SELECT * FROM entries WHERE model = 'm' AND kind = 'champion' ORDER BY seq DESC"
+        " LIMIT 1",
+        url=url,
     )
     assert any("entries_by_kind" in line for (line,) in plan), plan
 

@@ -1,4 +1,7 @@
-"""One retraining, step by step, as processes and in containers: what comes out of it is the same, byte for byte."""
+"""One retraining, step by step, as processes and in containers.
+
+What comes out of it is the same, byte for byte.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ import pytest
 _home = tempfile.TemporaryDirectory(prefix="perennial-airflow-")
 os.environ.setdefault("AIRFLOW_HOME", _home.name)  # Airflow reads it when it is first imported
 
-from perennial_airflow.container import DockerStepOperator  # noqa: E402
-from perennial_airflow.operator import StepOperator  # noqa: E402
+from perennial_airflow.places.docker import DockerStepOperator  # noqa: E402
+from perennial_airflow.places.step_operator import StepOperator  # noqa: E402
 
+from pipelines.ports import EmbeddedPorts  # noqa: E402
 from pipelines.refs import Ref  # noqa: E402
 from pipelines.settings import load_settings  # noqa: E402
-from pipelines.steps.context import EmbeddedPorts  # noqa: E402
-from pipelines.store import LocalStore  # noqa: E402
+from pipelines.store.local import LocalStore  # noqa: E402
 from tests.worlds import as_of, make_world  # noqa: E402
 
 if TYPE_CHECKING:
@@ -51,7 +54,9 @@ def retrained(run: Callable[..., dict], store: LocalStore) -> Retraining:
     done: dict[str, dict] = {"ingest": run("ingest")}
     done["validate"] = run("validate", ingest=done["ingest"])
     done["features"] = run("features", ingest=done["ingest"], validate=done["validate"])
-    trained = [run("train", features=done["features"], candidate=name) for name in ("baseline", "linear")]
+    trained = [
+        run("train", features=done["features"], candidate=name) for name in ("baseline", "linear")
+    ]
     done |= {f"train {result['candidate']}": result for result in trained}
     done["gate"] = run("gate", features=done["features"], train=trained)
     done["package"] = run("package", features=done["features"], train=trained, gate=done["gate"])
@@ -61,9 +66,14 @@ def retrained(run: Callable[..., dict], store: LocalStore) -> Retraining:
 
 def context() -> dict:
     dag_run = SimpleNamespace(
-        conf={"as_of": as_of(8)}, run_type="manual", run_after=datetime(2024, 5, 1, 12, tzinfo=UTC), data_interval_end=None
+        conf={"as_of": as_of(8)},
+        run_type="manual",
+        run_after=datetime(2024, 5, 1, 12, tzinfo=UTC),
+        data_interval_end=None,
     )
-    ti = SimpleNamespace(dag_id="retrain_sales", run_id=RUN, map_index=-1, xcom_push=lambda *_: None)
+    ti = SimpleNamespace(
+        dag_id="retrain_sales", run_id=RUN, map_index=-1, xcom_push=lambda *_: None
+    )
     return {"run_id": RUN, "dag_run": dag_run, "ti": ti}
 
 
@@ -80,7 +90,13 @@ def image(engine, world):
         if os.environ.get("PERENNIAL_REQUIRE_ENGINE") == "1":
             pytest.fail(f"there is no image {base}: make images")
         pytest.skip(f"there is no image {base} (make images)")
-    lines = [f"FROM {base}", *(f"COPY {name} /app/{name}" for name in ("models", "expectations", "raw", "requirements.txt"))]
+    lines = [
+        f"FROM {base}",
+        *(
+            f"COPY {name} /app/{name}"
+            for name in ("models", "expectations", "raw", "requirements.txt")
+        ),
+    ]
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         entry = tarfile.TarInfo("Dockerfile")
@@ -90,7 +106,9 @@ def image(engine, world):
             archive.add(world.home / name, name)
     stream.seek(0)
     tag = f"perennial-test/sales:{os.getpid()}"
-    said = list(engine.build(fileobj=stream, custom_context=True, tag=tag, rm=True, pull=False, decode=True))
+    said = list(
+        engine.build(fileobj=stream, custom_context=True, tag=tag, rm=True, pull=False, decode=True)
+    )
     assert any(tag in line.get("stream", "") for line in said), said
     yield tag
     engine.remove_image(tag, force=True)
@@ -104,7 +122,9 @@ def as_processes(world) -> Retraining:
         patch.setenv("PERENNIAL_STATE", str(state))
 
         def run(step: str, **request) -> dict:
-            return StepOperator(task_id=step, step=step, model="sales", request=request).execute(context())
+            return StepOperator(task_id=step, step=step, model="sales", request=request).execute(
+                context()
+            )
 
         return retrained(run, LocalStore(state / "store"))
 
@@ -122,7 +142,14 @@ def in_containers(world, image) -> Retraining:
     )
 
     def run(step: str, **request) -> dict:
-        task = DockerStepOperator(task_id=step, step=step, model="sales", request=request, settings=settings, limits={"memory": "2g"})
+        task = DockerStepOperator(
+            task_id=step,
+            step=step,
+            model="sales",
+            request=request,
+            settings=settings,
+            limits={"memory": "2g"},
+        )
         return task.execute(context())
 
     return retrained(run, LocalStore(state / "store"))
@@ -143,7 +170,15 @@ def test_the_features_are_equal(as_processes, in_containers):
 @pytest.mark.parametrize("candidate", ["baseline", "linear"])
 def test_the_candidates_learn_the_same(as_processes, in_containers, candidate):
     one, other = (r.results[f"train {candidate}"] for r in (as_processes, in_containers))
-    for fact in ("params", "settings_tried", "cv_score", "metrics", "rows_train", "rows_holdout", "predictions"):
+    for fact in (
+        "params",
+        "settings_tried",
+        "cv_score",
+        "metrics",
+        "rows_train",
+        "rows_holdout",
+        "predictions",
+    ):
         assert one[fact] == other[fact], fact
 
 
@@ -153,8 +188,11 @@ def test_the_verdict_is_the_same(as_processes, in_containers):
         assert one[fact] == other[fact], fact
 
 
-def test_the_compiled_model_and_its_golden_answers_are_equal_byte_for_byte(as_processes, in_containers):
-    """All that a bundle holds, but for a skops file (its hash differs in each process) and a git revision (it holds the time)."""
+def test_the_compiled_model_and_its_golden_answers_are_equal_byte_for_byte(
+    as_processes, in_containers
+):
+    """All that a bundle holds, but for a skops file (its hash differs in each process) and a git
+    revision (it holds the time)."""
     one, other = (r.read(r.results["package"]["bundle"]) for r in (as_processes, in_containers))
     assert one["compiled"]
     assert {name for name in one if one[name] != other[name]} <= {"native", "features_revision"}

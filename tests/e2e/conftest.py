@@ -1,4 +1,7 @@
-"""One running stack for all end-to-end tests: a small model that they may change, and the two shipped ones on a few batches."""
+"""One running stack for all end-to-end tests.
+
+A small model that they may change, and the two shipped ones on a few batches.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_all
-from pipelines.steps.context import EmbeddedPorts
 from stack import control
 from stack.airflow_api import AirflowApi
 from stack.dags import await_dags
@@ -43,7 +46,8 @@ WAIT_SECONDS = 120
 
 @dataclass(frozen=True)
 class Live:
-    """A running stack: its world, its settings, Airflow's API, and short ways to what tests look at."""
+    """A running stack: its world, its settings, Airflow's API, and short ways to what tests look
+    at."""
 
     world: World
     watched: World
@@ -64,7 +68,10 @@ class Live:
 
     def states(self, model: str, run_id: str) -> dict[str, str | None]:
         """The state of each task; of mapped ones, of each index."""
-        return {t.task if t.index < 0 else f"{t.task} {t.label}": t.state for t in self.api.tasks(f"retrain_{model}", run_id)}
+        return {
+            t.task if t.index < 0 else f"{t.task} {t.label}": t.state
+            for t in self.api.tasks(f"retrain_{model}", run_id)
+        }
 
     def result(self, model: str, run_id: str, task: str, index: int = -1) -> Any:
         return self.api.result(f"retrain_{model}", run_id, task, index)
@@ -76,11 +83,19 @@ class Live:
         return EmbeddedPorts(self.settings).ledger.entries(model, kind)
 
     def ask(self, model: str, rows: list[dict[str, Any]]) -> httpx.Response:
-        return httpx.post(f"{self.layout.serving_url}/models/{model}/predict", json={"rows": rows}, timeout=30)
+        return httpx.post(
+            f"{self.layout.serving_url}/models/{model}/predict", json={"rows": rows}, timeout=30
+        )
 
     def until(self, arrived: Callable[[], Any], what: str, *, pause_seconds: float = 0.3) -> Any:
-        """Wait for what the stack works on, as long as it works: on a busy machine that is long. Return what `arrived` returns."""
-        patience = Patience(WAIT_SECONDS, lambda: cpu_seconds(process.pid for process in marked(str(self.settings.state))))
+        """Wait for what the stack works on, as long as it works: on a busy machine that is long.
+
+        Return what `arrived` returns.
+        """
+        patience = Patience(
+            WAIT_SECONDS,
+            lambda: cpu_seconds(process.pid for process in marked(str(self.settings.state))),
+        )
         while not (value := arrived()):
             assert not patience.is_over, f"{what}: not after {patience.seconds:.0f} s"
             time.sleep(pause_seconds)
@@ -90,7 +105,9 @@ class Live:
         return all(health.is_healthy for health in control.status(self.layout))
 
     def told(self, model: str) -> dict[str, Any]:
-        body: dict[str, Any] = httpx.get(f"{self.layout.serving_url}/models/{model}", timeout=30).json()
+        body: dict[str, Any] = httpx.get(
+            f"{self.layout.serving_url}/models/{model}", timeout=30
+        ).json()
         return body
 
 
@@ -104,7 +121,9 @@ def _second(home: Path, model: str) -> World:
     """The small model once more, under another name and with raw data of its own and no end."""
     other, folder = make_world(home.parent / model), f"raw-{model}"
     shutil.copytree(other.home / "models" / other.model, home / "models" / model)
-    shutil.copy(other.home / "expectations" / f"{other.model}.json", home / "expectations" / f"{model}.json")
+    shutil.copy(
+        other.home / "expectations" / f"{other.model}.json", home / "expectations" / f"{model}.json"
+    )
     shutil.copytree(other.home / "raw", home / folder)
     world = World(home, model, folder)
     world.respec(f"name: {other.model}", f"name: {model}")
@@ -115,17 +134,29 @@ def _second(home: Path, model: str) -> World:
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Start the stack with three models; it is stopped, and must leave nothing behind, at the end."""
+    """Start the stack with three models.
+
+    It is stopped, and must leave nothing behind, at the end.
+    """
     home = tmp_path_factory.mktemp("e2e") / "home"
     world = make_world(home)
     watched = _second(home, "watched")
     for model in SHIPPED:
-        shutil.copytree(ROOT / "models" / model, home / "models" / model, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / "models" / model,
+            home / "models" / model,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
         for suite in (ROOT / "expectations").glob(f"{model}*.json"):
             shutil.copy(suite, home / "expectations")
     ports = {f"PERENNIAL_{name}_PORT": _free_port() for name in ("AIRFLOW", "MLFLOW", "SERVING")}
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
-    environ |= {**ports, "PERENNIAL_HOME": str(home), "PERENNIAL_STATE": str(home / "var"), "PERENNIAL_LOCK_TIMEOUT_SECONDS": "120"}
+    environ |= {
+        **ports,
+        "PERENNIAL_HOME": str(home),
+        "PERENNIAL_STATE": str(home / "var"),
+        "PERENNIAL_LOCK_TIMEOUT_SECONDS": "120",
+    }
     settings = load_settings(environ)
     layout = Layout(settings)
     said: list[str] = []

@@ -10,10 +10,11 @@ import httpx
 import pandas as pd
 import pytest
 
+from pipelines.context import Context
+from pipelines.data.feature_rows import build_from, read_raw
 from pipelines.errors import RequestError
+from pipelines.ports import EmbeddedPorts
 from pipelines.spec import load_spec
-from pipelines.steps.building import build_from, read_raw
-from pipelines.steps.context import Context, EmbeddedPorts
 from pipelines.tables import from_parquet
 from pipelines.versions.port import FeaturesVersion
 from stack.environment import environment
@@ -28,7 +29,8 @@ DONE = {"ingest", "validate", "features", "gate", "package", "deploy", "close"}
 
 
 def served_rows(live, model, version: FeaturesVersion, batch: str, count: int):
-    """Rows of a batch as a client builds them from the source, and the same rows as DVC holds them."""
+    """Rows of a batch as a client builds them from the source, and the same rows as DVC holds
+    them."""
     spec = load_spec(live.settings.models, model)
     context = Context(spec, live.settings, EmbeddedPorts(live.settings))
     [path] = context.ports.versions.fetch(model, version, [batch])
@@ -49,7 +51,9 @@ def served_rows(live, model, version: FeaturesVersion, batch: str, count: int):
         pytest.param("bike_demand", "2011-04-01T00:00:00Z", "2011-03-01T00", id="bike_demand"),
     ],
 )
-def test_a_shipped_model_goes_from_raw_data_to_served_predictions(live, request, model, as_of, batch):
+def test_a_shipped_model_goes_from_raw_data_to_served_predictions(
+    live, request, model, as_of, batch
+):
     if model == "bike_demand":
         data = request.getfixturevalue("real_data") / "bike_sharing" / "hour.csv"
         source = load_spec(live.settings.models, model).source
@@ -60,12 +64,19 @@ def test_a_shipped_model_goes_from_raw_data_to_served_predictions(live, request,
     states = live.states(model, "e2e")
     assert {states[t] for t in DONE} == {"success"}
     assert sum(name.startswith("train ") for name in states) == 3
-    built, judged, packaged = (live.result(model, "e2e", t) for t in ("features", "gate", "package"))
+    built, judged, packaged = (
+        live.result(model, "e2e", t) for t in ("features", "gate", "package")
+    )
     assert judged["verdict"] == "promote"
     assert packaged["compiled"]
     told = live.told(model)
-    assert (told["version"], told["features_revision"]) == (judged["version"], built["version"]["revision"])
-    spec, rows = served_rows(live, model, FeaturesVersion.model_validate(built["version"]), batch, 20)
+    assert (told["version"], told["features_revision"]) == (
+        judged["version"],
+        built["version"]["revision"],
+    )
+    spec, rows = served_rows(
+        live, model, FeaturesVersion.model_validate(built["version"]), batch, 20
+    )
     answer = live.ask(model, [{c: row[c] for c in spec.features.inputs} for row in rows])
     assert answer.status_code == 200, answer.text
     predictions = answer.json()["predictions"]
@@ -79,7 +90,12 @@ def test_a_shipped_model_goes_from_raw_data_to_served_predictions(live, request,
 def test_the_first_version_serves_and_everything_agrees(live, first):
     ports = EmbeddedPorts(live.settings)
     champion = ports.ledger.champion("sales")
-    assert champion.version == first["version"] == ports.registry.alias("sales") == live.told("sales")["version"]
+    assert (
+        champion.version
+        == first["version"]
+        == ports.registry.alias("sales")
+        == live.told("sales")["version"]
+    )
     mine = [e for e in live.ledger("sales") if e.key == "first"]
     assert [e.kind for e in mine] == ["verdict", "release", "champion", "outcome"]
     assert mine[0].body["started_because"] == "the first"
@@ -91,7 +107,11 @@ def test_a_refused_challenger_ends_green_with_the_reasons_to_read(live, first):
     # The same moment again: the champion has seen these held-out rows by now.
     assert live.run("sales", "again", as_of="2024-01-04T00:00:00Z") == "success"
     states = live.states("sales", "again")
-    assert (states["gate"], states["package"], states["deploy"]) == ("success", "skipped", "skipped")
+    assert (states["gate"], states["package"], states["deploy"]) == (
+        "success",
+        "skipped",
+        "skipped",
+    )
     judged = live.result("sales", "again", "gate")
     assert judged["verdict"] == "refuse"
     assert any("overlap" in reason for reason in judged["reasons"])
@@ -126,7 +146,9 @@ def test_an_unknown_key_is_refused_at_the_trigger_and_nothing_starts(live, first
         live.api.state("retrain_sales", "unknown")
 
 
-def test_an_unknown_key_that_came_by_another_way_ends_red_at_the_first_task_without_a_retry(live, first):
+def test_an_unknown_key_that_came_by_another_way_ends_red_at_the_first_task_without_a_retry(
+    live, first
+):
     by_command = [
         sys.executable,
         "-m",
@@ -139,7 +161,13 @@ def test_an_unknown_key_that_came_by_another_way_ends_red_at_the_first_task_with
         "--conf",
         '{"as_off": "2024-01-05"}',
     ]
-    done = subprocess.run(by_command, env=environment(live.layout, os.environ), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        by_command,
+        env=environment(live.layout, os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert live.end("sales", "unknown") == "failed"
     [task] = [t for t in live.api.tasks("retrain_sales", "unknown") if t.task == "ingest"]
@@ -147,9 +175,13 @@ def test_an_unknown_key_that_came_by_another_way_ends_red_at_the_first_task_with
     assert "did you mean 'as_of'" in live.log("sales", "unknown", "ingest")
 
 
-@pytest.mark.parametrize("conf", [{"as_of": 5}, {"force": "yes"}, {"reason": ["x"]}, {"as_of": "tomorrow"}])
+@pytest.mark.parametrize(
+    "conf", [{"as_of": 5}, {"force": "yes"}, {"reason": ["x"]}, {"as_of": "tomorrow"}]
+)
 def test_wrong_types_are_refused_by_the_api(live, conf):
-    token = httpx.post(f"{live.layout.airflow_url}/auth/token", json=live.api._login).json()["access_token"]
+    token = httpx.post(f"{live.layout.airflow_url}/auth/token", json=live.api._login).json()[
+        "access_token"
+    ]
     answer = httpx.post(
         f"{live.layout.airflow_url}/api/v2/dags/retrain_sales/dagRuns",
         json={"logical_date": None, "conf": conf},
@@ -160,14 +192,22 @@ def test_wrong_types_are_refused_by_the_api(live, conf):
 
 def test_what_a_trigger_says_is_never_executed(live, first, tmp_path):
     marks = [tmp_path / name for name in ("shell", "backtick", "jinja")]
-    text = f"'; touch {marks[0]}; `touch {marks[1]}` $(id) {{{{ 7 * 7 }}}} {{% import os %}}{{{{ os.system('touch {marks[2]}') }}}}"
+    text = (
+        f"'; touch {marks[0]}; `touch {marks[1]}` $(id) {{{{ 7 * 7 }}}} {{% import os %}}{{{{"
+        f" os.system('touch {marks[2]}') }}}}"
+    )
     assert live.run("sales", "hostile", as_of="2024-01-04T00:00:00Z", reason=text) == "success"
     assert live.result("sales", "hostile", "ingest")["reason"] == text
     assert not any(mark.exists() for mark in marks)
 
 
 def test_two_retrains_at_once_take_turns_and_late_rows_rebuild_what_they_reach(live, first):
-    live.world.rewrite(2, pd.concat([live.world.frame(2), visits(2, 5).assign(visit=[f"late-{i}" for i in range(5)])]))
+    live.world.rewrite(
+        2,
+        pd.concat(
+            [live.world.frame(2), visits(2, 5).assign(visit=[f"late-{i}" for i in range(5)])]
+        ),
+    )
     live.start("sales", "one", as_of="2024-01-07T00:00:00Z")
     live.start("sales", "two", as_of="2024-01-07T00:00:00Z")
     assert [live.end("sales", r) for r in ("one", "two")] == ["success", "success"]
@@ -175,10 +215,16 @@ def test_two_retrains_at_once_take_turns_and_late_rows_rebuild_what_they_reach(l
     for run in ("one", "two"):
         tasks = [t for t in live.api.tasks("retrain_sales", run) if t.start]
         spans.append((min(t.start for t in tasks), max(t.end for t in tasks)))
-    assert spans[0][1] <= spans[1][0] or spans[1][1] <= spans[0][0], "two runs of one model overlapped"
+    assert spans[0][1] <= spans[1][0] or spans[1][1] <= spans[0][0], (
+        "two runs of one model overlapped"
+    )
     ingested = [live.result("sales", r, "ingest") for r in ("one", "two")]
-    assert sum(i["late"] > 0 for i in ingested) == 1, "late rows are one new version, whoever reads them first"
-    built = sorted((live.result("sales", r, "features") for r in ("one", "two")), key=lambda b: -b["rebuilt"])
+    assert sum(i["late"] > 0 for i in ingested) == 1, (
+        "late rows are one new version, whoever reads them first"
+    )
+    built = sorted(
+        (live.result("sales", r, "features") for r in ("one", "two")), key=lambda b: -b["rebuilt"]
+    )
     assert built[1]["rebuilt"] == 0
     assert built[0]["version"] == built[1]["version"]
 
@@ -191,7 +237,9 @@ def test_a_broken_spec_is_an_import_error_and_breaks_only_itself(live, first):
         [text] = live.until(live.api.import_errors, "Airflow reads the broken spec").values()
         assert "models/mistaken/model.yaml" in text
         assert "targte: unknown key; did you mean 'target'" in text
-        assert {"retrain_sales", "retrain_flight_delays", "retrain_bike_demand"} <= set(live.api.dag_ids())
+        assert {"retrain_sales", "retrain_flight_delays", "retrain_bike_demand"} <= set(
+            live.api.dag_ids()
+        )
         assert live.run("sales", "beside", as_of="2024-01-04T00:00:00Z") == "success"
     finally:
         shutil.rmtree(folder)

@@ -1,4 +1,7 @@
-"""The living loop through a started Airflow: served traffic drifts, the drift DAG starts the retraining, the gate has its say."""
+"""The living loop through a started Airflow.
+
+Served traffic drifts, the drift DAG starts the retraining, the gate has its say.
+"""
 
 import json
 import os
@@ -8,23 +11,28 @@ import sys
 import httpx
 import pytest
 
+from demo.traffic import Client
+from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval
+from pipelines.ports import EmbeddedPorts
 from pipelines.spec import load_spec
-from pipelines.steps.context import Context, EmbeddedPorts
-from stack.demo.traffic import Client
 from tests.worlds import DAYS, as_of, visits
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 MODEL = "watched"
 TURNED = 3
-"""The day on which the world turns over: what spoke for a purchase speaks against it from then on."""
+"""The day on which the world turns over: what spoke for a purchase speaks against it from then on.
+"""
 
 
 @pytest.fixture(scope="module")
 def watched(live):
-    """The model `watched` with its first version, learnt before the world turned over; and a client that has traffic for it."""
+    """The model `watched` with its first version, learnt before the world turned over.
+
+    And a client that has traffic for it.
+    """
     world = live.watched
     for day in range(TURNED, DAYS):
         world.rewrite(day, visits(day, signal=-1.0))
@@ -42,13 +50,22 @@ def perennial(live):
     environ |= {f"PERENNIAL_{name.upper()}": str(value) for name, value in given.items()}
 
     def run(*arguments):
-        return subprocess.run([sys.executable, "-m", "pipelines", *arguments], env=environ, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, "-m", "pipelines", *arguments],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     return run
 
 
 def live_day(client, day: int):
-    """Send a day's rows to the server, and tell all that is known by its end; return how many rows and labels."""
+    """Send a day's rows to the server, and tell all that is known by its end.
+
+    Return how many rows and labels.
+    """
     interval = Interval(start=as_of(day), end=as_of(day + 1))
     answers = client.ask(client.rows(interval), lambda _: None)
     return answers.rows.num_rows, client.tell(interval.end)
@@ -56,7 +73,9 @@ def live_day(client, day: int):
 
 def look(live, run_id: str, day: int) -> str:
     """Run the drift DAG on the day, and return how it ended."""
-    live.api.trigger(f"drift_{MODEL}", {"window_end": as_of(day + 1), "reason": "end to end"}, run_id)
+    live.api.trigger(
+        f"drift_{MODEL}", {"window_end": as_of(day + 1), "reason": "end to end"}, run_id
+    )
     return live.api.wait(f"drift_{MODEL}", run_id, 900)
 
 
@@ -74,7 +93,12 @@ def test_a_retraining_that_drift_started_is_refused_and_the_champion_stays(live,
     assert 0 < told < sent, "of the last hour nobody knows the outcome yet"
     assert look(live, "turned", TURNED) == "success"
     drifted = of_drift(live, "turned", "drift")
-    assert (drifted["verdict"], drifted["source"], drifted["rows"], drifted["labelled"]) == ("drift", "traffic", sent, told)
+    assert (drifted["verdict"], drifted["source"], drifted["rows"], drifted["labelled"]) == (
+        "drift",
+        "traffic",
+        sent,
+        told,
+    )
     assert drifted["live"] < drifted["expected"] - 0.2
     run_id = f"drift__{MODEL}__{as_of(TURNED + 1)}"
     assert retrainings(live) == [run_id]
@@ -114,7 +138,9 @@ def test_a_rollback_by_its_dag_and_a_promotion_by_command(live, watched, perenni
     assert live.api.wait(f"rollback_{MODEL}", "back", 120) == "success"
     assert live.told(MODEL)["version"] == "1"
     assert live.api.result(f"rollback_{MODEL}", "back", "rollback")["previous"] == version
-    assert live.ledger(MODEL, "release")[-1].body["reason"] == "rolled back to release 1: wrong prices"
+    assert (
+        live.ledger(MODEL, "release")[-1].body["reason"] == "rolled back to release 1: wrong prices"
+    )
     refused = perennial("rollback", MODEL)
     assert (refused.returncode, "is the first that serves" in refused.stderr) == (65, True)
     done = perennial("promote", MODEL, version, "--reason", "the prices were right", "--json")
@@ -151,7 +177,11 @@ def test_a_broken_batch_is_quarantined_and_retrains_nothing(live, watched):
     try:
         assert look(live, "broken", day) == "failed"
         states = {t.task: t.state for t in live.api.tasks(f"drift_{MODEL}", "broken")}
-        assert (states["validate"], states["drift"], states["start"]) == ("failed", "upstream_failed", "upstream_failed")
+        assert (states["validate"], states["drift"], states["start"]) == (
+            "failed",
+            "upstream_failed",
+            "upstream_failed",
+        )
         assert retrainings(live) == before
         assert live.ledger(MODEL, "quarantine")
     finally:
@@ -178,7 +208,10 @@ def test_a_retraining_that_fails_is_named_and_goes_on_when_it_is_cleared(live, w
     assert live.end(MODEL, run_id) == "success"
     clear(live, f"drift_{MODEL}", "failing", "await")
     assert live.api.wait(f"drift_{MODEL}", "failing", 900) == "success"
-    assert of_drift(live, "failing", "report")["outcome"] == live.ledger(MODEL, "outcome")[-1].body["outcome"]
+    assert (
+        of_drift(live, "failing", "report")["outcome"]
+        == live.ledger(MODEL, "outcome")[-1].body["outcome"]
+    )
     assert retrainings(live).count(run_id) == 1
 
 
@@ -207,7 +240,12 @@ def test_an_alarm_retrains_nothing_ends_red_and_is_looked_at_again_when_cleared(
     try:
         assert look(live, "alarm", DAYS + 3) == "failed"
         states = {t.task: t.state for t in live.api.tasks(f"drift_{MODEL}", "alarm")}
-        assert (states["drift"], states["start"], states["await"], states["report"]) == ("success", "skipped", "skipped", "failed")
+        assert (states["drift"], states["start"], states["await"], states["report"]) == (
+            "success",
+            "skipped",
+            "skipped",
+            "failed",
+        )
         assert of_drift(live, "alarm", "drift")["verdict"] == "alarm"
         assert "ALARM" in live.api.log(f"drift_{MODEL}", "alarm", "report")
         assert retrainings(live) == before
@@ -225,7 +263,14 @@ def pause(live, dag: str, *, paused: bool) -> None:
 
 
 def clear(live, dag_id: str, run_id: str, task: str) -> None:
-    """Clear a task and those after it, as a person does in the UI, and wait until the run goes on."""
-    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task], "include_downstream": True, "only_failed": False}
+    """Clear a task and those after it, as a person does in the UI, and wait until the run goes
+    on."""
+    body = {
+        "dry_run": False,
+        "dag_run_id": run_id,
+        "task_ids": [task],
+        "include_downstream": True,
+        "only_failed": False,
+    }
     answer = live.api._send("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body)
     assert answer.status_code == 200, answer.text

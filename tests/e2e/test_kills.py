@@ -1,10 +1,13 @@
-"""kill -9 of whatever takes part in a run, while it runs: the run finishes, and everything happens once."""
+"""kill -9 of whatever takes part in a run, while it runs.
+
+The run finishes, and everything happens once.
+"""
 
 import httpx
 import psutil
 import pytest
 
-from pipelines.steps.context import EmbeddedPorts
+from pipelines.ports import EmbeddedPorts
 from stack import control
 from tests.worlds import DAYS, as_of, visits
 
@@ -30,11 +33,19 @@ def kill_step(live, step: str) -> None:
 
 
 def once(live, run_id: str, *, deployed: bool) -> None:
-    """Every decision of the run stands in the ledger once (of a refused one, the verdict only), and all three agree on the champion."""
-    counts = {kind: len([e for e in live.ledger("sales", kind) if e.key == run_id]) for kind in ("verdict", "release", "champion")}
+    """Every decision of the run stands in the ledger once (of a refused one, the verdict only), and
+    all three agree on the champion."""
+    counts = {
+        kind: len([e for e in live.ledger("sales", kind) if e.key == run_id])
+        for kind in ("verdict", "release", "champion")
+    }
     assert counts == {"verdict": 1, "release": int(deployed), "champion": int(deployed)}
     ports = EmbeddedPorts(live.settings)
-    assert ports.ledger.champion("sales").version == ports.registry.alias("sales") == live.told("sales")["version"]
+    assert (
+        ports.ledger.champion("sales").version
+        == ports.registry.alias("sales")
+        == live.told("sales")["version"]
+    )
     ports.ledger.verify()
     tagged = [v for v in ports.registry.versions("sales") if v.tags.get("run") == run_id]
     assert len(tagged) == 1
@@ -49,7 +60,9 @@ def test_steps_that_are_killed_are_tried_again_and_happen_once(live, first):
         kill_step(live, step)
     assert live.end("sales", "killed") == "success"
     tasks = live.api.tasks("retrain_sales", "killed")
-    assert {step: max(t.tries for t in tasks if t.task == step) for step in killed} == dict.fromkeys(killed, 2)
+    assert {
+        step: max(t.tries for t in tasks if t.task == step) for step in killed
+    } == dict.fromkeys(killed, 2)
     once(live, "killed", deployed=True)
 
 
@@ -57,7 +70,9 @@ def test_a_run_outlives_the_scheduler_mlflow_and_the_server(live, first):
     live.start("sales", "outlived", as_of="2024-01-04T00:00:00Z")
     for step, program in (("validate", "mlflow"), ("features", "serving"), ("train", "scheduler")):
         live.until(
-            lambda step=step: step_process(live, step) or live.api.state("retrain_sales", "outlived") != "running",
+            lambda step=step: (
+                step_process(live, step) or live.api.state("retrain_sales", "outlived") != "running"
+            ),
             f"{step} begins",
             pause_seconds=0.05,
         )

@@ -1,4 +1,7 @@
-"""Perennial's pages in a started Airflow: its own log-in guards them, tasks link to them, and Evidently's page lives in its cage."""
+"""Perennial's pages in a started Airflow.
+
+Its own log-in guards them, tasks link to them, and Evidently's page lives in its cage.
+"""
 
 import subprocess
 import sys
@@ -6,8 +9,8 @@ import sys
 import httpx
 import pytest
 
-from pipelines.pages import publish_page
-from pipelines.steps.context import EmbeddedPorts
+from pipelines.ports import EmbeddedPorts
+from pipelines.store.pages import publish_page
 from stack.keys import USER, password
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -17,7 +20,10 @@ PATHS = ["/perennial/", "/perennial/models/sales", "/perennial/pages/sales/verdi
 
 @pytest.fixture
 def token(live) -> str:
-    answer = httpx.post(f"{live.layout.airflow_url}/auth/token", json={"username": USER, "password": password(live.layout.secrets)})
+    answer = httpx.post(
+        f"{live.layout.airflow_url}/auth/token",
+        json={"username": USER, "password": password(live.layout.secrets)},
+    )
     return answer.json()["access_token"]
 
 
@@ -34,7 +40,10 @@ def test_nobody_reads_a_page_without_a_log_in(live, first, path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_whoever_is_logged_in_reads_it_by_token_and_by_cookie(live, first, token, path):
-    for options in ({"headers": {"authorization": f"Bearer {token}"}}, {"cookies": {"_token": token}}):
+    for options in (
+        {"headers": {"authorization": f"Bearer {token}"}},
+        {"cookies": {"_token": token}},
+    ):
         answer = get(live, path, **options)
         assert answer.status_code == 200, answer.text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -42,7 +51,9 @@ def test_whoever_is_logged_in_reads_it_by_token_and_by_cookie(live, first, token
 
 def test_the_pages_say_what_serves_and_what_is_not_there(live, first, token):
     headers = {"authorization": f"Bearer {token}"}
-    assert f"version {live.told('sales')['version']}" in get(live, "/perennial/", headers=headers).text
+    assert (
+        f"version {live.told('sales')['version']}" in get(live, "/perennial/", headers=headers).text
+    )
     history = get(live, "/perennial/models/sales", headers=headers).text
     assert "(started because: the first)" in history
     assert "/dags/retrain_sales/runs/first" in history
@@ -59,11 +70,14 @@ def test_each_task_links_to_its_pages_in_airflows_ui(live, first):
     gate, trained = live.result("sales", "first", "gate"), live.result("sales", "first", "train", 1)
     runs = f"{live.layout.mlflow_url}/#/runs"
     assert links("validate") == {"Page": "/perennial/pages/sales/validation/first"}
-    assert links("gate") == {"Page": "/perennial/pages/sales/verdict/first", "MLflow run": f"{runs}/{gate['run_id']}"}
+    assert links("gate") == {
+        "Page": "/perennial/pages/sales/verdict/first",
+        "MLflow run": f"{runs}/{gate['run_id']}",
+    }
     assert links("train", 1) == {"MLflow run": f"{runs}/{trained['run_id']}"}
-    assert live.api._get("/api/v2/dags/retrain_sales/dagRuns/first/taskInstances/gate/xcomEntries/verdict")["value"].startswith(
-        "Verdict on"
-    )
+    assert live.api._get(
+        "/api/v2/dags/retrain_sales/dagRuns/first/taskInstances/gate/xcomEntries/verdict"
+    )["value"].startswith("Verdict on")
 
 
 DRAW = """
@@ -81,14 +95,25 @@ seen.save_html(sys.argv[1])
 
 @pytest.fixture
 def evidently(live, tmp_path) -> str:
-    """Evidently's own page of a drifted column, published for a run; its path. It is made as steps are run: in a process of its own."""
+    """Evidently's own page of a drifted column, published for a run; its path.
+
+    It is made as steps are run: in a process of its own.
+    """
     page = tmp_path / "evidently.html"
     subprocess.run([sys.executable, "-c", DRAW, str(page)], check=True, capture_output=True)
-    publish_page(EmbeddedPorts(live.settings).store, model="sales", kind="evidently", run="drawn", page=page.read_bytes())
+    publish_page(
+        EmbeddedPorts(live.settings).store,
+        model="sales",
+        kind="evidently",
+        run="drawn",
+        page=page.read_bytes(),
+    )
     return "/perennial/pages/sales/evidently/drawn"
 
 
-def test_a_browser_finds_the_pages_and_evidentlys_is_drawn_by_its_own_scripts_which_reach_nothing_else(live, first, evidently, page):
+def test_a_browser_finds_the_pages_and_evidentlys_is_drawn_by_its_own_scripts_which_reach_nothing_else(
+    live, first, evidently, page
+):
     page.get_by_text("Browse", exact=True).first.click()
     with page.context.expect_page() as opened:
         page.get_by_text("Perennial", exact=True).last.click()

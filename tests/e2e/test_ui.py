@@ -14,7 +14,9 @@ def test_a_person_reads_the_verdict_and_starts_a_run_by_the_form(live, first, pa
         page.get_by_text(label, exact=False).first.wait_for(timeout=30_000)
     page.get_by_role("button", name="Trigger").last.click()
     page.wait_for_timeout(3_000)
-    runs = [r["dag_run_id"] for r in live.api._all("/api/v2/dags/retrain_sales/dagRuns", "dag_runs")]
+    runs = [
+        r["dag_run_id"] for r in live.api._all("/api/v2/dags/retrain_sales/dagRuns", "dag_runs")
+    ]
     [by_form] = [r for r in runs if r.startswith("manual__")]
     assert live.end("sales", by_form) == "success"
     assert live.result("sales", by_form, "ingest")["reason"] == "by hand"

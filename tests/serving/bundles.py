@@ -1,4 +1,7 @@
-"""Real bundles for tests and benchmarks: a scikit-learn pipeline is fitted, compiled, proven and stored, as packaging does it."""
+"""Real bundles for tests and benchmarks.
+
+A scikit-learn pipeline is fitted, compiled, proven and stored, as packaging does it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from pipelines.intervals import Interval
 from pipelines.refs import Ref, canonical
 
 if TYPE_CHECKING:
-    from pipelines.store import Store
+    from pipelines.store.port import Store
 
 MARCH = Interval(start=datetime(2013, 3, 1, tzinfo=UTC), end=datetime(2013, 4, 1, tzinfo=UTC))
 NUMBERS = [f"x{i}" for i in range(8)]
@@ -26,8 +29,13 @@ NUMBERS = [f"x{i}" for i in range(8)]
 def small_table(rows: int = 400, seed: int = 1) -> pa.Table:
     """Every kind of input, some of them null."""
     draw = np.random.default_rng(seed)
-    distance = [None if i % 17 == 3 else float(v) for i, v in enumerate(draw.normal(500, 200, rows))]
-    carrier = [None if i % 23 == 5 else str(v) for i, v in enumerate(draw.choice(["AA", "B6", "UA", "Ünïted ✈"], rows))]
+    distance = [
+        None if i % 17 == 3 else float(v) for i, v in enumerate(draw.normal(500, 200, rows))
+    ]
+    carrier = [
+        None if i % 23 == 5 else str(v)
+        for i, v in enumerate(draw.choice(["AA", "B6", "UA", "Ünïted ✈"], rows))
+    ]
     columns = {
         "distance": pa.array(distance, pa.float64()),
         "seats": pa.array(draw.integers(20, 400, rows), pa.int64()),
@@ -38,7 +46,10 @@ def small_table(rows: int = 400, seed: int = 1) -> pa.Table:
 
 
 def short_table() -> pa.Table:
-    """The small table with distances in thousands: a scaler multiplies them, so that large numbers overflow float32."""
+    """The small table with distances in thousands.
+
+    A scaler multiplies them, so that large numbers overflow float32.
+    """
     import pyarrow.compute as pc
 
     table = small_table()
@@ -50,14 +61,24 @@ def wide_table(rows: int = 4_000, seed: int = 1) -> pa.Table:
     draw = np.random.default_rng(seed)
     columns: dict[str, Any] = {name: draw.normal(size=rows) for name in NUMBERS}
     columns |= {"hour": draw.integers(0, 24, rows), "weekend": draw.random(rows) < 0.3}
-    columns |= {"carrier": draw.choice(list("ABCDEFG"), rows), "origin": draw.choice([f"k{i}" for i in range(100)], rows)}
+    columns |= {
+        "carrier": draw.choice(list("ABCDEFG"), rows),
+        "origin": draw.choice([f"k{i}" for i in range(100)], rows),
+    }
     return pa.table(columns)
 
 
 def _target(table: pa.Table, task: str, seed: int) -> np.ndarray[Any, Any]:
     draw = np.random.default_rng(seed)
-    numeric = [np.nan_to_num(table[c].cast(pa.float64()).to_numpy()) for c in table.column_names if not pa.types.is_string(table[c].type)]
-    score = sum(draw.normal() * (v - v.mean()) / (v.std() or 1) for v in numeric) + draw.normal(size=table.num_rows) / 2
+    numeric = [
+        np.nan_to_num(table[c].cast(pa.float64()).to_numpy())
+        for c in table.column_names
+        if not pa.types.is_string(table[c].type)
+    ]
+    score = (
+        sum(draw.normal() * (v - v.mean()) / (v.std() or 1) for v in numeric)
+        + draw.normal(size=table.num_rows) / 2
+    )
     if task == "regression":
         return np.asarray(score)
     if task == "binary":
@@ -75,7 +96,12 @@ def _linear(table: pa.Table) -> Any:
     texts = [c for c in table.column_names if pa.types.is_string(table[c].type)]
     numbers = Pipeline([("impute", SimpleImputer()), ("scale", StandardScaler())])
     codes = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    columns = ColumnTransformer([("numbers", numbers, [c for c in table.column_names if c not in texts]), ("texts", codes, texts)])
+    columns = ColumnTransformer(
+        [
+            ("numbers", numbers, [c for c in table.column_names if c not in texts]),
+            ("texts", codes, texts),
+        ]
+    )
     return Pipeline([("columns", columns), ("model", Ridge())])
 
 
@@ -97,12 +123,23 @@ def _compiled(pipeline: Any, schema: Any) -> bytes:
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
-    types = [(c.name, (StringTensorType if c.kind == "string" else FloatTensorType)([None, 1])) for c in schema.columns]
+    types = [
+        (c.name, (StringTensorType if c.kind == "string" else FloatTensorType)([None, 1]))
+        for c in schema.columns
+    ]
     options = {id(pipeline): {"zipmap": False}} if schema.task != "regression" else None
     with warnings.catch_warnings():
-        # skl2onnx 1.20 hands booleans to an integer field of HistGradientBoosting's trees; protobuf 7 will refuse, 6 warns.
-        warnings.filterwarnings("ignore", "Field onnx.AttributeProto.ints: Expected an int, got a boolean", DeprecationWarning)
-        return convert_sklearn(pipeline, initial_types=types, options=options, target_opset=18).SerializeToString()
+        # Skl2onnx 1.20 hands booleans to an integer field of HistGradientBoosting's trees; protobuf
+        # 7 will refuse, 6 warns.
+
+        warnings.filterwarnings(
+            "ignore",
+            "Field onnx.AttributeProto.ints: Expected an int, got a boolean",
+            DeprecationWarning,
+        )
+        return convert_sklearn(
+            pipeline, initial_types=types, options=options, target_opset=18
+        ).SerializeToString()
 
 
 def put_bundle(
@@ -118,18 +155,25 @@ def put_bundle(
     linear: bool = False,
     golden: Golden | None = None,
 ) -> Ref:
-    """Fit, compile, prove and store one version: boosted trees, or a `linear` regression. `golden` replaces the true ones."""
+    """Fit, compile, prove and store one version: boosted trees, or a `linear` regression.
+
+    `golden` replaces the true ones.
+    """
     from skops import io
 
     table = small_table() if table is None else table
     target = _target(table, task, seed)
     classes = sorted(set(target)) if task == "multiclass" else None
     schema = schema_of(table, table.column_names, task, classes)
-    pipeline = (_linear(table) if linear else _pipeline(table, task, iterations)).fit(frame_from_table(schema.columns, table), target)
+    pipeline = (_linear(table) if linear else _pipeline(table, task, iterations)).fit(
+        frame_from_table(schema.columns, table), target
+    )
     native, onnx = io.dumps(pipeline), _compiled(pipeline, schema) if compiled else None
     predictor = OnnxPredictor(schema, onnx) if onnx else NativePredictor(schema, native)
     rows = rows_from_table(schema.columns, table.slice(0, 8))
-    golden = golden or Golden(rows=rows, answers=[predictor.predict([row])[0].tolist() for row in rows])
+    golden = golden or Golden(
+        rows=rows, answers=[predictor.predict([row])[0].tolist() for row in rows]
+    )
     manifest = BundleManifest(
         model=model,
         version=version,
@@ -150,7 +194,9 @@ def put_bundle(
     return write_bundle(store, manifest)
 
 
-def put_release(store: Store, number: int, bundle: Ref, *, model: str = "flights", version: str = "1") -> None:
+def put_release(
+    store: Store, number: int, bundle: Ref, *, model: str = "flights", version: str = "1"
+) -> None:
     """Publish a release as `deploy` does: the index first."""
     store.publish(served_key(model), b"1")
     release = Release(model=model, number=number, version=version, bundle=bundle, reason="a test")

@@ -1,4 +1,5 @@
-"""A shelf of real bundles (fitted once), stores to publish them in, and servers in this process or in their own."""
+"""A shelf of real bundles (fitted once), stores to publish them in, and servers in this process or
+in their own."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ import psutil
 import pytest
 
 from pipelines.settings import Settings
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from serving.app import create_app
 from stack.patience import Patience
 from stack.processes import cpu_seconds
@@ -38,8 +39,18 @@ def shelf(tmp_path_factory):
         "2": put_bundle(store, version="2", seed=2),
         "multiclass": put_bundle(store, model="delays", task="multiclass", seed=3),
         "regression": put_bundle(store, model="minutes", task="regression", seed=4),
-        "linear": put_bundle(store, model="miles", task="regression", seed=5, table=short_table(), linear=True),
-        "linear native": put_bundle(store, model="miles", task="regression", seed=5, table=short_table(), linear=True, compiled=False),
+        "linear": put_bundle(
+            store, model="miles", task="regression", seed=5, table=short_table(), linear=True
+        ),
+        "linear native": put_bundle(
+            store,
+            model="miles",
+            task="regression",
+            seed=5,
+            table=short_table(),
+            linear=True,
+            compiled=False,
+        ),
     }
     return store, bundles
 
@@ -72,7 +83,9 @@ class InProcess:
         self._runner = asyncio.Runner()
         self._life = self.app.router.lifespan_context(self.app)
         self._runner.run(self._life.__aenter__())
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8000", headers=JSON)
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8000", headers=JSON
+        )
         return self
 
     def __exit__(self, *_):
@@ -127,8 +140,13 @@ def free_port() -> int:
 
 
 def wait_until(happened, seconds: float = 30):
-    """Return the first true answer of `happened`; fail after `seconds`, or later where a server of the test still computes."""
-    patience = Patience(seconds, lambda: cpu_seconds(child.pid for child in psutil.Process().children()))
+    """Return the first true answer of `happened`.
+
+    Fail after `seconds`, or later where a server of the test still computes.
+    """
+    patience = Patience(
+        seconds, lambda: cpu_seconds(child.pid for child in psutil.Process().children())
+    )
     while not patience.is_over:
         found = happened()
         if found:
@@ -139,7 +157,8 @@ def wait_until(happened, seconds: float = 30):
 
 @contextlib.contextmanager
 def launched(folder: Path, store: LocalStore, **environment):
-    """Run `python -m serving` on the store, with its state and its log in the folder, while the block lasts."""
+    """Run `python -m serving` on the store, with its state and its log in the folder, while the
+    block lasts."""
     port = environment.pop("port", None) or free_port()
     env = {
         "PERENNIAL_STATE": str(folder),
@@ -149,7 +168,12 @@ def launched(folder: Path, store: LocalStore, **environment):
     }
     log = folder / f"server-{port}-{time.monotonic_ns()}.log"
     with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=os.environ | env | environment, stderr=out)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serving"],
+            cwd=ROOT,
+            env=os.environ | env | environment,
+            stderr=out,
+        )
     try:
         server = Running(f"http://127.0.0.1:{port}", process, log)
         wait_until(lambda: process.poll() is not None or _answers(server.url))
@@ -163,7 +187,10 @@ def launched(folder: Path, store: LocalStore, **environment):
 
 @pytest.fixture
 def launch(store, tmp_path):
-    """Start `python -m serving` on the test's store, as often as asked; each is stopped at the end."""
+    """Start `python -m serving` on the test's store, as often as asked.
+
+    Each is stopped at the end.
+    """
     with contextlib.ExitStack() as stack:
         yield lambda **environment: stack.enter_context(launched(tmp_path, store, **environment))
 

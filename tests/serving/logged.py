@@ -1,4 +1,7 @@
-"""What a store's inference log holds, line by line, as it was written; and stores whose segments fail as asked."""
+"""What a store's inference log holds, line by line, as it was written.
+
+And stores whose segments fail as asked.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from pipelines.errors import StorageFull
-from pipelines.inference.record import Answered, Header, Labelled, header_of, payload
+from pipelines.inference.format import Answered, Header, Labelled, header_of, payload
 
 
 @dataclass
@@ -33,7 +36,9 @@ def written(store, model="flights", kind="predictions") -> list[Written]:
         header, copy, *rest = lines
         assert copy == header
         decode = msgspec.json.Decoder(Answered if kind == "predictions" else Labelled).decode
-        found.append(Written(name, header_of(header), [decode(payload(line)) for line in rest], torn))
+        found.append(
+            Written(name, header_of(header), [decode(payload(line)) for line in rest], torn)
+        )
     return found
 
 
@@ -42,7 +47,10 @@ def records(store, model="flights", kind="predictions") -> list:
 
 
 class Failing:
-    """A store whose segments fail while `error` is set: "full", or an errno; `opening` may fail too."""
+    """A store whose segments fail while `error` is set: "full", or an errno.
+
+    `opening` may fail too.
+    """
 
     def __init__(self, store):
         self._store = store
@@ -67,7 +75,11 @@ class Failing:
         error = self.error
         if self.once:
             self.error = None
-        raise StorageFull("No space is left in the store.") if error == "full" else OSError(error, "Input/output error")
+        raise (
+            StorageFull("No space is left in the store.")
+            if error == "full"
+            else OSError(error, "Input/output error")
+        )
 
 
 class FailingSegment:

@@ -1,6 +1,8 @@
-"""Ambiguous requests to a real server, straight and through a real HAProxy with the gateway's configuration.
+"""Ambiguous requests to a real server, straight and through a real HAProxy with the gateway's
+configuration.
 
-Each has exactly the answers that it must have, whatever it hides; every prediction that was answered is logged, and no other.
+Each has exactly the answers that it must have, whatever it hides; every prediction that was
+answered is logged, and no other.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.ambiguous import CASES, H2C, INNER, LENGTH, PLAIN, get, post, received, statuses
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROOT, ROW, free_port, launched, wait_until
@@ -46,7 +48,9 @@ def gateway(world, tmp_path_factory):
     port = free_port()
     (folder / "haproxy.cfg").write_text(configuration(folder, port, world[0]))
     process = subprocess.Popen(
-        ["haproxy", "-db", "-f", folder / "haproxy.cfg"], env=os.environ | {"HOSTS": "models.example"}, stdout=subprocess.DEVNULL
+        ["haproxy", "-db", "-f", folder / "haproxy.cfg"],
+        env=os.environ | {"HOSTS": "models.example"},
+        stdout=subprocess.DEVNULL,
     )
     try:
         wait_until(lambda: process.poll() is not None or accepts(port))
@@ -64,7 +68,10 @@ def accepts(port: int) -> bool:
 
 
 def configuration(folder: Path, port: int, release: int) -> str:
-    """Return the gateway's own configuration: this machine's places instead of the container's, one release instead of Docker's DNS."""
+    """Return the gateway's own configuration.
+
+    This machine's places instead of the container's, one release instead of Docker's DNS.
+    """
     text = (GATEWAY / "haproxy.cfg").read_text()
     for old, new in (
         ("/gateway/", f"{folder}/"),
@@ -100,12 +107,16 @@ def test_the_server_answers_what_was_asked_and_nothing_else(world, name):
 def test_the_same_through_the_gateway(world, gateway, name):
     sent, direct, behind = CASES[name]
     answers = direct if behind is None else behind
-    whole = len(answers) - (answers[-1:] == [400])  # a 400 at the end may answer what the client broke off
+    whole = len(answers) - (
+        answers[-1:] == [400]
+    )  # a 400 at the end may answer what the client broke off
     check(gateway, world[1], sent, answers, after=whole)
 
 
 @pytest.mark.parametrize("through", ["server", "gateway"])
-@pytest.mark.parametrize("one", [PLAIN, get(), post(*H2C, LENGTH)], ids=["predictions", "nothing but heads", "upgrades"])
+@pytest.mark.parametrize(
+    "one", [PLAIN, get(), post(*H2C, LENGTH)], ids=["predictions", "nothing but heads", "upgrades"]
+)
 def test_a_thousand_requests_in_one_packet_are_answered_in_order(world, gateway, through, one):
     port, store = world[0] if through == "server" else gateway, world[1]
     before = len(records(store))
@@ -115,7 +126,11 @@ def test_a_thousand_requests_in_one_packet_are_answered_in_order(world, gateway,
     )
     answers = received(port, b"".join([*named, last, INNER]), half_closes=False)
     assert statuses(answers) == [200] * 1_000
-    found = [line.split(b": ")[1] for line in answers.split(b"\r\n") if line.lower().startswith(b"x-request-id")]
+    found = [
+        line.split(b": ")[1]
+        for line in answers.split(b"\r\n")
+        if line.lower().startswith(b"x-request-id")
+    ]
     assert found == [b"n%d" % i for i in range(1_000)]
     assert len(records(store)) - before == answers.count(b'"predictions"')
 
@@ -124,7 +139,10 @@ def test_a_client_that_reads_no_answers_is_read_no_further(world):
     port, store = world
     before = len(records(store))
     sent = 0
-    with socket.create_connection(("127.0.0.1", port), timeout=1) as connection, contextlib.suppress(TimeoutError):
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=1) as connection,
+        contextlib.suppress(TimeoutError),
+    ):
         while sent < 64 * 2**20:
             sent += connection.send(PLAIN * 200)
     assert sent < 32 * 2**20
@@ -139,9 +157,19 @@ def test_names_from_the_settings_reach_the_gateway(gateway):
         (b"[::1]", 404),
         (b"x.localhost", 404),
     ):
-        assert statuses(received(gateway, b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % host)) == [status], host
-    for host in (b"evil.example", b"models.example.evil.example", b"localhost.evil.example", b"1.evil.example", b"127.0.0.1.evil.example"):
-        assert statuses(received(gateway, b"GET /health HTTP/1.1\r\nHost: %s\r\n\r\n" % host)) == [403], host
+        assert statuses(received(gateway, b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % host)) == [
+            status
+        ], host
+    for host in (
+        b"evil.example",
+        b"models.example.evil.example",
+        b"localhost.evil.example",
+        b"1.evil.example",
+        b"127.0.0.1.evil.example",
+    ):
+        assert statuses(received(gateway, b"GET /health HTTP/1.1\r\nHost: %s\r\n\r\n" % host)) == [
+            403
+        ], host
 
 
 def test_every_answer_of_the_gateway_itself_is_whole_and_json(gateway):
@@ -156,8 +184,19 @@ def test_the_http_client_of_java_can_predict(world, gateway, through):
     if not shutil.which("java"):
         pytest.skip("java is not installed")
     port = world[0] if through == "server" else gateway
-    command = ["java", "-Xshare:auto", str(Path(__file__).with_name("Client.java")), f"http://127.0.0.1:{port}/models/flights/predict"]
-    done = subprocess.run([*command, json.dumps({"row": ROW})], capture_output=True, text=True, timeout=240, check=True)
+    command = [
+        "java",
+        "-Xshare:auto",
+        str(Path(__file__).with_name("Client.java")),
+        f"http://127.0.0.1:{port}/models/flights/predict",
+    ]
+    done = subprocess.run(
+        [*command, json.dumps({"row": ROW})],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    )
     lines = done.stdout.splitlines()
     assert [line.split(" ", 1)[0] for line in lines] == ["200"] * 3
     assert all(len(json.loads(line.split(" ", 1)[1])["predictions"]) == 1 for line in lines)

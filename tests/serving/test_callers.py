@@ -1,4 +1,7 @@
-"""Whom the server lets ask: programs that know its name, and its own page; no web page of another origin."""
+"""Whom the server lets ask: programs that know its name, and its own page.
+
+No web page of another origin.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,11 @@ PREDICT = "/models/flights/predict"
 def asked(headers, *, method="POST", version="1.1", **settings):
     """Return the status that a request with these headers is refused with, or 200."""
     given = {f"PERENNIAL_{name.upper()}": value for name, value in settings.items()}
-    scope = {"method": method, "http_version": version, "headers": [(name.lower().encode(), value.encode()) for name, value in headers]}
+    scope = {
+        "method": method,
+        "http_version": version,
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+    }
     try:
         Callers(load_settings(given)).refuse_strangers(scope)
     except Problem as problem:
@@ -27,7 +34,16 @@ def asked(headers, *, method="POST", version="1.1", **settings):
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1:8000", "127.0.0.1", "127.9.9.9:1", "localhost", "LOCALHOST:8000", "localhost.", "[::1]:8000", "model.localhost:8000"],
+    [
+        "127.0.0.1:8000",
+        "127.0.0.1",
+        "127.9.9.9:1",
+        "localhost",
+        "LOCALHOST:8000",
+        "localhost.",
+        "[::1]:8000",
+        "model.localhost:8000",
+    ],
 )
 def test_loopback_is_known_by_each_of_its_names_and_by_any_port(host):
     assert asked([("Host", host)]) == 200
@@ -52,7 +68,17 @@ def test_other_names_are_refused(host):
 
 @pytest.mark.parametrize(
     "host",
-    ["", "localhost@evil.example", "localhost/", "localhost, evil.example", "localhost:99999999", "local host", "[::1", "ü", "localhost#"],
+    [
+        "",
+        "localhost@evil.example",
+        "localhost/",
+        "localhost, evil.example",
+        "localhost:99999999",
+        "local host",
+        "[::1",
+        "ü",
+        "localhost#",
+    ],
 )
 def test_what_is_no_host_is_a_bad_request(host):
     assert asked([("Host", host)]) == 400
@@ -74,7 +100,13 @@ def test_the_settings_name_the_server():
 def test_in_a_container_the_gateway_looks_at_names():
     assert asked([("Host", "models.example.org")], serving_host="0.0.0.0") == 200
     assert asked([("Host", "models example")], serving_host="0.0.0.0") == 400
-    assert asked([("Host", "models.example.org"), ("Origin", "http://evil.example")], serving_host="0.0.0.0") == 403
+    assert (
+        asked(
+            [("Host", "models.example.org"), ("Origin", "http://evil.example")],
+            serving_host="0.0.0.0",
+        )
+        == 403
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,12 +127,19 @@ def test_in_a_container_the_gateway_looks_at_names():
     ],
 )
 def test_a_page_may_ask_where_it_came_from(origin, status):
-    assert asked([("Host", "localhost:8000"), ("Origin", origin)], serving_hosts="models.example.org") == status
+    assert (
+        asked([("Host", "localhost:8000"), ("Origin", origin)], serving_hosts="models.example.org")
+        == status
+    )
 
 
 @pytest.mark.parametrize(
     ("host", "origin"),
-    [("localhost", "http://localhost:80"), ("localhost:443", "https://localhost"), ("x.localhost", "http://x.localhost")],
+    [
+        ("localhost", "http://localhost:80"),
+        ("localhost:443", "https://localhost"),
+        ("x.localhost", "http://x.localhost"),
+    ],
 )
 def test_ports_that_go_without_saying_are_the_same(host, origin):
     assert asked([("Host", host), ("Origin", origin)]) == 200
@@ -152,6 +191,17 @@ def test_what_a_foreign_page_can_send_writes_nothing(client, store, headers, sta
 
 
 def test_the_servers_own_page_may_ask(client):
-    page = {"Origin": "http://127.0.0.1:8000", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+    page = {
+        "Origin": "http://127.0.0.1:8000",
+        "Sec-Fetch-Site": "same-origin",
+        "Sec-Fetch-Mode": "cors",
+    }
     assert client.post(PREDICT, json={"row": ROW}, headers=page).status_code == 200
-    assert client.post(PREDICT, json={"row": ROW}, headers=page | {"Content-Type": "Application/JSON; charset=utf-8"}).status_code == 200
+    assert (
+        client.post(
+            PREDICT,
+            json={"row": ROW},
+            headers=page | {"Content-Type": "Application/JSON; charset=utf-8"},
+        ).status_code
+        == 200
+    )

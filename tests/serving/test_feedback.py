@@ -1,4 +1,5 @@
-"""Labels over HTTP: each accepted once and on the disk, everything else answered with what is wrong, and all of it counted."""
+"""Labels over HTTP: each accepted once and on the disk, everything else answered with what is
+wrong, and all of it counted."""
 
 from __future__ import annotations
 
@@ -37,7 +38,11 @@ def told(client, model="flights", **body):
 
 def counts(client, model="flights"):
     """Return the labels of a model by what became of them."""
-    found = re.findall(rf'^perennial_feedback_total{{model="{model}",outcome="(\w+)"}} (\S+)$', client.get("/metrics").text, re.MULTILINE)
+    found = re.findall(
+        rf'^perennial_feedback_total{{model="{model}",outcome="(\w+)"}} (\S+)$',
+        client.get("/metrics").text,
+        re.MULTILINE,
+    )
     return {outcome: float(count) for outcome, count in found}
 
 
@@ -57,7 +62,11 @@ def test_a_label_by_request(client, store):
         "problems": [],
     }
     (record,) = records(store, kind="labels")
-    assert (record.identity, record.label, record.request_id) == (f"r:{request}#0", 1.0, body["request_id"])
+    assert (record.identity, record.label, record.request_id) == (
+        f"r:{request}#0",
+        1.0,
+        body["request_id"],
+    )
     assert counts(client) == {"accepted": 1}
     assert 'perennial_labels_total{model="flights"} 1.0' in client.get("/metrics").text
 
@@ -77,7 +86,11 @@ def test_a_label_by_key(client, store):
 
 def test_a_label_of_an_unknown_prediction_is_404(client, store):
     request = predicted(client, key="k")
-    for body in ({"request_id": "never", "label": 1}, {"key": "never", "label": 1}, {"key": request, "label": 1}):
+    for body in (
+        {"request_id": "never", "label": 1},
+        {"key": "never", "label": 1},
+        {"key": request, "label": 1},
+    ):
         answer = told(client, **body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_prediction")
     assert told(client, "minutes", key="k", label=1.5).status_code == 404
@@ -126,7 +139,9 @@ def test_another_label_is_409_and_the_first_one_counts(client, store):
         pytest.param({"key": "k", "label": [1]}, "label", id="a list"),
         pytest.param({"key": "k", "label": 1, "more": 1}, None, id="an unknown field"),
         pytest.param({"labels": []}, "labels", id="no labels"),
-        pytest.param({"labels": [{"key": "k", "label": 1}], "label": 1}, "labels", id="many and one"),
+        pytest.param(
+            {"labels": [{"key": "k", "label": 1}], "label": 1}, "labels", id="many and one"
+        ),
         pytest.param({"labels": {"key": "k", "label": 1}}, None, id="no list"),
         pytest.param({}, "label", id="nothing"),
         pytest.param([], None, id="a list for all"),
@@ -184,11 +199,16 @@ def test_each_task_has_labels_of_its_own_kind(client, store, model, good, bad):
     assert [label for _, label in labels(store, model)] == good
 
 
-def test_a_label_that_is_no_class_is_refused_by_name_and_the_right_one_is_taken_afterwards(client, store):
+def test_a_label_that_is_no_class_is_refused_by_name_and_the_right_one_is_taken_afterwards(
+    client, store
+):
     predicted(client, "delays", key="10001")
     refused = told(client, "delays", key="10001", label="banana")
     assert (refused.status_code, refused.json()["error"]["field"]) == (422, "label")
-    assert refused.json()["error"]["message"] == 'label is no label of this task: its classes are "early", "late", "on time".'
+    assert (
+        refused.json()["error"]["message"]
+        == 'label is no label of this task: its classes are "early", "late", "on time".'
+    )
     assert told(client, "delays", key="10001", label="late").json()["accepted"] == 1
     assert labels(store, "delays") == [("k:10001", "late")]
 
@@ -196,14 +216,25 @@ def test_a_label_that_is_no_class_is_refused_by_name_and_the_right_one_is_taken_
 @pytest.mark.parametrize(
     ("classes", "same", "other"),
     [
-        pytest.param(["1", "10", "2"], [10, 10.0, "10"], [3, 0.5, "ten", "010", False, 10**400], id="whole numbers"),
-        pytest.param(["1.0", "10.0", "2.0"], [10, "10", "10.0"], [3, "x"], id="as floats were named"),
-        pytest.param(["False", "True", "maybe"], [True, "True"], ["true", 2], id="booleans beside a text"),
+        pytest.param(
+            ["1", "10", "2"],
+            [10, 10.0, "10"],
+            [3, 0.5, "ten", "010", False, 10**400],
+            id="whole numbers",
+        ),
+        pytest.param(
+            ["1.0", "10.0", "2.0"], [10, "10", "10.0"], [3, "x"], id="as floats were named"
+        ),
+        pytest.param(
+            ["False", "True", "maybe"], [True, "True"], ["true", 2], id="booleans beside a text"
+        ),
     ],
 )
 def test_a_class_is_known_by_every_way_to_write_it(store, bundles, serve, classes, same, other):
     known = BundleManifest.model_validate_json(store.get(bundles["multiclass"]))
-    renamed = known.model_copy(update={"model": "codes", "inputs": known.inputs.model_copy(update={"classes": classes})})
+    renamed = known.model_copy(
+        update={"model": "codes", "inputs": known.inputs.model_copy(update={"classes": classes})}
+    )
     put_release(store, 1, write_bundle(store, renamed), model="codes")
     client = serve()
     predicted(client, "codes", key="k")
@@ -236,14 +267,22 @@ def test_of_several_labels_the_good_ones_are_taken_and_the_others_told(client, s
     ]
     assert "3 of 5" in body["error"]["message"]
     assert labels(store) == [("k:a", 1.0), ("k:b", 0.0)]
-    assert counts(client) == {"accepted": 2, "repeated": 1, "unknown": 1, "contradicting": 1, "malformed": 1}
+    assert counts(client) == {
+        "accepted": 2,
+        "repeated": 1,
+        "unknown": 1,
+        "contradicting": 1,
+        "malformed": 1,
+    }
     assert told(client, labels=many[:2]).json()["repeated"] == 2
     assert told(client, labels=[*many[:2], many[3], many[2]]).status_code == 409
     assert told(client, labels=[many[0], many[2]]).status_code == 404
 
 
 def test_of_too_many_labels_the_number_is_looked_at_first(client):
-    answer = client.post(FEEDBACK, content=b'{"labels":[' + b",".join([b'{"a":1,"a":1}'] * 51) + b"]}")
+    answer = client.post(
+        FEEDBACK, content=b'{"labels":[' + b",".join([b'{"a":1,"a":1}'] * 51) + b"]}"
+    )
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_rows")
 
 
@@ -267,16 +306,23 @@ def test_other_errors_have_the_same_form(client, method, path, status, code):
 
 
 def test_other_media_are_415(client):
-    assert client.post(FEEDBACK, content=b"{}", headers={"Content-Type": "text/csv"}).status_code == 415
+    assert (
+        client.post(FEEDBACK, content=b"{}", headers={"Content-Type": "text/csv"}).status_code
+        == 415
+    )
 
 
 def test_a_label_that_cannot_be_written_is_503_and_may_come_again(store, bundles, serve, settings):
     put_release(store, 1, bundles["1"])
     failing = Failing(store)
-    client = serve(failing, Settings.model_validate({**settings.model_dump(), "log_when_full": "serve"}))
+    client = serve(
+        failing, Settings.model_validate({**settings.model_dump(), "log_when_full": "serve"})
+    )
     predicted(client, key="k")
     failing.error, failing.opening = "full", True
-    answer = told(client, key="k", label=1)  # whatever is preferred for predictions: a label that is not on the disk was not taken
+    answer = told(
+        client, key="k", label=1
+    )  # whatever is preferred for predictions: a label that is not on the disk was not taken
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "log_unavailable")
     assert "retry-after" in answer.headers
     failing.error = None
@@ -299,7 +345,9 @@ def test_a_label_that_cannot_be_flushed_is_taken_back_and_may_come_again(store, 
     failing.labels_unflushed = False
     assert told(client, key="b", label=0).json()["accepted"] == 1
     assert labels(store) == [("k:a", 1.0), ("k:b", 0.0)]
-    assert not [s for s in written(store, kind="labels") if len(s.records) > 1]  # nothing follows where a flush failed
+    assert not [
+        s for s in written(store, kind="labels") if len(s.records) > 1
+    ]  # nothing follows where a flush failed
     assert counts(client) == {"accepted": 2, "unavailable": 1}
 
 
@@ -353,20 +401,29 @@ def test_the_document_shows_feedback_with_bodies_that_work(client):
         content = post["requestBody"]["content"]["application/json"]
         schema = Draft202012Validator(content["schema"])
         schema.validate(content["example"])
-        for body in ({"key": "k", "label": label}, {"labels": [{"request_id": request, "row": 0, "label": label}]}):
+        for body in (
+            {"key": "k", "label": label},
+            {"labels": [{"request_id": request, "row": 0, "label": label}]},
+        ):
             schema.validate(body)
             answer = told(client, model, **body)
             assert answer.status_code == 200
-            Draft202012Validator(post["responses"]["200"]["content"]["application/json"]["schema"]).validate(answer.json())
+            Draft202012Validator(
+                post["responses"]["200"]["content"]["application/json"]["schema"]
+            ).validate(answer.json())
         assert not schema.is_valid({"key": "k", "label": None})
         problem = told(client, model, key="never", label=label)
-        Draft202012Validator(post["responses"]["default"]["content"]["application/json"]["schema"]).validate(problem.json())
+        Draft202012Validator(
+            post["responses"]["default"]["content"]["application/json"]["schema"]
+        ).validate(problem.json())
 
 
 def test_the_document_shows_keys_and_event_times(client):
     from jsonschema import Draft202012Validator
 
-    schema = client.get("/openapi.json").json()["paths"][PREDICT]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = client.get("/openapi.json").json()["paths"][PREDICT]["post"]["requestBody"]["content"][
+        "application/json"
+    ]["schema"]
     moment = "2013-03-01T12:00:00Z"
     for body in (
         {"row": ROW, "key": "k", "event_time": moment},

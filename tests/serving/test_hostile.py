@@ -1,4 +1,5 @@
-"""Hostile bodies: whatever is sent, the answer is 2xx or 4xx, and 2xx only for what the schema allows."""
+"""Hostile bodies: whatever is sent, the answer is 2xx or 4xx, and 2xx only for what the schema
+allows."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.inference.read import read_labels, read_log
+from pipelines.inference.reader import read_labels, read_log
 from pipelines.settings import Settings
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from serving.app import create_app
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, InProcess
@@ -20,21 +21,47 @@ from tests.serving.conftest import ROW, InProcess
 NUMBERS = st.one_of(
     st.integers(),
     st.floats(),
-    st.sampled_from([10**309, -(10**400), 3.4028234e38, 3.5e38, 2**53 + 1, -0.0, 5e-324, 1e-46, float("nan"), float("inf")]),
+    st.sampled_from(
+        [
+            10**309,
+            -(10**400),
+            3.4028234e38,
+            3.5e38,
+            2**53 + 1,
+            -0.0,
+            5e-324,
+            1e-46,
+            float("nan"),
+            float("inf"),
+        ]
+    ),
 )
 TEXTS = st.one_of(
-    st.text(max_size=20), st.sampled_from(["NaN", "null", "\x00", "\u202e", "🜁" * 9, "\ud800", "' or 1=1", "{{7*7}}", "A" * 5000])
+    st.text(max_size=20),
+    st.sampled_from(
+        ["NaN", "null", "\x00", "\u202e", "🜁" * 9, "\ud800", "' or 1=1", "{{7*7}}", "A" * 5000]
+    ),
 )
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS)
 ANYTHING = st.recursive(
-    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)), max_leaves=12
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
+    max_leaves=12,
 )
 VALUES = st.one_of(SCALARS, ANYTHING)
-# Each `map` keeps hypothesis from flattening the alternatives, so that most bodies come close to what is allowed.
-NEARLY = st.builds(lambda name, value: {**ROW, name: value}, st.sampled_from([*ROW, "other"]), VALUES)
+# Each `map` keeps hypothesis from flattening the alternatives, so that most bodies come close to
+# what is allowed.
+NEARLY = st.builds(
+    lambda name, value: {**ROW, name: value}, st.sampled_from([*ROW, "other"]), VALUES
+)
 PARTLY = st.fixed_dictionaries({}, optional={name: st.just(value) for name, value in ROW.items()})
 CLOSE = st.fixed_dictionaries(
-    {"distance": st.one_of(NUMBERS, st.none()), "seats": NUMBERS, "weekend": st.booleans(), "carrier": st.one_of(TEXTS, st.none())}
+    {
+        "distance": st.one_of(NUMBERS, st.none()),
+        "seats": NUMBERS,
+        "weekend": st.booleans(),
+        "carrier": st.one_of(TEXTS, st.none()),
+    }
 )
 ROWS = st.one_of(CLOSE, NEARLY, PARTLY, st.just(ROW), VALUES.map(lambda value: value))
 BODIES = st.one_of(
@@ -47,7 +74,15 @@ BODIES = st.one_of(
 
 MOMENTS = st.one_of(
     st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat()),
-    st.sampled_from(["2013-03-01T12:00:00Z", "2013-03-01 12:00:00+00:00", "2013-03-01T12:00:60Z", "0001-01-01T00:00:00+23:59", "-1-01-01"]),
+    st.sampled_from(
+        [
+            "2013-03-01T12:00:00Z",
+            "2013-03-01 12:00:00+00:00",
+            "2013-03-01T12:00:60Z",
+            "0001-01-01T00:00:00+23:59",
+            "-1-01-01",
+        ]
+    ),
     SCALARS,
 )
 KEYS = st.one_of(TEXTS, st.none(), SCALARS)
@@ -74,7 +109,11 @@ LABEL = st.fixed_dictionaries(
         "more": SCALARS,
     },
 )
-TOLD = st.one_of(LABEL, st.builds(lambda labels: {"labels": labels}, st.lists(LABEL, max_size=4)), ANYTHING.map(lambda value: value))
+TOLD = st.one_of(
+    LABEL,
+    st.builds(lambda labels: {"labels": labels}, st.lists(LABEL, max_size=4)),
+    ANYTHING.map(lambda value: value),
+)
 
 
 def torn(text: str, at: int, put: str) -> str:
@@ -85,7 +124,10 @@ def torn(text: str, at: int, put: str) -> str:
 SENT = st.one_of(
     BODIES.map(json.dumps),
     st.builds(
-        torn, BODIES.map(json.dumps), st.integers(0, 10_000), st.sampled_from(["", "\x00", '"', "\\", "{", "]", ",", "1e999", "NaN", "é"])
+        torn,
+        BODIES.map(json.dumps),
+        st.integers(0, 10_000),
+        st.sampled_from(["", "\x00", '"', "\\", "{", "]", ",", "1e999", "NaN", "é"]),
     ),
     st.integers(1, 9_000).map(lambda depth: '{"rows":' + "[" * depth),
     st.integers(1, 2_500).map(lambda depth: '{"row":' + '{"a":' * depth),
@@ -113,7 +155,11 @@ def allowed(row) -> bool:
     """Say independently of the server whether the schema allows a row."""
 
     def number(value) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 3.4028234663852886e38
+        return (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and abs(value) <= 3.4028234663852886e38
+        )
 
     return (
         isinstance(row, dict)
@@ -150,27 +196,49 @@ def check_model(client, model: str, body: bytes) -> None:
         rows = sent.get("rows", [sent.get("row")])
         assert all(allowed(row) for row in rows)
         assert len(found["predictions"]) == len(rows)
-        assert all(math.isfinite(p) if model == "miles" else 0 <= p <= 1 for p in found["predictions"])
+        assert all(
+            math.isfinite(p) if model == "miles" else 0 <= p <= 1 for p in found["predictions"]
+        )
     else:
         assert 400 <= answer.status_code < 500
-        assert found["error"]["code"] in {"bad_json", "invalid_input", "too_many_rows", "body_too_large"}
+        assert found["error"]["code"] in {
+            "bad_json",
+            "invalid_input",
+            "too_many_rows",
+            "body_too_large",
+        }
         assert readable(answer), found
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=400,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(BYTES)
 def test_hundreds_of_hostile_bodies(client, body):
     check(client, body)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(st.lists(CLOSE, min_size=1, max_size=3))
 def test_what_the_schema_allows_is_answered_and_nothing_else(client, rows):
     try:
         body = json.dumps({"rows": rows}, allow_nan=False).encode()
     except ValueError:
         return
-    sendable = all(row["carrier"] is None or not any("\ud800" <= c <= "\udfff" for c in row["carrier"]) for row in rows)
+    sendable = all(
+        row["carrier"] is None or not any("\ud800" <= c <= "\udfff" for c in row["carrier"])
+        for row in rows
+    )
     answer = client.post("/models/flights/predict", content=body)
     assert (answer.status_code == 200) == (sendable and all(allowed(row) for row in rows))
     check_model(client, "miles", body)
@@ -180,7 +248,13 @@ def sent(body) -> bytes:
     return json.dumps(body).encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(BESIDE)
 def test_whatever_stands_beside_the_rows_the_log_can_be_read_back(client, store_of, body):
     before = read_log(store_of, "flights").rows.num_rows
@@ -194,10 +268,26 @@ def test_whatever_stands_beside_the_rows_the_log_can_be_read_back(client, store_
         assert [row["key"] for row in new] == body.get("keys", [body.get("key")] * len(new))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-@given(st.one_of(TOLD.map(sent), st.builds(torn, TOLD.map(json.dumps), st.integers(0, 1_000), st.just('"')).map(str.encode), st.binary()))
+@settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    st.one_of(
+        TOLD.map(sent),
+        st.builds(torn, TOLD.map(json.dumps), st.integers(0, 1_000), st.just('"')).map(str.encode),
+        st.binary(),
+    )
+)
 def test_whatever_is_told_at_most_one_label_of_what_is_known_is_taken(client, store_of, body):
-    client.post("/models/flights/predict", json={"row": ROW, "key": "known"}, headers={"X-Request-ID": "known"})
+    client.post(
+        "/models/flights/predict",
+        json={"row": ROW, "key": "known"},
+        headers={"X-Request-ID": "known"},
+    )
     answer = client.post("/models/flights/feedback", content=body)
     assert answer.status_code in {200, 400, 404, 409, 413, 422}
     assert answer.status_code == 200 or readable(answer)
@@ -209,7 +299,9 @@ def test_whatever_is_told_at_most_one_label_of_what_is_known_is_taken(client, st
 
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
-@settings(max_examples=30_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=30_000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
 @given(BYTES)
 def test_tens_of_thousands_of_hostile_bodies(client, body):
     check(client, body)

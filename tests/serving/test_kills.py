@@ -1,4 +1,7 @@
-"""The server is killed (-9) under load, again and again: whatever was answered is in the log exactly once, labels too."""
+"""The server is killed (-9) under load, again and again.
+
+Whatever was answered is in the log exactly once, labels too.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from pipelines.inference.read import read_labels, read_log
+from pipelines.inference.reader import read_labels, read_log
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, wait_until
 from tests.serving.logged import records, written
@@ -20,14 +23,19 @@ FEEDBACK = "/models/flights/feedback"
 
 
 class Callers:
-    """Clients that predict without a pause, one row or many, and send labels; they remember what was answered with 200."""
+    """Clients that predict without a pause, one row or many, and send labels.
+
+    They remember what was answered with 200.
+    """
 
     def __init__(self, url: str, turn: int, count: int = 3):
         self.answered: Counter = Counter()
         self.labelled: list[str] = []
         self.odd: list[str] = []
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(url, f"{turn}-{n}")) for n in range(count)]
+        self._threads = [
+            threading.Thread(target=self._ask, args=(url, f"{turn}-{n}")) for n in range(count)
+        ]
 
     def __enter__(self):
         for thread in self._threads:
@@ -45,7 +53,12 @@ class Callers:
             while not self._stop.is_set():
                 number += 1
                 try:
-                    self._once(client, f"{name}-{number}", rows=40 if number % 10 == 0 else 1, label=number % 4 == 0)
+                    self._once(
+                        client,
+                        f"{name}-{number}",
+                        rows=40 if number % 10 == 0 else 1,
+                        label=number % 4 == 0,
+                    )
                 except httpx.TransportError:
                     continue
 
@@ -65,7 +78,8 @@ class Callers:
 
 
 def killed(store, bundles, launch, kills: int, **environment: str) -> tuple[Counter, list[str]]:
-    """Kill the server so often, look after each kill, and return what was answered and which labels were taken in all."""
+    """Kill the server so often, look after each kill, and return what was answered and which labels
+    were taken in all."""
     put_release(store, 1, bundles["1"])
     answered: Counter = Counter()
     labelled: list[str] = []
@@ -74,7 +88,9 @@ def killed(store, bundles, launch, kills: int, **environment: str) -> tuple[Coun
         server = launch(port=port, **environment)
         port = server.port
         with Callers(server.url, turn) as callers:
-            wait_until(lambda callers=callers: len(callers.answered) > 60 and len(callers.labelled) > 5)
+            wait_until(
+                lambda callers=callers: len(callers.answered) > 60 and len(callers.labelled) > 5
+            )
             server.process.kill()
             server.process.wait()
         assert callers.odd == []
@@ -124,13 +140,21 @@ def test_a_file_that_may_not_grow_is_a_full_disk(store, bundles, launch, policy)
             assert client.post(PREDICT, json={"row": ROW, "key": f"before {i}"}).status_code == 200
         (segment,) = store.segments("inference/flights/predictions")
         size = len(store.read_segment(segment))
-        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size + 20, resource.RLIM_INFINITY))
+        resource.prlimit(
+            server.process.pid, resource.RLIMIT_FSIZE, (size + 20, resource.RLIM_INFINITY)
+        )
         answer = client.post(PREDICT, json={"row": ROW, "key": "while full"})
         assert answer.status_code == (503 if policy == "refuse" else 200)
         assert len(store.read_segment(segment)) == size
-        assert ('perennial_log_lost_rows_total{model="flights"} 1.0' in client.get("/metrics").text) == (policy == "serve")
+        assert (
+            'perennial_log_lost_rows_total{model="flights"} 1.0' in client.get("/metrics").text
+        ) == (policy == "serve")
         assert client.get("/ready").status_code == (503 if policy == "refuse" else 200)
-        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        resource.prlimit(
+            server.process.pid,
+            resource.RLIMIT_FSIZE,
+            (resource.RLIM_INFINITY, resource.RLIM_INFINITY),
+        )
         assert client.post(PREDICT, json={"row": ROW, "key": "after"}).status_code == 200
         assert client.get("/ready").status_code == 200
     assert [r.keys for r in records(store)] == [[f"before {i}"] for i in range(100)] + [["after"]]

@@ -10,7 +10,7 @@ import time
 import httpx
 import pytest
 
-from serving.protocol import HEAD_LIMIT, MAX_CONNECTIONS
+from serving.strict_protocol import HEAD_LIMIT, MAX_CONNECTIONS
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, wait_until
 
@@ -35,7 +35,16 @@ def still_answers(server) -> bool:
 
 
 def head(*headers: str) -> bytes:
-    return "\r\n".join([f"POST {PREDICT} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers, "", ""]).encode()
+    return "\r\n".join(
+        [
+            f"POST {PREDICT} HTTP/1.1",
+            "Host: localhost",
+            "Content-Type: application/json",
+            *headers,
+            "",
+            "",
+        ]
+    ).encode()
 
 
 def test_a_hundred_megabytes_are_413_and_memory_stays_flat(server):
@@ -85,7 +94,9 @@ def test_a_body_that_drips_is_408(server):
     [
         pytest.param(b"GET /" + b"a" * HUNDRED, id="a path without end"),
         pytest.param(b"GET / HTTP/1.1\r\nX: " + b"a" * HUNDRED, id="a header without end"),
-        pytest.param(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (HUNDRED // 6), id="headers without end"),
+        pytest.param(
+            b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (HUNDRED // 6), id="headers without end"
+        ),
     ],
 )
 def test_a_head_without_end_is_refused_and_memory_stays_flat(server, flood):

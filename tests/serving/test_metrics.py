@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipelines.figures import Figures, publish_figures
+from pipelines.store.figures import Figures, publish_figures
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, wait_until
 from tests.serving.logged import Failing
@@ -41,7 +41,11 @@ def client(store, bundles, serve):
 def samples(client):
     """Return every sample, parsed as Prometheus does, by name and labels."""
     text = client.get("/metrics").text
-    return {(s.name, *sorted(s.labels.items())): s.value for f in text_string_to_metric_families(text) for s in f.samples}
+    return {
+        (s.name, *sorted(s.labels.items())): s.value
+        for f in text_string_to_metric_families(text)
+        for s in f.samples
+    }
 
 
 def value(client, name, **labels):
@@ -56,7 +60,9 @@ def test_every_metric_is_tested_here_and_every_one_that_is_tested_is_there(clien
         if f.name.startswith("perennial_") and not f.name.endswith("_created")
     }
     source = Path(__file__).read_text(encoding="utf-8")
-    tested = {re.sub("_(total|count|sum)$", "", n) for n in re.findall(r'"(perennial_[a-z_]+)"', source)}
+    tested = {
+        re.sub("_(total|count|sum)$", "", n) for n in re.findall(r'"(perennial_[a-z_]+)"', source)
+    }
     assert names == tested
 
 
@@ -64,8 +70,12 @@ def test_requests_and_their_seconds(client):
     client.post(PREDICT, json={"row": ROW})
     client.post(PREDICT, content=b"{")
     route = "/models/{name}/predict"
-    assert value(client, "perennial_requests_total", model="flights", route=route, status="200") == 1
-    assert value(client, "perennial_requests_total", model="flights", route=route, status="400") == 1
+    assert (
+        value(client, "perennial_requests_total", model="flights", route=route, status="200") == 1
+    )
+    assert (
+        value(client, "perennial_requests_total", model="flights", route=route, status="400") == 1
+    )
     assert value(client, "perennial_request_seconds_count", route=route) == 2
     assert 0 < value(client, "perennial_request_seconds_sum", route=route) < 60
 
@@ -87,14 +97,18 @@ def test_releases(client, store, bundles):
 
 def test_outputs_that_are_no_number(client):
     assert value(client, "perennial_outputs_invalid_total", model="flights") is None
-    client.app.state.metrics.invalid("flights")  # test_releases and test_outside provoke one with a spoilt model
+    client.app.state.metrics.invalid(
+        "flights"
+    )  # test_releases and test_outside provoke one with a spoilt model
     assert value(client, "perennial_outputs_invalid_total", model="flights") == 1
 
 
 def test_the_log(store, bundles, serve, settings):
     put_release(store, 1, bundles["1"])
     failing = Failing(store)
-    client = serve(failing, type(settings).model_validate({**settings.model_dump(), "log_when_full": "serve"}))
+    client = serve(
+        failing, type(settings).model_validate({**settings.model_dump(), "log_when_full": "serve"})
+    )
     client.post(PREDICT, json={"rows": [ROW] * 3})
     assert value(client, "perennial_log_rows_total", model="flights") == 3
     assert value(client, "perennial_log_writable", model="flights") == 1
@@ -119,7 +133,10 @@ def test_labels(client):
     ]
     for body in bodies:
         client.post(FEEDBACK, json=body)
-    found = {o: value(client, "perennial_feedback_total", model="flights", outcome=o) for o in ("accepted", "repeated", "contradicting")}
+    found = {
+        o: value(client, "perennial_feedback_total", model="flights", outcome=o)
+        for o in ("accepted", "repeated", "contradicting")
+    }
     assert found == {"accepted": 1, "repeated": 1, "contradicting": 1}
     assert value(client, "perennial_feedback_total", model="flights", outcome="unknown") == 1
     assert value(client, "perennial_feedback_total", model="flights", outcome="malformed") == 1
@@ -127,9 +144,18 @@ def test_labels(client):
 
 
 def test_the_newest_watch(client, store):
-    publish_figures(store, "flights", FIGURES.model_copy(update={"window_end": datetime(2013, 5, 1, tzinfo=UTC), "verdict": "alarm"}))
+    publish_figures(
+        store,
+        "flights",
+        FIGURES.model_copy(
+            update={"window_end": datetime(2013, 5, 1, tzinfo=UTC), "verdict": "alarm"}
+        ),
+    )
     publish_figures(store, "flights", FIGURES)
-    verdicts = {v: value(client, "perennial_drift_verdict", model="flights", verdict=v) for v in ("no_drift", "drift", "alarm")}
+    verdicts = {
+        v: value(client, "perennial_drift_verdict", model="flights", verdict=v)
+        for v in ("no_drift", "drift", "alarm")
+    }
     assert verdicts == {"no_drift": 0, "drift": 1, "alarm": 0}
     assert value(client, "perennial_drift_verdict", model="flights", verdict="not_enough_data") == 0
     assert value(client, "perennial_drift_rows", model="flights") == 900
@@ -143,12 +169,16 @@ def test_the_newest_watch(client, store):
 
 def test_a_window_that_is_looked_at_again_counts_anew(client, store):
     publish_figures(store, "flights", FIGURES)
-    publish_figures(store, "flights", FIGURES.model_copy(update={"verdict": "no_drift", "live": None}))
+    publish_figures(
+        store, "flights", FIGURES.model_copy(update={"verdict": "no_drift", "live": None})
+    )
     assert value(client, "perennial_drift_verdict", model="flights", verdict="no_drift") == 1
     assert value(client, "perennial_live_metric", model="flights", metric="roc_auc") is None
 
 
-def test_a_model_that_was_never_watched_has_no_figures_and_broken_ones_hurt_nobody(client, store, bundles):
+def test_a_model_that_was_never_watched_has_no_figures_and_broken_ones_hurt_nobody(
+    client, store, bundles
+):
     put_release(store, 1, bundles["regression"], model="minutes")
     client.look()
     assert value(client, "perennial_drift_rows", model="minutes") is None

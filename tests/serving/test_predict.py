@@ -33,7 +33,11 @@ def expected(store, ref, rows):
 
 
 def test_rows_are_answered_in_their_order(client, store, bundles):
-    rows = [ROW, {**ROW, "distance": None, "carrier": None}, {**ROW, "seats": 20, "carrier": "never seen ✈"}]
+    rows = [
+        ROW,
+        {**ROW, "distance": None, "carrier": None},
+        {**ROW, "seats": 20, "carrier": "never seen ✈"},
+    ]
     answer = client.post(PREDICT, json={"rows": rows})
     assert answer.status_code == 200
     body = answer.json()
@@ -43,7 +47,10 @@ def test_rows_are_answered_in_their_order(client, store, bundles):
 
 
 def test_one_row_may_come_alone(client, store, bundles):
-    assert client.post(PREDICT, json={"row": ROW}).json()["predictions"] == expected(store, bundles["1"], [ROW])[:, 0].tolist()
+    assert (
+        client.post(PREDICT, json={"row": ROW}).json()["predictions"]
+        == expected(store, bundles["1"], [ROW])[:, 0].tolist()
+    )
 
 
 def test_a_batch_in_a_thread_answers_like_single_rows(client):
@@ -67,12 +74,29 @@ def test_several_classes_answer_label_and_probabilities(client, store, bundles):
 @pytest.mark.parametrize(
     ("change", "field", "words"),
     [
-        pytest.param({"distance": "500"}, "distance", "must be a number or null, not a text", id="text as number"),
+        pytest.param(
+            {"distance": "500"},
+            "distance",
+            "must be a number or null, not a text",
+            id="text as number",
+        ),
         pytest.param({"distance": True}, "distance", "not true or false", id="true as number"),
-        pytest.param({"seats": None}, "seats", "must be a whole number, not null", id="null where none was seen"),
+        pytest.param(
+            {"seats": None},
+            "seats",
+            "must be a whole number, not null",
+            id="null where none was seen",
+        ),
         pytest.param({"seats": 1.5}, "seats", "must be a whole number", id="half a seat"),
-        pytest.param({"weekend": 1}, "weekend", "must be true or false, not a whole number", id="one as true"),
-        pytest.param({"carrier": 7}, "carrier", "must be a text or null, not a whole number", id="number as text"),
+        pytest.param(
+            {"weekend": 1}, "weekend", "must be true or false, not a whole number", id="one as true"
+        ),
+        pytest.param(
+            {"carrier": 7},
+            "carrier",
+            "must be a text or null, not a whole number",
+            id="number as text",
+        ),
         pytest.param({"distance": 1e39}, "distance", "within", id="beyond float32"),
         pytest.param({"seats": 10**60}, "seats", "within", id="a huge integer"),
         pytest.param({"seats": 10**400}, "seats", "within", id="an integer beyond float64"),
@@ -98,7 +122,11 @@ def test_numbers_that_are_infinite_are_refused(client, number):
 def test_a_missing_field_is_named(client):
     row = {k: v for k, v in ROW.items() if k != "seats"}
     error = client.post(PREDICT, json={"row": row}).json()["error"]
-    assert (error["row"], error["field"], error["message"]) == (0, "seats", "The field seats is missing.")
+    assert (error["row"], error["field"], error["message"]) == (
+        0,
+        "seats",
+        "The field seats is missing.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,11 +161,26 @@ def test_a_repeated_number_does_not_hide_behind_a_null_text(client):
 
 
 def test_quotes_and_escapes_in_texts_are_no_repeated_fields(client):
-    assert client.post(PREDICT, json={"row": {**ROW, "carrier": 'a "quoted" \\ name \u2708'}}).status_code == 200
+    assert (
+        client.post(
+            PREDICT, json={"row": {**ROW, "carrier": 'a "quoted" \\ name \u2708'}}
+        ).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b'{"row": NaN}', b'{"row": Infinity}', b"\xff", b'{"row": {"carrier": "\xff"}}', b'"\\ud800"', b"{}x"]
+    "body",
+    [
+        b"",
+        b"{",
+        b'{"row": NaN}',
+        b'{"row": Infinity}',
+        b"\xff",
+        b'{"row": {"carrier": "\xff"}}',
+        b'"\\ud800"',
+        b"{}x",
+    ],
 )
 def test_broken_json_is_400(client, body):
     answer = client.post(PREDICT, content=body)
@@ -152,7 +195,11 @@ def test_too_many_rows_are_413(client):
 
 def test_a_body_above_the_limit_is_413_and_the_connection_closes(client):
     answer = client.post(PREDICT, content=b" " * 20_001)
-    assert (answer.status_code, answer.json()["error"]["code"], answer.headers["connection"]) == (413, "body_too_large", "close")
+    assert (answer.status_code, answer.json()["error"]["code"], answer.headers["connection"]) == (
+        413,
+        "body_too_large",
+        "close",
+    )
 
 
 def test_chunks_above_the_limit_are_413(client):
@@ -207,8 +254,14 @@ def test_metrics_count_what_happened(client):
     client.post(PREDICT, content=b"{")
     client.get("/models/ghosts-of-a-caller")
     text = client.get("/metrics").text
-    assert 'perennial_requests_total{model="flights",route="/models/{name}/predict",status="200"} 1.0' in text
-    assert 'perennial_requests_total{model="flights",route="/models/{name}/predict",status="400"} 1.0' in text
+    assert (
+        'perennial_requests_total{model="flights",route="/models/{name}/predict",status="200"} 1.0'
+        in text
+    )
+    assert (
+        'perennial_requests_total{model="flights",route="/models/{name}/predict",status="400"} 1.0'
+        in text
+    )
     assert 'perennial_rows_total{model="flights"} 2.0' in text
     assert 'perennial_release{model="flights"} 1.0' in text
     assert "ghosts" not in text

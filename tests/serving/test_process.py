@@ -1,4 +1,7 @@
-"""The server as a process of its own: killed, restarted, stopped, and given new releases under load."""
+"""The server as a process of its own.
+
+Killed, restarted, stopped, and given new releases under load.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,10 @@ def test_a_request_under_way_is_finished_before_the_server_stops(store, bundles,
     put_release(store, 1, bundles["1"])
     server = launch()
     body = httpx.Request("POST", "http://x", json={"row": ROW}).content
-    head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = (
+        f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Type:"
+        f" application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    )
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head + body[:10])
         wait_until(lambda: _open_connections(server.process.pid))
@@ -149,19 +155,32 @@ def test_it_listens_on_loopback_only_and_does_not_say_what_it_is(store, bundles,
 
     put_release(store, 1, bundles["1"])
     server = launch()
-    listening = [c.laddr.ip for c in psutil.Process(server.process.pid).net_connections() if c.status == psutil.CONN_LISTEN]
+    listening = [
+        c.laddr.ip
+        for c in psutil.Process(server.process.pid).net_connections()
+        if c.status == psutil.CONN_LISTEN
+    ]
     assert listening == ["127.0.0.1"]
     assert "server" not in httpx.get(f"{server.url}/health").headers
 
 
-def test_with_compiled_models_the_server_loads_neither_pandas_nor_scikit_learn(store, bundles, launch):
+def test_with_compiled_models_the_server_loads_neither_pandas_nor_scikit_learn(
+    store, bundles, launch
+):
     put_release(store, 1, bundles["1"])
     server = launch()
     assert httpx.post(server.url + PREDICT, json={"row": ROW, "key": "k"}).status_code == 200
-    assert httpx.post(server.url + "/models/flights/feedback", json={"key": "k", "label": 1}).status_code == 200
+    assert (
+        httpx.post(
+            server.url + "/models/flights/feedback", json={"key": "k", "label": 1}
+        ).status_code
+        == 200
+    )
     maps = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert "onnxruntime" in maps
-    assert not any(f"site-packages/{name}/" in maps for name in ("pandas", "sklearn", "scipy", "pyarrow"))
+    assert not any(
+        f"site-packages/{name}/" in maps for name in ("pandas", "sklearn", "scipy", "pyarrow")
+    )
 
 
 def test_a_native_model_serves_the_same_way(store, launch):

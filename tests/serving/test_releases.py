@@ -1,4 +1,7 @@
-"""Which release serves: the newest that proves itself; whatever is refused is shown, and hurts nobody else."""
+"""Which release serves: the newest that proves itself.
+
+Whatever is refused is shown, and hurts nobody else.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 from pipelines.bundle.load import open_bundle, write_bundle
 from pipelines.bundle.manifest import BundleManifest, Golden, release_key
 from pipelines.refs import canonical
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW
 from tests.serving.logged import records
@@ -24,7 +27,9 @@ def spoilt(store, ref):
     bundle = open_bundle(store, ref)
     answers = [[float(np.nextafter(a[0], 2))] for a in bundle.golden.answers]
     golden = store.put(canonical(Golden(rows=bundle.golden.rows, answers=answers)), ".json")
-    return write_bundle(store, BundleManifest.model_validate({**bundle.manifest.model_dump(), "golden": golden}))
+    return write_bundle(
+        store, BundleManifest.model_validate({**bundle.manifest.model_dump(), "golden": golden})
+    )
 
 
 def flip(store, uri):
@@ -53,7 +58,10 @@ def test_a_new_release_takes_over(store, bundles, serve):
     client.look()
     after = client.post(PREDICT, json={"row": ROW}).json()
     assert (before["version"], after["version"]) == ("1", "2")
-    assert after["predictions"] == open_bundle(store, bundles["2"]).predictor.predict([ROW])[:, 0].tolist()
+    assert (
+        after["predictions"]
+        == open_bundle(store, bundles["2"]).predictor.predict([ROW])[:, 0].tolist()
+    )
 
 
 def test_the_way_back_is_a_release_too(store, bundles, serve):
@@ -81,7 +89,11 @@ def test_a_flipped_byte_keeps_the_old_release_and_names_the_object(store, bundle
     put_release(store, 1, bundles["1"])
     client = serve()
     ref = bundles["2"]
-    uri = ref.uri if part == "manifest" else getattr(BundleManifest.model_validate_json(store.get(ref)), part).uri
+    uri = (
+        ref.uri
+        if part == "manifest"
+        else getattr(BundleManifest.model_validate_json(store.get(ref)), part).uri
+    )
     flip(store, uri)
     put_release(store, 2, ref, version="2")
     client.look()
@@ -129,7 +141,9 @@ def test_an_unreadable_release_hurts_no_other_model(store, bundles, serve, body)
     put_release(store, 1, bundles["1"])
     put_release(store, 1, bundles["regression"], model="minutes")
     client = serve()
-    store.publish(release_key("flights", 2), store.read(release_key("minutes", 1)) if body is None else body)
+    store.publish(
+        release_key("flights", 2), store.read(release_key("minutes", 1)) if body is None else body
+    )
     store.publish(release_key("aaa", 1), b"{")
     store.publish("served/aaa", b"1")
     store.publish("served/NO NAME", b"1")
@@ -143,8 +157,13 @@ def test_an_unreadable_release_hurts_no_other_model(store, bundles, serve, body)
 
 def test_a_model_may_be_called_models(store, bundles, serve):
     """The index of names stands apart from the releases: no name that a model may have is taken."""
-    manifest = {**open_bundle(store, bundles["regression"]).manifest.model_dump(), "model": "models"}
-    put_release(store, 1, write_bundle(store, BundleManifest.model_validate(manifest)), model="models")
+    manifest = {
+        **open_bundle(store, bundles["regression"]).manifest.model_dump(),
+        "model": "models",
+    }
+    put_release(
+        store, 1, write_bundle(store, BundleManifest.model_validate(manifest)), model="models"
+    )
     put_release(store, 1, bundles["1"])
     client = serve()
     assert (served(client, "models"), served(client)) == ((1, "1"), (1, "1"))
@@ -162,7 +181,13 @@ def test_golden_requests_that_no_caller_could_send_are_refused(store, bundles, s
     rows = [{**row, "seats": float(row["seats"]) + 0.5} for row in bundle.golden.rows]
     answers = [bundle.predictor.predict([row])[0].tolist() for row in rows]
     golden = store.put(canonical(Golden(rows=rows, answers=answers)), ".json")
-    put_release(store, 1, write_bundle(store, BundleManifest.model_validate({**bundle.manifest.model_dump(), "golden": golden})))
+    put_release(
+        store,
+        1,
+        write_bundle(
+            store, BundleManifest.model_validate({**bundle.manifest.model_dump(), "golden": golden})
+        ),
+    )
     assert "field seats" in serve().get("/models/flights").json()["refused"]["reason"]
 
 
@@ -171,7 +196,11 @@ def test_a_model_without_a_good_release_answers_503_with_the_refusal(store, bund
     client = serve()
     for answer in (client.get("/models/flights"), client.post(PREDICT, json={"row": ROW})):
         body = answer.json()
-        assert (answer.status_code, body["error"]["code"], body["refused"]["release"]) == (503, "model_not_loaded", 1)
+        assert (answer.status_code, body["error"]["code"], body["refused"]["release"]) == (
+            503,
+            "model_not_loaded",
+            1,
+        )
         assert "retry-after" in answer.headers
     ready = client.get("/ready")
     assert (ready.status_code, client.get("/health").status_code) == (503, 200)
@@ -181,7 +210,10 @@ def test_a_model_without_a_good_release_answers_503_with_the_refusal(store, bund
 def test_an_empty_store_is_alive_but_not_ready(serve):
     client = serve()
     assert client.get("/health").status_code == 200
-    assert client.get("/ready").json() == {"status": "not ready", "reason": "No model has a release yet."}
+    assert client.get("/ready").json() == {
+        "status": "not ready",
+        "reason": "No model has a release yet.",
+    }
     assert client.get("/models").json() == {"models": []}
 
 
@@ -266,9 +298,13 @@ def test_the_answer_and_the_example_follow_their_own_schema(store, bundles, serv
     content = post["requestBody"]["content"]["application/json"]
     Draft202012Validator(content["schema"]).validate(content["example"])
     answer = client.post("/models/delays/predict", json=content["example"])
-    Draft202012Validator(post["responses"]["200"]["content"]["application/json"]["schema"]).validate(answer.json())
+    Draft202012Validator(
+        post["responses"]["200"]["content"]["application/json"]["schema"]
+    ).validate(answer.json())
     problem = client.post("/models/delays/predict", json={"row": {}})
-    Draft202012Validator(post["responses"]["default"]["content"]["application/json"]["schema"]).validate(problem.json())
+    Draft202012Validator(
+        post["responses"]["default"]["content"]["application/json"]["schema"]
+    ).validate(problem.json())
 
 
 def test_the_page_needs_no_other_server(serve):
@@ -280,7 +316,10 @@ def test_the_page_needs_no_other_server(serve):
 
 
 def test_a_model_that_answers_no_number_is_counted_as_500(store, bundles, serve):
-    """The regression's first tree gives infinity for this row: an output that no golden request showed."""
+    """The regression's first tree gives infinity for this row.
+
+    An output that no golden request showed.
+    """
     import onnx
 
     bundle = open_bundle(store, bundles["regression"])
@@ -294,8 +333,16 @@ def test_a_model_that_answers_no_number_is_counted_as_500(store, bundles, serve)
         fields = {**bundle.manifest.model_dump(), "onnx": store.put(changed, ".onnx")}
         ref = write_bundle(store, BundleManifest.model_validate(fields))
         found = open_bundle(store, ref).predictor
-        rows = [{**ROW, "distance": float(d), "seats": s} for d in range(0, 1000, 50) for s in (30, 200, 390)]
-        broken = [row for row, answer in zip(rows, found.predict(rows), strict=True) if not np.isfinite(answer).all()]
+        rows = [
+            {**ROW, "distance": float(d), "seats": s}
+            for d in range(0, 1000, 50)
+            for s in (30, 200, 390)
+        ]
+        broken = [
+            row
+            for row, answer in zip(rows, found.predict(rows), strict=True)
+            if not np.isfinite(answer).all()
+        ]
         if broken and {tuple(found.predict([row])[0]) for row in bundle.golden.rows} == answers:
             break
         weights.floats[i] = kept
@@ -315,7 +362,9 @@ def test_refusals_and_failures_never_log_what_a_caller_sent(store, bundles, serv
     assert "canary" not in json.dumps([r.getMessage() for r in caplog.records])
 
 
-def test_releases_may_come_from_a_store_of_their_own_and_the_log_goes_to_the_other(store, bundles, serve, settings, tmp_path):
+def test_releases_may_come_from_a_store_of_their_own_and_the_log_goes_to_the_other(
+    store, bundles, serve, settings, tmp_path
+):
     own = LocalStore(tmp_path / "baked")
     shutil.copytree(store.root / "objects", own.root / "objects")
     put_release(own, 7, bundles["1"])
@@ -326,7 +375,9 @@ def test_releases_may_come_from_a_store_of_their_own_and_the_log_goes_to_the_oth
     assert records(own) == []
 
 
-def test_a_damaged_entry_keeps_the_old_release_says_so_and_is_taken_once_it_was_written_anew(store, bundles, serve):
+def test_a_damaged_entry_keeps_the_old_release_says_so_and_is_taken_once_it_was_written_anew(
+    store, bundles, serve
+):
     put_release(store, 1, bundles["1"])
     client = serve()
     put_release(store, 2, bundles["2"], version="2")

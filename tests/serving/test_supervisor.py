@@ -48,7 +48,12 @@ def test_a_worker_that_a_signal_replaced_or_ended_is_forgotten(supervisor, tmp_p
     counters = [f"counter_{pid}.db" for pid in (11, 12, 13)]
     supervisor.processes = [Worker(11), Worker(12)]
     supervisor.keep_subprocess_alive()
-    assert gauges(tmp_path) == [*counters, "gauge_livemin_11.db", "gauge_livemin_12.db", "gauge_livemin_13.db"]
+    assert gauges(tmp_path) == [
+        *counters,
+        "gauge_livemin_11.db",
+        "gauge_livemin_12.db",
+        "gauge_livemin_13.db",
+    ]
     supervisor.processes[0] = Worker(13)  # as SIGHUP does, before the supervisor looks again
     supervisor.keep_subprocess_alive()
     assert gauges(tmp_path) == [*counters, "gauge_livemin_12.db", "gauge_livemin_13.db"]

@@ -1,4 +1,7 @@
-"""Several workers on one port: what they count is added up, one that dies is replaced, all end with their supervisor."""
+"""Several workers on one port.
+
+What they count is added up, one that dies is replaced, all end with their supervisor.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,14 @@ def server(store, bundles, launch):
 
 
 def workers(server) -> list[int]:
-    """Return the process ids of the workers that serve (their parent's other children, such as a resource tracker, do not)."""
+    """Return the process ids of the workers that serve (their parent's other children, such as a
+    resource tracker, do not)."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        return [p.pid for p in psutil.Process(server.process.pid).children() if "onnxruntime" in maps(p.pid)]
+        return [
+            p.pid
+            for p in psutil.Process(server.process.pid).children()
+            if "onnxruntime" in maps(p.pid)
+        ]
     return []
 
 
@@ -67,7 +75,10 @@ def by_worker(store) -> dict[int, int]:
 
 
 def ask_until_both_answered(server, store) -> int:
-    """Ask over new connections until two workers have answered 20 requests each; return how many that were."""
+    """Ask over new connections until two workers have answered 20 requests each.
+
+    Return how many that were.
+    """
     asked = 0
 
     def both() -> bool:
@@ -83,7 +94,11 @@ def ask_until_both_answered(server, store) -> int:
 
 def samples(server) -> dict:
     text = httpx.get(f"{server.url}/metrics").text
-    return {(s.name, *sorted(s.labels.items())): s.value for f in text_string_to_metric_families(text) for s in f.samples}
+    return {
+        (s.name, *sorted(s.labels.items())): s.value
+        for f in text_string_to_metric_families(text)
+        for s in f.samples
+    }
 
 
 def of(found, name, **labels):
@@ -93,14 +108,28 @@ def of(found, name, **labels):
 def test_the_sums_of_two_workers_are_right_whoever_is_asked(server, store):
     asked = ask_until_both_answered(server, store)
     for i in range(20):
-        assert httpx.post(server.url + FEEDBACK, json={"key": f"k{i}", "label": 1}).status_code == 200
-        assert httpx.post(server.url + FEEDBACK, json={"key": f"k{i}", "label": 1}).json()["repeated"] == 1
+        assert (
+            httpx.post(server.url + FEEDBACK, json={"key": f"k{i}", "label": 1}).status_code == 200
+        )
+        assert (
+            httpx.post(server.url + FEEDBACK, json={"key": f"k{i}", "label": 1}).json()["repeated"]
+            == 1
+        )
     assert len(records(store, kind="labels")) == 20
     for _ in range(10):
         found = samples(server)
         assert of(found, "perennial_rows_total", model="flights") == asked
         assert of(found, "perennial_log_rows_total", model="flights") == asked
-        assert of(found, "perennial_requests_total", model="flights", route="/models/{name}/predict", status="200") == asked
+        assert (
+            of(
+                found,
+                "perennial_requests_total",
+                model="flights",
+                route="/models/{name}/predict",
+                status="200",
+            )
+            == asked
+        )
         assert of(found, "perennial_request_seconds_count", route="/models/{name}/predict") == asked
         assert of(found, "perennial_release", model="flights") == 1
         assert of(found, "perennial_log_writable", model="flights") == 1
@@ -140,16 +169,30 @@ def test_workers_end_with_a_supervisor_that_is_killed(server):
     pids = workers(server)
     server.process.kill()
     server.process.wait()
-    wait_until(lambda: not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids))
+    wait_until(
+        lambda: (
+            not any(
+                psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+                for pid in pids
+            )
+        )
+    )
 
 
 def test_requests_under_way_are_finished_before_the_workers_stop(server):
     body = httpx.Request("POST", "http://x", json={"row": ROW}).content
-    head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = (
+        f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Type:"
+        f" application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    )
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head + body[:10])
         wait_until(
-            lambda: any(c.status == psutil.CONN_ESTABLISHED for pid in workers(server) for c in psutil.Process(pid).net_connections())
+            lambda: any(
+                c.status == psutil.CONN_ESTABLISHED
+                for pid in workers(server)
+                for c in psutil.Process(pid).net_connections()
+            )
         )
         server.process.terminate()
         wait_until(lambda: "Shutting down" in server.log.read_text())

@@ -38,11 +38,17 @@ def test_a_label_names_its_class(label, name):
     ("labels", "names"),
     [
         pytest.param(pa.array([1, 2, None, 10]), ["1", "2", None, "10"], id="whole numbers"),
-        pytest.param(pa.array([1.0, None, float("nan"), 10.0]), ["1", None, None, "10"], id="floats with unknown labels"),
+        pytest.param(
+            pa.array([1.0, None, float("nan"), 10.0]),
+            ["1", None, None, "10"],
+            id="floats with unknown labels",
+        ),
         pytest.param(pa.array([0.1, 2.0], pa.float32()), ["0.1", "2"], id="narrow floats"),
         pytest.param(pa.array([1, None], pa.decimal128(5, 2)), ["1", None], id="decimals"),
         pytest.param(pa.array([True, None]), ["True", None], id="booleans"),
-        pytest.param(pa.array(["1.0", " a", None]), ["1.0", " a", None], id="texts are their own names"),
+        pytest.param(
+            pa.array(["1.0", " a", None]), ["1.0", " a", None], id="texts are their own names"
+        ),
         pytest.param(pa.nulls(2), [None, None], id="no label at all"),
     ],
 )
@@ -60,7 +66,9 @@ def test_an_exact_name_goes_before_an_equal_value():
     assert [class_of(label, ["1", "1.0"]) for label in ("1", "1.0", 1.0)] == ["1", "1.0", "1"]
 
 
-@pytest.mark.parametrize("label", ["banana", "01", "1e0", " 1", "true", 3, 0.5, float("inf"), float("nan"), None])
+@pytest.mark.parametrize(
+    "label", ["banana", "01", "1e0", " 1", "true", 3, 0.5, float("inf"), float("nan"), None]
+)
 def test_a_label_of_no_class_finds_none(label):
     assert class_of(label, ["0", "1", "late"]) is None
 

@@ -17,11 +17,15 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_example_of_a_spec_is_a_spec():
-    example = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "add-a-model.md").read_text(), flags=re.DOTALL)
+    example = re.search(
+        r"```yaml\n(.*?)```", (ROOT / "docs" / "add-a-model.md").read_text(), flags=re.DOTALL
+    )
     assert parse_spec(example[1].encode(), "docs/add-a-model.md").name == "churn"
 
 
 def test_every_decision_says_when_a_change_violates_it():
     records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     assert records
-    assert [r.name for r in records if "**A change violates this when it**" not in r.read_text()] == []
+    assert [
+        r.name for r in records if "**A change violates this when it**" not in r.read_text()
+    ] == []

@@ -21,11 +21,17 @@ STACK = (
 )
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-tools.txt"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.txt", "requirements-dev.txt", "requirements-tools.txt"]
+)
 def test_every_package_is_pinned_with_hashes_and_no_registry_is_named(lock):
     text = (ROOT / lock).read_text()
     assert "://" not in text
-    packages = re.findall(r"^([a-z0-9][a-z0-9._-]*)(\[[a-z0-9,-]+\])?==\S+(?: ; [^\\]+)? \\\n    --hash=sha256:", text, flags=re.MULTILINE)
+    packages = re.findall(
+        r"^([a-z0-9][a-z0-9._-]*)(\[[a-z0-9,-]+\])?==\S+(?: ; [^\\]+)? \\\n    --hash=sha256:",
+        text,
+        flags=re.MULTILINE,
+    )
     assert len(packages) == len(re.findall(r"^[a-z0-9]", text, flags=re.MULTILINE))
 
 
@@ -55,7 +61,14 @@ def fake_python(folder: Path, version: str) -> Path:
 
 def test_other_pythons_are_refused_clearly(checkout):
     python = fake_python(checkout, "3.10.13")
-    command = ["sh", "tools/venv.sh", "requirements.txt", "--", str(python), "python-that-is-not-there"]
+    command = [
+        "sh",
+        "tools/venv.sh",
+        "requirements.txt",
+        "--",
+        str(python),
+        "python-that-is-not-there",
+    ]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode == 65
     assert "Perennial needs Python 3.11, 3.12 or 3.13" in done.stderr

@@ -1,4 +1,7 @@
-"""The locked requirements of the images: where packages come from is the builder's business, and steps compute with one set of versions."""
+"""The locked requirements of the images.
+
+Where packages come from is the builder's business, and steps compute with one set of versions.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ LOCKS = sorted((ROOT / "docker").glob("*.txt"))
 
 def pins(path):
     """Version by name; a name that differs by platform or Python has several."""
-    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", path.read_text(), re.MULTILINE)
+    found = re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", path.read_text(), re.MULTILINE
+    )
     return {(name, version) for name, version in found}
 
 
@@ -21,7 +26,9 @@ def pins(path):
 def test_a_lock_pins_and_hashes_all_and_names_no_registry(lock):
     text = lock.read_text()
     assert "://" not in text
-    assert not re.search(r"^(-i|-f|--(extra-)?index-url|--find-links|--trusted-host)\b", text, re.MULTILINE)
+    assert not re.search(
+        r"^(-i|-f|--(extra-)?index-url|--find-links|--trusted-host)\b", text, re.MULTILINE
+    )
     entries = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]
     assert entries
     assert all("--hash=sha256:" in entry and "==" in entry for entry in entries)

@@ -3,7 +3,15 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from pipelines.intervals import Interval, complete_before, containing, covering, floor, iso, preceding
+from pipelines.intervals import (
+    Interval,
+    complete_before,
+    containing,
+    covering,
+    floor,
+    iso,
+    preceding,
+)
 
 
 def at(text):
@@ -29,7 +37,9 @@ def test_a_moment_lies_in_exactly_one_interval(kind, start, end):
 def test_only_complete_intervals_before_as_of_count_and_none_before_the_data():
     found = complete_before(at("2013-04-15"), "month", 7, at("2013-01-01"))
     assert [i.name for i in found] == ["2013-01-01T00", "2013-02-01T00", "2013-03-01T00"]
-    assert complete_before(at("2013-04-01"), "month", 1, at("2013-01-01"))[0].end == at("2013-04-01")
+    assert complete_before(at("2013-04-01"), "month", 1, at("2013-01-01"))[0].end == at(
+        "2013-04-01"
+    )
 
 
 def test_the_lookback_is_covered_from_the_first_data_on():

@@ -1,7 +1,9 @@
 import pytest
 from pydantic import ValidationError
 
-from pipelines.refs import Ref, Value, canonical, digest, last_record, record_line, safe_id
+from pipelines.refs import Ref, Value, canonical, digest
+from pipelines.run_names import safe_id
+from pipelines.step_record import last_record, record_line
 
 
 class Answer(Value):
@@ -40,7 +42,9 @@ def test_a_reference_cannot_leave_its_store(uri):
         Ref(uri=uri, sha256="0" * 64)
 
 
-@pytest.mark.parametrize("text", ["../../x", "a b; rm -rf /", "{{ 7*7 }}", "x" * 300, ".hidden", "é"])
+@pytest.mark.parametrize(
+    "text", ["../../x", "a b; rm -rf /", "{{ 7*7 }}", "x" * 300, ".hidden", "é"]
+)
 def test_a_safe_id_is_a_plain_file_name_and_tells_different_texts_apart(text):
     made = safe_id(text)
     assert "/" not in made

@@ -10,7 +10,11 @@ from tests.conftest import ROOT
 
 def test_every_setting_stands_in_the_documentation():
     text = (ROOT / "docs" / "settings.md").read_text()
-    missing = [f"PERENNIAL_{name.upper()}" for name in Settings.model_fields if f"`PERENNIAL_{name.upper()}`" not in text]
+    missing = [
+        f"PERENNIAL_{name.upper()}"
+        for name in Settings.model_fields
+        if f"`PERENNIAL_{name.upper()}`" not in text
+    ]
     assert missing == []
 
 
@@ -18,8 +22,15 @@ def test_every_documented_setting_is_there():
     import re
 
     text = (ROOT / "docs" / "settings.md").read_text()
-    known = {f"PERENNIAL_{name.upper()}" for name in Settings.model_fields} | {"PERENNIAL_DATA", "PERENNIAL_REQUIRE_ENGINE"}
-    named = {n for n in re.findall(r"^\| `(PERENNIAL_[A-Z_]+)`", text, flags=re.MULTILINE) if not n.startswith("PERENNIAL_SQL_")}
+    known = {f"PERENNIAL_{name.upper()}" for name in Settings.model_fields} | {
+        "PERENNIAL_DATA",
+        "PERENNIAL_REQUIRE_ENGINE",
+    }
+    named = {
+        n
+        for n in re.findall(r"^\| `(PERENNIAL_[A-Z_]+)`", text, flags=re.MULTILINE)
+        if not n.startswith("PERENNIAL_SQL_")
+    }
     assert named - known == set()
 
 
@@ -27,11 +38,18 @@ def test_paths_count_from_home_and_urls_from_state(tmp_path):
     settings = load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STATE": "elsewhere"})
     assert settings.store_dir == tmp_path / "elsewhere" / "store"
     assert settings.ledger == f"sqlite:///{tmp_path}/elsewhere/ledger/ledger.db"
-    assert load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": "/big"}).store_dir == Path("/big")
+    assert load_settings(
+        {"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": "/big"}
+    ).store_dir == Path("/big")
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PERENNIAL_AIRFLOW_PORT", "99999"), ("PERENNIAL_THREADS", "many"), ("PERENNIAL_BODY_LIMIT", "-1")]
+    ("name", "value"),
+    [
+        ("PERENNIAL_AIRFLOW_PORT", "99999"),
+        ("PERENNIAL_THREADS", "many"),
+        ("PERENNIAL_BODY_LIMIT", "-1"),
+    ],
 )
 def test_a_wrong_setting_is_named(name, value):
     with pytest.raises(RequestError, match=f"{name}: must be .*found '{value}'"):
@@ -39,7 +57,11 @@ def test_a_wrong_setting_is_named(name, value):
 
 
 def test_all_wrong_settings_are_named_and_no_secret_is_shown():
-    wrong = {"PERENNIAL_AIRFLOW_PORT": "x", "PERENNIAL_PLACE": "moon", "PERENNIAL_PROOF_TOKEN": "secret" * 30}
+    wrong = {
+        "PERENNIAL_AIRFLOW_PORT": "x",
+        "PERENNIAL_PLACE": "moon",
+        "PERENNIAL_PROOF_TOKEN": "secret" * 30,
+    }
     with pytest.raises(RequestError) as caught:
         load_settings(wrong)
     assert caught.value.message.splitlines() == [
@@ -50,7 +72,9 @@ def test_all_wrong_settings_are_named_and_no_secret_is_shown():
 
 
 @pytest.mark.parametrize("sign", [*ODD, "\n", "\t", "\x7f", "\udcff", "\u2028"])
-@pytest.mark.parametrize("name", ["HOME", "STATE", "STORE", "VERSIONS", "MLFLOW_ARTIFACTS", "GATEWAY", "RELEASES"])
+@pytest.mark.parametrize(
+    "name", ["HOME", "STATE", "STORE", "VERSIONS", "MLFLOW_ARTIFACTS", "GATEWAY", "RELEASES"]
+)
 def test_a_path_that_a_library_would_misread_is_refused_by_name(name, sign):
     with pytest.raises(RequestError) as refused:
         load_settings({f"PERENNIAL_{name}": f"/srv/a{sign}b/var"})
@@ -67,7 +91,9 @@ def test_what_lies_in_a_home_that_cannot_work_is_named_too(tmp_path):
         load_settings({"PERENNIAL_STATE": f"{tmp_path}/link/var"})
 
 
-@pytest.mark.parametrize("path", ["/srv/my models", "/srv/Anna's", "/srv/模型/Überblick", "/srv/a&b;c,d=e+f@g~h!i^j(k)"])
+@pytest.mark.parametrize(
+    "path", ["/srv/my models", "/srv/Anna's", "/srv/模型/Überblick", "/srv/a&b;c,d=e+f@g~h!i^j(k)"]
+)
 def test_blanks_quotes_and_letters_of_any_language_work(path):
     settings = load_settings({"PERENNIAL_HOME": path})
     assert str(make_url(settings.ledger).database) == f"{path}/var/ledger/ledger.db"

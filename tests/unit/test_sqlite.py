@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.errors import Corrupted, Unreachable
-from pipelines.registry.border import mlflow_border
+from pipelines.registry.failures import mlflow_border
 from pipelines.sqlite import damage, fault
 
 
@@ -19,12 +19,17 @@ from pipelines.sqlite import damage, fault
 def file(tmp_path):
     file = tmp_path / "a b?c#d%41.db"
     with closing(sqlite3.connect(file)) as database:
-        database.executescript("CREATE TABLE t (x TEXT UNIQUE); INSERT INTO t VALUES (hex(randomblob(9000))), ('b');")
+        database.executescript(
+            "CREATE TABLE t (x TEXT UNIQUE); INSERT INTO t VALUES (hex(randomblob(9000))), ('b');"
+        )
     return file
 
 
 def error_of(file, statement, *, timeout=0.05):
-    with pytest.raises(sqlite3.Error) as raised, closing(sqlite3.connect(file, timeout=timeout)) as database:
+    with (
+        pytest.raises(sqlite3.Error) as raised,
+        closing(sqlite3.connect(file, timeout=timeout)) as database,
+    ):
         database.execute(statement).fetchall()
     return raised.value
 
@@ -46,7 +51,9 @@ def test_a_file_that_cannot_be_opened_is_away(tmp_path):
 
 def ask(file, statement):
     """Ask by SQLAlchemy, and raise what MLflow makes of an error."""
-    engine = sqlalchemy.create_engine(sqlalchemy.URL.create("sqlite", database=str(file)), connect_args={"timeout": 0.05})
+    engine = sqlalchemy.create_engine(
+        sqlalchemy.URL.create("sqlite", database=str(file)), connect_args={"timeout": 0.05}
+    )
     try:
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text(statement))
@@ -65,7 +72,11 @@ def test_an_error_is_found_within_what_libraries_make_of_it(file):
 def test_a_sound_file_is_told_from_a_damaged_one(file):
     assert damage(file) == ""
     whole = file.read_bytes()
-    for data, words in ((b"", "empty"), (b"x" * 5_000, "no SQLite database"), (whole[:5_000], "malformed")):
+    for data, words in (
+        (b"", "empty"),
+        (b"x" * 5_000, "no SQLite database"),
+        (whole[:5_000], "malformed"),
+    ):
         file.write_bytes(data)
         assert words in damage(file)
     file.write_bytes(whole[:4_096] + b"\xff" * 4_096 + whole[8_192:])
@@ -73,7 +84,13 @@ def test_a_sound_file_is_told_from_a_damaged_one(file):
 
 
 @pytest.mark.parametrize(
-    ("kind", "named"), [("damaged", Corrupted), ("busy", Unreachable), ("away", Unreachable), ("conflict", Unreachable)]
+    ("kind", "named"),
+    [
+        ("damaged", Corrupted),
+        ("busy", Unreachable),
+        ("away", Unreachable),
+        ("conflict", Unreachable),
+    ],
 )
 def test_mlflows_errors_follow(file, tmp_path, kind, named):
     if kind == "damaged":

@@ -1,4 +1,6 @@
-"""Run the ledger's migrations, in process, on the connection (and in the transaction) that `pipelines.ledger.sql` hands over."""
+"""Run the ledger's migrations, in process, on the connection (and in the transaction) that
+`pipelines.ledger.sql` hands over.
+"""
 
 from alembic import context
 

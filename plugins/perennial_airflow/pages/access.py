@@ -1,4 +1,6 @@
-"""Who may read what: whoever may read a model's retrain DAG in Airflow may read what Perennial knows of that model."""
+"""Who may read what: whoever may read a model's retrain DAG in Airflow may read what Perennial
+knows of that model.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from http import HTTPStatus
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import HTTPException, Request
 
-from perennial_airflow.model_dag import RETRAIN, dag_name
+from perennial_airflow.dag_names import RETRAIN, dag_name
 
 
 class Reader:

@@ -1,4 +1,7 @@
-"""The app that Airflow's API server mounts at /perennial. Every route asks who the user is, and whether they may read the model."""
+"""The app that Airflow's API server mounts at /perennial.
+
+Every route asks who the user is, and whether they may read the model.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from perennial_airflow.pages.access import Reader
 from perennial_airflow.pages.html import render
 from perennial_airflow.pages.records import HISTORY, Records, records
 from pipelines.errors import PerennialError, TryAgain
-from pipelines.pages import KINDS
+from pipelines.store.pages import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,14 +38,21 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-OWN = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+OWN = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'self'"
+)
 """What our own pages may do: look as they look."""
 
 STORED = (
-    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
-    " font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src"
+    " 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'self'"
 )
-"""What a run's page may do: run its own scripts (Evidently's draws with them) as nobody, without cookies, and fetch nothing."""
+"""What a run's page may do.
+
+Run its own scripts (Evidently's draws with them) as nobody, without cookies, and fetch nothing.
+"""
 
 TheReader = Annotated[Reader, Depends()]
 TheRecords = Annotated[Records, Depends(records)]
@@ -50,8 +60,17 @@ router = APIRouter()
 
 
 def make_app() -> FastAPI:
-    """Return the app. It asks for the user on every route that it has or gets, and describes itself to nobody."""
-    app = FastAPI(title="Perennial", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)])
+    """Return the app.
+
+    It asks for the user on every route that it has or gets, and describes itself to nobody.
+    """
+    app = FastAPI(
+        title="Perennial",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(get_user)],
+    )
     app.include_router(router)
     app.add_exception_handler(StarletteHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _not_understood)
@@ -77,7 +96,15 @@ def model_page(model: str, reader: TheReader, known: TheRecords) -> Response:
     if not entries and model not in good and model not in broken:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no model {model}.")
     state = known.state(model, good.get(model), broken.get(model))
-    return _page("model", title=model, state=state, entries=entries, checks=known.checks(model), limit=HISTORY, mlflow=_mlflow(known))
+    return _page(
+        "model",
+        title=model,
+        state=state,
+        entries=entries,
+        checks=known.checks(model),
+        limit=HISTORY,
+        mlflow=_mlflow(known),
+    )
 
 
 @router.get("/pages/{model}/{kind}/{run}")
@@ -85,12 +112,15 @@ def run_page(model: str, kind: str, run: str, reader: TheReader, known: TheRecor
     """Show a page that a step published for its run."""
     _expect(reader, model)
     if kind not in KINDS or len(run) > LONGEST_RUN:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"There are no such pages; there are: {', '.join(KINDS)}.")
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND, f"There are no such pages; there are: {', '.join(KINDS)}."
+        )
     page = known.page(model, kind, run)
     if page is None:
         raise HTTPException(
             HTTPStatus.NOT_FOUND,
-            f"The run {run} of {model} has no {kind} page: the task that writes it has not got so far, or had nothing to show.",
+            f"The run {run} of {model} has no {kind} page: the task that writes it has not got so"
+            " far, or had nothing to show.",
         )
     return HTMLResponse(page, headers={**HEADERS, "Content-Security-Policy": STORED})
 
@@ -107,24 +137,47 @@ def _mlflow(known: Records) -> str | None:
     return base if base.startswith(("http://", "https://")) else None
 
 
-def _page(template: str, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, **values: Any) -> Response:
+def _page(
+    template: str,
+    *,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> Response:
     html = render(template, base=airflow_path(), **{"mlflow": None, **values})
-    return HTMLResponse(html, status, headers={**(headers or {}), **HEADERS, "Content-Security-Policy": OWN})
+    return HTMLResponse(
+        html, status, headers={**(headers or {}), **HEADERS, "Content-Security-Policy": OWN}
+    )
 
 
 def _refused(request: Request, error: Exception) -> Response:
     """Show an HTTP error (of ours, of Airflow's log-in, of a path that is not there) as a page.
 
-    A browser that is not logged in gets the way to the log-in, which leads back to the page; a program gets JSON.
+    A browser that is not logged in gets the way to the log-in, which leads back to the page; a
+    program gets JSON.
     """
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 -- what this handler is registered for
     if error.status_code != HTTPStatus.UNAUTHORIZED:
         return _page(
-            "problem", status=error.status_code, headers=error.headers, title=HTTPStatus(error.status_code).phrase, said=error.detail
+            "problem",
+            status=error.status_code,
+            headers=error.headers,
+            title=HTTPStatus(error.status_code).phrase,
+            said=error.detail,
         )
     if "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse({"detail": error.detail}, error.status_code, headers={**(error.headers or {}), **HEADERS})
-    return _page("login", status=error.status_code, headers=error.headers, title="Log in", login=login_path(_asked_for(request)))
+        return JSONResponse(
+            {"detail": error.detail},
+            error.status_code,
+            headers={**(error.headers or {}), **HEADERS},
+        )
+    return _page(
+        "login",
+        status=error.status_code,
+        headers=error.headers,
+        title="Log in",
+        login=login_path(_asked_for(request)),
+    )
 
 
 def _asked_for(request: Request) -> str:
@@ -134,10 +187,19 @@ def _asked_for(request: Request) -> str:
 
 
 def _not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001 -- what a client sent is not echoed
-    return _page("problem", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="Not understood", said="This is no address of a page.")
+    return _page(
+        "problem",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        title="Not understood",
+        said="This is no address of a page.",
+    )
 
 
 def _failed(_: Request, error: Exception) -> Response:
     """Show one of our errors in its own words: 503 where a retry may help."""
-    status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, TryAgain) else HTTPStatus.INTERNAL_SERVER_ERROR
+    status = (
+        HTTPStatus.SERVICE_UNAVAILABLE
+        if isinstance(error, TryAgain)
+        else HTTPStatus.INTERNAL_SERVER_ERROR
+    )
     return _page("problem", status=status, title="This cannot be shown", said=str(error))

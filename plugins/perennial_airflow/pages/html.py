@@ -1,4 +1,6 @@
-"""The pages' HTML: self-contained, without scripts, everything escaped (names, reasons and data are hostile)."""
+"""The pages' HTML: self-contained, without scripts, everything escaped (names, reasons and data are
+hostile).
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ from typing import Any
 
 import jinja2
 
-from perennial_airflow.pages.words import in_words, span, when
-from perennial_airflow.verdict import figure
+from perennial_airflow.pages.sentences import in_words, span, when
+from perennial_airflow.verdict_log import figure
 
 _BASE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -104,15 +106,28 @@ _LOGIN = """{% extends "base" %}{% block body %}<h1>{{ title }}</h1>
 
 
 def render(template: str, **values: Any) -> str:
-    """Return a page: `overview`, `model`, `problem` or `login`, each with title, base and mlflow, and what it shows."""
+    """Return a page: `overview`, `model`, `problem` or `login`, each with title, base and mlflow,
+    and what it shows.
+    """
     return _environment().get_template(template).render(**values)
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    templates = {"base": _BASE, "parts": _PARTS, "overview": _OVERVIEW, "model": _MODEL, "problem": _PROBLEM, "login": _LOGIN}
+    templates = {
+        "base": _BASE,
+        "parts": _PARTS,
+        "overview": _OVERVIEW,
+        "model": _MODEL,
+        "problem": _PROBLEM,
+        "login": _LOGIN,
+    }
     environment = jinja2.Environment(
-        loader=jinja2.DictLoader(templates), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.DictLoader(templates),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.globals.update(in_words=in_words, when=when, span=span, figure=figure)
     return environment

@@ -1,4 +1,7 @@
-"""What the pages are made of: the specs, the ledger and the store, opened when the first page is asked for."""
+"""What the pages are made of.
+
+The specs, the ledger and the store, opened when the first page is asked for.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pipelines.pages import find_page
+from pipelines.ports import EmbeddedPorts
 from pipelines.settings import Settings, load_settings
 from pipelines.spec import load_all
-from pipelines.steps.context import EmbeddedPorts
-from pipelines.steps.requests import unanswered
+from pipelines.store.pages import find_page
+from pipelines.watch.retrain_requests import unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +22,9 @@ if TYPE_CHECKING:
     from pipelines.errors import SpecError
     from pipelines.ledger import Champion, Entry, Ledger
     from pipelines.ledger.port import Kind
-    from pipelines.pages import PageKind
+    from pipelines.ports import Ports
     from pipelines.spec import Spec
-    from pipelines.steps.context import Ports
+    from pipelines.store.pages import PageKind
 
 HISTORY = 300
 """The newest decisions about a model that its page shows."""

@@ -1,4 +1,5 @@
-"""A bundle is verified before anything of it is loaded, and proves itself on its golden requests."""
+"""A bundle is verified before anything of it is loaded, and proves itself on its golden
+requests."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from pipelines.bundle.manifest import BundleManifest, Golden
 from pipelines.bundle.rows import feed_from_table, rows_from_table
 from pipelines.errors import BadData, Corrupted, Refused
 from pipelines.refs import Ref, canonical
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_bundle, small_table
 
 
@@ -51,13 +52,18 @@ def test_a_whole_table_is_answered_like_its_rows(store, made, kind):
     table = small_table(60, seed=9)
     rows = rows_from_table(predictor.schema.columns, table)
     by_row = np.concatenate([predictor.predict([row]) for row in rows])
-    assert (predictor.predict_feed(feed_from_table(predictor.schema.columns, table)) == by_row).all()
+    assert (
+        predictor.predict_feed(feed_from_table(predictor.schema.columns, table)) == by_row
+    ).all()
 
 
 def test_compiled_and_native_agree(store, made):
     table = small_table(400, seed=9)
     feeds = [
-        (b := open_bundle(store, ref)).predictor.predict_feed(feed_from_table(b.manifest.inputs.columns, table)) for ref in made[1].values()
+        (b := open_bundle(store, ref)).predictor.predict_feed(
+            feed_from_table(b.manifest.inputs.columns, table)
+        )
+        for ref in made[1].values()
     ]
     assert np.abs(feeds[0] - feeds[1]).max() < 1e-6
 
@@ -76,8 +82,14 @@ def test_a_difference_is_told_by_row_expected_and_got(store, made):
     answers = [list(a) for a in bundle.golden.answers]
     true = answers[3][0]
     answers[3] = [float(np.nextafter(true, 1))]
-    ref = changed(store, made[1]["compiled"], golden=store.put(canonical(Golden(rows=bundle.golden.rows, answers=answers)), ".json"))
-    assert golden_differences(open_bundle(store, ref)) == [f"golden request 3: expected {answers[3]}, got [{true}]"]
+    ref = changed(
+        store,
+        made[1]["compiled"],
+        golden=store.put(canonical(Golden(rows=bundle.golden.rows, answers=answers)), ".json"),
+    )
+    assert golden_differences(open_bundle(store, ref)) == [
+        f"golden request 3: expected {answers[3]}, got [{true}]"
+    ]
 
 
 @pytest.mark.parametrize("part", ["manifest", "native", "onnx", "golden"])
@@ -104,8 +116,14 @@ def test_a_missing_object_is_refused_naming_it(store, made):
     ("fields", "words"),
     [
         pytest.param({"onnx": None}, "no ONNX file", id="compiled without a compiled model"),
-        pytest.param({"golden": b'{"rows": [], "answers": []}'}, "no golden requests", id="nothing to prove itself on"),
-        pytest.param({"golden": b'{"rows": [{}], "answers": []}'}, "not one answer", id="answers are missing"),
+        pytest.param(
+            {"golden": b'{"rows": [], "answers": []}'},
+            "no golden requests",
+            id="nothing to prove itself on",
+        ),
+        pytest.param(
+            {"golden": b'{"rows": [{}], "answers": []}'}, "not one answer", id="answers are missing"
+        ),
         pytest.param({"golden": b"[]"}, "no Golden", id="golden of another form"),
         pytest.param({"onnx": b"no model"}, "cannot be loaded", id="not ONNX"),
         pytest.param({"compiled": False, "native": b"no zip"}, "cannot be loaded", id="not skops"),
@@ -148,9 +166,14 @@ import sys
 from pathlib import Path
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.refs import Ref
-from pipelines.store import LocalStore
+from pipelines.store.local import LocalStore
 bundle = open_bundle(LocalStore(Path({str(store.root)!r})), Ref.model_validate_json({made[1]["compiled"].model_dump_json()!r}))
 assert golden_differences(bundle) == []
 print(*sorted({{"pandas", "sklearn", "skops", "scipy", "pyarrow"}} & set(sys.modules)))
 """
-    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip() == ""
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        == ""
+    )

@@ -1,4 +1,7 @@
-"""One encoding on every way: what is learnt from and what is asked are the same values, bit for bit."""
+"""One encoding on every way.
+
+What is learnt from and what is asked are the same values, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,28 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.bundle.rows import feed_from_rows, feed_from_table, frame_from_feed, frame_from_table, rows_from_table, schema_of
+from pipelines.bundle.rows import (
+    feed_from_rows,
+    feed_from_table,
+    frame_from_feed,
+    frame_from_table,
+    rows_from_table,
+    schema_of,
+)
 from pipelines.bundle.schema import Column
 from pipelines.errors import BadData
 
 TABLE = pa.table(
     {
         "price": pa.array([0.1, None, float("nan"), -0.0, 1e-46, 16777217.0]),
-        "seconds": pa.array([2**24 + 1, 2**53 + 1, -(2**62) - 3, 0, 1, 9007199797366785], pa.int64()),
+        "seconds": pa.array(
+            [2**24 + 1, 2**53 + 1, -(2**62) - 3, 0, 1, 9007199797366785], pa.int64()
+        ),
         "big": pa.array([2**64 - 1, 0, 1, 2, 3, 4], pa.uint64()),
         "narrow": pa.array([0.1, None, 3.4e38, 1, 2, 3], pa.float32()),
-        "money": pa.array([Decimal("0.10"), None, Decimal("7.30"), Decimal(1), Decimal(2), Decimal(3)]),
+        "money": pa.array(
+            [Decimal("0.10"), None, Decimal("7.30"), Decimal(1), Decimal(2), Decimal(3)]
+        ),
         "open": pa.array([True, None, False, True, True, False]),
         "code": pa.array(["a", None, "", "Ünï ✈", "\x00", " b "]).dictionary_encode(),
         "name": pa.array(["x"] * 6, pa.large_string()),
@@ -29,12 +43,17 @@ SCHEMA = schema_of(TABLE, TABLE.column_names, "binary", None)
 
 
 def bits(feed):
-    return {name: a.view(np.uint32).tolist() if a.dtype == np.float32 else a.tolist() for name, a in feed.items()}
+    return {
+        name: a.view(np.uint32).tolist() if a.dtype == np.float32 else a.tolist()
+        for name, a in feed.items()
+    }
 
 
 def test_rows_sent_as_json_become_the_table_s_values_bit_for_bit():
     sent = json.loads(json.dumps(rows_from_table(SCHEMA.columns, TABLE), allow_nan=False))
-    assert bits(feed_from_rows(SCHEMA.columns, sent)) == bits(feed_from_table(SCHEMA.columns, TABLE))
+    assert bits(feed_from_rows(SCHEMA.columns, sent)) == bits(
+        feed_from_table(SCHEMA.columns, TABLE)
+    )
 
 
 def test_single_rows_are_encoded_like_all_at_once():
@@ -46,7 +65,9 @@ def test_single_rows_are_encoded_like_all_at_once():
 
 def test_a_pandas_frame_is_encoded_like_its_table():
     columns = [c for c in SCHEMA.columns if c.name not in {"money", "open"}]
-    assert bits(feed_from_table(columns, TABLE.to_pandas())) == bits(feed_from_table(columns, TABLE))
+    assert bits(feed_from_table(columns, TABLE.to_pandas())) == bits(
+        feed_from_table(columns, TABLE)
+    )
 
 
 def test_the_frame_that_is_fitted_holds_the_very_values_of_the_feed():
@@ -86,27 +107,40 @@ def test_the_schema_says_the_range_of_numbers_and_of_nothing_else():
     assert found["seconds"] == (float(-(2**62) - 3), 9007199797366784.0)
     assert found["money"] == (0.1, 7.3)
     assert found["open"] == found["code"] == found["name"] == (None, None)
-    (empty,) = schema_of(pa.table({"x": pa.array([None], pa.float64())}), ["x"], "binary", None).columns
+    (empty,) = schema_of(
+        pa.table({"x": pa.array([None], pa.float64())}), ["x"], "binary", None
+    ).columns
     assert (empty.low, empty.high) == (None, None)
 
 
 def test_a_schema_written_without_ranges_is_read():
-    assert Column.model_validate_json('{"name": "x", "kind": "number", "nullable": false}').low is None
+    assert (
+        Column.model_validate_json('{"name": "x", "kind": "number", "nullable": false}').low is None
+    )
 
 
 def test_the_schema_keeps_the_order_that_was_asked_for():
-    assert [c.name for c in schema_of(TABLE, ["open", "price"], "regression", None).columns] == ["open", "price"]
+    assert [c.name for c in schema_of(TABLE, ["open", "price"], "regression", None).columns] == [
+        "open",
+        "price",
+    ]
 
 
 @pytest.mark.parametrize(
     ("table", "words"),
     [
         pytest.param(pa.table({"other": [1.0]}), "no column price", id="missing"),
-        pytest.param(pa.table([pa.array([1.0]), pa.array([2.0])], names=["price", "price"]), "twice", id="twice"),
+        pytest.param(
+            pa.table([pa.array([1.0]), pa.array([2.0])], names=["price", "price"]),
+            "twice",
+            id="twice",
+        ),
         pytest.param(pa.table({"price": ["1.0"]}), "text where numbers", id="text"),
         pytest.param(pa.table({"price": [1e39]}), "beyond float32", id="too large"),
         pytest.param(pa.table({"price": [float("-inf")]}), "beyond float32", id="infinite"),
-        pytest.param(pa.table({"price": pa.array([0], pa.timestamp("us"))}), "timestamp", id="a moment"),
+        pytest.param(
+            pa.table({"price": pa.array([0], pa.timestamp("us"))}), "timestamp", id="a moment"
+        ),
         pytest.param(pa.table({"price": pa.nulls(2)}), "null", id="nulls without a type"),
     ],
 )

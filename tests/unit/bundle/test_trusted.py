@@ -1,4 +1,5 @@
-"""Every estimator of the catalogue survives skops with the loader's list, and the list holds nothing that none needs."""
+"""Every estimator of the catalogue survives skops with the loader's list, and the list holds
+nothing that none needs."""
 
 import importlib
 
@@ -15,13 +16,19 @@ from threadpoolctl import threadpool_limits
 from pipelines.bundle.trusted import TRUSTED
 from pipelines.spec import ESTIMATORS
 
-# Small fits do not converge, scikit-learn advises against the friedman_mse of old, and tests need neither.
+# Small fits do not converge, scikit-learn advises against the friedman_mse of old, and tests need
+# neither.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 RNG = np.random.default_rng(0)
 ROWS = 60
 FRAME = pd.DataFrame(
-    {"a": RNG.normal(size=ROWS), "b": RNG.integers(0, 5, ROWS), "c": RNG.choice(["x", "y", None], ROWS), "d": RNG.random(ROWS) > 0.5}
+    {
+        "a": RNG.normal(size=ROWS),
+        "b": RNG.integers(0, 5, ROWS),
+        "c": RNG.choice(["x", "y", None], ROWS),
+        "d": RNG.random(ROWS) > 0.5,
+    }
 )
 FRAME.loc[3, "a"] = np.nan
 CLASSES = [RNG.integers(0, 2, ROWS), RNG.choice(["u", "v", "w"], ROWS), RNG.random(ROWS) > 0.5]
@@ -52,7 +59,11 @@ SETTINGS = {
     "LogisticRegression": [{"solver": "saga"}, {"solver": "newton-cholesky"}],
     "PoissonRegressor": [{"solver": "newton-cholesky"}],
 }
-CASES = [(path, settings) for path in ESTIMATORS for settings in [{}, *SETTINGS.get(path.rsplit(".", 1)[1], [])]]
+CASES = [
+    (path, settings)
+    for path in ESTIMATORS
+    for settings in [{}, *SETTINGS.get(path.rsplit(".", 1)[1], [])]
+]
 
 
 @pytest.fixture(autouse=True)
@@ -68,27 +79,44 @@ def pipeline(path, settings, encoding):
     small = {k: v for k, v in SMALL.items() if k in kind().get_params()}
     encoders = {
         "onehot": OneHotEncoder(handle_unknown="ignore", sparse_output=False),
-        "ordinal": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2),
+        "ordinal": OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
+        ),
     }
-    numbers = Pipeline([("fill", SimpleImputer(strategy="median", add_indicator=True)), ("scale", StandardScaler())])
-    columns = ColumnTransformer([("text", encoders[encoding], ["c"]), ("number", numbers, ["a", "b"])], remainder="passthrough")
+    numbers = Pipeline(
+        [
+            ("fill", SimpleImputer(strategy="median", add_indicator=True)),
+            ("scale", StandardScaler()),
+        ]
+    )
+    columns = ColumnTransformer(
+        [("text", encoders[encoding], ["c"]), ("number", numbers, ["a", "b"])],
+        remainder="passthrough",
+    )
     return Pipeline([("columns", columns), ("model", kind(**{**small, **settings}))])
 
 
 def round_trips(path, settings):
     """Yield the untrusted types of each fit of an estimator after its round trip was compared."""
     targets = (
-        NUMBERS if path.endswith("Regressor") or path.rsplit(".", 1)[1] in {"LinearRegression", "Ridge", "Lasso", "ElasticNet"} else CLASSES
+        NUMBERS
+        if path.endswith("Regressor")
+        or path.rsplit(".", 1)[1] in {"LinearRegression", "Ridge", "Lasso", "ElasticNet"}
+        else CLASSES
     )
     for encoding in ("onehot", "ordinal"):
         for target in targets:
             fitted = pipeline(path, settings, encoding).fit(FRAME, target)
             data = io.dumps(fitted)
             yield set(io.get_untrusted_types(data=data))
-            assert np.array_equal(io.loads(data, trusted=sorted(TRUSTED)).predict(FRAME), fitted.predict(FRAME))
+            assert np.array_equal(
+                io.loads(data, trusted=sorted(TRUSTED)).predict(FRAME), fitted.predict(FRAME)
+            )
 
 
-@pytest.mark.parametrize(("path", "settings"), CASES, ids=[f"{p.rsplit('.', 1)[1]}{s or ''}" for p, s in CASES])
+@pytest.mark.parametrize(
+    ("path", "settings"), CASES, ids=[f"{p.rsplit('.', 1)[1]}{s or ''}" for p, s in CASES]
+)
 def test_an_estimator_survives_skops(path, settings):
     for types in round_trips(path, settings):
         assert types <= TRUSTED
@@ -101,7 +129,10 @@ def test_nothing_is_trusted_that_no_estimator_needs():
         ("sklearn.neural_network.MLPRegressor", {}),
     ]
     wanted = [*trees, *(case for case in CASES if "KNeighbors" in case[0] or "MLP" in case[0])]
-    assert set().union(*(types for path, settings in wanted for types in round_trips(path, settings))) == TRUSTED
+    assert (
+        set().union(*(types for path, settings in wanted for types in round_trips(path, settings)))
+        == TRUSTED
+    )
 
 
 def test_the_list_names_no_function_and_no_module():

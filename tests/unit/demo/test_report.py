@@ -4,19 +4,41 @@ import json
 import pytest
 from rich.console import Console
 
-from stack.demo.report import Month, report, write_report
-from stack.demo.year import months_table
+from demo.report import Month, report, write_report
+from demo.year import months_table
 
 MONTHS = [
-    Month("2013-03", 28_886, "1", 0.735, 0.735, "no_drift", "nothing_to_do", "no drift", started=False),
-    Month("2013-04", 28_353, "1", 0.701, 0.691, "drift", "refused", "the gate refused: <b>too bad</b>", started=True),
-    Month("2013-05", 28_783, "1", 0.761, 0.727, "drift", "deployed", "version 3 serves", started=True),
+    Month(
+        "2013-03", 28_886, "1", 0.735, 0.735, "no_drift", "nothing_to_do", "no drift", started=False
+    ),
+    Month(
+        "2013-04",
+        28_353,
+        "1",
+        0.701,
+        0.691,
+        "drift",
+        "refused",
+        "the gate refused: <b>too bad</b>",
+        started=True,
+    ),
+    Month(
+        "2013-05", 28_783, "1", 0.761, 0.727, "drift", "deployed", "version 3 serves", started=True
+    ),
 ]
 
 
 def test_the_report_says_what_programs_are_promised():
     found = report(MONTHS, 401.26)
-    promised = {"month", "rows", "champion_version", "live_metric", "frozen_metric", "drift_verdict", "action"}
+    promised = {
+        "month",
+        "rows",
+        "champion_version",
+        "live_metric",
+        "frozen_metric",
+        "drift_verdict",
+        "action",
+    }
     assert all(promised <= month.keys() for month in found["months"])
     assert found["totals"] == {
         "retrains_started_by_drift": 2,
@@ -29,7 +51,15 @@ def test_the_report_says_what_programs_are_promised():
 
 
 def test_the_page_shows_each_month_and_a_plot_and_escapes_what_was_said(tmp_path):
-    page = write_report(tmp_path / "demo", MONTHS, 401.26, title="A year", description="Late?", metric="roc_auc", start="2013-03-01")
+    page = write_report(
+        tmp_path / "demo",
+        MONTHS,
+        401.26,
+        title="A year",
+        description="Late?",
+        metric="roc_auc",
+        start="2013-03-01",
+    )
     text = page.read_text()
     assert all(month.month in text for month in MONTHS)
     assert text.count("<svg") == 1
@@ -38,11 +68,23 @@ def test_the_page_shows_each_month_and_a_plot_and_escapes_what_was_said(tmp_path
 
 
 def test_a_window_in_which_nothing_was_known_has_no_metric_and_breaks_nothing(tmp_path):
-    unknown = Month("2013-06", 10, "3", float("nan"), float("nan"), "not_enough_data", "nothing_to_do", "10 rows", started=False)
+    unknown = Month(
+        "2013-06",
+        10,
+        "3",
+        float("nan"),
+        float("nan"),
+        "not_enough_data",
+        "nothing_to_do",
+        "10 rows",
+        started=False,
+    )
     found = report([*MONTHS, unknown], 1.0)
     assert found["months"][-1]["live_metric"] is None
     assert found["totals"]["mean_live_metric"] == pytest.approx(0.7323, abs=1e-4)
-    page = write_report(tmp_path, [unknown], 1.0, title="t", description="d", metric="roc_auc", start="s")
+    page = write_report(
+        tmp_path, [unknown], 1.0, title="t", description="d", metric="roc_auc", start="s"
+    )
     assert "not enough data" in page.read_text()
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from pipelines.store import LocalStore, MemoryStore
+from pipelines.store.local import LocalStore
+from pipelines.store.memory import MemoryStore
 
 
 @pytest.fixture(params=["local", "memory"])

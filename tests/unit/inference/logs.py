@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pipelines.inference.record import Answered, Header, Labelled, LoggedColumn, line, opening
+from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line, opening
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 COLUMNS = (LoggedColumn("distance", "number"), LoggedColumn("carrier", "string"))
@@ -11,7 +11,9 @@ MODEL = "m"
 
 def micros(minutes):
     """Return the moment so many minutes after START as the log holds it."""
-    return (START + timedelta(minutes=minutes) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (START + timedelta(minutes=minutes) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+        microseconds=1
+    )
 
 
 def moment(minutes):
@@ -19,7 +21,15 @@ def moment(minutes):
 
 
 def predictions(*, version="1", task="binary", columns=COLUMNS, classes=()):
-    return Header(kind="predictions", model=MODEL, version=version, release=int(version), task=task, columns=columns, classes=classes)
+    return Header(
+        kind="predictions",
+        model=MODEL,
+        version=version,
+        release=int(version),
+        task=task,
+        columns=columns,
+        classes=classes,
+    )
 
 
 LABELS = Header(kind="labels", model=MODEL)

@@ -11,16 +11,18 @@ import pytest
 from scipy.special import expit, logit
 
 from pipelines.bundle.rows import schema_of
+from pipelines.context import Context
+from pipelines.data import labelled_rows
+from pipelines.data.feature_rows import build_from, build_rows, read_raw
 from pipelines.intervals import Interval, containing
+from pipelines.ports import Ports
 from pipelines.science.bootstrap import compare
 from pipelines.science.gates import Facts, Opponent, blind_spot, judge
 from pipelines.science.metrics import scores
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
-from pipelines.steps import labelled, learn
-from pipelines.steps.building import build_from, build_rows, read_raw
-from pipelines.steps.context import Context, Ports
 from pipelines.tables import normalised
+from pipelines.training import estimators
 from tests.conftest import ROOT
 
 SHIPPED = ("bike_demand", "flight_delays")
@@ -35,16 +37,22 @@ def test_nothing_in_the_product_names_a_model():
     assert tuple(model_names(ROOT / "models")) == SHIPPED
     named = re.compile("|".join(SHIPPED))
     found = [
-        str(p) for room in ("pipelines", "dags", "plugins", "serving") for p in (ROOT / room).rglob("*.py") if named.search(p.read_text())
+        str(p)
+        for room in ("pipelines", "dags", "plugins", "serving")
+        for p in (ROOT / room).rglob("*.py")
+        if named.search(p.read_text())
     ]
     assert found == []
 
 
 @pytest.fixture(scope="module")
 def flights():
-    """The flights of the second half of February and all that is needed to build them, as they stand months later."""
+    """The flights of the second half of February and all that is needed to build them, as they
+    stand months later."""
     context = context_of("flight_delays")
-    interval = Interval(start=datetime(2013, 2, 15, tzinfo=UTC), end=datetime(2013, 3, 1, tzinfo=UTC))
+    interval = Interval(
+        start=datetime(2013, 2, 15, tzinfo=UTC), end=datetime(2013, 3, 1, tzinfo=UTC)
+    )
     raws = read_raw(context, interval)
     return context, raws, build_from(context, raws, interval)
 
@@ -52,7 +60,13 @@ def flights():
 def test_flights_are_unique_and_their_inputs_are_no_outcomes(flights):
     context, _, built = flights
     assert built.num_rows > 10_000
-    assert not set(context.spec.features.inputs) & {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
+    assert not set(context.spec.features.inputs) & {
+        "dep_time",
+        "dep_delay",
+        "arr_time",
+        "arr_delay",
+        "air_time",
+    }
     for name in ("origin_late_share", "carrier_late_share"):
         column = built.column(name).to_pandas()
         assert column.between(0, 1).mean() > 0.85
@@ -60,13 +74,22 @@ def test_flights_are_unique_and_their_inputs_are_no_outcomes(flights):
 
 
 def as_known_at(moment, tables):
-    """The raw tables as they stood at a moment: schedules are known ahead; outcomes and weather are not."""
+    """The raw tables as they stood at a moment: schedules are known ahead.
+
+    Outcomes and weather are not.
+    """
     flights = tables["flights"].copy()
     scheduled = flights["scheduled_departure"]
     left = scheduled + pd.to_timedelta(flights["dep_delay"], unit="min")
     flights["dep_delay"] = flights["dep_delay"].where(left <= moment)
-    # An arrival lies at least its delay and the shortest flight after the schedule; half a day covers the longest.
-    arrived = scheduled + pd.to_timedelta(flights["arr_delay"].clip(lower=0), unit="min") + timedelta(hours=12)
+    # An arrival lies at least its delay and the shortest flight after the schedule; half a day
+    # covers the longest.
+
+    arrived = (
+        scheduled
+        + pd.to_timedelta(flights["arr_delay"].clip(lower=0), unit="min")
+        + timedelta(hours=12)
+    )
     flights["arr_delay"] = flights["arr_delay"].where(arrived <= moment)
     weather = tables["weather"]
     return {**tables, "flights": flights, "weather": weather[weather["observed_at"] <= moment]}
@@ -79,9 +102,14 @@ def test_a_flight_s_row_built_at_its_departure_is_the_row_built_months_later(fli
     offline = built.slice(row, 1).to_pylist()[0]
     moment = pd.Timestamp(offline["scheduled_departure"])
     names = raws[-1].tables
-    tables = {n: pd.concat([r.tables[n].to_pandas() for r in (raws if n != "planes" else raws[-1:])]) for n in names}
+    tables = {
+        n: pd.concat([r.tables[n].to_pandas() for r in (raws if n != "planes" else raws[-1:])])
+        for n in names
+    }
     known = {n: normalised(t) for n, t in as_known_at(moment, tables).items()}
-    interval = Interval(start=moment.to_pydatetime(), end=moment.to_pydatetime() + timedelta(minutes=1))
+    interval = Interval(
+        start=moment.to_pydatetime(), end=moment.to_pydatetime() + timedelta(minutes=1)
+    )
     online = build_rows(context.folder, context.spec, known, interval).to_pylist()
     [same] = [r for r in online if r["flight_id"] == offline["flight_id"]]
     inputs = context.spec.features.inputs
@@ -96,7 +124,8 @@ def test_a_shipped_gate_sees_what_it_should(model):
 
 @pytest.fixture(scope="module")
 def judged_flights(flights):
-    """Ten days to learn from and four to judge on, and the honest answers of a model that knows little more than its champion."""
+    """Ten days to learn from and four to judge on, and the honest answers of a model that knows
+    little more than its champion."""
     context, _, built = flights
     spec = context.spec
     built = built.filter(pc.is_valid(built["late"]))
@@ -106,9 +135,13 @@ def judged_flights(flights):
     answers = []
     for inputs in (["hour"], spec.features.inputs):
         schema = schema_of(fit.slice(0, 1), inputs, spec.task, None)
-        pipeline = learn.build_pipeline(spec.candidate("boosted"), schema, 17, {"max_iter": 30})
-        pipeline.fit(learn.frame(schema, fit), learn.targets(fit, spec, None))
-        answers.append(learn.answers(pipeline, learn.frame(schema, held), spec.task, None))
+        pipeline = estimators.build_pipeline(
+            spec.candidate("boosted"), schema, 17, {"max_iter": 30}
+        )
+        pipeline.fit(estimators.frame(schema, fit), estimators.targets(fit, spec, None))
+        answers.append(
+            estimators.answers(pipeline, estimators.frame(schema, held), spec.task, None)
+        )
     return spec, held, answers
 
 
@@ -123,17 +156,35 @@ def judged_flights(flights):
 )
 def test_the_flights_gate_refuses_probabilities_that_are_not_true(judged_flights, change, refused):
     spec, held, (champion, honest) = judged_flights
-    truth, times = learn.targets(held, spec, None), labelled.times(held, spec)
+    truth, times = estimators.targets(held, spec, None), labelled_rows.times(held, spec)
     changed, rule = expit(change(logit(honest))), spec.gate.versus_champion
 
     def by(metric):
-        return compare(metric, truth, challenger=changed, opponent=champion, event_times=times, confidence=rule.confidence, seed=1)
+        return compare(
+            metric,
+            truth,
+            challenger=changed,
+            opponent=champion,
+            event_times=times,
+            confidence=rule.confidence,
+            seed=1,
+        )
 
-    opponent = Opponent("champion", by(rule.metric), guards={metric: by(metric) for metric in spec.gate.guards})
-    span = labelled.span(held, spec)
+    opponent = Opponent(
+        "champion", by(rule.metric), guards={metric: by(metric) for metric in spec.gate.guards}
+    )
+    span = labelled_rows.span(held, spec)
     before = span.model_copy(update={"start": span.start - timedelta(days=10), "end": span.start})
     metrics = scores(spec.task, truth, changed)
-    facts = Facts("boosted", dummy=False, metrics=metrics, rows=held.num_rows, holdout=span, fitted_on=before, opponent=opponent)
+    facts = Facts(
+        "boosted",
+        dummy=False,
+        metrics=metrics,
+        rows=held.num_rows,
+        holdout=span,
+        fitted_on=before,
+        opponent=opponent,
+    )
     assert [f.name for f in judge(facts, spec.gate).findings if not f.passed] == refused
 
 
@@ -148,4 +199,6 @@ def test_bike_rows_look_back_a_day_and_a_week(real_data, tmp_path):
     at = pd.Timestamp("2011-03-20T17:00:00Z")
     assert rows.loc[at, "rentals_day_before"] == rows.loc[at - pd.Timedelta(days=1), "cnt"]
     assert rows.loc[at, "rentals_week_before"] == rows.loc[at - pd.Timedelta(days=7), "cnt"]
-    assert rows.loc[pd.Timestamp("2011-03-01T10:00:00Z"), "rentals_day_before"] > 0, "the lookback reaches into February"
+    assert rows.loc[pd.Timestamp("2011-03-01T10:00:00Z"), "rentals_day_before"] > 0, (
+        "the lookback reaches into February"
+    )

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from pipelines.inference.personal import PersonalKey
-from pipelines.ops.backup import backup
-from pipelines.private import keep_private
+from pipelines.inference.personal_data import PersonalKey
+from pipelines.ops.backup.creation import backup
+from pipelines.private_files import keep_private
 from tests.served import Watched
 from tests.unit.ops.lived import retrain
 from tests.worlds import make_world
@@ -26,7 +26,8 @@ def private():
 
 @pytest.fixture(scope="package")
 def old(tmp_path_factory):
-    """A world whose model was promoted, served and logged, in a folder with every sign that a path may hold."""
+    """A world whose model was promoted, served and logged, in a folder with every sign that a path
+    may hold."""
     world = make_world(tmp_path_factory.mktemp("lived") / "it's Überall & (x) ~!@=+,^;" / "home")
     judged, deployed = retrain(world, 6, "first")
     assert (judged.verdict, deployed.release) == ("promote", 1)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from pipelines.ops.restore import restore
-from pipelines.steps import deploy, features, gate, ingest, package, train, validate
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import (
+from pipelines.deployment.process_target import ProcessTarget
+from pipelines.messages import (
     Deployed,
     DeployRequest,
     FeaturesRequest,
@@ -19,6 +17,8 @@ from pipelines.steps.values import (
     TrainRequest,
     ValidateRequest,
 )
+from pipelines.ops.backup.restoration import restore
+from pipelines.steps import deploy, features, gate, ingest, package, train, validate
 from tests.served import NOW
 from tests.unit.steps.test_deploy import Following
 from tests.worlds import World, as_of
@@ -28,17 +28,31 @@ if TYPE_CHECKING:
 
 
 def retrain(world: World, day: int, run: str, **conf: object) -> tuple[Judged, Deployed | None]:
-    """Run the whole loop as of the day, with ports of its own; what is promoted is deployed to a server that follows the store."""
+    """Run the whole loop as of the day, with ports of its own.
+
+    What is promoted is deployed to a server that follows the store.
+    """
     context = world.context()
-    ingested = ingest.run(context, IngestRequest(run=run, now=NOW, conf={"as_of": as_of(day), **conf}))
+    ingested = ingest.run(
+        context, IngestRequest(run=run, now=NOW, conf={"as_of": as_of(day), **conf})
+    )
     validated = validate.run(context, ValidateRequest(run=run, ingest=ingested))
     built = features.run(context, FeaturesRequest(run=run, ingest=ingested, validate=validated))
-    trained = [train.run(context, TrainRequest(run=run, candidate=c.name, features=built)) for c in context.spec.candidates]
+    trained = [
+        train.run(context, TrainRequest(run=run, candidate=c.name, features=built))
+        for c in context.spec.candidates
+    ]
     judged = gate.run(context, GateRequest(run=run, features=built, train=trained))
     if judged.verdict != "promote":
         return judged, None
-    packed = package.run(context, PackageRequest(run=run, features=built, train=trained, gate=judged))
-    return judged, deploy.run(context, DeployRequest(run=run, gate=judged, package=packed), ProcessTarget(Following(context)))
+    packed = package.run(
+        context, PackageRequest(run=run, features=built, train=trained, gate=judged)
+    )
+    return judged, deploy.run(
+        context,
+        DeployRequest(run=run, gate=judged, package=packed),
+        ProcessTarget(Following(context)),
+    )
 
 
 def elsewhere(world: World, home: Path) -> World:

@@ -20,18 +20,19 @@ from pathlib import Path
 import pytest
 
 from pipelines.bundle.load import golden_differences, open_bundle
-from pipelines.entries import sealed, unsealed
+from pipelines.deployment import orders
+from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Busy, Corrupted, RequestError, StorageFull, Unreachable
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops import machine, prune
-from pipelines.ops.alone import alone
-from pipelines.ops.archive import HEAD, MANIFEST, Manifest, Writer, checked
-from pipelines.ops.backup import backup
-from pipelines.ops.restore import restore
+from pipelines.ops.backup.archive import HEAD, MANIFEST, Manifest, Writer, checked
+from pipelines.ops.backup.creation import backup
+from pipelines.ops.backup.restoration import restore
+from pipelines.ops.doctor import machine
+from pipelines.ops.lock import alone
+from pipelines.ops.prune import removal
+from pipelines.ports import EmbeddedPorts
 from pipelines.refs import Ref, canonical, sha256
-from pipelines.steps import deployment
-from pipelines.steps.context import EmbeddedPorts
-from pipelines.steps.targets import ProcessTarget
+from pipelines.store.sealing import sealed, unsealed
 from tests.contracts.processes import HOME, flip, small_disk, start
 from tests.unit.ops.lived import elsewhere, restored, retrain
 from tests.unit.steps.test_deploy import Following
@@ -39,7 +40,7 @@ from tests.unit.steps.test_deploy import Following
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.ops.restore import restore
+from pipelines.ops.backup.restoration import restore
 from tests.worlds import World
 restore(World(Path(sys.argv[1])).settings, Path(sys.argv[2]), lambda said: said == sys.argv[3] and os.kill(os.getpid(), signal.SIGKILL))
 """
@@ -78,8 +79,11 @@ class TestRoundTrip:
         segments = ports.store.segments("inference/sales/predictions")
         assert segments == before.store.segments("inference/sales/predictions") != []
         assert ports.store.read_segment(segments[0]) == before.store.read_segment(segments[0])
-        assert golden_differences(open_bundle(ports.store, ports.ledger.champion("sales").bundle)) == []
-        assert deployment.reconcile(world.context(), ProcessTarget(Following(world.context()))) == []
+        assert (
+            golden_differences(open_bundle(ports.store, ports.ledger.champion("sales").bundle))
+            == []
+        )
+        assert orders.reconcile(world.context(), ProcessTarget(Following(world.context()))) == []
 
         judged, _ = retrain(world, 7, "second")
         assert judged.champion == "1"
@@ -90,7 +94,9 @@ class TestRoundTrip:
     def test_nothing_points_back_to_where_the_state_was(self, old, tar, tmp_path):
         """What MLflow writes from now on must not land in the old folder."""
         world = restored(old, tar, tmp_path / "new")
-        with closing(sqlite3.connect(world.settings.state_dir / "mlflow" / "mlflow.db")) as database:
+        with closing(
+            sqlite3.connect(world.settings.state_dir / "mlflow" / "mlflow.db")
+        ) as database:
             said = "\n".join(database.iterdump())
         assert str(old.settings.state_dir) not in said
         assert str(world.settings.artifacts_dir) in said
@@ -102,18 +108,29 @@ class TestRoundTrip:
         assert key.read_bytes() == old.settings.personal_key.read_bytes()
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
-        assert stat.S_IMODE((world.settings.state_dir / "ledger" / "ledger.db").stat().st_mode) == 0o600
+        assert (
+            stat.S_IMODE((world.settings.state_dir / "ledger" / "ledger.db").stat().st_mode)
+            == 0o600
+        )
 
     def test_what_can_be_made_again_is_not_in_it(self, old, tar):
         names = [m.name for m in members(tar)]
         assert (names[0], names[-1]) == (HEAD, MANIFEST)
-        assert names.index("databases/ledger.sqlite") < min(i for i, n in enumerate(names) if n.startswith("store/"))
-        assert not [n for n in names if "/.dvc/cache/" in n or n.endswith((".lock", ".tmp")) or "feedback.db" in n]
+        assert names.index("databases/ledger.sqlite") < min(
+            i for i, n in enumerate(names) if n.startswith("store/")
+        )
+        assert not [
+            n
+            for n in names
+            if "/.dvc/cache/" in n or n.endswith((".lock", ".tmp")) or "feedback.db" in n
+        ]
         assert list((old.settings.versions_dir / "repo" / ".dvc" / "cache").rglob("*"))
 
     def test_a_segment_that_grows_is_copied_up_to_its_last_whole_line(self, old, tar, tmp_path):
         world = restored(old, tar, tmp_path / "new")
-        segment = world.context().ports.store.open_segment("inference/sales/predictions/2030-01-01-1-1-open")
+        segment = world.context().ports.store.open_segment(
+            "inference/sales/predictions/2030-01-01-1-1-open"
+        )
         segment.append(b'{"whole": 1}\n{"ha')
         backup(world.settings, tmp_path / "again.tar", quiet)
         segment.close()
@@ -129,7 +146,12 @@ class TestRoundTrip:
             ports, n = world.context().ports, 0
             while not stop.is_set():
                 ref = ports.store.put(f"object {n}".encode())
-                ports.ledger.append("sales", "drift", f"window{n}", {"run": f"window{n}", "figures": ref.model_dump()})
+                ports.ledger.append(
+                    "sales",
+                    "drift",
+                    f"window{n}",
+                    {"run": f"window{n}", "figures": ref.model_dump()},
+                )
                 n += 1
                 begun.set()
 
@@ -165,8 +187,12 @@ class TestBackup:
 
     def test_a_touched_ledger_is_not_backed_up(self, old, tar, tmp_path):
         world = restored(old, tar, tmp_path / "new")
-        with closing(sqlite3.connect(world.settings.state_dir / "ledger" / "ledger.db")) as database:
-            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        with closing(
+            sqlite3.connect(world.settings.state_dir / "ledger" / "ledger.db")
+        ) as database:
+            for (name,) in database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            ).fetchall():
                 database.execute(f"DROP TRIGGER {name}")
             database.execute("UPDATE entries SET body = '{}' WHERE seq = 1")
             database.commit()
@@ -178,11 +204,20 @@ class TestBackup:
         ("changes", "variable"),
         [
             ({"mlflow_uri": "http://127.0.0.1:5000"}, "PERENNIAL_MLFLOW_DATABASE is not set"),
-            ({"mlflow_database": "sqlite:////nowhere/mlflow.db"}, "has champions, but mlflow's .* set PERENNIAL_MLFLOW_DATABASE"),
+            (
+                {"mlflow_database": "sqlite:////nowhere/mlflow.db"},
+                "has champions, but mlflow's .* set PERENNIAL_MLFLOW_DATABASE",
+            ),
         ],
     )
     def test_a_backup_without_mlflow_is_refused(self, old, tmp_path, changes, variable):
-        settings = old.settings.model_copy(update={"versions": tmp_path / "v", "store": tmp_path / "s", "state": tmp_path / "state"})
+        settings = old.settings.model_copy(
+            update={
+                "versions": tmp_path / "v",
+                "store": tmp_path / "s",
+                "state": tmp_path / "state",
+            }
+        )
         settings = settings.model_copy(update={"ledger_url": old.settings.ledger, **changes})
         with pytest.raises(RequestError, match=variable):
             backup(settings, tmp_path / "x.tar", quiet)
@@ -190,11 +225,18 @@ class TestBackup:
 
     def test_behind_a_server_the_embedded_stacks_own_database_is_copied(self, old, tmp_path):
         settings = old.settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:5000"})
-        assert backup(settings, tmp_path / "x.tar", quiet).databases == {"ledger": "sqlite", "mlflow": "sqlite"}
+        assert backup(settings, tmp_path / "x.tar", quiet).databases == {
+            "ledger": "sqlite",
+            "mlflow": "sqlite",
+        }
 
     def test_a_backup_without_the_airflow_that_is_set_is_refused(self, old, tmp_path, monkeypatch):
-        monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{tmp_path}/airflow.db")
-        with pytest.raises(RequestError, match=r"airflow's database .* set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
+        monkeypatch.setenv(
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{tmp_path}/airflow.db"
+        )
+        with pytest.raises(
+            RequestError, match=r"airflow's database .* set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+        ):
             backup(old.settings, tmp_path / "x.tar", quiet)
 
     @pytest.mark.parametrize("size", ["256k", "1500k"])
@@ -220,7 +262,10 @@ class TestRestore:
         with pytest.raises(error, match=words):
             restore(world.settings, tar, quiet)
         state = world.settings.state_dir
-        assert not state.exists() or [p for p in state.rglob("*") if p.is_file() and p.name != "ops.lock"] == []
+        assert (
+            not state.exists()
+            or [p for p in state.rglob("*") if p.is_file() and p.name != "ops.lock"] == []
+        )
 
     def test_a_state_that_is_there_is_never_touched(self, old, tar):
         before = sorted(str(p) for p in old.settings.state_dir.rglob("*"))
@@ -230,7 +275,9 @@ class TestRestore:
 
     def test_a_ledger_alone_counts_as_a_state(self, old, tar, empty):
         (empty.settings.state_dir / "ledger").mkdir(parents=True)
-        shutil.copy(old.settings.state_dir / "ledger" / "ledger.db", empty.settings.state_dir / "ledger")
+        shutil.copy(
+            old.settings.state_dir / "ledger" / "ledger.db", empty.settings.state_dir / "ledger"
+        )
         with pytest.raises(RequestError, match=r"ledger's database .* is not empty"):
             restore(empty.settings, tar, quiet)
         assert not (empty.settings.state_dir / "store" / "objects").exists()
@@ -243,21 +290,34 @@ class TestRestore:
         assert not litter.parent.parent.exists()
 
     def test_a_failure_says_what_is_there_and_how_to_clear_it(self, tar, empty):
-        """The ledger's folder cannot be made: MLflow's database is loaded by then, and no folder is in place."""
+        """The ledger's folder cannot be made.
+
+        MLflow's database is loaded by then, and no folder is in place.
+        """
         state = empty.settings.state_dir
         state.mkdir(parents=True)
         (state / "ledger").write_bytes(b"in the way")
         order = rf"remove {state}/mlflow/mlflow\.db\*; then restore again"
-        with pytest.raises(Unreachable, match=rf"did not end; there already: mlflow's database [^,]*mlflow\.db\. .*{order}"):
+        with pytest.raises(
+            Unreachable,
+            match=rf"did not end; there already: mlflow's database [^,]*mlflow\.db\. .*{order}",
+        ):
             restore(empty.settings, tar, quiet)
         assert [p for p in empty.settings.store_dir.rglob("*") if p.is_file()] == []
-        with pytest.raises(RequestError, match=rf"The restore of {re.escape(str(tar))} did not end\. mlflow's database .*{order}"):
+        with pytest.raises(
+            RequestError,
+            match=(
+                rf"The restore of {re.escape(str(tar))} did not end\. mlflow's database .*{order}"
+            ),
+        ):
             restore(empty.settings, tar, quiet)
         self.cleared(empty, tar)
         (state / "ledger").unlink()
         assert restore(empty.settings, tar, quiet) > 0
 
-    @pytest.mark.parametrize("phase", ["mlflow: loaded", "ledger: loaded", "secrets: in place", "store: in place"])
+    @pytest.mark.parametrize(
+        "phase", ["mlflow: loaded", "ledger: loaded", "secrets: in place", "store: in place"]
+    )
     def test_one_that_was_killed_is_found_and_begun_again(self, old, tar, empty, phase):
         process = start(KILLED, empty.home, tar, phase)
         process.communicate(timeout=60)
@@ -272,7 +332,9 @@ class TestRestore:
 
     def cleared(self, world, tar):
         """Do what the refusal of a restore says."""
-        with pytest.raises(RequestError, match=f"The restore of {re.escape(str(tar))} did not end") as refused:
+        with pytest.raises(
+            RequestError, match=f"The restore of {re.escape(str(tar))} did not end"
+        ) as refused:
             restore(world.settings, tar, quiet)
         for order in refused.value.remedy.removeprefix("while nothing runs, ").split("; ")[:-1]:
             path = order.removeprefix("remove ").removeprefix("what is in ")
@@ -284,7 +346,12 @@ class TestRestore:
             if member.isreg() and member.size:
                 copy = shutil.copy(tar, tmp_path / "changed.tar")
                 flip(copy, member.offset_data + member.size // 2)
-                self.refused(empty, copy, Corrupted, "changed" if member.name != MANIFEST else r"manifest|changed|missing")
+                self.refused(
+                    empty,
+                    copy,
+                    Corrupted,
+                    "changed" if member.name != MANIFEST else r"manifest|changed|missing",
+                )
 
     @pytest.mark.parametrize("share", [0.3, 0.9])
     def test_a_backup_that_was_cut_off_is_refused(self, tar, empty, tmp_path, share):
@@ -294,14 +361,21 @@ class TestRestore:
 
     def test_a_missing_member_is_named(self, tar, empty, tmp_path):
         gone = "databases/mlflow.sqlite"
-        changed = rewritten(tar, tmp_path / "x.tar", lambda found: [f for f in found if f[0].name != gone])
+        changed = rewritten(
+            tar, tmp_path / "x.tar", lambda found: [f for f in found if f[0].name != gone]
+        )
         self.refused(empty, changed, Corrupted, f"'{gone}' is missing")
 
     def test_another_format_is_refused(self, tar, empty, tmp_path):
         def newer(found):
             return [(found[0][0], json.dumps({"format": 3, "product": "9.9"}).encode()), *found[1:]]
 
-        self.refused(empty, rewritten(tar, tmp_path / "x.tar", newer), RequestError, "has the format 3 .of Perennial 9.9.; this program")
+        self.refused(
+            empty,
+            rewritten(tar, tmp_path / "x.tar", newer),
+            RequestError,
+            "has the format 3 .of Perennial 9.9.; this program",
+        )
 
     @pytest.mark.parametrize("data", [b"", b"no tar" * 1000, b"\x00" * 20_480])
     def test_another_file_is_refused(self, empty, tmp_path, data):
@@ -313,7 +387,16 @@ class TestRestore:
 
     @pytest.mark.parametrize(
         "name",
-        ["../evil", "store/../../evil", "/etc/evil", "store//evil", "models/evil.py", "databases/other.sqlite", "store/./x", "store/a\\b"],
+        [
+            "../evil",
+            "store/../../evil",
+            "/etc/evil",
+            "store//evil",
+            "models/evil.py",
+            "databases/other.sqlite",
+            "store/./x",
+            "store/a\\b",
+        ],
     )
     def test_a_member_that_would_leave_its_place_is_refused(self, empty, tmp_path, name):
         """Also in a backup whose hashes are all right: whoever made it may be hostile."""
@@ -323,17 +406,26 @@ class TestRestore:
             writer.finish({}, "/nowhere")
         self.refused(empty, tmp_path / "x.tar", Corrupted, "has no business")
 
-    @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+    @pytest.mark.parametrize(
+        "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
+    )
     def test_links_and_devices_are_refused(self, tar, empty, tmp_path, kind):
         link = tarfile.TarInfo("store/objects/link")
         link.type, link.linkname = kind, "/etc/passwd"
-        changed = rewritten(tar, tmp_path / "x.tar", lambda found: [found[0], (link, None), *found[1:]])
+        changed = rewritten(
+            tar, tmp_path / "x.tar", lambda found: [found[0], (link, None), *found[1:]]
+        )
         self.refused(empty, changed, Corrupted, "has no business")
 
     def test_a_database_of_another_kind_is_refused(self, old, tar, tmp_path):
         world = elsewhere(old, tmp_path / "new")
-        settings = world.settings.model_copy(update={"ledger_url": "postgresql+psycopg2://nobody@127.0.0.1:1/x"})
-        with pytest.raises(RequestError, match="ledger's database is sqlite in the backup, but the settings name postgresql"):
+        settings = world.settings.model_copy(
+            update={"ledger_url": "postgresql+psycopg2://nobody@127.0.0.1:1/x"}
+        )
+        with pytest.raises(
+            RequestError,
+            match="ledger's database is sqlite in the backup, but the settings name postgresql",
+        ):
             restore(settings, tar, quiet)
 
     def test_a_full_disk_is_named(self, tar, empty):
@@ -343,16 +435,20 @@ class TestRestore:
     def test_hashes_in_the_manifest_are_those_of_the_files(self, tar):
         with tarfile.open(tar) as opened:
             said = json.loads(unsealed(MANIFEST, opened.extractfile(MANIFEST).read()))["members"]
-            assert said == {m.name: sha256(opened.extractfile(m).read()) for m in opened if m.isreg() and m.name != MANIFEST}
+            assert said == {
+                m.name: sha256(opened.extractfile(m).read())
+                for m in opened
+                if m.isreg() and m.name != MANIFEST
+            }
 
 
 KILLED_BACKUP = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.ops import backup
+from pipelines.ops.backup import creation
 from pipelines.settings import load_settings
 settings = load_settings({"PERENNIAL_HOME": sys.argv[1], "PERENNIAL_STATE": sys.argv[1] + "/var"})
-backup.backup(settings, Path(sys.argv[2]), lambda said: said.startswith(sys.argv[3]) and os.kill(os.getpid(), signal.SIGKILL))
+creation.backup(settings, Path(sys.argv[2]), lambda said: said.startswith(sys.argv[3]) and os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
@@ -366,7 +462,11 @@ class TestAKilledBackup:
         (secrets / "key").write_text("a key")
         place = tmp_path / "disk"
         place.mkdir()
-        done = subprocess.run([sys.executable, "-c", KILLED_BACKUP, world.home, place / "a.tar", "secrets"], cwd=HOME, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED_BACKUP, world.home, place / "a.tar", "secrets"],
+            cwd=HOME,
+            check=False,
+        )
         assert done.returncode == -signal.SIGKILL
         (left,) = place.iterdir()
         assert left.stat().st_mode & 0o077 == 0
@@ -384,9 +484,11 @@ class TestAKilledBackup:
         (finding,) = machine.killed(world.settings)
         assert (finding.state, str(left) in finding.said) == ("warning", True)
         ports = EmbeddedPorts(world.settings)
-        assert [leftover.name for leftover in prune.found(world.settings, ports, timedelta(days=1))] == [str(left)]
+        assert [
+            leftover.name for leftover in removal.found(world.settings, ports, timedelta(days=1))
+        ] == [str(left)]
         assert left.is_dir()
-        prune.prune(world.settings, ports, timedelta(days=1))
+        removal.prune(world.settings, ports, timedelta(days=1))
         assert list(killed.iterdir()) == []
         assert list(machine.killed(world.settings)) == []
 
@@ -394,7 +496,10 @@ class TestAKilledBackup:
         (left,) = killed.iterdir()
         with alone(world.settings):
             assert list(machine.killed(world.settings)) == []
-            assert prune.found(world.settings, EmbeddedPorts(world.settings), timedelta(days=1)) == []
+            assert (
+                removal.found(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
+                == []
+            )
         assert left.is_dir()
 
     def test_a_note_that_names_something_else_removes_nothing(self, world, tmp_path):
@@ -404,7 +509,9 @@ class TestAKilledBackup:
         (tmp_path / ".perennial-backup-link").symlink_to(precious)
         notes = world.settings.state_dir / "scratch"
         notes.mkdir()
-        for n, path in enumerate((precious, tmp_path / ".perennial-backup-link", tmp_path / "gone")):
+        for n, path in enumerate(
+            (precious, tmp_path / ".perennial-backup-link", tmp_path / "gone")
+        ):
             (notes / f"{n}").write_text(str(path))
         backup(world.settings, tmp_path / "b.tar", str)
         assert precious.is_dir()
@@ -415,7 +522,7 @@ class TestAKilledBackup:
         draft = world.settings.state_dir / ".restoring"
         draft.mkdir()
         (draft / "ledger.sqlite").write_bytes(b"x" * 10)
-        (going,) = prune.prune(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
+        (going,) = removal.prune(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
         assert (going.kind, going.bytes, draft.exists()) == ("killed backup or restore", 10, False)
 
 

@@ -14,19 +14,19 @@ from datetime import timedelta
 
 import pytest
 
-from pipelines.anchors import FileAnchor
-from pipelines.containers.engine import Container, Image
-from pipelines.containers.names import image_name
+from pipelines.deployment.docker.engine import Container, Image
+from pipelines.deployment.docker.names import image_name
+from pipelines.deployment.serving_client import Serves
 from pipelines.errors import Corrupted, RequestError, Unreachable
 from pipelines.ledger import Head
+from pipelines.ledger.anchors import FileAnchor
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops import champions, machine, modes
-from pipelines.ops import engine as engine_checks
-from pipelines.ops.backup import backup
-from pipelines.ops.doctor import diagnose
-from pipelines.ops.prune import prune
-from pipelines.steps.context import EmbeddedPorts
-from pipelines.steps.serving_client import Serves
+from pipelines.ops.backup.creation import backup
+from pipelines.ops.doctor import champions, machine, modes
+from pipelines.ops.doctor import docker as engine_checks
+from pipelines.ops.doctor.diagnosis import diagnose
+from pipelines.ops.prune.removal import prune
+from pipelines.ports import EmbeddedPorts
 from tests.contracts.ledgers import an_older_ledger
 from tests.contracts.processes import flip
 from tests.unit.ops.lived import restored
@@ -52,7 +52,9 @@ def settings_of(world, **changes):
 
 def look(world, server=None, docker=None, **changes):
     context = world.context()
-    return list(diagnose(settings_of(world, **changes), context.ports, server or Following(context), docker))
+    return list(
+        diagnose(settings_of(world, **changes), context.ports, server or Following(context), docker)
+    )
 
 
 def bad(found):
@@ -64,7 +66,9 @@ def test_a_sound_system_is_green(lived):
     assert bad(found) == {}
     said = {finding.what for finding in found}
     assert {"Python", "disk of the state", "keys", "locks", "ledger", "ledger's schema"} <= said
-    assert {f"sales: {what}" for what in ("bundle", "features", "MLflow", "release", "server")} <= said
+    assert {
+        f"sales: {what}" for what in ("bundle", "features", "MLflow", "release", "server")
+    } <= said
 
 
 def test_it_is_green_after_prune(lived):
@@ -80,7 +84,9 @@ def test_it_changes_nothing_and_a_state_that_is_not_there_is_no_problem(world):
 
 def change(world, statement):
     with closing(sqlite3.connect(world.settings.state_dir / "ledger" / "ledger.db")) as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        for (name,) in database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
             database.execute(f"DROP TRIGGER {name}")
         database.execute(statement)
         database.commit()
@@ -118,21 +124,49 @@ def leave_lock(world):
 
 
 def lock_packages(world):
-    (world.home / "requirements.txt").write_text('pydantic==0.0.1 \\\n    --hash=sha256:ab\nnosuch==1 ; sys_platform == "win32"\n')
+    (world.home / "requirements.txt").write_text(
+        'pydantic==0.0.1 \\\n    --hash=sha256:ab\nnosuch==1 ; sys_platform == "win32"\n'
+    )
 
 
 @pytest.mark.parametrize(
     ("break_it", "what", "state", "words"),
     [
         pytest.param(break_bundle, "sales: bundle", "problem", "was changed", id="bundle"),
-        pytest.param(break_remote, "sales: features", "problem", "missing or changed in DVC's remote", id="remote"),
-        pytest.param(lambda w: shutil.rmtree(w.settings.versions_dir), "sales: features", "problem", "no repository", id="versions"),
-        pytest.param(break_mlflow, "sales: MLflow", "problem", "There is no", id="MLflow's database"),
+        pytest.param(
+            break_remote,
+            "sales: features",
+            "problem",
+            "missing or changed in DVC's remote",
+            id="remote",
+        ),
+        pytest.param(
+            lambda w: shutil.rmtree(w.settings.versions_dir),
+            "sales: features",
+            "problem",
+            "no repository",
+            id="versions",
+        ),
+        pytest.param(
+            break_mlflow, "sales: MLflow", "problem", "There is no", id="MLflow's database"
+        ),
         pytest.param(take_alias, "sales: MLflow", "problem", "alias names nothing", id="alias"),
         pytest.param(break_release, "sales: release", "problem", "missing", id="release"),
-        pytest.param(lambda w: change(w, "UPDATE entries SET body = '{}' WHERE seq = 1"), "ledger", "problem", "Entry 1 of", id="chain"),
+        pytest.param(
+            lambda w: change(w, "UPDATE entries SET body = '{}' WHERE seq = 1"),
+            "ledger",
+            "problem",
+            "Entry 1 of",
+            id="chain",
+        ),
         pytest.param(make_newer, "ledger's schema", "problem", "newer", id="schema"),
-        pytest.param(lambda w: w.settings.personal_key.chmod(0o644), "key personal_key", "problem", "read by others", id="key"),
+        pytest.param(
+            lambda w: w.settings.personal_key.chmod(0o644),
+            "key personal_key",
+            "problem",
+            "read by others",
+            id="key",
+        ),
         pytest.param(leave_lock, "lock index.lock", "warning", "more than an hour", id="lock"),
         pytest.param(lock_packages, "package pydantic", "problem", "0.0.1 is locked", id="package"),
     ],
@@ -172,7 +206,10 @@ def keep_the_verdict_only(world):
 
 
 def take_an_older_ledger(world):
-    """Before the release was decided: as a backup holds it that was made while the first run was at work."""
+    """Before the release was decided.
+
+    As a backup holds it that was made while the first run was at work.
+    """
     entries = world.context().ports.ledger.entries()
     delete_ledger(world)
     older = SqlLedger(world.settings.ledger)
@@ -186,7 +223,11 @@ def take_a_foreign_ledger(world):
     delete_ledger(world)
     foreign = SqlLedger(world.settings.ledger)
     for entry in entries:
-        body = json.loads(json.dumps(entry.body).replace(entry.body.get("bundle", {}).get("sha256", "-"), "ab" * 32))
+        body = json.loads(
+            json.dumps(entry.body).replace(
+                entry.body.get("bundle", {}).get("sha256", "-"), "ab" * 32
+            )
+        )
         foreign.append(entry.model, entry.kind, entry.key, body)
 
 
@@ -209,25 +250,76 @@ def empty_mlflow(world):
 @pytest.mark.parametrize(
     ("break_it", "what", "words"),
     [
-        pytest.param(delete_ledger, "store and ledger", "ledger has no entry", id="a ledger that was deleted"),
-        pytest.param(make_ledger_anew, "store and ledger", "ledger has no entry", id="a ledger that was made anew"),
-        pytest.param(keep_the_verdict_only, "store and ledger", "verdict, which a decision made", id="an emptied ledger, nothing released"),
-        pytest.param(make_ledger_anew, "MLflow and ledger", "the ledger has judged none", id="an emptied ledger and MLflow"),
-        pytest.param(take_an_older_ledger, "store and ledger", "of which the ledger knows nothing", id="an older ledger"),
-        pytest.param(take_a_foreign_ledger, "store and ledger", "another system's", id="another installation's ledger"),
-        pytest.param(take_a_foreign_mlflow, "MLflow and ledger", "another system's", id="another installation's MLflow"),
-        pytest.param(empty_mlflow, "MLflow and ledger", "MLflow has no version of sales", id="an emptied MLflow"),
-        pytest.param(lambda w: shutil.rmtree(w.settings.store_dir), "sales: bundle", "no object", id="an emptied store"),
-        pytest.param(lambda w: without_journal(ledger_file(w)).write_bytes(b""), "ledger", "is empty", id="an emptied file"),
+        pytest.param(
+            delete_ledger, "store and ledger", "ledger has no entry", id="a ledger that was deleted"
+        ),
+        pytest.param(
+            make_ledger_anew,
+            "store and ledger",
+            "ledger has no entry",
+            id="a ledger that was made anew",
+        ),
+        pytest.param(
+            keep_the_verdict_only,
+            "store and ledger",
+            "verdict, which a decision made",
+            id="an emptied ledger, nothing released",
+        ),
+        pytest.param(
+            make_ledger_anew,
+            "MLflow and ledger",
+            "the ledger has judged none",
+            id="an emptied ledger and MLflow",
+        ),
+        pytest.param(
+            take_an_older_ledger,
+            "store and ledger",
+            "of which the ledger knows nothing",
+            id="an older ledger",
+        ),
+        pytest.param(
+            take_a_foreign_ledger,
+            "store and ledger",
+            "another system's",
+            id="another installation's ledger",
+        ),
+        pytest.param(
+            take_a_foreign_mlflow,
+            "MLflow and ledger",
+            "another system's",
+            id="another installation's MLflow",
+        ),
+        pytest.param(
+            empty_mlflow,
+            "MLflow and ledger",
+            "MLflow has no version of sales",
+            id="an emptied MLflow",
+        ),
+        pytest.param(
+            lambda w: shutil.rmtree(w.settings.store_dir),
+            "sales: bundle",
+            "no object",
+            id="an emptied store",
+        ),
+        pytest.param(
+            lambda w: without_journal(ledger_file(w)).write_bytes(b""),
+            "ledger",
+            "is empty",
+            id="an emptied file",
+        ),
     ],
 )
-def test_a_ledger_store_or_mlflow_of_another_time_or_system_is_a_problem(lived, break_it, what, words):
+def test_a_ledger_store_or_mlflow_of_another_time_or_system_is_a_problem(
+    lived, break_it, what, words
+):
     break_it(lived)
     found = [f for f in look(lived, server=Steady()) if f.what == what and f.state == "problem"]
     assert any(words in f.said and f.remedy for f in found), found
 
 
-@pytest.mark.parametrize("break_it", [delete_ledger, make_ledger_anew, take_an_older_ledger, take_a_foreign_ledger])
+@pytest.mark.parametrize(
+    "break_it", [delete_ledger, make_ledger_anew, take_an_older_ledger, take_a_foreign_ledger]
+)
 def test_prune_takes_nothing_away_by_a_ledger_that_is_not_the_stores(lived, break_it):
     break_it(lived)
     age_all(lived)
@@ -241,9 +333,17 @@ def test_a_damaged_database_is_named_as_damaged(world, name, kind):
     file = world.settings.state_dir / name / f"{name}.db"
     file.parent.mkdir(parents=True)
     with closing(sqlite3.connect(file)) as database:
-        database.executescript("CREATE TABLE t (x); INSERT INTO t SELECT randomblob(9000); INSERT INTO t SELECT randomblob(9000);")
+        database.executescript(
+            "CREATE TABLE t (x); INSERT INTO t SELECT randomblob(9000); INSERT INTO t SELECT"
+            " randomblob(9000);"
+        )
     whole = file.read_bytes()
-    damaged = {"empty": b"", "text": b"nothing at all", "header": b"X" + whole[1:], "cut": whole[:9_000]}
+    damaged = {
+        "empty": b"",
+        "text": b"nothing at all",
+        "header": b"X" + whole[1:],
+        "cut": whole[:9_000],
+    }
     file.write_bytes(damaged[kind])
     found = bad(look(world))
     assert found[f"{name}'s database"].state == "problem"
@@ -282,7 +382,9 @@ class Other:
         return Serves(release=7, version="9")
 
 
-@pytest.mark.parametrize(("server", "words"), [(Away(), "connection refused"), (Other(), "serves 9")])
+@pytest.mark.parametrize(
+    ("server", "words"), [(Away(), "connection refused"), (Other(), "serves 9")]
+)
 def test_a_server_that_is_away_or_serves_something_else_is_a_problem(lived, server, words):
     assert words in bad(look(lived, server=server))["sales: server"].said
 
@@ -300,9 +402,14 @@ def test_a_port_that_somebody_else_holds_is_named_with_its_holder(world):
 
 
 def test_an_address_elsewhere_must_answer(world):
-    found = list(machine.ports(settings_of(world, serving_url="http://me:geheim@gateway.invalid:8000")))
+    found = list(
+        machine.ports(settings_of(world, serving_url="http://me:geheim@gateway.invalid:8000"))
+    )
     (wrong,) = bad(found).values()
-    assert (wrong.what, wrong.said) == ("server at http://gateway.invalid:8000", "It does not answer.")
+    assert (wrong.what, wrong.said) == (
+        "server at http://gateway.invalid:8000",
+        "It does not answer.",
+    )
 
 
 def test_a_database_that_is_away_is_a_finding(world):
@@ -312,7 +419,8 @@ def test_a_database_that_is_away_is_a_finding(world):
 
 
 def test_everything_in_a_state_that_lived_is_its_owners_alone(lived):
-    """Looked at by itself: what `doctor` passes over (DVC's objects, mode 444) may be read by others, but lies in closed folders."""
+    """Looked at by itself: what `doctor` passes over (DVC's objects, mode 444) may be read by
+    others, but lies in closed folders."""
     state = lived.settings.state_dir
     files = [path for path in state.rglob("*") if path.is_file() and not path.is_symlink()]
     folders = [state, *(path for path in state.rglob("*") if path.is_dir())]
@@ -323,7 +431,13 @@ def test_everything_in_a_state_that_lived_is_its_owners_alone(lived):
 
 @pytest.mark.parametrize(
     ("place", "mode"),
-    [("mlflow/mlflow.db", 0o644), ("versions/repo/.dvc/tmp/site", 0o777), ("store", 0o755), ("", 0o711), ("ledger/ledger.db", 0o620)],
+    [
+        ("mlflow/mlflow.db", 0o644),
+        ("versions/repo/.dvc/tmp/site", 0o777),
+        ("store", 0o755),
+        ("", 0o711),
+        ("ledger/ledger.db", 0o620),
+    ],
 )
 def test_a_path_that_is_open_to_others_is_named_with_the_command_that_closes_it(lived, place, mode):
     path = lived.settings.state_dir / place
@@ -379,7 +493,17 @@ class Docker:
 
     def container(self, name):
         return Container(
-            name, name, "", {}, {}, running=self._steps[name], restarting=False, restarts=0, exit_code=0, out_of_memory=False, trouble=""
+            name,
+            name,
+            "",
+            {},
+            {},
+            running=self._steps[name],
+            restarting=False,
+            restarts=0,
+            exit_code=0,
+            out_of_memory=False,
+            trouble="",
         )
 
     def image(self, name):
@@ -395,16 +519,23 @@ class TestEngine:
         docker = Docker(steps={"perennial-step-m-train-1": False, "perennial-step-m-train-2": True})
         found = bad(look(world, docker=docker, place="docker"))
         assert found["image perennial/steps:latest"].remedy == "make images."
-        assert found["container perennial-step-m-train-1"].remedy == "docker rm perennial-step-m-train-1"
+        assert (
+            found["container perennial-step-m-train-1"].remedy
+            == "docker rm perennial-step-m-train-1"
+        )
         assert "container perennial-step-m-train-2" not in found
 
     def test_an_image_of_other_locks_is_a_warning(self, world):
         (world.home / "docker").mkdir()
         settings = settings_of(world, place="docker")
-        (found,) = engine_checks.images(settings, Docker({"perennial/steps:latest": {"perennial.lock": "0" * 64}}))
+        (found,) = engine_checks.images(
+            settings, Docker({"perennial/steps:latest": {"perennial.lock": "0" * 64}})
+        )
         assert (found.state, "lock" in found.said) == ("warning", True)
         (lock,) = engine_checks._locks(world.home, "steps")
-        (found,) = engine_checks.images(settings, Docker({"perennial/steps:latest": {"perennial.lock": lock}}))
+        (found,) = engine_checks.images(
+            settings, Docker({"perennial/steps:latest": {"perennial.lock": lock}})
+        )
         assert found.state == "ok"
 
     def test_the_champions_image_must_be_there_and_its_own(self, lived):
@@ -413,8 +544,16 @@ class TestEngine:
         base = {"perennial/serving:latest": {}, "perennial/serving-native:latest": {}}
         missing = bad(look(lived, docker=Docker(base), target="docker"))
         assert "no image of release 1" in missing["sales: image"].said
-        own = {"perennial": "1", "perennial.kind": "release", "perennial.model": "sales", "perennial.release": "1"}
+        own = {
+            "perennial": "1",
+            "perennial.kind": "release",
+            "perennial.model": "sales",
+            "perennial.release": "1",
+        }
         own |= {"perennial.version": champion.version, "perennial.bundle": champion.bundle.sha256}
-        assert bad(look(lived, docker=Docker({**base, image_name("sales", 1): own}), target="docker")) == {}
+        assert (
+            bad(look(lived, docker=Docker({**base, image_name("sales", 1): own}), target="docker"))
+            == {}
+        )
         other = Docker({**base, image_name("sales", 1): {**own, "perennial.bundle": "0" * 64}})
         assert "sales: image" in bad(look(lived, docker=other, target="docker"))

@@ -10,20 +10,20 @@ from datetime import timedelta
 import pytest
 
 from pipelines.bundle.load import golden_differences, open_bundle
-from pipelines.containers.engine import Container, Image
-from pipelines.containers.names import container_name, image_name
+from pipelines.deployment.docker.engine import Container, Image
+from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Corrupted, RequestError
 from pipelines.ledger import MemoryLedger
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.images import unneeded
-from pipelines.ops.marks import references
-from pipelines.ops.prune import found, prune
-from pipelines.pages import find_page
+from pipelines.messages import RollbackRequest
+from pipelines.ops.prune.images import unneeded
+from pipelines.ops.prune.removal import found, prune
+from pipelines.ops.references import references
+from pipelines.ports import EmbeddedPorts
 from pipelines.refs import Ref, canonical
 from pipelines.steps import rollback
-from pipelines.steps.context import EmbeddedPorts
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import RollbackRequest
+from pipelines.store.pages import find_page
 from tests.contracts.processes import flip
 from tests.unit.ops.lived import restored, retrain
 from tests.unit.steps.test_deploy import Following
@@ -55,13 +55,24 @@ def lived(old, tar, tmp_path):
     ports = world.context().ports
     champion = ports.ledger.champion("sales")
     (first,) = ports.registry.versions("sales")
-    for n in range(2, 6):  # released again, as rollbacks and promotions do, with bundles of their own
-        body = open_bundle(ports.store, champion.bundle).manifest.model_copy(update={"version": str(n)})
+    for n in range(
+        2, 6
+    ):  # released again, as rollbacks and promotions do, with bundles of their own
+        body = open_bundle(ports.store, champion.bundle).manifest.model_copy(
+            update={"version": str(n)}
+        )
         bundle = ports.store.put(canonical(body), ".json")
         crown = {"version": str(n), "bundle": bundle.model_dump(mode="json"), "release": n}
         expected = ports.ledger.champion("sales").version
-        client(world).create_model_version("sales", source=f"runs:/{first.run_id}/model", run_id=first.run_id, await_creation_for=0)
-        ports.ledger.append("sales", "release", f"run{n}", {"number": n, "version": str(n), "bundle": crown["bundle"], "reason": "test"})
+        client(world).create_model_version(
+            "sales", source=f"runs:/{first.run_id}/model", run_id=first.run_id, await_creation_for=0
+        )
+        ports.ledger.append(
+            "sales",
+            "release",
+            f"run{n}",
+            {"number": n, "version": str(n), "bundle": crown["bundle"], "reason": "test"},
+        )
         ports.ledger.crown("sales", expected=expected, champion=crown, key=f"run{n}")
     age_all(world)
     return world
@@ -77,7 +88,12 @@ class TestWhatStays:
         gone = prune(lived.settings, ports, DAY)
         assert gone
         for entry in ports.ledger.entries("sales", "champion"):
-            assert golden_differences(open_bundle(ports.store, Ref.model_validate(entry.body["bundle"]))) == []
+            assert (
+                golden_differences(
+                    open_bundle(ports.store, Ref.model_validate(entry.body["bundle"]))
+                )
+                == []
+            )
         for entry in ports.ledger.entries():
             for ref in references(entry.body):
                 assert ports.store.get(ref)
@@ -95,7 +111,12 @@ class TestWhatStays:
             made.append(ports.store.put(canonical({"seed": seed, "parts": wrapped}), ".json"))
             parts[made[-1].uri] = {ref.uri for ref in below}
         chosen = chance.sample(made, 4)
-        ports.ledger.append("sales", "drift", f"graph{seed}", {"run": "r", "evidence": [ref.model_dump() for ref in chosen[:2]]})
+        ports.ledger.append(
+            "sales",
+            "drift",
+            f"graph{seed}",
+            {"run": "r", "evidence": [ref.model_dump() for ref in chosen[:2]]},
+        )
         ports.store.publish(f"batches/sales/graph/{seed}", canonical(chosen[2]))
         hand = lived.settings.state_dir / "hand" / "sales" / "run" / "ingest.json"
         hand.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +132,9 @@ class TestWhatStays:
 
     def test_young_objects_stay_also_old_ones_that_a_writer_has_just_put_again(self, lived):
         ports = lived.context().ports
-        fresh, again, orphan = (ports.store.put(data, ".parquet") for data in (b"fresh", b"again", b"orphan"))
+        fresh, again, orphan = (
+            ports.store.put(data, ".parquet") for data in (b"fresh", b"again", b"orphan")
+        )
         age(*(lived.settings.store_dir / ref.uri for ref in (again, orphan)))
         listed = found(lived.settings, ports, DAY)
         assert {again.uri, orphan.uri} <= set(names(listed, "object"))
@@ -132,10 +155,14 @@ class TestWhatStays:
     def test_batches_releases_and_the_log_stay(self, lived):
         store, keys = lived.context().ports.store, lived.settings.store_dir / "keys"
         kinds = ("batches", "releases", "served")
-        before = {kind: sorted(p for p in (keys / kind).rglob("*") if p.is_file()) for kind in kinds}
+        before = {
+            kind: sorted(p for p in (keys / kind).rglob("*") if p.is_file()) for kind in kinds
+        }
         log = store.segments("inference/sales/predictions")
         prune(lived.settings, lived.context().ports, DAY)
-        assert {kind: sorted(p for p in (keys / kind).rglob("*") if p.is_file()) for kind in kinds} == before
+        assert {
+            kind: sorted(p for p in (keys / kind).rglob("*") if p.is_file()) for kind in kinds
+        } == before
         assert log
         assert store.segments("inference/sales/predictions") == log
 
@@ -145,10 +172,17 @@ class TestWhatStays:
 
     @pytest.mark.parametrize("what", ["no ledger", "another one's"])
     def test_nothing_goes_by_a_ledger_that_is_not_this_stores(self, lived, tmp_path, what):
-        settings = lived.settings.model_copy(update={"ledger_url": f"sqlite:///{tmp_path}/other.db"})
+        settings = lived.settings.model_copy(
+            update={"ledger_url": f"sqlite:///{tmp_path}/other.db"}
+        )
         if what != "no ledger":
             SqlLedger(settings.ledger).append("sales", "verdict", "run", {})
-        with pytest.raises(RequestError, match="There is no ledger" if what == "no ledger" else "releases/sales/00000001, of which"):
+        with pytest.raises(
+            RequestError,
+            match=(
+                "There is no ledger" if what == "no ledger" else "releases/sales/00000001, of which"
+            ),
+        ):
             prune(settings, EmbeddedPorts(settings), DAY)
         assert (tmp_path / "other.db").exists() == (what != "no ledger")
 
@@ -164,22 +198,32 @@ class TestWhatStays:
 
 class TestWhatGoes:
     def test_to_look_changes_nothing(self, lived):
-        before = {p: p.stat().st_mtime_ns for p in lived.settings.store_dir.rglob("*") if p.is_file()}
+        before = {
+            p: p.stat().st_mtime_ns for p in lived.settings.store_dir.rglob("*") if p.is_file()
+        }
         listed = found(lived.settings, lived.context().ports, DAY)
         assert {leftover.kind for leftover in listed} >= {"result", "object"}
-        assert {p: p.stat().st_mtime_ns for p in lived.settings.store_dir.rglob("*") if p.is_file()} == before
+        assert {
+            p: p.stat().st_mtime_ns for p in lived.settings.store_dir.rglob("*") if p.is_file()
+        } == before
         assert found(lived.settings, lived.context().ports, DAY)[0][:4] == listed[0][:4]
 
     def test_what_was_listed_is_what_goes_and_then_nothing_is_left(self, lived):
         ports = lived.context().ports
         listed = found(lived.settings, ports, DAY)
         gone = prune(lived.settings, ports, DAY)
-        assert [(g.kind, g.name, g.bytes) for g in gone] == [(g.kind, g.name, g.bytes) for g in listed]
+        assert [(g.kind, g.name, g.bytes) for g in gone] == [
+            (g.kind, g.name, g.bytes) for g in listed
+        ]
         assert found(lived.settings, ports, DAY) == []
 
     def test_half_written_files_go_after_an_hour(self, lived):
         store = lived.settings.store_dir
-        litter = [store / "objects" / "ab" / ".x1.tmp", store / "keys" / "batches" / ".x2.tmp", store / "segments" / ".x3.tmp"]
+        litter = [
+            store / "objects" / "ab" / ".x1.tmp",
+            store / "keys" / "batches" / ".x2.tmp",
+            store / "segments" / ".x3.tmp",
+        ]
         for path in litter:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"half")
@@ -194,13 +238,19 @@ class TestWhatGoes:
         assert len(ports.versions.files("sales", revision)) > 1
         retrain(lived, 7, "more", force=True)
         age_all(lived)
-        cache = [p for p in (lived.settings.versions_dir / "repo/.dvc/cache/files/md5").rglob("*") if p.is_file()]
+        cache = [
+            p
+            for p in (lived.settings.versions_dir / "repo/.dvc/cache/files/md5").rglob("*")
+            if p.is_file()
+        ]
         remote = lived.settings.versions_dir / "remote" / "files" / "md5"
         broken = next(p for p in cache if not p.name.endswith(".dir"))
         flip(remote / broken.parent.name / broken.name)
         prune(lived.settings, ports, DAY)
         assert [p for p in cache if p.exists()] == [broken]
-        assert len(list((lived.settings.versions_dir / "repo" / "features").glob("*/*.parquet"))) <= 1
+        assert (
+            len(list((lived.settings.versions_dir / "repo" / "features").glob("*/*.parquet"))) <= 1
+        )
 
     def test_the_loop_goes_on_after_it(self, lived):
         prune(lived.settings, lived.context().ports, DAY)
@@ -208,7 +258,9 @@ class TestWhatGoes:
         assert judged.champion == "5"
         context = lived.context()
         back = rollback.run(
-            context, RollbackRequest(run="back", now="2026-01-01T00:00:00Z", conf={"to": 1}), ProcessTarget(Following(context))
+            context,
+            RollbackRequest(run="back", now="2026-01-01T00:00:00Z", conf={"to": 1}),
+            ProcessTarget(Following(context)),
         )
         assert back.version == "1"
 
@@ -243,13 +295,21 @@ class Engine:
         self.images, self.running, self.removed = images, containers, []
 
     def image(self, name):
-        return Image(f"sha256:{name}", {"perennial.kind": "release"}) if name in self.images else None
+        return (
+            Image(f"sha256:{name}", {"perennial.kind": "release"}) if name in self.images else None
+        )
 
     def container(self, name):
         if name not in self.running:
             return None
         labels = {"perennial.kind": "release"}
-        state = {"running": self.running[name], "restarting": False, "restarts": 0, "exit_code": 0, "out_of_memory": False}
+        state = {
+            "running": self.running[name],
+            "restarting": False,
+            "restarts": 0,
+            "exit_code": 0,
+            "out_of_memory": False,
+        }
         return Container(name, name, "", labels, {}, trouble="", **state)
 
     def remove(self, name):
@@ -263,12 +323,28 @@ def test_images_and_containers_of_the_last_three_champions_stay():
     ledger = MemoryLedger()
     for n in range(1, 8):
         bundle = {"uri": f"objects/ab/{n}.json", "sha256": "a" * 64}
-        ledger.append("m", "release", f"run{n}", {"number": n, "version": str(n), "bundle": bundle, "reason": ""})
+        ledger.append(
+            "m",
+            "release",
+            f"run{n}",
+            {"number": n, "version": str(n), "bundle": bundle, "reason": ""},
+        )
         if n < 7:  # the seventh is under way
             ledger.crown(
-                "m", expected=str(n - 1) if n > 1 else None, champion={"version": str(n), "bundle": bundle, "release": n}, key=f"r{n}"
+                "m",
+                expected=str(n - 1) if n > 1 else None,
+                champion={"version": str(n), "bundle": bundle, "release": n},
+                key=f"r{n}",
             )
-    engine = Engine(images={image_name("m", n) for n in range(1, 8)}, containers={container_name("m", n): n in {2, 6} for n in range(1, 8)})
+    engine = Engine(
+        images={image_name("m", n) for n in range(1, 8)},
+        containers={container_name("m", n): n in {2, 6} for n in range(1, 8)},
+    )
     for leftover in unneeded(engine, ledger):
         leftover.remove()
-    assert engine.removed == ["perennial-release-m-1", "perennial/release-m:1", "perennial-release-m-3", "perennial/release-m:3"]
+    assert engine.removed == [
+        "perennial-release-m-1",
+        "perennial/release-m:1",
+        "perennial-release-m-3",
+        "perennial/release-m:3",
+    ]

@@ -1,4 +1,7 @@
-"""The comparison of two models: right in both directions, deterministic, and honest about chance."""
+"""The comparison of two models.
+
+Right in both directions, deterministic, and honest about chance.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,21 @@ RNG = np.random.default_rng(11)
 
 
 def _times(n, days):
-    return np.datetime64("2026-01-01", "us") + (np.arange(n) * (days * 86_400_000_000 // n)).astype("timedelta64[us]")
+    return np.datetime64("2026-01-01", "us") + (np.arange(n) * (days * 86_400_000_000 // n)).astype(
+        "timedelta64[us]"
+    )
 
 
 def _compare(metric, y, one, other, times, seed=1, confidence=0.95):
-    return compare(metric, y, challenger=one, opponent=other, event_times=times, confidence=confidence, seed=seed)
+    return compare(
+        metric,
+        y,
+        challenger=one,
+        opponent=other,
+        event_times=times,
+        confidence=confidence,
+        seed=seed,
+    )
 
 
 N = 1_500
@@ -45,7 +58,9 @@ def test_the_better_model_is_found_and_never_the_worse_one(metric, y, good, poor
     assert turned.lower < 0
     assert turned.difference == pytest.approx(-found.difference)
     assert (found.challenger, found.opponent) == (score(metric, y, good), score(metric, y, poor))
-    assert (found.difference > 0) == ((found.challenger > found.opponent) == METRICS[metric].greater_is_better)
+    assert (found.difference > 0) == (
+        (found.challenger > found.opponent) == METRICS[metric].greater_is_better
+    )
 
 
 def test_a_model_is_not_better_than_itself():
@@ -55,12 +70,15 @@ def test_a_model_is_not_better_than_itself():
 
 def test_the_seed_fixes_the_draws():
     assert _compare("roc_auc", Y, GOOD, POOR, TIMES) == _compare("roc_auc", Y, GOOD, POOR, TIMES)
-    assert _compare("roc_auc", Y, GOOD, POOR, TIMES) != _compare("roc_auc", Y, GOOD, POOR, TIMES, seed=2)
+    assert _compare("roc_auc", Y, GOOD, POOR, TIMES) != _compare(
+        "roc_auc", Y, GOOD, POOR, TIMES, seed=2
+    )
 
 
 def test_more_confidence_asks_for_more():
     assert (
-        _compare("roc_auc", Y, GOOD, POOR, TIMES, confidence=0.99).lower < _compare("roc_auc", Y, GOOD, POOR, TIMES, confidence=0.8).lower
+        _compare("roc_auc", Y, GOOD, POOR, TIMES, confidence=0.99).lower
+        < _compare("roc_auc", Y, GOOD, POOR, TIMES, confidence=0.8).lower
     )
 
 
@@ -92,7 +110,8 @@ def test_groups_are_neighbours_in_time_whatever_the_order_of_the_rows():
 @pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "brier"])
 @pytest.mark.parametrize("unit", ["days", "rows"])
 def test_resamples_are_those_of_repeated_blocks(metric, unit):
-    """Scored by the plain way (rows repeated as their block was drawn), bound and share come out the same."""
+    """Scored by the plain way (rows repeated as their block was drawn), bound and share come out
+    the same."""
     chosen = slice(0, N) if unit == "days" else slice(0, 40)
     y, good, poor, times = Y[chosen], GOOD[chosen], POOR[chosen], TIMES[chosen]
     block, found_unit = blocks_of(times)
@@ -103,7 +122,9 @@ def test_resamples_are_those_of_repeated_blocks(metric, unit):
     for row in drawn:
         weights = np.bincount(row, minlength=count)[block]
         truth, one, other = (np.repeat(values, weights) for values in (y, good, poor))
-        differences.append(better_by(metric, score(metric, truth, one), score(metric, truth, other)))
+        differences.append(
+            better_by(metric, score(metric, truth, one), score(metric, truth, other))
+        )
     found = _compare(metric, y, good, poor, times)
     assert found.p_better == np.mean(np.array(differences) > 0)
     assert np.min(np.abs(np.array(differences) - found.lower)) < 1e-12
@@ -134,7 +155,10 @@ def test_days_without_a_class_count_against_the_challenger():
 
 
 def test_of_equal_models_one_in_twenty_is_taken_for_better():
-    """The stated rate holds: two equally good models on days that are alike within, over many worlds."""
+    """The stated rate holds.
+
+    Two equally good models on days that are alike within, over many worlds.
+    """
     wins, worlds = 0, 300
     times = _times(600, 25)
     day, _ = blocks_of(times)
@@ -142,7 +166,10 @@ def test_of_equal_models_one_in_twenty_is_taken_for_better():
         rng = np.random.default_rng(world)
         y = rng.normal(0, 1, 600)
         shared = rng.normal(0, 0.5, 25)[day]
-        one, other = y + rng.normal(0, 1, 600) + shared, y + rng.normal(0, 1, 600) + rng.normal(0, 0.5, 25)[day]
+        one, other = (
+            y + rng.normal(0, 1, 600) + shared,
+            y + rng.normal(0, 1, 600) + rng.normal(0, 0.5, 25)[day],
+        )
         wins += _compare("rmse", y, one, other, times, seed=world).lower > 0
     assert wins / worlds < 0.08
 
@@ -161,11 +188,16 @@ def test_a_metric_lies_between_its_ends_the_good_one_being_the_better(metric, y,
 
 
 def test_the_good_end_holds_the_truth_as_often_as_it_says():
-    """200 windows of 20 days that differ in level: the true mean error lies beyond the good end in about 5 % of them."""
+    """200 windows of 20 days that differ in level.
+
+    The true mean error lies beyond the good end in about 5 % of them.
+    """
     rng, beyond = np.random.default_rng(7), 0
     for window in range(200):
         y = np.repeat(rng.normal(0, 1, 20), 10) + rng.normal(0, 1, 200)
-        end = spread("rmse", y, np.zeros(200), event_times=_times(200, 20), confidence=0.95, seed=window).good_end
+        end = spread(
+            "rmse", y, np.zeros(200), event_times=_times(200, 20), confidence=0.95, seed=window
+        ).good_end
         beyond += end > np.sqrt(2)
     assert beyond / 200 <= 0.09
 
@@ -177,4 +209,7 @@ def test_a_metric_that_is_not_defined_has_no_ends_and_rare_draws_without_a_class
     rare = spread("roc_auc", one_positive, GOOD, event_times=TIMES, confidence=0.95, seed=1)
     assert rare.good_end == np.inf
     assert rare.bad_end == -np.inf
-    assert spread("mae", VALUE[:1], NEAR[:1], event_times=TIMES[:1], confidence=0.95, seed=1).blocks == 1
+    assert (
+        spread("mae", VALUE[:1], NEAR[:1], event_times=TIMES[:1], confidence=0.95, seed=1).blocks
+        == 1
+    )

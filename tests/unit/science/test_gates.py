@@ -21,7 +21,9 @@ NAN, INF = float("nan"), float("inf")
 
 
 def _span(first, last):
-    return Interval(start=datetime(2026, first, 1, tzinfo=UTC), end=datetime(2026, last, 1, tzinfo=UTC))
+    return Interval(
+        start=datetime(2026, first, 1, tzinfo=UTC), end=datetime(2026, last, 1, tzinfo=UTC)
+    )
 
 
 GATE = Gate.model_validate(
@@ -34,7 +36,15 @@ GATE = Gate.model_validate(
 )
 GUARDED = GATE.model_copy(update={"guards": {"log_loss": 0.05}, "at_most": {}})
 BETTER = Comparison(
-    "roc_auc", challenger=0.7, opponent=0.65, difference=0.05, lower=0.02, p_better=0.99, confidence=0.95, blocks=30, unit="days"
+    "roc_auc",
+    challenger=0.7,
+    opponent=0.65,
+    difference=0.05,
+    lower=0.02,
+    p_better=0.99,
+    confidence=0.95,
+    blocks=30,
+    unit="days",
 )
 GOOD = Facts(
     name="boosted",
@@ -59,7 +69,14 @@ def test_what_is_proven_is_promoted():
     verdict = judge(GOOD, GATE)
     assert verdict.promoted
     assert verdict.reasons == []
-    assert {f.name for f in verdict.findings} == {"challenger", "rows", "roc_auc", "brier", "unseen", "versus champion"}
+    assert {f.name for f in verdict.findings} == {
+        "challenger",
+        "rows",
+        "roc_auc",
+        "brier",
+        "unseen",
+        "versus champion",
+    }
 
 
 def test_the_bounds_themselves_pass():
@@ -70,28 +87,73 @@ BAD = {
     "no challenger": (replace(GOOD, name=""), "no candidate has a finite"),
     "a dummy": (replace(GOOD, dummy=True), "boosted is a dummy"),
     "too few rows": (replace(GOOD, rows=99), "99 held-out rows are fewer than the 100"),
-    "a metric below its floor": (replace(GOOD, metrics={"roc_auc": 0.561, "brier": 0.2}), "roc_auc 0.561 is below the floor 0.580"),
+    "a metric below its floor": (
+        replace(GOOD, metrics={"roc_auc": 0.561, "brier": 0.2}),
+        "roc_auc 0.561 is below the floor 0.580",
+    ),
     "a metric just below its floor": (
         replace(GOOD, metrics={"roc_auc": 0.5799999, "brier": 0.2}),
         "roc_auc 0.5799999 is below the floor 0.580",
     ),
-    "a metric above its ceiling": (replace(GOOD, metrics={"roc_auc": 0.7, "brier": 0.251}), "brier 0.251 is above the ceiling 0.250"),
-    "a metric that is NaN": (replace(GOOD, metrics={"roc_auc": NAN, "brier": 0.2}), "roc_auc is missing or not finite"),
-    "a metric that is infinite": (replace(GOOD, metrics={"roc_auc": INF, "brier": 0.2}), "roc_auc is missing or not finite"),
-    "a ceiling's metric that is minus infinite": (replace(GOOD, metrics={"roc_auc": 0.7, "brier": -INF}), "brier is missing or not finite"),
-    "a metric that is None": (replace(GOOD, metrics={"roc_auc": None, "brier": 0.2}), "roc_auc is missing or not finite"),
-    "a metric that is missing": (replace(GOOD, metrics={"brier": 0.2}), "roc_auc is missing or not finite"),
-    "held-out rows that the champion has seen": (_opponent(fitted_on=_span(1, 5)), "overlap what the champion was fitted on"),
-    "held-out rows inside what the champion has seen": (_opponent(fitted_on=_span(1, 12)), "overlap"),
-    "held-out rows that the champion has seen in part": (replace(GOOD, holdout=_span(3, 5)), "2026-03-01T00 to 2026-05-01T00"),
-    "a challenger that was fitted on the held-out rows": (replace(GOOD, fitted_on=_span(2, 5)), "overlap what boosted was fitted on"),
-    "a challenger that was fitted on later rows too": (replace(GOOD, fitted_on=_span(1, 12)), "overlap what boosted was fitted on"),
-    "a challenger of which nobody knows what it has seen": (replace(GOOD, fitted_on=None), "not known on which rows boosted was fitted"),
+    "a metric above its ceiling": (
+        replace(GOOD, metrics={"roc_auc": 0.7, "brier": 0.251}),
+        "brier 0.251 is above the ceiling 0.250",
+    ),
+    "a metric that is NaN": (
+        replace(GOOD, metrics={"roc_auc": NAN, "brier": 0.2}),
+        "roc_auc is missing or not finite",
+    ),
+    "a metric that is infinite": (
+        replace(GOOD, metrics={"roc_auc": INF, "brier": 0.2}),
+        "roc_auc is missing or not finite",
+    ),
+    "a ceiling's metric that is minus infinite": (
+        replace(GOOD, metrics={"roc_auc": 0.7, "brier": -INF}),
+        "brier is missing or not finite",
+    ),
+    "a metric that is None": (
+        replace(GOOD, metrics={"roc_auc": None, "brier": 0.2}),
+        "roc_auc is missing or not finite",
+    ),
+    "a metric that is missing": (
+        replace(GOOD, metrics={"brier": 0.2}),
+        "roc_auc is missing or not finite",
+    ),
+    "held-out rows that the champion has seen": (
+        _opponent(fitted_on=_span(1, 5)),
+        "overlap what the champion was fitted on",
+    ),
+    "held-out rows inside what the champion has seen": (
+        _opponent(fitted_on=_span(1, 12)),
+        "overlap",
+    ),
+    "held-out rows that the champion has seen in part": (
+        replace(GOOD, holdout=_span(3, 5)),
+        "2026-03-01T00 to 2026-05-01T00",
+    ),
+    "a challenger that was fitted on the held-out rows": (
+        replace(GOOD, fitted_on=_span(2, 5)),
+        "overlap what boosted was fitted on",
+    ),
+    "a challenger that was fitted on later rows too": (
+        replace(GOOD, fitted_on=_span(1, 12)),
+        "overlap what boosted was fitted on",
+    ),
+    "a challenger of which nobody knows what it has seen": (
+        replace(GOOD, fitted_on=None),
+        "not known on which rows boosted was fitted",
+    ),
     "held-out rows that both have seen": (
         replace(_opponent(fitted_on=_span(1, 5)), fitted_on=_span(2, 5)),
-        "what boosted was fitted on (2026-02-01T00 to 2026-05-01T00) and what the champion was fitted on",
+        (
+            "what boosted was fitted on (2026-02-01T00 to 2026-05-01T00) and what the champion was"
+            " fitted on"
+        ),
     ),
-    "an error of the champion's": (_opponent(error="Corrupted: changed"), "the champion could not be compared: Corrupted: changed"),
+    "an error of the champion's": (
+        _opponent(error="Corrupted: changed"),
+        "the champion could not be compared: Corrupted: changed",
+    ),
     "an error beside a comparison": (_opponent(error="late"), "could not be compared"),
     "no comparison": (_opponent(comparison=None), "there is no comparison with the champion"),
     "a bound of zero": (_comparison(lower=0.0), "is not proven better than the champion's"),
@@ -102,8 +164,14 @@ BAD = {
     "a difference that is NaN": (_comparison(difference=NAN), "missing or not finite"),
     "a challenger that is NaN": (_comparison(challenger=NAN), "missing or not finite"),
     "an opponent that is NaN": (_comparison(opponent=NAN), "missing or not finite"),
-    "a comparison of another metric": (_comparison(metric="brier"), "not the one that the gate asks for"),
-    "a comparison with less confidence": (_comparison(confidence=0.9), "not the one that the gate asks for"),
+    "a comparison of another metric": (
+        _comparison(metric="brier"),
+        "not the one that the gate asks for",
+    ),
+    "a comparison with less confidence": (
+        _comparison(confidence=0.9),
+        "not the one that the gate asks for",
+    ),
 }
 
 
@@ -119,11 +187,27 @@ def test_what_is_not_proven_is_refused_for_that_reason_alone(facts, words):
     ("gate", "words"),
     [
         pytest.param({"at_least": {}, "at_most": {}}, "no floor and no ceiling", id="no threshold"),
-        pytest.param({"at_least": {"roc_auc": NAN}}, "the floor of roc_auc is not finite", id="a NaN floor"),
-        pytest.param({"at_least": {"roc_auc": -INF}}, "the floor of roc_auc is not finite", id="an infinite floor"),
-        pytest.param({"at_most": {"roc_auc": 0.9}}, "roc_auc cannot have a ceiling", id="a ceiling on what should be great"),
-        pytest.param({"at_least": {"brier": 0.1}}, "brier cannot have a floor", id="a floor under what should be small"),
-        pytest.param({"at_least": {"magic": 0.1}}, "magic cannot have a floor", id="an unknown metric"),
+        pytest.param(
+            {"at_least": {"roc_auc": NAN}}, "the floor of roc_auc is not finite", id="a NaN floor"
+        ),
+        pytest.param(
+            {"at_least": {"roc_auc": -INF}},
+            "the floor of roc_auc is not finite",
+            id="an infinite floor",
+        ),
+        pytest.param(
+            {"at_most": {"roc_auc": 0.9}},
+            "roc_auc cannot have a ceiling",
+            id="a ceiling on what should be great",
+        ),
+        pytest.param(
+            {"at_least": {"brier": 0.1}},
+            "brier cannot have a floor",
+            id="a floor under what should be small",
+        ),
+        pytest.param(
+            {"at_least": {"magic": 0.1}}, "magic cannot have a floor", id="an unknown metric"
+        ),
     ],
 )
 def test_a_gate_that_cannot_refuse_refuses(gate, words):
@@ -131,19 +215,37 @@ def test_a_gate_that_cannot_refuse_refuses(gate, words):
     assert any(words in reason for reason in verdict.reasons)
 
 
-LOSS = replace(BETTER, metric="log_loss", challenger=0.44, opponent=0.46, difference=0.02, lower=0.01)
+LOSS = replace(
+    BETTER, metric="log_loss", challenger=0.44, opponent=0.46, difference=0.02, lower=0.01
+)
 
 
 @pytest.mark.parametrize(
     ("guard", "words"),
     [
         pytest.param(None, "no comparison with the champion in log_loss", id="no comparison"),
-        pytest.param({"challenger": 0.593, "difference": -0.133, "lower": -0.14}, "beyond the 0.05", id="worse by far"),
-        pytest.param({"challenger": 0.47, "difference": -0.01, "lower": -0.0231}, "beyond the 0.05", id="not proven to be within"),
-        pytest.param({"lower": NAN}, "log_loss versus the champion is missing or not finite", id="a bound that is NaN"),
+        pytest.param(
+            {"challenger": 0.593, "difference": -0.133, "lower": -0.14},
+            "beyond the 0.05",
+            id="worse by far",
+        ),
+        pytest.param(
+            {"challenger": 0.47, "difference": -0.01, "lower": -0.0231},
+            "beyond the 0.05",
+            id="not proven to be within",
+        ),
+        pytest.param(
+            {"lower": NAN},
+            "log_loss versus the champion is missing or not finite",
+            id="a bound that is NaN",
+        ),
         pytest.param({"lower": -INF}, "missing or not finite", id="no bound"),
-        pytest.param({"metric": "brier"}, "not the one that the gate asks for", id="another metric"),
-        pytest.param({"confidence": 0.6}, "not the one that the gate asks for", id="less confidence"),
+        pytest.param(
+            {"metric": "brier"}, "not the one that the gate asks for", id="another metric"
+        ),
+        pytest.param(
+            {"confidence": 0.6}, "not the one that the gate asks for", id="less confidence"
+        ),
     ],
 )
 def test_a_guard_refuses_what_is_worse_in_its_metric(guard, words):
@@ -154,13 +256,17 @@ def test_a_guard_refuses_what_is_worse_in_its_metric(guard, words):
 
 @pytest.mark.parametrize("lower", [0.01, 0.0, -0.0229])
 def test_within_its_share_a_guard_lets_the_challenger_through(lower):
-    verdict = judge(_opponent(guards={"log_loss": replace(LOSS, difference=lower + 0.01, lower=lower)}), GUARDED)
+    verdict = judge(
+        _opponent(guards={"log_loss": replace(LOSS, difference=lower + 0.01, lower=lower)}), GUARDED
+    )
     assert verdict.promoted
     assert "within the 0.05" in verdict.findings[-1].detail
 
 
 def test_a_champion_that_cannot_answer_is_an_incident_that_the_verdict_names():
-    constant = Opponent("dummy", BETTER, incident="the champion, version 3, cannot answer (1 of its 100 answers …)")
+    constant = Opponent(
+        "dummy", BETTER, incident="the champion, version 3, cannot answer (1 of its 100 answers …)"
+    )
     verdict = judge(replace(GOOD, opponent=constant), GATE)
     assert verdict.promoted
     (said,) = [f.detail for f in verdict.findings if f.name == "champion"]
@@ -195,14 +301,24 @@ WEAK = LogisticRegression().fit(X[FIT][:, 1:], TARGET[FIT])
 P = LEARNT.predict_proba(X[HELD])[:, 1]
 WEAKER = WEAK.predict_proba(X[HELD][:, 1:])[:, 1]
 RATE = np.full(600, TARGET[FIT].mean())
-SHUFFLED = LogisticRegression().fit(X[FIT], RNG.permutation(TARGET[FIT])).predict_proba(X[HELD])[:, 1]
+SHUFFLED = (
+    LogisticRegression().fit(X[FIT], RNG.permutation(TARGET[FIT])).predict_proba(X[HELD])[:, 1]
+)
 
 
 def _judged(predicted, opponent, name="champion"):
     y = TARGET[HELD]
 
     def by(metric):
-        return compare(metric, y, challenger=predicted, opponent=opponent, event_times=EVENTS, confidence=0.95, seed=0)
+        return compare(
+            metric,
+            y,
+            challenger=predicted,
+            opponent=opponent,
+            event_times=EVENTS,
+            confidence=0.95,
+            seed=0,
+        )
 
     facts = Facts(
         "model",
@@ -211,12 +327,16 @@ def _judged(predicted, opponent, name="champion"):
         rows=600,
         holdout=_span(4, 5),
         fitted_on=_span(1, 4),
-        opponent=Opponent(name, by("roc_auc"), guards={"log_loss": by("log_loss")}, fitted_on=_span(1, 4)),
+        opponent=Opponent(
+            name, by("roc_auc"), guards={"log_loss": by("log_loss")}, fitted_on=_span(1, 4)
+        ),
     )
     return judge(facts, GUARDED)
 
 
-@pytest.mark.parametrize("opponent", [pytest.param(WEAKER, id="a champion"), pytest.param(RATE, id="the dummy")])
+@pytest.mark.parametrize(
+    "opponent", [pytest.param(WEAKER, id="a champion"), pytest.param(RATE, id="the dummy")]
+)
 def test_a_model_that_learnt_is_promoted(opponent):
     assert _judged(P, opponent).promoted
 
@@ -225,7 +345,11 @@ MUTANTS = {
     "inverted": 1 - P,
     "constant": np.full(600, 0.5),
     "the base rate": RATE,
-    "trained dummy": DummyClassifier(strategy="stratified", random_state=0).fit(X[FIT], TARGET[FIT]).predict_proba(X[HELD])[:, 1],
+    "trained dummy": (
+        DummyClassifier(strategy="stratified", random_state=0)
+        .fit(X[FIT], TARGET[FIT])
+        .predict_proba(X[HELD])[:, 1]
+    ),
     "its answers shuffled": RNG.permutation(P),
     "learnt from shuffled labels": SHUFFLED,
     "one answer NaN": np.where(np.arange(600) == 7, np.nan, P),
@@ -259,7 +383,11 @@ def test_a_first_model_known_to_be_bad_does_not_pass_as_better_than_the_dummy(mu
         ("binary", {"at_least": {"roc_auc": 0.6, "accuracy": 0.6}}, "log_loss"),
         ("binary", {"at_least": {"roc_auc": 0.6}, "guards": {"brier": 0.1}}, ""),
         ("binary", {"at_most": {"log_loss": 0.6}}, ""),
-        ("multiclass", {"at_least": {"accuracy": 0.6}, "versus_champion": {"metric": "accuracy"}}, "log_loss"),
+        (
+            "multiclass",
+            {"at_least": {"accuracy": 0.6}, "versus_champion": {"metric": "accuracy"}},
+            "log_loss",
+        ),
         ("regression", {"at_most": {"wape": 0.5}, "versus_champion": {"metric": "mae"}}, "rmse"),
         ("regression", {"at_most": {"rmse": 5}, "versus_champion": {"metric": "rmse"}}, "mae"),
         ("regression", {"at_most": {"wape": 5}, "versus_champion": {"metric": "rmse"}}, ""),

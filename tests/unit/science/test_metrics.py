@@ -41,7 +41,9 @@ def test_a_metric_is_scikit_learns(metric, y, p, expected):
 
 def test_the_catalogue_has_no_metric_without_an_implementation():
     regression = scores("regression", VALUE, GUESS)
-    assert set(scores("binary", Y, P)) | set(scores("multiclass", CLASS, PROBA)) | set(regression) == set(METRICS)
+    assert set(scores("binary", Y, P)) | set(scores("multiclass", CLASS, PROBA)) | set(
+        regression
+    ) == set(METRICS)
     assert None not in regression.values()
 
 

@@ -1,4 +1,5 @@
-"""Ranking metrics: exact for the rows, exact in resamples of few different scores, and near enough beyond."""
+"""Ranking metrics: exact for the rows, exact in resamples of few different scores, and near enough
+beyond."""
 
 from __future__ import annotations
 
@@ -23,13 +24,18 @@ def test_weights_count_as_repeated_blocks(metric):
     got = Ranking(Y, P).resampled(metric, BLOCK, 20)(weights.astype(float))
     for drawn, value in zip(weights, got, strict=True):
         times = drawn[BLOCK]
-        assert value == pytest.approx(score(metric, np.repeat(Y, times), np.repeat(P, times)), rel=1e-12)
+        assert value == pytest.approx(
+            score(metric, np.repeat(Y, times), np.repeat(P, times)), rel=1e-12
+        )
 
 
 @pytest.mark.parametrize("metric", SKLEARN)
 @pytest.mark.parametrize("rate", [0.002, 0.3, 0.999])
 def test_beyond_the_levels_rows_are_exact_and_resamples_near(metric, rate):
-    """Twenty times as many different scores as levels: no resample is off by a fiftieth of what chance does."""
+    """Twenty times as many different scores as levels.
+
+    No resample is off by a fiftieth of what chance does.
+    """
     n, count = 20 * LEVELS, 30
     rng = np.random.default_rng(5)
     y = (rng.random(n) < rate).astype(int)
@@ -37,7 +43,10 @@ def test_beyond_the_levels_rows_are_exact_and_resamples_near(metric, rate):
     ranking, block = Ranking(y, p), np.arange(n) * count // n
     assert ranking.levels <= LEVELS
     assert ranking.score(metric) == pytest.approx(SKLEARN[metric](y, p), rel=1e-9)
-    weights = np.array([np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(40)], dtype=float)
+    weights = np.array(
+        [np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(40)],
+        dtype=float,
+    )
     exact = Ranking(y, p, levels=n).resampled(metric, block, count)(weights)
     near = ranking.resampled(metric, block, count)(weights)
     assert np.abs(near - exact).max() < exact.std() / 50
@@ -48,7 +57,10 @@ def test_a_level_holds_few_of_the_positives_and_few_of_all_rows():
     y = (RNG.random(n) < 0.01).astype(int)
     ranking = Ranking(y, RNG.random(n))
     for chosen in (y == 1, y >= 0):
-        assert np.bincount(ranking._level[chosen], minlength=ranking.levels).max() / chosen.sum() < 3 / LEVELS + 1 / chosen.sum()
+        assert (
+            np.bincount(ranking._level[chosen], minlength=ranking.levels).max() / chosen.sum()
+            < 3 / LEVELS + 1 / chosen.sum()
+        )
 
 
 @pytest.mark.parametrize("metric", SKLEARN)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.columns import say_once
+from pipelines.columns.kept import say_once
 from pipelines.errors import Unreachable
 from pipelines.intervals import containing
 from pipelines.settings import Settings
@@ -42,13 +42,17 @@ def files(uri):
 
 def test_a_process_apart_answers_as_the_reader_does_and_says_what_the_reader_says(tmp_path, caplog):
     say_once.cache_clear()
-    (tmp_path / "2024-01-01.csv").write_bytes(b"at,x\n2024-01-01T05:00:00.1234567Z,9007199254740993\n2024-01-01T06:00:00Z,NA\n")
+    (tmp_path / "2024-01-01.csv").write_bytes(
+        b"at,x\n2024-01-01T05:00:00.1234567Z,9007199254740993\n2024-01-01T06:00:00Z,NA\n"
+    )
     (tmp_path / "2024-01-03.csv").write_bytes(b"at,x\n1\n")
     source = apart(files("{start:%Y-%m-%d}.csv"), tmp_path)
     rows = source.read(DAY).tables["events"].to_pylist()
     assert [row["x"] for row in rows] == [9007199254740993, None]
     assert rows[0]["at"].microsecond == 123_456
-    assert any("the column 'at' has times finer than a microsecond" in said for said in caplog.messages)
+    assert any(
+        "the column 'at' has times finer than a microsecond" in said for said in caplog.messages
+    )
     process = source._child._process.pid
     with pytest.raises(Unreachable, match="2024-01-02"):
         source.read(containing(FIRST + timedelta(days=1), "day"))
@@ -98,20 +102,26 @@ def dripping():
 
 ROWS = b"at,x\n2024-01-01T05:00:00Z,1\n"
 ENDLESS = (
-    "with recursive n(x) as (select 1 union all select x + 1 from n where x < 3 or :start >= '2024-01-02') "
-    "select count(*) as c from n where :start < :end"
+    "with recursive n(x) as (select 1 union all select x + 1 from n where x < 3 or :start >="
+    " '2024-01-02') select count(*) as c from n where :start < :end"
 )
 
 
 @pytest.mark.parametrize("kind", ["files", "sql"])
 def test_a_read_that_never_ends_is_ended(tmp_path, monkeypatch, dripping, kind):
     monkeypatch.setenv("PERENNIAL_SQL_SHOP", "sqlite://")
-    source = SqlSource(kind="sql", database="shop", query=ENDLESS, first=FIRST) if kind == "sql" else files(dripping)
+    source = (
+        SqlSource(kind="sql", database="shop", query=ENDLESS, first=FIRST)
+        if kind == "sql"
+        else files(dripping)
+    )
     reader = apart(source, tmp_path)
     assert reader.read(DAY).tables["events"].num_rows == 1
     process = psutil.Process(reader._child._process.pid)
     reader._seconds = 0.5
-    with pytest.raises(Unreachable, match=rf"The {kind} source took longer than 0.5 s to read 2024-01-02") as caught:
+    with pytest.raises(
+        Unreachable, match=rf"The {kind} source took longer than 0.5 s to read 2024-01-02"
+    ) as caught:
         reader.read(containing(FIRST + timedelta(days=1), "day"))
     assert "source.timeout" in caught.value.remedy
     assert not process.is_running()
@@ -130,8 +140,12 @@ def test_a_reader_that_is_killed_while_it_reads_may_be_tried_again(tmp_path, mon
 
 def bomb(path):
     if path.suffix == ".parquet":
-        one = pa.DictionaryArray.from_arrays(pa.array([0] * 400, pa.int32()), pa.array(["a" * 4 * MIB]))
-        pq.write_table(pa.table({"x": one}), path, store_schema=path.stem == "kept")  # 1.6 GB in a file of 4 MB
+        one = pa.DictionaryArray.from_arrays(
+            pa.array([0] * 400, pa.int32()), pa.array(["a" * 4 * MIB])
+        )
+        pq.write_table(
+            pa.table({"x": one}), path, store_schema=path.stem == "kept"
+        )  # 1.6 GB in a file of 4 MB
     else:
         with gzip.open(path, "wb", compresslevel=1) as packed:
             packed.write(b"at,x\n")
@@ -149,13 +163,24 @@ print(json.dumps([raw.problem, resource.getrusage(resource.RUSAGE_CHILDREN).ru_m
 
 
 @pytest.mark.parametrize("name", ["kept.parquet", "bomb.parquet", "bomb.csv.gz"])
-def test_a_bomb_is_a_problem_that_names_the_file_and_the_limit_and_takes_no_more_than_that(tmp_path, name):
-    """In a process of its own: what the children of a test's process took is the most of all of them."""
+def test_a_bomb_is_a_problem_that_names_the_file_and_the_limit_and_takes_no_more_than_that(
+    tmp_path, name
+):
+    """In a process of its own.
+
+    What the children of a test's process took is the most of all of them.
+    """
     bomb(tmp_path / name)
     command = [sys.executable, "-c", READ_AND_TELL, name, str(tmp_path)]
-    problem, most_of_any_child = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    problem, most_of_any_child = json.loads(
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    )
     assert name in problem
-    assert "takes more than 200 MiB" in problem or "unpacks to more than" in problem or "takes more memory" in problem
+    assert (
+        "takes more than 200 MiB" in problem
+        or "unpacks to more than" in problem
+        or "takes more memory" in problem
+    )
     assert "memory" in problem
     assert most_of_any_child < 1024 * MIB
 
@@ -166,7 +191,9 @@ def test_the_limits_come_from_the_spec_and_the_settings(tmp_path):
     limited = spec.model_copy(update={"source": own, "resources": Resources(memory="100m")})
     source = open_source(limited, Settings(home=tmp_path))
     assert (source._seconds, source._most) == (120, 50 * MIB)
-    source = open_source(spec.model_copy(update={"source": plain}), Settings(home=tmp_path, source_timeout_seconds=7))
+    source = open_source(
+        spec.model_copy(update={"source": plain}), Settings(home=tmp_path, source_timeout_seconds=7)
+    )
     assert source._seconds == 7
 
 

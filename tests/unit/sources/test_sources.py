@@ -109,7 +109,10 @@ def test_a_bomb_ends_at_the_limit():
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros.csv", b"0" * 100_000)
-    with pytest.raises(BadData, match=r"bomb.zip: member 'zeros.csv' \(100000 bytes\) unpacks to more than 1000 bytes"):
+    with pytest.raises(
+        BadData,
+        match=r"bomb.zip: member 'zeros.csv' \(100000 bytes\) unpacks to more than 1000 bytes",
+    ):
         member_of(packed.getvalue(), "zeros.csv", "bomb.zip", 1_000)
     buffer = io.BytesIO()
     pq.write_table(pa.table({"x": list(range(5_000))}), buffer)
@@ -122,17 +125,24 @@ def test_a_parquet_that_lies_about_its_size_ends_at_the_limit():
     pq.write_table(pa.table({"x": ["a" * 10_000] * 5_000}), buffer)
     size = sum(pq.ParquetFile(buffer).metadata.row_group(i).total_byte_size for i in range(1))
     assert size < 50_000
-    with pytest.raises(BadData, match=r"bomb\.parquet unpacks to [0-9]{8} bytes, more than 1000000"):
+    with pytest.raises(
+        BadData, match=r"bomb\.parquet unpacks to [0-9]{8} bytes, more than 1000000"
+    ):
         parse(buffer.getvalue(), "parquet", "bomb.parquet", 1_000_000)
 
 
-@pytest.mark.parametrize(("ending", "compress"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", zstd)])
+@pytest.mark.parametrize(
+    ("ending", "compress"),
+    [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", zstd)],
+)
 def test_a_compressed_bomb_ends_at_the_limit_as_a_problem(tmp_path, ending, compress):
     (tmp_path / f"zeros.csv.{ending}").write_bytes(compress(b"0" * 100_000))
     raw = files(tmp_path, f"zeros.csv.{ending}", most=1_000).read(DAY)
     assert f"zeros.csv.{ending} unpacks to more than 1000 bytes" in raw.problem
     (tmp_path / f"fits.csv.{ending}").write_bytes(compress(CSV))
-    assert files(tmp_path, f"fits.csv.{ending}", most=1_000).read(DAY).tables["events"].num_rows == 2
+    assert (
+        files(tmp_path, f"fits.csv.{ending}", most=1_000).read(DAY).tables["events"].num_rows == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,7 +186,9 @@ def serve():
 
     def start(*answers):
         asked: list[str] = []
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, list(answers), asked))
+        server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), functools.partial(_Handler, list(answers), asked)
+        )
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}/rows.csv", asked
@@ -188,7 +200,12 @@ def serve():
 
 
 def http_source(url, cache, digest, **more):
-    return Http(HttpSource(kind="http", url=url, sha256=digest, first=FIRST, **more), "at", cache, attempts=2)
+    return Http(
+        HttpSource(kind="http", url=url, sha256=digest, first=FIRST, **more),
+        "at",
+        cache,
+        attempts=2,
+    )
 
 
 def test_a_download_is_verified_and_kept(tmp_path, serve):
@@ -202,7 +219,9 @@ def test_a_download_is_verified_and_kept(tmp_path, serve):
 def test_a_damaged_cache_is_not_believed(tmp_path, serve):
     url, asked = serve((200, CSV))
     (tmp_path / sha256(CSV).hexdigest()).write_bytes(b"at,x\n2024-01-01T05:00:00Z,666\n")
-    assert http_source(url, tmp_path, sha256(CSV).hexdigest()).read(DAY).tables["events"].num_rows == 2
+    assert (
+        http_source(url, tmp_path, sha256(CSV).hexdigest()).read(DAY).tables["events"].num_rows == 2
+    )
     assert len(asked) == 1
 
 
@@ -232,7 +251,10 @@ def test_no_password_and_no_query_of_a_url_is_told(tmp_path, serve, caplog, stat
     url, _ = serve((status or 200, b""))
     place = url.removeprefix("http://") if status else "127.0.0.1:1/rows.csv"
     secret = f"http://ann:{PASSWORD}@{place}?sig={SIGNED}"
-    with pytest.raises(Unreachable, match=r"rows\.csv cannot be read: " + ("status 404" if status else "ConnectError")) as caught:
+    with pytest.raises(
+        Unreachable,
+        match=r"rows\.csv cannot be read: " + ("status 404" if status else "ConnectError"),
+    ) as caught:
         http_source(secret, tmp_path, "0" * 64).read(DAY)
     assert_no_secret(caught.value, caplog)
     with pytest.raises(Unreachable, match=r"rows\.csv") as caught:
@@ -242,13 +264,19 @@ def test_no_password_and_no_query_of_a_url_is_told(tmp_path, serve, caplog, stat
 
 def test_no_secret_is_told_of_what_is_no_url_and_of_what_cannot_be_parsed(tmp_path, serve, caplog):
     with pytest.raises(SpecError, match="no readable URL") as caught:
-        http_source(f"http://ann:{PASSWORD}/@127.0.0.1/x.csv?sig={SIGNED}", tmp_path, "0" * 64).read(DAY)
+        http_source(
+            f"http://ann:{PASSWORD}/@127.0.0.1/x.csv?sig={SIGNED}", tmp_path, "0" * 64
+        ).read(DAY)
     assert_no_secret(caught.value, caplog)
     with pytest.raises(Unreachable, match=r"magic://host/x\.csv") as caught:
         files(tmp_path, f"magic://ann:{PASSWORD}@host/x.csv?sig={SIGNED}").read(DAY)
     assert_no_secret(caught.value, caplog)
     url, _ = serve((200, b""))
-    assert files(tmp_path, f"{url}?sig=s1gned").read(DAY).problem.startswith("rows.csv is empty: not even a header")
+    assert (
+        files(tmp_path, f"{url}?sig=s1gned")
+        .read(DAY)
+        .problem.startswith("rows.csv is empty: not even a header")
+    )
     assert (
         http_source(f"{url}?sig=s1gned", tmp_path, sha256(b"").hexdigest())
         .read(DAY)
@@ -259,7 +287,10 @@ def test_no_secret_is_told_of_what_is_no_url_and_of_what_cannot_be_parsed(tmp_pa
 def test_secrets_in_any_form_are_left_out():
     url = "s3://ann:p%40ss@host/x.csv?sig=abc%2Fdef"
     assert without_secrets(f"no {url} here", url) == "no s3://host/x.csv here"
-    assert without_secrets("went to https://bob:pw@other/y?token=t on the way", url) == "went to https://other/y on the way"
+    assert (
+        without_secrets("went to https://bob:pw@other/y?token=t on the way", url)
+        == "went to https://other/y on the way"
+    )
     for text in ("user ann, p@ss", "asked for abc/def", "asked for ?sig=abc%2Fdef"):
         assert "left out" in without_secrets(text, url)
 
@@ -276,16 +307,26 @@ def test_a_full_disk_is_named_and_nothing_half_written_stays(tmp_path, serve):
 def test_a_cached_member_needs_no_network(tmp_path):
     digest = sha256(CSV).hexdigest()
     (tmp_path / digest).write_bytes(CSV)
-    source = http_source("http://127.0.0.1:1/x.zip", tmp_path, "0" * 64, member="x.csv", member_sha256=digest)
+    source = http_source(
+        "http://127.0.0.1:1/x.zip", tmp_path, "0" * 64, member="x.csv", member_sha256=digest
+    )
     assert source.read(DAY).tables["events"].num_rows == 2
 
 
 def test_sql_reads_one_interval_with_bound_times(tmp_path):
     with sqlite3.connect(tmp_path / "shop.db") as database:
         database.execute("create table visits (at text, x int)")
-        database.executemany("insert into visits values (?, ?)", [("2024-01-01 05:00:00.000000", 1), ("2024-01-02 05:00:00.000000", 2)])
+        database.executemany(
+            "insert into visits values (?, ?)",
+            [("2024-01-01 05:00:00.000000", 1), ("2024-01-02 05:00:00.000000", 2)],
+        )
     database.close()
-    source = SqlSource(kind="sql", database="shop", query="select * from visits where at >= :start and at < :end", first=FIRST)
+    source = SqlSource(
+        kind="sql",
+        database="shop",
+        query="select * from visits where at >= :start and at < :end",
+        first=FIRST,
+    )
     environ = {"PERENNIAL_SQL_SHOP": f"sqlite:///{tmp_path}/shop.db"}
     table = Sql(source, "at", environ).read(DAY).tables["events"]
     assert table.column("x").to_pylist() == [1]
@@ -300,9 +341,19 @@ def test_sql_reads_one_interval_with_bound_times(tmp_path):
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        pytest.param("select price from visits where at >= :start and at < :end", "'shop' refuses .*no such column: price", id="column"),
-        pytest.param("select * from none where at >= :start and at < :end", "'shop' refuses .*no such table: none", id="table"),
-        pytest.param("delete from visits where at >= :start and at < :end", "'shop' refuses", id="no rows"),
+        pytest.param(
+            "select price from visits where at >= :start and at < :end",
+            "'shop' refuses .*no such column: price",
+            id="column",
+        ),
+        pytest.param(
+            "select * from none where at >= :start and at < :end",
+            "'shop' refuses .*no such table: none",
+            id="table",
+        ),
+        pytest.param(
+            "delete from visits where at >= :start and at < :end", "'shop' refuses", id="no rows"
+        ),
     ],
 )
 def test_a_wrong_query_is_the_specs_fault(tmp_path, query, words):
@@ -315,7 +366,12 @@ def test_a_wrong_query_is_the_specs_fault(tmp_path, query, words):
 
 
 def test_a_locked_database_is_unreachable(tmp_path):
-    source = SqlSource(kind="sql", database="shop", query="select * from visits where at >= :start and at < :end", first=FIRST)
+    source = SqlSource(
+        kind="sql",
+        database="shop",
+        query="select * from visits where at >= :start and at < :end",
+        first=FIRST,
+    )
     path = tmp_path / "shop.db"
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("create table visits (at text, x int)")
@@ -335,7 +391,12 @@ def test_a_locked_database_is_unreachable(tmp_path):
     ],
 )
 def test_a_wrong_url_names_its_setting_and_is_not_shown(url, caplog):
-    source = SqlSource(kind="sql", database="shop", query="select * from visits where at >= :start and at < :end", first=FIRST)
+    source = SqlSource(
+        kind="sql",
+        database="shop",
+        query="select * from visits where at >= :start and at < :end",
+        first=FIRST,
+    )
     with pytest.raises(RequestError, match="PERENNIAL_SQL_SHOP") as caught:
         Sql(source, "at", {"PERENNIAL_SQL_SHOP": url}).read(DAY)
     assert_no_secret(caught.value, caplog)
@@ -344,12 +405,21 @@ def test_a_wrong_url_names_its_setting_and_is_not_shown(url, caplog):
 @pytest.mark.parametrize(
     ("body", "error", "words"),
     [
-        pytest.param("def read(start, end): raise OSError('away')", Unreachable, "away", id="unreachable"),
-        pytest.param("def read(start, end): return 1 / 0", SpecError, "ZeroDivisionError", id="a bug"),
-        pytest.param("def red(start, end): pass", SpecError, "no function 'read'", id="no function"),
+        pytest.param(
+            "def read(start, end): raise OSError('away')", Unreachable, "away", id="unreachable"
+        ),
+        pytest.param(
+            "def read(start, end): return 1 / 0", SpecError, "ZeroDivisionError", id="a bug"
+        ),
+        pytest.param(
+            "def red(start, end): pass", SpecError, "no function 'read'", id="no function"
+        ),
         pytest.param("def read(start, end:", SpecError, "SyntaxError", id="no Python"),
         pytest.param(
-            "import pandas as pd\ndef read(start, end): return {'x': pd.DataFrame()}", SpecError, "the spec names", id="other tables"
+            "import pandas as pd\ndef read(start, end): return {'x': pd.DataFrame()}",
+            SpecError,
+            "the spec names",
+            id="other tables",
         ),
     ],
 )
@@ -365,11 +435,13 @@ def test_a_function_may_return_several_tables_and_may_fail_to_parse(tmp_path):
     folder = tmp_path / "models" / "m"
     folder.mkdir(parents=True)
     (folder / "source.py").write_text(
-        "import io, json\nimport pandas as pd\n"
-        "def read(start, end): return {'a': pd.DataFrame({'at': [start]}), 'b': pd.DataFrame({'x': [1]})}\n"
-        "def torn(start, end): return pd.read_csv(io.StringIO(''))\n"
+        "import io, json\nimport pandas as pd\ndef read(start, end): return {'a':"
+        " pd.DataFrame({'at': [start]}), 'b': pd.DataFrame({'x': [1]})}\ndef torn(start, end):"
+        " return pd.read_csv(io.StringIO(''))\n"
     )
-    read = Function(PythonSource(kind="python", first=FIRST, main="a", side={"b": None}), folder).read(DAY)
+    read = Function(
+        PythonSource(kind="python", first=FIRST, main="a", side={"b": None}), folder
+    ).read(DAY)
     assert {n: t.num_rows for n, t in read.tables.items()} == {"a": 1, "b": 1}
     torn = Function(PythonSource(kind="python", first=FIRST, function="torn"), folder).read(DAY)
     assert "EmptyDataError" in torn.problem

@@ -46,7 +46,13 @@ MARKS = [
 
 def _places(value, path=()):
     yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, inner in items:
         yield from _places(inner, (*path, key))
 
@@ -64,7 +70,9 @@ def _changed(rng):
             for part in way:
                 inner = inner[part]
             if rng.random() < 0.2 and isinstance(inner, dict):
-                inner[rng.choice(["files", "kind", "x", "", "inputs", "[key]", "a.b"])] = rng.choice(VALUES)
+                inner[rng.choice(["files", "kind", "x", "", "inputs", "[key]", "a.b"])] = (
+                    rng.choice(VALUES)
+                )
             else:
                 inner[last] = rng.choice(VALUES)
         except (KeyError, IndexError, TypeError):
@@ -88,7 +96,10 @@ def _torn(rng):
 
 
 def _refusals(count, seed):
-    """Return the texts that were refused with what was said; whatever else is raised fails the test."""
+    """Return the texts that were refused with what was said.
+
+    Whatever else is raised fails the test.
+    """
     rng = random.Random(seed)
     for _ in range(count):
         text = rng.choice([_changed, _torn])(rng)

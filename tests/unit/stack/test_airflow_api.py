@@ -1,4 +1,5 @@
-"""The client of Airflow's API, against a small server that answers as Airflow does (and stumbles as it may)."""
+"""The client of Airflow's API, against a small server that answers as Airflow does (and stumbles as
+it may)."""
 
 from __future__ import annotations
 
@@ -13,10 +14,15 @@ from stack.airflow_api import AirflowApi
 
 
 class Airflow:
-    """What the server answers: a list of (status, body) for each "METHOD /path"; the last one stays."""
+    """What the server answers: a list of (status, body) for each "METHOD /path".
+
+    The last one stays.
+    """
 
     def __init__(self) -> None:
-        self.answers: dict[str, list[tuple[int, object]]] = {"POST /auth/token": [(201, {"access_token": "t"})]}
+        self.answers: dict[str, list[tuple[int, object]]] = {
+            "POST /auth/token": [(201, {"access_token": "t"})]
+        }
         self.asked: list[tuple[str, object, str]] = []
 
     def answer(self, asked: str, body: object, token: str) -> tuple[int, object]:
@@ -33,7 +39,11 @@ def airflow():
         def _answer(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
-            status, answer = world.answer(f"{self.command} {self.path.partition('?')[0]}", body, self.headers.get("authorization", ""))
+            status, answer = world.answer(
+                f"{self.command} {self.path.partition('?')[0]}",
+                body,
+                self.headers.get("authorization", ""),
+            )
             data = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(data)))
@@ -65,7 +75,10 @@ RUNS = "/api/v2/dags/retrain_demo/dagRuns"
 
 
 def test_a_run_is_started_with_a_logical_date_of_null_and_its_conf(api, airflow):
-    airflow.answers |= {"GET /api/v2/dags/retrain_demo": [(200, {"is_paused": False})], f"POST {RUNS}": [(200, {"dag_run_id": "mine"})]}
+    airflow.answers |= {
+        "GET /api/v2/dags/retrain_demo": [(200, {"is_paused": False})],
+        f"POST {RUNS}": [(200, {"dag_run_id": "mine"})],
+    }
     assert api.trigger("retrain_demo", {"reason": "\ud83d {{ x }}"}, "mine") == "mine"
     assert airflow.asked[-1] == (
         f"POST {RUNS}",
@@ -75,12 +88,18 @@ def test_a_run_is_started_with_a_logical_date_of_null_and_its_conf(api, airflow)
 
 
 def test_a_run_id_that_is_there_already_is_success(api, airflow):
-    airflow.answers |= {"GET /api/v2/dags/retrain_demo": [(200, {"is_paused": False})], f"POST {RUNS}": [(409, {"detail": "exists"})]}
+    airflow.answers |= {
+        "GET /api/v2/dags/retrain_demo": [(200, {"is_paused": False})],
+        f"POST {RUNS}": [(409, {"detail": "exists"})],
+    }
     assert api.trigger("retrain_demo", {}, "drift__demo__2013-05-01") == "drift__demo__2013-05-01"
 
 
 def test_a_stumbling_server_is_asked_again_under_the_same_run_id(api, airflow):
-    airflow.answers |= {"GET /api/v2/dags/retrain_demo": [(200, {"is_paused": False})], f"POST {RUNS}": [(500, {}), (200, {})]}
+    airflow.answers |= {
+        "GET /api/v2/dags/retrain_demo": [(200, {"is_paused": False})],
+        f"POST {RUNS}": [(500, {}), (200, {})],
+    }
     run_id = api.trigger("retrain_demo")
     sent = [body["dag_run_id"] for asked, body, _ in airflow.asked if asked == f"POST {RUNS}"]
     assert sent == [run_id, run_id]
@@ -98,7 +117,9 @@ def test_what_airflow_refuses_is_told_in_its_words(api, airflow):
         "GET /api/v2/dags/retrain_demo": [(200, {"is_paused": False})],
         f"POST {RUNS}": [(400, {"detail": "Invalid input for param force"})],
     }
-    with pytest.raises(RequestError, match=r"starting retrain_demo \(400\).*Invalid input for param force"):
+    with pytest.raises(
+        RequestError, match=r"starting retrain_demo \(400\).*Invalid input for param force"
+    ):
         api.trigger("retrain_demo", {"force": "True"})
 
 
@@ -112,10 +133,16 @@ def test_a_wrong_password_is_told_without_showing_it(api, airflow):
 def test_an_expired_token_is_renewed(api, airflow):
     airflow.answers |= {
         "POST /auth/token": [(201, {"access_token": "old"}), (201, {"access_token": "new"})],
-        "GET /api/v2/dags": [(401, {}), (200, {"dags": [{"dag_id": "b"}, {"dag_id": "a"}], "total_entries": 2})],
+        "GET /api/v2/dags": [
+            (401, {}),
+            (200, {"dags": [{"dag_id": "b"}, {"dag_id": "a"}], "total_entries": 2}),
+        ],
     }
     assert api.dag_ids() == ["a", "b"]
-    assert [token for asked, _, token in airflow.asked if asked == "GET /api/v2/dags"] == ["Bearer old", "Bearer new"]
+    assert [token for asked, _, token in airflow.asked if asked == "GET /api/v2/dags"] == [
+        "Bearer old",
+        "Bearer new",
+    ]
 
 
 def test_all_pages_are_read(api, airflow):
@@ -141,9 +168,16 @@ def test_a_result_that_is_not_there_is_none(api):
 def test_a_log_shows_the_reasons_that_come_with_its_events(api, airflow):
     path = f"GET {RUNS}/mine/taskInstances/gate/logs/1"
     events = [
-        {"event": "Task failed", "error_detail": [{"exc_type": "BadData", "exc_value": "column a"}]},
+        {
+            "event": "Task failed",
+            "error_detail": [{"exc_type": "BadData", "exc_value": "column a"}],
+        },
         {"event": "Skipped", "reason": "no"},
         "plain",
     ]
     airflow.answers[path] = [(200, {"content": events})]
-    assert api.log("retrain_demo", "mine", "gate").splitlines() == ["Task failed | BadData: column a", "Skipped | no", "plain"]
+    assert api.log("retrain_demo", "mine", "gate").splitlines() == [
+        "Task failed | BadData: column a",
+        "Skipped | no",
+        "plain",
+    ]

@@ -1,4 +1,7 @@
-"""`make secrets`: made once, at random, private; what is there stays; a file that others may read is refused."""
+"""`make secrets`: made once, at random, private; what is there stays.
+
+A file that others may read is refused.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,11 @@ def file(tmp_path):
 
 
 def values(file):
-    return dict(line.split("=", 1) for line in file.read_text().splitlines() if line.startswith("PERENNIAL_SECRET_"))
+    return dict(
+        line.split("=", 1)
+        for line in file.read_text().splitlines()
+        if line.startswith("PERENNIAL_SECRET_")
+    )
 
 
 def test_all_secrets_are_made_private_and_different(file, tmp_path):
@@ -29,12 +36,16 @@ def test_all_secrets_are_made_private_and_different(file, tmp_path):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     first, other = values(file), values(tmp_path / "other")
     assert len({*first.values(), *other.values()}) == 2 * len(SECRETS)
-    assert all(len(value) >= 32 and re.fullmatch(r"[A-Za-z0-9_=-]+", value) for value in first.values())
+    assert all(
+        len(value) >= 32 and re.fullmatch(r"[A-Za-z0-9_=-]+", value) for value in first.values()
+    )
     check(file)
 
 
 def test_what_is_there_is_kept_and_what_is_missing_added(file):
-    file.write_text("PERENNIAL_BIND=0.0.0.0\nPERENNIAL_SECRET_MLFLOW=mine\nPERENNIAL_SECRET_AIRFLOW=\n# a word")
+    file.write_text(
+        "PERENNIAL_BIND=0.0.0.0\nPERENNIAL_SECRET_MLFLOW=mine\nPERENNIAL_SECRET_AIRFLOW=\n# a word"
+    )
     file.chmod(0o600)
     made = make(file)
     assert "PERENNIAL_SECRET_MLFLOW" not in made
@@ -67,7 +78,13 @@ def test_a_file_elsewhere_names_itself_so_that_compose_looks_at_the_right_one(tm
     for command in (make, check):
         with pytest.raises(SecretsError, match="another file"):
             command(file)
-    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if "SECRETS_FILE" not in line))
+    file.write_text(
+        "".join(
+            line
+            for line in file.read_text().splitlines(keepends=True)
+            if "SECRETS_FILE" not in line
+        )
+    )
     with pytest.raises(SecretsError, match="PERENNIAL_SECRETS_FILE"):
         check(file)
     assert make(file) == []

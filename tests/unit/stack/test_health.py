@@ -18,13 +18,18 @@ def info(state: str = "RUNNING", pid: int = 7, start: int = NOW - 60) -> dict:
 
 
 def client(status: int = 200, **heartbeats: object) -> httpx.Client:
-    return httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(status, json=heartbeats)))
+    return httpx.Client(
+        transport=httpx.MockTransport(lambda _: httpx.Response(status, json=heartbeats))
+    )
 
 
 def beat(seconds_ago: int, status: str = "healthy") -> dict:
     from datetime import UTC, datetime
 
-    return {"status": status, "latest_scheduler_heartbeat": datetime.fromtimestamp(NOW - seconds_ago, UTC).isoformat()}
+    return {
+        "status": status,
+        "latest_scheduler_heartbeat": datetime.fromtimestamp(NOW - seconds_ago, UTC).isoformat(),
+    }
 
 
 RUNNING = {"api-server": info(), "scheduler": info()}
@@ -34,10 +39,22 @@ RUNNING = {"api-server": info(), "scheduler": info()}
     ("known", "answer", "state"),
     [
         pytest.param(RUNNING, client(scheduler=beat(5)), "healthy", id="a fresh heartbeat"),
-        pytest.param(RUNNING, client(scheduler=beat(5, "unhealthy")), "unhealthy", id="Airflow says so"),
-        pytest.param(RUNNING | {"scheduler": info("STARTING", start=NOW - 2)}, client(scheduler=beat(5)), "starting", id="a predecessor's"),
+        pytest.param(
+            RUNNING, client(scheduler=beat(5, "unhealthy")), "unhealthy", id="Airflow says so"
+        ),
+        pytest.param(
+            RUNNING | {"scheduler": info("STARTING", start=NOW - 2)},
+            client(scheduler=beat(5)),
+            "starting",
+            id="a predecessor's",
+        ),
         pytest.param(RUNNING, client(500), "unhealthy", id="nobody tells"),
-        pytest.param(RUNNING | {"scheduler": info("BACKOFF", pid=0)}, client(scheduler=beat(5)), "down", id="ended"),
+        pytest.param(
+            RUNNING | {"scheduler": info("BACKOFF", pid=0)},
+            client(scheduler=beat(5)),
+            "down",
+            id="ended",
+        ),
         pytest.param({}, client(), "down", id="no supervisord"),
     ],
 )
@@ -55,7 +72,9 @@ def test_a_program_with_an_address_must_answer_there():
 
 def test_an_api_server_that_tasks_cannot_speak_to_yet_is_not_healthy():
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(503 if request.url.path.startswith("/execution") else 200, json={"scheduler": beat(5)})
+        return httpx.Response(
+            503 if request.url.path.startswith("/execution") else 200, json={"scheduler": beat(5)}
+        )
 
     with httpx.Client(transport=httpx.MockTransport(answer)) as asking:
         states = [health.state for health in check(asking, [API, SCHEDULER], RUNNING)]

@@ -1,4 +1,7 @@
-"""docker/compose/scheduler.sh: a scheduler that ends with 75 is started again, any other end is the container's."""
+"""docker/compose/scheduler.sh.
+
+A scheduler that ends with 75 is started again, any other end is the container's.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,14 @@ def begin(tmp_path):
 
     def start(*wanted: str) -> subprocess.Popen[str]:
         codes.write_text("".join(f"{code}\n" for code in wanted))
-        environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLS": str(calls), "CODES": str(codes)}
-        return subprocess.Popen(["bash", str(SCRIPT)], env=environ, stdout=subprocess.PIPE, text=True)
+        environ = {
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "CALLS": str(calls),
+            "CODES": str(codes),
+        }
+        return subprocess.Popen(
+            ["bash", str(SCRIPT)], env=environ, stdout=subprocess.PIPE, text=True
+        )
 
     start.calls = lambda: calls.read_text().splitlines()
     return start

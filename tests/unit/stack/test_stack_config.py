@@ -1,4 +1,7 @@
-"""What the stack writes and starts before anything runs: environment, programs, supervisord's configuration, keys."""
+"""What the stack writes and starts before anything runs.
+
+Environment, programs, supervisord's configuration, keys.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,12 @@ if TYPE_CHECKING:
 
 def layout(folder: Path, **settings: str) -> Layout:
     return Layout(
-        load_settings({"PERENNIAL_STATE": str(folder), **{f"PERENNIAL_{name.upper()}": value for name, value in settings.items()}})
+        load_settings(
+            {
+                "PERENNIAL_STATE": str(folder),
+                **{f"PERENNIAL_{name.upper()}": value for name, value in settings.items()},
+            }
+        )
     )
 
 
@@ -64,8 +72,14 @@ def test_airflow_reads_its_keys_by_command_also_below_a_folder_with_spaces(tmp_p
 
 
 def test_every_program_speaks_to_this_stacks_servers(tmp_path):
-    environ = environment(layout(tmp_path, airflow_port="18080", mlflow_port="15000", serving_port="18000"), {})
-    assert environ["PERENNIAL_MLFLOW_URI"] == environ["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:15000"
+    environ = environment(
+        layout(tmp_path, airflow_port="18080", mlflow_port="15000", serving_port="18000"), {}
+    )
+    assert (
+        environ["PERENNIAL_MLFLOW_URI"]
+        == environ["MLFLOW_TRACKING_URI"]
+        == "http://127.0.0.1:15000"
+    )
     assert environ["PERENNIAL_SERVING_URL"] == "http://127.0.0.1:18000"
     assert environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:18080/execution/"
     assert environ["PERENNIAL_STATE"] == str(tmp_path)
@@ -92,10 +106,19 @@ def test_nothing_is_reported_to_anybody(tmp_path):
 
 
 def test_what_runs_elsewhere_is_not_started_here(tmp_path):
-    names = {program.name for program in programs(layout(tmp_path, mlflow_uri="http://mlflow.example:80", serving_url="http://there:1"))}
+    names = {
+        program.name
+        for program in programs(
+            layout(tmp_path, mlflow_uri="http://mlflow.example:80", serving_url="http://there:1")
+        )
+    }
     assert names == {"api-server", "scheduler", "dag-processor", "triggerer", "guard"}
-    inside = layout(tmp_path, mlflow_uri="http://127.0.0.1:5000", serving_url="http://127.0.0.1:8000")
-    assert {"mlflow", "serving"} <= {program.name for program in programs(inside)}, "the stack's own addresses are its own programs"
+    inside = layout(
+        tmp_path, mlflow_uri="http://127.0.0.1:5000", serving_url="http://127.0.0.1:8000"
+    )
+    assert {"mlflow", "serving"} <= {program.name for program in programs(inside)}, (
+        "the stack's own addresses are its own programs"
+    )
 
 
 def test_supervisord_restarts_what_dies_and_stops_whole_groups(tmp_path):
@@ -109,11 +132,14 @@ def test_supervisord_restarts_what_dies_and_stops_whole_groups(tmp_path):
         assert section["stdout_logfile"] == str(tmp_path / "log" / f"{program.name}.log")
         assert section["stdout_logfile_maxbytes"]
     assert config["group:servers"]["programs"] == "mlflow,serving,api-server"
-    assert int(config["group:workers"]["priority"]) > int(config["group:servers"]["priority"]), "the workers stop first"
+    assert int(config["group:workers"]["priority"]) > int(config["group:servers"]["priority"]), (
+        "the workers stop first"
+    )
 
 
 def test_supervisord_reads_odd_paths_as_they_are(tmp_path):
-    """A percent sign would be an expansion to supervisord (of a log's name even twice), a blank would cut the command.
+    """A percent sign would be an expansion to supervisord (of a log's name even twice), a blank
+    would cut the command.
 
     The settings refuse a percent sign for others' sake; here it is right all the same.
     """
@@ -126,9 +152,17 @@ def test_supervisord_reads_odd_paths_as_they_are(tmp_path):
     config.write_text(render(here, programs(here), here.run / "s.sock"))
     options = ServerOptions()
     options.realize(["-c", str(config)])
-    read = {process.name: process for group in options.process_group_configs for process in group.process_configs}
+    read = {
+        process.name: process
+        for group in options.process_group_configs
+        for process in group.process_configs
+    }
     for program in programs(here):
-        assert shlex.split(read[program.name].command)[3:] == [str(here.state), program.name, *program.command]
+        assert shlex.split(read[program.name].command)[3:] == [
+            str(here.state),
+            program.name,
+            *program.command,
+        ]
         assert read[program.name].stdout_logfile == str(here.log(program.name))
 
 
@@ -179,10 +213,16 @@ def test_a_database_lies_where_its_path_says_and_waits_for_its_lock(tmp_path, na
 
 def test_airflow_and_mlflow_wait_for_their_databases(tmp_path):
     here = layout(tmp_path)
-    assert environment(here, {})["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == sqlite_url(here.airflow / "airflow.db")
+    assert environment(here, {})["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == sqlite_url(
+        here.airflow / "airflow.db"
+    )
     [command] = [program.command for program in programs(here) if program.name == "mlflow"]
-    assert command[command.index("--backend-store-uri") + 1] == sqlite_url(here.mlflow / "mlflow.db")
-    assert float(environment(here, {})["MLFLOW_HTTP_REQUEST_TIMEOUT"]) > LOCK_SECONDS, "who asks waits longer than who answers"
+    assert command[command.index("--backend-store-uri") + 1] == sqlite_url(
+        here.mlflow / "mlflow.db"
+    )
+    assert float(environment(here, {})["MLFLOW_HTTP_REQUEST_TIMEOUT"]) > LOCK_SECONDS, (
+        "who asks waits longer than who answers"
+    )
 
 
 def test_mlflows_database_can_be_read_while_it_is_written(tmp_path):
@@ -212,9 +252,20 @@ def test_a_damaged_database_of_mlflow_is_named(tmp_path):
 
 
 def test_both_stacks_give_airflow_the_same_patience(tmp_path):
-    composed = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["x-airflow-environment"]
+    composed = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())[
+        "x-airflow-environment"
+    ]
     embedded = environment(layout(tmp_path), {})
-    same = ("AIRFLOW__CORE__EXECUTOR", "AIRFLOW__SCHEDULER__", "AIRFLOW__WORKERS__", "AIRFLOW__DAG_PROCESSOR__")
-    names = {name for name in {*composed, *embedded} if name.startswith(same)} - {"AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK"}
+    same = (
+        "AIRFLOW__CORE__EXECUTOR",
+        "AIRFLOW__SCHEDULER__",
+        "AIRFLOW__WORKERS__",
+        "AIRFLOW__DAG_PROCESSOR__",
+    )
+    names = {name for name in {*composed, *embedded} if name.startswith(same)} - {
+        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK"
+    }
     assert len(names) > 8
-    assert {name: composed.get(name) for name in names} == {name: embedded.get(name) for name in names}
+    assert {name: composed.get(name) for name in names} == {
+        name: embedded.get(name) for name in names
+    }

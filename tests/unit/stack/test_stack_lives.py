@@ -1,4 +1,5 @@
-"""The real stack: it comes up, heals, refuses to cross another one, and leaves nothing behind, however it was killed."""
+"""The real stack: it comes up, heals, refuses to cross another one, and leaves nothing behind,
+however it was killed."""
 
 from __future__ import annotations
 
@@ -25,7 +26,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 240
-"""Seconds that the test waits for a program to come back, and more as long as it computes; alone it takes about ten."""
+"""Seconds that the test waits for a program to come back, and more as long as it computes.
+
+Alone it takes about ten.
+"""
 
 
 def free_ports(count: int) -> list[int]:
@@ -47,12 +51,16 @@ class Stack:
             **os.environ,
             "PERENNIAL_HOME": str(folder),
             "PERENNIAL_STATE": str(self.state),
-            **{f"PERENNIAL_{name}_PORT": str(port) for name, port in zip(names, ports, strict=True)},
+            **{
+                f"PERENNIAL_{name}_PORT": str(port) for name, port in zip(names, ports, strict=True)
+            },
         }
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "stack", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=self.environ, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environ, capture_output=True, text=True, check=False
+        )
 
     def programs(self) -> dict[str, dict]:
         return {program["name"]: program for program in json.loads(self("status", "--json").stdout)}
@@ -61,16 +69,24 @@ class Stack:
         return json.loads((self.state / "stack" / "supervisord.json").read_text())["pid"]
 
     def api(self) -> AirflowApi:
-        return AirflowApi(f"http://127.0.0.1:{self.ports[0]}", USER, password(self.state / "secrets"))
+        return AirflowApi(
+            f"http://127.0.0.1:{self.ports[0]}", USER, password(self.state / "secrets")
+        )
 
     def await_all_healthy_with(self, name: str, *, other_than: int) -> None:
-        patience = Patience(PATIENCE, lambda: cpu_seconds(process.pid for process in marked(str(self.state))))
+        patience = Patience(
+            PATIENCE, lambda: cpu_seconds(process.pid for process in marked(str(self.state)))
+        )
         while not patience.is_over:
             known = self.programs()
-            if known[name]["pid"] not in {None, other_than} and all(program["state"] == "healthy" for program in known.values()):
+            if known[name]["pid"] not in {None, other_than} and all(
+                program["state"] == "healthy" for program in known.values()
+            ):
                 return
             time.sleep(0.5)
-        pytest.fail(f"{name} did not come back: {self('status').stdout}\n{self('logs', name).stdout}")
+        pytest.fail(
+            f"{name} did not come back: {self('status').stdout}\n{self('logs', name).stdout}"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +108,11 @@ def test_it_tells_the_way_in_and_no_secret(stack):
     secret = password(stack.state / "secrets")
     assert secret not in shown.stdout
     assert stack("status", "--show-password").stdout.strip().endswith(secret)
-    assert not [log.name for log in (stack.state / "log").iterdir() if secret in log.read_text(errors="replace")]
+    assert not [
+        log.name
+        for log in (stack.state / "log").iterdir()
+        if secret in log.read_text(errors="replace")
+    ]
 
 
 def test_a_second_up_does_nothing_and_says_so(stack):
@@ -104,7 +124,11 @@ def test_a_second_up_does_nothing_and_says_so(stack):
 
 def test_it_listens_on_this_machine_only(stack):
     pids = {process.pid for process in marked(str(stack.state))}
-    heard = [c.laddr for c in psutil.net_connections("tcp") if c.pid in pids and c.status == psutil.CONN_LISTEN]
+    heard = [
+        c.laddr
+        for c in psutil.net_connections("tcp")
+        if c.pid in pids and c.status == psutil.CONN_LISTEN
+    ]
     assert {address.ip for address in heard} == {"127.0.0.1"}
     assert {address.port for address in heard} == set(stack.ports)
 
@@ -125,11 +149,19 @@ def test_another_stack_on_the_same_ports_is_refused_and_nothing_of_it_stays(stac
 
 
 def test_an_unknown_key_in_a_triggers_conf_is_refused_at_once(stack):
-    with stack.api() as api, pytest.raises(RequestError, match=r"400.*unknown key 'colour'; retrain_demo takes as_of, force, reason"):
+    with (
+        stack.api() as api,
+        pytest.raises(
+            RequestError,
+            match=r"400.*unknown key 'colour'; retrain_demo takes as_of, force, reason",
+        ),
+    ):
         api.trigger("retrain_demo", {"colour": "red"})
 
 
-@pytest.mark.parametrize("name", ["mlflow", "serving", "api-server", "scheduler", "dag-processor", "triggerer", "guard"])
+@pytest.mark.parametrize(
+    "name", ["mlflow", "serving", "api-server", "scheduler", "dag-processor", "triggerer", "guard"]
+)
 def test_a_killed_program_comes_back(stack, name):
     pid = stack.programs()[name]["pid"]
     psutil.Process(pid).kill()

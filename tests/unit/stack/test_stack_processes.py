@@ -49,14 +49,18 @@ def start(tmp_path):
     def begin(name: str, code: str = "", *, state: str = str(tmp_path)) -> subprocess.Popen:
         text = f"import subprocess, sys, time\n{code}\nprint('ready', flush=True)\ntime.sleep(600)"
         environ = {**os.environ, MARK: state, PROGRAM: name}
-        process = subprocess.Popen([sys.executable, "-c", text], env=environ, stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", text], env=environ, stdout=subprocess.PIPE
+        )
         process.stdout.readline()
         started.append(process)
         return process
 
     yield begin
     for process in started:
-        for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
+        for child in (
+            psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        ):
             child.kill()
         process.kill()
         process.wait()
@@ -76,7 +80,9 @@ def test_a_port_wanted_twice_is_refused():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(RequestError, match="PERENNIAL_SERVING_PORT and PERENNIAL_MLFLOW_PORT both say"):
+    with pytest.raises(
+        RequestError, match="PERENNIAL_SERVING_PORT and PERENNIAL_MLFLOW_PORT both say"
+    ):
         control.refuse_ports([program(port), program(port, "PERENNIAL_SERVING_PORT")])
 
 
@@ -174,7 +180,10 @@ def test_the_end_of_a_log_is_shown_and_a_missing_one_is_told(tmp_path):
 
 def test_the_guard_ends_everything_when_its_supervisord_is_killed(start, tmp_path):
     ours, theirs = start("scheduler"), start("scheduler", state=str(tmp_path / "other"))
-    guard = f"subprocess.Popen([sys.executable, '-m', 'stack.guard', {str(tmp_path)!r}, {str(tmp_path / 'pid')!r}], cwd={str(ROOT)!r})"
+    guard = (
+        f"subprocess.Popen([sys.executable, '-m', 'stack.guard', {str(tmp_path)!r},"
+        f" {str(tmp_path / 'pid')!r}], cwd={str(ROOT)!r})"
+    )
     write = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(__import__('os').getpid()))"
     supervisord = start("", f"{write}\n{guard}", state="")
     supervisord.kill()

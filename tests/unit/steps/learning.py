@@ -1,4 +1,7 @@
-"""A small world after `features`: a features version and a plan in memory, for the steps that learn, judge and deploy."""
+"""A small world after `features`.
+
+A features version and a plan in memory, for the steps that learn, judge and deploy.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,17 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.bundle.manifest import Release, release_key
+from pipelines.context import Context
 from pipelines.intervals import Interval
 from pipelines.ledger import MemoryLedger
+from pipelines.messages import BatchRef, Built, GateRequest, Plan, Trained, TrainRequest
+from pipelines.ports import Ports
 from pipelines.refs import canonical, sha256
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.settings import Settings
 from pipelines.spec import parse_spec
 from pipelines.steps import train
-from pipelines.steps.context import Context, Ports
-from pipelines.steps.values import BatchRef, Built, GateRequest, Plan, Trained, TrainRequest
-from pipelines.store import MemoryStore
+from pipelines.store.memory import MemoryStore
 from pipelines.tables import to_parquet
 from pipelines.versions.memory import MemoryVersions
 from pipelines.versions.port import FeatureFile
@@ -34,9 +38,18 @@ DAYS = 6
 RUN = "manual__1"
 
 GATES = {
-    "binary": "gate: {at_least: {roc_auc: 0.6}, versus_champion: {metric: roc_auc, confidence: 0.9}, min_rows: 50}",
-    "multiclass": "gate: {at_most: {log_loss: 1.05}, versus_champion: {metric: log_loss, confidence: 0.9}, min_rows: 50}",
-    "regression": "gate: {at_least: {r2: 0.2}, versus_champion: {metric: rmse, confidence: 0.9}, min_rows: 50}",
+    "binary": (
+        "gate: {at_least: {roc_auc: 0.6}, versus_champion: {metric: roc_auc, confidence: 0.9},"
+        " min_rows: 50}"
+    ),
+    "multiclass": (
+        "gate: {at_most: {log_loss: 1.05}, versus_champion: {metric: log_loss, confidence: 0.9},"
+        " min_rows: 50}"
+    ),
+    "regression": (
+        "gate: {at_least: {r2: 0.2}, versus_champion: {metric: rmse, confidence: 0.9},"
+        " min_rows: 50}"
+    ),
 }
 METRIC = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 DUMMY = {"regression": "sklearn.dummy.DummyRegressor"}
@@ -63,22 +76,41 @@ LINEAR = "  - {name: linear, estimator: sklearn.linear_model.LogisticRegression}
 RIDGE = "  - {name: ridge, estimator: sklearn.linear_model.Ridge}"
 
 
-def spec_text(task: str = "binary", candidates: str | None = None, known_after: str = "1h", gate: str | None = None) -> str:
+def spec_text(
+    task: str = "binary",
+    candidates: str | None = None,
+    known_after: str = "1h",
+    gate: str | None = None,
+) -> str:
     chosen = candidates or (RIDGE if task == "regression" else LINEAR)
     dummy = DUMMY.get(task, "sklearn.dummy.DummyClassifier")
-    return SPEC.format(task=task, metric=METRIC[task], candidates=chosen, gate=gate or GATES[task], known_after=known_after, dummy=dummy)
+    return SPEC.format(
+        task=task,
+        metric=METRIC[task],
+        candidates=chosen,
+        gate=gate or GATES[task],
+        known_after=known_after,
+        dummy=dummy,
+    )
 
 
 def rows(day: int, task: str = "binary", *, signal: float = 1.0, count: int = ROWS) -> pa.Table:
-    """Seeded features of a day, with nulls; `signal` says how much the inputs tell of the target."""
+    """Seeded features of a day, with nulls.
+
+    `signal` says how much the inputs tell of the target.
+    """
     rng = np.random.default_rng([5, day])
-    at = [FIRST + timedelta(days=day, seconds=int(s)) for s in np.sort(rng.integers(0, 86_400, count))]
+    at = [
+        FIRST + timedelta(days=day, seconds=int(s)) for s in np.sort(rng.integers(0, 86_400, count))
+    ]
     a, b = rng.normal(size=count), rng.normal(size=count)
     channel = rng.choice(["mail", "search", "direct"], count)
     score = signal * (a + 0.5 * b + (channel == "mail")) + rng.normal(0, 0.7, count)
     target: Any = {
         "binary": score > 0.3,
-        "multiclass": np.array(["high", "low", "middle"])[np.where(score > 0.8, 0, np.where(score < -0.2, 1, 2))],
+        "multiclass": np.array(["high", "low", "middle"])[
+            np.where(score > 0.8, 0, np.where(score < -0.2, 1, 2))
+        ],
         "regression": score,
     }[task]
     return pa.table(
@@ -104,7 +136,9 @@ class Learning:
     built: Built
 
     def train(self, candidate: str) -> Trained:
-        return train.run(self.context, TrainRequest(run=RUN, candidate=candidate, features=self.built))
+        return train.run(
+            self.context, TrainRequest(run=RUN, candidate=candidate, features=self.built)
+        )
 
     def train_all(self) -> list[Trained]:
         return [self.train(c.name) for c in self.context.spec.candidates]
@@ -113,7 +147,9 @@ class Learning:
         return GateRequest(run=run, features=self.built, train=trained)
 
     def with_ports(self, **ports: Any) -> Learning:
-        return replace(self, context=replace(self.context, ports=replace(self.context.ports, **ports)))
+        return replace(
+            self, context=replace(self.context, ports=replace(self.context.ports, **ports))
+        )
 
 
 def day(number: int) -> Interval:
@@ -121,12 +157,22 @@ def day(number: int) -> Interval:
 
 
 def ports() -> Ports:
-    return Ports(store=MemoryStore(), versions=MemoryVersions(), registry=MemoryRegistry(), ledger=MemoryLedger())
+    return Ports(
+        store=MemoryStore(),
+        versions=MemoryVersions(),
+        registry=MemoryRegistry(),
+        ledger=MemoryLedger(),
+    )
 
 
 def context(home: Path, text: str, outside: Ports | None = None) -> Context:
     settings = Settings(home=home, serving_poll_seconds=0.01, deploy_timeout_seconds=0.2)
-    return Context(parse_spec(text.encode(), "model.yaml"), settings, outside or ports(), logging.getLogger("perennial.tests"))
+    return Context(
+        parse_spec(text.encode(), "model.yaml"),
+        settings,
+        outside or ports(),
+        logging.getLogger("perennial.tests"),
+    )
 
 
 def learning(
@@ -138,7 +184,10 @@ def learning(
     run: str = RUN,
     first: int = 0,
 ) -> Learning:
-    """Commit the days' features (the last two are held out), and plan to learn from them; `first` is the first day's number."""
+    """Commit the days' features (the last two are held out), and plan to learn from them.
+
+    `first` is the first day's number.
+    """
     made = context(home, text or spec_text(), outside)
     spec = made.spec
     days = tables or [rows(d, spec.task) for d in range(first, first + DAYS)]
@@ -147,7 +196,10 @@ def learning(
     files = {}
     for interval, table in zip(intervals, days, strict=True):
         data = to_parquet(table)
-        files[interval.name] = (FeatureFile(key=sha256(data), sha256=sha256(data), rows=table.num_rows), data)
+        files[interval.name] = (
+            FeatureFile(key=sha256(data), sha256=sha256(data), rows=table.num_rows),
+            data,
+        )
     version = made.ports.versions.commit(spec.name, files, "features")
     batches = [BatchRef(interval=i, version=1, manifest=manifest) for i in intervals]
     as_of = intervals[-1].end
@@ -169,11 +221,16 @@ def learning(
 
 
 def half_deployed(made: Context) -> None:
-    """Leave behind what a run leaves that died between its release and the crown: version 1 is champion, version 2 serves."""
+    """Leave behind what a run leaves that died between its release and the crown.
+
+    Version 1 is champion, version 2 serves.
+    """
     outside, model = made.ports, made.spec.name
     for number in (1, 2):
         bundle = outside.store.put(f"bundle {number}".encode(), ".json")
-        release = Release(model=model, number=number, version=str(number), bundle=bundle, reason="a test")
+        release = Release(
+            model=model, number=number, version=str(number), bundle=bundle, reason="a test"
+        )
         outside.store.publish(release_key(model, number), canonical(release))
         body = release.model_dump(mode="json", include={"number", "version", "bundle", "reason"})
         outside.ledger.append(model, "release", f"run-{number}", body)

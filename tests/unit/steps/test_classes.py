@@ -1,4 +1,7 @@
-"""Classes keep one name: in every run, against a champion that named them otherwise, and in a window."""
+"""Classes keep one name.
+
+In every run, against a champion that named them otherwise, and in a window.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ import pytest
 
 from pipelines.bundle.load import write_bundle
 from pipelines.bundle.manifest import BundleManifest
-from pipelines.steps import gate, labelled, learn, package
-from pipelines.steps.values import PackageRequest
+from pipelines.data import labelled_rows
+from pipelines.messages import PackageRequest
+from pipelines.steps import gate, package
+from pipelines.training import estimators
 from tests.served import trained
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 from tests.worlds import make_world
@@ -26,7 +31,9 @@ def coded(kind, *, first=0):
     tables = []
     for day in range(first, first + DAYS):
         table = rows(day, "multiclass")
-        tables.append(table.set_column(8, "y", kind(day, [CODES[v] for v in table["y"].to_pylist()])))
+        tables.append(
+            table.set_column(8, "y", kind(day, [CODES[v] for v in table["y"].to_pylist()]))
+        )
     return tables
 
 
@@ -35,7 +42,8 @@ def wholes(_day, values):
 
 
 def mixed(day, values):
-    """Whole numbers; on the second day floats with an unknown label, on the third decimals, on the last floats."""
+    """Whole numbers; on the second day floats with an unknown label, on the third decimals, on the
+    last floats."""
     if day % DAYS == 1:
         return pa.array([None, float("nan"), *map(float, values[2:])])
     if day % DAYS == 2:
@@ -49,9 +57,16 @@ def crowned(world, rename=None):
     judged = gate.run(world.context, world.gate_request(found))
     request = PackageRequest(run=RUN, features=world.built, train=found, gate=judged)
     store = world.context.ports.store
-    manifest = BundleManifest.model_validate_json(store.get(package.run(world.context, request).bundle))
+    manifest = BundleManifest.model_validate_json(
+        store.get(package.run(world.context, request).bundle)
+    )
     classes = [rename(c) for c in manifest.inputs.classes] if rename else manifest.inputs.classes
-    bundle = write_bundle(store, manifest.model_copy(update={"inputs": manifest.inputs.model_copy(update={"classes": classes})}))
+    bundle = write_bundle(
+        store,
+        manifest.model_copy(
+            update={"inputs": manifest.inputs.model_copy(update={"classes": classes})}
+        ),
+    )
     champion = {"version": manifest.version, "bundle": bundle.model_dump(mode="json"), "release": 1}
     world.context.ports.ledger.crown("visits", expected=None, champion=champion, key=RUN)
     return classes
@@ -60,8 +75,12 @@ def crowned(world, rename=None):
 def test_classes_have_one_name_whatever_type_a_batch_holds_them_in(tmp_path):
     plain = learning(tmp_path, spec_text("multiclass"), tables=coded(wholes))
     other = learning(tmp_path, spec_text("multiclass"), tables=coded(mixed))
-    split = labelled.split(other.context, other.built)
-    assert learn.classes_of(split.train, other.context.spec) == learn.classes_of(split.holdout, other.context.spec) == NAMES
+    split = labelled_rows.split(other.context, other.built)
+    assert (
+        estimators.classes_of(split.train, other.context.spec)
+        == estimators.classes_of(split.holdout, other.context.spec)
+        == NAMES
+    )
     losses = [world.train("linear").metrics["log_loss"] for world in (plain, other)]
     assert losses[1] == pytest.approx(losses[0], abs=0.02)
 
@@ -72,20 +91,37 @@ def test_held_out_rows_of_a_class_that_nobody_learnt_are_told(tmp_path, caplog):
     tables[-1] = tables[-1].set_column(8, "y", pa.array(labels))
     world = learning(tmp_path, spec_text("multiclass", known_after="0s"), tables=tables)
     world.train("baseline")
-    assert f"{labels.count(7)} held-out rows are of classes that no training row has: '7'" in caplog.text
+    assert (
+        f"{labels.count(7)} held-out rows are of classes that no training row has: '7'"
+        in caplog.text
+    )
 
 
-@pytest.mark.parametrize("rename", [None, lambda name: f"{name}.0"], ids=["as now", "as floats were named"])
+@pytest.mark.parametrize(
+    "rename", [None, lambda name: f"{name}.0"], ids=["as now", "as floats were named"]
+)
 def test_a_challenger_is_compared_with_the_champions_same_classes(tmp_path, rename):
     world = learning(tmp_path, spec_text("multiclass"), tables=coded(wholes))
     assert crowned(world, rename) == (["1.0", "10.0", "2.0"] if rename else NAMES)
     tables = coded(mixed, first=DAYS)
-    later = learning(tmp_path, spec_text("multiclass"), tables=tables, outside=world.context.ports, run="later", first=DAYS)
+    later = learning(
+        tmp_path,
+        spec_text("multiclass"),
+        tables=tables,
+        outside=world.context.ports,
+        run="later",
+        first=DAYS,
+    )
     judged = gate.run(later.context, later.gate_request(later.train_all(), "later"))
-    versus = re.search(r"log_loss ([0-9.]+) is .* than the champion's ([0-9.]+):", "; ".join(c.detail for c in judged.checks))
+    versus = re.search(
+        r"log_loss ([0-9.]+) is .* than the champion's ([0-9.]+):",
+        "; ".join(c.detail for c in judged.checks),
+    )
     # A champion whose classes are not recognised has a log loss of 36.
     assert versus is not None
-    assert [float(loss) for loss in versus.groups()] == pytest.approx([judged.metrics["log_loss"]] * 2, abs=0.05)
+    assert [float(loss) for loss in versus.groups()] == pytest.approx(
+        [judged.metrics["log_loss"]] * 2, abs=0.05
+    )
 
 
 def test_a_window_of_batches_is_judged_by_the_champions_classes(tmp_path):
@@ -105,7 +141,9 @@ def test_a_window_of_batches_is_judged_by_the_champions_classes(tmp_path):
     watched = trained(world).copied(tmp_path / "copy")
     before = watched.look(6)
     frame = watched.world.frame(6)
-    watched.world.rewrite(6, frame.assign(bought=frame["bought"].astype(float).where(frame.index != 0)))
+    watched.world.rewrite(
+        6, frame.assign(bought=frame["bought"].astype(float).where(frame.index != 0))
+    )
     after = watched.look(6, "again")
     assert (before.verdict, after.verdict) == ("no_drift", "no_drift"), after.reasons
     assert after.labelled == before.labelled - 1

@@ -1,4 +1,5 @@
-"""`decide`: one retraining per window, one open at a time, a cooldown, and nothing of it undone by repeats, kills or company."""
+"""`decide`: one retraining per window, one open at a time, a cooldown, and nothing of it undone by
+repeats, kills or company."""
 
 from __future__ import annotations
 
@@ -8,12 +9,13 @@ from dataclasses import replace
 import pytest
 
 from pipelines.errors import RequestError
-from pipelines.ledger import MemoryLedger
+from pipelines.ledger import MemoryLedger, outcomes
+from pipelines.ledger.outcomes import Outcome
 from pipelines.ledger.sql import SqlLedger
-from pipelines.refs import XCOM_LIMIT, canonical
-from pipelines.steps import decide, outcomes
-from pipelines.steps.outcomes import Outcome
-from pipelines.steps.values import Conf, DecideRequest
+from pipelines.messages import Conf, DecideRequest
+from pipelines.refs import canonical
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import decide
 from tests.contracts.processes import finish, start
 from tests.unit.steps.verdicts import Clock, drifted, enter
 
@@ -34,12 +36,17 @@ def ledger(clock):
 
 @pytest.fixture
 def decided(world, ports, ledger):
-    """Decide on a window whose verdict is entered first; without a run's name, the day's own run."""
+    """Decide on a window whose verdict is entered first.
+
+    Without a run's name, the day's own run.
+    """
     context = world.context(replace(ports, ledger=ledger))
 
     def on(day, run=None, **found):
         run = run or f"scheduled-{day}"
-        return decide.run(context, DecideRequest(run=run, drift=enter(ledger, run, drifted(day, **found))))
+        return decide.run(
+            context, DecideRequest(run=run, drift=enter(ledger, run, drifted(day, **found)))
+        )
 
     return on
 
@@ -59,11 +66,17 @@ def held(ledger):
 def test_a_drift_starts_a_retraining_as_of_the_windows_end(decided, ledger):
     found = decided(3)
     assert (found.start, found.run_id) == (True, RUN_OF_3)
-    assert found.conf == {"as_of": "2024-01-05T00:00:00Z", "reason": "drift: the channel is another one"}
+    assert found.conf == {
+        "as_of": "2024-01-05T00:00:00Z",
+        "reason": "drift: the channel is another one",
+    }
     assert Conf.model_validate(found.conf)
     assert requests(ledger) == [("000001", RUN_OF_3)]
     [entry] = ledger.entries("sales", "retrain_request")
-    assert (entry.body["asked_by"], entry.body["reasons"]) == ("scheduled-3", ["the channel is another one"])
+    assert (entry.body["asked_by"], entry.body["reasons"]) == (
+        "scheduled-3",
+        ["the channel is another one"],
+    )
 
 
 @pytest.mark.parametrize("verdict", ["no_drift", "alarm", "not_enough_data"])
@@ -116,7 +129,9 @@ def test_however_a_retraining_ended_it_is_not_open_any_more(decided, ledger, out
 
 
 @pytest.mark.parametrize(("hours", "starts"), [(23, False), (24, True), (500, True)])
-def test_a_request_of_which_nothing_was_heard_for_a_day_is_lost(decided, ledger, clock, hours, starts):
+def test_a_request_of_which_nothing_was_heard_for_a_day_is_lost(
+    decided, ledger, clock, hours, starts
+):
     decided(3)
     clock.pass_(hours=hours)
     assert decided(5).start is starts
@@ -151,7 +166,9 @@ def test_a_window_before_the_last_one_that_asked_starts_nothing(decided, ledger,
 
 
 def test_many_reasons_fit_into_what_a_trigger_may_send(decided):
-    found = decided(3, reasons=[f"the input number {i} has drifted far from where it was" for i in range(60)])
+    found = decided(
+        3, reasons=[f"the input number {i} has drifted far from where it was" for i in range(60)]
+    )
     assert len(found.conf["reason"]) == 500
     assert Conf.model_validate(found.conf)
     assert len(canonical(found)) < XCOM_LIMIT
@@ -185,7 +202,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from pipelines.steps import decide
-from pipelines.steps.values import DecideRequest
+from pipelines.messages import DecideRequest
 from tests.unit.steps.verdicts import drifted
 from tests.worlds import World
 

@@ -1,4 +1,7 @@
-"""`deploy`: serving, alias and ledger agree, wherever it is cut off; what the server refuses never becomes champion."""
+"""`deploy`: serving, alias and ledger agree, wherever it is cut off.
+
+What the server refuses never becomes champion.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ import pytest
 
 from pipelines.bundle.load import open_bundle
 from pipelines.bundle.manifest import BundleManifest, Golden, Release, release_key
+from pipelines.deployment import orders, releases
+from pipelines.deployment.process_target import ProcessTarget
+from pipelines.deployment.serving_client import Refusal, Serves
 from pipelines.errors import Conflict, Corrupted, Refused, RequestError, Unreachable
 from pipelines.ledger import MemoryLedger
+from pipelines.messages import DeployRequest, Judged, Packaged, PackageRequest
 from pipelines.refs import Ref, canonical
-from pipelines.steps import deploy, deployment, gate, package, releases
-from pipelines.steps.serving_client import Refusal, Serves
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import DeployRequest, Judged, Packaged, PackageRequest
+from pipelines.steps import deploy, gate, package
 from tests.unit.steps.learning import RUN, learning
 
 MODEL = "visits"
@@ -29,12 +33,18 @@ def _template():
     world = learning(Path("/nonexistent"))
     trained = world.train_all()
     judged = gate.run(world.context, world.gate_request(trained))
-    packaged = package.run(world.context, PackageRequest(run=RUN, features=world.built, train=trained, gate=judged))
-    return world.context.ports.store, open_bundle(world.context.ports.store, packaged.bundle).manifest
+    packaged = package.run(
+        world.context, PackageRequest(run=RUN, features=world.built, train=trained, gate=judged)
+    )
+    return (
+        world.context.ports.store,
+        open_bundle(world.context.ports.store, packaged.bundle).manifest,
+    )
 
 
 class Following:
-    """The server's twin: it serves the highest release that it does not refuse, as the real one does."""
+    """The server's twin: it serves the highest release that it does not refuse, as the real one
+    does."""
 
     def __init__(self, context, refuses=()):
         self._store, self._refuses = context.ports.store, set(refuses)
@@ -45,7 +55,9 @@ class Following:
             release = Release.model_validate_json(self._store.read(key))
             if release.version not in self._refuses:
                 return Serves(release=release.number, version=release.version, refused=refused)
-            refused = refused or Refusal(release=release.number, reason="golden request 3: expected [0.5], got [0.4]")
+            refused = refused or Refusal(
+                release=release.number, reason="golden request 3: expected [0.5], got [0.4]"
+            )
         return Serves(refused=refused)
 
 
@@ -67,7 +79,8 @@ class Crash(Exception):
 
 
 class Cut:
-    """A port that dies at the k-th call of all ports that share the counter, before or after the call has done its work."""
+    """A port that dies at the k-th call of all ports that share the counter, before or after the
+    call has done its work."""
 
     def __init__(self, port, counter, at, *, after):
         self._port, self._counter, self._at, self._after = port, counter, at, after
@@ -106,9 +119,18 @@ def _request(world, version, champion, run=None, **changes):
     ref = world.context.ports.store.put(canonical(changed), ".json")
     run_id = world.built.parent_run
     judged = Judged(
-        verdict="promote", reasons=[], checks=[], candidate="linear", run_id=run_id, version=version, metrics={}, champion=champion
+        verdict="promote",
+        reasons=[],
+        checks=[],
+        candidate="linear",
+        run_id=run_id,
+        version=version,
+        metrics={},
+        champion=champion,
     )
-    packaged = Packaged(bundle=ref, version=version, compiled=True, parity=0.0, why_native="", rows=1)
+    packaged = Packaged(
+        bundle=ref, version=version, compiled=True, parity=0.0, why_native="", rows=1
+    )
     return DeployRequest(run=run or f"run{version}", gate=judged, package=packaged)
 
 
@@ -117,7 +139,7 @@ def _deploy(world, request, server=None):
 
 
 def _reconcile(world):
-    return deployment.reconcile(world.context, ProcessTarget(Following(world.context)))
+    return orders.reconcile(world.context, ProcessTarget(Following(world.context)))
 
 
 def _agree(world, version, server=None):
@@ -139,7 +161,10 @@ def test_a_first_and_a_second_version_are_deployed():
     assert (second.release, second.version, second.previous) == (2, "2", "1")
     _agree(world, "2")
     assert world.context.ports.store.keys("served") == ["served/visits"]
-    assert [e.kind for e in world.context.ports.ledger.entries(MODEL)] == ["release", "champion"] * 2
+    assert [e.kind for e in world.context.ports.ledger.entries(MODEL)] == [
+        "release",
+        "champion",
+    ] * 2
     assert world.context.ports.registry.runs[world.built.parent_run].tags["served_version"] == "2"
 
 
@@ -162,13 +187,21 @@ def _calls(champion):
 
 
 def _cut_off(champion, *, at, after, counter, server=Following):
-    """Deploy a version over the champion, dying at call `at`; return the world as it is left, the request and whether it died."""
+    """Deploy a version over the champion, dying at call `at`.
+
+    Return the world as it is left, the request and whether it died.
+    """
     world = _world()
     if champion:
         _deploy(world, _request(world, champion, None))
     request = _request(world, "2", champion)
     ports = world.context.ports
-    cut = world.with_ports(**{name: Cut(getattr(ports, name), counter, at, after=after) for name in ("store", "ledger", "registry")})
+    cut = world.with_ports(
+        **{
+            name: Cut(getattr(ports, name), counter, at, after=after)
+            for name in ("store", "ledger", "registry")
+        }
+    )
     try:
         deploy.run(cut.context, request, ProcessTarget(server(world.context)))
     except Crash:
@@ -176,7 +209,9 @@ def _cut_off(champion, *, at, after, counter, server=Following):
     return world, request, False
 
 
-@pytest.mark.parametrize("champion", [pytest.param(None, id="the first"), pytest.param("1", id="over a champion")])
+@pytest.mark.parametrize(
+    "champion", [pytest.param(None, id="the first"), pytest.param("1", id="over a champion")]
+)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_cut_off_at_any_call_a_retry_finishes(champion, after):
     for at in range(1, _calls(champion) + 1):
@@ -186,7 +221,16 @@ def test_cut_off_at_any_call_a_retry_finishes(champion, after):
         assert (deployed.version, deployed.previous) == ("2", champion)
         _agree(world, "2")
         assert len(world.context.ports.ledger.entries(MODEL, "champion")) == (2 if champion else 1)
-        assert len([e for e in world.context.ports.ledger.entries(MODEL, "release") if e.body["version"] == "2"]) == 1, at
+        assert (
+            len(
+                [
+                    e
+                    for e in world.context.ports.ledger.entries(MODEL, "release")
+                    if e.body["version"] == "2"
+                ]
+            )
+            == 1
+        ), at
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -222,12 +266,23 @@ def test_reconciling_can_itself_be_cut_off():
             world, _, _ = _cut_off("1", at=0, after=False, counter=[])
             ports = world.context.ports
             ports.registry.point(MODEL, "3")
-            stray = Release(model=MODEL, number=9, version="1", bundle=ports.ledger.champion(MODEL).bundle, reason="by hand")
+            stray = Release(
+                model=MODEL,
+                number=9,
+                version="1",
+                bundle=ports.ledger.champion(MODEL).bundle,
+                reason="by hand",
+            )
             ports.store.publish(release_key(MODEL, 9), canonical(stray))
             counter = []
-            cut = world.with_ports(**{n: Cut(getattr(ports, n), counter, at, after=after) for n in ("store", "ledger", "registry")})
+            cut = world.with_ports(
+                **{
+                    n: Cut(getattr(ports, n), counter, at, after=after)
+                    for n in ("store", "ledger", "registry")
+                }
+            )
             try:
-                deployment.reconcile(cut.context, ProcessTarget(Following(world.context)))
+                orders.reconcile(cut.context, ProcessTarget(Following(world.context)))
             except Crash:
                 _reconcile(world)
             _agree(world, "2")
@@ -318,7 +373,11 @@ def test_losing_the_crown_gives_the_traffic_back():
 
         def serves(self, model):
             says = super().serves(model)
-            champion = {"version": "3", "bundle": rival.package.bundle.model_dump(mode="json"), "release": 77}
+            champion = {
+                "version": "3",
+                "bundle": rival.package.bundle.model_dump(mode="json"),
+                "release": 77,
+            }
             world.context.ports.ledger.crown(model, expected="1", champion=champion, key="rival")
             return says
 
@@ -358,9 +417,17 @@ def test_a_number_that_somebody_took_is_given_up_for_the_next():
                 world.context.ports.store.publish(key, canonical(other))
             return world.context.ports.store.publish(key, data)
 
-    deployed = deploy.run(world.with_ports(store=Faster()).context, _request(world, "2", "1"), ProcessTarget(Following(world.context)))
+    deployed = deploy.run(
+        world.with_ports(store=Faster()).context,
+        _request(world, "2", "1"),
+        ProcessTarget(Following(world.context)),
+    )
     assert deployed.release == 3
-    assert [e.key for e in world.context.ports.ledger.entries(MODEL, "release")] == ["run1", "run2", "run2~2"]
+    assert [e.key for e in world.context.ports.ledger.entries(MODEL, "release")] == [
+        "run1",
+        "run2",
+        "run2~2",
+    ]
     _agree(world, "2")
 
 
@@ -379,7 +446,9 @@ def test_a_bundle_that_does_not_answer_as_packaged_touches_nothing():
 def test_a_changed_bundle_touches_nothing():
     world = _world()
     request = _request(world, "1", None)
-    manifest = BundleManifest.model_validate_json(world.context.ports.store.get(request.package.bundle))
+    manifest = BundleManifest.model_validate_json(
+        world.context.ports.store.get(request.package.bundle)
+    )
     world.context.ports.store.objects[manifest.onnx.uri] = b"changed"
     with pytest.raises(Corrupted):
         _deploy(world, request)
@@ -395,7 +464,11 @@ def test_a_bundle_of_another_version_is_refused():
         _deploy(world, request.model_copy(update={"package": other, "gate": judged}))
 
 
-@pytest.mark.parametrize("change", [{"verdict": "refuse"}, {"version": "9"}], ids=["refused by the gate", "a verdict on another version"])
+@pytest.mark.parametrize(
+    "change",
+    [{"verdict": "refuse"}, {"version": "9"}],
+    ids=["refused by the gate", "a verdict on another version"],
+)
 def test_what_was_not_promoted_is_not_deployed(change):
     world = _world()
     request = _request(world, "1", None)
@@ -416,7 +489,13 @@ def test_an_alias_moved_by_hand_is_put_back_and_written_down():
 def test_a_release_written_by_hand_is_taken_back():
     world = _world()
     _deploy(world, _request(world, "1", None))
-    stray = Release(model=MODEL, number=5, version="2", bundle=Ref(uri="objects/x", sha256="0" * 64), reason="by hand")
+    stray = Release(
+        model=MODEL,
+        number=5,
+        version="2",
+        bundle=Ref(uri="objects/x", sha256="0" * 64),
+        reason="by hand",
+    )
     world.context.ports.store.publish(release_key(MODEL, 5), canonical(stray))
     assert "release 6 points back" in _reconcile(world)[0]
     _agree(world, "1")
@@ -430,6 +509,15 @@ def test_before_the_first_champion_there_is_nothing_to_reconcile():
 
 
 def test_deploy_and_close_import_neither_pandas_nor_scikit_learn():
-    code = "import sys, pipelines.steps.deploy, pipelines.steps.close; print({'pandas', 'sklearn', 'pyarrow', 'mlflow'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).resolve().parents[3])
+    code = (
+        "import sys, pipelines.steps.deploy, pipelines.steps.close; print({'pandas', 'sklearn',"
+        " 'pyarrow', 'mlflow'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).resolve().parents[3],
+    )
     assert done.stdout.strip() == "set()"

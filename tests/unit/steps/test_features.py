@@ -3,10 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from pipelines.data import feature_rows
 from pipelines.errors import BadData, SpecError
 from pipelines.intervals import Interval
-from pipelines.steps import building, features, ingest, validate
-from pipelines.steps.values import FeaturesRequest, IngestRequest, ValidateRequest
+from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
+from pipelines.steps import features, ingest, validate
 from pipelines.tables import from_parquet, normalised
 from tests.worlds import FIRST, ROWS, as_of
 
@@ -17,7 +18,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def run(world, ports):
     def build_as_of(day=5, run="r", **conf):
         context = world.context(ports)
-        ingested = ingest.run(context, IngestRequest(run=run, now=NOW, conf={"as_of": as_of(day), **conf}))
+        ingested = ingest.run(
+            context, IngestRequest(run=run, now=NOW, conf={"as_of": as_of(day), **conf})
+        )
         validated = validate.run(context, ValidateRequest(run=run, ingest=ingested))
         return features.run(context, FeaturesRequest(run=run, ingest=ingested, validate=validated))
 
@@ -46,7 +49,9 @@ def test_the_same_again_is_the_same_version(run):
 def test_late_rows_rebuild_what_they_reach_and_nothing_else(run, world, ports):
     before = run()
     files = ports.versions.files("sales")
-    world.rewrite(1, pd.concat([world.frame(1), world.frame(1).iloc[:2].assign(visit=["late-1", "late-2"])]))
+    world.rewrite(
+        1, pd.concat([world.frame(1), world.frame(1).iloc[:2].assign(visit=["late-1", "late-2"])])
+    )
     after = run()
     changed = {n for n, f in ports.versions.files("sales").items() if f != files[n]}
     # The lookback is a day: the second day's rows reach the features of the second and the third.
@@ -80,7 +85,9 @@ def test_a_row_built_from_what_was_known_at_its_time_is_the_row_built_later(run,
         unknown = seen["at"] > now - timedelta(hours=1)
         seen["bought"] = seen["bought"].astype("Int64").mask(unknown)
         interval = Interval(start=FIRST + timedelta(days=2), end=FIRST + timedelta(days=3))
-        online = building.build_rows(context.folder, context.spec, {"events": normalised(seen)}, interval).to_pylist()
+        online = feature_rows.build_rows(
+            context.folder, context.spec, {"events": normalised(seen)}, interval
+        ).to_pylist()
         [row] = [r for r in online if r["visit"] == visit]
         inputs = context.spec.features.inputs
         assert {c: row[c] for c in inputs} == {c: offline[visit][c] for c in inputs}
@@ -89,16 +96,44 @@ def test_a_row_built_from_what_was_known_at_its_time_is_the_row_built_later(run,
 @pytest.mark.parametrize(
     ("old", "new", "error", "words"),
     [
-        pytest.param('"channel", "trend"', '"trend"', SpecError, "no column channel", id="a missing input"),
-        pytest.param("trend=_.sold.sum()", "trend=1e300 * 1e10 * _.sold.sum()", BadData, "'trend' has infinite values", id="infinite"),
         pytest.param(
-            'left_join(trend, "hour")', 'cross_join(trend.select("trend"))', BadData, "more than once", id="a join that multiplies"
+            '"channel", "trend"', '"trend"', SpecError, "no column channel", id="a missing input"
         ),
         pytest.param(
-            "import ibis\n", "import ibis\nimport nothing_like_it\n", SpecError, "nothing_like_it", id="an import that is not there"
+            "trend=_.sold.sum()",
+            "trend=1e300 * 1e10 * _.sold.sum()",
+            BadData,
+            "'trend' has infinite values",
+            id="infinite",
         ),
-        pytest.param('"pages", "minutes"', '"pages", "minute"', SpecError, "build failed", id="a column that is not there"),
-        pytest.param("bought=_.bought == 1", "bought=_.bought == 1).filter(_.pages < 0", BadData, "no row", id="no rows"),
+        pytest.param(
+            'left_join(trend, "hour")',
+            'cross_join(trend.select("trend"))',
+            BadData,
+            "more than once",
+            id="a join that multiplies",
+        ),
+        pytest.param(
+            "import ibis\n",
+            "import ibis\nimport nothing_like_it\n",
+            SpecError,
+            "nothing_like_it",
+            id="an import that is not there",
+        ),
+        pytest.param(
+            '"pages", "minutes"',
+            '"pages", "minute"',
+            SpecError,
+            "build failed",
+            id="a column that is not there",
+        ),
+        pytest.param(
+            "bought=_.bought == 1",
+            "bought=_.bought == 1).filter(_.pages < 0",
+            BadData,
+            "no row",
+            id="no rows",
+        ),
     ],
 )
 def test_a_build_that_goes_wrong_is_named(run, world, old, new, error, words):

@@ -8,13 +8,18 @@ import pytest
 from scipy.special import expit, logit
 
 from pipelines.bundle.manifest import BundleManifest
+from pipelines.data import labelled_rows
+from pipelines.deployment import releases
+from pipelines.deployment.process_target import ProcessTarget
+from pipelines.deployment.serving_client import Serves
 from pipelines.errors import Corrupted, RequestError, Unreachable
-from pipelines.pages import find_page
-from pipelines.refs import XCOM_LIMIT, canonical
-from pipelines.steps import deploy, gate, labelled, learn, package, predictions, releases, verdict_page
-from pipelines.steps.serving_client import Serves
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import DeployRequest, PackageRequest
+from pipelines.messages import DeployRequest, PackageRequest
+from pipelines.refs import canonical
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import deploy, gate, package
+from pipelines.store.pages import find_page
+from pipelines.training import estimators, predictions
+from pipelines.verdicts import page as verdict_page
 from tests.unit.steps.learning import DAYS, RUN, half_deployed, learning, rows, spec_text
 
 TWO = """
@@ -30,7 +35,7 @@ class Agrees:
         self._world = world
 
     def serves(self, model):
-        from pipelines.steps.releases import newest
+        from pipelines.deployment.releases import newest
 
         top = newest(self._world.context.ports.store, model)
         return Serves(release=top.number, version=top.version) if top else Serves()
@@ -40,17 +45,27 @@ def crown(world, run=RUN):
     """Take a world from `train` to a champion."""
     trained = world.train_all()
     judged = gate.run(world.context, world.gate_request(trained, run))
-    packaged = package.run(world.context, PackageRequest(run=run, features=world.built, train=trained, gate=judged))
-    deploy.run(world.context, DeployRequest(run=run, gate=judged, package=packaged), ProcessTarget(Agrees(world)))
+    packaged = package.run(
+        world.context, PackageRequest(run=run, features=world.built, train=trained, gate=judged)
+    )
+    deploy.run(
+        world.context,
+        DeployRequest(run=run, gate=judged, package=packaged),
+        ProcessTarget(Agrees(world)),
+    )
     return judged, packaged
 
 
 def _swapped(world, trained, score, **changes):
     """The trained candidate with other predictions in the store."""
-    held, _ = labelled.holdout(world.context, world.built)
-    found = predictions.read(world.context.ports.store, world.context.spec, trained.predictions, held)
+    held, _ = labelled_rows.holdout(world.context, world.built)
+    found = predictions.read(
+        world.context.ports.store, world.context.spec, trained.predictions, held
+    )
     store, spec = world.context.ports.store, world.context.spec
-    ref = predictions.write(store, spec, held, score=score(found, held), dummy=found.dummy, classes=found.classes)
+    ref = predictions.write(
+        store, spec, held, score=score(found, held), dummy=found.dummy, classes=found.classes
+    )
     return trained.model_copy(update={"predictions": ref, **changes})
 
 
@@ -71,8 +86,16 @@ def test_the_verdict_has_a_page(tmp_path):
     request = world.gate_request(world.train_all())
     judged = gate.run(world.context, request)
     page = find_page(world.context.ports.store, model="visits", kind="verdict", run=RUN).decode()
-    said = ["Promoted", "the challenger linear (version 1)", "the best constant", f"{judged.metrics['roc_auc']:.6g}", "because: a test"]
-    assert [words for words in [*said, *(check.name for check in judged.checks)] if words not in page] == []
+    said = [
+        "Promoted",
+        "the challenger linear (version 1)",
+        "the best constant",
+        f"{judged.metrics['roc_auc']:.6g}",
+        "because: a test",
+    ]
+    assert [
+        words for words in [*said, *(check.name for check in judged.checks)] if words not in page
+    ] == []
     assert "<script" not in page
     gate.run(world.context, request)
     assert len(world.context.ports.store.keys(f"pages/visits/verdict/{RUN}")) == 1
@@ -85,8 +108,16 @@ def test_the_page_of_a_refusal_gives_the_reasons_and_escapes_them(tmp_path):
     page = find_page(world.context.ports.store, model="visits", kind="verdict", run=RUN).decode()
     assert "Refused" in page
     assert "Nothing serves." in page
-    hostile = judged.model_copy(update={"reasons": ["<script>alert(1)</script>"], "champion": "<b>7", "metrics": {"roc_auc": None}})
-    shown = verdict_page.render("visits", "<i>run", hostile, as_of=world.built.as_of, because="<u>because")
+    hostile = judged.model_copy(
+        update={
+            "reasons": ["<script>alert(1)</script>"],
+            "champion": "<b>7",
+            "metrics": {"roc_auc": None},
+        }
+    )
+    shown = verdict_page.render(
+        "visits", "<i>run", hostile, as_of=world.built.as_of, because="<u>because"
+    )
     assert not [word for word in ("<script>", "<b>7", "<i>run", "<u>because") if word in shown]
     assert "&lt;script&gt;alert(1)" in shown
     assert "not finite" in shown
@@ -96,7 +127,11 @@ def test_the_page_of_a_refusal_gives_the_reasons_and_escapes_them(tmp_path):
 def test_the_verdict_is_written_down_once_and_a_retry_finds_it(tmp_path):
     world = learning(tmp_path)
     request = world.gate_request(world.train_all())
-    first, ledger, registry = gate.run(world.context, request), world.context.ports.ledger, world.context.ports.registry
+    first, ledger, registry = (
+        gate.run(world.context, request),
+        world.context.ports.ledger,
+        world.context.ports.registry,
+    )
     assert gate.run(world.context, request) == first
     (entry,) = ledger.entries("visits", "verdict")
     assert entry.key == RUN
@@ -128,13 +163,17 @@ def test_a_retry_after_a_crash_between_registry_and_ledger_registers_once(tmp_pa
 def test_the_challenger_is_the_best_of_the_folds_not_of_the_holdout(tmp_path):
     world = learning(tmp_path, spec_text(candidates=TWO))
     dummy, linear, bayes = world.train_all()
-    better = bayes.model_copy(update={"cv_score": linear.cv_score + 0.1, "metrics": {"roc_auc": 0.0}})
+    better = bayes.model_copy(
+        update={"cv_score": linear.cv_score + 0.1, "metrics": {"roc_auc": 0.0}}
+    )
     assert gate.challenger(world.context, [dummy, linear, better]).candidate == "bayes"
     tie = bayes.model_copy(update={"cv_score": linear.cv_score})
     assert gate.challenger(world.context, [tie, linear]).candidate == "linear"
     lost = linear.model_copy(update={"cv_score": None})
     assert gate.challenger(world.context, [lost, bayes]).candidate == "bayes"
-    assert gate.challenger(world.context, [dummy.model_copy(update={"cv_score": 1.0}), lost]) is None
+    assert (
+        gate.challenger(world.context, [dummy.model_copy(update={"cv_score": 1.0}), lost]) is None
+    )
     with pytest.raises(RequestError, match="no candidate ghost"):
         gate.challenger(world.context, [linear.model_copy(update={"candidate": "ghost"})])
 
@@ -150,7 +189,12 @@ def test_without_a_finite_candidate_nothing_is_registered(tmp_path):
     world = learning(tmp_path)
     trained = [t.model_copy(update={"cv_score": None}) for t in world.train_all()]
     judged = gate.run(world.context, world.gate_request(trained))
-    assert (judged.verdict, judged.candidate, judged.version, judged.run_id) == ("refuse", "", "", "")
+    assert (judged.verdict, judged.candidate, judged.version, judged.run_id) == (
+        "refuse",
+        "",
+        "",
+        "",
+    )
     assert "no candidate has a finite" in judged.reasons[0]
     assert world.context.ports.registry.versions("visits") == []
 
@@ -172,7 +216,9 @@ def test_a_model_known_to_be_bad_is_refused_whatever_it_claims(tmp_path, mutant)
     """The claimed metrics stay good: the gate measures for itself."""
     world = learning(tmp_path)
     trained = world.train("linear")
-    judged = gate.run(world.context, world.gate_request([_swapped(world, trained, MUTANTS[mutant])]))
+    judged = gate.run(
+        world.context, world.gate_request([_swapped(world, trained, MUTANTS[mutant])])
+    )
     assert judged.verdict == "refuse"
     assert judged.reasons
 
@@ -180,7 +226,12 @@ def test_a_model_known_to_be_bad_is_refused_whatever_it_claims(tmp_path, mutant)
 def test_predictions_of_other_rows_stop_the_gate(tmp_path):
     world = learning(tmp_path)
     trained = world.train("linear")
-    other = learning(tmp_path, tables=[rows(d, signal=0.5) for d in range(DAYS)], outside=world.context.ports, run="other")
+    other = learning(
+        tmp_path,
+        tables=[rows(d, signal=0.5) for d in range(DAYS)],
+        outside=world.context.ports,
+        run="other",
+    )
     with pytest.raises(Corrupted, match="not of this run's held-out rows"):
         gate.run(other.context, other.gate_request([trained]))
 
@@ -188,13 +239,22 @@ def test_predictions_of_other_rows_stop_the_gate(tmp_path):
 def test_a_model_trained_on_shuffled_labels_is_refused(tmp_path):
     rng = np.random.default_rng(8)
     tables = [rows(d) for d in range(DAYS)]
-    tables[:-2] = [t.set_column(8, "y", pa.array(rng.permutation(t["y"].to_numpy(zero_copy_only=False)))) for t in tables[:-2]]
-    world = learning(tmp_path, spec_text(candidates="  - {name: tree, estimator: sklearn.tree.DecisionTreeClassifier}"), tables=tables)
+    tables[:-2] = [
+        t.set_column(8, "y", pa.array(rng.permutation(t["y"].to_numpy(zero_copy_only=False))))
+        for t in tables[:-2]
+    ]
+    world = learning(
+        tmp_path,
+        spec_text(candidates="  - {name: tree, estimator: sklearn.tree.DecisionTreeClassifier}"),
+        tables=tables,
+    )
     assert gate.run(world.context, world.gate_request(world.train_all())).verdict == "refuse"
 
 
 def test_too_few_held_out_rows_refuse(tmp_path):
-    world = learning(tmp_path, tables=[rows(d, count=150 if d < DAYS - 2 else 20) for d in range(DAYS)])
+    world = learning(
+        tmp_path, tables=[rows(d, count=150 if d < DAYS - 2 else 20) for d in range(DAYS)]
+    )
     judged = gate.run(world.context, world.gate_request(world.train_all()))
     assert any("fewer than the 50" in reason for reason in judged.reasons)
 
@@ -202,7 +262,14 @@ def test_too_few_held_out_rows_refuse(tmp_path):
 def _later(tmp_path, world, text=None, signal=1.0, first=DAYS):
     task = world.context.spec.task
     tables = [rows(d, task, signal=signal) for d in range(first, first + DAYS)]
-    return learning(tmp_path, text or spec_text(task), tables=tables, outside=world.context.ports, run="later", first=first)
+    return learning(
+        tmp_path,
+        text or spec_text(task),
+        tables=tables,
+        outside=world.context.ports,
+        run="later",
+        first=first,
+    )
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -223,27 +290,40 @@ def test_held_out_rows_that_the_champion_was_fitted_on_refuse(tmp_path):
     world = learning(tmp_path)
     crown(world)
     judged = gate.run(world.context, world.gate_request(world.train_all(), "again"))
-    assert any("overlap what the champion was fitted on (2024-01-01T00 to 2024-01-07T00)" in reason for reason in judged.reasons)
+    assert any(
+        "overlap what the champion was fitted on (2024-01-01T00 to 2024-01-07T00)" in reason
+        for reason in judged.reasons
+    )
 
 
 BAYES = "  - {name: bayes, estimator: sklearn.naive_bayes.GaussianNB}"
 
 
 def test_one_wrong_answer_of_the_champion_does_not_lock_every_successor_out(tmp_path):
-    """So far from all that it has seen, both classes are impossible to naive Bayes: its answer is NaN."""
+    """So far from all that it has seen, both classes are impossible to naive Bayes.
+
+    Its answer is NaN.
+    """
     world = learning(tmp_path, spec_text(candidates=BAYES))
     crown(world)
     tables = [rows(d) for d in range(DAYS, 2 * DAYS)]
     far = tables[-1]["a"].to_numpy().copy()
     far[3] = 1e30
-    tables[-1] = tables[-1].set_column(tables[-1].column_names.index("a"), "a", pa.array(far, from_pandas=True))
+    tables[-1] = tables[-1].set_column(
+        tables[-1].column_names.index("a"), "a", pa.array(far, from_pandas=True)
+    )
     later = learning(tmp_path, tables=tables, outside=world.context.ports, run="later", first=DAYS)
     judged = gate.run(later.context, later.gate_request(later.train_all(), "later"))
     assert (judged.verdict, judged.champion) == ("promote", "1"), judged.reasons
-    assert "the champion, version 1, cannot answer (1 of its 294 answers are no numbers" in judged.incident
+    assert (
+        "the champion, version 1, cannot answer (1 of its 294 answers are no numbers"
+        in judged.incident
+    )
     assert any(c.name == "versus dummy" and c.passed for c in judged.checks)
     assert later.context.ports.registry.runs[judged.run_id].tags["incident"] == judged.incident
-    page = find_page(later.context.ports.store, model="visits", kind="verdict", run="later").decode()
+    page = find_page(
+        later.context.ports.store, model="visits", kind="verdict", run="later"
+    ).decode()
     assert '<span class="bad">Incident</span>: the champion, version 1, cannot answer' in page
     assert "the best constant, because the champion, version 1, cannot answer" in page
 
@@ -275,10 +355,15 @@ def test_a_champion_whose_input_is_gone_is_an_incident_too(tmp_path):
 def test_a_challenger_that_was_fitted_on_the_held_out_rows_is_refused(tmp_path):
     world = learning(tmp_path)
     trained = world.train("linear")
-    held, _ = labelled.holdout(world.context, world.built)
-    assert not trained.fitted_on.overlaps(labelled.span(held, world.context.spec))
-    both = trained.fitted_on.model_copy(update={"end": labelled.span(held, world.context.spec).end})
-    for fitted_on, words in ((both, "overlap what linear was fitted on"), (None, "not known on which rows linear was fitted")):
+    held, _ = labelled_rows.holdout(world.context, world.built)
+    assert not trained.fitted_on.overlaps(labelled_rows.span(held, world.context.spec))
+    both = trained.fitted_on.model_copy(
+        update={"end": labelled_rows.span(held, world.context.spec).end}
+    )
+    for fitted_on, words in (
+        (both, "overlap what linear was fitted on"),
+        (None, "not known on which rows linear was fitted"),
+    ):
         changed = trained.model_copy(update={"fitted_on": fitted_on})
         judged = gate.run(world.context, world.gate_request([changed], f"run {fitted_on}"))
         assert judged.verdict == "refuse"
@@ -286,7 +371,10 @@ def test_a_challenger_that_was_fitted_on_the_held_out_rows_is_refused(tmp_path):
 
 
 GUARD = spec_text(
-    gate="gate: {at_least: {roc_auc: 0.6}, versus_champion: {metric: roc_auc, confidence: 0.9}, guards: {log_loss: 0.05}, min_rows: 50}"
+    gate=(
+        "gate: {at_least: {roc_auc: 0.6}, versus_champion: {metric: roc_auc, confidence: 0.9},"
+        " guards: {log_loss: 0.05}, min_rows: 50}"
+    )
 )
 
 
@@ -295,7 +383,9 @@ def test_an_over_confident_model_is_refused_by_the_guard_alone(tmp_path, factor)
     world = learning(tmp_path, GUARD)
     trained = _swapped(world, world.train("linear"), lambda f, _: expit(factor * logit(f.score)))
     judged = gate.run(world.context, world.gate_request([trained]))
-    assert [c.name for c in judged.checks if not c.passed] == ([] if factor == 1 else ["guard log_loss"])
+    assert [c.name for c in judged.checks if not c.passed] == (
+        [] if factor == 1 else ["guard log_loss"]
+    )
 
 
 def test_a_store_that_is_away_is_an_error_not_a_verdict(tmp_path):
@@ -326,7 +416,14 @@ def test_a_class_that_came_later_is_compared_fairly(tmp_path):
         table = rows(d, "multiclass", signal=-1.0)
         labels = ["new" if v == "low" else v for v in table["y"].to_pylist()]
         tables.append(table.set_column(8, "y", pa.array(labels)))
-    later = learning(tmp_path, spec_text("multiclass"), tables=tables, outside=world.context.ports, run="later", first=DAYS)
+    later = learning(
+        tmp_path,
+        spec_text("multiclass"),
+        tables=tables,
+        outside=world.context.ports,
+        run="later",
+        first=DAYS,
+    )
     judged = gate.run(later.context, later.gate_request(later.train_all(), "later"))
     assert judged.verdict == "promote", judged.reasons
 
@@ -341,12 +438,16 @@ def test_the_verdict_can_be_read_in_the_log(tmp_path, caplog):
 
 def test_constants_are_the_best_ones():
     y = np.array([0.0, 0.0, 9.0])
-    assert learn.constant(y, "regression", "mae", 2, None).tolist() == [0, 0]
-    assert learn.constant(y, "regression", "rmse", 2, None).tolist() == [3, 3]
-    assert learn.constant(np.array([0, 1, 1]), "multiclass", "log_loss", 1, ["a", "b"]).tolist() == [[1 / 3, 2 / 3]]
+    assert estimators.constant(y, "regression", "mae", 2, None).tolist() == [0, 0]
+    assert estimators.constant(y, "regression", "rmse", 2, None).tolist() == [3, 3]
+    assert estimators.constant(
+        np.array([0, 1, 1]), "multiclass", "log_loss", 1, ["a", "b"]
+    ).tolist() == [[1 / 3, 2 / 3]]
 
 
-def test_what_an_earlier_run_left_half_deployed_is_taken_back_even_when_this_run_is_refused(tmp_path):
+def test_what_an_earlier_run_left_half_deployed_is_taken_back_even_when_this_run_is_refused(
+    tmp_path,
+):
     world = learning(tmp_path)
     half_deployed(world.context)
     refused = [_swapped(world, t, MUTANTS["inverted"]) for t in world.train_all()]

@@ -3,11 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from pipelines.data.batches import read_manifest, read_plan, read_table
+from pipelines.data.feature_rows import build_batch
 from pipelines.errors import BadData, RequestError
+from pipelines.messages import IngestRequest, ValidateRequest
 from pipelines.steps import ingest, validate
-from pipelines.steps.batches import read_manifest, read_plan, read_table
-from pipelines.steps.building import build_batch
-from pipelines.steps.values import IngestRequest, ValidateRequest
 from tests.unit.steps.verdicts import drifted, enter
 from tests.worlds import DAYS, FIRST, ROWS, as_of, visits
 
@@ -46,13 +46,22 @@ def test_late_rows_make_a_new_version_of_their_batch_only(run, world, ports):
     after = read_plan(ports.store, result.plan)
     assert (result.written, result.late) == (1, 1)
     assert [b.version for b in after.batches] == [1, 2, 1, 1]
-    assert [b.manifest == a.manifest for a, b in zip(after.batches, before.batches, strict=True)] == [True, False, True, True]
-    assert read_table(ports.store, read_manifest(ports.store, before.batches[1]).tables["events"]).num_rows == ROWS
+    assert [
+        b.manifest == a.manifest for a, b in zip(after.batches, before.batches, strict=True)
+    ] == [True, False, True, True]
+    assert (
+        read_table(
+            ports.store, read_manifest(ports.store, before.batches[1]).tables["events"]
+        ).num_rows
+        == ROWS
+    )
 
 
 def test_the_plan_is_the_window_the_holdout_and_the_lookback(run, ports):
     plan = read_plan(ports.store, run(8).plan)
-    names = [[b.interval.start.day for b in part] for part in (plan.lookback, plan.train, plan.holdout)]
+    names = [
+        [b.interval.start.day for b in part] for part in (plan.lookback, plan.train, plan.holdout)
+    ]
     assert names == [[2], [3, 4, 5, 6, 7], [8]]
 
 
@@ -69,7 +78,11 @@ def test_nothing_later_than_as_of_is_read(run, world):
 @pytest.mark.parametrize(
     ("conf", "words"),
     [
-        pytest.param({"as_off": "2024-01-05"}, "as_off: unknown key; did you mean 'as_of'", id="an unknown key"),
+        pytest.param(
+            {"as_off": "2024-01-05"},
+            "as_off: unknown key; did you mean 'as_of'",
+            id="an unknown key",
+        ),
         pytest.param({"{{ 7*7 }}": 1}, "unknown key", id="Jinja as a key"),
         pytest.param({"as_of": 5}, "as_of", id="a number as a time"),
         pytest.param({"as_of": "$(touch /tmp/x)"}, "as_of", id="a shell command as a time"),
@@ -89,7 +102,9 @@ def test_what_a_trigger_sends_is_refused_by_name(run, ports, conf, words):
 @pytest.fixture
 def watch(world, ports):
     def ingest_window(now=NOW, **conf):
-        return ingest.run(world.context(ports), IngestRequest(run="r", now=now, purpose="drift", conf=conf))
+        return ingest.run(
+            world.context(ports), IngestRequest(run="r", now=now, purpose="drift", conf=conf)
+        )
 
     return ingest_window
 
@@ -102,7 +117,10 @@ def test_a_watch_reads_the_window_and_what_the_lookback_reaches(watch, ports):
     result = watch(window_end=as_of(5), reason="a look")
     plan = read_plan(ports.store, result.plan)
     assert (days(plan.lookback), plan.train, days(plan.holdout)) == ([4], [], [5])
-    assert (result.window.start, result.window.end, result.as_of) == (*(FIRST + timedelta(days=d) for d in (4, 5)), plan.as_of)
+    assert (result.window.start, result.window.end, result.as_of) == (
+        *(FIRST + timedelta(days=d) for d in (4, 5)),
+        plan.as_of,
+    )
     assert (result.batches, result.written, result.reason, result.force) == (2, 2, "a look", False)
 
 
@@ -117,7 +135,12 @@ def test_a_watch_also_validates_what_became_complete_since_the_window_before(wat
     looked(ports, 2)
     result = watch(window_end=as_of(7))
     plan = read_plan(ports.store, result.plan)
-    assert (days(plan.lookback), plan.train, days(plan.holdout), result.batches) == ([3, 4, 5, 6], [], [7], 5)
+    assert (days(plan.lookback), plan.train, days(plan.holdout), result.batches) == (
+        [3, 4, 5, 6],
+        [],
+        [7],
+        5,
+    )
     looked(ports, 7)
     looked(ports, 8)
     assert watch(window_end=as_of(7)).plan == result.plan
@@ -128,15 +151,21 @@ def test_a_window_is_built_from_no_more_than_the_lookback_reaches(watch, world, 
     looked(ports, 2)
     more = read_plan(ports.store, watch(window_end=as_of(7)).plan)
     context = world.context(ports)
-    assert build_batch(context, more, more.holdout[0]).equals(build_batch(context, alone, alone.holdout[0]))
+    assert build_batch(context, more, more.holdout[0]).equals(
+        build_batch(context, alone, alone.holdout[0])
+    )
 
 
-def test_a_bad_batch_between_windows_ends_one_run_and_the_next_goes_on_without_it(watch, world, ports):
+def test_a_bad_batch_between_windows_ends_one_run_and_the_next_goes_on_without_it(
+    watch, world, ports
+):
     looked(ports, 2)
     whole = world.frame(3)
     world.rewrite(3, whole.assign(bought=9))
     with pytest.raises(BadData, match=r"2024-01-04T00.*bought"):
-        validate.run(world.context(ports), ValidateRequest(run="r", ingest=watch(window_end=as_of(7))))
+        validate.run(
+            world.context(ports), ValidateRequest(run="r", ingest=watch(window_end=as_of(7)))
+        )
     result = watch(window_end=as_of(7))
     assert days(read_plan(ports.store, result.plan).lookback) == [3, 5, 6]
     assert validate.run(world.context(ports), ValidateRequest(run="r", ingest=result)).batches == 4
@@ -149,9 +178,14 @@ def test_no_more_than_62_batches_between_windows_are_read(world, ports, caplog):
     world.respec("{start:%Y-%m-%d}.csv", "{start:%Y-%m-%dT%H}.csv")
     for hour in range(5 * 24, 8 * 24):
         at = FIRST + timedelta(hours=hour)
-        (world.home / "raw" / f"{at:%Y-%m-%dT%H}.csv").write_text(f"visit,at\n{hour},{at:%Y-%m-%dT%H:%M:%SZ}\n")
+        (world.home / "raw" / f"{at:%Y-%m-%dT%H}.csv").write_text(
+            f"visit,at\n{hour},{at:%Y-%m-%dT%H:%M:%SZ}\n"
+        )
     looked(ports, 5)
-    result = ingest.run(world.context(ports), IngestRequest(run="r", now=NOW, purpose="drift", conf={"window_end": as_of(8)}))
+    result = ingest.run(
+        world.context(ports),
+        IngestRequest(run="r", now=NOW, purpose="drift", conf={"window_end": as_of(8)}),
+    )
     plan = read_plan(ports.store, result.plan)
     assert (len(plan.lookback), len(plan.holdout)) == (62, 1)
     assert plan.lookback[-1].interval.end == plan.holdout[0].interval.start
@@ -186,16 +220,32 @@ def test_late_rows_in_a_window_are_a_new_version(watch, world, ports):
 @pytest.mark.parametrize(
     ("conf", "words"),
     [
-        pytest.param({"windowend": "2024-01-05"}, "windowend: unknown key; did you mean 'window_end'", id="an unknown key"),
-        pytest.param({"as_of": "2024-01-05T00:00:00Z"}, "as_of: unknown key", id="what retrain takes"),
+        pytest.param(
+            {"windowend": "2024-01-05"},
+            "windowend: unknown key; did you mean 'window_end'",
+            id="an unknown key",
+        ),
+        pytest.param(
+            {"as_of": "2024-01-05T00:00:00Z"}, "as_of: unknown key", id="what retrain takes"
+        ),
         pytest.param({"force": True}, "force: unknown key", id="force"),
         pytest.param({"window_end": 5}, "window_end", id="a number as a time"),
         pytest.param(
-            {"window_end": "2024-01-05T10:00:00Z"}, "no day ends at 2024-01-05T10.*2024-01-05T00.*or 2024-01-06T00", id="no boundary"
+            {"window_end": "2024-01-05T10:00:00Z"},
+            "no day ends at 2024-01-05T10.*2024-01-05T00.*or 2024-01-06T00",
+            id="no boundary",
         ),
         pytest.param({"window_end": "2030-01-01T00:00:00Z"}, "future", id="the future"),
-        pytest.param({"window_end": "2024-01-20T00:00:00Z"}, "after the end of the data.*2024-01-09", id="after the data"),
-        pytest.param({"window_end": "2024-01-01T00:00:00Z"}, "begins before the data do", id="before the data"),
+        pytest.param(
+            {"window_end": "2024-01-20T00:00:00Z"},
+            "after the end of the data.*2024-01-09",
+            id="after the data",
+        ),
+        pytest.param(
+            {"window_end": "2024-01-01T00:00:00Z"},
+            "begins before the data do",
+            id="before the data",
+        ),
         pytest.param({"reason": "x" * 501}, "reason", id="a novel"),
     ],
 )
@@ -230,9 +280,9 @@ def test_what_cannot_be_read_becomes_a_batch_with_its_problem(run, world, ports)
 def test_two_ingests_at_once_lose_nothing(world, ports):
     from concurrent.futures import ThreadPoolExecutor
 
+    from pipelines.data.batches import manifest_of, newest, publish
     from pipelines.intervals import containing
     from pipelines.sources import Raw
-    from pipelines.steps.batches import manifest_of, newest, publish
     from pipelines.tables import normalised
 
     spec, interval = world.context(ports).spec, containing(FIRST, "day")

@@ -1,4 +1,5 @@
-"""`package`: the final fit, compiled with proof or not at all, the same bytes for the same inputs."""
+"""`package`: the final fit, compiled with proof or not at all, the same bytes for the same
+inputs."""
 
 from __future__ import annotations
 
@@ -18,18 +19,28 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from pipelines.bundle.load import golden_differences, open_bundle
-from pipelines.bundle.rows import FLOAT32_MAX, feed_from_table, frame_from_table, rows_from_table, schema_of
+from pipelines.bundle.rows import (
+    FLOAT32_MAX,
+    feed_from_table,
+    frame_from_table,
+    rows_from_table,
+    schema_of,
+)
+from pipelines.data import labelled_rows
 from pipelines.errors import BadData, RequestError
-from pipelines.refs import XCOM_LIMIT, canonical
+from pipelines.messages import PackageRequest
+from pipelines.refs import canonical
 from pipelines.spec import Candidate, parse_spec
 from pipelines.spec.catalogue import ESTIMATORS
-from pipelines.steps import gate, labelled, learn, package, predictions, reference
-from pipelines.steps.compiling import TOLERANCE, compiled, difference, edge_rows, to_onnx
-from pipelines.steps.fitting import fitted
-from pipelines.steps.threads import limited
-from pipelines.steps.values import PackageRequest
-from pipelines.store import MemoryStore
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import gate, package
+from pipelines.store.memory import MemoryStore
 from pipelines.tables import from_parquet
+from pipelines.training import estimators, predictions
+from pipelines.training.fitting import fitted
+from pipelines.training.onnx.export import TOLERANCE, compiled, difference, edge_rows, to_onnx
+from pipelines.training.threads import limited
+from pipelines.watch import reference
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 
 
@@ -46,7 +57,12 @@ HOME = Path(__file__).resolve().parents[3]
 def _request(world, candidate=None, verdict="promote"):
     trained = world.train_all() if candidate is None else [world.train(candidate)]
     judged = gate.run(world.context, world.gate_request(trained))
-    return PackageRequest(run=RUN, features=world.built, train=trained, gate=judged.model_copy(update={"verdict": verdict}))
+    return PackageRequest(
+        run=RUN,
+        features=world.built,
+        train=trained,
+        gate=judged.model_copy(update={"verdict": verdict}),
+    )
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -60,9 +76,13 @@ def test_the_bundle_answers_as_packaged(tmp_path, task):
     assert found.parity < 1e-4
     assert golden_differences(bundle) == []
     assert len(bundle.golden.rows) >= package.GOLDEN_ROWS
-    assert (manifest.version, manifest.candidate, manifest.run) == (request.gate.version, request.gate.candidate, RUN)
+    assert (manifest.version, manifest.candidate, manifest.run) == (
+        request.gate.version,
+        request.gate.candidate,
+        RUN,
+    )
     assert manifest.metrics == request.gate.metrics
-    everything, span = labelled.everything(world.context, world.built)
+    everything, span = labelled_rows.everything(world.context, world.built)
     assert (manifest.rows, manifest.fitted_on) == (everything.num_rows, span)
     assert manifest.inputs.classes == (["high", "low", "middle"] if task == "multiclass" else None)
     assert len(canonical(found)) < XCOM_LIMIT
@@ -77,7 +97,9 @@ def test_the_same_data_gives_the_same_manifest_in_another_store(tmp_path):
     found = []
     for name in ("one", "two"):
         world = learning(tmp_path / name)
-        manifest = open_bundle(world.context.ports.store, package.run(world.context, _request(world)).bundle).manifest
+        manifest = open_bundle(
+            world.context.ports.store, package.run(world.context, _request(world)).bundle
+        ).manifest
         found.append(manifest.model_dump(exclude={"native"}))
     assert found[0] == found[1]
 
@@ -89,14 +111,16 @@ def test_the_bundle_remembers_what_a_watch_compares_with(tmp_path, task):
     request = _request(world)
     manifest = open_bundle(store, package.run(world.context, request).bundle).manifest
     known = reference.read(store, manifest.reference, manifest.inputs)
-    everything, _ = labelled.everything(world.context, world.built)
+    everything, _ = labelled_rows.everything(world.context, world.built)
     assert known.inputs.equals(everything.select(world.context.spec.features.inputs))
-    held, _ = labelled.holdout(world.context, world.built)
+    held, _ = labelled_rows.holdout(world.context, world.built)
     best = next(t for t in request.train if t.candidate == request.gate.candidate)
     answers = predictions.read(store, world.context.spec, best.predictions, held)
     if task == "multiclass":
         assert set(known.predictions) <= {"high", "low", "middle"}
-        assert [answers.classes.index(p) for p in known.predictions] == answers.score.argmax(axis=1).tolist()
+        assert [answers.classes.index(p) for p in known.predictions] == answers.score.argmax(
+            axis=1
+        ).tolist()
     else:
         assert known.predictions.tolist() == answers.score.tolist()
     kept = from_parquet(store.get(manifest.reference.holdout))
@@ -121,20 +145,44 @@ def test_the_reference_is_a_seeded_sample_in_its_order():
 
 
 def test_personal_inputs_are_marked_and_left_out_of_the_reference(tmp_path):
-    text = spec_text().replace("place]}", "place], personal: {visit: hash, place: drop, channel: hash}}")
+    text = spec_text().replace(
+        "place]}", "place], personal: {visit: hash, place: drop, channel: hash}}"
+    )
     world = learning(tmp_path, text)
     store = world.context.ports.store
     manifest = open_bundle(store, package.run(world.context, _request(world)).bundle).manifest
     marks = {c.name: c.personal for c in manifest.inputs.columns}
-    assert marks == {"a": None, "b": None, "count": None, "flag": None, "channel": "hash", "place": "drop"}
+    assert marks == {
+        "a": None,
+        "b": None,
+        "count": None,
+        "flag": None,
+        "channel": "hash",
+        "place": "drop",
+    }
     assert {c.name for c in manifest.inputs.columns if c.example is None} == {"channel", "place"}
     assert manifest.inputs.key_personal == "hash"
-    assert from_parquet(store.get(manifest.reference.rows)).column_names == ["at", "a", "b", "count", "flag"]
-    assert reference.read(store, manifest.reference, manifest.inputs).inputs.column_names == ["a", "b", "count", "flag"]
+    assert from_parquet(store.get(manifest.reference.rows)).column_names == [
+        "at",
+        "a",
+        "b",
+        "count",
+        "flag",
+    ]
+    assert reference.read(store, manifest.reference, manifest.inputs).inputs.column_names == [
+        "a",
+        "b",
+        "count",
+        "flag",
+    ]
 
 
 def test_the_strictest_mark_of_the_key_counts(tmp_path):
-    text = spec_text().replace("key: [visit]", "key: [visit, place2]").replace("place]}", "place], personal: {visit: hash, place2: drop}}")
+    text = (
+        spec_text()
+        .replace("key: [visit]", "key: [visit, place2]")
+        .replace("place]}", "place], personal: {visit: hash, place2: drop}}")
+    )
     spec = parse_spec(text.encode(), "model.yaml")
     schema = schema_of(rows(0), spec.features.inputs, "binary", None)
     assert reference.marked(schema, spec).key_personal == "drop"
@@ -146,7 +194,9 @@ def test_a_reference_that_lacks_an_input_is_named(tmp_path):
     store = MemoryStore()
     held = predictions.Predictions(rows(5), np.zeros(150), np.zeros(150), None)
     found = reference.write(store, world.context.spec, fitted=rows(0), held=held)
-    schema = schema_of(rows(0).append_column("more", pa.array(range(150))), ["a", "more"], "binary", None)
+    schema = schema_of(
+        rows(0).append_column("more", pa.array(range(150))), ["a", "more"], "binary", None
+    )
     with pytest.raises(BadData, match="lacks more"):
         reference.read(store, found, schema)
 
@@ -173,7 +223,12 @@ def test_what_cannot_be_compiled_is_served_natively_and_says_why(tmp_path):
     world = learning(tmp_path)
     request = _request(world)
     dummy = request.train[0]
-    found = package.run(world.context, request.model_copy(update={"gate": request.gate.model_copy(update={"candidate": dummy.candidate})}))
+    found = package.run(
+        world.context,
+        request.model_copy(
+            update={"gate": request.gate.model_copy(update={"candidate": dummy.candidate})}
+        ),
+    )
     assert not found.compiled
     assert "MissingShapeCalculator" in found.why_native
     bundle = open_bundle(world.context.ports.store, found.bundle)
@@ -182,28 +237,46 @@ def test_what_cannot_be_compiled_is_served_natively_and_says_why(tmp_path):
 
 @functools.cache
 def _world(task):
-    return learning(Path("/nonexistent"), spec_text(task), tables=[rows(d, task) for d in range(DAYS)])
+    return learning(
+        Path("/nonexistent"), spec_text(task), tables=[rows(d, task) for d in range(DAYS)]
+    )
 
 
 def _fitted(task="binary", candidate="sklearn.ensemble.HistGradientBoostingClassifier", **fields):
     """A fitted pipeline with its schema and its rows, without a step around it."""
-    split, spec = labelled.split(_world(task).context, _world(task).built), _world(task).context.spec
-    classes = learn.classes_of(split.train, spec)
+    split, spec = (
+        labelled_rows.split(_world(task).context, _world(task).built),
+        _world(task).context.spec,
+    )
+    classes = estimators.classes_of(split.train, spec)
     schema = schema_of(split.train, spec.features.inputs, task, classes)
     tried = Candidate.model_validate({"name": "tried", "estimator": candidate, **fields})
-    y = learn.targets(split.train, spec, classes)
-    pipeline = learn.build_pipeline(tried, schema, 3, tried.params)
-    model = fitted(pipeline, learn.frame(schema, split.train), np.exp(y) if "Poisson" in candidate else y, tried, _world(task).context.log)
+    y = estimators.targets(split.train, spec, classes)
+    pipeline = estimators.build_pipeline(tried, schema, 3, tried.params)
+    model = fitted(
+        pipeline,
+        estimators.frame(schema, split.train),
+        np.exp(y) if "Poisson" in candidate else y,
+        tried,
+        _world(task).context.log,
+    )
     return model, schema, split
 
 
 @pytest.mark.parametrize("encode", ["onehot", "ordinal"])
 @pytest.mark.parametrize(
     ("task", "estimator"),
-    [(task, name) for name, known in sorted(ESTIMATORS.items()) for task in sorted(known.tasks) if not known.dummy],
+    [
+        (task, name)
+        for name, known in sorted(ESTIMATORS.items())
+        for task in sorted(known.tasks)
+        if not known.dummy
+    ],
 )
 def test_every_estimator_of_the_catalogue_compiles_with_proof(estimator, task, encode):
-    """Nulls, unseen text and extremes among the rows. An estimator that stops compiling truly is seen here.
+    """Nulls, unseen text and extremes among the rows.
+
+    An estimator that stops compiling truly is seen here.
 
     Neighbours are the one that never does: nobody can prove how ties are decided.
     """
@@ -211,8 +284,12 @@ def test_every_estimator_of_the_catalogue_compiles_with_proof(estimator, task, e
     few = {"max_iter": 8} if "MLP" in estimator or "Hist" in estimator else few
     model, schema, split = _fitted(task, estimator, params=few, encode=encode)
     whole, single = edge_rows(schema, rows_from_table(schema.columns, split.holdout))
-    found = compiled(model, schema, feed_from_table(schema.columns, split.holdout), [*whole, *single])
-    if "GaussianNB" in estimator and found.model is None:  # its exponents amplify float32's rounding: close, but not always close enough
+    found = compiled(
+        model, schema, feed_from_table(schema.columns, split.holdout), [*whole, *single]
+    )
+    if (
+        "GaussianNB" in estimator and found.model is None
+    ):  # its exponents amplify float32's rounding: close, but not always close enough
         assert TOLERANCE[task] < found.parity < 1e-4
         return
     if "KNeighbors" in estimator:
@@ -223,17 +300,34 @@ def test_every_estimator_of_the_catalogue_compiles_with_proof(estimator, task, e
 
 
 def test_native_categoricals_are_caught():
-    """skl2onnx converts them without a word, and wrong: the proof refuses (FACTS of skl2onnx 1.20)."""
+    """skl2onnx converts them without a word, and wrong.
+
+    The proof refuses (FACTS of skl2onnx 1.20).
+    """
     _, schema, split = _fitted()
     frame = frame_from_table(schema.columns, split.train)
-    encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, dtype=np.float32)
+    encode = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=np.nan, dtype=np.float32
+    )
     numbers = ["a", "b", "count", "flag"]
-    columns = ColumnTransformer([("n", "passthrough", numbers), ("t", encode, ["channel", "place"])])
-    model = Pipeline([("encode", columns), ("estimator", HistGradientBoostingClassifier(categorical_features=[4, 5]))])
+    columns = ColumnTransformer(
+        [("n", "passthrough", numbers), ("t", encode, ["channel", "place"])]
+    )
+    model = Pipeline(
+        [
+            ("encode", columns),
+            ("estimator", HistGradientBoostingClassifier(categorical_features=[4, 5])),
+        ]
+    )
     rng = np.random.default_rng(0)
     y = (frame["place"].isin(["p1", "p3"]) ^ (rng.random(len(frame)) < 0.1)).astype(int)
     model.fit(frame, y)
-    found = compiled(model, schema, feed_from_table(schema.columns, split.holdout), rows_from_table(schema.columns, split.holdout)[:3])
+    found = compiled(
+        model,
+        schema,
+        feed_from_table(schema.columns, split.holdout),
+        rows_from_table(schema.columns, split.holdout)[:3],
+    )
     assert found.model is None
     assert "differs by" in found.why_not
 
@@ -241,24 +335,43 @@ def test_native_categoricals_are_caught():
 def test_a_forest_that_learnt_from_nan_is_caught():
     """The reason why numbers are imputed for every estimator but HistGradientBoosting."""
     model, schema, split = _fitted(candidate="sklearn.ensemble.RandomForestClassifier")
-    frame, y = frame_from_table(schema.columns, split.train), np.asarray(split.train["y"].to_pylist())
+    frame, y = (
+        frame_from_table(schema.columns, split.train),
+        np.asarray(split.train["y"].to_pylist()),
+    )
     columns = ColumnTransformer([("n", "passthrough", ["a", "b", "count", "flag"])])
-    model = Pipeline([("encode", columns), ("estimator", model.named_steps["estimator"])]).fit(frame, y)
-    found = compiled(model, schema, feed_from_table(schema.columns, split.holdout), rows_from_table(schema.columns, split.holdout)[:3])
+    model = Pipeline([("encode", columns), ("estimator", model.named_steps["estimator"])]).fit(
+        frame, y
+    )
+    found = compiled(
+        model,
+        schema,
+        feed_from_table(schema.columns, split.holdout),
+        rows_from_table(schema.columns, split.holdout)[:3],
+    )
     assert found.model is None
     assert "differs by" in found.why_not
 
 
 def test_the_same_fit_compiles_to_the_same_bytes_in_every_process():
     code = (
-        "import hashlib; from tests.unit.steps.test_package import _fitted, limited; from pipelines.steps.compiling import to_onnx;"
-        "limited(1).__enter__(); [print(hashlib.sha256(to_onnx(*_fitted(candidate=c)[:2])).hexdigest()) for c in "
-        "('sklearn.ensemble.HistGradientBoostingClassifier', 'sklearn.linear_model.LogisticRegression')]"
+        "import hashlib; from tests.unit.steps.test_package import _fitted, limited; from"
+        " pipelines.training.onnx.export import to_onnx;limited(1).__enter__();"
+        " [print(hashlib.sha256(to_onnx(*_fitted(candidate=c)[:2])).hexdigest()) for c in"
+        " ('sklearn.ensemble.HistGradientBoostingClassifier',"
+        " 'sklearn.linear_model.LogisticRegression')]"
     )
     found = []
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(HOME)}
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, cwd=HOME)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=HOME,
+        )
         found.append(done.stdout.split())
     assert found[0] == found[1]
     assert found[0][0] == hashlib.sha256(to_onnx(*_fitted()[:2])).hexdigest()
@@ -269,10 +382,14 @@ def test_edge_rows_are_what_the_schema_allows():
     whole, single = edge_rows(schema, rows_from_table(schema.columns, split.holdout))
     nullable = {c.name for c in schema.columns if c.nullable}
     assert nullable == {"a", "channel"}
-    assert {name for row in [*whole, *single] for name, value in row.items() if value is None} == nullable
+    assert {
+        name for row in [*whole, *single] for name, value in row.items() if value is None
+    } == nullable
     assert whole[0] == {**whole[0], "a": None, "channel": None}
     assert {row["channel"] for row in whole} >= {"", "never seen before"}
-    assert all(isinstance(row["count"], int) and isinstance(row["flag"], bool) for row in [*whole, *single])
+    assert all(
+        isinstance(row["count"], int) and isinstance(row["flag"], bool) for row in [*whole, *single]
+    )
     assert max(row["count"] for row in whole) == 80
     assert all(list(row) == [c.name for c in schema.columns] for row in [*whole, *single])
 
@@ -288,8 +405,16 @@ def test_edges_stay_within_float32():
     ("expected", "got", "task", "worst"),
     [
         pytest.param([[0.5]], [[0.50001]], "binary", 1e-5, id="absolute for probabilities"),
-        pytest.param([[1000.0], [1000.0]], [[1000.1], [1000.0]], "regression", 1e-4, id="relative for values"),
-        pytest.param([[0.001], [10.0], [10.0]], [[0.002], [10.0], [10.0]], "regression", 1e-4, id="near zero relative to the usual size"),
+        pytest.param(
+            [[1000.0], [1000.0]], [[1000.1], [1000.0]], "regression", 1e-4, id="relative for values"
+        ),
+        pytest.param(
+            [[0.001], [10.0], [10.0]],
+            [[0.002], [10.0], [10.0]],
+            "regression",
+            1e-4,
+            id="near zero relative to the usual size",
+        ),
         pytest.param([[0.0]], [[0.0]], "regression", 0.0, id="zero"),
         pytest.param([[np.inf]], [[np.inf]], "regression", 0.0, id="the same infinity"),
         pytest.param([[np.nan]], [[np.nan]], "regression", 0.0, id="both NaN"),
@@ -316,9 +441,14 @@ def test_the_final_fit_has_the_parameters_that_won(tmp_path):
 
     from pipelines.bundle.trusted import TRUSTED
 
-    line = "  - {name: tried, estimator: sklearn.linear_model.LogisticRegression, params: {max_iter: 77}, search: {C: [0.0001, 0.5]}}"
+    line = (
+        "  - {name: tried, estimator: sklearn.linear_model.LogisticRegression, params: {max_iter:"
+        " 77}, search: {C: [0.0001, 0.5]}}"
+    )
     world = learning(tmp_path, spec_text(candidates=line))
     found = package.run(world.context, _request(world))
     native = open_bundle(world.context.ports.store, found.bundle).manifest.native
-    estimator = skops.io.loads(world.context.ports.store.get(native), trusted=sorted(TRUSTED)).named_steps["estimator"]
+    estimator = skops.io.loads(
+        world.context.ports.store.get(native), trusted=sorted(TRUSTED)
+    ).named_steps["estimator"]
     assert (estimator.C, estimator.max_iter, estimator.random_state) == (0.5, 77, 3)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import BadData, GiveUp
-from pipelines.refs import XCOM_LIMIT, canonical
-from pipelines.steps import outcomes, report
-from pipelines.steps.outcomes import Outcome
-from pipelines.steps.values import Decided, ReportRequest
+from pipelines.ledger import outcomes
+from pipelines.ledger.outcomes import Outcome
+from pipelines.messages import Decided, ReportRequest
+from pipelines.refs import canonical
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import report
 from tests.unit.steps.verdicts import NOTHING, drifted, started
 
 RUN = "drift__sales__2024-01-05T00:00:00Z"
@@ -17,17 +19,29 @@ NO = Decided(start=False, why="cooldown: 7 days", run_id="", conf={})
 
 @pytest.fixture
 def context(world, ports):
-    ports.ledger.crown("sales", expected=None, champion={"version": "1", "bundle": NOTHING.model_dump(), "release": 1}, key="first")
+    ports.ledger.crown(
+        "sales",
+        expected=None,
+        champion={"version": "1", "bundle": NOTHING.model_dump(), "release": 1},
+        key="first",
+    )
     return world.context(ports)
 
 
 def said(context, found, decided=NO, state=None):
     retrain = {"run_id": decided.run_id, "state": state} if state else None
-    return report.run(context, ReportRequest(run="watch", drift=found, decide=decided, retrain=retrain))
+    return report.run(
+        context, ReportRequest(run="watch", drift=found, decide=decided, retrain=retrain)
+    )
 
 
 def ended(context, outcome, version="2", reasons=()):
-    outcomes.record(context.ports.ledger, "sales", RUN, Outcome(outcome=outcome, version=version, reasons=list(reasons)))
+    outcomes.record(
+        context.ports.ledger,
+        "sales",
+        RUN,
+        Outcome(outcome=outcome, version=version, reasons=list(reasons)),
+    )
 
 
 @pytest.mark.parametrize("verdict", ["no_drift", "not_enough_data"])
@@ -45,7 +59,9 @@ def test_a_drift_that_was_held_back_says_why(context):
 
 
 def test_an_alarm_is_red_with_its_reasons(context):
-    with pytest.raises(BadData, match=r"ALARM: sales, window 2024-01-04T00:00:00Z.*the channel is another one") as caught:
+    with pytest.raises(
+        BadData, match=r"ALARM: sales, window 2024-01-04T00:00:00Z.*the channel is another one"
+    ) as caught:
         said(context, drifted(3, "alarm"))
     assert "no retraining was started" in caught.value.remedy
 
@@ -53,7 +69,10 @@ def test_an_alarm_is_red_with_its_reasons(context):
 def test_deployed(context):
     ended(context, "deployed")
     found = said(context, drifted(3), started(3), "success")
-    assert (found.outcome, found.said) == ("deployed", f"The retraining {RUN} of sales deployed version 2.")
+    assert (found.outcome, found.said) == (
+        "deployed",
+        f"The retraining {RUN} of sales deployed version 2.",
+    )
 
 
 def test_a_refused_retraining_leaves_the_champion_and_says_so(context):
@@ -75,7 +94,9 @@ def test_a_refused_retraining_leaves_the_champion_and_says_so(context):
 )
 def test_a_failed_retraining_is_named_with_the_way_to_clear_it(context, outcome, state, words):
     if outcome:
-        ended(context, outcome, version="", reasons=["the run ended before its challenger was judged"])
+        ended(
+            context, outcome, version="", reasons=["the run ended before its challenger was judged"]
+        )
     with pytest.raises(GiveUp, match=words) as caught:
         said(context, drifted(3), started(3), state)
     assert f"DAG retrain_sales, run {RUN}" in caught.value.message

@@ -1,13 +1,16 @@
-"""`rollback` and `promote`: what served serves again, released anew; what the gate refused never does."""
+"""`rollback` and `promote`: what served serves again, released anew.
+
+What the gate refused never does.
+"""
 
 from __future__ import annotations
 
 import pytest
 
+from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Corrupted, Refused, RequestError, Unreachable
+from pipelines.messages import RollbackRequest
 from pipelines.steps import deploy, rollback
-from pipelines.steps.targets import ProcessTarget
-from pipelines.steps.values import RollbackRequest
 from tests.unit.steps import test_deploy as deploying
 from tests.unit.steps.test_deploy import MODEL, Crash, Cut, Following, _agree, _request, _world
 
@@ -27,7 +30,11 @@ def _deployed(*versions):
 
 
 def _back(world, run="back", **conf):
-    return rollback.run(world.context, RollbackRequest(run=run, now=NOW, conf={"reason": "wrong prices", **conf}), _target(world))
+    return rollback.run(
+        world.context,
+        RollbackRequest(run=run, now=NOW, conf={"reason": "wrong prices", **conf}),
+        _target(world),
+    )
 
 
 def test_it_goes_back_to_what_served_before_under_a_new_number():
@@ -82,7 +89,11 @@ def test_without_a_champion_there_is_nothing_to_go_back_to():
 def test_a_release_that_the_server_refused_is_no_goal():
     world = _deployed("1")
     with pytest.raises(Refused):
-        deploy.run(world.context, _request(world, "2", "1"), ProcessTarget(Following(world.context, refuses={"2"})))
+        deploy.run(
+            world.context,
+            _request(world, "2", "1"),
+            ProcessTarget(Following(world.context, refuses={"2"})),
+        )
     with pytest.raises(RequestError, match="Release 2 of visits never served"):
         _back(world, to=2)
 
@@ -112,10 +123,14 @@ def test_a_retry_does_not_overthrow_a_champion_that_came_after_the_first_try():
             raise Crash
 
     with pytest.raises(Crash):
-        rollback.run(world.context, RollbackRequest(run="back", now=NOW, conf={}), ProcessTarget(Gone()))
+        rollback.run(
+            world.context, RollbackRequest(run="back", now=NOW, conf={}), ProcessTarget(Gone())
+        )
     assert ports.ledger.find(MODEL, "release", "rollback:back") is not None
     deploy.run(world.context, _request(world, "3", "2"), _target(world))
-    with pytest.raises(deploying.Conflict, match="Version 1 was to replace 2, but 3 is the champion now"):
+    with pytest.raises(
+        deploying.Conflict, match="Version 1 was to replace 2, but 3 is the champion now"
+    ):
         _back(world)
     _agree(world, "3")
 
@@ -137,7 +152,11 @@ def test_it_goes_back_while_the_registry_is_away_and_the_alias_follows_later():
             return call
 
     with pytest.raises(Unreachable):  # after the crown: a retry finishes
-        rollback.run(world.with_ports(registry=Away()).context, RollbackRequest(run="back", now=NOW, conf={}), _target(world))
+        rollback.run(
+            world.with_ports(registry=Away()).context,
+            RollbackRequest(run="back", now=NOW, conf={}),
+            _target(world),
+        )
     assert world.context.ports.ledger.champion(MODEL).version == "1"
     assert Following(world.context).serves(MODEL).version == "1"
     assert _back(world).version == "1"
@@ -151,21 +170,35 @@ def test_cut_off_at_any_call_a_retry_finishes_what_was_begun(after):
         at += 1
         world, counter = _deployed("1", "2", "3"), []
         ports = world.context.ports
-        cut = world.with_ports(**{n: Cut(getattr(ports, n), counter, at, after=after) for n in ("store", "ledger", "registry")})
+        cut = world.with_ports(
+            **{
+                n: Cut(getattr(ports, n), counter, at, after=after)
+                for n in ("store", "ledger", "registry")
+            }
+        )
         try:
             rollback.run(cut.context, RollbackRequest(run="back", now=NOW, conf={}), _target(world))
             died = False
         except Crash:
             assert _back(world).version == "2"
         _agree(world, "2")
-        assert len([e for e in ports.ledger.entries(MODEL, "release") if e.key == "rollback:back"]) == 1
+        assert (
+            len([e for e in ports.ledger.entries(MODEL, "release") if e.key == "rollback:back"])
+            == 1
+        )
     assert at > 10
 
 
 def test_what_was_rolled_back_can_be_promoted_again():
     world = _deployed("1", "2")
     _back(world)
-    done = rollback.promote(world.context, run="again", version="2", reason="the prices were right", target=_target(world))
+    done = rollback.promote(
+        world.context,
+        run="again",
+        version="2",
+        reason="the prices were right",
+        target=_target(world),
+    )
     assert (done.version, done.previous) == ("2", "1")
     _agree(world, "2")
 
@@ -174,7 +207,9 @@ def test_what_the_gate_refused_or_nobody_packaged_is_never_promoted_by_hand():
     world = _deployed("1")
     body = {"verdict": "refuse", "version": "2", "reasons": ["roc_auc 0.51 is below 0.58"]}
     world.context.ports.ledger.append(MODEL, "verdict", "run2", body)
-    with pytest.raises(RequestError, match=r"The gate refused version 2 of visits: roc_auc 0\.51 is below 0\.58"):
+    with pytest.raises(
+        RequestError, match=r"The gate refused version 2 of visits: roc_auc 0\.51 is below 0\.58"
+    ):
         rollback.promote(world.context, run="x", version="2", reason="", target=_target(world))
     with pytest.raises(RequestError, match="Version 3 of visits has no bundle"):
         rollback.promote(world.context, run="y", version="3", reason="", target=_target(world))
@@ -192,9 +227,17 @@ def test_two_at_once_never_make_two_champions():
         def serves(self, model):
             if not Rival.asked:
                 Rival.asked = True
-                rollback.run(world.context, RollbackRequest(run="rival", now=NOW, conf={"to": 1}), _target(world))
+                rollback.run(
+                    world.context,
+                    RollbackRequest(run="rival", now=NOW, conf={"to": 1}),
+                    _target(world),
+                )
             return super().serves(model)
 
     with pytest.raises(deploying.Conflict):
-        rollback.run(world.context, RollbackRequest(run="back", now=NOW, conf={}), ProcessTarget(Rival(world.context)))
+        rollback.run(
+            world.context,
+            RollbackRequest(run="back", now=NOW, conf={}),
+            ProcessTarget(Rival(world.context)),
+        )
     _agree(world, "1")

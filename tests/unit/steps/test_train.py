@@ -1,4 +1,5 @@
-"""`train`: honest rows, honest folds, the same result again, and words where there is nothing to learn."""
+"""`train`: honest rows, honest folds, the same result again, and words where there is nothing to
+learn."""
 
 from __future__ import annotations
 
@@ -13,12 +14,15 @@ import pytest
 import skops.io
 
 from pipelines.bundle.trusted import TRUSTED
+from pipelines.data import labelled_rows
 from pipelines.errors import BadData, RequestError, SpecError
-from pipelines.refs import XCOM_LIMIT, canonical
+from pipelines.messages import TrainRequest
+from pipelines.refs import canonical
 from pipelines.spec.catalogue import ESTIMATORS, METRICS
-from pipelines.steps import labelled, learn, predictions, train
-from pipelines.steps.search import Drawn
-from pipelines.steps.values import TrainRequest
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import train
+from pipelines.training import estimators, predictions
+from pipelines.training.search import Drawn
 from tests.unit.steps.learning import DAYS, FIRST, ROWS, RUN, learning, rows, spec_text
 
 
@@ -45,13 +49,16 @@ def test_the_stored_model_and_predictions_are_those_of_the_held_out_rows(tmp_pat
     spec, store = world.context.spec, world.context.ports.store
     found = world.train("linear")
     model = skops.io.loads(store.get(found.model), trusted=sorted(TRUSTED))
-    split = labelled.split(world.context, world.built)
+    split = labelled_rows.split(world.context, world.built)
     held = predictions.read(store, spec, found.predictions, split.holdout)
     from pipelines.bundle.rows import schema_of
 
     schema = schema_of(split.holdout, spec.features.inputs, spec.task, None)
-    assert np.array_equal(learn.answers(model, learn.frame(schema, split.holdout), spec.task, None), held.score)
-    assert set(held.dummy) == {learn.targets(split.train, spec, None).mean()}
+    assert np.array_equal(
+        estimators.answers(model, estimators.frame(schema, split.holdout), spec.task, None),
+        held.score,
+    )
+    assert set(held.dummy) == {estimators.targets(split.train, spec, None).mean()}
 
 
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
@@ -67,32 +74,44 @@ def test_the_other_tasks_are_learnt_too(tmp_path, task):
 def test_the_same_request_changes_nothing_and_another_run_trains_anew(tmp_path):
     world = learning(tmp_path)
     assert world.train("linear") == world.train("linear")
-    other = train.run(world.context, TrainRequest(run="other", candidate="linear", features=world.built))
+    other = train.run(
+        world.context, TrainRequest(run="other", candidate="linear", features=world.built)
+    )
     assert other.run_id != world.train("linear").run_id
     assert other.metrics == world.train("linear").metrics
 
 
 def test_labels_that_were_not_known_in_time_are_not_seen(tmp_path):
     world = learning(tmp_path, spec_text(known_after="12h"))
-    split, spec = labelled.split(world.context, world.built), world.context.spec
+    split, spec = labelled_rows.split(world.context, world.built), world.context.spec
     day = np.timedelta64(1, "D")
-    holdout_starts, as_of = np.datetime64(FIRST.replace(tzinfo=None)) + 4 * day, np.datetime64(FIRST.replace(tzinfo=None)) + 6 * day
+    holdout_starts, as_of = (
+        np.datetime64(FIRST.replace(tzinfo=None)) + 4 * day,
+        np.datetime64(FIRST.replace(tzinfo=None)) + 6 * day,
+    )
     half = np.timedelta64(12, "h")
-    assert labelled.times(split.train, spec).max() <= holdout_starts - half
-    assert labelled.times(split.holdout, spec).max() <= as_of - half
-    assert labelled.times(split.holdout, spec).min() >= holdout_starts
-    everything, span = labelled.everything(world.context, world.built)
-    assert everything.num_rows > split.train.num_rows + split.holdout.num_rows  # the refit may know what came before as_of
+    assert labelled_rows.times(split.train, spec).max() <= holdout_starts - half
+    assert labelled_rows.times(split.holdout, spec).max() <= as_of - half
+    assert labelled_rows.times(split.holdout, spec).min() >= holdout_starts
+    everything, span = labelled_rows.everything(world.context, world.built)
+    assert (
+        everything.num_rows > split.train.num_rows + split.holdout.num_rows
+    )  # the refit may know what came before as_of
     assert (span.start, span.end) == (FIRST, FIRST + timedelta(days=DAYS))
 
 
 def test_rows_of_the_future_and_without_a_label_are_not_seen(tmp_path):
     tables = [rows(d) for d in range(DAYS)]
-    target = pc.if_else(pa.array(np.arange(ROWS) % 3 == 0), pa.scalar(None, pa.bool_()), tables[-1]["y"])
-    late = pa.array([FIRST + timedelta(days=DAYS)] * 5 + tables[-1]["at"].to_pylist()[5:], pa.timestamp("us", tz="UTC"))
+    target = pc.if_else(
+        pa.array(np.arange(ROWS) % 3 == 0), pa.scalar(None, pa.bool_()), tables[-1]["y"]
+    )
+    late = pa.array(
+        [FIRST + timedelta(days=DAYS)] * 5 + tables[-1]["at"].to_pylist()[5:],
+        pa.timestamp("us", tz="UTC"),
+    )
     tables[-1] = tables[-1].set_column(8, "y", target).set_column(1, "at", late)
     world = learning(tmp_path, spec_text(known_after="0s"), tables=tables)
-    held, _ = labelled.holdout(world.context, world.built)
+    held, _ = labelled_rows.holdout(world.context, world.built)
     assert held.num_rows == 2 * ROWS - len(set(range(0, ROWS, 3)) | set(range(5)))
 
 
@@ -103,13 +122,34 @@ def _with_target(values):
 @pytest.mark.parametrize(
     ("task", "values", "words"),
     [
-        pytest.param("binary", lambda t: [1] * t.num_rows, r"the same \(1\) in all", id="one class"),
-        pytest.param("regression", lambda t: [2.5] * t.num_rows, r"the same \(2.5\) in all", id="a constant"),
+        pytest.param(
+            "binary", lambda t: [1] * t.num_rows, r"the same \(1\) in all", id="one class"
+        ),
+        pytest.param(
+            "regression", lambda t: [2.5] * t.num_rows, r"the same \(2.5\) in all", id="a constant"
+        ),
         pytest.param("binary", lambda t: [2] * t.num_rows, "besides 0 and 1", id="other numbers"),
-        pytest.param("binary", lambda t: ["yes"] * t.num_rows, "string, which a binary task cannot learn", id="text"),
-        pytest.param("regression", lambda t: [float("inf")] * t.num_rows, "infinite", id="infinity"),
-        pytest.param("regression", lambda t: [float("nan")] * t.num_rows, "No row of the batches", id="all NaN"),
-        pytest.param("binary", lambda t: pa.nulls(t.num_rows, pa.bool_()), "No row of the batches", id="all null"),
+        pytest.param(
+            "binary",
+            lambda t: ["yes"] * t.num_rows,
+            "string, which a binary task cannot learn",
+            id="text",
+        ),
+        pytest.param(
+            "regression", lambda t: [float("inf")] * t.num_rows, "infinite", id="infinity"
+        ),
+        pytest.param(
+            "regression",
+            lambda t: [float("nan")] * t.num_rows,
+            "No row of the batches",
+            id="all NaN",
+        ),
+        pytest.param(
+            "binary",
+            lambda t: pa.nulls(t.num_rows, pa.bool_()),
+            "No row of the batches",
+            id="all null",
+        ),
     ],
 )
 def test_a_target_that_cannot_be_learnt_is_said_in_words(tmp_path, task, values, words):
@@ -127,7 +167,11 @@ def test_a_missing_column_is_named(tmp_path):
 def test_too_few_rows_are_said_in_words(tmp_path):
     tables = [rows(d, count=c) for d, c in enumerate([1, 0, 0, 1, 50, 50])]
     for i, label in ((0, True), (3, False)):
-        tables[i] = tables[i].set_column(8, "y", pa.array([label])).set_column(6, "channel", pa.array(["mail"]))
+        tables[i] = (
+            tables[i]
+            .set_column(8, "y", pa.array([label]))
+            .set_column(6, "channel", pa.array(["mail"]))
+        )
     with pytest.raises(BadData, match="too few"):
         learning(tmp_path, spec_text(known_after="0s"), tables=tables).train("baseline")
 
@@ -140,10 +184,16 @@ def test_numbers_beyond_float32_are_refused_by_name(tmp_path):
 
 
 def test_unknown_parameters_and_values_name_the_known_ones(tmp_path):
-    world = learning(tmp_path, _candidate("estimator: sklearn.linear_model.LogisticRegression, params: {max_itr: 5}"))
+    world = learning(
+        tmp_path,
+        _candidate("estimator: sklearn.linear_model.LogisticRegression, params: {max_itr: 5}"),
+    )
     with pytest.raises(SpecError, match=r"no parameter 'max_itr'.*did you mean max_iter"):
         world.train("tried")
-    world = learning(tmp_path, _candidate("estimator: sklearn.linear_model.LogisticRegression, search: {C: [-1.0, 1.0]}"))
+    world = learning(
+        tmp_path,
+        _candidate("estimator: sklearn.linear_model.LogisticRegression, search: {C: [-1.0, 1.0]}"),
+    )
     with pytest.raises(SpecError, match=r"candidates\.tried: The 'C' parameter"):
         world.train("tried")
 
@@ -156,7 +206,11 @@ def test_an_unknown_candidate_is_refused(tmp_path):
 def test_a_small_grid_is_searched_whole(tmp_path, caplog):
     caplog.set_level("INFO")
     world = learning(
-        tmp_path, _candidate("estimator: sklearn.linear_model.LogisticRegression, search: {C: [0.001, 1.0], fit_intercept: [true, false]}")
+        tmp_path,
+        _candidate(
+            "estimator: sklearn.linear_model.LogisticRegression, search: {C: [0.001, 1.0],"
+            " fit_intercept: [true, false]}"
+        ),
     )
     found = world.train("tried")
     assert found.settings_tried == 4
@@ -177,7 +231,11 @@ def test_a_large_space_is_drawn_from_by_seed_and_budget(tmp_path):
 
 def test_a_draw_stays_within_its_bounds():
     rng = np.random.RandomState(0)
-    for drawn in (Drawn(1, 3, log=False, whole=True), Drawn(1, 3, log=True, whole=True), Drawn(0.1, 0.2, log=True, whole=False)):
+    for drawn in (
+        Drawn(1, 3, log=False, whole=True),
+        Drawn(1, 3, log=True, whole=True),
+        Drawn(0.1, 0.2, log=True, whole=False),
+    ):
         values = [drawn.rvs(rng) for _ in range(200)]
         assert min(values) >= drawn.low
         assert max(values) <= drawn.high
@@ -188,24 +246,37 @@ def test_a_model_that_overflows_has_no_metrics_and_so_no_chance(tmp_path):
     tables = [rows(d, "regression") for d in range(DAYS)]
     tables = [t.set_column(8, "y", pc.exp(t["y"])) for t in tables]
     tables[-1] = tables[-1].set_column(3, "b", pa.array([1e30] * ROWS))
-    text = spec_text("regression", candidates="  - {name: poisson, estimator: sklearn.linear_model.PoissonRegressor}")
+    text = spec_text(
+        "regression",
+        candidates="  - {name: poisson, estimator: sklearn.linear_model.PoissonRegressor}",
+    )
     found = learning(tmp_path, text, tables=tables).train("poisson")
     assert set(found.metrics.values()) == {None}
 
 
 @pytest.mark.parametrize(
-    ("task", "estimator"), [(task, name) for name, known in sorted(ESTIMATORS.items()) for task in sorted(known.tasks)]
+    ("task", "estimator"),
+    [(task, name) for name, known in sorted(ESTIMATORS.items()) for task in sorted(known.tasks)],
 )
 def test_every_estimator_of_the_catalogue_learns(tmp_path, estimator, task):
-    """With nulls, unseen categories and text; what is stored can be loaded by the loader's own list of types."""
+    """With nulls, unseen categories and text.
+
+    What is stored can be loaded by the loader's own list of types.
+    """
     tables = [rows(d, task, count=60) for d in range(DAYS)]
     if "Poisson" in estimator:
         tables = [t.set_column(8, "y", pc.exp(t["y"])) for t in tables]
-    params = ", params: {n_estimators: 5}" if "Forest" in estimator or "ExtraTrees" in estimator else ""
+    params = (
+        ", params: {n_estimators: 5}" if "Forest" in estimator or "ExtraTrees" in estimator else ""
+    )
     params = ", params: {max_iter: 5}" if "MLP" in estimator or "Hist" in estimator else params
     leaf = "Ridge" if task == "regression" else "LogisticRegression"
     real = f"  - {{name: real, estimator: sklearn.linear_model.{leaf}}}\n"
-    world = learning(tmp_path, spec_text(task, candidates=real + f"  - {{name: tried, estimator: {estimator}{params}}}"), tables=tables)
+    world = learning(
+        tmp_path,
+        spec_text(task, candidates=real + f"  - {{name: tried, estimator: {estimator}{params}}}"),
+        tables=tables,
+    )
     found = world.train("tried")
     assert found.cv_score is not None
     skops.io.loads(world.context.ports.store.get(found.model), trusted=sorted(TRUSTED))
@@ -220,16 +291,26 @@ def test_every_estimator_of_the_catalogue_learns(tmp_path, estimator, task):
     ],
 )
 def test_plots_and_the_table_of_settings_are_attached(tmp_path, task, line):
-    world = learning(tmp_path, spec_text(task, candidates=f"  - {{name: tried, estimator: sklearn.linear_model.{line}}}"))
+    world = learning(
+        tmp_path,
+        spec_text(task, candidates=f"  - {{name: tried, estimator: sklearn.linear_model.{line}}}"),
+    )
     artifacts = world.context.ports.registry.runs[world.train("tried").run_id].artifacts
-    assert set(artifacts) == {"search/settings.csv", "plots/holdout.png", "plots/importance.png", "plots/search.png"}
-    assert all(data.startswith(b"\x89PNG") for name, data in artifacts.items() if name.endswith(".png"))
+    assert set(artifacts) == {
+        "search/settings.csv",
+        "plots/holdout.png",
+        "plots/importance.png",
+        "plots/search.png",
+    }
+    assert all(
+        data.startswith(b"\x89PNG") for name, data in artifacts.items() if name.endswith(".png")
+    )
 
 
 def test_predictions_of_other_rows_are_refused(tmp_path):
     world = learning(tmp_path)
     found = world.train("linear")
-    held, _ = labelled.holdout(world.context, world.built)
+    held, _ = labelled_rows.holdout(world.context, world.built)
     store, spec = world.context.ports.store, world.context.spec
     assert pq.read_table(io.BytesIO(store.get(found.predictions))).num_rows == held.num_rows
     with pytest.raises(Exception, match="not of this run's held-out rows"):

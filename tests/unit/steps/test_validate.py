@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import BadData, SpecError
-from pipelines.pages import find_page
+from pipelines.messages import IngestRequest, ValidateRequest
 from pipelines.refs import Ref
 from pipelines.steps import ingest, validate
-from pipelines.steps.values import IngestRequest, ValidateRequest
+from pipelines.store.pages import find_page
 from pipelines.tables import from_parquet
 from tests.worlds import ROWS, as_of
 
@@ -20,7 +20,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def run(world, ports):
     def validate_as_of(day=3, **conf):
         context = world.context(ports)
-        ingested = ingest.run(context, IngestRequest(run="r", now=NOW, conf={"as_of": as_of(day), **conf}))
+        ingested = ingest.run(
+            context, IngestRequest(run="r", now=NOW, conf={"as_of": as_of(day), **conf})
+        )
         return validate.run(context, ValidateRequest(run="r", ingest=ingested))
 
     return validate_as_of
@@ -48,16 +50,50 @@ def test_good_batches_pass_with_a_page(run, ports):
     ("edit", "words"),
     [
         pytest.param(lambda f: f.iloc[:0], "row count", id="an empty batch"),
-        pytest.param(lambda f: f.drop(columns="pages"), 'pages.*does not exist|"pages"', id="a column is missing"),
-        pytest.param(lambda f: f.rename(columns={"channel": "source"}), "channel", id="a column is renamed"),
-        pytest.param(lambda f: f.assign(pages=["many"] * len(f)), "pages: column values to be in type list", id="a column of another type"),
-        pytest.param(lambda f: f.assign(minutes=np.nan), "minutes", id="all missing in a column that the suite names"),
+        pytest.param(
+            lambda f: f.drop(columns="pages"),
+            'pages.*does not exist|"pages"',
+            id="a column is missing",
+        ),
+        pytest.param(
+            lambda f: f.rename(columns={"channel": "source"}), "channel", id="a column is renamed"
+        ),
+        pytest.param(
+            lambda f: f.assign(pages=["many"] * len(f)),
+            "pages: column values to be in type list",
+            id="a column of another type",
+        ),
+        pytest.param(
+            lambda f: f.assign(minutes=np.nan),
+            "minutes",
+            id="all missing in a column that the suite names",
+        ),
         pytest.param(lambda f: f.drop(columns="visit"), "visit", id="the key is missing"),
-        pytest.param(lambda f: pd.concat([f, f.iloc[:2]]), "visit: column values to be unique", id="keys twice"),
-        pytest.param(lambda f: f.assign(at="2024-03-01T00:00:00Z"), "at: column values to be between", id="times outside the interval"),
-        pytest.param(lambda f: f.assign(at="soon"), "at: column values to be in type list", id="times that are none"),
-        pytest.param(lambda f: f.assign(at=[*f["at"][:-1], "soon"]), "at: column values to not be null", id="one time that is none"),
-        pytest.param(lambda f: f.assign(pages=f["pages"].where(f.index != 7, np.inf)), "pages: column values to be between", id="infinite"),
+        pytest.param(
+            lambda f: pd.concat([f, f.iloc[:2]]),
+            "visit: column values to be unique",
+            id="keys twice",
+        ),
+        pytest.param(
+            lambda f: f.assign(at="2024-03-01T00:00:00Z"),
+            "at: column values to be between",
+            id="times outside the interval",
+        ),
+        pytest.param(
+            lambda f: f.assign(at="soon"),
+            "at: column values to be in type list",
+            id="times that are none",
+        ),
+        pytest.param(
+            lambda f: f.assign(at=[*f["at"][:-1], "soon"]),
+            "at: column values to not be null",
+            id="one time that is none",
+        ),
+        pytest.param(
+            lambda f: f.assign(pages=f["pages"].where(f.index != 7, np.inf)),
+            "pages: column values to be between",
+            id="infinite",
+        ),
     ],
 )
 def test_a_broken_batch_goes_to_quarantine_and_ends_the_run(run, world, ports, edit, words):
@@ -93,11 +129,15 @@ def test_every_bad_row_is_kept_with_all_that_it_broke(run, world, ports):
     change(world, 1, edit)
     with pytest.raises(BadData):
         run()
-    rows = from_parquet(ports.store.get(Ref.model_validate(quarantined(ports)["bad_rows"]["events"]))).to_pylist()
+    rows = from_parquet(
+        ports.store.get(Ref.model_validate(quarantined(ports)["bad_rows"]["events"]))
+    ).to_pylist()
     broke = {r["visit"]: r["broken_expectations"] for r in rows}
     assert set(broke) == {f"1-{i}" for i in bad}
     assert len(broke["1-3"]) == 2
-    assert all(any(e.startswith("pages: column values to be between") for e in b) for b in broke.values())
+    assert all(
+        any(e.startswith("pages: column values to be between") for e in b) for b in broke.values()
+    )
 
 
 SIDE = """
@@ -111,15 +151,24 @@ def read(start, end):
 def test_bad_rows_of_a_side_table_are_kept_and_shown_too(run, world, ports):
     source = 'source: {kind: files, uri: "raw/{start:%Y-%m-%d}.csv", '
     world.respec(source, "source: {kind: python, side: {shops: null}, ")
-    (world.home / "models" / "sales" / "source.py").write_text(f"folder = {str(world.home)!r}\n{SIDE}")
+    (world.home / "models" / "sales" / "source.py").write_text(
+        f"folder = {str(world.home)!r}\n{SIDE}"
+    )
     world.rewrite(1, world.frame(1))
-    sizes = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "size", "min_value": 0}}
-    (world.settings.expectations / "sales.shops.json").write_text(json.dumps({"name": "shops", "expectations": [sizes]}))
+    sizes = {
+        "type": "expect_column_values_to_be_between",
+        "kwargs": {"column": "size", "min_value": 0},
+    }
+    (world.settings.expectations / "sales.shops.json").write_text(
+        json.dumps({"name": "shops", "expectations": [sizes]})
+    )
     with pytest.raises(BadData, match="shops: size"):
         run(2)
     record = json.loads(ports.store.read(ports.store.keys("quarantine/sales")[0]))
     assert list(record["bad_rows"]) == ["shops"]
-    [row] = from_parquet(ports.store.get(Ref.model_validate(record["bad_rows"]["shops"]))).to_pylist()
+    [row] = from_parquet(
+        ports.store.get(Ref.model_validate(record["bad_rows"]["shops"]))
+    ).to_pylist()
     assert (row["shop"], row["size"]) == ("b", -2)
     assert "Bad rows of shops" in ports.store.get(Ref.model_validate(record["page"])).decode()
 
@@ -151,7 +200,8 @@ def test_values_in_data_are_escaped_on_the_page(run, world, ports):
         world,
         1,
         lambda f: f.assign(
-            pages=f["pages"].where(f.index != 5, 999), channel=f["channel"].where(f.index != 5, "<script>alert(1)</script>")
+            pages=f["pages"].where(f.index != 5, 999),
+            channel=f["channel"].where(f.index != 5, "<script>alert(1)</script>"),
         ),
     )
     with pytest.raises(BadData):
@@ -165,7 +215,9 @@ def test_a_batch_that_was_judged_is_not_judged_again_unless_forced(run, ports):
     run()
     judged = set(ports.store.keys("results/validate"))
     run(4)
-    assert len(set(ports.store.keys("results/validate")) - judged) == 2, "one new batch, and its one table"
+    assert len(set(ports.store.keys("results/validate")) - judged) == 2, (
+        "one new batch, and its one table"
+    )
     assert run(4, force=True).rows == 4 * ROWS
 
 
@@ -183,7 +235,11 @@ def test_a_mended_source_is_read_as_a_new_version_and_passes(run, world):
     [
         pytest.param(None, "There is no expectations/sales.json", id="no suite"),
         pytest.param("{", "is no suite", id="no JSON"),
-        pytest.param('{"expectations": [{"type": "expect_miracles", "kwargs": {}}]}', "expect_miracles", id="an unknown expectation"),
+        pytest.param(
+            '{"expectations": [{"type": "expect_miracles", "kwargs": {}}]}',
+            "expect_miracles",
+            id="an unknown expectation",
+        ),
     ],
 )
 def test_a_broken_suite_is_named(run, world, text, words):

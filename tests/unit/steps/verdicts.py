@@ -1,4 +1,5 @@
-"""Verdicts on windows of the small world, as `drift` leaves them in the ledger, for the steps that go by them."""
+"""Verdicts on windows of the small world, as `drift` leaves them in the ledger, for the steps that
+go by them."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipelines.intervals import Interval
+from pipelines.messages import Decided, Drifted
 from pipelines.refs import Ref
-from pipelines.steps.values import Decided, Drifted
 from tests.worlds import FIRST
 
 if TYPE_CHECKING:
@@ -43,13 +44,20 @@ def drifted(day: int, verdict: str = "drift", **more: Any) -> Drifted:
 
 def enter(ledger: Ledger, run: str, found: Drifted) -> Drifted:
     """Write the verdict down as the drift step does."""
-    ledger.append("sales", "drift", run, {"run": run, **found.model_dump(mode="json"), "evidently": None})
+    ledger.append(
+        "sales", "drift", run, {"run": run, **found.model_dump(mode="json"), "evidently": None}
+    )
     return found
 
 
 def started(day: int) -> Decided:
     end = f"{window(day).end:%Y-%m-%dT%H:%M:%SZ}"
-    return Decided(start=True, why="it has drifted", run_id=f"drift__sales__{end}", conf={"as_of": end, "reason": "drift"})
+    return Decided(
+        start=True,
+        why="it has drifted",
+        run_id=f"drift__sales__{end}",
+        conf={"as_of": end, "reason": "drift"},
+    )
 
 
 class Clock:

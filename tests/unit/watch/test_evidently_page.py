@@ -8,16 +8,24 @@ from pipelines.science.drift import Decision
 from pipelines.watch.evidently_page import settled, with_verdict
 
 PAGE = (
-    b'<html><body>\n<script>{"value": "Dataset Drift", "label": "Dataset Drift is NOT detected. Threshold is 0.5"}</script></body></html>'
+    b'<html><body>\n<script>{"value": "Dataset Drift", "label": "Dataset Drift is NOT detected.'
+    b' Threshold is 0.5"}</script></body></html>'
 )
 
 
 @pytest.mark.parametrize(
     ("verdict", "words"),
-    [("drift", "Drift"), ("no_drift", "No drift"), ("alarm", "Alarm"), ("not_enough_data", "Not enough data")],
+    [
+        ("drift", "Drift"),
+        ("no_drift", "No drift"),
+        ("alarm", "Alarm"),
+        ("not_enough_data", "Not enough data"),
+    ],
 )
 def test_the_verdict_stands_first_with_its_reasons(verdict, words):
-    page = with_verdict(settled(PAGE), Decision(verdict, ["values are missing in <b>gone</b>"]), href='../drift/a"b').decode()
+    page = with_verdict(
+        settled(PAGE), Decision(verdict, ["values are missing in <b>gone</b>"]), href='../drift/a"b'
+    ).decode()
     assert f">{words}</strong> is the verdict on this window" in page
     assert page.index("is the verdict") < page.index("<script>")
     assert "&lt;b&gt;gone" in page

@@ -1,4 +1,7 @@
-"""Whatever a window holds, the look answers: what cannot be compared is named by its column, and never by an exception of the look."""
+"""Whatever a window holds, the look answers.
+
+What cannot be compared is named by its column, and never by an exception of the look.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import pytest
 
 from pipelines.science.drift import decide
 from pipelines.spec.drift import NUMBER_METHODS, TEXT_METHODS, Drift, Rule
-from pipelines.watch.look import Rows, look
+from pipelines.watch.comparison import look
+from pipelines.watch.sides import Rows
 from tests.unit.watch.windows import champion
 
 SIDES = {
@@ -32,7 +36,19 @@ SIDES = {
     "bytes": lambda _, n: pa.array([b"\xff"] * n),
     "lists": lambda _, n: pa.array([[1]] * n),
 }
-LEARNT = ["numbers", "few", "constant", "nearly", "huge", "tiny", "nulls", "holes", "flags", "texts", "words"]
+LEARNT = [
+    "numbers",
+    "few",
+    "constant",
+    "nearly",
+    "huge",
+    "tiny",
+    "nulls",
+    "holes",
+    "flags",
+    "texts",
+    "words",
+]
 
 
 def look_at_whatever(seed):
@@ -41,11 +57,25 @@ def look_at_whatever(seed):
     kinds = {f"c{i}": chance.choice(LEARNT) for i in range(3)}
     learnt = pa.table({name: SIDES[kind](rng, 150) for name, kind in kinds.items()})
     same = chance.random() < 0.6
-    seen = pa.table({name: SIDES[kind if same else chance.choice(list(SIDES))](rng, rows) for name, kind in kinds.items()})
-    texts, numbers = Rule(method=chance.choice(TEXT_METHODS), threshold=0.1), Rule(method=chance.choice(NUMBER_METHODS), threshold=0.1)
+    seen = pa.table(
+        {
+            name: SIDES[kind if same else chance.choice(list(SIDES))](rng, rows)
+            for name, kind in kinds.items()
+        }
+    )
+    texts, numbers = (
+        Rule(method=chance.choice(TEXT_METHODS), threshold=0.1),
+        Rule(method=chance.choice(NUMBER_METHODS), threshold=0.1),
+    )
     rules = Drift(schedule="daily", min_rows=1, numbers=numbers, texts=texts, predictions=numbers)
     predictions = rng.random(rows) if chance.random() < 0.7 else np.ones(rows)
-    found = look(rules, Rows(seen, predictions), None, champion(learnt, predictions=rng.random(150)), seed=seed)
+    found = look(
+        rules,
+        Rows(seen, predictions),
+        None,
+        champion(learnt, predictions=rng.random(150)),
+        seed=seed,
+    )
     return found, decide(found.facts, rules)
 
 

@@ -1,4 +1,5 @@
-"""The page of a drift check says the verdict first, escapes everything, and is complete in itself."""
+"""The page of a drift check says the verdict first, escapes everything, and is complete in
+itself."""
 
 from __future__ import annotations
 
@@ -18,14 +19,25 @@ ABOUT = About("flights", MONTH, "traffic", "7", 900, {"asked more than once": 12
 COLUMNS = [
     ColumnFact("calm", "wasserstein", 0.1, 0.02, drifted=False, missing=0.0, missing_reference=0.0),
     ColumnFact("wild", "wasserstein", 0.1, 0.9, drifted=True, missing=0.0, missing_reference=0.0),
-    ColumnFact("gone", "wasserstein", 0.1, None, drifted=False, missing=1.0, missing_reference=0.01, problem="no value in the window"),
+    ColumnFact(
+        "gone",
+        "wasserstein",
+        0.1,
+        None,
+        drifted=False,
+        missing=1.0,
+        missing_reference=0.01,
+        problem="no value in the window",
+    ),
     ColumnFact("tested", "ks", 0.05, 0.001, drifted=True, missing=0.0, missing_reference=0.0),
 ]
 WORSE = PerformanceFact("roc_auc", 0.61, 0.64, 0.72, 900, worse=True, bad_end=0.58)
 FACTS = Facts(
     1_000,
     columns=COLUMNS,
-    predictions=ColumnFact("predictions", "psi", 0.2, 0.05, drifted=False, missing=0.0, missing_reference=0.0),
+    predictions=ColumnFact(
+        "predictions", "psi", 0.2, 0.05, drifted=False, missing=0.0, missing_reference=0.0
+    ),
     performance=WORSE,
 )
 
@@ -35,7 +47,9 @@ def _page(facts, about=ABOUT, href=None):
 
 
 def _text(page):
-    return " ".join(re.sub(r"<[^>]+>", " ", page[page.index("<body>") :]).replace("&#32;", " ").split())
+    return " ".join(
+        re.sub(r"<[^>]+>", " ", page[page.index("<body>") :]).replace("&#32;", " ").split()
+    )
 
 
 def test_the_verdict_comes_first_and_the_inputs_stand_furthest_first():
@@ -52,7 +66,10 @@ def test_the_verdict_comes_first_and_the_inputs_stand_furthest_first():
     order = [table.index(f" {n} ") for n in ("predictions", "gone", "wild", "tested", "calm")]
     assert order == sorted(order)
     assert "asked more than once 12" in text
-    assert "The champion promised 0.72, and 0.02 lower is tolerated: even at best it is lower by more than that." in text
+    assert (
+        "The champion promised 0.72, and 0.02 lower is tolerated: even at best it is lower by more"
+        " than that." in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +79,10 @@ def test_the_verdict_comes_first_and_the_inputs_stand_furthest_first():
         (Facts(3), "Not enough data"),
         (Facts(900, broken=["the input night is missing"]), "Alarm"),
         (Facts(0, error="the look at the window failed with ValueError: x"), "Alarm"),
-        (Facts(900, broken=[f"the input c{i} is missing" for i in range(40)]), "the input c39 is missing"),
+        (
+            Facts(900, broken=[f"the input c{i} is missing" for i in range(40)]),
+            "the input c39 is missing",
+        ),
     ],
 )
 def test_every_verdict_has_a_page(facts, words):
@@ -72,9 +92,15 @@ def test_every_verdict_has_a_page(facts, words):
 @pytest.mark.parametrize(
     ("fact", "words"),
     [
-        (PerformanceFact("mae", 3.0, 2.8, 2.0, 900, worse=True, bad_end=3.2), "0.02 higher is tolerated: even at best it is higher"),
+        (
+            PerformanceFact("mae", 3.0, 2.8, 2.0, 900, worse=True, bad_end=3.2),
+            "0.02 higher is tolerated: even at best it is higher",
+        ),
         (PerformanceFact("mae", 1.9, 1.8, 2.0, 900, worse=False, bad_end=2.0), "that is kept"),
-        (PerformanceFact("mae", 2.1, 1.8, 2.0, 900, worse=False, bad_end=2.4), "not proven to be missed"),
+        (
+            PerformanceFact("mae", 2.1, 1.8, 2.0, 900, worse=False, bad_end=2.4),
+            "not proven to be missed",
+        ),
         (PerformanceFact("mae", 2.1, None, None, 900, worse=False), "promised nothing"),
         (PerformanceFact("mae", 2.0, 2.0, 2.0, 900, worse=False, bad_end=2.0), "that is kept"),
     ],
@@ -91,9 +117,22 @@ def test_what_data_say_is_escaped_and_evidentlys_page_is_linked_only_where_there
         900,
         broken=[hostile],
         notes=[hostile],
-        columns=[ColumnFact(hostile, "psi", 0.1, 0.2, drifted=True, missing=0.0, missing_reference=0.0, problem=hostile)],
+        columns=[
+            ColumnFact(
+                hostile,
+                "psi",
+                0.1,
+                0.2,
+                drifted=True,
+                missing=0.0,
+                missing_reference=0.0,
+                problem=hostile,
+            )
+        ],
     )
-    page = _page(facts, About(hostile, MONTH, "traffic", hostile, 0, {hostile: 1}), href='"><script>')
+    page = _page(
+        facts, About(hostile, MONTH, "traffic", hostile, 0, {hostile: 1}), href='"><script>'
+    )
     assert "<script" not in page
     assert "full page</a>" in page
     assert "full page</a>" not in _page(FACTS)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines.bundle.rows import schema_of
 from pipelines.spec.drift import Drift
-from pipelines.watch.look import Champion, Labelled, Rows
+from pipelines.watch.sides import Champion, Labelled, Rows
 
 RULES = Drift(schedule="monthly")
 
@@ -40,10 +40,14 @@ def answers(rows, seed):
 
 
 def times(rows, days=30):
-    return np.datetime64("2026-04-01", "us") + (np.arange(rows) * (days * 86_400_000_000 // rows)).astype("timedelta64[us]")
+    return np.datetime64("2026-04-01", "us") + (
+        np.arange(rows) * (days * 86_400_000_000 // rows)
+    ).astype("timedelta64[us]")
 
 
-def champion(inputs=None, *, predictions=None, metric="roc_auc", expected=0.7, task="binary", classes=None):
+def champion(
+    inputs=None, *, predictions=None, metric="roc_auc", expected=0.7, task="binary", classes=None
+):
     inputs = table(2_000, 99) if inputs is None else inputs
     predictions = answers(2_000, 99) if predictions is None else predictions
     schema = schema_of(inputs, inputs.column_names, task, classes)
@@ -62,7 +66,11 @@ def window(inputs=None, predictions=None):
 def replaced(name, values, rows=ROWS):
     """The window with one column's values replaced."""
     found = table(rows, 1)
-    return found.set_column(found.column_names.index(name), name, values if isinstance(values, pa.Array) else pa.array(values))
+    return found.set_column(
+        found.column_names.index(name),
+        name,
+        values if isinstance(values, pa.Array) else pa.array(values),
+    )
 
 
 def labelled(rows=ROWS, *, skill=1.0, seed=3):

@@ -60,7 +60,13 @@ def upgrade() -> None:
     )
     head = op.create_table(
         "head",
-        sa.Column("id", sa.Integer, sa.CheckConstraint("id = 1", name="head_single"), primary_key=True, autoincrement=False),
+        sa.Column(
+            "id",
+            sa.Integer,
+            sa.CheckConstraint("id = 1", name="head_single"),
+            primary_key=True,
+            autoincrement=False,
+        ),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
     )

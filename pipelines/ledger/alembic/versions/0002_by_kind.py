@@ -1,6 +1,9 @@
-"""An index for the question that is asked most, who is champion; and on PostgreSQL the triggers that SQLite has had from the start.
+"""An index for the question that is asked most, who is champion.
 
-A model's newest entry of a kind is found without reading its other ones: entries only grow, and so would every answer's time.
+And on PostgreSQL the triggers that SQLite has had from the start.
+
+A model's newest entry of a kind is found without reading its other ones: entries only grow, and so
+would every answer's time.
 """
 
 from alembic import op
@@ -21,7 +24,10 @@ CREATE TRIGGER head_no_insert BEFORE INSERT ON head FOR EACH ROW EXECUTE FUNCTIO
 
 
 def upgrade() -> None:
-    """Add the index, and the triggers where they are missing; no entry is touched, so the chain stays as it is."""
+    """Add the index, and the triggers where they are missing.
+
+    No entry is touched, so the chain stays as it is.
+    """
     op.create_index("entries_by_kind", "entries", ["model", "kind", "seq"])
     if op.get_context().dialect.name == "postgresql":
         for statement in _POSTGRESQL.split("---"):

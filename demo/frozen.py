@@ -1,0 +1,37 @@
+"""The frozen model: the first version that was ever deployed, as it would answer if nobody had
+renewed it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.bundle.load import open_bundle
+from pipelines.bundle.rows import feed_from_table
+from pipelines.errors import RequestError
+from pipelines.refs import Ref
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from pipelines.bundle.load import OpenBundle
+    from pipelines.context import Context
+
+
+def first_deployed(context: Context) -> OpenBundle:
+    """Return the bundle of the model's first champion. Raises RequestError where there was none."""
+    crowned = context.ports.ledger.entries(context.spec.name, "champion")
+    if not crowned:
+        raise RequestError(
+            f"{context.spec.name} has never had a champion.",
+            remedy=f"run retrain_{context.spec.name} first.",
+        )
+    return open_bundle(context.ports.store, Ref.model_validate(crowned[0].body["bundle"]))
+
+
+def answers(bundle: OpenBundle, rows: pa.Table) -> np.ndarray[Any, Any]:
+    """Return the bundle's answers for built rows: (n,), or (n, k) by class."""
+    inputs = bundle.manifest.inputs
+    found = bundle.predictor.predict_feed(feed_from_table(inputs.columns, rows))
+    return found if inputs.task == "multiclass" else found[:, 0]

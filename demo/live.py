@@ -1,0 +1,166 @@
+"""A DAG run as a table that lives: tasks, durations, rows, scores."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.live import Live
+from rich.table import Table
+
+from pipelines.errors import TryAgain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stack.airflow_api import AirflowApi, TaskRun
+
+POLL_SECONDS = 0.7
+TIMEOUT_SECONDS = 1_200
+ORDER = (
+    "ingest",
+    "validate",
+    "features",
+    "train",
+    "gate",
+    "package",
+    "deploy",
+    "close",
+    "drift",
+    "decide",
+    "start",
+    "await",
+    "report",
+)
+COLOURS = {
+    "success": "green",
+    "running": "yellow",
+    "deferred": "yellow",
+    "failed": "red",
+    "upstream_failed": "red",
+    "up_for_retry": "yellow",
+    "skipped": "cyan",
+}
+DONE = {"success", "failed", "skipped", "upstream_failed"}
+ENDED = {"success", "failed"}
+
+
+class Watched:
+    """One DAG run that is looked at again and again; what its tasks returned is asked for once."""
+
+    def __init__(self, api: AirflowApi, dag_id: str, run_id: str, metric: str) -> None:
+        """Watch that run; nothing is asked yet."""
+        self._api = api
+        self.dag_id = dag_id
+        self.run_id = run_id
+        self.state = ""
+        self.results: dict[tuple[str, int], Any] = {}
+        self._metric = metric
+        self._tasks: list[TaskRun] = []
+        self._begin = time.monotonic()
+
+    def look(self) -> bool:
+        """Ask Airflow once; tell whether the run and all its tasks have ended.
+
+        Raises TryAgain where it takes far too long.
+        """
+        self._tasks = self._api.tasks(self.dag_id, self.run_id)
+        for task in self._tasks:
+            key = (task.task, task.index)
+            if task.state == "success" and key not in self.results:
+                self.results[key] = self._api.result(
+                    self.dag_id, self.run_id, task.task, task.index
+                )
+        self.state = self._api.state(self.dag_id, self.run_id)
+        if time.monotonic() - self._begin > TIMEOUT_SECONDS:
+            raise TryAgain(
+                f"The run {self.run_id} has not ended after {TIMEOUT_SECONDS} s.",
+                remedy="look at it in Airflow's UI.",
+            )
+        return self.state in ENDED and all(t.state in DONE for t in self._tasks)
+
+    def result(self, task: str) -> Any:
+        """Return what a task returned, or None so far."""
+        return self.results.get((task, -1))
+
+    def table(self) -> Table:
+        """Return the tasks as a table."""
+        title = f"{self.dag_id} · {self.run_id} · {time.monotonic() - self._begin:.0f} s"
+        table = Table(title=title, title_justify="left", expand=False)
+        for column in ("task", "state", "seconds", "what came of it"):
+            table.add_column(column, justify="right" if column == "seconds" else "left")
+        for task in sorted(
+            self._tasks,
+            key=lambda t: (ORDER.index(t.task) if t.task in ORDER else len(ORDER), t.index),
+        ):
+            state = task.state or "waiting"
+            name = f"{task.task} {task.label}" if task.label else task.task
+            took = f"{task.seconds:.1f}" if task.seconds is not None else ""
+            said = in_words(task.task, self.results.get((task.task, task.index)), self._metric)
+            table.add_row(name, f"[{COLOURS.get(state, 'dim')}]{state}[/]", took, said)
+        return table
+
+
+def watch(run: Watched, console: Console) -> str:
+    """Show the run until it ends and return its state: success or failed."""
+    with Live(console=console, refresh_per_second=4) as live:
+        while not run.look():
+            live.update(run.table())
+            time.sleep(POLL_SECONDS)
+        live.update(run.table())
+    return run.state
+
+
+def in_words(task: str, result: Any, metric: str) -> str:
+    """Return what a task returned, as one would say it."""
+    if not isinstance(result, dict):
+        return ""
+    score = _score((result.get("metrics") or {}).get(metric))
+    said = {
+        "ingest": lambda: f"{result['rows']:,} rows in {result['batches']} batches",
+        "validate": lambda: (
+            f"{result['expectations']} expectations, {len(result['warnings'])} warnings"
+        ),
+        "features": lambda: (
+            f"{result['rows']:,} rows, revision {result['version']['revision'][:10]}"
+        ),
+        "train": lambda: (
+            f"{metric} {score} on {result['rows_holdout']:,} held-out rows;"
+            f" {result['settings_tried']} settings tried"
+        ),
+        "gate": lambda: (
+            f"{result['verdict']}: {result['candidate']} (version {result['version']}), {metric}"
+            f" {score}"
+        ),
+        "package": lambda: (
+            f"{'compiled to ONNX' if result['compiled'] else 'native'}, answers differ by"
+            f" {_parity(result['parity'])} at most"
+        ),
+        "deploy": lambda: f"version {result['version']} serves (release {result['release']})",
+        "close": lambda: f"MLflow run {result['state']}",
+        "drift": lambda: (
+            f"{plain(result['verdict'])} in {result['rows']:,} rows, {result['labelled']:,} with"
+            " labels"
+        ),
+        "decide": lambda: (
+            f"start {result['run_id']}"
+            if result["start"]
+            else f"no retraining: {result['why']}"[:90]
+        ),
+        "await": lambda: f"the retraining ended: {result['state']}",
+        "report": lambda: f"{plain(result['outcome'])}",
+    }
+    return said[task]() if task in said else ""
+
+
+def plain(word: str) -> str:
+    """Return a verdict or an outcome as one says it: `not_enough_data` is not enough data."""
+    return word.replace("_", " ")
+
+
+def _score(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.3f}"
+
+
+def _parity(value: float | None) -> str:
+    return "nothing (not compiled)" if value is None else f"{value:.1e}"

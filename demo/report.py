@@ -1,0 +1,158 @@
+"""What the demo leaves behind: report.json for programs, report.html for people."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
+:root { color-scheme: light dark }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884 }
+.n { text-align: right } figure { margin: 1rem 0; background: #fff } figure svg { width: 100%; height: auto }
+.drift, .alarm, .failed, .deployed { font-weight: 600 } .drift { color: #b45309 } .alarm, .failed { color: #c81e1e }
+.deployed { color: #17803d }
+</style></head><body>
+<h1>{{ title }}</h1>
+<p>{{ description }} Trained first as of {{ start }}; then one window after the other: a client sent the rows, told the outcomes when
+they were known, and the drift DAG decided whether to retrain.</p>
+<p>Mean {{ metric }} live: <b>{{ shown(totals.mean_live_metric, 4) }}</b>; the frozen first model on the same rows:
+<b>{{ shown(totals.mean_frozen_metric, 4) }}</b>. Drift started {{ totals.retrains_started_by_drift }} retrainings:
+{{ totals.deployed }} deployed, {{ totals.refused }} refused by the gate. {{ "%.0f" % totals.wall_seconds }} s in all.</p>
+<figure>{{ plot }}</figure>
+<table><tr><th>window</th><th class="n">rows</th><th>champion</th><th class="n">live</th><th class="n">frozen</th><th>drift verdict</th>
+<th>what came of it</th></tr>
+{% for m in months %}<tr><td>{{ m.month }}</td><td class="n">{{ m.rows }}</td><td>version {{ m.champion_version }}</td>
+<td class="n">{{ shown(m.live_metric) }}</td><td class="n">{{ shown(m.frozen_metric) }}</td>
+<td class="{{ m.drift_verdict }}">{{ m.drift_verdict | replace("_", " ") }}</td><td class="{{ m.action }}">{{ m.said }}</td></tr>
+{% endfor %}</table></body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Month:
+    """What came of one window.
+
+    `action` is deployed, refused, held_back, nothing_to_do or failed; `said` tells it in words.
+    """
+
+    month: str
+    rows: int
+    champion_version: str
+    live_metric: float
+    frozen_metric: float
+    drift_verdict: str
+    action: str
+    said: str
+    started: bool
+
+
+def report(months: list[Month], seconds: float) -> dict[str, Any]:
+    """Return the report as JSON."""
+    totals = {
+        "retrains_started_by_drift": sum(m.started for m in months),
+        "refused": sum(m.action == "refused" for m in months),
+        "deployed": sum(m.action == "deployed" for m in months),
+        "wall_seconds": round(seconds, 1),
+        "mean_live_metric": _mean([m.live_metric for m in months]),
+        "mean_frozen_metric": _mean([m.frozen_metric for m in months]),
+    }
+    return {
+        "months": [{name: _plain(value) for name, value in asdict(m).items()} for m in months],
+        "totals": totals,
+    }
+
+
+def _mean(values: list[float]) -> float | None:
+    """Return the mean over the windows in which the metric is defined; None where there is none."""
+    finite = [v for v in values if isfinite(v)]
+    return round(sum(finite) / len(finite), 4) if finite else None
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def shown(value: float | None, digits: int = 3) -> str:
+    """Return a metric as people read it; a dash where it is not defined."""
+    return "-" if value is None or not isfinite(value) else f"{value:.{digits}f}"
+
+
+def write_report(
+    folder: Path,
+    months: list[Month],
+    seconds: float,
+    *,
+    title: str,
+    description: str,
+    metric: str,
+    start: str,
+) -> Path:
+    """Write report.json and report.html into the folder and return the page's path."""
+    import jinja2
+    from markupsafe import Markup
+
+    found = report(months, seconds)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    page = folder / "report.html"
+    template = jinja2.Environment(autoescape=True).from_string(_PAGE)
+    plot = Markup(_plot(months, metric))  # noqa: S704 -- drawn by matplotlib, which escapes texts in SVG
+    page.write_text(
+        template.render(
+            title=title,
+            description=description,
+            metric=metric,
+            start=start,
+            months=months,
+            totals=found["totals"],
+            plot=plot,
+            shown=shown,
+        ),
+        encoding="utf-8",
+    )
+    return page
+
+
+def _plot(months: list[Month], metric: str) -> str:
+    """Return the live and the frozen metric by window as SVG.
+
+    Where a version was deployed stands a line.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    names = [m.month for m in months]
+    axes.plot(names, [m.live_metric for m in months], "o-", color="#1a56db", label="what served")
+    axes.plot(
+        names, [m.frozen_metric for m in months], "s--", color="#888888", label="frozen first model"
+    )
+    for i, m in enumerate(months):
+        if m.action == "deployed":
+            axes.axvline(i + 0.5, color="#17803d", linewidth=1, linestyle=":", label="_")
+            axes.annotate(
+                "deployed",
+                (i + 0.5, 0.02),
+                xycoords=("data", "axes fraction"),
+                rotation=90,
+                fontsize=8,
+                color="#17803d",
+                ha="right",
+            )
+        if m.drift_verdict == "drift":
+            axes.plot([i], [m.live_metric], "o", color="#b45309", markersize=9, zorder=5, label="_")
+    axes.set_ylabel(metric)
+    axes.set_title("orange: a window in which drift was found", fontsize=9, loc="left")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="best")
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue().split("?>", 1)[-1].split('svg11.dtd">', 1)[-1]

@@ -1,0 +1,155 @@
+"""A client of the serving API.
+
+It builds rows with the model's own `build`, asks about them, and tells later what happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+
+from pipelines.data.feature_rows import build_from, read_raw
+from pipelines.errors import RequestError, Unreachable
+from pipelines.inference.format import key_text
+from pipelines.intervals import iso
+from pipelines.training.estimators import targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from pipelines.context import Context
+    from pipelines.intervals import Interval
+
+CHUNK = 1_000
+"""Rows in one request."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the server said of one interval's rows: `predictions` are (n,), or (n, k) by class.
+
+    `versions` are those that answered.
+    """
+
+    rows: pa.Table
+    predictions: np.ndarray[Any, Any]
+    versions: list[str]
+    classes: list[str] | None
+
+    def known(self, context: Context) -> tuple[Any, Any, Any]:
+        """Return the rows whose outcome is known one day, as table, outcomes and predictions."""
+        mask = _labelled(self.rows, context.spec.target.column)
+        table = self.rows.filter(mask)
+        return (
+            table,
+            targets(table, context.spec, self.classes),
+            self.predictions[mask.to_numpy(zero_copy_only=False)],
+        )
+
+
+@dataclass
+class Client:
+    """Speaks to the server; `unsaid` are outcomes that nobody knew when they were last told."""
+
+    context: Context
+    url: str
+    unsaid: list[pa.Table] = field(default_factory=list)
+
+    def rows(self, interval: Interval) -> pa.Table:
+        """Return the interval's built rows."""
+        return build_from(self.context, read_raw(self.context, interval), interval)
+
+    def ask(self, rows: pa.Table, told: Callable[[int], None]) -> Answers:
+        """Send the rows with their keys and event times, and return the answers.
+
+        `told(n)` is called as they come.
+        """
+        spec = self.context.spec
+        found: list[Any] = []
+        versions: set[str] = set()
+        with self._client() as client:
+            for part in _chunks(rows):
+                body = {
+                    "rows": part.select(list(spec.features.inputs)).to_pylist(),
+                    "keys": self._keys(part),
+                    "event_times": [iso(moment) for moment in part[spec.event_time].to_pylist()],
+                }
+                answer = self._sent(client, "predict", body)
+                found += answer["predictions"]
+                versions.add(str(answer["version"]))
+                told(len(found))
+        self.unsaid.append(rows)
+        return _answers(rows, found, sorted(versions, key=int))
+
+    def tell(self, until: datetime) -> int:
+        """Send every outcome that is known by then and was not sent before.
+
+        Return how many the server took.
+        """
+        spec = self.context.spec
+        accepted = 0
+        later: list[pa.Table] = []
+        with self._client() as client:
+            for table in self.unsaid:
+                rows = table.filter(_labelled(table, spec.target.column))
+                known = np.array(
+                    [
+                        moment + spec.target.known_after <= until
+                        for moment in rows[spec.event_time].to_pylist()
+                    ],
+                    dtype=bool,
+                )
+                for part in _chunks(rows.filter(known)):
+                    labels = part[spec.target.column].to_pylist()
+                    body = [
+                        {"key": key, "label": label}
+                        for key, label in zip(self._keys(part), labels, strict=True)
+                    ]
+                    accepted += self._sent(client, "feedback", {"labels": body})["accepted"]
+                later.append(rows.filter(~known))
+        self.unsaid = [table for table in later if table.num_rows]
+        return accepted
+
+    def _keys(self, rows: pa.Table) -> list[str]:
+        columns = [rows[name].to_pylist() for name in self.context.spec.key]
+        return [key_text(values) for values in zip(*columns, strict=True)]
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+    def _sent(self, client: httpx.Client, what: str, body: dict[str, Any]) -> Any:
+        model = self.context.spec.name
+        try:
+            answer = client.post(f"/models/{model}/{what}", json=body)
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                f"The server at {self.url} does not answer: {error}.", remedy="make status"
+            ) from error
+        if answer.is_success:
+            return answer.json()
+        raise RequestError(
+            f"The server refused to {what} ({answer.status_code}): {answer.text[:500]}"
+        )
+
+
+def _answers(rows: pa.Table, found: list[Any], versions: list[str]) -> Answers:
+    if found and isinstance(found[0], dict):
+        classes = list(found[0]["probabilities"])
+        return Answers(
+            rows, np.array([list(p["probabilities"].values()) for p in found]), versions, classes
+        )
+    return Answers(rows, np.array(found, dtype=np.float64), versions, None)
+
+
+def _chunks(rows: pa.Table) -> Iterator[pa.Table]:
+    return (rows.slice(start, CHUNK) for start in range(0, rows.num_rows, CHUNK))
+
+
+def _labelled(rows: pa.Table, column: str) -> Any:
+    return rows[column].is_valid().combine_chunks()

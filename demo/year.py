@@ -1,0 +1,176 @@
+"""The living loop, window by window.
+
+Ask, tell, look for drift, and let the drift DAG renew the model when it must.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from demo.frozen import answers as frozen_answers
+from demo.frozen import first_deployed
+from demo.live import POLL_SECONDS, Watched, plain
+from demo.report import Month, shown
+from demo.traffic import Client
+from pipelines.intervals import containing, iso
+from pipelines.science.metrics import score
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import Console, RenderableType
+
+    from pipelines.bundle.load import OpenBundle
+    from pipelines.context import Context
+    from pipelines.intervals import Interval
+    from stack.airflow_api import AirflowApi
+
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Year:
+    """One life of a model: from a moment on, so many of its batches' intervals."""
+
+    context: Context
+    api: AirflowApi
+    serving_url: str
+    start: datetime
+    windows: int
+
+    def live(self, console: Console) -> list[Month]:
+        """Live through the windows, showing what happens, and return what came of each."""
+        client = Client(self.context, self.serving_url)
+        frozen = first_deployed(self.context)
+        months: list[Month] = []
+        with Live(console=console, refresh_per_second=4) as live:
+            board = _Board(console, live, self.context.spec.train.metric, months)
+            for interval in self._intervals():
+                months.append(self._month(interval, client, frozen, board))
+                board.show("")
+        return months
+
+    def _intervals(self) -> list[Interval]:
+        found = []
+        moment = self.start
+        for _ in range(self.windows):
+            interval = containing(moment, self.context.spec.batch)
+            found.append(interval)
+            moment = interval.end
+        return found
+
+    def _month(
+        self, interval: Interval, client: Client, frozen: OpenBundle, board: _Board
+    ) -> Month:
+        context, metric = self.context, self.context.spec.train.metric
+        name = interval.name[: len("2013-03") if context.spec.batch == "month" else None]
+        board.show(f"{name}: building rows")
+        rows = client.rows(interval)
+        answers = client.ask(
+            rows, lambda n: board.show(f"{name}: {n:,} of {rows.num_rows:,} rows answered")
+        )
+        told = client.tell(interval.end)
+        board.show(f"{name}: {told:,} labels told; looking for drift")
+        table, y, p = answers.known(context)
+        run = self._drift(interval, board)
+        drifted, reported = run.result("drift") or {}, run.result("report") or {}
+        return Month(
+            month=name,
+            rows=rows.num_rows,
+            champion_version="+".join(answers.versions),
+            live_metric=round(score(metric, y, p), 4),
+            frozen_metric=round(score(metric, y, frozen_answers(frozen, table)), 4),
+            drift_verdict=drifted.get("verdict", FAILED),
+            action=reported.get("outcome", FAILED),
+            said=reported.get("said")
+            or f"the drift run ended {run.state}; look at {run.dag_id} {run.run_id}",
+            started=bool((run.result("decide") or {}).get("start")),
+        )
+
+    def _drift(self, interval: Interval, board: _Board) -> Watched:
+        """Trigger the drift DAG for the window and show it, and the retraining that it starts,
+        until it has ended.
+        """
+        spec = self.context.spec
+        dag_id, run_id = f"drift_{spec.name}", f"demo__{iso(interval.end)}"
+        self.api.trigger(dag_id, {"window_end": iso(interval.end), "reason": "make demo"}, run_id)
+        drift = Watched(self.api, dag_id, run_id, spec.train.metric)
+        retrain: Watched | None = None
+        while not drift.look():
+            decided = drift.result("decide")
+            if (
+                retrain is None
+                and decided
+                and decided["start"]
+                and drift.result("start") is not None
+            ):
+                retrain = Watched(
+                    self.api, f"retrain_{spec.name}", decided["run_id"], spec.train.metric
+                )
+            if retrain is not None:
+                retrain.look()
+            board.show("", drift.table(), *([retrain.table()] if retrain else []))
+            time.sleep(POLL_SECONDS)
+        return drift
+
+
+class _Board:
+    """The table of months so far, and below it what happens now."""
+
+    def __init__(self, console: Console, live: Live, metric: str, months: list[Month]) -> None:
+        self._console = console
+        self._live = live
+        self._metric = metric
+        self._months = months
+        self._told = 0
+
+    def show(self, now: str, *below: RenderableType) -> None:
+        self._live.update(Group(months_table(self._months, self._metric), Text(now), *below))
+        if self._console.is_terminal:
+            return
+        for month in self._months[
+            self._told :
+        ]:  # a log shows no live table: a line for each month instead
+            self._console.print(
+                f"{month.month}: {month.rows:,} rows by version {month.champion_version},"
+                f" {self._metric} {shown(month.live_metric)} (frozen {shown(month.frozen_metric)});"
+                f" {plain(month.drift_verdict)}; {month.said}",
+                markup=False,
+            )
+        self._told = len(self._months)
+
+
+def months_table(months: list[Month], metric: str) -> Table:
+    """Return the months as people read them."""
+    table = Table(title=f"The loop lives ({metric})", title_justify="left")
+    for column in (
+        "month",
+        "rows",
+        "champion",
+        "live",
+        "frozen first model",
+        "drift verdict",
+        "action",
+    ):
+        table.add_column(
+            column, justify="right" if column in {"rows", "live", "frozen first model"} else "left"
+        )
+    for m in months:
+        action = m.said if m.action != "nothing_to_do" else "none"
+        table.add_row(
+            m.month,
+            f"{m.rows:,}",
+            f"version {m.champion_version}",
+            shown(m.live_metric),
+            shown(m.frozen_metric),
+            plain(m.drift_verdict),
+            Text(action),
+        )
+    return table

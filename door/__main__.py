@@ -1,0 +1,116 @@
+"""`python -m door`: the door's options.
+
+They name what may pass, so they are the operator's, not the environment's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import re
+import signal
+import sys
+from pathlib import Path
+
+from door.engine import Engine
+from door.keeper import Keeper
+from door.limits import size_of
+from door.proxy import Door, serve
+from door.rules import Rules
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m door", description="A narrow door to the Docker engine."
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="where to listen; another address only in a network of the stack's own",
+    )
+    parser.add_argument("--port", type=int, default=2375)
+    parser.add_argument("--engine", default="/var/run/docker.sock", help="the engine's socket")
+    parser.add_argument(
+        "--stack",
+        default="perennial",
+        help="label of all that is made through the door; what bears another is not touched",
+    )
+    parser.add_argument(
+        "--image",
+        action="append",
+        help="containers may be made from it (a reference, or its beginning and *)",
+    )
+    parser.add_argument("--build", action="append", help="tags that may be built, run and removed")
+    parser.add_argument("--volume", action="append", help="volumes that may be mounted")
+    parser.add_argument("--network", action="append", help="networks that containers may join")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="start the stack's containers again when they were killed (docker kill)",
+    )
+    parser.add_argument(
+        "--stopped",
+        type=Path,
+        help="file in which --keep remembers, across its own ends, what was stopped",
+    )
+    parser.add_argument(
+        "--most-memory",
+        type=size_of,
+        default=16 * 2**30,
+        help="the most that a container may have, like 16g",
+    )
+    parser.add_argument(
+        "--most-pids", type=int, default=2_048, help="the most processes of a container"
+    )
+    parser.add_argument(
+        "--context-bytes", type=int, default=2**30, help="the most that a build's context may have"
+    )
+    chosen = parser.parse_args(arguments)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", chosen.stack):
+        parser.error("--stack must be a plain name: small letters, numbers, _ and -")
+    if chosen.most_pids < 1:
+        parser.error("--most-pids must be at least 1: 0 is no limit to the engine")
+    return chosen
+
+
+def rules_of(chosen: argparse.Namespace) -> Rules:
+    """Return the rules that the options name."""
+    return Rules(
+        stack=chosen.stack,
+        images=tuple(
+            chosen.image or ["perennial/steps", "perennial/serving", "perennial/serving-native"]
+        ),
+        builds=tuple(chosen.build or ["perennial/release-*"]),
+        volumes=tuple(chosen.volume or ["perennial_state", "perennial_gateway"]),
+        networks=tuple(chosen.network or ["perennial", "perennial-edge"]),
+        most_memory=chosen.most_memory,
+        most_pids=chosen.most_pids,
+    )
+
+
+async def main(arguments: list[str]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    chosen = options(arguments)
+    until = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, until.set)
+    engine = Engine(chosen.engine)
+    keeping = (
+        asyncio.create_task(Keeper(engine, chosen.stack, chosen.stopped).keep())
+        if chosen.keep
+        else None
+    )
+    await serve(
+        Door(rules_of(chosen), engine, chosen.context_bytes), chosen.host, chosen.port, until
+    )
+    if keeping is not None:
+        keeping.cancel()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    asyncio.run(main(sys.argv[1:]))

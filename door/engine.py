@@ -1,0 +1,118 @@
+"""The engine behind the door, asked by the door itself.
+
+Over its socket, one request a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import h11
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+SECONDS = 10
+CHUNK = 65_536
+OK = 200
+HEADERS = [(b"host", b"docker"), (b"user-agent", b"perennial-door"), (b"connection", b"close")]
+"""Of every request to the engine.
+
+No upgrade is asked for: the engine streams an attached container's output without it, too.
+"""
+
+
+class Away(OSError):
+    """The engine does not answer, or broke off."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The engine that listens on the unix socket at `path`."""
+
+    path: str
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """Open a connection.
+
+        Raises Away where the engine does not take it, breaks off or speaks no HTTP.
+        """
+        try:
+            reader, writer = await asyncio.wait_for(
+                asyncio.open_unix_connection(self.path), SECONDS
+            )
+        except (OSError, TimeoutError) as error:
+            raise Away(f"The Docker engine does not answer the door: {error}") from error
+        try:
+            yield reader, writer
+        except (h11.RemoteProtocolError, TimeoutError, ConnectionError) as error:
+            raise Away(f"The Docker engine broke off: {type(error).__name__}") from error
+        finally:
+            await closed(writer)
+
+    async def described(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Return the status of a GET and, where that is 200, the JSON object. Raises Away."""
+        status, body = await self._answered(path)
+        return status, json.loads(body) if status == OK else {}
+
+    async def listed(self, path: str) -> list[dict[str, Any]]:
+        """Return the JSON objects that a GET lists. Raises Away."""
+        status, body = await self._answered(path)
+        if status != OK:
+            raise Away(f"the engine answers {status}")
+        found: list[dict[str, Any]] = json.loads(body)
+        return found
+
+    async def _answered(self, path: str) -> tuple[int, bytes]:
+        pieces = self._asked("GET", path)
+        status = int(await anext(pieces))
+        return status, b"".join([piece async for piece in pieces])
+
+    async def post(self, path: str) -> int:
+        """Return the status of a POST without a body. Raises Away."""
+        async with contextlib.aclosing(self._asked("POST", path)) as pieces:
+            return int(await anext(pieces))
+
+    async def lines(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield the JSON objects that a GET streams, one a line, until the engine ends it.
+
+        Raises Away.
+        """
+        async with contextlib.aclosing(self._asked("GET", path)) as pieces:
+            if (status := int(await anext(pieces))) != OK:
+                raise Away(f"the engine answers {status}")
+            rest = b""
+            async for piece in pieces:
+                *whole, rest = (rest + piece).split(b"\n")
+                for line in whole:
+                    if line.strip():
+                        yield json.loads(line)
+
+    async def _asked(self, method: str, path: str) -> AsyncGenerator[bytes, None]:
+        """Yield the status of the answer, then its body in pieces."""
+        async with self.connected() as (reader, writer):
+            speaks = h11.Connection(h11.CLIENT)
+            headers = [*HEADERS, (b"content-length", b"0")] if method == "POST" else HEADERS
+            writer.write(
+                speaks.send(h11.Request(method=method, target=path, headers=headers)) or b""
+            )
+            writer.write(speaks.send(h11.EndOfMessage()) or b"")
+            while not isinstance(event := speaks.next_event(), h11.EndOfMessage):
+                if event is h11.NEED_DATA:
+                    speaks.receive_data(await reader.read(CHUNK))
+                elif isinstance(event, h11.Response):
+                    yield str(event.status_code).encode()
+                elif isinstance(event, h11.Data):
+                    yield bytes(event.data)
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, and wait for that as long as it is sensible."""
+    writer.close()
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        await asyncio.wait_for(writer.wait_closed(), SECONDS)

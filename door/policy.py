@@ -1,0 +1,332 @@
+"""What may be asked of the engine.
+
+A closed list of requests, each with the parameters that it may have.
+
+`judge` is a pure function. What it cannot know, whose container or image that is, it asks for
+(`Asked.about`), and `judge_found` decides on the engine's answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qsl, urlencode
+
+from door import creation
+from door.rules import ID, Denied, Rules, check_labels, parsed, string_map, unprivileged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Body = Literal["none", "json", "context"]
+
+VERSION = r"(?P<version>/v1\.(?:4[0-9]|5[0-9]))?"
+CONTAINER = r"/containers/(?P<container>[A-Za-z0-9][A-Za-z0-9_.-]{0,254})"
+IMAGE = r"/images/(?P<image>[a-z0-9][A-Za-z0-9_.:/-]{0,254})"
+TARGET = re.compile(r"[A-Za-z0-9_.:/-]{1,600}")
+"""A path as docker-py writes it. Nothing in it is encoded: what is not, cannot be decoded twice."""
+
+
+@dataclass(frozen=True)
+class About:
+    """Whom the engine must be asked about before a request goes on."""
+
+    kind: Literal["containers", "images"]
+    name: str
+    purpose: Literal["touch", "run", "remove"]
+
+    @property
+    def path(self) -> str:
+        """Where the engine describes it."""
+        return f"/{self.kind}/{self.name}/json"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that may go on, as it is written to the engine.
+
+    `path` may hold {id}, for the id of what `about` names.
+
+    `container` is one to be made: from the image that was found, by its id, so that no other one
+    can take its name meanwhile.
+    """
+
+    method: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+    container: dict[str, Any] | None = None
+    about: About | None = None
+
+    def target(self, found: str = "") -> str:
+        """Return path and query, with the id that was found."""
+        path = self.path.replace("{id}", found)
+        return f"{path}?{urlencode(self.query)}" if self.query else path
+
+    def body(self, found: str = "") -> bytes:
+        """Return the body, made from the image with the id that was found."""
+        return (
+            b""
+            if self.container is None
+            else json.dumps({**self.container, "Image": found}).encode()
+        )
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One request of the engine's API.
+
+    `query` says for each parameter how it is judged; `needs` names those that must come.
+    """
+
+    method: str
+    path: str
+    query: dict[str, Callable[[Rules, str], str]] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    body: Body = "none"
+    purpose: Literal["touch", "run", "remove"] = "touch"
+
+    def matches(self, method: str, path: str) -> re.Match[str] | None:
+        """Return the match, where this is the request."""
+        return re.fullmatch(VERSION + self.path, path) if method == self.method else None
+
+
+def body_of(method: str, target: str) -> Body:
+    """Return what body the request may have. Raises Denied where there is no such request."""
+    return _endpoint(method, target)[0].body
+
+
+def judge(rules: Rules, method: str, target: str, body: bytes = b"") -> Asked:
+    """Return the request as it may go on (a build's context is judged apart).
+
+    Raises Denied saying why not.
+    """
+    endpoint, found = _endpoint(method, target)
+    query = _query(rules, endpoint, target.partition("?")[2])
+    if endpoint.body != "json" and body:
+        raise Denied("This request has no body.")
+    path, about, sent = found[0], None, None
+    parts = found.groupdict()
+    if name := parts.get("container"):
+        about = About("containers", name, "touch")
+        path = path[: found.start("container")] + "{id}" + path[found.end("container") :]
+    elif name := parts.get("image"):
+        about = _about_image(rules, name, endpoint.purpose)
+    elif endpoint.body == "json":
+        sent = creation.created(rules, body)
+        about = About("images", sent["Image"], "run")
+    query.update(FORCED[endpoint.path](rules, query) if endpoint.path in FORCED else {})
+    return Asked(method, path, query, sent, about)
+
+
+def judge_found(rules: Rules, about: About, described: dict[str, Any]) -> str:
+    """Return the id of what the engine describes. Raises Denied where it is not this stack's."""
+    if about.kind == "containers":
+        allowed = rules.made((described.get("Config") or {}).get("Labels"))
+    elif about.purpose == "run":
+        allowed = rules.runs_found(described)
+        user = str((described.get("Config") or {}).get("User") or "root")
+        if allowed and not unprivileged(user):
+            raise Denied(
+                f"{about.name[:80]} runs as {user[:40]!r}; an image's USER must be uid:gid by"
+                " number, and neither root's."
+            )
+    else:
+        tags, labels = (
+            described.get("RepoTags") or [],
+            (described.get("Config") or {}).get("Labels"),
+        )
+        allowed = rules.made(labels) and all(rules.builds_on(tag) for tag in tags)
+    if not allowed or not isinstance(described.get("Id"), str):
+        raise Denied(f"{about.name[:80]} was not made through this door.")
+    return str(described["Id"])
+
+
+def _about_image(
+    rules: Rules, name: str, purpose: Literal["touch", "run", "remove"]
+) -> About | None:
+    if not (ID.fullmatch(name) or rules.runs(name)):
+        raise Denied("This image is none of the stack's.")
+    return About("images", name, purpose) if purpose == "remove" or ID.fullmatch(name) else None
+
+
+def _endpoint(method: str, target: str) -> tuple[Endpoint, re.Match[str]]:
+    path = target.partition("?")[0]
+    if not TARGET.fullmatch(path) or any(part in {"", ".", ".."} for part in path.split("/")[1:]):
+        raise Denied("The path is none that this door knows.")
+    for endpoint in ENDPOINTS:
+        if found := endpoint.matches(method, path):
+            return endpoint, found
+    raise Denied("The door does not let this request through.")
+
+
+def _query(rules: Rules, endpoint: Endpoint, text: str) -> dict[str, str]:
+    try:
+        pairs = (
+            parse_qsl(
+                text,
+                keep_blank_values=True,
+                strict_parsing=True,
+                max_num_fields=40,
+                errors="strict",
+            )
+            if text
+            else []
+        )
+    except ValueError as error:
+        raise Denied("The query cannot be read.") from error
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Denied(f"The parameter {name[:40]!r} comes twice.")
+        if name not in endpoint.query:
+            raise Denied(f"The parameter {name[:40]!r} may not be set.")
+        try:
+            found[name] = endpoint.query[name](rules, value)
+        except Denied as error:
+            raise Denied(f"{name}: {error}") from error
+    if missing := [name for name in endpoint.needs if not found.get(name)]:
+        raise Denied(f"The parameter {missing[0]} must be there.")
+    return found
+
+
+def _flag(_: Rules, value: str) -> str:
+    if value.lower() not in {"", "0", "1", "true", "false"}:
+        raise Denied("must be true or false.")
+    return "1" if value.lower() in {"1", "true"} else "0"
+
+
+def _off(rules: Rules, value: str) -> str:
+    if _flag(rules, value) == "1":
+        raise Denied("may not be set.")
+    return "0"
+
+
+def _like(pattern: str) -> Callable[[Rules, str], str]:
+    compiled = re.compile(pattern)
+
+    def judge_text(_: Rules, value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise Denied("is not allowed.")
+        return value
+
+    return judge_text
+
+
+def _tag(rules: Rules, value: str) -> str:
+    if not rules.builds_on(value):
+        raise Denied(f"only {', '.join(rules.builds)} may be built.")
+    return value
+
+
+def _labels(rules: Rules, value: str) -> str:
+    labels = string_map(parsed(value), "labels")
+    check_labels(labels)
+    return json.dumps(labels | rules.labels)
+
+
+def _filters(_: Rules, value: str) -> str:
+    """Return the filters: a list of texts for each name, which is what docker-py sends."""
+    filters = parsed(value)
+    for name, values in filters.items():
+        texts = isinstance(values, list) and all(isinstance(text, str) for text in values)
+        if (
+            name
+            not in {
+                "id",
+                "name",
+                "label",
+                "status",
+                "reference",
+                "dangling",
+                "before",
+                "since",
+            }
+            or not texts
+        ):
+            raise Denied(f"the filter {name[:40]!r} is not allowed.")
+    return json.dumps(filters)
+
+
+def _own(rules: Rules, query: dict[str, str]) -> dict[str, str]:
+    """Return the filters that leave only what was made through this door."""
+    filters = parsed(query.get("filters") or "{}")
+    labels = [
+        *filters.get("label", []),
+        *(f"{name}={value}" for name, value in rules.labels.items()),
+    ]
+    return {"filters": json.dumps({**filters, "label": labels})}
+
+
+def _built(rules: Rules, query: dict[str, str]) -> dict[str, str]:
+    return {
+        "labels": query.get("labels") or json.dumps(rules.labels),
+        "networkmode": "none",
+        "pull": "0",
+        "version": "1",
+    }
+
+
+FORCED: dict[str, Callable[[Rules, dict[str, str]], dict[str, str]]] = {
+    "/containers/json": _own,
+    "/images/json": _own,
+    "/build": _built,
+}
+"""What the door sets in a query itself, whatever was asked."""
+
+NUMBER = _like(r"-?[0-9]{1,10}")
+TIME = _like(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+LIST = {"all": _flag, "size": _flag, "limit": NUMBER, "trunc_cmd": _flag, "filters": _filters}
+BUILD = {
+    "t": _tag,
+    "labels": _labels,
+    "networkmode": _like("none"),
+    "dockerfile": _like("Dockerfile"),
+    "nocache": _flag,
+    "rm": _flag,
+    "forcerm": _flag,
+    "q": _flag,
+    "pull": _off,
+    "remote": _like(""),
+}
+
+ENDPOINTS = (
+    Endpoint("GET", "/_ping"),
+    Endpoint("HEAD", "/_ping"),
+    Endpoint("GET", "/version"),
+    Endpoint("GET", "/images/json", {"all": _flag, "only_ids": _flag, "filters": _filters}),
+    Endpoint("GET", IMAGE + "/json", purpose="run"),
+    Endpoint("DELETE", IMAGE, {"force": _flag, "noprune": _flag}, purpose="remove"),
+    Endpoint("POST", "/build", BUILD, needs=("t", "networkmode"), body="context"),
+    Endpoint("GET", "/containers/json", LIST),
+    Endpoint(
+        "POST",
+        "/containers/create",
+        {"name": _like(creation.NAME.pattern)},
+        needs=("name",),
+        body="json",
+    ),
+    Endpoint("GET", CONTAINER + "/json", {"size": _flag}),
+    Endpoint(
+        "GET",
+        CONTAINER + "/logs",
+        dict.fromkeys(("stdout", "stderr", "follow", "timestamps"), _flag)
+        | {
+            "tail": _like("all|[0-9]{1,9}"),
+            "since": TIME,
+            "until": TIME,
+        },
+    ),
+    Endpoint(
+        "POST",
+        CONTAINER + "/attach",
+        dict.fromkeys(("stdout", "stderr", "stream", "logs"), _flag) | {"stdin": _off},
+    ),
+    Endpoint("POST", CONTAINER + "/start"),
+    Endpoint("POST", CONTAINER + "/stop", {"t": NUMBER}),
+    Endpoint("POST", CONTAINER + "/kill", {"signal": _like(creation.SIGNAL.pattern)}),
+    Endpoint("POST", CONTAINER + "/wait", {"condition": _like("not-running|next-exit|removed")}),
+    Endpoint("DELETE", CONTAINER, {"v": _flag, "force": _flag, "link": _off}),
+)
+"""Everything that may be asked of the engine."""

@@ -1,0 +1,219 @@
+"""The server: reads one request of each connection, has it judged, and writes its own to the
+engine.
+
+Of what a client sent only the request that `policy` wrote anew goes on, so that client and engine
+cannot read two things in the same bytes. The engine's answer goes back as it comes, until the
+engine ends it or the client goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+from typing import IO, TYPE_CHECKING
+
+import h11
+
+from door import context, policy
+from door.client import BODY_SECONDS, Client, Refused
+from door.engine import CHUNK, HEADERS, Away, closed
+from door.rules import ID, Denied, tagged
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from door.engine import Engine
+    from door.policy import About, Asked
+    from door.rules import Rules
+
+JSON_BYTES = 1_048_576
+ASKING_SECONDS = 30
+"""How long the engine may take to describe a container or an image."""
+
+CONNECTIONS = 256
+BUILDS = 3
+"""How many contexts are received and built at once. Each lies twice on the door's disk."""
+
+BUILD_WAITS_SECONDS = 30
+BUILD_SECONDS = 1_800
+"""How long a build may wait for its turn, and how long the engine may take for it."""
+
+FORBIDDEN, NOT_FOUND, BAD_GATEWAY, UNAVAILABLE, NO_ROOM = 403, 404, 502, 503, 507
+log = logging.getLogger("perennial.door")
+
+
+class Door:
+    """Answers connections: the engine on one side, the rules in between."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        engine: Engine,
+        context_bytes: int,
+        *,
+        body_seconds: float = BODY_SECONDS,
+        build_waits_seconds: float = BUILD_WAITS_SECONDS,
+    ) -> None:
+        """Remember the rules, the engine, how many bytes a build's context may have, and how long
+        is waited for what.
+        """
+        self._rules = rules
+        self._engine = engine
+        self._context_bytes = context_bytes
+        self._body_seconds = body_seconds
+        self._build_waits_seconds = build_waits_seconds
+        self._builds = asyncio.Semaphore(BUILDS)
+        self._open = 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection, and close it."""
+        self._open += 1
+        client = Client(reader, writer, self._body_seconds)
+        try:
+            await self._answer(client)
+        except Refused as refused:
+            log.warning("%s refused %d: %s", client.what, refused.status, refused.reason)
+            await client.refuse(refused)
+        except Away as away:
+            log.warning("%s: %s", client.what, away)
+            await client.refuse(Refused(BAD_GATEWAY, str(away)))
+        except (ConnectionError, TimeoutError) as error:
+            log.info("%s broke off: %s", client.what, type(error).__name__)
+        except OSError as error:
+            log.error("%s: %s", client.what, error)  # noqa: TRY400 -- no fault of the code: a full disk
+            await client.refuse(
+                Refused(
+                    NO_ROOM,
+                    f"The door cannot keep the request: {error.strerror or error}. Free space on"
+                    " its disk.",
+                )
+            )
+        finally:
+            self._open -= 1
+            await closed(writer)
+
+    async def _answer(self, client: Client) -> None:
+        if self._open > CONNECTIONS:
+            raise Refused(UNAVAILABLE, "Too many connections; try again.")
+        method, target = await client.head()
+        try:
+            if policy.body_of(method, target) == "context":
+                await self._build(client, method, target)
+            else:
+                asked = policy.judge(self._rules, method, target, await client.body(JSON_BYTES))
+                found = "" if asked.about is None else await self._found(asked.about)
+                log.info("%s", client.what)
+                await self._relay(client, asked, found, asked.body(found))
+        except Denied as denied:
+            raise Refused(
+                FORBIDDEN, f"The door to the engine refuses {client.what}: {denied}"
+            ) from denied
+
+    async def _build(self, client: Client, method: str, target: str) -> None:
+        """Have an image built. What its request says is judged before its context is received."""
+        asked = policy.judge(self._rules, method, target)
+        async with self._turn(), asyncio.timeout(BUILD_SECONDS):
+            with tempfile.SpooledTemporaryFile(max_size=CHUNK) as clean:
+                await self._context(client, clean)
+                log.info("%s", client.what)
+                await self._relay(client, asked, "", clean)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Be one of the few that build. Raises Refused where the others take too long."""
+        try:
+            await asyncio.wait_for(self._builds.acquire(), self._build_waits_seconds)
+        except TimeoutError as error:
+            raise Refused(
+                UNAVAILABLE,
+                f"{BUILDS} images are being built through the door; try again when one is done.",
+            ) from error
+        try:
+            yield
+        finally:
+            self._builds.release()
+
+    async def _context(self, client: Client, clean: IO[bytes]) -> None:
+        """Receive a build's context, and write into `clean` what the engine gets of it."""
+        with tempfile.TemporaryFile() as sent:
+            async for piece in client.pieces(self._context_bytes):
+                await asyncio.to_thread(sent.write, piece)
+            sent.seek(0)
+            base, others = await asyncio.to_thread(context.rebuilt, sent, clean)
+        if not (ID.fullmatch(base) or self._rules.runs(base)):
+            raise Denied(f"FROM {base[:80]}: images are not built upon this one.")
+        # The engine would pull what it does not have; an id it either has, or not.
+        name = base if ID.fullmatch(base) else tagged(base)
+        described = await self._found(policy.About("images", name, "run"))
+        await asyncio.to_thread(context.finish, clean, described, self._rules.labels, others)
+
+    async def _found(self, about: About) -> str:
+        """Return the id of what the engine describes, where it may be touched."""
+        status, described = await asyncio.wait_for(
+            self._engine.described(about.path), ASKING_SECONDS
+        )
+        if status == NOT_FOUND:
+            raise Refused(NOT_FOUND, f"No such {about.kind.rstrip('s')}: {about.name[:80]}")
+        if status != 200:  # noqa: PLR2004 -- HTTP's "OK"
+            raise Refused(BAD_GATEWAY, f"The engine answered {status} about {about.name[:80]}.")
+        return policy.judge_found(self._rules, about, described)
+
+    async def _relay(
+        self, client: Client, asked: Asked, found: str, body: IO[bytes] | bytes
+    ) -> None:
+        """Write the request to the engine, and its answer to the client."""
+        async with self._engine.connected() as (reader, writer):
+            sending = asyncio.create_task(_send(writer, asked, found, body))
+            answering = asyncio.create_task(client.answer_from(reader))
+            watching = asyncio.create_task(client.gone())
+            try:
+                done, _ = await asyncio.wait(
+                    [answering, watching], return_when=asyncio.FIRST_COMPLETED
+                )
+                left = watching in done
+            finally:
+                for task in (sending, answering, watching):
+                    task.cancel()
+                await asyncio.gather(sending, answering, watching, return_exceptions=True)
+            if not client.answered and not left:
+                raise Away("The Docker engine broke off without an answer.")
+
+
+async def _send(
+    writer: asyncio.StreamWriter, asked: Asked, found: str, body: IO[bytes] | bytes
+) -> None:
+    """Write the request as it was judged."""
+    size = len(body) if isinstance(body, bytes) else body.seek(0, 2)
+    headers = [*HEADERS]
+    if asked.method == "POST":
+        headers.append((b"content-length", str(size).encode()))
+    if size:
+        headers.append(
+            (
+                b"content-type",
+                b"application/json" if isinstance(body, bytes) else b"application/x-tar",
+            )
+        )
+    speaks = h11.Connection(h11.CLIENT)
+    writer.write(
+        speaks.send(h11.Request(method=asked.method, target=asked.target(found), headers=headers))
+        or b""
+    )
+    if isinstance(body, bytes):
+        writer.write(body)
+    else:
+        body.seek(0)
+        while piece := await asyncio.to_thread(body.read, CHUNK):
+            writer.write(piece)
+            await writer.drain()
+    await writer.drain()
+
+
+async def serve(door: Door, host: str, port: int, until: asyncio.Event) -> None:
+    """Listen until the event is set; connections that are open then are cut off."""
+    server = await asyncio.start_server(door.answer, host, port)
+    log.info("listening on %s", ", ".join(str(sock.getsockname()[:2]) for sock in server.sockets))
+    await until.wait()
+    server.close()

@@ -1,0 +1,1 @@
+"""Columns: their names, and the few types in which their values are kept."""

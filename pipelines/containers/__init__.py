@@ -1,1 +1,0 @@
-"""Releases as containers: the engine's API, a release's image, its container, the gateway before them, and the proof by golden requests."""

@@ -1,0 +1,66 @@
+"""What a step may touch: its model's spec, the settings and the four ports."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipelines.refs import digest, sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.ports import EmbeddedPorts, Ports
+    from pipelines.settings import Settings
+    from pipelines.spec import Spec
+
+
+@dataclass(frozen=True)
+class Context:
+    """One model's step at work: `ports` are Ports or EmbeddedPorts."""
+
+    spec: Spec
+    settings: Settings
+    ports: Ports | EmbeddedPorts
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("perennial"))
+
+    @property
+    def folder(self) -> Path:
+        """The model's folder."""
+        return self.settings.models / self.spec.name
+
+    @property
+    def suites(self) -> dict[str, Path]:
+        """The model's Great Expectations suites by table.
+
+        <model>.json for the main one, <model>.<table>.json for side tables.
+        """
+        folder, source = self.settings.expectations, self.spec.source
+        named = {source.main: folder / f"{self.spec.name}.json"}
+        named |= {table: folder / f"{self.spec.name}.{table}.json" for table in source.side}
+        return {
+            table: path for table, path in named.items() if path.is_file() or table == source.main
+        }
+
+    @property
+    def image(self) -> dict[str, str]:
+        """The tag that says in a run which image the step ran in; none outside containers."""
+        return {"image": self.settings.image} if self.settings.image else {}
+
+    @cached_property
+    def code(self) -> str:
+        """The hash of everything that the user wrote for this model and of the locked
+        dependencies.
+        """
+        files = [
+            *sorted(self.folder.glob("*.py")),
+            *self.suites.values(),
+            self.settings.home / "requirements.txt",
+        ]
+        # How much memory a container has, and how long code may take, changes no result.
+        spec = self.spec.model_dump(
+            mode="json", exclude={"resources": True, "features": {"timeout"}}
+        )
+        return digest({p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, spec)

@@ -1,0 +1,1 @@
+"""From raw batches to rows of features with their labels."""

@@ -1,0 +1,120 @@
+"""Batches in the store.
+
+One immutable manifest per version of an interval, the newest version being the one that counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.intervals import complete_before
+from pipelines.messages import BatchManifest, BatchRef, Plan, TableRef
+from pipelines.refs import Ref, canonical
+from pipelines.sources import Raw
+from pipelines.store.sealing import read_entry
+from pipelines.tables import columns_of, from_parquet, sorted_rows, to_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from pipelines.intervals import Interval
+    from pipelines.sources import Source
+    from pipelines.spec import Spec
+    from pipelines.store.port import Store
+
+
+def read_source(spec: Spec, source: Source, interval: Interval) -> Raw:
+    """Return what the source has of an interval.
+
+    A file without a byte has no rows, where the spec allows empty batches.
+    """
+    import pyarrow as pa
+
+    raw = source.read(interval)
+    if spec.empty_batches == "allow" and raw.problem and raw.unread == b"":
+        return Raw({spec.source.main: pa.table({})})
+    return raw
+
+
+def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> BatchManifest:
+    """Store the raw tables and return the batch's manifest.
+
+    The same rows in any order give the same one.
+    """
+    order = [spec.raw_event_time, *spec.key]
+    tables = {}
+    for name, table in sorted(raw.tables.items()):
+        ordered = sorted_rows(table, order) if name == spec.source.main else table
+        tables[name] = TableRef(
+            data=store.put(to_parquet(ordered), ".parquet"),
+            rows=table.num_rows,
+            columns=columns_of(table),
+        )
+    unread = store.put(raw.unread) if raw.unread is not None else None
+    return BatchManifest(
+        model=spec.name, interval=interval, tables=tables, problem=raw.problem, raw=unread
+    )
+
+
+def newest(store: Store, model: str, interval: Interval) -> BatchRef | None:
+    """Return the newest version of an interval's batch, or None before the first."""
+    keys = store.keys(_folder(model, interval))
+    if not keys:
+        return None
+    manifest = read_entry(store, keys[-1], Ref)
+    if manifest is None:
+        return None
+    return BatchRef(interval=interval, version=int(keys[-1].rsplit("/", 1)[-1]), manifest=manifest)
+
+
+def publish(store: Store, manifest: BatchManifest) -> tuple[BatchRef, bool]:
+    """Make the manifest its interval's newest version unless it is so already.
+
+    Tell whether something was written.
+
+    Two writers at once: versions are first come, first served, and neither is lost.
+    """
+    ref = store.put(canonical(manifest), ".json")
+    while True:
+        known = newest(store, manifest.model, manifest.interval)
+        if known is not None and known.manifest == ref:
+            return known, False
+        version = known.version + 1 if known else 1
+        if store.publish(
+            f"{_folder(manifest.model, manifest.interval)}/{version:06d}", canonical(ref)
+        ):
+            return BatchRef(interval=manifest.interval, version=version, manifest=ref), True
+
+
+def _folder(model: str, interval: Interval) -> str:
+    return f"batches/{model}/{interval.name}"
+
+
+def read_manifest(store: Store, batch: BatchRef) -> BatchManifest:
+    """Return a batch's manifest, verified."""
+    return BatchManifest.model_validate_json(store.get(batch.manifest))
+
+
+def read_table(store: Store, table: TableRef, columns: list[str] | None = None) -> pa.Table:
+    """Return a table's rows, verified; some of its columns where they are named."""
+    return from_parquet(store.get(table.data), columns)
+
+
+def manifests_before(
+    store: Store, spec: Spec, moment: datetime, most: int
+) -> Iterator[BatchManifest]:
+    """Yield the newest manifest of each batch among the `most` intervals that end by the moment,
+    the latest first.
+    """
+    for interval in reversed(complete_before(moment, spec.batch, most, spec.source.first)):
+        batch = newest(store, spec.name, interval)
+        if batch is not None:
+            yield read_manifest(store, batch)
+
+
+def read_plan(store: Store, ref: Ref) -> Plan:
+    """Return a run's plan, verified."""
+    return Plan.model_validate_json(store.get(ref))

@@ -1,0 +1,262 @@
+"""From raw batches to rows of features.
+
+The model's `build`, run over a batch with what the lookback reaches before it.
+
+Training, watching and a client with raw rows all come through here, so that their rows are the
+same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipelines import user_code
+from pipelines.columns.widening import in_types, together
+from pipelines.data.batches import read_manifest, read_source, read_table
+from pipelines.data.plan_types import plan_types, raw_types
+from pipelines.errors import BadData, SpecError
+from pipelines.intervals import covering, floor
+from pipelines.settings import Settings
+from pipelines.sources import open_source
+from pipelines.tables import sorted_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from pipelines.context import Context
+    from pipelines.data.plan_types import PlanTypes
+    from pipelines.intervals import Interval
+    from pipelines.messages import BatchRef, Plan
+    from pipelines.sources import Raw
+    from pipelines.spec import Spec
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT: float = Settings.model_fields["user_code_timeout_seconds"].default
+
+
+def reached(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
+    """Return the raw batches that a batch's features are built from.
+
+    Its own, and those within the lookback.
+    """
+    since = batch.interval.start - spec.features.lookback
+    return [
+        b for b in plan.batches if b.interval.end > since and b.interval.start < batch.interval.end
+    ]
+
+
+def build_batch(
+    context: Context, plan: Plan, batch: BatchRef, types: PlanTypes | None = None
+) -> pa.Table:
+    """Return the features of one batch: key, event time, inputs, target.
+
+    Sorted by event time and key.
+
+    `types` are those of the whole plan (see `plan_types`), worked out here where they are not
+    given.
+    """
+    spec, store = context.spec, context.ports.store
+    types = types or plan_types(store, spec, plan)
+    raw = [read_manifest(store, b) for b in reached(spec, plan, batch)]
+    tables = {}
+    for name in (spec.source.main, *spec.source.side):
+        parts = {
+            m.interval.name: read_table(store, m.tables[name]) for m in _parts(spec, name, raw)
+        }
+        tables[name] = _joined(spec, name, parts, types)
+    return build_rows(context.folder, spec, tables, batch.interval, _timeout(context))
+
+
+def read_raw(context: Context, interval: Interval) -> list[Raw]:
+    """Return what the source has for the interval and the lookback before it, oldest batch first.
+
+    Nothing is kept.
+
+    With `build_from` this is the way of a client that wants rows to predict. Raises BadData where a
+    batch cannot be read.
+    """
+    spec = context.spec
+    source = open_source(spec, context.settings)
+    raws = [read_source(spec, source, i) for i in _covered(spec, interval)]
+    for raw in raws:
+        if raw.problem:
+            raise BadData(
+                f"The source of {spec.name}: {raw.problem}.",
+                remedy="mend the source, or `source` in the spec.",
+            )
+    return raws
+
+
+def _covered(spec: Spec, interval: Interval) -> list[Interval]:
+    """Return the batches that the interval and the lookback before it touch, oldest first."""
+    return covering(
+        interval.start - spec.features.lookback,
+        interval.end,
+        spec.batch,
+        floor(spec.source.first, spec.batch),
+    )
+
+
+def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Table:
+    """Return the features of the interval's rows from what `read_raw` returned."""
+    spec, batches = context.spec, _covered(context.spec, interval)
+    types = raw_types(context.ports.store, spec, raws, batches)
+    tables = {}
+    for name in raws[-1].tables:
+        parts = {
+            b.name: r.tables[name]
+            for b, r in _parts(spec, name, list(zip(batches, raws, strict=True)))
+        }
+        tables[name] = _joined(spec, name, parts, types)
+    return build_rows(context.folder, spec, tables, interval, _timeout(context))
+
+
+def _timeout(context: Context) -> float:
+    return context.spec.features.seconds(context.settings.user_code_timeout_seconds)
+
+
+def build_rows(
+    folder: Path,
+    spec: Spec,
+    tables: Mapping[str, pa.Table],
+    interval: Interval,
+    timeout: float = DEFAULT_TIMEOUT,
+) -> pa.Table:
+    """Return the features of the rows within the interval, from raw tables that reach back as far
+    as the lookback.
+
+    `build` runs in a process of its own, which is ended after `timeout` seconds.
+
+    This is what a client calls too that has raw rows and wants predictions. Where the spec allows
+    empty batches, an interval without raw rows has none here either; its columns but the time are
+    of no type. Raises SpecError or BadData naming the column.
+    """
+    import pyarrow as pa
+
+    shown = f"{folder.parent.name}/{folder.name}/features.py"
+    since = interval.start - spec.features.lookback
+    cut = {
+        name: _between(table, _time_of(spec, name), since, interval.end)
+        for name, table in tables.items()
+    }
+    columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
+    if (
+        spec.empty_batches == "allow"
+        and not _between(
+            cut[spec.source.main], spec.raw_event_time, interval.start, interval.end
+        ).num_rows
+    ):
+        return in_types(
+            pa.table({}),
+            dict.fromkeys(columns, pa.null()) | {spec.event_time: pa.timestamp("us", tz="UTC")},
+        )
+    built = _run(folder / "features.py", cut, shown, timeout)
+    missing = [c for c in columns if c not in built.column_names]
+    if missing:
+        raise SpecError(
+            f"{shown}: build returned no column {', '.join(missing)}.",
+            remedy=f"it returned: {', '.join(built.column_names)}.",
+        )
+    rows = _between(built.select(columns), spec.event_time, interval.start, interval.end)
+    _check(rows, spec, shown)
+    return sorted_rows(rows, [spec.event_time, *spec.key])
+
+
+def _run(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float) -> pa.Table:
+    """Run `build`.
+
+    Where it fails and nobody knows the type of some columns, the error says so too.
+    """
+    import pyarrow as pa
+
+    try:
+        return user_code.call_build(path, tables, shown, timeout)
+    except SpecError as error:
+        untyped = [
+            f"{name}.{f.name}"
+            for name, table in tables.items()
+            for f in table.schema
+            if pa.types.is_null(f.type)
+        ]
+        if not untyped:
+            raise
+        named = ", ".join(untyped[:5])
+        hint = (
+            f"no batch at hand has a value in {named}, which is therefore taken for a number; try a"
+            " batch that has, or cast it."
+        )
+        raise SpecError(
+            error.message, remedy=f"{error.remedy.removesuffix('.')}; {hint}"
+        ) from error
+
+
+def _parts(spec: Spec, table: str, batches: list[T]) -> list[T]:
+    """Return the batches that a table is put together from.
+
+    Of one that holds at all times the newest is the whole.
+    """
+    return batches if _time_of(spec, table) else batches[-1:]
+
+
+def _time_of(spec: Spec, table: str) -> str | None:
+    return spec.raw_event_time if table == spec.source.main else spec.source.side[table]
+
+
+def _joined(spec: Spec, name: str, parts: Mapping[str, pa.Table], types: PlanTypes) -> pa.Table:
+    """Return a raw table put together from its batches.
+
+    Raises BadData naming batch and column where they do not fit.
+    """
+    read = {batch: types.read(name, batch, table) for batch, table in parts.items()}
+    return together(read, f"The raw batches of {spec.name}", whole=spec.key)
+
+
+def _between(table: pa.Table, column: str | None, start: datetime, end: datetime) -> pa.Table:
+    """Return the rows whose time lies in [start, end); all rows where there is no time column."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column is None:
+        return table
+    if not table.num_rows:  # what holds nothing may lack the column, or its type
+        return in_types(table, {column: pa.timestamp("us", tz="UTC")})
+    if column not in table.column_names or not pa.types.is_timestamp(
+        table.schema.field(column).type
+    ):
+        raise SpecError(
+            f"The column {column!r} is missing or holds no times.",
+            remedy="check `event_time` and `source` in the spec.",
+        )
+    kind = table.schema.field(column).type
+    low, high = pa.scalar(start, type=kind), pa.scalar(end, type=kind)
+    times: Any = table.column(column)
+    return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
+
+
+def _check(rows: pa.Table, spec: Spec, shown: str) -> None:
+    """Raise BadData where a built table has no rows, repeated keys or infinite inputs."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if rows.num_rows == 0:
+        raise BadData(
+            f"{shown}: build returned no row of the interval.",
+            remedy="check its filters and joins.",
+        )
+    if rows.group_by(spec.key).aggregate([]).num_rows != rows.num_rows:
+        raise BadData(
+            f"{shown}: build returned some keys ({', '.join(spec.key)}) more than once.",
+            remedy="a join multiplies rows; make it unique.",
+        )
+    for name in spec.features.inputs:
+        column = rows.column(name)
+        if pa.types.is_floating(column.type) and pc.any(pc.is_inf(column)).as_py():
+            raise BadData(
+                f"{shown}: the input {name!r} has infinite values.",
+                remedy="guard the division or clip it.",
+            )

@@ -1,0 +1,157 @@
+"""The rows of a plan that may be learnt from and judged on.
+
+Past, with a label that was known by then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.columns.widening import together
+from pipelines.data.batches import read_plan
+from pipelines.errors import BadData
+from pipelines.intervals import Interval, iso
+from pipelines.tables import from_parquet
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipelines.context import Context
+    from pipelines.messages import BatchRef, Built, Plan
+    from pipelines.spec import Spec
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Arrow tables with the key columns, the event time, the inputs and the target, and the spans
+    that they come from.
+    """
+
+    train: pa.Table
+    holdout: pa.Table
+    seen: Interval
+    judged: Interval
+
+
+def split(context: Context, built: Built) -> Split:
+    """Return the rows to learn from and to judge on.
+
+    A row is seen when its event lies before `as_of` and its label was known by then (event_time +
+    known_after <= as_of). What is judged pretends to be the future, so a training row's label must
+    have been known when the holdout starts. Raises BadData where a column is missing or nothing is
+    left.
+    """
+    plan = _plan(context, built)
+    held, judged = holdout(context, built)
+    train = known(context, built, plan.train, by=min(judged.start, built.as_of))
+    return Split(train=train, holdout=held, seen=_span(plan.train), judged=judged)
+
+
+def holdout(context: Context, built: Built) -> tuple[pa.Table, Interval]:
+    """Return the rows to judge on, and the span that they come from."""
+    batches = _plan(context, built).holdout
+    return known(context, built, batches, by=built.as_of), _span(batches)
+
+
+def everything(context: Context, built: Built) -> tuple[pa.Table, Interval]:
+    """Return all rows of the plan whose label is known by `as_of`, and the span that they come
+    from.
+    """
+    plan = _plan(context, built)
+    batches = [*plan.train, *plan.holdout]
+    return known(context, built, batches, by=built.as_of), _span(batches)
+
+
+def known(context: Context, built: Built, batches: list[BatchRef], *, by: datetime) -> pa.Table:
+    """Return the batches' rows, in their order, whose label was known at the moment `by`."""
+    spec = context.spec
+    wanted = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
+    names = [b.interval.name for b in batches]
+    tables = {}
+    for name, path in zip(
+        names, context.ports.versions.fetch(spec.name, built.version, names), strict=True
+    ):
+        table = from_parquet(path)
+        missing = [c for c in wanted if c not in table.column_names]
+        if missing:
+            raise BadData(
+                f"The features of {name} lack {', '.join(missing)}.",
+                remedy="let features.py build these columns.",
+            )
+        tables[name] = table.select(list(dict.fromkeys(wanted)))
+    table = together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key)
+    table = table.filter(pa.array(visible(table, spec, by)))
+    if not table.num_rows:
+        raise BadData(
+            f"No row of the batches {names[0]} to {names[-1]} has a label that was known by"
+            f" {iso(by)}.",
+            remedy=f"look at {spec.target.column!r} and at target.known_after.",
+        )
+    return table
+
+
+def times(table: pa.Table, spec: Spec) -> Array:
+    """Return the event times as datetime64[us] (UTC). Raises BadData where one is missing."""
+    column = table[spec.event_time]
+    if column.null_count:
+        raise BadData(
+            f"{spec.event_time} is null in {column.null_count} rows.",
+            remedy="let features.py drop rows without an event time.",
+        )
+    try:
+        found: Array = column.cast(pa.timestamp("us", tz="UTC")).to_numpy().astype("datetime64[us]")
+    except pa.ArrowException as error:
+        raise BadData(
+            f"{spec.event_time} is {column.type}, no time.", remedy="build a timestamp."
+        ) from error
+    return found
+
+
+def span(table: pa.Table, spec: Spec) -> Interval:
+    """Return the span of the rows' event times, the last one included."""
+    moments = times(table, spec)
+    first, last = moments.min().item(), moments.max().item()
+    return Interval(start=first, end=last + timedelta(microseconds=1))
+
+
+def _plan(context: Context, built: Built) -> Plan:
+    plan = read_plan(context.ports.store, built.plan)
+    if not plan.train or not plan.holdout:
+        raise BadData(
+            "The plan has no batches to learn from or none to judge on.",
+            remedy="wait for more batches or shorten train.holdout.",
+        )
+    return plan
+
+
+def visible(table: pa.Table, spec: Spec, by: datetime) -> Array:
+    """Return (n,) booleans.
+
+    Which rows have an event before the moment `by` and a label that was known by then.
+    """
+    event = times(table, spec)
+    moment = np.datetime64(by.replace(tzinfo=None), "us")
+    wait = np.timedelta64(spec.target.known_after)
+    labelled = pc.is_valid(table[spec.target.column])
+    if pa.types.is_floating(table[spec.target.column].type):
+        labelled = pc.and_(
+            labelled,
+            pc.invert(pc.fill_null(pc.is_nan(table[spec.target.column]), fill_value=False)),
+        )
+    return np.asarray(
+        (event < moment) & (event + wait <= moment) & labelled.to_numpy(zero_copy_only=False)
+    )
+
+
+def _span(batches: list[BatchRef]) -> Interval:
+    return Interval(
+        start=min(b.interval.start for b in batches), end=max(b.interval.end for b in batches)
+    )

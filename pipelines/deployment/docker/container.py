@@ -1,0 +1,279 @@
+"""A release's container.
+
+What it may do, how it is started beside the one that serves, and when it is ready.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from pipelines.deployment.docker import golden
+from pipelines.deployment.docker.names import container_name, is_of
+from pipelines.errors import Conflict, Refused, Unreachable
+
+if TYPE_CHECKING:
+    import httpx
+
+    from pipelines.bundle.manifest import BundleManifest, Golden, Release
+    from pipelines.deployment.docker.engine import Container, Engine, Image
+    from pipelines.deployment.docker.gateway import Gateway
+    from pipelines.settings import Settings
+    from pipelines.spec.resources import Limits
+
+GRACE_SECONDS = 20
+"""Between SIGTERM and SIGKILL; the server gives requests under way half of it."""
+
+KILLED = (137, 143)
+"""Exit codes of what was ended from outside (SIGKILL, SIGTERM); that says nothing of the release.
+"""
+
+LOG_LINES = 20
+LOG_CHARACTERS = 1_500
+POLL_SECONDS = 0.1
+ENDED_SECONDS = 3.0
+"""How long to look for the exit code of a container that the engine starts again and again."""
+
+TOKEN = "PERENNIAL_PROOF_TOKEN"  # noqa: S105 -- the name of a variable
+_HANDED_ON = (
+    "body_limit",
+    "max_rows",
+    "body_timeout_seconds",
+    "serving_workers",
+    "serving_hosts",
+    "log_sync_seconds",
+    "log_when_full",
+    "log_segment_bytes",
+    "log_level",
+)
+"""The settings that a release's server shares with whoever deploys it."""
+
+
+def started(
+    engine: Engine, settings: Settings, release: Release, image: Image, limits: Limits
+) -> Container:
+    """Return the release's container, running.
+
+    The one that is there, started where it does not run, or a new one.
+
+    Raises Conflict where a container that is not ours has its name, and what the engine raises.
+    """
+    name = container_name(release.model, release.number)
+    found = own(engine, release)
+    if found is not None and (found.image != image.id or found.restarts):
+        engine.remove(name)
+        found = None
+    if found is None:
+        _create(engine, settings, name, image, limits)
+    engine.start(name)
+    running = engine.container(name)
+    if running is None:
+        raise Unreachable(f"The container {name} was removed while it started.")
+    return running
+
+
+def own(engine: Engine, release: Release) -> Container | None:
+    """Return the release's container, if it is there.
+
+    Raises Conflict where another one has its name.
+    """
+    found = engine.container(container_name(release.model, release.number))
+    if found is not None and not (is_of(found.labels, release) and engine.owns(found.labels)):
+        raise Conflict(
+            f"The container {found.name} is not of release {release.number} of {release.model}"
+            f" ({release.version}) of this installation.",
+            remedy=(
+                f"look what it is (`docker inspect {found.name}`); rename or remove it, then clear"
+                " this task."
+            ),
+        )
+    return found
+
+
+def _create(engine: Engine, settings: Settings, name: str, image: Image, limits: Limits) -> None:
+    environment = {
+        f"PERENNIAL_{field.upper()}": str(getattr(settings, field)) for field in _HANDED_ON
+    }
+    environment |= {
+        "PERENNIAL_SERVING_HOST": "0.0.0.0",  # noqa: S104 -- in its own network
+        "PERENNIAL_IMAGE": image.id,
+        TOKEN: secrets.token_hex(16),
+    }
+    engine.create(
+        name,
+        image.id,
+        settings.release_network,
+        _host(settings, limits),
+        environment=environment,
+        labels={
+            key: value
+            for key, value in image.labels.items()
+            if key.startswith(("perennial", "org.opencontainers.image."))
+        },
+        user=f"{os.getuid()}:{os.getgid()}" if _bound(settings) else None,
+        stop_timeout=GRACE_SECONDS,
+    )
+
+
+def _bound(settings: Settings) -> bool:
+    """Tell whether the state is a folder of the engine's host.
+
+    Then the container writes as the user who deploys.
+    """
+    return (settings.docker_state or "/").startswith("/")
+
+
+def _host(settings: Settings, limits: Limits) -> dict[str, Any]:
+    """Return what the container may do: nothing but write its log and think, within its limits."""
+    from docker.types import LogConfig, Mount
+
+    source = settings.docker_state or str(settings.state_dir)
+    return {
+        "mounts": [Mount("/state", source, type="bind" if _bound(settings) else "volume")],
+        "read_only": True,
+        "tmpfs": {"/tmp": "size=64m,mode=1777"},  # noqa: S108 -- the container's own
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "init": True,
+        "restart_policy": {"Name": "unless-stopped"},
+        "pids_limit": 256,
+        "log_config": LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
+        "mem_limit": limits.memory,
+        "memswap_limit": limits.memory,
+        "nano_cpus": round(limits.cpus * 1e9) if limits.cpus else None,
+    }
+
+
+def prove(
+    engine: Engine,
+    gateway: Gateway,
+    settings: Settings,
+    release: Release,
+    container: Container,
+    bundle: tuple[BundleManifest, Golden],
+) -> None:
+    """Wait until the container is ready, then compare its golden answers, both by the gateway's own
+    way to it.
+
+    Raises Refused, with the last lines of its log, where it ends, is not ready in time, refuses the
+    release or answers otherwise; Unreachable where the gateway is away.
+    """
+    import httpx
+
+    with gateway.candidate(container.name, container.environment.get(TOKEN, "")) as client:
+        _wait(engine, gateway, client, settings.deploy_timeout_seconds, release, container)
+        try:
+            found = golden.differences(client, release, *bundle)
+        except httpx.HTTPError as error:
+            _refuse_ended(engine, container.name)
+            raise gateway.away(error) from error
+    if found:
+        more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""  # noqa: PLR2004
+        raise _refused(
+            engine,
+            container.name,
+            f"it does not answer as it was packaged: {'; '.join(found[:3])}{more}",
+        )
+
+
+def _wait(
+    engine: Engine,
+    gateway: Gateway,
+    client: httpx.Client,
+    seconds: float,
+    release: Release,
+    container: Container,
+) -> None:
+    """Return when the container is ready.
+
+    Raises at once where it has ended or refused its release.
+    """
+    import httpx
+
+    end = time.monotonic() + seconds
+    while True:
+        _refuse_ended(engine, container.name)
+        try:
+            answer = client.get("/ready")
+            if answer.status_code == 200:  # noqa: PLR2004
+                return
+            said = f"{answer.status_code} {answer.text[:300]}"
+            reason = _refusal(client, release)
+        except (
+            httpx.ConnectError,
+            httpx.UnsupportedProtocol,
+        ) as error:  # the socket: not the container's fault
+            if time.monotonic() > end:
+                raise gateway.away(error) from error
+            said, reason = str(error), ""
+        except httpx.HTTPError as error:
+            said, reason = f"{type(error).__name__}: {error}", ""
+        if reason:
+            raise _refused(engine, container.name, f"its server refuses the release: {reason}")
+        if time.monotonic() > end:
+            raise _refused(
+                engine,
+                container.name,
+                f"it was not ready within {seconds:g} s (last answer: {said})",
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _refusal(client: httpx.Client, release: Release) -> str:
+    """Return why the server in the container will never serve its release, or "" while it may."""
+    answer = client.get(f"/models/{release.model}")
+    try:
+        refused = answer.json().get("refused")
+    except (ValueError, AttributeError):
+        return ""
+    return (
+        str(refused.get("reason"))
+        if isinstance(refused, dict) and refused.get("release") == release.number
+        else ""
+    )
+
+
+def _refuse_ended(engine: Engine, name: str) -> None:
+    """Raise Refused where the container has ended since it was started.
+
+    The engine may have started it again meanwhile.
+    """
+    found = engine.container(name)
+    if found is not None and found.running and not found.restarts:
+        return
+    end = time.monotonic() + ENDED_SECONDS
+    while found is not None and found.running and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+        found = engine.container(name)
+    if found is None:
+        raise Unreachable(f"The container {name} was removed while it started.")
+    if found.exit_code in KILLED and not found.out_of_memory:
+        raise Unreachable(
+            f"The container {name} was killed while it proved itself (exit code"
+            f" {found.exit_code}).",
+            remedy="a retry proves it anew.",
+        )
+    if found.out_of_memory:
+        raise _refused(
+            engine, name, "it ran out of memory (the spec's resources.serving.memory is its limit)"
+        )
+    raise _refused(
+        engine,
+        name,
+        "it ended with exit code"
+        f" {found.exit_code}{f' ({found.trouble})' if found.trouble else ''}",
+    )
+
+
+def _refused(engine: Engine, name: str, difference: str) -> Refused:
+    """Return the error with the container's last words."""
+    try:
+        log = engine.logs(name, LOG_LINES)[-LOG_CHARACTERS:]
+    except Unreachable as error:
+        log = f"(cannot be read: {error.message})"
+    return Refused(
+        f"the container {name}: {difference}. The last lines of its"
+        f" log:\n{log or '(it wrote none)'}"
+    )

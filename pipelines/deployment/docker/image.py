@@ -1,0 +1,160 @@
+"""A release's image: the serving image and, in /release, a store that holds this one release.
+
+No line of its Dockerfile runs anything, and its context holds no clock: the same release on the
+same serving image gives the same layers. Nothing is pulled.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from typing import TYPE_CHECKING
+
+from pipelines.bundle.manifest import BundleManifest, release_key, served_key
+from pipelines.deployment.docker.names import image_name, is_of, labels, of_model, of_release
+from pipelines.errors import GiveUp
+from pipelines.refs import canonical
+from pipelines.store.port import KEYS
+
+if TYPE_CHECKING:
+    from pipelines.bundle.manifest import Release
+    from pipelines.deployment.docker.engine import Engine, Image
+    from pipelines.settings import Settings
+    from pipelines.store.port import Store
+
+
+def manifest_of(store: Store, release: Release) -> BundleManifest:
+    """Return the manifest of the release's bundle, verified. Raises Corrupted."""
+    return BundleManifest.model_validate_json(store.get(release.bundle))
+
+
+def existing(engine: Engine, release: Release) -> Image | None:
+    """Return the release's image where it is there."""
+    found = engine.image(image_name(release.model, release.number))
+    return found if found is not None and is_of(found.labels, release) else None
+
+
+def built(
+    engine: Engine, settings: Settings, store: Store, release: Release, verdict: str
+) -> Image:
+    """Return the release's image, built unless it is there.
+
+    Raises GiveUp where the serving image is missing, Corrupted naming the object that was changed,
+    Unreachable or StorageFull from the engine. What a failed build leaves is removed.
+    """
+    found = existing(engine, release)
+    if found is not None:
+        return found
+    manifest = manifest_of(store, release)
+    base = proven_base(engine, release) or serving_image(engine, settings, manifest)
+    dockerfile = _dockerfile(base, release)
+    try:
+        context = archive(
+            {
+                "Dockerfile": dockerfile,
+                **{
+                    f"root/release/{name}": data
+                    for name, data in files(store, release, manifest).items()
+                },
+            }
+        )
+        told = {**labels(release, manifest, verdict), "perennial.base": base}
+        return engine.build(context, image_name(release.model, release.number), told)
+    finally:
+        for left in engine.images(of_release(release), untagged=True):
+            engine.remove_image(left.id)
+
+
+def proven_base(engine: Engine, release: Release) -> str | None:
+    """Return the id of the image on which an earlier release of the same bundle was proven, where
+    both are still there.
+
+    So a rollback answers with the very code that answered before, whatever the serving image is by
+    now.
+    """
+    same = {**of_model(release.model), "perennial.bundle": release.bundle.sha256}
+    earlier = sorted(
+        engine.images(same),
+        key=lambda found: int(found.labels.get("perennial.release", "0")),
+        reverse=True,
+    )
+    bases = (found.labels.get("perennial.base", "") for found in earlier)
+    return next((base for base in bases if base and engine.image(base) is not None), None)
+
+
+def serving_image(engine: Engine, settings: Settings, manifest: BundleManifest) -> str:
+    """Return the id of the serving image that can answer the bundle.
+
+    Raises GiveUp naming the setting where it is missing.
+    """
+    name, variable = (
+        (settings.serving_image, "PERENNIAL_SERVING_IMAGE")
+        if manifest.compiled
+        else (settings.serving_native_image, "PERENNIAL_SERVING_NATIVE_IMAGE")
+    )
+    found = engine.image(name)
+    if found is None:
+        kind = "compiled" if manifest.compiled else "native"
+        raise GiveUp(
+            f"The engine has no image {name}, on which {kind} bundles are released.",
+            remedy=(
+                f"run `make images`, or let {variable} name an image that is there; then clear this"
+                " task."
+            ),
+        )
+    return found.id
+
+
+def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str, bytes]:
+    """Return the store that the image brings, by path.
+
+    The bundle's objects, all verified, and the keys of one release.
+
+    The native model of a compiled bundle is among them: whoever opens a bundle verifies every file
+    that its manifest names.
+    """
+    needed = [
+        ref
+        for ref in (release.bundle, manifest.native, manifest.onnx, manifest.golden)
+        if ref is not None
+    ]
+    found = {ref.uri: store.get(ref) for ref in needed}
+    found[f"{KEYS}/{release_key(release.model, release.number)}"] = canonical(release)
+    found[f"{KEYS}/{served_key(release.model)}"] = b"1"
+    return found
+
+
+def archive(contents: dict[str, bytes]) -> bytes:
+    """Return a tar of the files and their folders.
+
+    Sorted, without times or owners, readable by everybody, writable by nobody.
+    """
+    folders = {
+        "/".join(name.split("/")[:depth])
+        for name in contents
+        for depth in range(1, name.count("/") + 1)
+    }
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in sorted(folders | contents.keys()):
+            entry = tarfile.TarInfo(name)
+            entry.mtime = 0
+            if name in contents:
+                entry.mode, entry.size = 0o444, len(contents[name])
+                tar.addfile(entry, io.BytesIO(contents[name]))
+            else:
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                tar.addfile(entry)
+    return whole.getvalue()
+
+
+def _dockerfile(base: str, release: Release) -> bytes:
+    """Return the Dockerfile.
+
+    Its own labels (names and numbers, safe as text) mark what a failed build leaves behind.
+
+    It copies to /, with /release in what is copied: a folder that COPY names would be written with
+    the time of the build.
+    """
+    marks = " ".join(f'"{key}"="{value}"' for key, value in of_release(release).items())
+    return f"FROM {base}\nLABEL {marks}\nCOPY root/ /\n".encode()

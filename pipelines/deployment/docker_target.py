@@ -1,0 +1,308 @@
+"""Deploy a release as a container of its own behind the gateway, which leads to it once it has
+proven itself.
+
+The order is: image, container beside the one that serves, readiness, golden requests, the route,
+the public's word. Each may be cut off and made again. What serves is what the route names; a
+container that no champion's release has is no more than an attempt.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pipelines.bundle.load import open_bundle
+from pipelines.bundle.manifest import Release, release_key
+from pipelines.deployment import releases
+from pipelines.deployment.docker import container as containers
+from pipelines.deployment.docker import image as images
+from pipelines.deployment.docker import names
+from pipelines.deployment.docker.engine import engine_for
+from pipelines.deployment.docker.gateway import Gateway
+from pipelines.deployment.lock import locked
+from pipelines.deployment.serving_client import ServingClient
+from pipelines.errors import GiveUp, PerennialError, Unreachable
+from pipelines.store.sealing import read_entry
+
+if TYPE_CHECKING:
+    import contextlib
+
+    from pipelines.context import Context
+    from pipelines.deployment.docker.engine import Container, Engine, Image
+    from pipelines.ledger import Champion
+
+DRAIN_SECONDS = 1.0
+"""How long what was replaced stays as it is.
+
+Requests that had looked up the old route reach it within milliseconds.
+"""
+
+KEPT = 3
+"""How many stopped containers of earlier champions are kept, to look at (their logs).
+
+Their images are what a rollback builds on.
+"""
+
+ASK_SECONDS = 0.05
+
+
+class DockerTarget:
+    """The engine and the gateway that the settings name, or those that are given."""
+
+    def __init__(self, engine: Engine | None = None, gateway: Gateway | None = None) -> None:
+        """Remember them; nothing is opened."""
+        self._engine = engine
+        self._gateway = gateway
+
+    def alone(self, context: Context) -> contextlib.AbstractContextManager[object]:
+        """Hold off other deployments of the model: of two, the second waits."""
+        return locked(context)
+
+    def take(self, context: Context, release: Release) -> dict[str, Any]:
+        """Have the release serve and return its image's id; it never serves unproven.
+
+        Raises Refused with the container's log, Conflict where its name is taken, GiveUp where the
+        serving image is missing, Unreachable or StorageFull. What served before serves on; of the
+        release nothing is left then.
+        """
+        engine, gateway = self._parts(context)
+        name = names.container_name(release.model, release.number)
+        before = _before(context, gateway, release)
+        try:
+            image = images.built(
+                engine, context.settings, context.ports.store, release, _verdict(context, release)
+            )
+            self._proven(context, release, image)
+            gateway.lead(release.model, name)
+            _hear(context, release)
+        except Exception as error:
+            self._undo(context, release, before, final=isinstance(error, GiveUp))
+            raise
+        return {"image": image.id}
+
+    def follow(self, context: Context, champion: Champion, *, under_way: str) -> list[str]:
+        """Lead to the champion's container, have it run, and stop all others.
+
+        Return in words what had to be done.
+        """
+        engine, gateway = self._parts(context)
+        model = context.spec.name
+        spared = {champion.release, *_under_way(context, champion, under_way)}
+        leads, written = gateway.leads(model), gateway.written(model)
+        if leads in {
+            names.container_name(model, number) for number in spared - {champion.release}
+        } and _runs(engine, leads):
+            return self._rested(context, spared, champion)
+        try:
+            done = self._championed(
+                context,
+                champion,
+                leads if leads == written else f"{leads} (in the file: {written})",
+            )
+        except GiveUp as error:
+            if not under_way:
+                raise
+            return [
+                f"the champion's container cannot serve: {error.message}"
+            ]  # what is under way may mend it
+        return done + self._rested(context, spared, champion)
+
+    def settle(self, context: Context, champion: Champion) -> None:
+        """Drain and stop what the champion replaced.
+
+        Of the stopped containers the newest few are kept.
+        """
+        self.follow(context, champion, under_way="")
+        engine, _ = self._parts(context)
+        own = names.container_name(context.spec.name, champion.release)
+        stopped = [found for found in _containers(engine, context.spec.name) if found.name != own]
+        for found in sorted(stopped, key=_number)[:-KEPT]:
+            engine.remove(found.name)
+
+    def _parts(self, context: Context) -> tuple[Engine, Gateway]:
+        self._engine = self._engine or engine_for(context.settings)
+        self._gateway = self._gateway or Gateway(context.settings.gateway_dir)
+        return self._engine, self._gateway
+
+    def _proven(self, context: Context, release: Release, image: Image) -> None:
+        """Have the release's container run and prove itself."""
+        engine, gateway = self._parts(context)
+        opened = open_bundle(context.ports.store, release.bundle)
+        container = containers.started(
+            engine, context.settings, release, image, context.spec.resources.serving
+        )
+        containers.prove(
+            engine, gateway, context.settings, release, container, (opened.manifest, opened.golden)
+        )
+
+    def _undo(self, context: Context, release: Release, before: str | None, *, final: bool) -> None:
+        """Put the route back and remove the container; the image too where no retry will need it.
+
+        `follow` mends what fails here.
+        """
+        engine, gateway = self._parts(context)
+        name = names.container_name(release.model, release.number)
+        try:
+            if name in (gateway.leads(release.model), gateway.written(release.model)):
+                gateway.lead(release.model, before)
+            found = engine.container(name)
+            if found is not None and names.is_of(found.labels, release):
+                engine.remove(name)
+            if final and images.existing(engine, release):
+                engine.remove_image(names.image_name(release.model, release.number))
+        except PerennialError as error:
+            context.log.warning(
+                "%s: release %d could not be put away yet: %s", release.model, release.number, error
+            )
+
+    def _championed(self, context: Context, champion: Champion, leads: str | None) -> list[str]:
+        """Have the champion's container run, started or built anew where it must be, and lead to
+        it.
+        """
+        engine, gateway = self._parts(context)
+        release = _release(context, champion)
+        name = names.container_name(release.model, release.number)
+        done = []
+        found = containers.own(engine, release)
+        runs = found is not None and found.running
+        if not runs:
+            image = images.built(
+                engine, context.settings, context.ports.store, release, _verdict(context, release)
+            )
+            self._proven(context, release, image)
+        if not runs:
+            done.append(
+                f"the container {name} of the champion {'did not run' if found else 'was gone'}; it"
+                " runs"
+            )
+        if leads != name:
+            gateway.lead(release.model, name)
+            done.append(
+                f"the gateway led to {leads or 'nothing'}; it leads to {name}, the champion"
+            )
+        return done
+
+    def _rested(self, context: Context, spared: set[int], champion: Champion) -> list[str]:
+        """Stop every other container of the model.
+
+        Of releases that never were a champion's nothing is left. Return what was done.
+        """
+        engine, _ = self._parts(context)
+        model = context.spec.name
+        crowned = {
+            int(e.body["release"]) for e in context.ports.ledger.entries(model, "champion")
+        } | spared
+        others = [found for found in _containers(engine, model) if _number(found) not in spared]
+        running = [found for found in others if found.running or found.restarting]
+        if running:
+            time.sleep(DRAIN_SECONDS)
+        done = []
+        for found in running:
+            engine.stop(found.name, containers.GRACE_SECONDS)
+            done.append(
+                f"the container {found.name} ran beside the champion's (release"
+                f" {champion.release}); it is stopped"
+            )
+        for found in others:
+            if _number(found) not in crowned:
+                engine.remove(found.name)
+                done.append(f"the container {found.name} never served as champion; it is removed")
+        for image in engine.images(names.of_model(model)):
+            if _number(image) not in crowned:
+                engine.remove_image(image.id)
+                done.append(
+                    f"release {_number(image)} never served as champion; its image is removed"
+                )
+        return done
+
+
+def _containers(engine: Engine, model: str) -> list[Container]:
+    found = (engine.container(name) for name in engine.containers(names.of_model(model)))
+    return [container for container in found if container is not None]
+
+
+def _number(found: Container | Image) -> int:
+    label = found.labels.get("perennial.release", "")
+    return int(label) if label.isdecimal() else 0
+
+
+def _runs(engine: Engine, name: str | None) -> bool:
+    found = engine.container(name) if name else None
+    return found is not None and found.running
+
+
+def _under_way(context: Context, champion: Champion, run: str) -> set[int]:
+    """Return the number of the release that the run brings, if it has one already."""
+    top = releases.highest(context) if run else None
+    return (
+        {top.number}
+        if top is not None
+        and top.number > champion.release
+        and releases.belongs_to(context, top, run)
+        else set()
+    )
+
+
+def _before(context: Context, gateway: Gateway, release: Release) -> str | None:
+    """Return the container to go back to.
+
+    The one that the gateway leads to, or after a crash behind the switch the champion's.
+    """
+    leads = gateway.leads(release.model)
+    if leads != names.container_name(release.model, release.number):
+        return leads
+    champion = context.ports.ledger.champion(release.model)
+    return names.container_name(release.model, champion.release) if champion else None
+
+
+def _release(context: Context, champion: Champion) -> Release:
+    """Return the champion's release as it was published."""
+    model = context.spec.name
+    found = read_entry(context.ports.store, release_key(model, champion.release), Release)
+    return found or Release(
+        model=model,
+        number=champion.release,
+        version=champion.version,
+        bundle=champion.bundle,
+        reason="the champion",
+    )
+
+
+def _verdict(context: Context, release: Release) -> str:
+    """Return the gate's verdict on the release's version, for its label."""
+    judged = [
+        e
+        for e in context.ports.ledger.entries(release.model, "verdict")
+        if e.body.get("version") == release.version
+    ]
+    return str(judged[-1].body.get("verdict", "")) if judged else ""
+
+
+def _hear(context: Context, release: Release) -> None:
+    """Return when the public is answered by the release.
+
+    Raises Unreachable where it is not in time.
+    """
+    server, end = (
+        ServingClient(context.settings.serving),
+        time.monotonic() + context.settings.deploy_timeout_seconds,
+    )
+    while True:
+        says = None
+        try:
+            says = server.serves(release.model)
+        except Unreachable:
+            if time.monotonic() > end:
+                raise
+        if says is not None and (says.release, says.version) == (release.number, release.version):
+            return
+        if time.monotonic() > end:
+            raise Unreachable(
+                f"The gateway was told to lead to release {release.number} of {release.model}, but"
+                f" release {says.release if says else '?'} answers at {context.settings.serving}.",
+                remedy=(
+                    "see that PERENNIAL_SERVING_URL is the gateway's and PERENNIAL_GATEWAY its"
+                    " folder; then clear this task."
+                ),
+            )
+        time.sleep(ASK_SECONDS)

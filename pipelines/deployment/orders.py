@@ -1,0 +1,242 @@
+"""How a bundle comes to serve, whoever wants it.
+
+Promoted by the gate, rolled back to, or promoted by hand.
+
+The order is: intent into the ledger, release into the store, the target's proof, the crown
+(compare-and-set), the alias. Cut off anywhere, a retry of this run goes on where it stopped, and
+the next run or `reconcile` takes back what nobody finished.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.bundle.load import golden_differences, open_bundle
+from pipelines.deployment import releases
+from pipelines.deployment.targets import target_for
+from pipelines.errors import Conflict, GiveUp, PerennialError, Refused, TryAgain
+from pipelines.messages import Deployed
+from pipelines.refs import Ref, Value
+
+if TYPE_CHECKING:
+    from pipelines.bundle.manifest import Release
+    from pipelines.context import Context
+    from pipelines.deployment.targets import Target
+    from pipelines.ledger import Champion, Entry
+
+_REMEDY = "the release before it serves on; look at the bundle, then retrain."
+
+
+class Order(Value):
+    """What shall serve, once per run, if the champion still is the version `expected` (None: there
+    is none yet).
+    """
+
+    run: str
+    version: str
+    bundle: Ref
+    expected: str | None
+    reason: str
+
+
+def carry_out(context: Context, order: Order, target: Target | None = None) -> Deployed:
+    """Return what serves now, once per run.
+
+    Raises Refused with the difference when the bundle does not answer as packaged or the target
+    will not take it (the old release is back then), Conflict when somebody else became champion
+    meanwhile, Unreachable while the target is away.
+    """
+    to = target or target_for(context)
+    with to.alone(context):
+        crowned = context.ports.ledger.find(context.spec.name, "champion", order.run)
+        if crowned is None:
+            _reconcile(context, to, under_way=order.run)
+            _refuse_again(context, order, to)
+            _verify(context, order)
+            _refuse_overtaken(context, order, to)
+            release = releases.published(
+                context,
+                kind="release",
+                key=order.run,
+                version=order.version,
+                bundle=order.bundle,
+                reason=order.reason,
+                previous=order.expected,
+            )
+            crowned = _crowned(context, order, release, to, _taken(context, order, release, to))
+        _point(context, str(crowned.body["version"]))
+        _settle(context, to)
+        _reconcile(context, to)
+    number, version = int(crowned.body["release"]), str(crowned.body["version"])
+    previous = crowned.body.get("previous", order.expected)
+    context.log.info(
+        "%s: version %s serves as release %d (before: %s)",
+        context.spec.name,
+        version,
+        number,
+        previous or "nothing",
+    )
+    return Deployed(release=number, version=version, previous=previous)
+
+
+def reconcile(context: Context, target: Target | None = None) -> list[str]:
+    """Make what serves and the registry's alias follow the ledger's champion.
+
+    Return in words what had to be done.
+
+    A deployment that is at work is waited for. Before the first champion there is nothing to go
+    back to, and nothing is changed.
+    """
+    to = target or target_for(context)
+    with to.alone(context):
+        return _reconcile(context, to)
+
+
+def _reconcile(context: Context, target: Target, *, under_way: str = "") -> list[str]:
+    """Reconcile while nobody else deploys.
+
+    A release of the run `under_way` is left alone: its deployment goes on.
+    """
+    champion = context.ports.ledger.champion(context.spec.name)
+    if champion is None:
+        return []
+    done = target.follow(context, champion, under_way=under_way)
+    try:
+        if context.ports.registry.alias(context.spec.name) != champion.version:
+            done.append(_pointed(context, champion))
+    except TryAgain as error:  # what serves matters more, above all when something must go back
+        context.log.warning(
+            "the registry's alias could not be looked at; the next run does: %s", error
+        )
+    for words in done:
+        context.log.warning("reconciled: %s", words)
+    return done
+
+
+def _bring_back(context: Context, target: Target) -> None:
+    """Reconcile after a failure.
+
+    What goes wrong here is logged only: the failure itself is what must be told.
+    """
+    try:
+        _reconcile(context, target)
+    except PerennialError as error:
+        context.log.error(  # noqa: TRY400
+            "%s could not be reconciled; `perennial reconcile` does it again: %s",
+            context.spec.name,
+            error,
+        )
+
+
+def _refuse_again(context: Context, order: Order, target: Target) -> None:
+    """Raise what an earlier try of this run was told already.
+
+    The champion is back by then (see `reconcile`).
+    """
+    entry = context.ports.ledger.find(context.spec.name, "release_refused", order.run)
+    if entry is not None:
+        _bring_back(context, target)
+        raise Refused(str(entry.body["difference"]), remedy=_REMEDY)
+
+
+def _verify(context: Context, order: Order) -> None:
+    """Open the bundle and let it answer its golden requests before anything is touched."""
+    bundle = open_bundle(context.ports.store, order.bundle)
+    manifest = bundle.manifest
+    if (manifest.model, manifest.version) != (context.spec.name, order.version):
+        raise Refused(
+            f"The bundle is of {manifest.model} {manifest.version}, not of {context.spec.name}"
+            f" {order.version}.",
+            remedy=_REMEDY,
+        )
+    differences = golden_differences(bundle)
+    if differences:
+        raise Refused(
+            f"The bundle of {manifest.model} {manifest.version} does not answer as packaged:"
+            f" {differences[0]}.",
+            remedy=_REMEDY,
+        )
+
+
+def _refuse_overtaken(context: Context, order: Order, target: Target) -> None:
+    """Raise Conflict unless the champion still is the one that this order was made against."""
+    champion = context.ports.ledger.champion(context.spec.name)
+    if (champion.version if champion else None) != order.expected:
+        _bring_back(context, target)
+        raise Conflict(
+            f"Version {order.version} was to replace {order.expected or 'nothing'}, but "
+            f"{champion.version if champion else 'nothing'} is the champion now.",
+            remedy=(
+                "look at it (`perennial status`); a new run judges against the present champion."
+            ),
+        )
+
+
+def _taken(context: Context, order: Order, release: Release, target: Target) -> dict[str, Any]:
+    """Have the release serve.
+
+    What cannot be mended by a retry is taken back, and the champion serves on.
+    """
+    try:
+        return target.take(context, release)
+    except Refused as refused:
+        words = (
+            f"The server refused release {release.number} of {release.model} ({release.version}):"
+            f" {refused.message}"
+        )
+        body = {"number": release.number, "version": release.version, "difference": words[:2_000]}
+        context.ports.ledger.append(release.model, "release_refused", order.run, body)
+        _bring_back(context, target)
+        raise Refused(words, remedy=refused.remedy or _REMEDY) from refused
+    except GiveUp:
+        _bring_back(context, target)
+        raise
+
+
+def _crowned(
+    context: Context, order: Order, release: Release, target: Target, known: dict[str, Any]
+) -> Entry:
+    bundle = release.bundle.model_dump(mode="json")
+    champion = {
+        **known,
+        "version": release.version,
+        "bundle": bundle,
+        "release": release.number,
+        "previous": order.expected,
+    }
+    try:
+        return context.ports.ledger.crown(
+            release.model, expected=order.expected, champion=champion, key=order.run
+        )
+    except Conflict:
+        _bring_back(context, target)
+        raise
+
+
+def _settle(context: Context, target: Target) -> None:
+    champion = context.ports.ledger.champion(context.spec.name)
+    if champion is not None:
+        target.settle(context, champion)
+
+
+def _point(context: Context, version: str) -> None:
+    """Let the alias follow the crown, unless this is a late retry and somebody else is champion by
+    now.
+    """
+    champion = context.ports.ledger.champion(context.spec.name)
+    if champion is not None and champion.version == version:
+        context.ports.registry.point(context.spec.name, version)
+
+
+def _pointed(context: Context, champion: Champion) -> str:
+    """Let the registry's alias follow.
+
+    It is pointed first and written down after: pointing again does no harm.
+    """
+    model, registry = context.spec.name, context.ports.registry
+    was = registry.alias(model)
+    registry.point(model, champion.version)
+    words = f"the alias named {was or 'nothing'}, the champion is {champion.version}"
+    key = f"alias~{was or '-'}~{champion.version}~{champion.release}"
+    context.ports.ledger.append(model, "reconciled", key, {"reason": words})
+    return words

@@ -1,0 +1,106 @@
+"""What `deploy` asks the server: which release a model serves, and which newer one it refused."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from pipelines.errors import Unreachable
+from pipelines.plain_errors import in_one_line, problems
+from pipelines.refs import Value
+
+TIMEOUT_SECONDS = 5.0
+
+
+class Refusal(Value):
+    """A release that the server would not take, and why in words."""
+
+    release: int
+    reason: str
+
+
+class Serves(Value):
+    """What the server says of one model.
+
+    No release before the first, and `refused` is the newest above the one that serves.
+    """
+
+    release: int | None = None
+    version: str | None = None
+    refused: Refusal | None = None
+
+
+class Server(Protocol):
+    """Whoever can say what is served."""
+
+    def serves(self, model: str) -> Serves:
+        """Return what the model serves.
+
+        Raises Unreachable where there is no answer that makes sense.
+        """
+        ...
+
+
+class ServingClient:
+    """The server over HTTP (GET /models/<name>)."""
+
+    def __init__(self, base_url: str) -> None:
+        """Remember the base URL; nothing is opened."""
+        self._base_url = base_url.rstrip("/")
+
+    def model(self, name: str) -> dict[str, Any]:
+        """Return all that the server says of the model.
+
+        No `release` before the first, or where none could be loaded.
+
+        Raises Unreachable where there is no answer that makes sense.
+        """
+        import httpx
+
+        url = f"{self._base_url}/models/{name}"
+        remedy = "start the server (`make up`), then clear this task or let it retry."
+        try:
+            answer = httpx.get(url, timeout=TIMEOUT_SECONDS, trust_env=False)
+            body: Any = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unreachable(
+                f"The server does not answer at {url}: {type(error).__name__}: {error}.",
+                remedy=remedy,
+            ) from error
+        if not isinstance(body, dict) or _KNOWN.get(answer.status_code, "?") != _code(body):
+            raise Unreachable(
+                f"The server answers {answer.status_code} at {url}, which says nothing of the"
+                " model.",
+                remedy=remedy,
+            )
+        return body
+
+    def serves(self, model: str) -> Serves:
+        """Return what the model serves, and what was refused."""
+        body = self.model(model)
+        refused = body.get("refused")
+        picked = (
+            {name: refused.get(name) for name in Refusal.model_fields}
+            if isinstance(refused, dict)
+            else None
+        )
+        try:
+            return Serves.model_validate(
+                {"release": body.get("release"), "version": body.get("version"), "refused": picked}
+            )
+        except ValidationError as error:
+            raise Unreachable(
+                f"The server's answer on {model} makes no sense:"
+                f" {in_one_line(problems(error, None))}"
+            ) from error
+
+
+_KNOWN = {200: None, 404: "unknown_model", 503: "model_not_loaded"}
+"""The error's code by status: nothing is released yet (404), or no release could be loaded (503).
+"""
+
+
+def _code(body: dict[str, Any]) -> Any:
+    error = body.get("error")
+    return error.get("code") if isinstance(error, dict) else None

@@ -1,0 +1,243 @@
+"""Which rows were predicted, and which of them have a label already.
+
+A SQLite file made from the inference log alone.
+
+The log is the truth. The index remembers how far it has read each segment and goes on from there;
+where it is missing, damaged or of another version, it is made anew. So a crash at any moment, or a
+deleted file, loses nothing. A lock beside the file lets one process in at a time: of two that bring
+the same label, one writes it.
+
+Stored format, version 2 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then
+made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from pipelines.errors import Busy
+from pipelines.inference.format import identity
+from pipelines.inference.label_index_reading import Reading
+from pipelines.private_files import make_folder
+from pipelines.sqlite import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pipelines.settings import Settings
+    from pipelines.store.port import Store
+
+FORMAT: Final = 2
+Outcome = Literal["accepted", "repeated", "contradicting", "unknown", "ambiguous"]
+
+LOOK_SECONDS = 0.005
+"""How often a process that waits for the lock looks whether it is free."""
+
+_TABLES = f"""
+CREATE TABLE sources (name TEXT PRIMARY KEY, read INTEGER NOT NULL, state INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE requests (
+    model TEXT, request_id TEXT, row INTEGER, key TEXT, several INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (model, request_id, row)
+) WITHOUT ROWID;
+CREATE TABLE keys (model TEXT, key TEXT, PRIMARY KEY (model, key)) WITHOUT ROWID;
+CREATE TABLE labels (model TEXT, identity TEXT, label, PRIMARY KEY (model, identity)) WITHOUT ROWID;
+PRAGMA user_version = {FORMAT};
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A label that somebody brings for one row, known by its `key` or else by its request and row
+    there.
+    """
+
+    label: float | str
+    key: str | None = None
+    request_id: str = ""
+    row: int = 0
+
+
+class Index:
+    """The index of all models of one store.
+
+    Every call opens and closes the file, so that a deleted one is noticed.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        """Use the file `<state>/serving/feedback.db`; it is made when it is first needed."""
+        self.path = settings.state_dir / "serving" / "feedback.db"
+        self._store = store
+        self._patience = settings.lock_timeout_seconds
+
+    def catch_up(self, model: str) -> None:
+        """Read what the model's log holds and the index has not read yet.
+
+        Raises Busy where others hold the index too long, Corrupted where rotated rows that it has
+        not seen cannot be read.
+        """
+        with self._held() as db:
+            Reading(db, self._store, model).everything()
+
+    def accept(
+        self,
+        model: str,
+        told: Sequence[Told],
+        write: Callable[[list[tuple[str, float | str]]], None],
+    ) -> list[Outcome]:
+        """Return what becomes of each label, in order.
+
+        `write` gets the accepted ones by identity, once, and puts them on the disk.
+
+        What `write` raises is raised, and then nothing was accepted. Raises as `catch_up` does.
+        """
+        with self._held() as db:
+            Reading(db, self._store, model).everything()
+            outcomes, new = _judged(db, model, told)
+            if new:
+                write(list(new.items()))
+                db.executemany(
+                    "INSERT OR IGNORE INTO labels VALUES (?, ?, ?)",
+                    ((model, i, label) for i, label in new.items()),
+                )
+            return outcomes
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[sqlite3.Connection]:
+        """Yield the open index while this thread of this process alone has it.
+
+        What was done in between is one transaction.
+
+        It is committed even after an error of somebody else's: what was read of the log until then
+        need not be read again.
+        """
+        make_folder(self.path.parent)
+        handle = os.open(
+            self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            _lock(handle, self._patience)
+            with contextlib.closing(self._opened()) as db:
+                try:
+                    yield db
+                finally:
+                    db.commit()
+        except sqlite3.Error as error:
+            if fault(error) == "damaged":
+                self._discard()  # where the opening did not see it: the next call makes it anew
+            raise Busy(
+                f"The index {self.path} cannot be used now: {error}.",
+                remedy="try again; it is made anew where it must be.",
+            ) from error
+        finally:
+            os.close(handle)
+
+    def _opened(self) -> sqlite3.Connection:
+        """Return the index as it is, or a new one where there is none that is fit."""
+        db = _connected(self.path)
+        if _format(db) == FORMAT:
+            return db
+        db.close()
+        self._discard()
+        db = _connected(self.path)
+        db.executescript(f"BEGIN; {_TABLES} COMMIT;")
+        return db
+
+    def _discard(self) -> None:
+        for path in (self.path, self.path.with_name(self.path.name + "-journal")):
+            path.unlink(missing_ok=True)
+
+
+def _lock(handle: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Busy(
+                    f"The index of the inference log was not free within {seconds:g} s.",
+                    remedy="try again later.",
+                ) from None
+            time.sleep(LOOK_SECONDS)
+        else:
+            return
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600)
+    return sqlite3.connect(path, isolation_level="IMMEDIATE")
+
+
+def _format(db: sqlite3.Connection) -> int | None:
+    """Return the format of an open file, 0 of an empty one, None of a file that is no database."""
+    try:
+        db.execute("PRAGMA journal_mode = TRUNCATE")
+        db.execute(
+            "PRAGMA synchronous = NORMAL"
+        )  # what a power cut takes from the index is read again from the log
+        found: int = db.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        if fault(error) != "damaged":
+            raise
+        return None
+    return found
+
+
+def _judged(
+    db: sqlite3.Connection, model: str, told: Sequence[Told]
+) -> tuple[list[Outcome], dict[str, float | str]]:
+    """Return what becomes of each label, and the new ones by identity.
+
+    A second one in the same request counts as repeated.
+    """
+    outcomes: list[Outcome] = []
+    new: dict[str, float | str] = {}
+    for one in told:
+        if one.key is None and _is_ambiguous(db, model, one):
+            outcomes.append("ambiguous")
+            continue
+        name = _known(db, model, one)
+        if name is None:
+            outcomes.append("unknown")
+            continue
+        found = db.execute(
+            "SELECT label FROM labels WHERE model = ? AND identity = ?", (model, name)
+        ).fetchone()
+        label = found[0] if found else new.get(name)
+        if label is None:
+            new[name] = one.label
+        outcomes.append(
+            "accepted" if label is None else "repeated" if label == one.label else "contradicting"
+        )
+    return outcomes, new
+
+
+def _is_ambiguous(db: sqlite3.Connection, model: str, told: Told) -> bool:
+    """Tell whether a caller used the request's id again, so that the row there is several
+    events.
+    """
+    place = (model, told.request_id, told.row)
+    found = db.execute(
+        "SELECT several FROM requests WHERE model = ? AND request_id = ? AND row = ?", place
+    ).fetchone()
+    return found is not None and bool(found[0])
+
+
+def _known(db: sqlite3.Connection, model: str, told: Told) -> str | None:
+    """Return the identity of the row that is meant, or None where none like it was predicted."""
+    if told.key is not None:
+        found = db.execute(
+            "SELECT key FROM keys WHERE model = ? AND key = ?", (model, told.key)
+        ).fetchone()
+    else:
+        place = (model, told.request_id, told.row)
+        found = db.execute(
+            "SELECT key FROM requests WHERE model = ? AND request_id = ? AND row = ?", place
+        ).fetchone()
+    return identity(found[0], told.request_id, told.row) if found else None

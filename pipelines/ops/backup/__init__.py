@@ -1,0 +1,1 @@
+"""Back up a whole system, and restore it."""

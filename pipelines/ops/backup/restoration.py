@@ -1,0 +1,272 @@
+"""Restore a backup into an empty state.
+
+Everything is checked before anything is written, and the ledger's chain afterwards.
+
+The databases come first: they may be elsewhere and fail, while the folders are complete beside
+their places by then, and only renamed. A restore that did not end leaves a mark, by which the next
+one and `doctor` tell its leftovers from somebody's state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
+from pipelines.ledger.sql import SqlLedger
+from pipelines.ops.backup.archive import checked, extract
+from pipelines.ops.backup.databases import Kind, databases, load, tables
+from pipelines.ops.backup.parts import roots, unfinished
+from pipelines.ops.backup.scratch import DRAFT
+from pipelines.ops.lock import alone
+from pipelines.store.segments import FULL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pipelines.ops.backup.archive import Manifest
+    from pipelines.ops.backup.databases import Database
+    from pipelines.settings import Settings
+
+_LOCATIONS = {
+    "experiments": ("artifact_location",),
+    "runs": ("artifact_uri",),
+    "logged_models": ("artifact_location",),
+    "model_versions": ("source", "storage_location"),
+}
+"""Where MLflow's tables hold the address of artifacts."""
+
+
+def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int:
+    """Restore the backup and return the number of the ledger's entries, whose chain is intact.
+
+    Raises RequestError where something is there already or the file is no backup of a known format,
+    Corrupted naming a member that was changed (nothing was written then) or a ledger's entry,
+    StorageFull, Busy or Unreachable. What fails after the first database was loaded says what is
+    there already and how to clear it.
+    """
+    folders = roots(settings)
+    known = {database.name: database for database in databases(settings)}
+    copies = {f"databases/{name}.{kind}" for name in known for kind in get_args(Kind)}
+    say(f"reading {source}")
+    manifest = checked(source, lambda name: name in copies or name.split("/")[0] in folders)
+    _refuse_other_kinds(manifest, known)
+    drafts = {name: folder / DRAFT for name, folder in folders.items()} | {
+        "databases": settings.state_dir / DRAFT
+    }
+    mark = unfinished(settings)
+    with alone(settings), _border(settings):
+        _refuse_what_is_there(settings, folders, known.values())
+        mark.unlink(missing_ok=True)
+        with _told(settings, folders, known.values()), _border(settings):
+            say(f"writing {len(manifest.members):,} files of {manifest.at}")
+            try:
+                _clear(drafts)
+                extract(source, lambda name: _placed(drafts, name))
+                mark.write_text(f"{source.absolute()}\n")
+                os.sync()
+                _load(settings, manifest, known, drafts["databases"], say)
+                for name, folder in folders.items():
+                    if drafts[name].is_dir():
+                        _put_in_place(drafts[name], folder)
+                        say(f"{name}: in place")
+            finally:
+                _clear(drafts)
+            entries = SqlLedger(settings.ledger).verify()
+            mark.unlink()
+    say(f"ledger: {entries} entries, chain intact")
+    return entries
+
+
+def _load(
+    settings: Settings,
+    manifest: Manifest,
+    known: dict[str, Database],
+    copies: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Load the databases, the ledger last: it says what all else is for."""
+    for name in ("mlflow", "airflow", "ledger"):
+        if name in manifest.databases:
+            load(known[name], copies / f"{name}.{manifest.databases[name]}")
+            if name == "mlflow":
+                _move_artifacts(known[name], manifest.artifacts, str(settings.artifacts_dir))
+            say(f"{name}: loaded")
+
+
+def _refuse_other_kinds(manifest: Manifest, known: dict[str, Database]) -> None:
+    for name, kind in manifest.databases.items():
+        if name not in known or known[name].kind != kind:
+            here = known[name].kind if name in known else "nothing"
+            raise RequestError(
+                f"{name}'s database is {kind} in the backup, but the settings name {here}.",
+                remedy="set the database's URL to the kind that was backed up (docs/settings.md).",
+            )
+
+
+def _refuse_what_is_there(
+    settings: Settings, folders: dict[str, Path], known: Iterable[Database]
+) -> None:
+    there = _there(folders, known)
+    if not there:
+        return
+    said = " ".join(f"{what} is not empty." for what in there)
+    mark = unfinished(settings)
+    if mark.is_file():
+        raise RequestError(
+            f"The restore of {mark.read_text().strip()} did not end. {said}",
+            remedy=_how_to_clear(there),
+        )
+    remedy = (
+        "stop what runs and move the old state away, or set PERENNIAL_STATE to a new folder;"
+        " nothing was written."
+    )
+    raise RequestError(said, remedy=remedy)
+
+
+def _there(folders: dict[str, Path], known: Iterable[Database]) -> dict[str, str]:
+    """Return what is not empty, each with how it is emptied.
+
+    Raises Unreachable where a database does not answer.
+    """
+    found = {}
+    for folder in folders.values():
+        if folder.is_dir() and any(p.name != DRAFT for p in folder.iterdir()):
+            found[str(folder)] = f"remove what is in {folder}"
+    for database in known:
+        if _is_filled(database):
+            anew = f"drop the database {database.url.database} and make it anew"
+            found[database.shown] = (
+                f"remove {database.file}*" if database.kind == "sqlite" else anew
+            )
+    return found
+
+
+def _is_filled(database: Database) -> bool:
+    try:
+        return tables(database) > 0
+    except Corrupted:
+        return True  # a file that was being written when it was killed
+
+
+def _how_to_clear(there: dict[str, str]) -> str:
+    return (
+        f"while nothing runs, {'; '.join(there.values())}; then restore again (docs/operate.md,"
+        " Backup and restore)."
+    )
+
+
+@contextlib.contextmanager
+def _told(
+    settings: Settings, folders: dict[str, Path], known: Iterable[Database]
+) -> Iterator[None]:
+    """Add to an error what is there already.
+
+    Where nothing is, the restore may be begun again as if it had never been.
+    """
+    mark = unfinished(settings)
+    try:
+        yield
+    except PerennialError as error:
+        if not mark.is_file():
+            raise  # nothing was put in place
+        try:
+            there = _there(folders, known)
+        except PerennialError as away:
+            words = (
+                f"{error.message} The restore did not end, and what is there already cannot be"
+                f" told: {away.message}"
+            )
+            raise type(error)(
+                words,
+                remedy=(
+                    f"{error.remedy} Then restore again: it says what must be cleared first.".strip()
+                ),
+            ) from error
+        if not there:
+            mark.unlink()
+            raise
+        words = f"{error.message} The restore did not end; there already: {', '.join(there)}."
+        clearing = _how_to_clear(there)
+        raise type(error)(
+            words, remedy=f"{error.remedy} But first, {clearing}" if error.remedy else clearing
+        ) from error
+
+
+def _placed(drafts: dict[str, Path], name: str) -> tuple[Path, str]:
+    root, _, rest = name.partition("/")
+    return drafts[root], rest
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    """Move what is in the draft up into its folder, which may be a mounted volume and cannot be
+    renamed itself.
+    """
+    for path in sorted(draft.iterdir()):
+        path.rename(folder / path.name)
+    if folder.name == "secrets":
+        folder.chmod(0o700)
+
+
+def _clear(drafts: dict[str, Path]) -> None:
+    for draft in drafts.values():
+        if draft.is_dir():
+            shutil.rmtree(draft)
+
+
+def _move_artifacts(database: Database, old: str, new: str) -> None:
+    """Let MLflow's tables point to where the artifacts are now.
+
+    Addresses of other kinds (a bucket, a proxy) are left alone.
+    """
+    if old == new:
+        return
+    before, after = Path(old).as_uri(), Path(new).as_uri()
+    try:
+        with create_engine(database.url, poolclass=NullPool).begin() as connection:
+            there = inspect(connection)
+            for table, columns in _LOCATIONS.items():
+                known = (
+                    {c["name"] for c in there.get_columns(table)}
+                    if there.has_table(table)
+                    else set()
+                )
+                for column in known.intersection(columns):
+                    where = f"{column} = :old OR substr({column}, 1, :size) = :inside"
+                    moved = f"UPDATE {table} SET {column} = :new || substr({column}, :cut) WHERE {where}"  # noqa: S608 -- names of our own
+                    values = {
+                        "new": after,
+                        "cut": len(before) + 1,
+                        "old": before,
+                        "size": len(before) + 1,
+                        "inside": f"{before}/",
+                    }
+                    connection.execute(text(moved), values)
+    except DBAPIError as error:
+        words = f"The artifacts' addresses in {database.shown} could not be changed: {error.orig}."
+        raise Unreachable(words, remedy="check that the database runs.") from error
+
+
+@contextlib.contextmanager
+def _border(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except PerennialError:
+        raise
+    except OSError as error:
+        if error.errno in FULL:
+            raise StorageFull(
+                f"No space is left in {settings.state_dir}.",
+                remedy="free space there, then restore again.",
+            ) from error
+        raise Unreachable(
+            f"The state could not be written: {error}.",
+            remedy="check permissions, then restore again.",
+        ) from error

@@ -1,0 +1,90 @@
+"""Folders with copies of databases and keys that a backup or a restore needs while it is at work.
+
+Whoever makes one writes its path down in the state folder before. A process that is killed takes
+nothing away; but the lock of `ops.alone` is the kernel's and ends with it. So whoever holds that
+lock and finds such a note knows that its writer is dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.ops.backup.parts import roots, unfinished
+from pipelines.private_files import make_folder
+from pipelines.refs import sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.settings import Settings
+
+PREFIX = ".perennial-backup-"
+DRAFT = ".restoring"
+"""The folder in which restored files wait until all are there."""
+
+
+@contextlib.contextmanager
+def folder(settings: Settings, parent: Path) -> Iterator[Path]:
+    """Yield a new folder (mode 700) in `parent`, which is gone afterwards.
+
+    Call it while holding `ops.alone`.
+    """
+    path = parent / f"{PREFIX}{os.urandom(6).hex()}"
+    note = _notes(settings) / sha256(os.fsencode(path))[:16]
+    make_folder(note.parent)
+    with open(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123 -- with its mode from the start
+        file.write(os.fsencode(path))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.mkdir(mode=0o700)
+        yield path
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
+        note.unlink(missing_ok=True)
+
+
+def dead(settings: Settings) -> list[Path]:
+    """Return the folders that are noted, and the drafts of restores.
+
+    They are dead only if `ops.alone` is held by nobody else.
+
+    A draft beside the mark of a restore that has begun to put things in place is the next restore's
+    to begin anew.
+    """
+    found = []
+    for note in _noted(settings):
+        path = Path(os.fsdecode(note.read_bytes()))
+        if path.name.startswith(PREFIX) and path.is_dir() and not path.is_symlink():
+            found.append(path)
+    drafts = {folder / DRAFT for folder in (settings.state_dir, *roots(settings).values())}
+    if not unfinished(settings).is_file():
+        found += sorted(draft for draft in drafts if draft.is_dir() and not draft.is_symlink())
+    return found
+
+
+def swept(settings: Settings) -> list[Path]:
+    """Remove the dead folders and their notes; return the folders.
+
+    Call it while holding `ops.alone`.
+    """
+    gone = dead(settings)
+    for path in gone:
+        shutil.rmtree(path)
+    for note in _noted(settings):
+        note.unlink(missing_ok=True)
+    return gone
+
+
+def _notes(settings: Settings) -> Path:
+    return settings.state_dir / "scratch"
+
+
+def _noted(settings: Settings) -> list[Path]:
+    notes = _notes(settings)
+    return sorted(path for path in notes.iterdir() if path.is_file()) if notes.is_dir() else []

@@ -1,0 +1,1 @@
+"""Look at everything that a system needs; nothing is changed."""

@@ -1,0 +1,237 @@
+"""Checks of what serves.
+
+The ledger, and for each model whether all that its champion needs really exists.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.bundle.load import golden_differences, open_bundle
+from pipelines.bundle.manifest import Release, release_key
+from pipelines.deployment.docker.image import existing
+from pipelines.ledger.anchors import FileAnchor, stand
+from pipelines.ledger.sql import REVISION, SqlLedger
+from pipelines.ops.findings import Finding, looked, ok, problem, warning
+from pipelines.store.sealing import read_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.deployment.docker.engine import Engine
+    from pipelines.deployment.serving_client import Server
+    from pipelines.ledger import Champion, Ledger
+    from pipelines.ports import EmbeddedPorts
+    from pipelines.settings import Settings
+
+_BACKUP = "restore it from a backup (docs/operate.md)."
+
+
+def ledger(settings: Settings) -> Iterator[Finding]:
+    """The ledger opens, has the newest schema, and its chain is whole. Nothing is migrated."""
+    opened = SqlLedger(settings.ledger, migrate=False)
+    revision = opened.revision()
+    if revision is None:
+        yield ok("ledger", "not there yet: no run has decided anything")
+    elif revision > REVISION:
+        yield problem(
+            "ledger's schema",
+            f"{revision} is newer than this program's {REVISION}.",
+            "use the Perennial that wrote it.",
+        )
+    else:
+        if revision < REVISION:
+            yield warning(
+                "ledger's schema",
+                f"{revision}; this program's is {REVISION}.",
+                "back up, then run any command: it migrates.",
+            )
+        else:
+            yield ok("ledger's schema", revision)
+        yield ok("ledger", f"{opened.verify()} entries, chain intact")
+
+
+def anchored(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+    """The ledger holds what its anchor remembers, and the anchor is not far behind."""
+    opened, what = SqlLedger(settings.ledger, migrate=False), "ledger's anchor"
+    if settings.ledger_anchor is None:
+        yield ok(
+            what,
+            "none is set: a ledger that was rewritten as a whole, or whose end was cut off with its"
+            " head, would not be seen",
+        )
+        return
+    anchor = ports.anchor
+    if anchor is None or opened.revision() is None:
+        yield ok(what, "set; nothing was decided yet")
+        return
+    standing = stand(opened, anchor)
+    remedy = (
+        "nothing, if the next decision brings it up to date; else see that it can be written"
+        " (docs/operate.md, The anchor)."
+    )
+    if standing.anchored is None and standing.count:
+        yield warning(
+            what,
+            f"{anchor.name} remembers nothing yet, of {standing.count} entries.",
+            "`perennial verify --set-anchor`.",
+        )
+    elif standing.behind:
+        yield warning(
+            what,
+            f"{anchor.name} is {standing.behind} entries behind, at {standing.anchored} of"
+            f" {standing.count}.",
+            remedy,
+        )
+    else:
+        yield ok(what, f"{anchor.name} remembers the newest of {standing.count} entries")
+    if isinstance(anchor, FileAnchor) and anchor.path.resolve().is_relative_to(settings.state_dir):
+        yield warning(
+            what,
+            f"{anchor.name} lies in the state folder: whoever can touch the ledger can touch it.",
+            "name a place elsewhere.",
+        )
+
+
+def models_of(settings: Settings) -> list[str]:
+    """Return the models that have a champion by the ledger; nothing is made or migrated."""
+    opened = SqlLedger(settings.ledger, migrate=False)
+    if opened.revision() is None:
+        return []
+    return sorted({entry.model for entry in opened.entries(kind="champion")})
+
+
+def champion(
+    settings: Settings, ports: EmbeddedPorts, model: str, server: Server, engine: Engine | None
+) -> list[Finding]:
+    """Everything that a model's champion needs. `engine` is asked where releases are containers."""
+    opened = SqlLedger(settings.ledger, migrate=False)
+    crowned = opened.champion(model)
+    if crowned is None:
+        return [ok(f"{model}: champion", "none yet")]
+    checks = {
+        "bundle": lambda: _bundle(ports, model, crowned),
+        "features": lambda: _features(ports, model, crowned),
+        "MLflow": lambda: _registry(settings, ports, model, crowned),
+        "release": lambda: _release(ports, model, crowned),
+        "server": lambda: _server(model, crowned, server),
+    }
+    if engine is not None:
+        checks["image"] = lambda: _image(engine, opened, model, crowned)
+    return [
+        finding for name, check in checks.items() for finding in looked(f"{model}: {name}", check)
+    ]
+
+
+def _bundle(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+    differences = golden_differences(open_bundle(ports.store, crowned.bundle))
+    if differences:
+        yield problem(
+            f"{model}: bundle",
+            f"It does not answer as packaged: {differences[0]}.",
+            f"`perennial rollback {model}`, then retrain.",
+        )
+    else:
+        yield ok(
+            f"{model}: bundle", f"version {crowned.version} opens and answers its golden requests"
+        )
+
+
+def _features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+    revision = open_bundle(ports.store, crowned.bundle).manifest.features_revision
+    what = f"{model}: features"
+    files = ports.versions.files(model, revision)
+    wrong = ports.versions.damaged(model, revision)
+    if not files:
+        yield problem(what, f"Revision {revision} is not there.", _BACKUP)
+    elif wrong:
+        yield problem(
+            what,
+            f"{len(wrong)} objects of revision {revision} are missing or changed in DVC's remote:"
+            f" {wrong[0]}.",
+            _BACKUP,
+        )
+    else:
+        yield ok(what, f"revision {revision[:12]}, {len(files)} files whole in DVC's remote")
+
+
+def _registry(
+    settings: Settings, ports: EmbeddedPorts, model: str, crowned: Champion
+) -> Iterator[Finding]:
+    what = f"{model}: MLflow"
+    file = settings.mlflow.removeprefix("sqlite:///")
+    if file != settings.mlflow and not Path(file).is_file():
+        yield problem(what, f"There is no {file}.", _BACKUP)
+        return
+    alias = ports.registry.alias(model)
+    if crowned.version not in {v.version for v in ports.registry.versions(model)}:
+        yield problem(what, f"It has no version {crowned.version}, which is the champion.", _BACKUP)
+    elif alias != crowned.version:
+        yield problem(
+            what,
+            f"The alias names {alias or 'nothing'}, the champion is {crowned.version}.",
+            f"`perennial reconcile {model}`.",
+        )
+    else:
+        yield ok(what, f"version {crowned.version} has the alias")
+
+
+def _release(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+    what, key = f"{model}: release", release_key(model, crowned.release)
+    release = read_entry(ports.store, key, Release)
+    if release is None or (release.version, release.bundle) != (crowned.version, crowned.bundle):
+        yield problem(
+            what,
+            f"The store's {key} is missing or is not the champion's.",
+            f"{_BACKUP[:-1]}, or `perennial reconcile {model}`.",
+        )
+    else:
+        yield ok(what, f"{crowned.release} is in the store")
+
+
+def _image(engine: Engine, ledger: Ledger, model: str, crowned: Champion) -> Iterator[Finding]:
+    what = f"{model}: image"
+    release = Release(
+        model=model,
+        number=crowned.release,
+        version=crowned.version,
+        bundle=crowned.bundle,
+        reason="",
+    )
+    found = existing(engine, release)
+    entry = ledger.entries(model, "champion", limit=1)[0]
+    recorded = entry.body.get("image")
+    if found is None:
+        yield problem(
+            what,
+            f"The engine has no image of release {crowned.release}.",
+            f"`perennial reconcile {model}` builds it from the bundle.",
+        )
+    elif recorded is not None and recorded != found.id:
+        yield warning(
+            what,
+            f"{found.id} was built since; {recorded} was crowned.",
+            "nothing, if the bundle's check is ok: it was built again.",
+        )
+    else:
+        yield ok(what, f"release {crowned.release} is {found.id[:19]}")
+
+
+def _server(model: str, crowned: Champion, server: Server) -> Iterator[Finding]:
+    says = server.serves(model)
+    if (says.version, says.release) == (crowned.version, crowned.release):
+        yield ok(f"{model}: server", f"answers with version {says.version}, release {says.release}")
+    elif says.version == crowned.version:
+        yield ok(
+            f"{model}: server",
+            f"answers with version {says.version}, as release {says.release} (crowned as"
+            f" {crowned.release})",
+        )
+    else:
+        what = f"It serves {says.version or 'nothing'}, the champion is {crowned.version}."
+        yield problem(
+            f"{model}: server",
+            what,
+            f"`perennial reconcile {model}`; then look at the server's log.",
+        )

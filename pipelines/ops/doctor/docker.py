@@ -1,0 +1,98 @@
+"""Checks of the Docker engine.
+
+Does it answer, are the images there and of this checkout, was anything left behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from typing import TYPE_CHECKING
+
+from pipelines.ops.findings import Finding, ok, problem, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipelines.deployment.docker.engine import Engine
+    from pipelines.settings import Settings
+
+REVISION = "org.opencontainers.image.revision"
+LOCK = "perennial.lock"
+_BUILD = "make images."
+
+
+def images(settings: Settings, engine: Engine) -> Iterator[Finding]:
+    """The images that the settings name: there, and built from this checkout's commit and locks."""
+    wanted = {"steps": settings.steps_image} if settings.place == "docker" else {}
+    if settings.target == "docker":
+        wanted |= {
+            "serving": settings.serving_image,
+            "serving-native": settings.serving_native_image,
+        }
+    commit = _commit(settings.home)
+    for name, image in wanted.items():
+        what, found = f"image {image}", engine.image(image)
+        if found is None:
+            yield problem(what, "The engine does not have it.", _BUILD)
+            continue
+        lock, revision = found.labels.get(LOCK, ""), found.labels.get(REVISION, "")
+        locks = _locks(settings.home, name)
+        if locks and lock not in locks:
+            yield warning(
+                what, f"Its lock is {lock[:12] or 'not told'}, not one of this checkout's.", _BUILD
+            )
+        elif commit and not revision.startswith(commit):
+            yield warning(
+                what,
+                f"It was built from {revision[:12] or 'a commit that it does not tell'}, this is"
+                f" {commit[:12]}.",
+                _BUILD,
+            )
+        else:
+            yield ok(what, f"{found.id[:19]}, built from {revision[:12] or 'an unknown commit'}")
+
+
+def leftovers(engine: Engine) -> Iterator[Finding]:
+    """Containers of steps that nobody removed: their worker was killed."""
+    found = [
+        engine.container(name)
+        for name in engine.containers({"perennial": "1", "perennial.kind": "step"})
+    ]
+    ended = [c.name for c in found if c is not None and not c.running]
+    for name in ended:
+        yield warning(
+            f"container {name}",
+            "Its step has ended, and nobody has removed it.",
+            f"docker rm {name}",
+        )
+    if not ended:
+        yield ok("containers of steps", f"{len(found)} run, none was left behind")
+
+
+def _locks(home: Path, name: str) -> set[str]:
+    """Return the hashes of the lock files that an image may have been made from.
+
+    None outside a checkout.
+    """
+    files = [home / "requirements.txt", home / "docker" / f"{name}.txt"]
+    return {
+        hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in files
+        if p.is_file() and (home / "docker").is_dir()
+    }
+
+
+def _commit(home: Path) -> str:
+    """Return the checkout's commit; nothing where this is no checkout or git is not there."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(home), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,315 @@
+"""Checks of the machine: Python, packages, ports, disk, clock, keys, locks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+import time
+from email.utils import parsedate_to_datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pipelines.errors import Busy, Unreachable
+from pipelines.ops.backup.parts import unfinished
+from pipelines.ops.backup.scratch import dead
+from pipelines.ops.findings import Finding, ok, problem, warning
+from pipelines.ops.lock import alone
+from pipelines.settings import without_password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.settings import Settings
+
+HOST = "127.0.0.1"
+ASK_SECONDS = 3.0
+GIGABYTE = 1e9
+LEAST_FREE = 1e9
+"""Bytes below which the disk counts as full."""
+LITTLE_FREE = 0.05
+SKEW_SECONDS, BAD_SKEW_SECONDS = 5.0, 60.0
+"""Clocks that differ by more are worth a look, and a problem.
+
+Times in the ledger and of drift's windows are compared with each other.
+"""
+STALE_SECONDS = 3_600
+PYTHONS = ((3, 11), (3, 13))
+
+_PIN = re.compile(
+    r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)\s*(?:;\s*([^\\]+?))?\s*\\?$", re.MULTILINE
+)
+
+
+def python() -> Iterator[Finding]:
+    """The interpreter's version."""
+    here = sys.version_info[:2]
+    said = ".".join(map(str, sys.version_info[:3]))
+    low, high = (".".join(map(str, v)) for v in PYTHONS)
+    remedy = f"use Python {low} to {high}: make venv."
+    yield (
+        ok("Python", said) if PYTHONS[0] <= here <= PYTHONS[1] else problem("Python", said, remedy)
+    )
+
+
+def packages(settings: Settings) -> Iterator[Finding]:
+    """Installed packages against the lock.
+
+    Outside a checkout, as in our images, only those that are there.
+    """
+    from packaging.markers import Marker
+
+    whole = (
+        settings.home / "docker"
+    ).is_dir()  # a checkout; an image has a part of the packages only
+    lock = settings.home / "requirements.txt"
+    if not lock.is_file():
+        yield warning("packages", f"There is no {lock}.", "set PERENNIAL_HOME to the checkout.")
+        return
+    wanted = {
+        _plain(name): version
+        for name, version, marker in _PIN.findall(lock.read_text())
+        if not marker or Marker(marker).evaluate()
+    }
+    installed = {
+        _plain(found.metadata["Name"]): found.version
+        for found in distributions()
+        if found.metadata["Name"]
+    }
+    remedy = "make venv." if whole else "make images."
+    wrong = [
+        name for name, version in wanted.items() if name in installed and installed[name] != version
+    ]
+    missing = [name for name in wanted if whole and name not in installed]
+    for name in wrong:
+        yield problem(
+            f"package {name}", f"{installed[name]} is installed, {wanted[name]} is locked.", remedy
+        )
+    for name in missing:
+        yield problem(
+            f"package {name}", f"{wanted[name]} is locked, but it is not installed.", remedy
+        )
+    if not wrong and not missing:
+        yield ok("packages", f"{len(set(wanted) & set(installed))} as locked")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def ports(settings: Settings) -> Iterator[Finding]:
+    """Each address of the stack.
+
+    On this machine a port that answers, is free, or is held by somebody else; elsewhere it answers
+    or not.
+    """
+    airflow = f"http://{HOST}:{settings.airflow_port}"
+    mlflow = (
+        settings.mlflow
+        if settings.mlflow.startswith(("http://", "https://"))
+        else f"http://{HOST}:{settings.mlflow_port}"
+    )
+    yield _address("server", settings.serving, "SERVING", "/health")
+    yield _address("MLflow", mlflow, "MLFLOW", "/health")
+    if _is_here(settings.serving):  # in a container, Airflow is not at this address
+        yield _address("Airflow", airflow, "AIRFLOW", "/api/v2/monitor/health")
+
+
+def _address(name: str, url: str, variable: str, path: str) -> Finding:
+    answers = _answers(f"{url.rstrip('/')}{path}")
+    if not _is_here(url):
+        what = f"{name} at {without_password(url)}"
+        return (
+            ok(what, "answers")
+            if answers
+            else problem(what, "It does not answer.", "docker compose up -d --wait.")
+        )
+    port = urlsplit(url).port or 80
+    what, holder = f"port {port} ({name})", None if answers else _holder(port)
+    if answers:
+        return ok(what, "answers")
+    if holder is None:
+        return ok(what, "free: nothing is started")
+    return problem(
+        what,
+        f"held by {holder}, which does not answer as {name} does.",
+        f"end it, or set PERENNIAL_{variable}_PORT.",
+    )
+
+
+def _is_here(url: str) -> bool:
+    return urlsplit(url).hostname in {HOST, "localhost", "::1"}
+
+
+def _answers(url: str) -> bool:
+    import httpx
+
+    try:
+        return httpx.get(url, timeout=ASK_SECONDS, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _holder(port: int) -> str | None:
+    """Return who listens at the port, as far as that may be known; None where nobody does."""
+    import psutil
+
+    try:
+        listening = [
+            c
+            for c in psutil.net_connections("tcp")
+            if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port
+        ]
+    except psutil.AccessDenied:
+        return None
+    if not listening:
+        return None
+    try:
+        return (
+            f"process {listening[0].pid} ({psutil.Process(listening[0].pid).name()})"
+            if listening[0].pid
+            else "another user's process"
+        )
+    except psutil.Error:
+        return "a process that has just ended"
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    """Free space where the state is."""
+    for name, folder in {"state": settings.state_dir, "store": settings.store_dir}.items():
+        there = next(p for p in (folder, *folder.parents) if p.exists())
+        usage = shutil.disk_usage(there)
+        said = f"{usage.free / GIGABYTE:,.1f} GB of {usage.total / GIGABYTE:,.1f} GB are free"
+        remedy = (
+            "free space (`perennial prune` says what can go), or move the state to a larger disk."
+        )
+        if usage.free < LEAST_FREE:
+            yield problem(f"disk of the {name}", f"{said}.", remedy)
+        elif usage.free < LITTLE_FREE * usage.total:
+            yield warning(f"disk of the {name}", f"{said}.", remedy)
+        else:
+            yield ok(f"disk of the {name}", said)
+
+
+def clock(settings: Settings) -> Iterator[Finding]:
+    """This clock against the file system's, the ledger's database's and MLflow's."""
+    if settings.state_dir.is_dir():
+        with tempfile.NamedTemporaryFile(
+            dir=settings.state_dir, prefix=".clock-", suffix=".tmp"
+        ) as file:
+            yield _compared("the file system", Path(file.name).stat().st_mtime - time.time())
+    if settings.ledger.startswith("postgresql"):
+        yield _compared("the ledger's database", _database_time(settings.ledger) - time.time())
+    if settings.mlflow.startswith(("http://", "https://")):
+        yield _compared("MLflow", _http_time(settings.mlflow) - time.time())
+
+
+def _compared(whose: str, skew: float) -> Finding:
+    said = f"differs by {abs(skew):.1f} s from this one"
+    remedy = "synchronise the clocks (chrony, systemd-timesyncd)."
+    if abs(skew) > BAD_SKEW_SECONDS:
+        return problem(f"clock of {whose}", f"It {said}.", remedy)
+    return (
+        warning(f"clock of {whose}", f"It {said}.", remedy)
+        if abs(skew) > SKEW_SECONDS
+        else ok(f"clock of {whose}", said)
+    )
+
+
+def _database_time(url: str) -> float:
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.pool import NullPool
+
+    try:
+        with create_engine(
+            url, poolclass=NullPool, connect_args={"connect_timeout": 10}
+        ).connect() as connection:
+            return float(
+                connection.execute(
+                    text("SELECT extract(epoch FROM clock_timestamp())")
+                ).scalar_one()
+            )
+    except DBAPIError as error:
+        raise Unreachable(
+            f"The ledger's database does not answer: {error.orig}.",
+            remedy="check that the database runs.",
+        ) from error
+
+
+def _http_time(url: str) -> float:
+    import httpx
+
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/health", timeout=ASK_SECONDS, trust_env=False)
+        return parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (httpx.HTTPError, KeyError, ValueError) as error:
+        words = f"MLflow does not tell the time at {without_password(url)}: {type(error).__name__}."
+        raise Unreachable(words, remedy="start it: make up, or docker compose up -d.") from error
+
+
+def restored(settings: Settings) -> Iterator[Finding]:
+    """A restore that did not end: a state of which nobody may rely on a part."""
+    mark = unfinished(settings)
+    if mark.is_file():
+        said = f"The restore of {mark.read_text().strip()} did not end: the state is not whole."
+        yield problem(
+            "restore",
+            said,
+            "stop the stack and restore again, which says what must be cleared first.",
+        )
+
+
+def killed(settings: Settings) -> Iterator[Finding]:
+    """Folders with copies of databases and keys that a killed backup or restore left."""
+    if not dead(settings):
+        return
+    try:
+        with alone(settings):
+            left = dead(settings)
+    except Busy:
+        return  # one is at work: what there is is its own
+    for folder in left:
+        yield warning(
+            "killed backup",
+            f"{folder} was left, with copies of databases and keys in it.",
+            "`perennial prune --yes`.",
+        )
+
+
+def keys(settings: Settings) -> Iterator[Finding]:
+    """Files with keys: their owner's alone."""
+    folder = settings.state_dir / "secrets"
+    found = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+    open_to_others = [p for p in found if p.stat().st_mode & 0o077]
+    for path in open_to_others:
+        yield problem(
+            f"key {path.name}", f"{path} may be read by others than its owner.", f"chmod 600 {path}"
+        )
+    if not open_to_others:
+        yield ok("keys", f"{len(found)} files, their owner's alone")
+
+
+def locks(settings: Settings) -> Iterator[Finding]:
+    """Locks that writers of features left when they were killed.
+
+    Locks of our own are the kernel's and never outlive a process.
+    """
+    repository = settings.versions_dir / "repo"
+    reading = repository / ".dvc" / "tmp" / "rwlock"
+    left = [p for p in (repository / ".git").glob("*.lock") if p.is_file()]
+    left += (
+        [reading] if reading.is_file() and reading.read_bytes().strip() not in {b"", b"{}"} else []
+    )
+    stale = [p for p in left if time.time() - p.stat().st_mtime > STALE_SECONDS]
+    for path in stale:
+        yield warning(
+            f"lock {path.name}",
+            f"{path} is more than an hour old.",
+            "nothing: the next step `features` removes it.",
+        )
+    if not stale:
+        yield ok("locks", "none is stale")

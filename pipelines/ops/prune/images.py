@@ -1,0 +1,52 @@
+"""Images and stopped containers of releases that are too old to go back to."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.ops.prune.leftover import Leftover
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.deployment.docker.engine import Engine
+    from pipelines.ledger import Ledger
+
+CHAMPIONS = 3
+"""So many of a model's newest champions keep their image and container.
+
+An older one's image is built anew by a rollback.
+"""
+
+
+def unneeded(engine: Engine, ledger: Ledger) -> Iterator[Leftover]:
+    """Yield stopped containers, then images, of releases that none of a model's newest champions
+    is. Raises Unreachable.
+    """
+    for model in sorted({entry.model for entry in ledger.entries()}):
+        kept = {
+            int(entry.body["release"])
+            for entry in ledger.entries(model, "champion", limit=CHAMPIONS)
+        }
+        made = [*ledger.entries(model, "release"), *ledger.entries(model, "reconciled")]
+        newest = max((int(entry.body.get("number", 0)) for entry in made), default=0)
+        for number in sorted(
+            {int(entry.body["number"]) for entry in made if "number" in entry.body}
+            - kept
+            - {newest}
+        ):
+            yield from _of_release(engine, model, number)
+
+
+def _of_release(engine: Engine, model: str, number: int) -> Iterator[Leftover]:
+    container = engine.container(container_name(model, number))
+    if container is not None and container.running:
+        return
+    if container is not None and container.labels.get("perennial.kind") == "release":
+        yield Leftover("container", container.name, remove=partial(engine.remove, container.name))
+    name = image_name(model, number)
+    image = engine.image(name)
+    if image is not None and image.labels.get("perennial.kind") == "release":
+        yield Leftover("image", name, remove=partial(engine.remove_image, name))

@@ -1,0 +1,90 @@
+"""MLflow's runs that nobody needs.
+
+Finished long ago, without a version, and no entry of the ledger speaks of them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.ops.prune.leftover import Leftover
+from pipelines.ops.prune.leftovers import runs_of
+from pipelines.refs import canonical
+from pipelines.registry.failures import mlflow_border
+from pipelines.registry.mlflow import PARENT, RUN
+from pipelines.settings import quiet, without_password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.ledger import Ledger
+    from pipelines.settings import Settings
+
+_RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
+PAGE = 500
+
+
+def unneeded(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Leftover]:
+    """Yield the runs that ended before `limit` (seconds since 1970) and that nothing refers to.
+
+    Raises Unreachable.
+
+    Removed, they are deleted in MLflow's sense: out of sight, restorable until `mlflow gc` takes
+    them.
+    """
+    database = Path(settings.mlflow.removeprefix("sqlite:///"))
+    if settings.mlflow.startswith("sqlite:///") and not database.is_file():
+        return
+    quiet()
+    name = f"MLflow at {without_password(settings.mlflow)}"
+    with mlflow_border(name):
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(tracking_uri=settings.mlflow, registry_uri=settings.mlflow)
+        entries = ledger.entries()
+        spoken = {
+            found for entry in entries for found in _RUN_ID.findall(canonical(entry.body).decode())
+        }
+        named = {run for entry in entries for run in runs_of(entry)}
+        for model in sorted({entry.model for entry in entries}):
+            experiment = client.get_experiment_by_name(model)
+            if experiment is None:
+                continue
+            runs = _all(client, experiment.experiment_id)
+            kept = spoken | {
+                v.run_id
+                for v in client.search_model_versions(f"name = '{model}'", max_results=10_000)
+            }
+            kept |= {run.info.run_id for run in runs if run.data.tags.get(RUN) in named}
+            kept |= {
+                run.data.tags[PARENT]
+                for run in runs
+                if run.info.run_id in kept and PARENT in run.data.tags
+            }
+            for run in runs:
+                ended = run.info.end_time
+                if run.info.run_id not in kept and ended and ended / 1_000 < limit:
+                    yield Leftover(
+                        "MLflow run",
+                        f"{model}/{run.info.run_id}",
+                        remove=partial(_delete, name, client, run.info.run_id),
+                    )
+
+
+def _all(client: Any, experiment: str) -> list[Any]:
+    runs: list[Any] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
+
+
+def _delete(name: str, client: Any, run_id: str) -> None:
+    with mlflow_border(name):
+        client.delete_run(run_id)

@@ -1,0 +1,42 @@
+"""What runs are called in the ledger, in the store and in MLflow."""
+
+from __future__ import annotations
+
+import re
+
+from pipelines.refs import sha256
+
+ROLLBACK = "rollback:"
+"""How the keys of rollbacks begin in the ledger."""
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.+:-]")
+
+
+def safe_id(text: str) -> str:
+    """Return `text` as an identifier for keys and file names.
+
+    What had to be changed is told apart by a hash.
+    """
+    clean = _UNSAFE.sub("_", text)[:120]
+    return (
+        clean
+        if clean == text and not clean.startswith(".")
+        else f"id-{clean.lstrip('.')[:100]}-{sha256(text.encode())[:8]}"
+    )
+
+
+def watch_run(run: str) -> str:
+    """Return the name under which a drift run keeps what a retrain run of the same name keeps too.
+
+    Its validation, its MLflow run.
+    """
+    return f"drift:{run}"
+
+
+def rollback_run(run: str) -> str:
+    """Return the key under which a rollback is written down.
+
+    Airflow tells runs apart by DAG, the ledger by key alone.
+    """
+    return f"{ROLLBACK}{run}"

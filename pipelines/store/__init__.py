@@ -1,0 +1,1 @@
+"""The Store port: where batches, bundles, releases, pages and logs live."""

@@ -1,0 +1,155 @@
+"""The store in a local folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.errors import Corrupted
+from pipelines.private_files import make_folder
+from pipelines.refs import Ref, sha256
+from pipelines.store.port import KEYS, SEGMENTS, Segment, checked_key, object_uri, verified
+from pipelines.store.sealing import sealed, unsealed
+from pipelines.store.segments import LocalSegment, is_locked, read_from, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class LocalStore:
+    """A store in a local folder.
+
+    Writes are atomic (a temporary file, flushed, then linked) and safe among processes.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Use the folder `root`; it is made at the first write."""
+        self.root = root
+
+    def put(self, data: bytes, suffix: str = "") -> Ref:
+        """Store the bytes under their hash; a damaged object of that name is healed."""
+        ref = Ref(uri=object_uri(sha256(data), suffix), sha256=sha256(data))
+        target = self.root / ref.uri
+        if (
+            target.exists()
+            and target.stat().st_size == len(data)
+            and sha256(target.read_bytes()) == ref.sha256
+        ):
+            with contextlib.suppress(
+                PermissionError
+            ):  # another user's file, in a store that several share
+                os.utime(
+                    target
+                )  # somebody needs it from now on: `prune` takes nothing that is young
+            return ref
+        with self._written(target, data) as temporary:
+            temporary.replace(target)
+        return ref
+
+    def get(self, ref: Ref) -> bytes:
+        """Return the verified bytes."""
+        target = self.root / ref.uri
+        return verified(ref, target.read_bytes() if target.is_file() else None)
+
+    def path(self, ref: Ref) -> Path:
+        """Return the verified object's own file."""
+        self.get(ref)
+        return self.root / ref.uri
+
+    def publish(self, key: str, data: bytes) -> bool:
+        """Write the entry by linking a finished file: of two writers exactly one succeeds."""
+        target = self.root / KEYS / checked_key(key)
+        if target.exists():
+            return self._healed(key, target, data)
+        with self._written(target, sealed(data)) as temporary:
+            try:
+                os.link(temporary, target)
+            except FileExistsError:
+                return False
+        return True
+
+    def read(self, key: str) -> bytes | None:
+        """Return the verified entry, or None."""
+        target = self.root / KEYS / checked_key(key)
+        return unsealed(key, target.read_bytes()) if target.is_file() else None
+
+    def _healed(self, key: str, target: Path, data: bytes) -> bool:
+        """Replace an entry that is damaged; tell whether this call did. One that is whole stays."""
+        handle = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # of two that heal it the second looks again
+            try:
+                unsealed(key, target.read_bytes())
+            except Corrupted:
+                with self._written(target, sealed(data)) as temporary:
+                    temporary.replace(target)
+                return True
+            return False
+        finally:
+            os.close(handle)
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys directly below the folder, sorted.
+
+        Half-written files are not among them.
+        """
+        return _files(self.root / KEYS, prefix)
+
+    def open_segment(self, name: str) -> Segment:
+        """Begin a new segment: a file that is locked as long as it is open."""
+        return LocalSegment(self.root, name, self.root / SEGMENTS / checked_key(name))
+
+    def segments(self, prefix: str) -> list[str]:
+        """Return the names of the segments directly below the folder, sorted."""
+        return _files(self.root / SEGMENTS, prefix)
+
+    def read_segment(self, name: str, offset: int = 0) -> bytes | None:
+        """Return what a segment holds from the offset on, or None."""
+        return read_from(self.root / SEGMENTS / checked_key(name), offset)
+
+    def is_open(self, name: str) -> bool:
+        """Tell whether a living process holds the segment."""
+        return is_locked(self.root / SEGMENTS / checked_key(name))
+
+    def drop_segment(self, name: str) -> None:
+        """Remove a segment."""
+        (self.root / SEGMENTS / checked_key(name)).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _written(self, target: Path, data: bytes) -> Iterator[Path]:
+        """Yield a finished temporary file beside `target`; it is gone afterwards.
+
+        Raises StorageFull, naming the folder.
+        """
+        try:
+            make_folder(target.parent)
+            handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
+        except OSError as error:
+            raise translated(error, self.root) from error
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+        except OSError as error:
+            raise translated(error, self.root) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _files(root: Path, prefix: str) -> list[str]:
+    """Return the names of the finished files directly below a folder, sorted, each with the folder
+    before it.
+    """
+    folder = root / checked_key(prefix)
+    if not folder.is_dir():
+        return []
+    return sorted(
+        f"{prefix}/{p.name}" for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")
+    )

@@ -1,0 +1,96 @@
+"""The store in memory, for tests."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.refs import Ref, sha256
+from pipelines.store.port import checked_key, object_uri, verified
+from pipelines.store.segments import MemorySegment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipelines.store.port import Segment
+
+
+class MemoryStore:
+    """A store in memory, for tests: the same promises, plus a scratch folder for `path`."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.objects: dict[str, bytes] = {}
+        self.entries: dict[str, bytes] = {}
+        self.logs: dict[str, MemorySegment] = {}
+        self._lock = threading.Lock()
+        self._scratch: Path | None = None
+
+    def put(self, data: bytes, suffix: str = "") -> Ref:
+        """Store the bytes under their hash."""
+        ref = Ref(uri=object_uri(sha256(data), suffix), sha256=sha256(data))
+        self.objects[ref.uri] = data
+        return ref
+
+    def get(self, ref: Ref) -> bytes:
+        """Return the verified bytes."""
+        return verified(ref, self.objects.get(ref.uri))
+
+    def path(self, ref: Ref) -> Path:
+        """Return a scratch file with the verified bytes."""
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="perennial-memory-store-"))
+            weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        target = self._scratch / ref.uri.replace("/", "-")
+        target.write_bytes(self.get(ref))
+        return target
+
+    def publish(self, key: str, data: bytes) -> bool:
+        """Write the entry unless it is there."""
+        with self._lock:
+            first = checked_key(key) not in self.entries
+            self.entries.setdefault(key, data)
+        return first
+
+    def read(self, key: str) -> bytes | None:
+        """Return the entry, or None."""
+        return self.entries.get(checked_key(key))
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys directly below the folder, sorted."""
+        return _below(self.entries, prefix)
+
+    def open_segment(self, name: str) -> Segment:
+        """Begin a new segment."""
+        with self._lock:
+            if checked_key(name) in self.logs:
+                raise ValueError(f"There is a segment {name} already.")
+            self.logs[name] = MemorySegment(name)
+        return self.logs[name]
+
+    def segments(self, prefix: str) -> list[str]:
+        """Return the names of the segments directly below the folder, sorted."""
+        return _below(self.logs, prefix)
+
+    def read_segment(self, name: str, offset: int = 0) -> bytes | None:
+        """Return what a segment holds from the offset on, or None."""
+        found = self.logs.get(checked_key(name))
+        return None if found is None else bytes(found.data[offset:])
+
+    def is_open(self, name: str) -> bool:
+        """Tell whether the segment was not closed yet."""
+        found = self.logs.get(checked_key(name))
+        return found is not None and found.open
+
+    def drop_segment(self, name: str) -> None:
+        """Remove a segment."""
+        self.logs.pop(checked_key(name), None)
+
+
+def _below(names: Iterable[str], prefix: str) -> list[str]:
+    start = checked_key(prefix) + "/"
+    return sorted(n for n in list(names) if n.startswith(start) and "/" not in n[len(start) :])

@@ -1,0 +1,95 @@
+"""Same inputs, same outputs: a step's result is published under the key of its inputs.
+
+The first writer wins.
+
+A published result counts as long as the objects that it refers to are whole. They are read and
+hashed to know that: a result refers to a handful of objects of a few MB, which costs milliseconds,
+and an existence check would miss a flipped byte.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from pipelines.errors import Corrupted
+from pipelines.refs import Ref, Value, canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipelines.store.port import Store
+
+V = TypeVar("V", bound=Value)
+
+
+def once(
+    store: Store,
+    step: str,
+    key: str,
+    kind: type[V],
+    compute: Callable[[], V],
+    *,
+    force: bool = False,
+) -> V:
+    """Return the published result for this key; compute and publish it where there is none.
+
+    `key` is the digest of everything that the result depends on. With `force` the result is
+    computed in any case, and returned without being published where one was published before. Of
+    two copies of one task the one that publishes second returns what the first one published.
+
+    Where an object of a published result is gone or damaged, the result is computed again: the same
+    bytes heal the object, and the published result counts again; where other bytes came out, the
+    fresh result is returned.
+    """
+    name = f"results/{step}/{key}"
+    known = _known(store, name)
+    if known is not None and not force and _whole(store, known):
+        return kind.model_validate_json(known)
+    result = compute()
+    if store.publish(name, canonical(result)) or force:
+        return result
+    published = store.read(name)
+    if published is None:
+        msg = f"{name} is neither writable nor there"
+        raise RuntimeError(msg)
+    return kind.model_validate_json(published) if _whole(store, published) else result
+
+
+def _known(store: Store, name: str) -> bytes | None:
+    """Return the published result.
+
+    None where there is none, or one that was changed: what is published next takes its place.
+    """
+    try:
+        return store.read(name)
+    except Corrupted:
+        return None
+
+
+def _whole(store: Store, published: bytes) -> bool:
+    """Whether every object that the result refers to is there unchanged, and every object that
+    their manifests refer to.
+    """
+    try:
+        for ref in _refs(json.loads(published)):
+            data = store.get(ref)
+            for part in _refs(json.loads(data)) if ref.uri.endswith(".json") else ():
+                store.get(part)
+    except Corrupted:
+        return False
+    return True
+
+
+def _refs(value: Any) -> Iterator[Ref]:
+    """Yield every reference within a JSON value."""
+    if isinstance(value, dict) and value.keys() == Ref.model_fields.keys():
+        try:
+            yield Ref.model_validate(value)
+        except ValidationError:  # the user's own data, under the same two names
+            return
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _refs(inner)

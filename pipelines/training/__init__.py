@@ -1,0 +1,1 @@
+"""From a candidate of the spec to a fitted model that can be packaged."""

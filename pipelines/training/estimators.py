@@ -1,0 +1,233 @@
+"""From a candidate of the spec to a scikit-learn pipeline: encoding, estimator, targets, answers.
+
+Numbers are imputed with the median unless the estimator is HistGradientBoosting, the one whose
+treatment of NaN survives compilation (skl2onnx 1.20 compiles forests and trees that learnt from NaN
+silently wrong, and indicator columns not at all).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.bundle.rows import frame_from_table
+from pipelines.classes import class_names
+from pipelines.errors import BadData, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from pipelines.bundle.schema import InputSchema
+    from pipelines.spec import Candidate, Spec
+
+Array = np.ndarray[Any, Any]
+
+ENCODER, ESTIMATOR = "encode", "estimator"
+"""The pipeline's two steps."""
+
+_TAKES_NAN = ("HistGradientBoosting", "Dummy")
+_TAKES_SPARSE = ("LogisticRegression",)
+_UNSCALED = ("sklearn.ensemble.", "sklearn.tree.", "sklearn.dummy.")
+"""Trees gain nothing from scaling, and compiled scaling rounds another way.
+
+Values would fall on the other side of a split.
+"""
+
+
+def estimator_class(candidate: Candidate) -> Any:
+    """Return the estimator's class; the catalogue has vouched for the path."""
+    module, name = candidate.estimator.rsplit(".", 1)
+    return getattr(importlib.import_module(module), name)
+
+
+def check_parameters(candidate: Candidate) -> None:
+    """Raise SpecError naming the parameters that the estimator does not have, with the closest ones
+    that it has.
+    """
+    known = sorted(estimator_class(candidate)().get_params())
+    for name in [*candidate.params, *candidate.search]:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise SpecError(
+                f"candidates.{candidate.name}: {candidate.estimator} has no parameter {name!r}.",
+                remedy=f"{hint}It has {', '.join(known)}.",
+            )
+
+
+def takes_null(candidate: Candidate) -> bool:
+    """Tell whether the estimator is given null as it is, and may learn from it.
+
+    For all others it is imputed.
+    """
+    return candidate.estimator.rsplit(".", 1)[-1].startswith(_TAKES_NAN)
+
+
+def build_pipeline(
+    candidate: Candidate, schema: InputSchema, seed: int, params: Mapping[str, Any]
+) -> Any:
+    """Return the unfitted pipeline.
+
+    Columns encoded by kind, then the estimator with these parameters and the spec's seed.
+    """
+    from sklearn.pipeline import Pipeline
+
+    check_parameters(candidate)
+    estimator = estimator_class(candidate)()
+    given = dict(params)
+    if "random_state" in estimator.get_params():
+        given.setdefault("random_state", seed)
+    return Pipeline(
+        [(ENCODER, _encoder(candidate, schema)), (ESTIMATOR, estimator.set_params(**given))]
+    )
+
+
+def _encoder(candidate: Candidate, schema: InputSchema) -> Any:
+    """Return the ColumnTransformer: everything float32, as compiled models compute."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+    texts = [c.name for c in schema.columns if c.kind == "string"]
+    numbers = [c.name for c in schema.columns if c.kind != "string"]
+    leaf = candidate.estimator.rsplit(".", 1)[-1]
+    impute = SimpleImputer(strategy="median", keep_empty_features=True)
+    sparse = leaf.startswith(_TAKES_SPARSE)
+    number: Any = "passthrough" if takes_null(candidate) else impute
+    if candidate.encoding == "onehot":
+        number = (
+            number
+            if candidate.estimator.startswith(_UNSCALED)
+            else Pipeline([("impute", impute), ("scale", StandardScaler())])
+        )
+        text: Any = OneHotEncoder(handle_unknown="ignore", dtype=np.float32, sparse_output=sparse)
+    else:
+        text = OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float32
+        )
+    columns = [("numbers", number, numbers), ("texts", text, texts)]
+    return ColumnTransformer([c for c in columns if c[2]], sparse_threshold=0.3 if sparse else 0)
+
+
+def give_types(table: pa.Table, inputs: list[str], like: pa.Table | None = None) -> pa.Table:
+    """Give a type to the inputs of null's own type, which have no value in any batch.
+
+    That of `like`, or a number's.
+    """
+    for name in (n for n in inputs if pa.types.is_null(table.schema.field(n).type)):
+        known = like.schema.field(name).type if like is not None else pa.null()
+        column = table[name].cast(pa.float64() if pa.types.is_null(known) else known)
+        table = table.set_column(table.column_names.index(name), name, column)
+    return table
+
+
+def frame(schema: InputSchema, table: pa.Table) -> pd.DataFrame:
+    """Return the inputs as a model is fed them.
+
+    Float32 numbers, and text with "" for null (see `bundle.rows`).
+    """
+    return frame_from_table(schema.columns, table)
+
+
+def classes_of(table: pa.Table, spec: Spec) -> list[str] | None:
+    """Return the names of a multiclass target's classes, sorted as texts; None for other tasks."""
+    if spec.task != "multiclass":
+        return None
+    return sorted(
+        name
+        for name in class_names(table[spec.target.column]).unique().to_pylist()
+        if name is not None
+    )
+
+
+def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
+    """Return what is predicted (n,).
+
+    0 or 1, the class's position (-1 where it is not among `classes`), or the value.
+
+    Raises BadData where the column does not fit the task.
+    """
+    column = table[spec.target.column]
+    if spec.task == "multiclass":
+        found = pc.fill_null(
+            pc.index_in(class_names(column), value_set=pa.array(classes or [], pa.string())), -1
+        )
+        return np.asarray(found.to_numpy(), dtype=np.int64)
+    if pa.types.is_string(column.type) and column.null_count < len(
+        column
+    ):  # Arrow would read numbers in texts
+        raise BadData(
+            f"The target {spec.target.column} is string, which a {spec.task} task cannot learn.",
+            remedy=_TARGET,
+        )
+    try:
+        values: Array = column.cast(pa.float64()).to_numpy()
+    except pa.ArrowException as error:
+        raise BadData(
+            f"The target {spec.target.column} is {column.type}, which a {spec.task} task cannot"
+            " learn.",
+            remedy=_TARGET,
+        ) from error
+    if not np.isfinite(values).all():
+        raise BadData(
+            f"The target {spec.target.column} holds infinite values.",
+            remedy="drop or mend these rows in features.py.",
+        )
+    if spec.task == "regression":
+        return values
+    if not np.isin(values, (0, 1)).all():
+        raise BadData(
+            f"The target {spec.target.column} of a binary task holds values besides 0 and 1.",
+            remedy=_TARGET,
+        )
+    return values.astype(np.int64)
+
+
+_TARGET = "build a boolean or 0 and 1 for binary, a number for regression."
+
+
+def refuse_constant(y: Array, spec: Spec, what: str) -> None:
+    """Raise BadData where nothing can be learnt: one value only."""
+    if len(np.unique(y)) < 2:  # noqa: PLR2004 -- two values make a difference
+        value = y[0] if len(y) else "none"
+        raise BadData(
+            f"The target {spec.target.column} is the same ({value}) in all {len(y)} {what}.",
+            remedy="widen train.window.",
+        )
+
+
+def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] | None) -> Array:
+    """Return the predictions: (n,) probability of 1 or value, or (n, k) by class.
+
+    A class never learnt has probability 0.
+    """
+    with np.errstate(
+        over="ignore", invalid="ignore", divide="ignore"
+    ):  # what is not finite is refused by the metrics
+        if task == "regression":
+            return np.asarray(pipeline.predict(inputs), dtype=np.float64)
+        found = np.asarray(pipeline.predict_proba(inputs), dtype=np.float64)
+    width = len(classes) if classes else 2
+    wide = np.zeros((len(found), width))
+    wide[:, np.asarray(pipeline.classes_, dtype=np.int64)] = found
+    return wide if task == "multiclass" else wide[:, 1]
+
+
+def constant(y: Array, task: str, metric: str, rows: int, classes: list[str] | None) -> Array:
+    """Return what the best constant learnt from `y` would predict for `rows` rows.
+
+    Shares, or the mean (the median for mae, wape).
+    """
+    if task == "multiclass":
+        shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
+        return np.tile(shares, (rows, 1))
+    value = np.median(y) if metric in {"mae", "wape"} else np.mean(y)
+    return np.full(rows, float(value))

@@ -1,0 +1,1 @@
+"""Fitted pipelines compiled to ONNX, each with the proof that it answers alike."""

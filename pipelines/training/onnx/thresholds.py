@@ -1,0 +1,193 @@
+"""Requests at the thresholds of a fitted model.
+
+Where one step of float32 changes the answer, and a proof must look.
+
+A tree asks `x <= threshold` with a float64 threshold; compiled, it asks with a float32 one. Both
+may agree on all random rows and differ at the threshold. So for each inner node of each tree this
+module builds rows that reach the node, with the node's input at the threshold (the greatest float32
+that is not above it), one float32 below it and one above it, and null where null has a way of its
+own. Thresholds live in the encoded row; what is built are rows of inputs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.bundle.rows import FLOAT32_MAX
+from pipelines.training.onnx.encoded_inputs import find_edges, find_places
+from pipelines.training.onnx.tree_nodes import read_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.bundle.rows import Feed
+    from pipelines.bundle.schema import InputSchema
+    from pipelines.training.onnx.encoded_inputs import Places
+    from pipelines.training.onnx.tree_nodes import Nodes
+
+Array = np.ndarray[Any, Any]
+
+LIMIT = 100_000
+"""Nodes that are asked at.
+
+Of a model with more, a seeded sample that takes one per threshold before a second of the same.
+"""
+BASES = 4
+"""Held-out rows that a node's rows are made of, in models with few nodes.
+
+Below a node, two rows may meet by chance.
+"""
+_CELLS = 2_000_000
+"""Rows times inputs of one feed.
+
+A wide model or a deep forest takes no more memory than a small one.
+"""
+_UNKNOWN = "no category of any training row"
+
+
+def build_rows(
+    pipeline: Any, schema: InputSchema, base: Feed, limit: int = LIMIT
+) -> Iterator[Feed]:
+    """Yield feeds with rows at, just below and just above the thresholds of the pipeline's last
+    step; nothing where it has none.
+
+    `base` gives the values of the inputs that a node's path leaves open. Raises BadData where the
+    pipeline encodes in a way that is not known here, so that a threshold cannot be traced back to
+    an input.
+    """
+    nodes = read_nodes(pipeline.steps[-1][1])
+    if nodes is None or not len(nodes.feature):
+        return
+    places = find_places(pipeline, schema)
+    at, above = find_edges(nodes, places)
+    rng = np.random.default_rng(0)
+    chosen = _choose(nodes, rng, limit)
+    chosen = (
+        np.tile(chosen, max(min(BASES, limit // (5 * len(chosen))), 1)) if len(chosen) else chosen
+    )
+    values = _encode(schema, places, base)
+    size = max(_CELLS // (4 * len(schema.columns)), 1)
+    for start in range(0, len(chosen), size):
+        some = chosen[start : start + size]
+        rows = _ask_at(
+            nodes, some, (at, above), places, values[rng.integers(0, len(values), len(some))]
+        )
+        yield _decode(schema, places, rows)
+
+
+def _choose(nodes: Nodes, rng: np.random.Generator, limit: int) -> Array:
+    """Return the positions of up to `limit` nodes, in order.
+
+    First one per threshold, then others of the same.
+    """
+    order = rng.permutation(np.flatnonzero(~nodes.by_category))
+    if len(order) > limit:
+        feature, threshold = nodes.feature[order], nodes.threshold[order]
+        alike = np.lexsort((threshold, feature))
+        again = np.zeros(len(order), dtype=bool)
+        again[alike[1:]] = (np.diff(feature[alike]) == 0) & (
+            threshold[alike[1:]] == threshold[alike[:-1]]
+        )
+        order = order[np.argsort(again, kind="stable")][:limit]
+    return np.sort(order)
+
+
+def _encode(schema: InputSchema, places: Places, base: Feed) -> Array:
+    """Return the feed as numbers (rows, inputs).
+
+    Float32 values, and codes of categories (-1 for one that is not known).
+    """
+    found = []
+    for i, column in enumerate(schema.columns):
+        array = base[column.name][:, 0]
+        if column.kind == "string":
+            codes = {name: code for code, name in enumerate(places.categories.get(i, ()))}
+            array = np.array([codes.get(text, -1) for text in array])
+        found.append(array.astype(np.float64))
+    return np.column_stack(found)
+
+
+def _ask_at(
+    nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Places, values: Array
+) -> Array:
+    """Return rows of values that reach the nodes `some`.
+
+    Each below, at and above its threshold, and null where it comes so far.
+    """
+    at, above = edges[0][some], edges[1][some]
+    values, null_arrives = _follow_paths(nodes, some, edges, places, values)
+    row, own = np.arange(len(some)), places.column[nodes.feature[some]]
+    text, category = places.text[own], places.category[nodes.feature[some]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        below = np.where(
+            text, np.maximum(at - 1, -1), np.nextafter(at.astype(np.float32), np.float32(-np.inf))
+        )
+    other = np.where(values[row, own] == category, -1, values[row, own])
+    found = []
+    for number, one_hot in ((below, other), (at, other), (above, category)):
+        asked = values.copy()
+        asked[row, own] = np.where(category >= 0, one_hot, number)
+        found.append(asked)
+    nulls = values[null_arrives]
+    nulls[np.arange(len(nulls)), own[null_arrives]] = np.nan
+    return np.concatenate([*found, nulls])
+
+
+def _follow_paths(
+    nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Places, values: Array
+) -> tuple[Array, Array]:
+    """Return the values changed as little as it takes to reach each node, and whether a null of the
+    node's own input reaches it.
+
+    Walks from all nodes up to their roots at once, and collects the bounds of every input on the
+    way.
+    """
+    values = values.copy()
+    low, high, must = (
+        np.full(values.shape, -np.inf),
+        np.full(values.shape, np.inf),
+        np.full(values.shape, -1),
+    )
+    own = places.column[nodes.feature[some]]
+    null_arrives = places.nullable[own] & nodes.asks_null[some]
+    node, row = some, np.arange(len(some))
+    while len(node):
+        left, node = nodes.left[node], nodes.parent[node]
+        left, row, node = left[node >= 0], row[node >= 0], node[node >= 0]
+        column, category = places.column[nodes.feature[node]], places.category[nodes.feature[node]]
+        null_arrives[row] &= (own[row] != column) | (nodes.null_left[node] == left)
+        plain = (category < 0) & ~nodes.by_category[node]
+        one, other = plain & left, plain & ~left
+        high[row[one], column[one]] = np.minimum(high[row[one], column[one]], edges[0][node[one]])
+        low[row[other], column[other]] = np.maximum(
+            low[row[other], column[other]], edges[1][node[other]]
+        )
+        one, other = (
+            (category >= 0) & ~left,
+            (category >= 0) & left & (values[row, column] == category),
+        )
+        must[row[one], column[one]] = category[one]
+        values[row[other], column[other]] = -1
+    bounded = np.isfinite(low) | np.isfinite(high)
+    outside = (values < low) | (values > high) | (np.isnan(values) & bounded)
+    values = np.where(outside, np.where(np.isfinite(high), high, low), values)
+    values[np.isposinf(low)] = np.nan  # to the right of an infinite threshold there is null alone
+    return np.where(must >= 0, must, values), null_arrives
+
+
+def _decode(schema: InputSchema, places: Places, rows: Array) -> Feed:
+    """Return rows of values as a feed; numbers stay within what a caller may send."""
+    feed: Feed = {}
+    for i, column in enumerate(schema.columns):
+        if places.text[i]:
+            known = np.array([*places.categories.get(i, ()), _UNKNOWN], dtype=object)
+            codes = np.minimum(rows[:, i], len(known) - 2).astype(
+                np.int64
+            )  # -1, not known, is the last one
+            array = known[codes]
+        else:
+            array = np.clip(rows[:, i], -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
+        feed[column.name] = array.reshape(-1, 1)
+    return feed

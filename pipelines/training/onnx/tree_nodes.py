@@ -1,0 +1,139 @@
+"""The inner nodes of a fitted tree or of an ensemble of trees, flat.
+
+And thresholds that float32 keeps the meaning of.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The inner nodes of all trees of a model, arrays of shape (n,)."""
+
+    feature: Array
+    """The position in the encoded row."""
+    threshold: Array
+    """float64: a row goes left where its value is not above this."""
+    parent: Array
+    """The position of the node above in these arrays, -1 for a root."""
+    left: Array
+    """Whether the node is its parent's left child."""
+    asks_null: Array
+    """Whether the node sends null a way of its own."""
+    null_left: Array
+    """Whether that way is the left one."""
+    by_category: Array
+    """Whether the node asks for membership in a set of categories.
+
+    Its threshold then means nothing.
+    """
+
+
+def read_nodes(estimator: Any) -> Nodes | None:
+    """Return the inner nodes of a fitted tree or an ensemble of trees.
+
+    None for an estimator without trees.
+    """
+    if hasattr(estimator, "_predictors"):
+        trees = [_read_boosted(p.nodes) for of_round in estimator._predictors for p in of_round]  # noqa: SLF001 -- it shows its trees nowhere else
+    elif hasattr(estimator, "tree_"):
+        trees = [_read_grown(estimator.tree_)]
+    elif hasattr(estimator, "estimators_"):
+        trees = [_read_grown(tree.tree_) for tree in np.ravel(estimator.estimators_)]
+    else:
+        return None
+    starts = np.cumsum([0, *(len(t.feature) for t in trees)])
+    joined = {f.name: np.concatenate([getattr(t, f.name) for t in trees]) for f in fields(Nodes)}
+    joined["parent"] = np.concatenate(
+        [np.where(t.parent < 0, -1, t.parent + s) for t, s in zip(trees, starts, strict=False)]
+    )
+    return Nodes(**joined)
+
+
+def round_down(values: Array) -> Array:
+    """Return the greatest float32 that is not above each value.
+
+    `x <= value` means the same with it, for every float32 x.
+    """
+    with np.errstate(over="ignore"):
+        near = np.asarray(values).astype(np.float32)
+    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
+
+
+def round_thresholds(pipeline: Any) -> Any:
+    """Return the pipeline with thresholds that are float32, for the converter.
+
+    The fitted one is left as it is.
+
+    skl2onnx 1.20 rounds the thresholds of scikit-learn's own trees down, and those of
+    HistGradientBoosting to the nearest float32, half of them upwards: then `x <= threshold` is true
+    for an x where it was false.
+    """
+    name, estimator = pipeline.steps[-1]
+    if not hasattr(estimator, "_predictors"):
+        return pipeline
+    twin, whole = copy.copy(estimator), copy.copy(pipeline)
+    twin._predictors = [[_round_tree(p) for p in of_round] for of_round in estimator._predictors]  # noqa: SLF001 -- it shows its trees nowhere else
+    whole.steps = [*pipeline.steps[:-1], (name, twin)]
+    return whole
+
+
+def _round_tree(predictor: Any) -> Any:
+    twin = copy.copy(predictor)
+    twin.nodes = predictor.nodes.copy()
+    twin.nodes["num_threshold"] = round_down(predictor.nodes["num_threshold"])
+    return twin
+
+
+def _read_boosted(nodes: Array) -> Nodes:
+    """Return one tree of HistGradientBoosting."""
+    inner = nodes["is_leaf"] == 0
+    parent, left = _find_parents(
+        nodes["left"].astype(np.int64), nodes["right"].astype(np.int64), inner
+    )
+    kept = nodes[inner]
+    return Nodes(
+        feature=kept["feature_idx"].astype(np.int64),
+        threshold=kept["num_threshold"].astype(np.float64),
+        parent=parent,
+        left=left,
+        asks_null=np.ones(len(kept), dtype=bool),
+        null_left=kept["missing_go_to_left"].astype(bool),
+        by_category=kept["is_categorical"].astype(bool),
+    )
+
+
+def _read_grown(tree: Any) -> Nodes:
+    """Return one of scikit-learn's own trees; null is imputed before it."""
+    inner = tree.children_left >= 0
+    parent, left = _find_parents(tree.children_left, tree.children_right, inner)
+    no = np.zeros(int(inner.sum()), dtype=bool)
+    return Nodes(
+        tree.feature[inner],
+        tree.threshold[inner],
+        parent,
+        left,
+        asks_null=no,
+        null_left=no,
+        by_category=no,
+    )
+
+
+def _find_parents(left: Array, right: Array, inner: Array) -> tuple[Array, Array]:
+    """Return, for the inner nodes alone, their parents' positions among the inner nodes, and
+    whether they are left children.
+    """
+    places = np.flatnonzero(inner)
+    renumbered = np.cumsum(inner) - 1
+    parent, is_left = np.full(len(inner), -1, dtype=np.int64), np.zeros(len(inner), dtype=bool)
+    parent[left[places]] = parent[right[places]] = renumbered[places]
+    is_left[left[places]] = True
+    return parent[places], is_left[places]

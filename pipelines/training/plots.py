@@ -1,0 +1,159 @@
+"""The pictures of a candidate, few and cheap.
+
+Drawn through matplotlib's figures, without pyplot and its global state.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.science.metrics import better_by, score
+from pipelines.training.estimators import answers, frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from pipelines.bundle.schema import InputSchema
+    from pipelines.spec import Spec
+
+    Array = np.ndarray[Any, Any]
+
+SAMPLE = 400
+"""Rows on which importance is measured; twice as many are drawn where points are."""
+INPUTS = 30
+BINS = 10
+
+
+def table(folder: Path, tried: list[dict[str, Any]]) -> Path:
+    """Write every setting that was tried with its score, best first or not, as CSV."""
+    path = folder / "settings.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(tried[0]))
+        writer.writeheader()
+        writer.writerows(tried)
+    return path
+
+
+def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[Path]:
+    """Draw how the held-out rows were predicted: ROC, calibration and scores.
+
+    Or predicted against actual and residuals over time.
+    """
+    if not len(y) or not np.isfinite(p).all():
+        return []
+    panels = {"binary": _binary, "regression": _regression, "multiclass": _multiclass}[spec.task]
+    figure, axes = _figure({"binary": 3, "regression": 2, "multiclass": 1}[spec.task])
+    panels(axes, y, p, times)
+    return [_saved(figure, folder / "holdout.png")]
+
+
+def importance(
+    folder: Path, spec: Spec, model: Any, schema: InputSchema, rows: pa.Table, y: Array
+) -> list[Path]:
+    """Draw how much train.metric loses on a sample when one input is shuffled (Breiman 2001,
+    permutation importance).
+    """
+    rng = np.random.default_rng(spec.train.seed)
+    chosen = np.sort(rng.permutation(len(y))[:SAMPLE])
+    inputs, truth, metric = frame(schema, rows.take(chosen)), y[chosen], spec.train.metric
+    base = score(metric, truth, answers(model, inputs, spec.task, schema.classes))
+    losses = {}
+    for column in schema.columns[:INPUTS]:
+        shuffled = inputs.copy()
+        shuffled[column.name] = inputs[column.name].to_numpy()[rng.permutation(len(chosen))]
+        losses[column.name] = float(
+            better_by(
+                metric,
+                base,
+                score(metric, truth, answers(model, shuffled, spec.task, schema.classes)),
+            )
+        )
+    top = [
+        item for item in sorted(losses.items(), key=lambda item: item[1]) if np.isfinite(item[1])
+    ][-15:]
+    if not top:
+        return []
+    figure, (axis,) = _figure(1, left=0.35)
+    axis.barh([name for name, _ in top], [loss for _, loss in top])
+    axis.set(title="inputs, shuffled one by one", xlabel=f"{metric} lost ({len(chosen)} rows)")
+    return [_saved(figure, folder / "importance.png")]
+
+
+def search(folder: Path, spec: Spec, tried: list[dict[str, Any]]) -> list[Path]:
+    """Draw the score of every setting against each parameter of the search."""
+    names = [n for n in tried[0] if n not in {"score", "spread", "seconds"}][:4]
+    figure, axes = _figure(len(names))
+    for axis, name in zip(axes, names, strict=True):
+        values = [row[name] for row in tried]
+        numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+        axis.plot(
+            values if numeric else [str(v) for v in values],
+            [row["score"] for row in tried],
+            "o",
+            alpha=0.6,
+        )
+        axis.set(xlabel=name, ylabel=f"{spec.train.metric} over the folds")
+    return [_saved(figure, folder / "search.png")]
+
+
+def _binary(axes: list[Any], y: Array, p: Array, _: Array) -> None:
+    roc, calibration, spread = axes
+    order = np.argsort(-p, kind="stable")
+    hits, misses = np.cumsum(y[order] == 1), np.cumsum(y[order] == 0)
+    at = np.unique(np.linspace(0, len(y) - 1, 300).astype(int))
+    roc.plot(misses[at] / max(misses[-1], 1), hits[at] / max(hits[-1], 1))
+    roc.plot([0, 1], [0, 1], ":", color="grey")
+    roc.set(title="ROC", xlabel="false positives", ylabel="true positives")
+    groups = [g for g in np.array_split(order, BINS) if len(g)]
+    calibration.plot([p[g].mean() for g in groups], [y[g].mean() for g in groups], "o-")
+    calibration.plot([0, 1], [0, 1], ":", color="grey")
+    calibration.set(title="calibration (tenths)", xlabel="predicted", ylabel="observed")
+    for label in (0, 1):
+        spread.hist(p[y == label], bins=40, range=(0, 1), alpha=0.6, label=str(label))
+    spread.set(title="scores", xlabel="predicted")
+    spread.legend()
+
+
+def _regression(axes: list[Any], y: Array, p: Array, times: Array) -> None:
+    at = np.unique(np.linspace(0, len(y) - 1, 2 * SAMPLE).astype(int))
+    against, over_time = axes
+    against.plot(y[at], p[at], ".", alpha=0.4)
+    bounds = [float(y.min()), float(y.max())]
+    against.plot(bounds, bounds, ":", color="grey")
+    against.set(title="predicted against actual", xlabel="actual", ylabel="predicted")
+    over_time.plot(times[at], (y - p)[at], ".", alpha=0.4)
+    over_time.tick_params(axis="x", rotation=30)
+    over_time.set(title="residuals", ylabel="actual - predicted")
+
+
+def _multiclass(axes: list[Any], y: Array, p: Array, _: Array) -> None:
+    count = p.shape[1]
+    known = y >= 0
+    counts = np.zeros((count, count))
+    np.add.at(counts, (y[known], p[known].argmax(axis=1)), 1)
+    axes[0].imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), vmin=0, vmax=1)
+    axes[0].set(
+        title="share of each class by what was predicted", xlabel="predicted", ylabel="actual"
+    )
+
+
+def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * panels, 3.6), dpi=80)
+    figure.subplots_adjust(
+        left=left / panels, right=0.97, bottom=0.2, top=0.9, wspace=0.3
+    )  # the tight layout would draw all of it twice
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(1, panels, squeeze=False)[0])
+
+
+def _saved(figure: Any, path: Path) -> Path:
+    figure.savefig(path)
+    return path

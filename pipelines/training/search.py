@@ -1,0 +1,213 @@
+"""Search a candidate's settings over folds in time.
+
+A candidate without a search is scored on the same folds.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.errors import BadData
+from pipelines.science.metrics import better_by, score
+from pipelines.spec import Range
+from pipelines.training.estimators import ESTIMATOR, answers, constant
+from pipelines.training.fitting import fitted, in_words
+
+if TYPE_CHECKING:
+    import logging
+
+    import pandas as pd
+
+    from pipelines.spec import Candidate, Spec
+
+    Array = np.ndarray[Any, Any]
+    Folds = list[tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search found.
+
+    The estimator's parameters, its score in the metric's own unit, and every setting tried.
+    """
+
+    params: dict[str, Any]
+    score: float | None
+    spread: float | None
+    """The standard deviation of the score over the folds."""
+    tried: list[dict[str, Any]]
+    """One row per setting: its parameters, `score`, `spread`, `seconds` (of one fit)."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A distribution for ParameterSampler over a `Range`.
+
+    Uniform or log-uniform, rounded where the parameter is a whole number.
+    """
+
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+    def rvs(self, random_state: Any = None) -> float | int:
+        """Draw one value."""
+        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        value = random_state.uniform(low, high)
+        value = min(max(math.exp(value) if self.log else value, self.low), self.high)
+        return round(value) if self.whole else float(value)
+
+
+def search(
+    pipeline: Any,
+    candidate: Candidate,
+    spec: Spec,
+    *,
+    inputs: pd.DataFrame,
+    y: Array,
+    folds: Folds,
+    log: logging.Logger,
+) -> Found:
+    """Return the best setting by train.metric, meaned over the folds; the first of equals.
+
+    Raises SpecError or BadData in words.
+    """
+    from sklearn.base import clone
+
+    usable = _usable(folds, y, spec, log)
+    tried, said, count = [], set[str](), 0
+    for setting in _settings(candidate, pipeline, spec.train.seed):
+        values, seconds = [], []
+        for learnt, judged in usable:
+            began = time.perf_counter()
+            model = fitted(
+                clone(pipeline).set_params(**setting),
+                inputs.iloc[learnt],
+                y[learnt],
+                candidate,
+                log,
+                said,
+            )
+            seconds.append(time.perf_counter() - began)
+            with in_words(candidate, "asked"):
+                values.append(_score(model, inputs.iloc[judged], y[judged], spec))
+            count += 1
+            log.info(
+                "%s: fit %d on %d rows: %s %.4f",
+                candidate.name,
+                count,
+                len(learnt),
+                spec.train.metric,
+                values[-1],
+            )
+        plain = {
+            name.removeprefix(f"{ESTIMATOR}__"): _plain(value) for name, value in setting.items()
+        }
+        tried.append(
+            {
+                **plain,
+                "score": float(np.mean(values)),
+                "spread": float(np.std(values)),
+                "seconds": float(np.mean(seconds)),
+            }
+        )
+    return _found(tried, candidate, spec)
+
+
+def _settings(candidate: Candidate, pipeline: Any, seed: int) -> list[dict[str, Any]]:
+    """Return every setting of the search space, or `budget` drawn ones of a larger one, by the
+    pipeline's parameter names.
+    """
+    from sklearn.model_selection import ParameterGrid, ParameterSampler
+
+    space = _space(candidate, pipeline)
+    size = math.prod(
+        len(v) if isinstance(v, list) else candidate.budget + 1 for v in space.values()
+    )
+    if size <= candidate.budget or not space:
+        return list(ParameterGrid(space))
+    return list(ParameterSampler(space, candidate.budget, random_state=seed))
+
+
+def _score(model: Any, inputs: pd.DataFrame, y: Array, spec: Spec) -> float:
+    """Return the spec's metric of the model's answers; NaN where it is not defined."""
+    classes = [""] * (int(max(y.max(), *model.classes_)) + 1) if spec.task == "multiclass" else None
+    return score(spec.train.metric, y, answers(model, inputs, spec.task, classes))
+
+
+def _usable(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
+    """Return the folds with something to learn, and with a metric that is defined on what judges (a
+    constant's score is).
+    """
+    known = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
+    usable = []
+    for learnt, judged in folds:
+        guess = constant(y[learnt], spec.task, spec.train.metric, len(judged), known)
+        many = [len(np.unique(y[rows])) > 1 for rows in (learnt, judged)]
+        if (
+            many[0]
+            and (many[1] or spec.task == "regression")
+            and np.isfinite(score(spec.train.metric, y[judged], guess))
+        ):
+            usable.append((learnt, judged))
+    if not usable:
+        raise BadData(
+            f"In every fold {spec.target.column} has one value only, or {spec.train.metric} is not"
+            " defined.",
+            remedy="widen train.window or lower train.folds.",
+        )
+    if len(usable) < len(folds):
+        why = f"hold one value of {spec.target.column} only, or leave {spec.train.metric} undefined"
+        log.warning(
+            "%d of %d folds %s, and are left out.", len(folds) - len(usable), len(folds), why
+        )
+    return usable
+
+
+def _space(candidate: Candidate, pipeline: Any) -> dict[str, Any]:
+    """Return the search space by the pipeline's parameter names.
+
+    A `Range` is drawn in whole numbers where the estimator's default is one (max_iter), or is no
+    number at all (max_depth: None) and both bounds are whole.
+    """
+    defaults = type(pipeline.named_steps[ESTIMATOR])().get_params()
+    space: dict[str, Any] = {}
+    for name, values in candidate.search.items():
+        if isinstance(values, Range):
+            default, bounds = defaults[name], (values.low, values.high)
+            numeric = isinstance(default, int | float) and not isinstance(default, bool)
+            whole = (
+                isinstance(default, int) if numeric else all(float(b).is_integer() for b in bounds)
+            )
+            space[f"{ESTIMATOR}__{name}"] = Drawn(
+                values.low, values.high, log=values.log, whole=whole
+            )
+        else:
+            space[f"{ESTIMATOR}__{name}"] = list(values)
+    return space
+
+
+def _found(tried: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> Found:
+    """Return the best of what was tried, the first of equals.
+
+    A setting whose score is not finite never wins.
+    """
+    gain = np.array([better_by(spec.train.metric, row["score"], 0.0) for row in tried])
+    best = int(np.argmax(np.where(np.isfinite(gain), gain, -np.inf)))
+    chosen = {**candidate.params, **{k: tried[best][k] for k in candidate.search}}
+    if not np.isfinite(gain[best]):
+        return Found(params=chosen, score=None, spread=None, tried=tried)
+    return Found(
+        params=chosen, score=tried[best]["score"], spread=tried[best]["spread"], tried=tried
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy scalar as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value

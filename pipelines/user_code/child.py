@@ -1,0 +1,203 @@
+"""The child: loads a file of a model's folder, calls a function of it, and answers with tables or
+with what went wrong.
+
+`python -m pipelines.user_code.child REQUESTS ANSWERS` (two file descriptors). What the user's code
+prints goes to stderr, wherever it prints it; whatever it raises is an answer. A file is loaded once
+for as long as it stays as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import traceback
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
+from pipelines.refs import sha256
+from pipelines.tables import kept_tables, problem_of, run_build, user_function
+from pipelines.user_code.frames import LAST, PROBLEM, Torn, receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+LONGEST_WORDS = 2_000
+
+
+class Functions:
+    """The functions of the user's files, loaded once for each content."""
+
+    def __init__(self) -> None:
+        """Know none yet."""
+        self._known: dict[tuple[str, str, str], Any] = {}
+
+    def find(self, request: Mapping[str, Any]) -> Any:
+        """Return the function that a request names. Raises SpecError where it is not there."""
+        path = Path(request["path"])
+        content = sha256(path.read_bytes()) if path.is_file() else ""
+        name = (request["path"], content, request["function"])
+        if name not in self._known:
+            self._known[name] = user_function(path, request["function"], request["purpose"])
+        return self._known[name]
+
+
+def main(requests: int, answers: int) -> None:
+    """Answer requests until there are no more."""
+    os.set_inheritable(requests, False)  # noqa: FBT003 -- the library's signature
+    os.set_inheritable(answers, False)  # noqa: FBT003 -- likewise
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    functions, process = Functions(), os.getpid()
+    with os.fdopen(requests, "rb") as reading, os.fdopen(answers, "wb") as writing:
+        while True:
+            try:
+                request, tables = receive(reading)
+            except Torn:
+                return
+            answer, found = _answer(functions, request, tables)
+            if (
+                os.getpid() != process
+            ):  # the user's code has forked, and this is not the process that was asked
+                os._exit(0)
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # a stream that the user's code has closed
+                sys.stdout.flush()
+            last = (
+                sys.stdout.closed or sys.stderr.closed
+            )  # the next call's code shall find them open
+            send(writing, {**answer, "call": request["call"], LAST: last}, found)
+            if last:
+                return
+
+
+def _answer(
+    functions: Functions, request: Mapping[str, Any], tables: dict[str, pa.Table]
+) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    shown = request["shown"]
+    try:
+        _be_as(request)
+        function = functions.find(request)
+        if request["what"] == "build":
+            return {}, {"built": run_build(function, tables, shown)}
+        if request["what"] == "read":
+            return _read(function, request)
+    except PerennialError as error:
+        return (
+            _error(
+                type(error).__name__,
+                error.message + _line(error.__cause__, request["path"]),
+                error.remedy,
+            ),
+            {},
+        )
+    except SystemExit as error:
+        said = f"{shown} ended Python by sys.exit({error.code!r})."
+        return (
+            _error(
+                SpecError.__name__,
+                said + _line(error, request["path"]),
+                "return, or raise an error.",
+            ),
+            {},
+        )
+    except BaseException as error:  # noqa: BLE001 -- whatever the user's code raises is an answer, or its process would end in silence
+        return (
+            _error(
+                SpecError.__name__,
+                f"{shown}: {_words(error)}." + _line(error, request["path"]),
+                "mend the function.",
+            ),
+            {},
+        )
+    return {}, {}
+
+
+def _be_as(request: Mapping[str, Any]) -> None:
+    """Look for modules and settings where the parent does at this call."""
+    sys.path[:] = request["sys_path"]
+    if dict(os.environ) != request["environ"]:
+        os.environ.clear()
+        os.environ.update(request["environ"])
+
+
+def _read(read: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    """Call a source's function.
+
+    What pandas or Arrow cannot parse is a problem of the batch; OSError means unreachable.
+    """
+    import pandas as pd
+    from pyarrow import ArrowInvalid
+
+    shown, expected = request["shown"], request["expected"]
+    try:
+        found = read(
+            datetime.fromisoformat(request["start"]), datetime.fromisoformat(request["end"])
+        )
+        named = found if isinstance(found, dict) else {expected[0]: found}
+        if set(named) != set(expected):
+            raise SpecError(
+                f"{shown} returned the tables {sorted(map(str, named))}, the spec names"
+                f" {sorted(expected)}.",
+                remedy="name them in `source.main` and `source.side`.",
+            )
+        odd = next(
+            (name for name, table in named.items() if not hasattr(table, "__arrow_c_stream__")),
+            None,
+        )
+        if odd is not None:
+            kind = type(named[odd]).__name__
+            raise SpecError(
+                f"{shown}: the table {odd!r} is a {kind}.",
+                remedy="return a pandas frame or an Arrow table.",
+            )
+        return {}, kept_tables(named, shown, request["most"])
+    except BadData as error:
+        return {PROBLEM: problem_of(error)}, {}
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        ArrowInvalid,
+        UnicodeDecodeError,
+    ) as error:
+        return {PROBLEM: f"{shown}: {_words(error)}"}, {}
+    except OSError as error:
+        raise Unreachable(
+            f"{shown}: {_words(error)}.", remedy="check what the function reads from."
+        ) from error
+
+
+def _error(kind: str, message: str, remedy: str) -> dict[str, Any]:
+    return {"error": kind, "message": message[:LONGEST_WORDS], "remedy": remedy[:LONGEST_WORDS]}
+
+
+def _words(error: BaseException) -> str:
+    """Return an error's type and text; its text may be code of the user, too."""
+    try:
+        text = str(error)
+    except Exception as broken:  # noqa: BLE001 -- an error whose text cannot be made is shown without it
+        text = f"(its text cannot be shown: {type(broken).__name__})"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _line(error: BaseException | None, path: str) -> str:
+    """Return where in the user's file an error came from, or nothing."""
+    lines = (
+        [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == path
+        ]
+        if error
+        else []
+    )
+    return f" See line {lines[-1]} of {Path(path).name}." if lines else ""
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

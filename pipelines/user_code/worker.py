@@ -1,0 +1,344 @@
+"""The parent's side: one child for each thread that has user code run, ended with all that it
+started when it takes too long.
+
+A child serves many calls, since it costs a second to start and to import the engine. One that
+ended, or that was ended, is replaced at the next call.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from pipelines import errors
+from pipelines.die_with_parent import mortal_command
+from pipelines.errors import PerennialError, SpecError, TryAgain, Unreachable
+from pipelines.user_code.frames import LAST, PROBLEM, Torn, receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from pipelines.intervals import Interval
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT = "PERENNIAL_USER_CODE_TIMEOUT_SECONDS"
+LAST_LINES = 5
+GRACE_SECONDS = 2
+"""How long to wait for the exit code and the last words of a child that has closed its pipe, or was
+killed."""
+
+
+def call_build(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float) -> pa.Table:
+    """Return what a model's `build` makes of the tables.
+
+    Raises SpecError where the file or the function is missing, fails, ends its process, or takes
+    longer than `timeout` seconds.
+    """
+    request = {
+        "what": "build",
+        "function": "build",
+        "purpose": "`build(tables)` returns the feature table",
+    }
+    return _call(path, request, shown, timeout, tables)[1]["built"]
+
+
+def call_read(
+    path: Path,
+    function: str,
+    interval: Interval,
+    expected: list[str],
+    timeout: float,
+    *,
+    most: int | None = None,
+) -> tuple[dict[str, pa.Table], str]:
+    """Return the tables of a source's function, or in words why what it read is no data.
+
+    `expected` names the tables, the main one first; together they may have `most` bytes.
+
+    Raises SpecError as `call_build` does, and Unreachable where it cannot reach its source or takes
+    longer than `timeout`.
+    """
+    span = {"start": interval.start.isoformat(), "end": interval.end.isoformat()}
+    request = {"what": "read", **_source(function), **span, "expected": expected, "most": most}
+    header, tables = _call(path, request, _shown(path), timeout)
+    return tables, str(header.get(PROBLEM, ""))
+
+
+def load(path: Path, function: str, timeout: float) -> None:
+    """Load a source's function, so that a broken file is known before anything is read.
+
+    Raises SpecError.
+    """
+    _call(path, {"what": "load", **_source(function)}, _shown(path), timeout)
+
+
+def _source(function: str) -> dict[str, str]:
+    return {
+        "function": function,
+        "purpose": f"`{function}(start, end)` returns the rows of an interval",
+    }
+
+
+def _shown(path: Path) -> str:
+    return f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+
+
+def _call(
+    path: Path,
+    request: dict[str, Any],
+    shown: str,
+    timeout: float,
+    tables: Mapping[str, pa.Table] | None = None,
+) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    """Return the child's answer. Raises the error that it names, or says how it ended."""
+    child = _own.child()
+    asked = {
+        **request,
+        "path": str(path),
+        "shown": shown,
+        "sys_path": sys.path,
+        "environ": dict(os.environ),
+    }
+    try:
+        answer = child.ask(asked, tables or {}, timeout)
+    except TimeoutError as error:
+        kind = Unreachable if request["what"] == "read" else SpecError
+        raise kind(
+            f"{shown}: {request['function']} took longer than {timeout:g} s and was"
+            f" ended.{child.last_words()}",
+            remedy=(
+                "mend it, or give it more time: `timeout` in model.yaml (of `features` or"
+                f" `source`), or {TIMEOUT}."
+            ),
+        ) from error
+    except Torn as error:
+        raise _ended(shown, request["function"], child) from error
+    header, found = answer
+    if "error" in header:
+        named = getattr(errors, str(header["error"]), SpecError)
+        raise named(str(header["message"]), remedy=str(header["remedy"]))
+    return header, found
+
+
+def _ended(shown: str, function: str, child: Child) -> PerennialError:
+    """Return the error for a child that ended without an answer."""
+    code = child.code
+    if code is not None and -code in {signal.SIGKILL, signal.SIGTERM}:
+        how = f"was killed by {signal.Signals(-code).name}: out of memory, or ended by hand"
+        return TryAgain(
+            f"{shown}: the process of {function} {how}.{child.last_words()}",
+            remedy="give it more memory, or try again.",
+        )
+    if code is None:
+        how = "closed what it answers through"
+    else:
+        how = f"was ended by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
+    return SpecError(
+        f"{shown}: the process of {function} {how} before there was a result.{child.last_words()}",
+        remedy=(
+            "the code must return its table, and neither end its process nor close what it did not"
+            " open."
+        ),
+    )
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+class Child:
+    """A child process, the leader of a session of its own.
+
+    Killed by the kernel when the thread that started it ends.
+    """
+
+    def __init__(self) -> None:
+        """Start it."""
+        self.owner = os.getpid()
+        self.code: int | None = None
+        self.ended = False
+        self._calls = 0
+        self._said: deque[str] = deque(maxlen=LAST_LINES)
+        theirs, requests = os.pipe()
+        answers, theirs_too = os.pipe()
+        command = [
+            sys.executable,
+            "-u",
+            "-P",
+            "-m",
+            "pipelines.user_code.child",
+            str(theirs),
+            str(theirs_too),
+        ]
+        known = os.environ.get("PYTHONPATH")
+        self._process = subprocess.Popen(
+            mortal_command(signal.SIGKILL, os.getpid(), command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(theirs, theirs_too),
+            start_new_session=True,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT), *([known] if known else [])]),
+            },
+        )
+        os.close(theirs)
+        os.close(theirs_too)
+        self._requests, self._answers = os.fdopen(requests, "wb"), os.fdopen(answers, "rb")
+        self._pump = threading.Thread(target=self._pass_on, name="user code's output", daemon=True)
+        self._pump.start()
+
+    @property
+    def fit(self) -> bool:
+        """Whether it can be asked."""
+        return not self.ended and self._process.poll() is None
+
+    def ask(
+        self, request: Mapping[str, Any], tables: Mapping[str, pa.Table], timeout: float
+    ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+        """Return the answer.
+
+        Raises TimeoutError, or Torn where there is none; then the child is ended.
+        """
+        self._calls += 1
+        self._said.clear()
+        found: list[tuple[dict[str, Any], dict[str, pa.Table]]] = []
+        # In a thread, because neither Arrow's reading nor a full pipe knows of a time-out; a killed
+        # child ends both.
+
+        exchange = threading.Thread(
+            target=self._exchange,
+            args=(request, tables, found),
+            name="user code's call",
+            daemon=True,
+        )
+        exchange.start()
+        late = False
+        try:
+            exchange.join(timeout)
+            late = exchange.is_alive()
+        finally:
+            if not found:
+                self.end(exchange)
+        if found:
+            if found[0][0].get(LAST):
+                self.end(exchange)
+            return found[0]
+        if late:
+            raise TimeoutError
+        raise Torn
+
+    def _exchange(
+        self, request: Mapping[str, Any], tables: Mapping[str, pa.Table], found: list[Any]
+    ) -> None:
+        with contextlib.suppress(
+            Torn, OSError, ValueError
+        ):  # the child has ended, or was: `ask` says how
+            send(self._requests, {**request, "call": self._calls}, tables)
+            answer = receive(self._answers)
+            if answer[0].get("call") == self._calls:
+                found.append(answer)
+
+    def _pass_on(self) -> None:
+        """Pass on what the user's code prints, and remember its last lines."""
+        stream = self._process.stdout
+        assert stream is not None  # noqa: S101 -- it was asked for
+        with stream, contextlib.suppress(OSError, ValueError):  # either end was closed
+            for line in iter(lambda: stream.readline(65_536), b""):
+                text = line.decode(errors="replace").rstrip("\r\n")
+                self._said.append(text)
+                sys.stderr.write(text + "\n")
+
+    def last_words(self) -> str:
+        """Return what it printed last, for a message."""
+        self._pump.join(GRACE_SECONDS)
+        said = " | ".join(line.strip()[:200] for line in self._said if line.strip())
+        return f" Its last words: {said}." if said else ""
+
+    def end(self, exchange: threading.Thread | None = None) -> None:
+        """End it with everything that it started.
+
+        `code` is its exit code where it ended by itself.
+        """
+        if (
+            exchange is not None and not exchange.is_alive()
+        ):  # it closed its pipe, as a process does that is ending
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(GRACE_SECONDS)
+        self.ended, self.code = True, self._process.poll()
+        left = _started_by(self._process.pid)
+        with contextlib.suppress(
+            ProcessLookupError, PermissionError
+        ):  # all gone; macOS says EPERM of a group of zombies
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self._process.wait()
+        if exchange is not None:
+            exchange.join(GRACE_SECONDS)
+        if (
+            exchange is None or not exchange.is_alive()
+        ):  # else a process that left the group still holds the pipe
+            for stream in (self._requests, self._answers):
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+def _started_by(pid: int) -> list[psutil.Process]:
+    """Return the processes below a child, those too that left its group."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+class _Own(threading.local):
+    """The calling thread's child."""
+
+    def __init__(self) -> None:
+        self._child: Child | None = None
+
+    def child(self) -> Child:
+        """Return a child that can be asked."""
+        if self._child is not None and not self._child.fit:
+            _end(self._child)
+            self._child = None
+        if self._child is None:
+            self._child = Child()
+            _children.add(self._child)
+        return self._child
+
+
+_children: set[Child] = set()
+_own = _Own()
+
+
+def _end(child: Child) -> None:
+    _children.discard(child)
+    if (
+        not child.ended and child.owner == os.getpid()
+    ):  # a fork of this process must not end what is not its own
+        child.end()
+
+
+@atexit.register
+def _end_all() -> None:
+    for child in list(_children):
+        _end(child)

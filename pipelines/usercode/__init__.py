@@ -1,5 +1,0 @@
-"""The user's own code (`build`, `read`), run in a child process that has a time-out and may end however it likes."""
-
-from pipelines.usercode.worker import call_build, call_read, load
-
-__all__ = ["call_build", "call_read", "load"]

@@ -1,0 +1,1 @@
+"""The gate's verdict as people read it."""

@@ -1,0 +1,358 @@
+"""The look at a window: what was served there, against what the champion learnt from and promised.
+
+`look` answers for any data. What is broken in them is named in the facts, and so is an exception of
+the look itself, which is an alarm and never "no drift": Evidently raises for some data and calls
+others unchanged (a missing column, infinite values, 90 % of NaN), which is why schema, missing
+values and finiteness are checked before it is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.science.drift import ColumnFact, Facts, measured
+from pipelines.watch import evidently_run
+from pipelines.watch.evidently_run import LEAST, ROWS, UNDEFINED_ON_A_CONSTANT, Compare, sampled
+from pipelines.watch.preconditions import Checked, check, numbers, rule_of, size, textual, watched
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from pipelines.bundle.schema import Column
+    from pipelines.spec.drift import Drift, Rule
+    from pipelines.watch.evidently_run import Score
+    from pipelines.watch.sides import Champion, Labelled, Rows
+
+    Array = NDArray[Any]
+
+log = logging.getLogger("perennial")
+
+_WORDS = 400
+"""Characters of an exception's words that the facts keep."""
+_NAMED = 5
+"""Inputs that a note names."""
+_NOT = "not compared"
+_ONE_VALUE = "one and the same value on both sides"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found, and Evidently's page (HTML); None where it was not asked."""
+
+    facts: Facts
+    evidently: bytes | None
+
+
+def look(
+    rules: Drift, window: Rows, labelled: Labelled | None, champion: Champion, *, seed: int
+) -> Look:
+    """Return what is found in the window.
+
+    Raises nothing for odd data: an exception is named in `facts.error`.
+    """
+    rows = 0
+    try:
+        rows = size(window)
+        return _looked(rules, window, labelled, champion, rows=rows, seed=seed)
+    except MemoryError:
+        raise  # says nothing of the data: the step dies and is tried again
+    except Exception as error:
+        log.exception("the look at the window failed")
+        words = " ".join(str(error).split())[:_WORDS] or "no words"
+        return Look(
+            Facts(
+                rows, error=f"the look at the window failed with {type(error).__name__}: {words}"
+            ),
+            None,
+        )
+
+
+def _looked(
+    rules: Drift,
+    window: Rows,
+    labelled: Labelled | None,
+    champion: Champion,
+    *,
+    rows: int,
+    seed: int,
+) -> Look:
+    if rows == 0:
+        return Look(Facts(0), None)
+    checked = check(rules, window, labelled, champion)
+    columns = _uncompared(rules, champion, checked)
+    facts = Facts(rows, broken=checked.broken, columns=columns, notes=checked.notes)
+    if checked.broken or rows < rules.min_rows:
+        return Look(facts, None)
+    facts = _performed(facts, rules, labelled, champion, seed=seed)
+    return _compared(facts, rules, window, champion, seed=seed)
+
+
+def _uncompared(rules: Drift, champion: Champion, checked: Checked) -> list[ColumnFact]:
+    """Return the inputs with their missing shares and rules, before anything is compared."""
+    found = []
+    for column in watched(champion.schema):
+        shares = checked.missing.get(column.name)
+        if shares is not None:
+            found.append(_blank(column.name, rule_of(rules, column), shares))
+    return found
+
+
+def _blank(name: str, rule: Rule, missing: tuple[float, float]) -> ColumnFact:
+    """Return what is known of a column before it is compared."""
+    return ColumnFact(
+        name,
+        rule.method,
+        rule.threshold,
+        score=None,
+        drifted=False,
+        missing=missing[0],
+        missing_reference=missing[1],
+        problem=_NOT,
+    )
+
+
+def _performed(
+    facts: Facts, rules: Drift, labelled: Labelled | None, champion: Champion, *, seed: int
+) -> Facts:
+    """Return the facts with the champion's live metric, or with a note that says why there is
+    none.
+    """
+    rows = len(labelled.y) if labelled is not None else 0
+    if labelled is None or rows < rules.min_rows:
+        return _noted(
+            facts,
+            f"no verdict on performance: {rows:,} rows have labels, {rules.min_rows:,} are needed"
+            " (min_rows)",
+        )
+    try:
+        found = measured(
+            champion.metric,
+            labelled.y,
+            labelled.p,
+            event_times=labelled.event_times,
+            expected=champion.expected,
+            rule=rules.performance,
+            seed=seed,
+        )
+    except MemoryError:
+        raise
+    except Exception as error:
+        log.exception("the champion's live metric could not be computed")
+        words = (
+            f"{champion.metric} of the {rows:,} labelled rows could not be computed:"
+            f" {type(error).__name__}: {error}"
+        )
+        return replace(facts, broken=[*facts.broken, words[:_WORDS]])
+    if not np.isfinite(found.live):
+        why = "; all of them have the same label" if len(np.unique(labelled.y)) == 1 else ""
+        return _noted(
+            facts,
+            f"no verdict on performance: {champion.metric} is not defined on the {rows:,} labelled"
+            f" rows{why}",
+        )
+    facts = replace(facts, performance=found)
+    if found.expected is None:
+        return _noted(
+            facts,
+            f"no verdict on performance: the champion's bundle holds no {champion.metric} to"
+            " compare with",
+        )
+    if found.good_end is None:
+        return _noted(
+            facts,
+            f"no verdict on performance: the {rows:,} labelled rows are too alike for an interval"
+            f" of {champion.metric}",
+        )
+    return facts
+
+
+def _noted(facts: Facts, note: str) -> Facts:
+    return replace(facts, notes=[*facts.notes, note])
+
+
+def _compared(facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int) -> Look:
+    """Return the facts with Evidently's scores of the inputs and of the predictions, and its
+    page.
+    """
+    pairs, facts = _pairs(facts, rules, window, champion, seed=seed)
+    predictions, facts = _answers(facts, rules, window, champion, seed=seed)
+    few = {p.name: words for p in pairs if (words := _too_few(p, rules))}
+    still = {p.name: _ONE_VALUE for p in pairs if p.name not in few and _constant(p)}
+    if few:
+        named = [f"{name} ({words})" for name, words in few.items()][:_NAMED]
+        facts = _noted(
+            facts,
+            "not compared: "
+            + ", ".join(named)
+            + (f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""),
+        )
+    unasked = few | still
+    asked = [p for p in pairs if p.name not in unasked]
+    if not asked and predictions is None:
+        return Look(
+            replace(facts, columns=[_unasked(fact, unasked) for fact in facts.columns]), None
+        )
+    scores, page = evidently_run.run(asked, predictions, share=rules.share, seed=seed)
+    by_name = {p.name: p for p in asked}
+    columns, broken = [], list(facts.broken)
+    for fact in facts.columns:
+        found, wrong = (
+            _scored(fact, by_name[fact.name], scores[fact.name])
+            if fact.name in by_name
+            else (fact, [])
+        )
+        columns.append(_unasked(found, unasked))
+        broken += wrong
+    facts = replace(facts, columns=columns)
+    if predictions is not None:
+        blank = _blank("predictions", rules.predictions, (0.0, 0.0))
+        found, wrong = _scored(blank, predictions, scores[predictions.name])
+        facts, broken = replace(facts, predictions=found), broken + wrong
+    return Look(replace(facts, broken=broken), page or None)
+
+
+def _unasked(fact: ColumnFact, why: dict[str, str]) -> ColumnFact:
+    """Return the fact with the reason why Evidently was not asked, where there is one."""
+    return replace(fact, problem=why[fact.name]) if fact.name in why else fact
+
+
+def _pairs(
+    facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int
+) -> tuple[list[Compare], Facts]:
+    """Return the inputs of both sides, sampled where there are too many rows; a note says so."""
+    tables = []
+    for what, table in (
+        ("the window", window.inputs),
+        ("the champion's training data", champion.reference.inputs),
+    ):
+        rows = sampled(table.num_rows, seed)
+        tables.append(table if rows is None else table.take(rows))
+        if rows is not None:
+            facts = _noted(
+                facts,
+                f"Evidently saw a sample of {ROWS:,} of the {table.num_rows:,} rows of {what};"
+                " missing values are of all",
+            )
+    reference = champion.reference.inputs.num_rows
+    if facts.columns and reference < rules.min_rows:
+        facts = _noted(
+            facts,
+            f"the champion's training data are {reference:,} rows only: scores vary more than the"
+            " thresholds expect",
+        )
+    by_name = {c.name: c for c in watched(champion.schema)}
+    names = [c.name for c in facts.columns]
+    return [
+        Compare(
+            n,
+            rule_of(rules, by_name[n]),
+            textual(by_name[n].kind),
+            *(_values(by_name[n], t) for t in tables),
+        )
+        for n in names
+    ], facts
+
+
+def _answers(
+    facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int
+) -> tuple[Compare | None, Facts]:
+    """Return the predictions of both sides under a name that no input has.
+
+    None, with a note, where the bundle holds none.
+    """
+    if not len(champion.reference.predictions):
+        return None, _noted(
+            facts,
+            "the predictions are not compared: the champion's bundle holds none of its holdout",
+        )
+    if len(window.predictions) < rules.min_rows:
+        few = (
+            f"{len(window.predictions):,} of the window's rows were answered by the champion,"
+            f" {rules.min_rows:,} are needed (min_rows)"
+        )
+        return None, _noted(facts, f"the predictions are not compared: {few}")
+    text = champion.task == "multiclass"
+    sides = []
+    for found in (window.predictions, champion.reference.predictions):
+        rows = sampled(len(found), seed)
+        sides.append(
+            np.asarray(found if rows is None else found[rows], dtype=object if text else np.float64)
+        )
+    name = "predictions"
+    while any(c.name == name for c in facts.columns):
+        name += "_"
+    return Compare(name, rules.predictions, text, *sides), facts
+
+
+def _values(column: Column, table: pa.Table) -> Array:
+    """Return an input as it is compared.
+
+    Float64 with NaN, or an object array of texts with None.
+    """
+    import pyarrow as pa
+
+    values = table[column.name]
+    if not textual(column.kind):
+        return numbers(values)
+    found = np.empty(len(values), dtype=object)
+    found[:] = values.cast(pa.string()).to_pylist()
+    return found
+
+
+def _present(values: Array) -> Array:
+    return (
+        values[[v is not None for v in values]]
+        if values.dtype == object
+        else values[~np.isnan(values)]
+    )
+
+
+def _too_few(pair: Compare, rules: Drift) -> str:
+    """Return why an input cannot be compared: on one side hardly any row has a value.
+
+    "" where it can.
+
+    Half of what a verdict needs is enough, or a window of just that many rows would lose an input
+    with its first null.
+    """
+    least = LEAST.get(pair.rule.method, 1)
+    for values, where in (
+        (pair.window, "the window"),
+        (pair.reference, "the champion's training data"),
+    ):
+        present = len(_present(values))
+        if not present:
+            return f"no value in {where}"
+        if 2 * present < min(rules.min_rows, len(values)):
+            return f"{present:,} of {len(values):,} rows of {where} have a value"
+        if present < least:
+            return f"{present:,} value in {where}, and {pair.rule.method} needs {least}"
+    return ""
+
+
+def _constant(pair: Compare) -> bool:
+    """Tell whether both sides hold one value only, and the same, and the method says nothing of
+    that.
+
+    Asked before Evidently is: of such sides some methods give no score, and one of them raises.
+    """
+    if pair.rule.method not in UNDEFINED_ON_A_CONSTANT:
+        return False
+    first = _present(pair.reference)[0]
+    return all(bool((_present(side) == first).all()) for side in (pair.window, pair.reference))
+
+
+def _scored(fact: ColumnFact, pair: Compare, score: Score) -> tuple[ColumnFact, list[str]]:
+    """Return the fact with its score, and what is broken where there is none."""
+    if np.isfinite(score.value):
+        return replace(fact, score=score.value, drifted=score.drifted, problem=""), []
+    if _constant(pair):
+        return replace(fact, problem=_ONE_VALUE), []
+    why = score.problem or "it is not a number"
+    words = f"Evidently gives no score for {fact.name} by {fact.method}: {why}"
+    return replace(fact, problem=words), [words]

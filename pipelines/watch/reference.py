@@ -1,0 +1,111 @@
+"""What a watch compares with later.
+
+A sample of the rows that a version was fitted on, and its ancestor's answers of the holdout.
+
+`package` writes it into the bundle, because nothing else remembers for certain what a version has
+seen. Personal inputs are left out of it, and are marked in the bundle's schema for whoever logs
+requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.bundle.manifest import Reference
+from pipelines.errors import BadData
+from pipelines.tables import from_parquet, to_parquet
+
+if TYPE_CHECKING:
+    from pipelines.bundle.schema import InputSchema, Personal
+    from pipelines.spec import Spec
+    from pipelines.store.port import Store
+    from pipelines.training.predictions import Predictions
+
+    Array = np.ndarray[Any, Any]
+
+SAMPLE = 10_000
+"""Fitted rows that are kept at most."""
+
+EVENT_TIME, PREDICTION, TARGET = "event_time", "prediction", "target"
+"""The columns of the held-out rows."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A version's reference, read back.
+
+    `inputs` of the sampled rows by name, `predictions` (m,) of the held-out rows.
+
+    Predictions are floats, or labels (an object array) of a multiclass model.
+    """
+
+    inputs: pa.Table
+    predictions: Array
+
+
+def marked(schema: InputSchema, spec: Spec) -> InputSchema:
+    """Return the schema with the spec's personal inputs marked (their examples left out), and the
+    keys as their strictest column.
+    """
+    personal = spec.features.personal
+    columns = [
+        (
+            c.model_copy(update={"personal": personal[c.name], "example": None})
+            if c.name in personal
+            else c
+        )
+        for c in schema.columns
+    ]
+    keys = {personal[c] for c in spec.key if c in personal}
+    strictest: Personal | None = "drop" if "drop" in keys else "hash" if keys else None
+    return schema.model_copy(update={"columns": columns, "key_personal": strictest})
+
+
+def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> Reference:
+    """Store the sample of the fitted rows (seeded, in their order) and the held-out rows'
+    answers.
+    """
+    inputs = [c for c in spec.features.inputs if c not in spec.features.personal]
+    rows = fitted.select([spec.event_time, *inputs])
+    if rows.num_rows > SAMPLE:
+        chosen = np.random.default_rng(spec.train.seed).choice(rows.num_rows, SAMPLE, replace=False)
+        rows = rows.take(pa.array(np.sort(chosen)))
+    answers = {
+        EVENT_TIME: held.rows[spec.event_time],
+        PREDICTION: pa.array(best_labels(held.score, held.classes) if held.classes else held.score),
+        TARGET: held.rows[spec.target.column],
+    }
+    return Reference(
+        rows=store.put(to_parquet(rows.replace_schema_metadata(None)), ".parquet"),
+        holdout=store.put(to_parquet(pa.table(answers)), ".parquet"),
+    )
+
+
+def read(store: Store, reference: Reference, schema: InputSchema) -> Known:
+    """Return the reference, verified.
+
+    Raises BadData where it lacks an input that the schema names.
+    """
+    rows = from_parquet(store.get(reference.rows))
+    names = [c.name for c in schema.columns if c.personal is None]
+    missing = [n for n in names if n not in rows.column_names]
+    if missing:
+        raise BadData(
+            f"The champion's reference {reference.rows.uri} lacks {', '.join(missing)}.",
+            remedy="retrain the model.",
+        )
+    column = from_parquet(store.get(reference.holdout), [PREDICTION])[PREDICTION]
+    return Known(rows.select(names), column.to_numpy())
+
+
+def best_labels(probabilities: Array, classes: list[str]) -> Array:
+    """Return the label with the highest probability of each row: (n, k) to an object array (n,).
+
+    Of equals the first class.
+    """
+    best: Array = np.array(classes, dtype=object)[np.asarray(probabilities).argmax(axis=1)]
+    return best

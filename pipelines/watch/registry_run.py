@@ -1,0 +1,74 @@
+"""The registry's run of a look at a window: its metrics, its pages, its end.
+
+It is another one than a retraining's of the same name.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.intervals import iso
+from pipelines.run_names import watch_run
+
+if TYPE_CHECKING:
+    from pipelines.context import Context
+    from pipelines.intervals import Interval
+    from pipelines.messages import Drifted
+    from pipelines.refs import Ref
+    from pipelines.store.port import Store
+
+
+def opened(context: Context, run: str, window: Interval) -> str:
+    """Open the run in the registry; the same name finds the same run."""
+    span = f"{iso(window.start)} to {iso(window.end)}"
+    tags = {"perennial.kind": "drift", "window": span, **context.image}
+    return context.ports.registry.parent(context.spec.name, watch_run(run), tags)
+
+
+def log_run(
+    context: Context, drifted: Drifted, evidently: Ref | None, figures: dict[str, Any]
+) -> None:
+    """Log a verdict with its figures and pages, and end the run; again changes nothing."""
+    registry, store, run_id = context.ports.registry, context.ports.store, drifted.run_id
+    tags = {
+        "verdict": drifted.verdict,
+        "reasons": "; ".join(drifted.reasons),
+        "champion": drifted.champion or "",
+        "source": drifted.source,
+    }
+    registry.log(run_id, params={}, metrics=_metrics(figures), tags=tags)
+    files = {
+        "drift.html": drifted.page,
+        "evidently.html": evidently,
+        "figures.json": drifted.figures,
+    }
+    _attach(context, run_id, {name: ref for name, ref in files.items() if ref is not None}, store)
+    if registry.state(run_id) != "FINISHED":
+        registry.close(run_id, "FINISHED")
+
+
+def _attach(context: Context, run_id: str, files: dict[str, Ref], store: Store) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, ref in files.items():
+            file = Path(folder) / name
+            file.write_bytes(store.get(ref))
+            context.ports.registry.attach(run_id, file, "drift")
+
+
+def _metrics(figures: dict[str, Any]) -> dict[str, float]:
+    """Return what the registry keeps as metrics: what has a value."""
+    facts = figures["facts"]
+    compared = [c for c in facts["columns"] if c["score"] is not None]
+    live = facts["performance"] or {}
+    found = {
+        "rows": facts["rows"],
+        "coverage": figures["coverage"],
+        "live": live.get("live"),
+        "expected": figures["expected"],
+        "drifted_share": sum(c["drifted"] for c in compared) / len(compared) if compared else None,
+        "drift_of_predictions": (facts["predictions"] or {}).get("score"),
+        **{f"drift.{c['name']}": c["score"] for c in compared},
+    }
+    return {name: float(value) for name, value in found.items() if value is not None}

@@ -1,0 +1,135 @@
+"""Requests for a retraining, in the ledger.
+
+One per window, one open at a time, and a cooldown between them.
+
+A request is an entry `retrain_request` under the next number. Of two that are written at once one
+finds the other's entry under its number, because the ledger holds a key once; so neither a repeat,
+nor a second scheduler, nor a kill makes two.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pipelines.intervals import Interval, iso
+from pipelines.ledger import outcomes
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipelines.ledger import Entry, Ledger
+    from pipelines.messages import Drifted
+    from pipelines.spec import Drift
+
+OPEN_FOR = timedelta(hours=24)
+"""After this long a request of which nothing was heard is taken to be lost, and holds nobody up any
+more."""
+
+REASON = 500
+"""Characters that the reason of a run may have (see `values.Conf`)."""
+
+
+def run_id(model: str, window: Interval) -> str:
+    """Return the name of the retraining that a window starts.
+
+    The same window always names the same one.
+    """
+    return f"drift__{model}__{iso(window.end)}"
+
+
+def body_of(model: str, drifted: Drifted, asked_by: str) -> dict[str, Any]:
+    """Return what a window's request says; `asked_by` is the drift run."""
+    reason = "drift: " + "; ".join(drifted.reasons)
+    return {
+        "run_id": run_id(model, drifted.window),
+        "window": drifted.window.model_dump(mode="json"),
+        "reasons": [r[: outcomes.WORDS] for r in drifted.reasons[: outcomes.REASONS]],
+        "conf": {
+            "as_of": iso(drifted.window.end),
+            "reason": reason if len(reason) <= REASON else reason[: REASON - 1] + "…",
+        },
+        "asked_by": asked_by,
+    }
+
+
+def ask(
+    ledger: Ledger, model: str, body: dict[str, Any], rules: Drift, now: datetime
+) -> tuple[Entry | None, str]:
+    """Return the window's request, entering it where it is new.
+
+    Or None, and in words what holds it back.
+
+    `now` is by the ledger's clock.
+    """
+    while True:
+        requests = ledger.entries(model, "retrain_request")
+        own = [e for e in requests if e.body["run_id"] == body["run_id"]]
+        if own:
+            return own[0], ""
+        why = _held(ledger, model, requests, body, rules, now)
+        if why:
+            return None, why
+        # Whoever is faster takes the number; the next look finds the own request there, or another
+        # one.
+
+        ledger.append(model, "retrain_request", f"{len(requests) + 1:06d}", body)
+
+
+def unanswered(ledger: Ledger, model: str, now: datetime) -> Entry | None:
+    """Return the newest request that is open.
+
+    Nothing came of it yet, and it is younger than a day by the ledger's clock.
+    """
+    return _open(ledger, model, ledger.entries(model, "retrain_request"), now)
+
+
+def _open(ledger: Ledger, model: str, requests: list[Entry], now: datetime) -> Entry | None:
+    young = [e for e in requests if now - e.at < OPEN_FOR]
+    return next(
+        (e for e in reversed(young) if outcomes.known(ledger, model, e.body["run_id"]) is None),
+        None,
+    )
+
+
+def _held(
+    ledger: Ledger,
+    model: str,
+    requests: list[Entry],
+    body: dict[str, Any],
+    rules: Drift,
+    now: datetime,
+) -> str:
+    """Return in words why no new request may be entered, or nothing."""
+    waiting = _open(ledger, model, requests, now)
+    if waiting is not None:
+        return (
+            f"the retraining {waiting.body['run_id']} was asked for at"
+            f" {iso(waiting.at.replace(microsecond=0))} and has not ended yet"
+        )
+    if not requests:
+        return ""
+    newest = max(requests, key=lambda e: _window(e.body).end)
+    end, last = _window(body).end, _window(newest.body).end
+    if end <= last:
+        return (
+            f"the later window until {iso(last)} has asked for a retraining already"
+            f" ({newest.body['run_id']})"
+        )
+    if end - last < rules.cooldown:
+        return (
+            f"cooldown: the window until {iso(last)} asked for {newest.body['run_id']}, and"
+            f" {_days(rules.cooldown)} must lie between them"
+        )
+    return ""
+
+
+def _window(body: dict[str, Any]) -> Interval:
+    return Interval.model_validate(body["window"])
+
+
+def _days(duration: timedelta) -> str:
+    """Return a duration as one would say it: 7 days, 12 hours."""
+    hours = duration.total_seconds() / 3_600
+    number, unit = (hours / 24, "day") if hours >= 24 else (hours, "hour")  # noqa: PLR2004 -- a day's hours
+    return f"{number:g} {unit}{'' if number == 1 else 's'}"

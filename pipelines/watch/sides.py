@@ -1,0 +1,55 @@
+"""The two sides of a comparison: the window's rows, and what the champion learnt from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from pipelines.bundle.schema import InputSchema
+
+    Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the window, one per event; or of the champion's reference.
+
+    `inputs` holds the watched inputs by name (personal ones are not there); it may lack some or
+    have others. `predictions` is (n,): floats, or for multiclass an object array of labels. In the
+    window there is one per row, or where other versions answered too, one for each of the
+    `answered` rows that are the champion's own; in the reference they are those of the holdout,
+    which are other rows than the inputs', and there may be none.
+    """
+
+    inputs: pa.Table
+    predictions: Array
+    answered: int | None = None
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The window's rows whose outcome is known.
+
+    Shapes as in `science.metrics`, `event_times` (n,) datetime64.
+    """
+
+    y: Array
+    p: Array
+    event_times: Array
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What the champion learnt from, and the score of `metric` that its ancestor reached on the
+    holdout.
+    """
+
+    schema: InputSchema
+    reference: Rows
+    metric: str
+    expected: float | None
+    task: str

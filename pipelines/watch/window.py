@@ -1,0 +1,119 @@
+"""Which batches a drift check looks at.
+
+Those of the window that was asked for, or of the newest one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pipelines.errors import RequestError
+from pipelines.intervals import Interval, complete_before, floor, following, iso
+from pipelines.spec.units import duration_text
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from pipelines.messages import WatchConf
+    from pipelines.spec import Drift, Spec
+
+
+def rules_of(spec: Spec) -> Drift:
+    """Return what the spec says of drift. Raises RequestError where it says nothing."""
+    if spec.drift is None:
+        raise RequestError(
+            f"The model {spec.name} is not watched: its spec has no `drift`.",
+            remedy=(
+                f"add `drift: {{schedule: daily}}` to models/{spec.name}/model.yaml; see"
+                " docs/watching.md."
+            ),
+        )
+    return spec.drift
+
+
+def batches_of(spec: Spec, conf: WatchConf, now: datetime) -> list[Interval]:
+    """Return the intervals of the window, oldest first.
+
+    `drift.window` batches that end together at its end.
+
+    The end is the one asked for, else the end of the newest complete batch. Raises RequestError
+    where it lies in the future or after the data's end, where no batch ends there, or where the
+    window would begin before the data do.
+    """
+    rules, newest = (
+        rules_of(spec),
+        floor(min(now, spec.source.until) if spec.source.until else now, spec.batch),
+    )
+    end = newest if conf.window_end is None else conf.window_end
+    if end > now:
+        raise RequestError(
+            f"conf: window_end: {iso(end)} lies in the future (now is {iso(now)}).",
+            remedy="choose an earlier moment.",
+        )
+    start = floor(end, spec.batch)
+    if start != end:
+        raise RequestError(
+            f"conf: window_end: no {spec.batch} ends at {iso(end)}.",
+            remedy=f"choose {iso(start)} or {iso(following(start, spec.batch))}.",
+        )
+    if end > newest:
+        raise RequestError(
+            f"conf: window_end: {iso(end)} lies after the end of the data of {spec.name}.",
+            remedy=f"choose {iso(newest)} or earlier.",
+        )
+    found = complete_before(end, spec.batch, rules.window, spec.source.first)
+    if len(found) < rules.window:
+        raise RequestError(
+            f"The window of {rules.window} batches that ends at {iso(end)} begins before the data"
+            f" do ({iso(spec.source.first)}).",
+            remedy="choose a later window_end, or shorten drift.window.",
+        )
+    return found
+
+
+def span(batches: list[Interval]) -> Interval:
+    """Return the window as one interval."""
+    return Interval(start=batches[0].start, end=batches[-1].end)
+
+
+def never_judged(spec: Spec, length: timedelta) -> str:
+    """Return in words that no outcome is known by the end of a window of this length.
+
+    "" where some are.
+    """
+    wait = spec.target.known_after
+    if wait < length:
+        return ""
+    return (
+        f"outcomes are known {duration_text(wait)} after the event, later than this window of"
+        f" {duration_text(length)}: performance cannot be judged; use a longer drift.window"
+    )
+
+
+def holdout_too_small(spec: Spec, known: int, length: timedelta) -> str:
+    """Return in words that the held-out batches will hardly hold the rows that the gate asks for.
+
+    "" where they do.
+
+    `known` are the rows of one batch whose outcome is known sooner or later, `length` is how long a
+    batch is; both stand for the other batches too. What happened less than `known_after` before a
+    run has no outcome yet that it may use.
+    """
+    batches, needed, wait = spec.train.holdout, spec.gate.min_rows, spec.target.known_after
+    if known == 0 and spec.empty_batches == "allow":
+        return "this batch is empty and says nothing of the others; try one with rows by --at"
+    rows = int(known * max(0.0, batches - wait / length))
+    if rows >= needed:
+        return ""
+    enough = (
+        f"train.holdout: {math.ceil(needed / known + wait / length)} batches"
+        if known
+        else "a longer train.holdout"
+    )
+    waiting = f", which is {duration_text(wait)} after the event" if wait else ""
+    return (
+        f"the holdout ({batches} {'batch' if batches == 1 else 'batches'}) would hold about {rows}"
+        f" rows whose outcome is known{waiting}; the gate needs {needed} (gate.min_rows) and would"
+        f" refuse every challenger: use {enough}, or a lower gate.min_rows"
+    )

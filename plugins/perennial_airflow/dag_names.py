@@ -1,0 +1,11 @@
+"""What a model's DAGs are called."""
+
+from __future__ import annotations
+
+RETRAIN, DRIFT, ROLLBACK = "retrain", "drift", "rollback"
+"""The kinds of DAGs that a model has."""
+
+
+def dag_name(kind: str, model: str) -> str:
+    """Return the id of a model's DAG of this kind."""
+    return f"{kind}_{model}"

@@ -1,0 +1,1 @@
+"""The DAGs of a model, and the tasks that they are made of."""

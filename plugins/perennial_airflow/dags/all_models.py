@@ -1,0 +1,60 @@
+"""The DAGs of all models.
+
+What one model's spec or DAG does wrong is kept apart, and harms no other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perennial_airflow.dag_names import DRIFT, RETRAIN, ROLLBACK, dag_name
+from perennial_airflow.dags.drift import drift
+from perennial_airflow.dags.retrain import retrain
+from perennial_airflow.dags.rollback import rollback
+from pipelines.settings import load_settings
+from pipelines.spec import load_all
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from pipelines.spec import Spec
+
+KINDS = (RETRAIN, DRIFT, ROLLBACK)
+
+
+def dags(kind: str, wanted: str | None) -> dict[str, DAG]:
+    """Return the DAGs of a kind by their ids, of every model of which one can be made.
+
+    `wanted` is the one that a worker asks for; whoever parses for the UI asks for all (None).
+    """
+    good, _ = load_all(load_settings().models)
+    found = {}
+    for model, spec in good.items():
+        name = dag_name(kind, model)
+        made = _make(kind, spec) if wanted in (None, name) else None
+        if made is not None and not isinstance(made, str):
+            found[name] = made
+    return found
+
+
+def problems() -> list[str]:
+    """Return in words what is wrong with the models that lack their DAGs."""
+    good, broken = load_all(load_settings().models)
+    made = [_make(kind, spec) for spec in good.values() for kind in KINDS]
+    return [
+        *(str(error) for error in broken.values()),
+        *(problem for problem in made if isinstance(problem, str)),
+    ]
+
+
+def _make(kind: str, spec: Spec) -> DAG | str | None:
+    """Return a model's DAG of a kind, None where it has none, or in words why it cannot be made."""
+    try:
+        if kind == DRIFT:
+            return drift(spec, spec.drift) if spec.drift is not None else None
+        return retrain(spec) if kind == RETRAIN else rollback(spec)
+    except Exception as error:  # noqa: BLE001 -- what Airflow refuses of one model must not take away the DAGs of the others
+        return (
+            f"models/{spec.name}/model.yaml: Airflow takes no {dag_name(kind, spec.name)}:"
+            f" {type(error).__name__}: {error}."
+        )

@@ -1,0 +1,93 @@
+"""The DAG `drift_<model>`.
+
+Looks at a window, decides, and has the model retrained where it must be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
+from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
+from perennial_airflow.dags.tasks import TIMEOUT, Steps
+from perennial_airflow.retraining_operators import AwaitRetraining, StartRetraining
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from pipelines.spec import Drift, Spec
+
+PARAMS = {
+    "window_end": moment_param(
+        "Window's end",
+        "The end of the window to look at, exclusive: nothing later is seen. Empty: the end of the"
+        " newest batch.",
+    ),
+    "reason": reason_param(),
+}
+
+DOC = """
+### Watch {name}
+
+{description}
+
+Owned by **{owner}**; looks at a window of {window} (batches of one {batch}), scheduled {schedule}; one that starts a retraining
+keeps others from doing so for {cooldown}.
+
+| task | what it does | when it does not go on |
+|---|---|---|
+| `ingest` | reads the batches that became complete, whether or not anybody retrains | a source is away: tried again |
+| `validate` | holds each batch against `expectations/{name}.json` | bad rows go to the quarantine, the run fails |
+| `drift` | compares the window's inputs, predictions and labels with what the champion promised | an error is an alarm, never «no drift» |
+| `decide` | whether a retraining starts; never two for one window, nor during the cooldown | a decision is a result |
+| `start` | starts `{retrain}`, once, under the run id that `decide` named | skipped where none is due; fails where `{retrain}` is paused |
+| `await` | waits until that run has ended | skipped likewise |
+| `report` | says what came of it: nothing to do, held back, deployed, refused | fails after an alarm and after a failed retraining |
+
+**A run is red** when somebody must look: bad data, an alarm, a paused `{retrain}`, or a retraining that failed.
+**A retraining that failed is cleared, not triggered anew**: open it by the link *Retraining run* of `start`, mend the cause and *Clear* its
+failed tasks; what it had finished stays. Then clear `await` and `report` of this run.
+Running this DAG again for the same window starts no second retraining.
+
+**Params** &nbsp; `window_end`: {window_end} &nbsp; `reason`: {reason}
+
+By API: `POST /api/v2/dags/{dag}/dagRuns` with `{{"logical_date": null, "conf": {{"window_end": "2024-01-01T00:00:00Z"}}}}`.
+A key that is not one of the params is refused (400).
+"""
+
+
+def drift(spec: Spec, rules: Drift) -> DAG:
+    """Return the model's drift DAG; `rules` is the spec's `drift` section."""
+    with model_dag(
+        spec, DRIFT, schedule=rules.schedule, params=PARAMS, doc=_doc(spec, rules)
+    ) as dag:
+        step = Steps(spec)
+        ingest = step("ingest", given={"purpose": DRIFT})
+        validate = step("validate", ingest=ingest)
+        look = step("drift", ingest=ingest, validate=validate)
+        decide = step("decide", drift=look)
+        asked = {"model": spec.name, "decided": decide.output}
+        start = StartRetraining(task_id="start", execution_timeout=TIMEOUT, **asked)
+        # `start` may end skipped although there is a run to wait for: when another copy of it was
+        # faster.
+
+        wait = AwaitRetraining(task_id="await", trigger_rule="none_failed", **asked)
+        report = step("report", trigger_rule="none_failed", drift=look, decide=decide, retrain=wait)
+        decide >> start >> wait >> report
+        decide >> wait
+    return dag
+
+
+def _doc(spec: Spec, rules: Drift) -> str:
+    return DOC.format(
+        dag=dag_name(DRIFT, spec.name),
+        retrain=dag_name(RETRAIN, spec.name),
+        name=spec.name,
+        description=spec.description,
+        owner=spec.owner,
+        batch=spec.batch,
+        window=f"{rules.window} batch{'es' if rules.window > 1 else ''}",
+        schedule=rules.schedule,
+        cooldown=rules.cooldown,
+        **{name: param.description for name, param in PARAMS.items()},
+    )

@@ -1,0 +1,92 @@
+"""What all DAGs of a model have in common: how they are scheduled, retried and asked."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param
+
+from perennial_airflow.dag_names import dag_name
+from pipelines.spec import PRESETS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipelines.spec import Spec
+
+RETRIES = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=5),
+}
+
+MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?$"
+"""A date and time as JSON carries it; without a zone it is UTC."""
+
+
+def moment_param(title: str, description: str) -> Param:
+    """Return a param for a moment that may be left out."""
+    return Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        pattern=MOMENT,  # Airflow checks a `format` only where a library for it is there
+        title=title,
+        description=description,
+    )
+
+
+def reason_param() -> Param:
+    """Return the param that says why a run was started."""
+    return Param(
+        # The form of Airflow's UI wants a value before it lets a run start; by API, none is needed
+        "by hand",
+        type="string",
+        maxLength=500,
+        title="Reason",
+        description="Why this run was started; it stands in the ledger.",
+    )
+
+
+def model_dag(
+    spec: Spec, kind: str, *, schedule: str | None, params: Mapping[str, Param], doc: str
+) -> DAG:
+    """Return the model's DAG of this kind, without tasks.
+
+    One run at a time, never catching up, running from the start.
+
+    `schedule` is a spec's: a preset without its `@`, cron fields, or None. `doc` is the DAG's page
+    in the UI, in Markdown.
+    """
+    return DAG(
+        dag_id=dag_name(kind, spec.name),
+        description=spec.description,
+        schedule=_timetable(schedule),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,  # a run of a paused DAG waits for ever
+        # A file in dags/ names those that it defines; `broken_specs.py` makes them only to see
+        # whether it can
+        auto_register=False,
+        params=deepcopy(dict(params)),  # Airflow writes the values of a run into them
+        default_args={"owner": spec.owner, **RETRIES},
+        tags=["perennial", kind, spec.name, spec.task],
+        doc_md=doc,
+    )
+
+
+def _timetable(schedule: str | None) -> CronTriggerTimetable | None:
+    """Return the timetable of a spec's schedule (UTC). Its first run is the next one that is due.
+
+    With a start date in the past, or by its defaults, Airflow would run a new DAG at once for the
+    interval that has just ended.
+    """
+    if schedule is None:
+        return None
+    expression = (
+        f"@{schedule.removeprefix('@')}" if schedule.removeprefix("@") in PRESETS else schedule
+    )
+    return CronTriggerTimetable(expression, timezone="UTC", run_immediately=timedelta(0))

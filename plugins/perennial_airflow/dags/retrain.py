@@ -1,0 +1,109 @@
+"""The DAG `retrain_<model>`.
+
+From raw data to a served version, or to a refusal with its reasons.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Param
+
+from perennial_airflow.dag_names import RETRAIN, dag_name
+from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
+from perennial_airflow.dags.tasks import Steps
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from pipelines.spec import Spec
+
+PARAMS = {
+    "as_of": moment_param(
+        "As of",
+        "The moment the run pretends to live in, exclusive: nothing later is seen. Empty: the end"
+        " of the newest batch.",
+    ),
+    "reason": reason_param(),
+    "force": Param(
+        default=False,
+        type="boolean",
+        title="Force",
+        description=(
+            "Compute every step again, even where the same inputs gave a result before. The gate is"
+            " not forced."
+        ),
+    ),
+}
+
+DOC = """
+### Retrain {name}
+
+{description}
+
+Owned by **{owner}**; a {task} task on batches of one {batch}; {when}.
+
+| task | what it does | when it does not go on |
+|---|---|---|
+| `ingest` | reads the batches that the run needs, each once, and writes them to the store | a source is away: tried again |
+| `validate` | holds each batch against `expectations/{name}.json` | bad rows go to the quarantine, the run fails |
+| `features` | builds the feature table and gives it a version | |
+| `train` | one task per candidate: {candidates} | killed or crashed: tried again |
+| `gate` | compares the best candidate with the floors and with the champion | a refusal is a result: the run ends green |
+| `package` | fits the winner again on all rows, compiles it and proves that it answers the same | skipped after a refusal |
+| `deploy` | hands the bundle to the server, checks it there, switches, or goes back | the old version stays |
+| `close` | ends the run in the registry, whatever came of it | never decides how the run ended |
+
+**Params** &nbsp; `as_of`: {as_of} &nbsp; `reason`: {reason} &nbsp; `force`: {force}
+
+By API: `POST /api/v2/dags/{dag}/dagRuns` with `{{"logical_date": null, "conf": {{"reason": "by hand"}}}}`.
+A key that is not one of the params is refused (400).
+
+A run whose id begins with `drift__` was started by drift; its note says by which run. Where it failed, mend the cause and *Clear* its
+failed tasks rather than trigger it anew: what it had finished stays, and the drift run finds it under the same id.
+"""
+
+
+def retrain(spec: Spec) -> DAG:
+    """Return the model's retrain DAG."""
+    with model_dag(
+        spec, RETRAIN, schedule=spec.train.schedule, params=PARAMS, doc=_doc(spec)
+    ) as dag:
+        step = Steps(spec)
+        ingest = step("ingest")
+        validate = step("validate", ingest=ingest)
+        features = step("features", ingest=ingest, validate=validate)
+        train = step.each(
+            "train", [candidate.name for candidate in spec.candidates], features=features
+        )
+        gate = step("gate", features=features, train=train)
+        package = step(
+            "package",
+            features=features,
+            train=train,
+            gate=gate,
+            skip_unless={"gate": {"verdict": "promote"}},
+        )
+        deploy = step("deploy", gate=gate, package=package)
+        close = step("close", features=features, gate=gate, deploy=deploy)
+        close.set_upstream(train)  # where one candidate failed, the others are still at work
+        close.as_teardown(on_failure_fail_dagrun=False)
+    return dag
+
+
+def _doc(spec: Spec) -> str:
+    return DOC.format(
+        dag=dag_name(RETRAIN, spec.name),
+        name=spec.name,
+        description=spec.description,
+        owner=spec.owner,
+        task=spec.task,
+        batch=spec.batch,
+        when=(
+            f"scheduled {spec.train.schedule}"
+            if spec.train.schedule
+            else "without a schedule: started by hand, by API or by drift"
+        ),
+        candidates=", ".join(candidate.name for candidate in spec.candidates),
+        **{name: param.description for name, param in PARAMS.items()},
+    )

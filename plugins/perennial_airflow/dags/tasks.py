@@ -1,0 +1,91 @@
+"""Makes the tasks of a model's steps, so that a DAG reads like the sentence one would say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from perennial_airflow.places.step_operator import StepOperator
+from pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+
+    from pipelines.spec import Spec
+
+TIMEOUTS = {"train": timedelta(hours=6)}
+"""The longest that one try of a step may take, by step."""
+
+TIMEOUT = timedelta(hours=2)
+"""The longest that one try of any other step may take."""
+
+
+class Steps:
+    """Makes a model's tasks.
+
+    `step("validate", ingest=ingest)` runs that step on that task's result, and after it.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        """Make tasks of this model, in the DAG whose context is open."""
+        self._model = spec.name
+        self._operator, self._place = _place(spec)
+
+    def __call__(
+        self,
+        step: str,
+        *,
+        given: Mapping[str, Any] | None = None,
+        skip_unless: dict[str, dict[str, Any]] | None = None,
+        trigger_rule: str = "all_success",
+        **needs: BaseOperator | MappedOperator,
+    ) -> StepOperator:
+        """Return the step's task, which runs after the tasks whose results it needs, by request
+        field.
+
+        `given` are fields of the request that are the same in every run.
+        """
+        known = self._known(step, needs)
+        request = {**(given or {}), **known.pop("request")}
+        task = self._operator(
+            **known, request=request, skip_unless=skip_unless, trigger_rule=trigger_rule
+        )
+        task.set_upstream(list(needs.values()))
+        return task
+
+    def each(self, step: str, candidates: Sequence[str], **needs: StepOperator) -> MappedOperator:
+        """Return the step's task, mapped: one for each candidate, shown under its name."""
+        tasks = self._operator.partial(
+            **self._known(step, needs), map_index_template="{{ task.candidate }}"
+        ).expand(candidate=list(candidates))
+        tasks.set_upstream(list(needs.values()))
+        return tasks
+
+    def _known(self, step: str, needs: Mapping[str, Any]) -> dict[str, Any]:
+        request = {field: task.output for field, task in needs.items()}
+        return {
+            "task_id": step,
+            "step": step,
+            "model": self._model,
+            "request": request,
+            "execution_timeout": TIMEOUTS.get(step, TIMEOUT),
+            **self._place,
+        }
+
+
+def _place(spec: Spec) -> tuple[type[StepOperator], dict[str, Any]]:
+    """Return the operator of the place that the settings name, and what it must know of the model.
+
+    The engine's library is imported by whoever has their steps run in containers, and by nobody
+    else.
+    """
+    if load_settings().place == "process":
+        return StepOperator, {}
+    from perennial_airflow.places.docker import DockerStepOperator
+
+    return DockerStepOperator, {
+        "limits": spec.resources.model_dump(mode="json", exclude={"serving"}, exclude_none=True)
+    }

@@ -1,0 +1,250 @@
+"""The place `docker`: the operator that runs any step in a container of the steps image, under the
+limits of the model's spec.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.sdk.exceptions import AirflowException
+from docker.errors import DockerException
+from docker.types import Mount
+from requests import RequestException
+
+from perennial_airflow.places.container_setup import Setup
+from perennial_airflow.places.docker_engine import Container, Engine, away
+from perennial_airflow.places.step_operator import StepOperator
+from pipelines.errors import GiveUp
+from pipelines.refs import digest
+from pipelines.settings import PREFIX, QUIET, SQL_PREFIX, Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from airflow.sdk import Context
+    from docker import APIClient
+
+    from perennial_airflow.places.place import Place
+
+STATE, GATEWAY = "/state", "/gateway"
+"""Where a step's container finds the state and what it shares with the gateway."""
+
+DEPLOYING = frozenset({"gate", "deploy", "close", "rollback"})
+"""The steps that make containers themselves, or see to it that the champion's runs."""
+
+OWN = frozenset(
+    PREFIX + name
+    for name in (
+        "HOME",
+        "STATE",
+        "STORE",
+        "VERSIONS",
+        "GATEWAY",
+        "RELEASES",
+        "PLACE",
+        "IMAGE",
+        "PROOF_TOKEN",
+        "DOCKER_HOST",
+        "DATA",
+    )
+)
+"""The settings of the worker that say nothing to a container, which has its own."""
+
+HANDED_ON = frozenset(
+    {
+        *QUIET,
+        "MLFLOW_TRACKING_USERNAME",
+        "MLFLOW_TRACKING_PASSWORD",
+        "MLFLOW_TRACKING_TOKEN",
+        "MLFLOW_S3_ENDPOINT_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_DEFAULT_REGION",
+        "AWS_ENDPOINT_URL",
+    }
+)
+"""What a step's container gets of the worker's environment beside our own settings."""
+
+HOME = {
+    "HOME": "/tmp",  # noqa: S108 -- the one folder it may write to; the user may be a bare number
+    "USER": "perennial",
+    "LOGNAME": "perennial",
+}
+
+
+class DockerStepOperator(StepOperator, DockerOperator):
+    """Runs one step of one model in a container of its own, which is gone when the task ends.
+
+    `limits` are the spec's: {"memory", "cpus", "network"}, each of which may be absent. What is
+    secret is read from the worker's environment when the step starts, and stands in no field of the
+    operator. Of DockerOperator this uses the parameters and the connection; the container is
+    `perennial_airflow.places.docker_engine`'s, for the provider's can neither drop privileges nor
+    limit cores, pulls what is missing, and takes the last line for the result.
+    """
+
+    template_fields: Sequence[str] = ()
+    template_ext: Sequence[str] = ()
+    template_fields_renderers: dict[str, str] = {}  # noqa: RUF012 -- Airflow's type
+
+    def __init__(
+        self,
+        *,
+        limits: Mapping[str, Any] | None = None,
+        settings: Settings | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Remember what to run; the engine is not asked before `execute`."""
+        known, allowed = settings or load_settings(), dict(limits or {})
+        super().__init__(
+            image=known.steps_image,
+            docker_url=known.engine_url,
+            network_mode=allowed.get("network") or known.docker_network,
+            mem_limit=allowed.get("memory"),
+            auto_remove="force",
+            mount_tmp_dir=False,
+            **kwargs,
+        )
+        self.limits = allowed
+        self._settings = known
+
+    def _place(self, context: Context) -> Place:
+        """Return a container for this try of the step."""
+        return self.place or Container(
+            Engine(self._connected(), self._settings.engine_url), self._setup(context)
+        )
+
+    def _connected(self) -> APIClient:
+        try:
+            return self.cli
+        except (AirflowException, DockerException, RequestException) as error:
+            raise away(self._settings.engine_url, error) from error
+
+    def _setup(self, context: Context) -> Setup:
+        settings, ti = self._settings, context["ti"]
+        mounts, environment = (
+            mounted(settings, self.step),
+            handed_on(os.environ, settings, self.step),
+        )
+        if settings.docker_state is None:
+            settings.state_dir.mkdir(parents=True, exist_ok=True)
+        if self.limits.get("network") == "host" != settings.docker_network:
+            raise GiveUp(
+                "A step's container does not join its host's own network.",
+                remedy=(
+                    "name a Docker network in `resources.network` of model.yaml, or leave it out."
+                ),
+            )
+        return Setup(
+            name=named(settings, self.model, self.step, ti.dag_id, ti.run_id, ti.map_index),
+            image=self.image,
+            labels={
+                "perennial.model": self.model,
+                "perennial.step": self.step,
+                "perennial.run": ti.run_id,
+            },
+            environment=environment,
+            mounts=mounts,
+            network=str(self.network_mode),
+            user=f"{os.getuid()}:{os.getgid()}" if _is_folder(settings) else None,
+            memory=self.limits.get("memory"),
+            cpus=self.limits.get("cpus"),
+        )
+
+
+def named(settings: Settings, model: str, step: str, *run: object) -> str:
+    """Return the name of a step's container, the same for each try.
+
+    A run's id may hold anything, so only its hash stands in it.
+
+    `run` tells the task apart: DAG, run id, map index. Two installations on one engine are told
+    apart by their state.
+    """
+    return f"perennial-step-{model}-{step}-{digest(_state(settings), *run)[:12]}"
+
+
+def mounted(settings: Settings, step: str) -> tuple[Mount, ...]:
+    """Return the mounts of a step's container.
+
+    The state, and for those that deploy containers what is shared with the gateway.
+    """
+    kind = "bind" if _is_folder(settings) else "volume"
+    state = Mount(STATE, _state(settings), type=kind)
+    if not _deploys(settings, step):
+        return (state,)
+    gateway = str(settings.gateway_dir) if kind == "bind" else settings.docker_gateway
+    return state, Mount(GATEWAY, gateway, type=kind)
+
+
+def handed_on(environ: Mapping[str, str], settings: Settings, step: str) -> dict[str, str]:
+    """Return the environment of a step's container.
+
+    The worker's settings, but with the container's own folders.
+
+    Raises GiveUp where a setting names a folder or an engine that a container cannot reach.
+    """
+    environment = {
+        name: value for name, value in environ.items() if name in HANDED_ON or _is_setting(name)
+    }
+    environment |= {**HOME, "PERENNIAL_STATE": STATE, "PERENNIAL_DOCKER_STATE": _state(settings)}
+    for name, folder in (("STORE", settings.store), ("VERSIONS", settings.versions)):
+        if folder is not None:
+            environment[PREFIX + name] = _below_state(
+                PREFIX + name, settings.home / folder, settings.state_dir
+            )
+    if settings.target == "docker" and not urlsplit(settings.engine_url).scheme.startswith(
+        ("tcp", "http")
+    ):
+        raise GiveUp(
+            "A step in a container cannot deploy containers over the engine's own socket.",
+            remedy=(
+                "set PERENNIAL_DOCKER_HOST to the tcp:// address of the door to the engine, or"
+                " PERENNIAL_PLACE=process."
+            ),
+        )
+    if _deploys(settings, step):
+        environment |= {"PERENNIAL_GATEWAY": GATEWAY, "PERENNIAL_DOCKER_HOST": settings.engine_url}
+    return environment
+
+
+def _is_setting(name: str) -> bool:
+    """Tell whether this is a setting for steps.
+
+    Compose reads variables of our prefix, too, and the secrets of the stack are such.
+    """
+    known = (
+        name.startswith(SQL_PREFIX) or name.removeprefix(PREFIX).lower() in Settings.model_fields
+    )
+    return name.startswith(PREFIX) and known and name not in OWN
+
+
+def _deploys(settings: Settings, step: str) -> bool:
+    return settings.target == "docker" and step in DEPLOYING
+
+
+def _state(settings: Settings) -> str:
+    return settings.docker_state or str(settings.state_dir)
+
+
+def _is_folder(settings: Settings) -> bool:
+    """Tell whether the state is a folder of the engine's host.
+
+    Then the container writes there as the worker does.
+    """
+    return _state(settings).startswith("/")
+
+
+def _below_state(name: str, folder: Path, state: Path) -> str:
+    """Return a folder below the state as a container sees it."""
+    try:
+        return f"{STATE}/{folder.resolve().relative_to(state)}"
+    except ValueError as error:
+        raise GiveUp(
+            f"{name}={folder} is not below the state folder {state}, which is all that a step's"
+            " container sees.",
+            remedy=f"leave {name} out, or move it there.",
+        ) from error

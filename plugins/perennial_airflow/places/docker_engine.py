@@ -1,0 +1,338 @@
+"""A step's container on a Docker engine: made, listened to, stopped, removed.
+
+What the engine refuses is a named error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from docker import APIClient
+from docker.errors import APIError, DockerException, NotFound
+from requests import RequestException
+
+from perennial_airflow.places.output import CHUNK, POLL_SECONDS, Frames
+from pipelines.errors import Busy, Conflict, GiveUp, StorageFull, TryAgain, Unreachable
+from pipelines.settings import without_password
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from perennial_airflow.places.container_setup import Setup
+
+OURS = {"perennial": "1", "perennial.kind": "step"}
+"""The labels without which a container is not touched."""
+
+SIGNALLED = 128
+"""An exit code beyond this says which signal ended the step."""
+
+KILLED = -9
+HURRY_SECONDS = 2
+"""The longest that the engine is waited for inside a signal's handler."""
+
+END_SECONDS = 20
+"""The longest between the end of a container's output and its own."""
+
+NAME_TRIES, NAME_SECONDS = 40, 0.25
+"""How often, and how far apart, a name is asked for that a container which is being removed still
+holds."""
+
+CONFLICT, SERVER_ERROR = 409, 500
+
+REMEDIES = {
+    "network": (
+        "make the network (`docker network create NAME`; compose makes its own), or name another"
+        " one: `resources.network` in model.yaml, or PERENNIAL_DOCKER_NETWORK."
+    ),
+    "bind source": (
+        "set PERENNIAL_DOCKER_STATE to the volume, or to the folder of the engine's host, that"
+        " holds the state."
+    ),
+    "cpus": "lower `resources.cpus` in model.yaml to what the engine's host has.",
+    "memory": "raise `resources.memory` in model.yaml.",
+}
+"""By a word of what the engine says, how to mend it."""
+
+Answer = TypeVar("Answer")
+_log = logging.getLogger("perennial")
+
+
+class Engine:
+    """A Docker engine. `ask` makes one call of its client; what fails is a named error."""
+
+    def __init__(self, client: APIClient, url: str) -> None:
+        """Speak to the engine at `url` through `client`."""
+        self.client = client
+        self._url = url
+
+    def ask(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
+        """Return what the engine answers to a call of its client.
+
+        Raises GiveUp where it refuses, StorageFull where its disk is full, Unreachable where it is
+        away, TryAgain where it fails.
+        """
+        try:
+            return call(*arguments, **named)
+        except APIError as error:
+            raise _named(error) from error
+        except (DockerException, RequestException) as error:
+            raise away(self._url, error) from error
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self.client.close()
+
+    def signal(self, container: str, name: str) -> None:
+        """Send a signal to a container, from a signal's handler too.
+
+        The client may be busy there, so another one is used.
+        """
+        try:
+            with contextlib.closing(
+                APIClient(self._url, version=self.client.api_version, timeout=HURRY_SECONDS)
+            ) as client:
+                client.kill(container, name)
+        except (DockerException, RequestException) as error:
+            _log.warning("The container %s could not be sent %s: %s", container[:12], name, error)
+
+
+def away(url: str, error: Exception) -> Unreachable:
+    """Return the error that says that the engine does not answer."""
+    return Unreachable(
+        f"The Docker engine at {without_password(url)} does not answer: {error}.",
+        remedy="start it, or set PERENNIAL_DOCKER_HOST to where it (or the door to it) listens.",
+    )
+
+
+def _named(error: APIError) -> GiveUp | TryAgain:
+    said = str(error.explanation or error).strip()
+    if "no space left" in said.lower():
+        return StorageFull(
+            f"The Docker engine's disk is full: {said}",
+            remedy="free space (`perennial prune`), then clear this task.",
+        )
+    if error.status_code is None or error.status_code >= SERVER_ERROR:
+        return TryAgain(f"The Docker engine failed: {said}")
+    remedy = next(
+        (remedy for word, remedy in REMEDIES.items() if word in said.lower()),
+        "see docs/settings.md, PERENNIAL_DOCKER_*.",
+    )
+    return GiveUp(f"The Docker engine refuses: {said}.", remedy=remedy)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container that holds one step, from an image whose entry point is `python -m pipelines`.
+
+    `grace_seconds` lie between SIGTERM and SIGKILL; with the removal, that is less than the 5 s
+    after which Airflow kills the task itself.
+    """
+
+    engine: Engine
+    setup: Setup
+    grace_seconds: float = 2.5
+
+    @contextlib.contextmanager
+    def start(self, step: str, model: str, request: str) -> Iterator[RunningContainer]:
+        """Start the step's container, in place of one that an earlier try left.
+
+        At the end of the context it is gone.
+
+        Raises GiveUp, Conflict (a foreign container has its name), TryAgain.
+        """
+        try:
+            with self._at_work([step, "--model", model, "--request", request]) as running:
+                yield running
+        finally:
+            self.engine.close()
+
+    @contextlib.contextmanager
+    def _at_work(self, command: list[str]) -> Iterator[RunningContainer]:
+        try:
+            made = self._made(command)
+        except BaseException:
+            with contextlib.suppress(GiveUp, TryAgain):
+                self._clear()  # the engine may have made it, and not have come to say so
+            raise
+        running = RunningContainer(self.engine, made, self.setup, self.grace_seconds)
+        try:
+            running.begin()
+            yield running
+        finally:
+            running.end()
+
+    def _made(self, command: list[str]) -> str:
+        image, setup, client = self._image(), self.setup, self.engine.client
+        for _ in range(NAME_TRIES):
+            try:
+                made = self.engine.ask(
+                    client.create_container,
+                    image=image,
+                    command=command,
+                    labels={**setup.labels, **OURS},
+                    **setup.asked(client, image),
+                )
+            except GiveUp as error:
+                if (
+                    not isinstance(error.__cause__, APIError)
+                    or error.__cause__.status_code != CONFLICT
+                ):
+                    raise
+                self._clear()
+                time.sleep(NAME_SECONDS)
+            else:
+                return str(made["Id"])
+        raise Busy(f"The container {setup.name} of an earlier try is still being removed.")
+
+    def _image(self) -> str:
+        """Return the image's id. Nothing is ever pulled."""
+        try:
+            return str(self.engine.ask(self.engine.client.inspect_image, self.setup.image)["Id"])
+        except GiveUp as error:
+            if not isinstance(error.__cause__, NotFound):
+                raise
+            raise GiveUp(
+                f"The engine has no image {self.setup.image}.",
+                remedy="build it (`make images`), or set PERENNIAL_STEPS_IMAGE.",
+            ) from error
+
+    def _clear(self) -> None:
+        """Remove the container that has our name, where it is one of ours.
+
+        Raises Conflict where it is not.
+        """
+        client = self.engine.client
+        try:
+            found = self.engine.ask(client.inspect_container, self.setup.name)
+        except GiveUp as error:
+            if isinstance(error.__cause__, NotFound):
+                return
+            raise
+        labels = found["Config"].get("Labels") or {}
+        if any(labels.get(name) != value for name, value in OURS.items()):
+            raise Conflict(
+                f"The name {self.setup.name} is taken by a container that is not a step's (image"
+                f" {found['Config'].get('Image')}).",
+                remedy=(
+                    f"remove or rename it (`docker rename {self.setup.name} …`), then clear this"
+                    " task."
+                ),
+            )
+        _log.info("removing the container that an earlier try left: %s", self.setup.name)
+        _removed(client, found["Id"])
+
+
+def _removed(client: APIClient, container: str) -> None:
+    """Remove a container, at work or not.
+
+    One that cannot be removed now is left to the next try, which does it first.
+    """
+    try:
+        client.remove_container(container, force=True, v=True)
+    except NotFound:
+        return
+    except (DockerException, RequestException) as error:
+        if (
+            not isinstance(error, APIError) or error.status_code != CONFLICT
+        ):  # a conflict: it is being removed already
+            _log.warning("The container %s could not be removed: %s", container[:12], error)
+
+
+class RunningContainer:
+    """A step's container at work."""
+
+    def __init__(self, engine: Engine, container: str, setup: Setup, grace_seconds: float) -> None:
+        """Know the container by its id: another one may come to bear its name."""
+        self._engine = engine
+        self._id = container
+        self._setup = setup
+        self._grace = grace_seconds
+        self._kill_at: float | None = None
+        self._stream: Any = None
+
+    def begin(self) -> None:
+        """Listen, then start it: so nothing that it says is missed."""
+        client = self._engine.client
+        self._stream = self._engine.ask(
+            client.attach_socket, self._id, {"stdout": 1, "stderr": 1, "stream": 1}
+        )
+        self._engine.ask(client.start, self._id)
+
+    def follow(self, heard: Callable[[str, str], None]) -> int:
+        """Pass its lines on until it has ended; return the exit code, negative for a signal.
+
+        Raises GiveUp where it had less memory than it needed, TryAgain where it was lost.
+        """
+        frames = Frames(heard)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stream, selectors.EVENT_READ)
+            while True:
+                if selector.select(POLL_SECONDS):
+                    data = self._read()
+                    if not data:
+                        break
+                    frames.feed(data)
+                self._escalate()
+        frames.close()
+        return self._ended()
+
+    def _read(self) -> bytes:
+        try:
+            return bytes(self._stream.read(CHUNK) or b"")
+        except OSError as error:  # the engine, or the door to it, went away
+            raise Unreachable(
+                f"The Docker engine was lost while the step was at work: {error}."
+            ) from error
+
+    def _ended(self) -> int:
+        client = self._engine.client
+        try:
+            code = int(client.wait(self._id, timeout=END_SECONDS)["StatusCode"])
+            state = client.inspect_container(self._id)["State"]
+        except NotFound as error:
+            raise TryAgain(
+                "The step's container was removed while it was at work: by a later try of this"
+                " task, or by hand."
+            ) from error
+        except (DockerException, RequestException) as error:
+            raise Unreachable(
+                f"The Docker engine was lost while the step was at work: {error}."
+            ) from error
+        number = SIGNALLED - code if code > SIGNALLED else code
+        if state.get("OOMKilled") and number == KILLED and self._kill_at is None:
+            raise self._out_of_memory()
+        return number
+
+    def _out_of_memory(self) -> GiveUp | TryAgain:
+        allowed = self._setup.memory
+        if allowed is None:
+            return TryAgain(
+                "out of memory: the engine's host has none left.",
+                remedy="give the step a limit (resources.memory in model.yaml).",
+            )
+        return GiveUp(
+            f"out of memory: the step may use {allowed} (resources.memory in model.yaml).",
+            remedy="raise that, then clear this task.",
+        )
+
+    def stop(self) -> None:
+        """Send SIGTERM now; `follow` sends SIGKILL when the grace is over."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + self._grace
+            self._engine.signal(self._id, "SIGTERM")
+
+    def _escalate(self) -> None:
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self._engine.signal(self._id, "SIGKILL")
+            self._kill_at = time.monotonic() + self._grace
+
+    def end(self) -> None:
+        """Leave nothing: kill what is still at work, and remove it."""
+        if self._stream is not None:
+            self._stream._response.close()  # noqa: SLF001 -- the client's own reference to what holds the socket; closing the stream leaves it open
+        _removed(self._engine.client, self._id)

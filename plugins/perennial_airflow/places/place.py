@@ -1,0 +1,42 @@
+"""Where a step runs.
+
+A place starts `python -m pipelines STEP --model NAME --request JSON`; the step knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Callable
+
+
+class Running(Protocol):
+    """A step at work."""
+
+    def follow(self, heard: Callable[[str, str], None]) -> int:
+        """Call `heard("stdout" | "stderr", line)` for each line as it comes.
+
+        Return the exit code, negative for a signal.
+
+        Raises PerennialError where the place knows better what ended the step.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Ask the step to end, from a signal handler too; `follow` sees to it that it does."""
+        ...
+
+
+class Place(Protocol):
+    """Where steps run."""
+
+    def start(
+        self, step: str, model: str, request: str
+    ) -> contextlib.AbstractContextManager[Running]:
+        """Start a step; when the context ends, nothing of it is left.
+
+        OSError or PerennialError where it cannot be started.
+        """
+        ...

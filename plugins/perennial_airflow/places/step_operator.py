@@ -1,0 +1,232 @@
+"""The operator that runs any step in any place: the step is a value, the place is a class."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.xcom_arg import XComArg
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from perennial_airflow.links import STEP_LINKS
+from perennial_airflow.places.output import Output
+from perennial_airflow.places.process import Process
+from perennial_airflow.verdict_log import XCOM, log_verdict, refusal, said
+from pipelines.die_with_parent import dying_with_parent
+from pipelines.errors import GiveUp, PerennialError, TryAgain
+from pipelines.intervals import iso
+from pipelines.step_record import XCOM_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from airflow.sdk import BaseOperatorLink, Context
+
+    from perennial_airflow.places.place import Place, Running
+
+ENTRY_STEPS = frozenset({"ingest", "rollback"})
+"""The steps that see what a trigger sent; every other one sees the results of steps alone."""
+
+REQUEST_LIMIT = 120_000
+"""Bytes of a request: Linux refuses a single argument of 128 KiB and more."""
+
+
+class StepOperator(BaseOperator):
+    """Runs one step of one model and gives its result, a small JSON object, to the tasks after it.
+
+    `request` holds the step's request by field: constants, or other tasks' `output`. `candidate` is
+    one more field, apart so that tasks can be mapped over it. With `skip_unless={"gate":
+    {"verdict": "promote"}}` the task is skipped unless that field of the request says so. There are
+    no template fields: nothing that a trigger sends reaches Jinja.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#e8f0fe"
+
+    def __init__(
+        self,
+        *,
+        step: str,
+        model: str,
+        request: Mapping[str, Any] | None = None,
+        candidate: str | None = None,
+        skip_unless: Mapping[str, Mapping[str, Any]] | None = None,
+        place: Place | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Remember what to run; nothing runs, and nothing is read, before `execute`."""
+        super().__init__(**kwargs)
+        self.step = step
+        self.model = model
+        self.request = dict(request or {})
+        self.candidate = candidate
+        self.skip_unless = dict(skip_unless or {})
+        self.place = place
+        self.fields: dict[str, Any] = {}
+        self.result: dict[str, Any] = {}
+        self._running: Running | None = None
+        self._killed = False
+
+    @property
+    def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:
+        """The links of the task's step.
+
+        Airflow asks this of mapped tasks too, which know their step in another place.
+        """
+        step = self.partial_kwargs["step"] if hasattr(self, "partial_kwargs") else self.step
+        return STEP_LINKS.get(step, ())
+
+    @property
+    def retraining(self) -> str | None:
+        """The id of the retraining that this task knows to be started."""
+        decided = self.fields.get("decide") or {}
+        return decided.get("run_id") if decided.get("start") else None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the step and return its result."""
+        request = self.fields = self._request(context)
+        self._skip(request)
+        output = Output(self.step, self.log)
+        with dying_with_parent():
+            code = self._run(context, _as_argument(request), output)
+        self.result = _result(self.step, code, output)
+        if lines := said(self.step, self.result):
+            context["ti"].xcom_push(XCOM, log_verdict(lines, self.log))
+        return self.result
+
+    def on_kill(self) -> None:
+        """Stop the step when Airflow ends the task.
+
+        One that is just being started, as soon as it is.
+        """
+        self._killed = True
+        if self._running is not None:
+            self._running.stop()
+
+    def _request(self, context: Context) -> dict[str, Any]:
+        run = {"run": context["run_id"]}
+        if self.step in ENTRY_STEPS:
+            dag_run = context["dag_run"]
+            return {
+                **run,
+                **self.request,
+                "now": iso(_asked_at(dag_run)),
+                "conf": dict(dag_run.conf or {}),
+            }
+        fields = {name: resolved(value, context) for name, value in self.request.items()}
+        if self.candidate is not None:
+            fields["candidate"] = self.candidate
+        return {**run, **{name: value for name, value in fields.items() if value is not None}}
+
+    def _skip(self, request: Mapping[str, Any]) -> None:
+        for field, wanted in self.skip_unless.items():
+            found = request.get(field) or {}
+            if any(found.get(name) != value for name, value in wanted.items()):
+                message = refusal(found)
+                self.log.warning("%s", message)
+                raise AirflowSkipException(message)
+
+    def _place(self, context: Context) -> Place:  # noqa: ARG002 -- a container is named after the run
+        """Return where this try of the step runs."""
+        return self.place or Process()
+
+    def _run(self, context: Context, request: str, output: Output) -> int:
+        try:
+            with self._place(context).start(self.step, self.model, request) as running:
+                self._running = running
+                if self._killed:
+                    running.stop()
+                return running.follow(output.heard)
+        except GiveUp as error:
+            raise AirflowFailException(f"{self.step}: {error}") from error
+        except PerennialError as error:
+            raise AirflowException(f"{self.step}: {error}") from error
+        finally:
+            self._running = None
+
+
+def _asked_at(dag_run: Any) -> datetime:
+    """Return the moment that the run was asked for.
+
+    The end of the interval of a scheduled run, else when it was due.
+    """
+    if dag_run.run_type in {"scheduled", "backfill"} and dag_run.data_interval_end is not None:
+        return dag_run.data_interval_end
+    return dag_run.run_after
+
+
+def resolved(value: Any, context: Context) -> Any:
+    """Return a constant as it is and another task's result as it stands in XCom.
+
+    A list where that task is mapped.
+    """
+    if not isinstance(value, XComArg):
+        return value
+    result = value.resolve(context)
+    if result is None or isinstance(result, dict):
+        return result
+    return list(result)
+
+
+def _as_argument(request: Mapping[str, Any]) -> str:
+    """Return the request as ASCII JSON for argv.
+
+    Raises AirflowFailException where it cannot be one.
+    """
+    try:
+        text = json.dumps(request, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise AirflowFailException(
+            f"The request is no JSON: {error}. Send finite numbers, texts, lists and objects."
+        ) from error
+    if len(text) > REQUEST_LIMIT:
+        raise AirflowFailException(
+            f"The request has {len(text)} bytes, more than {REQUEST_LIMIT}. Send less in the run's"
+            " conf."
+        )
+    return text
+
+
+def _result(step: str, code: int, output: Output) -> dict[str, Any]:
+    """Return the result of a step that ended with `code`.
+
+    Raises what Airflow retries, or AirflowFailException for good.
+    """
+    said = f": {output.last_words}" if output.last_words else "; it said nothing on stderr."
+    if code == GiveUp.exit_code:
+        raise AirflowFailException(f"{step} gave up{said}")
+    if code == TryAgain.exit_code:
+        raise AirflowException(f"{step} wants to be tried again{said}")
+    if code < 0:
+        raise AirflowException(f"{step} was {_killed(-code)}. Its last words{said}")
+    if code != 0:
+        raise AirflowException(f"{step} crashed (exit {code}){said}")
+    result = output.result
+    if result is None:
+        raise AirflowException(f"{step} ended without a result record on stdout{said}")
+    size = len(json.dumps(result))
+    if size > XCOM_LIMIT:
+        raise AirflowFailException(
+            f"{step} returned {size} bytes, more than {XCOM_LIMIT}; a result must carry references,"
+            " not data."
+        )
+    return result
+
+
+def _killed(number: int) -> str:
+    """Return in words what a signal says."""
+    words = {
+        signal.SIGKILL: "out of memory or killed by hand",
+        signal.SIGTERM: "asked to end, by Airflow or by hand",
+        signal.SIGSEGV: "a crash in native code",
+        signal.SIGABRT: "a native library gave up",
+        signal.SIGBUS: "a crash in native code, or a full disk under a mapped file",
+    }
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    return f"killed (-{number}): {words.get(number, name)}"

@@ -1,0 +1,153 @@
+"""One release in memory, ready to answer: bundle, decoder, and what is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from pipelines.bundle.load import OpenBundle, golden_differences, open_bundle
+from pipelines.bundle.manifest import Release, release_key
+from pipelines.errors import BadData, Corrupted, Refused
+from serving.decode import RequestDecoder
+from serving.far_values import refuse_far
+from serving.problems import Problem, encode
+
+if TYPE_CHECKING:
+    from pipelines.bundle.predictor import Answers
+    from pipelines.store.port import Store
+
+SHOWN = 3
+"""How many golden differences a refusal tells."""
+
+SLACK = 1e-4
+"""How far a sum of float32 probabilities may lie outside [0, 1]."""
+
+
+class DamagedEntry(Corrupted):
+    """A release's entry in the store is not what was written.
+
+    It may be written anew under the same number.
+    """
+
+
+@dataclass(frozen=True)
+class Served:
+    """A release that proved itself.
+
+    `since` is when this process began to serve it (UTC, ISO 8601).
+    """
+
+    release: Release
+    bundle: OpenBundle
+    decoder: RequestDecoder
+    since: str
+
+    def predictions(self, rows: list[tuple[Any, ...]]) -> list[Any]:
+        """Return one prediction per row: a number, or label and probabilities.
+
+        Raises Problem on invalid output: 422 where a number far outside what was learnt from is
+        why, else 500.
+        """
+        schema = self.bundle.manifest.inputs
+        probabilities = schema.task != "regression"
+        try:
+            answers = self.bundle.predictor.predict_values(rows)
+        except (
+            ValueError
+        ):  # scikit-learn refuses what became infinite on the way, without telling in which row
+            refuse_far(schema.columns, dict(enumerate(rows)))
+            raise
+        if not _valid(answers, probabilities=probabilities):
+            refuse_far(
+                schema.columns,
+                {
+                    i: row
+                    for i, row in enumerate(rows)
+                    if not _valid(answers[i : i + 1], probabilities=probabilities)
+                },
+            )
+            raise Problem(
+                500,
+                "model_output_invalid",
+                f"{self.release.model} {self.release.version} gave an answer that is no valid"
+                " number.",
+            )
+        if schema.task != "multiclass":
+            return answers[:, 0].tolist()  # type: ignore[no-any-return]
+        classes = schema.classes or []
+        return [
+            {
+                "label": classes[int(p.argmax())],
+                "probabilities": dict(zip(classes, p.tolist(), strict=True)),
+            }
+            for p in answers
+        ]
+
+
+def _valid(answers: Answers, *, probabilities: bool) -> bool:
+    if not np.isfinite(answers).all():
+        return False
+    return not probabilities or bool(((answers >= -SLACK) & (answers <= 1 + SLACK)).all())
+
+
+def open_release(store: Store, model: str, number: int, *, max_rows: int, now: str) -> Served:
+    """Return the release, verified, loaded and proven on its golden requests.
+
+    Raises Corrupted naming the object, DamagedEntry where the release's own entry is damaged,
+    BadData for what makes no sense, Refused with the golden differences in words.
+    """
+    release = _read(store, model, number)
+    bundle = open_bundle(store, release.bundle)
+    manifest = bundle.manifest
+    if (manifest.model, manifest.version) != (model, release.version):
+        raise BadData(
+            f"Release {number} of {model} {release.version} names the bundle of {manifest.model}"
+            f" {manifest.version}."
+        )
+    served = Served(release, bundle, RequestDecoder(manifest.inputs, max_rows), now)
+    _refuse_unaskable(served)
+    differences = golden_differences(bundle)
+    if differences:
+        more = f" (and {len(differences) - SHOWN} more)" if len(differences) > SHOWN else ""
+        raise Refused(
+            f"The model does not answer as it was packaged: {'; '.join(differences[:SHOWN])}{more}."
+        )
+    return served
+
+
+def _read(store: Store, model: str, number: int) -> Release:
+    key = release_key(model, number)
+    try:
+        data = store.read(key)
+    except Corrupted as error:
+        raise DamagedEntry(
+            error.message, remedy=f"`perennial reconcile {model}` writes it anew from the ledger."
+        ) from error
+    if data is None:
+        raise BadData(f"The entry {key} is gone.")
+    try:
+        release = Release.model_validate_json(data)
+    except ValidationError as error:
+        raise BadData(
+            f"The entry {key} is no release: {error.error_count()} fields are wrong."
+        ) from error
+    if (release.model, release.number) != (model, number):
+        raise BadData(f"The entry {key} holds release {release.number} of {release.model}.")
+    return release
+
+
+def _refuse_unaskable(served: Served) -> None:
+    """Raise where a caller could not even send a golden request.
+
+    Then schema and model do not belong together.
+    """
+    for number, row in enumerate(served.bundle.golden.rows):
+        try:
+            served.decoder.decode(encode({"row": row}))
+        except Problem as problem:
+            raise BadData(
+                f"Golden request {number} does not fit the input schema: field {problem.field}."
+            ) from problem

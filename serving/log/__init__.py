@@ -1,0 +1,1 @@
+"""The inference log, as the server writes it."""

@@ -1,0 +1,84 @@
+"""How the rows of one release stand in the inference log.
+
+Which inputs, and what becomes of personal ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.inference.format import Header, LoggedColumn
+
+if TYPE_CHECKING:
+    from pipelines.bundle.schema import InputSchema
+    from pipelines.inference.personal_data import PersonalKey
+    from serving.decode import Asked
+    from serving.loaded_release import Served
+
+
+class LogForm:
+    """The header of a release's segments, and the way from a request to its line."""
+
+    def __init__(self, served: Served, key: PersonalKey) -> None:
+        """Work out which inputs are hashed or left out.
+
+        Raises as `PersonalKey.hashed` where its key is needed and cannot be had.
+        """
+        schema = served.bundle.manifest.inputs
+        self._key = key
+        self._multiclass = schema.task == "multiclass"
+        self._key_personal = schema.key_personal
+        self._kept = [
+            (i, c.personal == "hash") for i, c in enumerate(schema.columns) if c.personal != "drop"
+        ]
+        self._plain = len(self._kept) == len(schema.columns) and not any(
+            hashed for _, hashed in self._kept
+        )
+        if self._key_personal == "hash" or any(hashed for _, hashed in self._kept):
+            key.hashed("")  # now, not in the middle of a request
+        self.header = Header(
+            kind="predictions",
+            model=served.release.model,
+            version=served.release.version,
+            release=served.release.number,
+            task=schema.task,
+            columns=tuple(
+                LoggedColumn(c.name, "string" if c.personal else c.kind)
+                for c in schema.columns
+                if c.personal != "drop"
+            ),
+            classes=tuple(schema.classes or ()) if self._multiclass else (),
+        )
+
+    def rows(self, asked: Asked) -> list[Any]:
+        """Return the rows' values as they are logged, in the order of the header's columns."""
+        if self._plain:
+            return asked.rows
+        return [
+            [self._hashed(row[i]) if personal else row[i] for i, personal in self._kept]
+            for row in asked.rows
+        ]
+
+    def keys(self, asked: Asked) -> list[str | None] | None:
+        """Return the rows' keys as they are logged."""
+        if asked.keys is None or self._key_personal is None:
+            return asked.keys
+        return None if self._key_personal == "drop" else [self._hashed(key) for key in asked.keys]
+
+    def predictions(self, answers: list[Any]) -> list[Any]:
+        """Return the answers as they are logged: of several classes, the probabilities alone."""
+        return (
+            [list(answer["probabilities"].values()) for answer in answers]
+            if self._multiclass
+            else answers
+        )
+
+    def _hashed(self, value: str | float | bool | None) -> str | None:  # noqa: FBT001 -- a flag may be a personal value
+        return None if value is None else self._key.hashed(value)
+
+
+def logged_key(schema: InputSchema, personal: PersonalKey, key: str) -> str | None:
+    """Return a row's key as the log knows it; None where keys are not logged."""
+    if schema.key_personal is None:
+        return key
+    return None if schema.key_personal == "drop" else personal.hashed(key)

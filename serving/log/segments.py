@@ -1,0 +1,216 @@
+"""The segments of the inference log that this process holds open.
+
+One per model and release, and one per model for labels.
+
+A new one begins with each UTC day, at a size, and where the old one broke.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pipelines.errors import StorageFull
+from pipelines.inference.format import opening
+from serving.event_log import log
+
+if TYPE_CHECKING:
+    from pipelines.inference.format import Header
+    from pipelines.settings import Settings
+    from pipelines.store.port import Segment, Store
+    from serving.metrics import Metrics
+
+DAY = 86_400_000_000
+"""Microseconds."""
+
+IDLE_SECONDS = 10.0
+"""After so long without a line, the segment of a release that another one has followed is closed.
+"""
+
+Slot = tuple[str, str, int]
+"""Kind, model and release: what has one open segment."""
+
+
+@dataclass(eq=False)
+class _Open:
+    """A segment that grows.
+
+    `day` counts UTC days since 1970, `synced` is how much of it is known to be on the disk.
+    """
+
+    segment: Segment
+    day: int
+    synced: int = 0
+    failed: bool = False
+    """A flush failed, which was counted."""
+    active: float = field(default_factory=time.monotonic)
+
+
+class Segments:
+    """Appends from any thread; `flush` belongs to one."""
+
+    def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
+        """Remember the outside; a segment begins with its first line."""
+        self._store = store
+        self._metrics = metrics
+        self._limit = settings.log_segment_bytes
+        self._lock = threading.Lock()
+        """Held while a segment is appended to or replaced; a flush holds it for a moment only."""
+        self._open: dict[Slot, _Open] = {}
+        self._retired: list[_Open] = []
+
+    def append(self, header: Header, data: bytes, now: int) -> None:
+        """Write lines into the header's segment at `now` (microseconds since 1970, UTC).
+
+        Raises StorageFull where there is no room, OSError where a new segment cannot be written
+        either.
+        """
+        with self._lock:
+            self._appended(_slot(header), header, data, now)
+
+    def append_flushed(self, header: Header, data: bytes, now: int) -> None:
+        """Write lines and flush them.
+
+        Raises as `append`, and where they cannot be flushed; then they are taken back.
+
+        Nobody else may append to this segment meanwhile, nor rely on what it holds.
+        """
+        slot = _slot(header)
+        with self._lock:
+            found = self._appended(slot, header, data, now)
+        try:
+            found.segment.sync()
+        except (OSError, StorageFull):
+            if not found.failed:
+                self._metrics.log_failed(header.model, "sync")
+            found.failed = True
+            try:
+                found.segment.cut(found.segment.size - len(data))
+            finally:
+                self._retire(slot, found)
+            raise
+
+    def _appended(self, slot: Slot, header: Header, data: bytes, now: int) -> _Open:
+        """Append to the slot's segment, or to a new one where it must be, and return it."""
+        found = self._open.get(slot)
+        if found is None or found.segment.size >= self._limit or now // DAY != found.day:
+            found = self._begun(slot, header, now)
+        try:
+            found.segment.append(data)
+        except StorageFull:
+            self._metrics.log_failed(header.model, "write")
+            raise
+        except (
+            OSError,
+            ValueError,
+        ):  # this file is broken, or closed itself when it could not be repaired: another one may do
+            self._metrics.log_failed(header.model, "write")
+            found = self._begun(slot, header, now)
+            found.segment.append(data)
+        return found
+
+    def renew(self, header: Header, now: int) -> None:
+        """Begin a new segment, to see whether that is possible.
+
+        Raises StorageFull or OSError where it is not.
+        """
+        with self._lock:
+            self._begun(_slot(header), header, now)
+
+    def _begun(self, slot: Slot, header: Header, now: int) -> _Open:
+        """Return the slot's new segment with its header in it; the old one is left to `flush`."""
+        kind, model, _ = slot
+        date = datetime.fromtimestamp(now / 1_000_000, UTC).date().isoformat()
+        name = (
+            f"inference/{model}/{kind}/{date}-{now // 1_000}-{os.getpid()}-{secrets.token_hex(4)}"
+        )
+        try:
+            segment = self._started(name, header)
+        except (OSError, StorageFull):
+            self._metrics.log_failed(model, "write")
+            raise
+        before = self._open.get(slot)
+        if before is not None:
+            self._retired.append(before)
+        found = self._open[slot] = _Open(segment, now // DAY)
+        return found
+
+    def _started(self, name: str, header: Header) -> Segment:
+        segment = self._store.open_segment(name)
+        try:
+            segment.append(opening(header))
+        except (OSError, StorageFull):
+            with contextlib.suppress(OSError, StorageFull):
+                segment.close()
+            self._store.drop_segment(name)
+            raise
+        return segment
+
+    def flush(self) -> None:
+        """Bring everything that was written so far to the disk, and close what is finished."""
+        with self._lock:
+            current, self._retired, retired = dict(self._open), [], self._retired
+        today = time.time_ns() // 1_000 // DAY
+        for slot, found in current.items():
+            if found.segment.size != found.synced:
+                self._sync(slot, found)
+            elif found.day != today or (
+                self._is_followed(slot, current) and time.monotonic() - found.active > IDLE_SECONDS
+            ):
+                self._retire(slot, found)
+        for found in retired:
+            self._close(found)
+
+    def _is_followed(self, slot: Slot, current: dict[Slot, _Open]) -> bool:
+        return any(other[:2] == slot[:2] and other[2] > slot[2] for other in current)
+
+    def _sync(self, slot: Slot, found: _Open) -> None:
+        size, started = found.segment.size, time.perf_counter()
+        try:
+            found.segment.sync()
+        except (OSError, StorageFull) as error:
+            found.failed = True
+            self._metrics.log_failed(slot[1], "sync")
+            log.exception(
+                "A segment of the inference log could not be flushed.",
+                extra={"model": slot[1], "reason": type(error).__name__},
+            )
+            self._retire(slot, found)
+            return
+        self._metrics.log_synced(time.perf_counter() - started)
+        found.synced, found.active = size, time.monotonic()
+
+    def _retire(self, slot: Slot, found: _Open) -> None:
+        with self._lock:
+            if self._open.get(slot) is found:
+                del self._open[slot]
+                self._retired.append(found)
+
+    def _close(self, found: _Open) -> None:
+        try:
+            found.segment.close()
+        except (OSError, StorageFull) as error:
+            if found.failed:
+                return
+            self._metrics.log_failed(found.segment.name.split("/")[1], "sync")
+            log.exception(
+                "A segment of the inference log could not be flushed when it was closed.",
+                extra={"reason": type(error).__name__},
+            )
+
+    def close(self) -> None:
+        """Flush and close everything."""
+        with self._lock:
+            self._retired += self._open.values()
+            self._open.clear()
+        self.flush()
+
+
+def _slot(header: Header) -> Slot:
+    return header.kind, header.model, header.release

@@ -1,0 +1,187 @@
+"""Write the inference log: the line of a request is in its segment before the answer leaves.
+
+A line is written with one `write`, so it survives the death of the process; a thread flushes what
+was written to the disk, all of it at once, every few milliseconds (`log_sync_seconds`): that much a
+power cut may cost. Labels are flushed one by one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import PerennialError
+from pipelines.inference.format import Answered, Header, Labelled, line
+from pipelines.inference.personal_data import PersonalKey
+from serving.event_log import log
+from serving.log.form import LogForm
+from serving.log.segments import Segments
+from serving.problems import Problem
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+    from pipelines.store.port import Store
+    from serving.decode import Asked
+    from serving.loaded_release import Served
+    from serving.metrics import Metrics
+
+PROBE_SECONDS = 5.0
+"""How often a model whose log cannot be written is tried again, whether or not a request comes."""
+
+FAILURES = (OSError, ValueError, PerennialError)
+"""What writing may raise.
+
+No room, a broken or closed file, a key of personal data that cannot be read.
+"""
+
+
+class InferenceLog:
+    """The writer of this process.
+
+    `trouble` says by model why its log cannot be written now; it is empty where all is well.
+    """
+
+    def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
+        """Remember the outside; nothing is written before the first request."""
+        self.trouble: dict[str, str] = {}
+        self.refuses = settings.log_when_full == "refuse"
+        self.personal = PersonalKey(settings.personal_key)
+        self._segments = Segments(store, settings, metrics)
+        self._metrics = metrics
+        self._every = settings.log_sync_seconds
+        self._forms: dict[tuple[str, int], LogForm] = {}
+        self._failed: dict[str, Served] = {}
+        self._changing = threading.Lock()
+        """Held while `trouble` and `_failed` change.
+
+        The event loop and the flushing thread both find and end troubles.
+        """
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="inference-log", daemon=True)
+
+    def start(self) -> None:
+        """Begin to flush."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Flush and close every segment."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._segments.close()
+
+    def answered(
+        self, served: Served, asked: Asked, answers: list[Any], request_id: str, started: float
+    ) -> None:
+        """Write the line of a request that is about to be answered.
+
+        `started` is `perf_counter` when its head had come.
+
+        Raises Problem 503 where it cannot be written and the settings refuse then; else the loss is
+        counted.
+        """
+        model = served.release.model
+        try:
+            form = self._forms.get((model, served.release.number)) or self._new_form(served)
+            now = time.time_ns() // 1_000
+            seconds = time.perf_counter() - started
+            rows, keys = form.rows(asked), form.keys(asked)
+            text = line(
+                Answered(
+                    request_id,
+                    now,
+                    seconds,
+                    rows,
+                    form.predictions(answers),
+                    keys,
+                    asked.event_times,
+                )
+            )
+            self._segments.append(form.header, text, now)
+        except FAILURES as error:
+            self._lost(served, len(asked.rows), error)
+            return
+        self._metrics.logged(model, len(asked.rows))
+        if model in self.trouble:
+            self._recovered(model)
+
+    def labelled(self, model: str, labels: list[tuple[str, float | str]], request_id: str) -> None:
+        """Put accepted labels, each by its row's identity, on the disk: all or none.
+
+        Raises StorageFull or OSError.
+        """
+        now = time.time_ns() // 1_000
+        lines = b"".join(line(Labelled(name, label, now, request_id)) for name, label in labels)
+        self._segments.append_flushed(Header(kind="labels", model=model), lines, now)
+
+    def _new_form(self, served: Served) -> LogForm:
+        form = LogForm(served, self.personal)
+        self._forms[served.release.model, served.release.number] = form
+        with self._changing:
+            self._metrics.log_writable(
+                served.release.model, writable=served.release.model not in self.trouble
+            )
+        return form
+
+    def _lost(self, served: Served, rows: int, error: Exception) -> None:
+        model = served.release.model
+        with self._changing:
+            if model not in self.trouble:
+                reason = f"The inference log of {model} cannot be written: {_words(error)}"
+                log.error(reason, extra={"model": model})
+                self.trouble = {**self.trouble, model: reason}
+                self._metrics.log_writable(model, writable=False)
+            self._failed[model] = served  # the newest release's: the one to try again
+        if self.refuses:
+            words = (
+                "The prediction could not be logged and is therefore not given; try again later."
+            )
+            raise Problem(503, "log_unavailable", words, headers={"retry-after": "5"}) from error
+        self._metrics.log_lost(model, rows)
+
+    def _recovered(self, model: str) -> None:
+        with self._changing:
+            if model not in self.trouble:
+                return
+            self.trouble = {name: reason for name, reason in self.trouble.items() if name != model}
+            self._failed.pop(model, None)
+            self._metrics.log_writable(model, writable=True)
+            log.warning("The inference log can be written again.", extra={"model": model})
+
+    def _run(self) -> None:
+        took, probed = 0.0, time.monotonic()
+        while not self._stop.wait(max(0.0, self._every - took)):
+            started = time.monotonic()
+            try:
+                self._segments.flush()
+                if self.trouble and started - probed > PROBE_SECONDS:
+                    probed = started
+                    self._probe()
+            except Exception:  # noqa: BLE001 -- the thread must go on: without it nothing would be flushed any more; it is logged
+                log.exception("Flushing the inference log failed.")
+            took = time.monotonic() - started
+
+    def _probe(self) -> None:
+        """Try a new segment for each model in trouble.
+
+        Where no requests are sent to a server that is not ready, none would tell.
+        """
+        with self._changing:
+            failed = dict(self._failed)
+        for model, served in failed.items():
+            try:
+                self._segments.renew(LogForm(served, self.personal).header, time.time_ns() // 1_000)
+            except FAILURES:
+                continue
+            self._recovered(model)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, PerennialError):
+        return str(error)
+    return (
+        f"{type(error).__name__}: {error.strerror or error}."
+        if isinstance(error, OSError)
+        else f"{type(error).__name__}."
+    )

@@ -1,0 +1,264 @@
+"""What the server tells of its models.
+
+As JSON, and as OpenAPI with the real schema of each model that serves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.inference.format import KEY_LIMIT
+
+if TYPE_CHECKING:
+    from pipelines.bundle.schema import Column, InputSchema
+    from serving.follower import ModelState
+    from serving.loaded_release import Served
+
+
+def described(name: str, state: ModelState) -> dict[str, Any]:
+    """Return what is known of a model.
+
+    What serves, since when, from which data, and a newer release that was refused.
+    """
+    refused = (
+        {"release": state.refused.release, "reason": state.refused.reason}
+        if state.refused
+        else None
+    )
+    if state.served is None:
+        return {"model": name, "version": None, "release": None, "refused": refused}
+    manifest = state.served.bundle.manifest
+    return {
+        "model": name,
+        "version": manifest.version,
+        "release": state.served.release.number,
+        "reason": state.served.release.reason,
+        "since": state.served.since,
+        "features_revision": manifest.features_revision,
+        "fitted_on": manifest.fitted_on.model_dump(mode="json"),
+        "rows": manifest.rows,
+        "metrics": manifest.metrics,
+        "candidate": manifest.candidate,
+        "run": manifest.run,
+        "task": manifest.inputs.task,
+        "compiled": manifest.compiled,
+        "parity": manifest.parity,
+        "why_native": manifest.why_native,
+        "inputs": row_schema(manifest.inputs),
+        "refused": refused,
+    }
+
+
+def row_schema(schema: InputSchema) -> dict[str, Any]:
+    """Return the JSON schema of one row."""
+    return {
+        "type": "object",
+        "properties": {c.name: _property(c) for c in schema.columns},
+        "required": [c.name for c in schema.columns],
+        "additionalProperties": False,
+    }
+
+
+def _property(column: Column) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": [column.kind, "null"] if column.nullable else column.kind}
+    return found if column.example is None else {**found, "examples": [column.example]}
+
+
+def with_models(
+    document: dict[str, Any], states: dict[str, ModelState], *, feedback: bool
+) -> dict[str, Any]:
+    """Return the OpenAPI document with a predict path (and one for `feedback`) for every model that
+    serves.
+    """
+    serving = [(name, state.served) for name, state in sorted(states.items()) if state.served]
+    paths = {
+        f"/models/{name}/predict": {"post": _predict(name, served)} for name, served in serving
+    }
+    if feedback:
+        paths |= {
+            f"/models/{name}/feedback": {"post": _feedback(name, served.bundle.manifest.inputs)}
+            for name, served in serving
+        }
+    return {**document, "paths": {**paths, **document["paths"]}}
+
+
+KEY = {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT}
+MOMENT = {"type": "string", "format": "date-time", "description": "RFC 3339, with a zone."}
+
+
+def _predict(name: str, served: Served) -> dict[str, Any]:
+    manifest = served.bundle.manifest
+    row = row_schema(manifest.inputs)
+    key = {
+        **KEY,
+        "description": (
+            "Your name of the row, by which you may send its label later; several rows of one key"
+            " are one event."
+        ),
+    }
+    many = {
+        "rows": {"type": "array", "minItems": 1, "items": row},
+        "keys": {
+            "type": "array",
+            "items": {**key, "type": ["string", "null"]},
+            "description": "One by row, or null.",
+        },
+        "event_times": {
+            "type": "array",
+            "items": MOMENT,
+            "description": "When each row's event is; without, when it is answered.",
+        },
+    }
+    one = {"row": row, "key": key, "event_time": MOMENT}
+    return _operation(
+        f"predict_{name}",
+        f"Predict with {name}",
+        f"Version {manifest.version}, release {served.release.number}. Each row holds the built"
+        " features. What is answered is in the inference log before you have the answer.",
+        tag="predict",
+        schema={"oneOf": [_closed(many, ["rows"]), _closed(one, ["row"])]},
+        example={"rows": [served.bundle.golden.rows[0]]},
+        answer={
+            "description": "One prediction per row.",
+            "content": _json(_answer_schema(manifest.inputs)),
+        },
+    )
+
+
+def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
+    kinds: dict[str, dict[str, Any]] = {
+        "binary": {"enum": [True, False, 1, 0]},
+        "regression": {"type": "number"},
+        "multiclass": {"enum": schema.classes},
+    }
+    label = {**kinds[schema.task], "description": "What happened."}
+    request = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "description": "The request_id of the answer.",
+    }
+    row = {
+        "type": "integer",
+        "minimum": 0,
+        "description": "Which row of that request; without, the first.",
+    }
+    items = [_closed({"request_id": request, "row": row, "label": label}, ["request_id", "label"])]
+    if schema.key_personal != "drop":
+        items.append(_closed({"key": KEY, "label": label}))
+    many = _closed({"labels": {"type": "array", "minItems": 1, "items": {"oneOf": items}}})
+    example = (
+        (schema.classes or [""])[0]
+        if schema.task == "multiclass"
+        else True
+        if schema.task == "binary"
+        else 1.5
+    )
+    count = {"type": "integer", "minimum": 0}
+    answer = {
+        "request_id": {"type": "string"},
+        "model": {"type": "string"},
+        "accepted": count,
+        "repeated": count,
+        "problems": PROBLEMS,
+    }
+    return _operation(
+        f"feedback_{name}",
+        f"Tell {name} what happened",
+        "Labels by request or by key. The first label of a row counts: the same again changes"
+        " nothing, another one is refused. Of several, the good ones are taken; the status is the"
+        " gravest problem's. An accepted label is on the disk.",
+        tag="feedback",
+        schema={"oneOf": [*items, many]},
+        example={"request_id": "the request_id of a prediction", "label": example},
+        answer={"description": "Every label is known.", "content": _json(_closed(answer))},
+    )
+
+
+def _operation(
+    operation: str,
+    summary: str,
+    description: str,
+    *,
+    tag: str,
+    schema: dict[str, Any],
+    example: Any,
+    answer: dict[str, Any],
+) -> dict[str, Any]:
+    problem = {"description": "The request was not answered as asked.", "content": _json(PROBLEM)}
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "description": description,
+        "tags": [tag],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": example}},
+        },
+        "responses": {"200": answer, "default": problem},
+    }
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _closed(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required or list(properties),
+        "additionalProperties": False,
+    }
+
+
+PROBLEMS = {
+    "type": "array",
+    "items": _closed(
+        {
+            "index": {"type": "integer"},
+            "status": {"type": "integer"},
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+        }
+    ),
+}
+"""The JSON schema of what was wrong with which of several labels."""
+
+PROBLEM = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "row": {"type": "integer"},
+                "field": {"type": "string"},
+            },
+            "required": ["code", "message"],
+        },
+        "request_id": {"type": "string"},
+    },
+    "required": ["error", "request_id"],
+}
+"""The JSON schema of every answer that is no 2xx."""
+
+
+def _answer_schema(schema: InputSchema) -> dict[str, Any]:
+    one: dict[str, Any] = {"type": "number"}
+    if schema.task == "binary":
+        one["description"] = "The probability of true."
+    if schema.task == "multiclass":
+        probabilities = {
+            "type": "object",
+            "properties": {label: {"type": "number"} for label in schema.classes or []},
+        }
+        one = _closed({"label": {"enum": schema.classes}, "probabilities": probabilities})
+    parts = {"request_id": "string", "model": "string", "version": "string", "release": "integer"}
+    return _closed(
+        {
+            **{k: {"type": v} for k, v in parts.items()},
+            "predictions": {"type": "array", "items": one},
+        }
+    )

@@ -1,0 +1,100 @@
+"""A release's image: its context holds what serving needs and nothing that changes.
+
+Its names fit everywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+
+import pytest
+
+from pipelines.bundle.load import golden_differences
+from pipelines.bundle.manifest import Release
+from pipelines.deployment.docker.image import archive, files, manifest_of
+from pipelines.deployment.docker.names import container_name, image_name, is_of, labels
+from pipelines.errors import Corrupted
+from pipelines.store.local import LocalStore
+from pipelines.store.memory import MemoryStore
+from serving.loaded_release import open_release
+from tests.serving.bundles import put_bundle
+
+
+@pytest.fixture(scope="module")
+def shelf():
+    store = MemoryStore()
+    return store, {
+        compiled: put_bundle(store, version="7", compiled=compiled) for compiled in (True, False)
+    }
+
+
+def release(bundle, number=3):
+    return Release(model="flights", number=number, version="7", bundle=bundle, reason="a test")
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_context_is_a_store_that_serves_the_release(shelf, tmp_path, compiled):
+    store, bundles = shelf
+    store.put(b"nobody needs this")
+    chosen = release(bundles[compiled])
+    contents = files(store, chosen, manifest_of(store, chosen))
+    with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
+        tar.extractall(tmp_path, filter="data")
+    served = open_release(
+        LocalStore(tmp_path), "flights", 3, max_rows=10, now="2026-01-01T00:00:00Z"
+    )
+    assert served.release == chosen
+    assert golden_differences(served.bundle) == []
+    assert len(contents) == (6 if compiled else 5)
+
+
+def test_the_same_release_gives_the_same_bytes(shelf):
+    store, bundles = shelf
+    chosen = release(bundles[True])
+    contents = files(store, chosen, manifest_of(store, chosen))
+    assert archive(contents) == archive(dict(reversed(contents.items())))
+    assert archive(contents) != archive(
+        files(store, release(bundles[True], 4), manifest_of(store, chosen))
+    )
+    with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
+        assert {(m.mtime, m.uid, m.gid, m.uname) for m in tar} == {(0, 0, 0, "")}
+        assert {m.mode for m in tar if m.isfile()} == {0o444}
+
+
+def test_a_damaged_object_is_never_built_in(shelf):
+    store, bundles = shelf
+    chosen = release(bundles[True])
+    manifest = manifest_of(store, chosen)
+    broken = MemoryStore()
+    broken.objects.update(store.objects)
+    broken.objects[manifest.onnx.uri] = b"another model"
+    with pytest.raises(Corrupted, match=manifest.onnx.uri):
+        files(broken, chosen, manifest)
+
+
+@pytest.mark.parametrize(
+    "model", ["a", "flight_delays", "a__b", "a___b", "a_", "m" * 48, "a_" * 24, "m" * 36]
+)
+def test_names_fit_an_image_and_the_dns(model):
+    container, image = container_name(model, 12_345_678), image_name(model, 12_345_678)
+    assert len(container) <= 63
+    assert re.fullmatch(r"perennial-release-[a-z0-9_]+-[0-9]+", container)
+    assert re.fullmatch(r"perennial/release-[a-z0-9]+((_{1,2}|-)[a-z0-9]+)*:12345678", image)
+
+
+def test_names_of_two_models_differ():
+    names = ["a_", "a__", "a", "a___b", "a__b", "a_b", "m" * 47, "m" * 48]
+    assert len({container_name(n, 1) for n in names}) == len(names)
+    assert container_name("flight_delays", 7) == "perennial-release-flight_delays-7"
+
+
+def test_labels_tell_another_bundle_of_the_same_number(shelf):
+    store, bundles = shelf
+    chosen, other = release(bundles[True]), release(bundles[False])
+    found = labels(chosen, manifest_of(store, chosen), "promote")
+    assert is_of(found, chosen)
+    assert not is_of(found, other)
+    assert not is_of({}, chosen)
+    assert found["perennial.verdict"] == "promote"

@@ -1,0 +1,281 @@
+"""A build's context: plain files and a plain Dockerfile are written anew, and nothing else is read,
+not even for long."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import pytest
+
+from door import context
+from door import tar as strict
+from door.rules import Denied
+
+HEX = "0123456789abcdef" * 4
+OWN = {"perennial": "1", "perennial.stack": "mine"}
+
+
+def tar(members, mode="w"):
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode=mode) as file:
+        for entry, data in members:
+            info = tarfile.TarInfo(entry) if isinstance(entry, str) else entry
+            info.size = len(data)
+            file.addfile(info, io.BytesIO(data))
+    whole.seek(0)
+    return whole
+
+
+GOOD = (
+    "Dockerfile",
+    b'FROM perennial/steps\nLABEL "perennial.a"="b c=d" perennial.c=d\nCOPY release/ /release/\n',
+)
+
+
+def test_a_context_is_written_anew():
+    entry = tarfile.TarInfo("release/model.onnx")
+    entry.mode, entry.uid, entry.mtime = 0o4755, 0, 99
+    clean = io.BytesIO()
+    base, others = context.rebuilt(tar([GOOD, (entry, b"model")]), clean)
+    context.finish(clean, f"sha256:{HEX}", OWN, others)
+    clean.seek(0)
+    with tarfile.open(fileobj=clean) as found:
+        members = {member.name: (member.mode, found.extractfile(member).read()) for member in found}
+    assert base == "perennial/steps"
+    assert members == {
+        "release/model.onnx": (0o755, b"model"),
+        "Dockerfile": (
+            0o444,
+            f'FROM sha256:{HEX}\nLABEL "perennial"="1" "perennial.stack"="mine"\n'.encode()
+            + GOOD[1].partition(b"\n")[2],
+        ),
+    }
+
+
+def linked(kind, name="release/x", to="/etc/passwd"):
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = kind, to
+    return entry
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        tar([]),
+        tar([("release/x", b"")]),
+        tar([GOOD, GOOD]),
+        tar([GOOD, ("../x", b"")]),
+        tar([GOOD, ("/x", b"")]),
+        tar([GOOD, (".dockerignore", b"*")]),
+        tar([GOOD, (linked(tarfile.SYMTYPE), b"")]),
+        tar([GOOD, (linked(tarfile.LNKTYPE), b"")]),
+        tar([GOOD, (linked(tarfile.CHRTYPE), b"")]),
+        tar(
+            [
+                (linked(tarfile.SYMTYPE, "Dockerfile", "release/x"), b""),
+                ("release/x", b"FROM x\nRUN x"),
+            ]
+        ),
+        tar([GOOD], mode="w:gz"),
+        io.BytesIO(b"no tar" * 1000),
+        io.BytesIO(tar([GOOD]).getvalue()[:600]),
+    ],
+    ids=[
+        "empty",
+        "missing",
+        "twice",
+        "above",
+        "absolute",
+        "ignore",
+        "symlink",
+        "hardlink",
+        "device",
+        "linked",
+        "gzip",
+        "garbage",
+        "torn",
+    ],
+)
+def test_a_context_with_anything_but_plain_files_is_refused(sent):
+    with pytest.raises(Denied):
+        context.rebuilt(sent, io.BytesIO())
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        "",
+        "RUN id",
+        "FROM a\nRUN id",
+        "FROM a\nADD http://elsewhere/x /x",
+        "FROM a AS b\nCOPY x /x",
+        "FROM a\nFROM b",
+        "FROM --platform=x a",
+        "ARG B=a\nFROM $B",
+        "FROM a\nCOPY --from=postgres / /",
+        "FROM a\nCOPY ../x /x",
+        "FROM a\nCOPY x \\\n/x",
+        "# escape=`\nFROM a",
+        "# syntax=evil/frontend\nFROM a",
+        "FROM a\nUSER root",
+        "FROM a\nONBUILD RUN id",
+        'FROM a\nENTRYPOINT ["sh"]',
+        "FROM a\nLABEL perennial.a=b\\",
+        "FROM a\nLABEL perennial.a=$B",
+        "FROM a\nLABEL a=b",
+        "FROM a\nLABEL perennial.a=b com.docker.compose.service=postgres",
+        'FROM a\nLABEL "perennial.a"="b c" "com.docker.compose.service"="postgres"',
+        "FROM a\nLABEL perennial.stack=mine",
+        'FROM a\nLABEL perennial.a=b "perennial.stack"="yours"',
+        'FROM a\nLABEL "perennial.kept"="mine"',
+        "FROM a\nLABEL perennial=0",
+        "FROM a\rRUN id",
+        "FROM a\n\x0bRUN id",
+        "from a",
+        "FROM a\nFRÖM b",
+    ],
+)
+def test_a_dockerfile_copies_and_labels_and_does_nothing_else(dockerfile):
+    with pytest.raises(Denied):
+        context.rebuilt(tar([("Dockerfile", dockerfile.encode())]), io.BytesIO())
+
+
+def header(name, size, kind=b"0", field=None):
+    """A header that no library writes.
+
+    This size, whatever it is, or these bytes in the place of the size.
+    """
+    block = bytearray(tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT))
+    block[156:157] = kind
+    block[124:136] = field or (
+        (256**12 + size).to_bytes(12, "big") if size < 0 else b"%011o\0" % size
+    )
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def padded(data):
+    return data + bytes(-len(data) % 512)
+
+
+DOCKERFILE = header("Dockerfile", 7) + padded(b"FROM a\n")
+END = bytes(1024)
+
+
+def pax(text, size=None):
+    return header("pax", len(text) if size is None else size, b"x") + padded(text)
+
+
+def said(key, value):
+    """A record of an extended header, which begins with its own length."""
+    length = next(
+        number for number in range(5, 99_999) if len(f"{number} {key}={value}\n") == number
+    )
+    return f"{length} {key}={value}\n".encode()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        header("a", -16384) + bytes(32768),
+        header("a", -512) + END,
+        header("a", 0, field=b"-0000000001\0"),
+        header("a", 0, field=b"0x000000001\0"),
+        header("a", 0, field=b"0_000000001\0"),
+        header("a", 0, field=b"           \0"),
+        pax(said("size", -512)) + header("a", 512) + bytes(512),
+        pax(said("size", "9" * 30)) + header("a", 512) + bytes(512),
+        pax(said("GNU.sparse.major", 1) + said("GNU.sparse.minor", 0)) + header("a", 512) + padded(b"99999999\n" * 50),
+        pax(said("linkpath", "/etc/passwd")) + header("a", 0),
+        pax(said("path", "../x")) + header("a", 0),
+        pax(said("path", "x" * 1025)) + header("a", 0),
+        pax(b"0 path=x\n") + header("a", 0),
+        pax(b"999 path=x\n") + header("a", 0),
+        pax(b"path=x\n") + header("a", 0),
+        pax(b"") + header("a", 0),
+        pax(said("mtime", 1)) + pax(said("mtime", 2)) + header("a", 0),
+        pax(said("mtime", 1)) * 2000 + header("a", 0),
+        header("L", 70_000, b"L") + bytes(70_144) + header("a", 0),
+        header("K", 8, b"K") + padded(b"/etc/pw") + header("a", 0),
+        header("g", 20, b"g") + padded(said("path", "x")) + header("a", 0),
+        header("S", 0, b"S"),
+        header("a", 5, b"5") + padded(b"12345"),
+        header("a", 2000) + bytes(512),
+        header("a" * 99, 0) + header("a" * 99, 0),
+        b"".join(header(f"f{number}", 0) for number in range(strict.MEMBERS + 1)),
+    ],
+    ids=[
+        "base-256 back far", "base-256 back a block", "minus", "hexadecimal", "underscore", "no number", "pax size below zero",
+        "pax size beyond all", "sparse", "a link by pax", "a name above", "a name too long", "a record of no length", "a record too long",
+        "a record without length", "nothing said", "two headers", "very many headers", "long GNU name", "GNU link", "for all", "GNU sparse",
+        "a folder with data", "torn", "twice", "too many",
+    ],
+)  # fmt: skip
+def test_headers_that_lie_are_refused_and_end(sent):
+    with pytest.raises(Denied):
+        context.rebuilt(io.BytesIO(DOCKERFILE + sent + END), io.BytesIO())
+
+
+def test_a_tar_without_an_end_is_torn():
+    with pytest.raises(Denied, match="torn"):
+        context.rebuilt(io.BytesIO(DOCKERFILE), io.BytesIO())
+
+
+class Counted(io.BytesIO):
+    """A file that remembers the longest piece that was read of it at once."""
+
+    longest = 0
+
+    def read(self, size=-1):
+        found = super().read(size)
+        self.longest = max(self.longest, len(found))
+        return found
+
+
+@pytest.mark.parametrize("kind", [b"x", b"L"])
+def test_a_long_header_is_refused_before_it_is_read(kind):
+    sent = Counted(header("x", 4 << 20, kind) + bytes(4 << 20) + END)
+    with pytest.raises(Denied, match="extended header"):
+        context.rebuilt(sent, io.BytesIO())
+    assert sent.longest == strict.BLOCK
+
+
+def test_a_file_is_copied_in_pieces():
+    sent = Counted(DOCKERFILE + header("model", 1 << 20) + bytes(1 << 20) + END)
+    context.rebuilt(sent, io.BytesIO())
+    assert sent.longest <= context.CHUNK
+
+
+@pytest.mark.parametrize("kind", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
+def test_what_every_library_writes_is_read(kind):
+    whole, clean = io.BytesIO(), io.BytesIO()
+    names = [
+        "root/" + "a" * 90 + "/" + "b" * 60,
+        "root/short",
+        *([] if kind == tarfile.USTAR_FORMAT else ["root/" + "c" * 250]),
+    ]
+    with tarfile.open(fileobj=whole, mode="w", format=kind) as archive:
+        for name, data in {**dict.fromkeys(names, b"data"), "Dockerfile": b"FROM a\n"}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mtime = len(data), 1.5
+            archive.addfile(entry, io.BytesIO(data))
+        folder = tarfile.TarInfo("root")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+    _, others = context.rebuilt(whole, clean)
+    context.finish(clean, "sha256:" + HEX, OWN, others)
+    clean.seek(0)
+    with tarfile.open(fileobj=clean) as found:
+        assert sorted(found.getnames()) == sorted([*names, "root", "Dockerfile"])
+        assert {found.extractfile(name).read() for name in names} == {b"data"}
+
+
+def test_a_disk_that_is_full_is_a_named_error():
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(Denied, match="No space left on device"):
+        context.rebuilt(tar([GOOD, ("x", b"1")]), Full())

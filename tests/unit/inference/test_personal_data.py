@@ -1,0 +1,76 @@
+"""The key of personal data: one for all, for its owner's eyes only.
+
+Hashes that only it explains.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+
+from pipelines.errors import Corrupted
+from pipelines.inference.personal_data import KEY_BYTES, PersonalKey
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "secrets" / "personal_key"
+
+
+def test_equal_values_hash_alike_in_every_process_and_others_do_not(path):
+    one, other = PersonalKey(path), PersonalKey(path)
+    assert one.hashed("Ada") == other.hashed("Ada")
+    assert re.fullmatch("[0-9a-f]{64}", one.hashed("Ada"))
+    assert len({one.hashed(v) for v in ("Ada", "ada", "Ada ", "", True, 1.5, 2, "Ünï ✈")}) == 8
+
+
+def test_a_whole_number_hashes_alike_whichever_way_it_came(path):
+    key = PersonalKey(path)
+    assert key.hashed(3) == key.hashed(3.0) == key.hashed("3")
+    assert key.hashed(value=True) == key.hashed("true")
+
+
+def test_another_key_gives_other_hashes(path, tmp_path):
+    assert PersonalKey(path).hashed("Ada") != PersonalKey(tmp_path / "other").hashed("Ada")
+
+
+def test_the_key_is_made_when_it_is_needed_and_for_its_owner_only(path):
+    key = PersonalKey(path)
+    assert not path.exists()
+    key.hashed("x")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert [p.name for p in path.parent.iterdir()] == ["personal_key"]
+    assert len(path.read_bytes()) == KEY_BYTES
+
+
+def test_many_at_once_make_one_key(path):
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(PersonalKey(path).hashed("x")))
+        for _ in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 20
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * (KEY_BYTES + 1)])
+def test_a_file_that_is_no_key_is_named_and_not_used(path, content):
+    path.parent.mkdir()
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(Corrupted, match="personal_key"):
+        PersonalKey(path).hashed("x")
+
+
+def test_a_key_that_others_may_read_is_not_used(path):
+    PersonalKey(path).hashed("x")
+    path.chmod(0o640)
+    with pytest.raises(Corrupted, match="chmod 600"):
+        PersonalKey(path).hashed("x")

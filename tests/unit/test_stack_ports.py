@@ -1,0 +1,63 @@
+import json
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from pipelines.settings import load_settings
+from stack.record import Record, write_record
+
+PORTS = {"airflow_port": 18080, "mlflow_port": 15000, "serving_port": 18000}
+
+
+@pytest.fixture
+def state(tmp_path):
+    (tmp_path / "var" / "stack").mkdir(parents=True)
+    return tmp_path / "var"
+
+
+def settings(state, **more):
+    return load_settings({"PERENNIAL_HOME": str(state.parent), **more})
+
+
+def record(state, pid, created, ports=PORTS):
+    """Write what `up` writes of a running stack."""
+    layout = type("Layout", (), {"run": state / "stack"})()
+    write_record(layout, Record(pid=pid, created=created, socket=state / "s.sock", ports=ports))
+
+
+def test_a_shell_without_ports_finds_those_of_the_stack_that_runs(state):
+    assert settings(state).serving == "http://127.0.0.1:8000"
+    record(state, os.getpid(), psutil.Process().create_time())
+    found = settings(state, PERENNIAL_MLFLOW_PORT="5001")
+    assert (found.airflow_port, found.mlflow_port, found.serving) == (
+        18080,
+        5001,
+        "http://127.0.0.1:18000",
+    )
+
+
+def test_a_stack_that_is_gone_says_nothing(state):
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    record(state, done.pid, 1.0)
+    assert settings(state).airflow_port == 8080
+    record(state, os.getpid(), 1.0)
+    assert settings(state).airflow_port == 8080, "the process id is somebody else's"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        json.dumps({"ports": PORTS}),
+        json.dumps({"pid": "x", "created": 1, "ports": PORTS}),
+    ],
+)
+def test_a_record_that_makes_no_sense_says_nothing(state, body):
+    (state / "stack" / "supervisord.json").write_text(body)
+    assert settings(state).airflow_port == 8080
