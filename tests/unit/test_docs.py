@@ -1,6 +1,8 @@
-"""The documentation says what is true: links lead somewhere, and the example of a spec is one."""
+"""The documentation says what is true: links and paths lead somewhere, the example is a spec."""
 
 import re
+import subprocess
+from functools import cache
 
 import pytest
 
@@ -8,19 +10,83 @@ from pipelines.spec import parse_spec
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*PAGES, ROOT / "CHANGELOG.md"]
+LONGEST_LINE = 100
+EXAMPLE = "churn"
+"""The model that docs/add-a-model.md adds; it is in no checkout."""
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def name_of(page):
+    return str(page.relative_to(ROOT))
+
+
+@cache
+def tree():
+    """Return every tracked file, and every folder with a slash at its end."""
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    folders = {f"{folder}/" for file in files for folder in parents(file)}
+    return {*files, *folders}
+
+
+def parents(file):
+    parts = file.split("/")[:-1]
+    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def named_paths(text):
+    """Return the paths that a text names: whatever begins with a folder of the checkout, and
+    whatever in backticks is a Python file.
+    """
+    roots = "|".join(sorted({path.split("/")[0] for path in tree() if "/" in path}))
+    below = re.findall(rf"(?<![\w/.<>-])(?:\.\./)?((?:{roots})/[\w./-]*\w/?)", text)
+    files = re.findall(r"`((?:[\w-]+/)*[\w-]+\.py)`", text)
+    return [path for path in [*below, *files] if EXAMPLE not in path]
+
+
+def is_there(path):
+    """Tell whether the path is one of the tree, counted from the checkout or from a folder."""
+    known = tree()
+    path = path.rstrip("/")
+    return any(
+        known_path.rstrip("/") == path or known_path.rstrip("/").endswith(f"/{path}")
+        for known_path in known
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)#\s]+)", text) + re.findall(r"(?m)^\[[^\]]+\]: ([^#\s]+)", text)
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_path_that_a_document_names_is_there(page):
+    assert [path for path in named_paths(page.read_text()) if not is_there(path)] == []
+
+
+def test_a_path_that_is_not_there_would_be_seen():
+    text = "`pipelines/gone.py`, pipelines/steps/, `gone_too.py`, `science/gates.py`"
+    assert [p for p in named_paths(text) if not is_there(p)] == ["pipelines/gone.py"] * 2 + [
+        "gone_too.py"
+    ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_no_line_of_a_document_is_too_long(document):
+    lines = document.read_text().splitlines()
+    assert [
+        f"{number}: {line}" for number, line in enumerate(lines, 1) if len(line) > LONGEST_LINE
+    ] == []
 
 
 def test_the_example_of_a_spec_is_a_spec():
     example = re.search(
         r"```yaml\n(.*?)```", (ROOT / "docs" / "add-a-model.md").read_text(), flags=re.DOTALL
     )
-    assert parse_spec(example[1].encode(), "docs/add-a-model.md").name == "churn"
+    assert parse_spec(example[1].encode(), "docs/add-a-model.md").name == EXAMPLE
 
 
 def test_every_decision_says_when_a_change_violates_it():
