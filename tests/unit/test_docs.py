@@ -1,7 +1,6 @@
 """The documentation says what is true: links and paths lead somewhere, the example is a spec."""
 
 import re
-import subprocess
 from functools import cache
 
 import pytest
@@ -21,38 +20,38 @@ def name_of(page):
 
 
 @cache
+def sources():
+    """Return the checkout's folders of sources, without what is made (`.venv`, `var`)."""
+    made = re.compile(r"\..*|var|.*\.egg-info|__pycache__")
+    return [d for d in ROOT.iterdir() if d.is_dir() and not made.fullmatch(d.name)]
+
+
+@cache
 def tree():
-    """Return every tracked file, and every folder with a slash at its end."""
-    files = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.split()
-    folders = {f"{folder}/" for file in files for folder in parents(file)}
-    return {*files, *folders}
-
-
-def parents(file):
-    parts = file.split("/")[:-1]
-    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
+    """Return every file and folder of the sources, each with a slash before it."""
+    return [f"/{path.relative_to(ROOT)}" for folder in sources() for path in folder.rglob("*")]
 
 
 def named_paths(text):
-    """Return the paths that a text names: whatever begins with a folder of the checkout, and
-    whatever in backticks is a Python file.
+    """Return the paths that a text names.
+
+    Whatever begins with a folder of the checkout, and whatever in backticks is a Python file.
     """
-    roots = "|".join(sorted({path.split("/")[0] for path in tree() if "/" in path}))
+    roots = "|".join(folder.name for folder in sources())
     below = re.findall(rf"(?<![\w/.<>-])(?:\.\./)?((?:{roots})/[\w./-]*\w/?)", text)
     files = re.findall(r"`((?:[\w-]+/)*[\w-]+\.py)`", text)
     return [path for path in [*below, *files] if EXAMPLE not in path]
 
 
 def is_there(path):
-    """Tell whether the path is one of the tree, counted from the checkout or from a folder."""
-    known = tree()
-    path = path.rstrip("/")
-    return any(
-        known_path.rstrip("/") == path or known_path.rstrip("/").endswith(f"/{path}")
-        for known_path in known
-    )
+    """Tell whether the path is in the tree, counted from the checkout or from a folder of it."""
+    return any(known.endswith(f"/{path.rstrip('/')}") for known in tree())
+
+
+def anchors(page):
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text())
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -60,6 +59,17 @@ def test_links_lead_somewhere(page):
     text = page.read_text()
     links = re.findall(r"\]\(([^)#\s]+)", text) + re.findall(r"(?m)^\[[^\]]+\]: ([^#\s]+)", text)
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_to_a_heading_find_it(page):
+    links = re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", page.read_text())
+    local = [(name, anchor) for name, anchor in links if "://" not in name]
+    assert [
+        (name, anchor)
+        for name, anchor in local
+        if anchor not in anchors((page.parent / name) if name else page)
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
