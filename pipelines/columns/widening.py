@@ -117,9 +117,7 @@ def _candidates(kinds: list[pa.DataType], *, whole: bool) -> list[pa.DataType]:
 
 
 def _decimals(kinds: list[pa.DataType]) -> list[pa.DataType]:
-    """Return the decimal with all digits of these decimals and whole numbers before and behind the
-    point.
-    """
+    """Return the decimal type that holds all digits of these decimals and whole numbers."""
     import pyarrow as pa
 
     shapes = [
@@ -188,8 +186,9 @@ class Agreed:
 
 
 def agreed(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Agreed:
-    """Return the type that most of the columns, which are named by batch, can have together, and
-    what is wrong with the others.
+    """Return the type that most of the columns can share, and what is wrong with the others.
+
+    Columns are named by batch.
 
     The type that most batches hold goes first, of equals the one that is held first. `whole` as in
     `common_type`.
@@ -259,8 +258,9 @@ def together(tables: Mapping[str, pa.Table], what: str, *, whole: Collection[str
 
 
 def in_types(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
-    """Return the table with its columns in these types, and with a column of nulls for each that it
-    lacks.
+    """Return the table with its columns in these types.
+
+    A column that it lacks becomes one of nulls.
 
     Columns that `types` does not name stay as they are. Raises BadData naming a column whose values
     would change.

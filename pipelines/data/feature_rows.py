@@ -127,14 +127,15 @@ def build_rows(
     interval: Interval,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> pa.Table:
-    """Return the features of the rows within the interval, from raw tables that reach back as far
-    as the lookback.
+    """Return the features of the rows within the interval.
+
+    The raw tables reach back as far as the lookback.
 
     `build` runs in a process of its own, which is ended after `timeout` seconds.
 
     This is what a client calls too that has raw rows and wants predictions. Where the spec allows
-    empty batches, an interval without raw rows has none here either; its columns but the time are
-    of no type. Raises SpecError or BadData naming the column.
+    empty batches, an interval without raw rows has none here either; its columns but the time
+    are of no type. Raises SpecError or BadData naming the column.
     """
     import pyarrow as pa
 

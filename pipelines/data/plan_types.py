@@ -75,9 +75,7 @@ class PlanTypes:
             ) from error
 
     def changes(self, name: str, columns: Mapping[str, str], rows: int) -> dict[str, str]:
-        """Return the columns of a batch's table that are read in another type than it holds them
-        in, with that type.
-        """
+        """Return the columns of a batch's table that are read in another type, with that type."""
         types = self._of(name, columns, rows)
         return {c: str(kind) for c, kind in sorted(types.items()) if columns.get(c) != str(kind)}
 
@@ -188,8 +186,9 @@ def _types(
 def _column(
     name: str, column: str, held: list[_Held], *, whole: bool
 ) -> tuple[pa.DataType | None, list[Odd]]:
-    """Return the type of a column that some batch must be brought to (None where there is no such
-    batch), and what is odd.
+    """Return the type that a column is brought to, and what is odd about it.
+
+    The type is None where every batch holds it already.
     """
     full = [h for h in held if h.rows]
     lacking = [h for h in full if column not in h.columns]

@@ -65,8 +65,9 @@ class Counts:
 
 @dataclass(frozen=True)
 class Joined:
-    """The log's columns, one row per identity in the log's order, with `label` (null where none
-    counts) and `label_from`.
+    """The log's columns, one row per identity in the log's order, with their labels.
+
+    `label` is null where none counts; `label_from` says where it came from.
     """
 
     rows: pa.Table

@@ -219,8 +219,9 @@ def _judged(
 
 
 def _is_ambiguous(db: sqlite3.Connection, model: str, told: Told) -> bool:
-    """Tell whether a caller used the request's id again, so that the row there is several
-    events.
+    """Tell whether a caller used the request's id again.
+
+    Then the row there is several events.
     """
     place = (model, told.request_id, told.row)
     found = db.execute(

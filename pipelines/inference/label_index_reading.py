@@ -77,8 +77,10 @@ class Reading:
         self._there: set[str] = set()
 
     def everything(self) -> None:
-        """Read on; from the beginning where the log has lost something that the index knows (it was
-        restored, or deleted).
+        """Read on from where reading ended, or from the beginning.
+
+        From the beginning where the log has lost something that the index knows: it was restored,
+        or deleted.
         """
         self._read_on()
         lost = {
@@ -170,8 +172,7 @@ class Reading:
     def _rotated(
         self, folder: str, columns: tuple[str, ...], insert: Callable[[Iterable[Any]], None]
     ) -> None:
-        """Read the rotated entries that name a segment which was not read to its end while it was
-        there.
+        """Read the rotated entries that name a segment which was not read to its end.
 
         There are none unless the index was lost: a rotation lets it catch up before.
         """

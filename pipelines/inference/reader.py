@@ -55,13 +55,14 @@ LABELS = pa.schema({"identity": pa.string(), "label": pa.float64(), "at": MOMENT
 
 @dataclass(frozen=True)
 class Log:
-    """Answered rows in the order of their entries and segments, with the columns `OURS` and one
-    `input.<name>` per input.
+    """Answered rows in the order of their entries and segments.
+
+    Their columns are `OURS` and one `input.<name>` per input.
 
     An input that a release did not have is null in its rows; `together` says what becomes of one
     that changed its kind. `classes` are the labels of a multiclass model in the order of
-    `probabilities`; classes that a release did not know have the probability 0 there. `torn` counts
-    last lines that a killed process never finished, `damage` names what was changed.
+    `probabilities`; classes that a release did not know have the probability 0 there. `torn`
+    counts last lines that a killed process never finished, `damage` names what was changed.
     """
 
     rows: pa.Table
@@ -72,8 +73,9 @@ class Log:
 
 @dataclass(frozen=True)
 class Labels:
-    """One label per identity, the first that was given, with the columns of `LABELS` (`label` is a
-    string for multiclass).
+    """One label per identity, the first that was given.
+
+    Its columns are those of `LABELS`; `label` is a string for multiclass.
     """
 
     table: pa.Table
@@ -97,8 +99,9 @@ class _Found:
 def read_log(
     store: Store, model: str, *, since: datetime | None = None, until: datetime | None = None
 ) -> Log:
-    """Return the answered rows whose event time lies in [since, until), as of now; what is being
-    written is among them.
+    """Return the answered rows whose event time lies in [since, until), as of now.
+
+    What is being written is among them.
 
     `torn` and `damage` are those of everything that was looked at, whatever the event times. Raises
     Busy where others rotate without an end.

@@ -52,8 +52,9 @@ _SQLITE = "sqlite:///"
 
 
 class MlflowRegistry:
-    """MLflow behind a URI: sqlite:///<file> (created, and migrated by MLflow) or
-    http://host:port.
+    """MLflow behind a URI: sqlite:///<file> or http://host:port.
+
+    MLflow creates and migrates the file.
     """
 
     def __init__(
@@ -231,8 +232,9 @@ class MlflowRegistry:
 
     @cached_property
     def _client(self) -> Any:
-        """The client; a SQLite file is created and migrated under a lock, since MLflow's migrations
-        know none.
+        """Return the client.
+
+        A SQLite file is created and migrated under a lock, since MLflow's migrations know none.
         """
         from mlflow.tracking import MlflowClient
 

@@ -1,5 +1,6 @@
-"""A source that is read in a process of its own, so that neither time nor memory nor a crash of a
-parser is without an end.
+"""A source that is read in a process of its own.
+
+So time, memory and a parser's crash have an end.
 
 The process keeps what it has parsed from one interval to the next. It is killed where it takes too
 long or too much memory, and it ends with the process that reads from it.

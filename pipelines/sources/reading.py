@@ -203,8 +203,9 @@ def _member(packed: zipfile.ZipFile, member: str, shown: str, most: int) -> zipf
 
 
 def parse(data: bytes, kind: Format, shown: str, most: int | None = None) -> pa.Table:
-    """Return the rows in the bytes, at most `most` bytes of them, by default what the machine's
-    memory allows.
+    """Return the rows in the bytes.
+
+    They may unpack to `most` bytes, by default to what the machine's memory allows.
 
     Raises BadData where they cannot be parsed, naming row or column where that is known.
     """
@@ -315,8 +316,9 @@ def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Ta
 
 
 def picked(table: pa.Table, column: str, interval: Interval) -> pa.Table:
-    """Return the rows of the interval, and those without a time, which belong nowhere and must be
-    seen by `validate`.
+    """Return the rows of the interval, and those without a time.
+
+    The latter belong nowhere, and `validate` must see them.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -34,8 +34,9 @@ _KINDS = {
 
 
 def model_names(models: Path) -> list[str]:
-    """Return the names of the folders under `models/` that have a `model.yaml`, of whatever kind or
-    state, sorted.
+    """Return the names of the folders under `models/` that have a `model.yaml`, sorted.
+
+    Its kind and state do not matter.
 
     Folders whose names begin with a dot belong to tools. Raises SpecError where `models/` itself
     cannot be listed.

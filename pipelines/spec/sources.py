@@ -145,8 +145,9 @@ class HttpSource(OneTable):
 
 
 class SqlSource(OneTable):
-    """A query on the database whose SQLAlchemy URL is the setting PERENNIAL_SQL_<database>, with
-    bound :start and :end.
+    """A query with bound :start and :end.
+
+    The setting PERENNIAL_SQL_<database> holds the SQLAlchemy URL of its database.
     """
 
     kind: Literal["sql"]
@@ -162,8 +163,9 @@ class SqlSource(OneTable):
 
 
 class PythonSource(SourceBase):
-    """A function `read(start, end)` in the model's `source.py` that returns a table, or a dict of
-    tables by name.
+    """A function `read(start, end)` in the model's `source.py`.
+
+    It returns a table, or a dict of tables by name.
     """
 
     kind: Literal["python"]

@@ -55,8 +55,9 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
 def importance(
     folder: Path, spec: Spec, model: Any, schema: InputSchema, rows: pa.Table, y: Array
 ) -> list[Path]:
-    """Draw how much train.metric loses on a sample when one input is shuffled (Breiman 2001,
-    permutation importance).
+    """Draw how much train.metric loses when one input is shuffled.
+
+    It is measured on a sample (Breiman 2001, permutation importance).
     """
     rng = np.random.default_rng(spec.train.seed)
     chosen = np.sort(rng.permutation(len(y))[:SAMPLE])

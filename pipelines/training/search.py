@@ -121,8 +121,9 @@ def search(
 
 
 def _settings(candidate: Candidate, pipeline: Any, seed: int) -> list[dict[str, Any]]:
-    """Return every setting of the search space, or `budget` drawn ones of a larger one, by the
-    pipeline's parameter names.
+    """Return every setting of the search space, by the pipeline's parameter names.
+
+    Of a space with more than `budget` settings, `budget` are drawn.
     """
     from sklearn.model_selection import ParameterGrid, ParameterSampler
 
@@ -142,8 +143,9 @@ def _score(model: Any, inputs: pd.DataFrame, y: Array, spec: Spec) -> float:
 
 
 def _usable(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
-    """Return the folds with something to learn, and with a metric that is defined on what judges (a
-    constant's score is).
+    """Return the folds that can be learnt from and judged on.
+
+    The metric must be defined on the rows that judge: a constant's score is finite there.
     """
     known = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
     usable = []

@@ -1,5 +1,6 @@
-"""The parent's side: one child for each thread that has user code run, ended with all that it
-started when it takes too long.
+"""The parent's side: one child for each thread that has user code run.
+
+A child that takes too long is ended, with all that it started.
 
 A child serves many calls, since it costs a second to start and to import the engine. One that
 ended, or that was ended, is replaced at the next call.
@@ -36,8 +37,10 @@ ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = "PERENNIAL_USER_CODE_TIMEOUT_SECONDS"
 LAST_LINES = 5
 GRACE_SECONDS = 2
-"""How long to wait for the exit code and the last words of a child that has closed its pipe, or was
-killed."""
+"""How long to wait for the exit code and the last words of a child that has ended.
+
+It has closed its pipe, or was killed.
+"""
 
 
 def call_build(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float) -> pa.Table:

@@ -1,5 +1,6 @@
-"""From an expectation as it is written to Great Expectations' own object, or to words that say why
-it means nothing.
+"""From an expectation as it is written to Great Expectations' own object.
+
+Or to words that say why it means nothing.
 """
 
 from __future__ import annotations

@@ -57,12 +57,13 @@ class UnfitLiteral(ValueError):
 
 
 def literals_for(kind: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]:
-    """Return those arguments of an expectation of this kind that are compared with values, as
-    values of the columns.
+    """Return the arguments of an expectation that are compared with a column's values.
+
+    They are returned as values of the columns.
 
     Nothing is returned for a column that is not in the schema. Raises UnfitLiteral where the suite
-    is at fault. A number that is compared with texts is left as it is: there the data may as well
-    be at fault, and the expectation is not met.
+    is at fault. A number that is compared with texts is left as it is: there the data may as
+    well be at fault, and the expectation is not met.
     """
     _refuse_texts_for_numbers(kind, kwargs)
     names = set(schema.names)

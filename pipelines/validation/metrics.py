@@ -140,8 +140,9 @@ class StandardDeviation(theirs.ColumnStandardDeviation):
 
 
 class Quantiles(theirs.ColumnQuantileValues):
-    """Quantiles; those that are values of the column (the default) are found by sorting, none by
-    way of float64.
+    """Quantiles, never by way of float64.
+
+    Those that are values of the column (the default) are found by sorting.
     """
 
     @column_aggregate_value(engine=PandasExecutionEngine)

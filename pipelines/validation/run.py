@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 _SHOWN = 300
 """Characters of what was found that a finding keeps."""
 _NO_PROVIDER = "No provider found for"
-"""How Great Expectations begins what it says of an expectation that its pandas engine does not
-know."""
+"""How Great Expectations begins its message where its pandas engine lacks an expectation."""
 
 
 class Finding(Value):
@@ -92,9 +91,7 @@ def check_table(
 
 
 def _results(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
-    """Return Great Expectations' result by number, or the exception that an expectation ended
-    with.
-    """
+    """Return Great Expectations' result by number, or the exception that ended an expectation."""
     try:
         return _validated(name, frame, asked)
     except MemoryError:

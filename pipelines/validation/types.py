@@ -54,8 +54,9 @@ _PLAIN_KINDS = {"whole", "float", "bool", "time", "duration"}
 
 
 def family(kind: pa.DataType) -> str:
-    """Return what a column holds, in one word of `_FAMILIES`, or "null" where it has no values, or
-    Arrow's own name.
+    """Return what a column holds, in one word of `_FAMILIES` or by Arrow's own name.
+
+    It is "null" where the column has no values.
     """
     from pyarrow import types
 

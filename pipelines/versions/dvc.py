@@ -65,8 +65,10 @@ _FILES = {
     ),
     "features/.gitignore": "/*/\n",
 }
-"""The first commit; the remote's URL is made whole in it, so that a clone finds the remote wherever
-it lies."""
+"""The message of the first commit.
+
+The remote's URL is made whole in it, so that a clone finds the remote wherever it lies.
+"""
 
 CONFIG = ".dvc/config"
 
@@ -148,8 +150,9 @@ class DvcVersions:
             ]
 
     def damaged(self, model: str, revision: str) -> list[str]:
-        """Return the remote's objects of a revision that are missing or not what their names say,
-        as paths; each is read.
+        """Return the paths of the remote's objects of a revision that are missing or changed.
+
+        Each object is read and compared with its name.
         """
         check_names(model, ())
         with file_border(self._root):
@@ -233,8 +236,9 @@ class DvcVersions:
             return path
 
     def _reach(self) -> None:
-        """Raise an OSError, which the border translates to Unreachable, where the remote's folder
-        is away.
+        """Raise an OSError where the remote's folder is away.
+
+        `failures` turns it into Unreachable.
         """
         with os.scandir(self._remote.folder):
             return

@@ -1,5 +1,6 @@
-"""The little of git that the features' repository needs, cut off from whatever the user configured
-for themselves.
+"""The little of git that the features' repository needs.
+
+It is cut off from whatever the user configured for themselves.
 """
 
 from __future__ import annotations
@@ -129,9 +130,7 @@ class Git:
         self._run("clean", "--quiet", "--force", "-d", "--", below)
 
     def _check(self) -> None:
-        """Raise Corrupted where the repository was changed so that git could run somebody's
-        commands.
-        """
+        """Raise Corrupted where git could run somebody's commands in the repository."""
         inner, config = self.folder / ".git", self.folder / ".git" / "config"
         if not os.path.lexists(inner):
             return  # it is about to be made

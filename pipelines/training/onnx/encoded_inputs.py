@@ -1,5 +1,6 @@
-"""Which input each position of an encoded row comes from, and which values of the input lie on the
-two sides of a threshold.
+"""From positions of an encoded row back to inputs.
+
+Which input each position comes from, and which values of it lie on the two sides of a threshold.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ class Places:
     categories: dict[int, tuple[str, ...]]
     """By input: the categories of a text, in the order of their codes."""
     changed: dict[int, tuple[Any, list[str], int]]
-    """By input: the fitted transformer of a number that changes its size, the columns that it
-    takes, and which of them it is."""
+    """The fitted transformer that changes the size of a number, by input.
+
+    With the columns that it takes, and which of them the input is.
+    """
 
 
 def find_places(pipeline: Any, schema: InputSchema) -> Places:
@@ -121,8 +124,9 @@ def find_edges(nodes: Nodes, places: Places) -> tuple[Array, Array]:
 
 
 def _bisect(thresholds: Array, transformer: Any, names: list[str], nth: int) -> Array:
-    """Return the greatest float32 input whose encoded number is not above each threshold, by
-    bisection; encoding must not fall.
+    """Return the greatest float32 input whose encoded number is not above each threshold.
+
+    Found by bisection; encoding must not fall as the input grows.
     """
     import pandas as pd
 

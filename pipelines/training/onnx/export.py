@@ -37,8 +37,9 @@ PER_COLUMN = 50
 
 @dataclass(frozen=True)
 class Compiled:
-    """The ONNX bytes with the greatest difference that was measured, or None and the reason in
-    words.
+    """The ONNX bytes with the greatest difference from the fitted model.
+
+    Or None, with the reason in words.
     """
 
     model: bytes | None
@@ -90,8 +91,9 @@ def _why_unprovable(pipeline: Any) -> str:
 
 
 def _find_known_fault(pipeline: Any) -> str:
-    """Return what is known to be compiled wrong though the rows of the proof may not show it, or
-    nothing.
+    """Return what is known to be compiled wrong, or nothing.
+
+    The rows of the proof may not show it.
     """
     nodes = read_nodes(pipeline.steps[-1][1])
     if nodes is not None and nodes.by_category.any():

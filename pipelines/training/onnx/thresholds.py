@@ -50,12 +50,13 @@ _UNKNOWN = "no category of any training row"
 def build_rows(
     pipeline: Any, schema: InputSchema, base: Feed, limit: int = LIMIT
 ) -> Iterator[Feed]:
-    """Yield feeds with rows at, just below and just above the thresholds of the pipeline's last
-    step; nothing where it has none.
+    """Yield feeds with rows at, just below and just above the thresholds of the last step.
+
+    Nothing is yielded where the last step has no thresholds.
 
     `base` gives the values of the inputs that a node's path leaves open. Raises BadData where the
-    pipeline encodes in a way that is not known here, so that a threshold cannot be traced back to
-    an input.
+    pipeline encodes in a way that is not known here, so that a threshold cannot be traced back
+    to an input.
     """
     nodes = read_nodes(pipeline.steps[-1][1])
     if nodes is None or not len(nodes.feature):
@@ -138,8 +139,9 @@ def _ask_at(
 def _follow_paths(
     nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Places, values: Array
 ) -> tuple[Array, Array]:
-    """Return the values changed as little as it takes to reach each node, and whether a null of the
-    node's own input reaches it.
+    """Return the values changed as little as it takes to reach each node.
+
+    Also return whether a null of the node's own input reaches it.
 
     Walks from all nodes up to their roots at once, and collects the bounds of every input on the
     way.
