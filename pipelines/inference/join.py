@@ -64,7 +64,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Joined:
+class LabelledLog:
     """The log's columns, one row per identity in the log's order, with their labels.
 
     `label` is null where none counts; `label_from` says where it came from.
@@ -74,14 +74,14 @@ class Joined:
     counts: Counts
 
 
-def joined(
+def join_labels(
     log: Log,
     labels: Labels,
     *,
     source: pa.Table | None = None,
     known_by: datetime | None = None,
     known_after: timedelta = NOTHING,
-) -> Joined:
+) -> LabelledLog:
     """Return the log's rows with their labels.
 
     `source` has the columns `identity` and `label`: what the model's own source says; of several
@@ -93,7 +93,7 @@ def joined(
     codes, at = answered.indices.to_numpy(), _microseconds(log.rows["at"])
     told = _places(answered.dictionary, labels.table["identity"])
     early = at <= np.append(_microseconds(labels.table["at"]), NEVER)[told][codes]
-    chosen = _chosen(codes, at, early, len(answered.dictionary))
+    chosen = _choose_rows(codes, at, early, len(answered.dictionary))
     rows = log.rows if len(chosen) == len(codes) else log.rows.take(pa.array(chosen))
     event, one = _microseconds(rows["event_time"]), codes[chosen]
     known = (
@@ -103,7 +103,7 @@ def joined(
     )
 
     kind = rows["prediction"].type
-    feedback = _taken(labels.table["label"], told[one], known & early[chosen], kind)
+    feedback = _labels_at(labels.table["label"], told[one], known & early[chosen], kind)
     from_source = _from_source(source, answered.dictionary, one, known, kind)
     label = pc.if_else(pa.array(told[one] >= 0), feedback, from_source)
     says = pc.if_else(pa.array(told[one] >= 0), "feedback", "source")
@@ -119,7 +119,7 @@ def joined(
         torn=log.torn + labels.torn,
         damaged=len(log.damage) + len(labels.damage),
     )
-    return Joined(
+    return LabelledLog(
         rows=rows.append_column("label", label).append_column("label_from", label_from),
         counts=counts,
     )
@@ -142,7 +142,7 @@ def _places(identities: pa.Array, among: pa.ChunkedArray) -> Array:
     return found
 
 
-def _chosen(codes: Array, at: Array, early: Array, identities: int) -> Array:
+def _choose_rows(codes: Array, at: Array, early: Array, identities: int) -> Array:
     """Return the place of each identity's one row: the last early one, else the last.
 
     In the log's order.
@@ -153,7 +153,9 @@ def _chosen(codes: Array, at: Array, early: Array, identities: int) -> Array:
     return np.sort(order[np.flatnonzero(np.diff(codes[order], append=-1))])
 
 
-def _taken(labels: pa.ChunkedArray, places: Array, counts: Array, kind: pa.DataType) -> pa.Array:
+def _labels_at(
+    labels: pa.ChunkedArray, places: Array, counts: Array, kind: pa.DataType
+) -> pa.Array:
     """Return the label at each place, null where the place is -1 or it does not count, in the
     predictions' type.
     """
@@ -181,4 +183,4 @@ def _from_source(
     if pa.types.is_floating(said["label"].type):
         said = said.filter(pc.invert(pc.is_nan(said["label"])))
     newest = said.take(pa.array(np.arange(said.num_rows)[::-1]))
-    return _taken(newest["label"], _places(identities, newest["identity"])[one], counts, kind)
+    return _labels_at(newest["label"], _places(identities, newest["identity"])[one], counts, kind)

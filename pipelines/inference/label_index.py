@@ -81,7 +81,7 @@ class Index:
         Raises Busy where others hold the index too long, Corrupted where rotated rows that it has
         not seen cannot be read.
         """
-        with self._held() as db:
+        with self._hold() as db:
             Reading(db, self._store, model).everything()
 
     def accept(
@@ -96,9 +96,9 @@ class Index:
 
         What `write` raises is raised, and then nothing was accepted. Raises as `catch_up` does.
         """
-        with self._held() as db:
+        with self._hold() as db:
             Reading(db, self._store, model).everything()
-            outcomes, new = _judged(db, model, told)
+            outcomes, new = _judge(db, model, told)
             if new:
                 write(list(new.items()))
                 db.executemany(
@@ -108,7 +108,7 @@ class Index:
             return outcomes
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[sqlite3.Connection]:
+    def _hold(self) -> Iterator[sqlite3.Connection]:
         """Yield the open index while this thread of this process alone has it.
 
         What was done in between is one transaction.
@@ -122,7 +122,7 @@ class Index:
         )
         try:
             _lock(handle, self._patience)
-            with contextlib.closing(self._opened()) as db:
+            with contextlib.closing(self._open()) as db:
                 try:
                     yield db
                 finally:
@@ -137,14 +137,14 @@ class Index:
         finally:
             os.close(handle)
 
-    def _opened(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         """Return the index as it is, or a new one where there is none that is fit."""
-        db = _connected(self.path)
+        db = _connect(self.path)
         if _format(db) == FORMAT:
             return db
         db.close()
         self._discard()
-        db = _connected(self.path)
+        db = _connect(self.path)
         db.executescript(f"BEGIN; {_TABLES} COMMIT;")
         return db
 
@@ -169,7 +169,7 @@ def _lock(handle: int, seconds: float) -> None:
             return
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
     return sqlite3.connect(path, isolation_level="IMMEDIATE")
 
@@ -189,7 +189,7 @@ def _format(db: sqlite3.Connection) -> int | None:
     return found
 
 
-def _judged(
+def _judge(
     db: sqlite3.Connection, model: str, told: Sequence[Told]
 ) -> tuple[list[Outcome], dict[str, float | str]]:
     """Return what becomes of each label, and the new ones by identity.
@@ -202,7 +202,7 @@ def _judged(
         if one.key is None and _is_ambiguous(db, model, one):
             outcomes.append("ambiguous")
             continue
-        name = _known(db, model, one)
+        name = _identity(db, model, one)
         if name is None:
             outcomes.append("unknown")
             continue
@@ -230,7 +230,7 @@ def _is_ambiguous(db: sqlite3.Connection, model: str, told: Told) -> bool:
     return found is not None and bool(found[0])
 
 
-def _known(db: sqlite3.Connection, model: str, told: Told) -> str | None:
+def _identity(db: sqlite3.Connection, model: str, told: Told) -> str | None:
     """Return the identity of the row that is meant, or None where none like it was predicted."""
     if told.key is not None:
         found = db.execute(

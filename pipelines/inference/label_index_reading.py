@@ -27,7 +27,7 @@ It is (or will soon be) away, and an entry has its rows.
 """
 
 
-class _Seen(msgspec.Struct, array_like=True, gc=False):
+class _AnsweredKeys(msgspec.Struct, array_like=True, gc=False):
     """Of `record.Answered`, what the index needs; the values stay undecoded."""
 
     request_id: str
@@ -38,7 +38,7 @@ class _Seen(msgspec.Struct, array_like=True, gc=False):
     keys: list[str | None] | None = None
 
 
-class _Named(msgspec.Struct):
+class _EntryRef(msgspec.Struct):
     """A `Ref` as it stands in an entry."""
 
     uri: str
@@ -48,7 +48,7 @@ class _Named(msgspec.Struct):
 class _Entry(msgspec.Struct):
     """Of `rotated.Rotated`, what the index needs (that module loads pyarrow)."""
 
-    data: _Named
+    data: _EntryRef
     segments: list[str]
 
 
@@ -62,7 +62,7 @@ The same row again is the same event.
 """
 
 _decode_entry = msgspec.json.Decoder(_Entry).decode
-_seen = msgspec.json.Decoder(_Seen).decode
+_seen = msgspec.json.Decoder(_AnsweredKeys).decode
 _labelled = msgspec.json.Decoder(Labelled).decode
 
 
@@ -102,8 +102,8 @@ class Reading:
         self._there = set()
         self._segments("predictions", self._add_predictions)
         self._segments("labels", self._add_labels)
-        self._rotated("rotated", ("request_id", "row", "key"), self._insert_rows)
-        self._rotated("rotated-labels", ("identity", "label"), self._insert_labels)
+        self._read_rotated("rotated", ("request_id", "row", "key"), self._insert_rows)
+        self._read_rotated("rotated-labels", ("identity", "label"), self._insert_labels)
 
     def _sources(self) -> dict[str, tuple[int, int]]:
         found = self._db.execute(
@@ -169,7 +169,7 @@ class Reading:
             ((self._model, *label) for label in labels),
         )
 
-    def _rotated(
+    def _read_rotated(
         self, folder: str, columns: tuple[str, ...], insert: Callable[[Iterable[Any]], None]
     ) -> None:
         """Read the rotated entries that name a segment which was not read to its end.
@@ -210,7 +210,7 @@ def _entry(store: Store, key: str) -> _Entry | None:
 
 
 def _parquet(
-    store: Store, data: _Named, columns: tuple[str, ...]
+    store: Store, data: _EntryRef, columns: tuple[str, ...]
 ) -> Iterator[Iterable[tuple[Any, ...]]]:
     """Yield the columns of a rotated object by row group. pyarrow is loaded here alone.
 

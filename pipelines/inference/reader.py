@@ -90,7 +90,7 @@ class _Piece:
 
 
 @dataclass
-class _Found:
+class _Pieces:
     pieces: list[_Piece] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     torn: int = 0
@@ -115,9 +115,9 @@ def read_log(
             last is None or entry.since < last.value
         )
 
-    found = _found(store, model, "predictions", within)
+    found = _read_pieces(store, model, "predictions", within)
     classes = tuple(dict.fromkeys(c for piece in found.pieces for c in piece.header.classes))
-    tables = [_finished(piece, classes) for piece in found.pieces]
+    tables = [_finish(piece, classes) for piece in found.pieces]
     rows = together([_between(t, first, last) for t in tables]) if tables else OURS.empty_table()
     return Log(rows=rows, torn=found.torn, damage=found.damage, classes=classes)
 
@@ -127,7 +127,7 @@ def read_labels(store: Store, model: str) -> Labels:
 
     Raises Busy where others rotate without an end.
     """
-    found = _found(store, model, "labels", lambda _: True)
+    found = _read_pieces(store, model, "labels", lambda _: True)
     tables = [piece.rows.select(LABELS.names) for piece in found.pieces]
     return Labels(
         table=first_labels(together(tables)) if tables else LABELS.empty_table(),
@@ -148,7 +148,9 @@ def first_labels(table: pa.Table) -> pa.Table:
     return table if len(firsts) == len(codes) else table.take(pa.array(np.sort(firsts)))
 
 
-def _found(store: Store, model: str, kind: LogKind, wanted: Callable[[Rotated], bool]) -> _Found:
+def _read_pieces(
+    store: Store, model: str, kind: LogKind, wanted: Callable[[Rotated], bool]
+) -> _Pieces:
     """Return what is there of one kind.
 
     A segment that is gone when it is to be read was rotated meanwhile: begin again.
@@ -170,9 +172,9 @@ def _found(store: Store, model: str, kind: LogKind, wanted: Callable[[Rotated], 
     )
 
 
-def _from_segments(store: Store, names: list[str]) -> _Found | None:
+def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
     """Return what the segments hold; None where one of them is gone."""
-    found = _Found()
+    found = _Pieces()
     for name in names:
         growing = store.is_open(
             name
@@ -188,9 +190,9 @@ def _from_segments(store: Store, names: list[str]) -> _Found | None:
     return found
 
 
-def _with_entries(store: Store, found: _Found, entries: dict[str, Rotated]) -> _Found:
+def _with_entries(store: Store, found: _Pieces, entries: dict[str, Rotated]) -> _Pieces:
     """Return what was found in segments, with the entries' rows before it."""
-    older = _Found()
+    older = _Pieces()
     for key, entry in entries.items():
         older.torn += entry.torn
         older.damage.extend(entry.damage)
@@ -198,7 +200,7 @@ def _with_entries(store: Store, found: _Found, entries: dict[str, Rotated]) -> _
             older.pieces.append(_Piece(entry.read_header(), from_parquet(store.get(entry.data))))
         except Corrupted as error:
             older.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
-    return _Found(
+    return _Pieces(
         pieces=older.pieces + found.pieces,
         damage=older.damage + found.damage,
         torn=older.torn + found.torn,
@@ -211,7 +213,7 @@ def _between(table: pa.Table, first: pa.Scalar | None, last: pa.Scalar | None) -
     return table if last is None else table.filter(pc.less(table["event_time"], last))
 
 
-def _finished(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
+def _finish(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
     """Return rows in stored form with what follows from them and what the header says."""
     rows, header = piece.rows, piece.header
     columns = {name: rows[name] for name in rows.column_names}
@@ -219,7 +221,7 @@ def _finished(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
     columns["version"] = pa.repeat(header.version, rows.num_rows)
     columns["release"] = pa.repeat(pa.scalar(header.release, pa.int32()), rows.num_rows)
     if header.task == "multiclass" and header.classes != classes:
-        columns["probabilities"] = _realigned(rows["probabilities"], header.classes, classes)
+        columns["probabilities"] = _realign(rows["probabilities"], header.classes, classes)
     return pa.table(
         {
             name: columns[name]
@@ -236,7 +238,7 @@ def _identities(rows: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(pc.binary_join_element_wise("k:", rows["key"], ""), by_place)
 
 
-def _realigned(
+def _realign(
     probabilities: pa.ChunkedArray, known: tuple[str, ...], classes: tuple[str, ...]
 ) -> pa.Array:
     """Return the probabilities in the order of `classes`."""

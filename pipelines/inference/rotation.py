@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import Corrupted
-from pipelines.inference.decode import Decoded, decode, together
+from pipelines.inference.decode import DecodedSegment, decode, together
 from pipelines.inference.rotated_entries import Rotated, add, entries_of, segments_of, to_parquet
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class _Rotator:
 
         None where one was rotated meanwhile.
         """
-        found: dict[str, Decoded] = {}
+        found: dict[str, DecodedSegment] = {}
         damaged = []
         size = 0
         for name in names:

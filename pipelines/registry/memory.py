@@ -53,13 +53,13 @@ class MemoryRegistry:
     def parent(self, model: str, run: str, tags: Mapping[str, str]) -> str:
         """Return the id of the one parent run of a DAG run."""
         check_model(model)
-        return self._opened(("parent", model, run), shown(tags))
+        return self._open_run(("parent", model, run), shown(tags))
 
     def child(self, model: str, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
         """Return the id of a child run by its key."""
         check_model(model)
         self._run(parent)
-        return self._opened(
+        return self._open_run(
             ("child", model, parent, key),
             {**shown(tags), "mlflow.runName": name, "mlflow.parentRunId": parent},
         )
@@ -152,7 +152,7 @@ class MemoryRegistry:
         self._run(run_id)
         return None
 
-    def _opened(self, identity: tuple[str, ...], tags: dict[str, str]) -> str:
+    def _open_run(self, identity: tuple[str, ...], tags: dict[str, str]) -> str:
         with self._lock:
             run_id = self._ids.setdefault(identity, digest(*identity)[:32])
             self.runs.setdefault(run_id, Run(tags))

@@ -80,7 +80,7 @@ class MlflowRegistry:
         """Return the id of the one parent run of a DAG run; it is opened at the first call."""
         with self._once(model):
             wanted = {RUN: safe_id(run)}
-            return self._found(model, wanted) or self._opened(
+            return self._find_run(model, wanted) or self._open_run(
                 model, {**shown(tags), **wanted, NAME: run}
             )
 
@@ -89,7 +89,7 @@ class MlflowRegistry:
         with self._once(model):
             self._run(parent)
             wanted = {KEY: safe_id(key), PARENT: parent}
-            return self._found(model, wanted) or self._opened(
+            return self._find_run(model, wanted) or self._open_run(
                 model, {**shown(tags), **wanted, NAME: name}
             )
 
@@ -240,7 +240,7 @@ class MlflowRegistry:
 
         if not self._uri.startswith(_SQLITE):
             return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-        with self._locked("-database", MAKING_SECONDS):
+        with self._lock("-database", MAKING_SECONDS):
             file = Path(self._uri.removeprefix(_SQLITE))
             make_folder(file.parent)
             self._refuse_emptied(file)
@@ -266,11 +266,11 @@ class MlflowRegistry:
         MLflow's errors are named.
         """
         check_model(model)
-        with mlflow_border(self._name), self._locked(model):
+        with mlflow_border(self._name), self._lock(model):
             yield
 
     @contextlib.contextmanager
-    def _locked(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    def _lock(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         make_folder(self._artifacts)
         try:
             lock = FileLock(
@@ -302,7 +302,7 @@ class MlflowRegistry:
                 self._experiments[model] = known.experiment_id
         return self._experiments[model]
 
-    def _found(self, model: str, tags: Mapping[str, str]) -> str | None:
+    def _find_run(self, model: str, tags: Mapping[str, str]) -> str | None:
         """Return the oldest run that has these tags.
 
         Their values are free of quotes (`safe_id`).
@@ -313,7 +313,7 @@ class MlflowRegistry:
         )
         return str(runs[0].info.run_id) if runs else None
 
-    def _opened(self, model: str, tags: Mapping[str, str]) -> str:
+    def _open_run(self, model: str, tags: Mapping[str, str]) -> str:
         return str(self._client.create_run(self._experiment(model), tags=dict(tags)).info.run_id)
 
     def _run(self, run_id: str) -> Any:

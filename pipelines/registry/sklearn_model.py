@@ -27,7 +27,7 @@ def sklearn_folder(model_file: Path) -> Iterator[Path]:
     """
     import mlflow.sklearn
 
-    estimator, types = _loaded(model_file)
+    estimator, types = _load(model_file)
     with tempfile.TemporaryDirectory(prefix="perennial-model-") as scratch:
         folder = Path(scratch) / "model"
         mlflow.sklearn.save_model(
@@ -43,7 +43,7 @@ def sklearn_folder(model_file: Path) -> Iterator[Path]:
         yield folder
 
 
-def _loaded(model_file: Path) -> tuple[Any, list[str]]:
+def _load(model_file: Path) -> tuple[Any, list[str]]:
     """Return the estimator and those of its types that MLflow's loader has to be told to trust."""
     from skops import io
 

@@ -91,9 +91,9 @@ class Apart:
         except (_Large, MemoryError):
             self._end()
             return Raw(problem=self._too_large(interval))
-        except _Gone as error:
+        except _ProcessEnded as error:
             self._end()
-            raise self._ended(error.code, interval) from None
+            raise self._error_of_end(error.code, interval) from None
 
     def _too_large(self, interval: Interval) -> str:
         asked = json.loads(self._asked)["source"]
@@ -106,7 +106,7 @@ class Apart:
             " `resources.memory` in model.yaml allow is the most"
         )
 
-    def _ended(self, code: int, interval: Interval) -> PerennialError:
+    def _error_of_end(self, code: int, interval: Interval) -> PerennialError:
         """Return the error of a process that ended by itself.
 
         A parser that crashed, or somebody who killed it.
@@ -142,7 +142,7 @@ class _Large(Exception):
     """The process takes too much memory."""
 
 
-class _Gone(Exception):
+class _ProcessEnded(Exception):
     """The process ended."""
 
     def __init__(self, code: int) -> None:
@@ -213,7 +213,7 @@ class _Child:
             stdin.write(line.encode() + b"\n")
             stdin.flush()
         except BrokenPipeError:
-            raise _Gone(self._process.wait()) from None
+            raise _ProcessEnded(self._process.wait()) from None
 
     def _record(self) -> dict[str, Any]:
         """Return the next record that is no log message; those are logged here."""
@@ -243,7 +243,7 @@ def _end(process: subprocess.Popen[bytes], answers: int) -> None:
 class _Pipe:
     """What the process writes, as a file that Arrow reads.
 
-    A read ends with _Late, _Large or _Gone where it must.
+    A read ends with _Late, _Large or _ProcessEnded where it must.
     """
 
     closed = False
@@ -281,7 +281,7 @@ class _Pipe:
                 raise _Late
         chunk = os.read(self._descriptor, 2**20)
         if not chunk:
-            raise _Gone(self._process.wait())
+            raise _ProcessEnded(self._process.wait())
         self._data += chunk
 
     def flush(self) -> None:

@@ -105,7 +105,7 @@ def too_large(shown: str, most: int) -> BadData:
     )
 
 
-def unpacked(data: bytes, name: str, most: int) -> bytes:
+def unpack(data: bytes, name: str, most: int) -> bytes:
     """Return what a compressed file holds, by the ending of its name; other files as they are.
 
     Raises BadData beyond `most` bytes, where they cannot be decompressed, and for a zip archive.
@@ -132,12 +132,12 @@ def unpacked(data: bytes, name: str, most: int) -> bytes:
         raise
     except Exception as error:  # each of the libraries has errors of its own, and the bytes alone can be their cause
         raise BadData(
-            f"{name} is no readable compressed file: {_said(error)}.",
+            f"{name} is no readable compressed file: {_first_line(error)}.",
             remedy="the file may be cut short.",
         ) from error
 
 
-def _said(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """Return the first line of a library's message, with its type where it says nothing."""
     return (str(error).splitlines() or [""])[0][:300].removesuffix(".") or type(error).__name__
 
@@ -181,12 +181,12 @@ def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as packed:
             info = _member(packed, member, shown, most)
-            return unpacked(packed.read(info), member, most)
+            return unpack(packed.read(info), member, most)
     except BadData:
         raise
     except Exception as error:  # zipfile raises eight kinds of errors on bytes that are no archive; these alone can be their cause
         raise BadData(
-            f"{shown} is no readable zip archive: {_said(error)}.",
+            f"{shown} is no readable zip archive: {_first_line(error)}.",
             remedy="the file may be cut short.",
         ) from error
 
@@ -224,7 +224,9 @@ def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: in
             _guarded(name, kind, partial(read_csv.texts_of, data, name)) for name, data in files
         ]
         return _guarded(
-            shown, kind, lambda: normalised(literals.typed(together(texts, shown), shown), shown)
+            shown,
+            kind,
+            lambda: normalised(literals.in_own_types(together(texts, shown), shown), shown),
         )
     read = read_json.table_of if kind == "json" else partial(read_parquet.table_of, most=most)
     return together(
@@ -248,7 +250,7 @@ def _guarded(shown: str, kind: Format, read: Callable[[], pa.Table]) -> pa.Table
         ) from error
     except Exception as error:  # parsers raise what they like on foreign bytes, and the bytes alone can be their cause
         raise BadData(
-            f"{shown} is not readable as {kind}: {_said(error)}.",
+            f"{shown} is not readable as {kind}: {_first_line(error)}.",
             remedy="the file may be damaged, or of another format.",
         ) from error
 
@@ -274,7 +276,7 @@ def together(tables: list[pa.Table], shown: str) -> pa.Table:
         return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     except pa.ArrowException as error:
         raise BadData(
-            f"The files of {shown} do not fit together: {_said(error)}.",
+            f"The files of {shown} do not fit together: {_first_line(error)}.",
             remedy="give each column one type.",
         ) from error
 

@@ -91,7 +91,7 @@ class Range(Value):
     log: bool = False
 
     @model_validator(mode="after")
-    def _ordered(self) -> Range:
+    def _check_order(self) -> Range:
         if not self.low < self.high:
             msg = "`low` must lie below `high`"
             raise ValueError(msg)
@@ -118,7 +118,7 @@ class Candidate(Value):
 
     @field_validator("estimator")
     @classmethod
-    def _known(cls, path: str) -> str:
+    def _check_estimator(cls, path: str) -> str:
         if path not in ESTIMATORS:
             msg = f"unknown estimator {path}{_did_you_mean(path, sorted(ESTIMATORS))}"
             raise ValueError(msg)

@@ -41,7 +41,7 @@ _AUTO = 10_000
 """HistGradientBoosting stops early by itself above so many rows."""
 
 
-def fitted(
+def fit_pipeline(
     model: Any,
     inputs: pd.DataFrame,
     y: Array,

@@ -49,7 +49,7 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
     panels = {"binary": _binary, "regression": _regression, "multiclass": _multiclass}[spec.task]
     figure, axes = _figure({"binary": 3, "regression": 2, "multiclass": 1}[spec.task])
     panels(axes, y, p, times)
-    return [_saved(figure, folder / "holdout.png")]
+    return [_save(figure, folder / "holdout.png")]
 
 
 def importance(
@@ -82,7 +82,7 @@ def importance(
     figure, (axis,) = _figure(1, left=0.35)
     axis.barh([name for name, _ in top], [loss for _, loss in top])
     axis.set(title="inputs, shuffled one by one", xlabel=f"{metric} lost ({len(chosen)} rows)")
-    return [_saved(figure, folder / "importance.png")]
+    return [_save(figure, folder / "importance.png")]
 
 
 def search(folder: Path, spec: Spec, tried: list[dict[str, Any]]) -> list[Path]:
@@ -99,7 +99,7 @@ def search(folder: Path, spec: Spec, tried: list[dict[str, Any]]) -> list[Path]:
             alpha=0.6,
         )
         axis.set(xlabel=name, ylabel=f"{spec.train.metric} over the folds")
-    return [_saved(figure, folder / "search.png")]
+    return [_save(figure, folder / "search.png")]
 
 
 def _binary(axes: list[Any], y: Array, p: Array, _: Array) -> None:
@@ -155,6 +155,6 @@ def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 
 
-def _saved(figure: Any, path: Path) -> Path:
+def _save(figure: Any, path: Path) -> Path:
     figure.savefig(path)
     return path

@@ -75,7 +75,7 @@ def call_read(
     """
     span = {"start": interval.start.isoformat(), "end": interval.end.isoformat()}
     request = {"what": "read", **_source(function), **span, "expected": expected, "most": most}
-    header, tables = _call(path, request, _shown(path), timeout)
+    header, tables = _call(path, request, _show_path(path), timeout)
     return tables, str(header.get(PROBLEM, ""))
 
 
@@ -84,7 +84,7 @@ def load(path: Path, function: str, timeout: float) -> None:
 
     Raises SpecError.
     """
-    _call(path, {"what": "load", **_source(function)}, _shown(path), timeout)
+    _call(path, {"what": "load", **_source(function)}, _show_path(path), timeout)
 
 
 def _source(function: str) -> dict[str, str]:
@@ -94,7 +94,7 @@ def _source(function: str) -> dict[str, str]:
     }
 
 
-def _shown(path: Path) -> str:
+def _show_path(path: Path) -> str:
     return f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
 
 
@@ -127,7 +127,7 @@ def _call(
             ),
         ) from error
     except Torn as error:
-        raise _ended(shown, request["function"], child) from error
+        raise _error_of_end(shown, request["function"], child) from error
     header, found = answer
     if "error" in header:
         named = getattr(errors, str(header["error"]), SpecError)
@@ -135,7 +135,7 @@ def _call(
     return header, found
 
 
-def _ended(shown: str, function: str, child: Child) -> PerennialError:
+def _error_of_end(shown: str, function: str, child: Child) -> PerennialError:
     """Return the error for a child that ended without an answer."""
     code = child.code
     if code is not None and -code in {signal.SIGKILL, signal.SIGTERM}:

@@ -46,7 +46,7 @@ class NoMeaning(ValueError):
     """An expectation that can never be judged, whatever the data; the message says why in words."""
 
 
-def built(expectation: Expectation, schema: pa.Schema) -> Any:
+def build_expectation(expectation: Expectation, schema: pa.Schema) -> Any:
     """Return Great Expectations' own object, with literals of the columns' types. Raises NoMeaning.
 
     A suite that is given plain values logs and *drops* what it does not know, and ids make it

@@ -79,7 +79,9 @@ def literals_for(kind: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> dic
             }
             _refuse_reversed(found)
         if kind in _SETS and isinstance(kwargs.get("value_set"), list | tuple):
-            found["value_set"] = _set(field, kwargs["value_set"], drop=kind in _MEMBERSHIP)
+            found["value_set"] = _literals_of_set(
+                field, kwargs["value_set"], drop=kind in _MEMBERSHIP
+            )
         if kind == "expect_column_quantile_values_to_be_between":
             found |= _quantiles(field, kwargs.get("quantile_ranges"))
     pair = (kwargs.get("column_A"), kwargs.get("column_B"))
@@ -124,7 +126,7 @@ def _number(field: pa.DataType, held: str, literal: Any, name: str) -> Any:
             raise UnfitLiteral(f"`{name}` is {str(literal)!r}, which is no number")
     if not isinstance(literal, int | float | Decimal):
         raise UnfitLiteral(
-            f"`{name}` is {_shown(literal)}, and the column holds numbers ({field}); write a number"
+            f"`{name}` is {_show(literal)}, and the column holds numbers ({field}); write a number"
         )
     if held == "decimal":
         return (
@@ -171,7 +173,7 @@ def _moment(literal: Any, name: str) -> datetime:
             found = datetime.fromisoformat(literal)
         except (TypeError, ValueError) as error:
             words = (
-                f"`{name}` is {_shown(literal)}, and the column holds times; write 2020-01-01 or"
+                f"`{name}` is {_show(literal)}, and the column holds times; write 2020-01-01 or"
                 " 2020-01-01T00:00:00Z"
             )
             raise UnfitLiteral(words) from error
@@ -179,11 +181,11 @@ def _moment(literal: Any, name: str) -> datetime:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except OverflowError as error:
         raise UnfitLiteral(
-            f"`{name}` is {_shown(literal)}, which lies outside of the years 1 to 9999 in UTC"
+            f"`{name}` is {_show(literal)}, which lies outside of the years 1 to 9999 in UTC"
         ) from error
 
 
-def _set(field: pa.DataType, literals: Any, *, drop: bool) -> list[Any]:
+def _literals_of_set(field: pa.DataType, literals: Any, *, drop: bool) -> list[Any]:
     found = [value_of(field, literal, "value_set") for literal in literals]
     if drop:
         found = [v for v in found if _holdable(field, v)]
@@ -236,7 +238,7 @@ def _refuse_texts_for_numbers(kind: str, kwargs: Mapping[str, Any]) -> None:
     asked = _NUMBERS - {"min_value", "max_value"} if kind in _BOUNDED else _NUMBERS
     for name in sorted(asked & set(kwargs)):
         if isinstance(kwargs[name], str | bool | list | dict):
-            raise UnfitLiteral(f"`{name}` is {_shown(kwargs[name])}; write a number")
+            raise UnfitLiteral(f"`{name}` is {_show(kwargs[name])}; write a number")
 
 
 def _refuse_reversed(bounds: Mapping[str, Any]) -> None:
@@ -249,5 +251,5 @@ def _refuse_reversed(bounds: Mapping[str, Any]) -> None:
         raise UnfitLiteral(f"`min_value` ({low}) is greater than `max_value` ({high})")
 
 
-def _shown(literal: Any) -> str:
+def _show(literal: Any) -> str:
     return repr(literal)[:80]

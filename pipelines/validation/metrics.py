@@ -76,7 +76,7 @@ def as_floats(column: pd.Series) -> pd.Series:
     return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index)
 
 
-def decided(answers: pd.Series) -> pd.Series:
+def as_booleans(answers: pd.Series) -> pd.Series:
     """Return comparisons as plain booleans; one with a null is not met."""
     found: Any = answers.astype("boolean")
     return pd.Series(found.fillna(value=False).to_numpy(dtype=bool), index=answers.index)
@@ -224,7 +224,7 @@ def within(
     """Return which values lie between the bounds."""
     answers = [(gt if strict_min else ge)(column, min_value)] if min_value is not None else []
     answers += [(lt if strict_max else le)(column, max_value)] if max_value is not None else []
-    return decided(reduce(and_, answers))
+    return as_booleans(reduce(and_, answers))
 
 
 class Between(theirs.ColumnValuesBetween):
@@ -305,7 +305,7 @@ class PairEqual(theirs.ColumnPairValuesEqual):
 
     @column_pair_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_A: pd.Series, column_B: pd.Series, **_: Any) -> pd.Series:  # noqa: N803, N805 -- their names
-        return decided(eq(*alike(column_A, column_B)))
+        return as_booleans(eq(*alike(column_A, column_B)))
 
 
 class PairGreater(theirs.ColumnPairValuesAGreaterThanB):
@@ -316,7 +316,7 @@ class PairGreater(theirs.ColumnPairValuesAGreaterThanB):
         there = column_A.notna() & column_B.notna()
         compare = ge if more.get("or_equal") else gt
         answers = compare(*alike(column_A[there], column_B[there]))
-        return decided(answers.reindex(column_A.index, fill_value=False))
+        return as_booleans(answers.reindex(column_A.index, fill_value=False))
 
 
 class PairInSet(theirs.ColumnPairValuesInSet):
@@ -346,7 +346,9 @@ class RowSumEqual(theirs.MulticolumnSumEqual):
         sums = reduce(
             add, (column.astype(object) if exact(column) else column for column in columns)
         )
-        return decided((sums == more.get("sum_total")).reindex(column_list.index, fill_value=False))
+        return as_booleans(
+            (sums == more.get("sum_total")).reindex(column_list.index, fill_value=False)
+        )
 
 
 class RowEqual(theirs.MulticolumnValuesEqual):
@@ -356,6 +358,7 @@ class RowEqual(theirs.MulticolumnValuesEqual):
     def _pandas(cls, column_list: pd.DataFrame, **_: Any) -> pd.Series:  # noqa: N805
         first, *others = (column_list.iloc[:, place] for place in range(column_list.shape[1]))
         same = [
-            decided(eq(*alike(first, other))) | (first.isna() & other.isna()) for other in others
+            as_booleans(eq(*alike(first, other))) | (first.isna() & other.isna())
+            for other in others
         ]
         return reduce(and_, same, pd.Series(data=True, index=column_list.index))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
 from pipelines.refs import Value
-from pipelines.validation.build import NoMeaning, built, in_words, title
+from pipelines.validation.build import NoMeaning, build_expectation, in_words, title
 from pipelines.validation.columns import judged_frame
 from pipelines.validation.types import TYPE_EXPECTATIONS, type_named, types_named
 
@@ -67,9 +67,9 @@ def check_table(
     problems = []
     for number, expectation in enumerate(expectations):
         try:
-            ready = built(expectation, table.schema)
+            ready = build_expectation(expectation, table.schema)
             if expectation["type"] in TYPE_EXPECTATIONS:
-                found[number] = _typed(name, table.schema, expectation)
+                found[number] = _check_type(name, table.schema, expectation)
             else:
                 asked[number] = ready
         except NoMeaning as error:
@@ -93,7 +93,7 @@ def check_table(
 def _results(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
     """Return Great Expectations' result by number, or the exception that ended an expectation."""
     try:
-        return _validated(name, frame, asked)
+        return _validate(name, frame, asked)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever it raises: the others are asked one by one
@@ -106,7 +106,7 @@ def _results(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int,
         }
 
 
-def _validated(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
+def _validate(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
     import great_expectations as gx
 
     if not asked:
@@ -145,7 +145,7 @@ def _context() -> Any:
     return context
 
 
-def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
+def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
     """Return what is found of a column's type.
 
     Raises NoMeaning where no name of it means anything here.
@@ -190,7 +190,7 @@ def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
 
 
 def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
-    why = _raised(result)
+    why = _exception_text(result)
     body = {} if isinstance(result, Exception) else result.result or {}
     rows = [int(i) for i in body.get("unexpected_index_list") or []]
     met = not why and bool(result.success)
@@ -201,14 +201,14 @@ def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
         # a mere warning.
         severity="critical" if why else str(expectation.get("severity", "critical")),
         success=met,
-        observed=(f"it cannot be judged: {why}" if why else _observed(body))[:_SHOWN],
+        observed=(f"it cannot be judged: {why}" if why else _observation(body))[:_SHOWN],
         bad=int(body.get("unexpected_count") or len(rows)),
         # With `mostly` an expectation may be met although rows broke it; those are no bad rows.
         rows=[] if met else rows,
     )
 
 
-def _raised(result: Any) -> str:
+def _exception_text(result: Any) -> str:
     """Return what Great Expectations says of an exception, each thing once.
 
     "" where there was none.
@@ -233,12 +233,12 @@ def _unknown_here(result: Any) -> str:
     """Return why the expectation can never be judged here; "" where it can."""
     return (
         "it can be asked of a database only, not of a table"
-        if _NO_PROVIDER in _raised(result)
+        if _NO_PROVIDER in _exception_text(result)
         else ""
     )
 
 
-def _observed(body: dict[str, Any]) -> str:
+def _observation(body: dict[str, Any]) -> str:
     if body.get("unexpected_count"):
         return (
             f"{body['unexpected_count']} bad rows"

@@ -68,7 +68,7 @@ def read_suite(path: Path) -> list[Expectation]:
     problems = [
         f"{shown}: expectations[{i}]: {why}"
         for i, e in enumerate(expectations)
-        if (why := _malformed(e))
+        if (why := _wrong_shape(e))
     ]
     if problems:
         raise SpecError(
@@ -160,7 +160,7 @@ def _deeper(value: Any, levels: int) -> bool:
     return levels == 0 if not inner else levels == 0 or any(_deeper(v, levels - 1) for v in inner)
 
 
-def _malformed(expectation: Any) -> str:
+def _wrong_shape(expectation: Any) -> str:
     """Return what is wrong with the shape of an expectation; "" where nothing is."""
     if not isinstance(expectation, dict):
         return "it is no object"

@@ -105,7 +105,7 @@ class DvcVersions:
         Nothing changed returns the newest version.
         """
         check_changed(model, changed)
-        with self._locked():
+        with self._only_writer():
             self._create()
             known, oids = self._at(model, None)
             files = {**known, **{name: file for name, (file, _) in changed.items()}}
@@ -216,7 +216,7 @@ class DvcVersions:
         path = self._cache.path(oid)
         if sound(path):
             return path
-        with self._locked():
+        with self._only_writer():
             if sound(path):
                 return path
             source = self._remote.path(oid)
@@ -254,7 +254,7 @@ class DvcVersions:
 
         Afterwards its list of files is exactly the expected one.
         """
-        if self._added(model, known, data) == expected:
+        if self._add_with_dvc(model, known, data) == expected:
             return
         # A damaged file of the cache is the work tree's too, where they are hard links: mend both,
         # then again.
@@ -264,12 +264,12 @@ class DvcVersions:
                 expected[name], f"{model}/{name}", partial(has_sha256, expected=known[name].sha256)
             )
         shutil.rmtree(self._folder / "features" / model)
-        found = self._added(model, known, data)
+        found = self._add_with_dvc(model, known, data)
         if found != expected:
             wrong = sorted(n for n in {*found, *expected} if found.get(n) != expected.get(n))
             raise Corrupted(f"DVC did not take the features {model}/{wrong[0]} as they are.")
 
-    def _added(
+    def _add_with_dvc(
         self, model: str, known: Mapping[str, FeatureFile], data: Mapping[str, bytes]
     ) -> dict[str, str]:
         folder = self._folder / "features" / model
@@ -398,7 +398,7 @@ class DvcVersions:
         self._remote.sweep()
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _only_writer(self) -> Iterator[None]:
         """Be the only writer; raise Busy where another one stays too long."""
         with file_border(self._root):
             make_folder(self._root)

@@ -36,7 +36,7 @@ PER_COLUMN = 50
 
 
 @dataclass(frozen=True)
-class Compiled:
+class Compilation:
     """The ONNX bytes with the greatest difference from the fitted model.
 
     Or None, with the reason in words.
@@ -49,7 +49,9 @@ class Compiled:
     """How many rows were compared."""
 
 
-def compiled(pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]) -> Compiled:
+def compile_pipeline(
+    pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]
+) -> Compilation:
     """Compile the pipeline and compare the answers.
 
     What does not compile, load, answer or agree is refused in words.
@@ -59,14 +61,14 @@ def compiled(pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row
     `boundaries`).
     """
     if why := _why_unprovable(pipeline):
-        return Compiled(None, None, f"not compiled: {why}")
+        return Compilation(None, None, f"not compiled: {why}")
     try:
         model = to_onnx(pipeline, schema)
         proof = _prove(
             pipeline, OnnxPredictor(schema, model), _ask(pipeline, schema, held_out, edges)
         )
     except Exception as error:  # noqa: BLE001 -- converter and runtime raise what they like; any of it means: serve natively, and say why
-        return Compiled(
+        return Compilation(
             None,
             None,
             f"not compiled: {type(error).__name__}: {' '.join(str(error).split())[:200]}",
@@ -133,7 +135,7 @@ def _pick_classes(answers: Array) -> Array:
 
 def _prove(
     pipeline: Any, predictor: OnnxPredictor, questions: Iterator[tuple[str, Feed]]
-) -> Compiled:
+) -> Compilation:
     """Return the greatest difference and the number of rows.
 
     At the first question that shows too great a one, its words.
@@ -148,13 +150,13 @@ def _prove(
         usual = _usual_size(expected) if usual is None else usual
         worst, rows = max(worst, difference(expected, got, schema.task, usual)), rows + count
         if not worst <= allowed:
-            return Compiled(
+            return Compilation(
                 None,
                 worst,
                 f"the compiled model differs by {worst:.3g} on {where}, more than {allowed:g}",
                 rows,
             )
-    return Compiled(None, worst, "", rows)
+    return Compilation(None, worst, "", rows)
 
 
 def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
