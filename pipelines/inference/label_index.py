@@ -52,9 +52,10 @@ PRAGMA user_version = {FORMAT};
 
 
 @dataclass(frozen=True)
-class Told:
-    """A label that somebody brings for one row, known by its `key` or else by its request and row
-    there.
+class NewLabel:
+    """A label that somebody brings for one row.
+
+    The row is known by its `key`, or else by its request and its place there.
     """
 
     label: float | str
@@ -87,7 +88,7 @@ class Index:
     def accept(
         self,
         model: str,
-        told: Sequence[Told],
+        labels: Sequence[NewLabel],
         write: Callable[[list[tuple[str, float | str]]], None],
     ) -> list[Outcome]:
         """Return what becomes of each label, in order.
@@ -98,7 +99,7 @@ class Index:
         """
         with self._hold() as db:
             Reading(db, self._store, model).everything()
-            outcomes, new = _judge(db, model, told)
+            outcomes, new = _judge(db, model, labels)
             if new:
                 write(list(new.items()))
                 db.executemany(
@@ -190,7 +191,7 @@ def _format(db: sqlite3.Connection) -> int | None:
 
 
 def _judge(
-    db: sqlite3.Connection, model: str, told: Sequence[Told]
+    db: sqlite3.Connection, model: str, labels: Sequence[NewLabel]
 ) -> tuple[list[Outcome], dict[str, float | str]]:
     """Return what becomes of each label, and the new ones by identity.
 
@@ -198,47 +199,47 @@ def _judge(
     """
     outcomes: list[Outcome] = []
     new: dict[str, float | str] = {}
-    for one in told:
-        if one.key is None and _is_ambiguous(db, model, one):
+    for label in labels:
+        if label.key is None and _is_ambiguous(db, model, label):
             outcomes.append("ambiguous")
             continue
-        name = _identity(db, model, one)
+        name = _identity(db, model, label)
         if name is None:
             outcomes.append("unknown")
             continue
-        found = db.execute(
+        row = db.execute(
             "SELECT label FROM labels WHERE model = ? AND identity = ?", (model, name)
         ).fetchone()
-        label = found[0] if found else new.get(name)
-        if label is None:
-            new[name] = one.label
-        outcomes.append(
-            "accepted" if label is None else "repeated" if label == one.label else "contradicting"
-        )
+        first = row[0] if row else new.get(name)
+        if first is None:
+            new[name] = label.label
+            outcomes.append("accepted")
+        else:
+            outcomes.append("repeated" if first == label.label else "contradicting")
     return outcomes, new
 
 
-def _is_ambiguous(db: sqlite3.Connection, model: str, told: Told) -> bool:
+def _is_ambiguous(db: sqlite3.Connection, model: str, label: NewLabel) -> bool:
     """Tell whether a caller used the request's id again.
 
     Then the row there is several events.
     """
-    place = (model, told.request_id, told.row)
-    found = db.execute(
+    place = (model, label.request_id, label.row)
+    row = db.execute(
         "SELECT several FROM requests WHERE model = ? AND request_id = ? AND row = ?", place
     ).fetchone()
-    return found is not None and bool(found[0])
+    return row is not None and bool(row[0])
 
 
-def _identity(db: sqlite3.Connection, model: str, told: Told) -> str | None:
+def _identity(db: sqlite3.Connection, model: str, label: NewLabel) -> str | None:
     """Return the identity of the row that is meant, or None where none like it was predicted."""
-    if told.key is not None:
-        found = db.execute(
-            "SELECT key FROM keys WHERE model = ? AND key = ?", (model, told.key)
+    if label.key is not None:
+        row = db.execute(
+            "SELECT key FROM keys WHERE model = ? AND key = ?", (model, label.key)
         ).fetchone()
     else:
-        place = (model, told.request_id, told.row)
-        found = db.execute(
+        place = (model, label.request_id, label.row)
+        row = db.execute(
             "SELECT key FROM requests WHERE model = ? AND request_id = ? AND row = ?", place
         ).fetchone()
-    return identity(found[0], told.request_id, told.row) if found else None
+    return identity(row[0], label.request_id, label.row) if row else None

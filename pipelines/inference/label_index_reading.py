@@ -106,11 +106,11 @@ class Reading:
         self._read_rotated("rotated-labels", ("identity", "label"), self._insert_labels)
 
     def _sources(self) -> dict[str, tuple[int, int]]:
-        found = self._db.execute(
+        entries = self._db.execute(
             "SELECT name, read, state FROM sources WHERE name GLOB ?",
             (f"inference/{self._model}/*",),
         )
-        return {name: (read, state) for name, read, state in found}
+        return {name: (read, state) for name, read, state in entries}
 
     def _segments(self, kind: str, add: Callable[[list[bytes]], None]) -> None:
         known = self._sources()
@@ -141,15 +141,17 @@ class Reading:
 
     def _add_predictions(self, lines: list[bytes]) -> None:
         self._insert_rows(
-            (seen.request_id, row, key)
-            for seen in _records(lines, _seen)
+            (record.request_id, row, key)
+            for record in _records(lines, _seen)
             for row, key in enumerate(
-                seen.keys if seen.keys is not None else [None] * len(seen.rows)
+                record.keys if record.keys is not None else [None] * len(record.rows)
             )
         )
 
     def _add_labels(self, lines: list[bytes]) -> None:
-        self._insert_labels((told.identity, told.label) for told in _records(lines, _labelled))
+        self._insert_labels(
+            (record.identity, record.label) for record in _records(lines, _labelled)
+        )
 
     def _insert_rows(self, rows: Iterable[tuple[str, int, str | None]]) -> None:
         keys = []

@@ -115,11 +115,11 @@ def read_log(
             last is None or entry.since < last.value
         )
 
-    found = _read_pieces(store, model, "predictions", within)
-    classes = tuple(dict.fromkeys(c for piece in found.pieces for c in piece.header.classes))
-    tables = [_finish(piece, classes) for piece in found.pieces]
+    parts = _read_pieces(store, model, "predictions", within)
+    classes = tuple(dict.fromkeys(c for piece in parts.pieces for c in piece.header.classes))
+    tables = [_finish(piece, classes) for piece in parts.pieces]
     rows = together([_between(t, first, last) for t in tables]) if tables else OURS.empty_table()
-    return Log(rows=rows, torn=found.torn, damage=found.damage, classes=classes)
+    return Log(rows=rows, torn=parts.torn, damage=parts.damage, classes=classes)
 
 
 def read_labels(store: Store, model: str) -> Labels:
@@ -127,12 +127,12 @@ def read_labels(store: Store, model: str) -> Labels:
 
     Raises Busy where others rotate without an end.
     """
-    found = _read_pieces(store, model, "labels", lambda _: True)
-    tables = [piece.rows.select(LABELS.names) for piece in found.pieces]
+    parts = _read_pieces(store, model, "labels", lambda _: True)
+    tables = [piece.rows.select(LABELS.names) for piece in parts.pieces]
     return Labels(
         table=first_labels(together(tables)) if tables else LABELS.empty_table(),
-        torn=found.torn,
-        damage=found.damage,
+        torn=parts.torn,
+        damage=parts.damage,
     )
 
 
@@ -149,7 +149,7 @@ def first_labels(table: pa.Table) -> pa.Table:
 
 
 def _read_pieces(
-    store: Store, model: str, kind: LogKind, wanted: Callable[[Rotated], bool]
+    store: Store, model: str, kind: LogKind, is_wanted: Callable[[Rotated], bool]
 ) -> _Pieces:
     """Return what is there of one kind.
 
@@ -160,12 +160,12 @@ def _read_pieces(
             store, model, kind
         )  # before the entries: what is rotated in between is then in both, never in neither
         entries, broken = entries_of(store, model, kind)
-        found = _from_segments(
+        parts = _from_segments(
             store, sorted(set(names) - {n for e in entries.values() for n in e.segments})
         )
-        if found is not None:
-            found.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in broken]
-            return _with_entries(store, found, {k: e for k, e in entries.items() if wanted(e)})
+        if parts is not None:
+            parts.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in broken]
+            return _with_entries(store, parts, {k: e for k, e in entries.items() if is_wanted(e)})
     raise Busy(
         f"The inference log of {model} was rotated {LOOKS} times while it was read.",
         remedy="read it again when nobody rotates.",
@@ -174,7 +174,7 @@ def _read_pieces(
 
 def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
     """Return what the segments hold; None where one of them is gone."""
-    found = _Pieces()
+    parts = _Pieces()
     for name in names:
         growing = store.is_open(
             name
@@ -183,14 +183,14 @@ def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
         if data is None:
             return None
         decoded = decode(name, data, growing=growing)
-        found.torn += decoded.torn
-        found.damage.extend(decoded.damage)
+        parts.torn += decoded.torn
+        parts.damage.extend(decoded.damage)
         if decoded.header is not None:
-            found.pieces.append(_Piece(decoded.header, decoded.rows))
-    return found
+            parts.pieces.append(_Piece(decoded.header, decoded.rows))
+    return parts
 
 
-def _with_entries(store: Store, found: _Pieces, entries: dict[str, Rotated]) -> _Pieces:
+def _with_entries(store: Store, newer: _Pieces, entries: dict[str, Rotated]) -> _Pieces:
     """Return what was found in segments, with the entries' rows before it."""
     older = _Pieces()
     for key, entry in entries.items():
@@ -201,9 +201,9 @@ def _with_entries(store: Store, found: _Pieces, entries: dict[str, Rotated]) -> 
         except Corrupted as error:
             older.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
     return _Pieces(
-        pieces=older.pieces + found.pieces,
-        damage=older.damage + found.damage,
-        torn=older.torn + found.torn,
+        pieces=older.pieces + newer.pieces,
+        damage=older.damage + newer.damage,
+        torn=older.torn + newer.torn,
     )
 
 

@@ -52,15 +52,15 @@ class Apart:
 
         Nothing is started yet.
         """
-        asked = {
+        request = {
             "source": source.model_dump(mode="json"),
             "event_time": event_time,
             "home": str(home),
             "cache": str(cache),
         }
         level = logging.getLogger("perennial").getEffectiveLevel()
-        self._asked = json.dumps(
-            {**asked, "seconds": seconds, "most": most_bytes(most), "level": level}
+        self._request = json.dumps(
+            {**request, "seconds": seconds, "most": most_bytes(most), "level": level}
         )
         self._shown = f"The {source.kind} source"
         self._seconds = seconds
@@ -77,7 +77,7 @@ class Apart:
             self._end()
         try:
             if self._child is None:
-                self._child = _Child(self._asked, self._most, deadline)
+                self._child = _Child(self._request, self._most, deadline)
             return self._child.read(interval, deadline)
         except _Late:
             self._end()
@@ -96,8 +96,8 @@ class Apart:
             raise self._error_of_end(error.code, interval) from None
 
     def _too_large(self, interval: Interval) -> str:
-        asked = json.loads(self._asked)["source"]
-        place = asked.get("uri") or asked.get("url") or asked.get("database")
+        request = json.loads(self._request)["source"]
+        place = request.get("uri") or request.get("url") or request.get("database")
         from pipelines.sources.reading import shown_url
 
         return (
@@ -112,12 +112,12 @@ class Apart:
         A parser that crashed, or somebody who killed it.
         """
         if code in {-signal.SIGKILL, -signal.SIGTERM}:
-            said = (
+            message = (
                 f"{self._shown}: the process that read {interval.name} was killed"
                 f" ({signal.Signals(-code).name})."
             )
             return Unreachable(
-                said,
+                message,
                 remedy=(
                     "where the kernel did it, memory was short: see its log, and"
                     " `resources.memory`."
@@ -153,7 +153,7 @@ class _ProcessEnded(Exception):
 class _Child:
     """The process that reads, and the pipe on which it answers."""
 
-    def __init__(self, asked: str, most: int, deadline: float) -> None:
+    def __init__(self, request: str, most: int, deadline: float) -> None:
         """Start the process; it is ready when this returns."""
         import psutil
 
@@ -176,7 +176,7 @@ class _Child:
         self._pipe = _Pipe(answers, self._process)
         self._memory = psutil.Process(self._process.pid)
         self._pipe.until(deadline, lambda: False)
-        self._ask(asked)
+        self._ask(request)
         self._record()
         self._limit = self._memory.memory_info().rss + most
 

@@ -57,7 +57,7 @@ def without_secrets(text: str, url: str) -> str:
     Libraries write URLs in forms of their own; where a password or a query of `url` is still in the
     text, it is dropped.
     """
-    safe = _URL.sub(lambda found: shown_url(found[0]), text.replace(url, shown_url(url)))
+    safe = _URL.sub(lambda match: shown_url(match[0]), text.replace(url, shown_url(url)))
     return (
         "its message is left out, since it holds a password or a query"
         if any(s in safe for s in _secrets(url))
@@ -66,19 +66,19 @@ def without_secrets(text: str, url: str) -> str:
 
 
 def _secrets(url: str) -> set[str]:
-    found: set[str] = set()
+    secrets: set[str] = set()
     for part in url.split("::"):
         try:
             parts = urlsplit(part) if "://" in part else None
             if parts is not None:
-                found |= {
+                secrets |= {
                     parts.password or "",
                     parts.query,
                     *(value for _, value in parse_qsl(parts.query) if len(value) > 3),  # noqa: PLR2004
                 }
         except ValueError:  # no URL at all: nothing of it may be said
-            found.add(part.split("://", 1)[-1])
-    return {form for secret in found if secret for form in (secret, unquote(secret))}
+            secrets.add(part.split("://", 1)[-1])
+    return {form for secret in secrets if secret for form in (secret, unquote(secret))}
 
 
 def content_of(file: IO[bytes], shown: str, most: int) -> bytes:

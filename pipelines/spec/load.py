@@ -161,8 +161,8 @@ def parse_spec(text: bytes, shown: str) -> Spec:
     try:
         return Spec.model_validate(document.body)
     except ValidationError as error:
-        found = problems(error, document.body, Spec)
-        lines = sorted((document.line(problem.path), str(problem)) for problem in found)
+        faults = problems(error, document.body, Spec)
+        lines = sorted((document.line(problem.path), str(problem)) for problem in faults)
         raise SpecError(
             "\n".join(f"{shown}:{line}: {sentence(said)}" for line, said in lines)
         ) from error

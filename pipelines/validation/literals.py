@@ -67,23 +67,23 @@ def literals_for(kind: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> dic
     """
     _refuse_texts_for_numbers(kind, kwargs)
     names = set(schema.names)
-    found: dict[str, Any] = {}
+    literals: dict[str, Any] = {}
     column = kwargs.get("column")
     if column in names:
         field = plain_type(schema.field(column).type)
         if kind in _BOUNDED:
-            found |= {
+            literals |= {
                 n: value_of(field, kwargs[n], n)
                 for n in ("min_value", "max_value")
                 if kwargs.get(n) is not None
             }
-            _refuse_reversed(found)
+            _refuse_reversed(literals)
         if kind in _SETS and isinstance(kwargs.get("value_set"), list | tuple):
-            found["value_set"] = _literals_of_set(
+            literals["value_set"] = _literals_of_set(
                 field, kwargs["value_set"], drop=kind in _MEMBERSHIP
             )
         if kind == "expect_column_quantile_values_to_be_between":
-            found |= _quantiles(field, kwargs.get("quantile_ranges"))
+            literals |= _quantiles(field, kwargs.get("quantile_ranges"))
     pair = (kwargs.get("column_A"), kwargs.get("column_B"))
     if (
         kind == "expect_column_pair_values_to_be_in_set"
@@ -91,10 +91,12 @@ def literals_for(kind: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> dic
         and isinstance(kwargs.get("value_pairs_set"), list | tuple)
     ):
         fields = [plain_type(schema.field(name).type) for name in pair]
-        found["value_pairs_set"] = [_pair(fields, values) for values in kwargs["value_pairs_set"]]
+        literals["value_pairs_set"] = [
+            _pair(fields, values) for values in kwargs["value_pairs_set"]
+        ]
     if kind == "expect_multicolumn_sum_to_equal" and isinstance(kwargs.get("sum_total"), int):
-        found["sum_total"] = kwargs["sum_total"]
-    return found
+        literals["sum_total"] = kwargs["sum_total"]
+    return literals
 
 
 def value_of(field: pa.DataType, literal: Any, name: str) -> Any:
@@ -151,12 +153,12 @@ def _float(field: pa.DataType, literal: float | Decimal, name: str) -> float:
     width: Any = {"halffloat": np.float16, "float": np.float32}.get(str(field), np.float64)
     try:
         with np.errstate(over="ignore"):
-            found = float(width(float(literal)))
+            number = float(width(float(literal)))
     except OverflowError as error:
         raise UnfitLiteral(
             f"`{name}` is greater than any number that the column can hold ({field})"
         ) from error
-    return found if isfinite(found) else float(literal)
+    return number if isfinite(number) else float(literal)
 
 
 def _moment(literal: Any, name: str) -> datetime:
@@ -165,12 +167,12 @@ def _moment(literal: Any, name: str) -> datetime:
     Without a zone it is in UTC, without a time of day it is midnight.
     """
     if isinstance(literal, datetime):
-        found = literal
+        moment = literal
     elif isinstance(literal, date):
-        found = datetime(literal.year, literal.month, literal.day, tzinfo=UTC)
+        moment = datetime(literal.year, literal.month, literal.day, tzinfo=UTC)
     else:
         try:
-            found = datetime.fromisoformat(literal)
+            moment = datetime.fromisoformat(literal)
         except (TypeError, ValueError) as error:
             words = (
                 f"`{name}` is {_show(literal)}, and the column holds times; write 2020-01-01 or"
@@ -178,7 +180,7 @@ def _moment(literal: Any, name: str) -> datetime:
             )
             raise UnfitLiteral(words) from error
     try:
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
         raise UnfitLiteral(
             f"`{name}` is {_show(literal)}, which lies outside of the years 1 to 9999 in UTC"
@@ -186,10 +188,10 @@ def _moment(literal: Any, name: str) -> datetime:
 
 
 def _literals_of_set(field: pa.DataType, literals: Any, *, drop: bool) -> list[Any]:
-    found = [value_of(field, literal, "value_set") for literal in literals]
+    values = [value_of(field, literal, "value_set") for literal in literals]
     if drop:
-        found = [v for v in found if _holdable(field, v)]
-    return found
+        values = [v for v in values if _holdable(field, v)]
+    return values
 
 
 def _holdable(field: pa.DataType, value: Any) -> bool:

@@ -62,59 +62,59 @@ def check_table(
     the suite's file as people know it); BadData where the table has two columns of one name.
     """
     frame = judged_frame(table)
-    found: dict[int, Finding] = {}
-    asked: dict[int, Any] = {}
+    findings: dict[int, Finding] = {}
+    objects: dict[int, Any] = {}
     problems = []
     for number, expectation in enumerate(expectations):
         try:
             ready = build_expectation(expectation, table.schema)
             if expectation["type"] in TYPE_EXPECTATIONS:
-                found[number] = _check_type(name, table.schema, expectation)
+                findings[number] = _check_type(name, table.schema, expectation)
             else:
-                asked[number] = ready
+                objects[number] = ready
         except NoMeaning as error:
             problems.append(f"{shown}: {title(expectation)}: {error}")
     if not problems:
-        results = _results(name, frame, asked)
+        results = _results(name, frame, objects)
         problems = [
             f"{shown}: {title(expectations[n])}: {_unknown_here(r)}"
             for n, r in results.items()
             if _unknown_here(r)
         ]
-        found |= {
+        findings |= {
             number: _finding(name, expectations[number], result)
             for number, result in results.items()
         }
     if problems:
         raise SpecError("\n".join(problems), remedy=f"mend {shown}; `perennial check` runs it.")
-    return [found[number] for number in sorted(found)]
+    return [findings[number] for number in sorted(findings)]
 
 
-def _results(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
+def _results(name: str, frame: pd.DataFrame, expectations: dict[int, Any]) -> dict[int, Any]:
     """Return Great Expectations' result by number, or the exception that ended an expectation."""
     try:
-        return _validate(name, frame, asked)
+        return _validate(name, frame, expectations)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever it raises: the others are asked one by one
-        if len(asked) == 1:
-            return dict.fromkeys(asked, error)
+        if len(expectations) == 1:
+            return dict.fromkeys(expectations, error)
         return {
             n: r
-            for number, one in asked.items()
+            for number, one in expectations.items()
             for n, r in _results(name, frame, {number: one}).items()
         }
 
 
-def _validate(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
+def _validate(name: str, frame: pd.DataFrame, expectations: dict[int, Any]) -> dict[int, Any]:
     import great_expectations as gx
 
-    if not asked:
+    if not expectations:
         return {}
-    for number, expectation in asked.items():
+    for number, expectation in expectations.items():
         expectation.meta = {"number": number}  # the results come in another order
     suite = gx.ExpectationSuite(
-        name=name, expectations=[copy(e) for e in asked.values()]
+        name=name, expectations=[copy(e) for e in expectations.values()]
     )  # it keeps them for itself
     own = f"{name}-{next(_NUMBERS)}"
     definition = (
@@ -221,12 +221,12 @@ def _exception_text(result: Any) -> str:
     parts = (
         [info] if "raised_exception" in info else [v for v in info.values() if isinstance(v, dict)]
     )
-    said = [
+    messages = [
         " ".join(str(p.get("exception_message")).split())
         for p in parts
         if p.get("raised_exception")
     ]
-    return "; ".join(dict.fromkeys(said))
+    return "; ".join(dict.fromkeys(messages))
 
 
 def _unknown_here(result: Any) -> str:

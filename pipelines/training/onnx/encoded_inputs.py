@@ -62,7 +62,7 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
             " ColumnTransformer and an estimator."
         )
     position = {c.name: i for i, c in enumerate(schema.columns)}
-    found: dict[int, tuple[int, int]] = {}
+    origins: dict[int, tuple[int, int]] = {}
     categories: dict[int, tuple[str, ...]] = {}
     changed: dict[int, tuple[Any, list[str], int]] = {}
     for name, transformer, columns in encoder.transformers_:
@@ -85,8 +85,8 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
                 "The model's thresholds cannot be traced back to its inputs through"
                 f" {type(transformer).__name__}."
             )
-        found.update(zip(range(where.start, where.stop), sources, strict=True))
-    pairs = np.array([found[i] for i in range(len(found))], dtype=np.int64).reshape(-1, 2)
+        origins.update(zip(range(where.start, where.stop), sources, strict=True))
+    pairs = np.array([origins[i] for i in range(len(origins))], dtype=np.int64).reshape(-1, 2)
     text = np.array([c.kind == "string" for c in schema.columns])
     nullable = np.array([c.nullable for c in schema.columns]) & ~text
     return Places(pairs[:, 0], pairs[:, 1], text, nullable, categories, changed)

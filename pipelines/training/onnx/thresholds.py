@@ -100,14 +100,14 @@ def _encode(schema: InputSchema, places: Places, base: Feed) -> Array:
 
     Float32 values, and codes of categories (-1 for one that is not known).
     """
-    found = []
+    numbers = []
     for i, column in enumerate(schema.columns):
         array = base[column.name][:, 0]
         if column.kind == "string":
             codes = {name: code for code, name in enumerate(places.categories.get(i, ()))}
             array = np.array([codes.get(text, -1) for text in array])
-        found.append(array.astype(np.float64))
-    return np.column_stack(found)
+        numbers.append(array.astype(np.float64))
+    return np.column_stack(numbers)
 
 
 def _ask_at(
@@ -126,14 +126,14 @@ def _ask_at(
             text, np.maximum(at - 1, -1), np.nextafter(at.astype(np.float32), np.float32(-np.inf))
         )
     other = np.where(values[row, own] == category, -1, values[row, own])
-    found = []
+    requests = []
     for number, one_hot in ((below, other), (at, other), (above, category)):
-        asked = values.copy()
-        asked[row, own] = np.where(category >= 0, one_hot, number)
-        found.append(asked)
+        request = values.copy()
+        request[row, own] = np.where(category >= 0, one_hot, number)
+        requests.append(request)
     nulls = values[null_arrives]
     nulls[np.arange(len(nulls)), own[null_arrives]] = np.nan
-    return np.concatenate([*found, nulls])
+    return np.concatenate([*requests, nulls])
 
 
 def _follow_paths(
