@@ -31,9 +31,8 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Split:
-    """Rows to learn from and rows that judge, with the spans that they come from.
-
-    Arrow tables with the key columns, the event time, the inputs and the target.
+    """Arrow tables with the key columns, the event time, the inputs and the target, and the spans
+    that they come from.
     """
 
     train: pa.Table
@@ -63,7 +62,9 @@ def holdout(context: Context, built: Built) -> tuple[pa.Table, Interval]:
 
 
 def everything(context: Context, built: Built) -> tuple[pa.Table, Interval]:
-    """Return all rows of the plan whose label is known by `as_of`, and the span of these rows."""
+    """Return all rows of the plan whose label is known by `as_of`, and the span that they come
+    from.
+    """
     plan = _plan(context, built)
     batches = [*plan.train, *plan.holdout]
     return known(context, built, batches, by=built.as_of), _span(batches)

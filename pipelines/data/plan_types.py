@@ -194,9 +194,8 @@ def _column(
     """
     full = [h for h in held if h.rows]
     lacking = [h for h in full if column not in h.columns]
-    lacking = (
-        lacking if 2 * len(lacking) <= len(full) else []
-    )  # a new column is none of the older batches' fault
+    # a new column is none of the older batches' fault
+    lacking = lacking if 2 * len(lacking) <= len(full) else []
     odd = [
         Odd(h.batch, name, column, "is missing here, other batches have it", fits=True)
         for h in lacking

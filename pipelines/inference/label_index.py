@@ -179,9 +179,8 @@ def _format(db: sqlite3.Connection) -> int | None:
     """Return the format of an open file, 0 of an empty one, None of a file that is no database."""
     try:
         db.execute("PRAGMA journal_mode = TRUNCATE")
-        db.execute(
-            "PRAGMA synchronous = NORMAL"
-        )  # what a power cut takes from the index is read again from the log
+        # what a power cut takes from the index is read again from the log
+        db.execute("PRAGMA synchronous = NORMAL")
         found: int = db.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
         if fault(error) != "damaged":

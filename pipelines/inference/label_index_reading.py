@@ -119,9 +119,8 @@ class Reading:
             start, state = known.get(name, (0, GROWING))
             if state != GROWING:
                 continue
-            growing = self._store.is_open(
-                name
-            )  # asked before reading: what is closed by then grows no more
+            # asked before reading: what is closed by then grows no more
+            growing = self._store.is_open(name)
             data = self._store.read_segment(name, start)
             if data is None or (growing and not data):
                 continue
@@ -131,9 +130,8 @@ class Reading:
             if not readable and growing and len(lines) == 1:
                 continue  # the header's second copy is on its way
             if readable:
-                add(
-                    lines
-                )  # a header is no record: it is passed over like whatever else cannot be read
+                # a header is no record: it is passed over like whatever else cannot be read
+                add(lines)
             self._remember(name, start + whole, GROWING if growing and readable else READ)
 
     def _remember(self, name: str, read: int, state: int) -> None:

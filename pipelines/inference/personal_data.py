@@ -75,9 +75,8 @@ def _make(path: Path) -> None:
     Of several processes, one succeeds and all read the same key.
     """
     make_folder(path.parent)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=".", suffix=".tmp"
-    )  # mkstemp's files have mode 600
+    # mkstemp's files have mode 600
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))

@@ -156,9 +156,8 @@ def _read_pieces(
     A segment that is gone when it is to be read was rotated meanwhile: begin again.
     """
     for _ in range(LOOKS):
-        names = segments_of(
-            store, model, kind
-        )  # before the entries: what is rotated in between is then in both, never in neither
+        # before the entries: what is rotated in between is then in both, never in neither
+        names = segments_of(store, model, kind)
         entries, broken = entries_of(store, model, kind)
         parts = _from_segments(
             store, sorted(set(names) - {n for e in entries.values() for n in e.segments})
@@ -176,9 +175,8 @@ def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
     """Return what the segments hold; None where one of them is gone."""
     parts = _Pieces()
     for name in names:
-        growing = store.is_open(
-            name
-        )  # asked before reading: a torn line of a segment that was closed by then stays torn
+        # asked before reading: a torn line of a segment that was closed by then stays torn
+        growing = store.is_open(name)
         data = store.read_segment(name)
         if data is None:
             return None

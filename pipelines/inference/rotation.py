@@ -92,9 +92,8 @@ class _Rotator:
         Losing against another rotator, plan again.
         """
         while True:
-            names = segments_of(
-                self._store, self._model, self._kind
-            )  # before the entries: see the reader
+            # before the entries: see the reader
+            names = segments_of(self._store, self._model, self._kind)
             entries, broken = entries_of(self._store, self._model, self._kind)
             if broken:
                 raise Corrupted(

@@ -26,8 +26,8 @@ from pipelines.registry.port import (
     check_folder,
     check_keys,
     check_model,
+    mask,
     new_params,
-    shown,
 )
 from pipelines.run_names import safe_id
 from pipelines.settings import quiet, without_password
@@ -81,7 +81,7 @@ class MlflowRegistry:
         with self._once(model):
             wanted = {RUN: safe_id(run)}
             return self._find_run(model, wanted) or self._open_run(
-                model, {**shown(tags), **wanted, NAME: run}
+                model, {**mask(tags), **wanted, NAME: run}
             )
 
     def child(self, model: str, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
@@ -90,7 +90,7 @@ class MlflowRegistry:
             self._run(parent)
             wanted = {KEY: safe_id(key), PARENT: parent}
             return self._find_run(model, wanted) or self._open_run(
-                model, {**shown(tags), **wanted, NAME: name}
+                model, {**mask(tags), **wanted, NAME: name}
             )
 
     def log(
@@ -110,7 +110,7 @@ class MlflowRegistry:
             from mlflow.entities import Metric, Param, RunTag
 
             data = self._run(run_id).data
-            texts = dict(shown(tags))
+            texts = dict(mask(tags))
             odd = sorted(name for name, value in metrics.items() if not math.isfinite(value))
             if odd:
                 texts[NOT_FINITE] = ", ".join(odd)
@@ -121,7 +121,7 @@ class MlflowRegistry:
                 if data.metrics.get(name) != value
             ]
             told = [
-                Param(name, text) for name, text in new_params(data.params, shown(params)).items()
+                Param(name, text) for name, text in new_params(data.params, mask(params)).items()
             ]
             tagged = [
                 RunTag(name, text) for name, text in texts.items() if data.tags.get(name) != text
@@ -168,7 +168,7 @@ class MlflowRegistry:
                 model,
                 source=f"runs:/{run_id}/model",
                 run_id=run_id,
-                tags={**shown(tags), KEY: key},
+                tags={**mask(tags), KEY: key},
                 await_creation_for=0,
             )
             return _version(made)
@@ -216,7 +216,7 @@ class MlflowRegistry:
         with mlflow_border(self._name):
             self._client.set_experiment_tag(self._experiment(NOTES), name, text)
 
-    def noted(self, name: str) -> str | None:
+    def read_note(self, name: str) -> str | None:
         """Return the text that is kept by this name, or None."""
         with mlflow_border(self._name):
             found = self._client.get_experiment_by_name(NOTES)

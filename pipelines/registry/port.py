@@ -127,7 +127,7 @@ def check_folder(folder: str) -> None:
         )
 
 
-def shown(texts: Mapping[str, str]) -> dict[str, str]:
+def mask(texts: Mapping[str, str]) -> dict[str, str]:
     """Return parameters or tags as they may be seen.
 
     Cut, and masked where the name sounds like a secret's.

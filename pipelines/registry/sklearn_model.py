@@ -37,9 +37,8 @@ def sklearn_folder(model_file: Path) -> Iterator[Path]:
             skops_trusted_types=types,
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
         )
-        shutil.copyfile(
-            model_file, folder / "model.skops"
-        )  # what was judged, not a second writing of it
+        # what was judged, not a second writing of it
+        shutil.copyfile(model_file, folder / "model.skops")
         yield folder
 
 

@@ -15,7 +15,7 @@ from pipelines.sources.reading import (
     format_of,
     member_of,
     parse_all,
-    picked,
+    pick_rows,
     shown_url,
     together,
     unpack,
@@ -71,7 +71,9 @@ class Files:
             table = self._whole(uri if "://" in uri else str(self._home / uri))
         except _UnreadableFile as error:
             return Raw(problem=str(error), unread=error.data)
-        return Raw({self._source.main: table if own else picked(table, self._event_time, interval)})
+        return Raw(
+            {self._source.main: table if own else pick_rows(table, self._event_time, interval)}
+        )
 
     def _parse(self, uri: str) -> pa.Table:
         shown = shown_url(uri).rsplit("/", 1)[-1]

@@ -22,7 +22,7 @@ from pipelines.sources.reading import (
     format_of,
     member_of,
     parse,
-    picked,
+    pick_rows,
     shown_url,
     too_large,
     unpack,
@@ -64,7 +64,7 @@ class Http:
             table = self._whole()
         except BadData as error:
             return Raw(problem=problem_of(error))
-        return Raw({self._source.main: picked(table, self._event_time, interval)})
+        return Raw({self._source.main: pick_rows(table, self._event_time, interval)})
 
     def _parse(self) -> pa.Table:
         name = self._source.member or shown_url(self._source.url).rsplit("/", 1)[-1]
@@ -140,9 +140,8 @@ class Http:
 
 
 def _fetch(url: str, shown: str, most: int) -> bytes:
-    logging.getLogger("httpx").setLevel(
-        logging.WARNING
-    )  # at INFO it logs every URL as it is, password and query with it
+    # at INFO it logs every URL as it is, password and query with it
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     data = bytearray()
     try:
         with contextlib.ExitStack() as stack:

@@ -221,16 +221,18 @@ def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: in
 
     if kind == "csv":
         texts = [
-            _guarded(name, kind, partial(read_csv.texts_of, data, name)) for name, data in files
+            _parse_or_bad_data(name, kind, partial(read_csv.texts_of, data, name))
+            for name, data in files
         ]
-        return _guarded(
+        return _parse_or_bad_data(
             shown,
             kind,
             lambda: normalised(literals.in_own_types(together(texts, shown), shown), shown),
         )
     read = read_json.table_of if kind == "json" else partial(read_parquet.table_of, most=most)
     return together(
-        [_guarded(name, kind, partial(_read, read, data, name)) for name, data in files], shown
+        [_parse_or_bad_data(name, kind, partial(_read, read, data, name)) for name, data in files],
+        shown,
     )
 
 
@@ -238,7 +240,7 @@ def _read(read: Callable[[bytes, str], pa.Table], data: bytes, shown: str) -> pa
     return normalised(read(data, shown), shown)
 
 
-def _guarded(shown: str, kind: Format, read: Callable[[], pa.Table]) -> pa.Table:
+def _parse_or_bad_data(shown: str, kind: Format, read: Callable[[], pa.Table]) -> pa.Table:
     try:
         return read()
     except BadData:
@@ -317,7 +319,7 @@ def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Ta
     return table.set_column(index, column, kept_column(array, column, shown))
 
 
-def picked(table: pa.Table, column: str, interval: Interval) -> pa.Table:
+def pick_rows(table: pa.Table, column: str, interval: Interval) -> pa.Table:
     """Return the rows of the interval, and those without a time.
 
     The latter belong nowhere, and `validate` must see them.

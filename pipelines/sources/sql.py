@@ -93,7 +93,8 @@ class Sql:
             sa.exc.ArgumentError,
             ValueError,
             TypeError,
-        ):  # without the cause, which may show the URL
+        ):
+            # without the cause, which may show the URL
             raise RequestError(
                 f"The setting {self._setting} holds no readable SQLAlchemy URL.", remedy=remedy
             ) from None
@@ -195,9 +196,8 @@ def _table(names: list[str], rows: list[tuple[Any, ...]], shown: str) -> pa.Tabl
     import pyarrow as pa
 
     columns: list[list[Any]] = [[] for _ in names]
-    while (
-        rows
-    ):  # from the end, so that a row's memory is free once its values stand in their columns
+    while rows:
+        # from the end, so that a row's memory is free once its values stand in their columns
         for column, value in zip(columns, rows.pop(), strict=True):
             column.append(
                 json_text(value)

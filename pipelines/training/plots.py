@@ -148,9 +148,8 @@ def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * panels, 3.6), dpi=80)
-    figure.subplots_adjust(
-        left=left / panels, right=0.97, bottom=0.2, top=0.9, wspace=0.3
-    )  # the tight layout would draw all of it twice
+    # the tight layout would draw all of it twice
+    figure.subplots_adjust(left=left / panels, right=0.97, bottom=0.2, top=0.9, wspace=0.3)
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 

@@ -250,9 +250,8 @@ class Child:
     def _exchange(
         self, request: Mapping[str, Any], tables: Mapping[str, pa.Table], found: list[Any]
     ) -> None:
-        with contextlib.suppress(
-            Torn, OSError, ValueError
-        ):  # the child has ended, or was: `ask` says how
+        with contextlib.suppress(Torn, OSError, ValueError):
+            # the child has ended, or was: `ask` says how
             send(self._requests, {**request, "call": self._calls}, tables)
             answer = receive(self._answers)
             if answer[0].get("call") == self._calls:
@@ -279,16 +278,14 @@ class Child:
 
         `code` is its exit code where it ended by itself.
         """
-        if (
-            exchange is not None and not exchange.is_alive()
-        ):  # it closed its pipe, as a process does that is ending
+        if exchange is not None and not exchange.is_alive():
+            # it closed its pipe, as a process does that is ending
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_SECONDS)
         self.ended, self.code = True, self._process.poll()
         left = _started_by(self._process.pid)
-        with contextlib.suppress(
-            ProcessLookupError, PermissionError
-        ):  # all gone; macOS says EPERM of a group of zombies
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # all gone; macOS says EPERM of a group of zombies
             os.killpg(self._process.pid, signal.SIGKILL)
         for process in left:
             with contextlib.suppress(psutil.Error):
@@ -296,9 +293,8 @@ class Child:
         self._process.wait()
         if exchange is not None:
             exchange.join(GRACE_SECONDS)
-        if (
-            exchange is None or not exchange.is_alive()
-        ):  # else a process that left the group still holds the pipe
+        if exchange is None or not exchange.is_alive():
+            # else a process that left the group still holds the pipe
             for stream in (self._requests, self._answers):
                 with contextlib.suppress(OSError):
                     stream.close()
@@ -335,9 +331,8 @@ _own = _Own()
 
 def _end(child: Child) -> None:
     _children.discard(child)
-    if (
-        not child.ended and child.owner == os.getpid()
-    ):  # a fork of this process must not end what is not its own
+    if not child.ended and child.owner == os.getpid():
+        # a fork of this process must not end what is not its own
         child.end()
 
 

@@ -113,9 +113,8 @@ def _validate(name: str, frame: pd.DataFrame, expectations: dict[int, Any]) -> d
         return {}
     for number, expectation in expectations.items():
         expectation.meta = {"number": number}  # the results come in another order
-    suite = gx.ExpectationSuite(
-        name=name, expectations=[copy(e) for e in expectations.values()]
-    )  # it keeps them for itself
+    # it keeps them for itself
+    suite = gx.ExpectationSuite(name=name, expectations=[copy(e) for e in expectations.values()])
     own = f"{name}-{next(_NUMBERS)}"
     definition = (
         _context()

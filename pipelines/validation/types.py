@@ -91,9 +91,8 @@ def type_named(kind: pa.DataType, name: str) -> bool | None:
         return True
     spelling = _ALIASES.get(name.lower(), name.lower())
     if spelling.startswith(("datetime64[", "timestamp[", "timedelta64[", "duration[")):
-        spelling = spelling.partition("[")[
-            0
-        ]  # times are kept in microseconds of UTC, whatever their unit was
+        # times are kept in microseconds of UTC, whatever their unit was
+        spelling = spelling.partition("[")[0]
     named = (
         spelling in _NAMES
         or spelling in _WIDE

@@ -31,7 +31,15 @@ from pipelines.private_files import make_folder
 from pipelines.refs import canonical
 from pipelines.versions.failures import SITE, dvc_border, file_border
 from pipelines.versions.git import Git
-from pipelines.versions.objects import Objects, has_md5, has_sha256, listed, md5, pointed, settle
+from pipelines.versions.objects import (
+    Objects,
+    has_md5,
+    has_sha256,
+    md5,
+    object_of_pointer,
+    objects_of_listing,
+    settle,
+)
 from pipelines.versions.port import (
     FeatureFile,
     FeaturesVersion,
@@ -84,9 +92,8 @@ class DvcVersions:
         self._git = Git(self._folder)
         self._cache = Objects(self._folder / ".dvc" / "cache")
         self._remote = Objects(self._root / "remote")
-        self._lock = FileLock(
-            self._root / "lock", timeout=lock_timeout, mode=0o600
-        )  # re-entrant within a thread
+        # re-entrant within a thread
+        self._lock = FileLock(self._root / "lock", timeout=lock_timeout, mode=0o600)
 
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
         """Return the files of a revision (default: the newest) by batch name.
@@ -192,7 +199,7 @@ class DvcVersions:
                 name: FeatureFile.model_validate(f)
                 for name, f in json.loads(manifest)["files"].items()
             }
-            oid = pointed(pointer)
+            oid = object_of_pointer(pointer)
         except (
             ValueError,
             LookupError,
@@ -203,7 +210,7 @@ class DvcVersions:
         ) as error:
             raise Corrupted(f"The manifest of {model} at {at} cannot be read: {error}.") from error
         listing = self._sound(oid, f"the list of {model}'s files", partial(has_md5, oid=oid))
-        oids = listed(listing.read_bytes())
+        oids = objects_of_listing(listing.read_bytes())
         if {name + SUFFIX for name in files} != set(oids):
             raise Corrupted(f"The manifest of {model} at {at} and DVC's list of files differ.")
         return files, oids
@@ -279,10 +286,10 @@ class DvcVersions:
             for name, content in data.items():
                 self._write(f"features/{model}/{name}{SUFFIX}", content)
             repo.add(str(folder))
-        oid = pointed(Path(f"{folder}.dvc").read_bytes())
+        oid = object_of_pointer(Path(f"{folder}.dvc").read_bytes())
         return {
             name.removesuffix(SUFFIX): found
-            for name, found in listed(self._cache.path(oid).read_bytes()).items()
+            for name, found in objects_of_listing(self._cache.path(oid).read_bytes()).items()
         }
 
     def _push(
@@ -297,14 +304,13 @@ class DvcVersions:
         What is new is read back.
         """
         pointer = self._folder / "features" / f"{model}.dvc"
-        listing = pointed(pointer.read_bytes())
+        listing = object_of_pointer(pointer.read_bytes())
         checks = {oids[n]: partial(has_sha256, expected=files[n].sha256) for n in changed}
         checks[listing] = partial(has_md5, oid=listing)
         for oid, sound in checks.items():
             if not sound(self._remote.path(oid)):
-                self._remote.path(oid).unlink(
-                    missing_ok=True
-                )  # DVC would take a damaged object for a pushed one
+                # DVC would take a damaged object for a pushed one
+                self._remote.path(oid).unlink(missing_ok=True)
         with self._dvc() as repo:
             repo.push(targets=[str(pointer)])
         missing = [oid for oid in oids.values() if not self._remote.path(oid).is_file()]

@@ -83,9 +83,8 @@ def _close(site: Path) -> None:
     """
     for place, _, files in os.walk(site):
         for path in (Path(place), *(Path(place, name) for name in files)):
-            with contextlib.suppress(
-                OSError
-            ):  # of another user, or gone meanwhile: doctor names what stays open
+            with contextlib.suppress(OSError):
+                # of another user, or gone meanwhile: doctor names what stays open
                 mode = stat.S_IMODE(path.lstat().st_mode)
                 if mode & OTHERS and not path.is_symlink():
                     path.chmod(mode & ~OTHERS)

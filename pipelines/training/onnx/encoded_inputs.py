@@ -97,9 +97,8 @@ def _keeps_numbers(transformer: Any) -> bool:
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import FunctionTransformer
 
-    passed = (
-        isinstance(transformer, FunctionTransformer) and transformer.func is None
-    )  # what "passthrough" is once it is fitted
+    # what "passthrough" is once it is fitted
+    passed = isinstance(transformer, FunctionTransformer) and transformer.func is None
     return passed or isinstance(transformer, SimpleImputer)
 
 

@@ -174,9 +174,8 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
     ]
     options = {} if schema.task == "regression" else {id(pipeline): {"zipmap": False}}
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of onnx's own calls, e.g. "Expected an int, got a boolean" for every tree
+        # of onnx's own calls, e.g. "Expected an int, got a boolean" for every tree
+        warnings.simplefilter("ignore")
         model = convert_sklearn(
             pipeline, name="perennial", initial_types=kinds, options=options, target_opset=OPSET
         )
@@ -191,9 +190,8 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
 def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
     """Return the fitted pipeline's answers [rows, k], as a bundle's predictor gives them."""
     frame = frame_from_feed(feed)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # edge rows may overflow in both; `difference` compares what came of it
+    with np.errstate(over="ignore", invalid="ignore"):
+        # edge rows may overflow in both; `difference` compares what came of it
         if schema.task == "regression":
             return np.asarray(pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
         found = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)

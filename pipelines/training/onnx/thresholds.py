@@ -185,9 +185,8 @@ def _decode(schema: InputSchema, places: Places, rows: Array) -> Feed:
     for i, column in enumerate(schema.columns):
         if places.text[i]:
             known = np.array([*places.categories.get(i, ()), _UNKNOWN], dtype=object)
-            codes = np.minimum(rows[:, i], len(known) - 2).astype(
-                np.int64
-            )  # -1, not known, is the last one
+            # -1, not known, is the last one
+            codes = np.minimum(rows[:, i], len(known) - 2).astype(np.int64)
             array = known[codes]
         else:
             array = np.clip(rows[:, i], -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
