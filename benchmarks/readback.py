@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line
-from pipelines.inference.join import joined
+from pipelines.inference.join import join_labels
 from pipelines.inference.reader import read_labels, read_log
 from pipelines.inference.rotation import rotate
 from pipelines.settings import Settings
@@ -111,7 +111,7 @@ def _reading(store: LocalStore, rows: int) -> float:
     took = []
     for _ in range(RUNS):
         begin = time.perf_counter()
-        counts = joined(read_log(store, MODEL), read_labels(store, MODEL)).counts
+        counts = join_labels(read_log(store, MODEL), read_labels(store, MODEL)).counts
         took.append(time.perf_counter() - begin)
         if (counts.rows, counts.labelled, counts.torn, counts.damaged) != (rows, rows, 0, 0):
             raise SystemExit(f"Not everything came back: {counts}")

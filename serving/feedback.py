@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pipelines.classes import class_of
 from pipelines.errors import PerennialError
-from pipelines.inference.label_index import Index, Told
+from pipelines.inference.label_index import Index, NewLabel
 from serving.body_problems import label_problem
 from serving.decode import Key, no_json, refuse_repeated_keys
 from serving.event_log import log
@@ -144,7 +144,7 @@ class FeedbackRoute:
         Raises Problem where a label was not taken.
         """
         problems: dict[int, Problem] = {}
-        told: dict[int, Told] = {}
+        told: dict[int, NewLabel] = {}
         try:
             for index, item in enumerate(items):
                 try:
@@ -179,7 +179,7 @@ class FeedbackRoute:
         }
         return _answer(counts, problems, len(items))
 
-    def _told(self, item: bytes | msgspec.Raw, schema: InputSchema) -> Told:
+    def _told(self, item: bytes | msgspec.Raw, schema: InputSchema) -> NewLabel:
         """Return what one item tells. Raises Problem 422 naming the field."""
         try:
             found = _decode_item(item)
@@ -197,7 +197,7 @@ class FeedbackRoute:
                 field="request_id",
             )
         if found.key is UNSET:
-            return Told(
+            return NewLabel(
                 label, request_id=str(found.request_id), row=0 if found.row is UNSET else found.row
             )
         if found.row is not UNSET:
@@ -212,7 +212,7 @@ class FeedbackRoute:
                 "Keys of this model are personal and are not kept: send request_id.",
                 field="key",
             )
-        return Told(label, key=key)
+        return NewLabel(label, key=key)
 
     def _count(self, model: str, outcomes: list[str]) -> None:
         for outcome in outcomes:

@@ -220,14 +220,14 @@ class Watched:
         self, column: Column, value: Any, kinds: dict[str, Any], secret: PersonalKey
     ) -> Any:
         if column.personal:
-            return secret.hashed(value)
+            return secret.hash_of(value)
         return str(value) if kinds.get(column.name) == "string" else value
 
     def _key(self, values: tuple[Any, ...]) -> str:
         text = key_text(values)
         personal = self.context.spec.features.personal
         return (
-            PersonalKey(self.context.settings.personal_key).hashed(text)
+            PersonalKey(self.context.settings.personal_key).hash_of(text)
             if any(c in personal for c in self.context.spec.key)
             else text
         )

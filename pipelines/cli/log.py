@@ -151,7 +151,7 @@ def _found(
     context: Context, since: datetime | None, until: datetime | None, *, labels: bool
 ) -> tuple[pa.Table, dict[str, Any], list[str]]:
     """Return the rows, what was counted, and what could not be read."""
-    from pipelines.inference.join import joined
+    from pipelines.inference.join import join_labels
     from pipelines.inference.reader import read_labels, read_log
 
     store, model = context.ports.store, context.spec.name
@@ -167,7 +167,7 @@ def _found(
             answered.damage,
         )
     told = read_labels(store, model)
-    found = joined(answered, told)
+    found = join_labels(answered, told)
     return found.rows, _counted(found.counts), [*answered.damage, *told.damage]
 
 

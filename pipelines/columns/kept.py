@@ -42,8 +42,9 @@ def say_once(message: str) -> None:
 
 
 def check_names(names: Iterable[str], shown: str) -> None:
-    """Raise BadData where columns have no name, a name with a NUL, or names that are equal or
-    differ in case only.
+    """Raise BadData where a column's name cannot be kept.
+
+    Names must be there, hold no NUL, and differ in more than case.
 
     DuckDB renames such columns without a word (`amount` beside `Amount` becomes `amount_1`) and
     cuts a name at its NUL.

@@ -63,12 +63,12 @@ def common_type(columns: Sequence[pa.ChunkedArray], *, whole: bool = False) -> p
     if pa.bool_() in kinds and not all(_zero_or_one(c) for c in held):
         return None
     fitting = (
-        k for k in _candidates(kinds, whole=whole) if all(widened(c, k) is not None for c in held)
+        k for k in _candidates(kinds, whole=whole) if all(widen(c, k) is not None for c in held)
     )
     return next(fitting, None)
 
 
-def widened(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+def widen(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     """Return the column in another type with the same values; None where a value would change."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -113,13 +113,11 @@ def _candidates(kinds: list[pa.DataType], *, whole: bool) -> list[pa.DataType]:
         )
     if all(types.is_integer(k) or types.is_floating(k) or types.is_decimal(k) for k in numbers):
         return [pa.float64()] if any(map(types.is_floating, numbers)) else _decimals(numbers)
-    return _unified(kinds)
+    return _unify(kinds)
 
 
 def _decimals(kinds: list[pa.DataType]) -> list[pa.DataType]:
-    """Return the decimal with all digits of these decimals and whole numbers before and behind the
-    point.
-    """
+    """Return the decimal type that holds all digits of these decimals and whole numbers."""
     import pyarrow as pa
 
     shapes = [
@@ -130,7 +128,7 @@ def _decimals(kinds: list[pa.DataType]) -> list[pa.DataType]:
     return [pa.decimal128(digits, scale)] if scale <= digits else []
 
 
-def _unified(kinds: list[pa.DataType]) -> list[pa.DataType]:
+def _unify(kinds: list[pa.DataType]) -> list[pa.DataType]:
     """Return what Arrow makes of types that are none of numbers, texts and times.
 
     Lists, structures.
@@ -174,7 +172,7 @@ def _zero_or_one(column: pa.ChunkedArray) -> bool:
 
 
 @dataclass(frozen=True)
-class Agreed:
+class Agreement:
     """What the columns of one name can have together: `kind`, the type for all.
 
     `most`, the one that most of them hold.
@@ -187,9 +185,10 @@ class Agreed:
     refused: dict[str, str]
 
 
-def agreed(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Agreed:
-    """Return the type that most of the columns, which are named by batch, can have together, and
-    what is wrong with the others.
+def agree(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Agreement:
+    """Return the type that most of the columns can share, and what is wrong with the others.
+
+    Columns are named by batch.
 
     The type that most batches hold goes first, of equals the one that is held first. `whole` as in
     `common_type`.
@@ -199,7 +198,7 @@ def agreed(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Ag
     held = {name: c for name, c in columns.items() if not without_values(c)}
     if not held:
         kind = common_type(list(columns.values())) or pa.null()
-        return Agreed(kind, kind, {})
+        return Agreement(kind, kind, {})
     counted = Counter(c.type for c in held.values())
     kept: list[pa.ChunkedArray] = []
     refused: dict[str, pa.ChunkedArray] = {}
@@ -215,7 +214,7 @@ def agreed(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Ag
                 refused[name] = column
     most = counted.most_common(1)[0][0]
     kind = common_type(kept, whole=whole) or most
-    return Agreed(kind, most, {name: _why(c, most) for name, c in refused.items()})
+    return Agreement(kind, most, {name: _why(c, most) for name, c in refused.items()})
 
 
 def _why(column: pa.ChunkedArray, most: pa.DataType) -> str:
@@ -248,7 +247,7 @@ def together(tables: Mapping[str, pa.Table], what: str, *, whole: Collection[str
     types: dict[str, pa.DataType] = {}
     for column in dict.fromkeys(c for t in tables.values() for c in t.column_names):
         columns = {name: t[column] for name, t in tables.items() if column in t.column_names}
-        found = agreed(columns, whole=column in whole)
+        found = agree(columns, whole=column in whole)
         for name, why in found.refused.items():
             raise BadData(
                 f"{what} do not fit together: in {name}, {column} {why}.",
@@ -259,8 +258,9 @@ def together(tables: Mapping[str, pa.Table], what: str, *, whole: Collection[str
 
 
 def in_types(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
-    """Return the table with its columns in these types, and with a column of nulls for each that it
-    lacks.
+    """Return the table with its columns in these types.
+
+    A column that it lacks becomes one of nulls.
 
     Columns that `types` does not name stay as they are. Raises BadData naming a column whose values
     would change.
@@ -271,7 +271,7 @@ def in_types(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
         if name not in table.column_names:
             table = table.append_column(pa.field(name, kind), pa.nulls(table.num_rows, kind))
             continue
-        wide = widened(table[name], kind)
+        wide = widen(table[name], kind)
         if wide is None:
             raise BadData(
                 f"The column {name} holds {in_words(table[name].type)} that are no"

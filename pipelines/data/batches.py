@@ -106,8 +106,9 @@ def read_table(store: Store, table: TableRef, columns: list[str] | None = None) 
 def manifests_before(
     store: Store, spec: Spec, moment: datetime, most: int
 ) -> Iterator[BatchManifest]:
-    """Yield the newest manifest of each batch among the `most` intervals that end by the moment,
-    the latest first.
+    """Yield the newest manifest of each earlier batch, the latest first.
+
+    The batches are those of the `most` intervals that end by the moment.
     """
     for interval in reversed(complete_before(moment, spec.batch, most, spec.source.first)):
         batch = newest(store, spec.name, interval)

@@ -39,7 +39,7 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT: float = Settings.model_fields["user_code_timeout_seconds"].default
 
 
-def reached(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
+def batches_behind(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
     """Return the raw batches that a batch's features are built from.
 
     Its own, and those within the lookback.
@@ -62,13 +62,13 @@ def build_batch(
     """
     spec, store = context.spec, context.ports.store
     types = types or plan_types(store, spec, plan)
-    raw = [read_manifest(store, b) for b in reached(spec, plan, batch)]
+    raw = [read_manifest(store, b) for b in batches_behind(spec, plan, batch)]
     tables = {}
     for name in (spec.source.main, *spec.source.side):
         parts = {
             m.interval.name: read_table(store, m.tables[name]) for m in _parts(spec, name, raw)
         }
-        tables[name] = _joined(spec, name, parts, types)
+        tables[name] = _join(spec, name, parts, types)
     return build_rows(context.folder, spec, tables, batch.interval, _timeout(context))
 
 
@@ -82,7 +82,7 @@ def read_raw(context: Context, interval: Interval) -> list[Raw]:
     """
     spec = context.spec
     source = open_source(spec, context.settings)
-    raws = [read_source(spec, source, i) for i in _covered(spec, interval)]
+    raws = [read_source(spec, source, i) for i in _intervals_behind(spec, interval)]
     for raw in raws:
         if raw.problem:
             raise BadData(
@@ -92,7 +92,7 @@ def read_raw(context: Context, interval: Interval) -> list[Raw]:
     return raws
 
 
-def _covered(spec: Spec, interval: Interval) -> list[Interval]:
+def _intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
     """Return the batches that the interval and the lookback before it touch, oldest first."""
     return covering(
         interval.start - spec.features.lookback,
@@ -104,7 +104,7 @@ def _covered(spec: Spec, interval: Interval) -> list[Interval]:
 
 def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Table:
     """Return the features of the interval's rows from what `read_raw` returned."""
-    spec, batches = context.spec, _covered(context.spec, interval)
+    spec, batches = context.spec, _intervals_behind(context.spec, interval)
     types = raw_types(context.ports.store, spec, raws, batches)
     tables = {}
     for name in raws[-1].tables:
@@ -112,7 +112,7 @@ def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Tabl
             b.name: r.tables[name]
             for b, r in _parts(spec, name, list(zip(batches, raws, strict=True)))
         }
-        tables[name] = _joined(spec, name, parts, types)
+        tables[name] = _join(spec, name, parts, types)
     return build_rows(context.folder, spec, tables, interval, _timeout(context))
 
 
@@ -127,14 +127,15 @@ def build_rows(
     interval: Interval,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> pa.Table:
-    """Return the features of the rows within the interval, from raw tables that reach back as far
-    as the lookback.
+    """Return the features of the rows within the interval.
+
+    The raw tables reach back as far as the lookback.
 
     `build` runs in a process of its own, which is ended after `timeout` seconds.
 
     This is what a client calls too that has raw rows and wants predictions. Where the spec allows
-    empty batches, an interval without raw rows has none here either; its columns but the time are
-    of no type. Raises SpecError or BadData naming the column.
+    empty batches, an interval without raw rows has none here either; its columns but the time
+    are of no type. Raises SpecError or BadData naming the column.
     """
     import pyarrow as pa
 
@@ -207,7 +208,7 @@ def _time_of(spec: Spec, table: str) -> str | None:
     return spec.raw_event_time if table == spec.source.main else spec.source.side[table]
 
 
-def _joined(spec: Spec, name: str, parts: Mapping[str, pa.Table], types: PlanTypes) -> pa.Table:
+def _join(spec: Spec, name: str, parts: Mapping[str, pa.Table], types: PlanTypes) -> pa.Table:
     """Return a raw table put together from its batches.
 
     Raises BadData naming batch and column where they do not fit.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipelines.columns.widening import agreed, in_types, in_words
+from pipelines.columns.widening import agree, in_types, in_words
 from pipelines.data.batches import manifests_before, read_manifest, read_table
 from pipelines.errors import BadData
 from pipelines.tables import columns_of
@@ -75,9 +75,7 @@ class PlanTypes:
             ) from error
 
     def changes(self, name: str, columns: Mapping[str, str], rows: int) -> dict[str, str]:
-        """Return the columns of a batch's table that are read in another type than it holds them
-        in, with that type.
-        """
+        """Return the columns of a batch's table that are read in another type, with that type."""
         types = self._of(name, columns, rows)
         return {c: str(kind) for c, kind in sorted(types.items()) if columns.get(c) != str(kind)}
 
@@ -91,7 +89,7 @@ class PlanTypes:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _BatchTable:
     """One table of one batch.
 
     Its types as text by column, its rows, and the way to read some of its columns.
@@ -139,33 +137,35 @@ def raw_types(store: Store, spec: Spec, raws: list[Raw], intervals: list[Interva
 
 def _earlier(
     store: Store, spec: Spec, before: datetime
-) -> Callable[[], Iterator[dict[str, _Held]]]:
+) -> Callable[[], Iterator[dict[str, _BatchTable]]]:
     """Return the way to ask for the tables of earlier batches, newest first."""
 
-    def found() -> Iterator[dict[str, _Held]]:
+    def found() -> Iterator[dict[str, _BatchTable]]:
         manifests = manifests_before(store, spec, before, MOST_EARLIER)
         return (_of_manifest(store, m) for m in manifests if not m.problem)
 
     return found
 
 
-def _of_manifest(store: Store, manifest: BatchManifest) -> dict[str, _Held]:
+def _of_manifest(store: Store, manifest: BatchManifest) -> dict[str, _BatchTable]:
     return {
-        name: _Held(manifest.interval.name, ref.columns, ref.rows, partial(read_table, store, ref))
+        name: _BatchTable(
+            manifest.interval.name, ref.columns, ref.rows, partial(read_table, store, ref)
+        )
         for name, ref in manifest.tables.items()
     }
 
 
-def _of_raw(batch: str, raw: Raw) -> dict[str, _Held]:
+def _of_raw(batch: str, raw: Raw) -> dict[str, _BatchTable]:
     return {
-        name: _Held(batch, columns_of(table), table.num_rows, table.select)
+        name: _BatchTable(batch, columns_of(table), table.num_rows, table.select)
         for name, table in raw.tables.items()
     }
 
 
 def _types(
-    batches: list[dict[str, _Held]],
-    earlier: Callable[[], Iterator[dict[str, _Held]]],
+    batches: list[dict[str, _BatchTable]],
+    earlier: Callable[[], Iterator[dict[str, _BatchTable]]],
     key: list[str],
 ) -> PlanTypes:
     types: dict[str, dict[str, pa.DataType]] = {}
@@ -186,16 +186,16 @@ def _types(
 
 
 def _column(
-    name: str, column: str, held: list[_Held], *, whole: bool
+    name: str, column: str, held: list[_BatchTable], *, whole: bool
 ) -> tuple[pa.DataType | None, list[Odd]]:
-    """Return the type of a column that some batch must be brought to (None where there is no such
-    batch), and what is odd.
+    """Return the type that a column is brought to, and what is odd about it.
+
+    The type is None where every batch holds it already.
     """
     full = [h for h in held if h.rows]
     lacking = [h for h in full if column not in h.columns]
-    lacking = (
-        lacking if 2 * len(lacking) <= len(full) else []
-    )  # a new column is none of the older batches' fault
+    # a new column is none of the older batches' fault
+    lacking = lacking if 2 * len(lacking) <= len(full) else []
     odd = [
         Odd(h.batch, name, column, "is missing here, other batches have it", fits=True)
         for h in lacking
@@ -207,7 +207,7 @@ def _column(
     if len(texts) < 2:  # noqa: PLR2004 -- two types differ
         return (known[0].kind(column) if known else pa.null()), odd
     values = {h.batch: h.read([column])[column] for h in known}
-    found = agreed(values, whole=whole)
+    found = agree(values, whole=whole)
     for batch, why in found.refused.items():
         odd.append(Odd(batch, name, column, why, fits=False))
     for batch, kind in (
@@ -223,7 +223,7 @@ def _column(
 
 
 def _from_earlier(
-    name: str, columns: set[str], earlier: Callable[[], Iterator[dict[str, _Held]]]
+    name: str, columns: set[str], earlier: Callable[[], Iterator[dict[str, _BatchTable]]]
 ) -> dict[str, pa.DataType]:
     """Return the types that the columns had when they last had one."""
     found: dict[str, Any] = {}

@@ -1,3 +1,4 @@
-"""The inference log: every answered prediction and every label, in append-only segments that rotate
-to Parquet.
+"""The inference log: every answered prediction and every label.
+
+It consists of append-only segments that rotate to Parquet.
 """

@@ -44,7 +44,7 @@ _ARROW: Final = {
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedSegment:
     """What a segment holds: `rows` are None where its header could not be read.
 
     Then nothing else could be.
@@ -59,7 +59,7 @@ class Decoded:
     damage: list[str] = field(default_factory=list)
 
 
-def decode(name: str, data: bytes, *, growing: bool = False) -> Decoded:
+def decode(name: str, data: bytes, *, growing: bool = False) -> DecodedSegment:
     """Return what the bytes of the segment `name` say.
 
     `growing` when its writer may be in the middle of a line.
@@ -67,7 +67,7 @@ def decode(name: str, data: bytes, *, growing: bool = False) -> Decoded:
     lines = data.split(b"\n")
     torn = int(bool(lines.pop()) and not growing)
     if not lines:
-        return Decoded(torn=torn)
+        return DecodedSegment(torn=torn)
     header, taken, damaged = header_in(lines)
     problem = (
         "its header is damaged or of a format that is not known"
@@ -75,19 +75,19 @@ def decode(name: str, data: bytes, *, growing: bool = False) -> Decoded:
         else _unfit(header, name)
     )
     if header is None or problem:
-        return Decoded(
+        return DecodedSegment(
             torn=torn,
             damage=[
                 f"segment {name}, byte 0: {problem}; nothing of its {len(data)} bytes was read"
             ],
         )
     found = Records(header, name)
-    found.damage += [_damaged(name, 0, "damaged") for _ in damaged]
+    found.damage += [_damage(name, 0, "damaged") for _ in damaged]
     place = sum(len(line) + 1 for line in lines[:taken])
-    with _uncollected():
+    with _without_collector():
         for start in range(taken, len(lines), LINES_AT_ONCE):
             place = found.add(lines[start : start + LINES_AT_ONCE], place)
-    return Decoded(
+    return DecodedSegment(
         header=header,
         rows=together(found.tables) if found.tables else found.empty(),
         torn=torn,
@@ -96,7 +96,7 @@ def decode(name: str, data: bytes, *, growing: bool = False) -> Decoded:
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
+def _without_collector() -> Iterator[None]:
     """Keep Python's collector of cycles away.
 
     None are made here, and it would look at every row again and again (40 % of the time).
@@ -141,7 +141,7 @@ class Records:
         if None in payloads:
             *starts, place = places
             self.damage += [
-                _damaged(self._name, s, "damaged")
+                _damage(self._name, s, "damaged")
                 for s, p in zip(starts, payloads, strict=True)
                 if p is None
             ]
@@ -178,7 +178,7 @@ class Records:
                 problem = str(error)
             if problem:
                 self.damage.append(
-                    _damaged(self._name, place, f"no record of this segment ({problem})")
+                    _damage(self._name, place, f"no record of this segment ({problem})")
                 )
             else:
                 records.append(record)
@@ -207,7 +207,7 @@ class Records:
         return self._table([])
 
 
-def _damaged(name: str, place: int, what: str) -> str:
+def _damage(name: str, place: int, what: str) -> str:
     return f"segment {name}, byte {place}: the line there is {what}"
 
 

@@ -147,8 +147,9 @@ def header_of(text: bytes) -> Header | None:
 
 
 def header_in(lines: list[bytes]) -> tuple[Header | None, int, list[int]]:
-    """Return a segment's header, how many of its first lines it takes, and which of those are
-    damaged (0, 1).
+    """Return a segment's header, how many of its first lines it takes, and which are damaged.
+
+    Damaged lines are named by number (0, 1).
 
     Where the newline between header and copy is damaged, both stand in one line.
     """

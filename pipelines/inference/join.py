@@ -64,23 +64,24 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Joined:
-    """The log's columns, one row per identity in the log's order, with `label` (null where none
-    counts) and `label_from`.
+class LabelledLog:
+    """The log's columns, one row per identity in the log's order, with their labels.
+
+    `label` is null where none counts; `label_from` says where it came from.
     """
 
     rows: pa.Table
     counts: Counts
 
 
-def joined(
+def join_labels(
     log: Log,
     labels: Labels,
     *,
     source: pa.Table | None = None,
     known_by: datetime | None = None,
     known_after: timedelta = NOTHING,
-) -> Joined:
+) -> LabelledLog:
     """Return the log's rows with their labels.
 
     `source` has the columns `identity` and `label`: what the model's own source says; of several
@@ -90,11 +91,11 @@ def joined(
     """
     answered = log.rows["identity"].combine_chunks().dictionary_encode()
     codes, at = answered.indices.to_numpy(), _microseconds(log.rows["at"])
-    told = _places(answered.dictionary, labels.table["identity"])
-    early = at <= np.append(_microseconds(labels.table["at"]), NEVER)[told][codes]
-    chosen = _chosen(codes, at, early, len(answered.dictionary))
+    label_places = _places(answered.dictionary, labels.table["identity"])
+    early = at <= np.append(_microseconds(labels.table["at"]), NEVER)[label_places][codes]
+    chosen = _choose_rows(codes, at, early, len(answered.dictionary))
     rows = log.rows if len(chosen) == len(codes) else log.rows.take(pa.array(chosen))
-    event, one = _microseconds(rows["event_time"]), codes[chosen]
+    event, identities = _microseconds(rows["event_time"]), codes[chosen]
     known = (
         np.full(len(chosen), fill_value=True)
         if known_by is None
@@ -102,10 +103,12 @@ def joined(
     )
 
     kind = rows["prediction"].type
-    feedback = _taken(labels.table["label"], told[one], known & early[chosen], kind)
-    from_source = _from_source(source, answered.dictionary, one, known, kind)
-    label = pc.if_else(pa.array(told[one] >= 0), feedback, from_source)
-    says = pc.if_else(pa.array(told[one] >= 0), "feedback", "source")
+    feedback = _labels_at(
+        labels.table["label"], label_places[identities], known & early[chosen], kind
+    )
+    from_source = _from_source(source, answered.dictionary, identities, known, kind)
+    label = pc.if_else(pa.array(label_places[identities] >= 0), feedback, from_source)
+    says = pc.if_else(pa.array(label_places[identities] >= 0), "feedback", "source")
     label_from = pc.if_else(pc.is_valid(label), says, pa.scalar(None, pa.string()))
     counts = Counts(
         predicted=len(codes),
@@ -118,7 +121,7 @@ def joined(
         torn=log.torn + labels.torn,
         damaged=len(log.damage) + len(labels.damage),
     )
-    return Joined(
+    return LabelledLog(
         rows=rows.append_column("label", label).append_column("label_from", label_from),
         counts=counts,
     )
@@ -129,19 +132,19 @@ def _micros(span: timedelta) -> int:
 
 
 def _microseconds(times: pa.ChunkedArray) -> Array:
-    found: Array = times.cast(pa.int64()).to_numpy()
-    return found
+    numbers: Array = times.cast(pa.int64()).to_numpy()
+    return numbers
 
 
 def _places(identities: pa.Array, among: pa.ChunkedArray) -> Array:
     """Return where each identity first stands among others, or -1."""
-    found: Array = pc.fill_null(
+    places: Array = pc.fill_null(
         pc.index_in(identities, value_set=among.combine_chunks()), -1
     ).to_numpy()
-    return found
+    return places
 
 
-def _chosen(codes: Array, at: Array, early: Array, identities: int) -> Array:
+def _choose_rows(codes: Array, at: Array, early: Array, identities: int) -> Array:
     """Return the place of each identity's one row: the last early one, else the last.
 
     In the log's order.
@@ -152,17 +155,20 @@ def _chosen(codes: Array, at: Array, early: Array, identities: int) -> Array:
     return np.sort(order[np.flatnonzero(np.diff(codes[order], append=-1))])
 
 
-def _taken(labels: pa.ChunkedArray, places: Array, counts: Array, kind: pa.DataType) -> pa.Array:
-    """Return the label at each place, null where the place is -1 or it does not count, in the
-    predictions' type.
+def _labels_at(
+    labels: pa.ChunkedArray, places: Array, counts: Array, kind: pa.DataType
+) -> pa.Array:
+    """Return the label at each place, in the predictions' type.
+
+    It is null where the place is -1, or where it does not count.
     """
-    taken = labels.combine_chunks().take(pa.array(places, mask=(places < 0) | ~counts))
-    if taken.type == kind:
-        return taken
+    chosen = labels.combine_chunks().take(pa.array(places, mask=(places < 0) | ~counts))
+    if chosen.type == kind:
+        return chosen
     if pa.types.is_string(kind):  # as a class is named in training
-        return class_names(pa.chunked_array([taken])).combine_chunks()
+        return class_names(pa.chunked_array([chosen])).combine_chunks()
     try:
-        return taken.cast(kind)
+        return chosen.cast(kind)
     except pa.ArrowInvalid as error:
         raise BadData(
             f"A label is no number: {error}.",
@@ -176,8 +182,8 @@ def _from_source(
     """Return what the source says of each row, null where it says nothing or it does not count."""
     if source is None:
         return pa.nulls(len(one), kind)
-    said = source.filter(pc.is_valid(source["label"]))
-    if pa.types.is_floating(said["label"].type):
-        said = said.filter(pc.invert(pc.is_nan(said["label"])))
-    newest = said.take(pa.array(np.arange(said.num_rows)[::-1]))
-    return _taken(newest["label"], _places(identities, newest["identity"])[one], counts, kind)
+    known = source.filter(pc.is_valid(source["label"]))
+    if pa.types.is_floating(known["label"].type):
+        known = known.filter(pc.invert(pc.is_nan(known["label"])))
+    newest = known.take(pa.array(np.arange(known.num_rows)[::-1]))
+    return _labels_at(newest["label"], _places(identities, newest["identity"])[one], counts, kind)

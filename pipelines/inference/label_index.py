@@ -52,9 +52,10 @@ PRAGMA user_version = {FORMAT};
 
 
 @dataclass(frozen=True)
-class Told:
-    """A label that somebody brings for one row, known by its `key` or else by its request and row
-    there.
+class NewLabel:
+    """A label that somebody brings for one row.
+
+    The row is known by its `key`, or else by its request and its place there.
     """
 
     label: float | str
@@ -81,13 +82,13 @@ class Index:
         Raises Busy where others hold the index too long, Corrupted where rotated rows that it has
         not seen cannot be read.
         """
-        with self._held() as db:
+        with self._hold() as db:
             Reading(db, self._store, model).everything()
 
     def accept(
         self,
         model: str,
-        told: Sequence[Told],
+        labels: Sequence[NewLabel],
         write: Callable[[list[tuple[str, float | str]]], None],
     ) -> list[Outcome]:
         """Return what becomes of each label, in order.
@@ -96,9 +97,9 @@ class Index:
 
         What `write` raises is raised, and then nothing was accepted. Raises as `catch_up` does.
         """
-        with self._held() as db:
+        with self._hold() as db:
             Reading(db, self._store, model).everything()
-            outcomes, new = _judged(db, model, told)
+            outcomes, new = _judge(db, model, labels)
             if new:
                 write(list(new.items()))
                 db.executemany(
@@ -108,7 +109,7 @@ class Index:
             return outcomes
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[sqlite3.Connection]:
+    def _hold(self) -> Iterator[sqlite3.Connection]:
         """Yield the open index while this thread of this process alone has it.
 
         What was done in between is one transaction.
@@ -122,7 +123,7 @@ class Index:
         )
         try:
             _lock(handle, self._patience)
-            with contextlib.closing(self._opened()) as db:
+            with contextlib.closing(self._open()) as db:
                 try:
                     yield db
                 finally:
@@ -137,14 +138,14 @@ class Index:
         finally:
             os.close(handle)
 
-    def _opened(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         """Return the index as it is, or a new one where there is none that is fit."""
-        db = _connected(self.path)
+        db = _connect(self.path)
         if _format(db) == FORMAT:
             return db
         db.close()
         self._discard()
-        db = _connected(self.path)
+        db = _connect(self.path)
         db.executescript(f"BEGIN; {_TABLES} COMMIT;")
         return db
 
@@ -169,7 +170,7 @@ def _lock(handle: int, seconds: float) -> None:
             return
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
     return sqlite3.connect(path, isolation_level="IMMEDIATE")
 
@@ -178,9 +179,8 @@ def _format(db: sqlite3.Connection) -> int | None:
     """Return the format of an open file, 0 of an empty one, None of a file that is no database."""
     try:
         db.execute("PRAGMA journal_mode = TRUNCATE")
-        db.execute(
-            "PRAGMA synchronous = NORMAL"
-        )  # what a power cut takes from the index is read again from the log
+        # what a power cut takes from the index is read again from the log
+        db.execute("PRAGMA synchronous = NORMAL")
         found: int = db.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
         if fault(error) != "damaged":
@@ -189,8 +189,8 @@ def _format(db: sqlite3.Connection) -> int | None:
     return found
 
 
-def _judged(
-    db: sqlite3.Connection, model: str, told: Sequence[Told]
+def _judge(
+    db: sqlite3.Connection, model: str, labels: Sequence[NewLabel]
 ) -> tuple[list[Outcome], dict[str, float | str]]:
     """Return what becomes of each label, and the new ones by identity.
 
@@ -198,46 +198,47 @@ def _judged(
     """
     outcomes: list[Outcome] = []
     new: dict[str, float | str] = {}
-    for one in told:
-        if one.key is None and _is_ambiguous(db, model, one):
+    for label in labels:
+        if label.key is None and _is_ambiguous(db, model, label):
             outcomes.append("ambiguous")
             continue
-        name = _known(db, model, one)
+        name = _identity(db, model, label)
         if name is None:
             outcomes.append("unknown")
             continue
-        found = db.execute(
+        row = db.execute(
             "SELECT label FROM labels WHERE model = ? AND identity = ?", (model, name)
         ).fetchone()
-        label = found[0] if found else new.get(name)
-        if label is None:
-            new[name] = one.label
-        outcomes.append(
-            "accepted" if label is None else "repeated" if label == one.label else "contradicting"
-        )
+        first = row[0] if row else new.get(name)
+        if first is None:
+            new[name] = label.label
+            outcomes.append("accepted")
+        else:
+            outcomes.append("repeated" if first == label.label else "contradicting")
     return outcomes, new
 
 
-def _is_ambiguous(db: sqlite3.Connection, model: str, told: Told) -> bool:
-    """Tell whether a caller used the request's id again, so that the row there is several
-    events.
+def _is_ambiguous(db: sqlite3.Connection, model: str, label: NewLabel) -> bool:
+    """Tell whether a caller used the request's id again.
+
+    Then the row there is several events.
     """
-    place = (model, told.request_id, told.row)
-    found = db.execute(
+    place = (model, label.request_id, label.row)
+    row = db.execute(
         "SELECT several FROM requests WHERE model = ? AND request_id = ? AND row = ?", place
     ).fetchone()
-    return found is not None and bool(found[0])
+    return row is not None and bool(row[0])
 
 
-def _known(db: sqlite3.Connection, model: str, told: Told) -> str | None:
+def _identity(db: sqlite3.Connection, model: str, label: NewLabel) -> str | None:
     """Return the identity of the row that is meant, or None where none like it was predicted."""
-    if told.key is not None:
-        found = db.execute(
-            "SELECT key FROM keys WHERE model = ? AND key = ?", (model, told.key)
+    if label.key is not None:
+        row = db.execute(
+            "SELECT key FROM keys WHERE model = ? AND key = ?", (model, label.key)
         ).fetchone()
     else:
-        place = (model, told.request_id, told.row)
-        found = db.execute(
+        place = (model, label.request_id, label.row)
+        row = db.execute(
             "SELECT key FROM requests WHERE model = ? AND request_id = ? AND row = ?", place
         ).fetchone()
-    return identity(found[0], told.request_id, told.row) if found else None
+    return identity(row[0], label.request_id, label.row) if row else None

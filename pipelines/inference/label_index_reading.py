@@ -27,7 +27,7 @@ It is (or will soon be) away, and an entry has its rows.
 """
 
 
-class _Seen(msgspec.Struct, array_like=True, gc=False):
+class _AnsweredKeys(msgspec.Struct, array_like=True, gc=False):
     """Of `record.Answered`, what the index needs; the values stay undecoded."""
 
     request_id: str
@@ -38,7 +38,7 @@ class _Seen(msgspec.Struct, array_like=True, gc=False):
     keys: list[str | None] | None = None
 
 
-class _Named(msgspec.Struct):
+class _EntryRef(msgspec.Struct):
     """A `Ref` as it stands in an entry."""
 
     uri: str
@@ -48,7 +48,7 @@ class _Named(msgspec.Struct):
 class _Entry(msgspec.Struct):
     """Of `rotated.Rotated`, what the index needs (that module loads pyarrow)."""
 
-    data: _Named
+    data: _EntryRef
     segments: list[str]
 
 
@@ -62,7 +62,7 @@ The same row again is the same event.
 """
 
 _decode_entry = msgspec.json.Decoder(_Entry).decode
-_seen = msgspec.json.Decoder(_Seen).decode
+_seen = msgspec.json.Decoder(_AnsweredKeys).decode
 _labelled = msgspec.json.Decoder(Labelled).decode
 
 
@@ -77,8 +77,10 @@ class Reading:
         self._there: set[str] = set()
 
     def everything(self) -> None:
-        """Read on; from the beginning where the log has lost something that the index knows (it was
-        restored, or deleted).
+        """Read on from where reading ended, or from the beginning.
+
+        From the beginning where the log has lost something that the index knows: it was restored,
+        or deleted.
         """
         self._read_on()
         lost = {
@@ -100,15 +102,15 @@ class Reading:
         self._there = set()
         self._segments("predictions", self._add_predictions)
         self._segments("labels", self._add_labels)
-        self._rotated("rotated", ("request_id", "row", "key"), self._insert_rows)
-        self._rotated("rotated-labels", ("identity", "label"), self._insert_labels)
+        self._read_rotated("rotated", ("request_id", "row", "key"), self._insert_rows)
+        self._read_rotated("rotated-labels", ("identity", "label"), self._insert_labels)
 
     def _sources(self) -> dict[str, tuple[int, int]]:
-        found = self._db.execute(
+        entries = self._db.execute(
             "SELECT name, read, state FROM sources WHERE name GLOB ?",
             (f"inference/{self._model}/*",),
         )
-        return {name: (read, state) for name, read, state in found}
+        return {name: (read, state) for name, read, state in entries}
 
     def _segments(self, kind: str, add: Callable[[list[bytes]], None]) -> None:
         known = self._sources()
@@ -117,9 +119,8 @@ class Reading:
             start, state = known.get(name, (0, GROWING))
             if state != GROWING:
                 continue
-            growing = self._store.is_open(
-                name
-            )  # asked before reading: what is closed by then grows no more
+            # asked before reading: what is closed by then grows no more
+            growing = self._store.is_open(name)
             data = self._store.read_segment(name, start)
             if data is None or (growing and not data):
                 continue
@@ -129,9 +130,8 @@ class Reading:
             if not readable and growing and len(lines) == 1:
                 continue  # the header's second copy is on its way
             if readable:
-                add(
-                    lines
-                )  # a header is no record: it is passed over like whatever else cannot be read
+                # a header is no record: it is passed over like whatever else cannot be read
+                add(lines)
             self._remember(name, start + whole, GROWING if growing and readable else READ)
 
     def _remember(self, name: str, read: int, state: int) -> None:
@@ -139,15 +139,17 @@ class Reading:
 
     def _add_predictions(self, lines: list[bytes]) -> None:
         self._insert_rows(
-            (seen.request_id, row, key)
-            for seen in _records(lines, _seen)
+            (record.request_id, row, key)
+            for record in _records(lines, _seen)
             for row, key in enumerate(
-                seen.keys if seen.keys is not None else [None] * len(seen.rows)
+                record.keys if record.keys is not None else [None] * len(record.rows)
             )
         )
 
     def _add_labels(self, lines: list[bytes]) -> None:
-        self._insert_labels((told.identity, told.label) for told in _records(lines, _labelled))
+        self._insert_labels(
+            (record.identity, record.label) for record in _records(lines, _labelled)
+        )
 
     def _insert_rows(self, rows: Iterable[tuple[str, int, str | None]]) -> None:
         keys = []
@@ -167,11 +169,10 @@ class Reading:
             ((self._model, *label) for label in labels),
         )
 
-    def _rotated(
+    def _read_rotated(
         self, folder: str, columns: tuple[str, ...], insert: Callable[[Iterable[Any]], None]
     ) -> None:
-        """Read the rotated entries that name a segment which was not read to its end while it was
-        there.
+        """Read the rotated entries that name a segment which was not read to its end.
 
         There are none unless the index was lost: a rotation lets it catch up before.
         """
@@ -209,7 +210,7 @@ def _entry(store: Store, key: str) -> _Entry | None:
 
 
 def _parquet(
-    store: Store, data: _Named, columns: tuple[str, ...]
+    store: Store, data: _EntryRef, columns: tuple[str, ...]
 ) -> Iterator[Iterable[tuple[Any, ...]]]:
     """Yield the columns of a rotated object by row group. pyarrow is loaded here alone.
 

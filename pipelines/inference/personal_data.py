@@ -34,7 +34,7 @@ class PersonalKey:
         """Remember where the key is."""
         self._path = path
 
-    def hashed(self, value: str | float | bool) -> str:  # noqa: FBT001 -- a flag may be a personal value
+    def hash_of(self, value: str | float | bool) -> str:  # noqa: FBT001 -- a flag may be a personal value
         """Return the hash of a value as 64 hex digits; a whole number hashes alike as 3 and as 3.0.
 
         Raises Corrupted where the key's file is no key or may be read by others, OSError where it
@@ -75,9 +75,8 @@ def _make(path: Path) -> None:
     Of several processes, one succeeds and all read the same key.
     """
     make_folder(path.parent)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=".", suffix=".tmp"
-    )  # mkstemp's files have mode 600
+    # mkstemp's files have mode 600
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))

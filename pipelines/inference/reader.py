@@ -55,13 +55,14 @@ LABELS = pa.schema({"identity": pa.string(), "label": pa.float64(), "at": MOMENT
 
 @dataclass(frozen=True)
 class Log:
-    """Answered rows in the order of their entries and segments, with the columns `OURS` and one
-    `input.<name>` per input.
+    """Answered rows in the order of their entries and segments.
+
+    Their columns are `OURS` and one `input.<name>` per input.
 
     An input that a release did not have is null in its rows; `together` says what becomes of one
     that changed its kind. `classes` are the labels of a multiclass model in the order of
-    `probabilities`; classes that a release did not know have the probability 0 there. `torn` counts
-    last lines that a killed process never finished, `damage` names what was changed.
+    `probabilities`; classes that a release did not know have the probability 0 there. `torn`
+    counts last lines that a killed process never finished, `damage` names what was changed.
     """
 
     rows: pa.Table
@@ -72,8 +73,9 @@ class Log:
 
 @dataclass(frozen=True)
 class Labels:
-    """One label per identity, the first that was given, with the columns of `LABELS` (`label` is a
-    string for multiclass).
+    """One label per identity, the first that was given.
+
+    Its columns are those of `LABELS`; `label` is a string for multiclass.
     """
 
     table: pa.Table
@@ -88,7 +90,7 @@ class _Piece:
 
 
 @dataclass
-class _Found:
+class _Pieces:
     pieces: list[_Piece] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     torn: int = 0
@@ -97,8 +99,9 @@ class _Found:
 def read_log(
     store: Store, model: str, *, since: datetime | None = None, until: datetime | None = None
 ) -> Log:
-    """Return the answered rows whose event time lies in [since, until), as of now; what is being
-    written is among them.
+    """Return the answered rows whose event time lies in [since, until), as of now.
+
+    What is being written is among them.
 
     `torn` and `damage` are those of everything that was looked at, whatever the event times. Raises
     Busy where others rotate without an end.
@@ -112,11 +115,11 @@ def read_log(
             last is None or entry.since < last.value
         )
 
-    found = _found(store, model, "predictions", within)
-    classes = tuple(dict.fromkeys(c for piece in found.pieces for c in piece.header.classes))
-    tables = [_finished(piece, classes) for piece in found.pieces]
+    parts = _read_pieces(store, model, "predictions", within)
+    classes = tuple(dict.fromkeys(c for piece in parts.pieces for c in piece.header.classes))
+    tables = [_finish(piece, classes) for piece in parts.pieces]
     rows = together([_between(t, first, last) for t in tables]) if tables else OURS.empty_table()
-    return Log(rows=rows, torn=found.torn, damage=found.damage, classes=classes)
+    return Log(rows=rows, torn=parts.torn, damage=parts.damage, classes=classes)
 
 
 def read_labels(store: Store, model: str) -> Labels:
@@ -124,12 +127,12 @@ def read_labels(store: Store, model: str) -> Labels:
 
     Raises Busy where others rotate without an end.
     """
-    found = _found(store, model, "labels", lambda _: True)
-    tables = [piece.rows.select(LABELS.names) for piece in found.pieces]
+    parts = _read_pieces(store, model, "labels", lambda _: True)
+    tables = [piece.rows.select(LABELS.names) for piece in parts.pieces]
     return Labels(
         table=first_labels(together(tables)) if tables else LABELS.empty_table(),
-        torn=found.torn,
-        damage=found.damage,
+        torn=parts.torn,
+        damage=parts.damage,
     )
 
 
@@ -145,49 +148,49 @@ def first_labels(table: pa.Table) -> pa.Table:
     return table if len(firsts) == len(codes) else table.take(pa.array(np.sort(firsts)))
 
 
-def _found(store: Store, model: str, kind: LogKind, wanted: Callable[[Rotated], bool]) -> _Found:
+def _read_pieces(
+    store: Store, model: str, kind: LogKind, is_wanted: Callable[[Rotated], bool]
+) -> _Pieces:
     """Return what is there of one kind.
 
     A segment that is gone when it is to be read was rotated meanwhile: begin again.
     """
     for _ in range(LOOKS):
-        names = segments_of(
-            store, model, kind
-        )  # before the entries: what is rotated in between is then in both, never in neither
+        # before the entries: what is rotated in between is then in both, never in neither
+        names = segments_of(store, model, kind)
         entries, broken = entries_of(store, model, kind)
-        found = _from_segments(
+        parts = _from_segments(
             store, sorted(set(names) - {n for e in entries.values() for n in e.segments})
         )
-        if found is not None:
-            found.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in broken]
-            return _with_entries(store, found, {k: e for k, e in entries.items() if wanted(e)})
+        if parts is not None:
+            parts.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in broken]
+            return _with_entries(store, parts, {k: e for k, e in entries.items() if is_wanted(e)})
     raise Busy(
         f"The inference log of {model} was rotated {LOOKS} times while it was read.",
         remedy="read it again when nobody rotates.",
     )
 
 
-def _from_segments(store: Store, names: list[str]) -> _Found | None:
+def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
     """Return what the segments hold; None where one of them is gone."""
-    found = _Found()
+    parts = _Pieces()
     for name in names:
-        growing = store.is_open(
-            name
-        )  # asked before reading: a torn line of a segment that was closed by then stays torn
+        # asked before reading: a torn line of a segment that was closed by then stays torn
+        growing = store.is_open(name)
         data = store.read_segment(name)
         if data is None:
             return None
         decoded = decode(name, data, growing=growing)
-        found.torn += decoded.torn
-        found.damage.extend(decoded.damage)
+        parts.torn += decoded.torn
+        parts.damage.extend(decoded.damage)
         if decoded.header is not None:
-            found.pieces.append(_Piece(decoded.header, decoded.rows))
-    return found
+            parts.pieces.append(_Piece(decoded.header, decoded.rows))
+    return parts
 
 
-def _with_entries(store: Store, found: _Found, entries: dict[str, Rotated]) -> _Found:
+def _with_entries(store: Store, newer: _Pieces, entries: dict[str, Rotated]) -> _Pieces:
     """Return what was found in segments, with the entries' rows before it."""
-    older = _Found()
+    older = _Pieces()
     for key, entry in entries.items():
         older.torn += entry.torn
         older.damage.extend(entry.damage)
@@ -195,10 +198,10 @@ def _with_entries(store: Store, found: _Found, entries: dict[str, Rotated]) -> _
             older.pieces.append(_Piece(entry.read_header(), from_parquet(store.get(entry.data))))
         except Corrupted as error:
             older.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
-    return _Found(
-        pieces=older.pieces + found.pieces,
-        damage=older.damage + found.damage,
-        torn=older.torn + found.torn,
+    return _Pieces(
+        pieces=older.pieces + newer.pieces,
+        damage=older.damage + newer.damage,
+        torn=older.torn + newer.torn,
     )
 
 
@@ -208,7 +211,7 @@ def _between(table: pa.Table, first: pa.Scalar | None, last: pa.Scalar | None) -
     return table if last is None else table.filter(pc.less(table["event_time"], last))
 
 
-def _finished(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
+def _finish(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
     """Return rows in stored form with what follows from them and what the header says."""
     rows, header = piece.rows, piece.header
     columns = {name: rows[name] for name in rows.column_names}
@@ -216,7 +219,7 @@ def _finished(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
     columns["version"] = pa.repeat(header.version, rows.num_rows)
     columns["release"] = pa.repeat(pa.scalar(header.release, pa.int32()), rows.num_rows)
     if header.task == "multiclass" and header.classes != classes:
-        columns["probabilities"] = _realigned(rows["probabilities"], header.classes, classes)
+        columns["probabilities"] = _realign(rows["probabilities"], header.classes, classes)
     return pa.table(
         {
             name: columns[name]
@@ -233,7 +236,7 @@ def _identities(rows: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(pc.binary_join_element_wise("k:", rows["key"], ""), by_place)
 
 
-def _realigned(
+def _realign(
     probabilities: pa.ChunkedArray, known: tuple[str, ...], classes: tuple[str, ...]
 ) -> pa.Array:
     """Return the probabilities in the order of `classes`."""

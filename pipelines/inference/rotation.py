@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import Corrupted
-from pipelines.inference.decode import Decoded, decode, together
+from pipelines.inference.decode import DecodedSegment, decode, together
 from pipelines.inference.rotated_entries import Rotated, add, entries_of, segments_of, to_parquet
 
 if TYPE_CHECKING:
@@ -92,9 +92,8 @@ class _Rotator:
         Losing against another rotator, plan again.
         """
         while True:
-            names = segments_of(
-                self._store, self._model, self._kind
-            )  # before the entries: see the reader
+            # before the entries: see the reader
+            names = segments_of(self._store, self._model, self._kind)
             entries, broken = entries_of(self._store, self._model, self._kind)
             if broken:
                 raise Corrupted(
@@ -144,7 +143,7 @@ class _Rotator:
 
         None where one was rotated meanwhile.
         """
-        found: dict[str, Decoded] = {}
+        found: dict[str, DecodedSegment] = {}
         damaged = []
         size = 0
         for name in names:

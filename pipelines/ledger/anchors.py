@@ -245,7 +245,7 @@ class Notes(Protocol):
         """Keep a text."""
         ...
 
-    def noted(self, name: str) -> str | None:
+    def read_note(self, name: str) -> str | None:
         """Return a text, or None."""
         ...
 
@@ -260,7 +260,7 @@ class MlflowAnchor:
 
     def read(self) -> Head | None:
         """Return what the tag holds."""
-        text = self._notes.noted(NOTE)
+        text = self._notes.read_note(NOTE)
         return None if text is None else _head(self.name, text.encode())
 
     def write(self, head: Head) -> None:

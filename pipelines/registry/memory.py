@@ -16,8 +16,8 @@ from pipelines.registry.port import (
     check_folder,
     check_keys,
     check_model,
+    mask,
     new_params,
-    shown,
 )
 
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ class MemoryRegistry:
     def parent(self, model: str, run: str, tags: Mapping[str, str]) -> str:
         """Return the id of the one parent run of a DAG run."""
         check_model(model)
-        return self._opened(("parent", model, run), shown(tags))
+        return self._open_run(("parent", model, run), mask(tags))
 
     def child(self, model: str, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
         """Return the id of a child run by its key."""
         check_model(model)
         self._run(parent)
-        return self._opened(
+        return self._open_run(
             ("child", model, parent, key),
-            {**shown(tags), "mlflow.runName": name, "mlflow.parentRunId": parent},
+            {**mask(tags), "mlflow.runName": name, "mlflow.parentRunId": parent},
         )
 
     def log(
@@ -76,8 +76,8 @@ class MemoryRegistry:
         check_keys(metrics)
         with self._lock:
             run = self._run(run_id)
-            run.params.update(new_params(run.params, shown(params)))
-            run.tags.update(shown(tags))
+            run.params.update(new_params(run.params, mask(params)))
+            run.tags.update(mask(tags))
             run.metrics.update(
                 {name: value for name, value in metrics.items() if math.isfinite(value)}
             )
@@ -118,7 +118,7 @@ class MemoryRegistry:
             version = ModelVersion(
                 version=str(len(known) + 1),
                 run_id=run_id,
-                tags={**shown(tags), "perennial.key": key},
+                tags={**mask(tags), "perennial.key": key},
             )
             known.append(version)
             return version
@@ -152,7 +152,7 @@ class MemoryRegistry:
         self._run(run_id)
         return None
 
-    def _opened(self, identity: tuple[str, ...], tags: dict[str, str]) -> str:
+    def _open_run(self, identity: tuple[str, ...], tags: dict[str, str]) -> str:
         with self._lock:
             run_id = self._ids.setdefault(identity, digest(*identity)[:32])
             self.runs.setdefault(run_id, Run(tags))

@@ -26,8 +26,8 @@ from pipelines.registry.port import (
     check_folder,
     check_keys,
     check_model,
+    mask,
     new_params,
-    shown,
 )
 from pipelines.run_names import safe_id
 from pipelines.settings import quiet, without_password
@@ -52,8 +52,9 @@ _SQLITE = "sqlite:///"
 
 
 class MlflowRegistry:
-    """MLflow behind a URI: sqlite:///<file> (created, and migrated by MLflow) or
-    http://host:port.
+    """MLflow behind a URI: sqlite:///<file> or http://host:port.
+
+    MLflow creates and migrates the file.
     """
 
     def __init__(
@@ -79,8 +80,8 @@ class MlflowRegistry:
         """Return the id of the one parent run of a DAG run; it is opened at the first call."""
         with self._once(model):
             wanted = {RUN: safe_id(run)}
-            return self._found(model, wanted) or self._opened(
-                model, {**shown(tags), **wanted, NAME: run}
+            return self._find_run(model, wanted) or self._open_run(
+                model, {**mask(tags), **wanted, NAME: run}
             )
 
     def child(self, model: str, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
@@ -88,8 +89,8 @@ class MlflowRegistry:
         with self._once(model):
             self._run(parent)
             wanted = {KEY: safe_id(key), PARENT: parent}
-            return self._found(model, wanted) or self._opened(
-                model, {**shown(tags), **wanted, NAME: name}
+            return self._find_run(model, wanted) or self._open_run(
+                model, {**mask(tags), **wanted, NAME: name}
             )
 
     def log(
@@ -109,7 +110,7 @@ class MlflowRegistry:
             from mlflow.entities import Metric, Param, RunTag
 
             data = self._run(run_id).data
-            texts = dict(shown(tags))
+            texts = dict(mask(tags))
             odd = sorted(name for name, value in metrics.items() if not math.isfinite(value))
             if odd:
                 texts[NOT_FINITE] = ", ".join(odd)
@@ -120,7 +121,7 @@ class MlflowRegistry:
                 if data.metrics.get(name) != value
             ]
             told = [
-                Param(name, text) for name, text in new_params(data.params, shown(params)).items()
+                Param(name, text) for name, text in new_params(data.params, mask(params)).items()
             ]
             tagged = [
                 RunTag(name, text) for name, text in texts.items() if data.tags.get(name) != text
@@ -167,7 +168,7 @@ class MlflowRegistry:
                 model,
                 source=f"runs:/{run_id}/model",
                 run_id=run_id,
-                tags={**shown(tags), KEY: key},
+                tags={**mask(tags), KEY: key},
                 await_creation_for=0,
             )
             return _version(made)
@@ -215,7 +216,7 @@ class MlflowRegistry:
         with mlflow_border(self._name):
             self._client.set_experiment_tag(self._experiment(NOTES), name, text)
 
-    def noted(self, name: str) -> str | None:
+    def read_note(self, name: str) -> str | None:
         """Return the text that is kept by this name, or None."""
         with mlflow_border(self._name):
             found = self._client.get_experiment_by_name(NOTES)
@@ -231,14 +232,15 @@ class MlflowRegistry:
 
     @cached_property
     def _client(self) -> Any:
-        """The client; a SQLite file is created and migrated under a lock, since MLflow's migrations
-        know none.
+        """Return the client.
+
+        A SQLite file is created and migrated under a lock, since MLflow's migrations know none.
         """
         from mlflow.tracking import MlflowClient
 
         if not self._uri.startswith(_SQLITE):
             return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-        with self._locked("-database", MAKING_SECONDS):
+        with self._lock("-database", MAKING_SECONDS):
             file = Path(self._uri.removeprefix(_SQLITE))
             make_folder(file.parent)
             self._refuse_emptied(file)
@@ -264,11 +266,11 @@ class MlflowRegistry:
         MLflow's errors are named.
         """
         check_model(model)
-        with mlflow_border(self._name), self._locked(model):
+        with mlflow_border(self._name), self._lock(model):
             yield
 
     @contextlib.contextmanager
-    def _locked(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    def _lock(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         make_folder(self._artifacts)
         try:
             lock = FileLock(
@@ -300,7 +302,7 @@ class MlflowRegistry:
                 self._experiments[model] = known.experiment_id
         return self._experiments[model]
 
-    def _found(self, model: str, tags: Mapping[str, str]) -> str | None:
+    def _find_run(self, model: str, tags: Mapping[str, str]) -> str | None:
         """Return the oldest run that has these tags.
 
         Their values are free of quotes (`safe_id`).
@@ -311,7 +313,7 @@ class MlflowRegistry:
         )
         return str(runs[0].info.run_id) if runs else None
 
-    def _opened(self, model: str, tags: Mapping[str, str]) -> str:
+    def _open_run(self, model: str, tags: Mapping[str, str]) -> str:
         return str(self._client.create_run(self._experiment(model), tags=dict(tags)).info.run_id)
 
     def _run(self, run_id: str) -> Any:

@@ -83,8 +83,9 @@ class Registry(Protocol):
     def register(
         self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]
     ) -> ModelVersion:
-        """Log the skops file as the run's model and register it as the next version, once per
-        key.
+        """Log the skops file as the run's model and register it as the next version.
+
+        Once per key.
         """
         ...
 
@@ -126,7 +127,7 @@ def check_folder(folder: str) -> None:
         )
 
 
-def shown(texts: Mapping[str, str]) -> dict[str, str]:
+def mask(texts: Mapping[str, str]) -> dict[str, str]:
     """Return parameters or tags as they may be seen.
 
     Cut, and masked where the name sounds like a secret's.
@@ -138,9 +139,7 @@ def shown(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_keys(names: Iterable[str]) -> None:
-    """Raise RequestError naming a parameter, metric or tag whose name the registry could not
-    hold.
-    """
+    """Raise RequestError naming a parameter, metric or tag that the registry could not hold."""
     wrong = [n for n in names if not _KEY.fullmatch(n)]
     if wrong:
         raise RequestError(

@@ -27,7 +27,7 @@ def sklearn_folder(model_file: Path) -> Iterator[Path]:
     """
     import mlflow.sklearn
 
-    estimator, types = _loaded(model_file)
+    estimator, types = _load(model_file)
     with tempfile.TemporaryDirectory(prefix="perennial-model-") as scratch:
         folder = Path(scratch) / "model"
         mlflow.sklearn.save_model(
@@ -37,13 +37,12 @@ def sklearn_folder(model_file: Path) -> Iterator[Path]:
             skops_trusted_types=types,
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
         )
-        shutil.copyfile(
-            model_file, folder / "model.skops"
-        )  # what was judged, not a second writing of it
+        # what was judged, not a second writing of it
+        shutil.copyfile(model_file, folder / "model.skops")
         yield folder
 
 
-def _loaded(model_file: Path) -> tuple[Any, list[str]]:
+def _load(model_file: Path) -> tuple[Any, list[str]]:
     """Return the estimator and those of its types that MLflow's loader has to be told to trust."""
     from skops import io
 

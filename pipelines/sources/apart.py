@@ -1,5 +1,6 @@
-"""A source that is read in a process of its own, so that neither time nor memory nor a crash of a
-parser is without an end.
+"""A source that is read in a process of its own.
+
+So time, memory and a parser's crash have an end.
 
 The process keeps what it has parsed from one interval to the next. It is killed where it takes too
 long or too much memory, and it ends with the process that reads from it.
@@ -51,15 +52,15 @@ class Apart:
 
         Nothing is started yet.
         """
-        asked = {
+        request = {
             "source": source.model_dump(mode="json"),
             "event_time": event_time,
             "home": str(home),
             "cache": str(cache),
         }
         level = logging.getLogger("perennial").getEffectiveLevel()
-        self._asked = json.dumps(
-            {**asked, "seconds": seconds, "most": most_bytes(most), "level": level}
+        self._request = json.dumps(
+            {**request, "seconds": seconds, "most": most_bytes(most), "level": level}
         )
         self._shown = f"The {source.kind} source"
         self._seconds = seconds
@@ -76,7 +77,7 @@ class Apart:
             self._end()
         try:
             if self._child is None:
-                self._child = _Child(self._asked, self._most, deadline)
+                self._child = _Child(self._request, self._most, deadline)
             return self._child.read(interval, deadline)
         except _Late:
             self._end()
@@ -90,13 +91,13 @@ class Apart:
         except (_Large, MemoryError):
             self._end()
             return Raw(problem=self._too_large(interval))
-        except _Gone as error:
+        except _ProcessEnded as error:
             self._end()
-            raise self._ended(error.code, interval) from None
+            raise self._error_of_end(error.code, interval) from None
 
     def _too_large(self, interval: Interval) -> str:
-        asked = json.loads(self._asked)["source"]
-        place = asked.get("uri") or asked.get("url") or asked.get("database")
+        request = json.loads(self._request)["source"]
+        place = request.get("uri") or request.get("url") or request.get("database")
         from pipelines.sources.reading import shown_url
 
         return (
@@ -105,18 +106,18 @@ class Apart:
             " `resources.memory` in model.yaml allow is the most"
         )
 
-    def _ended(self, code: int, interval: Interval) -> PerennialError:
+    def _error_of_end(self, code: int, interval: Interval) -> PerennialError:
         """Return the error of a process that ended by itself.
 
         A parser that crashed, or somebody who killed it.
         """
         if code in {-signal.SIGKILL, -signal.SIGTERM}:
-            said = (
+            message = (
                 f"{self._shown}: the process that read {interval.name} was killed"
                 f" ({signal.Signals(-code).name})."
             )
             return Unreachable(
-                said,
+                message,
                 remedy=(
                     "where the kernel did it, memory was short: see its log, and"
                     " `resources.memory`."
@@ -141,7 +142,7 @@ class _Large(Exception):
     """The process takes too much memory."""
 
 
-class _Gone(Exception):
+class _ProcessEnded(Exception):
     """The process ended."""
 
     def __init__(self, code: int) -> None:
@@ -152,7 +153,7 @@ class _Gone(Exception):
 class _Child:
     """The process that reads, and the pipe on which it answers."""
 
-    def __init__(self, asked: str, most: int, deadline: float) -> None:
+    def __init__(self, request: str, most: int, deadline: float) -> None:
         """Start the process; it is ready when this returns."""
         import psutil
 
@@ -175,7 +176,7 @@ class _Child:
         self._pipe = _Pipe(answers, self._process)
         self._memory = psutil.Process(self._process.pid)
         self._pipe.until(deadline, lambda: False)
-        self._ask(asked)
+        self._ask(request)
         self._record()
         self._limit = self._memory.memory_info().rss + most
 
@@ -212,7 +213,7 @@ class _Child:
             stdin.write(line.encode() + b"\n")
             stdin.flush()
         except BrokenPipeError:
-            raise _Gone(self._process.wait()) from None
+            raise _ProcessEnded(self._process.wait()) from None
 
     def _record(self) -> dict[str, Any]:
         """Return the next record that is no log message; those are logged here."""
@@ -242,7 +243,7 @@ def _end(process: subprocess.Popen[bytes], answers: int) -> None:
 class _Pipe:
     """What the process writes, as a file that Arrow reads.
 
-    A read ends with _Late, _Large or _Gone where it must.
+    A read ends with _Late, _Large or _ProcessEnded where it must.
     """
 
     closed = False
@@ -280,7 +281,7 @@ class _Pipe:
                 raise _Late
         chunk = os.read(self._descriptor, 2**20)
         if not chunk:
-            raise _Gone(self._process.wait())
+            raise _ProcessEnded(self._process.wait())
         self._data += chunk
 
     def flush(self) -> None:

@@ -15,10 +15,10 @@ from pipelines.sources.reading import (
     format_of,
     member_of,
     parse_all,
-    picked,
+    pick_rows,
     shown_url,
     together,
-    unpacked,
+    unpack,
     with_times,
     without_secrets,
 )
@@ -55,7 +55,7 @@ class Files:
         self._event_time = event_time
         self._home = home
         self._most = most or most_bytes()
-        self._whole = lru_cache(maxsize=1)(self._parsed)
+        self._whole = lru_cache(maxsize=1)(self._parse)
 
     def read(self, interval: Interval) -> Raw:
         """Return the interval's rows.
@@ -69,11 +69,13 @@ class Files:
         uri = self._source.uri.format(start=interval.start, end=interval.end)
         try:
             table = self._whole(uri if "://" in uri else str(self._home / uri))
-        except _Unparsed as error:
+        except _UnreadableFile as error:
             return Raw(problem=str(error), unread=error.data)
-        return Raw({self._source.main: table if own else picked(table, self._event_time, interval)})
+        return Raw(
+            {self._source.main: table if own else pick_rows(table, self._event_time, interval)}
+        )
 
-    def _parsed(self, uri: str) -> pa.Table:
+    def _parse(self, uri: str) -> pa.Table:
         shown = shown_url(uri).rsplit("/", 1)[-1]
         files: dict[Format, list[tuple[str, bytes]]] = {}
         read: bytes | None = None
@@ -81,7 +83,7 @@ class Files:
             stored = _bytes_of(uri, self._most)
             for name, read in stored:
                 kind = format_of(self._source.member or name, self._source.format)
-                data = self._unpacked(read, name)
+                data = self._unpack(read, name)
                 files.setdefault(kind, []).append((name, data))
                 _check_size(
                     sum(len(d) for several in files.values() for _, d in several), shown, self._most
@@ -93,16 +95,14 @@ class Files:
             ]
             return tables[0] if len(tables) == 1 else together(tables, shown)
         except BadData as error:
-            raise _Unparsed(problem_of(error), read) from error
+            raise _UnreadableFile(problem_of(error), read) from error
 
-    def _unpacked(self, raw: bytes, name: str) -> bytes:
+    def _unpack(self, raw: bytes, name: str) -> bytes:
         member = self._source.member
-        return (
-            member_of(raw, member, name, self._most) if member else unpacked(raw, name, self._most)
-        )
+        return member_of(raw, member, name, self._most) if member else unpack(raw, name, self._most)
 
 
-class _Unparsed(Exception):
+class _UnreadableFile(Exception):
     def __init__(self, message: str, data: bytes | None) -> None:
         super().__init__(message)
         self.data = data

@@ -22,10 +22,10 @@ from pipelines.sources.reading import (
     format_of,
     member_of,
     parse,
-    picked,
+    pick_rows,
     shown_url,
     too_large,
-    unpacked,
+    unpack,
     with_times,
     without_secrets,
 )
@@ -56,7 +56,7 @@ class Http:
         self._cache = cache
         self._attempts = attempts
         self._most = most or most_bytes()
-        self._whole = lru_cache(maxsize=1)(self._parsed)
+        self._whole = lru_cache(maxsize=1)(self._parse)
 
     def read(self, interval: Interval) -> Raw:
         """Return the interval's rows of the download."""
@@ -64,23 +64,21 @@ class Http:
             table = self._whole()
         except BadData as error:
             return Raw(problem=problem_of(error))
-        return Raw({self._source.main: picked(table, self._event_time, interval)})
+        return Raw({self._source.main: pick_rows(table, self._event_time, interval)})
 
-    def _parsed(self) -> pa.Table:
+    def _parse(self) -> pa.Table:
         name = self._source.member or shown_url(self._source.url).rsplit("/", 1)[-1]
         kind = format_of(name, self._source.format)
-        data = (
-            self._content() if self._source.member else unpacked(self._content(), name, self._most)
-        )
+        data = self._content() if self._source.member else unpack(self._content(), name, self._most)
         return with_times(parse(data, kind, name, self._most), self._event_time, name)
 
     def _content(self) -> bytes:
         source = self._source
         if source.member and source.member_sha256:
-            cached = self._cached(source.member_sha256)
+            cached = self._read_cache(source.member_sha256)
             if cached is not None:
                 return cached
-        download = self._cached(source.sha256)
+        download = self._read_cache(source.sha256)
         if download is None:
             download = self._download()
             self._keep(download)
@@ -94,7 +92,7 @@ class Http:
             )
         return member
 
-    def _cached(self, digest: str) -> bytes | None:
+    def _read_cache(self, digest: str) -> bytes | None:
         path = self._cache / digest
         if not path.is_file():
             return None
@@ -129,7 +127,7 @@ class Http:
             reraise=True,
         ):
             with attempt:
-                data = _fetched(self._source.url, shown, self._most)
+                data = _fetch(self._source.url, shown, self._most)
         if sha256(data) != self._source.sha256:
             raise BadData(
                 f"{shown} has SHA-256 {sha256(data)}, not {self._source.sha256} as the spec says.",
@@ -141,10 +139,9 @@ class Http:
         return data
 
 
-def _fetched(url: str, shown: str, most: int) -> bytes:
-    logging.getLogger("httpx").setLevel(
-        logging.WARNING
-    )  # at INFO it logs every URL as it is, password and query with it
+def _fetch(url: str, shown: str, most: int) -> bytes:
+    # at INFO it logs every URL as it is, password and query with it
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     data = bytearray()
     try:
         with contextlib.ExitStack() as stack:

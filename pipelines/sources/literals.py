@@ -54,7 +54,7 @@ _EXACT_DIGITS = 15
 """A decimal of so many digits comes back from a float64 as it was (IEEE 754: DBL_DIG)."""
 
 
-def typed(table: pa.Table, shown: str) -> pa.Table:
+def in_own_types(table: pa.Table, shown: str) -> pa.Table:
     """Return a table of texts with each column in the type that its texts have.
 
     What is not obvious is said once.
@@ -64,7 +64,7 @@ def typed(table: pa.Table, shown: str) -> pa.Table:
     missing: list[str] = []
     columns = {}
     for name, texts in zip(table.column_names, table.columns, strict=True):
-        columns[name] = _typed(texts, name, shown, missing)
+        columns[name] = _in_own_type(texts, name, shown, missing)
     if missing:
         say_once(
             f"{shown}: NA, NULL and the like are read as missing in the columns of numbers"
@@ -73,7 +73,7 @@ def typed(table: pa.Table, shown: str) -> pa.Table:
     return pa.table(columns)
 
 
-def _typed(
+def _in_own_type(
     texts: pa.ChunkedArray, name: str, shown: str, missing: list[str]
 ) -> pa.ChunkedArray | pa.Array:
     import pyarrow as pa

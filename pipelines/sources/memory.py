@@ -38,8 +38,9 @@ def most_bytes(memory: int | None = None) -> int:
 
 
 def _group_limits(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[int]:
-    """Yield the memory limits of this process's control groups (version 2 and 1), from its own up
-    to the root's.
+    """Yield the memory limits of this process's control groups, from its own up to the root's.
+
+    Versions 2 and 1 of control groups are known.
     """
     try:
         lines = own.read_text().splitlines()

@@ -1,6 +1,4 @@
-"""What PostgreSQL's drivers would change in silence, and for how long its server works on a
-query.
-"""
+"""PostgreSQL: values that its drivers would change in silence, and a time limit for queries."""
 
 from __future__ import annotations
 
@@ -23,8 +21,9 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def prepare(connection: sa.Connection, seconds: float | None) -> None:
-    """Have the server end a query after so many seconds, since it does not see that its reader was
-    killed.
+    """Have the server end a query after so many seconds.
+
+    The server does not see that its reader was killed.
 
     psycopg2 reads a month as 30 days and infinity as the last day of the year 9999; here both are
     refused.
@@ -47,8 +46,9 @@ def prepare(connection: sa.Connection, seconds: float | None) -> None:
 
 
 def refusing(read: Callable[[str | None, Any], Any]) -> Callable[[str | None, Any], Any]:
-    """Return a reader of psycopg2 that raises ValueError for intervals of months and for infinite
-    times.
+    """Return a reader of psycopg2 that raises ValueError for what psycopg2 would change.
+
+    These are intervals of months and infinite times.
     """
 
     def exact(text: str | None, cursor: Any) -> Any:

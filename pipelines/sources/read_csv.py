@@ -27,9 +27,8 @@ def texts_of(data: bytes, shown: str) -> pa.Table:
     try:
         names = _names(data)
         check_names(names, shown)
-        if (
-            len(names) == 1
-        ):  # an empty line is a row of one empty field, but not before the header and at the end
+        if len(names) == 1:
+            # an empty line is a row of one empty field, but not before the header and at the end
             data = data.strip(b"\r\n") + b"\n"
         return _read(data, names, min(_BLOCK, len(data) + 1))
     except (pa.ArrowException, UnicodeDecodeError) as error:
@@ -62,9 +61,8 @@ def _read(data: bytes, names: list[str], block: int) -> pa.Table:
     try:
         return csv.read_csv(
             pa.BufferReader(data),
-            read_options=csv.ReadOptions(
-                block_size=block, use_threads=False
-            ),  # with threads, errors name no row
+            # with threads, errors name no row
+            read_options=csv.ReadOptions(block_size=block, use_threads=False),
             parse_options=csv.ParseOptions(
                 newlines_in_values=True, ignore_empty_lines=len(names) > 1
             ),

@@ -91,7 +91,7 @@ def _rows(text: str, shown: str) -> Iterator[tuple[int, Any]]:
             if _after_space(text, place + 1) < len(text):
                 raise BadData(f"{shown}: line {_line(text, place)}: something follows the list.")
             return
-        row, end = _decoded(text, place, shown)
+        row, end = _decode(text, place, shown)
         yield place, row
         place = _after_space(text, end)
         if listed and text[place : place + 1] == ",":
@@ -105,7 +105,7 @@ def _rows(text: str, shown: str) -> Iterator[tuple[int, Any]]:
         )
 
 
-def _decoded(text: str, place: int, shown: str) -> tuple[Any, int]:
+def _decode(text: str, place: int, shown: str) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, place)
     except _KeyTwice as error:

@@ -41,7 +41,7 @@ def main(descriptor: int) -> None:
 
     with os.fdopen(descriptor, "wb") as answers:
         asked = json.loads(sys.stdin.readline())
-        logging.getLogger().addHandler(_Sent(answers))
+        logging.getLogger().addHandler(_LogSender(answers))
         logging.getLogger("perennial").setLevel(asked["level"])
         source = reader_of(
             TypeAdapter(SourceSpec).validate_python(asked["source"]),
@@ -84,7 +84,7 @@ def _bound_memory(most: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
 
 
-class _Sent(logging.Handler):
+class _LogSender(logging.Handler):
     """Sends what is logged to the process that asked."""
 
     def __init__(self, answers: IO[bytes]) -> None:

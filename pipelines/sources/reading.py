@@ -57,7 +57,7 @@ def without_secrets(text: str, url: str) -> str:
     Libraries write URLs in forms of their own; where a password or a query of `url` is still in the
     text, it is dropped.
     """
-    safe = _URL.sub(lambda found: shown_url(found[0]), text.replace(url, shown_url(url)))
+    safe = _URL.sub(lambda match: shown_url(match[0]), text.replace(url, shown_url(url)))
     return (
         "its message is left out, since it holds a password or a query"
         if any(s in safe for s in _secrets(url))
@@ -66,19 +66,19 @@ def without_secrets(text: str, url: str) -> str:
 
 
 def _secrets(url: str) -> set[str]:
-    found: set[str] = set()
+    secrets: set[str] = set()
     for part in url.split("::"):
         try:
             parts = urlsplit(part) if "://" in part else None
             if parts is not None:
-                found |= {
+                secrets |= {
                     parts.password or "",
                     parts.query,
                     *(value for _, value in parse_qsl(parts.query) if len(value) > 3),  # noqa: PLR2004
                 }
         except ValueError:  # no URL at all: nothing of it may be said
-            found.add(part.split("://", 1)[-1])
-    return {form for secret in found if secret for form in (secret, unquote(secret))}
+            secrets.add(part.split("://", 1)[-1])
+    return {form for secret in secrets if secret for form in (secret, unquote(secret))}
 
 
 def content_of(file: IO[bytes], shown: str, most: int) -> bytes:
@@ -105,7 +105,7 @@ def too_large(shown: str, most: int) -> BadData:
     )
 
 
-def unpacked(data: bytes, name: str, most: int) -> bytes:
+def unpack(data: bytes, name: str, most: int) -> bytes:
     """Return what a compressed file holds, by the ending of its name; other files as they are.
 
     Raises BadData beyond `most` bytes, where they cannot be decompressed, and for a zip archive.
@@ -132,12 +132,12 @@ def unpacked(data: bytes, name: str, most: int) -> bytes:
         raise
     except Exception as error:  # each of the libraries has errors of its own, and the bytes alone can be their cause
         raise BadData(
-            f"{name} is no readable compressed file: {_said(error)}.",
+            f"{name} is no readable compressed file: {_first_line(error)}.",
             remedy="the file may be cut short.",
         ) from error
 
 
-def _said(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """Return the first line of a library's message, with its type where it says nothing."""
     return (str(error).splitlines() or [""])[0][:300].removesuffix(".") or type(error).__name__
 
@@ -181,12 +181,12 @@ def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as packed:
             info = _member(packed, member, shown, most)
-            return unpacked(packed.read(info), member, most)
+            return unpack(packed.read(info), member, most)
     except BadData:
         raise
     except Exception as error:  # zipfile raises eight kinds of errors on bytes that are no archive; these alone can be their cause
         raise BadData(
-            f"{shown} is no readable zip archive: {_said(error)}.",
+            f"{shown} is no readable zip archive: {_first_line(error)}.",
             remedy="the file may be cut short.",
         ) from error
 
@@ -203,8 +203,9 @@ def _member(packed: zipfile.ZipFile, member: str, shown: str, most: int) -> zipf
 
 
 def parse(data: bytes, kind: Format, shown: str, most: int | None = None) -> pa.Table:
-    """Return the rows in the bytes, at most `most` bytes of them, by default what the machine's
-    memory allows.
+    """Return the rows in the bytes.
+
+    They may unpack to `most` bytes, by default to what the machine's memory allows.
 
     Raises BadData where they cannot be parsed, naming row or column where that is known.
     """
@@ -220,14 +221,18 @@ def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: in
 
     if kind == "csv":
         texts = [
-            _guarded(name, kind, partial(read_csv.texts_of, data, name)) for name, data in files
+            _parse_or_bad_data(name, kind, partial(read_csv.texts_of, data, name))
+            for name, data in files
         ]
-        return _guarded(
-            shown, kind, lambda: normalised(literals.typed(together(texts, shown), shown), shown)
+        return _parse_or_bad_data(
+            shown,
+            kind,
+            lambda: normalised(literals.in_own_types(together(texts, shown), shown), shown),
         )
     read = read_json.table_of if kind == "json" else partial(read_parquet.table_of, most=most)
     return together(
-        [_guarded(name, kind, partial(_read, read, data, name)) for name, data in files], shown
+        [_parse_or_bad_data(name, kind, partial(_read, read, data, name)) for name, data in files],
+        shown,
     )
 
 
@@ -235,7 +240,7 @@ def _read(read: Callable[[bytes, str], pa.Table], data: bytes, shown: str) -> pa
     return normalised(read(data, shown), shown)
 
 
-def _guarded(shown: str, kind: Format, read: Callable[[], pa.Table]) -> pa.Table:
+def _parse_or_bad_data(shown: str, kind: Format, read: Callable[[], pa.Table]) -> pa.Table:
     try:
         return read()
     except BadData:
@@ -247,7 +252,7 @@ def _guarded(shown: str, kind: Format, read: Callable[[], pa.Table]) -> pa.Table
         ) from error
     except Exception as error:  # parsers raise what they like on foreign bytes, and the bytes alone can be their cause
         raise BadData(
-            f"{shown} is not readable as {kind}: {_said(error)}.",
+            f"{shown} is not readable as {kind}: {_first_line(error)}.",
             remedy="the file may be damaged, or of another format.",
         ) from error
 
@@ -273,7 +278,7 @@ def together(tables: list[pa.Table], shown: str) -> pa.Table:
         return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     except pa.ArrowException as error:
         raise BadData(
-            f"The files of {shown} do not fit together: {_said(error)}.",
+            f"The files of {shown} do not fit together: {_first_line(error)}.",
             remedy="give each column one type.",
         ) from error
 
@@ -314,9 +319,10 @@ def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Ta
     return table.set_column(index, column, kept_column(array, column, shown))
 
 
-def picked(table: pa.Table, column: str, interval: Interval) -> pa.Table:
-    """Return the rows of the interval, and those without a time, which belong nowhere and must be
-    seen by `validate`.
+def pick_rows(table: pa.Table, column: str, interval: Interval) -> pa.Table:
+    """Return the rows of the interval, and those without a time.
+
+    The latter belong nowhere, and `validate` must see them.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -59,7 +59,7 @@ class Sql:
         """
         engine = self._engine()
         try:
-            with self._connected(engine) as connection:
+            with self._connect(engine) as connection:
                 names, rows = self._rows(connection, interval)
             table = normalised(_table(names, rows, self._shown), self._shown)
         except BadData as error:
@@ -93,12 +93,13 @@ class Sql:
             sa.exc.ArgumentError,
             ValueError,
             TypeError,
-        ):  # without the cause, which may show the URL
+        ):
+            # without the cause, which may show the URL
             raise RequestError(
                 f"The setting {self._setting} holds no readable SQLAlchemy URL.", remedy=remedy
             ) from None
 
-    def _connected(self, engine: sa.Engine) -> sa.Connection:
+    def _connect(self, engine: sa.Engine) -> sa.Connection:
         import sqlalchemy as sa
 
         remedy = f"check the database and the setting {self._setting}."
@@ -106,7 +107,7 @@ class Sql:
             return engine.connect()
         except sa.exc.SQLAlchemyError as error:
             raise Unreachable(
-                f"{self._shown} cannot be reached: {_said(error, engine)}.", remedy=remedy
+                f"{self._shown} cannot be reached: {_message(error, engine)}.", remedy=remedy
             ) from error
         except (TypeError, ValueError):  # without the cause, which may show the option
             raise RequestError(
@@ -164,7 +165,7 @@ class Sql:
         """Return what a failed query means: SQLAlchemy wraps the driver's error."""
         import sqlalchemy as sa
 
-        said = _said(cause, engine)
+        said = _message(cause, engine)
         lost = isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
         if lost or (
             isinstance(cause, sa.exc.OperationalError) and _code(cause.orig) not in _WRONG_STATEMENT
@@ -176,7 +177,7 @@ class Sql:
         return SpecError(f"{self._shown} refuses the query: {said}.", remedy="mend `source.query`.")
 
 
-def _said(error: BaseException, engine: sa.Engine) -> str:
+def _message(error: BaseException, engine: sa.Engine) -> str:
     """Return the driver's message; only its type where the message holds the password."""
     cause = getattr(error, "orig", None) or error
     return type(cause).__name__ if _holds_password(cause, engine) else str(cause)
@@ -195,9 +196,8 @@ def _table(names: list[str], rows: list[tuple[Any, ...]], shown: str) -> pa.Tabl
     import pyarrow as pa
 
     columns: list[list[Any]] = [[] for _ in names]
-    while (
-        rows
-    ):  # from the end, so that a row's memory is free once its values stand in their columns
+    while rows:
+        # from the end, so that a row's memory is free once its values stand in their columns
         for column, value in zip(columns, rows.pop(), strict=True):
             column.append(
                 json_text(value)

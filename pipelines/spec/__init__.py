@@ -1,5 +1,6 @@
-"""The spec of a model: `model.yaml` as one frozen value, cheap enough to load while a DAG file is
-parsed.
+"""The spec of a model: `model.yaml` as one frozen value.
+
+It is cheap enough to load while a DAG file is parsed.
 """
 
 from pipelines.spec.catalogue import ESTIMATORS, METRICS

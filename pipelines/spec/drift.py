@@ -50,15 +50,18 @@ NUMBER_METHODS = (
 A shift downwards reads as none.
 """
 TEXT_METHODS = ("jensenshannon", "psi", "kl_div", "hellinger", "chisquare")
-"""Those for texts, but its G-test, which raises for sides of different sizes, and TVD, which takes
-minutes."""
+"""The methods for texts, but for two of them.
+
+Evidently's G-test raises for sides of different sizes, and TVD takes minutes.
+"""
 P_VALUES = frozenset({"ks", "anderson", "cramer_von_mises", "t_test", "chisquare"})
 """Methods whose score is a p-value: there is drift below the threshold; of all others, above it."""
 
 
 class Rule(Value):
-    """Evidently's method for a column and the score from which on the column has drifted (for a
-    p-value: below which).
+    """Evidently's method for a column, and the score at which the column has drifted.
+
+    For a score the column has drifted from there on, for a p-value below it.
     """
 
     method: Literal[
@@ -111,8 +114,7 @@ class Drift(Value):
     share: Share = 0.5
     """The share of the inputs that must have drifted before the inputs as a whole have."""
     missing: Share = 0.1
-    """By how much the share of missing values in an input may lie above that of the champion's
-    training data."""
+    """How much the share of missing values may rise above that of the champion's training data."""
     performance: Performance = Performance()
 
     def rule(self, column: str, *, text: bool) -> Rule:

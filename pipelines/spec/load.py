@@ -34,8 +34,9 @@ _KINDS = {
 
 
 def model_names(models: Path) -> list[str]:
-    """Return the names of the folders under `models/` that have a `model.yaml`, of whatever kind or
-    state, sorted.
+    """Return the names of the folders under `models/` that have a `model.yaml`, sorted.
+
+    Its kind and state do not matter.
 
     Folders whose names begin with a dot belong to tools. Raises SpecError where `models/` itself
     cannot be listed.
@@ -160,8 +161,8 @@ def parse_spec(text: bytes, shown: str) -> Spec:
     try:
         return Spec.model_validate(document.body)
     except ValidationError as error:
-        found = problems(error, document.body, Spec)
-        lines = sorted((document.line(problem.path), str(problem)) for problem in found)
+        faults = problems(error, document.body, Spec)
+        lines = sorted((document.line(problem.path), str(problem)) for problem in faults)
         raise SpecError(
             "\n".join(f"{shown}:{line}: {sentence(said)}" for line, said in lines)
         ) from error

@@ -20,8 +20,9 @@ SPEC_VERSION: Literal[1] = 1
 
 
 def _without_controls(text: str) -> str:
-    """Return the text; ValueError where it holds characters that no database and no page takes,
-    such as NUL.
+    """Return the text if every database and page takes its characters.
+
+    Raises ValueError where it holds others, such as NUL.
     """
     wrong = [c for c in text if not c.isprintable() and c not in "\n\t"]
     if wrong:
@@ -90,7 +91,7 @@ class Range(Value):
     log: bool = False
 
     @model_validator(mode="after")
-    def _ordered(self) -> Range:
+    def _check_order(self) -> Range:
         if not self.low < self.high:
             msg = "`low` must lie below `high`"
             raise ValueError(msg)
@@ -101,8 +102,9 @@ class Range(Value):
 
 
 class Candidate(Value):
-    """One estimator with fixed `params` and a `search` space, explored with at most `budget`
-    settings.
+    """One estimator with fixed `params` and a `search` space.
+
+    At most `budget` settings of the space are tried.
     """
 
     name: Name
@@ -116,7 +118,7 @@ class Candidate(Value):
 
     @field_validator("estimator")
     @classmethod
-    def _known(cls, path: str) -> str:
+    def _check_estimator(cls, path: str) -> str:
         if path not in ESTIMATORS:
             msg = f"unknown estimator {path}{_did_you_mean(path, sorted(ESTIMATORS))}"
             raise ValueError(msg)

@@ -24,9 +24,8 @@ MAX_VALUES = 50_000
 MAX_DEPTH = 30
 MAX_DIGITS = 40
 
-_LOADER: Any = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # the C class exists only where libyaml does
+# the C class exists only where libyaml does
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _SAME_NUMBER = re.compile(r"^[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F]+)$")
 _EXPONENT = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
@@ -49,17 +48,16 @@ class NotYaml(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """What a YAML text says, and the line (from 1) of each key and entry by its path from the
-    top.
+    """What a YAML text says, and where.
+
+    The line (from 1) of each key and entry stands under its path from the top.
     """
 
     body: Any
     lines: dict[tuple[str | int, ...], int] = field(default_factory=dict)
 
     def line(self, path: tuple[str | int, ...]) -> int:
-        """Return the line on which the value stands, or the nearest thing around it that stands
-        there.
-        """
+        """Return the line of the value, or of the nearest thing around it that has one."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
@@ -107,8 +105,9 @@ def _reason(text: str, error: yaml.MarkedYAMLError) -> str:
 
 
 def _refuse_bombs(text: str) -> None:
-    """Raise NotYaml where building the values could take very much memory or depth, before anything
-    is built.
+    """Raise NotYaml where the values would take very much memory or depth.
+
+    Nothing is built before.
     """
     depth = 0
     events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)

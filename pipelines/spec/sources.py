@@ -40,7 +40,7 @@ class SourceBase(Value):
     side: dict[Identifier, Identifier | None] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _ordered(self) -> SourceBase:
+    def _check_order(self) -> SourceBase:
         if self.until is not None and self.until <= self.first:
             msg = "`until` must lie after `first`"
             raise ValueError(msg)
@@ -145,8 +145,9 @@ class HttpSource(OneTable):
 
 
 class SqlSource(OneTable):
-    """A query on the database whose SQLAlchemy URL is the setting PERENNIAL_SQL_<database>, with
-    bound :start and :end.
+    """A query with bound :start and :end.
+
+    The setting PERENNIAL_SQL_<database> holds the SQLAlchemy URL of its database.
     """
 
     kind: Literal["sql"]
@@ -154,7 +155,7 @@ class SqlSource(OneTable):
     query: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 
     @model_validator(mode="after")
-    def _bound(self) -> SqlSource:
+    def _check_parameters(self) -> SqlSource:
         if ":start" not in self.query or ":end" not in self.query:
             msg = "the query must bind both :start and :end, so that one interval is read"
             raise ValueError(msg)
@@ -162,8 +163,9 @@ class SqlSource(OneTable):
 
 
 class PythonSource(SourceBase):
-    """A function `read(start, end)` in the model's `source.py` that returns a table, or a dict of
-    tables by name.
+    """A function `read(start, end)` in the model's `source.py`.
+
+    It returns a table, or a dict of tables by name.
     """
 
     kind: Literal["python"]

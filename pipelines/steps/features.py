@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.data.batches import read_manifest, read_plan
-from pipelines.data.feature_rows import build_batch, reached
+from pipelines.data.feature_rows import batches_behind, build_batch
 from pipelines.data.plan_types import plan_types
 from pipelines.intervals import iso
 from pipelines.messages import Built, FeaturesRequest
@@ -40,7 +40,7 @@ def run(context: Context, request: FeaturesRequest) -> Built:
     wanted = [*plan.train, *plan.holdout]
     types = plan_types(context.ports.store, spec, plan)
     for batch in wanted:
-        key = _key(context, reached(spec, plan, batch), types)
+        key = _key(context, batches_behind(spec, plan, batch), types)
         name = batch.interval.name
         if name in known and known[name].key == key:
             context.log.info("features %s: unchanged (%d rows)", name, known[name].rows)

@@ -14,7 +14,7 @@ from pipelines.intervals import iso
 from pipelines.messages import Packaged, PackageRequest, Trained
 from pipelines.refs import canonical, digest
 from pipelines.store.results import once
-from pipelines.training.threads import limited
+from pipelines.training.threads import limit_threads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Row
     from pipelines.bundle.schema import InputSchema
     from pipelines.intervals import Interval
-    from pipelines.training.onnx.export import Compiled
+    from pipelines.training.onnx.export import Compilation
 
 STEP = "package"
 Request = PackageRequest
@@ -62,7 +62,7 @@ def run(context: Context, request: PackageRequest) -> Packaged:
         iso(built.as_of),
         context.code,
     )
-    with limited(context.settings.threads):
+    with limit_threads(context.settings.threads):
         return once(
             context.ports.store, STEP, key, Packaged, lambda: _packaged(context, request, best)
         )
@@ -87,7 +87,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     from pipelines.bundle.rows import feed_from_table, rows_from_table
     from pipelines.data import labelled_rows
     from pipelines.training import estimators, predictions
-    from pipelines.training.onnx.export import compiled, edge_rows
+    from pipelines.training.onnx.export import compile_pipeline, edge_rows
     from pipelines.watch import reference
 
     store, built = context.ports.store, request.features
@@ -98,7 +98,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
         fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS)
     )
     whole, single = edge_rows(fit.schema, sample)
-    found = compiled(
+    found = compile_pipeline(
         fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single]
     )
     native = io.dumps(fit.model)
@@ -150,7 +150,7 @@ def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
     from pipelines.bundle.rows import schema_of
     from pipelines.data import labelled_rows
     from pipelines.training import estimators
-    from pipelines.training.fitting import fitted
+    from pipelines.training.fitting import fit_pipeline
 
     spec = context.spec
     table, interval = labelled_rows.everything(context, request.features)
@@ -161,7 +161,7 @@ def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
     schema = schema_of(table, spec.features.inputs, spec.task, classes)
     candidate = spec.candidate(best.candidate)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params)
-    model = fitted(pipeline, estimators.frame(schema, table), y, candidate, context.log)
+    model = fit_pipeline(pipeline, estimators.frame(schema, table), y, candidate, context.log)
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
 
@@ -191,7 +191,7 @@ def _golden(predictor: Predictor, rows: list[Row]) -> Any:
     return Golden(rows=[row for row, _ in kept], answers=[answer for _, answer in kept])
 
 
-def _told(context: Context, candidate: str, found: Compiled, native: int) -> None:
+def _told(context: Context, candidate: str, found: Compilation, native: int) -> None:
     if found.model is None:
         context.log.warning(
             "%s is served natively (%d bytes): %s", candidate, native, found.why_not

@@ -17,14 +17,14 @@ from pipelines.intervals import iso
 from pipelines.messages import Trained, TrainRequest
 from pipelines.refs import digest, sha256
 from pipelines.store.results import once
-from pipelines.training.threads import limited
+from pipelines.training.threads import limit_threads
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
-    from pipelines.training.search import Found
+    from pipelines.training.search import SearchResult
 
 STEP = "train"
 Request = TrainRequest
@@ -53,7 +53,7 @@ def run(context: Context, request: TrainRequest) -> Trained:
         context.code,
         spec.train,
     )
-    with limited(context.settings.threads):
+    with limit_threads(context.settings.threads):
         return once(
             context.ports.store,
             STEP,
@@ -71,7 +71,7 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     from pipelines.science.metrics import scores
     from pipelines.science.splits import time_folds
     from pipelines.training import estimators, predictions
-    from pipelines.training.fitting import fitted
+    from pipelines.training.fitting import fit_pipeline
     from pipelines.training.search import search
 
     spec, log, began = context.spec, context.log, time.perf_counter()
@@ -111,7 +111,7 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     )
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
     found = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
-    model = fitted(
+    model = fit_pipeline(
         estimators.build_pipeline(candidate, schema, spec.train.seed, found.params),
         inputs,
         y,
@@ -154,7 +154,7 @@ def _recorded(
     context: Context,
     request: TrainRequest,
     candidate: Candidate,
-    found: Found,
+    found: SearchResult,
     metrics: dict[str, float | None],
     key: str,
 ) -> str:
@@ -197,7 +197,7 @@ def _plotted(
     context: Context,
     run_id: str,
     candidate: Candidate,
-    found: Found,
+    found: SearchResult,
     judged: tuple[Any, InputSchema, pa.Table, Any, Any],
 ) -> None:
     """Attach the search's table and the plots to the candidate's run."""

@@ -48,8 +48,9 @@ def estimator_class(candidate: Candidate) -> Any:
 
 
 def check_parameters(candidate: Candidate) -> None:
-    """Raise SpecError naming the parameters that the estimator does not have, with the closest ones
-    that it has.
+    """Raise SpecError naming the parameters that the estimator does not have.
+
+    The closest ones that it has are named as well.
     """
     known = sorted(estimator_class(candidate)().get_params())
     for name in [*candidate.params, *candidate.search]:

@@ -36,13 +36,12 @@ An input without a value among them ends its fit.
 _SURE = 20
 """Values expected among the drawn rows: that all are missed has a probability of exp(-20)."""
 _SURER = 1e-9
-"""The probability with which all values of an input may fall into the rows that early stopping
-holds back."""
+"""How likely all values of an input may fall into the rows that early stopping holds back."""
 _AUTO = 10_000
 """HistGradientBoosting stops early by itself above so many rows."""
 
 
-def fitted(
+def fit_pipeline(
     model: Any,
     inputs: pd.DataFrame,
     y: Array,
@@ -75,8 +74,9 @@ def fitted(
 
 @contextlib.contextmanager
 def in_words(candidate: Candidate, what: str) -> Iterator[None]:
-    """Turn what scikit-learn raises into SpecError for a bad parameter, and into BadData for unfit
-    data.
+    """Turn what scikit-learn raises into errors of our own.
+
+    A bad parameter is a SpecError, unfit data are BadData.
     """
     from sklearn.utils._param_validation import InvalidParameterError
 
@@ -185,8 +185,9 @@ def _count_held_back(estimator: Any, rows: int) -> int:
 
 
 def _fit_to_size(model: Any, y: Array) -> list[str]:
-    """Change the parameters that ask for more rows than there are, for this fit alone, and say
-    which.
+    """Lower the parameters that ask for more rows than there are, and say which.
+
+    They are lowered for this fit alone.
     """
     estimator, rows = model.named_steps[ESTIMATOR], len(y)
     parameters, notes = estimator.get_params(), []
@@ -207,8 +208,9 @@ def _fit_to_size(model: Any, y: Array) -> list[str]:
 
 
 def _why_not_hold_back(estimator: Any, y: Array) -> str:
-    """Return why no rows can be held back, those of a classifier with a share of each class, or
-    "".
+    """Return why no rows can be held back, or an empty text.
+
+    A classifier holds back a share of each class.
     """
     from sklearn.base import is_classifier
 

@@ -49,14 +49,15 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
     panels = {"binary": _binary, "regression": _regression, "multiclass": _multiclass}[spec.task]
     figure, axes = _figure({"binary": 3, "regression": 2, "multiclass": 1}[spec.task])
     panels(axes, y, p, times)
-    return [_saved(figure, folder / "holdout.png")]
+    return [_save(figure, folder / "holdout.png")]
 
 
 def importance(
     folder: Path, spec: Spec, model: Any, schema: InputSchema, rows: pa.Table, y: Array
 ) -> list[Path]:
-    """Draw how much train.metric loses on a sample when one input is shuffled (Breiman 2001,
-    permutation importance).
+    """Draw how much train.metric loses when one input is shuffled.
+
+    It is measured on a sample (Breiman 2001, permutation importance).
     """
     rng = np.random.default_rng(spec.train.seed)
     chosen = np.sort(rng.permutation(len(y))[:SAMPLE])
@@ -81,7 +82,7 @@ def importance(
     figure, (axis,) = _figure(1, left=0.35)
     axis.barh([name for name, _ in top], [loss for _, loss in top])
     axis.set(title="inputs, shuffled one by one", xlabel=f"{metric} lost ({len(chosen)} rows)")
-    return [_saved(figure, folder / "importance.png")]
+    return [_save(figure, folder / "importance.png")]
 
 
 def search(folder: Path, spec: Spec, tried: list[dict[str, Any]]) -> list[Path]:
@@ -98,7 +99,7 @@ def search(folder: Path, spec: Spec, tried: list[dict[str, Any]]) -> list[Path]:
             alpha=0.6,
         )
         axis.set(xlabel=name, ylabel=f"{spec.train.metric} over the folds")
-    return [_saved(figure, folder / "search.png")]
+    return [_save(figure, folder / "search.png")]
 
 
 def _binary(axes: list[Any], y: Array, p: Array, _: Array) -> None:
@@ -147,13 +148,12 @@ def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * panels, 3.6), dpi=80)
-    figure.subplots_adjust(
-        left=left / panels, right=0.97, bottom=0.2, top=0.9, wspace=0.3
-    )  # the tight layout would draw all of it twice
+    # the tight layout would draw all of it twice
+    figure.subplots_adjust(left=left / panels, right=0.97, bottom=0.2, top=0.9, wspace=0.3)
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 
 
-def _saved(figure: Any, path: Path) -> Path:
+def _save(figure: Any, path: Path) -> Path:
     figure.savefig(path)
     return path

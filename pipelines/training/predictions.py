@@ -1,5 +1,6 @@
-"""A candidate's predictions for the held-out rows, as `train` leaves them in the store and `gate`
-reads them.
+"""A candidate's predictions for the held-out rows.
+
+`train` leaves them in the store, and `gate` reads them.
 """
 
 from __future__ import annotations

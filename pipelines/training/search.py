@@ -16,7 +16,7 @@ from pipelines.errors import BadData
 from pipelines.science.metrics import better_by, score
 from pipelines.spec import Range
 from pipelines.training.estimators import ESTIMATOR, answers, constant
-from pipelines.training.fitting import fitted, in_words
+from pipelines.training.fitting import fit_pipeline, in_words
 
 if TYPE_CHECKING:
     import logging
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What the search found.
 
     The estimator's parameters, its score in the metric's own unit, and every setting tried.
@@ -73,7 +73,7 @@ def search(
     y: Array,
     folds: Folds,
     log: logging.Logger,
-) -> Found:
+) -> SearchResult:
     """Return the best setting by train.metric, meaned over the folds; the first of equals.
 
     Raises SpecError or BadData in words.
@@ -86,7 +86,7 @@ def search(
         values, seconds = [], []
         for learnt, judged in usable:
             began = time.perf_counter()
-            model = fitted(
+            model = fit_pipeline(
                 clone(pipeline).set_params(**setting),
                 inputs.iloc[learnt],
                 y[learnt],
@@ -117,12 +117,13 @@ def search(
                 "seconds": float(np.mean(seconds)),
             }
         )
-    return _found(tried, candidate, spec)
+    return _best(tried, candidate, spec)
 
 
 def _settings(candidate: Candidate, pipeline: Any, seed: int) -> list[dict[str, Any]]:
-    """Return every setting of the search space, or `budget` drawn ones of a larger one, by the
-    pipeline's parameter names.
+    """Return every setting of the search space, by the pipeline's parameter names.
+
+    Of a space with more than `budget` settings, `budget` are drawn.
     """
     from sklearn.model_selection import ParameterGrid, ParameterSampler
 
@@ -142,8 +143,9 @@ def _score(model: Any, inputs: pd.DataFrame, y: Array, spec: Spec) -> float:
 
 
 def _usable(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
-    """Return the folds with something to learn, and with a metric that is defined on what judges (a
-    constant's score is).
+    """Return the folds that can be learnt from and judged on.
+
+    The metric must be defined on the rows that judge: a constant's score is finite there.
     """
     known = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
     usable = []
@@ -193,7 +195,7 @@ def _space(candidate: Candidate, pipeline: Any) -> dict[str, Any]:
     return space
 
 
-def _found(tried: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> Found:
+def _best(tried: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> SearchResult:
     """Return the best of what was tried, the first of equals.
 
     A setting whose score is not finite never wins.
@@ -202,8 +204,8 @@ def _found(tried: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> Fou
     best = int(np.argmax(np.where(np.isfinite(gain), gain, -np.inf)))
     chosen = {**candidate.params, **{k: tried[best][k] for k in candidate.search}}
     if not np.isfinite(gain[best]):
-        return Found(params=chosen, score=None, spread=None, tried=tried)
-    return Found(
+        return SearchResult(params=chosen, score=None, spread=None, tried=tried)
+    return SearchResult(
         params=chosen, score=tried[best]["score"], spread=tried[best]["spread"], tried=tried
     )
 

@@ -16,7 +16,7 @@ _NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @contextlib.contextmanager
-def limited(threads: int) -> Iterator[None]:
+def limit_threads(threads: int) -> Iterator[None]:
     """Hold native thread pools to `threads`.
 
     Those not loaded yet through the environment, the loaded ones through threadpoolctl.

@@ -1,5 +1,6 @@
-"""The user's own code (`build`, `read`), run in a child process that has a time-out and may end
-however it likes.
+"""The user's own code (`build`, `read`), run in a child process.
+
+The child has a time-out and may end however it likes.
 """
 
 from pipelines.user_code.worker import call_build, call_read, load

@@ -1,5 +1,6 @@
-"""The child: loads a file of a model's folder, calls a function of it, and answers with tables or
-with what went wrong.
+"""The child: loads a file of a model's folder and calls a function of it.
+
+It answers with tables, or with what went wrong.
 
 `python -m pipelines.user_code.child REQUESTS ANSWERS` (two file descriptors). What the user's code
 prints goes to stderr, wherever it prints it; whatever it raises is an answer. A file is loaded once
@@ -60,17 +61,14 @@ def main(requests: int, answers: int) -> None:
             except Torn:
                 return
             answer, found = _answer(functions, request, tables)
-            if (
-                os.getpid() != process
-            ):  # the user's code has forked, and this is not the process that was asked
+            if os.getpid() != process:
+                # the user's code has forked, and this is not the process that was asked
                 os._exit(0)
-            with contextlib.suppress(
-                OSError, ValueError
-            ):  # a stream that the user's code has closed
+            with contextlib.suppress(OSError, ValueError):
+                # a stream that the user's code has closed
                 sys.stdout.flush()
-            last = (
-                sys.stdout.closed or sys.stderr.closed
-            )  # the next call's code shall find them open
+            # the next call's code shall find them open
+            last = sys.stdout.closed or sys.stderr.closed
             send(writing, {**answer, "call": request["call"], LAST: last}, found)
             if last:
                 return

@@ -1,5 +1,6 @@
-"""The parent's side: one child for each thread that has user code run, ended with all that it
-started when it takes too long.
+"""The parent's side: one child for each thread that has user code run.
+
+A child that takes too long is ended, with all that it started.
 
 A child serves many calls, since it costs a second to start and to import the engine. One that
 ended, or that was ended, is replaced at the next call.
@@ -36,8 +37,10 @@ ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = "PERENNIAL_USER_CODE_TIMEOUT_SECONDS"
 LAST_LINES = 5
 GRACE_SECONDS = 2
-"""How long to wait for the exit code and the last words of a child that has closed its pipe, or was
-killed."""
+"""How long to wait for the exit code and the last words of a child that has ended.
+
+It has closed its pipe, or was killed.
+"""
 
 
 def call_build(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float) -> pa.Table:
@@ -72,7 +75,7 @@ def call_read(
     """
     span = {"start": interval.start.isoformat(), "end": interval.end.isoformat()}
     request = {"what": "read", **_source(function), **span, "expected": expected, "most": most}
-    header, tables = _call(path, request, _shown(path), timeout)
+    header, tables = _call(path, request, _show_path(path), timeout)
     return tables, str(header.get(PROBLEM, ""))
 
 
@@ -81,7 +84,7 @@ def load(path: Path, function: str, timeout: float) -> None:
 
     Raises SpecError.
     """
-    _call(path, {"what": "load", **_source(function)}, _shown(path), timeout)
+    _call(path, {"what": "load", **_source(function)}, _show_path(path), timeout)
 
 
 def _source(function: str) -> dict[str, str]:
@@ -91,7 +94,7 @@ def _source(function: str) -> dict[str, str]:
     }
 
 
-def _shown(path: Path) -> str:
+def _show_path(path: Path) -> str:
     return f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
 
 
@@ -124,7 +127,7 @@ def _call(
             ),
         ) from error
     except Torn as error:
-        raise _ended(shown, request["function"], child) from error
+        raise _error_of_end(shown, request["function"], child) from error
     header, found = answer
     if "error" in header:
         named = getattr(errors, str(header["error"]), SpecError)
@@ -132,7 +135,7 @@ def _call(
     return header, found
 
 
-def _ended(shown: str, function: str, child: Child) -> PerennialError:
+def _error_of_end(shown: str, function: str, child: Child) -> PerennialError:
     """Return the error for a child that ended without an answer."""
     code = child.code
     if code is not None and -code in {signal.SIGKILL, signal.SIGTERM}:
@@ -247,9 +250,8 @@ class Child:
     def _exchange(
         self, request: Mapping[str, Any], tables: Mapping[str, pa.Table], found: list[Any]
     ) -> None:
-        with contextlib.suppress(
-            Torn, OSError, ValueError
-        ):  # the child has ended, or was: `ask` says how
+        with contextlib.suppress(Torn, OSError, ValueError):
+            # the child has ended, or was: `ask` says how
             send(self._requests, {**request, "call": self._calls}, tables)
             answer = receive(self._answers)
             if answer[0].get("call") == self._calls:
@@ -276,16 +278,14 @@ class Child:
 
         `code` is its exit code where it ended by itself.
         """
-        if (
-            exchange is not None and not exchange.is_alive()
-        ):  # it closed its pipe, as a process does that is ending
+        if exchange is not None and not exchange.is_alive():
+            # it closed its pipe, as a process does that is ending
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_SECONDS)
         self.ended, self.code = True, self._process.poll()
         left = _started_by(self._process.pid)
-        with contextlib.suppress(
-            ProcessLookupError, PermissionError
-        ):  # all gone; macOS says EPERM of a group of zombies
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # all gone; macOS says EPERM of a group of zombies
             os.killpg(self._process.pid, signal.SIGKILL)
         for process in left:
             with contextlib.suppress(psutil.Error):
@@ -293,9 +293,8 @@ class Child:
         self._process.wait()
         if exchange is not None:
             exchange.join(GRACE_SECONDS)
-        if (
-            exchange is None or not exchange.is_alive()
-        ):  # else a process that left the group still holds the pipe
+        if exchange is None or not exchange.is_alive():
+            # else a process that left the group still holds the pipe
             for stream in (self._requests, self._answers):
                 with contextlib.suppress(OSError):
                     stream.close()
@@ -332,9 +331,8 @@ _own = _Own()
 
 def _end(child: Child) -> None:
     _children.discard(child)
-    if (
-        not child.ended and child.owner == os.getpid()
-    ):  # a fork of this process must not end what is not its own
+    if not child.ended and child.owner == os.getpid():
+        # a fork of this process must not end what is not its own
         child.end()
 
 

@@ -1,3 +1,4 @@
-"""Validation: Great Expectations on one batch, judged by severity, with every bad row and the
-expectations it broke.
+"""Great Expectations on one batch, judged by severity.
+
+Every bad row is listed with the expectations that it broke.
 """

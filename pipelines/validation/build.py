@@ -1,5 +1,6 @@
-"""From an expectation as it is written to Great Expectations' own object, or to words that say why
-it means nothing.
+"""From an expectation as it is written to Great Expectations' own object.
+
+Or to words that say why it means nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class NoMeaning(ValueError):
     """An expectation that can never be judged, whatever the data; the message says why in words."""
 
 
-def built(expectation: Expectation, schema: pa.Schema) -> Any:
+def build_expectation(expectation: Expectation, schema: pa.Schema) -> Any:
     """Return Great Expectations' own object, with literals of the columns' types. Raises NoMeaning.
 
     A suite that is given plain values logs and *drops* what it does not know, and ids make it
@@ -106,9 +107,11 @@ def in_words(expectation: Expectation) -> str:
     The column, what is expected of it, the arguments as they are written.
     """
     kwargs = expectation.get("kwargs", {})
-    said = {k: v for k, v in kwargs.items() if k not in {*_OURS, "column"} and v is not None}
+    arguments = {k: v for k, v in kwargs.items() if k not in {*_OURS, "column"} and v is not None}
     what = str(expectation["type"]).removeprefix("expect_").replace("_", " ")
-    extra = ", ".join(f"{k}={json.dumps(v, default=str)[:200]}" for k, v in sorted(said.items()))
+    extra = ", ".join(
+        f"{k}={json.dumps(v, default=str)[:200]}" for k, v in sorted(arguments.items())
+    )
     column = kwargs.get("column")
     return f"{f'{column}: ' if column else ''}{what}{f' ({extra})' if extra else ''}"
 
@@ -152,7 +155,7 @@ def _no_such(kind: str) -> str:
 
 def _in_plain_words(error: Any, kwargs: dict[str, Any]) -> list[str]:
     """Return what a model of Great Expectations says of its arguments, each argument once."""
-    said: dict[str, str] = {}
+    problems: dict[str, str] = {}
     for problem in error.errors():
         name, kind = str(problem["loc"][0]), str(problem["type"])
         if kind == "value_error.missing":
@@ -165,5 +168,5 @@ def _in_plain_words(error: Any, kwargs: dict[str, Any]) -> list[str]:
             takes = _TAKES.get(name)
             given = f"`{name}` is {json.dumps(kwargs.get(name), default=str)[:80]}"
             words = f"{given}; it takes {takes}" if takes else f"{given}, which it does not take"
-        said.setdefault(name, words)
-    return list(said.values())
+        problems.setdefault(name, words)
+    return list(problems.values())

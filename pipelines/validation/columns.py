@@ -37,7 +37,7 @@ def judged_frame(table: pa.Table) -> pd.DataFrame:
             f"The table has more than one column {twice[0]!r}.",
             remedy="give each column a name of its own.",
         )
-    columns = {f.name: _judged(table[f.name], f.type) for f in table.schema}
+    columns = {f.name: _as_judged(table[f.name], f.type) for f in table.schema}
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
 
 
@@ -48,7 +48,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _judged(column: pa.ChunkedArray, kind: pa.DataType) -> Any:
+def _as_judged(column: pa.ChunkedArray, kind: pa.DataType) -> Any:
     import pandas as pd
     import pyarrow as pa
 

@@ -1,5 +1,6 @@
-"""Great Expectations' expectations that take numbers, without the models that make floats of whole
-numbers and Decimals.
+"""Great Expectations' expectations that take numbers, without its models for them.
+
+Those models make floats of whole numbers and Decimals.
 
 They are built anew several times while they are judged, so it is not enough to set the numbers
 once. Importing this module also registers the metrics of `pipelines.validation.metrics`.

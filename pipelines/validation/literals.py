@@ -57,30 +57,33 @@ class UnfitLiteral(ValueError):
 
 
 def literals_for(kind: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]:
-    """Return those arguments of an expectation of this kind that are compared with values, as
-    values of the columns.
+    """Return the arguments of an expectation that are compared with a column's values.
+
+    They are returned as values of the columns.
 
     Nothing is returned for a column that is not in the schema. Raises UnfitLiteral where the suite
-    is at fault. A number that is compared with texts is left as it is: there the data may as well
-    be at fault, and the expectation is not met.
+    is at fault. A number that is compared with texts is left as it is: there the data may as
+    well be at fault, and the expectation is not met.
     """
     _refuse_texts_for_numbers(kind, kwargs)
     names = set(schema.names)
-    found: dict[str, Any] = {}
+    literals: dict[str, Any] = {}
     column = kwargs.get("column")
     if column in names:
         field = plain_type(schema.field(column).type)
         if kind in _BOUNDED:
-            found |= {
+            literals |= {
                 n: value_of(field, kwargs[n], n)
                 for n in ("min_value", "max_value")
                 if kwargs.get(n) is not None
             }
-            _refuse_reversed(found)
+            _refuse_reversed(literals)
         if kind in _SETS and isinstance(kwargs.get("value_set"), list | tuple):
-            found["value_set"] = _set(field, kwargs["value_set"], drop=kind in _MEMBERSHIP)
+            literals["value_set"] = _literals_of_set(
+                field, kwargs["value_set"], drop=kind in _MEMBERSHIP
+            )
         if kind == "expect_column_quantile_values_to_be_between":
-            found |= _quantiles(field, kwargs.get("quantile_ranges"))
+            literals |= _quantiles(field, kwargs.get("quantile_ranges"))
     pair = (kwargs.get("column_A"), kwargs.get("column_B"))
     if (
         kind == "expect_column_pair_values_to_be_in_set"
@@ -88,10 +91,12 @@ def literals_for(kind: str, kwargs: Mapping[str, Any], schema: pa.Schema) -> dic
         and isinstance(kwargs.get("value_pairs_set"), list | tuple)
     ):
         fields = [plain_type(schema.field(name).type) for name in pair]
-        found["value_pairs_set"] = [_pair(fields, values) for values in kwargs["value_pairs_set"]]
+        literals["value_pairs_set"] = [
+            _pair(fields, values) for values in kwargs["value_pairs_set"]
+        ]
     if kind == "expect_multicolumn_sum_to_equal" and isinstance(kwargs.get("sum_total"), int):
-        found["sum_total"] = kwargs["sum_total"]
-    return found
+        literals["sum_total"] = kwargs["sum_total"]
+    return literals
 
 
 def value_of(field: pa.DataType, literal: Any, name: str) -> Any:
@@ -123,7 +128,7 @@ def _number(field: pa.DataType, held: str, literal: Any, name: str) -> Any:
             raise UnfitLiteral(f"`{name}` is {str(literal)!r}, which is no number")
     if not isinstance(literal, int | float | Decimal):
         raise UnfitLiteral(
-            f"`{name}` is {_shown(literal)}, and the column holds numbers ({field}); write a number"
+            f"`{name}` is {_show(literal)}, and the column holds numbers ({field}); write a number"
         )
     if held == "decimal":
         return (
@@ -148,12 +153,12 @@ def _float(field: pa.DataType, literal: float | Decimal, name: str) -> float:
     width: Any = {"halffloat": np.float16, "float": np.float32}.get(str(field), np.float64)
     try:
         with np.errstate(over="ignore"):
-            found = float(width(float(literal)))
+            number = float(width(float(literal)))
     except OverflowError as error:
         raise UnfitLiteral(
             f"`{name}` is greater than any number that the column can hold ({field})"
         ) from error
-    return found if isfinite(found) else float(literal)
+    return number if isfinite(number) else float(literal)
 
 
 def _moment(literal: Any, name: str) -> datetime:
@@ -162,31 +167,31 @@ def _moment(literal: Any, name: str) -> datetime:
     Without a zone it is in UTC, without a time of day it is midnight.
     """
     if isinstance(literal, datetime):
-        found = literal
+        moment = literal
     elif isinstance(literal, date):
-        found = datetime(literal.year, literal.month, literal.day, tzinfo=UTC)
+        moment = datetime(literal.year, literal.month, literal.day, tzinfo=UTC)
     else:
         try:
-            found = datetime.fromisoformat(literal)
+            moment = datetime.fromisoformat(literal)
         except (TypeError, ValueError) as error:
             words = (
-                f"`{name}` is {_shown(literal)}, and the column holds times; write 2020-01-01 or"
+                f"`{name}` is {_show(literal)}, and the column holds times; write 2020-01-01 or"
                 " 2020-01-01T00:00:00Z"
             )
             raise UnfitLiteral(words) from error
     try:
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
         raise UnfitLiteral(
-            f"`{name}` is {_shown(literal)}, which lies outside of the years 1 to 9999 in UTC"
+            f"`{name}` is {_show(literal)}, which lies outside of the years 1 to 9999 in UTC"
         ) from error
 
 
-def _set(field: pa.DataType, literals: Any, *, drop: bool) -> list[Any]:
-    found = [value_of(field, literal, "value_set") for literal in literals]
+def _literals_of_set(field: pa.DataType, literals: Any, *, drop: bool) -> list[Any]:
+    values = [value_of(field, literal, "value_set") for literal in literals]
     if drop:
-        found = [v for v in found if _holdable(field, v)]
-    return found
+        values = [v for v in values if _holdable(field, v)]
+    return values
 
 
 def _holdable(field: pa.DataType, value: Any) -> bool:
@@ -235,7 +240,7 @@ def _refuse_texts_for_numbers(kind: str, kwargs: Mapping[str, Any]) -> None:
     asked = _NUMBERS - {"min_value", "max_value"} if kind in _BOUNDED else _NUMBERS
     for name in sorted(asked & set(kwargs)):
         if isinstance(kwargs[name], str | bool | list | dict):
-            raise UnfitLiteral(f"`{name}` is {_shown(kwargs[name])}; write a number")
+            raise UnfitLiteral(f"`{name}` is {_show(kwargs[name])}; write a number")
 
 
 def _refuse_reversed(bounds: Mapping[str, Any]) -> None:
@@ -248,5 +253,5 @@ def _refuse_reversed(bounds: Mapping[str, Any]) -> None:
         raise UnfitLiteral(f"`min_value` ({low}) is greater than `max_value` ({high})")
 
 
-def _shown(literal: Any) -> str:
+def _show(literal: Any) -> str:
     return repr(literal)[:80]

@@ -64,8 +64,8 @@ def exact(column: pd.Series) -> bool:
 
 def values(column: pd.Series) -> list[Any]:
     """Return the values that are there as Python's own, which know no overflow."""
-    found: list[Any] = column.dropna().tolist()
-    return found
+    items: list[Any] = column.dropna().tolist()
+    return items
 
 
 def as_floats(column: pd.Series) -> pd.Series:
@@ -76,27 +76,27 @@ def as_floats(column: pd.Series) -> pd.Series:
     return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index)
 
 
-def decided(answers: pd.Series) -> pd.Series:
+def as_booleans(answers: pd.Series) -> pd.Series:
     """Return comparisons as plain booleans; one with a null is not met."""
-    found: Any = answers.astype("boolean")
-    return pd.Series(found.fillna(value=False).to_numpy(dtype=bool), index=answers.index)
+    masked: Any = answers.astype("boolean")
+    return pd.Series(masked.fillna(value=False).to_numpy(dtype=bool), index=answers.index)
 
 
-def total(found: list[Any]) -> Any:
+def total(numbers: list[Any]) -> Any:
     """Return the exact sum of whole numbers or Decimals."""
     with decimal.localcontext(prec=DIGITS):
-        return sum(found)
+        return sum(numbers)
 
 
-def ratio(found: Any, count: int) -> Any:
+def ratio(amount: Any, count: int) -> Any:
     """Return a sum divided by a count.
 
     A Decimal of a Decimal, a whole number where it is one, else the nearest float.
     """
-    if isinstance(found, decimal.Decimal):
+    if isinstance(amount, decimal.Decimal):
         with decimal.localcontext(prec=DIGITS):
-            return found / count
-    return found // count if found % count == 0 else found / count
+            return amount / count
+    return amount // count if amount % count == 0 else amount / count
 
 
 class Mean(theirs.ColumnMean):
@@ -106,8 +106,8 @@ class Mean(theirs.ColumnMean):
     def _pandas(cls, column: pd.Series, **_: Any) -> Any:  # noqa: N805 -- Great Expectations hands the class over
         if not exact(column):
             return column.mean()
-        found = values(column)
-        return ratio(total(found), len(found)) if found else np.nan
+        numbers = values(column)
+        return ratio(total(numbers), len(numbers)) if numbers else np.nan
 
 
 class Sum(theirs.ColumnSum):
@@ -125,10 +125,10 @@ class Median(theirs.ColumnMedian):
     def _pandas(cls, column: pd.Series, **_: Any) -> Any:  # noqa: N805
         if not exact(column):
             return column.dropna().median()
-        found = sorted(values(column))
-        if not found:
+        ordered = sorted(values(column))
+        if not ordered:
             return np.nan
-        return ratio(total([found[(len(found) - 1) // 2], found[len(found) // 2]]), 2)
+        return ratio(total([ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]]), 2)
 
 
 class StandardDeviation(theirs.ColumnStandardDeviation):
@@ -140,8 +140,9 @@ class StandardDeviation(theirs.ColumnStandardDeviation):
 
 
 class Quantiles(theirs.ColumnQuantileValues):
-    """Quantiles; those that are values of the column (the default) are found by sorting, none by
-    way of float64.
+    """Quantiles, never by way of float64.
+
+    Those that are values of the column (the default) are found by sorting.
     """
 
     @column_aggregate_value(engine=PandasExecutionEngine)
@@ -153,14 +154,14 @@ class Quantiles(theirs.ColumnQuantileValues):
         **_: Any,
     ) -> Any:
         how: Any = allow_relative_error or "nearest"
-        found = sorted(values(column)) if exact(column) else []
-        if how not in {"nearest", "lower", "higher"} or not found:
-            asked = as_floats(column) if exact(column) else column
+        ordered = sorted(values(column)) if exact(column) else []
+        if how not in {"nearest", "lower", "higher"} or not ordered:
+            floats = as_floats(column) if exact(column) else column
             return unwrap(theirs.ColumnQuantileValues._pandas)(  # noqa: SLF001
-                cls, asked, quantiles, allow_relative_error
+                cls, floats, quantiles, allow_relative_error
             )
-        places = np.quantile(np.arange(len(found), dtype=np.float64), quantiles, method=how)
-        return [found[int(place)] for place in places]
+        places = np.quantile(np.arange(len(ordered), dtype=np.float64), quantiles, method=how)
+        return [ordered[int(place)] for place in places]
 
 
 class MostCommonValue(theirs.ColumnMostCommonValue):
@@ -209,8 +210,8 @@ def asked_column(engine: Any, domain: Any) -> pd.Series:
     frame, _, accessors = engine.get_compute_domain(
         domain_kwargs=domain, domain_type=MetricDomainTypes.COLUMN
     )
-    found: pd.Series = frame[accessors["column"]]
-    return found
+    column: pd.Series = frame[accessors["column"]]
+    return column
 
 
 def within(
@@ -223,7 +224,7 @@ def within(
     """Return which values lie between the bounds."""
     answers = [(gt if strict_min else ge)(column, min_value)] if min_value is not None else []
     answers += [(lt if strict_max else le)(column, max_value)] if max_value is not None else []
-    return decided(reduce(and_, answers))
+    return as_booleans(reduce(and_, answers))
 
 
 class Between(theirs.ColumnValuesBetween):
@@ -304,7 +305,7 @@ class PairEqual(theirs.ColumnPairValuesEqual):
 
     @column_pair_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_A: pd.Series, column_B: pd.Series, **_: Any) -> pd.Series:  # noqa: N803, N805 -- their names
-        return decided(eq(*alike(column_A, column_B)))
+        return as_booleans(eq(*alike(column_A, column_B)))
 
 
 class PairGreater(theirs.ColumnPairValuesAGreaterThanB):
@@ -315,7 +316,7 @@ class PairGreater(theirs.ColumnPairValuesAGreaterThanB):
         there = column_A.notna() & column_B.notna()
         compare = ge if more.get("or_equal") else gt
         answers = compare(*alike(column_A[there], column_B[there]))
-        return decided(answers.reindex(column_A.index, fill_value=False))
+        return as_booleans(answers.reindex(column_A.index, fill_value=False))
 
 
 class PairInSet(theirs.ColumnPairValuesInSet):
@@ -323,15 +324,15 @@ class PairInSet(theirs.ColumnPairValuesInSet):
 
     @column_pair_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_A: pd.Series, column_B: pd.Series, **more: Any) -> pd.Series:  # noqa: N803, N805
-        asked = more.get("value_pairs_set")
-        if asked is None:
+        pairs = more.get("value_pairs_set")
+        if pairs is None:
             return pd.Series(data=True, index=column_A.index)
-        known = {tuple(pair) for pair in asked}
+        allowed = {tuple(pair) for pair in pairs}
         sides = (
             [None if pd.isna(v) else v for v in column.tolist()] for column in (column_A, column_B)
         )
         return pd.Series(
-            [pair in known for pair in zip(*sides, strict=True)], index=column_A.index, dtype=bool
+            [pair in allowed for pair in zip(*sides, strict=True)], index=column_A.index, dtype=bool
         )
 
 
@@ -345,7 +346,9 @@ class RowSumEqual(theirs.MulticolumnSumEqual):
         sums = reduce(
             add, (column.astype(object) if exact(column) else column for column in columns)
         )
-        return decided((sums == more.get("sum_total")).reindex(column_list.index, fill_value=False))
+        return as_booleans(
+            (sums == more.get("sum_total")).reindex(column_list.index, fill_value=False)
+        )
 
 
 class RowEqual(theirs.MulticolumnValuesEqual):
@@ -355,6 +358,7 @@ class RowEqual(theirs.MulticolumnValuesEqual):
     def _pandas(cls, column_list: pd.DataFrame, **_: Any) -> pd.Series:  # noqa: N805
         first, *others = (column_list.iloc[:, place] for place in range(column_list.shape[1]))
         same = [
-            decided(eq(*alike(first, other))) | (first.isna() & other.isna()) for other in others
+            as_booleans(eq(*alike(first, other))) | (first.isna() & other.isna())
+            for other in others
         ]
         return reduce(and_, same, pd.Series(data=True, index=column_list.index))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
 from pipelines.refs import Value
-from pipelines.validation.build import NoMeaning, built, in_words, title
+from pipelines.validation.build import NoMeaning, build_expectation, in_words, title
 from pipelines.validation.columns import judged_frame
 from pipelines.validation.types import TYPE_EXPECTATIONS, type_named, types_named
 
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 _SHOWN = 300
 """Characters of what was found that a finding keeps."""
 _NO_PROVIDER = "No provider found for"
-"""How Great Expectations begins what it says of an expectation that its pandas engine does not
-know."""
+"""How Great Expectations begins its message where its pandas engine lacks an expectation."""
 
 
 class Finding(Value):
@@ -63,62 +62,59 @@ def check_table(
     the suite's file as people know it); BadData where the table has two columns of one name.
     """
     frame = judged_frame(table)
-    found: dict[int, Finding] = {}
-    asked: dict[int, Any] = {}
+    findings: dict[int, Finding] = {}
+    objects: dict[int, Any] = {}
     problems = []
     for number, expectation in enumerate(expectations):
         try:
-            ready = built(expectation, table.schema)
+            ready = build_expectation(expectation, table.schema)
             if expectation["type"] in TYPE_EXPECTATIONS:
-                found[number] = _typed(name, table.schema, expectation)
+                findings[number] = _check_type(name, table.schema, expectation)
             else:
-                asked[number] = ready
+                objects[number] = ready
         except NoMeaning as error:
             problems.append(f"{shown}: {title(expectation)}: {error}")
     if not problems:
-        results = _results(name, frame, asked)
+        results = _results(name, frame, objects)
         problems = [
             f"{shown}: {title(expectations[n])}: {_unknown_here(r)}"
             for n, r in results.items()
             if _unknown_here(r)
         ]
-        found |= {
+        findings |= {
             number: _finding(name, expectations[number], result)
             for number, result in results.items()
         }
     if problems:
         raise SpecError("\n".join(problems), remedy=f"mend {shown}; `perennial check` runs it.")
-    return [found[number] for number in sorted(found)]
+    return [findings[number] for number in sorted(findings)]
 
 
-def _results(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
-    """Return Great Expectations' result by number, or the exception that an expectation ended
-    with.
-    """
+def _results(name: str, frame: pd.DataFrame, expectations: dict[int, Any]) -> dict[int, Any]:
+    """Return Great Expectations' result by number, or the exception that ended an expectation."""
     try:
-        return _validated(name, frame, asked)
+        return _validate(name, frame, expectations)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever it raises: the others are asked one by one
-        if len(asked) == 1:
-            return dict.fromkeys(asked, error)
+        if len(expectations) == 1:
+            return dict.fromkeys(expectations, error)
         return {
             n: r
-            for number, one in asked.items()
+            for number, one in expectations.items()
             for n, r in _results(name, frame, {number: one}).items()
         }
 
 
-def _validated(name: str, frame: pd.DataFrame, asked: dict[int, Any]) -> dict[int, Any]:
+def _validate(name: str, frame: pd.DataFrame, expectations: dict[int, Any]) -> dict[int, Any]:
     import great_expectations as gx
 
-    if not asked:
+    if not expectations:
         return {}
-    for number, expectation in asked.items():
+    for number, expectation in expectations.items():
         expectation.meta = {"number": number}  # the results come in another order
-    suite = gx.ExpectationSuite(
-        name=name, expectations=[copy(e) for e in asked.values()]
-    )  # it keeps them for itself
+    # it keeps them for itself
+    suite = gx.ExpectationSuite(name=name, expectations=[copy(e) for e in expectations.values()])
     own = f"{name}-{next(_NUMBERS)}"
     definition = (
         _context()
@@ -148,7 +144,7 @@ def _context() -> Any:
     return context
 
 
-def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
+def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
     """Return what is found of a column's type.
 
     Raises NoMeaning where no name of it means anything here.
@@ -193,7 +189,7 @@ def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
 
 
 def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
-    why = _raised(result)
+    why = _exception_text(result)
     body = {} if isinstance(result, Exception) else result.result or {}
     rows = [int(i) for i in body.get("unexpected_index_list") or []]
     met = not why and bool(result.success)
@@ -204,14 +200,14 @@ def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
         # a mere warning.
         severity="critical" if why else str(expectation.get("severity", "critical")),
         success=met,
-        observed=(f"it cannot be judged: {why}" if why else _observed(body))[:_SHOWN],
+        observed=(f"it cannot be judged: {why}" if why else _observation(body))[:_SHOWN],
         bad=int(body.get("unexpected_count") or len(rows)),
         # With `mostly` an expectation may be met although rows broke it; those are no bad rows.
         rows=[] if met else rows,
     )
 
 
-def _raised(result: Any) -> str:
+def _exception_text(result: Any) -> str:
     """Return what Great Expectations says of an exception, each thing once.
 
     "" where there was none.
@@ -224,24 +220,24 @@ def _raised(result: Any) -> str:
     parts = (
         [info] if "raised_exception" in info else [v for v in info.values() if isinstance(v, dict)]
     )
-    said = [
+    messages = [
         " ".join(str(p.get("exception_message")).split())
         for p in parts
         if p.get("raised_exception")
     ]
-    return "; ".join(dict.fromkeys(said))
+    return "; ".join(dict.fromkeys(messages))
 
 
 def _unknown_here(result: Any) -> str:
     """Return why the expectation can never be judged here; "" where it can."""
     return (
         "it can be asked of a database only, not of a table"
-        if _NO_PROVIDER in _raised(result)
+        if _NO_PROVIDER in _exception_text(result)
         else ""
     )
 
 
-def _observed(body: dict[str, Any]) -> str:
+def _observation(body: dict[str, Any]) -> str:
     if body.get("unexpected_count"):
         return (
             f"{body['unexpected_count']} bad rows"

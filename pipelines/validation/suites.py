@@ -68,7 +68,7 @@ def read_suite(path: Path) -> list[Expectation]:
     problems = [
         f"{shown}: expectations[{i}]: {why}"
         for i, e in enumerate(expectations)
-        if (why := _malformed(e))
+        if (why := _wrong_shape(e))
     ]
     if problems:
         raise SpecError(
@@ -135,11 +135,11 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _finite(text: str) -> float:
-    found = float(text)
-    if not isfinite(found):
+    number = float(text)
+    if not isfinite(number):
         msg = f"the number {text[:40]} is too large"
         raise ValueError(msg)
-    return found
+    return number
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -147,12 +147,12 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
     ValueError where a key stands twice, of which the first would be lost.
     """
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         msg = f"the key {next(n for n in names if names.count(n) > 1)!r} stands twice in one object"
         raise ValueError(msg)
-    return found
+    return members
 
 
 def _deeper(value: Any, levels: int) -> bool:
@@ -160,7 +160,7 @@ def _deeper(value: Any, levels: int) -> bool:
     return levels == 0 if not inner else levels == 0 or any(_deeper(v, levels - 1) for v in inner)
 
 
-def _malformed(expectation: Any) -> str:
+def _wrong_shape(expectation: Any) -> str:
     """Return what is wrong with the shape of an expectation; "" where nothing is."""
     if not isinstance(expectation, dict):
         return "it is no object"

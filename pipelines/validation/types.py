@@ -54,8 +54,9 @@ _PLAIN_KINDS = {"whole", "float", "bool", "time", "duration"}
 
 
 def family(kind: pa.DataType) -> str:
-    """Return what a column holds, in one word of `_FAMILIES`, or "null" where it has no values, or
-    Arrow's own name.
+    """Return what a column holds, in one word of `_FAMILIES` or by Arrow's own name.
+
+    It is "null" where the column has no values.
     """
     from pyarrow import types
 
@@ -88,29 +89,28 @@ def type_named(kind: pa.DataType, name: str) -> bool | None:
     held, exact = family(kind), _exact(kind)
     if name == str(plain_type(kind)):
         return True
-    asked = _ALIASES.get(name.lower(), name.lower())
-    if asked.startswith(("datetime64[", "timestamp[", "timedelta64[", "duration[")):
-        asked = asked.partition("[")[
-            0
-        ]  # times are kept in microseconds of UTC, whatever their unit was
+    spelling = _ALIASES.get(name.lower(), name.lower())
+    if spelling.startswith(("datetime64[", "timestamp[", "timedelta64[", "duration[")):
+        # times are kept in microseconds of UTC, whatever their unit was
+        spelling = spelling.partition("[")[0]
     named = (
-        asked in _NAMES
-        or asked in _WIDE
-        or asked in {"float16", "float32", "float64"}
-        or _of_arrow(asked)
+        spelling in _NAMES
+        or spelling in _WIDE
+        or spelling in {"float16", "float32", "float64"}
+        or _of_arrow(spelling)
     )
     if not named:
         return None
     if held == "null":
         return True
-    if asked in {"object", "object_", "o"}:
+    if spelling in {"object", "object_", "o"}:
         return held not in _PLAIN_KINDS
-    if asked == "date" and held == "time":
+    if spelling == "date" and held == "time":
         return False
     return (
-        asked == exact
-        or _NAMES.get(asked) == held
-        or (held == "date" and _NAMES.get(asked) == "time")
+        spelling == exact
+        or _NAMES.get(spelling) == held
+        or (held == "date" and _NAMES.get(spelling) == "time")
     )
 
 

@@ -31,7 +31,15 @@ from pipelines.private_files import make_folder
 from pipelines.refs import canonical
 from pipelines.versions.failures import SITE, dvc_border, file_border
 from pipelines.versions.git import Git
-from pipelines.versions.objects import Objects, has_md5, has_sha256, listed, md5, pointed, settle
+from pipelines.versions.objects import (
+    Objects,
+    has_md5,
+    has_sha256,
+    md5,
+    object_of_pointer,
+    objects_of_listing,
+    settle,
+)
 from pipelines.versions.port import (
     FeatureFile,
     FeaturesVersion,
@@ -65,8 +73,10 @@ _FILES = {
     ),
     "features/.gitignore": "/*/\n",
 }
-"""The first commit; the remote's URL is made whole in it, so that a clone finds the remote wherever
-it lies."""
+"""The message of the first commit.
+
+The remote's URL is made whole in it, so that a clone finds the remote wherever it lies.
+"""
 
 CONFIG = ".dvc/config"
 
@@ -82,9 +92,8 @@ class DvcVersions:
         self._git = Git(self._folder)
         self._cache = Objects(self._folder / ".dvc" / "cache")
         self._remote = Objects(self._root / "remote")
-        self._lock = FileLock(
-            self._root / "lock", timeout=lock_timeout, mode=0o600
-        )  # re-entrant within a thread
+        # re-entrant within a thread
+        self._lock = FileLock(self._root / "lock", timeout=lock_timeout, mode=0o600)
 
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
         """Return the files of a revision (default: the newest) by batch name.
@@ -103,7 +112,7 @@ class DvcVersions:
         Nothing changed returns the newest version.
         """
         check_changed(model, changed)
-        with self._locked():
+        with self._only_writer():
             self._create()
             known, oids = self._at(model, None)
             files = {**known, **{name: file for name, (file, _) in changed.items()}}
@@ -148,8 +157,9 @@ class DvcVersions:
             ]
 
     def damaged(self, model: str, revision: str) -> list[str]:
-        """Return the remote's objects of a revision that are missing or not what their names say,
-        as paths; each is read.
+        """Return the paths of the remote's objects of a revision that are missing or changed.
+
+        Each object is read and compared with its name.
         """
         check_names(model, ())
         with file_border(self._root):
@@ -189,7 +199,7 @@ class DvcVersions:
                 name: FeatureFile.model_validate(f)
                 for name, f in json.loads(manifest)["files"].items()
             }
-            oid = pointed(pointer)
+            oid = object_of_pointer(pointer)
         except (
             ValueError,
             LookupError,
@@ -200,7 +210,7 @@ class DvcVersions:
         ) as error:
             raise Corrupted(f"The manifest of {model} at {at} cannot be read: {error}.") from error
         listing = self._sound(oid, f"the list of {model}'s files", partial(has_md5, oid=oid))
-        oids = listed(listing.read_bytes())
+        oids = objects_of_listing(listing.read_bytes())
         if {name + SUFFIX for name in files} != set(oids):
             raise Corrupted(f"The manifest of {model} at {at} and DVC's list of files differ.")
         return files, oids
@@ -213,7 +223,7 @@ class DvcVersions:
         path = self._cache.path(oid)
         if sound(path):
             return path
-        with self._locked():
+        with self._only_writer():
             if sound(path):
                 return path
             source = self._remote.path(oid)
@@ -233,8 +243,9 @@ class DvcVersions:
             return path
 
     def _reach(self) -> None:
-        """Raise an OSError, which the border translates to Unreachable, where the remote's folder
-        is away.
+        """Raise an OSError where the remote's folder is away.
+
+        `failures` turns it into Unreachable.
         """
         with os.scandir(self._remote.folder):
             return
@@ -250,7 +261,7 @@ class DvcVersions:
 
         Afterwards its list of files is exactly the expected one.
         """
-        if self._added(model, known, data) == expected:
+        if self._add_with_dvc(model, known, data) == expected:
             return
         # A damaged file of the cache is the work tree's too, where they are hard links: mend both,
         # then again.
@@ -260,12 +271,12 @@ class DvcVersions:
                 expected[name], f"{model}/{name}", partial(has_sha256, expected=known[name].sha256)
             )
         shutil.rmtree(self._folder / "features" / model)
-        found = self._added(model, known, data)
+        found = self._add_with_dvc(model, known, data)
         if found != expected:
             wrong = sorted(n for n in {*found, *expected} if found.get(n) != expected.get(n))
             raise Corrupted(f"DVC did not take the features {model}/{wrong[0]} as they are.")
 
-    def _added(
+    def _add_with_dvc(
         self, model: str, known: Mapping[str, FeatureFile], data: Mapping[str, bytes]
     ) -> dict[str, str]:
         folder = self._folder / "features" / model
@@ -275,10 +286,10 @@ class DvcVersions:
             for name, content in data.items():
                 self._write(f"features/{model}/{name}{SUFFIX}", content)
             repo.add(str(folder))
-        oid = pointed(Path(f"{folder}.dvc").read_bytes())
+        oid = object_of_pointer(Path(f"{folder}.dvc").read_bytes())
         return {
             name.removesuffix(SUFFIX): found
-            for name, found in listed(self._cache.path(oid).read_bytes()).items()
+            for name, found in objects_of_listing(self._cache.path(oid).read_bytes()).items()
         }
 
     def _push(
@@ -293,14 +304,13 @@ class DvcVersions:
         What is new is read back.
         """
         pointer = self._folder / "features" / f"{model}.dvc"
-        listing = pointed(pointer.read_bytes())
+        listing = object_of_pointer(pointer.read_bytes())
         checks = {oids[n]: partial(has_sha256, expected=files[n].sha256) for n in changed}
         checks[listing] = partial(has_md5, oid=listing)
         for oid, sound in checks.items():
             if not sound(self._remote.path(oid)):
-                self._remote.path(oid).unlink(
-                    missing_ok=True
-                )  # DVC would take a damaged object for a pushed one
+                # DVC would take a damaged object for a pushed one
+                self._remote.path(oid).unlink(missing_ok=True)
         with self._dvc() as repo:
             repo.push(targets=[str(pointer)])
         missing = [oid for oid in oids.values() if not self._remote.path(oid).is_file()]
@@ -394,7 +404,7 @@ class DvcVersions:
         self._remote.sweep()
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _only_writer(self) -> Iterator[None]:
         """Be the only writer; raise Busy where another one stays too long."""
         with file_border(self._root):
             make_folder(self._root)

@@ -32,7 +32,7 @@ def file_border(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _named(folder, error, str(error)) from error
+        raise _named_error(folder, error, str(error)) from error
 
 
 @contextlib.contextmanager
@@ -68,7 +68,7 @@ def dvc_border(folder: Path) -> Iterator[type[Any]]:
     except DvcException as error:
         causes.add(error)
         full = [c for c in causes.found if isinstance(c, OSError) and c.errno in FULL]
-        raise _named(
+        raise _named_error(
             folder, (full or causes.found)[0], "; ".join(str(c) for c in [error, *causes.found[:3]])
         ) from error
     finally:
@@ -83,9 +83,8 @@ def _close(site: Path) -> None:
     """
     for place, _, files in os.walk(site):
         for path in (Path(place), *(Path(place, name) for name in files)):
-            with contextlib.suppress(
-                OSError
-            ):  # of another user, or gone meanwhile: doctor names what stays open
+            with contextlib.suppress(OSError):
+                # of another user, or gone meanwhile: doctor names what stays open
                 mode = stat.S_IMODE(path.lstat().st_mode)
                 if mode & OTHERS and not path.is_symlink():
                     path.chmod(mode & ~OTHERS)
@@ -137,7 +136,7 @@ class _Causes(logging.Handler):
             error = error.__cause__ or error.__context__
 
 
-def _named(folder: Path, error: BaseException, text: str) -> PerennialError:
+def _named_error(folder: Path, error: BaseException, text: str) -> PerennialError:
     if isinstance(error, OSError) and error.errno in FULL:
         return StorageFull(
             f"No space is left for the features in {folder}.",

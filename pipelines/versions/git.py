@@ -1,5 +1,6 @@
-"""The little of git that the features' repository needs, cut off from whatever the user configured
-for themselves.
+"""The little of git that the features' repository needs.
+
+It is cut off from whatever the user configured for themselves.
 """
 
 from __future__ import annotations
@@ -129,23 +130,21 @@ class Git:
         self._run("clean", "--quiet", "--force", "-d", "--", below)
 
     def _check(self) -> None:
-        """Raise Corrupted where the repository was changed so that git could run somebody's
-        commands.
-        """
+        """Raise Corrupted where git could run somebody's commands in the repository."""
         inner, config = self.folder / ".git", self.folder / ".git" / "config"
         if not os.path.lexists(inner):
             return  # it is about to be made
         if inner.is_symlink() or not inner.is_dir():
-            raise _changed(inner, "is no folder")
+            raise _change_error(inner, "is no folder")
         for name in (*_ATTRIBUTES, *_ELSEWHERE):
             if os.path.lexists(self.folder / name):
-                raise _changed(self.folder / name, "is there")
+                raise _change_error(self.folder / name, "is there")
         if config.is_symlink() or (config.exists() and not config.is_file()):
-            raise _changed(config, "is no plain file")
+            raise _change_error(config, "is no plain file")
         text = config.read_text(encoding="utf-8", errors="replace") if config.exists() else ""
         for line in text.split("\n"):
             if not _OWN_LINE.fullmatch(line):
-                raise _changed(config, f"holds the line {line.strip()[:80]!r}")
+                raise _change_error(config, f"holds the line {line.strip()[:80]!r}")
 
     def _run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         self._check()
@@ -185,7 +184,7 @@ class Git:
         raise PerennialError(f"git {arguments[0]} failed in {self.folder}: {complaint}")
 
 
-def _changed(path: Path, what: str) -> Corrupted:
+def _change_error(path: Path, what: str) -> Corrupted:
     return Corrupted(
         f"{path} {what}: no repository of features has that, and git could run a command by it.",
         remedy="find out who wrote it; then take it away, or restore the repository from a backup.",

@@ -71,7 +71,7 @@ class MemoryVersions:
         check_names(model, names)
         files = self.files(model, version.revision)
         check_version(model, version, files, names)
-        return [self._written(model, name, files[name].sha256) for name in names]
+        return [self._write(model, name, files[name].sha256) for name in names]
 
     def damaged(self, model: str, revision: str) -> list[str]:
         """Return the contents that are missing or changed, by their hash."""
@@ -81,7 +81,7 @@ class MemoryVersions:
             if sha256(self.blobs.get(f.sha256, b"")) != f.sha256
         ]
 
-    def _written(self, model: str, name: str, expected: str) -> Path:
+    def _write(self, model: str, name: str, expected: str) -> Path:
         data = self.blobs.get(expected)
         if data is None or sha256(data) != expected:
             raise Corrupted(f"The object {expected} ({model}/{name}) was changed or is missing.")

@@ -82,7 +82,7 @@ def has_md5(path: Path, oid: str) -> bool:
         return hashlib.file_digest(file, _md5).hexdigest() == oid.removesuffix(".dir")
 
 
-def pointed(pointer: bytes) -> str:
+def object_of_pointer(pointer: bytes) -> str:
     """Return the object that a `.dvc` file points to.
 
     Raises ValueError or KeyError where it is no such file.
@@ -94,7 +94,7 @@ def pointed(pointer: bytes) -> str:
     return oid
 
 
-def listed(listing: bytes) -> dict[str, str]:
+def objects_of_listing(listing: bytes) -> dict[str, str]:
     """Return the objects of a `.dir` object by file name."""
     return {entry["relpath"]: entry["md5"] for entry in json.loads(listing)}
 

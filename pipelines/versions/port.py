@@ -64,8 +64,9 @@ class Versions(Protocol):
         ...
 
     def damaged(self, model: str, revision: str) -> list[str]:
-        """Return the objects of a revision, by path, that are missing from the remote or changed
-        there; each is read.
+        """Return the paths of a revision's objects that are missing from the remote or changed.
+
+        Each object is read.
         """
         ...
 
@@ -93,9 +94,7 @@ def check_names(model: str, names: Iterable[str]) -> None:
 
 
 def check_changed(model: str, changed: Mapping[str, tuple[FeatureFile, bytes]]) -> None:
-    """Raise RequestError unless the names are fit and each file's bytes are what its SHA-256
-    says.
-    """
+    """Raise RequestError unless the names are fit and the bytes have their SHA-256."""
     check_names(model, changed)
     for name, (file, data) in changed.items():
         if sha256(data) != file.sha256:
@@ -108,8 +107,9 @@ def check_changed(model: str, changed: Mapping[str, tuple[FeatureFile, bytes]]) 
 def check_version(
     model: str, version: FeaturesVersion, files: Mapping[str, FeatureFile], names: Iterable[str]
 ) -> None:
-    """Raise Corrupted unless the files are the version's, RequestError where one of the names is
-    not among them.
+    """Raise Corrupted unless the files are the version's.
+
+    Raise RequestError where one of the names is not among them.
     """
     if version_hash(files) != version.sha256:
         message = (

@@ -18,14 +18,14 @@ import pyarrow.compute as pc
 
 from pipelines.bundle.manifest import BundleManifest
 from pipelines.classes import class_names, class_of
-from pipelines.columns.widening import together, widened, with_types
+from pipelines.columns.widening import together, widen, with_types
 from pipelines.data import labelled_rows as labelled
 from pipelines.data.feature_rows import build_batch
 from pipelines.data.plan_types import plan_types
 from pipelines.errors import PerennialError, TryAgain
 from pipelines.inference.decode import INPUT
 from pipelines.inference.format import identity, key_text
-from pipelines.inference.join import Counts, joined
+from pipelines.inference.join import Counts, join_labels
 from pipelines.inference.label_index import Index
 from pipelines.inference.personal_data import PersonalKey
 from pipelines.inference.reader import read_labels, read_log
@@ -99,7 +99,7 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     log = read_log(store, spec.name, since=window.start, until=window.end)
     source = _told_by_source(context, plan, schema, log) if log.rows.num_rows else None
     labels = read_labels(store, spec.name)
-    found = joined(
+    found = join_labels(
         log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
     )
     version = bundle.manifest.version
@@ -190,7 +190,7 @@ def _in_kinds(inputs: pa.Table, schema: InputSchema) -> pa.Table:
     """
     for column in schema.columns:
         wide = (
-            widened(inputs[column.name], _ARROW[column.kind])
+            widen(inputs[column.name], _ARROW[column.kind])
             if column.name in inputs.column_names
             else None
         )
@@ -230,7 +230,7 @@ def _told_by_source(context: Context, plan: Plan, schema: InputSchema, log: Log)
     ]
     if schema.key_personal == "hash":
         key = PersonalKey(context.settings.personal_key)
-        keys = [key.hashed(k) for k in keys]
+        keys = [key.hash_of(k) for k in keys]
     target = table[spec.target.column]
     labels = (
         _as_classes(class_names(target), schema.classes)

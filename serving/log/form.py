@@ -22,7 +22,7 @@ class LogForm:
     def __init__(self, served: Served, key: PersonalKey) -> None:
         """Work out which inputs are hashed or left out.
 
-        Raises as `PersonalKey.hashed` where its key is needed and cannot be had.
+        Raises as `PersonalKey.hash_of` where its key is needed and cannot be had.
         """
         schema = served.bundle.manifest.inputs
         self._key = key
@@ -32,10 +32,10 @@ class LogForm:
             (i, c.personal == "hash") for i, c in enumerate(schema.columns) if c.personal != "drop"
         ]
         self._plain = len(self._kept) == len(schema.columns) and not any(
-            hashed for _, hashed in self._kept
+            is_hashed for _, is_hashed in self._kept
         )
-        if self._key_personal == "hash" or any(hashed for _, hashed in self._kept):
-            key.hashed("")  # now, not in the middle of a request
+        if self._key_personal == "hash" or any(is_hashed for _, is_hashed in self._kept):
+            key.hash_of("")  # now, not in the middle of a request
         self.header = Header(
             kind="predictions",
             model=served.release.model,
@@ -74,11 +74,11 @@ class LogForm:
         )
 
     def _hashed(self, value: str | float | bool | None) -> str | None:  # noqa: FBT001 -- a flag may be a personal value
-        return None if value is None else self._key.hashed(value)
+        return None if value is None else self._key.hash_of(value)
 
 
 def logged_key(schema: InputSchema, personal: PersonalKey, key: str) -> str | None:
     """Return a row's key as the log knows it; None where keys are not logged."""
     if schema.key_personal is None:
         return key
-    return None if schema.key_personal == "drop" else personal.hashed(key)
+    return None if schema.key_personal == "drop" else personal.hash_of(key)

@@ -48,10 +48,10 @@ def client(uri):
 
 class TestMlflowRegistry:
     def test_a_note_is_kept_beside_all_runs_and_by_no_model(self, real):
-        assert real.noted("ledger-head") is None
+        assert real.read_note("ledger-head") is None
         for text in ('{"count":1}', '{"count":2}'):
             real.note("ledger-head", text)
-            assert real.noted("ledger-head") == text
+            assert real.read_note("ledger-head") == text
         assert real.versions("m") == []
 
     def test_what_was_logged_is_seen_in_mlflow(self, real, uri, tmp_path):

@@ -17,7 +17,7 @@ from pipelines.errors import Busy, Corrupted, PerennialError, StorageFull, Unrea
 from pipelines.refs import sha256
 from pipelines.versions import FeatureFile
 from pipelines.versions.dvc import DvcVersions
-from pipelines.versions.objects import listed, md5, pointed
+from pipelines.versions.objects import md5, object_of_pointer, objects_of_listing
 from tests.contracts.processes import await_end, finish, flip, small_disk, start
 
 # DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise
@@ -453,8 +453,8 @@ class TestDvcVersions:
 
     def test_the_pointer_is_dvcs_own(self, real, root):
         real.commit("m", {"a": file(b"1")}, "first")
-        oid = pointed((root / "repo/features/m.dvc").read_bytes())
-        assert listed((root / "remote/files/md5" / oid[:2] / oid[2:]).read_bytes()) == {
+        oid = object_of_pointer((root / "repo/features/m.dvc").read_bytes())
+        assert objects_of_listing((root / "remote/files/md5" / oid[:2] / oid[2:]).read_bytes()) == {
             "a.parquet": md5(b"1")
         }
 

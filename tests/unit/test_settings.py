@@ -28,9 +28,10 @@ def test_every_documented_setting_is_there():
     }
     named = {
         n
-        for n in re.findall(r"^\| `(PERENNIAL_[A-Z_]+)`", text, flags=re.MULTILINE)
+        for n in re.findall(r"^- `(PERENNIAL_[A-Z_]+)`", text, flags=re.MULTILINE)
         if not n.startswith("PERENNIAL_SQL_")
     }
+    assert named
     assert named - known == set()
 
 

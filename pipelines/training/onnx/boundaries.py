@@ -1,5 +1,6 @@
-"""Requests on the boundary between two classes, where a smooth classifier is steepest and float32's
-rounding shows most.
+"""Requests on the boundary between two classes.
+
+There a smooth classifier is steepest, and float32's rounding shows most.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Which input each position of an encoded row comes from, and which values of the input lie on the
-two sides of a threshold.
+"""From positions of an encoded row back to inputs.
+
+Which input each position comes from, and which values of it lie on the two sides of a threshold.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ class Places:
     categories: dict[int, tuple[str, ...]]
     """By input: the categories of a text, in the order of their codes."""
     changed: dict[int, tuple[Any, list[str], int]]
-    """By input: the fitted transformer of a number that changes its size, the columns that it
-    takes, and which of them it is."""
+    """The fitted transformer that changes the size of a number, by input.
+
+    With the columns that it takes, and which of them the input is.
+    """
 
 
 def find_places(pipeline: Any, schema: InputSchema) -> Places:
@@ -59,7 +62,7 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
             " ColumnTransformer and an estimator."
         )
     position = {c.name: i for i, c in enumerate(schema.columns)}
-    found: dict[int, tuple[int, int]] = {}
+    origins: dict[int, tuple[int, int]] = {}
     categories: dict[int, tuple[str, ...]] = {}
     changed: dict[int, tuple[Any, list[str], int]] = {}
     for name, transformer, columns in encoder.transformers_:
@@ -82,8 +85,8 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
                 "The model's thresholds cannot be traced back to its inputs through"
                 f" {type(transformer).__name__}."
             )
-        found.update(zip(range(where.start, where.stop), sources, strict=True))
-    pairs = np.array([found[i] for i in range(len(found))], dtype=np.int64).reshape(-1, 2)
+        origins.update(zip(range(where.start, where.stop), sources, strict=True))
+    pairs = np.array([origins[i] for i in range(len(origins))], dtype=np.int64).reshape(-1, 2)
     text = np.array([c.kind == "string" for c in schema.columns])
     nullable = np.array([c.nullable for c in schema.columns]) & ~text
     return Places(pairs[:, 0], pairs[:, 1], text, nullable, categories, changed)
@@ -94,9 +97,8 @@ def _keeps_numbers(transformer: Any) -> bool:
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import FunctionTransformer
 
-    passed = (
-        isinstance(transformer, FunctionTransformer) and transformer.func is None
-    )  # what "passthrough" is once it is fitted
+    # what "passthrough" is once it is fitted
+    passed = isinstance(transformer, FunctionTransformer) and transformer.func is None
     return passed or isinstance(transformer, SimpleImputer)
 
 
@@ -121,8 +123,9 @@ def find_edges(nodes: Nodes, places: Places) -> tuple[Array, Array]:
 
 
 def _bisect(thresholds: Array, transformer: Any, names: list[str], nth: int) -> Array:
-    """Return the greatest float32 input whose encoded number is not above each threshold, by
-    bisection; encoding must not fall.
+    """Return the greatest float32 input whose encoded number is not above each threshold.
+
+    Found by bisection; encoding must not fall as the input grows.
     """
     import pandas as pd
 

@@ -36,9 +36,10 @@ PER_COLUMN = 50
 
 
 @dataclass(frozen=True)
-class Compiled:
-    """The ONNX bytes with the greatest difference that was measured, or None and the reason in
-    words.
+class Compilation:
+    """The ONNX bytes with the greatest difference from the fitted model.
+
+    Or None, with the reason in words.
     """
 
     model: bytes | None
@@ -48,7 +49,9 @@ class Compiled:
     """How many rows were compared."""
 
 
-def compiled(pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]) -> Compiled:
+def compile_pipeline(
+    pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]
+) -> Compilation:
     """Compile the pipeline and compare the answers.
 
     What does not compile, load, answer or agree is refused in words.
@@ -58,14 +61,14 @@ def compiled(pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row
     `boundaries`).
     """
     if why := _why_unprovable(pipeline):
-        return Compiled(None, None, f"not compiled: {why}")
+        return Compilation(None, None, f"not compiled: {why}")
     try:
         model = to_onnx(pipeline, schema)
         proof = _prove(
             pipeline, OnnxPredictor(schema, model), _ask(pipeline, schema, held_out, edges)
         )
     except Exception as error:  # noqa: BLE001 -- converter and runtime raise what they like; any of it means: serve natively, and say why
-        return Compiled(
+        return Compilation(
             None,
             None,
             f"not compiled: {type(error).__name__}: {' '.join(str(error).split())[:200]}",
@@ -90,8 +93,9 @@ def _why_unprovable(pipeline: Any) -> str:
 
 
 def _find_known_fault(pipeline: Any) -> str:
-    """Return what is known to be compiled wrong though the rows of the proof may not show it, or
-    nothing.
+    """Return what is known to be compiled wrong, or nothing.
+
+    The rows of the proof may not show it.
     """
     nodes = read_nodes(pipeline.steps[-1][1])
     if nodes is not None and nodes.by_category.any():
@@ -131,7 +135,7 @@ def _pick_classes(answers: Array) -> Array:
 
 def _prove(
     pipeline: Any, predictor: OnnxPredictor, questions: Iterator[tuple[str, Feed]]
-) -> Compiled:
+) -> Compilation:
     """Return the greatest difference and the number of rows.
 
     At the first question that shows too great a one, its words.
@@ -146,13 +150,13 @@ def _prove(
         usual = _usual_size(expected) if usual is None else usual
         worst, rows = max(worst, difference(expected, got, schema.task, usual)), rows + count
         if not worst <= allowed:
-            return Compiled(
+            return Compilation(
                 None,
                 worst,
                 f"the compiled model differs by {worst:.3g} on {where}, more than {allowed:g}",
                 rows,
             )
-    return Compiled(None, worst, "", rows)
+    return Compilation(None, worst, "", rows)
 
 
 def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
@@ -170,9 +174,8 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
     ]
     options = {} if schema.task == "regression" else {id(pipeline): {"zipmap": False}}
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of onnx's own calls, e.g. "Expected an int, got a boolean" for every tree
+        # of onnx's own calls, e.g. "Expected an int, got a boolean" for every tree
+        warnings.simplefilter("ignore")
         model = convert_sklearn(
             pipeline, name="perennial", initial_types=kinds, options=options, target_opset=OPSET
         )
@@ -187,9 +190,8 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
 def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
     """Return the fitted pipeline's answers [rows, k], as a bundle's predictor gives them."""
     frame = frame_from_feed(feed)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # edge rows may overflow in both; `difference` compares what came of it
+    with np.errstate(over="ignore", invalid="ignore"):
+        # edge rows may overflow in both; `difference` compares what came of it
         if schema.task == "regression":
             return np.asarray(pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
         found = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)

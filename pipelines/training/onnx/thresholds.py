@@ -50,12 +50,13 @@ _UNKNOWN = "no category of any training row"
 def build_rows(
     pipeline: Any, schema: InputSchema, base: Feed, limit: int = LIMIT
 ) -> Iterator[Feed]:
-    """Yield feeds with rows at, just below and just above the thresholds of the pipeline's last
-    step; nothing where it has none.
+    """Yield feeds with rows at, just below and just above the thresholds of the last step.
+
+    Nothing is yielded where the last step has no thresholds.
 
     `base` gives the values of the inputs that a node's path leaves open. Raises BadData where the
-    pipeline encodes in a way that is not known here, so that a threshold cannot be traced back to
-    an input.
+    pipeline encodes in a way that is not known here, so that a threshold cannot be traced back
+    to an input.
     """
     nodes = read_nodes(pipeline.steps[-1][1])
     if nodes is None or not len(nodes.feature):
@@ -99,14 +100,14 @@ def _encode(schema: InputSchema, places: Places, base: Feed) -> Array:
 
     Float32 values, and codes of categories (-1 for one that is not known).
     """
-    found = []
+    numbers = []
     for i, column in enumerate(schema.columns):
         array = base[column.name][:, 0]
         if column.kind == "string":
             codes = {name: code for code, name in enumerate(places.categories.get(i, ()))}
             array = np.array([codes.get(text, -1) for text in array])
-        found.append(array.astype(np.float64))
-    return np.column_stack(found)
+        numbers.append(array.astype(np.float64))
+    return np.column_stack(numbers)
 
 
 def _ask_at(
@@ -125,21 +126,22 @@ def _ask_at(
             text, np.maximum(at - 1, -1), np.nextafter(at.astype(np.float32), np.float32(-np.inf))
         )
     other = np.where(values[row, own] == category, -1, values[row, own])
-    found = []
+    requests = []
     for number, one_hot in ((below, other), (at, other), (above, category)):
-        asked = values.copy()
-        asked[row, own] = np.where(category >= 0, one_hot, number)
-        found.append(asked)
+        request = values.copy()
+        request[row, own] = np.where(category >= 0, one_hot, number)
+        requests.append(request)
     nulls = values[null_arrives]
     nulls[np.arange(len(nulls)), own[null_arrives]] = np.nan
-    return np.concatenate([*found, nulls])
+    return np.concatenate([*requests, nulls])
 
 
 def _follow_paths(
     nodes: Nodes, some: Array, edges: tuple[Array, Array], places: Places, values: Array
 ) -> tuple[Array, Array]:
-    """Return the values changed as little as it takes to reach each node, and whether a null of the
-    node's own input reaches it.
+    """Return the values changed as little as it takes to reach each node.
+
+    Also return whether a null of the node's own input reaches it.
 
     Walks from all nodes up to their roots at once, and collects the bounds of every input on the
     way.
@@ -183,9 +185,8 @@ def _decode(schema: InputSchema, places: Places, rows: Array) -> Feed:
     for i, column in enumerate(schema.columns):
         if places.text[i]:
             known = np.array([*places.categories.get(i, ()), _UNKNOWN], dtype=object)
-            codes = np.minimum(rows[:, i], len(known) - 2).astype(
-                np.int64
-            )  # -1, not known, is the last one
+            # -1, not known, is the last one
+            codes = np.minimum(rows[:, i], len(known) - 2).astype(np.int64)
             array = known[codes]
         else:
             array = np.clip(rows[:, i], -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)

@@ -128,8 +128,9 @@ def _read_grown(tree: Any) -> Nodes:
 
 
 def _find_parents(left: Array, right: Array, inner: Array) -> tuple[Array, Array]:
-    """Return, for the inner nodes alone, their parents' positions among the inner nodes, and
-    whether they are left children.
+    """Return the parents of the inner nodes, and whether a node is a left child.
+
+    A parent is its position among the inner nodes.
     """
     places = np.flatnonzero(inner)
     renumbered = np.cumsum(inner) - 1

@@ -519,10 +519,10 @@ def test_personal_inputs_are_hashed_or_left_out_and_never_written_in_the_clear(
     key = PersonalKey(settings.personal_key)
     (record,) = segment.records
     assert record.rows == [
-        [key.hashed(313_131), True, key.hashed("Ada Lovelace")],
-        [key.hashed(313_131), True, None],
+        [key.hash_of(313_131), True, key.hash_of("Ada Lovelace")],
+        [key.hash_of(313_131), True, None],
     ]
-    assert record.keys == [key.hashed("passport-17"), None]
+    assert record.keys == [key.hash_of("passport-17"), None]
     assert (
         client.post("/models/flights/feedback", json={"key": "passport-17", "label": 1}).json()[
             "accepted"
@@ -531,7 +531,7 @@ def test_personal_inputs_are_hashed_or_left_out_and_never_written_in_the_clear(
     )
     found = everything(tmp_path)
     assert not [word for word in (b"Lovelace", b"313131", b"424242", b"passport") if word in found]
-    assert key.hashed("passport-17").encode() in found
+    assert key.hash_of("passport-17").encode() in found
 
 
 def test_dropped_keys_are_not_written_and_feedback_by_key_says_so(store, bundles, serve, tmp_path):
@@ -553,7 +553,7 @@ def test_dropped_keys_are_not_written_and_feedback_by_key_says_so(store, bundles
 def test_without_a_key_that_may_be_used_nothing_personal_is_answered(
     store, bundles, serve, settings
 ):
-    PersonalKey(settings.personal_key).hashed("")
+    PersonalKey(settings.personal_key).hash_of("")
     settings.personal_key.chmod(0o644)
     put_release(store, 1, personal(store, bundles["1"], {"carrier": "hash"}))
     put_release(store, 1, bundles["regression"], model="minutes")

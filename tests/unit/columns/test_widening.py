@@ -8,7 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from pipelines.columns.widening import agreed, common_type, in_types, together
+from pipelines.columns.widening import agree, common_type, in_types, together
 from pipelines.errors import BadData
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
@@ -133,7 +133,7 @@ def test_keys_stay_whole_where_the_floats_are_whole_too():
 
 
 def test_most_batches_say_what_is_right_and_the_others_are_named():
-    found = agreed(
+    found = agree(
         {
             "may": column(["n/a"]),
             "june": FLOATS,
@@ -152,7 +152,7 @@ def test_most_batches_say_what_is_right_and_the_others_are_named():
 
 
 def test_of_one_type_only_the_batch_with_too_large_a_number_is_refused():
-    found = agreed(
+    found = agree(
         {"june": FLOATS, "july": FLOATS, "may": column([7]), "april": column([2**53 + 1])}
     )
     assert list(found.refused) == ["april"]

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import BadData
-from pipelines.inference.join import joined
+from pipelines.inference.join import join_labels
 from pipelines.inference.reader import read_labels, read_log
 from pipelines.store.memory import MemoryStore
 from tests.unit.inference.logs import LABELS, MODEL, answered, labelled, moment, predictions, write
@@ -16,7 +16,7 @@ def join(records, labels=(), header=None, **more):
     store = MemoryStore()
     write(store, "1", header or predictions(), *records)
     write(store, "1", LABELS, *labels)
-    return joined(read_log(store, MODEL), read_labels(store, MODEL), **more)
+    return join_labels(read_log(store, MODEL), read_labels(store, MODEL), **more)
 
 
 def asked(key, minutes, *, answer=0.25, event=None):
@@ -66,7 +66,7 @@ def test_labels_meet_their_rows_and_the_rest_is_unlabelled():
 
 def test_nothing_at_all():
     store = MemoryStore()
-    result = joined(
+    result = join_labels(
         read_log(store, MODEL), read_labels(store, MODEL), source=source(a=1.0), known_by=moment(0)
     )
     assert (
@@ -224,5 +224,5 @@ def test_what_could_not_be_read_is_counted():
     store = MemoryStore()
     write(store, "1", predictions(), asked("a", 1), tail=b"torn")
     write(store, "1", LABELS, tail=b"00000000{}\ntorn")
-    counts = joined(read_log(store, MODEL), read_labels(store, MODEL)).counts
+    counts = join_labels(read_log(store, MODEL), read_labels(store, MODEL)).counts
     assert (counts.torn, counts.damaged) == (2, 1)

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.errors import Busy, StorageFull
 from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line, opening
-from pipelines.inference.label_index import Index, Told
+from pipelines.inference.label_index import Index, NewLabel
 from pipelines.inference.rotation import rotate
 from pipelines.settings import Settings
 from pipelines.store.local import LocalStore
@@ -84,16 +84,20 @@ def labels(store):
 
 def test_labels_come_by_request_row_or_key(index, store, labels):
     predict(store, "a", ("r1", [None, None]), ("r2", ["k2"]))
-    told = [Told(1.0, request_id="r1"), Told(0.0, request_id="r1", row=1), Told(1.0, key="k2")]
+    told = [
+        NewLabel(1.0, request_id="r1"),
+        NewLabel(0.0, request_id="r1", row=1),
+        NewLabel(1.0, key="k2"),
+    ]
     assert index.accept(MODEL, told, labels) == ["accepted"] * 3
     assert labels.written == [("r:r1#0", 1.0), ("r:r1#1", 0.0), ("k:k2", 1.0)]
 
 
 def test_a_row_with_a_key_is_one_event_by_whichever_name(index, store, labels):
     predict(store, "a", ("r1", ["k"]), ("r2", ["k"]))
-    assert index.accept(MODEL, [Told(1.0, request_id="r2")], labels) == ["accepted"]
+    assert index.accept(MODEL, [NewLabel(1.0, request_id="r2")], labels) == ["accepted"]
     assert labels.written == [("k:k", 1.0)]
-    again = [Told(1.0, key="k"), Told(0.0, request_id="r1"), Told(1.0, request_id="r1")]
+    again = [NewLabel(1.0, key="k"), NewLabel(0.0, request_id="r1"), NewLabel(1.0, request_id="r1")]
     assert index.accept(MODEL, again, labels) == ["repeated", "contradicting", "repeated"]
     assert labels.written == [("k:k", 1.0)]
 
@@ -101,19 +105,23 @@ def test_a_row_with_a_key_is_one_event_by_whichever_name(index, store, labels):
 def test_what_was_not_predicted_is_unknown(index, store, labels):
     predict(store, "a", ("r1", ["k"]))
     unknown = [
-        Told(1.0, request_id="r9"),
-        Told(1.0, request_id="r1", row=1),
-        Told(1.0, key="r1"),
-        Told(1.0, key=""),
+        NewLabel(1.0, request_id="r9"),
+        NewLabel(1.0, request_id="r1", row=1),
+        NewLabel(1.0, key="r1"),
+        NewLabel(1.0, key=""),
     ]
     assert index.accept(MODEL, unknown, labels) == ["unknown"] * 4
-    assert index.accept("minutes", [Told(1.0, key="k")], labels) == ["unknown"]
+    assert index.accept("minutes", [NewLabel(1.0, key="k")], labels) == ["unknown"]
     assert labels.written == []
 
 
 def test_several_labels_of_one_row_in_one_request(index, store, labels):
     predict(store, "a", ("r1", ["k"]))
-    told = [Told("late", key="k"), Told("late", request_id="r1"), Told("early", key="k")]
+    told = [
+        NewLabel("late", key="k"),
+        NewLabel("late", request_id="r1"),
+        NewLabel("early", key="k"),
+    ]
     assert index.accept(MODEL, told, labels) == ["accepted", "repeated", "contradicting"]
     assert labels.written == [("k:k", "late")]
 
@@ -121,12 +129,14 @@ def test_several_labels_of_one_row_in_one_request(index, store, labels):
 def test_rows_that_were_logged_since_are_known(index, store, labels):
     segment = predict(store, "a", ("r1", [None]), closed=False)
     assert index.accept(
-        MODEL, [Told(1.0, request_id="r1"), Told(1.0, request_id="r2")], labels
+        MODEL, [NewLabel(1.0, request_id="r1"), NewLabel(1.0, request_id="r2")], labels
     ) == ["accepted", "unknown"]
     segment.append(line(Answered("r2", 1_000, 0.001, [[1.0]], [0.5])))
     predict(store, "b", ("r3", [None]))
     assert (
-        index.accept(MODEL, [Told(1.0, request_id="r2"), Told(1.0, request_id="r3")], labels)
+        index.accept(
+            MODEL, [NewLabel(1.0, request_id="r2"), NewLabel(1.0, request_id="r3")], labels
+        )
         == ["accepted"] * 2
     )
 
@@ -134,9 +144,9 @@ def test_rows_that_were_logged_since_are_known(index, store, labels):
 def test_half_a_line_is_read_when_it_is_whole(index, store, labels):
     whole = line(Answered("r2", 1_000, 0.001, [[1.0]], [0.5]))
     segment = predict(store, "a", ("r1", [None]), tail=whole[:20], closed=False)
-    assert index.accept(MODEL, [Told(1.0, request_id="r2")], labels) == ["unknown"]
+    assert index.accept(MODEL, [NewLabel(1.0, request_id="r2")], labels) == ["unknown"]
     segment.append(whole[20:])
-    assert index.accept(MODEL, [Told(1.0, request_id="r2")], labels) == ["accepted"]
+    assert index.accept(MODEL, [NewLabel(1.0, request_id="r2")], labels) == ["accepted"]
 
 
 def test_damaged_lines_and_segments_cost_only_themselves(index, store, labels):
@@ -146,16 +156,16 @@ def test_damaged_lines_and_segments_cost_only_themselves(index, store, labels):
     predict(store, "a", ("r1", [None]), tail=bytes(damaged) + good + b"torn")
     headless = store.open_segment(f"inference/{MODEL}/predictions/2026-11-21-b")
     headless.append(b"no header\n" + good.replace(b"r3", b"r4"))
-    told = [Told(1.0, request_id=f"r{i}") for i in (1, 2, 3, 4)]
+    told = [NewLabel(1.0, request_id=f"r{i}") for i in (1, 2, 3, 4)]
     assert index.accept(MODEL, told, labels) == ["accepted", "unknown", "accepted", "unknown"]
 
 
 def test_a_damaged_header_costs_no_row(index, store, labels):
     segment = store.open_segment(f"inference/{MODEL}/predictions/2026-11-21-a")
     segment.append(b"x" + line(PREDICTIONS)[1:])
-    assert index.accept(MODEL, [Told(1.0, request_id="r1")], labels) == ["unknown"]
+    assert index.accept(MODEL, [NewLabel(1.0, request_id="r1")], labels) == ["unknown"]
     segment.append(line(PREDICTIONS) + line(Answered("r1", 1_000, 0.001, [[1.0]], [0.5])))
-    assert index.accept(MODEL, [Told(1.0, request_id="r1")], labels) == ["accepted"]
+    assert index.accept(MODEL, [NewLabel(1.0, request_id="r1")], labels) == ["accepted"]
 
 
 @pytest.mark.parametrize("rebuilt", [False, True])
@@ -166,9 +176,13 @@ def test_a_request_id_of_several_keys_names_no_row(index, store, labels, keys, r
     predict(store, "b", ("r", [keys[1], "same"]), ("s", [None]))
     if rebuilt:
         index.path.unlink(missing_ok=True)
-    told = [Told(1.0, request_id="r"), Told(1.0, request_id="r", row=1), Told(1.0, request_id="s")]
+    told = [
+        NewLabel(1.0, request_id="r"),
+        NewLabel(1.0, request_id="r", row=1),
+        NewLabel(1.0, request_id="s"),
+    ]
     assert index.accept(MODEL, told, labels) == ["ambiguous", "accepted", "accepted"]
-    by_key = [Told(0.0, key=key) for key in keys if key is not None]
+    by_key = [NewLabel(0.0, key=key) for key in keys if key is not None]
     assert index.accept(MODEL, by_key, labels) == ["accepted"] * len(by_key)
 
 
@@ -179,8 +193,8 @@ def test_a_label_that_could_not_be_written_was_not_accepted(index, store, labels
         raise StorageFull("no room")
 
     with pytest.raises(StorageFull):
-        index.accept(MODEL, [Told(1.0, request_id="r1")], full)
-    assert index.accept(MODEL, [Told(0.0, request_id="r1")], labels) == ["accepted"]
+        index.accept(MODEL, [NewLabel(1.0, request_id="r1")], full)
+    assert index.accept(MODEL, [NewLabel(0.0, request_id="r1")], labels) == ["accepted"]
 
 
 def test_a_label_on_the_disk_counts_though_its_writer_died_before_the_index_knew(
@@ -188,8 +202,8 @@ def test_a_label_on_the_disk_counts_though_its_writer_died_before_the_index_knew
 ):
     predict(store, "a", ("r1", [None]))
     labels([("r:r1#0", 1.0)])
-    assert index.accept(MODEL, [Told(1.0, request_id="r1")], labels) == ["repeated"]
-    assert index.accept(MODEL, [Told(0.0, request_id="r1")], labels) == ["contradicting"]
+    assert index.accept(MODEL, [NewLabel(1.0, request_id="r1")], labels) == ["repeated"]
+    assert index.accept(MODEL, [NewLabel(0.0, request_id="r1")], labels) == ["contradicting"]
 
 
 def spoil_missing(index):
@@ -215,27 +229,27 @@ def spoil_version(index):
 @pytest.mark.parametrize("rotated", [False, True], ids=["segments", "rotated"])
 def test_a_lost_index_is_made_anew_from_the_log(index, store, labels, spoil, rotated):
     predict(store, "a", ("r1", [None]), ("r2", ["k"]))
-    index.accept(MODEL, [Told(1.0, request_id="r1")], labels)
+    index.accept(MODEL, [NewLabel(1.0, request_id="r1")], labels)
     if rotated:
         labels.segment.close()
         rotate(store, MODEL, catch_up=index.catch_up)
         assert store.segments(f"inference/{MODEL}/predictions") == []
     spoil(index)
     found = index.accept(
-        MODEL, [Told(0.0, request_id="r1"), Told(1.0, key="k")], Labels(store, "1-labels")
+        MODEL, [NewLabel(0.0, request_id="r1"), NewLabel(1.0, key="k")], Labels(store, "1-labels")
     )
     assert found == ["contradicting", "accepted"]
 
 
 def test_an_index_that_is_damaged_inside_is_made_anew_by_the_next_call(index, store, labels):
     predict(store, "a", *((f"r{i}", [f"k{i}"]) for i in range(2_000)))
-    index.accept(MODEL, [Told(1.0, key="k0")], labels)
+    index.accept(MODEL, [NewLabel(1.0, key="k0")], labels)
     data = bytearray(index.path.read_bytes())
     data[4_096:] = b"\xff" * (len(data) - 4_096)
     index.path.write_bytes(data)
     with pytest.raises(Busy, match="cannot be used now"):
-        index.accept(MODEL, [Told(0.0, key="k0")], labels)
-    assert index.accept(MODEL, [Told(0.0, key="k0"), Told(1.0, key="k1999")], labels) == [
+        index.accept(MODEL, [NewLabel(0.0, key="k0")], labels)
+    assert index.accept(MODEL, [NewLabel(0.0, key="k0"), NewLabel(1.0, key="k1999")], labels) == [
         "contradicting",
         "accepted",
     ]
@@ -245,13 +259,13 @@ def test_an_index_that_is_damaged_inside_is_made_anew_by_the_next_call(index, st
 def test_an_index_that_lost_a_table_is_made_anew_by_the_next_call(index, store, labels, spoil):
     """Else each later call would say «try again», for ever."""
     predict(store, "a", *((f"r{i}", [f"k{i}"]) for i in range(500)))
-    index.accept(MODEL, [Told(1.0, key="k0")], labels)
+    index.accept(MODEL, [NewLabel(1.0, key="k0")], labels)
     with closing(sqlite3.connect(index.path)) as db:
         db.execute(spoil)
         db.commit()
     with pytest.raises(Busy, match="cannot be used now"):
-        index.accept(MODEL, [Told(0.0, key="k0")], labels)
-    assert index.accept(MODEL, [Told(0.0, key="k0"), Told(1.0, key="k499")], labels) == [
+        index.accept(MODEL, [NewLabel(0.0, key="k0")], labels)
+    assert index.accept(MODEL, [NewLabel(0.0, key="k0"), NewLabel(1.0, key="k499")], labels) == [
         "contradicting",
         "accepted",
     ]
@@ -262,22 +276,24 @@ def test_an_older_copy_of_the_index_catches_up(index, store, labels):
     index.catch_up(MODEL)
     copy = index.path.read_bytes()
     predict(store, "b", ("r2", [None]))
-    index.accept(MODEL, [Told(1.0, request_id="r2")], labels)
+    index.accept(MODEL, [NewLabel(1.0, request_id="r2")], labels)
     index.path.write_bytes(copy)
     assert index.accept(
-        MODEL, [Told(0.0, request_id="r2"), Told(1.0, request_id="r1")], labels
+        MODEL, [NewLabel(0.0, request_id="r2"), NewLabel(1.0, request_id="r1")], labels
     ) == ["contradicting", "accepted"]
 
 
 def test_an_index_of_a_log_that_is_gone_forgets_it(index, store, labels):
     predict(store, "a", ("r1", [None]))
-    index.accept(MODEL, [Told(1.0, request_id="r1")], labels)
+    index.accept(MODEL, [NewLabel(1.0, request_id="r1")], labels)
     for kind in ("predictions", "labels"):
         for name in store.segments(f"inference/{MODEL}/{kind}"):
             store.drop_segment(name)
     predict(store, "b", ("r2", [None]))
     again = Labels(store, "1-labels")
-    assert index.accept(MODEL, [Told(1.0, request_id="r1"), Told(1.0, request_id="r2")], again) == [
+    assert index.accept(
+        MODEL, [NewLabel(1.0, request_id="r1"), NewLabel(1.0, request_id="r2")], again
+    ) == [
         "unknown",
         "accepted",
     ]
@@ -285,7 +301,7 @@ def test_an_index_of_a_log_that_is_gone_forgets_it(index, store, labels):
 
 def test_rotation_changes_nothing_for_feedback(index, store, labels):
     predict(store, "a", ("r1", [None]), ("r2", ["k"]))
-    index.accept(MODEL, [Told(1.0, request_id="r1")], labels)
+    index.accept(MODEL, [NewLabel(1.0, request_id="r1")], labels)
     labels.segment.close()
     rotate(store, MODEL, catch_up=index.catch_up)
     for entry in store.keys(
@@ -295,7 +311,7 @@ def test_rotation_changes_nothing_for_feedback(index, store, labels):
     for ref in (store.root / "objects").rglob("*.parquet"):
         ref.unlink()
     found = index.accept(
-        MODEL, [Told(0.0, request_id="r1"), Told(1.0, key="k")], Labels(store, "1-labels")
+        MODEL, [NewLabel(0.0, request_id="r1"), NewLabel(1.0, key="k")], Labels(store, "1-labels")
     )
     assert found == ["contradicting", "accepted"]
 
@@ -307,7 +323,7 @@ def test_the_index_file_is_for_its_owner_only(index):
 
 def test_a_lock_that_is_held_too_long_is_said(store, tmp_path):
     index = Index(Settings(state=tmp_path, lock_timeout_seconds=0.05), store)
-    with index._held(), pytest.raises(Busy, match="not free"):
+    with index._hold(), pytest.raises(Busy, match="not free"):
         index.catch_up(MODEL)
 
 
@@ -316,7 +332,7 @@ def bring(root, state, name, label, start, results):
     index = Index(Settings(state=state), store)
     written = Labels(store, name)
     start.wait()
-    found = [index.accept(MODEL, [Told(label, key=f"k{i}")], written)[0] for i in range(30)]
+    found = [index.accept(MODEL, [NewLabel(label, key=f"k{i}")], written)[0] for i in range(30)]
     results.put((found, written.written))
 
 

@@ -63,7 +63,7 @@ class Notes(dict):
     def note(self, name, text):
         self[name] = text
 
-    def noted(self, name):
+    def read_note(self, name):
         return self.get(name)
 
 

@@ -31,7 +31,7 @@ def old(tmp_path_factory):
     world = make_world(tmp_path_factory.mktemp("lived") / "it's Überall & (x) ~!@=+,^;" / "home")
     judged, deployed = retrain(world, 6, "first")
     assert (judged.verdict, deployed.release) == ("promote", 1)
-    PersonalKey(world.settings.personal_key).hashed("somebody")
+    PersonalKey(world.settings.personal_key).hash_of("somebody")
     served = Watched(world, world.context().ports)
     served.serve(served.rows(6))
     return world

@@ -21,7 +21,7 @@ from pipelines.intervals import containing
 from pipelines.sources.files import Files
 from pipelines.sources.postgres import refusing
 from pipelines.sources.python import Function
-from pipelines.sources.reading import parse, unpacked, with_times
+from pipelines.sources.reading import parse, unpack, with_times
 from pipelines.sources.sql import Sql, _table
 from pipelines.spec.sources import FilesSource, PythonSource, SqlSource
 from pipelines.tables import normalised
@@ -367,7 +367,7 @@ def test_what_is_no_regular_file_is_refused_by_name_and_never_read(tmp_path, kin
 
 def test_a_zip_archive_without_a_member_asks_for_one():
     with pytest.raises(BadData, match=r"rows\.csv is a zip archive") as caught:
-        unpacked(b"PK\x03\x04 and so on", "rows.csv", 1_000)
+        unpack(b"PK\x03\x04 and so on", "rows.csv", 1_000)
     assert "member" in caught.value.remedy
 
 

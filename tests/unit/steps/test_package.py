@@ -37,9 +37,15 @@ from pipelines.steps import gate, package
 from pipelines.store.memory import MemoryStore
 from pipelines.tables import from_parquet
 from pipelines.training import estimators, predictions
-from pipelines.training.fitting import fitted
-from pipelines.training.onnx.export import TOLERANCE, compiled, difference, edge_rows, to_onnx
-from pipelines.training.threads import limited
+from pipelines.training.fitting import fit_pipeline
+from pipelines.training.onnx.export import (
+    TOLERANCE,
+    compile_pipeline,
+    difference,
+    edge_rows,
+    to_onnx,
+)
+from pipelines.training.threads import limit_threads
 from pipelines.watch import reference
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 
@@ -47,7 +53,7 @@ from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 @pytest.fixture(autouse=True)
 def _one_thread():
     """As the steps hold it: OpenMP's threads spin where cores are shared."""
-    with limited(1):
+    with limit_threads(1):
         yield
 
 
@@ -253,7 +259,7 @@ def _fitted(task="binary", candidate="sklearn.ensemble.HistGradientBoostingClass
     tried = Candidate.model_validate({"name": "tried", "estimator": candidate, **fields})
     y = estimators.targets(split.train, spec, classes)
     pipeline = estimators.build_pipeline(tried, schema, 3, tried.params)
-    model = fitted(
+    model = fit_pipeline(
         pipeline,
         estimators.frame(schema, split.train),
         np.exp(y) if "Poisson" in candidate else y,
@@ -284,7 +290,7 @@ def test_every_estimator_of_the_catalogue_compiles_with_proof(estimator, task, e
     few = {"max_iter": 8} if "MLP" in estimator or "Hist" in estimator else few
     model, schema, split = _fitted(task, estimator, params=few, encode=encode)
     whole, single = edge_rows(schema, rows_from_table(schema.columns, split.holdout))
-    found = compiled(
+    found = compile_pipeline(
         model, schema, feed_from_table(schema.columns, split.holdout), [*whole, *single]
     )
     if (
@@ -322,7 +328,7 @@ def test_native_categoricals_are_caught():
     rng = np.random.default_rng(0)
     y = (frame["place"].isin(["p1", "p3"]) ^ (rng.random(len(frame)) < 0.1)).astype(int)
     model.fit(frame, y)
-    found = compiled(
+    found = compile_pipeline(
         model,
         schema,
         feed_from_table(schema.columns, split.holdout),
@@ -343,7 +349,7 @@ def test_a_forest_that_learnt_from_nan_is_caught():
     model = Pipeline([("encode", columns), ("estimator", model.named_steps["estimator"])]).fit(
         frame, y
     )
-    found = compiled(
+    found = compile_pipeline(
         model,
         schema,
         feed_from_table(schema.columns, split.holdout),
@@ -355,8 +361,8 @@ def test_a_forest_that_learnt_from_nan_is_caught():
 
 def test_the_same_fit_compiles_to_the_same_bytes_in_every_process():
     code = (
-        "import hashlib; from tests.unit.steps.test_package import _fitted, limited; from"
-        " pipelines.training.onnx.export import to_onnx;limited(1).__enter__();"
+        "import hashlib; from tests.unit.steps.test_package import _fitted, limit_threads; from"
+        " pipelines.training.onnx.export import to_onnx;limit_threads(1).__enter__();"
         " [print(hashlib.sha256(to_onnx(*_fitted(candidate=c)[:2])).hexdigest()) for c in"
         " ('sklearn.ensemble.HistGradientBoostingClassifier',"
         " 'sklearn.linear_model.LogisticRegression')]"

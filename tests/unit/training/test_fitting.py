@@ -18,9 +18,9 @@ from pipelines.spec import Candidate
 from pipelines.spec.catalogue import ESTIMATORS
 from pipelines.steps import gate, package
 from pipelines.training import estimators
-from pipelines.training.fitting import fitted
-from pipelines.training.onnx.export import compiled, edge_rows, native_answers
-from pipelines.training.threads import limited
+from pipelines.training.fitting import fit_pipeline
+from pipelines.training.onnx.export import compile_pipeline, edge_rows, native_answers
+from pipelines.training.threads import limit_threads
 from tests.unit.steps.learning import DAYS, ROWS, RUN, learning, rows, spec_text
 
 LOG = logging.getLogger("perennial.tests")
@@ -41,7 +41,7 @@ FEW = {
 @pytest.fixture(autouse=True)
 def _one_thread():
     """As the steps hold it: OpenMP's threads spin where cores are shared."""
-    with limited(1):
+    with limit_threads(1):
         yield
 
 
@@ -64,7 +64,7 @@ def _fit(candidate, table, y, task="binary"):
         [str(c) for c in np.unique(y)] if task == "multiclass" else None,
     )
     pipeline = estimators.build_pipeline(candidate, schema, 0, candidate.params)
-    return fitted(pipeline, estimators.frame(schema, table), y, candidate, LOG), schema
+    return fit_pipeline(pipeline, estimators.frame(schema, table), y, candidate, LOG), schema
 
 
 def _early(count=200, *, empty=True):
@@ -116,7 +116,9 @@ def test_an_input_that_tells_nothing_is_a_constant(task, name, caplog):
     assert np.array_equal(*answers)
     assert len(np.unique(answers[0])) > 1
     whole, single = edge_rows(schema, rows_from_table(schema.columns, table))
-    found = compiled(model, schema, feed_from_table(schema.columns, table), [*whole, *single])
+    found = compile_pipeline(
+        model, schema, feed_from_table(schema.columns, table), [*whole, *single]
+    )
     assert found.model is not None or "KNeighbors" in name or found.parity > 0, found.why_not
     if found.model is not None:
         feed = feed_from_table(schema.columns, _early(empty=False))
@@ -240,7 +242,7 @@ def test_what_a_fit_has_said_is_not_said_again(caplog):
     for _ in range(3):
         candidate = _candidate(BOOSTED)
         pipeline = estimators.build_pipeline(candidate, schema, 0, {"max_iter": 3})
-        fitted(
+        fit_pipeline(
             pipeline,
             estimators.frame(schema, table),
             _target(table, "binary"),
@@ -370,7 +372,7 @@ def test_the_frame_of_a_fit_is_not_changed():
     schema = schema_of(table, table.column_names, "binary", None)
     inputs = estimators.frame(schema, table)
     before, candidate = inputs.copy(), _candidate(BOOSTED)
-    fitted(
+    fit_pipeline(
         estimators.build_pipeline(candidate, schema, 0, {"max_iter": 2}),
         inputs,
         _target(table, "binary"),

@@ -633,14 +633,14 @@ def test_an_exception_of_the_library_itself_is_a_finding_too(monkeypatch):
     """
     from pipelines.validation import run
 
-    asked = run._validated
+    asked = run._validate
 
     def raising(name, frame, expectations):
         if any(e.column == "price" for e in expectations.values()):
             raise KeyError("boom")
         return asked(name, frame, expectations)
 
-    monkeypatch.setattr(run, "_validated", raising)
+    monkeypatch.setattr(run, "_validate", raising)
     suite = [
         {"type": "expect_column_values_to_be_unique", "kwargs": {"column": c}}
         for c in ("id", "price", "name")

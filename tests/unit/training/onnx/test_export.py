@@ -30,11 +30,11 @@ from pipelines.bundle.rows import (
 from pipelines.spec import Candidate
 from pipelines.spec.catalogue import ESTIMATORS
 from pipelines.training import estimators
-from pipelines.training.fitting import fitted
+from pipelines.training.fitting import fit_pipeline
 from pipelines.training.onnx import export
 from pipelines.training.onnx.export import (
     TOLERANCE,
-    compiled,
+    compile_pipeline,
     difference,
     edge_rows,
     native_answers,
@@ -42,7 +42,7 @@ from pipelines.training.onnx.export import (
 )
 from pipelines.training.onnx.thresholds import build_rows
 from pipelines.training.onnx.tree_nodes import read_nodes, round_down, round_thresholds
-from pipelines.training.threads import limited
+from pipelines.training.threads import limit_threads
 
 KNOWN = [
     (task, name)
@@ -62,7 +62,7 @@ FEW = {
 @pytest.fixture(autouse=True)
 def _one_thread():
     """As the steps hold it: OpenMP's threads spin where cores are shared."""
-    with limited(1):
+    with limit_threads(1):
         yield
 
 
@@ -113,7 +113,7 @@ def _fitted(task, name, table, *, step=0.1, offset=0.0, seed=0, **fields):
     )
     pipeline = estimators.build_pipeline(candidate, schema, seed, params)
     return (
-        fitted(
+        fit_pipeline(
             pipeline,
             estimators.frame(schema, table),
             y,
@@ -126,7 +126,7 @@ def _fitted(task, name, table, *, step=0.1, offset=0.0, seed=0, **fields):
 
 def _proven(pipeline, schema, table):
     whole, single = edge_rows(schema, rows_from_table(schema.columns, table))
-    return compiled(
+    return compile_pipeline(
         pipeline, schema, feed_from_table(schema.columns, table.slice(0, 100)), [*whole, *single]
     )
 
@@ -371,7 +371,7 @@ def test_sets_of_categories_are_refused_even_where_no_row_shows_the_difference()
     )
     pipeline.fit(frame, frame["code"].isin([1, 4]) ^ (rng.random(500) < 0.1))
     one = {"code": np.array([[1.0]], dtype=np.float32)}
-    found = compiled(pipeline, schema, one, [{"code": 1}])
+    found = compile_pipeline(pipeline, schema, one, [{"code": 1}])
     assert found.model is None
     assert "differs by" in found.why_not or "sets of categories" in found.why_not
 
