@@ -89,7 +89,7 @@ class Year:
             frozen_metric=round(score(metric, y, frozen_answers(frozen, table)), 4),
             drift_verdict=drifted.get("verdict", FAILED),
             action=reported.get("outcome", FAILED),
-            said=reported.get("said")
+            words=reported.get("said")
             or f"the drift run ended {run.state}; look at {run.dag_id} {run.run_id}",
             started=bool((run.result("decide") or {}).get("start")),
         )
@@ -141,7 +141,7 @@ class _Board:
             self._console.print(
                 f"{month.month}: {month.rows:,} rows by version {month.champion_version},"
                 f" {self._metric} {shown(month.live_metric)} (frozen {shown(month.frozen_metric)});"
-                f" {plain(month.drift_verdict)}; {month.said}",
+                f" {plain(month.drift_verdict)}; {month.words}",
                 markup=False,
             )
         self._told = len(self._months)
@@ -163,7 +163,7 @@ def months_table(months: list[Month], metric: str) -> Table:
             column, justify="right" if column in {"rows", "live", "frozen first model"} else "left"
         )
     for m in months:
-        action = m.said if m.action != "nothing_to_do" else "none"
+        action = m.words if m.action != "nothing_to_do" else "none"
         table.add_row(
             m.month,
             f"{m.rows:,}",
