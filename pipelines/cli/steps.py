@@ -16,7 +16,7 @@ from pipelines.cli.running import STEPS, answer_program, context_for, now, run_s
 from pipelines.errors import RequestError
 from pipelines.private_files import make_folder
 from pipelines.refs import canonical
-from pipelines.run_names import safe_id
+from pipelines.run_names import BY_HAND, safe_id
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _run_folder(context: Context, step: str, run: str | None, as_of: str | None)
     """
     root = context.settings.state_dir / "hand" / context.spec.name
     if step == "ingest":
-        folder = root / safe_id(run or f"hand__{as_of or 'newest'}__{now()}")
+        folder = root / safe_id(run or f"{BY_HAND}{as_of or 'newest'}__{now()}")
         make_folder(folder)
         return folder
     runs = sorted((p for p in root.glob("*") if p.is_dir()), key=lambda p: p.stat().st_mtime_ns)
