@@ -88,9 +88,9 @@ def promote(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Have a version serve that was promoted and packaged before, such as the one that a rollback
-    took away.
+    """Have a version serve that was promoted before.
 
+    It must have been packaged too, such as the one that a rollback took away.
     What the gate refused never serves: that is what the gate is for.
     """
     from pipelines.steps.rollback import promote as serve
@@ -102,8 +102,9 @@ def promote(
 
 
 def reconcile(model: Model, *, as_json: AsJson = False) -> None:
-    """Make what serves and the registry's alias follow the ledger's champion, after a crash or a
-    hand at the wrong place.
+    """Make what serves follow the ledger's champion.
+
+    The registry's alias too: for after a crash, or a change by hand that nobody recorded.
     """
     from pipelines.deployment.orders import reconcile as make_agree
 
