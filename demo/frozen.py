@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 def first_deployed(context: Context) -> OpenBundle:
     """Return the bundle of the model's first champion. Raises RequestError where there was none."""
-    crowned = context.ports.ledger.entries(context.spec.name, "champion")
-    if not crowned:
+    champions = context.ports.ledger.entries(context.spec.name, "champion")
+    if not champions:
         raise RequestError(
             f"{context.spec.name} has never had a champion.",
             remedy=f"run retrain_{context.spec.name} first.",
         )
-    return open_bundle(context.ports.store, Ref.model_validate(crowned[0].body["bundle"]))
+    return open_bundle(context.ports.store, Ref.model_validate(champions[0].body["bundle"]))
 
 
 def answers(bundle: OpenBundle, rows: pa.Table) -> np.ndarray[Any, Any]:
     """Return the bundle's answers for built rows: (n,), or (n, k) by class."""
     inputs = bundle.manifest.inputs
-    found = bundle.predictor.predict_feed(feed_from_table(inputs.columns, rows))
-    return found if inputs.task == "multiclass" else found[:, 0]
+    predicted = bundle.predictor.predict_feed(feed_from_table(inputs.columns, rows))
+    return predicted if inputs.task == "multiclass" else predicted[:, 0]

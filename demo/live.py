@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.live import Live
@@ -11,7 +12,9 @@ from rich.table import Table
 from pipelines.errors import TryAgain
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console, RenderableType
 
     from stack.airflow_api import AirflowApi, TaskRun
 
@@ -45,8 +48,8 @@ DONE = {"success", "failed", "skipped", "upstream_failed"}
 ENDED = {"success", "failed"}
 
 
-class Watched:
-    """One DAG run that is looked at again and again; what its tasks returned is asked for once."""
+class WatchedRun:
+    """One DAG run that is asked for again and again; what its tasks returned is asked for once."""
 
     def __init__(self, api: AirflowApi, dag_id: str, run_id: str, metric: str) -> None:
         """Watch that run; nothing is asked yet."""
@@ -59,7 +62,7 @@ class Watched:
         self._tasks: list[TaskRun] = []
         self._begin = time.monotonic()
 
-    def look(self) -> bool:
+    def refresh(self) -> bool:
         """Ask Airflow once; tell whether the run and all its tasks have ended.
 
         Raises TryAgain where it takes far too long.
@@ -95,19 +98,45 @@ class Watched:
         ):
             state = task.state or "waiting"
             name = f"{task.task} {task.label}" if task.label else task.task
-            took = f"{task.seconds:.1f}" if task.seconds is not None else ""
-            said = in_words(task.task, self.results.get((task.task, task.index)), self._metric)
-            table.add_row(name, f"[{COLOURS.get(state, 'dim')}]{state}[/]", took, said)
+            seconds = f"{task.seconds:.1f}" if task.seconds is not None else ""
+            outcome = self._outcome(task)
+            table.add_row(name, f"[{COLOURS.get(state, 'dim')}]{state}[/]", seconds, outcome)
         return table
 
+    def _outcome(self, task: TaskRun) -> str:
+        """Return what came of a task in words; the candidate that the gate has chosen is marked."""
+        result = self.results.get((task.task, task.index))
+        words = in_words(task.task, result, self._metric)
+        chosen = (self.result("gate") or {}).get("candidate")
+        if task.task == "train" and chosen and result and result["candidate"] == chosen:
+            return f"{words}  <- chosen"
+        return words
 
-def watch(run: Watched, console: Console) -> str:
+
+@contextmanager
+def display(console: Console) -> Iterator[Callable[[RenderableType], None]]:
+    """Yield a function that shows something in the place of what it showed before.
+
+    Without a terminal there is no such place: the last one alone is printed, at the end.
+    """
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4) as live:
+            yield live.update
+        return
+    shown: list[RenderableType] = []
+    try:
+        yield shown.append
+    finally:
+        console.print(*shown[-1:])
+
+
+def watch(run: WatchedRun, console: Console) -> str:
     """Show the run until it ends and return its state: success or failed."""
-    with Live(console=console, refresh_per_second=4) as live:
-        while not run.look():
-            live.update(run.table())
+    with display(console) as show:
+        while not run.refresh():
+            show(run.table())
             time.sleep(POLL_SECONDS)
-        live.update(run.table())
+        show(run.table())
     return run.state
 
 
@@ -116,7 +145,7 @@ def in_words(task: str, result: Any, metric: str) -> str:
     if not isinstance(result, dict):
         return ""
     score = _score((result.get("metrics") or {}).get(metric))
-    said = {
+    words = {
         "ingest": lambda: f"{result['rows']:,} rows in {result['batches']} batches",
         "validate": lambda: (
             f"{result['expectations']} expectations, {len(result['warnings'])} warnings"
@@ -125,12 +154,12 @@ def in_words(task: str, result: Any, metric: str) -> str:
             f"{result['rows']:,} rows, revision {result['version']['revision'][:10]}"
         ),
         "train": lambda: (
-            f"{metric} {score} on {result['rows_holdout']:,} held-out rows;"
-            f" {result['settings_tried']} settings tried"
+            f"{metric} {_score(result['cv_score'])} in cross-validation, {score} on"
+            f" {result['rows_holdout']:,} held-out rows; {result['settings_tried']} settings tried"
         ),
         "gate": lambda: (
-            f"{result['verdict']}: {result['candidate']} (version {result['version']}), {metric}"
-            f" {score}"
+            f"{result['verdict']}: {result['candidate']} (version {result['version']}), chosen by"
+            f" cross-validation; {metric} {score} held out"
         ),
         "package": lambda: (
             f"{'compiled to ONNX' if result['compiled'] else 'native'}, answers differ by"
@@ -150,7 +179,7 @@ def in_words(task: str, result: Any, metric: str) -> str:
         "await": lambda: f"the retraining ended: {result['state']}",
         "report": lambda: f"{plain(result['outcome'])}",
     }
-    return said[task]() if task in said else ""
+    return words[task]() if task in words else ""
 
 
 def plain(word: str) -> str:

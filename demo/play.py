@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from rich.panel import Panel
 
-from demo.live import Watched, watch
+from demo.live import WatchedRun, watch
 from demo.report import report, shown, write_report
 from demo.state import begin_clean
 from demo.year import FAILED, Year
 from pipelines.context import Context
 from pipelines.errors import PerennialError, RequestError
 from pipelines.intervals import iso
+from pipelines.mlflow_pages import experiments_page
 from pipelines.ports import EmbeddedPorts
 from pipelines.spec import load_spec
 from stack import control
@@ -48,14 +49,14 @@ class Play:
     windows: int
 
 
-def play(wanted: Play, console: Console) -> int:
+def play(plan: Play, console: Console) -> int:
     """Play the demo and return the exit code.
 
     0 when a version serves and every window came to an end.
     """
     begin = time.monotonic()
-    layout = Layout(wanted.settings)
-    spec = load_spec(wanted.settings.models, wanted.model)
+    layout = Layout(plan.settings)
+    spec = load_spec(plan.settings.models, plan.model)
     if spec.drift is None:
         raise RequestError(f"{spec.name} is not watched.", remedy="add `drift` to its model.yaml.")
 
@@ -68,27 +69,27 @@ def play(wanted: Play, console: Console) -> int:
     with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
         for message in await_dags(api, [spec], timeout_seconds=START_SECONDS):
             say(message)
-        console.rule(f"2. The first version: retrain_{spec.name} as of {wanted.as_of:%Y-%m-%d}")
+        console.rule(f"2. The first version: retrain_{spec.name} as of {plan.as_of:%Y-%m-%d}")
         say(spec.description)
-        _first_version(api, layout, wanted, spec, console)
+        _first_version(api, layout, plan, spec, console)
         console.rule(
-            f"3. {wanted.windows} windows: traffic, labels, drift, and retraining where it must be"
+            f"3. {plan.windows} windows: traffic, labels, drift, and retraining where it must be"
         )
-        context = Context(spec, wanted.settings, EmbeddedPorts(wanted.settings))
-        months = Year(context, api, layout.serving_url, wanted.as_of, wanted.windows).live(console)
+        context = Context(spec, plan.settings, EmbeddedPorts(plan.settings))
+        months = Year(context, api, layout.serving_url, plan.as_of, plan.windows).live(console)
     seconds = time.monotonic() - begin
-    console.print(_ending(layout, wanted, spec, months, seconds))
+    console.print(_ending(layout, plan, spec, months, seconds))
     return 1 if any(m.action == FAILED for m in months) else 0
 
 
 def _first_version(
-    api: AirflowApi, layout: Layout, wanted: Play, spec: Spec, console: Console
+    api: AirflowApi, layout: Layout, plan: Play, spec: Spec, console: Console
 ) -> None:
-    dag_id, run_id = f"retrain_{spec.name}", f"demo__{wanted.as_of:%Y-%m-%d}"
-    api.trigger(dag_id, {"as_of": iso(wanted.as_of), "reason": "make demo"}, run_id)
+    dag_id, run_id = f"retrain_{spec.name}", f"demo__{plan.as_of:%Y-%m-%d}"
+    api.trigger(dag_id, {"as_of": iso(plan.as_of), "reason": "make demo"}, run_id)
     address = f"{layout.airflow_url}/dags/{dag_id}/runs/{run_id}"
     console.print(address, markup=False)
-    run = Watched(api, dag_id, run_id, spec.train.metric)
+    run = WatchedRun(api, dag_id, run_id, spec.train.metric)
     state = watch(run, console)
     if state != "success" or run.result("deploy") is None:
         reasons = (
@@ -97,8 +98,8 @@ def _first_version(
         raise PerennialError(f"Nothing was deployed: {reasons}.", remedy=f"look at {address}")
 
 
-def _ending(layout: Layout, wanted: Play, spec: Spec, months: list[Month], seconds: float) -> Panel:
-    metric, start = spec.train.metric, f"{wanted.as_of:%Y-%m-%d}"
+def _ending(layout: Layout, plan: Play, spec: Spec, months: list[Month], seconds: float) -> Panel:
+    metric, start = spec.train.metric, f"{plan.as_of:%Y-%m-%d}"
     page = write_report(
         layout.state / "demo",
         months,
@@ -110,15 +111,19 @@ def _ending(layout: Layout, wanted: Play, spec: Spec, months: list[Month], secon
     )
     totals = report(months, seconds)["totals"]
     text = (
-        f"Mean {metric} of what served: {shown(totals['mean_live_metric'], 4)}; of the frozen first"
-        f" model on the same rows: {shown(totals['mean_frozen_metric'], 4)}.\nDrift started"
-        f" {totals['retrains_started_by_drift']} retrainings: {totals['deployed']} deployed,"
-        f" {totals['refused']} refused.\n\nReport    {page} (and report.json)\nAirflow  "
-        f" {layout.airflow_url}   user {USER}, password {password(layout.secrets)} "
-        f" ({layout.secrets / PASSWORDS})\nPages     {layout.airflow_url}/perennial/   validations,"
-        f" verdicts, drift (the same log-in)\nMLflow    {layout.mlflow_url}   no log-in, this"
-        f" machine only\nAPI docs  {layout.serving_url}/docs   no log-in, this machine only\n\nWho"
-        f" serves and why: .venv/bin/perennial status {spec.name} · .venv/bin/perennial history"
-        f" {spec.name}\nIt took {seconds:.0f} s. Everything keeps running until `make down`."
+        f"Mean {metric} of what served: {shown(totals['mean_live_metric'], 4)};"
+        f" of the frozen first model on the same rows: {shown(totals['mean_frozen_metric'], 4)}.\n"
+        f"Drift started {totals['retrains_started_by_drift']} retrainings:"
+        f" {totals['deployed']} deployed, {totals['refused']} refused.\n\n"
+        f"Report    {page} (and report.json)\n"
+        f"Airflow   {layout.airflow_url}   user {USER}, password {password(layout.secrets)}"
+        f"  ({layout.secrets / PASSWORDS})\n"
+        f"Pages     {layout.airflow_url}/perennial/   validations, verdicts, drift"
+        " (the same log-in)\n"
+        f"MLflow    {experiments_page(layout.mlflow_url)}   no log-in, this machine only\n"
+        f"API docs  {layout.serving_url}/docs   no log-in, this machine only\n\n"
+        f"Who serves and why: .venv/bin/perennial status {spec.name}"
+        f" · .venv/bin/perennial history {spec.name}\n"
+        f"It took {seconds:.0f} s. Everything keeps running until `make down`."
     )
     return Panel(text, title="Perennial", expand=False)

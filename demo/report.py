@@ -6,41 +6,19 @@ import io
 import json
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from pipelines.templates import fill
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884 }
-.n { text-align: right } figure { margin: 1rem 0; background: #fff } figure svg { width: 100%; height: auto }
-.drift, .alarm, .failed, .deployed { font-weight: 600 } .drift { color: #b45309 } .alarm, .failed { color: #c81e1e }
-.deployed { color: #17803d }
-</style></head><body>
-<h1>{{ title }}</h1>
-<p>{{ description }} Trained first as of {{ start }}; then one window after the other: a client sent the rows, told the outcomes when
-they were known, and the drift DAG decided whether to retrain.</p>
-<p>Mean {{ metric }} live: <b>{{ shown(totals.mean_live_metric, 4) }}</b>; the frozen first model on the same rows:
-<b>{{ shown(totals.mean_frozen_metric, 4) }}</b>. Drift started {{ totals.retrains_started_by_drift }} retrainings:
-{{ totals.deployed }} deployed, {{ totals.refused }} refused by the gate. {{ "%.0f" % totals.wall_seconds }} s in all.</p>
-<figure>{{ plot }}</figure>
-<table><tr><th>window</th><th class="n">rows</th><th>champion</th><th class="n">live</th><th class="n">frozen</th><th>drift verdict</th>
-<th>what came of it</th></tr>
-{% for m in months %}<tr><td>{{ m.month }}</td><td class="n">{{ m.rows }}</td><td>version {{ m.champion_version }}</td>
-<td class="n">{{ shown(m.live_metric) }}</td><td class="n">{{ shown(m.frozen_metric) }}</td>
-<td class="{{ m.drift_verdict }}">{{ m.drift_verdict | replace("_", " ") }}</td><td class="{{ m.action }}">{{ m.said }}</td></tr>
-{% endfor %}</table></body></html>
-"""
+_TEMPLATE = Path(__file__).with_name("report.html")
 
 
 @dataclass(frozen=True)
 class Month:
     """What came of one window.
 
-    `action` is deployed, refused, held_back, nothing_to_do or failed; `said` tells it in words.
+    `action` is deployed, refused, held_back, nothing_to_do or failed; `words` tells it in words.
     """
 
     month: str
@@ -50,7 +28,7 @@ class Month:
     frozen_metric: float
     drift_verdict: str
     action: str
-    said: str
+    words: str
     started: bool
 
 
@@ -96,23 +74,22 @@ def write_report(
     start: str,
 ) -> Path:
     """Write report.json and report.html into the folder and return the page's path."""
-    import jinja2
     from markupsafe import Markup
 
-    found = report(months, seconds)
+    body = report(months, seconds)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    (folder / "report.json").write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
     page = folder / "report.html"
-    template = jinja2.Environment(autoescape=True).from_string(_PAGE)
     plot = Markup(_plot(months, metric))  # noqa: S704 -- drawn by matplotlib, which escapes texts in SVG
     page.write_text(
-        template.render(
+        fill(
+            _TEMPLATE,
             title=title,
             description=description,
             metric=metric,
             start=start,
             months=months,
-            totals=found["totals"],
+            totals=body["totals"],
             plot=plot,
             shown=shown,
         ),

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from demo.frozen import answers as frozen_answers
 from demo.frozen import first_deployed
-from demo.live import POLL_SECONDS, Watched, plain
+from demo.live import POLL_SECONDS, WatchedRun, display, plain
 from demo.report import Month, shown
 from demo.traffic import Client
 from pipelines.intervals import containing, iso
 from pipelines.science.metrics import score
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from rich.console import Console, RenderableType
@@ -50,21 +50,21 @@ class Year:
         client = Client(self.context, self.serving_url)
         frozen = first_deployed(self.context)
         months: list[Month] = []
-        with Live(console=console, refresh_per_second=4) as live:
-            board = _Board(console, live, self.context.spec.train.metric, months)
+        with display(console) as show:
+            board = _Board(console, show, self.context.spec.train.metric, months)
             for interval in self._intervals():
                 months.append(self._month(interval, client, frozen, board))
                 board.show("")
         return months
 
     def _intervals(self) -> list[Interval]:
-        found = []
+        intervals = []
         moment = self.start
         for _ in range(self.windows):
             interval = containing(moment, self.context.spec.batch)
-            found.append(interval)
+            intervals.append(interval)
             moment = interval.end
-        return found
+        return intervals
 
     def _month(
         self, interval: Interval, client: Client, frozen: OpenBundle, board: _Board
@@ -73,49 +73,49 @@ class Year:
         name = interval.name[: len("2013-03") if context.spec.batch == "month" else None]
         board.show(f"{name}: building rows")
         rows = client.rows(interval)
-        answers = client.ask(
+        answers = client.predict(
             rows, lambda n: board.show(f"{name}: {n:,} of {rows.num_rows:,} rows answered")
         )
-        told = client.tell(interval.end)
-        board.show(f"{name}: {told:,} labels told; looking for drift")
-        table, y, p = answers.known(context)
+        labels = client.send_labels(interval.end)
+        board.show(f"{name}: {labels:,} labels sent; the drift DAG runs")
+        table, y, p = answers.labelled(context)
         run = self._drift(interval, board)
-        drifted, reported = run.result("drift") or {}, run.result("report") or {}
+        drift, report = run.result("drift") or {}, run.result("report") or {}
         return Month(
             month=name,
             rows=rows.num_rows,
             champion_version="+".join(answers.versions),
             live_metric=round(score(metric, y, p), 4),
             frozen_metric=round(score(metric, y, frozen_answers(frozen, table)), 4),
-            drift_verdict=drifted.get("verdict", FAILED),
-            action=reported.get("outcome", FAILED),
-            said=reported.get("said")
+            drift_verdict=drift.get("verdict", FAILED),
+            action=report.get("outcome", FAILED),
+            words=report.get("said")
             or f"the drift run ended {run.state}; look at {run.dag_id} {run.run_id}",
             started=bool((run.result("decide") or {}).get("start")),
         )
 
-    def _drift(self, interval: Interval, board: _Board) -> Watched:
+    def _drift(self, interval: Interval, board: _Board) -> WatchedRun:
         """Trigger the drift DAG for the window and show it, and the retraining that it starts,
         until it has ended.
         """
         spec = self.context.spec
         dag_id, run_id = f"drift_{spec.name}", f"demo__{iso(interval.end)}"
         self.api.trigger(dag_id, {"window_end": iso(interval.end), "reason": "make demo"}, run_id)
-        drift = Watched(self.api, dag_id, run_id, spec.train.metric)
-        retrain: Watched | None = None
-        while not drift.look():
-            decided = drift.result("decide")
+        drift = WatchedRun(self.api, dag_id, run_id, spec.train.metric)
+        retrain: WatchedRun | None = None
+        while not drift.refresh():
+            decision = drift.result("decide")
             if (
                 retrain is None
-                and decided
-                and decided["start"]
+                and decision
+                and decision["start"]
                 and drift.result("start") is not None
             ):
-                retrain = Watched(
-                    self.api, f"retrain_{spec.name}", decided["run_id"], spec.train.metric
+                retrain = WatchedRun(
+                    self.api, f"retrain_{spec.name}", decision["run_id"], spec.train.metric
                 )
             if retrain is not None:
-                retrain.look()
+                retrain.refresh()
             board.show("", drift.table(), *([retrain.table()] if retrain else []))
             time.sleep(POLL_SECONDS)
         return drift
@@ -124,27 +124,33 @@ class Year:
 class _Board:
     """The table of months so far, and below it what happens now."""
 
-    def __init__(self, console: Console, live: Live, metric: str, months: list[Month]) -> None:
+    def __init__(
+        self,
+        console: Console,
+        show: Callable[[RenderableType], None],
+        metric: str,
+        months: list[Month],
+    ) -> None:
         self._console = console
-        self._live = live
+        self._show = show
         self._metric = metric
         self._months = months
-        self._told = 0
+        self._printed = 0
 
     def show(self, now: str, *below: RenderableType) -> None:
-        self._live.update(Group(months_table(self._months, self._metric), Text(now), *below))
+        self._show(Group(months_table(self._months, self._metric), Text(now), *below))
         if self._console.is_terminal:
             return
         for month in self._months[
-            self._told :
+            self._printed :
         ]:  # a log shows no live table: a line for each month instead
             self._console.print(
                 f"{month.month}: {month.rows:,} rows by version {month.champion_version},"
                 f" {self._metric} {shown(month.live_metric)} (frozen {shown(month.frozen_metric)});"
-                f" {plain(month.drift_verdict)}; {month.said}",
+                f" {plain(month.drift_verdict)}; {month.words}",
                 markup=False,
             )
-        self._told = len(self._months)
+        self._printed = len(self._months)
 
 
 def months_table(months: list[Month], metric: str) -> Table:
@@ -163,7 +169,7 @@ def months_table(months: list[Month], metric: str) -> Table:
             column, justify="right" if column in {"rows", "live", "frozen first model"} else "left"
         )
     for m in months:
-        action = m.said if m.action != "nothing_to_do" else "none"
+        action = m.words if m.action != "nothing_to_do" else "none"
         table.add_row(
             m.month,
             f"{m.rows:,}",

@@ -9,6 +9,11 @@ from pipelines.refs import sha256
 ROLLBACK = "rollback:"
 """How the keys of rollbacks begin in the ledger."""
 
+PROMOTION = "promote:"
+"""How the keys of versions that were promoted by hand begin there."""
+
+BY_HAND = "hand__"
+"""How the names of runs begin that a command has made; Airflow knows nothing of them."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+:-]")
 
@@ -24,6 +29,11 @@ def safe_id(text: str) -> str:
         if clean == text and not clean.startswith(".")
         else f"id-{clean.lstrip('.')[:100]}-{sha256(text.encode())[:8]}"
     )
+
+
+def is_by_hand(run: str) -> bool:
+    """Tell whether a command has made the run, so that Airflow has no page of it."""
+    return run.removeprefix(ROLLBACK).removeprefix(PROMOTION).startswith(BY_HAND)
 
 
 def watch_run(run: str) -> str:

@@ -32,12 +32,16 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="""Run Airflow, MLflow and the server on this machine, on 127.0.0.1 only, under one supervisor.
-
-    Everything lies below the state folder ([bold]PERENNIAL_STATE[/], default var/): logs in log/, databases in airflow/ and
-    mlflow/, keys in secrets/. A second stack runs beside the first with another PERENNIAL_STATE and other ports
-    (PERENNIAL_AIRFLOW_PORT, PERENNIAL_MLFLOW_PORT, PERENNIAL_SERVING_PORT). Where PERENNIAL_MLFLOW_URI or
-    PERENNIAL_SERVING_URL point elsewhere, that program is not started here.""",
+    help=(
+        "Run Airflow, MLflow and the server on this machine, on 127.0.0.1 only, under one"
+        " supervisor.\n\n"
+        "Everything lies below the state folder ([bold]PERENNIAL_STATE[/], default var/): logs in"
+        " log/, databases in airflow/ and mlflow/, keys in secrets/.\n\n"
+        "A second stack runs beside the first with another PERENNIAL_STATE and other ports"
+        " (PERENNIAL_AIRFLOW_PORT, PERENNIAL_MLFLOW_PORT, PERENNIAL_SERVING_PORT). Where"
+        " PERENNIAL_MLFLOW_URI or PERENNIAL_SERVING_URL point elsewhere, that program is not"
+        " started here."
+    ),
 )
 """Typer's application."""
 
@@ -68,9 +72,9 @@ def up(
         ),
     ] = 240,
 ) -> None:
-    """Start the stack and wait until it is healthy; where it runs already, nothing is done.
+    """Start the stack and wait until it is healthy.
 
-    A program that dies is started again. What a killed stack left behind is ended first. When
+    Where it runs already, nothing is done. A program that dies is started again. What a killed stack left behind is ended first. When
     something does not come up, the end of its log is shown and nothing is left running.
     """
 
@@ -122,7 +126,7 @@ def status(
 
 @app.command()
 def down() -> None:
-    """Stop everything, also what a killed supervisor left behind; nothing stays.
+    """Stop everything, also what a killed supervisor left behind.
 
     Data and logs are kept.
     """
@@ -162,7 +166,7 @@ def logs(
 def run(
     command: Annotated[list[str], typer.Argument(help="For example: airflow dags list")],
 ) -> None:
-    """Run a command in the stack's environment, for example Airflow's own command."""
+    """Run a command in the stack's environment, such as Airflow's."""
 
     def work() -> int:
         environ = environment(Layout(load_settings()), os.environ)

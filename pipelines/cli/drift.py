@@ -11,6 +11,7 @@ from pipelines.cli.running import answer_program, context_for, now, run_step, se
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
 from pipelines.messages import Drifted
+from pipelines.run_names import BY_HAND
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def drift(
 
 def _by_hand(context: Context, window_end: str | None) -> Drifted:
     asked = now()
-    run = f"hand__drift__{window_end or 'newest'}__{asked}"
+    run = f"{BY_HAND}drift__{window_end or 'newest'}__{asked}"
     conf = {"reason": "by hand", **({"window_end": window_end} if window_end else {})}
     ingested = run_step(
         context, "ingest", {"run": run, "now": asked, "purpose": "drift", "conf": conf}

@@ -65,8 +65,9 @@ def log(
     model: Model, *, since: Since = None, until: Until = None, labels: WithLabels = False, limit: Limit = None, rotate: Rotate = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Show what a model was asked and what it answered, newest last, from the inference log.
+    """Show what a model was asked and answered, newest last.
 
+    The rows come from the inference log.
     Times are UTC; --since and --until go by the time of the event. Rows of one key (or of one
     request and row) are one event: --labels shows each once, with its last answer before its label
     came, and says how many are labelled. Labels from the model's own source are joined by

@@ -52,9 +52,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Look at everything that the system needs: one line for each thing, with what to do.
+    """Check everything that the system needs; change nothing.
 
-    Nothing is changed.
+    There is one line for each thing, with what to do.
 
     Ports, packages against the lock, disk, clocks, keys, the ledger's chain, the Docker engine and
     its images, and of each model whether its champion's bundle, features, MLflow version, release
@@ -104,8 +104,9 @@ UNSEEN = (
 
 
 def verify(*, set_anchor: SetAnchor = False, as_json: AsJson = False) -> None:
-    """Check the ledger: every entry against the chain of hashes, and the chain against its anchor
-    where one is set.
+    """Check the ledger's chain of hashes, and its anchor.
+
+    Every entry is held against the chain, and the chain against its anchor where one is set.
 
     --set-anchor is for after a restore that you trust: the anchor forgets what it remembered, and
     remembers the present head.
@@ -166,9 +167,9 @@ def verify(*, set_anchor: SetAnchor = False, as_json: AsJson = False) -> None:
 
 
 def backup(target: NewFile, *, as_json: AsJson = False) -> None:
-    """Back the whole state up into one tar file, while everything runs.
+    """Back the whole state up into one tar file.
 
-    It holds the ledger's, MLflow's and Airflow's databases, the store with the inference log, the
+    Everything may run meanwhile. The file holds the ledger's, MLflow's and Airflow's databases, the store with the inference log, the
     features with their history, MLflow's artifacts, and the keys: keep the file (mode 600) where
     only those may read it who may know the keys. Not in it: what is made again (caches, indexes,
     images), logs, and the file of secrets that `make secrets` wrote.
@@ -188,9 +189,9 @@ def backup(target: NewFile, *, as_json: AsJson = False) -> None:
 
 
 def restore(source: OldFile, *, as_json: AsJson = False) -> None:
-    """Restore a backup into an empty state, then check the ledger's chain.
+    """Restore a backup into an empty state.
 
-    What is there already is never overwritten.
+    Then the ledger's chain is checked. What is there already is never overwritten.
 
     The whole file is checked before anything is written. Stop the stack first; in a stack of
     containers start PostgreSQL alone.
@@ -208,7 +209,7 @@ def restore(source: OldFile, *, as_json: AsJson = False) -> None:
 
 
 def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = False) -> None:
-    """Say what nobody needs any more, and how much it is; with --yes, remove it.
+    """Show what nobody needs any more; with --yes, remove it.
 
     Objects of the store that nothing refers to, half-written files, results and pages of runs that
     the ledger does not know, the cache of features that the remote holds too, MLflow runs without a

@@ -35,8 +35,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def models(*, as_json: AsJson = False) -> None:
-    """List the models, and what is wrong with those whose spec is broken (exit code 65 when any
-    is).
+    """List the models; a broken spec shows what is wrong with it.
+
+    The exit code is 65 when any is broken.
     """
     good, broken = load_all(load_settings().models)
     rows = [
@@ -82,7 +83,7 @@ def _row(row: dict[str, Any]) -> list[Any]:
 
 
 def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
-    """Show what serves, since when and why, and what the last decision was.
+    """Show what serves, since when, and the last decisions.
 
     A model whose spec is broken is shown with what is wrong with it, beside the others; then the
     exit code is 65.
@@ -185,8 +186,9 @@ def history(
     limit: Annotated[int, typer.Option(help="How many of the newest entries.", min=1)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show every decision about a model from the ledger, oldest first, after checking that nobody
-    touched the record.
+    """Show every decision about a model, oldest first.
+
+    They come from the ledger, after a check that nobody touched the record.
     """
     ledger = context_for(model).ports.ledger
     total = ledger.verify()
@@ -260,7 +262,8 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 -- the schema is JSON in any case
-    """Print the JSON schema of model.yaml, by which editors complete it (docs/add-a-model.md says
-    how).
+    """Print the JSON schema of model.yaml.
+
+    Editors complete the file by it; docs/add-a-model.md says how.
     """
     print_json(json_schema())

@@ -11,7 +11,7 @@ from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError, TryAgain
 from pipelines.messages import Deployed
-from pipelines.run_names import rollback_run
+from pipelines.run_names import BY_HAND, PROMOTION, rollback_run
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def rollback(
         return
     conf = {"reason": reason, **({} if to is None else {"to": to})}
     asked = now()
-    run = f"hand__{asked}"
+    run = f"{BY_HAND}{asked}"
     with _finished_later(context, rollback_run(run)):
         found = run_step(context, "rollback", {"run": run, "now": asked, "conf": conf})
     _tell(context, Deployed.model_validate(found.model_dump()), as_json=as_json)
@@ -88,22 +88,23 @@ def promote(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Have a version serve that was promoted and packaged before, such as the one that a rollback
-    took away.
+    """Have a version serve that was promoted before.
 
+    It must have been packaged too, such as the one that a rollback took away.
     What the gate refused never serves: that is what the gate is for.
     """
     from pipelines.steps.rollback import promote as serve
 
-    context, run = _context(model), f"promote:hand__{now()}"
+    context, run = _context(model), f"{PROMOTION}{BY_HAND}{now()}"
     with _finished_later(context, run):
         deployed = serve(context, run=run, version=version, reason=reason)
     _tell(context, deployed, as_json=as_json)
 
 
 def reconcile(model: Model, *, as_json: AsJson = False) -> None:
-    """Make what serves and the registry's alias follow the ledger's champion, after a crash or a
-    hand at the wrong place.
+    """Make what serves follow the ledger's champion.
+
+    The registry's alias too: for after a crash, or a change by hand that nobody recorded.
     """
     from pipelines.deployment.orders import reconcile as make_agree
 

@@ -16,7 +16,7 @@ from pipelines.cli.running import STEPS, answer_program, context_for, now, run_s
 from pipelines.errors import RequestError
 from pipelines.private_files import make_folder
 from pipelines.refs import canonical
-from pipelines.run_names import safe_id
+from pipelines.run_names import BY_HAND, safe_id
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -42,19 +42,28 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """Which earlier results a step's request holds, by field."""
 
 HELP = {
-    "ingest": "Read the raw rows that a run needs and keep each interval as one immutable batch.",
+    "ingest": (
+        "Keep the raw rows that a run needs, each interval as a batch.\n\nA batch never changes."
+    ),
     "validate": (
-        "Hold the batches against their expectations; what breaks a critical one goes to"
-        " quarantine."
+        "Hold the batches against their expectations.\n\n"
+        "What breaks a critical one goes to quarantine."
     ),
     "features": "Build the features and keep them as a DVC-tracked version.",
-    "train": "Train the candidates (or one: --candidate) and log them in MLflow.",
-    "gate": "Choose the challenger and judge it: promote or refuse, with reasons.",
-    "package": "Fit the promoted challenger again, compile it, prove parity, and make the bundle.",
+    "train": ("Train the candidates and log them in MLflow.\n\nOr one of them: --candidate."),
+    "gate": (
+        "Choose the challenger and promote or refuse it.\n\nThe verdict has its reasons in words."
+    ),
+    "package": (
+        "Compile the promoted challenger and make its bundle.\n\n"
+        "It is fitted again on all rows first; that the compiled model answers the same is proven."
+    ),
     "deploy": "Hand the bundle to the server and make it the champion.",
     "close": "End the run in MLflow, and write down what came of it.",
-    "drift": "Look at a window and say whether it has drifted; it starts nothing.",
-    "decide": "Decide whether a window starts a retraining, and enter the request into the ledger.",
+    "drift": "Say whether a window has drifted; start nothing.",
+    "decide": (
+        "Decide whether a window starts a retraining.\n\nThe request is entered into the ledger."
+    ),
     "report": "Say what came of a window.",
 }
 
@@ -196,7 +205,7 @@ def _run_folder(context: Context, step: str, run: str | None, as_of: str | None)
     """
     root = context.settings.state_dir / "hand" / context.spec.name
     if step == "ingest":
-        folder = root / safe_id(run or f"hand__{as_of or 'newest'}__{now()}")
+        folder = root / safe_id(run or f"{BY_HAND}{as_of or 'newest'}__{now()}")
         make_folder(folder)
         return folder
     runs = sorted((p for p in root.glob("*") if p.is_dir()), key=lambda p: p.stat().st_mtime_ns)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from pipelines.errors import Busy, Corrupted, RequestError
+from pipelines.mlflow_pages import run_page
 from pipelines.private_files import make_folder
 from pipelines.registry.failures import mlflow_border
 from pipelines.registry.port import (
@@ -228,7 +229,7 @@ class MlflowRegistry:
         run = self._run(run_id)
         if not self._uri.startswith(("http://", "https://")):
             return None
-        return f"{self._public}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+        return run_page(self._public, run.info.experiment_id, run_id)
 
     @cached_property
     def _client(self) -> Any:

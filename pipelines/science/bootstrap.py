@@ -24,11 +24,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipelines.science.metrics import better_by, combined, parts, score, usable
-from pipelines.science.ranking import RANKING, Ranking
+from pipelines.science.metrics import Resampled, better_by, resampled, score, usable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -131,7 +130,7 @@ def compare(
         and usable(metric, y, challenger)
         and usable(metric, y, opponent)
     ):
-        better = _resampled(
+        better = _gains(
             metric, y, challenger=challenger, opponent=opponent, block=block, count=count, seed=seed
         )
     return Comparison(
@@ -162,7 +161,7 @@ def spread(
     value = score(metric, y, p)
     ends = (float("nan"), float("nan"))
     if count > 1 and np.isfinite(value):
-        scorer = _scorer(metric, y, p, block, count)
+        scorer = resampled(metric, y, p, block, count)
         drawn = np.concatenate(
             [better_by(metric, scorer.of(w), 0.0) for w in _weights([scorer], count, seed)]
         )
@@ -189,7 +188,7 @@ def _level(confidence: float, blocks: int) -> float:
     return float(ndtr(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 1 - confidence)))
 
 
-def _resampled(
+def _gains(
     metric: str,
     y: Array,
     *,
@@ -203,14 +202,14 @@ def _resampled(
 
     A draw on which the metric is not defined counts as lost.
     """
-    one, other = scorers = [_scorer(metric, y, p, block, count) for p in (challenger, opponent)]
+    one, other = scorers = [resampled(metric, y, p, block, count) for p in (challenger, opponent)]
     better = np.concatenate(
         [better_by(metric, one.of(w), other.of(w)) for w in _weights(scorers, count, seed)]
     )
     return np.where(np.isfinite(better), better, -np.inf)
 
 
-def _weights(scorers: list[_Scorer], count: int, seed: int) -> Iterator[Array]:
+def _weights(scorers: list[Resampled], count: int, seed: int) -> Iterator[Array]:
     """Yield how often each block is drawn, (b, count), until all resamples are drawn.
 
     As many at once as memory allows.
@@ -225,22 +224,3 @@ def _weights(scorers: list[_Scorer], count: int, seed: int) -> Iterator[Array]:
             .reshape(size, count)
             .astype(np.float64)
         )
-
-
-@dataclass(frozen=True)
-class _Scorer:
-    """A function from the blocks' weights (b, blocks) to the metric (b,), and how many numbers it
-    holds for each draw.
-    """
-
-    of: Callable[[Array], Array]
-    width: int
-
-
-def _scorer(metric: str, y: Array, p: Array, block: Array, count: int) -> _Scorer:
-    if metric in RANKING:
-        ranking = Ranking(y, p)
-        return _Scorer(ranking.resampled(metric, block, count), ranking.levels)
-    rows = parts(metric, y, p)
-    sums = np.column_stack([np.bincount(block, column, minlength=count) for column in rows.T])
-    return _Scorer(lambda weights: combined(metric, weights @ sums), sums.shape[1])

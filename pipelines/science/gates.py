@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from pipelines.spec.catalogue import METRICS, Task
+from pipelines.spec.catalogue import METRICS, Task, find_metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,30 +102,27 @@ def judge(facts: Facts, gate: Gate) -> Verdict:
     )
 
 
-PROBABILITIES, SQUARES, DISTANCES = {"log_loss", "brier"}, {"rmse", "r2"}, {"mae", "wape"}
-"""Metrics by what they see: whether probabilities are true, great misses, all misses alike."""
-
-
 def blind_spot(gate: Gate, task: Task) -> str:
     """Return in words what none of the gate's metrics sees, and which guard would.
 
     Empty where they see all that they should.
     """
     named = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
+    seen = {find_metric(metric).sees for metric in named}
     if task != "regression":
-        if named & PROBABILITIES:
+        if "probabilities" in seen:
             return ""
         blind = (
             "whether the probabilities are true, so a model that is far too sure, or shifted, can"
             " pass"
         )
         return f"the gate does not see {blind}: add `guards: {{log_loss: 0.05}}`"
-    if not named & SQUARES:
+    if "squares" not in seen:
         return (
             "the gate does not see a few great misses, so a model that makes them can pass: add"
             " `guards: {rmse: 0.05}`"
         )
-    if not named & DISTANCES:
+    if "distances" not in seen:
         return (
             "the gate sees little but the greatest misses, so a model that is worse on most rows"
             " can pass: add `guards: {mae: 0.05}`"

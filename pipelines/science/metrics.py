@@ -1,5 +1,7 @@
-"""The metrics of the catalogue, each written once, for plain and for resampled (block-weighted)
-rows alike.
+"""The formulas of the catalogue's metrics, each written once, for plain and for resampled
+(block-weighted) rows alike.
+
+A metric is declared in `pipelines.spec.catalogue.METRICS`; here is what it computes (`FORMULAS`).
 
 Shapes: `y` is (n,), `p` is (n,) for binary (the probability of 1) and regression (the value), and
 (n, k) for multiclass, where `y` holds the class's position in 0..k-1, or -1 for a class that the
@@ -13,30 +15,42 @@ Definitions are scikit-learn's (tests compare them); `wape` is sum|y - p| / sum|
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.ranking import RANKING, Ranking
-from pipelines.spec.catalogue import METRICS, Task, metrics_for
+from pipelines.science.ranking import Ranking, average_precision, roc_auc
+from pipelines.spec.catalogue import REGRESS, Task, find_metric, metrics_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-PROBABILITY = frozenset({"brier", "log_loss", "accuracy", "average_precision", "roc_auc"})
 _ROUNDING = 1e-6
 """How far float32 may carry a probability out of [0, 1]."""
 
 
 def score(metric: str, y: Array, p: Array) -> float:
-    """Return the metric over the rows, or NaN where it is not defined on them."""
+    """Return the metric over the rows, or NaN where it is not defined on them.
+
+    Raises RequestError for an unknown metric.
+    """
     if not usable(metric, y, p):
         return float("nan")
-    if metric in RANKING:
-        return Ranking(y, p).score(metric)
-    return float(combined(metric, parts(metric, y, p).sum(axis=0)[None, :])[0])
+    return FORMULAS[metric].score(y, _answers(metric, p))
+
+
+def resampled(metric: str, y: Array, p: Array, block: Array, count: int) -> Resampled:
+    """Return how the metric follows from how often each block of rows is drawn.
+
+    `block` (n,) is each row's block, 0..count-1. Raises RequestError for an unknown metric.
+    """
+    find_metric(metric)
+    return FORMULAS[metric].resampled(y, _answers(metric, p), block, count)
 
 
 def scores(task: Task, y: Array, p: Array) -> dict[str, float | None]:
@@ -47,21 +61,22 @@ def scores(task: Task, y: Array, p: Array) -> dict[str, float | None]:
 
 def better_by(metric: str, one: Array | float, other: Array | float) -> Any:
     """Return by how much `one` is better than `other` (positive is better, whichever way the metric
-    points).
+    points). Raises RequestError for an unknown metric.
     """
-    return (np.asarray(one) - np.asarray(other)) * (
-        1.0 if METRICS[metric].greater_is_better else -1.0
-    )
+    sign = 1.0 if find_metric(metric).greater_is_better else -1.0
+    return (np.asarray(one) - np.asarray(other)) * sign
 
 
 def usable(metric: str, y: Array, p: Array) -> bool:
     """Tell whether rows and predictions can be scored at all.
 
-    Some rows, equal lengths, all finite, probabilities in [0, 1].
+    Some rows, equal lengths, all finite, probabilities in [0, 1]. Raises RequestError for an
+    unknown metric.
     """
+    regression = find_metric(metric).tasks == REGRESS
     if len(y) == 0 or len(y) != len(p) or not np.isfinite(y).all() or not np.isfinite(p).all():
         return False
-    if metric not in PROBABILITY:
+    if regression:
         return True
     labels_fit = p.ndim > 1 or bool(np.isin(y, (0, 1)).all())
     return labels_fit and float(p.min()) >= -_ROUNDING and float(p.max()) <= 1 + _ROUNDING
@@ -78,46 +93,123 @@ def unfit(answers: Array, task: Task) -> int:
     return int((~fit.all(axis=1)).sum())
 
 
-def parts(metric: str, y: Array, p: Array) -> Array:
-    """Return per row what the metric sums up: shape (n, m), the last column being 1."""
-    one = np.ones(len(y))
-    if metric == "log_loss":
-        return np.column_stack([-np.log(_chance_of_truth(y, p)), one])
-    if metric == "accuracy":
-        guess = p.argmax(axis=1) if p.ndim > 1 else p > 0.5  # noqa: PLR2004 -- as `predict` decides; a tie is class 0
-        return np.column_stack([guess == y, one])
-    error = np.asarray(y, dtype=np.float64) - np.asarray(p, dtype=np.float64)
-    if metric in {"brier", "rmse"}:
-        return np.column_stack([error**2, one])
-    if metric == "mae":
-        return np.column_stack([np.abs(error), one])
-    if metric == "wape":
-        return np.column_stack([np.abs(error), np.abs(y), one])
-    centred = y - np.mean(y)  # r2: sums of squares far from zero would cancel badly
-    return np.column_stack([error**2, centred, centred**2, one])
+def _answers(metric: str, p: Array) -> Array:
+    """Return what the metric sees of the model's answers: scores and values, or labels (n,)."""
+    if find_metric(metric).sees != "labels":
+        return p
+    return p.argmax(axis=1) if p.ndim > 1 else p > 0.5  # noqa: PLR2004 -- as `predict` decides; a tie is class 0
 
 
-def _chance_of_truth(y: Array, p: Array) -> Array:
-    """Return the probability that each row's own class was given, clipped as scikit-learn clips
-    it.
+@dataclass(frozen=True)
+class Resampled:
+    """A function from the blocks' weights (b, blocks) to the metric (b,), and how many numbers it
+    holds for each draw.
+    """
+
+    of: Callable[[Array], Array]
+    width: int
+
+
+@dataclass(frozen=True)
+class OfSums:
+    """A metric that follows from sums over rows.
+
+    `terms` are what is summed, each (n,). `value` takes their sums and at last the number of rows,
+    each (b,), and returns the metric (b,).
+    """
+
+    terms: Callable[[Array, Array], tuple[Array, ...]]
+    value: Callable[..., Array]
+
+    def score(self, y: Array, p: Array) -> float:
+        """Return the metric over the rows."""
+        return float(self._value(self._rows(y, p).sum(axis=0)[None, :])[0])
+
+    def resampled(self, y: Array, p: Array, block: Array, count: int) -> Resampled:
+        """Return how the metric follows from the blocks' weights."""
+        sums = np.column_stack(
+            [np.bincount(block, column, minlength=count) for column in self._rows(y, p).T]
+        )
+        return Resampled(lambda weights: self._value(weights @ sums), sums.shape[1])
+
+    def _rows(self, y: Array, p: Array) -> Array:
+        """Return per row what is summed: (n, m), the last column being 1."""
+        return np.column_stack([*self.terms(y, p), np.ones(len(y))])
+
+    def _value(self, sums: Array) -> Array:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(sums[:, -1] > 0, self.value(*sums.T), np.nan))
+
+
+@dataclass(frozen=True)
+class OfOrder:
+    """A metric of how scores rank the rows.
+
+    `value` takes the positives and the negatives at each level of the score, each (b, levels), the
+    best level first, and returns the metric (b,).
+    """
+
+    value: Callable[[Array, Array], Array]
+
+    def score(self, y: Array, p: Array) -> float:
+        """Return the metric over the rows."""
+        return Ranking(y, p).score(self.value)
+
+    def resampled(self, y: Array, p: Array, block: Array, count: int) -> Resampled:
+        """Return how the metric follows from the blocks' weights."""
+        ranking = Ranking(y, p)
+        return Resampled(ranking.resampled(self.value, block, count), ranking.levels)
+
+
+def _error(y: Array, p: Array) -> Array:
+    return np.asarray(y, dtype=np.float64) - np.asarray(p, dtype=np.float64)
+
+
+def _spread(y: Array, p: Array) -> tuple[Array, Array, Array]:
+    """Return squared errors, and how y lies about its mean: sums of squares far from zero would
+    cancel badly.
+    """
+    centred = y - np.mean(y)
+    return _error(y, p) ** 2, centred, centred**2
+
+
+def _explained(squares: Array, centred: Array, spread: Array, rows: Array) -> Array:
+    around = spread - centred**2 / rows
+    return 1 - squares / _positive(around)
+
+
+def _positive(sums: Array) -> Array:
+    """Return the sums, NaN where one is not above 0 and so nothing can be divided by it."""
+    return np.where(sums > 0, sums, np.nan)
+
+
+def _surprise(y: Array, p: Array) -> Array:
+    """Return -log of the probability that each row's own class was given, clipped as scikit-learn
+    clips it.
     """
     p = np.asarray(p, dtype=np.float64)
     by_class = np.column_stack([1 - p, p]) if p.ndim == 1 else p
     truth = np.where(y < 0, 0.0, by_class[np.arange(len(y)), np.maximum(y, 0).astype(np.int64)])
     eps = np.finfo(np.float64).eps
-    return np.clip(truth, eps, 1 - eps)
+    return np.asarray(-np.log(np.clip(truth, eps, 1 - eps)))
 
 
-def combined(metric: str, sums: Array) -> Array:
-    """Return the metric from sums of `parts`: (b, m) to (b,)."""
-    total = sums[:, -1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if metric == "wape":
-            value = sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan)
-        elif metric == "r2":
-            spread = sums[:, 2] - sums[:, 1] ** 2 / total
-            value = 1 - sums[:, 0] / np.where(spread > 0, spread, np.nan)
-        else:
-            value = sums[:, 0] / total
-            value = np.sqrt(value) if metric == "rmse" else value
-    return np.asarray(np.where(total > 0, value, np.nan))
+def _mean(total: Array, rows: Array) -> Array:
+    return total / rows
+
+
+FORMULAS: dict[str, OfSums | OfOrder] = {
+    "roc_auc": OfOrder(roc_auc),
+    "average_precision": OfOrder(average_precision),
+    "brier": OfSums(lambda y, p: (_error(y, p) ** 2,), _mean),
+    "log_loss": OfSums(lambda y, p: (_surprise(y, p),), _mean),
+    "accuracy": OfSums(lambda y, label: (label == y,), _mean),
+    "mae": OfSums(lambda y, p: (np.abs(_error(y, p)),), _mean),
+    "rmse": OfSums(lambda y, p: (_error(y, p) ** 2,), lambda total, n: np.sqrt(total / n)),
+    "r2": OfSums(_spread, _explained),
+    "wape": OfSums(
+        lambda y, p: (np.abs(_error(y, p)), np.abs(y)),
+        lambda off, size, _: off / _positive(size),
+    ),
+}
+"""What each metric of the catalogue computes, by its name (a test holds the two together)."""

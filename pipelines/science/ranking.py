@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-
-RANKING = frozenset({"roc_auc", "average_precision"})
-"""Metrics of the order of scores; all others are functions of sums over rows."""
+    Formula = Callable[[Array, Array], Array]
+    """From positives and negatives by level (b, levels), the best level first, to a metric (b,)."""
 
 LEVELS = 4_096
 """Different scores up to which resamples are exact."""
@@ -54,12 +55,12 @@ class Ranking:
         self._level = np.empty(len(ranked), dtype=np.int64)
         self._level[order] = level_of_step[np.cumsum(new) - 1]
 
-    def score(self, metric: str) -> float:
+    def score(self, formula: Formula) -> float:
         """Return the metric over the rows, exactly; NaN where a class is missing."""
         positive, rows = self._steps
-        return float(_score(metric, positive[None, :], (rows - positive)[None, :])[0])
+        return float(formula(positive[None, :], (rows - positive)[None, :])[0])
 
-    def resampled(self, metric: str, block: Array, count: int) -> Any:
+    def resampled(self, formula: Formula, block: Array, count: int) -> Callable[[Array], Array]:
         """Return a function from the blocks' weights (b, count) to the metric (b,).
 
         NaN where a draw misses a class.
@@ -72,10 +73,10 @@ class Ranking:
         )
         shift = 0.0
         if not self._exact:
-            shift = self.score(metric) - float(
-                _score(metric, positive.sum(axis=0)[None, :], negative.sum(axis=0)[None, :])[0]
+            shift = self.score(formula) - float(
+                formula(positive.sum(axis=0)[None, :], negative.sum(axis=0)[None, :])[0]
             )
-        return lambda weights: _score(metric, weights @ positive, weights @ negative) + shift
+        return lambda weights: formula(weights @ positive, weights @ negative) + shift
 
     @property
     def levels(self) -> int:
@@ -96,14 +97,17 @@ def _levels(positive: Array, rows: Array, most: int) -> Array:
     return np.cumsum(np.concatenate([[False], level[1:] != level[:-1]]))
 
 
-def _score(metric: str, positive: Array, negative: Array) -> Array:
-    """Return the metric (b,) of counts by level (b, levels), the best level first."""
+def roc_auc(positive: Array, negative: Array) -> Array:
+    """Return the share of pairs that are ranked right (b,), of counts by level (b, levels)."""
+    above = np.cumsum(negative, axis=1)
+    lost = np.einsum("bl,bl->b", positive, above - negative / 2)
+    pairs = positive.sum(axis=1) * above[:, -1]
+    return np.asarray(1 - lost / np.where(pairs > 0, pairs, np.nan))
+
+
+def average_precision(positive: Array, negative: Array) -> Array:
+    """Return the average precision (b,) of counts by level (b, levels)."""
     all_positive = positive.sum(axis=1)
-    if metric == "roc_auc":
-        above = np.cumsum(negative, axis=1)
-        lost = np.einsum("bl,bl->b", positive, above - negative / 2)
-        pairs = all_positive * above[:, -1]
-        return np.asarray(1 - lost / np.where(pairs > 0, pairs, np.nan))
     hits = np.cumsum(positive, axis=1)
     asked = hits + np.cumsum(negative, axis=1)
     precision = hits / np.where(asked > 0, asked, 1.0)

@@ -65,8 +65,17 @@ def run(context: Context, request: GateRequest) -> Judged:
         }
         known = ledger.append(spec.name, "verdict", request.run, body)
     judged = Judged.model_validate({name: known.body[name] for name in Judged.model_fields})
+    _log_candidates(context, request.train, judged)
     _told(context, judged)
-    shown = page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
+    shown = page.render(
+        spec.name,
+        request.run,
+        judged,
+        request.train,
+        metric=spec.train.metric,
+        as_of=built.as_of,
+        because=built.reason,
+    )
     publish_page(
         context.ports.store, model=spec.name, kind="verdict", run=request.run, page=shown.encode()
     )
@@ -77,6 +86,7 @@ def run(context: Context, request: GateRequest) -> Judged:
         "version": judged.version,
     }
     tags |= {"incident": judged.incident} if judged.incident else {}
+    tags |= {"chosen_by": f"cv_{spec.train.metric}"} if judged.candidate else {}
     for run_id in filter(None, (built.parent_run, judged.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)
     run_ending.amend(context, request.run, judged)
@@ -286,6 +296,22 @@ def _in_words(
         champion=champion.version if champion else None,
         incident=facts.opponent.incident,
     )
+
+
+def _log_candidates(context: Context, candidates: list[Trained], judged: Judged) -> None:
+    """Log what each candidate scored, and which one cross-validation has chosen."""
+    metric = context.spec.train.metric
+    lines = [f"Candidates by {metric} (cross-validation chooses, the held-out rows judge):"]
+    for each in candidates:
+        mark = "  <- chosen" if each.candidate == judged.candidate else ""
+        chosen_by, held_out = (
+            "not finite" if value is None else f"{value:.4f}"
+            for value in (each.cv_score, each.metrics.get(metric))
+        )
+        lines.append(
+            f"  {each.candidate}: {chosen_by} in cross-validation, {held_out} held out{mark}"
+        )
+    context.log.info("%s", "\n".join(lines))
 
 
 def _told(context: Context, judged: Judged) -> None:

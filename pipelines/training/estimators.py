@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pipelines.bundle.rows import frame_from_table
 from pipelines.classes import class_names
 from pipelines.errors import BadData, SpecError
+from pipelines.spec.catalogue import find_metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -225,10 +226,10 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
 def constant(y: Array, task: str, metric: str, rows: int, classes: list[str] | None) -> Array:
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
-    Shares, or the mean (the median for mae, wape).
+    Shares, or the mean (the median for a metric of distances, such as mae).
     """
     if task == "multiclass":
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))
-    value = np.median(y) if metric in {"mae", "wape"} else np.mean(y)
+    value = np.median(y) if find_metric(metric).sees == "distances" else np.mean(y)
     return np.full(rows, float(value))

@@ -10,8 +10,10 @@ page compares, and the verdict stands above it.
 from __future__ import annotations
 
 import re
-from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pipelines.templates import fill
 
 if TYPE_CHECKING:
     from pipelines.science.drift import Decision
@@ -25,13 +27,7 @@ _COLUMNS = (
     b"Each input and the predictions by themselves. The verdict on the window also looks at missing"
     b" values and labels."
 )
-_BANNER = """<section style="font: 15px/1.5 system-ui, sans-serif; margin: 1rem auto; max-width: 70rem; padding: .6rem 1rem;
-border-left: 6px solid {tone}; background: #f4f5f7; color: #1f2430">
-<strong style="color: {tone}; font-size: 1.3rem">{verdict}</strong> is the verdict on this window:
-<ul style="margin: .3rem 0">{reasons}</ul>
-Below, Evidently compares the distribution of each input, and of the predictions, with what the champion learnt from:
-one part of what the verdict stands on. <a style="color: #1d4ed8" href="{href}">All of it is on the page of the check.</a>
-</section>"""
+_BANNER = Path(__file__).with_name("evidently_banner.html")
 _VERDICTS = {
     "no_drift": ("No drift", "#17803d"),
     "drift": ("Drift", "#b45309"),
@@ -57,10 +53,7 @@ def settled(page: bytes) -> bytes:
 def with_verdict(page: bytes, decision: Decision, *, href: str) -> bytes:
     """Return the page below the verdict and its reasons. `href` leads to the page of the check."""
     verdict, tone = _VERDICTS[decision.verdict]
-    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in decision.reasons)
-    banner = _BANNER.format(
-        verdict=verdict, tone=tone, reasons=reasons, href=escape(href, quote=True)
-    )
+    banner = fill(_BANNER, verdict=verdict, tone=tone, reasons=decision.reasons, href=href)
     before, body, after = page.partition(b"<body>")
     return before + body + banner.encode() + after
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from airflow.sdk import BaseOperatorLink
 
 from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
+from pipelines.mlflow_pages import mlflow_address
 from pipelines.run_names import watch_run
 from pipelines.settings import load_settings
 
@@ -56,18 +57,11 @@ def model_path(model: str) -> str:
     return f"{URL_PREFIX}/models/{model}"
 
 
-def mlflow_run(run_id: str) -> str | None:
-    """Return the address of an MLflow run.
-
-    None without one, or where the tracking server has no web address.
+def mlflow_path(model: str, run_id: str = "") -> str:
+    """Return the path of the plugin's that leads on to MLflow: to a run, or to the model's
+    experiment.
     """
-    settings = load_settings()
-    base = settings.mlflow_public_url or settings.mlflow
-    return (
-        f"{base.rstrip('/')}/#/runs/{quote(run_id, safe='')}"
-        if run_id and base.startswith(("http://", "https://"))
-        else None
-    )
+    return f"{URL_PREFIX}/mlflow/{model}" + (f"/{quote(run_id, safe='')}" if run_id else "")
 
 
 class PageLink(BaseOperatorLink):
@@ -110,11 +104,17 @@ class MlflowLink(BaseOperatorLink):
         self._part = part
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str | None:  # noqa: ARG002 -- Airflow's signature
-        """Return the run's address; None where the step did not get so far."""
+        """Return the path that leads on to the run.
+
+        None where the step did not get so far, or where MLflow has no web address.
+        """
         known: Mapping[str, Any] = (
             operator.result if self._part is None else operator.fields.get(self._part) or {}
         )
-        return mlflow_run(str(known.get(self._field) or ""))
+        run_id = str(known.get(self._field) or "")
+        if not run_id or mlflow_address(load_settings()) is None:
+            return None
+        return airflow_path() + mlflow_path(operator.model, run_id)
 
 
 class ModelLink(BaseOperatorLink):

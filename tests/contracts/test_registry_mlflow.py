@@ -21,8 +21,10 @@ from sklearn.preprocessing import StandardScaler
 from skops import io
 
 from pipelines.errors import BadData, StorageFull, Unreachable
+from pipelines.mlflow_pages import find_experiment
 from pipelines.refs import sha256
 from pipelines.registry.mlflow import MlflowRegistry, _patient
+from pipelines.settings import load_settings
 from stack.patience import Patience
 from stack.processes import cpu_seconds
 from tests.contracts.processes import finish, small_disk, start
@@ -228,7 +230,12 @@ class TestMlflowRegistry:
             assert registry.register("m", run, "k", model_file, {}) == version
             registry.point("m", version.version)
             assert (registry.alias("m"), registry.metrics(run)) == ("1", {"auc": 0.5})
-            assert registry.page(run) == f"http://127.0.0.1:{port}/#/experiments/1/runs/{run}"
+            address = f"http://127.0.0.1:{port}"
+            training = "?workflowType=machine_learning"
+            assert registry.page(run) == f"{address}/#/experiments/1/runs/{run}{training}"
+            settings = load_settings({"PERENNIAL_MLFLOW_URI": address})
+            assert find_experiment(settings, "m") == "1"
+            assert find_experiment(settings, "another") is None
         finally:
             stop(server)
 

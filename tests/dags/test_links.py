@@ -8,7 +8,6 @@ import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 from perennial_airflow.dags.drift import drift
 from perennial_airflow.dags.retrain import retrain
-from perennial_airflow.links import mlflow_run
 from perennial_airflow.places.step_operator import StepOperator
 from perennial_airflow.retraining_operators import StartRetraining
 
@@ -104,7 +103,7 @@ def test_the_validation_of_a_drift_run_is_another_page_than_that_of_a_retraining
     ],
 )
 def test_the_mlflow_run_is_the_one_that_the_step_names(tracked, task, run):
-    assert link(task, "MLflow run") == f"http://127.0.0.1:5000/#/runs/{run}"
+    assert link(task, "MLflow run") == f"/perennial/mlflow/demo/{run}"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +121,7 @@ def test_a_step_that_got_to_no_mlflow_run_links_to_none(tracked, task):
 
 def test_a_tracking_database_without_a_server_has_no_pages(monkeypatch):
     monkeypatch.setenv("PERENNIAL_MLFLOW_URI", "sqlite:////somewhere/mlflow.db")
-    assert mlflow_run("aa") is None
+    assert link(step("train", result={"run_id": "aa"}), "MLflow run") is None
 
 
 def test_the_retraining_is_linked_where_there_is_one():

@@ -67,8 +67,8 @@ def live_day(client, day: int):
     Return how many rows and labels.
     """
     interval = Interval(start=as_of(day), end=as_of(day + 1))
-    answers = client.ask(client.rows(interval), lambda _: None)
-    return answers.rows.num_rows, client.tell(interval.end)
+    answers = client.predict(client.rows(interval), lambda _: None)
+    return answers.rows.num_rows, client.send_labels(interval.end)
 
 
 def look(live, run_id: str, day: int) -> str:

@@ -68,7 +68,7 @@ def test_each_task_links_to_its_pages_in_airflows_ui(live, first):
         return found
 
     gate, trained = live.result("sales", "first", "gate"), live.result("sales", "first", "train", 1)
-    runs = f"{live.layout.mlflow_url}/#/runs"
+    runs = "/perennial/mlflow/sales"
     assert links("validate") == {"Page": "/perennial/pages/sales/validation/first"}
     assert links("gate") == {
         "Page": "/perennial/pages/sales/verdict/first",
@@ -109,6 +109,19 @@ def evidently(live, tmp_path) -> str:
         page=page.read_bytes(),
     )
     return "/perennial/pages/sales/evidently/drawn"
+
+
+def test_a_browser_goes_from_a_verdict_to_the_model_and_to_its_run_in_mlflows_view_of_training(
+    live, first, page
+):
+    page.goto(f"{live.layout.airflow_url}/perennial/pages/sales/verdict/first")
+    page.locator("nav").get_by_role("link", name="sales", exact=True).click()
+    page.get_by_text("Every decision, newest first").wait_for(timeout=30_000)
+    run_id = live.result("sales", "first", "gate")["run_id"]
+    page.goto(f"{live.layout.airflow_url}/perennial/mlflow/sales/{run_id}")
+    page.get_by_text("About this run").wait_for(timeout=60_000)
+    assert page.url.startswith(f"{live.layout.mlflow_url}/#/experiments/")
+    assert page.get_by_text("Evaluation runs").count() == 0, "the view for generative AI"
 
 
 def test_a_browser_finds_the_pages_and_evidentlys_is_drawn_by_its_own_scripts_which_reach_nothing_else(

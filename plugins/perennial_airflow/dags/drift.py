@@ -31,27 +31,34 @@ DOC = """
 
 {description}
 
-Owned by **{owner}**; looks at a window of {window} (batches of one {batch}), scheduled {schedule}; one that starts a retraining
-keeps others from doing so for {cooldown}.
+Owned by **{owner}**; looks at a window of {window} (batches of one {batch}), scheduled {schedule};
+one that starts a retraining keeps others from doing so for {cooldown}.
 
 | task | what it does | when it does not go on |
 |---|---|---|
-| `ingest` | reads the batches that became complete, whether or not anybody retrains | a source is away: tried again |
-| `validate` | holds each batch against `expectations/{name}.json` | bad rows go to the quarantine, the run fails |
-| `drift` | compares the window's inputs, predictions and labels with what the champion promised | an error is an alarm, never «no drift» |
-| `decide` | whether a retraining starts; never two for one window, nor during the cooldown | a decision is a result |
-| `start` | starts `{retrain}`, once, under the run id that `decide` named | skipped where none is due; fails where `{retrain}` is paused |
+| `ingest` | reads the batches that became complete | a source is away: tried again |
+| `validate` | holds each batch against `expectations/{name}.json` | quarantine, the run fails |
+| `drift` | compares the window with what the champion promised | an error is an alarm |
+| `decide` | whether a retraining starts | a decision is a result |
+| `start` | starts `{retrain}`, once | skipped where none is due; fails where that is paused |
 | `await` | waits until that run has ended | skipped likewise |
-| `report` | says what came of it: nothing to do, held back, deployed, refused | fails after an alarm and after a failed retraining |
+| `report` | says what came of it | fails after an alarm, and after a failed retraining |
 
-**A run is red** when somebody must look: bad data, an alarm, a paused `{retrain}`, or a retraining that failed.
-**A retraining that failed is cleared, not triggered anew**: open it by the link *Retraining run* of `start`, mend the cause and *Clear* its
-failed tasks; what it had finished stays. Then clear `await` and `report` of this run.
+`drift` looks at inputs, predictions and labels; an error in it is never «no drift».
+`decide` never starts two retrainings for one window, nor one during the cooldown.
+`report` says nothing to do, held back, deployed or refused.
+
+**A run is red** when somebody must look:
+bad data, an alarm, a paused `{retrain}`, or a retraining that failed.
+**A retraining that failed is cleared, not triggered anew**:
+open it by the link *Retraining run* of `start`, mend the cause and *Clear* its failed tasks;
+what it had finished stays. Then clear `await` and `report` of this run.
 Running this DAG again for the same window starts no second retraining.
 
 **Params** &nbsp; `window_end`: {window_end} &nbsp; `reason`: {reason}
 
-By API: `POST /api/v2/dags/{dag}/dagRuns` with `{{"logical_date": null, "conf": {{"window_end": "2024-01-01T00:00:00Z"}}}}`.
+By API: `POST /api/v2/dags/{dag}/dagRuns` with
+`{{"logical_date": null, "conf": {{"window_end": "2024-01-01T00:00:00Z"}}}}`.
 A key that is not one of the params is refused (400).
 """
 

@@ -45,22 +45,28 @@ Owned by **{owner}**; a {task} task on batches of one {batch}; {when}.
 
 | task | what it does | when it does not go on |
 |---|---|---|
-| `ingest` | reads the batches that the run needs, each once, and writes them to the store | a source is away: tried again |
-| `validate` | holds each batch against `expectations/{name}.json` | bad rows go to the quarantine, the run fails |
+| `ingest` | reads the batches that the run needs, each once | a source is away: tried again |
+| `validate` | holds each batch against `expectations/{name}.json` | quarantine, the run fails |
 | `features` | builds the feature table and gives it a version | |
 | `train` | one task per candidate: {candidates} | killed or crashed: tried again |
-| `gate` | compares the best candidate with the floors and with the champion | a refusal is a result: the run ends green |
-| `package` | fits the winner again on all rows, compiles it and proves that it answers the same | skipped after a refusal |
-| `deploy` | hands the bundle to the server, checks it there, switches, or goes back | the old version stays |
+| `gate` | judges the best candidate | a refusal is a result: the run ends green |
+| `package` | fits the winner again on all rows and compiles it | skipped after a refusal |
+| `deploy` | has the server switch to it, or goes back | the old version stays |
 | `close` | ends the run in the registry, whatever came of it | never decides how the run ended |
+
+`validate` puts bad rows into the quarantine.
+`gate` holds the best candidate against the floors and against the champion.
+`package` proves that the compiled model answers the same; `deploy` checks it on the server first.
 
 **Params** &nbsp; `as_of`: {as_of} &nbsp; `reason`: {reason} &nbsp; `force`: {force}
 
-By API: `POST /api/v2/dags/{dag}/dagRuns` with `{{"logical_date": null, "conf": {{"reason": "by hand"}}}}`.
+By API: `POST /api/v2/dags/{dag}/dagRuns` with
+`{{"logical_date": null, "conf": {{"reason": "by hand"}}}}`.
 A key that is not one of the params is refused (400).
 
-A run whose id begins with `drift__` was started by drift; its note says by which run. Where it failed, mend the cause and *Clear* its
-failed tasks rather than trigger it anew: what it had finished stays, and the drift run finds it under the same id.
+A run whose id begins with `drift__` was started by drift; its note says by which run.
+Where it failed, mend the cause and *Clear* its failed tasks rather than trigger it anew:
+what it had finished stays, and the drift run finds it under the same id.
 """
 
 

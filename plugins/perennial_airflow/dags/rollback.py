@@ -32,19 +32,25 @@ DOC = """
 
 {description}
 
-Owned by **{owner}**; without a schedule: started by hand or by API when the version that serves must go.
+Owned by **{owner}**; without a schedule:
+started by hand or by API when the version that serves must go.
 
 | task | what it does | when it does not go on |
 |---|---|---|
-| `rollback` | lets the older bundle answer its golden requests, releases it anew under the next number, switches | it serves on |
+| `rollback` | releases an older bundle anew, and switches to it | what serves now serves on |
 
-Nothing is retrained and nothing of the past is changed. The ledger holds who served until when and why; the next run of `{retrain}`
-judges its challenger against the version that serves then.
+The older bundle must answer its golden requests first; it gets the next release number.
+
+Nothing is retrained and nothing of the past is changed.
+The ledger holds who served until when and why;
+the next run of `{retrain}` judges its challenger against the version that serves then.
 
 **Params** &nbsp; `to`: {to} &nbsp; `reason`: {reason}
 
-By API: `POST /api/v2/dags/{dag}/dagRuns` with `{{"logical_date": null, "conf": {{"reason": "wrong prices"}}}}`.
-A key that is not one of the params is refused (400). By hand: `perennial rollback {name} [--to RELEASE]`.
+By API: `POST /api/v2/dags/{dag}/dagRuns` with
+`{{"logical_date": null, "conf": {{"reason": "wrong prices"}}}}`.
+A key that is not one of the params is refused (400).
+By hand: `perennial rollback {name} [--to RELEASE]`.
 """
 
 

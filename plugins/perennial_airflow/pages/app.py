@@ -13,14 +13,21 @@ from urllib.parse import quote
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from perennial_airflow.links import URL_PREFIX, airflow_path, login_path
+from perennial_airflow.links import URL_PREFIX, airflow_path, login_path, mlflow_path
 from perennial_airflow.pages.access import Reader
-from perennial_airflow.pages.html import render
+from perennial_airflow.pages.html import framed, render
 from perennial_airflow.pages.records import HISTORY, Records, records
 from pipelines.errors import PerennialError, TryAgain
+from pipelines.mlflow_pages import (
+    experiment_page,
+    experiments_page,
+    find_experiment,
+    mlflow_address,
+)
+from pipelines.mlflow_pages import run_page as mlflow_run_page
 from pipelines.store.pages import KINDS
 
 if TYPE_CHECKING:
@@ -84,7 +91,9 @@ def overview(reader: TheReader, known: TheRecords) -> Response:
     good, broken = known.specs()
     names = [name for name in sorted({*good, *broken}) if reader.may_read(name)]
     states = [known.state(name, good.get(name), broken.get(name)) for name in names]
-    return _page("overview", title="Models", states=states, mlflow=_mlflow(known))
+    base = mlflow_address(known.settings)
+    mlflow = experiments_page(base) if base else None
+    return _page("overview", title="Models", states=states, mlflow=mlflow)
 
 
 @router.get("/models/{model}")
@@ -103,7 +112,8 @@ def model_page(model: str, reader: TheReader, known: TheRecords) -> Response:
         entries=entries,
         checks=known.checks(model),
         limit=HISTORY,
-        mlflow=_mlflow(known),
+        model=model,
+        mlflow=_mlflow(known, model),
     )
 
 
@@ -122,7 +132,43 @@ def run_page(model: str, kind: str, run: str, reader: TheReader, known: TheRecor
             f"The run {run} of {model} has no {kind} page: the task that writes it has not got so"
             " far, or had nothing to show.",
         )
-    return HTMLResponse(page, headers={**HEADERS, "Content-Security-Policy": STORED})
+    shown = framed(
+        page,
+        own=kind != "evidently",
+        base=airflow_path(),
+        model=model,
+        here=f"{kind} of {run}",
+        mlflow=_mlflow(known, model),
+    )
+    return HTMLResponse(shown, headers={**HEADERS, "Content-Security-Policy": STORED})
+
+
+@router.get("/mlflow/{model}")
+def to_experiment(model: str, reader: TheReader, known: TheRecords) -> Response:
+    """Lead on to the model's experiment in MLflow."""
+    base = _mlflow_of(reader, known, model)
+    experiment = find_experiment(known.settings, model)
+    address = experiment_page(base, experiment) if experiment else experiments_page(base)
+    return RedirectResponse(address, headers=HEADERS)
+
+
+@router.get("/mlflow/{model}/{run_id}")
+def to_run(model: str, run_id: str, reader: TheReader, known: TheRecords) -> Response:
+    """Lead on to a run in MLflow."""
+    base = _mlflow_of(reader, known, model)
+    experiment = find_experiment(known.settings, model)
+    return RedirectResponse(mlflow_run_page(base, experiment, run_id), headers=HEADERS)
+
+
+def _mlflow_of(reader: Reader, known: Records, model: str) -> str:
+    """Return MLflow's address. Raises HTTPException where the user may not read the model, or where
+    MLflow has none.
+    """
+    _expect(reader, model)
+    base = mlflow_address(known.settings)
+    if base is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "MLflow has no address on the web here.")
+    return base
 
 
 def _expect(reader: Reader, model: str) -> None:
@@ -132,9 +178,9 @@ def _expect(reader: Reader, model: str) -> None:
     reader.expect(model)
 
 
-def _mlflow(known: Records) -> str | None:
-    base = known.settings.mlflow_public_url or known.settings.mlflow
-    return base if base.startswith(("http://", "https://")) else None
+def _mlflow(known: Records, model: str) -> str | None:
+    """Return the path that leads on to the model's experiment; None where MLflow has no address."""
+    return airflow_path() + mlflow_path(model) if mlflow_address(known.settings) else None
 
 
 def _page(
@@ -144,7 +190,7 @@ def _page(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Response:
-    html = render(template, base=airflow_path(), **{"mlflow": None, **values})
+    html = render(template, base=airflow_path(), **values)
     return HTMLResponse(
         html, status, headers={**(headers or {}), **HEADERS, "Content-Security-Policy": OWN}
     )
@@ -163,7 +209,7 @@ def _refused(request: Request, error: Exception) -> Response:
             status=error.status_code,
             headers=error.headers,
             title=HTTPStatus(error.status_code).phrase,
-            said=error.detail,
+            problem=error.detail,
         )
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse(
@@ -191,7 +237,7 @@ def _not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001 -
         "problem",
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
         title="Not understood",
-        said="This is no address of a page.",
+        problem="This is no address of a page.",
     )
 
 
@@ -202,4 +248,4 @@ def _failed(_: Request, error: Exception) -> Response:
         if isinstance(error, TryAgain)
         else HTTPStatus.INTERNAL_SERVER_ERROR
     )
-    return _page("problem", status=status, title="This cannot be shown", said=str(error))
+    return _page("problem", status=status, title="This cannot be shown", problem=str(error))

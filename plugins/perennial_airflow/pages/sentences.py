@@ -10,7 +10,7 @@ from perennial_airflow.dag_names import DRIFT, RETRAIN, ROLLBACK, dag_name
 from perennial_airflow.links import page_path, run_path
 from perennial_airflow.verdict_log import figure
 from pipelines.run_names import ROLLBACK as ROLLBACK_KEY
-from pipelines.run_names import watch_run
+from pipelines.run_names import is_by_hand, watch_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,10 +85,13 @@ def _run(entry: Entry) -> str:
     return str(entry.body.get("run") or _LATER.sub("", entry.key))
 
 
-def _runs(kind: str, model: str, run: str) -> tuple[str, str]:
+def _runs(kind: str, model: str, run: str, name: str = "run") -> list[tuple[str, str]]:
+    """Return the link to a run's page in Airflow; none where a command has made the run."""
+    if is_by_hand(run):
+        return []
     if run.startswith(ROLLBACK_KEY):
         kind, run = ROLLBACK, run.removeprefix(ROLLBACK_KEY)
-    return "run", run_path(dag_name(kind, model), run)
+    return [(name, run_path(dag_name(kind, model), run))]
 
 
 def _pages(model: str, run: str, *kinds: tuple[str, str]) -> list[tuple[str, str]]:
@@ -115,7 +118,7 @@ def _verdict(entry: Entry, body: Mapping[str, Any]) -> Words:
     )
     links = [
         *_pages(entry.model, run, ("verdict", "verdict"), ("validation", "validation")),
-        _runs(RETRAIN, entry.model, run),
+        *_runs(RETRAIN, entry.model, run),
     ]
     return Words(*_badge(body.get("verdict")), _joined(version, why(body)) + because, links)
 
@@ -135,19 +138,15 @@ def _drift(entry: Entry, body: Mapping[str, Any]) -> Words:
         entry.model, watch_run(run), ("validation", "validation")
     )
     text = _joined(f"window {span(body.get('window'))}", why(body)) + f" ({facts})"
-    return Words(*_badge(body.get("verdict")), text, [*pages, _runs(DRIFT, entry.model, run)])
+    return Words(*_badge(body.get("verdict")), text, [*pages, *_runs(DRIFT, entry.model, run)])
 
 
 def _request(entry: Entry, body: Mapping[str, Any]) -> Words:
     text = _joined(f"a retraining was asked for, window {span(body.get('window'))}", why(body))
-    asked_by = (
-        [("asked by", run_path(dag_name(DRIFT, entry.model), str(body["asked_by"])))]
-        if body.get("asked_by")
-        else []
-    )
-    return Words(
-        "retrain", "warn", text, [_runs(RETRAIN, entry.model, str(body.get("run_id"))), *asked_by]
-    )
+    links = _runs(RETRAIN, entry.model, str(body.get("run_id")))
+    if body.get("asked_by"):
+        links += _runs(DRIFT, entry.model, str(body["asked_by"]), "asked by")
+    return Words("retrain", "warn", text, links)
 
 
 def _held(entry: Entry, body: Mapping[str, Any]) -> Words:
@@ -155,29 +154,29 @@ def _held(entry: Entry, body: Mapping[str, Any]) -> Words:
         "held back",
         "plain",
         _joined("no retraining", str(body.get("why") or why(body))),
-        [_runs(DRIFT, entry.model, _run(entry))],
+        _runs(DRIFT, entry.model, _run(entry)),
     )
 
 
 def _outcome(entry: Entry, body: Mapping[str, Any]) -> Words:
     version = f"version {body['version']}" if body.get("version") else ""
     text = _joined(f"the retraining ended{', ' if version else ''}{version}", why(body))
-    return Words(*_badge(body.get("outcome")), text, [_runs(RETRAIN, entry.model, _run(entry))])
+    return Words(*_badge(body.get("outcome")), text, _runs(RETRAIN, entry.model, _run(entry)))
 
 
 def _champion(entry: Entry, body: Mapping[str, Any]) -> Words:
     text = f"version {body.get('version')} became champion with release {body.get('release')}"
-    return Words("champion", "good", text, [_runs(RETRAIN, entry.model, _run(entry))])
+    return Words("champion", "good", text, _runs(RETRAIN, entry.model, _run(entry)))
 
 
 def _release(entry: Entry, body: Mapping[str, Any]) -> Words:
     text = _joined(f"release {body.get('number')} with version {body.get('version')}", why(body))
-    return Words("release", "plain", text, [_runs(RETRAIN, entry.model, _run(entry))])
+    return Words("release", "plain", text, _runs(RETRAIN, entry.model, _run(entry)))
 
 
 def _release_refused(entry: Entry, body: Mapping[str, Any]) -> Words:
     return Words(
-        "refused", "bad", str(body.get("difference")), [_runs(RETRAIN, entry.model, _run(entry))]
+        "refused", "bad", str(body.get("difference")), _runs(RETRAIN, entry.model, _run(entry))
     )
 
 
@@ -190,10 +189,10 @@ def _quarantine(_: Entry, body: Mapping[str, Any]) -> Words:
 
 
 def _other(entry: Entry, body: Mapping[str, Any]) -> Words:
-    said = [
+    fields = [
         f"{k} {v}" for k, v in body.items() if isinstance(v, str | int) and not isinstance(v, bool)
     ]
-    return Words(entry.kind.replace("_", " "), "plain", ", ".join(said))
+    return Words(entry.kind.replace("_", " "), "plain", ", ".join(fields))
 
 
 _KINDS: dict[str, Callable[[Entry, Mapping[str, Any]], Words]] = {

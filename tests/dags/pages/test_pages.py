@@ -6,7 +6,10 @@ Who gets in, what they show, and that nothing hostile comes through.
 from __future__ import annotations
 
 import html
+import http.server
 import re
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from urllib.parse import parse_qs, quote, urlsplit
@@ -50,6 +53,15 @@ class World:
         )
         self.app = make_app()
         self.app.dependency_overrides[records] = lambda: self.records
+
+    def with_mlflow(self, uri: str) -> None:
+        """Give the settings a tracking server, which browsers reach under another address."""
+        environment = {
+            "PERENNIAL_HOME": str(self.home),
+            "PERENNIAL_MLFLOW_URI": uri,
+            "PERENNIAL_MLFLOW_PUBLIC_URL": "https://mlflow.example/",
+        }
+        self.records = replace(self.records, settings=load_settings(environment))
 
     def log_in(self, *models: str) -> None:
         """Let a user in who may read these models."""
@@ -101,7 +113,7 @@ def drifted(verdict: str = "drift", **more: object) -> dict:
     }
 
 
-ROUTES = ["/", "/models/sales", f"/pages/sales/drift/{RUN}"]
+ROUTES = ["/", "/models/sales", f"/pages/sales/drift/{RUN}", "/mlflow/sales", "/mlflow/sales/ab12"]
 
 
 def test_every_route_that_there_is_asks_for_the_user(world):
@@ -111,7 +123,13 @@ def test_every_route_that_there_is_asks_for_the_user(world):
         return {dependant.call}.union(*(calls(each) for each in dependant.dependencies))
 
     paths = {route.path: route for route in world.app.routes}
-    assert set(paths) == {"/", "/models/{model}", "/pages/{model}/{kind}/{run}"}
+    assert set(paths) == {
+        "/",
+        "/models/{model}",
+        "/pages/{model}/{kind}/{run}",
+        "/mlflow/{model}",
+        "/mlflow/{model}/{run_id}",
+    }
     for path, route in paths.items():
         assert get_user in calls(route.dependant), path
 
@@ -140,7 +158,7 @@ def test_the_app_describes_itself_to_nobody(world, path):
     assert world.get(path).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/models/sales", f"/pages/sales/drift/{RUN}", "/models/nobody"])
+@pytest.mark.parametrize("path", [*ROUTES[1:], "/models/nobody"])
 def test_a_model_that_the_user_may_not_read_is_forbidden_whether_or_not_it_is_there(world, path):
     world.log_in("cabs")
     assert world.get(path).status_code == 403
@@ -269,7 +287,8 @@ def test_a_runs_page_is_shown_as_nobodys(known, kind):
     publish_page(known.store, model="sales", kind=kind, run=RUN, page=b"<h1>old</h1>")
     publish_page(known.store, model="sales", kind=kind, run=RUN, page=b"<h1>new</h1>")
     answer = known.get(f"/pages/sales/{kind}/{RUN}")
-    assert (answer.status_code, answer.content) == (200, b"<h1>new</h1>")
+    assert answer.status_code == 200
+    assert answer.text.endswith("<h1>new</h1>")
     assert answer.headers["content-type"].startswith("text/html")
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("sandbox allow-scripts; default-src 'none'")
@@ -277,7 +296,99 @@ def test_a_runs_page_is_shown_as_nobodys(known, kind):
     assert "http" not in policy, "nothing is fetched from anywhere"
 
 
-@pytest.mark.parametrize("path", [*ROUTES, "/nowhere"])
+OLD = """<!doctype html>
+<html lang="en"><head><title>Verdict on sales</title></head><body class="old">
+<h1>Verdict on sales</h1></body></html>"""
+"""A page as the version before has stored it."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stored_page_has_the_frame_which_leads_back_to_the_model(known, kind):
+    publish_page(known.store, model="sales", kind=kind, run="<script>alert(1)", page=OLD.encode())
+    text = known.get(f"/pages/sales/{kind}/{quote('<script>alert(1)')}").text
+    head, body = text.split('<body class="old">')
+    frame = body[: body.index("<h1>Verdict on sales</h1>")]
+    assert head in OLD
+    for path in ("/perennial/", "/perennial/models/sales", "/"):
+        assert f'href="{path}"' in frame
+    assert f"{kind} of &lt;script&gt;" in frame
+    assert "<script" not in text
+    assert ("h1 {" in frame) == (kind != "evidently"), "Evidently's page keeps its own looks"
+    assert "{#" not in frame
+
+
+def test_the_frame_is_the_same_around_every_page(known):
+    publish_page(known.store, model="sales", kind="verdict", run=RUN, page=OLD.encode())
+    navs = [
+        re.sub(r"\s+", " ", known.get(path).text.split("<nav")[1].split("</nav>")[0])
+        for path in ("/models/sales", f"/pages/sales/verdict/{RUN}")
+    ]
+    here = re.compile(r"&#32;· verdict of [^<]*(?=</span>)")
+    assert here.sub("", navs[1]) == navs[0]
+
+
+class Mlflow(http.server.BaseHTTPRequestHandler):
+    """MLflow's answer to the one question that a link asks."""
+
+    def do_GET(self):
+        known = self.path == "/api/2.0/mlflow/experiments/get-by-name?experiment_name=sales"
+        self.send_response(200 if known else 404)
+        self.end_headers()
+        self.wfile.write(b'{"experiment": {"experiment_id": "7"}}' if known else b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def tracked(known):
+    """The pages with a tracking server whose address for browsers is another one."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mlflow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    known.with_mlflow(f"http://ann:secret@127.0.0.1:{server.server_port}")
+    yield known
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/mlflow/sales", "/experiments/7/runs?"),
+        ("/mlflow/sales/ab12", "/experiments/7/runs/ab12?"),
+        ("/mlflow/cabs", "/experiments?"),
+        ("/mlflow/cabs/ab12", "/experiments/_/runs/ab12?"),
+        ("/mlflow/sales/a%3Fb", "/experiments/7/runs/a%3Fb?"),
+    ],
+)
+def test_links_to_mlflow_lead_into_its_view_of_training(tracked, path, page):
+    answer = tracked.get(path)
+    assert answer.status_code == 307
+    assert (
+        answer.headers["location"] == f"https://mlflow.example/#{page}workflowType=machine_learning"
+    )
+
+
+def test_every_page_of_a_model_links_to_its_experiment_and_the_overview_to_them_all(tracked):
+    publish_page(tracked.store, model="sales", kind="drift", run=RUN, page=OLD.encode())
+    for path in ("/models/sales", f"/pages/sales/drift/{RUN}"):
+        assert 'href="/perennial/mlflow/sales"' in tracked.get(path).text
+    experiments = "https://mlflow.example/#/experiments?workflowType=machine_learning"
+    assert f'href="{experiments}"' in tracked.get("/").text
+
+
+def test_a_link_leads_less_far_where_mlflow_does_not_answer(known):
+    known.with_mlflow("http://127.0.0.1:1")
+    address = known.get("/mlflow/sales/ab12").headers["location"]
+    assert address.startswith("https://mlflow.example/#/experiments/_/runs/ab12?")
+
+
+def test_without_an_address_on_the_web_nothing_links_to_mlflow(known):
+    assert "MLflow" not in known.get("/models/sales").text
+    assert known.get("/mlflow/sales").status_code == 404
+
+
+@pytest.mark.parametrize("path", [*ROUTES[:3], "/nowhere"])
 def test_every_answer_is_guarded(known, path):
     answer = known.get(path)
     assert answer.headers["x-content-type-options"] == "nosniff"

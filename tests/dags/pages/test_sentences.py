@@ -99,6 +99,31 @@ def test_a_run_that_decided_again_is_linked_by_its_own_name():
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "body"),
+    [
+        ("champion", "rollback:hand__2024-01-05T00:00:00Z", {"version": "1", "release": 3}),
+        ("release", "rollback:hand__2024-01-05T00:00:00Z~2", {"number": 3, "version": "1"}),
+        ("release", "promote:hand__2024-01-05T00:00:00Z", {"number": 3, "version": "1"}),
+        ("champion", "hand__newest__2024-01-05T00:00:00Z", {"version": "1", "release": 1}),
+        ("outcome", "hand__newest__x", {"run": "hand__newest__x", "outcome": "deployed"}),
+    ],
+)
+def test_what_a_command_has_done_links_to_no_run_of_airflow(kind, key, body):
+    assert words(kind, key, body).links == []
+
+
+def test_a_check_by_command_links_to_its_pages_alone():
+    links = words("drift", "hand__drift__newest__x", {"verdict": "drift"}).links
+    assert [name for name, _ in links] == ["drift", "validation"]
+
+
+def test_a_rollback_by_dag_links_to_its_run():
+    assert words("champion", "rollback:manual__x", {"version": "1"}).links == [
+        ("run", "/dags/rollback_sales/runs/manual__x")
+    ]
+
+
 def test_a_request_links_to_the_retraining_and_to_who_asked_for_it():
     found = words(
         "retrain_request",

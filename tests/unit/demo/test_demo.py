@@ -1,9 +1,15 @@
-import pytest
+import io
+import re
+from typing import ClassVar
 
-from demo.live import in_words
+import pytest
+from rich.console import Console
+
+from demo.live import WatchedRun, display, in_words, watch
 from demo.state import MARKER, begin_clean
 from pipelines.errors import RequestError
 from pipelines.settings import load_settings
+from stack.airflow_api import TaskRun
 from stack.layout import Layout
 
 
@@ -29,11 +35,81 @@ def test_the_demo_never_touches_a_state_that_is_none_of_its_own(layout):
     assert (layout.state / "ledger").is_dir()
 
 
+def trained(name, cv_score, held_out):
+    return {
+        "candidate": name,
+        "cv_score": cv_score,
+        "metrics": {"roc_auc": held_out},
+        "rows_holdout": 1_200,
+        "settings_tried": 3,
+    }
+
+
+class Airflow:
+    """A run that has ended, as Airflow's API tells of it."""
+
+    RESULTS: ClassVar = {
+        ("train", 0): trained("linear", 0.702, 0.656),
+        ("train", 1): trained("boosted", 0.698, 0.681),
+        ("gate", -1): {
+            "verdict": "promote",
+            "candidate": "linear",
+            "version": "1",
+            "metrics": {"roc_auc": 0.656},
+        },
+    }
+
+    def tasks(self, *_):
+        more = {"state": "success", "tries": 1, "seconds": 2.0, "start": None, "end": None}
+        return [
+            TaskRun(task=task, index=index, label=("linear", "boosted", "")[index], **more)
+            for task, index in self.RESULTS
+        ]
+
+    def result(self, _dag, _run, task, index):
+        return self.RESULTS[task, index]
+
+    def state(self, *_):
+        return "success"
+
+
+@pytest.fixture
+def log():
+    """A console whose output is no terminal, as in a pipe or a log of CI."""
+    return Console(file=io.StringIO(), width=160, force_terminal=False)
+
+
+def test_the_table_of_a_run_shows_both_scores_of_each_candidate_and_marks_the_chosen_one(log):
+    run = WatchedRun(Airflow(), "retrain_x", "r", "roc_auc")
+    assert watch(run, log) == "success"
+    [linear] = re.findall(r"│ train linear .*", log.file.getvalue())
+    [boosted] = re.findall(r"│ train boosted .*", log.file.getvalue())
+    assert "roc_auc 0.702 in cross-validation, 0.656 on 1,200 held-out rows" in linear
+    assert "<- chosen" in linear
+    assert "roc_auc 0.698 in cross-validation, 0.681 on 1,200 held-out rows" in boosted
+    assert "chosen" not in boosted
+    assert "linear (version 1), chosen by cross-validation" in log.file.getvalue()
+
+
+def test_without_a_terminal_a_headline_has_a_line_of_its_own_below_the_table_before(log):
+    watch(WatchedRun(Airflow(), "retrain_x", "r", "roc_auc"), log)
+    log.rule("3. 4 windows")
+    *_, end, headline = log.file.getvalue().splitlines()
+    assert set(end) <= set("└─┴┘")
+    assert headline.strip("─ ") == "3. 4 windows"
+
+
+def test_without_a_terminal_the_last_of_what_was_shown_is_printed_once(log):
+    with display(log) as show:
+        for number in range(3):
+            show(f"table {number}")
+    assert log.file.getvalue() == "table 2\n"
+
+
 def test_results_are_told_in_words():
-    trained = {"metrics": {"roc_auc": None}, "rows_holdout": 1_200, "settings_tried": 3}
     assert (
-        in_words("train", trained, "roc_auc")
-        == "roc_auc not finite on 1,200 held-out rows; 3 settings tried"
+        in_words("train", trained("linear", 0.69, None), "roc_auc")
+        == "roc_auc 0.690 in cross-validation, not finite on 1,200 held-out rows; 3 settings tried"
     )
     assert in_words("package", {"compiled": False, "parity": None}, "roc_auc").startswith("native")
     assert in_words("gate", None, "roc_auc") == ""

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
-from pipelines.science.metrics import better_by, score, scores, unfit
+from pipelines.errors import RequestError
+from pipelines.science.metrics import FORMULAS, better_by, resampled, score, scores, unfit
 from pipelines.spec.catalogue import METRICS, metrics_for
+from pipelines.training.estimators import constant
 
 RNG = np.random.default_rng(3)
 N = 500
@@ -39,12 +41,37 @@ def test_a_metric_is_scikit_learns(metric, y, p, expected):
     assert score(metric, y, p) == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_catalogue_has_no_metric_without_an_implementation():
-    regression = scores("regression", VALUE, GUESS)
-    assert set(scores("binary", Y, P)) | set(scores("multiclass", CLASS, PROBA)) | set(
-        regression
-    ) == set(METRICS)
-    assert None not in regression.values()
+ROWS = {"binary": (Y, P), "multiclass": (CLASS, PROBA), "regression": (VALUE, GUESS)}
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_each_declared_metric_is_computed_for_each_of_its_tasks(metric):
+    assert METRICS[metric].tasks
+    for task in METRICS[metric].tasks:
+        y, p = ROWS[task]
+        value = scores(task, y, p)[metric]
+        drawn = resampled(metric, y, p, np.arange(N) // 25, 20).of(np.ones((1, 20)))
+        assert value is not None
+        assert value == pytest.approx(drawn[0], rel=1e-9)
+
+
+def test_there_is_no_formula_without_a_declaration():
+    assert set(FORMULAS) == set(METRICS)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda: score("r3", VALUE, GUESS),
+        lambda: score("r3", VALUE[:0], GUESS[:0]),
+        lambda: resampled("r3", VALUE, GUESS, np.arange(N) // 25, 20),
+        lambda: better_by("r3", 0.7, 0.6),
+        lambda: constant(VALUE, "regression", "r3", 3, None),
+    ],
+)
+def test_an_unknown_metric_is_an_error_that_names_the_known_ones(compute):
+    with pytest.raises(RequestError, match=r"no metric 'r3'.*roc_auc.*wape"):
+        compute()
 
 
 @pytest.mark.parametrize("metric", metrics_for("binary"))

@@ -8,30 +8,30 @@ import pytest
 from sklearn import metrics as theirs
 
 from pipelines.science.metrics import score
-from pipelines.science.ranking import LEVELS, Ranking
+from pipelines.science.ranking import LEVELS, Ranking, average_precision, roc_auc
 
 RNG = np.random.default_rng(3)
 N = 500
 Y = RNG.integers(0, 2, N)
 P = np.round(np.clip(0.3 * Y + RNG.uniform(0, 0.7, N), 0, 1), 2)  # rounded: many ties
 BLOCK = np.arange(N) // 25
-SKLEARN = {"roc_auc": theirs.roc_auc_score, "average_precision": theirs.average_precision_score}
+SKLEARN = {roc_auc: theirs.roc_auc_score, average_precision: theirs.average_precision_score}
 
 
-@pytest.mark.parametrize("metric", SKLEARN)
-def test_weights_count_as_repeated_blocks(metric):
+@pytest.mark.parametrize("formula", SKLEARN)
+def test_weights_count_as_repeated_blocks(formula):
     weights = RNG.integers(0, 4, (3, 20))
-    got = Ranking(Y, P).resampled(metric, BLOCK, 20)(weights.astype(float))
+    got = Ranking(Y, P).resampled(formula, BLOCK, 20)(weights.astype(float))
     for drawn, value in zip(weights, got, strict=True):
         times = drawn[BLOCK]
         assert value == pytest.approx(
-            score(metric, np.repeat(Y, times), np.repeat(P, times)), rel=1e-12
+            score(formula.__name__, np.repeat(Y, times), np.repeat(P, times)), rel=1e-12
         )
 
 
-@pytest.mark.parametrize("metric", SKLEARN)
+@pytest.mark.parametrize("formula", SKLEARN)
 @pytest.mark.parametrize("rate", [0.002, 0.3, 0.999])
-def test_beyond_the_levels_rows_are_exact_and_resamples_near(metric, rate):
+def test_beyond_the_levels_rows_are_exact_and_resamples_near(formula, rate):
     """Twenty times as many different scores as levels.
 
     No resample is off by a fiftieth of what chance does.
@@ -42,13 +42,13 @@ def test_beyond_the_levels_rows_are_exact_and_resamples_near(metric, rate):
     p = 1 / (1 + np.exp(-rng.normal(size=n) - y))
     ranking, block = Ranking(y, p), np.arange(n) * count // n
     assert ranking.levels <= LEVELS
-    assert ranking.score(metric) == pytest.approx(SKLEARN[metric](y, p), rel=1e-9)
+    assert ranking.score(formula) == pytest.approx(SKLEARN[formula](y, p), rel=1e-9)
     weights = np.array(
         [np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(40)],
         dtype=float,
     )
-    exact = Ranking(y, p, levels=n).resampled(metric, block, count)(weights)
-    near = ranking.resampled(metric, block, count)(weights)
+    exact = Ranking(y, p, levels=n).resampled(formula, block, count)(weights)
+    near = ranking.resampled(formula, block, count)(weights)
     assert np.abs(near - exact).max() < exact.std() / 50
 
 
@@ -63,9 +63,9 @@ def test_a_level_holds_few_of_the_positives_and_few_of_all_rows():
         )
 
 
-@pytest.mark.parametrize("metric", SKLEARN)
-def test_a_draw_without_a_class_is_not_defined(metric):
+@pytest.mark.parametrize("formula", SKLEARN)
+def test_a_draw_without_a_class_is_not_defined(formula):
     y = np.array([1, 1, 0, 0])
-    drawn = Ranking(y, np.array([0.9, 0.8, 0.2, 0.1])).resampled(metric, np.array([0, 0, 1, 1]), 2)
+    drawn = Ranking(y, np.array([0.9, 0.8, 0.2, 0.1])).resampled(formula, np.array([0, 0, 1, 1]), 2)
     both, none = drawn(np.array([[1.0, 1.0], [0.0, 2.0]]))
     assert (both, np.isnan(none)) == (1.0, True)

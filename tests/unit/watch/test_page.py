@@ -58,7 +58,7 @@ def test_the_verdict_comes_first_and_the_inputs_stand_furthest_first():
         "Drift of flights",
         "served traffic from 2026-04-01 00:00",
         "values are missing in 1 input: gone",
-        "What was looked at",
+        "The window",
         "900 (90.0 %",
     )
     assert [text.index(m) for m in marks] == sorted(text.index(m) for m in marks)

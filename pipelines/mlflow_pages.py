@@ -1,0 +1,73 @@
+"""Where MLflow shows a model's runs.
+
+MLflow opens in its view for generative AI, and its short address of a run (`#/runs/…`) leads there
+too. Only an address with an experiment in it, and with `workflowType`, opens the view of training.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pipelines.settings import without_password
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+TRAINING = "workflowType=machine_learning"
+ANY = "_"
+"""Stands for an experiment that is not known: the run is shown, its neighbours are not."""
+
+TIMEOUT_SECONDS = 5
+_EXPERIMENT = re.compile(r"\d{1,32}")
+
+
+def mlflow_address(settings: Settings) -> str | None:
+    """Return MLflow's address for people's browsers; None where it has none on the web."""
+    base = settings.mlflow_public_url or settings.mlflow
+    return without_password(base).rstrip("/") if _on_the_web(base) else None
+
+
+def experiments_page(base: str) -> str:
+    """Return the address of the list of experiments; there is one for each model."""
+    return f"{base}/#/experiments?{TRAINING}"
+
+
+def experiment_page(base: str, experiment: str) -> str:
+    """Return the address of an experiment's runs."""
+    return f"{base}/#/experiments/{experiment}/runs?{TRAINING}"
+
+
+def run_page(base: str, experiment: str | None, run_id: str) -> str:
+    """Return the address of a run."""
+    return f"{base}/#/experiments/{experiment or ANY}/runs/{quote(run_id, safe='')}?{TRAINING}"
+
+
+def find_experiment(settings: Settings, model: str) -> str | None:
+    """Ask MLflow for the id of a model's experiment, which has the model's name.
+
+    None where it has none, or where MLflow does not answer: then a link leads less far.
+    """
+    import httpx
+
+    if not _on_the_web(settings.mlflow):
+        return None
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    try:
+        answer = httpx.get(
+            f"{settings.mlflow.rstrip('/')}/api/2.0/mlflow/experiments/get-by-name",
+            params={"experiment_name": model},
+            auth=(user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None,
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+        )
+        known = str(answer.raise_for_status().json()["experiment"]["experiment_id"])
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None
+    return known if _EXPERIMENT.fullmatch(known) else None
+
+
+def _on_the_web(address: str) -> bool:
+    return address.startswith(("http://", "https://"))

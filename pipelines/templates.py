@@ -1,0 +1,21 @@
+"""The HTML templates that stand beside the code: how a page is made of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def fill(template: Path, **values: Any) -> str:
+    """Return what a template makes of the values, each escaped; the same values, the same text."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(template.name).render(values)
