@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -164,10 +164,9 @@ def run(
 ) -> None:
     """Run a command in the stack's environment, for example Airflow's own command."""
 
-    def work() -> int:
+    def work() -> NoReturn:
         environ = environment(Layout(load_settings()), os.environ)
         os.execvpe(command[0], command, environ)  # noqa: S606 -- the user's own command, without a shell
-        return 0
 
     _or_exit(work)
 

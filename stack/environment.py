@@ -71,7 +71,7 @@ def _airflow(layout: Layout) -> dict[str, str]:
         name: shlex.join([*read, str(layout.secrets / name)])
         for name in (FERNET_KEY, JWT_SECRET, API_SECRET)
     }
-    sections = {
+    sections: dict[str, dict[str, object]] = {
         "CORE": {
             # A LocalExecutor that sees when its queue is stuck
             "EXECUTOR": "perennial_airflow.executor.VigilantExecutor",

@@ -183,16 +183,21 @@ def _close_jobs_of_dead_schedulers(job_id: Any) -> None:
 
     mine = (
         Job.job_type == "SchedulerJob",
-        Job.hostname == get_hostname(),
+        Job.hostname == _this_host(),
         Job.state == JobState.RUNNING,
     )
     with create_session() as session:
         session.execute(update(Job).where(*mine, Job.id != job_id).values(state=JobState.FAILED))
 
 
+def _this_host() -> str:
+    """Return this machine's name, as Airflow writes it beside jobs and tasks."""
+    return str(get_hostname())  # type: ignore[no-untyped-call]  # Airflow's, which has no types here
+
+
 def _worker_of(ti: TaskInstance) -> psutil.Process | None:
     """Return the worker that runs the task, where both still live on this machine."""
-    if ti.hostname != get_hostname() or not ti.pid or not _lives(ti.pid):
+    if ti.hostname != _this_host() or not ti.pid or not _lives(ti.pid):
         return None
     try:
         worker = psutil.Process(ti.pid).parent()

@@ -175,7 +175,11 @@ class AwaitRetraining(_OfRetraining):
         from airflow.providers.standard.triggers.external_task import DagStateTrigger
 
         self.log.info("Waiting for the run %s of %s, which is %s.", run, self.dag_wanted, state)
-        trigger = DagStateTrigger(dag_id=self.dag_wanted, states=list(ENDED), run_ids=[run])
+        trigger = DagStateTrigger(
+            dag_id=self.dag_wanted,
+            states=list(ENDED),  # type: ignore[arg-type]  # texts: Airflow has two DagRunState
+            run_ids=[run],
+        )
         return self.defer(trigger=trigger, method_name="execute", timeout=WAIT)
 
     def resume_execution(

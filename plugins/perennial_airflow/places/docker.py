@@ -5,7 +5,7 @@ limits of the model's spec.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from airflow.providers.docker.operators.docker import DockerOperator
@@ -77,7 +77,7 @@ HOME = {
 }
 
 
-class DockerStepOperator(StepOperator, DockerOperator):
+class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]  # `execute` returns a step's result
     """Runs one step of one model in a container of its own, which is gone when the task ends.
 
     `limits` are the spec's: {"memory", "cpus", "network"}, each of which may be absent. What is
@@ -89,7 +89,7 @@ class DockerStepOperator(StepOperator, DockerOperator):
 
     template_fields: Sequence[str] = ()
     template_ext: Sequence[str] = ()
-    template_fields_renderers: dict[str, str] = {}  # noqa: RUF012 -- Airflow's type
+    template_fields_renderers: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow.sdk import BaseOperatorLink, Context
+    from airflow.sdk.types import DagRunProtocol
 
     from perennial_airflow.places.place import Place, Running
 
@@ -71,7 +72,7 @@ class StepOperator(BaseOperator):
         self._killed = False
 
     @property
-    def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:
+    def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:  # type: ignore[override]  # Airflow reads properties too
         """The links of the task's step.
 
         Airflow asks this of mapped tasks too, which know their step in another place.
@@ -113,7 +114,7 @@ class StepOperator(BaseOperator):
             return {
                 **run,
                 **self.request,
-                "now": iso(_asked_at(dag_run)),
+                "now": iso(_requested_at(dag_run)),
                 "conf": dict(dag_run.conf or {}),
             }
         fields = {name: resolved(value, context) for name, value in self.request.items()}
@@ -148,7 +149,7 @@ class StepOperator(BaseOperator):
             self._running = None
 
 
-def _asked_at(dag_run: Any) -> datetime:
+def _requested_at(dag_run: DagRunProtocol) -> datetime:
     """Return the moment that the run was asked for.
 
     The end of the interval of a scheduled run, else when it was due.
@@ -218,7 +219,7 @@ def _result(step: str, code: int, output: Output) -> dict[str, Any]:
 
 def _killed(number: int) -> str:
     """Return in words what a signal says."""
-    words = {
+    words: dict[int, str] = {
         signal.SIGKILL: "out of memory or killed by hand",
         signal.SIGTERM: "asked to end, by Airflow or by hand",
         signal.SIGSEGV: "a crash in native code",
