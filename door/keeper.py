@@ -84,8 +84,9 @@ class Keeper:
         The first time, without a memory of what was stopped before, nothing is: it may have been a
         wish.
         """
+        filters = json.dumps({"label": self._labels})
         there = await self._engine.listed(
-            f"/containers/json?{urlencode({'all': 1, 'filters': json.dumps({'label': self._labels})})}"
+            f"/containers/json?{urlencode({'all': 1, 'filters': filters})}"
         )
         killed = {
             str(one["Id"]): str(one["Names"])

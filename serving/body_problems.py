@@ -112,10 +112,8 @@ def label_problem(message: str, schema: InputSchema) -> Problem:
     elif "out of range" in message:
         words = f"{field} must be a finite number."
     elif field in (must := _label_parts(example)):
-        words = (
-            f"{field} must be"
-            f" {must[field]}{instead(message)}{quoted(message) if field in {'key', 'request_id'} else ''}."
-        )
+        hint = quoted(message) if field in {"key", "request_id"} else ""
+        words = f"{field} must be {must[field]}{instead(message)}{hint}."
     else:
         one = f'{{"request_id": "…", "label": {example}}}'
         words = (

@@ -32,12 +32,14 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="""Run Airflow, MLflow and the server on this machine, on 127.0.0.1 only, under one supervisor.
+    help="""Run Airflow, MLflow and the server on this machine, on 127.0.0.1 only, under one
+    supervisor.
 
-    Everything lies below the state folder ([bold]PERENNIAL_STATE[/], default var/): logs in log/, databases in airflow/ and
-    mlflow/, keys in secrets/. A second stack runs beside the first with another PERENNIAL_STATE and other ports
-    (PERENNIAL_AIRFLOW_PORT, PERENNIAL_MLFLOW_PORT, PERENNIAL_SERVING_PORT). Where PERENNIAL_MLFLOW_URI or
-    PERENNIAL_SERVING_URL point elsewhere, that program is not started here.""",
+    Everything lies below the state folder ([bold]PERENNIAL_STATE[/], default var/): logs in log/,
+    databases in airflow/ and mlflow/, keys in secrets/. A second stack runs beside the first with
+    another PERENNIAL_STATE and other ports (PERENNIAL_AIRFLOW_PORT, PERENNIAL_MLFLOW_PORT,
+    PERENNIAL_SERVING_PORT). Where PERENNIAL_MLFLOW_URI or PERENNIAL_SERVING_URL point elsewhere,
+    that program is not started here.""",
 )
 """Typer's application."""
 

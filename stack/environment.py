@@ -25,8 +25,10 @@ MARK = "PERENNIAL_STACK"
 By it a stack knows its own processes, even those whose parents were killed.
 """
 
-AIRFLOW_CFG = """# Perennial's stack hands Airflow its settings in the environment (stack/environment.py); this file stays empty,
-# so that Airflow does not write one with keys of its own. To run Airflow's command: python -m stack run airflow …
+AIRFLOW_CFG = """\
+# Perennial's stack gives Airflow its settings in the environment (stack/environment.py).
+# This file stays empty, so that Airflow does not write one with keys of its own.
+# To run Airflow's command: python -m stack run airflow …
 """
 
 
@@ -106,9 +108,8 @@ def _airflow(layout: Layout) -> dict[str, str]:
             # With Airflow's 3, an API server away for 15 s kills tasks
             "MAX_FAILED_HEARTBEATS": 20,
             # A task that cannot tell the API server of its start fails, without a word in its log:
-            # with Airflow's 5 s and 5 times
-            # On a busy machine within half a minute. A server that is restarted refuses at once: it
-            # takes many short waits.
+            # with Airflow's 5 s and 5 times, on a busy machine within half a minute. A server that
+            # is restarted refuses at once: it takes many short waits.
             "EXECUTION_API_TIMEOUT": 60,
             "EXECUTION_API_RETRIES": 15,
             "EXECUTION_API_RETRY_WAIT_MAX": 15,  # seconds between two of them (Airflow's: 90)

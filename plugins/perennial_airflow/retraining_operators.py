@@ -38,6 +38,9 @@ WAIT = timedelta(hours=24)
 
 NOT_FOUND = 404
 
+LONGEST_NOTE = 1_000
+"""Characters that Airflow takes for a run's note."""
+
 
 class _OfRetraining(BaseOperator):
     """What both tasks know: the model's retrain DAG, and what `decide` said.
@@ -208,6 +211,5 @@ def _note(context: Context) -> str:
     Which drift run started it (Markdown).
     """
     run = context["dag_run"]
-    return f"Started by [{run.dag_id}, run {run.run_id}]({airflow_path()}{run_path(run.dag_id, run.run_id)})."[
-        :1_000
-    ]
+    path = airflow_path() + run_path(run.dag_id, run.run_id)
+    return f"Started by [{run.dag_id}, run {run.run_id}]({path})."[:LONGEST_NOTE]

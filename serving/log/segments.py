@@ -106,10 +106,9 @@ class Segments:
         except StorageFull:
             self._metrics.log_failed(header.model, "write")
             raise
-        except (
-            OSError,
-            ValueError,
-        ):  # this file is broken, or closed itself when it could not be repaired: another one may do
+        except (OSError, ValueError):
+            # This file is broken, or it closed itself when it could not be repaired. Another one
+            # may do.
             self._metrics.log_failed(header.model, "write")
             found = self._begun(slot, header, now)
             found.segment.append(data)

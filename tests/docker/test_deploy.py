@@ -33,9 +33,9 @@ FAULTS = {
     "lies": b"COPY sitecustomize.py /app/\n",
 }
 LIE = b"""
-import serving.served
-true = serving.loaded_release.Served.predictions
-serving.loaded_release.Served.predictions = lambda self, rows: [answer / 2 for answer in true(self, rows)]
+from serving.loaded_release import Served
+true = Served.predictions
+Served.predictions = lambda self, rows: [answer / 2 for answer in true(self, rows)]
 """
 
 

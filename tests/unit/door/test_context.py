@@ -187,7 +187,9 @@ def said(key, value):
         header("a", 0, field=b"           \0"),
         pax(said("size", -512)) + header("a", 512) + bytes(512),
         pax(said("size", "9" * 30)) + header("a", 512) + bytes(512),
-        pax(said("GNU.sparse.major", 1) + said("GNU.sparse.minor", 0)) + header("a", 512) + padded(b"99999999\n" * 50),
+        pax(said("GNU.sparse.major", 1) + said("GNU.sparse.minor", 0))
+        + header("a", 512)
+        + padded(b"99999999\n" * 50),
         pax(said("linkpath", "/etc/passwd")) + header("a", 0),
         pax(said("path", "../x")) + header("a", 0),
         pax(said("path", "x" * 1025)) + header("a", 0),
@@ -207,12 +209,34 @@ def said(key, value):
         b"".join(header(f"f{number}", 0) for number in range(strict.MEMBERS + 1)),
     ],
     ids=[
-        "base-256 back far", "base-256 back a block", "minus", "hexadecimal", "underscore", "no number", "pax size below zero",
-        "pax size beyond all", "sparse", "a link by pax", "a name above", "a name too long", "a record of no length", "a record too long",
-        "a record without length", "nothing said", "two headers", "very many headers", "long GNU name", "GNU link", "for all", "GNU sparse",
-        "a folder with data", "torn", "twice", "too many",
+        "base-256 back far",
+        "base-256 back a block",
+        "minus",
+        "hexadecimal",
+        "underscore",
+        "no number",
+        "pax size below zero",
+        "pax size beyond all",
+        "sparse",
+        "a link by pax",
+        "a name above",
+        "a name too long",
+        "a record of no length",
+        "a record too long",
+        "a record without length",
+        "nothing said",
+        "two headers",
+        "very many headers",
+        "long GNU name",
+        "GNU link",
+        "for all",
+        "GNU sparse",
+        "a folder with data",
+        "torn",
+        "twice",
+        "too many",
     ],
-)  # fmt: skip
+)
 def test_headers_that_lie_are_refused_and_end(sent):
     with pytest.raises(Denied):
         context.rebuilt(io.BytesIO(DOCKERFILE + sent + END), io.BytesIO())
