@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import selectors
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +15,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
 from requests import RequestException
 
-from perennial_airflow.places.output import CHUNK, POLL_SECONDS, Frames
+from perennial_airflow.places.docker_output import follow_output, lost
 from pipelines.errors import Busy, Conflict, GiveUp, StorageFull, TryAgain, Unreachable
 from pipelines.settings import without_password
 
@@ -253,12 +252,12 @@ class RunningContainer:
         self._setup = setup
         self._grace = grace_seconds
         self._kill_at: float | None = None
-        self._stream: Any = None
+        self._connection: Any = None
 
     def begin(self) -> None:
         """Listen, then start it: so nothing that it says is missed."""
         client = self._engine.client
-        self._stream = self._engine.ask(
+        self._connection = self._engine.ask(
             client.attach_socket, self._id, {"stdout": 1, "stderr": 1, "stream": 1}
         )
         self._engine.ask(client.start, self._id)
@@ -268,28 +267,10 @@ class RunningContainer:
 
         Raises GiveUp where it had less memory than it needed, TryAgain where it was lost.
         """
-        frames = Frames(heard)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._stream, selectors.EVENT_READ)
-            while True:
-                if selector.select(POLL_SECONDS):
-                    data = self._read()
-                    if not data:
-                        break
-                    frames.feed(data)
-                self._escalate()
-        frames.close()
-        return self._ended()
+        follow_output(self._connection, heard, self._escalate)
+        return self._exit_code()
 
-    def _read(self) -> bytes:
-        try:
-            return bytes(self._stream.read(CHUNK) or b"")
-        except OSError as error:  # the engine, or the door to it, went away
-            raise Unreachable(
-                f"The Docker engine was lost while the step was at work: {error}."
-            ) from error
-
-    def _ended(self) -> int:
+    def _exit_code(self) -> int:
         client = self._engine.client
         try:
             code = int(client.wait(self._id, timeout=END_SECONDS)["StatusCode"])
@@ -300,9 +281,7 @@ class RunningContainer:
                 " task, or by hand."
             ) from error
         except (DockerException, RequestException) as error:
-            raise Unreachable(
-                f"The Docker engine was lost while the step was at work: {error}."
-            ) from error
+            raise lost(error) from error
         number = SIGNALLED - code if code > SIGNALLED else code
         if state.get("OOMKilled") and number == KILLED and self._kill_at is None:
             raise self._out_of_memory()
@@ -333,6 +312,6 @@ class RunningContainer:
 
     def end(self) -> None:
         """Leave nothing: kill what is still at work, and remove it."""
-        if self._stream is not None:
-            self._stream._response.close()  # noqa: SLF001 -- the client's own reference to what holds the socket; closing the stream leaves it open
+        if self._connection is not None:
+            self._connection._response.close()  # noqa: SLF001 -- the client's own reference to what holds the socket; closing the stream leaves it open
         _removed(self._engine.client, self._id)

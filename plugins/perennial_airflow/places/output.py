@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import re
-import struct
 from typing import TYPE_CHECKING, Any
 
 from pipelines.step_record import RECORD, last_record
@@ -33,11 +32,6 @@ _RECORDS_KEPT = 20
 
 LONGEST_LINE = 1_000_000
 """Bytes of one line of output that are kept; what a step writes beyond is cut off."""
-
-HEADER = struct.Struct(">BxxxL")
-"""What stands before each piece of a container's output: its stream, and its length in bytes."""
-
-STREAMS = {1: "stdout", 2: "stderr"}
 
 
 class Output:
@@ -124,39 +118,3 @@ class Lines:
     def _pass_on(self) -> None:
         self._heard(self._name, self._rest.decode(errors="replace").rstrip("\r"))
         self._rest.clear()
-
-
-class Frames:
-    """Takes a container's output apart.
-
-    Pieces of both streams, each behind a header, cut anywhere.
-    """
-
-    def __init__(self, heard: Callable[[str, str], None]) -> None:
-        """Call `heard("stdout" | "stderr", line)` for each line."""
-        self._lines = {number: Lines(name, heard) for number, name in STREAMS.items()}
-        self._header = bytearray()
-        self._stream = 0
-        self._left = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take in bytes; pass on the lines that are complete."""
-        view = memoryview(data)
-        while view:
-            if self._left:
-                part, view = view[: self._left], view[self._left :]
-                self._left -= len(part)
-                if self._stream in self._lines:
-                    self._lines[self._stream].feed(bytes(part))
-            else:
-                missing = HEADER.size - len(self._header)
-                self._header += view[:missing]
-                view = view[missing:]
-                if len(self._header) == HEADER.size:
-                    self._stream, self._left = HEADER.unpack(self._header)
-                    self._header.clear()
-
-    def close(self) -> None:
-        """Pass on last lines without their end."""
-        for lines in self._lines.values():
-            lines.close()

@@ -6,7 +6,7 @@ import json
 import logging
 
 import pytest
-from perennial_airflow.places.output import HEADER, LONGEST_LINE, Frames, Output
+from perennial_airflow.places.output import Output
 
 
 def record(result: object, step: str = "train") -> str:
@@ -77,34 +77,3 @@ def test_the_last_error_is_remembered_without_its_level_even_if_more_is_said_aft
 def test_percent_signs_and_braces_in_a_line_are_text(lines):
     Output("train", lines).heard("stderr", "INFO 100 %s {x} {{ y }}")
     assert lines.text == "INFO 100 %s {x} {{ y }}"
-
-
-def frame(stream: int, text: str) -> bytes:
-    return HEADER.pack(stream, len(text.encode())) + text.encode()
-
-
-@pytest.mark.parametrize("size", [1, 3, 7, 8, 9, 100_000])
-def test_a_containers_output_is_taken_apart_wherever_it_was_cut(size):
-    heard: list[tuple[str, str]] = []
-    data = (
-        frame(1, "one ")
-        + frame(2, "other\nhalf")
-        + frame(1, "line\n")
-        + frame(1, "")
-        + frame(7, "unknown\n")
-        + frame(2, " a line")
-    )
-    frames = Frames(lambda stream, line: heard.append((stream, line)))
-    for start in range(0, len(data), size):
-        frames.feed(data[start : start + size])
-    frames.close()
-    assert heard == [("stderr", "other"), ("stdout", "one line"), ("stderr", "half a line")]
-
-
-def test_an_endless_line_of_a_container_is_cut():
-    heard: list[str] = []
-    frames = Frames(lambda _, line: heard.append(line))
-    for _ in range(3):
-        frames.feed(frame(1, "x" * LONGEST_LINE))
-    frames.feed(frame(1, "\nshort\n"))
-    assert [len(line) for line in heard] == [LONGEST_LINE, 5]
