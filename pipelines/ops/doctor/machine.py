@@ -64,7 +64,7 @@ def packages(settings: Settings) -> Iterator[Finding]:
         yield warning("packages", f"There is no {lock}.", "set PERENNIAL_HOME to the checkout.")
         return
     wanted = _locked_versions(lock.read_text())
-    installed = {
+    installed: dict[str, str] = {
         canonicalize_name(package.metadata["Name"]): package.version
         for package in distributions()
         if package.metadata["Name"]
