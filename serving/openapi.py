@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from serving.loaded_release import Served
 
 
-def described(name: str, state: ModelState) -> dict[str, Any]:
+def describe_model(name: str, state: ModelState) -> dict[str, Any]:
     """Return what is known of a model.
 
     What serves, since when, from which data, and a newer release that was refused.
