@@ -42,9 +42,9 @@ class Answers:
     versions: list[str]
     classes: list[str] | None
 
-    def known(self, context: Context) -> tuple[Any, Any, Any]:
+    def labelled(self, context: Context) -> tuple[Any, Any, Any]:
         """Return the rows whose outcome is known one day, as table, outcomes and predictions."""
-        mask = _labelled(self.rows, context.spec.target.column)
+        mask = _has_label(self.rows, context.spec.target.column)
         table = self.rows.filter(mask)
         return (
             table,
@@ -55,23 +55,23 @@ class Answers:
 
 @dataclass
 class Client:
-    """Speaks to the server; `unsaid` are outcomes that nobody knew when they were last told."""
+    """Speaks to the server; `untold` are outcomes that nobody knew when they were last told."""
 
     context: Context
     url: str
-    unsaid: list[pa.Table] = field(default_factory=list)
+    untold: list[pa.Table] = field(default_factory=list)
 
     def rows(self, interval: Interval) -> pa.Table:
         """Return the interval's built rows."""
         return build_from(self.context, read_raw(self.context, interval), interval)
 
-    def ask(self, rows: pa.Table, told: Callable[[int], None]) -> Answers:
+    def ask(self, rows: pa.Table, report: Callable[[int], None]) -> Answers:
         """Send the rows with their keys and event times, and return the answers.
 
         `told(n)` is called as they come.
         """
         spec = self.context.spec
-        found: list[Any] = []
+        predictions: list[Any] = []
         versions: set[str] = set()
         with self._client() as client:
             for part in _chunks(rows):
@@ -80,12 +80,12 @@ class Client:
                     "keys": self._keys(part),
                     "event_times": [iso(moment) for moment in part[spec.event_time].to_pylist()],
                 }
-                answer = self._sent(client, "predict", body)
-                found += answer["predictions"]
+                answer = self._post(client, "predict", body)
+                predictions += answer["predictions"]
                 versions.add(str(answer["version"]))
-                told(len(found))
-        self.unsaid.append(rows)
-        return _answers(rows, found, sorted(versions, key=int))
+                report(len(predictions))
+        self.untold.append(rows)
+        return _answers(rows, predictions, sorted(versions, key=int))
 
     def tell(self, until: datetime) -> int:
         """Send every outcome that is known by then and was not sent before.
@@ -94,26 +94,26 @@ class Client:
         """
         spec = self.context.spec
         accepted = 0
-        later: list[pa.Table] = []
+        rest: list[pa.Table] = []
         with self._client() as client:
-            for table in self.unsaid:
-                rows = table.filter(_labelled(table, spec.target.column))
-                known = np.array(
+            for table in self.untold:
+                rows = table.filter(_has_label(table, spec.target.column))
+                is_known = np.array(
                     [
                         moment + spec.target.known_after <= until
                         for moment in rows[spec.event_time].to_pylist()
                     ],
                     dtype=bool,
                 )
-                for part in _chunks(rows.filter(known)):
+                for part in _chunks(rows.filter(is_known)):
                     labels = part[spec.target.column].to_pylist()
                     body = [
                         {"key": key, "label": label}
                         for key, label in zip(self._keys(part), labels, strict=True)
                     ]
-                    accepted += self._sent(client, "feedback", {"labels": body})["accepted"]
-                later.append(rows.filter(~known))
-        self.unsaid = [table for table in later if table.num_rows]
+                    accepted += self._post(client, "feedback", {"labels": body})["accepted"]
+                rest.append(rows.filter(~is_known))
+        self.untold = [table for table in rest if table.num_rows]
         return accepted
 
     def _keys(self, rows: pa.Table) -> list[str]:
@@ -123,7 +123,7 @@ class Client:
     def _client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
-    def _sent(self, client: httpx.Client, what: str, body: dict[str, Any]) -> Any:
+    def _post(self, client: httpx.Client, what: str, body: dict[str, Any]) -> Any:
         model = self.context.spec.name
         try:
             answer = client.post(f"/models/{model}/{what}", json=body)
@@ -138,18 +138,21 @@ class Client:
         )
 
 
-def _answers(rows: pa.Table, found: list[Any], versions: list[str]) -> Answers:
-    if found and isinstance(found[0], dict):
-        classes = list(found[0]["probabilities"])
+def _answers(rows: pa.Table, predictions: list[Any], versions: list[str]) -> Answers:
+    if predictions and isinstance(predictions[0], dict):
+        classes = list(predictions[0]["probabilities"])
         return Answers(
-            rows, np.array([list(p["probabilities"].values()) for p in found]), versions, classes
+            rows,
+            np.array([list(p["probabilities"].values()) for p in predictions]),
+            versions,
+            classes,
         )
-    return Answers(rows, np.array(found, dtype=np.float64), versions, None)
+    return Answers(rows, np.array(predictions, dtype=np.float64), versions, None)
 
 
 def _chunks(rows: pa.Table) -> Iterator[pa.Table]:
     return (rows.slice(start, CHUNK) for start in range(0, rows.num_rows, CHUNK))
 
 
-def _labelled(rows: pa.Table, column: str) -> Any:
+def _has_label(rows: pa.Table, column: str) -> Any:
     return rows[column].is_valid().combine_chunks()

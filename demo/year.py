@@ -78,7 +78,7 @@ class Year:
         )
         told = client.tell(interval.end)
         board.show(f"{name}: {told:,} labels told; looking for drift")
-        table, y, p = answers.known(context)
+        table, y, p = answers.labelled(context)
         run = self._drift(interval, board)
         drifted, reported = run.result("drift") or {}, run.result("report") or {}
         return Month(

@@ -140,9 +140,9 @@ def _airflow(layout: Layout) -> dict[str, str]:
 
 def _mlflow(layout: Layout) -> dict[str, str]:
     # Job execution is on by default, and its endpoints have been open to everybody before.
-    known = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if not layout.runs_mlflow:
-        return known
+        return variables
     # Longer than the server waits for its database, so that nobody gives up what is still done.
     patient = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(2 * LOCK_SECONDS)}
-    return {**known, **patient, "MLFLOW_TRACKING_URI": layout.mlflow_url}
+    return {**variables, **patient, "MLFLOW_TRACKING_URI": layout.mlflow_url}

@@ -24,7 +24,7 @@ _home = tempfile.TemporaryDirectory(prefix="perennial-airflow-")
 os.environ.setdefault("AIRFLOW_HOME", _home.name)  # Airflow reads it when it is first imported
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException  # noqa: E402
-from perennial_airflow.places.docker import DockerStepOperator, named  # noqa: E402
+from perennial_airflow.places.docker import DockerStepOperator, container_name  # noqa: E402
 
 from pipelines.settings import load_settings  # noqa: E402
 
@@ -131,7 +131,7 @@ def operator(settings, code: str = "", step: str = "features", **parameters) -> 
 
 
 def the_name(settings, run: str = "by hand 1") -> str:
-    return named(settings, "demo", "features", "retrain_demo", run, -1)
+    return container_name(settings, "demo", "features", "retrain_demo", run, -1)
 
 
 class Heard:
@@ -333,7 +333,7 @@ def test_other_runs_and_other_dags_of_one_model_are_other_containers(settings):
     names = {
         the_name(settings),
         the_name(settings, "by hand 2"),
-        named(settings, "demo", "features", "drift_demo", "by hand 1", -1),
+        container_name(settings, "demo", "features", "drift_demo", "by hand 1", -1),
     }
     assert len(names) == 3
 

@@ -18,15 +18,15 @@ STREAMS = {1: "stdout", 2: "stderr"}
 
 
 def follow_output(
-    connection: Any, heard: Callable[[str, str], None], look: Callable[[], None]
+    connection: Any, take_line: Callable[[str, str], None], look: Callable[[], None]
 ) -> None:
-    """Call `heard("stdout" | "stderr", line)` for each line until the connection ends.
+    """Call `take_line("stdout" | "stderr", line)` for each line until the connection ends.
 
     `look()` is called after each piece, and several times a second while nothing comes.
 
     Raises Unreachable where the connection breaks.
     """
-    lines = {number: Lines(name, heard) for number, name in STREAMS.items()}
+    lines = {number: Lines(name, take_line) for number, name in STREAMS.items()}
     for stream, data in _pieces(connection):
         if stream in lines:
             lines[stream].feed(data)
@@ -54,10 +54,10 @@ def _pieces(connection: Any) -> Iterator[tuple[int, bytes]]:
                     else:
                         stream, left = next_frame_header(connection)
                 except OSError as error:
-                    raise lost(error) from error
+                    raise connection_lost(error) from error
             yield stream, data
 
 
-def lost(error: Exception) -> Unreachable:
+def connection_lost(error: Exception) -> Unreachable:
     """Return the error that says that the engine, or the door to it, went away."""
     return Unreachable(f"The Docker engine was lost while the step was at work: {error}.")

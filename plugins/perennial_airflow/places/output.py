@@ -46,7 +46,7 @@ class Output:
         self._last_error = ""
         self._last_line = ""
 
-    def heard(self, stream: str, line: str) -> None:
+    def take_line(self, stream: str, line: str) -> None:
         """Take in one line.
 
         A record is kept and not logged; all else is logged, from whichever stream it came.
@@ -69,10 +69,10 @@ class Output:
         A line without a level is of INFO; but from `Traceback` on, and in indented lines, the level
         stays what it was.
         """
-        found = _LEVEL.search(line[:_LEVEL_WITHIN])
-        if found:
-            self._level = logging.getLevelNamesMapping()[found[1]]
-            return self._level, line[found.end() :].strip()
+        match = _LEVEL.search(line[:_LEVEL_WITHIN])
+        if match:
+            self._level = logging.getLevelNamesMapping()[match[1]]
+            return self._level, line[match.end() :].strip()
         if line.startswith("Traceback (most recent call last)"):
             self._level = logging.ERROR
         elif not line[0].isspace() and self._level < logging.ERROR:
@@ -93,10 +93,10 @@ class Output:
 class Lines:
     """Cuts a stream of bytes into lines of bounded length."""
 
-    def __init__(self, name: str, heard: Callable[[str, str], None]) -> None:
-        """Call `heard(name, line)` for each line."""
+    def __init__(self, name: str, take_line: Callable[[str, str], None]) -> None:
+        """Call `take_line(name, line)` for each line."""
         self._name = name
-        self._heard = heard
+        self._take_line = take_line
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> None:
@@ -116,5 +116,5 @@ class Lines:
         self._rest += part[: max(0, LONGEST_LINE - len(self._rest))]
 
     def _pass_on(self) -> None:
-        self._heard(self._name, self._rest.decode(errors="replace").rstrip("\r"))
+        self._take_line(self._name, self._rest.decode(errors="replace").rstrip("\r"))
         self._rest.clear()

@@ -117,16 +117,16 @@ class StepOperator(BaseOperator):
                 "now": iso(_requested_at(dag_run)),
                 "conf": dict(dag_run.conf or {}),
             }
-        fields = {name: resolved(value, context) for name, value in self.request.items()}
+        fields = {name: resolve(value, context) for name, value in self.request.items()}
         if self.candidate is not None:
             fields["candidate"] = self.candidate
         return {**run, **{name: value for name, value in fields.items() if value is not None}}
 
     def _skip(self, request: Mapping[str, Any]) -> None:
         for field, wanted in self.skip_unless.items():
-            found = request.get(field) or {}
-            if any(found.get(name) != value for name, value in wanted.items()):
-                message = refusal(found)
+            facts = request.get(field) or {}
+            if any(facts.get(name) != value for name, value in wanted.items()):
+                message = refusal(facts)
                 self.log.warning("%s", message)
                 raise AirflowSkipException(message)
 
@@ -140,7 +140,7 @@ class StepOperator(BaseOperator):
                 self._running = running
                 if self._killed:
                     running.stop()
-                return running.follow(output.heard)
+                return running.follow(output.take_line)
         except GiveUp as error:
             raise AirflowFailException(f"{self.step}: {error}") from error
         except PerennialError as error:
@@ -159,7 +159,7 @@ def _requested_at(dag_run: DagRunProtocol) -> datetime:
     return dag_run.run_after
 
 
-def resolved(value: Any, context: Context) -> Any:
+def resolve(value: Any, context: Context) -> Any:
     """Return a constant as it is and another task's result as it stands in XCom.
 
     A list where that task is mapped.
@@ -202,7 +202,7 @@ def _result(step: str, code: int, output: Output) -> dict[str, Any]:
     if code == TryAgain.exit_code:
         raise AirflowException(f"{step} wants to be tried again{said}")
     if code < 0:
-        raise AirflowException(f"{step} was {_killed(-code)}. Its last words{said}")
+        raise AirflowException(f"{step} was {_signal_in_words(-code)}. Its last words{said}")
     if code != 0:
         raise AirflowException(f"{step} crashed (exit {code}){said}")
     result = output.result
@@ -217,7 +217,7 @@ def _result(step: str, code: int, output: Output) -> dict[str, Any]:
     return result
 
 
-def _killed(number: int) -> str:
+def _signal_in_words(number: int) -> str:
     """Return in words what a signal says."""
     words: dict[int, str] = {
         signal.SIGKILL: "out of memory or killed by hand",

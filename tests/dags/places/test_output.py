@@ -24,7 +24,7 @@ def test_the_last_record_of_this_step_is_the_result_whatever_stands_around_it(li
         '{"perennial_record": 1, "step": "train"',
     ]
     for line in [record({"n": 1}), *noise, record({"n": 2}), "at exit: a library says good-bye"]:
-        output.heard("stdout", line)
+        output.take_line("stdout", line)
     assert output.result == {"n": 2}
     assert "good-bye" in lines.text
     assert '"n"' not in lines.text
@@ -32,7 +32,7 @@ def test_the_last_record_of_this_step_is_the_result_whatever_stands_around_it(li
 
 def test_a_record_on_stderr_is_no_result(lines):
     output = Output("train", lines)
-    output.heard("stderr", record({"n": 1}))
+    output.take_line("stderr", record({"n": 1}))
     assert output.result is None
 
 
@@ -51,7 +51,7 @@ def test_a_record_on_stderr_is_no_result(lines):
     ],
 )
 def test_a_line_keeps_the_level_that_it_names(lines, line, level):
-    Output("train", lines).heard("stderr", line)
+    Output("train", lines).take_line("stderr", line)
     assert lines.lines == [(level, line)]
 
 
@@ -62,7 +62,7 @@ def test_a_traceback_is_an_error_to_its_end(lines):
         '  File "x.py", line 1',
         "ValueError: no such column: late",
     ]:
-        output.heard("stderr", line)
+        output.take_line("stderr", line)
     assert {level for level, _ in lines.lines} == {logging.ERROR}
     assert output.last_words == "ValueError: no such column: late"
 
@@ -70,10 +70,10 @@ def test_a_traceback_is_an_error_to_its_end(lines):
 def test_the_last_error_is_remembered_without_its_level_even_if_more_is_said_after_it(lines):
     output = Output("train", lines)
     for line in ["ERROR models/demo/model.yaml: target: missing. Remedy: add it", "INFO closing"]:
-        output.heard("stderr", line)
+        output.take_line("stderr", line)
     assert output.last_words == "models/demo/model.yaml: target: missing. Remedy: add it"
 
 
 def test_percent_signs_and_braces_in_a_line_are_text(lines):
-    Output("train", lines).heard("stderr", "INFO 100 %s {x} {{ y }}")
+    Output("train", lines).take_line("stderr", "INFO 100 %s {x} {{ y }}")
     assert lines.text == "INFO 100 %s {x} {{ y }}"
