@@ -323,7 +323,7 @@ def _answer(counts: dict[str, Any], problems: dict[int, Problem], count: int) ->
     answer = {**counts, "problems": listed}
     if not problems:
         return answer
-    index, worst = max(sorted(problems.items()), key=lambda found: found[1].status)
+    index, worst = max(sorted(problems.items()), key=lambda numbered: numbered[1].status)
     words = (
         worst.message
         if count == 1

@@ -60,8 +60,14 @@ def row_schema(schema: InputSchema) -> dict[str, Any]:
 
 
 def _property(column: Column) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": [column.kind, "null"] if column.nullable else column.kind}
-    return found if column.example is None else {**found, "examples": [column.example]}
+    property_schema: dict[str, Any] = {
+        "type": [column.kind, "null"] if column.nullable else column.kind
+    }
+    return (
+        property_schema
+        if column.example is None
+        else {**property_schema, "examples": [column.example]}
+    )
 
 
 def with_models(

@@ -196,18 +196,18 @@ def _result(step: str, code: int, output: Output) -> dict[str, Any]:
 
     Raises what Airflow retries, or AirflowFailException for good.
     """
-    said = f": {output.last_words}" if output.last_words else "; it said nothing on stderr."
+    ending = f": {output.last_words}" if output.last_words else "; it said nothing on stderr."
     if code == GiveUp.exit_code:
-        raise AirflowFailException(f"{step} gave up{said}")
+        raise AirflowFailException(f"{step} gave up{ending}")
     if code == TryAgain.exit_code:
-        raise AirflowException(f"{step} wants to be tried again{said}")
+        raise AirflowException(f"{step} wants to be tried again{ending}")
     if code < 0:
-        raise AirflowException(f"{step} was {_signal_in_words(-code)}. Its last words{said}")
+        raise AirflowException(f"{step} was {_signal_in_words(-code)}. Its last words{ending}")
     if code != 0:
-        raise AirflowException(f"{step} crashed (exit {code}){said}")
+        raise AirflowException(f"{step} crashed (exit {code}){ending}")
     result = output.result
     if result is None:
-        raise AirflowException(f"{step} ended without a result record on stdout{said}")
+        raise AirflowException(f"{step} ended without a result record on stdout{ending}")
     size = len(json.dumps(result))
     if size > XCOM_LIMIT:
         raise AirflowFailException(
