@@ -36,8 +36,12 @@ from pipelines.settings import load_settings
 from pipelines.spec import load_spec
 with DAG("benchmark", schedule=None):
     task = Steps(load_spec(load_settings().models, "flight_delays"))("ingest")
-run = SimpleNamespace(conf={"as_of": "2013-03-01T00:00:00Z"}, run_type="manual", run_after=datetime.now(UTC), data_interval_end=None)
-result = task.execute({"run_id": "benchmark", "dag_run": run, "ti": SimpleNamespace(dag_id="benchmark", run_id="benchmark", map_index=-1)})
+conf = {"as_of": "2013-03-01T00:00:00Z"}
+run = SimpleNamespace(
+    conf=conf, run_type="manual", run_after=datetime.now(UTC), data_interval_end=None
+)
+ti = SimpleNamespace(dag_id="benchmark", run_id="benchmark", map_index=-1)
+result = task.execute({"run_id": "benchmark", "dag_run": run, "ti": ti})
 print("FACTS", json.dumps([time.perf_counter() - begin, result["batches"]]))
 """
 

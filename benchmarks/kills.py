@@ -30,7 +30,7 @@ from stack.airflow_api import AirflowApi
 from stack.dags import await_dags
 from stack.keys import USER, password
 from stack.layout import Layout
-from stack.processes import marked
+from stack.processes import stack_processes
 
 ROUNDS = int(os.environ.get("ROUNDS", "50"))
 SEED = 17
@@ -62,14 +62,14 @@ def helper(layout: Layout) -> list[psutil.Process]:
     own = {"mlflow", "serving", "api-server", "dag-processor", "triggerer"}
     return [
         process
-        for process, name in marked(str(layout.state)).items()
+        for process, name in stack_processes(str(layout.state)).items()
         if name in own and process.pid not in heads
     ]
 
 
 def workers(layout: Layout, *, idle: bool) -> list[psutil.Process]:
     """Find the LocalExecutor's workers that wait for a task, or those that are at work."""
-    titles = {process: _title(process) for process in marked(str(layout.state))}
+    titles = {process: _title(process) for process in stack_processes(str(layout.state))}
     return [
         process
         for process, title in titles.items()

@@ -33,5 +33,5 @@ def first_deployed(context: Context) -> OpenBundle:
 def answers(bundle: OpenBundle, rows: pa.Table) -> np.ndarray[Any, Any]:
     """Return the bundle's answers for built rows: (n,), or (n, k) by class."""
     inputs = bundle.manifest.inputs
-    predicted = bundle.predictor.predict_feed(feed_from_table(inputs.columns, rows))
-    return predicted if inputs.task == "multiclass" else predicted[:, 0]
+    predictions = bundle.predictor.predict_feed(feed_from_table(inputs.columns, rows))
+    return predictions if inputs.task == "multiclass" else predictions[:, 0]

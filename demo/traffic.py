@@ -80,7 +80,7 @@ class Client:
                     "keys": self._keys(part),
                     "event_times": [iso(moment) for moment in part[spec.event_time].to_pylist()],
                 }
-                answer = self._sent(client, "predict", body)
+                answer = self._post(client, "predict", body)
                 predictions += answer["predictions"]
                 versions.add(str(answer["version"]))
                 progress(len(predictions))
@@ -94,26 +94,26 @@ class Client:
         """
         spec = self.context.spec
         accepted = 0
-        later: list[pa.Table] = []
+        rest: list[pa.Table] = []
         with self._client() as client:
             for table in self.waiting:
                 rows = table.filter(_has_label(table, spec.target.column))
-                known = np.array(
+                is_known = np.array(
                     [
                         moment + spec.target.known_after <= until
                         for moment in rows[spec.event_time].to_pylist()
                     ],
                     dtype=bool,
                 )
-                for part in _chunks(rows.filter(known)):
+                for part in _chunks(rows.filter(is_known)):
                     labels = part[spec.target.column].to_pylist()
                     body = [
                         {"key": key, "label": label}
                         for key, label in zip(self._keys(part), labels, strict=True)
                     ]
-                    accepted += self._sent(client, "feedback", {"labels": body})["accepted"]
-                later.append(rows.filter(~known))
-        self.waiting = [table for table in later if table.num_rows]
+                    accepted += self._post(client, "feedback", {"labels": body})["accepted"]
+                rest.append(rows.filter(~is_known))
+        self.waiting = [table for table in rest if table.num_rows]
         return accepted
 
     def _keys(self, rows: pa.Table) -> list[str]:
@@ -123,7 +123,7 @@ class Client:
     def _client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
-    def _sent(self, client: httpx.Client, what: str, body: dict[str, Any]) -> Any:
+    def _post(self, client: httpx.Client, what: str, body: dict[str, Any]) -> Any:
         model = self.context.spec.name
         try:
             answer = client.post(f"/models/{model}/{what}", json=body)

@@ -51,9 +51,9 @@ class Client:
         self._body_seconds = body_seconds
         self._reader = reader
         self._writer = writer
-        self._speaks = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
-        self.answered = False
-        self.what = "a request"
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
+        self.has_answered = False
+        self.summary = "a request"
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     async def head(self) -> tuple[str, str]:
@@ -71,7 +71,7 @@ class Client:
         if b"content-length" in names and b"transfer-encoding" in names:
             raise Refused(BAD_REQUEST, "The request says its length in two ways.")
         method, target = event.method.decode(), event.target.decode()
-        self.what = f"{method} {target.partition('?')[0][:200]}"
+        self.summary = f"{method} {target.partition('?')[0][:200]}"
         return method, target
 
     async def body(self, limit: int) -> bytes:
@@ -86,9 +86,9 @@ class Client:
         clock = asyncio.get_running_loop().time
         total, end = 0, clock() + self._body_seconds
         while True:
-            if self._speaks.they_are_waiting_for_100_continue:
+            if self._http.they_are_waiting_for_100_continue:
                 self._writer.write(
-                    self._speaks.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
+                    self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
                 )
             try:
                 event = await asyncio.wait_for(self._next(), min(PIECE_SECONDS, end - clock()))
@@ -104,16 +104,16 @@ class Client:
     async def _next(self) -> Any:
         while True:
             try:
-                event = self._speaks.next_event()
+                event = self._http.next_event()
                 if event is not h11.NEED_DATA:
                     return event
-                self._speaks.receive_data(await self._reader.read(CHUNK))
+                self._http.receive_data(await self._reader.read(CHUNK))
             except h11.RemoteProtocolError as error:
                 raise Refused(
                     BAD_REQUEST, f"This is no HTTP that the door understands: {error}"
                 ) from error
 
-    async def gone(self) -> None:
+    async def wait_until_gone(self) -> None:
         """Return when the client has gone.
 
         What it sends beyond its one request is read, and thrown away.
@@ -125,13 +125,13 @@ class Client:
     async def answer_from(self, engine: asyncio.StreamReader) -> None:
         """Write what the engine answers, as it comes."""
         while data := await engine.read(CHUNK):
-            self.answered = True
+            self.has_answered = True
             self._writer.write(data)
             await self._writer.drain()
 
     async def refuse(self, refused: Refused) -> None:
         """Write the refusal, as the engine writes errors; nothing where an answer has begun."""
-        if self.answered:
+        if self.has_answered:
             return
         body = json.dumps({"message": refused.reason}).encode()
         head = (
@@ -147,4 +147,4 @@ class Client:
             # What the client is still sending is taken: a connection closed with bytes unread is
             # reset, and the refusal lost.
 
-            await asyncio.wait_for(self.gone(), 2)
+            await asyncio.wait_for(self.wait_until_gone(), 2)

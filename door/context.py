@@ -36,7 +36,7 @@ LABEL = re.compile(
 PAIR = re.compile(r' "?([A-Za-z0-9_.-]{1,128})"?=("[^"]*"|[^" ]+)')
 
 
-def rebuilt(sent: IO[bytes], clean: IO[bytes]) -> tuple[str, list[str]]:
+def rebuild(sent: IO[bytes], clean: IO[bytes]) -> tuple[str, list[str]]:
     """Copy the context from `sent` to `clean`, but for its Dockerfile.
 
     Return what that is made FROM and its other lines.
@@ -50,7 +50,7 @@ def rebuilt(sent: IO[bytes], clean: IO[bytes]) -> tuple[str, list[str]]:
         for member in members(sent):
             _check(member, seen)
             if member.name == DOCKERFILE:
-                dockerfile = _text(member, sent)
+                dockerfile = _read_text(member, sent)
             else:
                 _copy(member, sent, clean)
     except UnicodeError as error:
@@ -61,7 +61,7 @@ def rebuilt(sent: IO[bytes], clean: IO[bytes]) -> tuple[str, list[str]]:
         raise Denied(f"The door cannot keep the context: {error.strerror or error}.") from error
     if dockerfile is None:
         raise Denied("The context has no Dockerfile.")
-    return lines(dockerfile)
+    return read_dockerfile(dockerfile)
 
 
 def _check(member: Member, seen: set[str]) -> None:
@@ -97,14 +97,14 @@ def _header(name: str, size: int, mode: int, kind: bytes) -> bytes:
     return entry.tobuf(tarfile.PAX_FORMAT)
 
 
-def _text(member: Member, sent: IO[bytes]) -> str:
+def _read_text(member: Member, sent: IO[bytes]) -> str:
     if member.folder or member.size > DOCKERFILE_BYTES:
         raise Denied("The Dockerfile is no file, or too long.")
     sent.seek(member.start)
     return sent.read(member.size).decode("ascii")
 
 
-def lines(dockerfile: str) -> tuple[str, list[str]]:
+def read_dockerfile(dockerfile: str) -> tuple[str, list[str]]:
     """Return what the Dockerfile is made FROM, and its other lines.
 
     Raises Denied naming the line.

@@ -12,17 +12,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from door.limits import SHARED_BYTES, bounded, tmpfs
+from door.limits import SHARED_BYTES, limit_resources, tmpfs
 from door.rules import (
     FOLDER,
     ID,
     KEPT,
     Denied,
     check_labels,
-    parsed,
+    is_unprivileged,
+    parse_json,
     string_map,
-    tagged,
-    unprivileged,
+    with_tag,
 )
 
 if TYPE_CHECKING:
@@ -39,62 +39,65 @@ A name is a name in the networks' DNS, so nobody may be called `postgres` here.
 SIGNAL = re.compile(r"(SIG)?[A-Z0-9+]{1,12}")
 
 
-def created(rules: Rules, body: bytes) -> dict[str, Any]:
+def rewrite(rules: Rules, body: bytes) -> dict[str, Any]:
     """Return the request written anew.
 
     Its Image is a whole id or a name with a tag, about which the engine must be asked.
 
     Raises Denied naming the field.
     """
-    asked = parsed(body)
-    host = asked.pop("HostConfig", None)
+    request = parse_json(body)
+    host = request.pop("HostConfig", None)
     if not isinstance(host, dict):
         raise Denied("HostConfig must be there: without a network mode the engine takes its own.")
-    networking = asked.pop("NetworkingConfig", None)
-    found = _judged(rules, asked, CONTAINER, "")
-    found["HostConfig"] = _host(rules, host)
-    lasts = found["HostConfig"].get("RestartPolicy", {}).get("Name") in {"always", "unless-stopped"}
-    found["Labels"] = (
-        found.get("Labels", {}) | rules.labels | ({KEPT: rules.stack} if lasts else {})
+    networking = request.pop("NetworkingConfig", None)
+    rewritten = _judge_fields(rules, request, CONTAINER, "")
+    rewritten["HostConfig"] = _host(rules, host)
+    lasts = rewritten["HostConfig"].get("RestartPolicy", {}).get("Name") in {
+        "always",
+        "unless-stopped",
+    }
+    rewritten["Labels"] = (
+        rewritten.get("Labels", {}) | rules.labels | ({KEPT: rules.stack} if lasts else {})
     )
     if networking:
-        found["NetworkingConfig"] = {"EndpointsConfig": _endpoints(rules, networking)}
-    if "Image" not in found:
+        rewritten["NetworkingConfig"] = {"EndpointsConfig": _endpoints(rules, networking)}
+    if "Image" not in rewritten:
         raise Denied("Image must be there.")
-    return found
+    return rewritten
 
 
 def _host(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
-    found = _judged(rules, host, HOST, "HostConfig.")
-    if "NetworkMode" not in found:
+    allowed = _judge_fields(rules, host, HOST, "HostConfig.")
+    if "NetworkMode" not in allowed:
         raise Denied(
             "HostConfig.NetworkMode must be there: the engine's own network leads to its host."
         )
     return {
-        **found,
-        **bounded(rules, found),
+        **allowed,
+        **limit_resources(rules, allowed),
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "Privileged": False,
     }
 
 
-def _judged(
-    rules: Rules, given: dict[str, Any], known: dict[str, Any], where: str
+def _judge_fields(
+    rules: Rules, fields: dict[str, Any], known: dict[str, Any], where: str
 ) -> dict[str, Any]:
-    found = {}
-    for name, value in given.items():
+    allowed = {}
+    for name, value in fields.items():
         if name not in known:
             if any(name.lower() == other.lower() for other in known) or not is_empty(value):
                 raise Denied(f"{where}{name[:40]} may not be set.")
         elif value is not None:
             try:
-                found[name] = known[name](rules, value)
+                allowed[name] = known[name](rules, value)
             except (TypeError, ValueError, AttributeError, KeyError) as error:
                 raise Denied(f"{where}{name} cannot be read.") from error
             except Denied as error:
                 raise Denied(f"{where}{name}: {error}") from error
-    return found
+    return allowed
 
 
 def is_empty(value: Any) -> bool:
@@ -105,7 +108,7 @@ def is_empty(value: Any) -> bool:
     return not value or (isinstance(value, list) and not any(value))
 
 
-def _whether(_: Rules, value: Any) -> bool:
+def _boolean(_: Rules, value: Any) -> bool:
     if not isinstance(value, bool):
         raise Denied("must be true or false.")
     return value
@@ -138,15 +141,15 @@ def _texts(_: Rules, value: Any) -> list[str]:
 
 
 def _user(_: Rules, value: Any) -> str:
-    if not isinstance(value, str) or (value and not unprivileged(value)):
+    if not isinstance(value, str) or (value and not is_unprivileged(value)):
         raise Denied("must be a user's and a group's number, uid:gid, and neither root's.")
     return value
 
 
 def _image(rules: Rules, value: Any) -> str:
-    if not isinstance(value, str) or not (ID.fullmatch(value) or rules.runs(value)):
+    if not isinstance(value, str) or not (ID.fullmatch(value) or rules.may_run(value)):
         raise Denied("containers are not made from this image.")
-    return value if ID.fullmatch(value) else tagged(value)
+    return value if ID.fullmatch(value) else with_tag(value)
 
 
 def _labels(rules: Rules, value: Any) -> dict[str, str]:
@@ -161,7 +164,7 @@ def _network(rules: Rules, value: Any) -> str:
     return str(value)
 
 
-def _nothing_but(*allowed: str) -> Callable[[Rules, Any], Any]:
+def _one_of(*allowed: str) -> Callable[[Rules, Any], Any]:
     def judge(_: Rules, value: Any) -> Any:
         if any(text not in allowed for text in (value if isinstance(value, list) else [value])):
             raise Denied("is not allowed.")
@@ -183,10 +186,10 @@ def _binds(rules: Rules, value: Any) -> list[str]:
 
 
 def _mounts(rules: Rules, value: Any) -> list[dict[str, Any]]:
-    return [_judged(rules, mount, MOUNT, "") | _kind(rules, mount) for mount in value]
+    return [_judge_fields(rules, mount, MOUNT, "") | _volume(rules, mount) for mount in value]
 
 
-def _kind(rules: Rules, mount: dict[str, Any]) -> dict[str, Any]:
+def _volume(rules: Rules, mount: dict[str, Any]) -> dict[str, Any]:
     if (
         mount.get("Type") != "volume"
         or mount.get("Source") not in rules.volumes
@@ -211,10 +214,10 @@ def _log(_: Rules, value: Any) -> dict[str, Any]:
 
 def _restart(rules: Rules, value: Any) -> dict[str, Any]:
     known = {
-        "Name": _nothing_but("", "no", "always", "unless-stopped", "on-failure"),
+        "Name": _one_of("", "no", "always", "unless-stopped", "on-failure"),
         "MaximumRetryCount": _number(0, 1_000),
     }
-    return _judged(rules, value, known, "")
+    return _judge_fields(rules, value, known, "")
 
 
 def _endpoints(rules: Rules, networking: Any) -> dict[str, Any]:
@@ -224,21 +227,21 @@ def _endpoints(rules: Rules, networking: Any) -> dict[str, Any]:
     """
     if not isinstance(networking, dict) or set(networking) - {"EndpointsConfig"}:
         raise Denied("NetworkingConfig cannot be read.")
-    found: dict[str, Any] = {}
+    endpoints: dict[str, Any] = {}
     for name, options in (networking.get("EndpointsConfig") or {}).items():
         if _network(rules, name) and any(
             not is_empty(option) for option in (options or {}).values()
         ):
             raise Denied(f"NetworkingConfig.{name[:40]}: joins by its own name alone.")
-        found[name] = {}
-    return found
+        endpoints[name] = {}
+    return endpoints
 
 
 MOUNT = {
-    "Type": _nothing_but("volume"),
+    "Type": _one_of("volume"),
     "Source": lambda _, value: str(value),
     "Target": _text(FOLDER),
-    "ReadOnly": _whether,
+    "ReadOnly": _boolean,
 }
 
 HOST = {
@@ -246,15 +249,13 @@ HOST = {
     "Binds": _binds,
     "Mounts": _mounts,
     "Tmpfs": tmpfs,
-    "ReadonlyRootfs": _whether,
-    "Init": _whether,
-    "AutoRemove": _whether,
+    "ReadonlyRootfs": _boolean,
+    "Init": _boolean,
+    "AutoRemove": _boolean,
     "RestartPolicy": _restart,
     "LogConfig": _log,
     "CapDrop": _texts,
-    "SecurityOpt": _nothing_but(
-        "no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"
-    ),
+    "SecurityOpt": _one_of("no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"),
     "Memory": _number(0, 2**48),
     "MemorySwap": _number(0, 2**48),
     "MemoryReservation": _number(0, 2**48),
@@ -263,8 +264,8 @@ HOST = {
     "PidsLimit": _number(0, 100_000),
     "ShmSize": _number(0, SHARED_BYTES),
     "OomScoreAdj": _number(0, 1_000),
-    "IpcMode": _nothing_but("", "private", "none"),
-    "CgroupnsMode": _nothing_but("", "private"),
+    "IpcMode": _one_of("", "private", "none"),
+    "CgroupnsMode": _one_of("", "private"),
 }
 """The fields of HostConfig that may be set.
 
@@ -279,9 +280,9 @@ CONTAINER = {
     "User": _user,
     "WorkingDir": _text(FOLDER),
     "Labels": _labels,
-    "Tty": _whether,
-    "AttachStdout": _whether,
-    "AttachStderr": _whether,
+    "Tty": _boolean,
+    "AttachStdout": _boolean,
+    "AttachStderr": _boolean,
     "StopSignal": _text(SIGNAL),
     "StopTimeout": _number(0, 3_600),
 }

@@ -37,7 +37,7 @@ class Engine:
     path: str
 
     @contextlib.asynccontextmanager
-    async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async def connect(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """Open a connection.
 
         Raises Away where the engine does not take it, breaks off or speaks no HTTP.
@@ -53,29 +53,29 @@ class Engine:
         except (h11.RemoteProtocolError, TimeoutError, ConnectionError) as error:
             raise Away(f"The Docker engine broke off: {type(error).__name__}") from error
         finally:
-            await closed(writer)
+            await close_connection(writer)
 
-    async def described(self, path: str) -> tuple[int, dict[str, Any]]:
+    async def describe(self, path: str) -> tuple[int, dict[str, Any]]:
         """Return the status of a GET and, where that is 200, the JSON object. Raises Away."""
-        status, body = await self._answered(path)
+        status, body = await self._get(path)
         return status, json.loads(body) if status == OK else {}
 
-    async def listed(self, path: str) -> list[dict[str, Any]]:
+    async def list_objects(self, path: str) -> list[dict[str, Any]]:
         """Return the JSON objects that a GET lists. Raises Away."""
-        status, body = await self._answered(path)
+        status, body = await self._get(path)
         if status != OK:
             raise Away(f"the engine answers {status}")
-        found: list[dict[str, Any]] = json.loads(body)
-        return found
+        objects: list[dict[str, Any]] = json.loads(body)
+        return objects
 
-    async def _answered(self, path: str) -> tuple[int, bytes]:
-        pieces = self._asked("GET", path)
+    async def _get(self, path: str) -> tuple[int, bytes]:
+        pieces = self._request("GET", path)
         status = int(await anext(pieces))
         return status, b"".join([piece async for piece in pieces])
 
     async def post(self, path: str) -> int:
         """Return the status of a POST without a body. Raises Away."""
-        async with contextlib.aclosing(self._asked("POST", path)) as pieces:
+        async with contextlib.aclosing(self._request("POST", path)) as pieces:
             return int(await anext(pieces))
 
     async def lines(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
@@ -83,7 +83,7 @@ class Engine:
 
         Raises Away.
         """
-        async with contextlib.aclosing(self._asked("GET", path)) as pieces:
+        async with contextlib.aclosing(self._request("GET", path)) as pieces:
             if (status := int(await anext(pieces))) != OK:
                 raise Away(f"the engine answers {status}")
             rest = b""
@@ -93,25 +93,23 @@ class Engine:
                     if line.strip():
                         yield json.loads(line)
 
-    async def _asked(self, method: str, path: str) -> AsyncGenerator[bytes, None]:
+    async def _request(self, method: str, path: str) -> AsyncGenerator[bytes, None]:
         """Yield the status of the answer, then its body in pieces."""
-        async with self.connected() as (reader, writer):
-            speaks = h11.Connection(h11.CLIENT)
+        async with self.connect() as (reader, writer):
+            http = h11.Connection(h11.CLIENT)
             headers = [*HEADERS, (b"content-length", b"0")] if method == "POST" else HEADERS
-            writer.write(
-                speaks.send(h11.Request(method=method, target=path, headers=headers)) or b""
-            )
-            writer.write(speaks.send(h11.EndOfMessage()) or b"")
-            while not isinstance(event := speaks.next_event(), h11.EndOfMessage):
+            writer.write(http.send(h11.Request(method=method, target=path, headers=headers)) or b"")
+            writer.write(http.send(h11.EndOfMessage()) or b"")
+            while not isinstance(event := http.next_event(), h11.EndOfMessage):
                 if event is h11.NEED_DATA:
-                    speaks.receive_data(await reader.read(CHUNK))
+                    http.receive_data(await reader.read(CHUNK))
                 elif isinstance(event, h11.Response):
                     yield str(event.status_code).encode()
                 elif isinstance(event, h11.Data):
                     yield bytes(event.data)
 
 
-async def closed(writer: asyncio.StreamWriter) -> None:
+async def close_connection(writer: asyncio.StreamWriter) -> None:
     """Close a connection, and wait for that as long as it is sensible."""
     writer.close()
     with contextlib.suppress(ConnectionError, TimeoutError):

@@ -49,9 +49,9 @@ class Keeper:
         self._labels = [f"{KEPT}={stack}"]
         self._memory = memory
         self._ended: dict[str, asyncio.Task[None]] = {}
-        found = _read(memory)
-        self._knows, self._stopped = found is not None, found or frozenset()
-        self._heard = time.time_ns()
+        stopped = _read(memory)
+        self._has_memory, self._stopped = stopped is not None, stopped or frozenset()
+        self._newest_event_ns = time.time_ns()
         """When the newest event that was heard took place."""
 
     async def keep(self) -> None:
@@ -60,7 +60,7 @@ class Keeper:
             try:
                 await self.look()
                 async for event in self._engine.lines(self._events):
-                    self.heard(event)
+                    self.take_event(event)
             except (OSError, ValueError) as error:
                 log.warning("the engine's events broke off: %s", error)
             except Exception:
@@ -75,7 +75,7 @@ class Keeper:
             "event": ["die", "stop", "start", "destroy"],
             "label": self._labels,
         }
-        since = f"{self._heard // 10**9}.{self._heard % 10**9:09d}"
+        since = f"{self._newest_event_ns // 10**9}.{self._newest_event_ns % 10**9:09d}"
         return f"/events?{urlencode({'since': since, 'filters': json.dumps(filters)})}"
 
     async def look(self) -> None:
@@ -84,28 +84,31 @@ class Keeper:
         The first time, without a memory of what was stopped before, nothing is: it may have been a
         wish.
         """
-        there = await self._engine.listed(
-            f"/containers/json?{urlencode({'all': 1, 'filters': json.dumps({'label': self._labels})})}"
+        filters = json.dumps({"label": self._labels})
+        containers = await self._engine.list_objects(
+            f"/containers/json?{urlencode({'all': 1, 'filters': filters})}"
         )
         killed = {
             str(one["Id"]): str(one["Names"])
-            for one in there
+            for one in containers
             if str(one["Status"]).startswith(f"Exited ({KILLED})")
         }
         self._remember(
-            self._stopped & {str(one["Id"]) for one in there} if self._knows else frozenset(killed)
+            self._stopped & {str(one["Id"]) for one in containers}
+            if self._has_memory
+            else frozenset(killed)
         )
         for container in killed.keys() - self._stopped - self._ended.keys():
             self._begin(container, killed[container])
 
-    def heard(self, event: dict[str, Any]) -> None:
+    def take_event(self, event: dict[str, Any]) -> None:
         """Remember an end; forget it when the engine says that it was wished, or has started the
         container itself.
         """
         when = int(event.get("timeNano", 0))
-        if when and when <= self._heard:
+        if when and when <= self._newest_event_ns:
             return
-        self._heard = max(when, self._heard)
+        self._newest_event_ns = max(when, self._newest_event_ns)
         actor, action = event["Actor"], event["Action"]
         container = str(actor["ID"])
         waiting = self._ended.pop(container, None)
@@ -130,7 +133,7 @@ class Keeper:
             await asyncio.sleep(PAUSE_SECONDS)
             log.warning("%s was killed: starting it again", name)
             while True:
-                status = await self._asked(container)
+                status = await self._request_start(container)
                 if status is not None:
                     break
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -144,7 +147,7 @@ class Keeper:
             if self._ended.get(container) is asyncio.current_task():
                 del self._ended[container]
 
-    async def _asked(self, container: str) -> int | None:
+    async def _request_start(self, container: str) -> int | None:
         """Return the engine's answer to the wish to start the container; None where it is away."""
         try:
             return await self._engine.post(f"/containers/{container}/start")
@@ -154,8 +157,8 @@ class Keeper:
 
     def _remember(self, stopped: frozenset[str]) -> None:
         """Remember which containers were stopped, in the file too."""
-        changed, self._stopped, self._knows = (
-            stopped != self._stopped or not self._knows,
+        changed, self._stopped, self._has_memory = (
+            stopped != self._stopped or not self._has_memory,
             stopped,
             True,
         )

@@ -27,7 +27,7 @@ SIZE = re.compile(r"size=([0-9]{1,15})([kmg]?)")
 OPTION = re.compile(r"rw|ro|noexec|exec|nosuid|nodev|(mode|uid|gid)=[0-9]{1,10}")
 
 
-def bounded(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
+def limit_resources(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
     """Return the memory and processes that a container with this HostConfig may have.
 
     Raises Denied where more is asked.
@@ -36,7 +36,7 @@ def bounded(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
     neither is left open.
     """
     memory = host.get("Memory") or rules.most_memory
-    found = {
+    limits = {
         "Memory": memory,
         "MemorySwap": host.get("MemorySwap") or memory,
         "PidsLimit": host.get("PidsLimit") or rules.most_pids,
@@ -46,30 +46,31 @@ def bounded(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
         ("MemorySwap", rules.most_memory, "--most-memory"),
         ("PidsLimit", rules.most_pids, "--most-pids"),
     ):
-        if found[name] > most:
+        if limits[name] > most:
             raise Denied(
-                f"HostConfig.{name}: {found[name]} is more than the door's {option}, {most}."
+                f"HostConfig.{name}: {limits[name]} is more than the door's {option}, {most}."
             )
-    return found
+    return limits
 
 
 def tmpfs(_: Rules, value: Any) -> dict[str, str]:
     """Return the tmpfs, each with a size."""
-    found = {
-        folder: _sized(folder, options) for folder, options in string_map(value, "tmpfs").items()
+    sized = {
+        folder: _with_size(folder, options)
+        for folder, options in string_map(value, "tmpfs").items()
     }
-    if len(found) > TMPFS:
+    if len(sized) > TMPFS:
         raise Denied(f"has more than {TMPFS} of them.")
-    return found
+    return sized
 
 
-def _sized(folder: str, options: str) -> str:
-    given = [option for option in options.split(",") if option]
-    sizes = [size for option in given if (size := SIZE.fullmatch(option))]
-    others = [option for option in given if not option.startswith("size=")]
+def _with_size(folder: str, options: str) -> str:
+    parts = [option for option in options.split(",") if option]
+    sizes = [size for option in parts if (size := SIZE.fullmatch(option))]
+    others = [option for option in parts if not option.startswith("size=")]
     if (
         not FOLDER.fullmatch(folder)
-        or len(sizes) + len(others) != len(given)
+        or len(sizes) + len(others) != len(parts)
         or not all(OPTION.fullmatch(option) for option in others)
     ):
         raise Denied("is not allowed.")
@@ -77,12 +78,12 @@ def _sized(folder: str, options: str) -> str:
         not 0 < int(size[1]) * UNITS[size[2]] <= SHARED_BYTES for size in sizes
     ):
         raise Denied(f"has one size, from 1 to {SHARED_BYTES} bytes.")
-    return ",".join(given if sizes else [*given, TMPFS_SIZE])
+    return ",".join(parts if sizes else [*parts, TMPFS_SIZE])
 
 
 def size_of(text: str) -> int:
     """Return the bytes that a text like 512m or 16g says. Raises ValueError."""
-    found = re.fullmatch(r"([0-9]{1,15})([kmg]?)", text.lower())
-    if found is None or not int(found[1]):
+    match = re.fullmatch(r"([0-9]{1,15})([kmg]?)", text.lower())
+    if match is None or not int(match[1]):
         raise ValueError(f"{text!r} is no size like 512m or 16g.")
-    return int(found[1]) * UNITS[found[2]]
+    return int(match[1]) * UNITS[match[2]]

@@ -3,7 +3,7 @@
 A closed list of requests, each with the parameters that it may have.
 
 `judge` is a pure function. What it cannot know, whose container or image that is, it asks for
-(`Asked.about`), and `judge_found` decides on the engine's answer.
+(`EngineRequest.about`), and `judge_description` decides on the engine's answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 from door import creation
-from door.rules import ID, Denied, Rules, check_labels, parsed, string_map, unprivileged
+from door.rules import ID, Denied, Rules, check_labels, is_unprivileged, parse_json, string_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Asked:
+class EngineRequest:
     """A request that may go on, as it is written to the engine.
 
     `path` may hold {id}, for the id of what `about` names.
@@ -59,17 +59,17 @@ class Asked:
     container: dict[str, Any] | None = None
     about: About | None = None
 
-    def target(self, found: str = "") -> str:
+    def target(self, identifier: str = "") -> str:
         """Return path and query, with the id that was found."""
-        path = self.path.replace("{id}", found)
+        path = self.path.replace("{id}", identifier)
         return f"{path}?{urlencode(self.query)}" if self.query else path
 
-    def body(self, found: str = "") -> bytes:
+    def body(self, identifier: str = "") -> bytes:
         """Return the body, made from the image with the id that was found."""
         return (
             b""
             if self.container is None
-            else json.dumps({**self.container, "Image": found}).encode()
+            else json.dumps({**self.container, "Image": identifier}).encode()
         )
 
 
@@ -97,56 +97,56 @@ def body_of(method: str, target: str) -> Body:
     return _endpoint(method, target)[0].body
 
 
-def judge(rules: Rules, method: str, target: str, body: bytes = b"") -> Asked:
+def judge(rules: Rules, method: str, target: str, body: bytes = b"") -> EngineRequest:
     """Return the request as it may go on (a build's context is judged apart).
 
     Raises Denied saying why not.
     """
-    endpoint, found = _endpoint(method, target)
+    endpoint, match = _endpoint(method, target)
     query = _query(rules, endpoint, target.partition("?")[2])
     if endpoint.body != "json" and body:
         raise Denied("This request has no body.")
-    path, about, sent = found[0], None, None
-    parts = found.groupdict()
+    path, about, container = match[0], None, None
+    parts = match.groupdict()
     if name := parts.get("container"):
         about = About("containers", name, "touch")
-        path = path[: found.start("container")] + "{id}" + path[found.end("container") :]
+        path = path[: match.start("container")] + "{id}" + path[match.end("container") :]
     elif name := parts.get("image"):
         about = _about_image(rules, name, endpoint.purpose)
     elif endpoint.body == "json":
-        sent = creation.created(rules, body)
-        about = About("images", sent["Image"], "run")
+        container = creation.rewrite(rules, body)
+        about = About("images", container["Image"], "run")
     query.update(FORCED[endpoint.path](rules, query) if endpoint.path in FORCED else {})
-    return Asked(method, path, query, sent, about)
+    return EngineRequest(method, path, query, container, about)
 
 
-def judge_found(rules: Rules, about: About, described: dict[str, Any]) -> str:
+def judge_description(rules: Rules, about: About, description: dict[str, Any]) -> str:
     """Return the id of what the engine describes. Raises Denied where it is not this stack's."""
     if about.kind == "containers":
-        allowed = rules.made((described.get("Config") or {}).get("Labels"))
+        allowed = rules.are_own_labels((description.get("Config") or {}).get("Labels"))
     elif about.purpose == "run":
-        allowed = rules.runs_found(described)
-        user = str((described.get("Config") or {}).get("User") or "root")
-        if allowed and not unprivileged(user):
+        allowed = rules.may_run_image(description)
+        user = str((description.get("Config") or {}).get("User") or "root")
+        if allowed and not is_unprivileged(user):
             raise Denied(
                 f"{about.name[:80]} runs as {user[:40]!r}; an image's USER must be uid:gid by"
                 " number, and neither root's."
             )
     else:
         tags, labels = (
-            described.get("RepoTags") or [],
-            (described.get("Config") or {}).get("Labels"),
+            description.get("RepoTags") or [],
+            (description.get("Config") or {}).get("Labels"),
         )
-        allowed = rules.made(labels) and all(rules.builds_on(tag) for tag in tags)
-    if not allowed or not isinstance(described.get("Id"), str):
+        allowed = rules.are_own_labels(labels) and all(rules.may_build(tag) for tag in tags)
+    if not allowed or not isinstance(description.get("Id"), str):
         raise Denied(f"{about.name[:80]} was not made through this door.")
-    return str(described["Id"])
+    return str(description["Id"])
 
 
 def _about_image(
     rules: Rules, name: str, purpose: Literal["touch", "run", "remove"]
 ) -> About | None:
-    if not (ID.fullmatch(name) or rules.runs(name)):
+    if not (ID.fullmatch(name) or rules.may_run(name)):
         raise Denied("This image is none of the stack's.")
     return About("images", name, purpose) if purpose == "remove" or ID.fullmatch(name) else None
 
@@ -156,8 +156,8 @@ def _endpoint(method: str, target: str) -> tuple[Endpoint, re.Match[str]]:
     if not TARGET.fullmatch(path) or any(part in {"", ".", ".."} for part in path.split("/")[1:]):
         raise Denied("The path is none that this door knows.")
     for endpoint in ENDPOINTS:
-        if found := endpoint.matches(method, path):
-            return endpoint, found
+        if match := endpoint.matches(method, path):
+            return endpoint, match
     raise Denied("The door does not let this request through.")
 
 
@@ -176,19 +176,19 @@ def _query(rules: Rules, endpoint: Endpoint, text: str) -> dict[str, str]:
         )
     except ValueError as error:
         raise Denied("The query cannot be read.") from error
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for name, value in pairs:
-        if name in found:
+        if name in parameters:
             raise Denied(f"The parameter {name[:40]!r} comes twice.")
         if name not in endpoint.query:
             raise Denied(f"The parameter {name[:40]!r} may not be set.")
         try:
-            found[name] = endpoint.query[name](rules, value)
+            parameters[name] = endpoint.query[name](rules, value)
         except Denied as error:
             raise Denied(f"{name}: {error}") from error
-    if missing := [name for name in endpoint.needs if not found.get(name)]:
+    if missing := [name for name in endpoint.needs if not parameters.get(name)]:
         raise Denied(f"The parameter {missing[0]} must be there.")
-    return found
+    return parameters
 
 
 def _flag(_: Rules, value: str) -> str:
@@ -197,13 +197,13 @@ def _flag(_: Rules, value: str) -> str:
     return "1" if value.lower() in {"1", "true"} else "0"
 
 
-def _off(rules: Rules, value: str) -> str:
+def _never(rules: Rules, value: str) -> str:
     if _flag(rules, value) == "1":
         raise Denied("may not be set.")
     return "0"
 
 
-def _like(pattern: str) -> Callable[[Rules, str], str]:
+def _matching(pattern: str) -> Callable[[Rules, str], str]:
     compiled = re.compile(pattern)
 
     def judge_text(_: Rules, value: str) -> str:
@@ -215,20 +215,20 @@ def _like(pattern: str) -> Callable[[Rules, str], str]:
 
 
 def _tag(rules: Rules, value: str) -> str:
-    if not rules.builds_on(value):
+    if not rules.may_build(value):
         raise Denied(f"only {', '.join(rules.builds)} may be built.")
     return value
 
 
 def _labels(rules: Rules, value: str) -> str:
-    labels = string_map(parsed(value), "labels")
+    labels = string_map(parse_json(value), "labels")
     check_labels(labels)
     return json.dumps(labels | rules.labels)
 
 
 def _filters(_: Rules, value: str) -> str:
     """Return the filters: a list of texts for each name, which is what docker-py sends."""
-    filters = parsed(value)
+    filters = parse_json(value)
     for name, values in filters.items():
         texts = isinstance(values, list) and all(isinstance(text, str) for text in values)
         if (
@@ -249,9 +249,9 @@ def _filters(_: Rules, value: str) -> str:
     return json.dumps(filters)
 
 
-def _own(rules: Rules, query: dict[str, str]) -> dict[str, str]:
+def _own_filters(rules: Rules, query: dict[str, str]) -> dict[str, str]:
     """Return the filters that leave only what was made through this door."""
-    filters = parsed(query.get("filters") or "{}")
+    filters = parse_json(query.get("filters") or "{}")
     labels = [
         *filters.get("label", []),
         *(f"{name}={value}" for name, value in rules.labels.items()),
@@ -259,7 +259,7 @@ def _own(rules: Rules, query: dict[str, str]) -> dict[str, str]:
     return {"filters": json.dumps({**filters, "label": labels})}
 
 
-def _built(rules: Rules, query: dict[str, str]) -> dict[str, str]:
+def _build_options(rules: Rules, query: dict[str, str]) -> dict[str, str]:
     return {
         "labels": query.get("labels") or json.dumps(rules.labels),
         "networkmode": "none",
@@ -269,26 +269,26 @@ def _built(rules: Rules, query: dict[str, str]) -> dict[str, str]:
 
 
 FORCED: dict[str, Callable[[Rules, dict[str, str]], dict[str, str]]] = {
-    "/containers/json": _own,
-    "/images/json": _own,
-    "/build": _built,
+    "/containers/json": _own_filters,
+    "/images/json": _own_filters,
+    "/build": _build_options,
 }
 """What the door sets in a query itself, whatever was asked."""
 
-NUMBER = _like(r"-?[0-9]{1,10}")
-TIME = _like(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+NUMBER = _matching(r"-?[0-9]{1,10}")
+TIME = _matching(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 LIST = {"all": _flag, "size": _flag, "limit": NUMBER, "trunc_cmd": _flag, "filters": _filters}
 BUILD = {
     "t": _tag,
     "labels": _labels,
-    "networkmode": _like("none"),
-    "dockerfile": _like("Dockerfile"),
+    "networkmode": _matching("none"),
+    "dockerfile": _matching("Dockerfile"),
     "nocache": _flag,
     "rm": _flag,
     "forcerm": _flag,
     "q": _flag,
-    "pull": _off,
-    "remote": _like(""),
+    "pull": _never,
+    "remote": _matching(""),
 }
 
 ENDPOINTS = (
@@ -303,7 +303,7 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/containers/create",
-        {"name": _like(creation.NAME.pattern)},
+        {"name": _matching(creation.NAME.pattern)},
         needs=("name",),
         body="json",
     ),
@@ -313,7 +313,7 @@ ENDPOINTS = (
         CONTAINER + "/logs",
         dict.fromkeys(("stdout", "stderr", "follow", "timestamps"), _flag)
         | {
-            "tail": _like("all|[0-9]{1,9}"),
+            "tail": _matching("all|[0-9]{1,9}"),
             "since": TIME,
             "until": TIME,
         },
@@ -321,12 +321,14 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         CONTAINER + "/attach",
-        dict.fromkeys(("stdout", "stderr", "stream", "logs"), _flag) | {"stdin": _off},
+        dict.fromkeys(("stdout", "stderr", "stream", "logs"), _flag) | {"stdin": _never},
     ),
     Endpoint("POST", CONTAINER + "/start"),
     Endpoint("POST", CONTAINER + "/stop", {"t": NUMBER}),
-    Endpoint("POST", CONTAINER + "/kill", {"signal": _like(creation.SIGNAL.pattern)}),
-    Endpoint("POST", CONTAINER + "/wait", {"condition": _like("not-running|next-exit|removed")}),
-    Endpoint("DELETE", CONTAINER, {"v": _flag, "force": _flag, "link": _off}),
+    Endpoint("POST", CONTAINER + "/kill", {"signal": _matching(creation.SIGNAL.pattern)}),
+    Endpoint(
+        "POST", CONTAINER + "/wait", {"condition": _matching("not-running|next-exit|removed")}
+    ),
+    Endpoint("DELETE", CONTAINER, {"v": _flag, "force": _flag, "link": _never}),
 )
 """Everything that may be asked of the engine."""

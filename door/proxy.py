@@ -18,14 +18,14 @@ import h11
 
 from door import context, policy
 from door.client import BODY_SECONDS, Client, Refused
-from door.engine import CHUNK, HEADERS, Away, closed
-from door.rules import ID, Denied, tagged
+from door.engine import CHUNK, HEADERS, Away, close_connection
+from door.rules import ID, Denied, with_tag
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from door.engine import Engine
-    from door.policy import About, Asked
+    from door.policy import About, EngineRequest
     from door.rules import Rules
 
 JSON_BYTES = 1_048_576
@@ -74,15 +74,15 @@ class Door:
         try:
             await self._answer(client)
         except Refused as refused:
-            log.warning("%s refused %d: %s", client.what, refused.status, refused.reason)
+            log.warning("%s refused %d: %s", client.summary, refused.status, refused.reason)
             await client.refuse(refused)
         except Away as away:
-            log.warning("%s: %s", client.what, away)
+            log.warning("%s: %s", client.summary, away)
             await client.refuse(Refused(BAD_GATEWAY, str(away)))
         except (ConnectionError, TimeoutError) as error:
-            log.info("%s broke off: %s", client.what, type(error).__name__)
+            log.info("%s broke off: %s", client.summary, type(error).__name__)
         except OSError as error:
-            log.error("%s: %s", client.what, error)  # noqa: TRY400 -- no fault of the code: a full disk
+            log.error("%s: %s", client.summary, error)  # noqa: TRY400 -- no fault of the code: a full disk
             await client.refuse(
                 Refused(
                     NO_ROOM,
@@ -92,7 +92,7 @@ class Door:
             )
         finally:
             self._open -= 1
-            await closed(writer)
+            await close_connection(writer)
 
     async def _answer(self, client: Client) -> None:
         if self._open > CONNECTIONS:
@@ -102,26 +102,26 @@ class Door:
             if policy.body_of(method, target) == "context":
                 await self._build(client, method, target)
             else:
-                asked = policy.judge(self._rules, method, target, await client.body(JSON_BYTES))
-                found = "" if asked.about is None else await self._found(asked.about)
-                log.info("%s", client.what)
-                await self._relay(client, asked, found, asked.body(found))
+                request = policy.judge(self._rules, method, target, await client.body(JSON_BYTES))
+                identifier = "" if request.about is None else await self._identify(request.about)
+                log.info("%s", client.summary)
+                await self._relay(client, request, identifier, request.body(identifier))
         except Denied as denied:
             raise Refused(
-                FORBIDDEN, f"The door to the engine refuses {client.what}: {denied}"
+                FORBIDDEN, f"The door to the engine refuses {client.summary}: {denied}"
             ) from denied
 
     async def _build(self, client: Client, method: str, target: str) -> None:
         """Have an image built. What its request says is judged before its context is received."""
-        asked = policy.judge(self._rules, method, target)
-        async with self._turn(), asyncio.timeout(BUILD_SECONDS):
+        request = policy.judge(self._rules, method, target)
+        async with self._build_turn(), asyncio.timeout(BUILD_SECONDS):
             with tempfile.SpooledTemporaryFile(max_size=CHUNK) as clean:
                 await self._context(client, clean)
-                log.info("%s", client.what)
-                await self._relay(client, asked, "", clean)
+                log.info("%s", client.summary)
+                await self._relay(client, request, "", clean)
 
     @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _build_turn(self) -> AsyncIterator[None]:
         """Be one of the few that build. Raises Refused where the others take too long."""
         try:
             await asyncio.wait_for(self._builds.acquire(), self._build_waits_seconds)
@@ -141,53 +141,53 @@ class Door:
             async for piece in client.pieces(self._context_bytes):
                 await asyncio.to_thread(sent.write, piece)
             sent.seek(0)
-            base, others = await asyncio.to_thread(context.rebuilt, sent, clean)
-        if not (ID.fullmatch(base) or self._rules.runs(base)):
+            base, others = await asyncio.to_thread(context.rebuild, sent, clean)
+        if not (ID.fullmatch(base) or self._rules.may_run(base)):
             raise Denied(f"FROM {base[:80]}: images are not built upon this one.")
         # The engine would pull what it does not have; an id it either has, or not.
-        name = base if ID.fullmatch(base) else tagged(base)
-        described = await self._found(policy.About("images", name, "run"))
-        await asyncio.to_thread(context.finish, clean, described, self._rules.labels, others)
+        name = base if ID.fullmatch(base) else with_tag(base)
+        identifier = await self._identify(policy.About("images", name, "run"))
+        await asyncio.to_thread(context.finish, clean, identifier, self._rules.labels, others)
 
-    async def _found(self, about: About) -> str:
+    async def _identify(self, about: About) -> str:
         """Return the id of what the engine describes, where it may be touched."""
-        status, described = await asyncio.wait_for(
-            self._engine.described(about.path), ASKING_SECONDS
+        status, description = await asyncio.wait_for(
+            self._engine.describe(about.path), ASKING_SECONDS
         )
         if status == NOT_FOUND:
             raise Refused(NOT_FOUND, f"No such {about.kind.rstrip('s')}: {about.name[:80]}")
         if status != 200:  # noqa: PLR2004 -- HTTP's "OK"
             raise Refused(BAD_GATEWAY, f"The engine answered {status} about {about.name[:80]}.")
-        return policy.judge_found(self._rules, about, described)
+        return policy.judge_description(self._rules, about, description)
 
     async def _relay(
-        self, client: Client, asked: Asked, found: str, body: IO[bytes] | bytes
+        self, client: Client, request: EngineRequest, identifier: str, body: IO[bytes] | bytes
     ) -> None:
         """Write the request to the engine, and its answer to the client."""
-        async with self._engine.connected() as (reader, writer):
-            sending = asyncio.create_task(_send(writer, asked, found, body))
+        async with self._engine.connect() as (reader, writer):
+            sending = asyncio.create_task(_send(writer, request, identifier, body))
             answering = asyncio.create_task(client.answer_from(reader))
-            watching = asyncio.create_task(client.gone())
+            watching = asyncio.create_task(client.wait_until_gone())
             try:
                 done, _ = await asyncio.wait(
                     [answering, watching], return_when=asyncio.FIRST_COMPLETED
                 )
-                left = watching in done
+                client_left = watching in done
             finally:
                 for task in (sending, answering, watching):
                     task.cancel()
                 await asyncio.gather(sending, answering, watching, return_exceptions=True)
-            if not client.answered and not left:
+            if not client.has_answered and not client_left:
                 raise Away("The Docker engine broke off without an answer.")
 
 
 async def _send(
-    writer: asyncio.StreamWriter, asked: Asked, found: str, body: IO[bytes] | bytes
+    writer: asyncio.StreamWriter, request: EngineRequest, identifier: str, body: IO[bytes] | bytes
 ) -> None:
     """Write the request as it was judged."""
     size = len(body) if isinstance(body, bytes) else body.seek(0, 2)
     headers = [*HEADERS]
-    if asked.method == "POST":
+    if request.method == "POST":
         headers.append((b"content-length", str(size).encode()))
     if size:
         headers.append(
@@ -196,9 +196,11 @@ async def _send(
                 b"application/json" if isinstance(body, bytes) else b"application/x-tar",
             )
         )
-    speaks = h11.Connection(h11.CLIENT)
+    http = h11.Connection(h11.CLIENT)
     writer.write(
-        speaks.send(h11.Request(method=asked.method, target=asked.target(found), headers=headers))
+        http.send(
+            h11.Request(method=request.method, target=request.target(identifier), headers=headers)
+        )
         or b""
     )
     if isinstance(body, bytes):

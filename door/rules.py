@@ -76,15 +76,15 @@ class Rules:
         """The labels of all that is made through this door."""
         return {OURS: "1", STACK: self.stack}
 
-    def runs(self, reference: str) -> bool:
+    def may_run(self, reference: str) -> bool:
         """Tell whether containers may be made from an image of this name."""
         return _matches(reference, self.images + self.builds)
 
-    def builds_on(self, reference: str) -> bool:
+    def may_build(self, reference: str) -> bool:
         """Tell whether an image may be built and removed under this name."""
         return _matches(reference, self.builds)
 
-    def runs_found(self, image: dict[str, Any]) -> bool:
+    def may_run_image(self, image: dict[str, Any]) -> bool:
         """Tell whether containers may be made from the image that the engine describes thus.
 
         An image that lost its tags to a newer build is known by its title: a step that was resolved
@@ -92,19 +92,19 @@ class Rules:
         """
         labels = (image.get("Config") or {}).get("Labels") or {}
         names = image.get("RepoTags") or [str(labels.get(TITLE, ""))]
-        return any(self.runs(name) for name in names) or self.made(labels)
+        return any(self.may_run(name) for name in names) or self.are_own_labels(labels)
 
-    def made(self, labels: dict[str, str] | None) -> bool:
+    def are_own_labels(self, labels: dict[str, str] | None) -> bool:
         """Tell whether these are the labels of something that was made through this door."""
         return self.labels.items() <= (labels or {}).items()
 
 
-def check_labels(given: dict[str, str], stack: str | None = None) -> None:
+def check_labels(labels: dict[str, str], stack: str | None = None) -> None:
     """Raise Denied where a label is not for others to set.
 
     The own `stack` may be said again, by containers: their image says it.
     """
-    for name, value in given.items():
+    for name, value in labels.items():
         if not LABEL.fullmatch(name):
             raise Denied(
                 f"The label {name[:80]!r} is none of perennial.* and org.opencontainers.image.*."
@@ -113,34 +113,34 @@ def check_labels(given: dict[str, str], stack: str | None = None) -> None:
             raise Denied(f"The label {name}={value[:40]!r} is not for others to set.")
 
 
-def unprivileged(user: str) -> bool:
+def is_unprivileged(user: str) -> bool:
     """Tell whether this is a user and a group by number, neither of them root's."""
-    found = USER.fullmatch(user)
-    return found is not None and int(found[1]) > 0 and int(found[2]) > 0
+    match = USER.fullmatch(user)
+    return match is not None and int(match[1]) > 0 and int(match[2]) > 0
 
 
 def _matches(reference: str, patterns: tuple[str, ...]) -> bool:
     if not REFERENCE.fullmatch(reference):
         return False
-    whole = tagged(reference)
+    whole = with_tag(reference)
     return any(
-        whole.startswith(pattern[:-1]) if pattern.endswith("*") else whole == tagged(pattern)
+        whole.startswith(pattern[:-1]) if pattern.endswith("*") else whole == with_tag(pattern)
         for pattern in patterns
     )
 
 
-def tagged(reference: str) -> str:
+def with_tag(reference: str) -> str:
     """Return the reference with the tag that the engine takes where there is none."""
     return reference if ":" in reference.rsplit("/", 1)[-1] else f"{reference}:latest"
 
 
-def parsed(text: bytes | str) -> dict[str, Any]:
+def parse_json(text: bytes | str) -> dict[str, Any]:
     """Return the JSON object.
 
     Raises Denied where it is none, or a key comes twice: two parsers could read two things in it.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_refuse_repeated, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Denied("The JSON cannot be read.") from error
     if not isinstance(value, dict):
@@ -148,13 +148,13 @@ def parsed(text: bytes | str) -> dict[str, Any]:
     return value
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in fields:
             raise Denied(f"The JSON key {name[:40]!r} comes twice.")
-        found[name] = value
-    return found
+        fields[name] = value
+    return fields
 
 
 def _no_constant(name: str) -> None:

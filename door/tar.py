@@ -63,7 +63,7 @@ def members(archive: IO[bytes]) -> Iterator[Member]:
                     " bytes, or follows another."
                 )
             data = _read(archive, start, size)
-            longer = _named(data) if kind == PAX else data.rstrip(b"\0")
+            longer = _extended_name(data) if kind == PAX else data.rstrip(b"\0")
             continue
         if kind not in {FILE, OLD_FILE, FOLDER} or (kind == FOLDER and size):
             raise Denied("The context holds what is neither file nor folder.")
@@ -85,10 +85,10 @@ def members(archive: IO[bytes]) -> Iterator[Member]:
 
 def _read(archive: IO[bytes], start: int, size: int) -> bytes:
     archive.seek(start)
-    found = archive.read(size)
-    if len(found) < size:
+    data = archive.read(size)
+    if len(data) < size:
         raise Denied("The context is torn, or no tar; it must not be compressed.")
-    return found
+    return data
 
 
 def _size(header: bytes) -> int:
@@ -103,10 +103,10 @@ def _octal(text: bytes) -> int:
 
     There is another way to write one, which knows numbers below zero; no file here needs it.
     """
-    found = OCTAL.fullmatch(text)
-    if found is None:
+    match = OCTAL.fullmatch(text)
+    if match is None:
         raise Denied("The context has a number that is none.")
-    return int(found[1], 8)
+    return int(match[1], 8)
 
 
 def _name(header: bytes) -> bytes:
@@ -114,7 +114,7 @@ def _name(header: bytes) -> bytes:
     return prefix + b"/" + name if header[257:263] == b"ustar\0" and prefix else name
 
 
-def _named(data: bytes) -> bytes:
+def _extended_name(data: bytes) -> bytes:
     """Return the name that an extended header tells, b"" for none.
 
     Raises Denied where it tells what changes the member otherwise.

@@ -6,7 +6,7 @@ The only file here that Airflow itself imports.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 from perennial_airflow.links import URL_PREFIX
@@ -21,16 +21,15 @@ class PerennialPlugin(AirflowPlugin):
     """
 
     name = "perennial"
-    external_views: ClassVar[list[Any]] = [
+    external_views: list[Any] = [  # noqa: RUF012 -- Airflow's type
         # Without a `url_route` it opens as a page of its own: in Airflow's sandboxed frame no link
-        # could lead back to Airflow, nor a
-        # Caged page to its neighbour. Such an entry works in a menu only: at the top, Airflow 3.3.2
-        # makes it a button without effect.
+        # could lead back to Airflow, nor a caged page to its neighbour. Such an entry works in a
+        # menu only: at the top, Airflow 3.3.2 makes it a button without effect.
         {"name": "Perennial", "href": f"{URL_PREFIX}/", "destination": "nav", "category": "browse"},
     ]
 
     @cached_property
-    def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
+    def fastapi_root_middlewares(self) -> list[dict[str, Any]]:  # type: ignore[override]  # made when asked for
         """What every request passes: wrong keys are refused at the trigger.
 
         On SQLite, requests that write take turns.
@@ -59,7 +58,7 @@ class PerennialPlugin(AirflowPlugin):
         return stages
 
     @cached_property
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # made when asked for
         """The app with the pages."""
         from perennial_airflow.pages.app import make_app
 

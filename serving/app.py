@@ -22,7 +22,7 @@ from serving.follower import Follower
 from serving.log.writer import InferenceLog
 from serving.metrics import Metrics
 from serving.middleware import Edge
-from serving.openapi import described, with_models
+from serving.openapi import describe_model, with_models
 from serving.predict import ROUTE as PREDICT
 from serving.predict import PredictRoute, served_model
 from serving.problems import encode, framework_problem
@@ -122,7 +122,11 @@ def _add_model_routes(app: FastAPI, follower: Follower) -> None:
     )
     async def models() -> Response:
         return _json(
-            {"models": [described(name, state) for name, state in sorted(follower.states.items())]}
+            {
+                "models": [
+                    describe_model(name, state) for name, state in sorted(follower.states.items())
+                ]
+            }
         )
 
     @app.get(
@@ -137,7 +141,7 @@ def _add_model_routes(app: FastAPI, follower: Follower) -> None:
         A new release reaches the others within a poll.
         """
         served_model(follower, name)
-        return _json(described(name, follower.states[name]))
+        return _json(describe_model(name, follower.states[name]))
 
 
 def _add_operation_routes(app: FastAPI, follower: Follower, written: InferenceLog | None) -> None:
@@ -158,8 +162,8 @@ def _add_operation_routes(app: FastAPI, follower: Follower, written: InferenceLo
         reason = _why_not_ready(follower) or (trouble if written and written.refuses else "")
         if reason:
             return _json({"status": "not ready", "reason": reason}, 503)
-        told = {"inference_log": trouble} if trouble else {}
-        return _json({"status": "ready", "models": sorted(follower.states), **told})
+        extra = {"inference_log": trouble} if trouble else {}
+        return _json({"status": "ready", "models": sorted(follower.states), **extra})
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

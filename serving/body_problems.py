@@ -39,13 +39,13 @@ EXAMPLE_LIMIT = 60
 """Characters of an example's column name."""
 
 
-def instead(message: str) -> str:
+def what_came(message: str) -> str:
     """Return what the decoder met, such as ", not a list"; "" where its message does not say."""
     got = _GOT.search(message)
     return f", not {_THINGS[got[1]]}" if got and got[1] in _THINGS else ""
 
 
-def quoted(message: str) -> str:
+def quotes_hint(message: str) -> str:
     """Return the hint for a number where a text belongs."""
     return (
         ': write it in quotes, like "17"'
@@ -112,14 +112,12 @@ def label_problem(message: str, schema: InputSchema) -> Problem:
     elif "out of range" in message:
         words = f"{field} must be a finite number."
     elif field in (must := _label_parts(example)):
-        words = (
-            f"{field} must be"
-            f" {must[field]}{instead(message)}{quoted(message) if field in {'key', 'request_id'} else ''}."
-        )
+        hint = quotes_hint(message) if field in {"key", "request_id"} else ""
+        words = f"{field} must be {must[field]}{what_came(message)}{hint}."
     else:
         one = f'{{"request_id": "…", "label": {example}}}'
         words = (
-            f'A label must be an object like {one}{instead(message)}; several stand in {{"labels":'
+            f'A label must be an object like {one}{what_came(message)}; several stand in {{"labels":'
             " [ … ]}."
         )
     return Problem(422, "invalid_input", words, field=field)

@@ -36,16 +36,16 @@ class Callers:
         """Take the names from the settings."""
         self._names = {name.strip() for name in settings.serving_hosts.split(",") if name.strip()}
         self._any_name = settings.serving_host != "127.0.0.1"
-        self._knows = lru_cache(maxsize=128)(self._looked_up)
+        self._is_known = lru_cache(maxsize=128)(self._is_own_name)
 
     def refuse_strangers(self, scope: Scope) -> None:
         """Raise Problem 400 where the request does not say whom it asks, 403 where it is not for
         this server or a foreign page's.
         """
-        said = dict(scope["headers"])
+        headers = dict(scope["headers"])
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) == 1:
-            if not self._knows(hosts[0]):
+            if not self._is_known(hosts[0]):
                 words = (
                     "This server is not known by the name in the header Host; the setting"
                     " PERENNIAL_SERVING_HOSTS holds its names."
@@ -53,34 +53,34 @@ class Callers:
                 raise Problem(403, "unknown_host", words)
         elif hosts or scope["http_version"] != "1.0":
             raise Problem(400, "bad_request", "Send the header Host exactly once.", headers=CLOSE)
-        origin = said.get(b"origin")
-        if origin is not None and not self._own(origin, hosts):
-            raise _foreign()
-        follows_link = scope["method"] == "GET" and said.get(b"sec-fetch-mode") == b"navigate"
-        if said.get(b"sec-fetch-site", b"none") not in _OWN_SITE and not follows_link:
-            raise _foreign()
+        origin = headers.get(b"origin")
+        if origin is not None and not self._is_own_origin(origin, hosts):
+            raise _foreign_origin()
+        follows_link = scope["method"] == "GET" and headers.get(b"sec-fetch-mode") == b"navigate"
+        if headers.get(b"sec-fetch-site", b"none") not in _OWN_SITE and not follows_link:
+            raise _foreign_origin()
 
-    def _looked_up(self, host: bytes) -> bool:
+    def _is_own_name(self, host: bytes) -> bool:
         """Tell whether the server has this name. Raises Problem 400 for what is no host."""
-        found = _HOST.fullmatch(host.decode("latin-1").lower())
-        if not found:
+        match = _HOST.fullmatch(host.decode("latin-1").lower())
+        if not match:
             raise Problem(400, "bad_request", "The header Host holds no host.", headers=CLOSE)
         return (
             self._any_name
-            or found["name"] in self._names
-            or _is_loopback(found["name"].removesuffix("."))
+            or match["name"] in self._names
+            or _is_loopback(match["name"].removesuffix("."))
         )
 
-    def _own(self, origin: bytes, hosts: list[bytes]) -> bool:
+    def _is_own_origin(self, origin: bytes, hosts: list[bytes]) -> bool:
         """Tell whether a page of this origin came from this server.
 
         By the name it is asked by, or by one of the settings.
         """
-        found = _ORIGIN.fullmatch(origin.decode("latin-1").lower())
-        if not found:  # "null" too: a page without an origin
+        match = _ORIGIN.fullmatch(origin.decode("latin-1").lower())
+        if not match:  # "null" too: a page without an origin
             return False
-        default = _DEFAULT_PORTS[found["scheme"]]
-        place = found["host"].removesuffix(default)
+        default = _DEFAULT_PORTS[match["scheme"]]
+        place = match["host"].removesuffix(default)
         return place in self._names or any(
             place == host.decode("latin-1").lower().removesuffix(default) for host in hosts
         )
@@ -95,5 +95,5 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-def _foreign() -> Problem:
+def _foreign_origin() -> Problem:
     return Problem(403, "foreign_origin", "A web page of another origin may not ask this server.")

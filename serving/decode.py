@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta
 
 from pipelines.bundle.rows import FLOAT32_MAX
 from pipelines.inference.format import KEY_LIMIT
-from serving.body_problems import KEY, TIME, instead, quoted, row_example, why_no_json
+from serving.body_problems import KEY, TIME, quotes_hint, row_example, what_came, why_no_json
 from serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _FIELD = re.compile(
 )
 
 
-class Asked(NamedTuple):
+class PredictionRequest(NamedTuple):
     """One request: each row's values in the schema's order, and by row the caller's key and the
     event time, where they were given.
 
@@ -97,30 +97,30 @@ class RequestDecoder:
             i for i, c in enumerate(schema.columns) if c.kind == "string" and c.nullable
         ]
 
-    def decode(self, body: bytes) -> Asked:
+    def decode(self, body: bytes) -> PredictionRequest:
         """Return what is asked. Raises Problem (400, 413, 422) naming row and field."""
         try:
-            found: Any = self._decode(body)
+            fields: Any = self._decode(body)
         except msgspec.ValidationError as error:
             self._refuse(str(error))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise no_json(error, body) from None
-        rows = [msgspec.structs.astuple(row) for row in self._one_of(found)]
-        asked = Asked(rows, *_beside(found, len(rows)))
-        if not self._plain(body, asked):
+        rows = [msgspec.structs.astuple(row) for row in self._rows_of(fields)]
+        request = PredictionRequest(rows, *_keys_and_times(fields, len(rows)))
+        if not self._plain(body, request):
             refuse_repeated_keys(body)
-        return asked
+        return request
 
-    def _one_of(self, found: Any) -> list[Any]:
-        if (found.rows is UNSET) == (found.row is UNSET):
+    def _rows_of(self, fields: Any) -> list[Any]:
+        if (fields.rows is UNSET) == (fields.row is UNSET):
             one = f'{{"row": {self._example}}}'
             words = (
                 f'A body needs "row" or "rows", like {one}.'
-                if found.row is UNSET
+                if fields.row is UNSET
                 else 'Send either "row" or "rows", not both.'
             )
             raise Problem(422, "invalid_input", words, field="rows")
-        rows: list[Any] = [found.row] if found.rows is UNSET else found.rows
+        rows: list[Any] = [fields.row] if fields.rows is UNSET else fields.rows
         if not rows:
             raise Problem(422, "invalid_input", "Send at least one row.", field="rows")
         if len(rows) > self._max_rows:
@@ -131,7 +131,7 @@ class RequestDecoder:
             )
         return rows
 
-    def _plain(self, body: bytes, asked: Asked) -> bool:
+    def _plain(self, body: bytes, request: PredictionRequest) -> bool:
         """Tell at once, for nearly every body, that no key stands twice.
 
         There are exactly as many quotes as needed.
@@ -139,7 +139,7 @@ class RequestDecoder:
         Keys and texts have two quotes each; a repeated key or an escaped quote can only add to
         them.
         """
-        rows, keys, times = asked
+        rows, keys, times = request
         texts = (
             1
             + len(rows) * (len(self._columns) + self._texts)
@@ -165,7 +165,7 @@ class RequestDecoder:
             )
             words = (
                 f"{field}"
-                f" {must}{instead(message)}{quoted(message) if field.startswith('key') else ''}."
+                f" {must}{what_came(message)}{quotes_hint(message) if field.startswith('key') else ''}."
             )
             raise Problem(422, "invalid_input", words, row=row, field=field)
         place = _PLACE.search(message)
@@ -184,7 +184,7 @@ class RequestDecoder:
             raise Problem(
                 422,
                 "invalid_input",
-                f"{column.name} {_must(column, message)}.",
+                f"{column.name} {_requirement(column, message)}.",
                 row=row,
                 field=column.name,
             )
@@ -192,7 +192,7 @@ class RequestDecoder:
             raise Problem(
                 422,
                 "invalid_input",
-                f"A row must be an object like {self._example}{instead(message)}.",
+                f"A row must be an object like {self._example}{what_came(message)}.",
                 row=row,
                 field="row",
             )
@@ -200,13 +200,13 @@ class RequestDecoder:
             raise Problem(
                 422,
                 "invalid_input",
-                f"rows must be a list of rows, each like {self._example}{instead(message)}.",
+                f"rows must be a list of rows, each like {self._example}{what_came(message)}.",
                 field="rows",
             )
         raise Problem(
             422,
             "invalid_input",
-            f'The body must be an object like {{"row": {self._example}}}{instead(message)}.',
+            f'The body must be an object like {{"row": {self._example}}}{what_came(message)}.',
         )
 
     def _wrong_field(self, what: str, field: str, *, in_row: bool) -> str:
@@ -233,12 +233,14 @@ _KINDS = {
 }
 
 
-def _must(column: Column, message: str) -> str:
+def _requirement(column: Column, message: str) -> str:
     if "multiple of" in message:
         return "must be a whole number"
     if "out of range" in message or "<=" in message or ">=" in message:
         return f"must be finite and within ±{FLOAT32_MAX:.7g}"
-    return f"must be {_KINDS[column.kind]}{' or null' if column.nullable else ''}{instead(message)}"
+    return (
+        f"must be {_KINDS[column.kind]}{' or null' if column.nullable else ''}{what_came(message)}"
+    )
 
 
 _MUST = {
@@ -249,32 +251,32 @@ _MUST = {
 }
 
 
-def _beside(found: Any, count: int) -> tuple[list[str | None] | None, list[int] | None]:
+def _keys_and_times(fields: Any, count: int) -> tuple[list[str | None] | None, list[int] | None]:
     """Return the keys and the event times of `count` rows, None for what was not given.
 
     Raises Problem 422 naming the field.
     """
-    if found.rows is UNSET:
+    if fields.rows is UNSET:
         unfit = (
             "keys"
-            if found.keys is not UNSET
+            if fields.keys is not UNSET
             else "event_times"
-            if found.event_times is not UNSET
+            if fields.event_times is not UNSET
             else ""
         )
         keys, times = (
-            ([found.key] if found.key is not UNSET else UNSET),
-            ([found.event_time] if found.event_time is not UNSET else UNSET),
+            ([fields.key] if fields.key is not UNSET else UNSET),
+            ([fields.event_time] if fields.event_time is not UNSET else UNSET),
         )
     else:
         unfit = (
             "key"
-            if found.key is not UNSET
+            if fields.key is not UNSET
             else "event_time"
-            if found.event_time is not UNSET
+            if fields.event_time is not UNSET
             else ""
         )
-        keys, times = found.keys, found.event_times
+        keys, times = fields.keys, fields.event_times
     if unfit:
         words = 'belongs beside "rows"' if unfit.endswith("s") else 'belongs beside "row"'
         raise Problem(422, "invalid_input", f"The field {unfit} {words}.", field=unfit)
@@ -287,7 +289,7 @@ def _beside(found: Any, count: int) -> tuple[list[str | None] | None, list[int] 
                 field=name,
             )
     return (None if keys is UNSET else keys), (
-        None if times is UNSET else _microseconds(times, alone=found.rows is UNSET)
+        None if times is UNSET else _microseconds(times, alone=fields.rows is UNSET)
     )
 
 
@@ -317,7 +319,7 @@ def refuse_repeated_keys(body: bytes) -> None:
     that was left undecoded is no JSON.
     """
 
-    def once(pairs: list[tuple[str, Any]]) -> None:
+    def refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
         twice = next(
             (name for name, count in Counter(name for name, _ in pairs).items() if count > 1), None
         )
@@ -325,6 +327,6 @@ def refuse_repeated_keys(body: bytes) -> None:
             raise Problem(422, "invalid_input", f"The field {twice} stands twice.", field=twice)
 
     try:
-        json.loads(body, object_pairs_hook=once, parse_int=str, parse_float=str)
+        json.loads(body, object_pairs_hook=refuse_repeated, parse_int=str, parse_float=str)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise no_json(error, body) from None

@@ -34,7 +34,7 @@ def refuse_far(columns: Sequence[Column], rows: Mapping[int, Sequence[Any]]) -> 
         for number, row in rows.items()
         for c, v in zip(columns, row, strict=True)
     )
-    distance, number, column = max(distances, key=lambda found: found[0])
+    distance, number, column = max(distances, key=lambda each: each[0])
     if distance > FAR:
         words = (
             f"is so far outside what the model has learnt from ({column.low:g} to {column.high:g})"

@@ -19,7 +19,7 @@ from pipelines.inference.label_index import Index, NewLabel
 from serving.body_problems import label_problem
 from serving.decode import Key, no_json, refuse_repeated_keys
 from serving.event_log import log
-from serving.log.form import logged_key
+from serving.log.form import key_in_log
 from serving.middleware import json_start
 from serving.predict import refuse_other_media, served_model
 from serving.problems import Problem, encode
@@ -119,24 +119,24 @@ class FeedbackRoute:
         schema = served_model(self._follower, name).bundle.manifest.inputs
         scope["perennial.model"] = name
         refuse_other_media(scope)
-        given = (await receive())["body"]
+        body = (await receive())["body"]
         run = asyncio.get_running_loop().run_in_executor
         try:
-            items = _items(given, self._max, schema)
+            items = _items(body, self._max, schema)
             await run(
-                self._thread, refuse_repeated_keys, given
+                self._thread, refuse_repeated_keys, body
             )  # slow on a large body: not on the event loop
         except Problem:
-            self._metrics.told(name, "malformed")
+            self._metrics.count_label(name, "malformed")
             raise
         answer = await run(
-            self._thread, self._accepted, name, schema, items, scope["perennial.request_id"]
+            self._thread, self._accept, name, schema, items, scope["perennial.request_id"]
         )
         body = encode({"request_id": scope["perennial.request_id"], **answer})
         await send(json_start(200, body))
         await send({"type": "http.response.body", "body": body})
 
-    def _accepted(
+    def _accept(
         self, model: str, schema: InputSchema, items: list[bytes | msgspec.Raw], request_id: str
     ) -> dict[str, Any]:
         """Return the answer once every good label is on the disk.
@@ -144,15 +144,17 @@ class FeedbackRoute:
         Raises Problem where a label was not taken.
         """
         problems: dict[int, Problem] = {}
-        told: dict[int, NewLabel] = {}
+        labels: dict[int, NewLabel] = {}
         try:
             for index, item in enumerate(items):
                 try:
-                    told[index] = self._told(item, schema)
+                    labels[index] = self._read_item(item, schema)
                 except Problem as problem:
                     problems[index] = problem
             outcomes = self._index.accept(
-                model, list(told.values()), lambda new: self._log.labelled(model, new, request_id)
+                model,
+                list(labels.values()),
+                lambda new: self._log.write_labels(model, new, request_id),
             )
         except (OSError, PerennialError) as error:
             self._count(model, ["unavailable"] * len(items))
@@ -167,11 +169,11 @@ class FeedbackRoute:
                 headers={"retry-after": "5"},
             ) from error
         problems |= {
-            i: Problem(*_REFUSALS[found])
-            for i, found in zip(told, outcomes, strict=True)
-            if found in _REFUSALS
+            i: Problem(*_REFUSALS[outcome])
+            for i, outcome in zip(labels, outcomes, strict=True)
+            if outcome in _REFUSALS
         }
-        self._count(model, [*outcomes, *(["malformed"] * (len(items) - len(told)))])
+        self._count(model, [*outcomes, *(["malformed"] * (len(items) - len(labels)))])
         counts = {
             "model": model,
             "accepted": outcomes.count("accepted"),
@@ -179,16 +181,16 @@ class FeedbackRoute:
         }
         return _answer(counts, problems, len(items))
 
-    def _told(self, item: bytes | msgspec.Raw, schema: InputSchema) -> NewLabel:
+    def _read_item(self, item: bytes | msgspec.Raw, schema: InputSchema) -> NewLabel:
         """Return what one item tells. Raises Problem 422 naming the field."""
         try:
-            found = _decode_item(item)
+            fields = _decode_item(item)
         except msgspec.ValidationError as error:
             raise label_problem(str(error), schema) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise no_json(error) from None
-        label = _label(found.label, schema)
-        if (found.key is UNSET) == (found.request_id is UNSET):
+        label = _label(fields.label, schema)
+        if (fields.key is UNSET) == (fields.request_id is UNSET):
             raise Problem(
                 422,
                 "invalid_input",
@@ -196,15 +198,17 @@ class FeedbackRoute:
                 " belongs to.",
                 field="request_id",
             )
-        if found.key is UNSET:
+        if fields.key is UNSET:
             return NewLabel(
-                label, request_id=str(found.request_id), row=0 if found.row is UNSET else found.row
+                label,
+                request_id=str(fields.request_id),
+                row=0 if fields.row is UNSET else fields.row,
             )
-        if found.row is not UNSET:
+        if fields.row is not UNSET:
             raise Problem(
                 422, "invalid_input", 'The field row belongs beside "request_id".', field="row"
             )
-        key = logged_key(schema, self._log.personal, found.key)
+        key = key_in_log(schema, self._log.personal, fields.key)
         if key is None:
             raise Problem(
                 422,
@@ -216,7 +220,7 @@ class FeedbackRoute:
 
     def _count(self, model: str, outcomes: list[str]) -> None:
         for outcome in outcomes:
-            self._metrics.told(model, outcome)
+            self._metrics.count_label(model, outcome)
 
 
 def _items(body: bytes, limit: int, schema: InputSchema) -> list[bytes | msgspec.Raw]:
@@ -225,27 +229,27 @@ def _items(body: bytes, limit: int, schema: InputSchema) -> list[bytes | msgspec
     Raises Problem for what is no JSON, or no form of this route.
     """
     try:
-        found = _decode_body(body)
+        fields = _decode_body(body)
     except msgspec.ValidationError as error:
         raise label_problem(str(error), schema) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise no_json(error, body) from None
-    if found.labels is UNSET:
+    if fields.labels is UNSET:
         return [body]
-    if any(part is not UNSET for part in (found.label, found.request_id, found.row, found.key)):
+    if any(part is not UNSET for part in (fields.label, fields.request_id, fields.row, fields.key)):
         raise Problem(422, "invalid_input", 'Send either "labels" or one label.', field="labels")
-    if not found.labels:
+    if not fields.labels:
         raise Problem(422, "invalid_input", "Send at least one label.", field="labels")
-    if len(found.labels) > limit:
+    if len(fields.labels) > limit:
         raise Problem(
             413,
             "too_many_rows",
-            f"{len(found.labels)} labels are more than the {limit} that one request may have.",
+            f"{len(fields.labels)} labels are more than the {limit} that one request may have.",
         )
-    return list(found.labels)
+    return list(fields.labels)
 
 
-def _label(given: bool | float | str, schema: InputSchema) -> float | str:  # noqa: FBT001 -- true is a label
+def _label(label: bool | float | str, schema: InputSchema) -> float | str:  # noqa: FBT001 -- true is a label
     """Return a label as it is logged. Raises Problem 422 where it is none of the task's.
 
     A label that is none of the classes of the version that serves would stand for ever: the first
@@ -254,25 +258,25 @@ def _label(given: bool | float | str, schema: InputSchema) -> float | str:  # no
     """
     if schema.task == "multiclass":
         classes = schema.classes or []
-        found = class_of(given, classes)
-        if found is None:
+        name = class_of(label, classes)
+        if name is None:
             raise Problem(
                 422,
                 "invalid_input",
-                f"label is no label of this task: its classes are {_listed(classes)}.",
+                f"label is no label of this task: its classes are {_class_list(classes)}.",
                 field="label",
             )
-        return found
+        return name
     if schema.task == "binary":
-        if not isinstance(given, str) and given in {0, 1}:
-            return float(given)
+        if not isinstance(label, str) and label in {0, 1}:
+            return float(label)
         raise Problem(
             422,
             "invalid_input",
             "label is no label of this task: send true or false, 1 or 0.",
             field="label",
         )
-    number = _finite(given)
+    number = _finite(label)
     if number is None:
         raise Problem(
             422,
@@ -284,19 +288,19 @@ def _label(given: bool | float | str, schema: InputSchema) -> float | str:  # no
 
 
 def _finite(
-    given: bool | float | str,  # noqa: FBT001 -- true is a label
+    label: bool | float | str,  # noqa: FBT001 -- true is a label
 ) -> float | None:
     """Return a number as it is logged; None for what is none, or too large for one."""
-    if isinstance(given, bool | str):
+    if isinstance(label, bool | str):
         return None
     try:
-        number = float(given)
+        number = float(label)
     except OverflowError:  # JSON's whole numbers have no end
         return None
     return number if math.isfinite(number) else None
 
 
-def _listed(classes: list[str]) -> str:
+def _class_list(classes: list[str]) -> str:
     """Return the classes as JSON texts, shortened so that a message stays readable."""
     shown = [
         json.dumps(c if len(c) <= NAME_LENGTH else f"{c[:NAME_LENGTH]}…", ensure_ascii=False)
@@ -319,7 +323,7 @@ def _answer(counts: dict[str, Any], problems: dict[int, Problem], count: int) ->
     answer = {**counts, "problems": listed}
     if not problems:
         return answer
-    index, worst = max(sorted(problems.items()), key=lambda found: found[1].status)
+    index, worst = max(sorted(problems.items()), key=lambda numbered: numbered[1].status)
     words = (
         worst.message
         if count == 1

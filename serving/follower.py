@@ -80,7 +80,7 @@ class Follower:
         """
         try:
             self._unread = []
-            names = sorted(tail for tail in self._tails(SERVED) if _NAME.fullmatch(tail))
+            names = sorted(tail for tail in self._names_below(SERVED) if _NAME.fullmatch(tail))
             for name in names:
                 while self._advance(name):  # until nothing newer came while loading
                     pass
@@ -100,7 +100,7 @@ class Follower:
             log.warning(trouble or "Releases can be read again.", exc_info=error)
         self.trouble = trouble
 
-    def _tails(self, prefix: str) -> list[str]:
+    def _names_below(self, prefix: str) -> list[str]:
         return [key.rsplit("/", 1)[-1] for key in self._store.keys(prefix)]
 
     def _advance(self, name: str) -> bool:
@@ -109,7 +109,8 @@ class Follower:
         Tell whether there was one.
         """
         numbers = sorted(
-            (int(t) for t in self._tails(f"releases/{name}") if _NUMBER.fullmatch(t)), reverse=True
+            (int(t) for t in self._names_below(f"releases/{name}") if _NUMBER.fullmatch(t)),
+            reverse=True,
         )
         state = self.states.get(name)
         current = state.served if state else None
@@ -117,21 +118,21 @@ class Follower:
         for number in numbers:
             if current is not None and number <= current.release.number:
                 break
-            found = self._tried(name, number)
-            if isinstance(found, Served):
-                self._swap(name, ModelState(found, refused))
+            result = self._try_release(name, number)
+            if isinstance(result, Served):
+                self._swap(name, ModelState(result, refused))
                 return True
             refused = (
-                refused or found
+                refused or result
             )  # of what could not be read now, nothing is said: it is tried again at the next look
         if refused is not None and (state is None or state.refused != refused):
             self._swap(name, ModelState(current, refused))
         return False
 
-    def _tried(self, name: str, number: int) -> Served | Refusal | None:
-        known = self._refused.setdefault(name, {})
-        if number in known:
-            return Refusal(number, known[number])
+    def _try_release(self, name: str, number: int) -> Served | Refusal | None:
+        reasons = self._refused.setdefault(name, {})
+        if number in reasons:
+            return Refusal(number, reasons[number])
         try:
             return open_release(
                 self._store,
@@ -148,17 +149,17 @@ class Follower:
         except DamagedEntry as error:  # not remembered: it may be written anew
             damaged, state = Refusal(number, str(error)), self.states.get(name)
             if state is None or state.refused != damaged:
-                self._metrics.refused(name)
+                self._metrics.count_refusal(name)
             return damaged
         except Exception as error:  # noqa: BLE001 -- whatever fails in there refuses this one release, in words, and nothing else
-            known[number] = str(error) or type(error).__name__
-            self._metrics.refused(name)
-            return Refusal(number, known[number])
+            reasons[number] = str(error) or type(error).__name__
+            self._metrics.count_refusal(name)
+            return Refusal(number, reasons[number])
 
     def _swap(self, name: str, state: ModelState) -> None:
-        before = self.states.get(name)
+        former = self.states.get(name)
         self.states = {**self.states, name: state}
-        if state.refused is not None and (before is None or before.refused != state.refused):
+        if state.refused is not None and (former is None or former.refused != state.refused):
             log.error(
                 "Release refused.",
                 extra={
@@ -167,9 +168,9 @@ class Follower:
                     "reason": state.refused.reason,
                 },
             )
-        if state.served is not None and (before is None or before.served is not state.served):
+        if state.served is not None and (former is None or former.served is not state.served):
             release = state.served.release
-            self._metrics.swapped(name, release.number)
+            self._metrics.count_swap(name, release.number)
             log.info(
                 "Release serves.",
                 extra={"model": name, "release": release.number, "version": release.version},

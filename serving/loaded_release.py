@@ -60,13 +60,13 @@ class Served:
         ):  # scikit-learn refuses what became infinite on the way, without telling in which row
             refuse_far(schema.columns, dict(enumerate(rows)))
             raise
-        if not _valid(answers, probabilities=probabilities):
+        if not _are_valid(answers, probabilities=probabilities):
             refuse_far(
                 schema.columns,
                 {
                     i: row
                     for i, row in enumerate(rows)
-                    if not _valid(answers[i : i + 1], probabilities=probabilities)
+                    if not _are_valid(answers[i : i + 1], probabilities=probabilities)
                 },
             )
             raise Problem(
@@ -87,7 +87,7 @@ class Served:
         ]
 
 
-def _valid(answers: Answers, *, probabilities: bool) -> bool:
+def _are_valid(answers: Answers, *, probabilities: bool) -> bool:
     if not np.isfinite(answers).all():
         return False
     return not probabilities or bool(((answers >= -SLACK) & (answers <= 1 + SLACK)).all())

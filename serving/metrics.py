@@ -106,7 +106,7 @@ class Metrics:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._by_model: dict[str, tuple[Counter, Counter]] = {}
 
-    def answered(self, model: str, route: str, status: int, seconds: float) -> None:
+    def count_answer(self, model: str, route: str, status: int, seconds: float) -> None:
         """Count one answer."""
         key = (model, route, status)
         children = self._children.get(key)
@@ -118,15 +118,15 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
 
-    def predicted(self, model: str, rows: int) -> None:
+    def count_predictions(self, model: str, rows: int) -> None:
         """Count predicted rows."""
-        self._of(model)[0].inc(rows)
+        self._counters_of(model)[0].inc(rows)
 
-    def logged(self, model: str, rows: int) -> None:
+    def count_logged(self, model: str, rows: int) -> None:
         """Count rows that are in the inference log."""
-        self._of(model)[1].inc(rows)
+        self._counters_of(model)[1].inc(rows)
 
-    def _of(self, model: str) -> tuple[Counter, Counter]:
+    def _counters_of(self, model: str) -> tuple[Counter, Counter]:
         children = self._by_model.get(model)
         if children is None:
             children = self._by_model[model] = (
@@ -135,36 +135,36 @@ class Metrics:
             )
         return children
 
-    def invalid(self, model: str) -> None:
+    def count_invalid(self, model: str) -> None:
         """Count an answer of a model that was no valid number."""
         self._invalid.labels(model).inc()
 
-    def swapped(self, model: str, release: int) -> None:
+    def count_swap(self, model: str, release: int) -> None:
         """Count a release that began to serve."""
         self._release.labels(model).set(release)
         self._swaps.labels(model).inc()
 
-    def refused(self, model: str) -> None:
+    def count_refusal(self, model: str) -> None:
         """Count a refused release."""
         self._refusals.labels(model).inc()
 
-    def log_lost(self, model: str, rows: int) -> None:
+    def count_lost(self, model: str, rows: int) -> None:
         """Count rows that were answered although the inference log could not be written."""
         self._lost.labels(model).inc(rows)
 
-    def log_failed(self, model: str, what: str) -> None:
+    def count_log_failure(self, model: str, what: str) -> None:
         """Count a failed "write" or "sync" of the inference log."""
         self._failures.labels(model, what).inc()
 
-    def log_synced(self, seconds: float) -> None:
+    def observe_flush(self, seconds: float) -> None:
         """Count a flush of a segment."""
         self._syncs.observe(seconds)
 
-    def log_writable(self, model: str, *, writable: bool) -> None:
+    def set_log_writable(self, model: str, *, writable: bool) -> None:
         """Say whether the model's inference log can be written now."""
         self._writable.labels(model).set(int(writable))
 
-    def told(self, model: str, outcome: str) -> None:
+    def count_label(self, model: str, outcome: str) -> None:
         """Count a label by what became of it."""
         self._feedback.labels(model, outcome).inc()
         if outcome == "accepted":

@@ -67,7 +67,7 @@ class Edge:
         try:
             body = await self._body(scope, receive)
             self._callers.refuse_strangers(scope)
-            await self._app(scope, _once(body, receive), reply.send)
+            await self._app(scope, _replay_body(body, receive), reply.send)
         except _ClientGone:
             return
         except Problem as problem:
@@ -84,7 +84,7 @@ class Edge:
                 ),
                 receive,
             )
-        self._metrics.answered(
+        self._metrics.count_answer(
             scope.get("perennial.model", ""),
             _route(scope),
             reply.status,
@@ -93,10 +93,10 @@ class Edge:
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the whole body. Raises Problem 413 or 408; then the connection is closed."""
-        announced, chunked = _announced(scope)
-        if announced == 0 and not chunked:
+        length, chunked = _body_length(scope)
+        if length == 0 and not chunked:
             return b""
-        if announced > self._limit:
+        if length > self._limit:
             raise _TooLarge(self._limit, more_comes=True)
         try:
             async with asyncio.timeout(self._seconds):
@@ -150,12 +150,12 @@ class _Reply:
         await self.send(json_start(problem.status, body, headers))
         if isinstance(problem, _TooLarge) and problem.more_comes:
             await self.send({"type": "http.response.body", "body": body, "more_body": True})
-            await _thrown_away(receive)
+            await _discard_body(receive)
             body = b""
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def _thrown_away(receive: Receive) -> None:
+async def _discard_body(receive: Receive) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LINGER_SECONDS):
             while True:
@@ -183,7 +183,7 @@ def _request_id(scope: Scope) -> str:
     return str(uuid.uuid4())
 
 
-def _announced(scope: Scope) -> tuple[int, bool]:
+def _body_length(scope: Scope) -> tuple[int, bool]:
     """Return the announced length of the body (0 where there is none), and whether it comes in
     chunks.
     """
@@ -200,15 +200,15 @@ def _announced(scope: Scope) -> tuple[int, bool]:
     return length, chunked
 
 
-def _once(body: bytes, receive: Receive) -> Receive:
+def _replay_body(body: bytes, receive: Receive) -> Receive:
     """Return a `receive` that gives the whole body in one message, then what the client does."""
-    given = False
+    is_replayed = False
 
     async def replay() -> Message:
-        nonlocal given
-        if given:
+        nonlocal is_replayed
+        if is_replayed:
             return await receive()
-        given = True
+        is_replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay

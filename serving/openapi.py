@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from serving.loaded_release import Served
 
 
-def described(name: str, state: ModelState) -> dict[str, Any]:
+def describe_model(name: str, state: ModelState) -> dict[str, Any]:
     """Return what is known of a model.
 
     What serves, since when, from which data, and a newer release that was refused.
@@ -60,8 +60,14 @@ def row_schema(schema: InputSchema) -> dict[str, Any]:
 
 
 def _property(column: Column) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": [column.kind, "null"] if column.nullable else column.kind}
-    return found if column.example is None else {**found, "examples": [column.example]}
+    property_schema: dict[str, Any] = {
+        "type": [column.kind, "null"] if column.nullable else column.kind
+    }
+    return (
+        property_schema
+        if column.example is None
+        else {**property_schema, "examples": [column.example]}
+    )
 
 
 def with_models(

@@ -60,8 +60,8 @@ class PredictRoute:
         served = served_model(self._follower, name)
         scope["perennial.model"] = name
         refuse_other_media(scope)
-        asked = served.decoder.decode((await receive())["body"])
-        answers = await self._predictions(served, asked.rows)
+        request = served.decoder.decode((await receive())["body"])
+        answers = await self._predictions(served, request.rows)
         request_id = scope["perennial.request_id"]
         body = encode(
             {
@@ -72,14 +72,16 @@ class PredictRoute:
                 "predictions": answers,
             }
         )
-        if not (self._proof and self._proves(scope)):
+        if not (self._proof and self._is_proof(scope)):
             if self._log is not None:
-                self._log.answered(served, asked, answers, request_id, scope["perennial.started"])
-            self._metrics.predicted(name, len(asked.rows))
+                self._log.write_answer(
+                    served, request, answers, request_id, scope["perennial.started"]
+                )
+            self._metrics.count_predictions(name, len(request.rows))
         await send(json_start(200, body))
         await send({"type": "http.response.body", "body": body})
 
-    def _proves(self, scope: Scope) -> bool:
+    def _is_proof(self, scope: Scope) -> bool:
         """Tell whether the caller is `deploy`, which replays golden requests before it sends any
         traffic here.
         """
@@ -95,7 +97,7 @@ class PredictRoute:
             return await asyncio.to_thread(served.predictions, rows)
         except Problem as problem:
             if problem.code == "model_output_invalid":
-                self._metrics.invalid(served.release.model)
+                self._metrics.count_invalid(served.release.model)
             raise
 
 
@@ -130,15 +132,15 @@ def refuse_other_media(scope: Scope) -> None:
 
     A foreign web page can send any other one without asking.
     """
-    said = False
+    is_json = False
     for name, value in scope["headers"]:
         if name == b"content-type":
-            said = value.split(b";", 1)[0].strip().lower() == b"application/json"
-            if not said:
+            is_json = value.split(b";", 1)[0].strip().lower() == b"application/json"
+            if not is_json:
                 break
         elif name == b"content-encoding" and value.lower() != b"identity":
             raise Problem(415, "unsupported_media_type", "Send the body uncompressed.")
-    if not said:
+    if not is_json:
         raise Problem(
             415,
             "unsupported_media_type",

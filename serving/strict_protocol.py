@@ -51,7 +51,7 @@ What came beyond stays unparsed, and nothing more is read.
 VERSIONS = {"1.0", "1.1"}
 
 
-async def overloaded(scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_overloaded(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer 503 with Retry-After and close the connection."""
     problem = Problem(
         503,
@@ -62,16 +62,16 @@ async def overloaded(scope: Scope, receive: Receive, send: Send) -> None:
     await _answer(problem)(scope, receive, send)
 
 
-def _form(problem: Problem) -> tuple[list[tuple[bytes, bytes]], bytes]:
+def _headers_and_body(problem: Problem) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """Return headers and body of the problem's answer, in the form of all other answers.
 
     It has an id of its own.
     """
     request_id = str(uuid.uuid4())
     body = encode({**problem.body(), "request_id": request_id})
-    given = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+    headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
     return [
-        *given,
+        *headers,
         (b"x-request-id", request_id.encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"connection", b"close"),
@@ -82,7 +82,7 @@ def _answer(problem: Problem) -> Any:
     """Return an ASGI app that answers with the problem and closes the connection."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 -- ASGI's signature
-        headers, body = _form(problem)
+        headers, body = _headers_and_body(problem)
         await send(json_start(problem.status, body, headers))
         await send({"type": "http.response.body", "body": body})
 
@@ -92,12 +92,12 @@ def _answer(problem: Problem) -> Any:
 class _Flow(FlowControl):
     """uvicorn's flow control; reading goes on only where nothing is held back."""
 
-    def __init__(self, transport: asyncio.Transport, holds: Callable[[], bool]) -> None:
+    def __init__(self, transport: asyncio.Transport, is_holding: Callable[[], bool]) -> None:
         super().__init__(transport)
-        self._holds = holds
+        self._is_holding = is_holding
 
     def resume_reading(self) -> None:
-        if not self._holds():
+        if not self._is_holding():
             super().resume_reading()
 
 
@@ -122,7 +122,7 @@ class StrictProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
         """Give the client its time for the first head."""
         super().connection_made(transport)
-        self.flow = _Flow(transport, self._holds)
+        self.flow = _Flow(transport, self._is_holding)
         self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -135,7 +135,7 @@ class StrictProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._ended:
             return
-        self._data, self._at = (self._data[self._at :] + data if self._holds() else data), 0
+        self._data, self._at = (self._data[self._at :] + data if self._is_holding() else data), 0
         self._parse()
 
     def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's returns None
@@ -186,7 +186,9 @@ class StrictProtocol(HttpToolsProtocol):
         self._problem = self._why_refused()
         if self._problem is not None:
             raise self._problem
-        self.app = self._served_app if len(self.connections) <= self.max_connections else overloaded
+        self.app = (
+            self._served_app if len(self.connections) <= self.max_connections else answer_overloaded
+        )
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -250,7 +252,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.url = (url.path or b"/") + (b"?" + url.query if url.query else b"")
         return None
 
-    def _holds(self) -> bool:
+    def _is_holding(self) -> bool:
         """Tell whether requests wait, or bytes; then nothing more is read."""
         return bool(self.pipeline) or self._at < len(self._data)
 
@@ -259,7 +261,7 @@ class StrictProtocol(HttpToolsProtocol):
         while self._at < len(self._data) and len(self.pipeline) < MAX_WAITING:
             whole = self._at == 0 and len(self._data) <= PIECE
             piece = self._data if whole else memoryview(self._data)[self._at : self._at + PIECE]
-            self._at += self._parsed(piece)
+            self._at += self._feed_parser(piece)
             if self._upgrade_offered:
                 self._pass_over_upgrade()
             if self._ended:
@@ -273,11 +275,11 @@ class StrictProtocol(HttpToolsProtocol):
                         )
                     )
                     return
-        if self._holds():
+        if self._is_holding():
             self.flow.pause_reading()
         self._watch_head()
 
-    def _parsed(self, piece: bytes | memoryview) -> int:
+    def _feed_parser(self, piece: bytes | memoryview) -> int:
         """Return how many bytes of the piece the parser took.
 
         It stops after a head that offers an upgrade.
@@ -309,7 +311,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(
             lenient_data_after_close=True
         )  # as uvicorn's: what follows a last request is passed over
-        self._parsed(b"\r\n".join((line, *headers, b"", b"")))
+        self._feed_parser(b"\r\n".join((line, *headers, b"", b"")))
 
     def _refuse(self, problem: Problem) -> None:
         """Answer with the problem after all that is still to be answered, take nothing more, and
@@ -351,7 +353,7 @@ class StrictProtocol(HttpToolsProtocol):
         )
 
     def _write(self, problem: Problem) -> None:
-        headers, body = _form(problem)
+        headers, body = _headers_and_body(problem)
         start = json_start(problem.status, body, headers)
         lines = [
             STATUS_LINE[problem.status],
@@ -369,7 +371,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _watch_head(self) -> None:
         """Have the time of a head run while it is the client who is waited for."""
-        if not self._in_head or self._holds():
+        if not self._in_head or self._is_holding():
             self._stop_timer()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(self.head_seconds, self._head_late)

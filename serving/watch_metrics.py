@@ -52,7 +52,7 @@ class WatchCollector:
 
         A model that was never watched is in none of them, a metric that is not known neither.
         """
-        found = {
+        figures_by_model = {
             model: figures for model in self._models if (figures := self._read(model)) is not None
         }
         verdicts = GaugeMetricFamily(
@@ -60,25 +60,25 @@ class WatchCollector:
             "1 for the verdict on the newest window, 0 for the others.",
             labels=["model", "verdict"],
         )
-        for model, figures in found.items():
+        for model, figures in figures_by_model.items():
             for verdict in VERDICTS:
                 verdicts.add_metric([model, verdict], float(figures.verdict == verdict))
         yield verdicts
         for name, (words, value) in _PLAIN.items():
             gauge = GaugeMetricFamily(name, words, labels=["model"])
-            for model, figures in found.items():
+            for model, figures in figures_by_model.items():
                 gauge.add_metric([model], float(value(figures)))
             yield gauge
         yield _metric(
             "perennial_live_metric",
             "The champion's metric on the newest window's labelled rows.",
-            found,
+            figures_by_model,
             lambda f: f.live,
         )
         yield _metric(
             "perennial_expected_metric",
             "The champion's metric on its holdout.",
-            found,
+            figures_by_model,
             lambda f: f.expected,
         )
 
@@ -94,11 +94,14 @@ class WatchCollector:
 
 
 def _metric(
-    name: str, words: str, found: dict[str, Figures], value: Callable[[Figures], float | None]
+    name: str,
+    words: str,
+    figures_by_model: dict[str, Figures],
+    value: Callable[[Figures], float | None],
 ) -> Any:
     gauge = GaugeMetricFamily(name, words, labels=["model", "metric"])
-    for model, figures in found.items():
-        known = value(figures)
-        if known is not None:
-            gauge.add_metric([model, figures.metric], known)
+    for model, figures in figures_by_model.items():
+        number = value(figures)
+        if number is not None:
+            gauge.add_metric([model, figures.metric], number)
     return gauge

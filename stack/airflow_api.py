@@ -89,7 +89,7 @@ class AirflowApi:
             "POST", f"/api/v2/dags/{dag_id}/dagRuns", content=json.dumps(body), headers=headers
         )
         if answer.status_code != CONFLICT:
-            _checked(answer, f"starting {dag_id}")
+            _read_json(answer, f"starting {dag_id}")
         return run_id
 
     def state(self, dag_id: str, run_id: str) -> str:
@@ -116,9 +116,9 @@ class AirflowApi:
     def tasks(self, dag_id: str, run_id: str) -> list[TaskRun]:
         """Return the tasks of a run, those that began first before the others."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
-        found = [_task_run(row) for row in self._all(path, "task_instances")]
+        tasks = [_task_run(row) for row in self._all(path, "task_instances")]
         return sorted(
-            found, key=lambda task: (task.start is None, task.start or "", task.task, task.index)
+            tasks, key=lambda task: (task.start is None, task.start or "", task.task, task.index)
         )
 
     def result(self, dag_id: str, run_id: str, task: str, index: int = -1) -> Any:
@@ -129,7 +129,7 @@ class AirflowApi:
         answer = self._send("GET", path, params={"map_index": index, "deserialize": "true"})
         if answer.status_code == NOT_FOUND:
             return None
-        value = _checked(answer, f"reading the result of {task}")["value"]
+        value = _read_json(answer, f"reading the result of {task}")["value"]
         return json.loads(value) if isinstance(value, str) else value
 
     def log(self, dag_id: str, run_id: str, task: str, index: int = -1, attempt: int = 1) -> str:
@@ -141,7 +141,7 @@ class AirflowApi:
             params={"map_index": index, "full_content": "true"},
             headers={"accept": "application/json"},
         )
-        content = _checked(answer, f"reading the log of {task}")["content"]
+        content = _read_json(answer, f"reading the log of {task}")["content"]
         return "\n".join(
             _log_line(line) if isinstance(line, dict) else str(line) for line in content
         )
@@ -166,7 +166,7 @@ class AirflowApi:
                 return rows
 
     def _get(self, path: str, **params: Any) -> Any:
-        return _checked(self._send("GET", path, params=params), f"reading {path}")
+        return _read_json(self._send("GET", path, params=params), f"reading {path}")
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send, again where the server is away or stumbles.
@@ -180,14 +180,14 @@ class AirflowApi:
             reraise=True,
         )
         try:
-            return retrying(self._once, method, path, options)
+            return retrying(self._send_once, method, path, options)
         except (httpx.TransportError, _Stumble) as error:
             raise Unreachable(
                 f"Airflow at {self._client.base_url} does not answer: {error}",
                 remedy="python -m stack status",
             ) from error
 
-    def _once(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
+    def _send_once(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
         for _ in range(2):
             if not self._token:
                 self._log_in()
@@ -222,7 +222,7 @@ class _Stumble(Exception):
     """The server failed by its own fault."""
 
 
-def _checked(answer: httpx.Response, doing: str) -> Any:
+def _read_json(answer: httpx.Response, doing: str) -> Any:
     """Return the answer's JSON. Raises RequestError with what Airflow said."""
     if answer.is_success:
         return answer.json()

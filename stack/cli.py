@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -81,19 +81,19 @@ def up(
     def work() -> int:
         layout = Layout(load_settings())
         out.print(f"Starting the stack in {layout.state} …", markup=False)
-        found = control.up(
+        reports = control.up(
             layout,
             os.environ,
             say=lambda text: out.print(text, markup=False),
             timeout_seconds=timeout,
         )
-        if all(health.is_healthy for health in found):
+        if all(health.is_healthy for health in reports):
             good, _ = load_all(layout.settings.models)
             with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
                 for message in await_dags(api, good.values(), timeout_seconds=timeout):
                     out.print(message, markup=False)
-        _show(layout, found)
-        return 0 if all(health.is_healthy for health in found) else 1
+        _show(layout, reports)
+        return 0 if all(health.is_healthy for health in reports) else 1
 
     _or_exit(work)
 
@@ -112,14 +112,14 @@ def status(
 
     def work() -> int:
         layout = Layout(load_settings())
-        found = control.status(layout)
+        reports = control.status(layout)
         if as_json:
-            sys.stdout.write(json.dumps([asdict(health) for health in found], indent=2) + "\n")
+            sys.stdout.write(json.dumps([asdict(health) for health in reports], indent=2) + "\n")
         else:
-            _show(layout, found)
+            _show(layout, reports)
         if show_password:
             sys.stdout.write(password(layout.secrets) + "\n")
-        return 0 if all(health.is_healthy for health in found) else 1
+        return 0 if all(health.is_healthy for health in reports) else 1
 
     _or_exit(work)
 
@@ -132,10 +132,10 @@ def down() -> None:
     """
 
     def work() -> int:
-        found = control.down(
+        was_running = control.down(
             Layout(load_settings()), say=lambda text: out.print(text, markup=False)
         )
-        out.print("The stack is down." if found else "The stack was not running.")
+        out.print("The stack is down." if was_running else "The stack was not running.")
         return 0
 
     _or_exit(work)
@@ -168,27 +168,26 @@ def run(
 ) -> None:
     """Run a command in the stack's environment, such as Airflow's."""
 
-    def work() -> int:
+    def work() -> NoReturn:
         environ = environment(Layout(load_settings()), os.environ)
         os.execvpe(command[0], command, environ)  # noqa: S606 -- the user's own command, without a shell
-        return 0
 
     _or_exit(work)
 
 
-def _show(layout: Layout, found: Sequence[Health]) -> None:
+def _show(layout: Layout, reports: Sequence[Health]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("program", "state", "pid", "uptime", "address", ""):
         table.add_column(column, overflow="fold")
     colours = {"healthy": "green", "starting": "yellow", "unhealthy": "red", "down": "red"}
-    for health in found:
+    for health in reports:
         uptime = (
             "" if health.uptime_seconds is None else str(timedelta(seconds=health.uptime_seconds))
         )
         state = f"[{colours[health.state]}]{health.state}[/]"
         table.add_row(health.name, state, str(health.pid or ""), uptime, health.url, health.detail)
     out.print(table)
-    if any(health.is_healthy for health in found):
+    if any(health.is_healthy for health in reports):
         out.print(
             f"\nAirflow: {layout.airflow_url}  user {USER}, password in"
             f" {layout.secrets / PASSWORDS}",

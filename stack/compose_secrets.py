@@ -70,13 +70,13 @@ def make(path: Path) -> list[str]:
     """
     text = _read(path)
     missing = _missing(text)
-    made = "".join(f"{name}={SECRETS[name]()}\n" for name in missing)
+    additions = "".join(f"{name}={SECRETS[name]()}\n" for name in missing)
     if not _names_itself(path, text):
-        made += f"{ITSELF}='{path.absolute()}'\n"
-    if made:
+        additions += f"{ITSELF}='{path.absolute()}'\n"
+    if additions:
         if text and not text.endswith("\n"):
             text += "\n"
-        _write(path, (text or HEADER) + made)
+        _write(path, (text or HEADER) + additions)
     return missing
 
 
@@ -85,22 +85,22 @@ def check(path: Path) -> None:
     read by others.
     """
     text = _read(path)
-    lacks = [*_missing(text), *([] if _names_itself(path, text) else [ITSELF])]
-    if lacks:
-        raise SecretsError(f"{path} lacks {lacks[0]}. Run: {_command(path)}")
+    missing = [*_missing(text), *([] if _names_itself(path, text) else [ITSELF])]
+    if missing:
+        raise SecretsError(f"{path} lacks {missing[0]}. Run: {_command(path)}")
 
 
 def _missing(text: str) -> list[str]:
-    there = _set(text)
-    return [name for name in SECRETS if name not in there]
+    assignments = _read_assignments(text)
+    return [name for name in SECRETS if name not in assignments]
 
 
-def _set(text: str) -> dict[str, str]:
+def _read_assignments(text: str) -> dict[str, str]:
     """Return what the file sets; the last line of a name counts."""
-    found = [match for line in text.splitlines() if (match := NAME.fullmatch(line))]
+    matches = [match for line in text.splitlines() if (match := NAME.fullmatch(line))]
     return {
         name: value
-        for name, value in {match[1]: match[2] for match in found}.items()
+        for name, value in {match[1]: match[2] for match in matches}.items()
         if not NOTHING.fullmatch(value)
     }
 
@@ -116,13 +116,13 @@ def _names_itself(path: Path, text: str) -> bool:
             f"{path} has a name that no file of settings can say. Choose one without quotes and"
             " line breaks."
         )
-    named = _set(text).get(ITSELF)
-    if named is not None and (FILE.parent / named.strip("'\"")).resolve() != own:
+    own_name = _read_assignments(text).get(ITSELF)
+    if own_name is not None and (FILE.parent / own_name.strip("'\"")).resolve() != own:
         raise SecretsError(
-            f"{path} says {ITSELF}={named}, which is another file. Remove that line, then run:"
+            f"{path} says {ITSELF}={own_name}, which is another file. Remove that line, then run:"
             f" {_command(path)}"
         )
-    return default or named is not None
+    return default or own_name is not None
 
 
 def _command(path: Path) -> str:
@@ -136,13 +136,13 @@ def _command(path: Path) -> str:
 def _read(path: Path) -> str:
     """Return what stands in the file, "" where there is none."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return ""
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise SecretsError(f"{path} is no plain file. Remove it, then run: make secrets")
-    if found.st_mode & 0o077:
-        mode = f"{stat.S_IMODE(found.st_mode):o}"
+    if status.st_mode & 0o077:
+        mode = f"{stat.S_IMODE(status.st_mode):o}"
         raise SecretsError(
             f"Others may read {path} (mode {mode}). Run: chmod 600 {path}   (and make new secrets"
             " if somebody may have)"
@@ -178,8 +178,8 @@ def main(arguments: list[str]) -> int:
         if chosen.check:
             check(chosen.file)
         else:
-            made = make(chosen.file)
-            print(f"{chosen.file}: {len(made)} secrets made, {len(SECRETS) - len(made)} kept.")
+            names = make(chosen.file)
+            print(f"{chosen.file}: {len(names)} secrets made, {len(SECRETS) - len(names)} kept.")
     except (SecretsError, OSError, UnicodeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -19,7 +19,7 @@ from stack.health import Health, check, prober
 from stack.keys import make_keys
 from stack.migration import is_needed, migrate, prepare_home, prepare_mlflow
 from stack.patience import Patience
-from stack.processes import cpu_seconds, end, holder, marked, port_is_taken
+from stack.processes import cpu_seconds, end, port_holder, port_is_taken, stack_processes
 from stack.programs import programs
 from stack.record import Record, forget, make_socket_path, read_record, write_record
 from stack.supervisor import ENDED_EARLY, STOP_SECONDS, Supervisor, render
@@ -97,17 +97,19 @@ def down(layout: Layout, *, say: Say) -> bool:
     Raises PerennialError for what stays.
     """
     with _alone(layout):
-        found = _supervisor(layout) is not None or bool(marked(str(layout.state)))
-        if found:
+        is_running = _supervisor(layout) is not None or bool(stack_processes(str(layout.state)))
+        if is_running:
             say("Stopping …")
         _stop(layout)
-        left = marked(str(layout.state))
-        if left:
-            names = ", ".join(f"{process.pid} {name}".strip() for process, name in left.items())
+        survivors = stack_processes(str(layout.state))
+        if survivors:
+            names = ", ".join(
+                f"{process.pid} {name}".strip() for process, name in survivors.items()
+            )
             raise PerennialError(
                 f"These processes do not end: {names}.", remedy="end them by hand: kill -9 PID."
             )
-        return found
+        return is_running
 
 
 def refuse_ports(running: Sequence[Program]) -> None:
@@ -126,7 +128,7 @@ def refuse_ports(running: Sequence[Program]) -> None:
         seen[program.port] = program.port_setting
         if port_is_taken(program.port):
             raise RequestError(
-                f"Port {program.port} for {program.name} is taken by {holder(program.port)}.",
+                f"Port {program.port} for {program.name} is taken by {port_holder(program.port)}.",
                 remedy=f"end it, or choose another port: {program.port_setting}=….",
             )
 
@@ -159,13 +161,13 @@ def _supervisor(layout: Layout) -> Supervisor | None:
 
 def _clear(layout: Layout, say: Say) -> None:
     """End what a killed supervisord left, so that ports and databases are free."""
-    left = marked(str(layout.state))
-    if left:
+    leftovers = stack_processes(str(layout.state))
+    if leftovers:
         say(
-            f"Ending {len(left)} processes that a killed stack left:"
-            f" {', '.join(sorted({name for name in left.values() if name}))}."
+            f"Ending {len(leftovers)} processes that a killed stack left:"
+            f" {', '.join(sorted({name for name in leftovers.values() if name}))}."
         )
-        end(left, grace_seconds=5)
+        end(leftovers, grace_seconds=5)
     forget(layout)
 
 
@@ -202,7 +204,7 @@ def _start_supervisord(
     config = layout.run / "supervisord.conf"
     config.write_text(render(layout, running, socket))
     child = psutil.Process(
-        _spawned(config, layout.log("supervisord.out"), {**environ, MARK: str(layout.state)})
+        _spawn(config, layout.log("supervisord.out"), {**environ, MARK: str(layout.state)})
     )
     write_record(
         layout,
@@ -225,7 +227,7 @@ def _start_supervisord(
             return supervisor
 
 
-def _spawned(config: Path, output: Path, environ: dict[str, str]) -> int:
+def _spawn(config: Path, output: Path, environ: dict[str, str]) -> int:
     """Start supervisord in a session of its own and return its pid.
 
     It is meant to outlive this process, so nothing here owns it.
@@ -250,41 +252,41 @@ def _wait(
 ) -> list[Health]:
     """Wait until all is healthy, saying so of each program once."""
     begin = time.monotonic()
-    told: set[str] = set()
+    announcements: set[str] = set()
     ends: dict[str, set[int]] = {}
-    found: list[Health] = []
-    patience = Patience(timeout_seconds, lambda: _progress(found))
+    reports: list[Health] = []
+    patience = Patience(timeout_seconds, lambda: _progress(reports))
     while True:
-        known = supervisor.programs()
-        found = check(client, running, known)
-        for health in found:
-            if health.is_healthy and health.name not in told:
-                told.add(health.name)
+        states = supervisor.programs()
+        reports = check(client, running, states)
+        for health in reports:
+            if health.is_healthy and health.name not in announcements:
+                announcements.add(health.name)
                 say(
                     f"  {health.name:<14} healthy after {time.monotonic() - begin:4.1f} s "
                     f" {health.url}".rstrip()
                 )
-        if all(health.is_healthy for health in found):
-            return found
-        for name, info in known.items():
+        if all(health.is_healthy for health in reports):
+            return reports
+        for name, info in states.items():
             if info["statename"] in ENDED_EARLY:
                 ends.setdefault(name, set()).add(info["stop"])
                 if len(ends[name]) >= CRASHES:
                     raise _not_up(layout, name, f"ended {CRASHES} times")
         if patience.is_over:
-            sick = next(health for health in found if not health.is_healthy)
+            sick = next(health for health in reports if not health.is_healthy)
             raise _not_up(
                 layout, sick.name, f"is {sick.state} after {patience.seconds:.0f} s ({sick.detail})"
             )
         time.sleep(POLL_SECONDS)
 
 
-def _progress(found: Sequence[Health]) -> tuple[int, int]:
+def _progress(reports: Sequence[Health]) -> tuple[int, int]:
     """Return what changes while a stack comes up.
 
     How many are healthy, and the CPU seconds of those that are not yet.
     """
-    waiting = [health for health in found if not health.is_healthy]
+    waiting = [health for health in reports if not health.is_healthy]
     return len(waiting), cpu_seconds(health.pid for health in waiting if health.pid)
 
 
@@ -306,7 +308,7 @@ def _stop(layout: Layout) -> None:
             process.wait(timeout=2 * STOP_SECONDS + 10)
         except (Unreachable, psutil.TimeoutExpired):
             end([process], grace_seconds=5)
-    end(marked(str(layout.state)), grace_seconds=5)
+    end(stack_processes(str(layout.state)), grace_seconds=5)
     forget(layout)
 
 

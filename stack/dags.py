@@ -29,10 +29,10 @@ def await_dags(api: AirflowApi, specs: Iterable[Spec], timeout_seconds: float) -
     patience = Patience(timeout_seconds, lambda: len(wanted & set(api.dag_ids())))
     while (missing := wanted - set(api.dag_ids())) and not patience.is_over:
         time.sleep(POLL_SECONDS)
-    said = [f"warning: Airflow has no DAG {name} yet." for name in sorted(missing)]
+    messages = [f"warning: Airflow has no DAG {name} yet." for name in sorted(missing)]
     for file, trace in api.import_errors().items():
-        said.append(f"warning: Airflow cannot read {file}: {_reason(trace)}")
-    return said
+        messages.append(f"warning: Airflow cannot read {file}: {_reason(trace)}")
+    return messages
 
 
 def _reason(trace: str) -> str:

@@ -25,8 +25,10 @@ MARK = "PERENNIAL_STACK"
 By it a stack knows its own processes, even those whose parents were killed.
 """
 
-AIRFLOW_CFG = """# Perennial's stack hands Airflow its settings in the environment (stack/environment.py); this file stays empty,
-# so that Airflow does not write one with keys of its own. To run Airflow's command: python -m stack run airflow …
+AIRFLOW_CFG = """\
+# Perennial's stack gives Airflow its settings in the environment (stack/environment.py).
+# This file stays empty, so that Airflow does not write one with keys of its own.
+# To run Airflow's command: python -m stack run airflow …
 """
 
 
@@ -71,7 +73,7 @@ def _airflow(layout: Layout) -> dict[str, str]:
         name: shlex.join([*read, str(layout.secrets / name)])
         for name in (FERNET_KEY, JWT_SECRET, API_SECRET)
     }
-    sections = {
+    sections: dict[str, dict[str, object]] = {
         "CORE": {
             # A LocalExecutor that sees when its queue is stuck
             "EXECUTOR": "perennial_airflow.executor.VigilantExecutor",
@@ -106,9 +108,8 @@ def _airflow(layout: Layout) -> dict[str, str]:
             # With Airflow's 3, an API server away for 15 s kills tasks
             "MAX_FAILED_HEARTBEATS": 20,
             # A task that cannot tell the API server of its start fails, without a word in its log:
-            # with Airflow's 5 s and 5 times
-            # On a busy machine within half a minute. A server that is restarted refuses at once: it
-            # takes many short waits.
+            # with Airflow's 5 s and 5 times, on a busy machine within half a minute. A server that
+            # is restarted refuses at once: it takes many short waits.
             "EXECUTION_API_TIMEOUT": 60,
             "EXECUTION_API_RETRIES": 15,
             "EXECUTION_API_RETRY_WAIT_MAX": 15,  # seconds between two of them (Airflow's: 90)
@@ -139,9 +140,9 @@ def _airflow(layout: Layout) -> dict[str, str]:
 
 def _mlflow(layout: Layout) -> dict[str, str]:
     # Job execution is on by default, and its endpoints have been open to everybody before.
-    known = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if not layout.runs_mlflow:
-        return known
+        return variables
     # Longer than the server waits for its database, so that nobody gives up what is still done.
     patient = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(2 * LOCK_SECONDS)}
-    return {**known, **patient, "MLFLOW_TRACKING_URI": layout.mlflow_url}
+    return {**variables, **patient, "MLFLOW_TRACKING_URI": layout.mlflow_url}

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from stack.processes import end, marked
+from stack.processes import end, stack_processes
 
 POLL_SECONDS = 1.0
 GRACE_SECONDS = 8.0
@@ -28,7 +28,7 @@ def main(state: str, pidfile: Path) -> None:
     )  # not getppid(): supervisord may be dead before this process has begun
     while os.getppid() == supervisord:
         time.sleep(POLL_SECONDS)
-    end(marked(state), grace_seconds=GRACE_SECONDS)
+    end(stack_processes(state), grace_seconds=GRACE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -62,13 +62,14 @@ def check(
 
     `known` is what supervisord says (empty where it is away).
     """
-    asked = [program for program in running if program.url and _pid(known.get(program.name))]
+    reachable = [program for program in running if program.url and _pid(known.get(program.name))]
     answers = {
-        program.name: _ask(client, program.url + HEALTH_PATHS[program.name]) for program in asked
+        program.name: _ask(client, program.url + HEALTH_PATHS[program.name])
+        for program in reachable
     }
     reports = [
         _ask(client, program.url + HEARTBEATS_PATH)
-        for program in asked
+        for program in reachable
         if program.name == "api-server"
     ]
     heartbeats = next(iter(reports), None) or {}

@@ -28,13 +28,13 @@ def make_keys(folder: Path) -> None:
     """Make the folder (mode 700) and whatever key is not there yet (mode 600)."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    made: dict[str, Callable[[], str]] = {
+    makers: dict[str, Callable[[], str]] = {
         PASSWORDS: lambda: json.dumps({USER: secrets.token_urlsafe(18)}),
         FERNET_KEY: lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         JWT_SECRET: lambda: secrets.token_urlsafe(64),
         API_SECRET: lambda: secrets.token_urlsafe(32),
     }
-    for name, make in made.items():
+    for name, make in makers.items():
         _write_once(folder / name, make)
 
 

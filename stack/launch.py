@@ -15,7 +15,7 @@ import sys
 
 from pipelines.die_with_parent import die_with_parent
 from pipelines.private_files import keep_private
-from stack.processes import end, left_by
+from stack.processes import end, leftovers_of
 from stack.programs import GUARD
 
 
@@ -24,7 +24,7 @@ def main(state: str, program: str, command: list[str]) -> None:
     keep_private()  # supervisord sets its own umask only where it becomes a daemon
     if program != GUARD:
         die_with_parent(signal.SIGTERM)
-    leftovers = left_by(state, program)
+    leftovers = leftovers_of(state, program)
     if leftovers:
         sys.stderr.write(
             f"{program}: ending {len(leftovers)} processes that its predecessor left\n"

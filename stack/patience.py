@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-MOST = 5
+MOST_TIMES = 5
 """What gets on, but never arrives, is waited for at most so many times as long."""
 
 QUIET_SECONDS = 60.0
@@ -39,7 +39,7 @@ class Patience:
         self._quiet_seconds = quiet_seconds
         self._clock = clock
         self._begin = clock()
-        self._seen: Hashable = None
+        self._last_progress: Hashable = None
         self._changed_at: float | None = None
 
     @property
@@ -52,9 +52,9 @@ class Patience:
         """Tell whether to give up."""
         if self.seconds <= self._seconds:
             return False
-        if self.seconds > MOST * self._seconds:
+        if self.seconds > MOST_TIMES * self._seconds:
             return True
-        seen = self._progress()
-        if self._changed_at is None or seen != self._seen:
-            self._seen, self._changed_at = seen, self._clock()
+        progress = self._progress()
+        if self._changed_at is None or progress != self._last_progress:
+            self._last_progress, self._changed_at = progress, self._clock()
         return self._clock() - self._changed_at > self._quiet_seconds

@@ -27,24 +27,24 @@ def _environ(process: psutil.Process) -> dict[str, str]:
         return {}
 
 
-def _kin() -> set[int]:
+def _own_family() -> set[int]:
     """Return the ids of this process and its ancestors: never to be ended from here."""
     here = psutil.Process()
     return {here.pid, *(parent.pid for parent in here.parents())}
 
 
-def marked(state: str) -> dict[psutil.Process, str]:
+def stack_processes(state: str) -> dict[psutil.Process, str]:
     """Return all living processes of the stack with this state folder, with the names of their
     programs ("" for none).
     """
-    kin = _kin()
-    found: dict[psutil.Process, str] = {}
+    family = _own_family()
+    processes: dict[psutil.Process, str] = {}
     for process in psutil.process_iter():
-        if process.pid not in kin and _alive(process):
-            known = _environ(process)
-            if known.get(MARK) == state:
-                found[process] = known.get(PROGRAM, "")
-    return found
+        if process.pid not in family and _alive(process):
+            environ = _environ(process)
+            if environ.get(MARK) == state:
+                processes[process] = environ.get(PROGRAM, "")
+    return processes
 
 
 def cpu_seconds(pids: Iterable[int]) -> int:
@@ -68,14 +68,14 @@ def _alive(process: psutil.Process) -> bool:
     return False
 
 
-def left_by(state: str, program: str) -> list[psutil.Process]:
+def leftovers_of(state: str, program: str) -> list[psutil.Process]:
     """Return what a killed program left, to be ended before it starts again.
 
     A worker of a killed scheduler that is at work on a task is spared: it finishes the task, once,
     without a scheduler. So of the scheduler's only those without children and without a marked
     parent (idle workers) are returned.
     """
-    leftovers = [process for process, name in marked(state).items() if name == program]
+    leftovers = [process for process, name in stack_processes(state).items() if name == program]
     if program != "scheduler":
         return leftovers
     ids = {process.pid for process in leftovers}
@@ -116,12 +116,13 @@ def port_is_taken(port: int) -> bool:
     return False
 
 
-def holder(port: int) -> str:
+def port_holder(port: int) -> str:
     """Return who listens on the port, in words; what the system does not tell is left out."""
     with contextlib.suppress(psutil.AccessDenied):
         for connection in psutil.net_connections("tcp"):
             if (
                 connection.status == psutil.CONN_LISTEN
+                and connection.laddr
                 and connection.laddr.port == port
                 and connection.pid
             ):

@@ -40,17 +40,17 @@ def render(layout: Layout, running: Sequence[Program], socket: Path) -> str:
     The environment comes from supervisord's own, so that it needs no quoting here.
     """
     config = RawConfigParser()
-    config["unix_http_server"] = {"file": _escaped(str(socket)), "chmod": "0700"}
+    config["unix_http_server"] = {"file": _escape(str(socket)), "chmod": "0700"}
     config["supervisord"] = {
         "nodaemon": "true",
         "silent": "true",
         "umask": "077",
-        "directory": _escaped(str(CHECKOUT)),
-        "pidfile": _escaped(str(layout.pidfile)),
-        "logfile": _escaped(str(layout.log("supervisord"))),
+        "directory": _escape(str(CHECKOUT)),
+        "pidfile": _escape(str(layout.pidfile)),
+        "logfile": _escape(str(layout.log("supervisord"))),
         "logfile_maxbytes": "10MB",
         "logfile_backups": "3",
-        "childlogdir": _escaped(str(layout.logs)),
+        "childlogdir": _escape(str(layout.logs)),
         "strip_ansi": "true",
     }
     config["rpcinterface:supervisor"] = {
@@ -76,7 +76,7 @@ def _program(layout: Layout, program: Program) -> dict[str, str]:
         *program.command,
     ]
     return {
-        "command": _escaped(shlex.join(command)),
+        "command": _escape(shlex.join(command)),
         # `up` starts them, servers first, Airflow after its database is migrated
         "autostart": "false",
         "autorestart": "true",
@@ -87,15 +87,15 @@ def _program(layout: Layout, program: Program) -> dict[str, str]:
         "killasgroup": "true",
         "stopwaitsecs": str(STOP_SECONDS),
         "redirect_stderr": "true",
-        "stdout_logfile": _escaped(
-            _escaped(str(layout.log(program.name)))
+        "stdout_logfile": _escape(
+            _escape(str(layout.log(program.name)))
         ),  # supervisord expands this one twice
         "stdout_logfile_maxbytes": "10MB",
         "stdout_logfile_backups": "3",
     }
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Return the text as supervisord's configuration wants it: it would expand %(…)s."""
     return text.replace("%", "%%")
 

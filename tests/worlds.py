@@ -31,7 +31,8 @@ name: sales
 owner: shop
 description: Will a visit end in a purchase?
 task: binary
-source: {kind: files, uri: "raw/{start:%Y-%m-%d}.csv", first: 2024-01-01T00:00:00Z, until: 2024-01-09T00:00:00Z}
+source: {kind: files, uri: "raw/{start:%Y-%m-%d}.csv",
+  first: 2024-01-01T00:00:00Z, until: 2024-01-09T00:00:00Z}
 batch: day
 event_time: at
 key: [visit]
@@ -64,7 +65,9 @@ def build(tables):
     hours = rows.group_by("hour").agg(visits=_.count(), sold=_.bought.sum())
     window = ibis.window(order_by="hour", range=(-24, -2))
     trend = hours.select("hour", trend=_.sold.sum().over(window) / _.visits.sum().over(window))
-    return rows.left_join(trend, "hour").select("visit", "at", "pages", "minutes", "channel", "trend", bought=_.bought == 1)
+    return rows.left_join(trend, "hour").select(
+        "visit", "at", "pages", "minutes", "channel", "trend", bought=_.bought == 1
+    )
 '''
 
 SUITE = {

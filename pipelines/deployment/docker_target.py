@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
     from pipelines.deployment.docker.engine import Container, Engine, Image
+    from pipelines.deployment.serving_client import Serves
     from pipelines.ledger import Champion
 
 DRAIN_SECONDS = 1.0
@@ -74,7 +75,7 @@ class DockerTarget:
             )
             self._proven(context, release, image)
             gateway.lead(release.model, name)
-            _hear(context, release)
+            _await_public_answer(context, release)
         except Exception as error:
             self._undo(context, release, before, final=isinstance(error, GiveUp))
             raise
@@ -278,31 +279,31 @@ def _verdict(context: Context, release: Release) -> str:
     return str(judged[-1].body.get("verdict", "")) if judged else ""
 
 
-def _hear(context: Context, release: Release) -> None:
+def _await_public_answer(context: Context, release: Release) -> None:
     """Return when the public is answered by the release.
 
     Raises Unreachable where it is not in time.
     """
-    server, end = (
-        ServingClient(context.settings.serving),
-        time.monotonic() + context.settings.deploy_timeout_seconds,
+    import tenacity
+
+    url = context.settings.serving
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_delay(context.settings.deploy_timeout_seconds),
+        wait=tenacity.wait_fixed(ASK_SECONDS),
+        retry=tenacity.retry_if_exception_type(Unreachable),
+        reraise=True,
     )
-    while True:
-        says = None
-        try:
-            says = server.serves(release.model)
-        except Unreachable:
-            if time.monotonic() > end:
-                raise
-        if says is not None and (says.release, says.version) == (release.number, release.version):
-            return
-        if time.monotonic() > end:
-            raise Unreachable(
-                f"The gateway was told to lead to release {release.number} of {release.model}, but"
-                f" release {says.release if says else '?'} answers at {context.settings.serving}.",
-                remedy=(
-                    "see that PERENNIAL_SERVING_URL is the gateway's and PERENNIAL_GATEWAY its"
-                    " folder; then clear this task."
-                ),
-            )
-        time.sleep(ASK_SECONDS)
+    retrying(lambda: _expect_served(ServingClient(url).serves(release.model), release, url))
+
+
+def _expect_served(says: Serves, release: Release, url: str) -> None:
+    """Raise Unreachable where another release answers."""
+    if (says.release, says.version) != (release.number, release.version):
+        raise Unreachable(
+            f"The gateway was told to lead to release {release.number} of {release.model}, but"
+            f" release {says.release or '?'} answers at {url}.",
+            remedy=(
+                "see that PERENNIAL_SERVING_URL is the gateway's and PERENNIAL_GATEWAY its folder;"
+                " then clear this task."
+            ),
+        )

@@ -53,7 +53,7 @@ class VigilantExecutor(LocalExecutor):
 
     def start(self) -> None:
         """Start the workers and the watch over them."""
-        self.strangers: dict[int, psutil.Process] = {}
+        self.orphans: dict[int, psutil.Process] = {}
         _close_jobs_of_dead_schedulers(self.job_id)
         super().start()
         self.watch = Watch(self)
@@ -81,18 +81,18 @@ class VigilantExecutor(LocalExecutor):
             return True
         worker = _worker_of(ti)
         if worker is not None:
-            self.strangers[worker.pid] = worker
+            self.orphans[worker.pid] = worker
             return False
         return ti.try_number <= ti.max_tries
 
-    def end_idle_strangers(self) -> None:
+    def end_idle_orphans(self) -> None:
         """End the workers of a dead scheduler that have finished their task.
 
         Nobody gives them another one.
         """
-        for pid, worker in list(self.strangers.items()):
+        for pid, worker in list(self.orphans.items()):
             if not _lives(pid):
-                del self.strangers[pid]
+                del self.orphans[pid]
             elif IDLE in _title(worker):
                 _kill(worker)
 
@@ -122,17 +122,17 @@ class Watch(threading.Thread):
     def run(self) -> None:
         """Look until the executor ends."""
         while not self.ending.wait(self._poll_seconds):
-            self._executor.end_idle_strangers()
+            self._executor.end_idle_orphans()
             if reason := self.fault():
                 self._end_scheduler(reason)
 
     def fault(self) -> str:
         """Return in words why no task can be started any more; an empty text where all is well."""
         workers = dict(self._executor.workers)
-        gone = sorted(pid for pid in self._workers if pid not in workers or not _lives(pid))
+        dead = sorted(pid for pid in self._workers if pid not in workers or not _lives(pid))
         self._workers |= set(workers)
-        if gone:
-            return f"worker {gone[0]} was killed and may hold the lock of the task queue"
+        if dead:
+            return f"worker {dead[0]} was killed and may hold the lock of the task queue"
         if not self._is_free(self._executor._unread_messages.get_lock()) or not self._is_free(  # noqa: SLF001 -- the locks that a killed worker may hold
             self._executor.result_queue._wlock  # noqa: SLF001 -- the locks that a killed worker may hold
         ):
@@ -183,16 +183,21 @@ def _close_jobs_of_dead_schedulers(job_id: Any) -> None:
 
     mine = (
         Job.job_type == "SchedulerJob",
-        Job.hostname == get_hostname(),
+        Job.hostname == _this_host(),
         Job.state == JobState.RUNNING,
     )
     with create_session() as session:
         session.execute(update(Job).where(*mine, Job.id != job_id).values(state=JobState.FAILED))
 
 
+def _this_host() -> str:
+    """Return this machine's name, as Airflow writes it beside jobs and tasks."""
+    return str(get_hostname())  # type: ignore[no-untyped-call]  # Airflow's, which has no types here
+
+
 def _worker_of(ti: TaskInstance) -> psutil.Process | None:
     """Return the worker that runs the task, where both still live on this machine."""
-    if ti.hostname != get_hostname() or not ti.pid or not _lives(ti.pid):
+    if ti.hostname != _this_host() or not ti.pid or not _lives(ti.pid):
         return None
     try:
         worker = psutil.Process(ti.pid).parent()

@@ -103,7 +103,12 @@ class MlflowLink(BaseOperatorLink):
         self._field = field
         self._part = part
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str | None:  # noqa: ARG002 -- Airflow's signature
+    def get_link(  # type: ignore[override]  # Airflow takes None for «no link», and does not say so
+        self,
+        operator: Any,
+        *,
+        ti_key: Any,  # noqa: ARG002 -- Airflow's signature
+    ) -> str | None:
         """Return the path that leads on to the run.
 
         None where the step did not get so far, or where MLflow has no web address.
@@ -132,7 +137,12 @@ class RetrainingLink(BaseOperatorLink):
 
     name = "Retraining run"
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str | None:  # noqa: ARG002 -- Airflow's signature
+    def get_link(  # type: ignore[override]  # as above
+        self,
+        operator: Any,
+        *,
+        ti_key: Any,  # noqa: ARG002 -- Airflow's signature
+    ) -> str | None:
         """Return the run's path; None where none was started."""
         run = operator.retraining
         return airflow_path() + run_path(dag_name(RETRAIN, operator.model), run) if run else None

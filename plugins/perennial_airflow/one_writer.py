@@ -38,7 +38,7 @@ class OneWriter:
         if scope["type"] != "http" or scope["method"] in READS:
             await self._app(scope, receive, send)
             return
-        body = await _whole(receive)  # before the turn: who sends slowly holds up nobody
+        body = await _read_body(receive)  # before the turn: who sends slowly holds up nobody
         async with self._turn:
             answer = await self._ask(scope, body, receive)
             for pause in self._pauses:
@@ -57,12 +57,12 @@ class OneWriter:
             answer.append(message)
 
         await self._app(
-            dict(scope), _replayed(body, receive), keep
+            dict(scope), _replay_body(body, receive), keep
         )  # a copy: routes write into their scope
         return answer or [{}]
 
 
-async def _whole(receive: Receive) -> list[Message]:
+async def _read_body(receive: Receive) -> list[Message]:
     """Return all messages of a request's body; the last one may say that the client has left."""
     messages = [await receive()]
     while messages[-1].get("more_body"):
@@ -70,11 +70,11 @@ async def _whole(receive: Receive) -> list[Message]:
     return messages
 
 
-def _replayed(messages: Iterable[Message], receive: Receive) -> Receive:
+def _replay_body(messages: Iterable[Message], receive: Receive) -> Receive:
     """Return a `receive` that gives the messages once more and then goes on with the real one."""
-    left = list(messages)
+    remaining = list(messages)
 
     async def replay() -> Message:
-        return left.pop(0) if left else await receive()
+        return remaining.pop(0) if remaining else await receive()
 
     return replay

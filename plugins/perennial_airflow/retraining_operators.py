@@ -23,7 +23,7 @@ from airflow.sdk.exceptions import (
 
 from perennial_airflow.dag_names import RETRAIN, dag_name
 from perennial_airflow.links import ModelLink, RetrainingLink, airflow_path, run_path
-from perennial_airflow.places.step_operator import resolved
+from perennial_airflow.places.step_operator import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +38,11 @@ WAIT = timedelta(hours=24)
 
 NOT_FOUND = 404
 
+LONGEST_NOTE = 1_000
+"""Characters that Airflow takes for a run's note."""
 
-class _OfRetraining(BaseOperator):
+
+class _RetrainingOperator(BaseOperator):
     """What both tasks know: the model's retrain DAG, and what `decide` said.
 
     Nothing here goes through Jinja.
@@ -59,16 +62,16 @@ class _OfRetraining(BaseOperator):
         self.retraining: str | None = None
 
     @property
-    def dag_wanted(self) -> str:
+    def retrain_dag(self) -> str:
         """The id of the retrain DAG."""
         return dag_name(RETRAIN, self.model)
 
-    def _decided(self, context: Context) -> Mapping[str, Any]:
+    def _decision(self, context: Context) -> Mapping[str, Any]:
         """Return what `decide` said where a retraining starts.
 
         Raises AirflowSkipException with its reason where none does.
         """
-        decided: Mapping[str, Any] = resolved(self.decided, context)
+        decided: Mapping[str, Any] = resolve(self.decided, context)
         if not decided["start"]:
             raise AirflowSkipException(decided["why"])
         self.retraining = str(decided["run_id"])
@@ -77,14 +80,14 @@ class _OfRetraining(BaseOperator):
     def _state(self, context: Context, run: str) -> str | None:
         """Return the state of the retrain DAG's run; None where there is none of this id."""
         try:
-            return DagRunState(context["ti"].get_dagrun_state(self.dag_wanted, run)).value
+            return DagRunState(context["ti"].get_dagrun_state(self.retrain_dag, run)).value
         except AirflowRuntimeError as error:
             if _is_missing(error):
                 return None
             raise
 
 
-class StartRetraining(_OfRetraining):
+class StartRetraining(_RetrainingOperator):
     """Starts the retraining that `decide` asked for, once.
 
     Is skipped, with the reason, where it asked for none.
@@ -98,40 +101,40 @@ class StartRetraining(_OfRetraining):
         Raises AirflowFailException where the retrain DAG is missing or paused (there the run would
         stay queued for ever).
         """
-        decided = self._decided(context)
-        run = str(decided["run_id"])
+        decision = self._decision(context)
+        run = str(decision["run_id"])
         state = self._state(context, run)
         if state in ENDED:
-            self.log.info("The run %s of %s is there already: %s.", run, self.dag_wanted, state)
+            self.log.info("The run %s of %s is there already: %s.", run, self.retrain_dag, state)
             return
         self._expect_awake(context)
         if state is not None:
-            self.log.info("The run %s of %s is there already: %s.", run, self.dag_wanted, state)
+            self.log.info("The run %s of %s is there already: %s.", run, self.retrain_dag, state)
             return
-        self.log.info("Starting the run %s of %s: %s", run, self.dag_wanted, decided["why"])
-        self._trigger(run, dict(decided["conf"]), _note(context))
+        self.log.info("Starting the run %s of %s: %s", run, self.retrain_dag, decision["why"])
+        self._trigger(run, dict(decision["conf"]), _note(context))
 
     def _expect_awake(self, context: Context) -> None:
         try:
-            dag = context["ti"].get_dag(self.dag_wanted)
+            dag = context["ti"].get_dag(self.retrain_dag)
         except AirflowRuntimeError as error:
             if _is_missing(error):
                 raise AirflowFailException(
-                    f"There is no DAG {self.dag_wanted}. Remedy: mend"
+                    f"There is no DAG {self.retrain_dag}. Remedy: mend"
                     f" models/{self.model}/model.yaml (the DAG broken_specs names what is wrong"
                     " with it), then clear this task."
                 ) from error
             raise
         if dag.is_paused:
             raise AirflowFailException(
-                f"The DAG {self.dag_wanted} is paused, so that its runs would wait for ever."
-                f" Remedy: unpause {self.dag_wanted} in Airflow's UI (or `airflow dags unpause"
-                f" {self.dag_wanted}`), then clear this task."
+                f"The DAG {self.retrain_dag} is paused, so that its runs would wait for ever."
+                f" Remedy: unpause {self.retrain_dag} in Airflow's UI (or `airflow dags unpause"
+                f" {self.retrain_dag}`), then clear this task."
             )
 
     def _trigger(self, run: str, conf: dict[str, Any], note: str) -> NoReturn:
         raise DagRunTriggerException(
-            trigger_dag_id=self.dag_wanted,
+            trigger_dag_id=self.retrain_dag,
             dag_run_id=run,
             conf=conf,
             reset_dag_run=False,
@@ -146,7 +149,7 @@ class StartRetraining(_OfRetraining):
         )
 
 
-class AwaitRetraining(_OfRetraining):
+class AwaitRetraining(_RetrainingOperator):
     """Waits, without holding a worker, until the retraining has ended, and gives {"run_id",
     "state"}: success or failed.
     """
@@ -162,20 +165,24 @@ class AwaitRetraining(_OfRetraining):
 
         Raises AirflowFailException where it is not there.
         """
-        run = str(self._decided(context)["run_id"])
+        run = str(self._decision(context)["run_id"])
         state = self._state(context, run)
         if state is None:
             raise AirflowFailException(
-                f"The run {run} of {self.dag_wanted} is not there: somebody deleted it. Remedy:"
+                f"The run {run} of {self.retrain_dag} is not there: somebody deleted it. Remedy:"
                 " clear `start`, which starts it anew."
             )
         if state in ENDED:
-            self.log.info("The run %s of %s has ended: %s.", run, self.dag_wanted, state)
+            self.log.info("The run %s of %s has ended: %s.", run, self.retrain_dag, state)
             return {"run_id": run, "state": state}
         from airflow.providers.standard.triggers.external_task import DagStateTrigger
 
-        self.log.info("Waiting for the run %s of %s, which is %s.", run, self.dag_wanted, state)
-        trigger = DagStateTrigger(dag_id=self.dag_wanted, states=list(ENDED), run_ids=[run])
+        self.log.info("Waiting for the run %s of %s, which is %s.", run, self.retrain_dag, state)
+        trigger = DagStateTrigger(
+            dag_id=self.retrain_dag,
+            states=list(ENDED),  # type: ignore[arg-type]  # texts: Airflow has two DagRunState
+            run_ids=[run],
+        )
         return self.defer(trigger=trigger, method_name="execute", timeout=WAIT)
 
     def resume_execution(
@@ -190,7 +197,7 @@ class AwaitRetraining(_OfRetraining):
         except TaskDeferralTimeout as error:
             raise AirflowFailException(
                 f"The retraining did not end within {WAIT}. Remedy: look at the runs of"
-                f" {self.dag_wanted}; when the retraining has ended, clear this task."
+                f" {self.retrain_dag}; when the retraining has ended, clear this task."
             ) from error
 
 
@@ -204,6 +211,5 @@ def _note(context: Context) -> str:
     Which drift run started it (Markdown).
     """
     run = context["dag_run"]
-    return f"Started by [{run.dag_id}, run {run.run_id}]({airflow_path()}{run_path(run.dag_id, run.run_id)})."[
-        :1_000
-    ]
+    path = airflow_path() + run_path(run.dag_id, run.run_id)
+    return f"Started by [{run.dag_id}, run {run.run_id}]({path})."[:LONGEST_NOTE]

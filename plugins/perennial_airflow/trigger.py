@@ -56,12 +56,12 @@ def refusal(dag_id: object, conf: object, models: Callable[[], list[str]]) -> st
     if ours is None or not isinstance(conf, dict):
         return None
     known = known_keys(ours[1])
-    strange = sorted(set(conf) - known)
-    if not strange or ours[2] not in models():
+    unknown = sorted(set(conf) - known)
+    if not unknown or ours[2] not in models():
         return None
-    close = difflib.get_close_matches(strange[0][:80], known, n=1)
+    close = difflib.get_close_matches(unknown[0][:80], known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"{dag_id} takes {', '.join(sorted(known))}."
-    return f"conf: unknown key {strange[0][:80]!r}; {hint}"
+    return f"conf: unknown key {unknown[0][:80]!r}; {hint}"
 
 
 class RefuseUnknownKeys:
@@ -74,31 +74,31 @@ class RefuseUnknownKeys:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 400."""
-        found = (
+        match = (
             PATH.match(scope["path"])
             if scope["type"] == "http" and scope["method"] == "POST"
             else None
         )
-        if found is None:
+        if match is None:
             await self._app(scope, receive, send)
             return
-        body, again = await _whole(receive)
-        dag_id, why = self._judged(found, body)
-        if why is None or not await self._may_read(scope, f"{found['api']}/dags/{dag_id}"):
+        body, again = await _read_body(receive)
+        dag_id, why = self._judge(match, body)
+        if why is None or not await self._may_read(scope, f"{match['api']}/dags/{dag_id}"):
             await self._app(scope, again, send)
             return
         await _answer(send, why)
 
-    def _judged(self, found: re.Match[str], body: bytes) -> tuple[str, str | None]:
+    def _judge(self, match: re.Match[str], body: bytes) -> tuple[str, str | None]:
         try:
             request = json.loads(body)
         except (ValueError, RecursionError):  # Airflow says so
             return "", None
         if not isinstance(request, dict):
             return "", None
-        dag_id = unquote(found["dag"]) if found["dag"] else request.get("dag_id")
+        dag_id = unquote(match["dag"]) if match["dag"] else request.get("dag_id")
         return str(dag_id), refusal(
-            dag_id, request.get("conf" if found["dag"] else "dag_run_conf"), self._models
+            dag_id, request.get("conf" if match["dag"] else "dag_run_conf"), self._models
         )
 
     async def _may_read(self, scope: Message, path: str) -> bool:
@@ -119,7 +119,7 @@ class RefuseUnknownKeys:
             for name, value in scope["headers"]
             if name not in {b"content-length", b"content-type"}
         ]
-        asked = {
+        question = {
             **scope,
             "method": "GET",
             "path": path,
@@ -128,11 +128,11 @@ class RefuseUnknownKeys:
             "headers": headers,
             "state": {},
         }
-        await self._app(asked, empty, note)
+        await self._app(question, empty, note)
         return statuses[:1] == [OK]
 
 
-async def _whole(receive: Receive) -> tuple[bytes, Receive]:
+async def _read_body(receive: Receive) -> tuple[bytes, Receive]:
     """Return a request's body as far as it is looked at, and what hears the same request once
     more.
     """
@@ -144,10 +144,10 @@ async def _whole(receive: Receive) -> tuple[bytes, Receive]:
         size += len(message.get("body", b""))
         if message["type"] != "http.request" or not message.get("more_body") or size > LONGEST:
             break
-    heard = iter(messages)
+    replay = iter(messages)
 
     async def again() -> Message:
-        message = next(heard, None)
+        message = next(replay, None)
         return message if message is not None else await receive()
 
     whole = size <= LONGEST and messages[-1]["type"] == "http.request"

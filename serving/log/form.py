@@ -12,7 +12,7 @@ from pipelines.inference.format import Header, LoggedColumn
 if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
     from pipelines.inference.personal_data import PersonalKey
-    from serving.decode import Asked
+    from serving.decode import PredictionRequest
     from serving.loaded_release import Served
 
 
@@ -50,20 +50,20 @@ class LogForm:
             classes=tuple(schema.classes or ()) if self._multiclass else (),
         )
 
-    def rows(self, asked: Asked) -> list[Any]:
+    def rows(self, request: PredictionRequest) -> list[Any]:
         """Return the rows' values as they are logged, in the order of the header's columns."""
         if self._plain:
-            return asked.rows
+            return request.rows
         return [
-            [self._hashed(row[i]) if personal else row[i] for i, personal in self._kept]
-            for row in asked.rows
+            [self._hash(row[i]) if personal else row[i] for i, personal in self._kept]
+            for row in request.rows
         ]
 
-    def keys(self, asked: Asked) -> list[str | None] | None:
+    def keys(self, request: PredictionRequest) -> list[str | None] | None:
         """Return the rows' keys as they are logged."""
-        if asked.keys is None or self._key_personal is None:
-            return asked.keys
-        return None if self._key_personal == "drop" else [self._hashed(key) for key in asked.keys]
+        if request.keys is None or self._key_personal is None:
+            return request.keys
+        return None if self._key_personal == "drop" else [self._hash(key) for key in request.keys]
 
     def predictions(self, answers: list[Any]) -> list[Any]:
         """Return the answers as they are logged: of several classes, the probabilities alone."""
@@ -73,11 +73,11 @@ class LogForm:
             else answers
         )
 
-    def _hashed(self, value: str | float | bool | None) -> str | None:  # noqa: FBT001 -- a flag may be a personal value
+    def _hash(self, value: str | float | bool | None) -> str | None:  # noqa: FBT001 -- a flag may be a personal value
         return None if value is None else self._key.hash_of(value)
 
 
-def logged_key(schema: InputSchema, personal: PersonalKey, key: str) -> str | None:
+def key_in_log(schema: InputSchema, personal: PersonalKey, key: str) -> str | None:
     """Return a row's key as the log knows it; None where keys are not logged."""
     if schema.key_personal is None:
         return key

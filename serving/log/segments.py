@@ -38,7 +38,7 @@ Slot = tuple[str, str, int]
 
 
 @dataclass(eq=False)
-class _Open:
+class _OpenSegment:
     """A segment that grows.
 
     `day` counts UTC days since 1970, `synced` is how much of it is known to be on the disk.
@@ -62,8 +62,8 @@ class Segments:
         self._limit = settings.log_segment_bytes
         self._lock = threading.Lock()
         """Held while a segment is appended to or replaced; a flush holds it for a moment only."""
-        self._open: dict[Slot, _Open] = {}
-        self._retired: list[_Open] = []
+        self._open: dict[Slot, _OpenSegment] = {}
+        self._retired: list[_OpenSegment] = []
 
     def append(self, header: Header, data: bytes, now: int) -> None:
         """Write lines into the header's segment at `now` (microseconds since 1970, UTC).
@@ -72,7 +72,7 @@ class Segments:
         either.
         """
         with self._lock:
-            self._appended(_slot(header), header, data, now)
+            self._append(_slot(header), header, data, now)
 
     def append_flushed(self, header: Header, data: bytes, now: int) -> None:
         """Write lines and flush them.
@@ -83,37 +83,36 @@ class Segments:
         """
         slot = _slot(header)
         with self._lock:
-            found = self._appended(slot, header, data, now)
+            entry = self._append(slot, header, data, now)
         try:
-            found.segment.sync()
+            entry.segment.sync()
         except (OSError, StorageFull):
-            if not found.failed:
-                self._metrics.log_failed(header.model, "sync")
-            found.failed = True
+            if not entry.failed:
+                self._metrics.count_log_failure(header.model, "sync")
+            entry.failed = True
             try:
-                found.segment.cut(found.segment.size - len(data))
+                entry.segment.cut(entry.segment.size - len(data))
             finally:
-                self._retire(slot, found)
+                self._retire(slot, entry)
             raise
 
-    def _appended(self, slot: Slot, header: Header, data: bytes, now: int) -> _Open:
+    def _append(self, slot: Slot, header: Header, data: bytes, now: int) -> _OpenSegment:
         """Append to the slot's segment, or to a new one where it must be, and return it."""
-        found = self._open.get(slot)
-        if found is None or found.segment.size >= self._limit or now // DAY != found.day:
-            found = self._begun(slot, header, now)
+        entry = self._open.get(slot)
+        if entry is None or entry.segment.size >= self._limit or now // DAY != entry.day:
+            entry = self._begin(slot, header, now)
         try:
-            found.segment.append(data)
+            entry.segment.append(data)
         except StorageFull:
-            self._metrics.log_failed(header.model, "write")
+            self._metrics.count_log_failure(header.model, "write")
             raise
-        except (
-            OSError,
-            ValueError,
-        ):  # this file is broken, or closed itself when it could not be repaired: another one may do
-            self._metrics.log_failed(header.model, "write")
-            found = self._begun(slot, header, now)
-            found.segment.append(data)
-        return found
+        except (OSError, ValueError):
+            # This file is broken, or it closed itself when it could not be repaired. Another one
+            # may do.
+            self._metrics.count_log_failure(header.model, "write")
+            entry = self._begin(slot, header, now)
+            entry.segment.append(data)
+        return entry
 
     def renew(self, header: Header, now: int) -> None:
         """Begin a new segment, to see whether that is possible.
@@ -121,9 +120,9 @@ class Segments:
         Raises StorageFull or OSError where it is not.
         """
         with self._lock:
-            self._begun(_slot(header), header, now)
+            self._begin(_slot(header), header, now)
 
-    def _begun(self, slot: Slot, header: Header, now: int) -> _Open:
+    def _begin(self, slot: Slot, header: Header, now: int) -> _OpenSegment:
         """Return the slot's new segment with its header in it; the old one is left to `flush`."""
         kind, model, _ = slot
         date = datetime.fromtimestamp(now / 1_000_000, UTC).date().isoformat()
@@ -131,17 +130,17 @@ class Segments:
             f"inference/{model}/{kind}/{date}-{now // 1_000}-{os.getpid()}-{secrets.token_hex(4)}"
         )
         try:
-            segment = self._started(name, header)
+            segment = self._open_new(name, header)
         except (OSError, StorageFull):
-            self._metrics.log_failed(model, "write")
+            self._metrics.count_log_failure(model, "write")
             raise
         before = self._open.get(slot)
         if before is not None:
             self._retired.append(before)
-        found = self._open[slot] = _Open(segment, now // DAY)
-        return found
+        entry = self._open[slot] = _OpenSegment(segment, now // DAY)
+        return entry
 
-    def _started(self, name: str, header: Header) -> Segment:
+    def _open_new(self, name: str, header: Header) -> Segment:
         segment = self._store.open_segment(name)
         try:
             segment.append(opening(header))
@@ -157,48 +156,48 @@ class Segments:
         with self._lock:
             current, self._retired, retired = dict(self._open), [], self._retired
         today = time.time_ns() // 1_000 // DAY
-        for slot, found in current.items():
-            if found.segment.size != found.synced:
-                self._sync(slot, found)
-            elif found.day != today or (
-                self._is_followed(slot, current) and time.monotonic() - found.active > IDLE_SECONDS
+        for slot, entry in current.items():
+            if entry.segment.size != entry.synced:
+                self._sync(slot, entry)
+            elif entry.day != today or (
+                self._is_followed(slot, current) and time.monotonic() - entry.active > IDLE_SECONDS
             ):
-                self._retire(slot, found)
-        for found in retired:
-            self._close(found)
+                self._retire(slot, entry)
+        for entry in retired:
+            self._close(entry)
 
-    def _is_followed(self, slot: Slot, current: dict[Slot, _Open]) -> bool:
+    def _is_followed(self, slot: Slot, current: dict[Slot, _OpenSegment]) -> bool:
         return any(other[:2] == slot[:2] and other[2] > slot[2] for other in current)
 
-    def _sync(self, slot: Slot, found: _Open) -> None:
-        size, started = found.segment.size, time.perf_counter()
+    def _sync(self, slot: Slot, entry: _OpenSegment) -> None:
+        size, started = entry.segment.size, time.perf_counter()
         try:
-            found.segment.sync()
+            entry.segment.sync()
         except (OSError, StorageFull) as error:
-            found.failed = True
-            self._metrics.log_failed(slot[1], "sync")
+            entry.failed = True
+            self._metrics.count_log_failure(slot[1], "sync")
             log.exception(
                 "A segment of the inference log could not be flushed.",
                 extra={"model": slot[1], "reason": type(error).__name__},
             )
-            self._retire(slot, found)
+            self._retire(slot, entry)
             return
-        self._metrics.log_synced(time.perf_counter() - started)
-        found.synced, found.active = size, time.monotonic()
+        self._metrics.observe_flush(time.perf_counter() - started)
+        entry.synced, entry.active = size, time.monotonic()
 
-    def _retire(self, slot: Slot, found: _Open) -> None:
+    def _retire(self, slot: Slot, entry: _OpenSegment) -> None:
         with self._lock:
-            if self._open.get(slot) is found:
+            if self._open.get(slot) is entry:
                 del self._open[slot]
-                self._retired.append(found)
+                self._retired.append(entry)
 
-    def _close(self, found: _Open) -> None:
+    def _close(self, entry: _OpenSegment) -> None:
         try:
-            found.segment.close()
+            entry.segment.close()
         except (OSError, StorageFull) as error:
-            if found.failed:
+            if entry.failed:
                 return
-            self._metrics.log_failed(found.segment.name.split("/")[1], "sync")
+            self._metrics.count_log_failure(entry.segment.name.split("/")[1], "sync")
             log.exception(
                 "A segment of the inference log could not be flushed when it was closed.",
                 extra={"reason": type(error).__name__},

@@ -22,7 +22,7 @@ from serving.problems import Problem
 if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.store.port import Store
-    from serving.decode import Asked
+    from serving.decode import PredictionRequest
     from serving.loaded_release import Served
     from serving.metrics import Metrics
 
@@ -52,7 +52,7 @@ class InferenceLog:
         self._every = settings.log_sync_seconds
         self._forms: dict[tuple[str, int], LogForm] = {}
         self._failed: dict[str, Served] = {}
-        self._changing = threading.Lock()
+        self._trouble_lock = threading.Lock()
         """Held while `trouble` and `_failed` change.
 
         The event loop and the flushing thread both find and end troubles.
@@ -71,8 +71,13 @@ class InferenceLog:
             self._thread.join()
         self._segments.close()
 
-    def answered(
-        self, served: Served, asked: Asked, answers: list[Any], request_id: str, started: float
+    def write_answer(
+        self,
+        served: Served,
+        request: PredictionRequest,
+        answers: list[Any],
+        request_id: str,
+        started: float,
     ) -> None:
         """Write the line of a request that is about to be answered.
 
@@ -86,7 +91,7 @@ class InferenceLog:
             form = self._forms.get((model, served.release.number)) or self._new_form(served)
             now = time.time_ns() // 1_000
             seconds = time.perf_counter() - started
-            rows, keys = form.rows(asked), form.keys(asked)
+            rows, keys = form.rows(request), form.keys(request)
             text = line(
                 Answered(
                     request_id,
@@ -95,18 +100,20 @@ class InferenceLog:
                     rows,
                     form.predictions(answers),
                     keys,
-                    asked.event_times,
+                    request.event_times,
                 )
             )
             self._segments.append(form.header, text, now)
         except FAILURES as error:
-            self._lost(served, len(asked.rows), error)
+            self._note_failure(served, len(request.rows), error)
             return
-        self._metrics.logged(model, len(asked.rows))
+        self._metrics.count_logged(model, len(request.rows))
         if model in self.trouble:
-            self._recovered(model)
+            self._note_recovery(model)
 
-    def labelled(self, model: str, labels: list[tuple[str, float | str]], request_id: str) -> None:
+    def write_labels(
+        self, model: str, labels: list[tuple[str, float | str]], request_id: str
+    ) -> None:
         """Put accepted labels, each by its row's identity, on the disk: all or none.
 
         Raises StorageFull or OSError.
@@ -118,35 +125,35 @@ class InferenceLog:
     def _new_form(self, served: Served) -> LogForm:
         form = LogForm(served, self.personal)
         self._forms[served.release.model, served.release.number] = form
-        with self._changing:
-            self._metrics.log_writable(
+        with self._trouble_lock:
+            self._metrics.set_log_writable(
                 served.release.model, writable=served.release.model not in self.trouble
             )
         return form
 
-    def _lost(self, served: Served, rows: int, error: Exception) -> None:
+    def _note_failure(self, served: Served, rows: int, error: Exception) -> None:
         model = served.release.model
-        with self._changing:
+        with self._trouble_lock:
             if model not in self.trouble:
                 reason = f"The inference log of {model} cannot be written: {_words(error)}"
                 log.error(reason, extra={"model": model})
                 self.trouble = {**self.trouble, model: reason}
-                self._metrics.log_writable(model, writable=False)
+                self._metrics.set_log_writable(model, writable=False)
             self._failed[model] = served  # the newest release's: the one to try again
         if self.refuses:
             words = (
                 "The prediction could not be logged and is therefore not given; try again later."
             )
             raise Problem(503, "log_unavailable", words, headers={"retry-after": "5"}) from error
-        self._metrics.log_lost(model, rows)
+        self._metrics.count_lost(model, rows)
 
-    def _recovered(self, model: str) -> None:
-        with self._changing:
+    def _note_recovery(self, model: str) -> None:
+        with self._trouble_lock:
             if model not in self.trouble:
                 return
             self.trouble = {name: reason for name, reason in self.trouble.items() if name != model}
             self._failed.pop(model, None)
-            self._metrics.log_writable(model, writable=True)
+            self._metrics.set_log_writable(model, writable=True)
             log.warning("The inference log can be written again.", extra={"model": model})
 
     def _run(self) -> None:
@@ -167,14 +174,14 @@ class InferenceLog:
 
         Where no requests are sent to a server that is not ready, none would tell.
         """
-        with self._changing:
+        with self._trouble_lock:
             failed = dict(self._failed)
         for model, served in failed.items():
             try:
                 self._segments.renew(LogForm(served, self.personal).header, time.time_ns() // 1_000)
             except FAILURES:
                 continue
-            self._recovered(model)
+            self._note_recovery(model)
 
 
 def _words(error: Exception) -> str:

@@ -215,12 +215,15 @@ class TestMlflowRegistry:
             str(port),
             "--workers",
             "1",
+            "--backend-store-uri",
+            uri,
+            "--default-artifact-root",
+            str(tmp_path / "artifacts"),
         ]
         with (tmp_path / "server.log").open("w") as output:
             server = subprocess.Popen(
-                [*command, "--backend-store-uri", uri, "--default-artifact-root", str(tmp_path / "artifacts")],
-                stdout=output, stderr=output, cwd=tmp_path, start_new_session=True,
-            )  # fmt: skip
+                command, stdout=output, stderr=output, cwd=tmp_path, start_new_session=True
+            )
         try:
             wait_for(f"http://127.0.0.1:{port}/health", server)
             registry = MlflowRegistry(f"http://127.0.0.1:{port}", artifacts=tmp_path / "artifacts")

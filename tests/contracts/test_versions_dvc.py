@@ -468,7 +468,8 @@ versions = DvcVersions(pathlib.Path(sys.argv[1]), lock_timeout=60)
 print('ready', flush=True)
 for n in range(int(sys.argv[3])):
     data = f'{sys.argv[2]}-{n}'.encode()
-    versions.commit('m', {data.decode(): (FeatureFile(key=sha256(b''), sha256=sha256(data), rows=1), data)}, data.decode())
+    file = FeatureFile(key=sha256(b''), sha256=sha256(data), rows=1)
+    versions.commit('m', {data.decode(): (file, data)}, data.decode())
 """
 
 KILLED = """
@@ -488,7 +489,8 @@ if sys.argv[2] == '_settled':
 else:
     setattr(versions, sys.argv[2], killed(getattr(versions, sys.argv[2])))
 data = b'killed'
-versions.commit('m', {'killed': (dvc.FeatureFile(key=sha256(b''), sha256=sha256(data), rows=1), data)}, 'killed')
+file = dvc.FeatureFile(key=sha256(b''), sha256=sha256(data), rows=1)
+versions.commit('m', {'killed': (file, data)}, 'killed')
 """
 
 

@@ -28,7 +28,7 @@ from airflow.executors.local_executor import LocalExecutor
 from perennial_airflow.executor import VigilantExecutor, Watch
 
 executor = VigilantExecutor(parallelism=2)
-executor.strangers = {}
+executor.orphans = {}
 LocalExecutor.start(executor)
 executor.watch = Watch(executor, poll_seconds=0.1)
 executor.watch.start()
@@ -91,7 +91,7 @@ class Queue:
         self.result_queue = SimpleNamespace(_wlock=multiprocessing.Lock())
         self._unread_messages = multiprocessing.Value("I")
 
-    def end_idle_strangers(self) -> None:
+    def end_idle_orphans(self) -> None:
         """There are none."""
 
 
@@ -189,7 +189,7 @@ def task(
 @pytest.fixture
 def adopting():
     made = VigilantExecutor(parallelism=1)
-    made.strangers = {}
+    made.orphans = {}
     return made
 
 
@@ -241,17 +241,17 @@ def test_a_task_that_still_runs_is_left_alone_and_its_worker_ends_after_it(adopt
             adopting.try_adopt_task_instances([task("running", pid=int(worker.stdout.readline()))])
             == []
         )
-        adopting.end_idle_strangers()
+        adopting.end_idle_orphans()
         assert worker.poll() is None, "it is at work"
         worker.stdin.write("\n")
         worker.stdin.flush()
         assert worker.stdout.readline() == "idle\n"
-        adopting.end_idle_strangers()
+        adopting.end_idle_orphans()
         assert worker.wait(30) == -signal.SIGKILL
         end = time.monotonic() + 30
-        while adopting.strangers and time.monotonic() < end:
-            adopting.end_idle_strangers()
-        assert not adopting.strangers
+        while adopting.orphans and time.monotonic() < end:
+            adopting.end_idle_orphans()
+        assert not adopting.orphans
     finally:
         worker.kill()
         worker.wait()

@@ -30,8 +30,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = json.dumps({"release": sys.argv[1], "path": self.path, "headers": sorted(k.lower() for k in self.headers)}).encode()
-        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+        headers = sorted(k.lower() for k in self.headers)
+        facts = {"release": sys.argv[1], "path": self.path, "headers": headers}
+        body = json.dumps(facts).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
     do_GET = do_POST = answer
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()

@@ -88,7 +88,8 @@ def test_no_compiler_no_package_lists_no_caches_are_left(said, name):
     program = """
         id -u
         for tool in gcc cc g++ make uv; do command -v $tool; done
-        find /var/lib/apt/lists /var/cache/apt /root/.cache /uv /opt/venv/lib/python3*/site-packages/pip -type f 2>/dev/null
+        pip=/opt/venv/lib/python3*/site-packages/pip
+        find /var/lib/apt/lists /var/cache/apt /root/.cache /uv $pip -type f 2>/dev/null
         exit 0
     """
     assert said(name, ["sh", "-c"], program).split() == ["10001"]
@@ -99,10 +100,12 @@ def test_all_code_is_compiled_and_belongs_to_root(said, name):
     program = """
 import importlib.util, json, os, pathlib
 folders = [pathlib.Path("/app"), *pathlib.Path("/opt/venv/lib").glob("python3*/site-packages")]
-# what no Python reads: templates of code, and files for other versions that do not parse in this one
-bare = [str(f) for d in folders for f in d.rglob("*.py") if not os.path.exists(importlib.util.cache_from_source(f))]
+# What no Python reads: templates of code, and files for other versions that do not parse here
+cache = importlib.util.cache_from_source
+bare = [str(f) for d in folders for f in d.rglob("*.py") if not os.path.exists(cache(f))]
 ours = [f for f in bare if f.startswith("/app")]
-writable = [str(f) for d in folders for f in d.rglob("*") if os.access(f, os.W_OK) and not f.is_symlink()]
+files = [f for d in folders for f in d.rglob("*")]
+writable = [str(f) for f in files if os.access(f, os.W_OK) and not f.is_symlink()]
 print(json.dumps([ours, len(bare), writable]))
 """
     ours, bare, writable = python(said, name, program)
@@ -134,7 +137,8 @@ def test_serving_starts_without_what_it_does_not_need_and_is_small(engine, image
     program = """
 import importlib.util, json, sys
 import serving.app, serving.__main__, serving.workers, pipelines.bundle.load
-print(json.dumps([n for n in ("pandas", "pyarrow", "sklearn", "skops", "mlflow", "airflow") if importlib.util.find_spec(n)]))
+heavy = ("pandas", "pyarrow", "sklearn", "skops", "mlflow", "airflow")
+print(json.dumps([n for n in heavy if importlib.util.find_spec(n)]))
 """
     assert python(said, "serving", program) == []
     assert python(said, "serving-native", program) == ["pandas", "pyarrow", "sklearn", "skops"]
@@ -159,7 +163,8 @@ from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
 import asyncpg, psycopg2, docker, pipelines.ledger.sql
 bag = DagBag("/app/dags")
 make_app()
-there = [n for n in ("pandas", "sklearn", "mlflow", "pyarrow", "numpy", "dvc", "great_expectations") if importlib.util.find_spec(n)]
+heavy = ("pandas", "sklearn", "mlflow", "pyarrow", "numpy", "dvc", "great_expectations")
+there = [n for n in heavy if importlib.util.find_spec(n)]
 print(json.dumps([sorted(bag.dags), bag.import_errors, there]))
 """
     dags, errors, there = python(said, "airflow", program)

@@ -24,7 +24,7 @@ _home = tempfile.TemporaryDirectory(prefix="perennial-airflow-")
 os.environ.setdefault("AIRFLOW_HOME", _home.name)  # Airflow reads it when it is first imported
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException  # noqa: E402
-from perennial_airflow.places.docker import DockerStepOperator, named  # noqa: E402
+from perennial_airflow.places.docker import DockerStepOperator, container_name  # noqa: E402
 
 from pipelines.settings import load_settings  # noqa: E402
 
@@ -60,7 +60,8 @@ def image(engine):
         pytest.skip("neither python-base:local nor perennial/steps:latest is here (make images)")
     files = {
         "Dockerfile": (
-            f'FROM {base}\nCOPY step.py /step.py\nENTRYPOINT ["python3", "-u", "/step.py"]\n'.encode()
+            f"FROM {base}\nCOPY step.py /step.py\n".encode()
+            + b'ENTRYPOINT ["python3", "-u", "/step.py"]\n'
         ),
         "step.py": STEP,
     }
@@ -130,7 +131,7 @@ def operator(settings, code: str = "", step: str = "features", **parameters) -> 
 
 
 def the_name(settings, run: str = "by hand 1") -> str:
-    return named(settings, "demo", "features", "retrain_demo", run, -1)
+    return container_name(settings, "demo", "features", "retrain_demo", run, -1)
 
 
 class Heard:
@@ -156,8 +157,17 @@ def started(task: DockerStepOperator, code: str, run: str = "by hand 1"):
 
 def test_the_result_is_found_among_logs_of_both_streams_and_the_last_record_counts(settings):
     code = """
-    say("INFO begins"); print("noise"); record({"n": 1}); say("x" * 70_000); record({"n": 9}, step="gate")
-    sys.stdout.write('half a line '); sys.stdout.flush(); say("between"); print("and its end"); record({"n": 2}); print("good-bye")
+    say("INFO begins")
+    print("noise")
+    record({"n": 1})
+    say("x" * 70_000)
+    record({"n": 9}, step="gate")
+    sys.stdout.write('half a line ')
+    sys.stdout.flush()
+    say("between")
+    print("and its end")
+    record({"n": 2})
+    print("good-bye")
     """
     task = operator(settings, "import textwrap; exec(textwrap.dedent(request['more']))")
     task.request["more"] = code
@@ -323,7 +333,7 @@ def test_other_runs_and_other_dags_of_one_model_are_other_containers(settings):
     names = {
         the_name(settings),
         the_name(settings, "by hand 2"),
-        named(settings, "demo", "features", "drift_demo", "by hand 1", -1),
+        container_name(settings, "demo", "features", "drift_demo", "by hand 1", -1),
     }
     assert len(names) == 3
 
@@ -336,9 +346,11 @@ def tried(path):
         open(path, "w").close(); return "written"
     except OSError as error:
         return error.strerror
-status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+lines = open("/proc/self/status").read().splitlines()
+status = dict(line.split(":\\t", 1) for line in lines if ":\\t" in line)
 facts = {p: tried(p) for p in ("/owned", "/step.py", "/tmp/mine", "/state/mine")}
-facts |= {"caps": status["CapEff"].strip(), "privileges": status["NoNewPrivs"].strip(), "home": os.environ["HOME"], "uid": os.getuid()}
+facts |= {"caps": status["CapEff"].strip(), "privileges": status["NoNewPrivs"].strip()}
+facts |= {"home": os.environ["HOME"], "uid": os.getuid()}
 print(json.dumps(facts))
 """
     with started(task, code, HOSTILE_RUN) as running:

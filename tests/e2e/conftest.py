@@ -25,7 +25,7 @@ from stack.dags import await_dags
 from stack.keys import USER, password
 from stack.layout import Layout
 from stack.patience import Patience
-from stack.processes import cpu_seconds, marked
+from stack.processes import cpu_seconds, stack_processes
 from tests.conftest import ROOT
 from tests.worlds import World, make_world
 from tools.screenshots import QUIET, log_in
@@ -94,7 +94,9 @@ class Live:
         """
         patience = Patience(
             WAIT_SECONDS,
-            lambda: cpu_seconds(process.pid for process in marked(str(self.settings.state))),
+            lambda: cpu_seconds(
+                process.pid for process in stack_processes(str(self.settings.state))
+            ),
         )
         while not (value := arrived()):
             assert not patience.is_over, f"{what}: not after {patience.seconds:.0f} s"

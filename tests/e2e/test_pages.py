@@ -87,8 +87,10 @@ import pandas as pd
 from evidently import Report
 from evidently.presets import DataDriftPreset
 rng = np.random.default_rng(5)
-before = pd.DataFrame({"pages": rng.integers(1, 30, 300), "channel": rng.choice(["mail", "search"], 300)})
-seen = Report([DataDriftPreset()]).run(current_data=before.assign(pages=before["pages"] + 20), reference_data=before)
+channel = rng.choice(["mail", "search"], 300)
+before = pd.DataFrame({"pages": rng.integers(1, 30, 300), "channel": channel})
+after = before.assign(pages=before["pages"] + 20)
+seen = Report([DataDriftPreset()]).run(current_data=after, reference_data=before)
 seen.save_html(sys.argv[1])
 """
 
@@ -124,7 +126,7 @@ def test_a_browser_goes_from_a_verdict_to_the_model_and_to_its_run_in_mlflows_vi
     assert page.get_by_text("Evaluation runs").count() == 0, "the view for generative AI"
 
 
-def test_a_browser_finds_the_pages_and_evidentlys_is_drawn_by_its_own_scripts_which_reach_nothing_else(
+def test_a_browser_finds_the_pages_and_evidentlys_own_scripts_draw_it_and_reach_nothing_else(
     live, first, evidently, page
 ):
     page.get_by_text("Browse", exact=True).first.click()

@@ -97,7 +97,7 @@ def test_releases(client, store, bundles):
 
 def test_outputs_that_are_no_number(client):
     assert value(client, "perennial_outputs_invalid_total", model="flights") is None
-    client.app.state.metrics.invalid(
+    client.app.state.metrics.count_invalid(
         "flights"
     )  # test_releases and test_outside provoke one with a spoilt model
     assert value(client, "perennial_outputs_invalid_total", model="flights") == 1

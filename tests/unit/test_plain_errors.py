@@ -163,17 +163,26 @@ def wrong(body) -> str:
     ("body", "words"),
     [
         ({"search": {"a": {"low": "x", "high": 2}}}, "search.a.low: must be a number, found 'x'"),
-        ({"search": {"a": {"low": 1, "hihg": 2}}}, "search.a.high: missing; add it; search.a.hihg: unknown key; did you mean 'high'?"),
+        (
+            {"search": {"a": {"low": 1, "hihg": 2}}},
+            "search.a.high: missing; add it; search.a.hihg: unknown key; did you mean 'high'?",
+        ),
         ({"search": {"a": 5}}, "search.a: must be a list or keys and values, found 5"),
-        ({"search": {"a": [1, {}]}}, "search.a.1: must be true or false, a number or a text, found keys and values"),
+        (
+            {"search": {"a": [1, {}]}},
+            "search.a.1: must be true or false, a number or a text, found keys and values",
+        ),
         ({"source": {"kind": "files"}}, "source.uri: missing; add it"),
-        ({"source": {"kind": "files", "uri": "x", "files": 1}}, "source.files: unknown key; remove it"),
+        (
+            {"source": {"kind": "files", "uri": "x", "files": 1}},
+            "source.files: unknown key; remove it",
+        ),
         ({"source": {"kind": "ftp"}}, "source: kind must be one of 'files', 'sql'"),
         ({"source": {}}, "source: kind is missing; add it"),
         ({"token": "very secret"}, "token: must have at most 3 characters"),
         ([1], "must be keys and values, found a list"),
     ],
-)  # fmt: skip
+)
 def test_of_several_forms_the_one_that_was_meant_speaks(body, words):
     assert wrong(body) == words
 

@@ -69,21 +69,60 @@ def test_what_it_prints_is_passed_on_to_stderr(write, capsys):
 @pytest.mark.parametrize(
     ("code", "kind", "words"),
     [
-        pytest.param("import sys\nsys.exit(0)", SpecError, r"ended Python by sys.exit\(0\)\. See line 2 of source.py", id="sys.exit"),
+        pytest.param(
+            "import sys\nsys.exit(0)",
+            SpecError,
+            r"ended Python by sys.exit\(0\)\. See line 2 of source.py",
+            id="sys.exit",
+        ),
         pytest.param("raise SystemExit", SpecError, "ended Python by sys.exit", id="SystemExit"),
-        pytest.param("raise KeyboardInterrupt", SpecError, "KeyboardInterrupt. See line 1", id="KeyboardInterrupt"),
-        pytest.param("print('so far', flush=True)\nimport os\nos._exit(0)", SpecError,
-                     "ended with exit code 0 before there was a result. Its last words: so far", id="_exit"),
-        pytest.param("import os\nos._exit(75)", SpecError, "ended with exit code 75", id="_exit with a code of ours"),
-        pytest.param("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", SpecError, "ended by SIGSEGV", id="a crash"),
-        pytest.param("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", TryAgain, "killed by SIGKILL: out of memory", id="killed"),
-        pytest.param("import os\nos.closerange(3, 1 << 16)", SpecError, "before there was a result", id="everything closed"),
+        pytest.param(
+            "raise KeyboardInterrupt",
+            SpecError,
+            "KeyboardInterrupt. See line 1",
+            id="KeyboardInterrupt",
+        ),
+        pytest.param(
+            "print('so far', flush=True)\nimport os\nos._exit(0)",
+            SpecError,
+            "ended with exit code 0 before there was a result. Its last words: so far",
+            id="_exit",
+        ),
+        pytest.param(
+            "import os\nos._exit(75)",
+            SpecError,
+            "ended with exit code 75",
+            id="_exit with a code of ours",
+        ),
+        pytest.param(
+            "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
+            SpecError,
+            "ended by SIGSEGV",
+            id="a crash",
+        ),
+        pytest.param(
+            "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+            TryAgain,
+            "killed by SIGKILL: out of memory",
+            id="killed",
+        ),
+        pytest.param(
+            "import os\nos.closerange(3, 1 << 16)",
+            SpecError,
+            "before there was a result",
+            id="everything closed",
+        ),
         pytest.param("x =", SpecError, "SyntaxError", id="no Python"),
         pytest.param("import nowhere", SpecError, "nowhere", id="an import that is not there"),
-        pytest.param("class E(Exception):\n    def __str__(self):\n        raise self\nraise E", SpecError, "source.py", id="no text"),
+        pytest.param(
+            "class E(Exception):\n    def __str__(self):\n        raise self\nraise E",
+            SpecError,
+            "source.py",
+            id="no text",
+        ),
         pytest.param("read = 3", SpecError, "has no function 'read'", id="no function"),
     ],
-)  # fmt: skip
+)
 def test_however_it_ends_it_is_said_in_words(write, code, kind, words):
     with pytest.raises(kind, match=words):
         user_code.load(write(code), "read", LONG)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import tempfile
@@ -39,10 +38,6 @@ Times in the ledger and of drift's windows are compared with each other.
 STALE_SECONDS = 3_600
 PYTHONS = ((3, 11), (3, 13))
 
-_PIN = re.compile(
-    r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)\s*(?:;\s*([^\\]+?))?\s*\\?$", re.MULTILINE
-)
-
 
 def python() -> Iterator[Finding]:
     """The interpreter's version."""
@@ -60,24 +55,19 @@ def packages(settings: Settings) -> Iterator[Finding]:
 
     Outside a checkout, as in our images, only those that are there.
     """
-    from packaging.markers import Marker
+    from packaging.utils import canonicalize_name
 
-    whole = (
-        settings.home / "docker"
-    ).is_dir()  # a checkout; an image has a part of the packages only
+    # A checkout has all packages, an image a part of them only
+    whole = (settings.home / "docker").is_dir()
     lock = settings.home / "requirements.txt"
     if not lock.is_file():
         yield warning("packages", f"There is no {lock}.", "set PERENNIAL_HOME to the checkout.")
         return
-    wanted = {
-        _plain(name): version
-        for name, version, marker in _PIN.findall(lock.read_text())
-        if not marker or Marker(marker).evaluate()
-    }
-    installed = {
-        _plain(found.metadata["Name"]): found.version
-        for found in distributions()
-        if found.metadata["Name"]
+    wanted = _locked_versions(lock.read_text())
+    installed: dict[str, str] = {
+        canonicalize_name(package.metadata["Name"]): package.version
+        for package in distributions()
+        if package.metadata["Name"]
     }
     remedy = "make venv." if whole else "make images."
     wrong = [
@@ -96,8 +86,17 @@ def packages(settings: Settings) -> Iterator[Finding]:
         yield ok("packages", f"{len(set(wanted) & set(installed))} as locked")
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _locked_versions(lock: str) -> dict[str, str]:
+    """Return the versions that a lock names for this Python and this platform, by package."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    lines = (line.rstrip(" \\") for line in lock.splitlines() if line[:1].isalnum())
+    return {
+        canonicalize_name(each.name): str(each.specifier).removeprefix("==")
+        for each in map(Requirement, lines)
+        if each.marker is None or each.marker.evaluate()
+    }
 
 
 def ports(settings: Settings) -> Iterator[Finding]:

@@ -28,22 +28,22 @@ def dags(kind: str, wanted: str | None) -> dict[str, DAG]:
     `wanted` is the one that a worker asks for; whoever parses for the UI asks for all (None).
     """
     good, _ = load_all(load_settings().models)
-    found = {}
+    dags_by_id = {}
     for model, spec in good.items():
         name = dag_name(kind, model)
-        made = _make(kind, spec) if wanted in (None, name) else None
-        if made is not None and not isinstance(made, str):
-            found[name] = made
-    return found
+        dag = _make(kind, spec) if wanted in (None, name) else None
+        if dag is not None and not isinstance(dag, str):
+            dags_by_id[name] = dag
+    return dags_by_id
 
 
 def problems() -> list[str]:
     """Return in words what is wrong with the models that lack their DAGs."""
     good, broken = load_all(load_settings().models)
-    made = [_make(kind, spec) for spec in good.values() for kind in KINDS]
+    attempts = [_make(kind, spec) for spec in good.values() for kind in KINDS]
     return [
         *(str(error) for error in broken.values()),
-        *(problem for problem in made if isinstance(problem, str)),
+        *(problem for problem in attempts if isinstance(problem, str)),
     ]
 
 

@@ -5,7 +5,7 @@ Looks at a window, decides, and has the model retrained where it must be.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
@@ -73,12 +73,11 @@ def drift(spec: Spec, rules: Drift) -> DAG:
         validate = step("validate", ingest=ingest)
         look = step("drift", ingest=ingest, validate=validate)
         decide = step("decide", drift=look)
-        asked = {"model": spec.name, "decided": decide.output}
-        start = StartRetraining(task_id="start", execution_timeout=TIMEOUT, **asked)
+        retraining: dict[str, Any] = {"model": spec.name, "decided": decide.output}
+        start = StartRetraining(task_id="start", execution_timeout=TIMEOUT, **retraining)
         # `start` may end skipped although there is a run to wait for: when another copy of it was
         # faster.
-
-        wait = AwaitRetraining(task_id="await", trigger_rule="none_failed", **asked)
+        wait = AwaitRetraining(task_id="await", trigger_rule="none_failed", **retraining)
         report = step("report", trigger_rule="none_failed", drift=look, decide=decide, retrain=wait)
         decide >> start >> wait >> report
         decide >> wait

@@ -35,7 +35,7 @@ class Setup:
     memory: str | None = None
     cpus: float | None = None
 
-    def asked(self, client: APIClient, image: str) -> dict[str, Any]:
+    def create_options(self, client: APIClient, image: str) -> dict[str, Any]:
         """Return what the engine is asked for.
 
         A container that writes to its mounts and /tmp only, and holds no privilege.
@@ -47,7 +47,7 @@ class Setup:
             limits |= {"mem_limit": self.memory, "memswap_limit": self.memory}
         if self.cpus is not None:
             limits["nano_cpus"] = round(self.cpus * 1e9)
-        allowed = client.create_host_config(
+        host_config = client.create_host_config(
             network_mode=self.network,
             mounts=list(self.mounts),
             read_only=True,
@@ -64,5 +64,5 @@ class Setup:
             "name": self.name,
             "user": self.user,
             "environment": environment,
-            "host_config": allowed,
+            "host_config": host_config,
         }

@@ -5,7 +5,7 @@ limits of the model's spec.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from airflow.providers.docker.operators.docker import DockerOperator
@@ -15,7 +15,7 @@ from docker.types import Mount
 from requests import RequestException
 
 from perennial_airflow.places.container_setup import Setup
-from perennial_airflow.places.docker_engine import Container, Engine, away
+from perennial_airflow.places.docker_engine import Container, Engine, unreachable
 from perennial_airflow.places.step_operator import StepOperator
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
@@ -36,7 +36,7 @@ STATE, GATEWAY = "/state", "/gateway"
 DEPLOYING = frozenset({"gate", "deploy", "close", "rollback"})
 """The steps that make containers themselves, or see to it that the champion's runs."""
 
-OWN = frozenset(
+OWN_SETTINGS = frozenset(
     PREFIX + name
     for name in (
         "HOME",
@@ -54,7 +54,7 @@ OWN = frozenset(
 )
 """The settings of the worker that say nothing to a container, which has its own."""
 
-HANDED_ON = frozenset(
+PASSED_VARIABLES = frozenset(
     {
         *QUIET,
         "MLFLOW_TRACKING_USERNAME",
@@ -77,7 +77,7 @@ HOME = {
 }
 
 
-class DockerStepOperator(StepOperator, DockerOperator):
+class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]  # `execute` returns a step's result
     """Runs one step of one model in a container of its own, which is gone when the task ends.
 
     `limits` are the spec's: {"memory", "cpus", "network"}, each of which may be absent. What is
@@ -89,7 +89,7 @@ class DockerStepOperator(StepOperator, DockerOperator):
 
     template_fields: Sequence[str] = ()
     template_ext: Sequence[str] = ()
-    template_fields_renderers: dict[str, str] = {}  # noqa: RUF012 -- Airflow's type
+    template_fields_renderers: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self,
@@ -115,20 +115,20 @@ class DockerStepOperator(StepOperator, DockerOperator):
     def _place(self, context: Context) -> Place:
         """Return a container for this try of the step."""
         return self.place or Container(
-            Engine(self._connected(), self._settings.engine_url), self._setup(context)
+            Engine(self._client(), self._settings.engine_url), self._setup(context)
         )
 
-    def _connected(self) -> APIClient:
+    def _client(self) -> APIClient:
         try:
             return self.cli
         except (AirflowException, DockerException, RequestException) as error:
-            raise away(self._settings.engine_url, error) from error
+            raise unreachable(self._settings.engine_url, error) from error
 
     def _setup(self, context: Context) -> Setup:
         settings, ti = self._settings, context["ti"]
         mounts, environment = (
-            mounted(settings, self.step),
-            handed_on(os.environ, settings, self.step),
+            container_mounts(settings, self.step),
+            container_environment(os.environ, settings, self.step),
         )
         if settings.docker_state is None:
             settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,9 @@ class DockerStepOperator(StepOperator, DockerOperator):
                 ),
             )
         return Setup(
-            name=named(settings, self.model, self.step, ti.dag_id, ti.run_id, ti.map_index),
+            name=container_name(
+                settings, self.model, self.step, ti.dag_id, ti.run_id, ti.map_index
+            ),
             image=self.image,
             labels={
                 "perennial.model": self.model,
@@ -156,7 +158,7 @@ class DockerStepOperator(StepOperator, DockerOperator):
         )
 
 
-def named(settings: Settings, model: str, step: str, *run: object) -> str:
+def container_name(settings: Settings, model: str, step: str, *run: object) -> str:
     """Return the name of a step's container, the same for each try.
 
     A run's id may hold anything, so only its hash stands in it.
@@ -167,7 +169,7 @@ def named(settings: Settings, model: str, step: str, *run: object) -> str:
     return f"perennial-step-{model}-{step}-{digest(_state(settings), *run)[:12]}"
 
 
-def mounted(settings: Settings, step: str) -> tuple[Mount, ...]:
+def container_mounts(settings: Settings, step: str) -> tuple[Mount, ...]:
     """Return the mounts of a step's container.
 
     The state, and for those that deploy containers what is shared with the gateway.
@@ -180,7 +182,9 @@ def mounted(settings: Settings, step: str) -> tuple[Mount, ...]:
     return state, Mount(GATEWAY, gateway, type=kind)
 
 
-def handed_on(environ: Mapping[str, str], settings: Settings, step: str) -> dict[str, str]:
+def container_environment(
+    environ: Mapping[str, str], settings: Settings, step: str
+) -> dict[str, str]:
     """Return the environment of a step's container.
 
     The worker's settings, but with the container's own folders.
@@ -188,7 +192,9 @@ def handed_on(environ: Mapping[str, str], settings: Settings, step: str) -> dict
     Raises GiveUp where a setting names a folder or an engine that a container cannot reach.
     """
     environment = {
-        name: value for name, value in environ.items() if name in HANDED_ON or _is_setting(name)
+        name: value
+        for name, value in environ.items()
+        if name in PASSED_VARIABLES or _is_setting(name)
     }
     environment |= {**HOME, "PERENNIAL_STATE": STATE, "PERENNIAL_DOCKER_STATE": _state(settings)}
     for name, folder in (("STORE", settings.store), ("VERSIONS", settings.versions)):
@@ -219,7 +225,7 @@ def _is_setting(name: str) -> bool:
     known = (
         name.startswith(SQL_PREFIX) or name.removeprefix(PREFIX).lower() in Settings.model_fields
     )
-    return name.startswith(PREFIX) and known and name not in OWN
+    return name.startswith(PREFIX) and known and name not in OWN_SETTINGS
 
 
 def _deploys(settings: Settings, step: str) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import selectors
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +15,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
 from requests import RequestException
 
-from perennial_airflow.places.output import CHUNK, POLL_SECONDS, Frames
+from perennial_airflow.places.docker_output import connection_lost, follow_output
 from pipelines.errors import Busy, Conflict, GiveUp, StorageFull, TryAgain, Unreachable
 from pipelines.settings import without_password
 
@@ -70,18 +69,18 @@ class Engine:
         self.client = client
         self._url = url
 
-    def ask(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
+    def ask(self, call: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer:
         """Return what the engine answers to a call of its client.
 
         Raises GiveUp where it refuses, StorageFull where its disk is full, Unreachable where it is
         away, TryAgain where it fails.
         """
         try:
-            return call(*arguments, **named)
+            return call(*arguments, **options)
         except APIError as error:
-            raise _named(error) from error
+            raise _as_error(error) from error
         except (DockerException, RequestException) as error:
-            raise away(self._url, error) from error
+            raise unreachable(self._url, error) from error
 
     def close(self) -> None:
         """Close the client's connections."""
@@ -101,7 +100,7 @@ class Engine:
             _log.warning("The container %s could not be sent %s: %s", container[:12], name, error)
 
 
-def away(url: str, error: Exception) -> Unreachable:
+def unreachable(url: str, error: Exception) -> Unreachable:
     """Return the error that says that the engine does not answer."""
     return Unreachable(
         f"The Docker engine at {without_password(url)} does not answer: {error}.",
@@ -109,20 +108,20 @@ def away(url: str, error: Exception) -> Unreachable:
     )
 
 
-def _named(error: APIError) -> GiveUp | TryAgain:
-    said = str(error.explanation or error).strip()
-    if "no space left" in said.lower():
+def _as_error(error: APIError) -> GiveUp | TryAgain:
+    message = str(error.explanation or error).strip()
+    if "no space left" in message.lower():
         return StorageFull(
-            f"The Docker engine's disk is full: {said}",
+            f"The Docker engine's disk is full: {message}",
             remedy="free space (`perennial prune`), then clear this task.",
         )
     if error.status_code is None or error.status_code >= SERVER_ERROR:
-        return TryAgain(f"The Docker engine failed: {said}")
+        return TryAgain(f"The Docker engine failed: {message}")
     remedy = next(
-        (remedy for word, remedy in REMEDIES.items() if word in said.lower()),
+        (remedy for word, remedy in REMEDIES.items() if word in message.lower()),
         "see docs/settings.md, PERENNIAL_DOCKER_*.",
     )
-    return GiveUp(f"The Docker engine refuses: {said}.", remedy=remedy)
+    return GiveUp(f"The Docker engine refuses: {message}.", remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -146,36 +145,36 @@ class Container:
         Raises GiveUp, Conflict (a foreign container has its name), TryAgain.
         """
         try:
-            with self._at_work([step, "--model", model, "--request", request]) as running:
+            with self._run_container([step, "--model", model, "--request", request]) as running:
                 yield running
         finally:
             self.engine.close()
 
     @contextlib.contextmanager
-    def _at_work(self, command: list[str]) -> Iterator[RunningContainer]:
+    def _run_container(self, command: list[str]) -> Iterator[RunningContainer]:
         try:
-            made = self._made(command)
+            container = self._create(command)
         except BaseException:
             with contextlib.suppress(GiveUp, TryAgain):
                 self._clear()  # the engine may have made it, and not have come to say so
             raise
-        running = RunningContainer(self.engine, made, self.setup, self.grace_seconds)
+        running = RunningContainer(self.engine, container, self.setup, self.grace_seconds)
         try:
             running.begin()
             yield running
         finally:
             running.end()
 
-    def _made(self, command: list[str]) -> str:
+    def _create(self, command: list[str]) -> str:
         image, setup, client = self._image(), self.setup, self.engine.client
         for _ in range(NAME_TRIES):
             try:
-                made = self.engine.ask(
+                container = self.engine.ask(
                     client.create_container,
                     image=image,
                     command=command,
                     labels={**setup.labels, **OURS},
-                    **setup.asked(client, image),
+                    **setup.create_options(client, image),
                 )
             except GiveUp as error:
                 if (
@@ -186,7 +185,7 @@ class Container:
                 self._clear()
                 time.sleep(NAME_SECONDS)
             else:
-                return str(made["Id"])
+                return str(container["Id"])
         raise Busy(f"The container {setup.name} of an earlier try is still being removed.")
 
     def _image(self) -> str:
@@ -208,26 +207,26 @@ class Container:
         """
         client = self.engine.client
         try:
-            found = self.engine.ask(client.inspect_container, self.setup.name)
+            existing = self.engine.ask(client.inspect_container, self.setup.name)
         except GiveUp as error:
             if isinstance(error.__cause__, NotFound):
                 return
             raise
-        labels = found["Config"].get("Labels") or {}
+        labels = existing["Config"].get("Labels") or {}
         if any(labels.get(name) != value for name, value in OURS.items()):
             raise Conflict(
                 f"The name {self.setup.name} is taken by a container that is not a step's (image"
-                f" {found['Config'].get('Image')}).",
+                f" {existing['Config'].get('Image')}).",
                 remedy=(
                     f"remove or rename it (`docker rename {self.setup.name} …`), then clear this"
                     " task."
                 ),
             )
         _log.info("removing the container that an earlier try left: %s", self.setup.name)
-        _removed(client, found["Id"])
+        _remove(client, existing["Id"])
 
 
-def _removed(client: APIClient, container: str) -> None:
+def _remove(client: APIClient, container: str) -> None:
     """Remove a container, at work or not.
 
     One that cannot be removed now is left to the next try, which does it first.
@@ -253,43 +252,25 @@ class RunningContainer:
         self._setup = setup
         self._grace = grace_seconds
         self._kill_at: float | None = None
-        self._stream: Any = None
+        self._connection: Any = None
 
     def begin(self) -> None:
         """Listen, then start it: so nothing that it says is missed."""
         client = self._engine.client
-        self._stream = self._engine.ask(
+        self._connection = self._engine.ask(
             client.attach_socket, self._id, {"stdout": 1, "stderr": 1, "stream": 1}
         )
         self._engine.ask(client.start, self._id)
 
-    def follow(self, heard: Callable[[str, str], None]) -> int:
+    def follow(self, take_line: Callable[[str, str], None]) -> int:
         """Pass its lines on until it has ended; return the exit code, negative for a signal.
 
         Raises GiveUp where it had less memory than it needed, TryAgain where it was lost.
         """
-        frames = Frames(heard)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._stream, selectors.EVENT_READ)
-            while True:
-                if selector.select(POLL_SECONDS):
-                    data = self._read()
-                    if not data:
-                        break
-                    frames.feed(data)
-                self._escalate()
-        frames.close()
-        return self._ended()
+        follow_output(self._connection, take_line, self._escalate)
+        return self._exit_code()
 
-    def _read(self) -> bytes:
-        try:
-            return bytes(self._stream.read(CHUNK) or b"")
-        except OSError as error:  # the engine, or the door to it, went away
-            raise Unreachable(
-                f"The Docker engine was lost while the step was at work: {error}."
-            ) from error
-
-    def _ended(self) -> int:
+    def _exit_code(self) -> int:
         client = self._engine.client
         try:
             code = int(client.wait(self._id, timeout=END_SECONDS)["StatusCode"])
@@ -300,9 +281,7 @@ class RunningContainer:
                 " task, or by hand."
             ) from error
         except (DockerException, RequestException) as error:
-            raise Unreachable(
-                f"The Docker engine was lost while the step was at work: {error}."
-            ) from error
+            raise connection_lost(error) from error
         number = SIGNALLED - code if code > SIGNALLED else code
         if state.get("OOMKilled") and number == KILLED and self._kill_at is None:
             raise self._out_of_memory()
@@ -333,6 +312,6 @@ class RunningContainer:
 
     def end(self) -> None:
         """Leave nothing: kill what is still at work, and remove it."""
-        if self._stream is not None:
-            self._stream._response.close()  # noqa: SLF001 -- the client's own reference to what holds the socket; closing the stream leaves it open
-        _removed(self._engine.client, self._id)
+        if self._connection is not None:
+            self._connection._response.close()  # noqa: SLF001 -- the client's own reference to what holds the socket; closing the stream leaves it open
+        _remove(self._engine.client, self._id)

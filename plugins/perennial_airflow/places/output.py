@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import re
-import struct
 from typing import TYPE_CHECKING, Any
 
 from pipelines.step_record import RECORD, last_record
@@ -34,11 +33,6 @@ _RECORDS_KEPT = 20
 LONGEST_LINE = 1_000_000
 """Bytes of one line of output that are kept; what a step writes beyond is cut off."""
 
-HEADER = struct.Struct(">BxxxL")
-"""What stands before each piece of a container's output: its stream, and its length in bytes."""
-
-STREAMS = {1: "stdout", 2: "stderr"}
-
 
 class Output:
     """Hears a step: passes its log on, keeps its records and its last error."""
@@ -52,7 +46,7 @@ class Output:
         self._last_error = ""
         self._last_line = ""
 
-    def heard(self, stream: str, line: str) -> None:
+    def take_line(self, stream: str, line: str) -> None:
         """Take in one line.
 
         A record is kept and not logged; all else is logged, from whichever stream it came.
@@ -75,10 +69,10 @@ class Output:
         A line without a level is of INFO; but from `Traceback` on, and in indented lines, the level
         stays what it was.
         """
-        found = _LEVEL.search(line[:_LEVEL_WITHIN])
-        if found:
-            self._level = logging.getLevelNamesMapping()[found[1]]
-            return self._level, line[found.end() :].strip()
+        match = _LEVEL.search(line[:_LEVEL_WITHIN])
+        if match:
+            self._level = logging.getLevelNamesMapping()[match[1]]
+            return self._level, line[match.end() :].strip()
         if line.startswith("Traceback (most recent call last)"):
             self._level = logging.ERROR
         elif not line[0].isspace() and self._level < logging.ERROR:
@@ -99,10 +93,10 @@ class Output:
 class Lines:
     """Cuts a stream of bytes into lines of bounded length."""
 
-    def __init__(self, name: str, heard: Callable[[str, str], None]) -> None:
-        """Call `heard(name, line)` for each line."""
+    def __init__(self, name: str, take_line: Callable[[str, str], None]) -> None:
+        """Call `take_line(name, line)` for each line."""
         self._name = name
-        self._heard = heard
+        self._take_line = take_line
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> None:
@@ -122,41 +116,5 @@ class Lines:
         self._rest += part[: max(0, LONGEST_LINE - len(self._rest))]
 
     def _pass_on(self) -> None:
-        self._heard(self._name, self._rest.decode(errors="replace").rstrip("\r"))
+        self._take_line(self._name, self._rest.decode(errors="replace").rstrip("\r"))
         self._rest.clear()
-
-
-class Frames:
-    """Takes a container's output apart.
-
-    Pieces of both streams, each behind a header, cut anywhere.
-    """
-
-    def __init__(self, heard: Callable[[str, str], None]) -> None:
-        """Call `heard("stdout" | "stderr", line)` for each line."""
-        self._lines = {number: Lines(name, heard) for number, name in STREAMS.items()}
-        self._header = bytearray()
-        self._stream = 0
-        self._left = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take in bytes; pass on the lines that are complete."""
-        view = memoryview(data)
-        while view:
-            if self._left:
-                part, view = view[: self._left], view[self._left :]
-                self._left -= len(part)
-                if self._stream in self._lines:
-                    self._lines[self._stream].feed(bytes(part))
-            else:
-                missing = HEADER.size - len(self._header)
-                self._header += view[:missing]
-                view = view[missing:]
-                if len(self._header) == HEADER.size:
-                    self._stream, self._left = HEADER.unpack(self._header)
-                    self._header.clear()
-
-    def close(self) -> None:
-        """Pass on last lines without their end."""
-        for lines in self._lines.values():
-            lines.close()

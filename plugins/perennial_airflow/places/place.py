@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Running(Protocol):
     """A step at work."""
 
-    def follow(self, heard: Callable[[str, str], None]) -> int:
-        """Call `heard("stdout" | "stderr", line)` for each line as it comes.
+    def follow(self, take_line: Callable[[str, str], None]) -> int:
+        """Call `take_line("stdout" | "stderr", line)` for each line as it comes.
 
         Return the exit code, negative for a signal.
 

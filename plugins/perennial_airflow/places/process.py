@@ -61,7 +61,7 @@ class _RunningProcess:
         self._grace = grace_seconds
         self._kill_at: float | None = None
 
-    def follow(self, heard: Callable[[str, str], None]) -> int:
+    def follow(self, take_line: Callable[[str, str], None]) -> int:
         """Pass the lines on until the process has ended and its output is read.
 
         A grandchild that outlives the step may hold the pipes open; so the end of the process
@@ -70,7 +70,7 @@ class _RunningProcess:
         with selectors.DefaultSelector() as selector:
             for name, pipe in (("stdout", self._child.stdout), ("stderr", self._child.stderr)):
                 if pipe is not None:
-                    selector.register(pipe, selectors.EVENT_READ, Lines(name, heard))
+                    selector.register(pipe, selectors.EVENT_READ, Lines(name, take_line))
             while self._turn(selector):
                 self._escalate()
             for key in list(selector.get_map().values()):

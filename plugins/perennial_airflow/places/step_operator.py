@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow.sdk import BaseOperatorLink, Context
+    from airflow.sdk.types import DagRunProtocol
 
     from perennial_airflow.places.place import Place, Running
 
@@ -71,7 +72,7 @@ class StepOperator(BaseOperator):
         self._killed = False
 
     @property
-    def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:
+    def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:  # type: ignore[override]  # Airflow reads properties too
         """The links of the task's step.
 
         Airflow asks this of mapped tasks too, which know their step in another place.
@@ -113,19 +114,19 @@ class StepOperator(BaseOperator):
             return {
                 **run,
                 **self.request,
-                "now": iso(_asked_at(dag_run)),
+                "now": iso(_requested_at(dag_run)),
                 "conf": dict(dag_run.conf or {}),
             }
-        fields = {name: resolved(value, context) for name, value in self.request.items()}
+        fields = {name: resolve(value, context) for name, value in self.request.items()}
         if self.candidate is not None:
             fields["candidate"] = self.candidate
         return {**run, **{name: value for name, value in fields.items() if value is not None}}
 
     def _skip(self, request: Mapping[str, Any]) -> None:
         for field, wanted in self.skip_unless.items():
-            found = request.get(field) or {}
-            if any(found.get(name) != value for name, value in wanted.items()):
-                message = refusal(found)
+            facts = request.get(field) or {}
+            if any(facts.get(name) != value for name, value in wanted.items()):
+                message = refusal(facts)
                 self.log.warning("%s", message)
                 raise AirflowSkipException(message)
 
@@ -139,7 +140,7 @@ class StepOperator(BaseOperator):
                 self._running = running
                 if self._killed:
                     running.stop()
-                return running.follow(output.heard)
+                return running.follow(output.take_line)
         except GiveUp as error:
             raise AirflowFailException(f"{self.step}: {error}") from error
         except PerennialError as error:
@@ -148,7 +149,7 @@ class StepOperator(BaseOperator):
             self._running = None
 
 
-def _asked_at(dag_run: Any) -> datetime:
+def _requested_at(dag_run: DagRunProtocol) -> datetime:
     """Return the moment that the run was asked for.
 
     The end of the interval of a scheduled run, else when it was due.
@@ -158,7 +159,7 @@ def _asked_at(dag_run: Any) -> datetime:
     return dag_run.run_after
 
 
-def resolved(value: Any, context: Context) -> Any:
+def resolve(value: Any, context: Context) -> Any:
     """Return a constant as it is and another task's result as it stands in XCom.
 
     A list where that task is mapped.
@@ -195,18 +196,18 @@ def _result(step: str, code: int, output: Output) -> dict[str, Any]:
 
     Raises what Airflow retries, or AirflowFailException for good.
     """
-    said = f": {output.last_words}" if output.last_words else "; it said nothing on stderr."
+    ending = f": {output.last_words}" if output.last_words else "; it said nothing on stderr."
     if code == GiveUp.exit_code:
-        raise AirflowFailException(f"{step} gave up{said}")
+        raise AirflowFailException(f"{step} gave up{ending}")
     if code == TryAgain.exit_code:
-        raise AirflowException(f"{step} wants to be tried again{said}")
+        raise AirflowException(f"{step} wants to be tried again{ending}")
     if code < 0:
-        raise AirflowException(f"{step} was {_killed(-code)}. Its last words{said}")
+        raise AirflowException(f"{step} was {_signal_in_words(-code)}. Its last words{ending}")
     if code != 0:
-        raise AirflowException(f"{step} crashed (exit {code}){said}")
+        raise AirflowException(f"{step} crashed (exit {code}){ending}")
     result = output.result
     if result is None:
-        raise AirflowException(f"{step} ended without a result record on stdout{said}")
+        raise AirflowException(f"{step} ended without a result record on stdout{ending}")
     size = len(json.dumps(result))
     if size > XCOM_LIMIT:
         raise AirflowFailException(
@@ -216,9 +217,9 @@ def _result(step: str, code: int, output: Output) -> dict[str, Any]:
     return result
 
 
-def _killed(number: int) -> str:
+def _signal_in_words(number: int) -> str:
     """Return in words what a signal says."""
-    words = {
+    words: dict[int, str] = {
         signal.SIGKILL: "out of memory or killed by hand",
         signal.SIGTERM: "asked to end, by Airflow or by hand",
         signal.SIGSEGV: "a crash in native code",

@@ -19,7 +19,12 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 from perennial_airflow.dags.retrain import retrain
 from perennial_airflow.dags.tasks import TIMEOUTS
-from perennial_airflow.places.docker import DockerStepOperator, handed_on, mounted, named
+from perennial_airflow.places.docker import (
+    DockerStepOperator,
+    container_environment,
+    container_mounts,
+    container_name,
+)
 from perennial_airflow.places.process import Process
 from perennial_airflow.places.step_operator import StepOperator
 
@@ -115,7 +120,9 @@ def test_the_engines_library_is_loaded_only_where_it_is_needed(place, found):
 
 
 def test_a_name_says_whose_it_is_and_shows_nothing_of_what_a_run_is_called():
-    name = named(settings(), "demo", "train", "retrain_demo", 'x"; $(id) {{ 7 * 7 }} ../\n', 3)
+    name = container_name(
+        settings(), "demo", "train", "retrain_demo", 'x"; $(id) {{ 7 * 7 }} ../\n', 3
+    )
     assert name.startswith("perennial-step-demo-train-")
     assert set(name.removeprefix("perennial-step-demo-train-")) <= set("0123456789abcdef")
     assert len(name) == len("perennial-step-demo-train-") + 12
@@ -129,10 +136,10 @@ def test_what_runs_beside_each_other_has_names_of_its_own():
         ("retrain_demo", "run 2", 0),
         ("retrain_demo", "run 1", 1),
     ]
-    names = [named(settings(), "demo", "ingest", *run) for run in told]
-    names.append(named(settings(docker_state="staging_state"), "demo", "ingest", *one))
+    names = [container_name(settings(), "demo", "ingest", *run) for run in told]
+    names.append(container_name(settings(docker_state="staging_state"), "demo", "ingest", *one))
     assert len(set(names)) == len(names)
-    assert named(settings(), "demo", "ingest", *one) == names[0]
+    assert container_name(settings(), "demo", "ingest", *one) == names[0]
 
 
 WORKER = {
@@ -162,13 +169,13 @@ WORKER = {
     ],
 )
 def test_what_only_compose_needs_is_not_handed_on(name):
-    assert name not in handed_on(
+    assert name not in container_environment(
         {**WORKER, name: "x"}, settings(docker_state="perennial_state"), "deploy"
     )
 
 
 def test_a_step_gets_the_workers_settings_and_secrets_but_its_own_folders():
-    got = handed_on(WORKER, settings(docker_state="perennial_state"), "train")
+    got = container_environment(WORKER, settings(docker_state="perennial_state"), "train")
     assert got == {
         "HOME": "/tmp",
         "USER": "perennial",
@@ -190,11 +197,13 @@ def test_a_step_gets_the_workers_settings_and_secrets_but_its_own_folders():
 )
 def test_only_what_deploys_reaches_the_engine_and_the_gateway(step, reaches):
     known = settings(docker_state="perennial_state", target="docker", docker_host="tcp://door:2375")
-    got = handed_on(WORKER, known, step)
+    got = container_environment(WORKER, known, step)
     assert (got.get("PERENNIAL_DOCKER_HOST"), got.get("PERENNIAL_GATEWAY")) == (
         ("tcp://door:2375", "/gateway") if reaches else (None, None)
     )
-    targets = [(mount["Type"], mount["Source"], mount["Target"]) for mount in mounted(known, step)]
+    targets = [
+        (mount["Type"], mount["Source"], mount["Target"]) for mount in container_mounts(known, step)
+    ]
     assert (
         targets
         == [("volume", "perennial_state", "/state"), ("volume", "perennial_gateway", "/gateway")][
@@ -210,18 +219,18 @@ def test_on_a_host_the_folders_are_bound():
         docker_host="tcp://127.0.0.1:2375",
         gateway="/srv/gateway",
     )
-    assert [(m["Type"], m["Source"]) for m in mounted(known, "deploy")] == [
+    assert [(m["Type"], m["Source"]) for m in container_mounts(known, "deploy")] == [
         ("bind", "/srv/state"),
         ("bind", "/srv/gateway"),
     ]
-    assert handed_on({}, known, "deploy")["PERENNIAL_DOCKER_STATE"] == "/srv/state"
+    assert container_environment({}, known, "deploy")["PERENNIAL_DOCKER_STATE"] == "/srv/state"
 
 
 def test_a_store_below_the_state_is_found_in_the_container_too():
     assert (
-        handed_on({}, settings(state="/srv/state", store="/srv/state/objects"), "train")[
-            "PERENNIAL_STORE"
-        ]
+        container_environment(
+            {}, settings(state="/srv/state", store="/srv/state/objects"), "train"
+        )["PERENNIAL_STORE"]
         == "/state/objects"
     )
 
@@ -243,7 +252,7 @@ def test_a_store_below_the_state_is_found_in_the_container_too():
 )
 def test_what_a_container_cannot_reach_is_refused_at_the_first_step(given, words):
     with pytest.raises(GiveUp, match=words):
-        handed_on(
+        container_environment(
             {},
             settings(state="/srv/state", docker_host="unix:///var/run/docker.sock", **given),
             "ingest",

@@ -6,7 +6,7 @@ import json
 import logging
 
 import pytest
-from perennial_airflow.places.output import HEADER, LONGEST_LINE, Frames, Output
+from perennial_airflow.places.output import Output
 
 
 def record(result: object, step: str = "train") -> str:
@@ -24,7 +24,7 @@ def test_the_last_record_of_this_step_is_the_result_whatever_stands_around_it(li
         '{"perennial_record": 1, "step": "train"',
     ]
     for line in [record({"n": 1}), *noise, record({"n": 2}), "at exit: a library says good-bye"]:
-        output.heard("stdout", line)
+        output.take_line("stdout", line)
     assert output.result == {"n": 2}
     assert "good-bye" in lines.text
     assert '"n"' not in lines.text
@@ -32,7 +32,7 @@ def test_the_last_record_of_this_step_is_the_result_whatever_stands_around_it(li
 
 def test_a_record_on_stderr_is_no_result(lines):
     output = Output("train", lines)
-    output.heard("stderr", record({"n": 1}))
+    output.take_line("stderr", record({"n": 1}))
     assert output.result is None
 
 
@@ -51,7 +51,7 @@ def test_a_record_on_stderr_is_no_result(lines):
     ],
 )
 def test_a_line_keeps_the_level_that_it_names(lines, line, level):
-    Output("train", lines).heard("stderr", line)
+    Output("train", lines).take_line("stderr", line)
     assert lines.lines == [(level, line)]
 
 
@@ -62,7 +62,7 @@ def test_a_traceback_is_an_error_to_its_end(lines):
         '  File "x.py", line 1',
         "ValueError: no such column: late",
     ]:
-        output.heard("stderr", line)
+        output.take_line("stderr", line)
     assert {level for level, _ in lines.lines} == {logging.ERROR}
     assert output.last_words == "ValueError: no such column: late"
 
@@ -70,41 +70,10 @@ def test_a_traceback_is_an_error_to_its_end(lines):
 def test_the_last_error_is_remembered_without_its_level_even_if_more_is_said_after_it(lines):
     output = Output("train", lines)
     for line in ["ERROR models/demo/model.yaml: target: missing. Remedy: add it", "INFO closing"]:
-        output.heard("stderr", line)
+        output.take_line("stderr", line)
     assert output.last_words == "models/demo/model.yaml: target: missing. Remedy: add it"
 
 
 def test_percent_signs_and_braces_in_a_line_are_text(lines):
-    Output("train", lines).heard("stderr", "INFO 100 %s {x} {{ y }}")
+    Output("train", lines).take_line("stderr", "INFO 100 %s {x} {{ y }}")
     assert lines.text == "INFO 100 %s {x} {{ y }}"
-
-
-def frame(stream: int, text: str) -> bytes:
-    return HEADER.pack(stream, len(text.encode())) + text.encode()
-
-
-@pytest.mark.parametrize("size", [1, 3, 7, 8, 9, 100_000])
-def test_a_containers_output_is_taken_apart_wherever_it_was_cut(size):
-    heard: list[tuple[str, str]] = []
-    data = (
-        frame(1, "one ")
-        + frame(2, "other\nhalf")
-        + frame(1, "line\n")
-        + frame(1, "")
-        + frame(7, "unknown\n")
-        + frame(2, " a line")
-    )
-    frames = Frames(lambda stream, line: heard.append((stream, line)))
-    for start in range(0, len(data), size):
-        frames.feed(data[start : start + size])
-    frames.close()
-    assert heard == [("stderr", "other"), ("stdout", "one line"), ("stderr", "half a line")]
-
-
-def test_an_endless_line_of_a_container_is_cut():
-    heard: list[str] = []
-    frames = Frames(lambda _, line: heard.append(line))
-    for _ in range(3):
-        frames.feed(frame(1, "x" * LONGEST_LINE))
-    frames.feed(frame(1, "\nshort\n"))
-    assert [len(line) for line in heard] == [LONGEST_LINE, 5]

@@ -20,7 +20,7 @@ from pipelines.inference.personal_data import PersonalKey
 from pipelines.inference.reader import read_log
 from pipelines.settings import Settings
 from serving.app import create_app
-from serving.decode import Asked
+from serving.decode import PredictionRequest
 from serving.loaded_release import open_release
 from serving.log.segments import Segments
 from serving.log.writer import InferenceLog
@@ -435,11 +435,11 @@ def test_troubles_that_come_and_go_in_two_threads_leave_a_state_that_agrees(
 
     def lose():
         for _ in range(300):
-            log._lost(served, 1, OSError("broken"))
+            log._note_failure(served, 1, OSError("broken"))
 
     def recover():
         for _ in range(300):
-            log._recovered("flights")
+            log._note_recovery("flights")
 
     threads = [threading.Thread(target=work) for work in (lose, recover, lose, recover)]
     for thread in threads:
@@ -450,7 +450,7 @@ def test_troubles_that_come_and_go_in_two_threads_leave_a_state_that_agrees(
     assert metrics.registry.get_sample_value(
         "perennial_log_writable", {"model": "flights"}
     ) == float(not log.trouble)
-    log._recovered("flights")
+    log._note_recovery("flights")
     assert (log.trouble, log._failed) == ({}, {})
 
 
@@ -459,10 +459,10 @@ def test_a_log_that_can_be_written_again_is_found_without_a_request(
 ):
     log = InferenceLog(failing, settings, Metrics())
     served = open_release(store, "flights", 1, max_rows=50, now="")
-    asked = Asked([tuple(ROW.values())])
+    asked = PredictionRequest([tuple(ROW.values())])
     failing.error, failing.opening = "full", True
     with pytest.raises(Problem):
-        log.answered(served, asked, [0.5], "r", time.perf_counter())
+        log.write_answer(served, asked, [0.5], "r", time.perf_counter())
     log._probe()
     assert "flights" in log.trouble
     failing.error = None

@@ -167,7 +167,8 @@ from pathlib import Path
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.refs import Ref
 from pipelines.store.local import LocalStore
-bundle = open_bundle(LocalStore(Path({str(store.root)!r})), Ref.model_validate_json({made[1]["compiled"].model_dump_json()!r}))
+ref = Ref.model_validate_json({made[1]["compiled"].model_dump_json()!r})
+bundle = open_bundle(LocalStore(Path({str(store.root)!r})), ref)
 assert golden_differences(bundle) == []
 print(*sorted({{"pandas", "sklearn", "skops", "scipy", "pyarrow"}} & set(sys.modules)))
 """

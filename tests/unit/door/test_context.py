@@ -37,7 +37,7 @@ def test_a_context_is_written_anew():
     entry = tarfile.TarInfo("release/model.onnx")
     entry.mode, entry.uid, entry.mtime = 0o4755, 0, 99
     clean = io.BytesIO()
-    base, others = context.rebuilt(tar([GOOD, (entry, b"model")]), clean)
+    base, others = context.rebuild(tar([GOOD, (entry, b"model")]), clean)
     context.finish(clean, f"sha256:{HEX}", OWN, others)
     clean.seek(0)
     with tarfile.open(fileobj=clean) as found:
@@ -99,7 +99,7 @@ def linked(kind, name="release/x", to="/etc/passwd"):
 )
 def test_a_context_with_anything_but_plain_files_is_refused(sent):
     with pytest.raises(Denied):
-        context.rebuilt(sent, io.BytesIO())
+        context.rebuild(sent, io.BytesIO())
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_context_with_anything_but_plain_files_is_refused(sent):
 )
 def test_a_dockerfile_copies_and_labels_and_does_nothing_else(dockerfile):
     with pytest.raises(Denied):
-        context.rebuilt(tar([("Dockerfile", dockerfile.encode())]), io.BytesIO())
+        context.rebuild(tar([("Dockerfile", dockerfile.encode())]), io.BytesIO())
 
 
 def header(name, size, kind=b"0", field=None):
@@ -187,7 +187,9 @@ def said(key, value):
         header("a", 0, field=b"           \0"),
         pax(said("size", -512)) + header("a", 512) + bytes(512),
         pax(said("size", "9" * 30)) + header("a", 512) + bytes(512),
-        pax(said("GNU.sparse.major", 1) + said("GNU.sparse.minor", 0)) + header("a", 512) + padded(b"99999999\n" * 50),
+        pax(said("GNU.sparse.major", 1) + said("GNU.sparse.minor", 0))
+        + header("a", 512)
+        + padded(b"99999999\n" * 50),
         pax(said("linkpath", "/etc/passwd")) + header("a", 0),
         pax(said("path", "../x")) + header("a", 0),
         pax(said("path", "x" * 1025)) + header("a", 0),
@@ -207,20 +209,42 @@ def said(key, value):
         b"".join(header(f"f{number}", 0) for number in range(strict.MEMBERS + 1)),
     ],
     ids=[
-        "base-256 back far", "base-256 back a block", "minus", "hexadecimal", "underscore", "no number", "pax size below zero",
-        "pax size beyond all", "sparse", "a link by pax", "a name above", "a name too long", "a record of no length", "a record too long",
-        "a record without length", "nothing said", "two headers", "very many headers", "long GNU name", "GNU link", "for all", "GNU sparse",
-        "a folder with data", "torn", "twice", "too many",
+        "base-256 back far",
+        "base-256 back a block",
+        "minus",
+        "hexadecimal",
+        "underscore",
+        "no number",
+        "pax size below zero",
+        "pax size beyond all",
+        "sparse",
+        "a link by pax",
+        "a name above",
+        "a name too long",
+        "a record of no length",
+        "a record too long",
+        "a record without length",
+        "nothing said",
+        "two headers",
+        "very many headers",
+        "long GNU name",
+        "GNU link",
+        "for all",
+        "GNU sparse",
+        "a folder with data",
+        "torn",
+        "twice",
+        "too many",
     ],
-)  # fmt: skip
+)
 def test_headers_that_lie_are_refused_and_end(sent):
     with pytest.raises(Denied):
-        context.rebuilt(io.BytesIO(DOCKERFILE + sent + END), io.BytesIO())
+        context.rebuild(io.BytesIO(DOCKERFILE + sent + END), io.BytesIO())
 
 
 def test_a_tar_without_an_end_is_torn():
     with pytest.raises(Denied, match="torn"):
-        context.rebuilt(io.BytesIO(DOCKERFILE), io.BytesIO())
+        context.rebuild(io.BytesIO(DOCKERFILE), io.BytesIO())
 
 
 class Counted(io.BytesIO):
@@ -238,13 +262,13 @@ class Counted(io.BytesIO):
 def test_a_long_header_is_refused_before_it_is_read(kind):
     sent = Counted(header("x", 4 << 20, kind) + bytes(4 << 20) + END)
     with pytest.raises(Denied, match="extended header"):
-        context.rebuilt(sent, io.BytesIO())
+        context.rebuild(sent, io.BytesIO())
     assert sent.longest == strict.BLOCK
 
 
 def test_a_file_is_copied_in_pieces():
     sent = Counted(DOCKERFILE + header("model", 1 << 20) + bytes(1 << 20) + END)
-    context.rebuilt(sent, io.BytesIO())
+    context.rebuild(sent, io.BytesIO())
     assert sent.longest <= context.CHUNK
 
 
@@ -264,7 +288,7 @@ def test_what_every_library_writes_is_read(kind):
         folder = tarfile.TarInfo("root")
         folder.type = tarfile.DIRTYPE
         archive.addfile(folder)
-    _, others = context.rebuilt(whole, clean)
+    _, others = context.rebuild(whole, clean)
     context.finish(clean, "sha256:" + HEX, OWN, others)
     clean.seek(0)
     with tarfile.open(fileobj=clean) as found:
@@ -278,4 +302,4 @@ def test_a_disk_that_is_full_is_a_named_error():
             raise OSError(28, "No space left on device")
 
     with pytest.raises(Denied, match="No space left on device"):
-        context.rebuilt(tar([GOOD, ("x", b"1")]), Full())
+        context.rebuild(tar([GOOD, ("x", b"1")]), Full())

@@ -29,7 +29,7 @@ class Engine:
         self.there = there
         self.refused = refused
 
-    async def listed(self, path):
+    async def list_objects(self, path):
         assert "perennial.kept" in path
         return [
             {"Id": name, "Names": [f"/{name}"], "Status": status}

@@ -372,7 +372,7 @@ def test_a_user_by_number_passes_and_without_one_the_image_says_it():
 def test_an_image_that_runs_as_root_is_refused(image, user):
     about = create({**asked(), "Image": image}).about
     with pytest.raises(Denied, match="USER"):
-        policy.judge_found(
+        policy.judge_description(
             RULES,
             about,
             {"Id": "i", "RepoTags": ["perennial/steps:latest"], "Config": {"User": user}},
@@ -394,12 +394,12 @@ def test_an_image_by_id_is_asked_about():
     assert about == policy.About("images", f"sha256:{HEX}", "run")
     user = {"User": "10001:10001"}
     assert (
-        policy.judge_found(
+        policy.judge_description(
             RULES, about, {"Id": "i", "RepoTags": ["perennial/steps:latest"], "Config": user}
         )
         == "i"
     )
-    assert policy.judge_found(
+    assert policy.judge_description(
         RULES,
         about,
         {
@@ -407,7 +407,7 @@ def test_an_image_by_id_is_asked_about():
             "Config": {**user, "Labels": {"org.opencontainers.image.title": "perennial/steps"}},
         },
     )
-    assert policy.judge_found(
+    assert policy.judge_description(
         RULES, about, {"Id": "i", "RepoTags": [], "Config": {**user, "Labels": OWN}}
     )
     for other in (
@@ -417,7 +417,7 @@ def test_an_image_by_id_is_asked_about():
         {},
     ):
         with pytest.raises(Denied):
-            policy.judge_found(RULES, about, other)
+            policy.judge_description(RULES, about, other)
 
 
 @pytest.mark.parametrize(
@@ -437,10 +437,12 @@ def test_a_container_is_touched_by_its_id_and_only_if_it_is_the_stacks(method, t
     found = policy.judge(RULES, method, target)
     assert found.about == policy.About("containers", "x", "touch")
     assert "/containers/ID" in found.target("ID")
-    assert policy.judge_found(RULES, found.about, {"Id": "i", "Config": {"Labels": OWN}}) == "i"
+    assert (
+        policy.judge_description(RULES, found.about, {"Id": "i", "Config": {"Labels": OWN}}) == "i"
+    )
     for labels in (None, {}, {"perennial": "1"}, {"perennial": "1", "perennial.stack": "yours"}):
         with pytest.raises(Denied):
-            policy.judge_found(RULES, found.about, {"Id": "i", "Config": {"Labels": labels}})
+            policy.judge_description(RULES, found.about, {"Id": "i", "Config": {"Labels": labels}})
 
 
 REFUSED = [
@@ -556,7 +558,7 @@ def test_a_release_image_is_removed_only_if_it_was_built_here():
         RULES, "DELETE", "/v1.41/images/perennial/release-bikes:1?force=False&noprune=False"
     ).about
     assert (
-        policy.judge_found(
+        policy.judge_description(
             RULES,
             about,
             {"Id": "i", "RepoTags": ["perennial/release-bikes:1"], "Config": {"Labels": OWN}},
@@ -576,7 +578,7 @@ def test_a_release_image_is_removed_only_if_it_was_built_here():
         },
     ):
         with pytest.raises(Denied):
-            policy.judge_found(RULES, about, other)
+            policy.judge_description(RULES, about, other)
 
 
 def test_only_the_listed_fields_reach_the_engine():

@@ -119,7 +119,7 @@ def test_only_so_many_builds_are_received_at_once_and_a_turn_is_given_back(tmp_p
 
 def test_a_disk_that_is_full_is_a_named_error(tmp_path):
     class Full(Engine):
-        async def described(self, _):
+        async def describe(self, _):
             raise OSError(28, "No space left on device")
 
     async def ask():

@@ -42,7 +42,12 @@ import os, signal, sys
 from pathlib import Path
 from pipelines.ops.backup.restoration import restore
 from tests.worlds import World
-restore(World(Path(sys.argv[1])).settings, Path(sys.argv[2]), lambda said: said == sys.argv[3] and os.kill(os.getpid(), signal.SIGKILL))
+
+def say(text):
+    if text == sys.argv[3]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+restore(World(Path(sys.argv[1])).settings, Path(sys.argv[2]), say)
 """
 
 
@@ -448,7 +453,12 @@ from pathlib import Path
 from pipelines.ops.backup import creation
 from pipelines.settings import load_settings
 settings = load_settings({"PERENNIAL_HOME": sys.argv[1], "PERENNIAL_STATE": sys.argv[1] + "/var"})
-creation.backup(settings, Path(sys.argv[2]), lambda said: said.startswith(sys.argv[3]) and os.kill(os.getpid(), signal.SIGKILL))
+
+def say(text):
+    if text.startswith(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+creation.backup(settings, Path(sys.argv[2]), say)
 """
 
 

@@ -13,9 +13,12 @@ BODY = yaml.safe_load(SPEC)
 SHOWN = "models/sales/model.yaml"
 
 VALUES = [
-    None, True, False, 0, -1, 1, 10**30, 1.5, float("nan"), float("inf"), "", " ", "x" * 3_000, "é\u202e\U0001f600", "{start:%Y", "%", "\0",
-    "2024-02-30", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1 batch", "999999w", "0 0 30 2 *", "*/0 * * * *", "٣ * * * *",
-    "files", "kind", [], [[]], [None], {}, {"": 1}, {"kind": "files"}, {"kind": "python", "first": "x"}, {"low": 1, "high": 0}, [{"x": 1}],
+    None, True, False, 0, -1, 1, 10**30, 1.5, float("nan"), float("inf"),
+    "", " ", "x" * 3_000, "é\u202e\U0001f600", "{start:%Y", "%", "\0",
+    "2024-02-30", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
+    "1 batch", "999999w", "0 0 30 2 *", "*/0 * * * *", "٣ * * * *", "files", "kind",
+    [], [[]], [None], {}, {"": 1}, {"kind": "files"}, {"kind": "python", "first": "x"},
+    {"low": 1, "high": 0}, [{"x": 1}],
 ]  # fmt: skip
 MARKS = [
     "\t",

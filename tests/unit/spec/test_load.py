@@ -305,8 +305,8 @@ def test_each_problem_has_a_line_of_its_own_with_the_line_of_the_file():
         parse_spec(text.encode(), "models/sales/model.yaml")
     assert str(caught.value).splitlines() == [
         "models/sales/model.yaml:2: owner: missing; add it.",
-        "models/sales/model.yaml:11: train.folds: must be a whole number, found 'two'.",
-        "models/sales/model.yaml:14: candidates.1.search.C: `low` must lie below `high`.",
+        "models/sales/model.yaml:12: train.folds: must be a whole number, found 'two'.",
+        "models/sales/model.yaml:15: candidates.1.search.C: `low` must lie below `high`.",
     ]
 
 
@@ -351,14 +351,27 @@ def _socket(path):
         pytest.param(_fifo, "is a named pipe", id="a named pipe"),
         pytest.param(_socket, "is a socket", id="a socket"),
         pytest.param(lambda path: path.symlink_to("/dev/zero"), "is a device", id="a device"),
-        pytest.param(lambda path: path.symlink_to("gone"), "is a link to nothing", id="a dangling link"),
-        pytest.param(lambda path: path.symlink_to(path.name), "cannot be read: Too many levels", id="a link to itself"),
-        pytest.param(lambda path: path.write_bytes(b"name: caf\xe9"), "no UTF-8", id="another encoding"),
+        pytest.param(
+            lambda path: path.symlink_to("gone"), "is a link to nothing", id="a dangling link"
+        ),
+        pytest.param(
+            lambda path: path.symlink_to(path.name),
+            "cannot be read: Too many levels",
+            id="a link to itself",
+        ),
+        pytest.param(
+            lambda path: path.write_bytes(b"name: caf\xe9"), "no UTF-8", id="another encoding"
+        ),
         pytest.param(lambda path: path.write_bytes(b""), "keys and values", id="empty"),
-        pytest.param(lambda path: path.write_text(SPEC.replace("2024-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00")),
-                     "source.first: must lie between the years", id="a time before all times"),
+        pytest.param(
+            lambda path: path.write_text(
+                SPEC.replace("2024-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00")
+            ),
+            "source.first: must lie between the years",
+            id="a time before all times",
+        ),
     ],
-)  # fmt: skip
+)
 def test_whatever_a_model_file_is_it_breaks_only_its_model(world, make, words):
     folder = world.home / "models" / "other"
     folder.mkdir()

@@ -1,6 +1,6 @@
 """A wait ends when its seconds are over and nothing gets on any more, and in any case some time."""
 
-from stack.patience import MOST, Patience
+from stack.patience import MOST_TIMES, Patience
 
 
 class Clock:
@@ -42,7 +42,7 @@ def test_what_gets_on_is_waited_for():
 
 def test_what_never_arrives_is_given_up_in_the_end():
     clock = Clock()
-    assert end(clock, clock.patience(), busy_until=1e9) == MOST * 60 + 1
+    assert end(clock, clock.patience(), busy_until=1e9) == MOST_TIMES * 60 + 1
 
 
 def test_as_long_as_there_is_time_nobody_is_asked():

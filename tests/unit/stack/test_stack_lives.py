@@ -19,7 +19,7 @@ from pipelines.errors import RequestError
 from stack.airflow_api import AirflowApi
 from stack.keys import USER, password
 from stack.patience import Patience
-from stack.processes import cpu_seconds, marked
+from stack.processes import cpu_seconds, stack_processes
 from tests.dags.specs import write_models
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -75,7 +75,8 @@ class Stack:
 
     def await_all_healthy_with(self, name: str, *, other_than: int) -> None:
         patience = Patience(
-            PATIENCE, lambda: cpu_seconds(process.pid for process in marked(str(self.state)))
+            PATIENCE,
+            lambda: cpu_seconds(process.pid for process in stack_processes(str(self.state))),
         )
         while not patience.is_over:
             known = self.programs()
@@ -123,7 +124,7 @@ def test_a_second_up_does_nothing_and_says_so(stack):
 
 
 def test_it_listens_on_this_machine_only(stack):
-    pids = {process.pid for process in marked(str(stack.state))}
+    pids = {process.pid for process in stack_processes(str(stack.state))}
     heard = [
         c.laddr
         for c in psutil.net_connections("tcp")
@@ -145,7 +146,7 @@ def test_another_stack_on_the_same_ports_is_refused_and_nothing_of_it_stays(stac
     assert refused.returncode == 65
     assert "PERENNIAL_MLFLOW_PORT" in refused.stderr
     assert str(stack.ports[1]) in refused.stderr
-    assert marked(str(other.state)) == {}
+    assert stack_processes(str(other.state)) == {}
 
 
 def test_an_unknown_key_in_a_triggers_conf_is_refused_at_once(stack):
@@ -173,7 +174,7 @@ def test_after_supervisord_and_its_guard_were_killed_down_leaves_nothing(stack):
         psutil.Process(pid).kill()
     down = stack("down")
     assert down.returncode == 0, down.stdout + down.stderr
-    assert marked(str(stack.state)) == {}
+    assert stack_processes(str(stack.state)) == {}
     assert stack("status").returncode == 1
     for port in stack.ports:
         with socket.socket() as probe:

@@ -16,7 +16,7 @@ from pipelines.settings import load_settings
 from stack import control
 from stack.environment import MARK
 from stack.layout import Layout
-from stack.processes import PROGRAM, end, holder, left_by, marked, port_is_taken
+from stack.processes import PROGRAM, end, leftovers_of, port_holder, port_is_taken, stack_processes
 from stack.programs import Program
 from stack.record import LONGEST_SOCKET, Record, forget, make_socket_path, read_record, write_record
 
@@ -73,7 +73,7 @@ def test_a_taken_port_is_refused_with_its_setting_and_its_holder(listener):
         control.refuse_ports([program(listener)])
     assert f"Port {listener} for mlflow is taken by process {os.getpid()}" in str(caught.value)
     assert "PERENNIAL_MLFLOW_PORT" in str(caught.value)
-    assert str(os.getpid()) in holder(listener)
+    assert str(os.getpid()) in port_holder(listener)
 
 
 def test_a_port_wanted_twice_is_refused():
@@ -95,30 +95,30 @@ def test_a_free_port_is_not_refused():
 
 def test_only_this_stacks_processes_are_its_own(start, tmp_path):
     ours, theirs = start("mlflow"), start("mlflow", state=str(tmp_path / "other"))
-    found = {process.pid: name for process, name in marked(str(tmp_path)).items()}
+    found = {process.pid: name for process, name in stack_processes(str(tmp_path)).items()}
     assert found == {ours.pid: "mlflow"}
-    end(marked(str(tmp_path)), grace_seconds=10)
+    end(stack_processes(str(tmp_path)), grace_seconds=10)
     assert ours.poll() is not None
     assert theirs.poll() is None
 
 
 def test_what_ignores_the_polite_signal_is_killed(start, tmp_path):
     stubborn = start("serving", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-    end(marked(str(tmp_path)), grace_seconds=0.3)
+    end(stack_processes(str(tmp_path)), grace_seconds=0.3)
     assert stubborn.poll() is not None
 
 
 def test_a_busy_worker_of_a_killed_scheduler_is_spared_and_an_idle_one_is_not(start, tmp_path):
     idle = start("scheduler")
     busy = start("scheduler", "subprocess.Popen(['sleep', '600'])")
-    assert [process.pid for process in left_by(str(tmp_path), "scheduler")] == [idle.pid]
+    assert [process.pid for process in leftovers_of(str(tmp_path), "scheduler")] == [idle.pid]
     assert busy.poll() is None
 
 
 def test_whatever_another_killed_program_left_goes(start, tmp_path):
     left = {start("mlflow").pid, start("mlflow").pid}
     start("serving")
-    assert {process.pid for process in left_by(str(tmp_path), "mlflow")} == left
+    assert {process.pid for process in leftovers_of(str(tmp_path), "mlflow")} == left
 
 
 def test_a_record_of_a_process_whose_id_was_used_again_is_known_as_stale(tmp_path):
@@ -169,7 +169,7 @@ def test_down_ends_what_a_killed_supervisord_left(start, tmp_path):
     said: list[str] = []
     assert control.down(layout(tmp_path), say=said.append) is True
     assert left.poll() is not None
-    assert marked(str(tmp_path)) == {}
+    assert stack_processes(str(tmp_path)) == {}
 
 
 def test_the_end_of_a_log_is_shown_and_a_missing_one_is_told(tmp_path):

@@ -24,7 +24,8 @@ PYTHON = """
 import pandas as pd
 
 def read(start, end):
-    rows = pd.read_csv(f'{__file__.rsplit("/models/", 1)[0]}/raw/{start:%Y-%m-%d}.csv', parse_dates=["at"])
+    home = __file__.rsplit("/models/", 1)[0]
+    rows = pd.read_csv(f"{home}/raw/{start:%Y-%m-%d}.csv", parse_dates=["at"])
     return rows if len(rows) else pd.DataFrame()
 """
 

@@ -149,8 +149,8 @@ def read(start, end):
 
 
 def test_bad_rows_of_a_side_table_are_kept_and_shown_too(run, world, ports):
-    source = 'source: {kind: files, uri: "raw/{start:%Y-%m-%d}.csv", '
-    world.respec(source, "source: {kind: python, side: {shops: null}, ")
+    source = 'source: {kind: files, uri: "raw/{start:%Y-%m-%d}.csv",'
+    world.respec(source, "source: {kind: python, side: {shops: null},")
     (world.home / "models" / "sales" / "source.py").write_text(
         f"folder = {str(world.home)!r}\n{SIDE}"
     )
