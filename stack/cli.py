@@ -74,8 +74,9 @@ def up(
 ) -> None:
     """Start the stack and wait until it is healthy.
 
-    Where it runs already, nothing is done. A program that dies is started again. What a killed stack left behind is ended first. When
-    something does not come up, the end of its log is shown and nothing is left running.
+    Where it runs already, nothing is done. A program that dies is started again. What a killed
+    stack left behind is ended first. When something does not come up, the end of
+    its log is shown and nothing is left running.
     """
 
     def work() -> int:

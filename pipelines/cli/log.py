@@ -62,9 +62,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def log(
-    model: Model, *, since: Since = None, until: Until = None, labels: WithLabels = False, limit: Limit = None, rotate: Rotate = False,
+    model: Model,
+    *,
+    since: Since = None,
+    until: Until = None,
+    labels: WithLabels = False,
+    limit: Limit = None,
+    rotate: Rotate = False,
     as_json: AsJson = False,
-) -> None:  # fmt: skip
+) -> None:
     """Show what a model was asked and answered, newest last.
 
     The rows come from the inference log.

@@ -169,10 +169,11 @@ def verify(*, set_anchor: SetAnchor = False, as_json: AsJson = False) -> None:
 def backup(target: NewFile, *, as_json: AsJson = False) -> None:
     """Back the whole state up into one tar file.
 
-    Everything may run meanwhile. The file holds the ledger's, MLflow's and Airflow's databases, the store with the inference log, the
-    features with their history, MLflow's artifacts, and the keys: keep the file (mode 600) where
-    only those may read it who may know the keys. Not in it: what is made again (caches, indexes,
-    images), logs, and the file of secrets that `make secrets` wrote.
+    Everything may run meanwhile. The file holds the ledger's, MLflow's and Airflow's databases,
+    the store with the inference log, the features with their history, MLflow's artifacts, and the
+    keys: keep the file (mode 600) where only those may read it who may know the keys.
+    Not in it: what is made again (caches, indexes, images), logs, and the file of secrets that
+    `make secrets` wrote.
     """
     from pipelines.ops.backup.creation import backup as write
 

@@ -121,9 +121,15 @@ def _help(step: str) -> str:
 
 def _command(step: str) -> Callable[..., None]:
     def command(
-        name: Name = None, model: Option = None, request: Request = None, run: Run = None, as_of: AsOf = None, candidate: Only = None,
-        *, as_json: AsJson = False,
-    ) -> None:  # fmt: skip
+        name: Name = None,
+        model: Option = None,
+        request: Request = None,
+        run: Run = None,
+        as_of: AsOf = None,
+        candidate: Only = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
         chosen = name or model
         if not chosen:
             raise RequestError(

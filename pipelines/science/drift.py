@@ -259,8 +259,8 @@ def _unchanged(facts: Facts, rules: Drift) -> str:
     drifted = [c for c in facts.compared if c.drifted]
     said = [
         (
-            f"{len(drifted)} of {len(facts.compared)} inputs have drifted ({rules.share:.0%} would be"
-            " enough)"
+            f"{len(drifted)} of {len(facts.compared)} inputs have drifted"
+            f" ({rules.share:.0%} would be enough)"
         )
     ]
     if drifted:

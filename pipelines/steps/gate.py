@@ -318,8 +318,8 @@ def _told(context: Context, judged: Judged) -> None:
     """Log the verdict so that someone who is woken up understands it."""
     lines = [
         (
-            f"{'PROMOTE' if judged.verdict == 'promote' else 'REFUSE'} {judged.candidate or 'nothing'}"
-            f" (version {judged.version or '-'}):"
+            f"{'PROMOTE' if judged.verdict == 'promote' else 'REFUSE'}"
+            f" {judged.candidate or 'nothing'} (version {judged.version or '-'}):"
         )
     ]
     lines += [

@@ -179,8 +179,8 @@ def _numbers_fit(column: Column, values: Array, where: str) -> list[str]:
     if huge:
         return [
             (
-                f"the input {column.name} holds {_count(huge)} beyond what a model can be fed (float32,"
-                f" {FLOAT32_MAX:.2g}){where}"
+                f"the input {column.name} holds {_count(huge)} beyond what a model can be fed"
+                f" (float32, {FLOAT32_MAX:.2g}){where}"
             )
         ]
     if column.kind == "integer":
