@@ -184,6 +184,7 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 def _features(state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import build_from
+    from pipelines.training.float32 import merged_inputs
 
     context: Context = state["context"]
     built = build_from(context, state["raws"], state["interval"])
@@ -193,6 +194,6 @@ def _features(state: dict[str, Any]) -> str:
         f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known"
         f" {target}"
     )
-    return "; WARNING: ".join(
-        filter(None, [said, holdout_too_small(context.spec, known, LONGEST[context.spec.batch])])
-    )
+    few = holdout_too_small(context.spec, known, LONGEST[context.spec.batch])
+    merged = merged_inputs(built, context.spec.features.inputs)
+    return "; WARNING: ".join(filter(None, [said, few, merged]))

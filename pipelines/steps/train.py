@@ -72,6 +72,7 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     from pipelines.science.splits import time_folds
     from pipelines.training import estimators, predictions
     from pipelines.training.fitting import fit_pipeline
+    from pipelines.training.float32 import merged_inputs
     from pipelines.training.search import search
 
     spec, log, began = context.spec, context.log, time.perf_counter()
@@ -95,9 +96,10 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
             (truth < 0).sum(),
             ", ".join(map(repr, new[:10])),
         )
-    schema = schema_of(
-        rows.train.slice(0, 1), spec.features.inputs, spec.task, classes
-    )  # the kinds are all that matters here
+    # The kinds are all that matters here.
+    schema = schema_of(rows.train.slice(0, 1), spec.features.inputs, spec.task, classes)
+    if warning := merged_inputs(rows.train, spec.features.inputs):
+        log.warning("%s", warning)
     inputs = estimators.frame(schema, rows.train)
     log.info(
         "%s: %d rows to learn from, %d held out, %d inputs",

@@ -8,6 +8,8 @@ import sys
 from tests.conftest import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
+WITH_AN_ENGINE = ("containers", "deploy", "rebuild")
+"""The benchmarks that need a Docker engine; tests/docker starts them."""
 
 
 def run(name: str) -> str:

@@ -7,12 +7,22 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS
-from tests.benchmarks.running import RESULTS, run
+from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run
+
+LONG = ("loop", "demo")
+
+
+def test_each_benchmark_is_started_by_a_test():
+    here = re.findall(r'run\("(\w+)"\)', Path(__file__).read_text(encoding="utf-8"))
+    started = {*here, *LONG, *WITH_AN_ENGINE}
+    assert started == set(BENCHMARKS)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -52,8 +62,17 @@ def test_serving_runs():
     assert "requests/s" in run("serving")
 
 
+def test_comparing_models_runs():
+    assert "equal models, proven better" in run("gate")
+
+
+@pytest.mark.slow
+def test_killing_processes_runs():
+    assert "longest stand-still after 2 kills" in run("kills")
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("name", ["loop", "demo"])
+@pytest.mark.parametrize("name", LONG)
 def test_what_takes_many_minutes_runs(name):
     run(name)

@@ -125,6 +125,17 @@ def test_check_warns_where_a_holdout_cannot_hold_what_the_gate_needs(perennial, 
     assert "WARNING: the holdout (1 batch) would hold about 230 rows" in found["detail"]
 
 
+def test_check_names_whole_numbers_that_become_the_same_in_float32(perennial, world):
+    features = world.home / "models" / "sales" / "features.py"
+    build = features.read_text()
+    assert "float32" not in perennial("check", "sales", "--json").stdout
+    features.write_text(build.replace("mutate(", "mutate(pages=_.at.epoch_seconds(), "))
+    found = json.loads(perennial("check", "sales", "--json").stdout)[-1]
+    assert (found["check"], found["ok"]) == ("features", True)
+    assert "WARNING: a model is fed float32" in found["detail"]
+    assert "of pages become the same" in found["detail"]
+
+
 def test_check_takes_an_empty_batch_where_the_spec_allows_it(perennial, world):
     world.rewrite(7, world.frame(7).iloc[:0])
     assert perennial("check", "sales", "--json").returncode == 65

@@ -7,8 +7,9 @@ import asyncio
 import json
 
 import pytest
-from perennial_airflow.trigger import LONGEST, RefuseUnknownKeys, known_keys
+from perennial_airflow.trigger import LONGEST, RefuseUnknownKeys, known_keys, refusal
 
+from benchmarks import kills, loop
 from pipelines.messages import Conf, RollbackConf, WatchConf
 
 
@@ -150,3 +151,17 @@ def test_who_may_not_read_a_dag_learns_nothing_of_its_model():
         post(api, RUNS.format("retrain_sales"), body)[0] == 201
     )  # this API's own answer to a POST, whatever it is
     assert [method for method, _, _ in api.heard] == ["GET", "POST"]
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "conf"),
+    [
+        pytest.param(loop.DAG, loop.WARM_UP, id="loop"),
+        pytest.param(kills.UNDER_WAY, kills.CONF, id="kills, under way"),
+        pytest.param(kills.ASKED_FOR, kills.CONF, id="kills, asked for"),
+    ],
+)
+def test_the_runs_of_the_benchmarks_are_taken(dag_id, conf):
+    models = ["bike_demand", "flight_delays"]
+    assert refusal(dag_id, {"warm_up": True}, lambda: models), "a DAG of ours"
+    assert refusal(dag_id, conf, lambda: models) is None

@@ -7,6 +7,7 @@ import os
 import textwrap
 import threading
 import time
+import uuid
 from datetime import UTC, datetime
 
 import psutil
@@ -165,18 +166,31 @@ def test_what_does_no_harm_is_let_be(write, code, capsys):
         ),
     ],
 )
-def test_what_takes_too_long_is_ended_with_all_that_it_started(write, code):
-    before = {p.pid for p in psutil.Process().children(recursive=True)}
+def test_what_takes_too_long_is_ended_with_all_that_it_started(write, code, monkeypatch):
+    mark = f"PERENNIAL_TEST_MARK={uuid.uuid4().hex}"
+    monkeypatch.setenv(*mark.split("="))
     with pytest.raises(
         SpecError, match=r"took longer than 2 s and was ended.*PERENNIAL_USER_CODE_TIMEOUT_SECONDS"
     ):
         user_code.load(write(code), "read", 2)
-    left = {
-        p.pid
-        for p in psutil.Process().children(recursive=True)
-        if p.status() != psutil.STATUS_ZOMBIE
-    }
-    assert left - before == set()
+    _, alive = psutil.wait_procs(processes_with(mark), timeout=30)
+    assert alive == []
+
+
+def processes_with(mark: str) -> list[psutil.Process]:
+    """Return the processes whose environment has the mark, whoever their parent is by now.
+
+    A process shows the environment that it was started with: this one is not among them.
+    """
+    return [process for process in psutil.process_iter() if mark in environment_of(process)]
+
+
+def environment_of(process: psutil.Process) -> set[str]:
+    """Return `NAME=value` of each variable; none of a process that has ended."""
+    try:
+        return {f"{name}={value}" for name, value in process.environ().items()}
+    except psutil.Error:
+        return set()
 
 
 def test_a_source_that_takes_too_long_may_be_tried_again(write):

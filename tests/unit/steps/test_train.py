@@ -218,6 +218,16 @@ def test_a_small_grid_is_searched_whole(tmp_path, caplog):
     assert "tried: fit 8 on" in caplog.text
 
 
+def test_whole_numbers_that_become_the_same_in_float32_are_named_in_the_log(tmp_path, caplog):
+    seconds = pa.array(range(1_700_000_000, 1_700_000_000 + ROWS))
+    tables = [
+        table.set_column(table.column_names.index("count"), "count", seconds)
+        for table in map(rows, range(DAYS))
+    ]
+    learning(tmp_path, tables=tables).train("baseline")
+    assert "beyond 16,777,216 of count become the same" in caplog.text
+
+
 def test_a_large_space_is_drawn_from_by_seed_and_budget(tmp_path):
     space = "{C: {low: 0.01, high: 10, log: true}, max_iter: {low: 50, high: 90}}"
     line = f"estimator: sklearn.linear_model.LogisticRegression, budget: 3, search: {space}"
