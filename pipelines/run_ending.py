@@ -14,12 +14,12 @@ from pipelines.ledger.outcomes import Outcome
 
 if TYPE_CHECKING:
     from pipelines.context import Context
-    from pipelines.messages import Deployed, Judged
+    from pipelines.messages import DeployResult, GateResult
     from pipelines.registry.port import RunState
 
 
 def outcome_of(
-    gate: Judged | None, deploy: Deployed | None, *, built: bool = True
+    gate: GateResult | None, deploy: DeployResult | None, *, built: bool = True
 ) -> tuple[Outcome, RunState]:
     """Return what came of a run that got so far, and the state in which its run in the registry
     ends.
@@ -45,7 +45,7 @@ def end(context: Context, parent_run: str, outcome: Outcome, state: RunState) ->
         registry.close(parent_run, state)
 
 
-def amend(context: Context, run: str, gate: Judged, deploy: Deployed | None = None) -> None:
+def amend(context: Context, run: str, gate: GateResult, deploy: DeployResult | None = None) -> None:
     """Write down how far a run has come by now, where `close` called it failed already.
 
     Else `close` is yet to come.

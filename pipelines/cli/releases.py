@@ -10,7 +10,7 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError, TryAgain
-from pipelines.messages import Deployed
+from pipelines.messages import DeployResult
 from pipelines.run_names import rollback_run
 from pipelines.settings import load_settings
 
@@ -76,7 +76,7 @@ def rollback(
     run = f"hand__{asked}"
     with _finished_later(context, rollback_run(run)):
         found = run_step(context, "rollback", {"run": run, "now": asked, "conf": conf})
-    _tell(context, Deployed.model_validate(found.model_dump()), as_json=as_json)
+    _tell(context, DeployResult.model_validate(found.model_dump()), as_json=as_json)
 
 
 def promote(
@@ -139,7 +139,7 @@ def _context(model: str) -> Context:
     return context_for(model, settings)
 
 
-def _tell(context: Context, deployed: Deployed, *, as_json: bool) -> None:
+def _tell(context: Context, deployed: DeployResult, *, as_json: bool) -> None:
     if as_json:
         print_json(deployed.model_dump(mode="json"))
     else:

@@ -11,7 +11,7 @@ from pipelines.data.plan_types import plan_types
 from pipelines.validation.run import Finding
 
 if TYPE_CHECKING:
-    from pipelines.messages import Plan
+    from pipelines.data.manifests import Plan
     from pipelines.spec import Spec
     from pipelines.store.port import Store
 

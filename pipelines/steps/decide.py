@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.ledger import outcomes
-from pipelines.messages import Decided, DecideRequest
+from pipelines.messages import DecideRequest, DecideResult
 from pipelines.watch import retrain_requests
 from pipelines.watch.window import rules_of
 
@@ -28,7 +28,7 @@ _NO = {
 }
 
 
-def run(context: Context, request: DecideRequest) -> Decided:
+def run(context: Context, request: DecideRequest) -> DecideResult:
     """Return whether to start a retraining; again for the same window it is the same one.
 
     A drift that is held back is written down with the reason. Raises RequestError where the ledger
@@ -37,7 +37,9 @@ def run(context: Context, request: DecideRequest) -> Decided:
     spec, ledger, drifted = context.spec, context.ports.ledger, request.drift
     rules, looked = rules_of(spec), _entry(context, request)
     if drifted.verdict != "drift":
-        return _told(context, Decided(start=False, why=_NO[drifted.verdict], run_id="", conf={}))
+        return _told(
+            context, DecideResult(start=False, why=_NO[drifted.verdict], run_id="", conf={})
+        )
     body = retrain_requests.body_of(spec.name, drifted, request.run)
     entry, why = retrain_requests.ask(ledger, spec.name, body, rules, looked.at)
     if entry is None:
@@ -48,10 +50,11 @@ def run(context: Context, request: DecideRequest) -> Decided:
             "reasons": body["reasons"],
         }
         outcomes.append_changed(ledger, spec.name, "retrain_held", request.run, held)
-        return _told(context, Decided(start=False, why=why, run_id="", conf={}))
+        return _told(context, DecideResult(start=False, why=why, run_id="", conf={}))
     said = f"the window until {body['conf']['as_of']} has drifted (request {entry.key})"
     return _told(
-        context, Decided(start=True, why=said, run_id=entry.body["run_id"], conf=entry.body["conf"])
+        context,
+        DecideResult(start=True, why=said, run_id=entry.body["run_id"], conf=entry.body["conf"]),
     )
 
 
@@ -68,7 +71,7 @@ def _entry(context: Context, request: DecideRequest) -> Entry:
     return entry
 
 
-def _told(context: Context, decided: Decided) -> Decided:
+def _told(context: Context, decided: DecideResult) -> DecideResult:
     if decided.start:
         context.log.info("a retraining starts, %s: %s", decided.run_id, decided.why)
     else:

@@ -20,7 +20,7 @@ from pipelines.data.batches import read_plan
 from pipelines.errors import BadData, RequestError, TryAgain
 from pipelines.intervals import Interval, iso
 from pipelines.ledger import outcomes
-from pipelines.messages import Drifted, DriftRequest
+from pipelines.messages import DriftRequest, DriftResult
 from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, Facts, decide
 from pipelines.store.figures import Figures, publish_figures
@@ -71,7 +71,7 @@ class _Seen:
     evidently: bytes | None = None
 
 
-def run(context: Context, request: DriftRequest) -> Drifted:
+def run(context: Context, request: DriftRequest) -> DriftResult:
     """Return the verdict of this run; a retry finds the one in the ledger.
 
     A run that is cleared looks again where its data, the champion or the model's code are others by
@@ -92,7 +92,9 @@ def run(context: Context, request: DriftRequest) -> Drifted:
     if known is None or not same(known.body):
         body = {**_verdict(context, request, champion), "inputs": inputs}
         known = outcomes.append_changed(ledger, spec.name, "drift", request.run, body, same)
-    drifted = Drifted.model_validate({name: known.body[name] for name in Drifted.model_fields})
+    drifted = DriftResult.model_validate(
+        {name: known.body[name] for name in DriftResult.model_fields}
+    )
     evidently = Ref.model_validate(known.body["evidently"]) if known.body["evidently"] else None
     _follow(context, request.run, drifted, evidently)
     _told(context, drifted)
@@ -109,7 +111,7 @@ def _verdict(context: Context, request: DriftRequest, champion: Champion | None)
     seen = _seen(context, request, window, champion)
     facts, live = seen.facts, seen.facts.performance
     figures = store.put(canonical(_figures(context, request.run, window, seen)), ".json")
-    drifted = Drifted(
+    drifted = DriftResult(
         verdict=seen.decision.verdict,
         reasons=shortened(seen.decision.reasons, REASONS),
         window=window,
@@ -263,7 +265,7 @@ def _page(context: Context, run: str, window: Interval, seen: _Seen) -> bytes:
     return render(about, seen.facts, seen.decision, rules_of(context.spec), href=href).encode()
 
 
-def _follow(context: Context, run: str, drifted: Drifted, evidently: Ref | None) -> None:
+def _follow(context: Context, run: str, drifted: DriftResult, evidently: Ref | None) -> None:
     """Publish the pages and figures and log the run; all of it once, however often it is called."""
     store, model = context.ports.store, context.spec.name
     figures = json.loads(store.get(drifted.figures))
@@ -321,7 +323,7 @@ def _size(text: str) -> int:
     return len(json.dumps(text))
 
 
-def _told(context: Context, drifted: Drifted) -> None:
+def _told(context: Context, drifted: DriftResult) -> None:
     """Log the verdict so that someone who is woken up understands it."""
     window = f"{iso(drifted.window.start)} to {iso(drifted.window.end)}"
     context.log.info(

@@ -15,7 +15,7 @@ from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import iso
-from pipelines.messages import Check, GateRequest, Judged, Trained
+from pipelines.messages import Check, GateRequest, GateResult, TrainResult
 from pipelines.spec import METRICS
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
@@ -36,7 +36,7 @@ STEP = "gate"
 Request = GateRequest
 
 
-def run(context: Context, request: GateRequest) -> Judged:
+def run(context: Context, request: GateRequest) -> GateResult:
     """Return the verdict of this run; a retry finds the one in the ledger and changes nothing.
 
     The challenger is the best by cross-validation, so that the held-out rows have chosen nothing. A
@@ -64,7 +64,7 @@ def run(context: Context, request: GateRequest) -> Judged:
             "started_because": built.reason,
         }
         known = ledger.append(spec.name, "verdict", request.run, body)
-    judged = Judged.model_validate({name: known.body[name] for name in Judged.model_fields})
+    judged = GateResult.model_validate({name: known.body[name] for name in GateResult.model_fields})
     _told(context, judged)
     shown = page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
     publish_page(
@@ -83,7 +83,7 @@ def run(context: Context, request: GateRequest) -> Judged:
     return judged
 
 
-def challenger(context: Context, trained: list[Trained]) -> Trained | None:
+def challenger(context: Context, trained: list[TrainResult]) -> TrainResult | None:
     """Return the best candidate by cross-validation that is no dummy, the first in the spec of
     equals; None where there is none.
     """
@@ -100,7 +100,7 @@ def challenger(context: Context, trained: list[Trained]) -> Trained | None:
     return max(fit, key=lambda found: (found[0], -order[found[1].candidate][0]))[1] if fit else None
 
 
-def _judged(context: Context, request: GateRequest, champion: Champion | None) -> Judged:
+def _judged(context: Context, request: GateRequest, champion: Champion | None) -> GateResult:
     from pipelines.data import labelled_rows
     from pipelines.science.gates import Facts, Opponent, judge
 
@@ -135,7 +135,7 @@ def _judged(context: Context, request: GateRequest, champion: Champion | None) -
 
 def _facts(
     context: Context,
-    best: Trained,
+    best: TrainResult,
     champion: Champion | None,
     holdout: pa.Table,
     interval: Interval,
@@ -274,8 +274,8 @@ def _widened(
 
 def _in_words(
     verdict: Verdict, facts: Facts, champion: Champion | None, *, run_id: str, version: str
-) -> Judged:
-    return Judged(
+) -> GateResult:
+    return GateResult(
         verdict="promote" if verdict.promoted else "refuse",
         reasons=verdict.reasons,
         checks=[Check(name=f.name, passed=f.passed, detail=f.detail) for f in verdict.findings],
@@ -288,7 +288,7 @@ def _in_words(
     )
 
 
-def _told(context: Context, judged: Judged) -> None:
+def _told(context: Context, judged: GateResult) -> None:
     """Log the verdict so that someone who is woken up understands it."""
     lines = [
         (

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from pipelines.data.batches import manifest_of, newest, publish, read_source
+from pipelines.data.manifests import BatchRef, Plan
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval, complete_before, covering, floor, iso
-from pipelines.messages import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
+from pipelines.messages import IngestRequest, IngestResult
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import canonical
 from pipelines.sources import open_source
+from pipelines.trigger_conf import DriftConf, RetrainConf
 from pipelines.watch import window
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 STEP = "ingest"
 Request = IngestRequest
 
-C = TypeVar("C", Conf, WatchConf)
+C = TypeVar("C", RetrainConf, DriftConf)
 
 MOST = 62
 """Batches between two windows that a watch validates at most."""
@@ -56,7 +58,7 @@ class _Asked:
     """
 
 
-def run(context: Context, request: IngestRequest) -> Ingested:
+def run(context: Context, request: IngestRequest) -> IngestResult:
     """Ingest the batches of one run and return their plan."""
     spec, store = context.spec, context.ports.store
     asked = _to_watch(context, request) if request.purpose == "drift" else _to_learn(spec, request)
@@ -80,7 +82,7 @@ def run(context: Context, request: IngestRequest) -> Ingested:
         holdout=batches(asked.judge),
     )
     ref = store.put(canonical(plan), ".json")
-    return Ingested(
+    return IngestResult(
         plan=ref,
         as_of=asked.as_of,
         reason=asked.reason,
@@ -92,7 +94,7 @@ def run(context: Context, request: IngestRequest) -> Ingested:
 
 
 def _to_learn(spec: Spec, request: IngestRequest) -> _Asked:
-    conf = parse_conf(Conf, request.conf)
+    conf = parse_conf(RetrainConf, request.conf)
     as_of = resolve_as_of(spec, conf, request.now)
     learn, judge, before = intervals_for(spec, as_of)
     return _Asked(
@@ -101,7 +103,7 @@ def _to_learn(spec: Spec, request: IngestRequest) -> _Asked:
 
 
 def _to_watch(context: Context, request: IngestRequest) -> _Asked:
-    spec, conf = context.spec, parse_conf(WatchConf, request.conf)
+    spec, conf = context.spec, parse_conf(DriftConf, request.conf)
     batches = window.batches_of(spec, conf, request.now)
     whole = window.span(batches)
     before = _reached_before(spec, whole.start)
@@ -172,7 +174,7 @@ def parse_conf(kind: type[C], conf: dict[str, object]) -> C:
         ) from error
 
 
-def resolve_as_of(spec: Spec, conf: Conf, now: datetime) -> datetime:
+def resolve_as_of(spec: Spec, conf: RetrainConf, now: datetime) -> datetime:
     """Return the moment that the run lives in.
 
     What was asked for, else the end of the newest complete batch.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
-from pipelines.messages import Packaged, PackageRequest, Trained
+from pipelines.messages import PackageRequest, PackageResult, TrainResult
 from pipelines.refs import canonical, digest
 from pipelines.store.results import once
 from pipelines.training.threads import limited
@@ -34,7 +34,7 @@ _RANGE_ROWS = 2_000
 """Held-out rows from which the edge rows take their range."""
 
 
-def run(context: Context, request: PackageRequest) -> Packaged:
+def run(context: Context, request: PackageRequest) -> PackageResult:
     """Return the bundle of the promoted challenger.
 
     Once per run, version, parameters, features version, plan and code.
@@ -64,7 +64,7 @@ def run(context: Context, request: PackageRequest) -> Packaged:
     )
     with limited(context.settings.threads):
         return once(
-            context.ports.store, STEP, key, Packaged, lambda: _packaged(context, request, best)
+            context.ports.store, STEP, key, PackageResult, lambda: _packaged(context, request, best)
         )
 
 
@@ -78,7 +78,7 @@ class _Fit:
     interval: Interval
 
 
-def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packaged:
+def _packaged(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
     from skops import io
 
     from pipelines.bundle.load import write_bundle
@@ -135,7 +135,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     )
     _told(context, manifest.candidate, found, len(native))
     bundle = write_bundle(store, manifest)
-    return Packaged(
+    return PackageResult(
         bundle=bundle,
         version=manifest.version,
         compiled=manifest.compiled,
@@ -145,7 +145,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     )
 
 
-def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
+def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
     """Fit the winning parameters again on training and held-out rows."""
     from pipelines.bundle.rows import schema_of
     from pipelines.data import labelled_rows

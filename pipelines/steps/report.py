@@ -10,7 +10,7 @@ from pipelines.errors import BadData, GiveUp
 from pipelines.intervals import iso
 from pipelines.ledger import outcomes
 from pipelines.ledger.outcomes import Outcome
-from pipelines.messages import Reported, ReportRequest
+from pipelines.messages import ReportRequest, ReportResult
 
 STEP = "report"
 Request = ReportRequest
@@ -19,7 +19,7 @@ WORDS = 3_000
 """Characters of what is said."""
 
 
-def run(context: Context, request: ReportRequest) -> Reported:
+def run(context: Context, request: ReportRequest) -> ReportResult:
     """Return what came of the window.
 
     Raises BadData for an alarm, and GiveUp, naming DAG and run, where the retraining that was
@@ -87,8 +87,8 @@ def _failed(context: Context, request: ReportRequest, found: Outcome | None, sta
     )
 
 
-def _said(context: Context, outcome: str, said: str) -> Reported:
+def _said(context: Context, outcome: str, said: str) -> ReportResult:
     context.log.info("%s: %s", outcome, said)
-    return Reported.model_validate(
+    return ReportResult.model_validate(
         {"outcome": outcome, "said": said if len(said) <= WORDS else said[: WORDS - 1] + "…"}
     )

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import RequestError
-from pipelines.messages import Deployed, RollbackConf, RollbackRequest
+from pipelines.messages import DeployResult, RollbackRequest
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Ref, Value
 from pipelines.run_names import rollback_run
+from pipelines.trigger_conf import RollbackConf
 
 if TYPE_CHECKING:
     from pipelines.deployment.targets import Target
@@ -36,7 +37,7 @@ class _Served(Value):
     bundle: Ref
 
 
-def run(context: Context, request: RollbackRequest, target: Target | None = None) -> Deployed:
+def run(context: Context, request: RollbackRequest, target: Target | None = None) -> DeployResult:
     """Return what serves now, once per run.
 
     Raises RequestError where there is nothing to go back to.
@@ -57,7 +58,7 @@ def run(context: Context, request: RollbackRequest, target: Target | None = None
 
 def promote(
     context: Context, *, run: str, version: str, reason: str, target: Target | None = None
-) -> Deployed:
+) -> DeployResult:
     """Have a version serve that was promoted and packaged before.
 
     Raises RequestError for any other.
@@ -88,7 +89,7 @@ def promote(
 
 def _serve(
     context: Context, run: str, chosen: _Served, reason: str, target: Target | None
-) -> Deployed:
+) -> DeployResult:
     ledger, name = context.ports.ledger, context.spec.name
     champion = ledger.champion(name)
     if (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
-from pipelines.messages import Trained, TrainRequest
+from pipelines.messages import TrainRequest, TrainResult
 from pipelines.refs import digest, sha256
 from pipelines.store.results import once
 from pipelines.training.threads import limited
@@ -30,7 +30,7 @@ STEP = "train"
 Request = TrainRequest
 
 
-def run(context: Context, request: TrainRequest) -> Trained:
+def run(context: Context, request: TrainRequest) -> TrainResult:
     """Return the trained candidate: once per run, candidate, features version, plan and code.
 
     Raises RequestError for an unknown candidate, SpecError for a parameter that the estimator does
@@ -58,12 +58,14 @@ def run(context: Context, request: TrainRequest) -> Trained:
             context.ports.store,
             STEP,
             key,
-            Trained,
+            TrainResult,
             lambda: _trained(context, request, candidate, key),
         )
 
 
-def _trained(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> Trained:
+def _trained(
+    context: Context, request: TrainRequest, candidate: Candidate, key: str
+) -> TrainResult:
     from skops import io
 
     from pipelines.bundle.rows import schema_of
@@ -133,7 +135,7 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     run_id = _recorded(context, request, candidate, found, metrics, key)
     if not candidate.known.dummy:
         _plotted(context, run_id, candidate, found, (model, schema, rows.holdout, truth, predicted))
-    return Trained(
+    return TrainResult(
         candidate=candidate.name,
         run_id=run_id,
         estimator=candidate.estimator,

@@ -12,10 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.data.batches import read_manifest, read_plan, read_table
+from pipelines.data.manifests import BatchManifest, BatchRef, TableRef
 from pipelines.data.type_differences import type_findings
 from pipelines.errors import BadData
 from pipelines.intervals import iso
-from pipelines.messages import BatchManifest, BatchRef, TableRef, Validated, ValidateRequest
+from pipelines.messages import ValidateRequest, ValidateResult
 from pipelines.refs import Ref, Value, canonical, digest, sha256
 from pipelines.run_names import watch_run
 from pipelines.store.pages import publish_page
@@ -76,7 +77,7 @@ class BatchFindings(Value):
         ]
 
 
-def run(context: Context, request: ValidateRequest) -> Validated:
+def run(context: Context, request: ValidateRequest) -> ValidateResult:
     """Validate every batch of the plan. Raises BadData naming each broken batch and its reasons."""
     store = context.ports.store
     plan = read_plan(store, request.ingest.plan)
@@ -114,7 +115,7 @@ def run(context: Context, request: ValidateRequest) -> Validated:
         [f"… and {len(warnings) - MAX_WARNINGS} more"] if len(warnings) > MAX_WARNINGS else []
     )
     checked = sum(len(f.findings) for _, f in found)
-    return Validated(
+    return ValidateResult(
         batches=len(found),
         rows=sum(f.rows for _, f in found),
         expectations=checked,

@@ -12,7 +12,7 @@ from pipelines.intervals import iso
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipelines.messages import Judged
+    from pipelines.messages import GateResult
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
@@ -45,7 +45,7 @@ A person must look at it: what serves now may fail likewise.</p>{% endif %}
 """
 
 
-def render(model: str, run: str, judged: Judged, *, as_of: datetime, because: str) -> str:
+def render(model: str, run: str, judged: GateResult, *, as_of: datetime, because: str) -> str:
     """Return the page; the same verdict gives the same page."""
     import jinja2
 

@@ -15,7 +15,7 @@ from pipelines.run_names import watch_run
 if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.intervals import Interval
-    from pipelines.messages import Drifted
+    from pipelines.messages import DriftResult
     from pipelines.refs import Ref
     from pipelines.store.port import Store
 
@@ -28,7 +28,7 @@ def opened(context: Context, run: str, window: Interval) -> str:
 
 
 def log_run(
-    context: Context, drifted: Drifted, evidently: Ref | None, figures: dict[str, Any]
+    context: Context, drifted: DriftResult, evidently: Ref | None, figures: dict[str, Any]
 ) -> None:
     """Log a verdict with its figures and pages, and end the run; again changes nothing."""
     registry, store, run_id = context.ports.registry, context.ports.store, drifted.run_id

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.ledger import Entry, Ledger
-    from pipelines.messages import Drifted
+    from pipelines.messages import DriftResult
     from pipelines.spec import Drift
 
 OPEN_FOR = timedelta(hours=24)
@@ -27,7 +27,7 @@ OPEN_FOR = timedelta(hours=24)
 more."""
 
 REASON = 500
-"""Characters that the reason of a run may have (see `values.Conf`)."""
+"""Characters that the reason of a run may have (see `trigger_conf.RetrainConf`)."""
 
 
 def run_id(model: str, window: Interval) -> str:
@@ -38,7 +38,7 @@ def run_id(model: str, window: Interval) -> str:
     return f"drift__{model}__{iso(window.end)}"
 
 
-def body_of(model: str, drifted: Drifted, asked_by: str) -> dict[str, Any]:
+def body_of(model: str, drifted: DriftResult, asked_by: str) -> dict[str, Any]:
     """Return what a window's request says; `asked_by` is the drift run."""
     reason = "drift: " + "; ".join(drifted.reasons)
     return {

@@ -9,7 +9,7 @@ import json
 import pytest
 from perennial_airflow.trigger import LONGEST, RefuseUnknownKeys, known_keys
 
-from pipelines.messages import Conf, RollbackConf, WatchConf
+from pipelines.trigger_conf import DriftConf, RetrainConf, RollbackConf
 
 
 class Api:
@@ -68,7 +68,7 @@ RUNS = "/api/v2/dags/{}/dagRuns"
 
 
 @pytest.mark.parametrize(
-    ("kind", "conf"), [("retrain", Conf), ("drift", WatchConf), ("rollback", RollbackConf)]
+    ("kind", "conf"), [("retrain", RetrainConf), ("drift", DriftConf), ("rollback", RollbackConf)]
 )
 def test_the_keys_are_those_that_the_first_task_takes(kind, conf):
     assert known_keys(kind) == set(conf.model_fields)

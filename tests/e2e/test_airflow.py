@@ -14,9 +14,9 @@ from pipelines.context import Context
 from pipelines.data.feature_rows import build_from, read_raw
 from pipelines.errors import RequestError
 from pipelines.ports import EmbeddedPorts
+from pipelines.refs import FeaturesVersion
 from pipelines.spec import load_spec
 from pipelines.tables import from_parquet
-from pipelines.versions.port import FeaturesVersion
 from stack.environment import environment
 from tests.worlds import visits
 
