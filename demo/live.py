@@ -9,6 +9,8 @@ from rich.live import Live
 from rich.table import Table
 
 from pipelines.errors import TryAgain
+from pipelines.steps.catalogue import STEPS
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,21 +19,11 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.7
 TIMEOUT_SECONDS = 1_200
-ORDER = (
-    "ingest",
-    "validate",
-    "features",
-    "train",
-    "gate",
-    "package",
-    "deploy",
-    "close",
-    "drift",
-    "decide",
-    "start",
-    "await",
-    "report",
+ORDER = tuple(
+    task for step in STEPS for task in (("start", "await", step) if step == "report" else (step,))
 )
+"""The tasks as the DAGs run them; `start` and `await` of the drift DAG are no steps."""
+
 COLOURS = {
     "success": "green",
     "running": "yellow",
@@ -129,8 +121,8 @@ def in_words(task: str, result: Any, metric: str) -> str:
             f" {result['settings_tried']} settings tried"
         ),
         "gate": lambda: (
-            f"{result['verdict']}: {result['candidate']} (version {result['version']}), {metric}"
-            f" {score}"
+            f"{result['verdict']}: {words.challenger(result['candidate'], result['version'])},"
+            f" {metric} {score}"
         ),
         "package": lambda: (
             f"{'compiled to ONNX' if result['compiled'] else 'native'}, answers differ by"
@@ -139,8 +131,8 @@ def in_words(task: str, result: Any, metric: str) -> str:
         "deploy": lambda: f"version {result['version']} serves (release {result['release']})",
         "close": lambda: f"MLflow run {result['state']}",
         "drift": lambda: (
-            f"{plain(result['verdict'])} in {result['rows']:,} rows, {result['labelled']:,} with"
-            " labels"
+            f"{words.plain(result['verdict'])} in {result['rows']:,} rows,"
+            f" {result['labelled']:,} with labels"
         ),
         "decide": lambda: (
             f"start {result['run_id']}"
@@ -148,14 +140,9 @@ def in_words(task: str, result: Any, metric: str) -> str:
             else f"no retraining: {result['why']}"[:90]
         ),
         "await": lambda: f"the retraining ended: {result['state']}",
-        "report": lambda: f"{plain(result['outcome'])}",
+        "report": lambda: words.plain(result["outcome"]),
     }
     return said[task]() if task in said else ""
-
-
-def plain(word: str) -> str:
-    """Return a verdict or an outcome as one says it: `not_enough_data` is not enough data."""
-    return word.replace("_", " ")
 
 
 def _score(value: float | None) -> str:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from pipelines.verdicts.words import plain
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -31,7 +33,7 @@ they were known, and the drift DAG decided whether to retrain.</p>
 <th>what came of it</th></tr>
 {% for m in months %}<tr><td>{{ m.month }}</td><td class="n">{{ m.rows }}</td><td>version {{ m.champion_version }}</td>
 <td class="n">{{ shown(m.live_metric) }}</td><td class="n">{{ shown(m.frozen_metric) }}</td>
-<td class="{{ m.drift_verdict }}">{{ m.drift_verdict | replace("_", " ") }}</td><td class="{{ m.action }}">{{ m.said }}</td></tr>
+<td class="{{ m.drift_verdict }}">{{ plain(m.drift_verdict) }}</td><td class="{{ m.action }}">{{ m.said }}</td></tr>
 {% endfor %}</table></body></html>
 """
 
@@ -115,6 +117,7 @@ def write_report(
             totals=found["totals"],
             plot=plot,
             shown=shown,
+            plain=plain,
         ),
         encoding="utf-8",
     )

@@ -16,11 +16,12 @@ from rich.text import Text
 
 from demo.frozen import answers as frozen_answers
 from demo.frozen import first_deployed
-from demo.live import POLL_SECONDS, Watched, plain
+from demo.live import POLL_SECONDS, Watched
 from demo.report import Month, shown
 from demo.traffic import Client
 from pipelines.intervals import containing, iso
 from pipelines.science.metrics import score
+from pipelines.verdicts.words import plain
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.ledger import outcomes
 from pipelines.ledger.outcomes import Outcome
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -28,13 +29,9 @@ def outcome_of(
         return Outcome(outcome="deployed", version=deploy.version, reasons=[]), "FINISHED"
     if gate is not None and gate.verdict == "refuse":
         return Outcome(outcome="refused", version=gate.version, reasons=gate.reasons), "FINISHED"
-    if gate is not None:
-        why = f"version {gate.version} was promoted, but not deployed"
-    elif built:
-        why = "the run ended before its challenger was judged"
-    else:
-        why = "the run ended before its features were built"
-    return Outcome(outcome="failed", version=gate.version if gate else "", reasons=[why]), "FAILED"
+    version = gate.version if gate else None
+    why = words.unfinished(version, built=built)
+    return Outcome(outcome="failed", version=version or "", reasons=[why]), "FAILED"
 
 
 def end(context: Context, parent_run: str, outcome: Outcome, state: RunState) -> None:

@@ -13,6 +13,7 @@ from pipelines.errors import RequestError, TryAgain
 from pipelines.messages import DeployResult
 from pipelines.run_names import rollback_run
 from pipelines.settings import load_settings
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,8 +144,4 @@ def _tell(context: Context, deployed: DeployResult, *, as_json: bool) -> None:
     if as_json:
         print_json(deployed.model_dump(mode="json"))
     else:
-        before = f"version {deployed.previous}" if deployed.previous else "nothing"
-        typer.echo(
-            f"{context.spec.name}: version {deployed.version} serves as release {deployed.release}"
-            f" (before: {before})."
-        )
+        typer.echo(f"{context.spec.name}: {words.release(deployed)}.")

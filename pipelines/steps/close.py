@@ -11,9 +11,6 @@ from pipelines.ledger import outcomes
 from pipelines.messages import CloseRequest, CloseResult
 from pipelines.run_ending import end, outcome_of
 
-STEP = "close"
-Request = CloseRequest
-
 NOTHING = "NOTHING"
 """The state where no run was ever opened."""
 

@@ -12,20 +12,12 @@ from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.ledger import outcomes
 from pipelines.messages import DecideRequest, DecideResult
+from pipelines.verdicts.words import NO_RETRAINING
 from pipelines.watch import retrain_requests
 from pipelines.watch.window import rules_of
 
 if TYPE_CHECKING:
     from pipelines.ledger import Entry
-
-STEP = "decide"
-Request = DecideRequest
-
-_NO = {
-    "no_drift": "nothing has drifted",
-    "not_enough_data": "there are not enough data for a verdict",
-    "alarm": "something is broken, and a retraining would learn from it; a person must look",
-}
 
 
 def run(context: Context, request: DecideRequest) -> DecideResult:
@@ -38,7 +30,8 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
     rules, looked = rules_of(spec), _entry(context, request)
     if drifted.verdict != "drift":
         return _told(
-            context, DecideResult(start=False, why=_NO[drifted.verdict], run_id="", conf={})
+            context,
+            DecideResult(start=False, why=NO_RETRAINING[drifted.verdict], run_id="", conf={}),
         )
     body = retrain_requests.body_of(spec.name, drifted, request.run)
     entry, why = retrain_requests.ask(ledger, spec.name, body, rules, looked.at)

@@ -16,9 +16,6 @@ from pipelines.messages import DeployRequest, DeployResult
 if TYPE_CHECKING:
     from pipelines.deployment.targets import Target
 
-STEP = "deploy"
-Request = DeployRequest
-
 
 def run(context: Context, request: DeployRequest, target: Target | None = None) -> DeployResult:
     """Return what serves now, once per run (see `deployment.carry_out` for what it raises)."""

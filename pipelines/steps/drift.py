@@ -18,7 +18,7 @@ from urllib.parse import quote
 from pipelines.context import Context
 from pipelines.data.batches import read_plan
 from pipelines.errors import BadData, RequestError, TryAgain
-from pipelines.intervals import Interval, iso
+from pipelines.intervals import Interval
 from pipelines.ledger import outcomes
 from pipelines.messages import DriftRequest, DriftResult
 from pipelines.refs import Ref, canonical, digest
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.watch.observations import WindowSource
 
-STEP = "drift"
-Request = DriftRequest
 
 REASONS, NAMES = 3_000, 2_000
 """Bytes (as JSON) of the reasons and of the drifted inputs' names in a result.
@@ -97,7 +95,6 @@ def run(context: Context, request: DriftRequest) -> DriftResult:
     )
     evidently = Ref.model_validate(known.body["evidently"]) if known.body["evidently"] else None
     _follow(context, request.run, drifted, evidently)
-    _told(context, drifted)
     return drifted
 
 
@@ -321,17 +318,3 @@ def shortened(texts: list[str], limit: int) -> list[str]:
 
 def _size(text: str) -> int:
     return len(json.dumps(text))
-
-
-def _told(context: Context, drifted: DriftResult) -> None:
-    """Log the verdict so that someone who is woken up understands it."""
-    window = f"{iso(drifted.window.start)} to {iso(drifted.window.end)}"
-    context.log.info(
-        "%s: %s (%d rows of %s)",
-        window,
-        drifted.verdict.replace("_", " ").upper(),
-        drifted.rows,
-        drifted.source,
-    )
-    for reason in drifted.reasons:
-        context.log.info("  %s", reason)

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from pipelines.data.manifests import BatchRef
     from pipelines.data.plan_types import PlanTypes
 
-STEP = "features"
-Request = FeaturesRequest
-
 
 def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     """Build what is missing, commit it, open the run in the registry, and return the features

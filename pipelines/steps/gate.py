@@ -19,6 +19,7 @@ from pipelines.messages import Check, GateRequest, GateResult, TrainResult
 from pipelines.spec import METRICS
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
+from pipelines.verdicts.words import joined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from pipelines.training.predictions import Predictions
 
     Array = np.ndarray[Any, Any]
-
-STEP = "gate"
-Request = GateRequest
 
 
 def run(context: Context, request: GateRequest) -> GateResult:
@@ -64,15 +62,15 @@ def run(context: Context, request: GateRequest) -> GateResult:
             "started_because": built.reason,
         }
         known = ledger.append(spec.name, "verdict", request.run, body)
-    judged = GateResult.model_validate({name: known.body[name] for name in GateResult.model_fields})
-    _told(context, judged)
+    fields = GateResult.model_fields.keys() & known.body.keys()  # earlier versions wrote fewer
+    judged = GateResult.model_validate({name: known.body[name] for name in fields})
     shown = page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
     publish_page(
         context.ports.store, model=spec.name, kind="verdict", run=request.run, page=shown.encode()
     )
     tags = {
         "verdict": judged.verdict,
-        "reasons": "; ".join(judged.reasons),
+        "reasons": joined(judged.reasons),
         "challenger": judged.candidate,
         "version": judged.version,
     }
@@ -215,7 +213,6 @@ def _instead(
 ) -> Opponent:
     """Compare with the best constant instead of the champion, which cannot answer."""
     incident = f"the champion, version {champion.version}, cannot answer ({why})"
-    context.log.error("INCIDENT: %s; the best constant is the opponent instead", incident)
     return replace(
         _versus(context, holdout, "dummy", found.score, found.dummy, found.classes),
         incident=incident,
@@ -286,18 +283,3 @@ def _in_words(
         champion=champion.version if champion else None,
         incident=facts.opponent.incident,
     )
-
-
-def _told(context: Context, judged: GateResult) -> None:
-    """Log the verdict so that someone who is woken up understands it."""
-    lines = [
-        (
-            f"{'PROMOTE' if judged.verdict == 'promote' else 'REFUSE'} {judged.candidate or 'nothing'}"
-            f" (version {judged.version or '-'}):"
-        )
-    ]
-    lines += [
-        f"  [{'pass' if check.passed else 'FAIL'}] {check.name}: {check.detail}"
-        for check in judged.checks
-    ]
-    context.log.info("%s", "\n".join(lines))

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from pipelines.sources import Source
     from pipelines.spec import Spec
 
-STEP = "ingest"
-Request = IngestRequest
 
 C = TypeVar("C", RetrainConf, DriftConf)
 

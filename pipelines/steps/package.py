@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.training.onnx.export import Compiled
 
-STEP = "package"
-Request = PackageRequest
 
 GOLDEN_ROWS = 16
 """Held-out rows among the golden requests; edge rows come on top."""
@@ -64,7 +62,11 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
     )
     with limited(context.settings.threads):
         return once(
-            context.ports.store, STEP, key, PackageResult, lambda: _packaged(context, request, best)
+            context.ports.store,
+            "package",
+            key,
+            PackageResult,
+            lambda: _packaged(context, request, best),
         )
 
 

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from pipelines.deployment.targets import Target
     from pipelines.ledger import Entry
 
-STEP = "rollback"
-Request = RollbackRequest
-
 
 class _Served(Value):
     """A release that served: its number, version and bundle."""

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from pipelines.spec import Candidate
     from pipelines.training.search import Found
 
-STEP = "train"
-Request = TrainRequest
-
 
 def run(context: Context, request: TrainRequest) -> TrainResult:
     """Return the trained candidate: once per run, candidate, features version, plan and code.
@@ -56,7 +53,7 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
     with limited(context.settings.threads):
         return once(
             context.ports.store,
-            STEP,
+            "train",
             key,
             TrainResult,
             lambda: _trained(context, request, candidate, key),

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
 
-STEP = "validate"
-Request = ValidateRequest
+
 VALIDATION_FORMAT = 3
 SHOWN_ROWS = 50
 MAX_WARNINGS = 12
@@ -141,7 +140,7 @@ def _findings(
         key = digest(key, spec.empty_batches, spec.source.side)
     return once(
         store,
-        STEP,
+        "validate",
         key,
         BatchFindings,
         lambda: _judge(context, batch, suites, force=force),
@@ -174,7 +173,7 @@ def _judge(
         key = digest(VALIDATION_FORMAT, "table", ref.data, asked)
         found = once(
             store,
-            STEP,
+            "validate",
             key,
             TableFindings,
             partial(_checked, context, name, ref, asked, shown),

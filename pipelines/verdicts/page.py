@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.intervals import iso
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,22 +50,17 @@ def render(model: str, run: str, judged: GateResult, *, as_of: datetime, because
     """Return the page; the same verdict gives the same page."""
     import jinja2
 
-    version = f" (version {judged.version})" if judged.version else ""
-    champion = f"the champion, version {judged.champion}" if judged.champion else ""
-    reason = f"{champion}, cannot answer" if champion else "no version serves yet"
     facts = {
         "title": f"Verdict on {model}",
         "run": run,
         "j": judged,
         "promoted": judged.verdict == "promote",
         "who": (
-            f"the challenger {judged.candidate}{version}"
+            f"the challenger {words.challenger(judged.candidate, judged.version)}"
             if judged.candidate
             else "there is no challenger"
         ),
-        "opponent": (
-            champion if champion and not judged.incident else f"the best constant, because {reason}"
-        ),
+        "opponent": words.opponent(judged),
         "as_of": iso(as_of),
         "because": because,
     }

@@ -13,6 +13,8 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
+from pipelines.verdicts.words import plain
+
 if TYPE_CHECKING:
     from pipelines.science.drift import Decision
 
@@ -32,11 +34,11 @@ border-left: 6px solid {tone}; background: #f4f5f7; color: #1f2430">
 Below, Evidently compares the distribution of each input, and of the predictions, with what the champion learnt from:
 one part of what the verdict stands on. <a style="color: #1d4ed8" href="{href}">All of it is on the page of the check.</a>
 </section>"""
-_VERDICTS = {
-    "no_drift": ("No drift", "#17803d"),
-    "drift": ("Drift", "#b45309"),
-    "alarm": ("Alarm", "#c81e1e"),
-    "not_enough_data": ("Not enough data", "#4b5563"),
+_TONES = {
+    "no_drift": "#17803d",
+    "drift": "#b45309",
+    "alarm": "#c81e1e",
+    "not_enough_data": "#4b5563",
 }
 
 
@@ -56,10 +58,12 @@ def settled(page: bytes) -> bytes:
 
 def with_verdict(page: bytes, decision: Decision, *, href: str) -> bytes:
     """Return the page below the verdict and its reasons. `href` leads to the page of the check."""
-    verdict, tone = _VERDICTS[decision.verdict]
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in decision.reasons)
     banner = _BANNER.format(
-        verdict=verdict, tone=tone, reasons=reasons, href=escape(href, quote=True)
+        verdict=plain(decision.verdict).capitalize(),
+        tone=_TONES[decision.verdict],
+        reasons=reasons,
+        href=escape(href, quote=True),
     )
     before, body, after = page.partition(b"<body>")
     return before + body + banner.encode() + after

@@ -12,6 +12,7 @@ from pipelines.science.drift import score_text, strength, values_gone, values_ne
 from pipelines.science.metrics import better_by
 from pipelines.spec.catalogue import METRICS
 from pipelines.spec.drift import P_VALUES
+from pipelines.verdicts.words import MEANINGS, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,27 +89,6 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; m
 {% endif %}</body></html>
 """
 
-_VERDICTS = {
-    "no_drift": ("No drift", "What was asked of the model looks like what it learnt from."),
-    "drift": (
-        "Drift",
-        (
-            "What was asked of the model, or how well it answers, is no longer what it learnt from"
-            " and promised."
-        ),
-    ),
-    "alarm": (
-        "Alarm",
-        (
-            "Something is broken, so nothing can be said about drift. A person must look; nothing"
-            " is retrained from it."
-        ),
-    ),
-    "not_enough_data": (
-        "Not enough data",
-        "Too little is in this window to say anything about drift.",
-    ),
-}
 _SOURCES = {"traffic": "served traffic", "batches": "ingested batches"}
 _WIDTH, _THRESHOLD = 180.0, 60.0
 """Pixels of a bar, and where in it the threshold stands.
@@ -143,7 +123,7 @@ def render(
     """
     import jinja2
 
-    verdict, meaning = _VERDICTS[decision.verdict]
+    verdict, meaning = plain(decision.verdict).capitalize(), MEANINGS[decision.verdict]
     inputs = [_column(c, _values(c, facts, rules)) for c in facts.columns]
     inputs.sort(key=lambda c: (not c["flag"], -strength(c["fact"]), c["fact"].name))
     found = {

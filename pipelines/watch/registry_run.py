@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.intervals import iso
 from pipelines.run_names import watch_run
+from pipelines.verdicts.words import joined
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -34,7 +35,7 @@ def log_run(
     registry, store, run_id = context.ports.registry, context.ports.store, drifted.run_id
     tags = {
         "verdict": drifted.verdict,
-        "reasons": "; ".join(drifted.reasons),
+        "reasons": joined(drifted.reasons),
         "champion": drifted.champion or "",
         "source": drifted.source,
     }

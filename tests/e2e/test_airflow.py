@@ -115,7 +115,9 @@ def test_a_refused_challenger_ends_green_with_the_reasons_to_read(live, first):
     judged = live.result("sales", "again", "gate")
     assert judged["verdict"] == "refuse"
     assert any("overlap" in reason for reason in judged["reasons"])
-    assert "overlap" in live.log("sales", "again", "gate")
+    log = live.log("sales", "again", "gate")
+    assert "overlap" in log
+    assert log.count("Verdict on linear") == 1
     assert "overlap" in live.log("sales", "again", "package")
     assert live.told("sales")["version"] == first["version"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 
 from perennial_airflow.pages.sentences import in_words, span, when
-from perennial_airflow.verdict_log import figure
+from pipelines.verdicts.words import figure
 
 _BASE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

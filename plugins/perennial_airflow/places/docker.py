@@ -20,6 +20,7 @@ from perennial_airflow.places.step_operator import StepOperator
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
 from pipelines.settings import PREFIX, QUIET, SQL_PREFIX, Settings, load_settings
+from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 STATE, GATEWAY = "/state", "/gateway"
 """Where a step's container finds the state and what it shares with the gateway."""
-
-DEPLOYING = frozenset({"gate", "deploy", "close", "rollback"})
-"""The steps that make containers themselves, or see to it that the champion's runs."""
 
 OWN = frozenset(
     PREFIX + name
@@ -223,7 +221,7 @@ def _is_setting(name: str) -> bool:
 
 
 def _deploys(settings: Settings, step: str) -> bool:
-    return settings.target == "docker" and step in DEPLOYING
+    return settings.target == "docker" and STEPS[step].deploys
 
 
 def _state(settings: Settings) -> str:

@@ -428,14 +428,6 @@ def test_a_class_that_came_later_is_compared_fairly(tmp_path):
     assert judged.verdict == "promote", judged.reasons
 
 
-def test_the_verdict_can_be_read_in_the_log(tmp_path, caplog):
-    caplog.set_level("INFO")
-    world = learning(tmp_path)
-    gate.run(world.context, world.gate_request(world.train_all()))
-    assert "PROMOTE linear (version 1):" in caplog.text
-    assert "[pass] roc_auc: roc_auc 0." in caplog.text
-
-
 def test_constants_are_the_best_ones():
     y = np.array([0.0, 0.0, 9.0])
     assert estimators.constant(y, "regression", "mae", 2, None).tolist() == [0, 0]
