@@ -240,7 +240,7 @@ def _outcome(body: dict[str, Any]) -> str:
 
 
 def _why(body: dict[str, Any]) -> str:
-    return f": {words.joined(body['reasons'])}" if body.get("reasons") else ""
+    return f": {words.join(body['reasons'])}" if body.get("reasons") else ""
 
 
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {

@@ -27,9 +27,9 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
     holds no such verdict.
     """
     spec, ledger, drifted = context.spec, context.ports.ledger, request.drift
-    rules, looked = rules_of(spec), _entry(context, request)
+    rules, looked = rules_of(spec), _read_verdict(context, request)
     if drifted.verdict != "drift":
-        return _told(
+        return _log_decision(
             context,
             DecideResult(start=False, why=NO_RETRAINING[drifted.verdict], run_id="", conf={}),
         )
@@ -43,15 +43,15 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
             "reasons": body["reasons"],
         }
         outcomes.append_changed(ledger, spec.name, "retrain_held", request.run, held)
-        return _told(context, DecideResult(start=False, why=why, run_id="", conf={}))
+        return _log_decision(context, DecideResult(start=False, why=why, run_id="", conf={}))
     said = f"the window until {body['conf']['as_of']} has drifted (request {entry.key})"
-    return _told(
+    return _log_decision(
         context,
         DecideResult(start=True, why=said, run_id=entry.body["run_id"], conf=entry.body["conf"]),
     )
 
 
-def _entry(context: Context, request: DecideRequest) -> Entry:
+def _read_verdict(context: Context, request: DecideRequest) -> Entry:
     """Return the run's newest verdict in the ledger, which must be the one in the request."""
     model, drifted = context.spec.name, request.drift
     entry = outcomes.newest(context.ports.ledger, model, "drift", request.run)
@@ -64,7 +64,7 @@ def _entry(context: Context, request: DecideRequest) -> Entry:
     return entry
 
 
-def _told(context: Context, decided: DecideResult) -> DecideResult:
+def _log_decision(context: Context, decided: DecideResult) -> DecideResult:
     if decided.start:
         context.log.info("a retraining starts, %s: %s", decided.run_id, decided.why)
     else:

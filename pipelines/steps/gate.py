@@ -19,7 +19,7 @@ from pipelines.messages import Check, GateRequest, GateResult, TrainResult
 from pipelines.spec import METRICS
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
-from pipelines.verdicts.words import joined
+from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
-    from pipelines.science.gates import Facts, Opponent, Verdict
+    from pipelines.science.gates import GateFacts, Opponent, Verdict
     from pipelines.training.predictions import Predictions
 
     Array = np.ndarray[Any, Any]
@@ -54,7 +54,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
         ) as error:  # a champion that cannot serve must not keep its successor from being judged
             context.log.warning("the champion could not be reconciled: %s", error)
         champion = ledger.champion(spec.name)
-        judged = _judged(context, request, champion)
+        judged = _judge_challenger(context, request, champion)
         body = {
             **judged.model_dump(mode="json"),
             "features_revision": built.version.revision,
@@ -70,7 +70,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
     )
     tags = {
         "verdict": judged.verdict,
-        "reasons": joined(judged.reasons),
+        "reasons": join(judged.reasons),
         "challenger": judged.candidate,
         "version": judged.version,
     }
@@ -81,7 +81,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
     return judged
 
 
-def challenger(context: Context, trained: list[TrainResult]) -> TrainResult | None:
+def choose_challenger(context: Context, trained: list[TrainResult]) -> TrainResult | None:
     """Return the best candidate by cross-validation that is no dummy, the first in the spec of
     equals; None where there is none.
     """
@@ -98,15 +98,17 @@ def challenger(context: Context, trained: list[TrainResult]) -> TrainResult | No
     return max(fit, key=lambda found: (found[0], -order[found[1].candidate][0]))[1] if fit else None
 
 
-def _judged(context: Context, request: GateRequest, champion: Champion | None) -> GateResult:
+def _judge_challenger(
+    context: Context, request: GateRequest, champion: Champion | None
+) -> GateResult:
     from pipelines.data import labelled_rows
-    from pipelines.science.gates import Facts, Opponent, judge
+    from pipelines.science.gates import GateFacts, Opponent, judge
 
-    best = challenger(context, request.train)
+    best = choose_challenger(context, request.train)
     holdout, interval = labelled_rows.holdout(context, request.features)
     if best is None:
         nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
-        facts = Facts(
+        facts = GateFacts(
             name="",
             dummy=False,
             metrics={},
@@ -115,8 +117,8 @@ def _judged(context: Context, request: GateRequest, champion: Champion | None) -
             fitted_on=None,
             opponent=nobody,
         )
-        return _in_words(judge(facts, context.spec.gate), facts, champion, run_id="", version="")
-    facts = _facts(context, best, champion, holdout, interval)
+        return _result(judge(facts, context.spec.gate), facts, champion, run_id="", version="")
+    facts = _measure(context, best, champion, holdout, interval)
     verdict = judge(facts, context.spec.gate)
     tags = {
         "verdict": "promote" if verdict.promoted else "refuse",
@@ -128,35 +130,35 @@ def _judged(context: Context, request: GateRequest, champion: Champion | None) -
     registered = context.ports.registry.register(
         context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
     )
-    return _in_words(verdict, facts, champion, run_id=best.run_id, version=registered.version)
+    return _result(verdict, facts, champion, run_id=best.run_id, version=registered.version)
 
 
-def _facts(
+def _measure(
     context: Context,
     best: TrainResult,
     champion: Champion | None,
     holdout: pa.Table,
     interval: Interval,
-) -> Facts:
+) -> GateFacts:
     """Measure the challenger anew from its predictions, and its opponent on the same rows."""
-    from pipelines.science.gates import Facts
+    from pipelines.science.gates import GateFacts
     from pipelines.science.metrics import scores
     from pipelines.training import estimators, predictions
 
     spec = context.spec
     found = predictions.read(context.ports.store, spec, best.predictions, holdout)
-    return Facts(
+    return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).known.dummy,
         metrics=scores(spec.task, estimators.targets(holdout, spec, found.classes), found.score),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
-        opponent=_opponent(context, found, champion, holdout),
+        opponent=_compare_with_opponent(context, found, champion, holdout),
     )
 
 
-def _opponent(
+def _compare_with_opponent(
     context: Context, found: Predictions, champion: Champion | None, holdout: pa.Table
 ) -> Opponent:
     """Compare with the champion.
@@ -173,7 +175,7 @@ def _opponent(
     from pipelines.science.metrics import unfit
 
     if champion is None:
-        return _versus(context, holdout, "dummy", found.score, found.dummy, found.classes)
+        return _compare(context, holdout, "dummy", found.score, found.dummy, found.classes)
     try:
         bundle = open_bundle(context.ports.store, champion.bundle)
         theirs = bundle.manifest.inputs
@@ -184,10 +186,12 @@ def _opponent(
         raise
     except Exception as error:
         context.log.exception("the champion %s cannot answer", champion.version)
-        return _instead(context, found, holdout, champion, f"{type(error).__name__}: {error}"[:500])
+        return _compare_with_constant(
+            context, found, holdout, champion, f"{type(error).__name__}: {error}"[:500]
+        )
     wrong = unfit(answers, theirs.task)
     if wrong:
-        return _instead(
+        return _compare_with_constant(
             context,
             found,
             holdout,
@@ -200,26 +204,26 @@ def _opponent(
             found.classes or [],
             holdout.schema.field(context.spec.target.column).type,
         )
-        ours, classes = _widened(found.score, found.classes, called)
-        answers, _ = _widened(answers, called, classes)
+        ours, classes = _widen(found.score, found.classes, called)
+        answers, _ = _widen(answers, called, classes)
     else:
         ours, classes, answers = found.score, None, answers[:, 0]
-    opponent = _versus(context, holdout, "champion", ours, answers, classes)
+    opponent = _compare(context, holdout, "champion", ours, answers, classes)
     return replace(opponent, fitted_on=bundle.manifest.fitted_on)
 
 
-def _instead(
+def _compare_with_constant(
     context: Context, found: Predictions, holdout: pa.Table, champion: Champion, why: str
 ) -> Opponent:
     """Compare with the best constant instead of the champion, which cannot answer."""
     incident = f"the champion, version {champion.version}, cannot answer ({why})"
     return replace(
-        _versus(context, holdout, "dummy", found.score, found.dummy, found.classes),
+        _compare(context, holdout, "dummy", found.score, found.dummy, found.classes),
         incident=incident,
     )
 
 
-def _versus(
+def _compare(
     context: Context,
     holdout: pa.Table,
     name: str,
@@ -254,7 +258,7 @@ def _versus(
     )
 
 
-def _widened(
+def _widen(
     values: Array, own: list[str] | None, other: list[str] | None
 ) -> tuple[Array, list[str]]:
     """Return the probabilities (n, k) with a column for every class of either model, sorted.
@@ -269,8 +273,8 @@ def _widened(
     return wide, classes
 
 
-def _in_words(
-    verdict: Verdict, facts: Facts, champion: Champion | None, *, run_id: str, version: str
+def _result(
+    verdict: Verdict, facts: GateFacts, champion: Champion | None, *, run_id: str, version: str
 ) -> GateResult:
     return GateResult(
         verdict="promote" if verdict.promoted else "refuse",

@@ -66,7 +66,7 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
             "package",
             key,
             PackageResult,
-            lambda: _packaged(context, request, best),
+            lambda: _build_bundle(context, request, best),
         )
 
 
@@ -80,7 +80,7 @@ class _Fit:
     interval: Interval
 
 
-def _packaged(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
+def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
     from skops import io
 
     from pipelines.bundle.load import write_bundle
@@ -97,7 +97,7 @@ def _packaged(context: Context, request: PackageRequest, best: TrainResult) -> P
     held, _ = labelled_rows.holdout(context, built)
     holdout = estimators.give_types(held, context.spec.features.inputs, like=fit.rows)
     sample = rows_from_table(
-        fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS)
+        fit.schema.columns, _sample_over_time(holdout, context.spec.event_time, _RANGE_ROWS)
     )
     whole, single = edge_rows(fit.schema, sample)
     found = compiled(
@@ -110,7 +110,7 @@ def _packaged(context: Context, request: PackageRequest, best: TrainResult) -> P
         else NativePredictor(fit.schema, native)
     )
     golden = rows_from_table(
-        fit.schema.columns, _spread(holdout, context.spec.event_time, GOLDEN_ROWS)
+        fit.schema.columns, _sample_over_time(holdout, context.spec.event_time, GOLDEN_ROWS)
     )
     manifest = BundleManifest(
         model=context.spec.name,
@@ -127,7 +127,7 @@ def _packaged(context: Context, request: PackageRequest, best: TrainResult) -> P
         why_native=found.why_not,
         native=store.put(native, ".skops"),
         onnx=store.put(found.model, ".onnx") if found.model else None,
-        golden=store.put(canonical(_golden(predictor, [*golden, *whole])), ".json"),
+        golden=store.put(canonical(_golden_requests(predictor, [*golden, *whole])), ".json"),
         reference=reference.write(
             store,
             context.spec,
@@ -135,7 +135,7 @@ def _packaged(context: Context, request: PackageRequest, best: TrainResult) -> P
             held=predictions.read(store, context.spec, best.predictions, holdout),
         ),
     )
-    _told(context, manifest.candidate, found, len(native))
+    _log_compilation(context, manifest.candidate, found, len(native))
     bundle = write_bundle(store, manifest)
     return PackageResult(
         bundle=bundle,
@@ -167,7 +167,7 @@ def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
 
-def _spread(table: pa.Table, event_time: str, count: int) -> pa.Table:
+def _sample_over_time(table: pa.Table, event_time: str, count: int) -> pa.Table:
     """Return up to `count` rows, evenly spread over time."""
     import numpy as np
 
@@ -179,7 +179,7 @@ def _spread(table: pa.Table, event_time: str, count: int) -> pa.Table:
     )
 
 
-def _golden(predictor: Predictor, rows: list[Row]) -> Any:
+def _golden_requests(predictor: Predictor, rows: list[Row]) -> Any:
     """Return the rows with the packaged model's answers, one row at a time.
 
     Edge rows whose answer is not finite prove nothing.
@@ -193,7 +193,7 @@ def _golden(predictor: Predictor, rows: list[Row]) -> Any:
     return Golden(rows=[row for row, _ in kept], answers=[answer for _, answer in kept])
 
 
-def _told(context: Context, candidate: str, found: Compiled, native: int) -> None:
+def _log_compilation(context: Context, candidate: str, found: Compiled, native: int) -> None:
     if found.model is None:
         context.log.warning(
             "%s is served natively (%d bytes): %s", candidate, native, found.why_not

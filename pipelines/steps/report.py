@@ -23,7 +23,7 @@ def run(context: Context, request: ReportRequest) -> ReportResult:
     started failed or left no trace.
     """
     model, drifted, decided = context.spec.name, request.drift, request.decide
-    window, reasons = words.window(model, drifted.window), words.joined(drifted.reasons)
+    window, reasons = words.window(model, drifted.window), words.join(drifted.reasons)
     if drifted.verdict == "alarm":
         raise BadData(
             f"ALARM: {window}: {reasons}."[:WORDS],
@@ -58,7 +58,7 @@ def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
     serves = words.serving(champion.version if champion else None)
     return (
         "refused",
-        f"The retraining {run} of {model} was refused ({words.joined(found.reasons)}); {serves}.",
+        f"The retraining {run} of {model} was refused ({words.join(found.reasons)}); {serves}.",
     )
 
 
@@ -67,7 +67,7 @@ def _failure(context: Context, request: ReportRequest, found: Outcome | None, st
     champion = context.ports.ledger.champion(model)
     serves = words.serving(champion.version if champion else None).capitalize()
     if found is not None and found.outcome == "failed":
-        what = f"failed: {words.joined(found.reasons) or 'see its log'}"
+        what = f"failed: {words.join(found.reasons) or 'see its log'}"
     elif state == "failed":
         what = "failed: see its log"
     else:

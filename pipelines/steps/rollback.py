@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Entry
 
 
-class _Served(Value):
+class _PastRelease(Value):
     """A release that served: its number, version and bundle."""
 
     number: int
@@ -47,7 +47,7 @@ def run(context: Context, request: RollbackRequest, target: Target | None = None
             f"The run's conf is wrong: {found}", remedy="see docs/operate.md."
         ) from error
     key = rollback_run(request.run)
-    chosen = _earlier(context, key) or _back_to(context, conf.to)
+    chosen = _choice_of_first_try(context, key) or _find_release(context, conf.to)
     return _serve(
         context, key, chosen, f"rolled back to release {chosen.number}: {conf.reason}", target
     )
@@ -72,7 +72,7 @@ def promote(
             remedy="what the gate refuses never serves; retrain, or change the gate in model.yaml.",
         )
     known = [
-        _served(e)
+        _past_release(e)
         for e in context.ports.ledger.entries(context.spec.name, "release")
         if e.body["version"] == version
     ]
@@ -85,7 +85,7 @@ def promote(
 
 
 def _serve(
-    context: Context, run: str, chosen: _Served, reason: str, target: Target | None
+    context: Context, run: str, chosen: _PastRelease, reason: str, target: Target | None
 ) -> DeployResult:
     ledger, name = context.ports.ledger, context.spec.name
     champion = ledger.champion(name)
@@ -108,22 +108,22 @@ def _serve(
     return orders.carry_out(context, order, target)
 
 
-def _earlier(context: Context, run: str) -> _Served | None:
+def _choice_of_first_try(context: Context, run: str) -> _PastRelease | None:
     """Return what an earlier try of this run chose already.
 
     A retry must not choose anew after the champion has changed.
     """
     entry = context.ports.ledger.find(context.spec.name, "release", run)
-    return _served(entry) if entry is not None else None
+    return _past_release(entry) if entry is not None else None
 
 
-def _back_to(context: Context, number: int | None) -> _Served:
+def _find_release(context: Context, number: int | None) -> _PastRelease:
     """Return the release that served under this number.
 
     Without one, what served before the champion was first promoted.
     """
     name, ledger = context.spec.name, context.ports.ledger
-    crowned = [_served(e) for e in ledger.entries(name, "champion")]
+    crowned = [_past_release(e) for e in ledger.entries(name, "champion")]
     if not crowned:
         raise RequestError(
             f"No version of {name} has served yet: there is nothing to go back to.",
@@ -140,7 +140,7 @@ def _back_to(context: Context, number: int | None) -> _Served:
     served = {
         c.number: c
         for c in [
-            *(_served(e) for e in ledger.entries(name, "reconciled") if "number" in e.body),
+            *(_past_release(e) for e in ledger.entries(name, "reconciled") if "number" in e.body),
             *crowned,
         ]
     }
@@ -152,9 +152,9 @@ def _back_to(context: Context, number: int | None) -> _Served:
     return served[number]
 
 
-def _served(entry: Entry) -> _Served:
+def _past_release(entry: Entry) -> _PastRelease:
     number = entry.body["release"] if entry.kind == "champion" else entry.body["number"]
-    return _Served(
+    return _PastRelease(
         number=int(number),
         version=entry.body["version"],
         bundle=Ref.model_validate(entry.body["bundle"]),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
-    from pipelines.training.search import Found
+    from pipelines.training.search import SearchResult
 
 
 def run(context: Context, request: TrainRequest) -> TrainResult:
@@ -56,13 +56,11 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
             "train",
             key,
             TrainResult,
-            lambda: _trained(context, request, candidate, key),
+            lambda: _train(context, request, candidate, key),
         )
 
 
-def _trained(
-    context: Context, request: TrainRequest, candidate: Candidate, key: str
-) -> TrainResult:
+def _train(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> TrainResult:
     from skops import io
 
     from pipelines.bundle.rows import schema_of
@@ -129,9 +127,11 @@ def _trained(
         store, spec, rows.holdout, score=predicted, dummy=dummy, classes=classes
     )
     stored = store.put(io.dumps(model), ".skops")
-    run_id = _recorded(context, request, candidate, found, metrics, key)
+    run_id = _log_run(context, request, candidate, found, metrics, key)
     if not candidate.known.dummy:
-        _plotted(context, run_id, candidate, found, (model, schema, rows.holdout, truth, predicted))
+        _attach_plots(
+            context, run_id, candidate, found, (model, schema, rows.holdout, truth, predicted)
+        )
     return TrainResult(
         candidate=candidate.name,
         run_id=run_id,
@@ -149,11 +149,11 @@ def _trained(
     )
 
 
-def _recorded(
+def _log_run(
     context: Context,
     request: TrainRequest,
     candidate: Candidate,
-    found: Found,
+    found: SearchResult,
     metrics: dict[str, float | None],
     key: str,
 ) -> str:
@@ -192,11 +192,11 @@ def _recorded(
     return run_id
 
 
-def _plotted(
+def _attach_plots(
     context: Context,
     run_id: str,
     candidate: Candidate,
-    found: Found,
+    found: SearchResult,
     judged: tuple[Any, InputSchema, pa.Table, Any, Any],
 ) -> None:
     """Attach the search's table and the plots to the candidate's run."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What the search found.
 
     The estimator's parameters, its score in the metric's own unit, and every setting tried.
@@ -73,7 +73,7 @@ def search(
     y: Array,
     folds: Folds,
     log: logging.Logger,
-) -> Found:
+) -> SearchResult:
     """Return the best setting by train.metric, meaned over the folds; the first of equals.
 
     Raises SpecError or BadData in words.
@@ -193,7 +193,7 @@ def _space(candidate: Candidate, pipeline: Any) -> dict[str, Any]:
     return space
 
 
-def _found(tried: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> Found:
+def _found(tried: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> SearchResult:
     """Return the best of what was tried, the first of equals.
 
     A setting whose score is not finite never wins.
@@ -202,8 +202,8 @@ def _found(tried: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> Fou
     best = int(np.argmax(np.where(np.isfinite(gain), gain, -np.inf)))
     chosen = {**candidate.params, **{k: tried[best][k] for k in candidate.search}}
     if not np.isfinite(gain[best]):
-        return Found(params=chosen, score=None, spread=None, tried=tried)
-    return Found(
+        return SearchResult(params=chosen, score=None, spread=None, tried=tried)
+    return SearchResult(
         params=chosen, score=tried[best]["score"], spread=tried[best]["spread"], tried=tried
     )
 

@@ -34,7 +34,7 @@ _NO_PROVIDER = "No provider found for"
 know."""
 
 
-class Finding(Value):
+class ExpectationResult(Value):
     """One expectation's result.
 
     `rows` are the positions of all rows that broke it (empty for expectations on a table).
@@ -56,14 +56,14 @@ class Finding(Value):
 
 def check_table(
     name: str, table: pa.Table, expectations: list[Expectation], shown: str
-) -> list[Finding]:
+) -> list[ExpectationResult]:
     """Return a finding for each expectation on the table, in their order.
 
     Raises SpecError, naming the suite and every expectation of it that means nothing (`shown` is
     the suite's file as people know it); BadData where the table has two columns of one name.
     """
     frame = judged_frame(table)
-    found: dict[int, Finding] = {}
+    found: dict[int, ExpectationResult] = {}
     asked: dict[int, Any] = {}
     problems = []
     for number, expectation in enumerate(expectations):
@@ -148,7 +148,7 @@ def _context() -> Any:
     return context
 
 
-def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
+def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> ExpectationResult:
     """Return what is found of a column's type.
 
     Raises NoMeaning where no name of it means anything here.
@@ -159,7 +159,7 @@ def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
     severity = str(expectation.get("severity", "critical"))
     if column not in schema.names:
         words = f'The column "{column}" does not exist'
-        return Finding(
+        return ExpectationResult(
             table=table,
             expectation=in_words(expectation),
             severity="critical",
@@ -181,7 +181,7 @@ def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
             f"no type is called {json.dumps(names)[:80]}; write int64, float64, bool, str,"
             " datetime64 or Decimal"
         )
-    return Finding(
+    return ExpectationResult(
         table=table,
         expectation=in_words(expectation),
         severity=severity,
@@ -192,12 +192,12 @@ def _typed(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
     )
 
 
-def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
+def _finding(table: str, expectation: Expectation, result: Any) -> ExpectationResult:
     why = _raised(result)
     body = {} if isinstance(result, Exception) else result.result or {}
     rows = [int(i) for i in body.get("unexpected_index_list") or []]
     met = not why and bool(result.success)
-    return Finding(
+    return ExpectationResult(
         table=table,
         expectation=in_words(expectation),
         # An expectation that cannot be judged was not met: an exception is never a pass, and never

@@ -51,7 +51,7 @@ def plain(word: str) -> str:
     return word.replace("_", " ")
 
 
-def joined(reasons: Iterable[object]) -> str:
+def join(reasons: Iterable[object]) -> str:
     """Return reasons in one line."""
     return "; ".join(str(reason) for reason in reasons if reason)
 
@@ -112,7 +112,7 @@ def opponent(result: GateResult) -> str:
 def refusal(candidate: str | None, reasons: Iterable[object]) -> str:
     """Return in one line why a challenger does not go on."""
     who = f"The challenger {candidate}" if candidate else "The challenger"
-    return f"{who} was not promoted: " + (joined(reasons) or "the gate gave no reason.")
+    return f"{who} was not promoted: " + (join(reasons) or "the gate gave no reason.")
 
 
 def unfinished(version: str | None, *, built: bool) -> str:
@@ -130,7 +130,7 @@ def gate_entry(
 ) -> str:
     """Return the gate's verdict as a list of decisions shows it, beside the verdict itself."""
     because = f" (started because: {started_because})" if started_because else ""
-    return ": ".join(filter(None, [challenger(candidate, version), joined(reasons)])) + because
+    return ": ".join(filter(None, [challenger(candidate, version), join(reasons)])) + because
 
 
 def gate(result: GateResult) -> list[Line]:

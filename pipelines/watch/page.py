@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.intervals import Interval
-    from pipelines.science.drift import ColumnFact, Decision, Facts, PerformanceFact
+    from pipelines.science.drift import ColumnFact, Decision, DriftFacts, PerformanceFact
     from pipelines.spec.drift import Drift
 
 _PAGE = """<!doctype html>
@@ -115,7 +115,7 @@ class About:
 
 
 def render(
-    about: About, facts: Facts, decision: Decision, rules: Drift, *, href: str | None
+    about: About, facts: DriftFacts, decision: Decision, rules: Drift, *, href: str | None
 ) -> str:
     """Return the page; the same facts give the same page.
 
@@ -151,7 +151,7 @@ def _about(about: About) -> dict[str, Any]:
     return {**vars(about), "start": start, "end": end, "source_words": _SOURCES[about.source]}
 
 
-def _values(fact: ColumnFact, facts: Facts, rules: Drift) -> str:
+def _values(fact: ColumnFact, facts: DriftFacts, rules: Drift) -> str:
     if values_gone(fact, facts.rows, rules):
         return "values missing"
     return "new values" if values_new(fact, rules) else ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.intervals import iso
 from pipelines.run_names import watch_run
-from pipelines.verdicts.words import joined
+from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.store.port import Store
 
 
-def opened(context: Context, run: str, window: Interval) -> str:
+def open_run(context: Context, run: str, window: Interval) -> str:
     """Open the run in the registry; the same name finds the same run."""
     span = f"{iso(window.start)} to {iso(window.end)}"
     tags = {"perennial.kind": "drift", "window": span, **context.image}
@@ -35,7 +35,7 @@ def log_run(
     registry, store, run_id = context.ports.registry, context.ports.store, drifted.run_id
     tags = {
         "verdict": drifted.verdict,
-        "reasons": joined(drifted.reasons),
+        "reasons": join(drifted.reasons),
         "champion": drifted.champion or "",
         "source": drifted.source,
     }

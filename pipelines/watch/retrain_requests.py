@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.intervals import Interval, iso
 from pipelines.ledger import outcomes
-from pipelines.verdicts.words import joined
+from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +41,7 @@ def run_id(model: str, window: Interval) -> str:
 
 def body_of(model: str, drifted: DriftResult, asked_by: str) -> dict[str, Any]:
     """Return what a window's request says; `asked_by` is the drift run."""
-    reason = "drift: " + joined(drifted.reasons)
+    reason = "drift: " + join(drifted.reasons)
     return {
         "run_id": run_id(model, drifted.window),
         "window": drifted.window.model_dump(mode="json"),

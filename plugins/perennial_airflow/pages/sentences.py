@@ -61,7 +61,7 @@ def when(moment: datetime) -> str:
 def why(body: Mapping[str, Any]) -> str:
     """Return an entry's reasons in one line."""
     reasons = body.get("reasons") or [body.get("why") or body.get("reason") or ""]
-    return words.joined(reasons)
+    return words.join(reasons)
 
 
 def span(window: object) -> str:

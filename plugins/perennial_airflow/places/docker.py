@@ -15,7 +15,7 @@ from docker.types import Mount
 from requests import RequestException
 
 from perennial_airflow.places.container_setup import Setup
-from perennial_airflow.places.docker_engine import Container, Engine, away
+from perennial_airflow.places.docker_engine import Container, StepEngine, away
 from perennial_airflow.places.step_operator import StepOperator
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
@@ -113,7 +113,7 @@ class DockerStepOperator(StepOperator, DockerOperator):
     def _place(self, context: Context) -> Place:
         """Return a container for this try of the step."""
         return self.place or Container(
-            Engine(self._connected(), self._settings.engine_url), self._setup(context)
+            StepEngine(self._connected(), self._settings.engine_url), self._setup(context)
         )
 
     def _connected(self) -> APIClient:

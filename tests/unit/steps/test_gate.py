@@ -166,23 +166,24 @@ def test_the_challenger_is_the_best_of_the_folds_not_of_the_holdout(tmp_path):
     better = bayes.model_copy(
         update={"cv_score": linear.cv_score + 0.1, "metrics": {"roc_auc": 0.0}}
     )
-    assert gate.challenger(world.context, [dummy, linear, better]).candidate == "bayes"
+    assert gate.choose_challenger(world.context, [dummy, linear, better]).candidate == "bayes"
     tie = bayes.model_copy(update={"cv_score": linear.cv_score})
-    assert gate.challenger(world.context, [tie, linear]).candidate == "linear"
+    assert gate.choose_challenger(world.context, [tie, linear]).candidate == "linear"
     lost = linear.model_copy(update={"cv_score": None})
-    assert gate.challenger(world.context, [lost, bayes]).candidate == "bayes"
+    assert gate.choose_challenger(world.context, [lost, bayes]).candidate == "bayes"
     assert (
-        gate.challenger(world.context, [dummy.model_copy(update={"cv_score": 1.0}), lost]) is None
+        gate.choose_challenger(world.context, [dummy.model_copy(update={"cv_score": 1.0}), lost])
+        is None
     )
     with pytest.raises(RequestError, match="no candidate ghost"):
-        gate.challenger(world.context, [linear.model_copy(update={"candidate": "ghost"})])
+        gate.choose_challenger(world.context, [linear.model_copy(update={"candidate": "ghost"})])
 
 
 def test_for_an_error_metric_the_smallest_is_best(tmp_path):
     world = learning(tmp_path, spec_text("regression"))
     (ridge,) = [t for t in world.train_all() if t.candidate == "ridge"]
     worse = ridge.model_copy(update={"cv_score": ridge.cv_score + 1, "run_id": "worse"})
-    assert gate.challenger(world.context, [worse, ridge]) == ridge
+    assert gate.choose_challenger(world.context, [worse, ridge]) == ridge
 
 
 def test_without_a_finite_candidate_nothing_is_registered(tmp_path):
