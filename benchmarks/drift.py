@@ -114,13 +114,13 @@ def look_at(folder: Path) -> None:
     from pipelines.spec.drift import Drift
     from pipelines.watch.comparison import look
     from pipelines.watch.page import About, render
-    from pipelines.watch.sides import Champion, Labelled, Rows
+    from pipelines.watch.sides import ChampionReference, Labelled, Rows
 
     window, reference = (
         parquet.read_table(folder / f"{name}.parquet") for name in ("window", "reference")
     )
     inputs = [name for name in window.column_names if not name.startswith("_")]
-    champion = Champion(
+    champion = ChampionReference(
         schema_of(reference, inputs, "binary", None),
         Rows(reference.select(inputs), reference["_prediction"].to_numpy()),
         metric="roc_auc",

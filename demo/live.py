@@ -10,6 +10,8 @@ from rich.live import Live
 from rich.table import Table
 
 from pipelines.errors import TryAgain
+from pipelines.steps.catalogue import STEPS
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,21 +22,11 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.7
 TIMEOUT_SECONDS = 1_200
-ORDER = (
-    "ingest",
-    "validate",
-    "features",
-    "train",
-    "gate",
-    "package",
-    "deploy",
-    "close",
-    "drift",
-    "decide",
-    "start",
-    "await",
-    "report",
+ORDER = tuple(
+    task for step in STEPS for task in (("start", "await", step) if step == "report" else (step,))
 )
+"""The tasks as the DAGs run them; `start` and `await` of the drift DAG are no steps."""
+
 COLOURS = {
     "success": "green",
     "running": "yellow",
@@ -145,7 +137,7 @@ def in_words(task: str, result: Any, metric: str) -> str:
     if not isinstance(result, dict):
         return ""
     score = _score((result.get("metrics") or {}).get(metric))
-    words = {
+    texts = {
         "ingest": lambda: f"{result['rows']:,} rows in {result['batches']} batches",
         "validate": lambda: (
             f"{result['expectations']} expectations, {len(result['warnings'])} warnings"
@@ -158,8 +150,8 @@ def in_words(task: str, result: Any, metric: str) -> str:
             f" {result['rows_holdout']:,} held-out rows; {result['settings_tried']} settings tried"
         ),
         "gate": lambda: (
-            f"{result['verdict']}: {result['candidate']} (version {result['version']}), chosen by"
-            f" cross-validation; {metric} {score} held out"
+            f"{result['verdict']}: {words.challenger(result['candidate'], result['version'])},"
+            f" chosen by cross-validation; {metric} {score} held out"
         ),
         "package": lambda: (
             f"{'compiled to ONNX' if result['compiled'] else 'native'}, answers differ by"
@@ -168,8 +160,8 @@ def in_words(task: str, result: Any, metric: str) -> str:
         "deploy": lambda: f"version {result['version']} serves (release {result['release']})",
         "close": lambda: f"MLflow run {result['state']}",
         "drift": lambda: (
-            f"{plain(result['verdict'])} in {result['rows']:,} rows, {result['labelled']:,} with"
-            " labels"
+            f"{words.plain(result['verdict'])} in {result['rows']:,} rows,"
+            f" {result['labelled']:,} with labels"
         ),
         "decide": lambda: (
             f"start {result['run_id']}"
@@ -177,14 +169,9 @@ def in_words(task: str, result: Any, metric: str) -> str:
             else f"no retraining: {result['why']}"[:90]
         ),
         "await": lambda: f"the retraining ended: {result['state']}",
-        "report": lambda: f"{plain(result['outcome'])}",
+        "report": lambda: words.plain(result["outcome"]),
     }
-    return words[task]() if task in words else ""
-
-
-def plain(word: str) -> str:
-    """Return a verdict or an outcome as one says it: `not_enough_data` is not enough data."""
-    return word.replace("_", " ")
+    return texts[task]() if task in texts else ""
 
 
 def _score(value: float | None) -> str:

@@ -19,6 +19,7 @@ from pipelines.intervals import iso
 from pipelines.mlflow_pages import experiments_page
 from pipelines.ports import EmbeddedPorts
 from pipelines.spec import load_spec
+from pipelines.verdicts.words import join
 from stack import control
 from stack.airflow_api import AirflowApi
 from stack.dags import await_dags
@@ -92,9 +93,7 @@ def _first_version(
     run = WatchedRun(api, dag_id, run_id, spec.train.metric)
     state = watch(run, console)
     if state != "success" or run.result("deploy") is None:
-        reasons = (
-            "; ".join((run.result("gate") or {}).get("reasons", [])) or f"the run ended {state}"
-        )
+        reasons = join((run.result("gate") or {}).get("reasons", [])) or f"the run ended {state}"
         raise PerennialError(f"Nothing was deployed: {reasons}.", remedy=f"look at {address}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.templates import fill
+from pipelines.verdicts.words import plain
 
 _TEMPLATE = Path(__file__).with_name("report.html")
 
@@ -92,6 +93,7 @@ def write_report(
             totals=body["totals"],
             plot=plot,
             shown=shown,
+            plain=plain,
         ),
         encoding="utf-8",
     )

@@ -15,11 +15,12 @@ from rich.text import Text
 
 from demo.frozen import answers as frozen_answers
 from demo.frozen import first_deployed
-from demo.live import POLL_SECONDS, WatchedRun, display, plain
+from demo.live import POLL_SECONDS, WatchedRun, display
 from demo.report import Month, shown
 from demo.traffic import Client
 from pipelines.intervals import containing, iso
 from pipelines.science.metrics import score
+from pipelines.verdicts.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

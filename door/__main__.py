@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from door.engine import Engine
+from door.engine import GuardedEngine
 from door.keeper import Keeper
 from door.limits import size_of
 from door.proxy import Door, serve
@@ -96,7 +96,7 @@ async def main(arguments: list[str]) -> None:
     until = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, until.set)
-    engine = Engine(chosen.engine)
+    engine = GuardedEngine(chosen.engine)
     keeping = (
         asyncio.create_task(Keeper(engine, chosen.stack, chosen.stopped).keep())
         if chosen.keep

@@ -31,7 +31,7 @@ class Away(OSError):
 
 
 @dataclass(frozen=True)
-class Engine:
+class GuardedEngine:
     """The engine that listens on the unix socket at `path`."""
 
     path: str

@@ -22,7 +22,7 @@ from door.rules import KEPT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from door.engine import Engine
+    from door.engine import GuardedEngine
 
 KILLED = "137"
 PAUSE_SECONDS = 1.0
@@ -40,7 +40,7 @@ class Keeper:
     Its services, and the releases made through the door.
     """
 
-    def __init__(self, engine: Engine, stack: str, memory: Path | None = None) -> None:
+    def __init__(self, engine: GuardedEngine, stack: str, memory: Path | None = None) -> None:
         """Remember in the file `memory` what was stopped.
 
         Without one, that is forgotten when the door ends.

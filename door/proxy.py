@@ -24,7 +24,7 @@ from door.rules import ID, Denied, with_tag
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from door.engine import Engine
+    from door.engine import GuardedEngine
     from door.policy import About, EngineRequest
     from door.rules import Rules
 
@@ -50,7 +50,7 @@ class Door:
     def __init__(
         self,
         rules: Rules,
-        engine: Engine,
+        engine: GuardedEngine,
         context_bytes: int,
         *,
         body_seconds: float = BODY_SECONDS,

@@ -1,6 +1,8 @@
-"""What steps are asked and what they answer.
+"""What each step is asked (its request) and what it answers (its result).
 
-Small values, below 8 kB as JSON, each naming what it needs from before.
+Small values: below 8 kB as JSON, with references in place of data. A request names the results that
+it needs by the steps that gave them. Which step takes and gives which stands in
+`pipelines.steps.catalogue`.
 """
 
 from __future__ import annotations
@@ -10,87 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from pipelines.intervals import Interval, Moment
-from pipelines.refs import Ref, Value
-from pipelines.versions.port import FeaturesVersion
+from pipelines.refs import FeaturesVersion, Ref, Value
 
 RunId = Annotated[str, StringConstraints(min_length=1, max_length=250)]
 
 
-class BatchRef(Value):
-    """One batch in a plan: its interval, its version (1 for the first, more where late rows came),
-    its manifest.
-    """
-
-    interval: Interval
-    version: int
-    manifest: Ref
-
-
-class Plan(Value):
-    """The batches of one run: to learn from, to judge on, and those that only the lookback reaches.
-
-    Kept in the store.
-    """
-
-    format: Literal[1] = 1
-    model: str
-    as_of: Moment
-    lookback: list[BatchRef]
-    train: list[BatchRef]
-    holdout: list[BatchRef]
-
-    @property
-    def batches(self) -> list[BatchRef]:
-        """All batches, oldest first."""
-        return [*self.lookback, *self.train, *self.holdout]
-
-
-class TableRef(Value):
-    """One table of a batch: a Parquet object, its rows, its columns with their Arrow types."""
-
-    data: Ref
-    rows: int
-    columns: dict[str, str]
-
-
-class BatchManifest(Value):
-    """One batch: the raw rows of an interval, immutable, named by this manifest's hash.
-
-    What could not be read has no tables but a `problem` and, where there are any, the raw bytes;
-    `validate` refuses it.
-    """
-
-    format: Literal[1] = 1
-    model: str
-    interval: Interval
-    tables: dict[str, TableRef]
-    problem: str | None = None
-    raw: Ref | None = None
-
-
-class Conf(Value):
-    """What a trigger may send.
-
-    Types are checked by the DAG's params; unknown keys are refused here.
-    """
-
-    as_of: Moment | None = None
-    reason: Annotated[str, StringConstraints(max_length=500)] = ""
-    force: bool = False
-
-
-class WatchConf(Value):
-    """What a trigger may send to the drift DAG.
-
-    Types are checked by the DAG's params; unknown keys are refused here.
-    """
-
-    window_end: Moment | None = None
-    reason: Annotated[str, StringConstraints(max_length=500)] = ""
-
-
 class IngestRequest(Value):
-    """`conf` is hostile input as it came (`Conf`, or `WatchConf` for drift).
+    """`conf` is hostile input as it came (`RetrainConf` or `DriftConf`).
 
     `now` is when the run was asked for.
 
@@ -103,7 +31,7 @@ class IngestRequest(Value):
     conf: dict[str, Any] = Field(default_factory=dict)
 
 
-class Ingested(Value):
+class IngestResult(Value):
     """What `ingest` answers: the plan (a Ref to `Plan` JSON) and what was written for it."""
 
     plan: Ref
@@ -123,10 +51,10 @@ class ValidateRequest(Value):
     """Validate the batches of a plan."""
 
     run: RunId
-    ingest: Ingested
+    ingest: IngestResult
 
 
-class Validated(Value):
+class ValidateResult(Value):
     """What `validate` answers when no critical expectation broke; `page` is the HTML page."""
 
     batches: int
@@ -140,11 +68,11 @@ class FeaturesRequest(Value):
     """Build the features of a plan whose batches are validated."""
 
     run: RunId
-    ingest: Ingested
-    validate_: Validated = Field(alias="validate")
+    ingest: IngestResult
+    validate_: ValidateResult = Field(alias="validate")
 
 
-class Built(Value):
+class FeaturesResult(Value):
     """What `features` answers.
 
     The features version, which files to learn from and to judge on, the MLflow parent run.
@@ -166,10 +94,10 @@ class TrainRequest(Value):
 
     run: RunId
     candidate: str
-    features: Built
+    features: FeaturesResult
 
 
-class Trained(Value):
+class TrainResult(Value):
     """What `train` answers for one candidate; metrics are of the holdout.
 
     A metric that is not finite is null.
@@ -197,8 +125,8 @@ class GateRequest(Value):
     """Judge the best of the trained candidates."""
 
     run: RunId
-    features: Built
-    train: list[Trained]
+    features: FeaturesResult
+    train: list[TrainResult]
 
 
 class Check(Value):
@@ -209,7 +137,7 @@ class Check(Value):
     detail: str
 
 
-class Judged(Value):
+class GateResult(Value):
     """The verdict on the challenger, with reasons in words (empty when promoted).
 
     `incident` says in words why the champion could not be the opponent; empty where it was, or
@@ -231,12 +159,12 @@ class PackageRequest(Value):
     """Package a promoted challenger."""
 
     run: RunId
-    features: Built
-    train: list[Trained]
-    gate: Judged
+    features: FeaturesResult
+    train: list[TrainResult]
+    gate: GateResult
 
 
-class Packaged(Value):
+class PackageResult(Value):
     """The bundle (a Ref to its manifest), compiled or native, with the parity that was measured."""
 
     bundle: Ref
@@ -251,24 +179,16 @@ class DeployRequest(Value):
     """Deploy a bundle."""
 
     run: RunId
-    gate: Judged
-    package: Packaged
+    gate: GateResult
+    package: PackageResult
 
 
-class Deployed(Value):
+class DeployResult(Value):
     """What serves now."""
 
     release: int
     version: str
     previous: str | None
-
-
-class RollbackConf(Value):
-    """What a trigger of the rollback DAG may send. Unknown keys are refused here."""
-
-    to: Annotated[int, Field(ge=1, le=99_999_999)] | None = None
-    """The release to go back to; without one, what served before the present champion."""
-    reason: Annotated[str, StringConstraints(max_length=500)] = ""
 
 
 class RollbackRequest(Value):
@@ -283,12 +203,12 @@ class CloseRequest(Value):
     """End the run in the registry, whatever came of it."""
 
     run: RunId
-    features: Built | None = None
-    gate: Judged | None = None
-    deploy: Deployed | None = None
+    features: FeaturesResult | None = None
+    gate: GateResult | None = None
+    deploy: DeployResult | None = None
 
 
-class Closed(Value):
+class CloseResult(Value):
     """How the registry's run ended."""
 
     state: str
@@ -305,11 +225,11 @@ class DriftRequest(Value):
     """Look at a window whose batches are validated."""
 
     run: RunId
-    ingest: Ingested
-    validate_: Validated = Field(alias="validate")
+    ingest: IngestResult
+    validate_: ValidateResult = Field(alias="validate")
 
 
-class Drifted(Value):
+class DriftResult(Value):
     """What `drift` answers.
 
     The verdict with its reasons in words, and the figures behind it in short.
@@ -340,10 +260,10 @@ class DecideRequest(Value):
     """Decide whether a retraining starts."""
 
     run: RunId
-    drift: Drifted
+    drift: DriftResult
 
 
-class Decided(Value):
+class DecideResult(Value):
     """Whether a retraining starts, its run id and conf, and why (not) in words."""
 
     start: bool
@@ -359,12 +279,12 @@ class ReportRequest(Value):
     """
 
     run: RunId
-    drift: Drifted
-    decide: Decided
+    drift: DriftResult
+    decide: DecideResult
     retrain: dict[str, str] | None = None
 
 
-class Reported(Value):
+class ReportResult(Value):
     """What came of a window, in one word and in words."""
 
     outcome: Literal["nothing_to_do", "held_back", "deployed", "refused"]

@@ -36,6 +36,13 @@ class Ref(Value):
     sha256: Sha256
 
 
+class FeaturesVersion(Value):
+    """A features version: a git revision, and the hash over all its files."""
+
+    revision: str
+    sha256: Sha256
+
+
 def canonical(value: object) -> bytes:
     """Return the one JSON text of a JSON-like value or `Value`.
 

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 from pipelines.ledger import outcomes
 from pipelines.ledger.outcomes import Outcome
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from pipelines.context import Context
-    from pipelines.messages import Deployed, Judged
+    from pipelines.messages import DeployResult, GateResult
     from pipelines.registry.port import RunState
 
 
 def outcome_of(
-    gate: Judged | None, deploy: Deployed | None, *, built: bool = True
+    gate: GateResult | None, deploy: DeployResult | None, *, built: bool = True
 ) -> tuple[Outcome, RunState]:
     """Return what came of a run that got so far, and the state in which its run in the registry
     ends.
@@ -28,13 +29,9 @@ def outcome_of(
         return Outcome(outcome="deployed", version=deploy.version, reasons=[]), "FINISHED"
     if gate is not None and gate.verdict == "refuse":
         return Outcome(outcome="refused", version=gate.version, reasons=gate.reasons), "FINISHED"
-    if gate is not None:
-        why = f"version {gate.version} was promoted, but not deployed"
-    elif built:
-        why = "the run ended before its challenger was judged"
-    else:
-        why = "the run ended before its features were built"
-    return Outcome(outcome="failed", version=gate.version if gate else "", reasons=[why]), "FAILED"
+    version = gate.version if gate else None
+    why = words.unfinished(version, built=built)
+    return Outcome(outcome="failed", version=version or "", reasons=[why]), "FAILED"
 
 
 def end(context: Context, parent_run: str, outcome: Outcome, state: RunState) -> None:
@@ -45,7 +42,7 @@ def end(context: Context, parent_run: str, outcome: Outcome, state: RunState) ->
         registry.close(parent_run, state)
 
 
-def amend(context: Context, run: str, gate: Judged, deploy: Deployed | None = None) -> None:
+def amend(context: Context, run: str, gate: GateResult, deploy: DeployResult | None = None) -> None:
     """Write down how far a run has come by now, where `close` called it failed already.
 
     Else `close` is yet to come.

@@ -26,13 +26,13 @@ from pipelines.inference.personal_data import PersonalKey
 from pipelines.intervals import Interval
 from pipelines.ledger import MemoryLedger
 from pipelines.messages import (
-    Drifted,
     DriftRequest,
+    DriftResult,
     FeaturesRequest,
     GateRequest,
     IngestRequest,
-    Packaged,
     PackageRequest,
+    PackageResult,
     TrainRequest,
     ValidateRequest,
 )
@@ -66,7 +66,7 @@ def interval(day: int) -> Interval:
     return Interval(start=FIRST + timedelta(days=day), end=FIRST + timedelta(days=day + 1))
 
 
-def packaged(context: Context, day: int, run: str = "first") -> Packaged:
+def packaged(context: Context, day: int, run: str = "first") -> PackageResult:
     """Run the loop as of the day up to the bundle of its challenger, which must be promoted."""
     ingested = ingest.run(context, IngestRequest(run=run, now=NOW, conf={"as_of": as_of(day)}))
     validated = validate.run(context, ValidateRequest(run=run, ingest=ingested))
@@ -86,7 +86,7 @@ class Trained:
 
     home: Path
     objects: dict[str, bytes]
-    bundle: Packaged
+    bundle: PackageResult
 
     def copied(
         self, folder: Path, *, ledger: Ledger | None = None, registry: Registry | None = None
@@ -118,7 +118,7 @@ class Watched:
     def context(self) -> Context:
         return self.world.context(self.ports)
 
-    def look(self, day: int, run: str = "watch", **conf: Any) -> Drifted:
+    def look(self, day: int, run: str = "watch", **conf: Any) -> DriftResult:
         """Look at the window that ends with the day, as the drift DAG does."""
         return drift.run(self.context, self.request(day, run, **conf))
 

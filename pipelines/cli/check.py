@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Finding:
+class ModelFinding:
     """What one check of one model found."""
 
     model: str
@@ -61,7 +61,7 @@ def check(
     """
     settings = load_settings()
     set_up_logging("ERROR")
-    findings: list[Finding] = []
+    findings: list[ModelFinding] = []
     code = 0
     for name in [model] if model else model_names(settings.models):
         code = max(code, _check_model(settings, name, at, findings))
@@ -76,7 +76,9 @@ def check(
     raise typer.Exit(code)
 
 
-def _check_model(settings: Settings, name: str, at: str | None, findings: list[Finding]) -> int:
+def _check_model(
+    settings: Settings, name: str, at: str | None, findings: list[ModelFinding]
+) -> int:
     """Run the checks in order until one fails; later ones need the earlier ones."""
     state: dict[str, Any] = {}
     checks: list[tuple[str, Callable[[], str]]] = [
@@ -88,14 +90,16 @@ def _check_model(settings: Settings, name: str, at: str | None, findings: list[F
     ]
     for title, run in checks:
         try:
-            findings.append(Finding(name, title, ok=True, detail=run()))
+            findings.append(ModelFinding(name, title, ok=True, detail=run()))
         except PerennialError as error:
-            findings.append(Finding(name, title, ok=False, detail=str(error)))
+            findings.append(ModelFinding(name, title, ok=False, detail=str(error)))
             return error.exit_code
         except Exception as error:  # noqa: BLE001 -- what a library raises on one model's data must not hide the other findings
             traceback.print_exception(error, file=sys.stderr)
             findings.append(
-                Finding(name, title, ok=False, detail=f"crashed: {type(error).__name__}: {error}")
+                ModelFinding(
+                    name, title, ok=False, detail=f"crashed: {type(error).__name__}: {error}"
+                )
             )
             return CRASH
     return 0

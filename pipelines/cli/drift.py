@@ -9,10 +9,10 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError
-from pipelines.intervals import iso
-from pipelines.messages import Drifted
+from pipelines.messages import DriftResult
 from pipelines.run_names import BY_HAND
 from pipelines.settings import load_settings
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def drift(
         typer.echo(_said(context, found, page))
 
 
-def _by_hand(context: Context, window_end: str | None) -> Drifted:
+def _by_hand(context: Context, window_end: str | None) -> DriftResult:
     asked = now()
     run = f"{BY_HAND}drift__{window_end or 'newest'}__{asked}"
     conf = {"reason": "by hand", **({"window_end": window_end} if window_end else {})}
@@ -74,26 +74,17 @@ def _by_hand(context: Context, window_end: str | None) -> Drifted:
     validated = run_step(context, "validate", {"run": run, "ingest": ingested}).model_dump(
         mode="json"
     )
-    return Drifted.model_validate(
+    return DriftResult.model_validate(
         run_step(
             context, "drift", {"run": run, "ingest": ingested, "validate": validated}
         ).model_dump()
     )
 
 
-def _said(context: Context, found: Drifted, page: Path) -> str:
+def _said(context: Context, found: DriftResult, page: Path) -> str:
     """Return the verdict as a person reads it."""
-    champion = f"version {found.champion}" if found.champion else "no version serves"
     lines = [
-        (
-            f"{found.verdict.replace('_', ' ').upper()}: {context.spec.name},"
-            f" {iso(found.window.start)} to {iso(found.window.end)}"
-        ),
-        *(f"  {reason}" for reason in found.reasons),
-        (
-            f"  {found.rows:,} rows of {found.source}, {found.labelled:,} with a known label;"
-            f" {champion}"
-        ),
+        *(line.text for line in words.drift(found)),
         f"Page: {page}",
         (
             f"Nothing was started: only the DAG drift_{context.spec.name} decides and starts a"

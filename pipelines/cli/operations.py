@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
 
-    from pipelines.deployment.docker.engine import Engine
+    from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.ops.prune.leftover import Leftover
 
 NewFile = Annotated[
@@ -274,7 +274,7 @@ def _settings() -> Settings:
     return settings
 
 
-def _engine(settings: Settings) -> Engine | None:
+def _engine(settings: Settings) -> ReleaseEngine | None:
     """Return the Docker engine where steps or releases are containers."""
     from pipelines.deployment.docker.engine import engine_for
 

@@ -15,6 +15,7 @@ from pipelines.intervals import iso
 from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
+from pipelines.verdicts import words
 from pipelines.watch.retrain_requests import unanswered
 
 if TYPE_CHECKING:
@@ -220,24 +221,19 @@ def _sentence(entry: Entry) -> str:
 
 
 def _verdict(body: dict[str, Any]) -> str:
-    what = (
-        f"version {body['version']} ({body['candidate']})"
-        if body.get("version")
-        else "no challenger"
+    entry = words.gate_entry(
+        body.get("candidate"),
+        body.get("version"),
+        body.get("reasons") or [],
+        body.get("started_because") or "",
     )
-    because = (
-        f" (started because: {body['started_because']})" if body.get("started_because") else ""
-    )
-    return f"{body['verdict']}: {what}" + _why(body) + because
+    return f"{body['verdict']}: {entry}"
 
 
 def _drift(body: dict[str, Any]) -> str:
-    rows = f"{body['rows']} rows of {body['source']}, {body['labelled']} labelled"
-    against = f"against version {body['champion']}" if body["champion"] else "without a champion"
-    return (
-        f"{body['verdict'].replace('_', ' ')}: window until {body['window']['end']} ({rows},"
-        f" {against})" + _why(body)
-    )
+    rows = words.rows_seen(body["rows"], body["source"], body["labelled"], body["champion"])
+    verdict, end = words.plain(body["verdict"]), body["window"]["end"]
+    return f"{verdict}: window until {end} ({rows})" + _why(body)
 
 
 def _outcome(body: dict[str, Any]) -> str:
@@ -246,7 +242,7 @@ def _outcome(body: dict[str, Any]) -> str:
 
 
 def _why(body: dict[str, Any]) -> str:
-    return f": {'; '.join(body['reasons'])}" if body.get("reasons") else ""
+    return f": {words.join(body['reasons'])}" if body.get("reasons") else ""
 
 
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {

@@ -10,9 +10,10 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError, TryAgain
-from pipelines.messages import Deployed
+from pipelines.messages import DeployResult
 from pipelines.run_names import BY_HAND, PROMOTION, rollback_run
 from pipelines.settings import load_settings
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def rollback(
     run = f"{BY_HAND}{asked}"
     with _finished_later(context, rollback_run(run)):
         found = run_step(context, "rollback", {"run": run, "now": asked, "conf": conf})
-    _tell(context, Deployed.model_validate(found.model_dump()), as_json=as_json)
+    _tell(context, DeployResult.model_validate(found.model_dump()), as_json=as_json)
 
 
 def promote(
@@ -140,12 +141,8 @@ def _context(model: str) -> Context:
     return context_for(model, settings)
 
 
-def _tell(context: Context, deployed: Deployed, *, as_json: bool) -> None:
+def _tell(context: Context, deployed: DeployResult, *, as_json: bool) -> None:
     if as_json:
         print_json(deployed.model_dump(mode="json"))
     else:
-        before = f"version {deployed.previous}" if deployed.previous else "nothing"
-        typer.echo(
-            f"{context.spec.name}: version {deployed.version} serves as release {deployed.release}"
-            f" (before: {before})."
-        )
+        typer.echo(f"{context.spec.name}: {words.release(deployed)}.")

@@ -24,29 +24,11 @@ from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
 from pipelines.step_record import record_line
+from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
     from pipelines.refs import Value
     from pipelines.settings import Settings
-
-STEPS = (
-    "ingest",
-    "validate",
-    "features",
-    "train",
-    "gate",
-    "package",
-    "deploy",
-    "close",
-    "rollback",
-    "drift",
-    "decide",
-    "report",
-)
-"""The steps of the loop, those of a retraining and those of a watch, in their order.
-
-Each is a module of pipelines.steps.
-"""
 
 CRASH = 70
 
@@ -78,13 +60,14 @@ def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
 
     Raises RequestError naming the field where the request is wrong.
     """
-    module = importlib.import_module(f"pipelines.steps.{step}")
+    kind = STEPS[step].request
     try:
-        request = module.Request.model_validate(body)
+        request = kind.model_validate(body)
     except ValidationError as error:
         raise RequestError(
-            f"The request of {step} is wrong: {in_one_line(problems(error, body, module.Request))}"
+            f"The request of {step} is wrong: {in_one_line(problems(error, body, kind))}"
         ) from error
+    module = importlib.import_module(f"pipelines.steps.{step}")
     begin = time.monotonic()
     result: Value = module.run(context, request)
     context.log.info(
@@ -94,6 +77,16 @@ def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
         peak_megabytes(),
     )
     return result
+
+
+def log_verdict(context: Context, step: str, result: Value) -> None:
+    """Log what a step decided so that someone who is woken up understands it.
+
+    This is where the log of a task gets it from, whichever place the step runs in.
+    """
+    words = STEPS[step].words
+    for line in words(result) if words else ():
+        context.log.log(line.level, "%s", line.text)
 
 
 def answer_program(context: Context, step: str, request: str) -> None:
@@ -107,7 +100,9 @@ def answer_program(context: Context, step: str, request: str) -> None:
         raise RequestError(f"--request is no JSON: {error}.") from error
     if not isinstance(body, dict):
         raise RequestError("--request must be a JSON object.")
-    sys.stdout.write(record_line(step, run_step(context, step, body)) + "\n")
+    result = run_step(context, step, body)
+    log_verdict(context, step, result)
+    sys.stdout.write(record_line(step, result) + "\n")
 
 
 def now() -> str:

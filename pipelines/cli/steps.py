@@ -12,12 +12,20 @@ import typer
 
 from pipelines.cli import drift
 from pipelines.cli.output import AsJson, print_json
-from pipelines.cli.running import STEPS, answer_program, context_for, now, run_step, set_up_logging
+from pipelines.cli.running import (
+    answer_program,
+    context_for,
+    log_verdict,
+    now,
+    run_step,
+    set_up_logging,
+)
 from pipelines.errors import RequestError
 from pipelines.private_files import make_folder
 from pipelines.refs import canonical
 from pipelines.run_names import BY_HAND, safe_id
 from pipelines.settings import load_settings
+from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,50 +33,8 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
     from pipelines.refs import Value
+    from pipelines.steps.catalogue import Step
 
-NEEDS: dict[str, tuple[str, ...]] = {
-    "ingest": (),
-    "validate": ("ingest",),
-    "features": ("ingest", "validate"),
-    "train": ("features",),
-    "gate": ("features", "train"),
-    "package": ("features", "train", "gate"),
-    "deploy": ("gate", "package"),
-    "close": ("features", "gate", "deploy"),
-    "drift": ("ingest", "validate"),
-    "decide": ("drift",),
-    "report": ("drift", "decide"),
-}
-"""Which earlier results a step's request holds, by field."""
-
-HELP = {
-    "ingest": (
-        "Keep the raw rows that a run needs, each interval as a batch.\n\nA batch never changes."
-    ),
-    "validate": (
-        "Hold the batches against their expectations.\n\n"
-        "What breaks a critical one goes to quarantine."
-    ),
-    "features": "Build the features and keep them as a DVC-tracked version.",
-    "train": ("Train the candidates and log them in MLflow.\n\nOr one of them: --candidate."),
-    "gate": (
-        "Choose the challenger and promote or refuse it.\n\nThe verdict has its reasons in words."
-    ),
-    "package": (
-        "Compile the promoted challenger and make its bundle.\n\n"
-        "It is fitted again on all rows first; that the compiled model answers the same is proven."
-    ),
-    "deploy": "Hand the bundle to the server and make it the champion.",
-    "close": "End the run in MLflow, and write down what came of it.",
-    "drift": "Say whether a window has drifted; start nothing.",
-    "decide": (
-        "Decide whether a window starts a retraining.\n\nThe request is entered into the ledger."
-    ),
-    "report": "Say what came of a window.",
-}
-
-FOR_PROGRAMS = ("decide", "report")
-"""Steps that make no sense by hand."""
 _BY_DAG = (
     "`perennial drift MODEL` looks at a window; trigger the DAG drift_MODEL to have it decide and"
     " start."
@@ -95,31 +61,30 @@ Only = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add a command for each step."""
-    for step in STEPS:
-        if step != "rollback":  # a command of its own, see `releases`
-            app.command(name=step, help=_help(step))(
-                drift.drift if step == "drift" else _command(step)
+    for step in STEPS.values():
+        if step.name != "rollback":  # a command of its own, see `releases`
+            app.command(name=step.name, help=_help(step))(
+                drift.drift if step.name == "drift" else _command(step)
             )
 
 
-def _help(step: str) -> str:
-    if step in FOR_PROGRAMS:
-        return f"{HELP[step]}\n\nFor programs: the DAG drift_MODEL calls it with --request."
-    if step == "drift":
+def _help(step: Step) -> str:
+    if not step.by_hand:
+        return f"{step.help}\n\nFor programs: the DAG drift_MODEL calls it with --request."
+    if step.name == "drift":
         return (
-            f"{HELP[step]}\n\nBy hand: `perennial drift MODEL --window-end 2013-04-01` brings in"
+            f"{step.help}\n\nBy hand: `perennial drift MODEL --window-end 2013-04-01` brings in"
             " its batches and validates them first."
         )
-    before = (
-        f" It takes the results of {', '.join(NEEDS[step])} of the same run." if NEEDS[step] else ""
-    )
+    results = ", ".join(step.needs)
+    before = f" It takes the results of {results} of the same run." if results else ""
     return (
-        f"{HELP[step]}\n\nBy hand: `perennial {step}"
-        f" MODEL`{' --as-of 2013-04-01' if step == 'ingest' else ''}.{before}"
+        f"{step.help}\n\nBy hand: `perennial {step.name}"
+        f" MODEL`{' --as-of 2013-04-01' if step.name == 'ingest' else ''}.{before}"
     )
 
 
-def _command(step: str) -> Callable[..., None]:
+def _command(step: Step) -> Callable[..., None]:
     def command(
         name: Name = None,
         model: Option = None,
@@ -133,55 +98,56 @@ def _command(step: str) -> Callable[..., None]:
         chosen = name or model
         if not chosen:
             raise RequestError(
-                f"{step} needs a model.",
-                remedy=f"`perennial {step} MODEL`; `perennial models` lists them.",
+                f"{step.name} needs a model.",
+                remedy=f"`perennial {step.name} MODEL`; `perennial models` lists them.",
             )
         settings = load_settings()
         set_up_logging(settings.log_level)
         context = context_for(chosen, settings)
         if request is not None:
-            answer_program(context, step, request)
+            answer_program(context, step.name, request)
             return
-        if step in FOR_PROGRAMS:
+        if not step.by_hand:
             raise RequestError(
-                f"{step} by hand would ask for a retraining that nobody starts, or wait for one.",
+                f"{step.name} by hand would ask for a retraining that nobody starts, or wait for one.",
                 remedy=_BY_DAG,
             )
         result = _by_hand(context, step, run=run, as_of=as_of, candidate=candidate)
         if as_json:
             print_json(result)
         else:
-            typer.echo(f"{step} done: " + json.dumps(result, indent=2, ensure_ascii=False))
+            typer.echo(f"{step.name} done: " + json.dumps(result, indent=2, ensure_ascii=False))
 
     return command
 
 
 def _by_hand(
-    context: Context, step: str, *, run: str | None, as_of: str | None, candidate: str | None
+    context: Context, step: Step, *, run: str | None, as_of: str | None, candidate: str | None
 ) -> Any:
     """Run a step on the kept results of the steps before it, and keep its own."""
-    folder = _run_folder(context, step, run, as_of)
+    folder = _run_folder(context, step.name, run, as_of)
     body: dict[str, Any] = {"run": folder.name}
-    if step == "ingest":
+    if step.reads_conf:
         body |= {
             "now": now(),
             "conf": {"as_of": as_of, "reason": "by hand"} if as_of else {"reason": "by hand"},
         }
-    for needed in NEEDS[step]:
+    for needed in step.needs:
         file = folder / f"{needed}.json"
         if file.is_file():
             body[needed] = json.loads(file.read_bytes())
-        elif step != "close":
+        elif needed in step.required:
             raise RequestError(
                 f"The run {folder.name} has no result of {needed} yet.",
                 remedy=f"run `perennial {needed} {context.spec.name}` first.",
             )
-    result = (
-        _train(context, body, candidate, folder)
-        if step == "train"
-        else run_step(context, step, body).model_dump(mode="json")
-    )
-    (folder / f"{step}.json").write_bytes(canonical(result))
+    if step.name == "train":
+        result: Any = _train(context, body, candidate, folder)
+    else:
+        answer = run_step(context, step.name, body)
+        log_verdict(context, step.name, answer)
+        result = answer.model_dump(mode="json")
+    (folder / f"{step.name}.json").write_bytes(canonical(result))
     return result
 
 

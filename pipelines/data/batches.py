@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.data.manifests import BatchManifest, BatchRef, Plan, TableRef
 from pipelines.intervals import complete_before
-from pipelines.messages import BatchManifest, BatchRef, Plan, TableRef
 from pipelines.refs import Ref, canonical
 from pipelines.sources import Raw
 from pipelines.store.sealing import read_entry

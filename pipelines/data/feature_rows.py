@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.context import Context
+    from pipelines.data.manifests import BatchRef, Plan
     from pipelines.data.plan_types import PlanTypes
     from pipelines.intervals import Interval
-    from pipelines.messages import BatchRef, Plan
     from pipelines.sources import Raw
     from pipelines.spec import Spec
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.context import Context
-    from pipelines.messages import BatchRef, Built, Plan
+    from pipelines.data.manifests import BatchRef, Plan
+    from pipelines.messages import FeaturesResult
     from pipelines.spec import Spec
 
 Array = np.ndarray[Any, Any]
@@ -41,7 +42,7 @@ class Split:
     judged: Interval
 
 
-def split(context: Context, built: Built) -> Split:
+def split(context: Context, built: FeaturesResult) -> Split:
     """Return the rows to learn from and to judge on.
 
     A row is seen when its event lies before `as_of` and its label was known by then (event_time +
@@ -55,13 +56,13 @@ def split(context: Context, built: Built) -> Split:
     return Split(train=train, holdout=held, seen=_span(plan.train), judged=judged)
 
 
-def holdout(context: Context, built: Built) -> tuple[pa.Table, Interval]:
+def holdout(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval]:
     """Return the rows to judge on, and the span that they come from."""
     batches = _plan(context, built).holdout
     return known(context, built, batches, by=built.as_of), _span(batches)
 
 
-def everything(context: Context, built: Built) -> tuple[pa.Table, Interval]:
+def everything(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval]:
     """Return all rows of the plan whose label is known by `as_of`, and the span that they come
     from.
     """
@@ -70,7 +71,9 @@ def everything(context: Context, built: Built) -> tuple[pa.Table, Interval]:
     return known(context, built, batches, by=built.as_of), _span(batches)
 
 
-def known(context: Context, built: Built, batches: list[BatchRef], *, by: datetime) -> pa.Table:
+def known(
+    context: Context, built: FeaturesResult, batches: list[BatchRef], *, by: datetime
+) -> pa.Table:
     """Return the batches' rows, in their order, whose label was known at the moment `by`."""
     spec = context.spec
     wanted = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
@@ -122,7 +125,7 @@ def span(table: pa.Table, spec: Spec) -> Interval:
     return Interval(start=first, end=last + timedelta(microseconds=1))
 
 
-def _plan(context: Context, built: Built) -> Plan:
+def _plan(context: Context, built: FeaturesResult) -> Plan:
     plan = read_plan(context.ports.store, built.plan)
     if not plan.train or not plan.holdout:
         raise BadData(

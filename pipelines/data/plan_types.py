@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from pipelines.data.manifests import BatchManifest, Plan
     from pipelines.intervals import Interval
-    from pipelines.messages import BatchManifest, Plan
     from pipelines.sources import Raw
     from pipelines.spec import Spec
     from pipelines.store.port import Store

@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.data.plan_types import plan_types
-from pipelines.validation.run import Finding
+from pipelines.validation.run import ExpectationResult
 
 if TYPE_CHECKING:
-    from pipelines.messages import Plan
+    from pipelines.data.manifests import Plan
     from pipelines.spec import Spec
     from pipelines.store.port import Store
 
 
-def type_findings(store: Store, spec: Spec, plan: Plan) -> dict[str, list[Finding]]:
+def type_findings(store: Store, spec: Spec, plan: Plan) -> dict[str, list[ExpectationResult]]:
     """Return findings by the name of their batch.
 
     A warning for what is widened, critical what would lose values by it.
@@ -24,10 +24,10 @@ def type_findings(store: Store, spec: Spec, plan: Plan) -> dict[str, list[Findin
     They are no part of a batch's own findings, which are kept by its content: another plan has
     other batches beside it.
     """
-    found: dict[str, list[Finding]] = {}
+    found: dict[str, list[ExpectationResult]] = {}
     for odd in plan_types(store, spec, plan).odd:
         found.setdefault(odd.batch, []).append(
-            Finding(
+            ExpectationResult(
                 table=odd.table,
                 expectation=f"{odd.column}: one type in all batches",
                 severity="warning" if odd.fits else "critical",

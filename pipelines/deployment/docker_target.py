@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import contextlib
 
     from pipelines.context import Context
-    from pipelines.deployment.docker.engine import Container, Engine, Image
+    from pipelines.deployment.docker.engine import Container, Image, ReleaseEngine
     from pipelines.deployment.serving_client import Serves
     from pipelines.ledger import Champion
 
@@ -50,7 +50,7 @@ ASK_SECONDS = 0.05
 class DockerTarget:
     """The engine and the gateway that the settings name, or those that are given."""
 
-    def __init__(self, engine: Engine | None = None, gateway: Gateway | None = None) -> None:
+    def __init__(self, engine: ReleaseEngine | None = None, gateway: Gateway | None = None) -> None:
         """Remember them; nothing is opened."""
         self._engine = engine
         self._gateway = gateway
@@ -120,7 +120,7 @@ class DockerTarget:
         for found in sorted(stopped, key=_number)[:-KEPT]:
             engine.remove(found.name)
 
-    def _parts(self, context: Context) -> tuple[Engine, Gateway]:
+    def _parts(self, context: Context) -> tuple[ReleaseEngine, Gateway]:
         self._engine = self._engine or engine_for(context.settings)
         self._gateway = self._gateway or Gateway(context.settings.gateway_dir)
         return self._engine, self._gateway
@@ -217,7 +217,7 @@ class DockerTarget:
         return done
 
 
-def _containers(engine: Engine, model: str) -> list[Container]:
+def _containers(engine: ReleaseEngine, model: str) -> list[Container]:
     found = (engine.container(name) for name in engine.containers(names.of_model(model)))
     return [container for container in found if container is not None]
 
@@ -227,7 +227,7 @@ def _number(found: Container | Image) -> int:
     return int(label) if label.isdecimal() else 0
 
 
-def _runs(engine: Engine, name: str | None) -> bool:
+def _runs(engine: ReleaseEngine, name: str | None) -> bool:
     found = engine.container(name) if name else None
     return found is not None and found.running
 

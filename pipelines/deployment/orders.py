@@ -15,7 +15,7 @@ from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.deployment import releases
 from pipelines.deployment.targets import target_for
 from pipelines.errors import Conflict, GiveUp, PerennialError, Refused, TryAgain
-from pipelines.messages import Deployed
+from pipelines.messages import DeployResult
 from pipelines.refs import Ref, Value
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Order(Value):
     reason: str
 
 
-def carry_out(context: Context, order: Order, target: Target | None = None) -> Deployed:
+def carry_out(context: Context, order: Order, target: Target | None = None) -> DeployResult:
     """Return what serves now, once per run.
 
     Raises Refused with the difference when the bundle does not answer as packaged or the target
@@ -76,7 +76,7 @@ def carry_out(context: Context, order: Order, target: Target | None = None) -> D
         number,
         previous or "nothing",
     )
-    return Deployed(release=number, version=version, previous=previous)
+    return DeployResult(release=number, version=version, previous=previous)
 
 
 def reconcile(context: Context, target: Target | None = None) -> list[str]:

@@ -76,7 +76,7 @@ class PerformanceFact:
 
 
 @dataclass(frozen=True)
-class Facts:
+class DriftFacts:
     """All that was found in a window of `rows` rows.
 
     `broken` says in words what makes the window unfit for any comparison; `error` names an
@@ -111,7 +111,7 @@ class Decision:
     reasons: list[str]
 
 
-def decide(facts: Facts, rules: Drift) -> Decision:
+def decide(facts: DriftFacts, rules: Drift) -> Decision:
     """Return the verdict.
 
     What is broken comes first, then too few rows, then every reason for drift, not only the first.
@@ -186,7 +186,7 @@ def values_new(column: ColumnFact, rules: Drift) -> bool:
     return column.missing_reference == 1 and 1 - column.missing > rules.missing
 
 
-def _missing(facts: Facts, rules: Drift) -> list[str]:
+def _missing(facts: DriftFacts, rules: Drift) -> list[str]:
     """Return a reason for inputs whose values are gone, and one for inputs that have values where
     training saw none.
     """
@@ -212,7 +212,7 @@ def _missing(facts: Facts, rules: Drift) -> list[str]:
     return reasons
 
 
-def _inputs(facts: Facts, rules: Drift) -> list[str]:
+def _inputs(facts: DriftFacts, rules: Drift) -> list[str]:
     """Return a reason where the share of drifted inputs, among those that could be compared, is
     reached.
     """
@@ -228,7 +228,7 @@ def _inputs(facts: Facts, rules: Drift) -> list[str]:
     ]
 
 
-def _predictions(facts: Facts) -> list[str]:
+def _predictions(facts: DriftFacts) -> list[str]:
     found = facts.predictions
     return (
         [f"the predictions have drifted: {_scored(found, name=False)}"]
@@ -237,7 +237,7 @@ def _predictions(facts: Facts) -> list[str]:
     )
 
 
-def _performance(facts: Facts, rules: Drift) -> list[str]:
+def _performance(facts: DriftFacts, rules: Drift) -> list[str]:
     found = facts.performance
     if found is None or not found.worse:
         return []
@@ -254,7 +254,7 @@ def _performance(facts: Facts, rules: Drift) -> list[str]:
     ]
 
 
-def _unchanged(facts: Facts, rules: Drift) -> str:
+def _unchanged(facts: DriftFacts, rules: Drift) -> str:
     """Return in words what was looked at and found as it should be."""
     drifted = [c for c in facts.compared if c.drifted]
     said = [

@@ -40,7 +40,7 @@ class Opponent:
 
 
 @dataclass(frozen=True)
-class Facts:
+class GateFacts:
     """What the gate knows: the challenger (`name` empty where there is none), its scores on the
     `rows` held-out rows.
 
@@ -58,7 +58,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Finding:
+class GateFinding:
     """One thing that was looked at, in words that carry the numbers."""
 
     name: str
@@ -70,7 +70,7 @@ class Finding:
 class Verdict:
     """Every finding; the failed ones are the reasons to refuse."""
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[GateFinding] = field(default_factory=list)
 
     @property
     def reasons(self) -> list[str]:
@@ -85,7 +85,7 @@ class Verdict:
         return not self.reasons
 
 
-def judge(facts: Facts, gate: Gate) -> Verdict:
+def judge(facts: GateFacts, gate: Gate) -> Verdict:
     """Return the verdict on the challenger.
 
     Every finding, and so every reason, not only the first.
@@ -130,35 +130,35 @@ def blind_spot(gate: Gate, task: Task) -> str:
     return ""
 
 
-def _challenger(facts: Facts) -> Finding:
+def _challenger(facts: GateFacts) -> GateFinding:
     if not facts.name:
-        return Finding(
+        return GateFinding(
             "challenger", passed=False, detail="no candidate has a finite cross-validation score"
         )
     if facts.dummy:
-        return Finding(
+        return GateFinding(
             "challenger", passed=False, detail=f"{facts.name} is a dummy: it has learnt nothing"
         )
-    return Finding("challenger", passed=True, detail=f"{facts.name} is the challenger")
+    return GateFinding("challenger", passed=True, detail=f"{facts.name} is the challenger")
 
 
-def _rows(facts: Facts, gate: Gate) -> Finding:
+def _rows(facts: GateFacts, gate: Gate) -> GateFinding:
     enough = facts.rows >= gate.min_rows
     words = (
         f"reach the {gate.min_rows} that" if enough else f"are fewer than the {gate.min_rows} that"
     )
-    return Finding(
+    return GateFinding(
         "rows", passed=enough, detail=f"{facts.rows} held-out rows {words} gate.min_rows asks for"
     )
 
 
-def _thresholds(facts: Facts, gate: Gate) -> list[Finding]:
+def _thresholds(facts: GateFacts, gate: Gate) -> list[GateFinding]:
     bounds = [(m, v, True) for m, v in gate.at_least.items()] + [
         (m, v, False) for m, v in gate.at_most.items()
     ]
     if not bounds:
         return [
-            Finding("thresholds", passed=False, detail="the gate names no floor and no ceiling")
+            GateFinding("thresholds", passed=False, detail="the gate names no floor and no ceiling")
         ]
     return [
         _threshold(metric, facts.metrics.get(metric), bound, floor=floor)
@@ -166,14 +166,14 @@ def _thresholds(facts: Facts, gate: Gate) -> list[Finding]:
     ]
 
 
-def _threshold(metric: str, value: float | None, bound: float, *, floor: bool) -> Finding:
+def _threshold(metric: str, value: float | None, bound: float, *, floor: bool) -> GateFinding:
     what = "floor" if floor else "ceiling"
     if not isfinite(bound):
-        return Finding(metric, passed=False, detail=f"the {what} of {metric} is not finite")
+        return GateFinding(metric, passed=False, detail=f"the {what} of {metric} is not finite")
     if metric not in METRICS or METRICS[metric].greater_is_better != floor:
-        return Finding(metric, passed=False, detail=f"{metric} cannot have a {what}")
+        return GateFinding(metric, passed=False, detail=f"{metric} cannot have a {what}")
     if value is None or not isfinite(value):
-        return Finding(
+        return GateFinding(
             metric,
             passed=False,
             detail=(
@@ -185,14 +185,14 @@ def _threshold(metric: str, value: float | None, bound: float, *, floor: bool) -
     side = (
         ("at or above" if floor else "at or below") if passed else ("below" if floor else "above")
     )
-    return Finding(
+    return GateFinding(
         metric,
         passed=passed,
         detail=f"{metric} {_number(value, bound)} is {side} the {what} {_number(bound)}",
     )
 
 
-def _unseen(facts: Facts) -> Finding:
+def _unseen(facts: GateFacts) -> GateFinding:
     """Check that the held-out rows are new to the challenger and to the champion that it is
     compared with.
     """
@@ -201,7 +201,7 @@ def _unseen(facts: Facts) -> Finding:
             f"it is not known on which rows {facts.name} was fitted, so it cannot be judged; clear"
             " `train` and run again"
         )
-        return Finding("unseen", passed=False, detail=detail)
+        return GateFinding("unseen", passed=False, detail=detail)
     spans = [
         (facts.name, facts.fitted_on),
         (f"the {facts.opponent.name}", facts.opponent.fitted_on),
@@ -216,37 +216,37 @@ def _unseen(facts: Facts) -> Finding:
             f"the held-out rows ({_span(facts.holdout)}) overlap what {' and what '.join(seen)}, so"
             " it cannot be judged fairly"
         )
-        return Finding("unseen", passed=False, detail=detail)
-    return Finding("unseen", passed=True, detail="the held-out rows are new to both")
+        return GateFinding("unseen", passed=False, detail=detail)
+    return GateFinding("unseen", passed=True, detail="the held-out rows are new to both")
 
 
-def _incident(facts: Facts) -> list[Finding]:
+def _incident(facts: GateFacts) -> list[GateFinding]:
     if not facts.opponent.incident:
         return []
     detail = f"INCIDENT: {facts.opponent.incident}; the best constant is the opponent instead"
-    return [Finding("champion", passed=True, detail=detail)]
+    return [GateFinding("champion", passed=True, detail=detail)]
 
 
 def _span(interval: Interval) -> str:
     return f"{interval.start:%Y-%m-%dT%H} to {interval.end:%Y-%m-%dT%H}"
 
 
-def _better(facts: Facts, gate: Gate) -> Finding:
+def _better(facts: GateFacts, gate: Gate) -> GateFinding:
     rule, opponent, found = gate.versus_champion, facts.opponent, facts.opponent.comparison
     name = f"versus {opponent.name}"
     if opponent.error:
-        return Finding(
+        return GateFinding(
             name,
             passed=False,
             detail=f"the {opponent.name} could not be compared: {opponent.error}",
         )
     if found is None:
-        return Finding(
+        return GateFinding(
             name, passed=False, detail=f"there is no comparison with the {opponent.name}"
         )
     problem = _unfit(found, rule.metric, gate, opponent.name)
     if problem:
-        return Finding(name, passed=False, detail=problem)
+        return GateFinding(name, passed=False, detail=problem)
     proven = found.lower > 0 and found.difference > 0
     ours, theirs = (
         _number(found.challenger, found.opponent),
@@ -261,24 +261,24 @@ def _better(facts: Facts, gate: Gate) -> Finding:
         " confidence"
     )
     detail = f"{rule.metric} {ours} {is_better}: {bound}, {draws}"
-    return Finding(name, passed=proven, detail=detail)
+    return GateFinding(name, passed=proven, detail=detail)
 
 
-def _guard(facts: Facts, metric: str, gate: Gate) -> Finding:
+def _guard(facts: GateFacts, metric: str, gate: Gate) -> GateFinding:
     """Check that the challenger is proven to be worse by no more than the guard's share of the
     opponent's value.
     """
     opponent, found, share = facts.opponent, facts.opponent.guards.get(metric), gate.guards[metric]
     name = f"guard {metric}"
     if opponent.error or found is None:
-        return Finding(
+        return GateFinding(
             name,
             passed=False,
             detail=f"there is no comparison with the {opponent.name} in {metric}",
         )
     problem = _unfit(found, metric, gate, opponent.name)
     if problem:
-        return Finding(name, passed=False, detail=problem)
+        return GateFinding(name, passed=False, detail=problem)
     allowed = share * abs(found.opponent)
     kept = found.lower >= -allowed and found.difference >= -allowed
     ours, theirs = (
@@ -293,7 +293,7 @@ def _guard(facts: Facts, metric: str, gate: Gate) -> Finding:
         f"{'within' if kept else 'beyond'} the {share:.3g} of it that gate.guards allows it to be"
         " worse"
     )
-    return Finding(
+    return GateFinding(
         name,
         passed=kept,
         detail=f"{metric} {ours} against the {opponent.name}'s {theirs}: {bound}, {limit}",

@@ -8,17 +8,14 @@ from __future__ import annotations
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.ledger import outcomes
-from pipelines.messages import Closed, CloseRequest
+from pipelines.messages import CloseRequest, CloseResult
 from pipelines.run_ending import end, outcome_of
-
-STEP = "close"
-Request = CloseRequest
 
 NOTHING = "NOTHING"
 """The state where no run was ever opened."""
 
 
-def run(context: Context, request: CloseRequest) -> Closed:
+def run(context: Context, request: CloseRequest) -> CloseResult:
     """Return how the parent run ended.
 
     The same again changes nothing, and a run that was mended after it failed is FINISHED.
@@ -29,7 +26,7 @@ def run(context: Context, request: CloseRequest) -> Closed:
     outcomes.record(context.ports.ledger, context.spec.name, request.run, outcome)
     if request.features is None:
         context.log.info("nothing to close: the run ended before its features were built")
-        return Closed(state=NOTHING)
+        return CloseResult(state=NOTHING)
     if state == "FAILED":
         # A release of this run that nobody crowned must not stay; where `deploy` is cleared later
         # it makes the next one.
@@ -37,4 +34,4 @@ def run(context: Context, request: CloseRequest) -> Closed:
         orders.reconcile(context)
     end(context, request.features.parent_run, outcome, state)
     context.log.info("run %s: %s (%s)", request.run, outcome.outcome, state)
-    return Closed(state=state)
+    return CloseResult(state=state)

@@ -11,33 +11,28 @@ from typing import TYPE_CHECKING
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.ledger import outcomes
-from pipelines.messages import Decided, DecideRequest
+from pipelines.messages import DecideRequest, DecideResult
+from pipelines.verdicts.words import NO_RETRAINING
 from pipelines.watch import retrain_requests
 from pipelines.watch.window import rules_of
 
 if TYPE_CHECKING:
     from pipelines.ledger import Entry
 
-STEP = "decide"
-Request = DecideRequest
 
-_NO = {
-    "no_drift": "nothing has drifted",
-    "not_enough_data": "there are not enough data for a verdict",
-    "alarm": "something is broken, and a retraining would learn from it; a person must look",
-}
-
-
-def run(context: Context, request: DecideRequest) -> Decided:
+def run(context: Context, request: DecideRequest) -> DecideResult:
     """Return whether to start a retraining; again for the same window it is the same one.
 
     A drift that is held back is written down with the reason. Raises RequestError where the ledger
     holds no such verdict.
     """
     spec, ledger, drifted = context.spec, context.ports.ledger, request.drift
-    rules, looked = rules_of(spec), _entry(context, request)
+    rules, looked = rules_of(spec), _read_verdict(context, request)
     if drifted.verdict != "drift":
-        return _told(context, Decided(start=False, why=_NO[drifted.verdict], run_id="", conf={}))
+        return _log_decision(
+            context,
+            DecideResult(start=False, why=NO_RETRAINING[drifted.verdict], run_id="", conf={}),
+        )
     body = retrain_requests.body_of(spec.name, drifted, request.run)
     entry, why = retrain_requests.ask(ledger, spec.name, body, rules, looked.at)
     if entry is None:
@@ -48,14 +43,15 @@ def run(context: Context, request: DecideRequest) -> Decided:
             "reasons": body["reasons"],
         }
         outcomes.append_changed(ledger, spec.name, "retrain_held", request.run, held)
-        return _told(context, Decided(start=False, why=why, run_id="", conf={}))
+        return _log_decision(context, DecideResult(start=False, why=why, run_id="", conf={}))
     said = f"the window until {body['conf']['as_of']} has drifted (request {entry.key})"
-    return _told(
-        context, Decided(start=True, why=said, run_id=entry.body["run_id"], conf=entry.body["conf"])
+    return _log_decision(
+        context,
+        DecideResult(start=True, why=said, run_id=entry.body["run_id"], conf=entry.body["conf"]),
     )
 
 
-def _entry(context: Context, request: DecideRequest) -> Entry:
+def _read_verdict(context: Context, request: DecideRequest) -> Entry:
     """Return the run's newest verdict in the ledger, which must be the one in the request."""
     model, drifted = context.spec.name, request.drift
     entry = outcomes.newest(context.ports.ledger, model, "drift", request.run)
@@ -68,7 +64,7 @@ def _entry(context: Context, request: DecideRequest) -> Entry:
     return entry
 
 
-def _told(context: Context, decided: Decided) -> Decided:
+def _log_decision(context: Context, decided: DecideResult) -> DecideResult:
     if decided.start:
         context.log.info("a retraining starts, %s: %s", decided.run_id, decided.why)
     else:

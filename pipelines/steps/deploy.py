@@ -11,16 +11,13 @@ from pipelines import run_ending
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import RequestError
-from pipelines.messages import Deployed, DeployRequest
+from pipelines.messages import DeployRequest, DeployResult
 
 if TYPE_CHECKING:
     from pipelines.deployment.targets import Target
 
-STEP = "deploy"
-Request = DeployRequest
 
-
-def run(context: Context, request: DeployRequest, target: Target | None = None) -> Deployed:
+def run(context: Context, request: DeployRequest, target: Target | None = None) -> DeployResult:
     """Return what serves now, once per run (see `deployment.carry_out` for what it raises)."""
     if request.gate.verdict != "promote" or request.gate.version != request.package.version:
         raise RequestError(

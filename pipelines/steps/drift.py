@@ -18,14 +18,14 @@ from urllib.parse import quote
 from pipelines.context import Context
 from pipelines.data.batches import read_plan
 from pipelines.errors import BadData, RequestError, TryAgain
-from pipelines.intervals import Interval, iso
+from pipelines.intervals import Interval
 from pipelines.ledger import outcomes
-from pipelines.messages import Drifted, DriftRequest
+from pipelines.messages import DriftRequest, DriftResult
 from pipelines.refs import Ref, canonical, digest
-from pipelines.science.drift import Decision, Facts, decide
+from pipelines.science.drift import Decision, DriftFacts, decide
 from pipelines.store.figures import Figures, publish_figures
 from pipelines.store.pages import publish_page
-from pipelines.watch.registry_run import log_run, opened
+from pipelines.watch.registry_run import log_run, open_run
 from pipelines.watch.window import never_judged, rules_of
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.watch.observations import WindowSource
 
-STEP = "drift"
-Request = DriftRequest
 
 REASONS, NAMES = 3_000, 2_000
 """Bytes (as JSON) of the reasons and of the drifted inputs' names in a result.
@@ -56,14 +54,14 @@ _COUNTED = {
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Observation:
     """What was found, before it is written down.
 
     `counts` as in `inference.joined`, empty where nothing could be counted.
     """
 
     source: WindowSource
-    facts: Facts
+    facts: DriftFacts
     decision: Decision
     champion: str | None = None
     expected: float | None = None
@@ -71,7 +69,7 @@ class _Seen:
     evidently: bytes | None = None
 
 
-def run(context: Context, request: DriftRequest) -> Drifted:
+def run(context: Context, request: DriftRequest) -> DriftResult:
     """Return the verdict of this run; a retry finds the one in the ledger.
 
     A run that is cleared looks again where its data, the champion or the model's code are others by
@@ -90,28 +88,31 @@ def run(context: Context, request: DriftRequest) -> Drifted:
 
     known = outcomes.newest(ledger, spec.name, "drift", request.run)
     if known is None or not same(known.body):
-        body = {**_verdict(context, request, champion), "inputs": inputs}
+        body = {**_judge_window(context, request, champion), "inputs": inputs}
         known = outcomes.append_changed(ledger, spec.name, "drift", request.run, body, same)
-    drifted = Drifted.model_validate({name: known.body[name] for name in Drifted.model_fields})
+    drifted = DriftResult.model_validate(
+        {name: known.body[name] for name in DriftResult.model_fields}
+    )
     evidently = Ref.model_validate(known.body["evidently"]) if known.body["evidently"] else None
-    _follow(context, request.run, drifted, evidently)
-    _told(context, drifted)
+    _publish(context, request.run, drifted, evidently)
     return drifted
 
 
-def _verdict(context: Context, request: DriftRequest, champion: Champion | None) -> dict[str, Any]:
+def _judge_window(
+    context: Context, request: DriftRequest, champion: Champion | None
+) -> dict[str, Any]:
     """Look at the window, store what was found, and return the ledger's entry."""
     spec, store, window = context.spec, context.ports.store, request.ingest.window
     if window is None:
         raise RequestError(
             f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`."
         )
-    seen = _seen(context, request, window, champion)
+    seen = _observe(context, request, window, champion)
     facts, live = seen.facts, seen.facts.performance
     figures = store.put(canonical(_figures(context, request.run, window, seen)), ".json")
-    drifted = Drifted(
+    drifted = DriftResult(
         verdict=seen.decision.verdict,
-        reasons=shortened(seen.decision.reasons, REASONS),
+        reasons=shorten(seen.decision.reasons, REASONS),
         window=window,
         source=seen.source,
         rows=facts.rows,
@@ -121,19 +122,19 @@ def _verdict(context: Context, request: DriftRequest, champion: Champion | None)
         live=live.live if live else None,
         expected=seen.expected,
         columns=len(facts.columns),
-        drifted=within(facts.drifted, NAMES),
+        drifted=fit_within(facts.drifted, NAMES),
         figures=figures,
-        page=store.put(_page(context, request.run, window, seen), ".html"),
-        run_id=opened(context, request.run, window) if seen.champion else "",
+        page=store.put(_render_page(context, request.run, window, seen), ".html"),
+        run_id=open_run(context, request.run, window) if seen.champion else "",
     )
     evidently = store.put(seen.evidently, ".html") if seen.evidently else None
     kept = evidently.model_dump(mode="json") if evidently else None
     return {**drifted.model_dump(mode="json"), "evidently": kept, "failed": bool(facts.error)}
 
 
-def _seen(
+def _observe(
     context: Context, request: DriftRequest, window: Interval, champion: Champion | None
-) -> _Seen:
+) -> _Observation:
     """Look at the window with the champion's eyes; what goes wrong is an alarm."""
     from pipelines.watch.observations import source_of
 
@@ -141,32 +142,33 @@ def _seen(
     source = source_of(context.ports.store, model)
     if champion is None:
         words = f"no version of {model} serves yet, so that there is nothing to compare with"
-        return _Seen(source, Facts(0), Decision("not_enough_data", [words]))
+        return _Observation(source, DriftFacts(0), Decision("not_enough_data", [words]))
     try:
-        return _looked(context, request, window, champion, source)
+        return _compare(context, request, window, champion, source)
     except (TryAgain, MemoryError):
         raise
     except (
         Exception
     ) as error:  # fail closed: whatever goes wrong, a person is called, and nothing is retrained
         context.log.warning("the look at the window failed", exc_info=True)
-        facts = Facts(0, error=f"the look at the window failed: {type(error).__name__}: {error}")
-        return _Seen(source, facts, decide(facts, rules), champion.version)
+        facts = DriftFacts(
+            0, error=f"the look at the window failed: {type(error).__name__}: {error}"
+        )
+        return _Observation(source, facts, decide(facts, rules), champion.version)
 
 
-def _looked(
+def _compare(
     context: Context,
     request: DriftRequest,
     window: Interval,
     champion: Champion,
     source: WindowSource,
-) -> _Seen:
+) -> _Observation:
     from pipelines.bundle.load import open_bundle
     from pipelines.watch import observations, reference
     from pipelines.watch.comparison import look
     from pipelines.watch.evidently_page import with_verdict
-    from pipelines.watch.sides import Champion as Known
-    from pipelines.watch.sides import Rows
+    from pipelines.watch.sides import ChampionReference, Rows
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
     bundle = open_bundle(store, champion.bundle)
@@ -185,7 +187,7 @@ def _looked(
     learnt = reference.read(store, manifest.reference, manifest.inputs)
     expected = manifest.metrics.get(spec.train.metric)
     expected = expected if expected is not None and isfinite(expected) else None
-    known = Known(
+    known = ChampionReference(
         manifest.inputs,
         Rows(learnt.inputs, learnt.predictions),
         spec.train.metric,
@@ -205,12 +207,12 @@ def _looked(
         if seen.evidently
         else None
     )
-    return _Seen(
+    return _Observation(
         source, facts, decision, champion.version, expected, asdict(found.counts), evidently
     )
 
 
-def _figures(context: Context, run: str, window: Interval, seen: _Seen) -> dict[str, Any]:
+def _figures(context: Context, run: str, window: Interval, seen: _Observation) -> dict[str, Any]:
     """Return everything that was found as plain JSON; what is not finite is null."""
     rows = seen.facts.rows
     found: dict[str, Any] = _plain(
@@ -243,7 +245,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _page(context: Context, run: str, window: Interval, seen: _Seen) -> bytes:
+def _render_page(context: Context, run: str, window: Interval, seen: _Observation) -> bytes:
     """Return the HTML page; Evidently's stands beside it, one folder over."""
     from pipelines.watch.page import About, render
 
@@ -263,7 +265,7 @@ def _page(context: Context, run: str, window: Interval, seen: _Seen) -> bytes:
     return render(about, seen.facts, seen.decision, rules_of(context.spec), href=href).encode()
 
 
-def _follow(context: Context, run: str, drifted: Drifted, evidently: Ref | None) -> None:
+def _publish(context: Context, run: str, drifted: DriftResult, evidently: Ref | None) -> None:
     """Publish the pages and figures and log the run; all of it once, however often it is called."""
     store, model = context.ports.store, context.spec.name
     figures = json.loads(store.get(drifted.figures))
@@ -290,7 +292,7 @@ def _follow(context: Context, run: str, drifted: Drifted, evidently: Ref | None)
         log_run(context, drifted, evidently, figures)
 
 
-def within(texts: Iterable[str], limit: int) -> list[str]:
+def fit_within(texts: Iterable[str], limit: int) -> list[str]:
     """Return the first texts that fit into `limit` bytes as JSON."""
     kept: list[str] = []
     for text in texts:
@@ -301,7 +303,7 @@ def within(texts: Iterable[str], limit: int) -> list[str]:
     return kept
 
 
-def shortened(texts: list[str], limit: int) -> list[str]:
+def shorten(texts: list[str], limit: int) -> list[str]:
     """Return the texts so that they fit into about `limit` bytes as JSON.
 
     What is left out is told.
@@ -309,7 +311,7 @@ def shortened(texts: list[str], limit: int) -> list[str]:
     cut = [
         t if _size(t) <= limit // 4 else t[: limit // 24] + "…" for t in texts
     ]  # escaped, a character takes up to six bytes
-    kept = within(cut, limit)
+    kept = fit_within(cut, limit)
     return (
         kept
         if len(kept) == len(texts)
@@ -319,17 +321,3 @@ def shortened(texts: list[str], limit: int) -> list[str]:
 
 def _size(text: str) -> int:
     return len(json.dumps(text))
-
-
-def _told(context: Context, drifted: Drifted) -> None:
-    """Log the verdict so that someone who is woken up understands it."""
-    window = f"{iso(drifted.window.start)} to {iso(drifted.window.end)}"
-    context.log.info(
-        "%s: %s (%d rows of %s)",
-        window,
-        drifted.verdict.replace("_", " ").upper(),
-        drifted.rows,
-        drifted.source,
-    )
-    for reason in drifted.reasons:
-        context.log.info("  %s", reason)

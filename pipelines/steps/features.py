@@ -15,21 +15,18 @@ from pipelines.data.batches import read_manifest, read_plan
 from pipelines.data.feature_rows import batches_behind, build_batch
 from pipelines.data.plan_types import plan_types
 from pipelines.intervals import iso
-from pipelines.messages import Built, FeaturesRequest
+from pipelines.messages import FeaturesRequest, FeaturesResult
 from pipelines.refs import sha256
 from pipelines.tables import code_hash, features_key, to_parquet
 from pipelines.versions.port import FeatureFile
 
 if TYPE_CHECKING:
     from pipelines.context import Context
+    from pipelines.data.manifests import BatchRef
     from pipelines.data.plan_types import PlanTypes
-    from pipelines.messages import BatchRef
-
-STEP = "features"
-Request = FeaturesRequest
 
 
-def run(context: Context, request: FeaturesRequest) -> Built:
+def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     """Build what is missing, commit it, open the run in the registry, and return the features
     version.
     """
@@ -52,7 +49,7 @@ def run(context: Context, request: FeaturesRequest) -> Built:
     version = versions.commit(spec.name, changed, f"{spec.name} as of {iso(plan.as_of)}")
     files = versions.files(spec.name, version.revision)
     context.log.info("features version %s (%s)", version.revision[:12], version.sha256[:12])
-    return Built(
+    return FeaturesResult(
         version=version,
         plan=request.ingest.plan,
         as_of=plan.as_of,

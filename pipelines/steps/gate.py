@@ -15,10 +15,11 @@ from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import iso
-from pipelines.messages import Check, GateRequest, Judged, Trained
+from pipelines.messages import Check, GateRequest, GateResult, TrainResult
 from pipelines.spec import METRICS
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
+from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,16 +28,13 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
-    from pipelines.science.gates import Facts, Opponent, Verdict
+    from pipelines.science.gates import GateFacts, Opponent, Verdict
     from pipelines.training.predictions import Predictions
 
     Array = np.ndarray[Any, Any]
 
-STEP = "gate"
-Request = GateRequest
 
-
-def run(context: Context, request: GateRequest) -> Judged:
+def run(context: Context, request: GateRequest) -> GateResult:
     """Return the verdict of this run; a retry finds the one in the ledger and changes nothing.
 
     The challenger is the best by cross-validation, so that the held-out rows have chosen nothing. A
@@ -56,7 +54,7 @@ def run(context: Context, request: GateRequest) -> Judged:
         ) as error:  # a champion that cannot serve must not keep its successor from being judged
             context.log.warning("the champion could not be reconciled: %s", error)
         champion = ledger.champion(spec.name)
-        judged = _judged(context, request, champion)
+        judged = _judge_challenger(context, request, champion)
         body = {
             **judged.model_dump(mode="json"),
             "features_revision": built.version.revision,
@@ -64,9 +62,9 @@ def run(context: Context, request: GateRequest) -> Judged:
             "started_because": built.reason,
         }
         known = ledger.append(spec.name, "verdict", request.run, body)
-    judged = Judged.model_validate({name: known.body[name] for name in Judged.model_fields})
+    fields = GateResult.model_fields.keys() & known.body.keys()  # earlier versions wrote fewer
+    judged = GateResult.model_validate({name: known.body[name] for name in fields})
     _log_candidates(context, request.train, judged)
-    _told(context, judged)
     shown = page.render(
         spec.name,
         request.run,
@@ -81,7 +79,7 @@ def run(context: Context, request: GateRequest) -> Judged:
     )
     tags = {
         "verdict": judged.verdict,
-        "reasons": "; ".join(judged.reasons),
+        "reasons": join(judged.reasons),
         "challenger": judged.candidate,
         "version": judged.version,
     }
@@ -93,7 +91,7 @@ def run(context: Context, request: GateRequest) -> Judged:
     return judged
 
 
-def challenger(context: Context, trained: list[Trained]) -> Trained | None:
+def choose_challenger(context: Context, trained: list[TrainResult]) -> TrainResult | None:
     """Return the best candidate by cross-validation that is no dummy, the first in the spec of
     equals; None where there is none.
     """
@@ -110,15 +108,17 @@ def challenger(context: Context, trained: list[Trained]) -> Trained | None:
     return max(fit, key=lambda found: (found[0], -order[found[1].candidate][0]))[1] if fit else None
 
 
-def _judged(context: Context, request: GateRequest, champion: Champion | None) -> Judged:
+def _judge_challenger(
+    context: Context, request: GateRequest, champion: Champion | None
+) -> GateResult:
     from pipelines.data import labelled_rows
-    from pipelines.science.gates import Facts, Opponent, judge
+    from pipelines.science.gates import GateFacts, Opponent, judge
 
-    best = challenger(context, request.train)
+    best = choose_challenger(context, request.train)
     holdout, interval = labelled_rows.holdout(context, request.features)
     if best is None:
         nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
-        facts = Facts(
+        facts = GateFacts(
             name="",
             dummy=False,
             metrics={},
@@ -127,8 +127,8 @@ def _judged(context: Context, request: GateRequest, champion: Champion | None) -
             fitted_on=None,
             opponent=nobody,
         )
-        return _in_words(judge(facts, context.spec.gate), facts, champion, run_id="", version="")
-    facts = _facts(context, best, champion, holdout, interval)
+        return _result(judge(facts, context.spec.gate), facts, champion, run_id="", version="")
+    facts = _measure(context, best, champion, holdout, interval)
     verdict = judge(facts, context.spec.gate)
     tags = {
         "verdict": "promote" if verdict.promoted else "refuse",
@@ -140,35 +140,35 @@ def _judged(context: Context, request: GateRequest, champion: Champion | None) -
     registered = context.ports.registry.register(
         context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
     )
-    return _in_words(verdict, facts, champion, run_id=best.run_id, version=registered.version)
+    return _result(verdict, facts, champion, run_id=best.run_id, version=registered.version)
 
 
-def _facts(
+def _measure(
     context: Context,
-    best: Trained,
+    best: TrainResult,
     champion: Champion | None,
     holdout: pa.Table,
     interval: Interval,
-) -> Facts:
+) -> GateFacts:
     """Measure the challenger anew from its predictions, and its opponent on the same rows."""
-    from pipelines.science.gates import Facts
+    from pipelines.science.gates import GateFacts
     from pipelines.science.metrics import scores
     from pipelines.training import estimators, predictions
 
     spec = context.spec
     found = predictions.read(context.ports.store, spec, best.predictions, holdout)
-    return Facts(
+    return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).known.dummy,
         metrics=scores(spec.task, estimators.targets(holdout, spec, found.classes), found.score),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
-        opponent=_opponent(context, found, champion, holdout),
+        opponent=_compare_with_opponent(context, found, champion, holdout),
     )
 
 
-def _opponent(
+def _compare_with_opponent(
     context: Context, found: Predictions, champion: Champion | None, holdout: pa.Table
 ) -> Opponent:
     """Compare with the champion.
@@ -185,7 +185,7 @@ def _opponent(
     from pipelines.science.metrics import unfit
 
     if champion is None:
-        return _versus(context, holdout, "dummy", found.score, found.dummy, found.classes)
+        return _compare(context, holdout, "dummy", found.score, found.dummy, found.classes)
     try:
         bundle = open_bundle(context.ports.store, champion.bundle)
         theirs = bundle.manifest.inputs
@@ -196,10 +196,12 @@ def _opponent(
         raise
     except Exception as error:
         context.log.exception("the champion %s cannot answer", champion.version)
-        return _instead(context, found, holdout, champion, f"{type(error).__name__}: {error}"[:500])
+        return _compare_with_constant(
+            context, found, holdout, champion, f"{type(error).__name__}: {error}"[:500]
+        )
     wrong = unfit(answers, theirs.task)
     if wrong:
-        return _instead(
+        return _compare_with_constant(
             context,
             found,
             holdout,
@@ -212,27 +214,26 @@ def _opponent(
             found.classes or [],
             holdout.schema.field(context.spec.target.column).type,
         )
-        ours, classes = _widened(found.score, found.classes, called)
-        answers, _ = _widened(answers, called, classes)
+        ours, classes = _widen(found.score, found.classes, called)
+        answers, _ = _widen(answers, called, classes)
     else:
         ours, classes, answers = found.score, None, answers[:, 0]
-    opponent = _versus(context, holdout, "champion", ours, answers, classes)
+    opponent = _compare(context, holdout, "champion", ours, answers, classes)
     return replace(opponent, fitted_on=bundle.manifest.fitted_on)
 
 
-def _instead(
+def _compare_with_constant(
     context: Context, found: Predictions, holdout: pa.Table, champion: Champion, why: str
 ) -> Opponent:
     """Compare with the best constant instead of the champion, which cannot answer."""
     incident = f"the champion, version {champion.version}, cannot answer ({why})"
-    context.log.error("INCIDENT: %s; the best constant is the opponent instead", incident)
     return replace(
-        _versus(context, holdout, "dummy", found.score, found.dummy, found.classes),
+        _compare(context, holdout, "dummy", found.score, found.dummy, found.classes),
         incident=incident,
     )
 
 
-def _versus(
+def _compare(
     context: Context,
     holdout: pa.Table,
     name: str,
@@ -267,7 +268,7 @@ def _versus(
     )
 
 
-def _widened(
+def _widen(
     values: Array, own: list[str] | None, other: list[str] | None
 ) -> tuple[Array, list[str]]:
     """Return the probabilities (n, k) with a column for every class of either model, sorted.
@@ -282,10 +283,10 @@ def _widened(
     return wide, classes
 
 
-def _in_words(
-    verdict: Verdict, facts: Facts, champion: Champion | None, *, run_id: str, version: str
-) -> Judged:
-    return Judged(
+def _result(
+    verdict: Verdict, facts: GateFacts, champion: Champion | None, *, run_id: str, version: str
+) -> GateResult:
+    return GateResult(
         verdict="promote" if verdict.promoted else "refuse",
         reasons=verdict.reasons,
         checks=[Check(name=f.name, passed=f.passed, detail=f.detail) for f in verdict.findings],
@@ -298,7 +299,7 @@ def _in_words(
     )
 
 
-def _log_candidates(context: Context, candidates: list[Trained], judged: Judged) -> None:
+def _log_candidates(context: Context, candidates: list[TrainResult], judged: GateResult) -> None:
     """Log what each candidate scored, and which one cross-validation has chosen."""
     metric = context.spec.train.metric
     lines = [f"Candidates by {metric} (cross-validation chooses, the held-out rows judge):"]
@@ -311,19 +312,4 @@ def _log_candidates(context: Context, candidates: list[Trained], judged: Judged)
         lines.append(
             f"  {each.candidate}: {chosen_by} in cross-validation, {held_out} held out{mark}"
         )
-    context.log.info("%s", "\n".join(lines))
-
-
-def _told(context: Context, judged: Judged) -> None:
-    """Log the verdict so that someone who is woken up understands it."""
-    lines = [
-        (
-            f"{'PROMOTE' if judged.verdict == 'promote' else 'REFUSE'}"
-            f" {judged.candidate or 'nothing'} (version {judged.version or '-'}):"
-        )
-    ]
-    lines += [
-        f"  [{'pass' if check.passed else 'FAIL'}] {check.name}: {check.detail}"
-        for check in judged.checks
-    ]
     context.log.info("%s", "\n".join(lines))

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from pipelines.data.batches import manifest_of, newest, publish, read_source
+from pipelines.data.manifests import BatchRef, Plan
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval, complete_before, covering, floor, iso
-from pipelines.messages import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
+from pipelines.messages import IngestRequest, IngestResult
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import canonical
 from pipelines.sources import open_source
+from pipelines.trigger_conf import DriftConf, RetrainConf
 from pipelines.watch import window
 
 if TYPE_CHECKING:
@@ -29,17 +31,15 @@ if TYPE_CHECKING:
     from pipelines.sources import Source
     from pipelines.spec import Spec
 
-STEP = "ingest"
-Request = IngestRequest
 
-C = TypeVar("C", Conf, WatchConf)
+C = TypeVar("C", RetrainConf, DriftConf)
 
 MOST = 62
 """Batches between two windows that a watch validates at most."""
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Selection:
     """What a run reads: the intervals by their use, each oldest first."""
 
     as_of: datetime
@@ -56,57 +56,61 @@ class _Asked:
     """
 
 
-def run(context: Context, request: IngestRequest) -> Ingested:
+def run(context: Context, request: IngestRequest) -> IngestResult:
     """Ingest the batches of one run and return their plan."""
     spec, store = context.spec, context.ports.store
-    asked = _to_watch(context, request) if request.purpose == "drift" else _to_learn(spec, request)
+    selection = (
+        _select_for_drift(context, request)
+        if request.purpose == "drift"
+        else _select_for_retrain(spec, request)
+    )
     source = open_source(spec, context.settings)
     counts = {"rows": 0, "written": 0, "late": 0, "unreadable": 0}
 
     def batches(intervals: list[Interval]) -> list[BatchRef]:
-        return [_one(context, source, interval, counts) for interval in intervals]
+        return [_ingest_batch(context, source, interval, counts) for interval in intervals]
 
-    between = batches(asked.between)
-    reported = _reported(context) if between else set()
+    between = batches(selection.between)
+    quarantined = _quarantine_names(context) if between else set()
     before = sorted(
-        [*batches(asked.before), *(b for b in between if _name(b) not in reported)],
+        [*batches(selection.before), *(b for b in between if _name(b) not in quarantined)],
         key=lambda b: b.interval.start,
     )
     plan = Plan(
         model=spec.name,
-        as_of=asked.as_of,
+        as_of=selection.as_of,
         lookback=before,
-        train=batches(asked.learn),
-        holdout=batches(asked.judge),
+        train=batches(selection.learn),
+        holdout=batches(selection.judge),
     )
     ref = store.put(canonical(plan), ".json")
-    return Ingested(
+    return IngestResult(
         plan=ref,
-        as_of=asked.as_of,
-        reason=asked.reason,
-        force=asked.force,
+        as_of=selection.as_of,
+        reason=selection.reason,
+        force=selection.force,
         batches=len(plan.batches),
-        window=asked.window,
+        window=selection.window,
         **counts,
     )
 
 
-def _to_learn(spec: Spec, request: IngestRequest) -> _Asked:
-    conf = parse_conf(Conf, request.conf)
+def _select_for_retrain(spec: Spec, request: IngestRequest) -> _Selection:
+    conf = parse_conf(RetrainConf, request.conf)
     as_of = resolve_as_of(spec, conf, request.now)
     learn, judge, before = intervals_for(spec, as_of)
-    return _Asked(
+    return _Selection(
         as_of=as_of, before=before, judge=judge, learn=learn, reason=conf.reason, force=conf.force
     )
 
 
-def _to_watch(context: Context, request: IngestRequest) -> _Asked:
-    spec, conf = context.spec, parse_conf(WatchConf, request.conf)
+def _select_for_drift(context: Context, request: IngestRequest) -> _Selection:
+    spec, conf = context.spec, parse_conf(DriftConf, request.conf)
     batches = window.batches_of(spec, conf, request.now)
     whole = window.span(batches)
-    before = _reached_before(spec, whole.start)
-    between = [i for i in _since_last(context, whole) if i not in before]
-    return _Asked(
+    before = _lookback_intervals(spec, whole.start)
+    between = [i for i in _intervals_since_last_window(context, whole) if i not in before]
+    return _Selection(
         as_of=whole.end,
         before=before,
         judge=batches,
@@ -116,7 +120,7 @@ def _to_watch(context: Context, request: IngestRequest) -> _Asked:
     )
 
 
-def _since_last(context: Context, asked: Interval) -> list[Interval]:
+def _intervals_since_last_window(context: Context, asked: Interval) -> list[Interval]:
     """Return the batches between the newest window that ended before this one did, and this one.
 
     None where it is the first.
@@ -142,7 +146,7 @@ def _since_last(context: Context, asked: Interval) -> list[Interval]:
     return found[-MOST:]
 
 
-def _reported(context: Context) -> set[str]:
+def _quarantine_names(context: Context) -> set[str]:
     """Return the names of the batches that went to quarantine.
 
     A run ended red for each, and the next one goes on without it.
@@ -172,7 +176,7 @@ def parse_conf(kind: type[C], conf: dict[str, object]) -> C:
         ) from error
 
 
-def resolve_as_of(spec: Spec, conf: Conf, now: datetime) -> datetime:
+def resolve_as_of(spec: Spec, conf: RetrainConf, now: datetime) -> datetime:
     """Return the moment that the run lives in.
 
     What was asked for, else the end of the newest complete batch.
@@ -203,10 +207,10 @@ def intervals_for(
             remedy=f"choose an as_of later than that; data begin at {iso(spec.source.first)}.",
         )
     learn, judge = complete[: -spec.train.holdout], complete[-spec.train.holdout :]
-    return learn, judge, _reached_before(spec, learn[0].start)
+    return learn, judge, _lookback_intervals(spec, learn[0].start)
 
 
-def _reached_before(spec: Spec, start: datetime) -> list[Interval]:
+def _lookback_intervals(spec: Spec, start: datetime) -> list[Interval]:
     """Return the intervals before `start` that only the lookback reaches."""
     if not spec.features.lookback:
         return []
@@ -215,7 +219,9 @@ def _reached_before(spec: Spec, start: datetime) -> list[Interval]:
     )
 
 
-def _one(context: Context, source: Source, interval: Interval, counts: dict[str, int]) -> BatchRef:
+def _ingest_batch(
+    context: Context, source: Source, interval: Interval, counts: dict[str, int]
+) -> BatchRef:
     spec, store = context.spec, context.ports.store
     manifest = manifest_of(store, spec, interval, read_source(spec, source, interval))
     earlier = newest(store, spec.name, interval)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
-from pipelines.messages import Packaged, PackageRequest, Trained
+from pipelines.messages import PackageRequest, PackageResult, TrainResult
 from pipelines.refs import canonical, digest
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.training.onnx.export import Compilation
 
-STEP = "package"
-Request = PackageRequest
 
 GOLDEN_ROWS = 16
 """Held-out rows among the golden requests; edge rows come on top."""
@@ -34,7 +32,7 @@ _RANGE_ROWS = 2_000
 """Held-out rows from which the edge rows take their range."""
 
 
-def run(context: Context, request: PackageRequest) -> Packaged:
+def run(context: Context, request: PackageRequest) -> PackageResult:
     """Return the bundle of the promoted challenger.
 
     Once per run, version, parameters, features version, plan and code.
@@ -64,7 +62,11 @@ def run(context: Context, request: PackageRequest) -> Packaged:
     )
     with limit_threads(context.settings.threads):
         return once(
-            context.ports.store, STEP, key, Packaged, lambda: _packaged(context, request, best)
+            context.ports.store,
+            "package",
+            key,
+            PackageResult,
+            lambda: _build_bundle(context, request, best),
         )
 
 
@@ -78,7 +80,7 @@ class _Fit:
     interval: Interval
 
 
-def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packaged:
+def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
     from skops import io
 
     from pipelines.bundle.load import write_bundle
@@ -95,7 +97,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     held, _ = labelled_rows.holdout(context, built)
     holdout = estimators.give_types(held, context.spec.features.inputs, like=fit.rows)
     sample = rows_from_table(
-        fit.schema.columns, _spread(holdout, context.spec.event_time, _RANGE_ROWS)
+        fit.schema.columns, _sample_over_time(holdout, context.spec.event_time, _RANGE_ROWS)
     )
     whole, single = edge_rows(fit.schema, sample)
     found = compile_pipeline(
@@ -108,7 +110,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
         else NativePredictor(fit.schema, native)
     )
     golden = rows_from_table(
-        fit.schema.columns, _spread(holdout, context.spec.event_time, GOLDEN_ROWS)
+        fit.schema.columns, _sample_over_time(holdout, context.spec.event_time, GOLDEN_ROWS)
     )
     manifest = BundleManifest(
         model=context.spec.name,
@@ -125,7 +127,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
         why_native=found.why_not,
         native=store.put(native, ".skops"),
         onnx=store.put(found.model, ".onnx") if found.model else None,
-        golden=store.put(canonical(_golden(predictor, [*golden, *whole])), ".json"),
+        golden=store.put(canonical(_golden_requests(predictor, [*golden, *whole])), ".json"),
         reference=reference.write(
             store,
             context.spec,
@@ -133,9 +135,9 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
             held=predictions.read(store, context.spec, best.predictions, holdout),
         ),
     )
-    _told(context, manifest.candidate, found, len(native))
+    _log_compilation(context, manifest.candidate, found, len(native))
     bundle = write_bundle(store, manifest)
-    return Packaged(
+    return PackageResult(
         bundle=bundle,
         version=manifest.version,
         compiled=manifest.compiled,
@@ -145,7 +147,7 @@ def _packaged(context: Context, request: PackageRequest, best: Trained) -> Packa
     )
 
 
-def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
+def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
     """Fit the winning parameters again on training and held-out rows."""
     from pipelines.bundle.rows import schema_of
     from pipelines.data import labelled_rows
@@ -165,7 +167,7 @@ def _fit(context: Context, request: PackageRequest, best: Trained) -> _Fit:
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
 
-def _spread(table: pa.Table, event_time: str, count: int) -> pa.Table:
+def _sample_over_time(table: pa.Table, event_time: str, count: int) -> pa.Table:
     """Return up to `count` rows, evenly spread over time."""
     import numpy as np
 
@@ -177,7 +179,7 @@ def _spread(table: pa.Table, event_time: str, count: int) -> pa.Table:
     )
 
 
-def _golden(predictor: Predictor, rows: list[Row]) -> Any:
+def _golden_requests(predictor: Predictor, rows: list[Row]) -> Any:
     """Return the rows with the packaged model's answers, one row at a time.
 
     Edge rows whose answer is not finite prove nothing.
@@ -191,7 +193,7 @@ def _golden(predictor: Predictor, rows: list[Row]) -> Any:
     return Golden(rows=[row for row, _ in kept], answers=[answer for _, answer in kept])
 
 
-def _told(context: Context, candidate: str, found: Compilation, native: int) -> None:
+def _log_compilation(context: Context, candidate: str, found: Compilation, native: int) -> None:
     if found.model is None:
         context.log.warning(
             "%s is served natively (%d bytes): %s", candidate, native, found.why_not

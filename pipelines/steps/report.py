@@ -7,72 +7,67 @@ from __future__ import annotations
 
 from pipelines.context import Context
 from pipelines.errors import BadData, GiveUp
-from pipelines.intervals import iso
 from pipelines.ledger import outcomes
 from pipelines.ledger.outcomes import Outcome
-from pipelines.messages import Reported, ReportRequest
-
-STEP = "report"
-Request = ReportRequest
+from pipelines.messages import ReportRequest, ReportResult
+from pipelines.verdicts import words
 
 WORDS = 3_000
 """Characters of what is said."""
 
 
-def run(context: Context, request: ReportRequest) -> Reported:
+def run(context: Context, request: ReportRequest) -> ReportResult:
     """Return what came of the window.
 
     Raises BadData for an alarm, and GiveUp, naming DAG and run, where the retraining that was
     started failed or left no trace.
     """
     model, drifted, decided = context.spec.name, request.drift, request.decide
-    window = f"{model}, window {iso(drifted.window.start)} to {iso(drifted.window.end)}"
+    window, reasons = words.window(model, drifted.window), words.join(drifted.reasons)
     if drifted.verdict == "alarm":
         raise BadData(
-            f"ALARM: {window}: {'; '.join(drifted.reasons)}."[:WORDS],
+            f"ALARM: {window}: {reasons}."[:WORDS],
             remedy=(
                 "no retraining was started; look at the drift page, mend what is broken and run"
                 " drift again for this window."
             ),
         )
     if decided.start:
-        return _said(context, *_retrained(context, request))
+        return _result(*_retraining(context, request))
     if drifted.verdict == "drift":
-        return _said(
-            context,
+        return _result(
             "held_back",
-            f"{window} has drifted ({'; '.join(drifted.reasons)}), but {decided.why}.",
+            f"{window} has drifted ({reasons}), but {decided.why}.",
         )
-    return _said(
-        context,
+    return _result(
         "nothing_to_do",
-        f"{window}: {drifted.verdict.replace('_', ' ')}: {'; '.join(drifted.reasons)}.",
+        f"{window}: {words.plain(drifted.verdict)}: {reasons}.",
     )
 
 
-def _retrained(context: Context, request: ReportRequest) -> tuple[str, str]:
+def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
     """Return what came of the retraining, by the ledger; it knows more than the state of a run."""
     model, run = context.spec.name, request.decide.run_id
     found = outcomes.known(context.ports.ledger, model, run)
     state = (request.retrain or {}).get("state", "unknown")
     if found is None or found.outcome == "failed":
-        raise _failed(context, request, found, state)
+        raise _failure(context, request, found, state)
     if found.outcome == "deployed":
         return "deployed", f"The retraining {run} of {model} deployed version {found.version}."
     champion = context.ports.ledger.champion(model)
-    serves = f"version {champion.version} serves on" if champion else "nothing serves"
+    serves = words.serving(champion.version if champion else None)
     return (
         "refused",
-        f"The retraining {run} of {model} was refused ({'; '.join(found.reasons)}); {serves}.",
+        f"The retraining {run} of {model} was refused ({words.join(found.reasons)}); {serves}.",
     )
 
 
-def _failed(context: Context, request: ReportRequest, found: Outcome | None, state: str) -> GiveUp:
+def _failure(context: Context, request: ReportRequest, found: Outcome | None, state: str) -> GiveUp:
     model, run = context.spec.name, request.decide.run_id
     champion = context.ports.ledger.champion(model)
-    serves = f"Version {champion.version} serves on" if champion else "Nothing serves"
+    serves = words.serving(champion.version if champion else None).capitalize()
     if found is not None and found.outcome == "failed":
-        what = f"failed: {'; '.join(found.reasons) or 'see its log'}"
+        what = f"failed: {words.join(found.reasons) or 'see its log'}"
     elif state == "failed":
         what = "failed: see its log"
     else:
@@ -87,8 +82,7 @@ def _failed(context: Context, request: ReportRequest, found: Outcome | None, sta
     )
 
 
-def _said(context: Context, outcome: str, said: str) -> Reported:
-    context.log.info("%s: %s", outcome, said)
-    return Reported.model_validate(
+def _result(outcome: str, said: str) -> ReportResult:
+    return ReportResult.model_validate(
         {"outcome": outcome, "said": said if len(said) <= WORDS else said[: WORDS - 1] + "…"}
     )

@@ -15,20 +15,18 @@ from pydantic import ValidationError
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import RequestError
-from pipelines.messages import Deployed, RollbackConf, RollbackRequest
+from pipelines.messages import DeployResult, RollbackRequest
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Ref, Value
 from pipelines.run_names import rollback_run
+from pipelines.trigger_conf import RollbackConf
 
 if TYPE_CHECKING:
     from pipelines.deployment.targets import Target
     from pipelines.ledger import Entry
 
-STEP = "rollback"
-Request = RollbackRequest
 
-
-class _Served(Value):
+class _PastRelease(Value):
     """A release that served: its number, version and bundle."""
 
     number: int
@@ -36,7 +34,7 @@ class _Served(Value):
     bundle: Ref
 
 
-def run(context: Context, request: RollbackRequest, target: Target | None = None) -> Deployed:
+def run(context: Context, request: RollbackRequest, target: Target | None = None) -> DeployResult:
     """Return what serves now, once per run.
 
     Raises RequestError where there is nothing to go back to.
@@ -49,7 +47,7 @@ def run(context: Context, request: RollbackRequest, target: Target | None = None
             f"The run's conf is wrong: {found}", remedy="see docs/operate.md."
         ) from error
     key = rollback_run(request.run)
-    chosen = _earlier(context, key) or _back_to(context, conf.to)
+    chosen = _choice_of_first_try(context, key) or _find_release(context, conf.to)
     return _serve(
         context, key, chosen, f"rolled back to release {chosen.number}: {conf.reason}", target
     )
@@ -57,7 +55,7 @@ def run(context: Context, request: RollbackRequest, target: Target | None = None
 
 def promote(
     context: Context, *, run: str, version: str, reason: str, target: Target | None = None
-) -> Deployed:
+) -> DeployResult:
     """Have a version serve that was promoted and packaged before.
 
     Raises RequestError for any other.
@@ -74,7 +72,7 @@ def promote(
             remedy="what the gate refuses never serves; retrain, or change the gate in model.yaml.",
         )
     known = [
-        _served(e)
+        _past_release(e)
         for e in context.ports.ledger.entries(context.spec.name, "release")
         if e.body["version"] == version
     ]
@@ -87,8 +85,8 @@ def promote(
 
 
 def _serve(
-    context: Context, run: str, chosen: _Served, reason: str, target: Target | None
-) -> Deployed:
+    context: Context, run: str, chosen: _PastRelease, reason: str, target: Target | None
+) -> DeployResult:
     ledger, name = context.ports.ledger, context.spec.name
     champion = ledger.champion(name)
     if (
@@ -110,22 +108,22 @@ def _serve(
     return orders.carry_out(context, order, target)
 
 
-def _earlier(context: Context, run: str) -> _Served | None:
+def _choice_of_first_try(context: Context, run: str) -> _PastRelease | None:
     """Return what an earlier try of this run chose already.
 
     A retry must not choose anew after the champion has changed.
     """
     entry = context.ports.ledger.find(context.spec.name, "release", run)
-    return _served(entry) if entry is not None else None
+    return _past_release(entry) if entry is not None else None
 
 
-def _back_to(context: Context, number: int | None) -> _Served:
+def _find_release(context: Context, number: int | None) -> _PastRelease:
     """Return the release that served under this number.
 
     Without one, what served before the champion was first promoted.
     """
     name, ledger = context.spec.name, context.ports.ledger
-    crowned = [_served(e) for e in ledger.entries(name, "champion")]
+    crowned = [_past_release(e) for e in ledger.entries(name, "champion")]
     if not crowned:
         raise RequestError(
             f"No version of {name} has served yet: there is nothing to go back to.",
@@ -142,7 +140,7 @@ def _back_to(context: Context, number: int | None) -> _Served:
     served = {
         c.number: c
         for c in [
-            *(_served(e) for e in ledger.entries(name, "reconciled") if "number" in e.body),
+            *(_past_release(e) for e in ledger.entries(name, "reconciled") if "number" in e.body),
             *crowned,
         ]
     }
@@ -154,9 +152,9 @@ def _back_to(context: Context, number: int | None) -> _Served:
     return served[number]
 
 
-def _served(entry: Entry) -> _Served:
+def _past_release(entry: Entry) -> _PastRelease:
     number = entry.body["release"] if entry.kind == "champion" else entry.body["number"]
-    return _Served(
+    return _PastRelease(
         number=int(number),
         version=entry.body["version"],
         bundle=Ref.model_validate(entry.body["bundle"]),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
-from pipelines.messages import Trained, TrainRequest
+from pipelines.messages import TrainRequest, TrainResult
 from pipelines.refs import digest, sha256
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
@@ -26,11 +26,8 @@ if TYPE_CHECKING:
     from pipelines.spec import Candidate
     from pipelines.training.search import SearchResult
 
-STEP = "train"
-Request = TrainRequest
 
-
-def run(context: Context, request: TrainRequest) -> Trained:
+def run(context: Context, request: TrainRequest) -> TrainResult:
     """Return the trained candidate: once per run, candidate, features version, plan and code.
 
     Raises RequestError for an unknown candidate, SpecError for a parameter that the estimator does
@@ -56,14 +53,14 @@ def run(context: Context, request: TrainRequest) -> Trained:
     with limit_threads(context.settings.threads):
         return once(
             context.ports.store,
-            STEP,
+            "train",
             key,
-            Trained,
-            lambda: _trained(context, request, candidate, key),
+            TrainResult,
+            lambda: _train(context, request, candidate, key),
         )
 
 
-def _trained(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> Trained:
+def _train(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> TrainResult:
     from skops import io
 
     from pipelines.bundle.rows import schema_of
@@ -132,10 +129,12 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
         store, spec, rows.holdout, score=predicted, dummy=dummy, classes=classes
     )
     stored = store.put(io.dumps(model), ".skops")
-    run_id = _recorded(context, request, candidate, found, metrics, key)
+    run_id = _log_run(context, request, candidate, found, metrics, key)
     if not candidate.known.dummy:
-        _plotted(context, run_id, candidate, found, (model, schema, rows.holdout, truth, predicted))
-    return Trained(
+        _attach_plots(
+            context, run_id, candidate, found, (model, schema, rows.holdout, truth, predicted)
+        )
+    return TrainResult(
         candidate=candidate.name,
         run_id=run_id,
         estimator=candidate.estimator,
@@ -152,7 +151,7 @@ def _trained(context: Context, request: TrainRequest, candidate: Candidate, key:
     )
 
 
-def _recorded(
+def _log_run(
     context: Context,
     request: TrainRequest,
     candidate: Candidate,
@@ -195,7 +194,7 @@ def _recorded(
     return run_id
 
 
-def _plotted(
+def _attach_plots(
     context: Context,
     run_id: str,
     candidate: Candidate,

@@ -12,17 +12,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.data.batches import read_manifest, read_plan, read_table
+from pipelines.data.manifests import BatchManifest, BatchRef, TableRef
 from pipelines.data.type_differences import type_findings
 from pipelines.errors import BadData
 from pipelines.intervals import iso
-from pipelines.messages import BatchManifest, BatchRef, TableRef, Validated, ValidateRequest
+from pipelines.messages import ValidateRequest, ValidateResult
 from pipelines.refs import Ref, Value, canonical, digest, sha256
 from pipelines.run_names import watch_run
 from pipelines.store.pages import publish_page
 from pipelines.store.results import once
 from pipelines.tables import from_parquet, to_parquet
 from pipelines.validation.page import render
-from pipelines.validation.run import Finding, check_table
+from pipelines.validation.run import ExpectationResult, check_table
 from pipelines.validation.suites import always_main, always_side, read_suite, without_rows
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
 
-STEP = "validate"
-Request = ValidateRequest
+
 VALIDATION_FORMAT = 3
 SHOWN_ROWS = 50
 MAX_WARNINGS = 12
@@ -40,7 +40,7 @@ MAX_WARNINGS = 12
 class TableFindings(Value):
     """What was found on one table."""
 
-    findings: list[Finding]
+    findings: list[ExpectationResult]
 
 
 class BatchFindings(Value):
@@ -51,10 +51,10 @@ class BatchFindings(Value):
 
     rows: int
     problem: str | None
-    findings: list[Finding]
+    findings: list[ExpectationResult]
     bad: dict[str, Ref]
 
-    def with_more(self, findings: list[Finding]) -> BatchFindings:
+    def with_findings(self, findings: list[ExpectationResult]) -> BatchFindings:
         """Return what was found with what only a look at the other batches can tell."""
         return (
             self.model_copy(update={"findings": [*self.findings, *findings]}) if findings else self
@@ -76,7 +76,7 @@ class BatchFindings(Value):
         ]
 
 
-def run(context: Context, request: ValidateRequest) -> Validated:
+def run(context: Context, request: ValidateRequest) -> ValidateResult:
     """Validate every batch of the plan. Raises BadData naming each broken batch and its reasons."""
     store = context.ports.store
     plan = read_plan(store, request.ingest.plan)
@@ -85,14 +85,14 @@ def run(context: Context, request: ValidateRequest) -> Validated:
     found = [
         (
             batch,
-            _findings(context, batch, suites, force=request.ingest.force).with_more(
+            _findings(context, batch, suites, force=request.ingest.force).with_findings(
                 odd.get(batch.interval.name, [])
             ),
         )
         for batch in plan.batches
     ]
     title = f"Validation of {plan.model} as of {iso(plan.as_of)}"
-    html = render(title, [_shown(context, b, f) for b, f in found]).encode()
+    html = render(title, [_page_batch(context, b, f) for b, f in found]).encode()
     run = watch_run(request.run) if request.ingest.window else request.run
     page = publish_page(store, model=plan.model, kind="validation", run=run, page=html)
     for batch, findings in found:
@@ -106,7 +106,7 @@ def run(context: Context, request: ValidateRequest) -> Validated:
         )
     broken = [(b, f) for b, f in found if f.critical]
     if broken:
-        raise _quarantined(context, broken, page)
+        raise _quarantine(context, broken, page)
     warnings = [f"{b.interval.name}: {w}" for b, f in found for w in f.warnings]
     for warning in warnings:
         context.log.warning("%s", warning)
@@ -114,7 +114,7 @@ def run(context: Context, request: ValidateRequest) -> Validated:
         [f"… and {len(warnings) - MAX_WARNINGS} more"] if len(warnings) > MAX_WARNINGS else []
     )
     checked = sum(len(f.findings) for _, f in found)
-    return Validated(
+    return ValidateResult(
         batches=len(found),
         rows=sum(f.rows for _, f in found),
         expectations=checked,
@@ -140,7 +140,7 @@ def _findings(
         key = digest(key, spec.empty_batches, spec.source.side)
     return once(
         store,
-        STEP,
+        "validate",
         key,
         BatchFindings,
         lambda: _judge(context, batch, suites, force=force),
@@ -155,7 +155,7 @@ def _judge(
     manifest = read_manifest(store, batch)
     if manifest.problem:
         return BatchFindings(rows=0, problem=manifest.problem, findings=[], bad={})
-    findings: list[Finding] = []
+    findings: list[ExpectationResult] = []
     for name, ref in manifest.tables.items():
         suite = suites.get(name, [])
         columns = ref.columns
@@ -173,10 +173,10 @@ def _judge(
         key = digest(VALIDATION_FORMAT, "table", ref.data, asked)
         found = once(
             store,
-            STEP,
+            "validate",
             key,
             TableFindings,
-            partial(_checked, context, name, ref, asked, shown),
+            partial(_check_table, context, name, ref, asked, shown),
             force=force,
         )
         findings += found.findings
@@ -190,7 +190,7 @@ def _judge(
     )
 
 
-def _checked(
+def _check_table(
     context: Context, name: str, ref: TableRef, asked: list[dict[str, Any]], shown: str
 ) -> TableFindings:
     return TableFindings(
@@ -199,7 +199,7 @@ def _checked(
 
 
 def _bad_rows(
-    context: Context, manifest: BatchManifest, name: str, findings: list[Finding]
+    context: Context, manifest: BatchManifest, name: str, findings: list[ExpectationResult]
 ) -> Ref | None:
     """Store every row of the table that broke an expectation, with all that it broke, and return
     the Ref; None without any.
@@ -221,7 +221,7 @@ def _bad_rows(
     return context.ports.store.put(to_parquet(listed), ".parquet")
 
 
-def _quarantined(
+def _quarantine(
     context: Context, broken: list[tuple[BatchRef, BatchFindings]], page: Ref
 ) -> BadData:
     """Record each broken batch in the store and the ledger, and return the error that ends the
@@ -262,7 +262,7 @@ def _quarantined(
     )
 
 
-def _shown(context: Context, batch: BatchRef, findings: BatchFindings) -> dict[str, Any]:
+def _page_batch(context: Context, batch: BatchRef, findings: BatchFindings) -> dict[str, Any]:
     """Return one batch as the page shows it."""
     return {
         "name": batch.interval.name,
@@ -273,13 +273,13 @@ def _shown(context: Context, batch: BatchRef, findings: BatchFindings) -> dict[s
         "warnings": findings.warnings,
         "findings": findings.findings,
         "bad": [
-            _shown_rows(name, from_parquet(context.ports.store.get(ref)))
+            _page_rows(name, from_parquet(context.ports.store.get(ref)))
             for name, ref in findings.bad.items()
         ],
     }
 
 
-def _shown_rows(name: str, bad: pa.Table) -> dict[str, Any]:
+def _page_rows(name: str, bad: pa.Table) -> dict[str, Any]:
     """Return one table's bad rows as the page shows them."""
     rows = [list(r.values()) for r in bad.slice(0, SHOWN_ROWS).to_pylist()]
     return {"table": name, "columns": bad.column_names, "rows": rows, "count": bad.num_rows}

@@ -33,7 +33,7 @@ _NO_PROVIDER = "No provider found for"
 """How Great Expectations begins its message where its pandas engine lacks an expectation."""
 
 
-class Finding(Value):
+class ExpectationResult(Value):
     """One expectation's result.
 
     `rows` are the positions of all rows that broke it (empty for expectations on a table).
@@ -55,14 +55,14 @@ class Finding(Value):
 
 def check_table(
     name: str, table: pa.Table, expectations: list[Expectation], shown: str
-) -> list[Finding]:
+) -> list[ExpectationResult]:
     """Return a finding for each expectation on the table, in their order.
 
     Raises SpecError, naming the suite and every expectation of it that means nothing (`shown` is
     the suite's file as people know it); BadData where the table has two columns of one name.
     """
     frame = judged_frame(table)
-    findings: dict[int, Finding] = {}
+    findings: dict[int, ExpectationResult] = {}
     objects: dict[int, Any] = {}
     problems = []
     for number, expectation in enumerate(expectations):
@@ -144,7 +144,7 @@ def _context() -> Any:
     return context
 
 
-def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Finding:
+def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> ExpectationResult:
     """Return what is found of a column's type.
 
     Raises NoMeaning where no name of it means anything here.
@@ -155,7 +155,7 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Find
     severity = str(expectation.get("severity", "critical"))
     if column not in schema.names:
         words = f'The column "{column}" does not exist'
-        return Finding(
+        return ExpectationResult(
             table=table,
             expectation=in_words(expectation),
             severity="critical",
@@ -177,7 +177,7 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Find
             f"no type is called {json.dumps(names)[:80]}; write int64, float64, bool, str,"
             " datetime64 or Decimal"
         )
-    return Finding(
+    return ExpectationResult(
         table=table,
         expectation=in_words(expectation),
         severity=severity,
@@ -188,12 +188,12 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Find
     )
 
 
-def _finding(table: str, expectation: Expectation, result: Any) -> Finding:
+def _finding(table: str, expectation: Expectation, result: Any) -> ExpectationResult:
     why = _exception_text(result)
     body = {} if isinstance(result, Exception) else result.result or {}
     rows = [int(i) for i in body.get("unexpected_index_list") or []]
     met = not why and bool(result.success)
-    return Finding(
+    return ExpectationResult(
         table=table,
         expectation=in_words(expectation),
         # An expectation that cannot be judged was not met: an exception is never a pass, and never

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from pipelines.intervals import iso
 from pipelines.templates import fill
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pipelines.messages import Judged, Trained
+    from pipelines.messages import GateResult, TrainResult
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -23,8 +24,8 @@ _TEMPLATE = Path(__file__).with_name("page.html")
 def render(
     model: str,
     run: str,
-    judged: Judged,
-    candidates: Sequence[Trained],
+    judged: GateResult,
+    candidates: Sequence[TrainResult],
     *,
     metric: str,
     as_of: datetime,
@@ -34,9 +35,6 @@ def render(
 
     `candidates` are shown by `metric`, by which cross-validation has chosen among them.
     """
-    version = f" (version {judged.version})" if judged.version else ""
-    champion = f"the champion, version {judged.champion}" if judged.champion else ""
-    reason = f"{champion}, cannot answer" if champion else "no version serves yet"
     return fill(
         _TEMPLATE,
         title=f"Verdict on {model}",
@@ -47,13 +45,11 @@ def render(
         score=_score,
         promoted=judged.verdict == "promote",
         who=(
-            f"the challenger {judged.candidate}{version}"
+            f"the challenger {words.challenger(judged.candidate, judged.version)}"
             if judged.candidate
             else "there is no challenger"
         ),
-        opponent=(
-            champion if champion and not judged.incident else f"the best constant, because {reason}"
-        ),
+        opponent=words.opponent(judged),
         as_of=iso(as_of),
         because=because,
     )

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from pipelines.errors import Busy, Corrupted, RequestError
 from pipelines.private_files import make_folder
-from pipelines.refs import canonical
+from pipelines.refs import FeaturesVersion, canonical
 from pipelines.versions.failures import SITE, dvc_border, file_border
 from pipelines.versions.git import Git
 from pipelines.versions.objects import (
@@ -42,7 +42,6 @@ from pipelines.versions.objects import (
 )
 from pipelines.versions.port import (
     FeatureFile,
-    FeaturesVersion,
     check_changed,
     check_names,
     check_version,

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted, RequestError
-from pipelines.refs import digest, sha256
+from pipelines.refs import FeaturesVersion, digest, sha256
 from pipelines.versions.port import (
     FeatureFile,
-    FeaturesVersion,
     check_changed,
     check_names,
     check_version,

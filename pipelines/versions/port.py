@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines.errors import Corrupted, RequestError
-from pipelines.refs import Name, Sha256, Value, canonical, sha256
+from pipelines.refs import FeaturesVersion, Name, Sha256, Value, canonical, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,13 +25,6 @@ class FeatureFile(Value):
     key: Sha256
     sha256: Sha256
     rows: int
-
-
-class FeaturesVersion(Value):
-    """A features version: a git revision, and the hash over all its files."""
-
-    revision: str
-    sha256: Sha256
 
 
 class Versions(Protocol):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.drift import ColumnFact, Facts, measured
+from pipelines.science.drift import ColumnFact, DriftFacts, measured
 from pipelines.watch import evidently_run
 from pipelines.watch.evidently_run import LEAST, ROWS, UNDEFINED_ON_A_CONSTANT, Compare, sampled
 from pipelines.watch.preconditions import Checked, check, numbers, rule_of, size, textual, watched
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import Column
     from pipelines.spec.drift import Drift, Rule
     from pipelines.watch.evidently_run import Score
-    from pipelines.watch.sides import Champion, Labelled, Rows
+    from pipelines.watch.sides import ChampionReference, Labelled, Rows
 
     Array = NDArray[Any]
 
@@ -44,12 +44,12 @@ _ONE_VALUE = "one and the same value on both sides"
 class Look:
     """What was found, and Evidently's page (HTML); None where it was not asked."""
 
-    facts: Facts
+    facts: DriftFacts
     evidently: bytes | None
 
 
 def look(
-    rules: Drift, window: Rows, labelled: Labelled | None, champion: Champion, *, seed: int
+    rules: Drift, window: Rows, labelled: Labelled | None, champion: ChampionReference, *, seed: int
 ) -> Look:
     """Return what is found in the window.
 
@@ -65,7 +65,7 @@ def look(
         log.exception("the look at the window failed")
         words = " ".join(str(error).split())[:_WORDS] or "no words"
         return Look(
-            Facts(
+            DriftFacts(
                 rows, error=f"the look at the window failed with {type(error).__name__}: {words}"
             ),
             None,
@@ -76,23 +76,23 @@ def _looked(
     rules: Drift,
     window: Rows,
     labelled: Labelled | None,
-    champion: Champion,
+    champion: ChampionReference,
     *,
     rows: int,
     seed: int,
 ) -> Look:
     if rows == 0:
-        return Look(Facts(0), None)
+        return Look(DriftFacts(0), None)
     checked = check(rules, window, labelled, champion)
     columns = _uncompared(rules, champion, checked)
-    facts = Facts(rows, broken=checked.broken, columns=columns, notes=checked.notes)
+    facts = DriftFacts(rows, broken=checked.broken, columns=columns, notes=checked.notes)
     if checked.broken or rows < rules.min_rows:
         return Look(facts, None)
     facts = _performed(facts, rules, labelled, champion, seed=seed)
     return _compared(facts, rules, window, champion, seed=seed)
 
 
-def _uncompared(rules: Drift, champion: Champion, checked: Checked) -> list[ColumnFact]:
+def _uncompared(rules: Drift, champion: ChampionReference, checked: Checked) -> list[ColumnFact]:
     """Return the inputs with their missing shares and rules, before anything is compared."""
     found = []
     for column in watched(champion.schema):
@@ -117,8 +117,13 @@ def _blank(name: str, rule: Rule, missing: tuple[float, float]) -> ColumnFact:
 
 
 def _performed(
-    facts: Facts, rules: Drift, labelled: Labelled | None, champion: Champion, *, seed: int
-) -> Facts:
+    facts: DriftFacts,
+    rules: Drift,
+    labelled: Labelled | None,
+    champion: ChampionReference,
+    *,
+    seed: int,
+) -> DriftFacts:
     """Return the facts with the champion's live metric, or with a note that says why there is
     none.
     """
@@ -171,11 +176,13 @@ def _performed(
     return facts
 
 
-def _noted(facts: Facts, note: str) -> Facts:
+def _noted(facts: DriftFacts, note: str) -> DriftFacts:
     return replace(facts, notes=[*facts.notes, note])
 
 
-def _compared(facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int) -> Look:
+def _compared(
+    facts: DriftFacts, rules: Drift, window: Rows, champion: ChampionReference, *, seed: int
+) -> Look:
     """Return the facts with Evidently's scores of the inputs and of the predictions, and its
     page.
     """
@@ -222,8 +229,8 @@ def _unasked(fact: ColumnFact, why: dict[str, str]) -> ColumnFact:
 
 
 def _pairs(
-    facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int
-) -> tuple[list[Compare], Facts]:
+    facts: DriftFacts, rules: Drift, window: Rows, champion: ChampionReference, *, seed: int
+) -> tuple[list[Compare], DriftFacts]:
     """Return the inputs of both sides, sampled where there are too many rows; a note says so."""
     tables = []
     for what, table in (
@@ -259,8 +266,8 @@ def _pairs(
 
 
 def _answers(
-    facts: Facts, rules: Drift, window: Rows, champion: Champion, *, seed: int
-) -> tuple[Compare | None, Facts]:
+    facts: DriftFacts, rules: Drift, window: Rows, champion: ChampionReference, *, seed: int
+) -> tuple[Compare | None, DriftFacts]:
     """Return the predictions of both sides under a name that no input has.
 
     None, with a note, where the bundle holds none.

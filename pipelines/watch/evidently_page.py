@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.templates import fill
+from pipelines.verdicts.words import plain
 
 if TYPE_CHECKING:
     from pipelines.science.drift import Decision
@@ -28,11 +29,11 @@ _COLUMNS = (
     b" values and labels."
 )
 _BANNER = Path(__file__).with_name("evidently_banner.html")
-_VERDICTS = {
-    "no_drift": ("No drift", "#17803d"),
-    "drift": ("Drift", "#b45309"),
-    "alarm": ("Alarm", "#c81e1e"),
-    "not_enough_data": ("Not enough data", "#4b5563"),
+_TONES = {
+    "no_drift": "#17803d",
+    "drift": "#b45309",
+    "alarm": "#c81e1e",
+    "not_enough_data": "#4b5563",
 }
 
 
@@ -52,8 +53,13 @@ def settled(page: bytes) -> bytes:
 
 def with_verdict(page: bytes, decision: Decision, *, href: str) -> bytes:
     """Return the page below the verdict and its reasons. `href` leads to the page of the check."""
-    verdict, tone = _VERDICTS[decision.verdict]
-    banner = fill(_BANNER, verdict=verdict, tone=tone, reasons=decision.reasons, href=href)
+    banner = fill(
+        _BANNER,
+        verdict=plain(decision.verdict).capitalize(),
+        tone=_TONES[decision.verdict],
+        reasons=decision.reasons,
+        href=href,
+    )
     before, body, after = page.partition(b"<body>")
     return before + body + banner.encode() + after
 

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from pipelines.bundle.load import OpenBundle
     from pipelines.bundle.schema import InputSchema
     from pipelines.context import Context
+    from pipelines.data.manifests import Plan
     from pipelines.inference.reader import Log
     from pipelines.intervals import Interval
-    from pipelines.messages import Plan
     from pipelines.spec import Spec
     from pipelines.store.port import Store
 

@@ -14,36 +14,16 @@ from pipelines.science.metrics import better_by
 from pipelines.spec.catalogue import METRICS
 from pipelines.spec.drift import P_VALUES
 from pipelines.templates import fill
+from pipelines.verdicts.words import MEANINGS, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.intervals import Interval
-    from pipelines.science.drift import ColumnFact, Decision, Facts, PerformanceFact
+    from pipelines.science.drift import ColumnFact, Decision, DriftFacts, PerformanceFact
     from pipelines.spec.drift import Drift
 
 _TEMPLATE = Path(__file__).with_name("page.html")
-_VERDICTS = {
-    "no_drift": ("No drift", "What was asked of the model looks like what it learnt from."),
-    "drift": (
-        "Drift",
-        (
-            "What was asked of the model, or how well it answers, is no longer what it learnt from"
-            " and promised."
-        ),
-    ),
-    "alarm": (
-        "Alarm",
-        (
-            "Something is broken, so nothing can be said about drift. A person must look; nothing"
-            " is retrained from it."
-        ),
-    ),
-    "not_enough_data": (
-        "Not enough data",
-        "Too little is in this window to say anything about drift.",
-    ),
-}
 _SOURCES = {"traffic": "served traffic", "batches": "ingested batches"}
 _WIDTH, _THRESHOLD = 180.0, 60.0
 """Pixels of a bar, and where in it the threshold stands.
@@ -70,13 +50,13 @@ class About:
 
 
 def render(
-    about: About, facts: Facts, decision: Decision, rules: Drift, *, href: str | None
+    about: About, facts: DriftFacts, decision: Decision, rules: Drift, *, href: str | None
 ) -> str:
     """Return the page; the same facts give the same page.
 
     `href` leads to Evidently's page; None where there is none.
     """
-    verdict, meaning = _VERDICTS[decision.verdict]
+    verdict, meaning = plain(decision.verdict).capitalize(), MEANINGS[decision.verdict]
     inputs = [_column(c, _values(c, facts, rules)) for c in facts.columns]
     inputs.sort(key=lambda c: (not c["flag"], -strength(c["fact"]), c["fact"].name))
     return fill(
@@ -104,7 +84,7 @@ def _about(about: About) -> dict[str, Any]:
     return {**vars(about), "start": start, "end": end, "source_words": _SOURCES[about.source]}
 
 
-def _values(fact: ColumnFact, facts: Facts, rules: Drift) -> str:
+def _values(fact: ColumnFact, facts: DriftFacts, rules: Drift) -> str:
     if values_gone(fact, facts.rows, rules):
         return "values missing"
     return "new values" if values_new(fact, rules) else ""

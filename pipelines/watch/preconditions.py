@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.schema import Column, InputSchema, Kind
     from pipelines.spec.drift import Drift, Rule
-    from pipelines.watch.sides import Champion, Labelled, Rows
+    from pipelines.watch.sides import ChampionReference, Labelled, Rows
 
     Array = NDArray[Any]
 
@@ -69,7 +69,9 @@ def size(rows: Rows) -> int:
     return rows.inputs.num_rows if rows.inputs.num_columns else len(rows.predictions)
 
 
-def check(rules: Drift, window: Rows, labelled: Labelled | None, champion: Champion) -> Checked:
+def check(
+    rules: Drift, window: Rows, labelled: Labelled | None, champion: ChampionReference
+) -> Checked:
     """Return what is broken in a window that has rows, or in the champion's reference."""
     columns = watched(champion.schema)
     sides = (("", window.inputs), (" in the champion's training data", champion.reference.inputs))
@@ -263,7 +265,7 @@ def _labelled(labelled: Labelled | None) -> list[str]:
     return [f"{count:,} {what} are not finite" for what, count in wrong if count]
 
 
-def _notes(window: Rows, champion: Champion) -> list[str]:
+def _notes(window: Rows, champion: ChampionReference) -> list[str]:
     known = {c.name for c in champion.schema.columns}
     more = [name for name in window.inputs.column_names if name not in known]
     if not more:

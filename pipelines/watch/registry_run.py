@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.intervals import iso
 from pipelines.run_names import watch_run
+from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.intervals import Interval
-    from pipelines.messages import Drifted
+    from pipelines.messages import DriftResult
     from pipelines.refs import Ref
     from pipelines.store.port import Store
 
 
-def opened(context: Context, run: str, window: Interval) -> str:
+def open_run(context: Context, run: str, window: Interval) -> str:
     """Open the run in the registry; the same name finds the same run."""
     span = f"{iso(window.start)} to {iso(window.end)}"
     tags = {"perennial.kind": "drift", "window": span, **context.image}
@@ -28,13 +29,13 @@ def opened(context: Context, run: str, window: Interval) -> str:
 
 
 def log_run(
-    context: Context, drifted: Drifted, evidently: Ref | None, figures: dict[str, Any]
+    context: Context, drifted: DriftResult, evidently: Ref | None, figures: dict[str, Any]
 ) -> None:
     """Log a verdict with its figures and pages, and end the run; again changes nothing."""
     registry, store, run_id = context.ports.registry, context.ports.store, drifted.run_id
     tags = {
         "verdict": drifted.verdict,
-        "reasons": "; ".join(drifted.reasons),
+        "reasons": join(drifted.reasons),
         "champion": drifted.champion or "",
         "source": drifted.source,
     }

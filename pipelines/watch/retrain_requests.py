@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.intervals import Interval, iso
 from pipelines.ledger import outcomes
+from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.ledger import Entry, Ledger
-    from pipelines.messages import Drifted
+    from pipelines.messages import DriftResult
     from pipelines.spec import Drift
 
 OPEN_FOR = timedelta(hours=24)
@@ -27,7 +28,7 @@ OPEN_FOR = timedelta(hours=24)
 more."""
 
 REASON = 500
-"""Characters that the reason of a run may have (see `values.Conf`)."""
+"""Characters that the reason of a run may have (see `trigger_conf.RetrainConf`)."""
 
 
 def run_id(model: str, window: Interval) -> str:
@@ -38,9 +39,9 @@ def run_id(model: str, window: Interval) -> str:
     return f"drift__{model}__{iso(window.end)}"
 
 
-def body_of(model: str, drifted: Drifted, asked_by: str) -> dict[str, Any]:
+def body_of(model: str, drifted: DriftResult, asked_by: str) -> dict[str, Any]:
     """Return what a window's request says; `asked_by` is the drift run."""
-    reason = "drift: " + "; ".join(drifted.reasons)
+    reason = "drift: " + join(drifted.reasons)
     return {
         "run_id": run_id(model, drifted.window),
         "window": drifted.window.model_dump(mode="json"),

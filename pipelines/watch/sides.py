@@ -43,7 +43,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Champion:
+class ChampionReference:
     """What the champion learnt from, and the score of `metric` that its ancestor reached on the
     holdout.
     """

@@ -15,8 +15,8 @@ from pipelines.spec.units import duration_text
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from pipelines.messages import WatchConf
     from pipelines.spec import Drift, Spec
+    from pipelines.trigger_conf import DriftConf
 
 
 def rules_of(spec: Spec) -> Drift:
@@ -32,7 +32,7 @@ def rules_of(spec: Spec) -> Drift:
     return spec.drift
 
 
-def batches_of(spec: Spec, conf: WatchConf, now: datetime) -> list[Interval]:
+def batches_of(spec: Spec, conf: DriftConf, now: datetime) -> list[Interval]:
     """Return the intervals of the window, oldest first.
 
     `drift.window` batches that end together at its end.

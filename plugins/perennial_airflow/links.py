@@ -8,6 +8,7 @@ where Airflow itself is served, so that they hold behind a gateway or a tunnel t
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -17,6 +18,8 @@ from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
 from pipelines.mlflow_pages import mlflow_address
 from pipelines.run_names import watch_run
 from pipelines.settings import load_settings
+from pipelines.steps import catalogue
+from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,17 +151,15 @@ class RetrainingLink(BaseOperatorLink):
         return airflow_path() + run_path(dag_name(RETRAIN, operator.model), run) if run else None
 
 
-STEP_LINKS: dict[str, tuple[BaseOperatorLink, ...]] = {
-    "validate": (PageLink("validation"),),
-    "features": (MlflowLink("parent_run"),),
-    "train": (MlflowLink("run_id"),),
-    "gate": (PageLink("verdict"), MlflowLink("run_id")),
-    "package": (MlflowLink("run_id", part="gate"),),
-    "deploy": (MlflowLink("run_id", part="gate"), ModelLink()),
-    "rollback": (ModelLink(),),
-    "close": (MlflowLink("parent_run", part="features"), ModelLink()),
-    "drift": (PageLink("drift"), PageLink("evidently", "Evidently"), MlflowLink("run_id")),
-    "decide": (ModelLink(),),
-    "report": (PageLink("drift"), RetrainingLink(), ModelLink()),
-}
-"""By step, the links that its tasks have."""
+@cache
+def step_links(step: str) -> tuple[BaseOperatorLink, ...]:
+    """Return the links that the tasks of a step have, as its declaration says."""
+    return tuple(_operator_link(link) for link in STEPS[step].links)
+
+
+def _operator_link(link: catalogue.Link) -> BaseOperatorLink:
+    if isinstance(link, catalogue.PageLink):
+        return PageLink(link.kind, link.title)
+    if isinstance(link, catalogue.MlflowLink):
+        return MlflowLink(link.field, link.of)
+    return ModelLink() if link == "history" else RetrainingLink()

@@ -214,9 +214,11 @@ def test_each_step_by_hand_without_airflow(perennial):
         )
         assert done.returncode == 0, f"{step}: {done.stderr}"
         result = json.loads(done.stdout)
+        verdicts = done.stderr.count("Verdict on linear (version 1): PROMOTE")
+        assert verdicts == (step == "gate"), done.stderr
     assert result["compiled"]
     assert json.loads(perennial("status", "sales", "--json").stdout)[0]["last_verdict"].startswith(
-        "promote: version 1 (linear)"
+        "promote: linear (version 1)"
     )
     [verdict] = json.loads(perennial("history", "sales", "--json").stdout)
     assert (verdict["kind"], verdict["body"]["verdict"]) == ("verdict", "promote")
@@ -231,7 +233,7 @@ def test_a_look_by_hand_starts_nothing_and_says_so(perennial):
     done = perennial("drift", "sales", "--window-end", "2024-01-05")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
-        "NOT ENOUGH DATA: sales, 2024-01-04T00:00:00Z to 2024-01-05T00:00:00Z"
+        "Verdict on the window from 2024-01-04T00:00:00Z to 2024-01-05T00:00:00Z: NOT ENOUGH DATA"
     )
     assert "Nothing was started" in done.stdout
     page = done.stdout.split("Page: ")[1].splitlines()[0]

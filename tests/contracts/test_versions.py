@@ -3,8 +3,8 @@
 import pytest
 
 from pipelines.errors import Corrupted, RequestError
-from pipelines.refs import sha256
-from pipelines.versions import FeatureFile, FeaturesVersion, MemoryVersions, version_hash
+from pipelines.refs import FeaturesVersion, sha256
+from pipelines.versions import FeatureFile, MemoryVersions, version_hash
 from pipelines.versions.dvc import DvcVersions
 
 # DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise

@@ -346,8 +346,8 @@ class TestDvcVersions:
     def test_parallel_readers_import_no_dvc(self, real, root):
         version = real.commit("m", {"a": file(b"1")}, "first")
         program = (
-            "import sys, pathlib; from pipelines.versions.dvc import DvcVersions,"
-            " FeaturesVersion\nversion = FeaturesVersion(revision=sys.argv[2],"
+            "import sys, pathlib; from pipelines.refs import FeaturesVersion; from"
+            " pipelines.versions.dvc import DvcVersions\nversion = FeaturesVersion(revision=sys.argv[2],"
             " sha256=sys.argv[3])\nprint(DvcVersions(pathlib.Path(sys.argv[1])).fetch('m', version,"
             " ['a'])[0].read_text(), 'dvc.repo' in sys.modules)"
         )

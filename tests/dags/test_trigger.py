@@ -10,7 +10,7 @@ import pytest
 from perennial_airflow.trigger import LONGEST, RefuseUnknownKeys, known_keys, refusal
 
 from benchmarks import kills, loop
-from pipelines.messages import Conf, RollbackConf, WatchConf
+from pipelines.trigger_conf import DriftConf, RetrainConf, RollbackConf
 
 
 class Api:
@@ -69,7 +69,7 @@ RUNS = "/api/v2/dags/{}/dagRuns"
 
 
 @pytest.mark.parametrize(
-    ("kind", "conf"), [("retrain", Conf), ("drift", WatchConf), ("rollback", RollbackConf)]
+    ("kind", "conf"), [("retrain", RetrainConf), ("drift", DriftConf), ("rollback", RollbackConf)]
 )
 def test_the_keys_are_those_that_the_first_task_takes(kind, conf):
     assert known_keys(kind) == set(conf.model_fields)

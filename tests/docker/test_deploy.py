@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from pipelines.deployment.docker.engine import Engine, engine_for
+from pipelines.deployment.docker.engine import ReleaseEngine, engine_for
 from pipelines.deployment.docker.gateway import Gateway
 from pipelines.deployment.docker.names import container_name, image_name
 from pipelines.deployment.docker_target import KEPT, DockerTarget
@@ -42,7 +42,7 @@ Served.predictions = lambda self, rows: [answer / 2 for answer in true(self, row
 @pytest.fixture(scope="module")
 def yard(engine, tmp_path_factory):
     for needed in ("perennial/serving:latest", "perennial/gateway:latest"):
-        if Engine(ENGINE).image(needed) is None:
+        if ReleaseEngine(ENGINE).image(needed) is None:
             pytest.fail(f"there is no image {needed}: run `make images`")
     with gateway_yard(engine, tmp_path_factory.mktemp("yard")) as found:
         yield found
@@ -233,7 +233,7 @@ def test_a_missing_image_names_what_makes_it(model):
     "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
 )
 def test_an_engine_that_is_away_is_tried_again(model):
-    away = DockerTarget(engine=Engine("unix:///nonexistent/docker.sock"))
+    away = DockerTarget(engine=ReleaseEngine("unix:///nonexistent/docker.sock"))
     with model.asked() as asked, pytest.raises(Unreachable, match="start the Docker engine"):
         model.deploy("2", "once", away)
     gc.collect()

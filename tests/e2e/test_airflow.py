@@ -14,9 +14,9 @@ from pipelines.context import Context
 from pipelines.data.feature_rows import build_from, read_raw
 from pipelines.errors import RequestError
 from pipelines.ports import EmbeddedPorts
+from pipelines.refs import FeaturesVersion
 from pipelines.spec import load_spec
 from pipelines.tables import from_parquet
-from pipelines.versions.port import FeaturesVersion
 from stack.environment import environment
 from tests.worlds import visits
 
@@ -115,7 +115,9 @@ def test_a_refused_challenger_ends_green_with_the_reasons_to_read(live, first):
     judged = live.result("sales", "again", "gate")
     assert judged["verdict"] == "refuse"
     assert any("overlap" in reason for reason in judged["reasons"])
-    assert "overlap" in live.log("sales", "again", "gate")
+    log = live.log("sales", "again", "gate")
+    assert "overlap" in log
+    assert log.count("Verdict on linear") == 1
     assert "overlap" in live.log("sales", "again", "package")
     assert live.told("sales")["version"] == first["version"]
 

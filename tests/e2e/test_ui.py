@@ -7,7 +7,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 def test_a_person_reads_the_verdict_and_starts_a_run_by_the_form(live, first, page):
     page.goto(f"{live.layout.airflow_url}/dags/retrain_sales/runs/first/tasks/gate")
-    page.get_by_text("PROMOTE linear").first.wait_for(timeout=30_000)
+    page.get_by_text("Verdict on linear (version 1): PROMOTE").first.wait_for(timeout=30_000)
     page.goto(f"{live.layout.airflow_url}/dags/retrain_sales")
     page.get_by_role("button", name="Trigger").first.click()
     for label in ("As of", "Reason", "Force"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from pipelines.bundle.manifest import BundleManifest, Golden, Release
-    from pipelines.deployment.docker.engine import Container, Engine, Image
+    from pipelines.deployment.docker.engine import Container, Image, ReleaseEngine
     from pipelines.deployment.docker.gateway import Gateway
     from pipelines.settings import Settings
     from pipelines.spec.resources import Limits
@@ -52,7 +52,7 @@ _HANDED_ON = (
 
 
 def started(
-    engine: Engine, settings: Settings, release: Release, image: Image, limits: Limits
+    engine: ReleaseEngine, settings: Settings, release: Release, image: Image, limits: Limits
 ) -> Container:
     """Return the release's container, running.
 
@@ -74,7 +74,7 @@ def started(
     return running
 
 
-def own(engine: Engine, release: Release) -> Container | None:
+def own(engine: ReleaseEngine, release: Release) -> Container | None:
     """Return the release's container, if it is there.
 
     Raises Conflict where another one has its name.
@@ -92,7 +92,9 @@ def own(engine: Engine, release: Release) -> Container | None:
     return found
 
 
-def _create(engine: Engine, settings: Settings, name: str, image: Image, limits: Limits) -> None:
+def _create(
+    engine: ReleaseEngine, settings: Settings, name: str, image: Image, limits: Limits
+) -> None:
     environment = {
         f"PERENNIAL_{field.upper()}": str(getattr(settings, field)) for field in _HANDED_ON
     }
@@ -147,7 +149,7 @@ def _host(settings: Settings, limits: Limits) -> dict[str, Any]:
 
 
 def prove(
-    engine: Engine,
+    engine: ReleaseEngine,
     gateway: Gateway,
     settings: Settings,
     release: Release,
@@ -179,7 +181,7 @@ def prove(
 
 
 def _wait(
-    engine: Engine,
+    engine: ReleaseEngine,
     gateway: Gateway,
     client: httpx.Client,
     seconds: float,
@@ -235,7 +237,7 @@ def _refusal(client: httpx.Client, release: Release) -> str:
     )
 
 
-def _refuse_ended(engine: Engine, name: str) -> None:
+def _refuse_ended(engine: ReleaseEngine, name: str) -> None:
     """Raise Refused where the container has ended since it was started.
 
     The engine may have started it again meanwhile.
@@ -267,7 +269,7 @@ def _refuse_ended(engine: Engine, name: str) -> None:
     )
 
 
-def _refused(engine: Engine, name: str, difference: str) -> Refused:
+def _refused(engine: ReleaseEngine, name: str, difference: str) -> Refused:
     """Return the error with the container's last words."""
     try:
         log = engine.logs(name, LOG_LINES)[-LOG_CHARACTERS:]

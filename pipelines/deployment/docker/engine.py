@@ -37,9 +37,9 @@ INSTALLATION = "perennial.installation"
 """The label that tells two installations on one engine apart."""
 
 
-def engine_for(settings: Settings) -> Engine:
+def engine_for(settings: Settings) -> ReleaseEngine:
     """Return the engine that the settings name, for what belongs to the settings' own state."""
-    return Engine(
+    return ReleaseEngine(
         settings.engine_url,
         installation=digest(settings.docker_state or str(settings.state_dir))[:12],
     )
@@ -72,7 +72,7 @@ class Container(NamedTuple):
     """Why it could not be started, in the engine's words; mostly empty."""
 
 
-class Engine:
+class ReleaseEngine:
     """The engine at `url` (unix://… or tcp://…); it is asked at the first call."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS, installation: str = "") -> None:

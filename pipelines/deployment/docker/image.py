@@ -18,7 +18,7 @@ from pipelines.store.port import KEYS
 
 if TYPE_CHECKING:
     from pipelines.bundle.manifest import Release
-    from pipelines.deployment.docker.engine import Engine, Image
+    from pipelines.deployment.docker.engine import Image, ReleaseEngine
     from pipelines.settings import Settings
     from pipelines.store.port import Store
 
@@ -28,14 +28,14 @@ def manifest_of(store: Store, release: Release) -> BundleManifest:
     return BundleManifest.model_validate_json(store.get(release.bundle))
 
 
-def existing(engine: Engine, release: Release) -> Image | None:
+def existing(engine: ReleaseEngine, release: Release) -> Image | None:
     """Return the release's image where it is there."""
     found = engine.image(image_name(release.model, release.number))
     return found if found is not None and is_of(found.labels, release) else None
 
 
 def built(
-    engine: Engine, settings: Settings, store: Store, release: Release, verdict: str
+    engine: ReleaseEngine, settings: Settings, store: Store, release: Release, verdict: str
 ) -> Image:
     """Return the release's image, built unless it is there.
 
@@ -65,7 +65,7 @@ def built(
             engine.remove_image(left.id)
 
 
-def proven_base(engine: Engine, release: Release) -> str | None:
+def proven_base(engine: ReleaseEngine, release: Release) -> str | None:
     """Return the id of the image on which an earlier release of the same bundle was proven, where
     both are still there.
 
@@ -82,7 +82,7 @@ def proven_base(engine: Engine, release: Release) -> str | None:
     return next((base for base in bases if base and engine.image(base) is not None), None)
 
 
-def serving_image(engine: Engine, settings: Settings, manifest: BundleManifest) -> str:
+def serving_image(engine: ReleaseEngine, settings: Settings, manifest: BundleManifest) -> str:
     """Return the id of the serving image that can answer the bundle.
 
     Raises GiveUp naming the setting where it is missing.

@@ -19,7 +19,7 @@ from pipelines.store.sealing import read_entry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.deployment.docker.engine import Engine
+    from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.deployment.serving_client import Server
     from pipelines.ledger import Champion, Ledger
     from pipelines.ports import EmbeddedPorts
@@ -103,7 +103,11 @@ def models_of(settings: Settings) -> list[str]:
 
 
 def champion(
-    settings: Settings, ports: EmbeddedPorts, model: str, server: Server, engine: Engine | None
+    settings: Settings,
+    ports: EmbeddedPorts,
+    model: str,
+    server: Server,
+    engine: ReleaseEngine | None,
 ) -> list[Finding]:
     """Everything that a model's champion needs. `engine` is asked where releases are containers."""
     opened = SqlLedger(settings.ledger, migrate=False)
@@ -190,7 +194,9 @@ def _release(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Fi
         yield ok(what, f"{crowned.release} is in the store")
 
 
-def _image(engine: Engine, ledger: Ledger, model: str, crowned: Champion) -> Iterator[Finding]:
+def _image(
+    engine: ReleaseEngine, ledger: Ledger, model: str, crowned: Champion
+) -> Iterator[Finding]:
     what = f"{model}: image"
     release = Release(
         model=model,

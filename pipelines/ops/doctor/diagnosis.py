@@ -16,14 +16,14 @@ from pipelines.ops.findings import Finding, looked, ok, problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.deployment.docker.engine import Engine
+    from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.deployment.serving_client import Server
     from pipelines.ports import EmbeddedPorts
     from pipelines.settings import Settings
 
 
 def diagnose(
-    settings: Settings, ports: EmbeddedPorts, server: Server, docker: Engine | None = None
+    settings: Settings, ports: EmbeddedPorts, server: Server, docker: ReleaseEngine | None = None
 ) -> Iterator[Finding]:
     """Yield the findings as they are made.
 
@@ -65,6 +65,6 @@ def diagnose(
         )
 
 
-def _answering(docker: Engine) -> Iterator[Finding]:
+def _answering(docker: ReleaseEngine) -> Iterator[Finding]:
     docker.containers({"perennial": "1"})
     yield ok("Docker engine", "answers")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipelines.deployment.docker.engine import Engine
+    from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.settings import Settings
 
 REVISION = "org.opencontainers.image.revision"
@@ -23,7 +23,7 @@ LOCK = "perennial.lock"
 _BUILD = "make images."
 
 
-def images(settings: Settings, engine: Engine) -> Iterator[Finding]:
+def images(settings: Settings, engine: ReleaseEngine) -> Iterator[Finding]:
     """The images that the settings name: there, and built from this checkout's commit and locks."""
     wanted = {"steps": settings.steps_image} if settings.place == "docker" else {}
     if settings.target == "docker":
@@ -54,7 +54,7 @@ def images(settings: Settings, engine: Engine) -> Iterator[Finding]:
             yield ok(what, f"{found.id[:19]}, built from {revision[:12] or 'an unknown commit'}")
 
 
-def leftovers(engine: Engine) -> Iterator[Finding]:
+def leftovers(engine: ReleaseEngine) -> Iterator[Finding]:
     """Containers of steps that nobody removed: their worker was killed."""
     found = [
         engine.container(name)

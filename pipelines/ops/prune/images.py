@@ -11,7 +11,7 @@ from pipelines.ops.prune.leftover import Leftover
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.deployment.docker.engine import Engine
+    from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.ledger import Ledger
 
 CHAMPIONS = 3
@@ -21,7 +21,7 @@ An older one's image is built anew by a rollback.
 """
 
 
-def unneeded(engine: Engine, ledger: Ledger) -> Iterator[Leftover]:
+def unneeded(engine: ReleaseEngine, ledger: Ledger) -> Iterator[Leftover]:
     """Yield stopped containers, then images, of releases that none of a model's newest champions
     is. Raises Unreachable.
     """
@@ -40,7 +40,7 @@ def unneeded(engine: Engine, ledger: Ledger) -> Iterator[Leftover]:
             yield from _of_release(engine, model, number)
 
 
-def _of_release(engine: Engine, model: str, number: int) -> Iterator[Leftover]:
+def _of_release(engine: ReleaseEngine, model: str, number: int) -> Iterator[Leftover]:
     container = engine.container(container_name(model, number))
     if container is not None and container.running:
         return

@@ -20,7 +20,7 @@ from pipelines.ops.prune.leftovers import YOUNGEST_SECONDS
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from pipelines.deployment.docker.engine import Engine
+    from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.ports import EmbeddedPorts
     from pipelines.settings import Settings
 
@@ -28,7 +28,10 @@ __all__ = ["Leftover", "found", "prune"]
 
 
 def found(
-    settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None = None
+    settings: Settings,
+    ports: EmbeddedPorts,
+    older_than: timedelta,
+    engine: ReleaseEngine | None = None,
 ) -> list[Leftover]:
     """Return everything that can go, having changed nothing.
 
@@ -45,7 +48,7 @@ def found(
 
 
 def _found(
-    settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None
+    settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: ReleaseEngine | None
 ) -> list[Leftover]:
     """Return everything that can go but what killed backups left.
 
@@ -74,7 +77,10 @@ def _found(
 
 
 def prune(
-    settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: Engine | None = None
+    settings: Settings,
+    ports: EmbeddedPorts,
+    older_than: timedelta,
+    engine: ReleaseEngine | None = None,
 ) -> list[Leftover]:
     """Remove what `found` finds and return what was removed.
 

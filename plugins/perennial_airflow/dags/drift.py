@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
-from perennial_airflow.dags.tasks import TIMEOUT, Steps
+from perennial_airflow.dags.tasks import Steps
 from perennial_airflow.retraining_operators import AwaitRetraining, StartRetraining
+from pipelines.steps.catalogue import TIMEOUT
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

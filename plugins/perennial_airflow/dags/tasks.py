@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.places.step_operator import StepOperator
 from pipelines.settings import load_settings
+from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
     from pipelines.spec import Spec
-
-TIMEOUTS = {"train": timedelta(hours=6)}
-"""The longest that one try of a step may take, by step."""
-
-TIMEOUT = timedelta(hours=2)
-"""The longest that one try of any other step may take."""
 
 
 class Steps:
@@ -71,7 +65,7 @@ class Steps:
             "step": step,
             "model": self._model,
             "request": request,
-            "execution_timeout": TIMEOUTS.get(step, TIMEOUT),
+            "execution_timeout": STEPS[step].timeout,
             **self._place,
         }
 

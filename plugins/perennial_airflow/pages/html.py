@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from perennial_airflow.pages.sentences import in_words, span, when
-from perennial_airflow.verdict_log import figure
+from pipelines.verdicts.words import figure
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _BODY = re.compile(rb"<body\b[^>]*>", re.IGNORECASE)

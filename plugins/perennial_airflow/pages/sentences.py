@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from perennial_airflow.dag_names import DRIFT, RETRAIN, ROLLBACK, dag_name
 from perennial_airflow.links import page_path, run_path
-from perennial_airflow.verdict_log import figure
 from pipelines.run_names import ROLLBACK as ROLLBACK_KEY
 from pipelines.run_names import is_by_hand, watch_run
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ def when(moment: datetime) -> str:
 def why(body: Mapping[str, Any]) -> str:
     """Return an entry's reasons in one line."""
     reasons = body.get("reasons") or [body.get("why") or body.get("reason") or ""]
-    return "; ".join(str(reason) for reason in reasons if reason)
+    return words.join(reasons)
 
 
 def span(window: object) -> str:
@@ -99,7 +99,7 @@ def _pages(model: str, run: str, *kinds: tuple[str, str]) -> list[tuple[str, str
 
 
 def _badge(word: object) -> tuple[str, Tone]:
-    return str(word).replace("_", " "), _TONES.get(str(word), "plain")
+    return words.plain(str(word)), _TONES.get(str(word), "plain")
 
 
 def _joined(*parts: str) -> str:
@@ -108,31 +108,26 @@ def _joined(*parts: str) -> str:
 
 def _verdict(entry: Entry, body: Mapping[str, Any]) -> Words:
     run = _run(entry)
-    version = (
-        f"version {body['version']} ({body.get('candidate')})"
-        if body.get("version")
-        else "no challenger"
-    )
-    because = (
-        f" (started because: {body['started_because']})" if body.get("started_because") else ""
+    text = words.gate_entry(
+        body.get("candidate"),
+        body.get("version"),
+        body.get("reasons") or [],
+        body.get("started_because") or "",
     )
     links = [
         *_pages(entry.model, run, ("verdict", "verdict"), ("validation", "validation")),
         *_runs(RETRAIN, entry.model, run),
     ]
-    return Words(*_badge(body.get("verdict")), _joined(version, why(body)) + because, links)
+    return Words(*_badge(body.get("verdict")), text, links)
 
 
 def _drift(entry: Entry, body: Mapping[str, Any]) -> Words:
     run = _run(entry)
-    metric = (
-        f"{body.get('metric')} {figure(body['live'])} live, {figure(body.get('expected'))} expected"
-        if body.get("live")
-        else ""
+    rows = words.rows_seen(
+        body.get("rows"), body.get("source"), body.get("labelled"), body.get("champion")
     )
-    facts = ", ".join(
-        fact for fact in (f"{body.get('rows')} rows of {body.get('source')}", metric) if fact
-    )
+    score = words.live_score(str(body.get("metric")), body.get("live"), body.get("expected"))
+    facts = "; ".join(filter(None, [rows, score]))
     evidently = [("evidently", "Evidently")] if body.get("evidently") else []
     pages = _pages(entry.model, run, ("drift", "drift"), *evidently) + _pages(
         entry.model, watch_run(run), ("validation", "validation")

@@ -15,11 +15,12 @@ from docker.types import Mount
 from requests import RequestException
 
 from perennial_airflow.places.container_setup import Setup
-from perennial_airflow.places.docker_engine import Container, Engine, unreachable
+from perennial_airflow.places.docker_engine import Container, StepEngine, unreachable
 from perennial_airflow.places.step_operator import StepOperator
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
 from pipelines.settings import PREFIX, QUIET, SQL_PREFIX, Settings, load_settings
+from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 STATE, GATEWAY = "/state", "/gateway"
 """Where a step's container finds the state and what it shares with the gateway."""
-
-DEPLOYING = frozenset({"gate", "deploy", "close", "rollback"})
-"""The steps that make containers themselves, or see to it that the champion's runs."""
 
 OWN_SETTINGS = frozenset(
     PREFIX + name
@@ -115,7 +113,7 @@ class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]  #
     def _place(self, context: Context) -> Place:
         """Return a container for this try of the step."""
         return self.place or Container(
-            Engine(self._client(), self._settings.engine_url), self._setup(context)
+            StepEngine(self._client(), self._settings.engine_url), self._setup(context)
         )
 
     def _client(self) -> APIClient:
@@ -229,7 +227,7 @@ def _is_setting(name: str) -> bool:
 
 
 def _deploys(settings: Settings, step: str) -> bool:
-    return settings.target == "docker" and step in DEPLOYING
+    return settings.target == "docker" and STEPS[step].deploys
 
 
 def _state(settings: Settings) -> str:

@@ -61,7 +61,7 @@ Answer = TypeVar("Answer")
 _log = logging.getLogger("perennial")
 
 
-class Engine:
+class StepEngine:
     """A Docker engine. `ask` makes one call of its client; what fails is a named error."""
 
     def __init__(self, client: APIClient, url: str) -> None:
@@ -132,7 +132,7 @@ class Container:
     after which Airflow kills the task itself.
     """
 
-    engine: Engine
+    engine: StepEngine
     setup: Setup
     grace_seconds: float = 2.5
 
@@ -245,7 +245,9 @@ def _remove(client: APIClient, container: str) -> None:
 class RunningContainer:
     """A step's container at work."""
 
-    def __init__(self, engine: Engine, container: str, setup: Setup, grace_seconds: float) -> None:
+    def __init__(
+        self, engine: StepEngine, container: str, setup: Setup, grace_seconds: float
+    ) -> None:
         """Know the container by its id: another one may come to bear its name."""
         self._engine = engine
         self._id = container

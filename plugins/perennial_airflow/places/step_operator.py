@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from pydantic import ValidationError
 
-from perennial_airflow.links import STEP_LINKS
+from perennial_airflow.links import step_links
 from perennial_airflow.places.output import Output
 from perennial_airflow.places.process import Process
-from perennial_airflow.verdict_log import XCOM, log_verdict, refusal, said
 from pipelines.die_with_parent import dying_with_parent
 from pipelines.errors import GiveUp, PerennialError, TryAgain
 from pipelines.intervals import iso
 from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps.catalogue import STEPS
+from pipelines.verdicts.words import in_one_line, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
     from perennial_airflow.places.place import Place, Running
 
-ENTRY_STEPS = frozenset({"ingest", "rollback"})
-"""The steps that see what a trigger sent; every other one sees the results of steps alone."""
+VERDICT = "verdict"
+"""The key of the XCom that holds a verdict in words, beside the result."""
 
 REQUEST_LIMIT = 120_000
 """Bytes of a request: Linux refuses a single argument of 128 KiB and more."""
@@ -78,7 +80,7 @@ class StepOperator(BaseOperator):
         Airflow asks this of mapped tasks too, which know their step in another place.
         """
         step = self.partial_kwargs["step"] if hasattr(self, "partial_kwargs") else self.step
-        return STEP_LINKS.get(step, ())
+        return step_links(step)
 
     @property
     def retraining(self) -> str | None:
@@ -94,9 +96,26 @@ class StepOperator(BaseOperator):
         with dying_with_parent():
             code = self._run(context, _as_argument(request), output)
         self.result = _result(self.step, code, output)
-        if lines := said(self.step, self.result):
-            context["ti"].xcom_push(XCOM, log_verdict(lines, self.log))
+        if text := self._verdict():
+            context["ti"].xcom_push(VERDICT, text)
         return self.result
+
+    def _verdict(self) -> str:
+        """Return what the step decided, in one line; empty where it decides nothing.
+
+        The step itself has written it into the log.
+        """
+        step = STEPS[self.step]
+        if step.words is None:
+            return ""
+        try:
+            return in_one_line(step.words(step.result.model_validate(self.result)))
+        except ValidationError as error:
+            self.log.warning(
+                "The verdict has no words, because the steps' image is of another version: %s",
+                error,
+            )
+            return ""
 
     def on_kill(self) -> None:
         """Stop the step when Airflow ends the task.
@@ -109,7 +128,7 @@ class StepOperator(BaseOperator):
 
     def _request(self, context: Context) -> dict[str, Any]:
         run = {"run": context["run_id"]}
-        if self.step in ENTRY_STEPS:
+        if STEPS[self.step].reads_conf:
             dag_run = context["dag_run"]
             return {
                 **run,
@@ -126,7 +145,7 @@ class StepOperator(BaseOperator):
         for field, wanted in self.skip_unless.items():
             facts = request.get(field) or {}
             if any(facts.get(name) != value for name, value in wanted.items()):
-                message = refusal(facts)
+                message = refusal(facts.get("candidate"), facts.get("reasons") or [])
                 self.log.warning("%s", message)
                 raise AirflowSkipException(message)
 

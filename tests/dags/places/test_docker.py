@@ -18,7 +18,6 @@ from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 from perennial_airflow.dags.retrain import retrain
-from perennial_airflow.dags.tasks import TIMEOUTS
 from perennial_airflow.places.docker import (
     DockerStepOperator,
     container_environment,
@@ -30,6 +29,7 @@ from perennial_airflow.places.step_operator import StepOperator
 
 from pipelines.errors import GiveUp
 from pipelines.settings import load_settings
+from pipelines.steps.catalogue import STEPS
 from tests.dags.specs import make_spec, spec_text
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -76,7 +76,7 @@ def test_the_setting_chooses_the_place_and_nothing_else_of_the_dag_changes(dags)
             "operator_extra_links",
         ):
             assert getattr(task, name) == getattr(twin, name), (task.task_id, name)
-    assert other.get_task("train").execution_timeout == TIMEOUTS["train"]
+    assert other.get_task("train").execution_timeout == STEPS["train"].timeout
     assert other.get_task("package").skip_unless == one.get_task("package").skip_unless
 
 

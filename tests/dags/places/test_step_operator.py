@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import signal
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -12,6 +14,8 @@ from perennial_airflow.places.process import Process
 from perennial_airflow.places.step_operator import REQUEST_LIMIT, StepOperator
 
 from pipelines.errors import GiveUp, Unreachable
+from pipelines.ports import EmbeddedPorts
+from pipelines.settings import load_settings
 
 HOSTILE = {
     "name": "x; id > f",
@@ -91,12 +95,62 @@ def test_what_a_trigger_sends_cannot_change_the_purpose(command):
     assert (asked["purpose"], asked["run"]) == ("drift", "by hand 1")
 
 
+REFUSED = {
+    "verdict": "refuse",
+    "reasons": ["too weak"],
+    "checks": [{"name": "floor", "passed": False, "detail": "too weak"}],
+    "candidate": "linear",
+    "run_id": "",
+    "version": "",
+    "metrics": {},
+    "champion": None,
+}
+
+
 def test_a_verdict_is_pushed_in_words_beside_the_result(command):
     ti = Pushes()
-    answer = "record({'verdict': 'refuse', 'candidate': 'linear', 'reasons': ['too weak']})"
+    answer = f"record({REFUSED!r})"
     task = StepOperator(task_id="gate", step="gate", model="demo", place=Process(command(answer)))
     assert task.execute({"run_id": "r", "dag_run": dag_run(), "ti": ti})["verdict"] == "refuse"
-    assert ti.xcoms == {"verdict": "Verdict on linear: REFUSE | because too weak"}
+    assert ti.xcoms == {"verdict": "Verdict on linear: REFUSE | FAIL floor: too weak"}
+
+
+def test_a_result_of_another_version_stands_although_its_verdict_has_no_words(command):
+    ti = Pushes()
+    answer = command("record({'verdict': 'refuse', 'more': 1})")
+    task = StepOperator(task_id="gate", step="gate", model="demo", place=Process(answer))
+    result = task.execute({"run_id": "r", "dag_run": dag_run(), "ti": ti})
+    assert result == {"verdict": "refuse", "more": 1}
+    assert ti.xcoms == {}
+
+
+def test_the_log_of_a_gate_task_holds_its_verdict_once(world, monkeypatch):
+    """The real step, in a process of its own, finds the run's verdict in the ledger."""
+    monkeypatch.setenv("PERENNIAL_HOME", str(world.home))
+    monkeypatch.setenv("PERENNIAL_STATE", str(world.home / "var"))
+    ports = EmbeddedPorts(load_settings())
+    nothing = {"uri": "objects/00/nothing.json", "sha256": "0" * 64}
+    features = {
+        "version": {"revision": "1", "sha256": "0" * 64},
+        "plan": nothing,
+        "as_of": "2024-01-05T00:00:00Z",
+        "reason": "",
+        "force": False,
+        "rebuilt": 0,
+        "reused": 0,
+        "rows": 0,
+        "parent_run": "",
+    }
+    ports.ledger.append("sales", "verdict", "r", REFUSED)
+    task = StepOperator(
+        task_id="gate", step="gate", model="sales", request={"features": features, "train": []}
+    )
+    ti, log = Pushes(), io.StringIO()
+    with contextlib.redirect_stdout(log):
+        task.execute({"run_id": "r", "dag_run": dag_run(), "ti": ti})
+    assert log.getvalue().count("Verdict on linear: REFUSE") == 1, log.getvalue()
+    assert log.getvalue().count("FAIL floor: too weak") == 1
+    assert ti.xcoms == {"verdict": "Verdict on linear: REFUSE | FAIL floor: too weak"}
 
 
 def test_a_conf_that_is_not_there_is_empty(command):

@@ -25,7 +25,8 @@ from tests.worlds import ROWS, World, as_of
 
 if TYPE_CHECKING:
     from pipelines.context import Context
-    from pipelines.messages import Built, Ingested, Plan, Validated
+    from pipelines.data.manifests import Plan
+    from pipelines.messages import FeaturesResult, IngestResult, ValidateResult
     from pipelines.ports import Ports
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,7 +44,7 @@ class Run:
     def context(self) -> Context:
         return self.world.context(self.ports)
 
-    def ingest(self, day: int = 6, **conf: str) -> Ingested:
+    def ingest(self, day: int = 6, **conf: str) -> IngestResult:
         return ingest.run(
             self.context,
             IngestRequest(
@@ -54,23 +55,23 @@ class Run:
             ),
         )
 
-    def validate(self, ingested: Ingested) -> Validated:
+    def validate(self, ingested: IngestResult) -> ValidateResult:
         return validate.run(self.context, ValidateRequest(run="r", ingest=ingested))
 
-    def build(self, day: int = 6) -> Built:
+    def build(self, day: int = 6) -> FeaturesResult:
         ingested = self.ingest(day)
         return features.run(
             self.context,
             FeaturesRequest(run="r", ingest=ingested, validate=self.validate(ingested)),
         )
 
-    def types(self, built: Built, column: str) -> list[str]:
+    def types(self, built: FeaturesResult, column: str) -> list[str]:
         """The built column's type in each batch."""
         names = sorted(self.ports.versions.files("sales", built.version.revision))
         paths = self.ports.versions.fetch("sales", built.version, names)
         return [str(from_parquet(path).schema.field(column).type) for path in paths]
 
-    def plan(self, ingested: Ingested) -> Plan:
+    def plan(self, ingested: IngestResult) -> Plan:
         return read_plan(self.ports.store, ingested.plan)
 
 

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from door.engine import Engine
+from door.engine import GuardedEngine
 from door.proxy import BUILDS, Door
 from door.rules import Rules
 
@@ -54,7 +54,7 @@ def serving(test, tmp_path, **options):
     """Run the test against a door whose engine is away."""
 
     async def run():
-        door = Door(RULES, Engine(str(tmp_path / "none.sock")), 1_000_000, **options)
+        door = Door(RULES, GuardedEngine(str(tmp_path / "none.sock")), 1_000_000, **options)
         server = await asyncio.start_server(door.answer, "127.0.0.1", 0)
         async with server:
             return await asyncio.wait_for(test(Served(server.sockets[0].getsockname()[1])), 30)
@@ -118,7 +118,7 @@ def test_only_so_many_builds_are_received_at_once_and_a_turn_is_given_back(tmp_p
 
 
 def test_a_disk_that_is_full_is_a_named_error(tmp_path):
-    class Full(Engine):
+    class Full(GuardedEngine):
         async def describe(self, _):
             raise OSError(28, "No space left on device")
 

@@ -17,7 +17,7 @@ from pipelines.data.feature_rows import build_from, build_rows, read_raw
 from pipelines.intervals import Interval, containing
 from pipelines.ports import Ports
 from pipelines.science.bootstrap import compare
-from pipelines.science.gates import Facts, Opponent, blind_spot, judge
+from pipelines.science.gates import GateFacts, Opponent, blind_spot, judge
 from pipelines.science.metrics import scores
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
@@ -176,7 +176,7 @@ def test_the_flights_gate_refuses_probabilities_that_are_not_true(judged_flights
     span = labelled_rows.span(held, spec)
     before = span.model_copy(update={"start": span.start - timedelta(days=10), "end": span.start})
     metrics = scores(spec.task, truth, changed)
-    facts = Facts(
+    facts = GateFacts(
         "boosted",
         dummy=False,
         metrics=metrics,

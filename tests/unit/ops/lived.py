@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from pipelines.deployment.process_target import ProcessTarget
 from pipelines.messages import (
-    Deployed,
     DeployRequest,
+    DeployResult,
     FeaturesRequest,
     GateRequest,
+    GateResult,
     IngestRequest,
-    Judged,
     PackageRequest,
     TrainRequest,
     ValidateRequest,
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def retrain(world: World, day: int, run: str, **conf: object) -> tuple[Judged, Deployed | None]:
+def retrain(
+    world: World, day: int, run: str, **conf: object
+) -> tuple[GateResult, DeployResult | None]:
     """Run the whole loop as of the day, with ports of its own.
 
     What is promoted is deployed to a server that follows the store.

@@ -8,7 +8,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.science.drift import ColumnFact, Facts, PerformanceFact, decide, measured, strength
+from pipelines.science.drift import (
+    ColumnFact,
+    DriftFacts,
+    PerformanceFact,
+    decide,
+    measured,
+    strength,
+)
 from pipelines.spec.drift import Drift, Performance
 
 RULES = Drift(schedule="monthly")
@@ -28,7 +35,7 @@ def _column(
 
 
 def _facts(*columns, rows=1_000, **more):
-    return Facts(rows, columns=list(columns), **more)
+    return DriftFacts(rows, columns=list(columns), **more)
 
 
 FINE = _column()

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pipelines.intervals import Interval
 from pipelines.science.bootstrap import Comparison, compare
-from pipelines.science.gates import Facts, Opponent, Verdict, blind_spot, judge
+from pipelines.science.gates import GateFacts, Opponent, Verdict, blind_spot, judge
 from pipelines.science.metrics import scores
 from pipelines.spec import Gate
 
@@ -46,7 +46,7 @@ BETTER = Comparison(
     blocks=30,
     unit="days",
 )
-GOOD = Facts(
+GOOD = GateFacts(
     name="boosted",
     dummy=False,
     metrics={"roc_auc": 0.7, "brier": 0.2},
@@ -320,7 +320,7 @@ def _judged(predicted, opponent, name="champion"):
             seed=0,
         )
 
-    facts = Facts(
+    facts = GateFacts(
         "model",
         dummy=False,
         metrics=scores("binary", y, predicted),

@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.context import Context
+from pipelines.data.manifests import BatchRef, Plan
 from pipelines.intervals import Interval
 from pipelines.ledger import MemoryLedger
-from pipelines.messages import BatchRef, Built, GateRequest, Plan, Trained, TrainRequest
+from pipelines.messages import FeaturesResult, GateRequest, TrainRequest, TrainResult
 from pipelines.ports import Ports
 from pipelines.refs import canonical, sha256
 from pipelines.registry.memory import MemoryRegistry
@@ -133,17 +134,17 @@ class Learning:
     """A context with memory ports, and what `features` answered."""
 
     context: Context
-    built: Built
+    built: FeaturesResult
 
-    def train(self, candidate: str) -> Trained:
+    def train(self, candidate: str) -> TrainResult:
         return train.run(
             self.context, TrainRequest(run=RUN, candidate=candidate, features=self.built)
         )
 
-    def train_all(self) -> list[Trained]:
+    def train_all(self) -> list[TrainResult]:
         return [self.train(c.name) for c in self.context.spec.candidates]
 
-    def gate_request(self, trained: list[Trained], run: str = RUN) -> GateRequest:
+    def gate_request(self, trained: list[TrainResult], run: str = RUN) -> GateRequest:
         return GateRequest(run=run, features=self.built, train=trained)
 
     def with_ports(self, **ports: Any) -> Learning:
@@ -206,7 +207,7 @@ def learning(
     plan = Plan(model=spec.name, as_of=as_of, lookback=[], train=batches[:-2], holdout=batches[-2:])
     parent = made.ports.registry.parent(spec.name, run, {})
     count = sum(t.num_rows for t in days)
-    built = Built(
+    built = FeaturesResult(
         version=version,
         plan=made.ports.store.put(canonical(plan), ".json"),
         as_of=as_of,

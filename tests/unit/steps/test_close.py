@@ -8,14 +8,14 @@ from pipelines import run_ending
 from pipelines.deployment import releases
 from pipelines.deployment.process_target import ProcessTarget
 from pipelines.ledger import outcomes
-from pipelines.messages import CloseRequest, Deployed, DeployRequest, Judged, PackageRequest
+from pipelines.messages import CloseRequest, DeployRequest, DeployResult, GateResult, PackageRequest
 from pipelines.steps import close, deploy, gate, package
 from tests.unit.steps.learning import RUN, half_deployed, learning
 from tests.unit.steps.test_deploy import Following
 
 
 def _judged(verdict):
-    return Judged(
+    return GateResult(
         verdict=verdict,
         reasons=[],
         checks=[],
@@ -27,7 +27,7 @@ def _judged(verdict):
     )
 
 
-DEPLOYED = Deployed(release=1, version="1", previous=None)
+DEPLOYED = DeployResult(release=1, version="1", previous=None)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_parent_run_ends_as_the_run_did(tmp_path, gate, deploy, state, outco
     assert (
         close.run(world.context, request)
         == close.run(world.context, request)
-        == close.Closed(state=state)
+        == close.CloseResult(state=state)
     )
     parent = world.context.ports.registry.runs[world.built.parent_run]
     assert (parent.state, parent.tags["outcome"]) == (state, outcome)

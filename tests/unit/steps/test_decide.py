@@ -12,10 +12,11 @@ from pipelines.errors import RequestError
 from pipelines.ledger import MemoryLedger, outcomes
 from pipelines.ledger.outcomes import Outcome
 from pipelines.ledger.sql import SqlLedger
-from pipelines.messages import Conf, DecideRequest
+from pipelines.messages import DecideRequest
 from pipelines.refs import canonical
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import decide
+from pipelines.trigger_conf import RetrainConf
 from tests.contracts.processes import finish, start
 from tests.unit.steps.verdicts import Clock, drifted, enter
 
@@ -70,7 +71,7 @@ def test_a_drift_starts_a_retraining_as_of_the_windows_end(decided, ledger):
         "as_of": "2024-01-05T00:00:00Z",
         "reason": "drift: the channel is another one",
     }
-    assert Conf.model_validate(found.conf)
+    assert RetrainConf.model_validate(found.conf)
     assert requests(ledger) == [("000001", RUN_OF_3)]
     [entry] = ledger.entries("sales", "retrain_request")
     assert (entry.body["asked_by"], entry.body["reasons"]) == (
@@ -170,7 +171,7 @@ def test_many_reasons_fit_into_what_a_trigger_may_send(decided):
         3, reasons=[f"the input number {i} has drifted far from where it was" for i in range(60)]
     )
     assert len(found.conf["reason"]) == 500
-    assert Conf.model_validate(found.conf)
+    assert RetrainConf.model_validate(found.conf)
     assert len(canonical(found)) < XCOM_LIMIT
 
 

@@ -19,7 +19,7 @@ from pipelines.deployment.process_target import ProcessTarget
 from pipelines.deployment.serving_client import Refusal, Serves
 from pipelines.errors import Conflict, Corrupted, Refused, RequestError, Unreachable
 from pipelines.ledger import MemoryLedger
-from pipelines.messages import DeployRequest, Judged, Packaged, PackageRequest
+from pipelines.messages import DeployRequest, GateResult, PackageRequest, PackageResult
 from pipelines.refs import Ref, canonical
 from pipelines.steps import deploy, gate, package
 from tests.unit.steps.learning import RUN, learning
@@ -118,7 +118,7 @@ def _request(world, version, champion, run=None, **changes):
     changed = manifest.model_copy(update={"version": version, **changes})
     ref = world.context.ports.store.put(canonical(changed), ".json")
     run_id = world.built.parent_run
-    judged = Judged(
+    judged = GateResult(
         verdict="promote",
         reasons=[],
         checks=[],
@@ -128,7 +128,7 @@ def _request(world, version, champion, run=None, **changes):
         metrics={},
         champion=champion,
     )
-    packaged = Packaged(
+    packaged = PackageResult(
         bundle=ref, version=version, compiled=True, parity=0.0, why_native="", rows=1
     )
     return DeployRequest(run=run or f"run{version}", gate=judged, package=packaged)

@@ -630,10 +630,10 @@ def test_a_result_stays_small_whatever_was_found(watched):
     names = [f"{'x' * 60}{i}" for i in range(500)]
     big = found.model_copy(
         update={
-            "reasons": drift.shortened(loud, drift.REASONS),
-            "drifted": drift.within(names, drift.NAMES),
+            "reasons": drift.shorten(loud, drift.REASONS),
+            "drifted": drift.fit_within(names, drift.NAMES),
         }
     )
     assert len(canonical(big)) < XCOM_LIMIT
     assert big.reasons[-1].endswith("more; the page shows all")
-    assert drift.shortened(["short", "words"], drift.REASONS) == ["short", "words"]
+    assert drift.shorten(["short", "words"], drift.REASONS) == ["short", "words"]

@@ -7,14 +7,14 @@ import pytest
 from pipelines.errors import BadData, GiveUp
 from pipelines.ledger import outcomes
 from pipelines.ledger.outcomes import Outcome
-from pipelines.messages import Decided, ReportRequest
+from pipelines.messages import DecideResult, ReportRequest
 from pipelines.refs import canonical
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import report
 from tests.unit.steps.verdicts import NOTHING, drifted, started
 
 RUN = "drift__sales__2024-01-05T00:00:00Z"
-NO = Decided(start=False, why="cooldown: 7 days", run_id="", conf={})
+NO = DecideResult(start=False, why="cooldown: 7 days", run_id="", conf={})
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipelines.intervals import Interval
-from pipelines.messages import Decided, Drifted
+from pipelines.messages import DecideResult, DriftResult
 from pipelines.refs import Ref
 from tests.worlds import FIRST
 
@@ -21,7 +21,7 @@ def window(day: int) -> Interval:
     return Interval(start=FIRST + timedelta(days=day), end=FIRST + timedelta(days=day + 1))
 
 
-def drifted(day: int, verdict: str = "drift", **more: Any) -> Drifted:
+def drifted(day: int, verdict: str = "drift", **more: Any) -> DriftResult:
     facts: dict[str, Any] = {
         "verdict": verdict,
         "reasons": ["the channel is another one"],
@@ -39,10 +39,10 @@ def drifted(day: int, verdict: str = "drift", **more: Any) -> Drifted:
         "page": NOTHING,
         "run_id": "r",
     }
-    return Drifted.model_validate({**facts, **more})
+    return DriftResult.model_validate({**facts, **more})
 
 
-def enter(ledger: Ledger, run: str, found: Drifted) -> Drifted:
+def enter(ledger: Ledger, run: str, found: DriftResult) -> DriftResult:
     """Write the verdict down as the drift step does."""
     ledger.append(
         "sales", "drift", run, {"run": run, **found.model_dump(mode="json"), "evidently": None}
@@ -50,9 +50,9 @@ def enter(ledger: Ledger, run: str, found: Drifted) -> Drifted:
     return found
 
 
-def started(day: int) -> Decided:
+def started(day: int) -> DecideResult:
     end = f"{window(day).end:%Y-%m-%dT%H:%M:%SZ}"
-    return Decided(
+    return DecideResult(
         start=True,
         why="it has drifted",
         run_id=f"drift__sales__{end}",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.intervals import Interval
-from pipelines.science.drift import ColumnFact, Facts, PerformanceFact, decide
+from pipelines.science.drift import ColumnFact, DriftFacts, PerformanceFact, decide
 from pipelines.spec.drift import Drift
 from pipelines.watch.page import About, render
 
@@ -32,7 +32,7 @@ COLUMNS = [
     ColumnFact("tested", "ks", 0.05, 0.001, drifted=True, missing=0.0, missing_reference=0.0),
 ]
 WORSE = PerformanceFact("roc_auc", 0.61, 0.64, 0.72, 900, worse=True, bad_end=0.58)
-FACTS = Facts(
+FACTS = DriftFacts(
     1_000,
     columns=COLUMNS,
     predictions=ColumnFact(
@@ -75,12 +75,12 @@ def test_the_verdict_comes_first_and_the_inputs_stand_furthest_first():
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (Facts(900, columns=COLUMNS[:1]), "No drift"),
-        (Facts(3), "Not enough data"),
-        (Facts(900, broken=["the input night is missing"]), "Alarm"),
-        (Facts(0, error="the look at the window failed with ValueError: x"), "Alarm"),
+        (DriftFacts(900, columns=COLUMNS[:1]), "No drift"),
+        (DriftFacts(3), "Not enough data"),
+        (DriftFacts(900, broken=["the input night is missing"]), "Alarm"),
+        (DriftFacts(0, error="the look at the window failed with ValueError: x"), "Alarm"),
         (
-            Facts(900, broken=[f"the input c{i} is missing" for i in range(40)]),
+            DriftFacts(900, broken=[f"the input c{i} is missing" for i in range(40)]),
             "the input c39 is missing",
         ),
     ],
@@ -106,14 +106,14 @@ def test_every_verdict_has_a_page(facts, words):
     ],
 )
 def test_performance_is_said_in_words_whichever_way_the_metric_points(fact, words):
-    page = _page(Facts(1_000, columns=COLUMNS[:1], performance=fact))
+    page = _page(DriftFacts(1_000, columns=COLUMNS[:1], performance=fact))
     assert words in _text(page)
     assert "nan" not in page
 
 
 def test_what_data_say_is_escaped_and_evidentlys_page_is_linked_only_where_there_is_one():
     hostile = "<script>alert(1)</script>"
-    facts = Facts(
+    facts = DriftFacts(
         900,
         broken=[hostile],
         notes=[hostile],

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines.bundle.rows import schema_of
 from pipelines.spec.drift import Drift
-from pipelines.watch.sides import Champion, Labelled, Rows
+from pipelines.watch.sides import ChampionReference, Labelled, Rows
 
 RULES = Drift(schedule="monthly")
 
@@ -51,7 +51,7 @@ def champion(
     inputs = table(2_000, 99) if inputs is None else inputs
     predictions = answers(2_000, 99) if predictions is None else predictions
     schema = schema_of(inputs, inputs.column_names, task, classes)
-    return Champion(schema, Rows(inputs, predictions), metric, expected, task)
+    return ChampionReference(schema, Rows(inputs, predictions), metric, expected, task)
 
 
 CHAMPION = champion()

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipelines.deployment.docker.engine import Engine
+from pipelines.deployment.docker.engine import ReleaseEngine
 from pipelines.errors import Conflict, GiveUp, StorageFull, Unreachable
 
 pytestmark = [
@@ -49,7 +49,7 @@ def engine_that_says(status, body):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Engine(f"tcp://127.0.0.1:{server.server_port}", timeout=5)
+        yield ReleaseEngine(f"tcp://127.0.0.1:{server.server_port}", timeout=5)
     finally:
         server.shutdown()
         thread.join()
@@ -107,4 +107,4 @@ def test_an_image_in_use_stays():
 
 def test_an_engine_that_is_away_is_unreachable():
     with pytest.raises(Unreachable, match=r"tcp://127\.0\.0\.1:9"):
-        Engine("tcp://127.0.0.1:9", timeout=1).image("x")
+        ReleaseEngine("tcp://127.0.0.1:9", timeout=1).image("x")

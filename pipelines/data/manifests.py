@@ -1,0 +1,60 @@
+"""Batches as the store keeps them: a manifest for each, and the plan that names those of a run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipelines.intervals import Interval, Moment
+from pipelines.refs import Ref, Value
+
+
+class BatchRef(Value):
+    """One batch in a plan: its interval, its version (1 for the first, more where late rows came),
+    its manifest.
+    """
+
+    interval: Interval
+    version: int
+    manifest: Ref
+
+
+class Plan(Value):
+    """The batches of one run: to learn from, to judge on, and those that only the lookback reaches.
+
+    Kept in the store.
+    """
+
+    format: Literal[1] = 1
+    model: str
+    as_of: Moment
+    lookback: list[BatchRef]
+    train: list[BatchRef]
+    holdout: list[BatchRef]
+
+    @property
+    def batches(self) -> list[BatchRef]:
+        """All batches, oldest first."""
+        return [*self.lookback, *self.train, *self.holdout]
+
+
+class TableRef(Value):
+    """One table of a batch: a Parquet object, its rows, its columns with their Arrow types."""
+
+    data: Ref
+    rows: int
+    columns: dict[str, str]
+
+
+class BatchManifest(Value):
+    """One batch: the raw rows of an interval, immutable, named by this manifest's hash.
+
+    What could not be read has no tables but a `problem` and, where there are any, the raw bytes;
+    `validate` refuses it.
+    """
+
+    format: Literal[1] = 1
+    model: str
+    interval: Interval
+    tables: dict[str, TableRef]
+    problem: str | None = None
+    raw: Ref | None = None

@@ -1,0 +1,191 @@
+"""The steps of the loop: each is declared here, once, and nowhere else.
+
+To add a step, write one module beside this one, with a function `run(context, request)`, and its
+declaration below. Commands, DAGs, places, links and the demo read the declaration. It is light,
+because Airflow's plugin imports it when it parses the DAGs: it names what steps take and give, and
+imports none of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipelines import messages
+from pipelines.verdicts import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic.fields import FieldInfo
+
+    from pipelines.refs import Value
+
+TIMEOUT = timedelta(hours=2)
+"""The longest that one try of a task may take, where its step says nothing else."""
+
+
+@dataclass(frozen=True)
+class PageLink:
+    """A link to the HTML page of a kind that the step publishes for its run."""
+
+    kind: Literal["validation", "verdict", "drift", "evidently"]
+    title: str = "Page"
+
+
+@dataclass(frozen=True)
+class MlflowLink:
+    """A link to an MLflow run, whose id stands in a field of the step's result, or of the result of
+    the step `of`, which its request holds.
+    """
+
+    field: str
+    of: str | None = None
+
+
+Link = PageLink | MlflowLink | Literal["history", "retraining"]
+"""`history` is the page of the model's decisions, `retraining` the run that a drift run started."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the module of its name in this folder, and the command of its name.
+
+    `deploys`: it makes containers itself, or sees to it that the champion's runs. `by_hand`: a
+    person may run it as a command, without a request. `words` put its result into a log.
+    """
+
+    name: str
+    help: str
+    request: type[Value]
+    result: type[Value]
+    timeout: timedelta = TIMEOUT
+    deploys: bool = False
+    by_hand: bool = True
+    links: tuple[Link, ...] = ()
+    words: Callable[[Any], list[words.Line]] | None = None
+
+    @property
+    def reads_conf(self) -> bool:
+        """Whether it sees what a trigger sent; every other one sees the results of steps alone."""
+        return "conf" in self.request.model_fields
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The steps whose results its request may hold, each in the field of its name."""
+        return tuple(name for name in STEPS if name in self._fields)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Those of them without which it cannot run."""
+        return tuple(name for name in self.needs if self._fields[name].is_required())
+
+    @property
+    def _fields(self) -> dict[str, FieldInfo]:
+        """The fields of its request, as JSON names them."""
+        fields = self.request.model_fields
+        return {field.alias or name: field for name, field in fields.items()}
+
+
+_STEPS = (
+    Step(
+        "ingest",
+        "Keep the raw rows that a run needs, each interval as a batch.\n\nA batch never changes.",
+        messages.IngestRequest,
+        messages.IngestResult,
+    ),
+    Step(
+        "validate",
+        "Hold the batches against their expectations.\n\n"
+        "What breaks a critical one goes to quarantine.",
+        messages.ValidateRequest,
+        messages.ValidateResult,
+        links=(PageLink("validation"),),
+    ),
+    Step(
+        "features",
+        "Build the features and keep them as a DVC-tracked version.",
+        messages.FeaturesRequest,
+        messages.FeaturesResult,
+        links=(MlflowLink("parent_run"),),
+    ),
+    Step(
+        "train",
+        "Train the candidates and log them in MLflow.\n\nOr one of them: --candidate.",
+        messages.TrainRequest,
+        messages.TrainResult,
+        timeout=timedelta(hours=6),
+        links=(MlflowLink("run_id"),),
+    ),
+    Step(
+        "gate",
+        "Choose the challenger and promote or refuse it.\n\nThe verdict has its reasons in words.",
+        messages.GateRequest,
+        messages.GateResult,
+        deploys=True,
+        links=(PageLink("verdict"), MlflowLink("run_id")),
+        words=words.gate,
+    ),
+    Step(
+        "package",
+        "Compile the promoted challenger and make its bundle.\n\n"
+        "It is fitted again on all rows first; that the compiled model answers the same is proven.",
+        messages.PackageRequest,
+        messages.PackageResult,
+        links=(MlflowLink("run_id", of="gate"),),
+    ),
+    Step(
+        "deploy",
+        "Hand the bundle to the server and make it the champion.",
+        messages.DeployRequest,
+        messages.DeployResult,
+        deploys=True,
+        links=(MlflowLink("run_id", of="gate"), "history"),
+    ),
+    Step(
+        "close",
+        "End the run in MLflow, and write down what came of it.",
+        messages.CloseRequest,
+        messages.CloseResult,
+        deploys=True,
+        links=(MlflowLink("parent_run", of="features"), "history"),
+    ),
+    Step(
+        "rollback",
+        "Go back to a release that served before.",
+        messages.RollbackRequest,
+        messages.DeployResult,
+        deploys=True,
+        links=("history",),
+        words=words.rollback,
+    ),
+    Step(
+        "drift",
+        "Say whether a window has drifted; start nothing.",
+        messages.DriftRequest,
+        messages.DriftResult,
+        links=(PageLink("drift"), PageLink("evidently", "Evidently"), MlflowLink("run_id")),
+        words=words.drift,
+    ),
+    Step(
+        "decide",
+        "Decide whether a window starts a retraining.\n\nThe request is entered into the ledger.",
+        messages.DecideRequest,
+        messages.DecideResult,
+        by_hand=False,
+        links=("history",),
+    ),
+    Step(
+        "report",
+        "Say what came of a window.",
+        messages.ReportRequest,
+        messages.ReportResult,
+        by_hand=False,
+        links=(PageLink("drift"), "retraining", "history"),
+        words=words.report,
+    ),
+)
+
+STEPS = {step.name: step for step in _STEPS}
+"""The steps by name: those of a retraining, then a rollback's, then those of a drift run."""

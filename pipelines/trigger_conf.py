@@ -1,0 +1,36 @@
+"""What a trigger may send to each DAG as its `conf`.
+
+Airflow checks the types by the DAG's params; an unknown key is refused here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from pipelines.intervals import Moment
+from pipelines.refs import Value
+
+
+class RetrainConf(Value):
+    """What a trigger may send to the retrain DAG."""
+
+    as_of: Moment | None = None
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+    force: bool = False
+
+
+class DriftConf(Value):
+    """What a trigger may send to the drift DAG."""
+
+    window_end: Moment | None = None
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
+class RollbackConf(Value):
+    """What a trigger may send to the rollback DAG."""
+
+    to: Annotated[int, Field(ge=1, le=99_999_999)] | None = None
+    """The release to go back to; without one, what served before the present champion."""
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""

@@ -1,0 +1,184 @@
+"""Verdicts in words: the one place where a decision becomes text that people read.
+
+Logs, XComs, pages, commands and the demo take their words from here. Light, because Airflow's
+plugin imports it when it parses the DAGs.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipelines.intervals import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipelines.intervals import Interval
+    from pipelines.messages import DeployResult, DriftResult, DriftVerdict, GateResult, ReportResult
+
+MEANINGS: dict[DriftVerdict, str] = {
+    "no_drift": "What was asked of the model looks like what it learnt from.",
+    "drift": (
+        "What was asked of the model, or how well it answers, is no longer what it learnt from and"
+        " promised."
+    ),
+    "alarm": (
+        "Something is broken, so nothing can be said about drift. A person must look; nothing is"
+        " retrained from it."
+    ),
+    "not_enough_data": "Too little is in this window to say anything about drift.",
+}
+"""What each verdict on a window says, for someone who reads it for the first time."""
+
+NO_RETRAINING: dict[DriftVerdict, str] = {
+    "no_drift": "nothing has drifted",
+    "not_enough_data": "there are not enough data for a verdict",
+    "alarm": "something is broken, and a retraining would learn from it; a person must look",
+}
+"""Why a verdict on a window starts no retraining."""
+
+
+class Line(NamedTuple):
+    """One line of a log."""
+
+    level: int
+    text: str
+
+
+def plain(word: str) -> str:
+    """Return a verdict or an outcome as one says it: `not_enough_data` is not enough data."""
+    return word.replace("_", " ")
+
+
+def join(reasons: Iterable[object]) -> str:
+    """Return reasons in one line."""
+    return "; ".join(str(reason) for reason in reasons if reason)
+
+
+def figure(value: object) -> str:
+    """Return a number as people read it; a question mark where there is none."""
+    return f"{value:.4g}" if isinstance(value, int | float) else "?"
+
+
+def count(value: object) -> str:
+    """Return a whole number as people read it; a question mark where there is none."""
+    return f"{value:,}" if isinstance(value, int) else "?"
+
+
+def challenger(candidate: str | None, version: str | None) -> str:
+    """Return who was judged; either may be empty where there was none."""
+    if not candidate:
+        return "no challenger"
+    return f"{candidate} (version {version})" if version else candidate
+
+
+def serving(version: str | None) -> str:
+    """Return what serves on where nothing new came."""
+    return f"version {version} serves on" if version else "nothing serves"
+
+
+def live_score(metric: str, live: float | None, expected: float | None) -> str:
+    """Return the champion's score on a window against the promised one; empty where unknown."""
+    return "" if live is None else f"{metric} {figure(live)} live, {figure(expected)} expected"
+
+
+def rows_seen(rows: object, source: object, labelled: object, champion: str | None) -> str:
+    """Return which rows a verdict on a window stands on."""
+    against = f"against version {champion}" if champion else "without a champion"
+    return f"{count(rows)} rows of {source}, {count(labelled)} labelled, {against}"
+
+
+def window(model: str, interval: Interval) -> str:
+    """Return which window of which model."""
+    return f"{model}, window {iso(interval.start)} to {iso(interval.end)}"
+
+
+def release(result: DeployResult) -> str:
+    """Return what serves now, and what served before."""
+    before = f"version {result.previous}" if result.previous else "nothing"
+    return f"version {result.version} serves as release {result.release} (before: {before})"
+
+
+def opponent(result: GateResult) -> str:
+    """Return whom the challenger was judged against."""
+    champion = f"the champion, version {result.champion}" if result.champion else ""
+    if champion and not result.incident:
+        return champion
+    why = f"{champion}, cannot answer" if champion else "no version serves yet"
+    return f"the best constant, because {why}"
+
+
+def refusal(candidate: str | None, reasons: Iterable[object]) -> str:
+    """Return in one line why a challenger does not go on."""
+    who = f"The challenger {candidate}" if candidate else "The challenger"
+    return f"{who} was not promoted: " + (join(reasons) or "the gate gave no reason.")
+
+
+def unfinished(version: str | None, *, built: bool) -> str:
+    """Return how far a retraining came that ended before it deployed or refused anything.
+
+    `version` is the one that the gate promoted, None where it judged nothing yet.
+    """
+    if version is not None:
+        return f"version {version} was promoted, but not deployed"
+    return f"the run ended before its {'challenger was judged' if built else 'features were built'}"
+
+
+def gate_entry(
+    candidate: str | None, version: str | None, reasons: Iterable[object], started_because: str
+) -> str:
+    """Return the gate's verdict as a list of decisions shows it, beside the verdict itself."""
+    because = f" (started because: {started_because})" if started_because else ""
+    return ": ".join(filter(None, [challenger(candidate, version), join(reasons)])) + because
+
+
+def gate(result: GateResult) -> list[Line]:
+    """Return the gate's verdict for a log: every check, and every reason to refuse, once."""
+    who = "the challenger" if not result.candidate else challenger(result.candidate, result.version)
+    lines = [Line(logging.INFO, f"Verdict on {who}: {result.verdict.upper()}")]
+    if result.incident:
+        lines.append(Line(logging.ERROR, f"  INCIDENT: {result.incident}"))
+    for check in result.checks:
+        if not (result.incident and result.incident in check.detail):
+            level, mark = (logging.INFO, "ok  ") if check.passed else (logging.WARNING, "FAIL")
+            lines.append(Line(level, f"  {mark} {check.name}: {check.detail}"))
+    failed = {check.detail for check in result.checks if not check.passed}
+    return lines + _because((r for r in result.reasons if r not in failed), logging.WARNING)
+
+
+def drift(result: DriftResult) -> list[Line]:
+    """Return the verdict on a window for a log."""
+    level = logging.INFO if result.verdict == "no_drift" else logging.WARNING
+    span = f"{iso(result.window.start)} to {iso(result.window.end)}"
+    facts = [
+        rows_seen(result.rows, result.source, result.labelled, result.champion),
+        live_score(result.metric, result.live, result.expected),
+    ]
+    if result.columns:
+        names = f": {', '.join(result.drifted)}" if result.drifted else ""
+        facts.append(f"{len(result.drifted)} of {result.columns} inputs drifted{names}")
+    return [
+        Line(level, f"Verdict on the window from {span}: {plain(result.verdict).upper()}"),
+        *(Line(logging.INFO, f"  {fact}") for fact in facts if fact),
+        *_because(result.reasons, level),
+    ]
+
+
+def report(result: ReportResult) -> list[Line]:
+    """Return for a log what came of a window."""
+    return [Line(logging.INFO, f"{plain(result.outcome).upper()}: {result.said}")]
+
+
+def rollback(result: DeployResult) -> list[Line]:
+    """Return for a log what serves after a rollback."""
+    return [Line(logging.INFO, f"ROLLED BACK: {release(result)}")]
+
+
+def in_one_line(lines: Iterable[Line]) -> str:
+    """Return the lines as one, which is how Airflow's UI shows an XCom."""
+    return " | ".join(" ".join(line.text.split()) for line in lines)
+
+
+def _because(reasons: Iterable[str], level: int) -> list[Line]:
+    return [Line(level, f"  because {reason}") for reason in reasons]
