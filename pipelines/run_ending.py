@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.ledger import outcomes
-from pipelines.ledger.outcomes import Outcome
+from pipelines.ledger import Outcome, outcomes
 
 if TYPE_CHECKING:
     from pipelines.context import Context

@@ -14,7 +14,7 @@ from pipelines.classes import meant
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
-from pipelines.intervals import iso
+from pipelines.ledger import GateVerdict
 from pipelines.messages import Check, GateRequest, Judged, Trained
 from pipelines.spec import METRICS
 from pipelines.store.pages import publish_page
@@ -57,14 +57,14 @@ def run(context: Context, request: GateRequest) -> Judged:
             context.log.warning("the champion could not be reconciled: %s", error)
         champion = ledger.champion(spec.name)
         judged = _judged(context, request, champion)
-        body = {
-            **judged.model_dump(mode="json"),
-            "features_revision": built.version.revision,
-            "as_of": iso(built.as_of),
-            "started_because": built.reason,
-        }
-        known = ledger.append(spec.name, "verdict", request.run, body)
-    judged = Judged.model_validate({name: known.body[name] for name in Judged.model_fields})
+        verdict = GateVerdict(
+            **judged.model_dump(),
+            features_revision=built.version.revision,
+            as_of=built.as_of,
+            started_because=built.reason,
+        )
+        known = ledger.append(spec.name, request.run, verdict)
+    judged = known.read(GateVerdict).part(Judged)
     _told(context, judged)
     shown = page.render(spec.name, request.run, judged, as_of=built.as_of, because=built.reason)
     publish_page(

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pipelines.data.batches import manifest_of, newest, publish, read_source
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval, complete_before, covering, floor, iso
+from pipelines.ledger import DriftCheck
 from pipelines.messages import BatchRef, Conf, Ingested, IngestRequest, Plan, WatchConf
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import canonical
@@ -125,10 +126,7 @@ def _since_last(context: Context, asked: Interval) -> list[Interval]:
     batches again.
     """
     spec = context.spec
-    windows = [
-        Interval.model_validate(e.body["window"])
-        for e in context.ports.ledger.entries(spec.name, "drift")
-    ]
+    windows = [e.read(DriftCheck).window for e in context.ports.ledger.entries(spec.name, "drift")]
     ends = [w.end for w in windows if w.end < asked.end]
     if not ends:
         return []

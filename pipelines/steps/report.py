@@ -8,8 +8,7 @@ from __future__ import annotations
 from pipelines.context import Context
 from pipelines.errors import BadData, GiveUp
 from pipelines.intervals import iso
-from pipelines.ledger import outcomes
-from pipelines.ledger.outcomes import Outcome
+from pipelines.ledger import Outcome, outcomes
 from pipelines.messages import Reported, ReportRequest
 
 STEP = "report"

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import RequestError
+from pipelines.ledger import Crown, GateVerdict, Reconciliation, ReleaseIntent
 from pipelines.messages import Deployed, RollbackConf, RollbackRequest
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Ref, Value
@@ -62,22 +63,16 @@ def promote(
 
     Raises RequestError for any other.
     """
-    refused = [
-        e
-        for e in context.ports.ledger.entries(context.spec.name, "verdict")
-        if e.body.get("version") == version
-    ]
-    if refused and refused[-1].body.get("verdict") != "promote":
+    entries = context.ports.ledger.entries(context.spec.name, "verdict")
+    judged = [v for v in (e.read(GateVerdict) for e in entries) if v.version == version]
+    if judged and judged[-1].verdict != "promote":
         raise RequestError(
             f"The gate refused version {version} of {context.spec.name}:"
-            f" {'; '.join(refused[-1].body.get('reasons') or [])}.",
+            f" {'; '.join(judged[-1].reasons)}.",
             remedy="what the gate refuses never serves; retrain, or change the gate in model.yaml.",
         )
-    known = [
-        _served(e)
-        for e in context.ports.ledger.entries(context.spec.name, "release")
-        if e.body["version"] == version
-    ]
+    releases = [_intended(e) for e in context.ports.ledger.entries(context.spec.name, "release")]
+    known = [release for release in releases if release.version == version]
     if not known:
         raise RequestError(
             f"Version {version} of {context.spec.name} has no bundle that was ever released.",
@@ -101,9 +96,10 @@ def _serve(
         )
     intent = ledger.find(name, "release", run)
     # A retry expects the champion that the first try saw: who came meanwhile was not meant.
-    expected = (
-        intent.body["previous"] if intent is not None else champion.version if champion else None
-    )
+    if intent is not None:
+        expected = intent.read(ReleaseIntent).previous
+    else:
+        expected = champion.version if champion else None
     order = orders.Order(
         run=run, version=chosen.version, bundle=chosen.bundle, expected=expected, reason=reason
     )
@@ -116,7 +112,7 @@ def _earlier(context: Context, run: str) -> _Served | None:
     A retry must not choose anew after the champion has changed.
     """
     entry = context.ports.ledger.find(context.spec.name, "release", run)
-    return _served(entry) if entry is not None else None
+    return _intended(entry) if entry is not None else None
 
 
 def _back_to(context: Context, number: int | None) -> _Served:
@@ -125,7 +121,7 @@ def _back_to(context: Context, number: int | None) -> _Served:
     Without one, what served before the champion was first promoted.
     """
     name, ledger = context.spec.name, context.ports.ledger
-    crowned = [_served(e) for e in ledger.entries(name, "champion")]
+    crowned = [_crowned(e) for e in ledger.entries(name, "champion")]
     if not crowned:
         raise RequestError(
             f"No version of {name} has served yet: there is nothing to go back to.",
@@ -139,13 +135,9 @@ def _back_to(context: Context, number: int | None) -> _Served:
                 " nothing to go back to."
             )
         return crowned[first - 1]
-    served = {
-        c.number: c
-        for c in [
-            *(_served(e) for e in ledger.entries(name, "reconciled") if "number" in e.body),
-            *crowned,
-        ]
-    }
+    reconciled = [e.read(Reconciliation).release for e in ledger.entries(name, "reconciled")]
+    brought_back = [_release(intent) for intent in reconciled if intent is not None]
+    served = {release.number: release for release in [*brought_back, *crowned]}
     if number not in served:
         known = ", ".join(map(str, sorted(served)))
         raise RequestError(
@@ -154,10 +146,14 @@ def _back_to(context: Context, number: int | None) -> _Served:
     return served[number]
 
 
-def _served(entry: Entry) -> _Served:
-    number = entry.body["release"] if entry.kind == "champion" else entry.body["number"]
-    return _Served(
-        number=int(number),
-        version=entry.body["version"],
-        bundle=Ref.model_validate(entry.body["bundle"]),
-    )
+def _crowned(entry: Entry) -> _Served:
+    crown = entry.read(Crown)
+    return _Served(number=crown.release, version=crown.version, bundle=crown.bundle)
+
+
+def _intended(entry: Entry) -> _Served:
+    return _release(entry.read(ReleaseIntent))
+
+
+def _release(intent: ReleaseIntent) -> _Served:
+    return _Served(number=intent.number, version=intent.version, bundle=intent.bundle)

@@ -10,8 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from pipelines.ledger import outcomes
-from pipelines.ledger.outcomes import Outcome
+from pipelines.ledger import Outcome, outcomes
 from pipelines.messages import DecideRequest
 from pipelines.step_record import last_record
 from pipelines.steps import decide

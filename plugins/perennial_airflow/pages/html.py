@@ -79,11 +79,11 @@ _MODEL = """{% extends "base" %}{% import "parts" as parts with context %}{% blo
 {{ parts.facts(s, base) }}<div class="links">{{ parts.dags(s, base) }}</div>
 {% if checks %}<h2>Drift checks</h2><div class="scroll"><table>
 <tr><th>window</th><th>verdict</th><th>rows</th><th>labelled</th><th>inputs drifted</th><th>metric, live</th><th>expected</th><th></th></tr>
-{% for e in checks %}{% set w = in_words(e) %}<tr><td class="at">{{ span(e.body.window) }}</td><td>{{ parts.badge(w) }}</td>
-<td class="num">{{ e.body.rows }}</td><td class="num">{{ e.body.labelled }}</td>
-<td>{% if e.body.drifted %}{{ e.body.drifted | join(", ") }}{% else %}<span class="plain">none</span>{% endif %}</td>
-<td class="num">{% if e.body.live is number %}{{ e.body.metric }} {{ figure(e.body.live) }}{% endif %}</td>
-<td class="num">{% if e.body.expected is number %}{{ figure(e.body.expected) }}{% endif %}</td>
+{% for e in checks %}{% set w = in_words(e) %}{% set d = e.decision %}<tr><td class="at">{{ span(d.window) }}</td><td>{{ parts.badge(w) }}</td>
+<td class="num">{{ d.rows }}</td><td class="num">{{ d.labelled }}</td>
+<td>{% if d.drifted %}{{ d.drifted | join(", ") }}{% else %}<span class="plain">none</span>{% endif %}</td>
+<td class="num">{% if d.live is number %}{{ d.metric }} {{ figure(d.live) }}{% endif %}</td>
+<td class="num">{% if d.expected is number %}{{ figure(d.expected) }}{% endif %}</td>
 <td class="more">{% for name, path in w.links %}<a href="{{ base }}{{ path }}">{{ name }}</a> {% endfor %}</td></tr>{% endfor %}
 </table></div>{% endif %}
 <h2>Every decision, newest first</h2>

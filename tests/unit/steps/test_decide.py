@@ -9,8 +9,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.errors import RequestError
-from pipelines.ledger import MemoryLedger, outcomes
-from pipelines.ledger.outcomes import Outcome
+from pipelines.ledger import MemoryLedger, Outcome, outcomes
 from pipelines.ledger.sql import SqlLedger
 from pipelines.messages import Conf, DecideRequest
 from pipelines.refs import canonical
