@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.bundle.load import open_bundle
 from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import RequestError
-from pipelines.refs import Ref
+from pipelines.ledger import Crown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ def first_deployed(context: Context) -> OpenBundle:
             f"{context.spec.name} has never had a champion.",
             remedy=f"run retrain_{context.spec.name} first.",
         )
-    return open_bundle(context.ports.store, Ref.model_validate(champions[0].body["bundle"]))
+    return open_bundle(context.ports.store, champions[0].read(Crown).bundle)
 
 
 def answers(bundle: OpenBundle, rows: pa.Table) -> np.ndarray[Any, Any]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.ledger import outcomes
-from pipelines.ledger.outcomes import Outcome
+from pipelines.ledger import Outcome, outcomes
 from pipelines.verdicts import words
 
 if TYPE_CHECKING:

@@ -41,6 +41,7 @@ from pipelines.registry.memory import MemoryRegistry
 from pipelines.steps import drift, features, gate, ingest, package, train, validate
 from pipelines.store.memory import MemoryStore
 from pipelines.versions.memory import MemoryVersions
+from tests.decisions import crown
 from tests.worlds import FIRST, World, as_of
 
 if TYPE_CHECKING:
@@ -98,11 +99,7 @@ class Trained:
         ports = Ports(
             store, MemoryVersions(), registry or MemoryRegistry(), ledger or MemoryLedger()
         )
-        champion = {
-            "version": self.bundle.version,
-            "bundle": self.bundle.bundle.model_dump(mode="json"),
-            "release": 1,
-        }
+        champion = crown(self.bundle.version, self.bundle.bundle)
         ports.ledger.crown("sales", expected=None, champion=champion, key="first")
         return Watched(World(folder), ports)
 

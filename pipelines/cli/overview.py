@@ -12,6 +12,14 @@ from pipelines.cli.running import context_for
 from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import iso
+from pipelines.ledger import (
+    DriftCheck,
+    GateVerdict,
+    Outcome,
+    Quarantine,
+    RetrainHold,
+    RetrainRequest,
+)
 from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
@@ -19,8 +27,6 @@ from pipelines.verdicts import words
 from pipelines.watch.retrain_requests import unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipelines.ledger import Entry
 
 Model = Annotated[str, typer.Argument(help="The model: a folder's name under models/.")]
@@ -208,53 +214,44 @@ def _entry(entry: Entry) -> list[Any]:
     return [entry.seq, iso(entry.at.replace(microsecond=0)), entry.kind, _sentence(entry)]
 
 
-def _sentence(entry: Entry) -> str:
-    """Return one entry in words."""
-    if entry.kind in _SENTENCES:
-        return _SENTENCES[entry.kind](entry.body)
-    said = [
-        f"{k} {v}"
-        for k, v in entry.body.items()
-        if isinstance(v, str | int) and not isinstance(v, bool)
-    ]
-    return ", ".join(said)
+def _sentence(entry: Entry) -> str:  # noqa: PLR0911 -- one case for each kind of entry
+    """Return an entry in words.
+
+    One without words of its own, or of a kind that is not known here, shows its plain fields.
+    """
+    match entry.decision:
+        case GateVerdict() as verdict:
+            return _verdict(verdict)
+        case DriftCheck() as check:
+            return _drift(check)
+        case Outcome() as outcome:
+            version = f" version {outcome.version}" if outcome.version else ""
+            return f"{outcome.outcome}{version}: {entry.run}" + _why(outcome.reasons)
+        case Quarantine() as quarantine:
+            return iso(quarantine.interval.start) + _why(quarantine.reasons)
+        case RetrainRequest() as request:
+            return f"retraining {request.run_id} asked for" + _why(request.reasons)
+        case RetrainHold() as hold:
+            return f"no retraining for the window until {iso(hold.window.end)}: {hold.why}"
+        case _:
+            return entry.summary
 
 
-def _verdict(body: dict[str, Any]) -> str:
+def _verdict(verdict: GateVerdict) -> str:
     entry = words.gate_entry(
-        body.get("candidate"),
-        body.get("version"),
-        body.get("reasons") or [],
-        body.get("started_because") or "",
+        verdict.candidate, verdict.version, verdict.reasons, verdict.started_because
     )
-    return f"{body['verdict']}: {entry}"
+    return f"{verdict.verdict}: {entry}"
 
 
-def _drift(body: dict[str, Any]) -> str:
-    rows = words.rows_seen(body["rows"], body["source"], body["labelled"], body["champion"])
-    verdict, end = words.plain(body["verdict"]), body["window"]["end"]
-    return f"{verdict}: window until {end} ({rows})" + _why(body)
+def _drift(check: DriftCheck) -> str:
+    rows = words.rows_seen(check.rows, check.source, check.labelled, check.champion)
+    verdict, end = words.plain(check.verdict), iso(check.window.end)
+    return f"{verdict}: window until {end} ({rows})" + _why(check.reasons)
 
 
-def _outcome(body: dict[str, Any]) -> str:
-    version = f" version {body['version']}" if body["version"] else ""
-    return f"{body['outcome']}{version}: {body['run']}" + _why(body)
-
-
-def _why(body: dict[str, Any]) -> str:
-    return f": {words.join(body['reasons'])}" if body.get("reasons") else ""
-
-
-_SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "verdict": _verdict,
-    "quarantine": lambda body: f"{body['interval']['start']}" + _why(body),
-    "drift": _drift,
-    "retrain_request": lambda body: f"retraining {body['run_id']} asked for" + _why(body),
-    "retrain_held": lambda body: (
-        f"no retraining for the window until {body['window']['end']}: {body['why']}"
-    ),
-    "outcome": _outcome,
-}
+def _why(reasons: list[str]) -> str:
+    return f": {words.join(reasons)}" if reasons else ""
 
 
 def schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 -- the schema is JSON in any case

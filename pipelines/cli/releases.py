@@ -10,6 +10,7 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError, TryAgain
+from pipelines.ledger import Crown
 from pipelines.messages import DeployResult
 from pipelines.run_names import BY_HAND, PROMOTION, rollback_run
 from pipelines.settings import load_settings
@@ -125,11 +126,12 @@ def _finished_later(context: Context, run: str) -> Iterator[None]:
     try:
         yield
     except TryAgain as error:
-        crowned = context.ports.ledger.find(context.spec.name, "champion", run)
-        if crowned is None:
+        entry = context.ports.ledger.find(context.spec.name, "champion", run)
+        if entry is None:
             raise
+        crown = entry.read(Crown)
         raise type(error)(
-            f"Version {crowned.body['version']} serves as release {crowned.body['release']}, but"
+            f"Version {crown.version} serves as release {crown.release}, but"
             f" not all follows it yet: {error.message}",
             remedy=f"`perennial reconcile {context.spec.name}`; do not run this command again.",
         ) from error

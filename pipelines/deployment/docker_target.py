@@ -22,6 +22,7 @@ from pipelines.deployment.docker.gateway import Gateway
 from pipelines.deployment.lock import locked
 from pipelines.deployment.serving_client import ServingClient
 from pipelines.errors import GiveUp, PerennialError, Unreachable
+from pipelines.ledger import Crown, GateVerdict
 from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
@@ -190,9 +191,8 @@ class DockerTarget:
         """
         engine, _ = self._parts(context)
         model = context.spec.name
-        crowned = {
-            int(e.body["release"]) for e in context.ports.ledger.entries(model, "champion")
-        } | spared
+        champions = context.ports.ledger.entries(model, "champion")
+        crowned = {e.read(Crown).release for e in champions} | spared
         others = [found for found in _containers(engine, model) if _number(found) not in spared]
         running = [found for found in others if found.running or found.restarting]
         if running:
@@ -271,12 +271,9 @@ def _release(context: Context, champion: Champion) -> Release:
 
 def _verdict(context: Context, release: Release) -> str:
     """Return the gate's verdict on the release's version, for its label."""
-    judged = [
-        e
-        for e in context.ports.ledger.entries(release.model, "verdict")
-        if e.body.get("version") == release.version
-    ]
-    return str(judged[-1].body.get("verdict", "")) if judged else ""
+    verdicts = [e.decision for e in context.ports.ledger.entries(release.model, "verdict")]
+    own = [v for v in verdicts if isinstance(v, GateVerdict) and v.version == release.version]
+    return own[-1].verdict if own else ""
 
 
 def _await_public_answer(context: Context, release: Release) -> None:

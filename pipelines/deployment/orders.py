@@ -15,6 +15,7 @@ from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.deployment import releases
 from pipelines.deployment.targets import target_for
 from pipelines.errors import Conflict, GiveUp, PerennialError, Refused, TryAgain
+from pipelines.ledger import Crown, Reconciliation, ReleaseRefusal
 from pipelines.messages import DeployResult
 from pipelines.refs import Ref, Value
 
@@ -48,8 +49,8 @@ def carry_out(context: Context, order: Order, target: Target | None = None) -> D
     """
     to = target or target_for(context)
     with to.alone(context):
-        crowned = context.ports.ledger.find(context.spec.name, "champion", order.run)
-        if crowned is None:
+        entry = context.ports.ledger.find(context.spec.name, "champion", order.run)
+        if entry is None:
             _reconcile(context, to, under_way=order.run)
             _refuse_again(context, order, to)
             _verify(context, order)
@@ -63,20 +64,21 @@ def carry_out(context: Context, order: Order, target: Target | None = None) -> D
                 reason=order.reason,
                 previous=order.expected,
             )
-            crowned = _crowned(context, order, release, to, _taken(context, order, release, to))
-        _point(context, str(crowned.body["version"]))
+            entry = _crown(context, order, release, to, _have_serve(context, order, release, to))
+        crown = entry.read(Crown)
+        _point(context, crown.version)
         _settle(context, to)
         _reconcile(context, to)
-    number, version = int(crowned.body["release"]), str(crowned.body["version"])
-    previous = crowned.body.get("previous", order.expected)
+    # The oldest entries do not say who served before.
+    previous = crown.previous if "previous" in crown.model_fields_set else order.expected
     context.log.info(
         "%s: version %s serves as release %d (before: %s)",
         context.spec.name,
-        version,
-        number,
+        crown.version,
+        crown.release,
         previous or "nothing",
     )
-    return DeployResult(release=number, version=version, previous=previous)
+    return DeployResult(release=crown.release, version=crown.version, previous=previous)
 
 
 def reconcile(context: Context, target: Target | None = None) -> list[str]:
@@ -136,7 +138,7 @@ def _refuse_again(context: Context, order: Order, target: Target) -> None:
     entry = context.ports.ledger.find(context.spec.name, "release_refused", order.run)
     if entry is not None:
         _bring_back(context, target)
-        raise Refused(str(entry.body["difference"]), remedy=_REMEDY)
+        raise Refused(entry.read(ReleaseRefusal).difference, remedy=_REMEDY)
 
 
 def _verify(context: Context, order: Order) -> None:
@@ -172,7 +174,7 @@ def _refuse_overtaken(context: Context, order: Order, target: Target) -> None:
         )
 
 
-def _taken(context: Context, order: Order, release: Release, target: Target) -> dict[str, Any]:
+def _have_serve(context: Context, order: Order, release: Release, target: Target) -> dict[str, Any]:
     """Have the release serve.
 
     What cannot be mended by a retry is taken back, and the champion serves on.
@@ -184,8 +186,10 @@ def _taken(context: Context, order: Order, release: Release, target: Target) -> 
             f"The server refused release {release.number} of {release.model} ({release.version}):"
             f" {refused.message}"
         )
-        body = {"number": release.number, "version": release.version, "difference": words[:2_000]}
-        context.ports.ledger.append(release.model, "release_refused", order.run, body)
+        refusal = ReleaseRefusal(
+            number=release.number, version=release.version, difference=words[:2_000]
+        )
+        context.ports.ledger.append(release.model, order.run, refusal)
         _bring_back(context, target)
         raise Refused(words, remedy=refused.remedy or _REMEDY) from refused
     except GiveUp:
@@ -193,17 +197,17 @@ def _taken(context: Context, order: Order, release: Release, target: Target) -> 
         raise
 
 
-def _crowned(
-    context: Context, order: Order, release: Release, target: Target, known: dict[str, Any]
+def _crown(
+    context: Context, order: Order, release: Release, target: Target, facts: dict[str, Any]
 ) -> Entry:
-    bundle = release.bundle.model_dump(mode="json")
-    champion = {
-        **known,
-        "version": release.version,
-        "bundle": bundle,
-        "release": release.number,
-        "previous": order.expected,
-    }
+    """Make the release's version the champion; `facts` are what the target says beside it."""
+    champion = Crown(
+        **facts,
+        version=release.version,
+        bundle=release.bundle,
+        release=release.number,
+        previous=order.expected,
+    )
     try:
         return context.ports.ledger.crown(
             release.model, expected=order.expected, champion=champion, key=order.run
@@ -238,5 +242,5 @@ def _pointed(context: Context, champion: Champion) -> str:
     registry.point(model, champion.version)
     words = f"the alias named {was or 'nothing'}, the champion is {champion.version}"
     key = f"alias~{was or '-'}~{champion.version}~{champion.release}"
-    context.ports.ledger.append(model, "reconciled", key, {"reason": words})
+    context.ports.ledger.append(model, key, Reconciliation(reason=words))
     return words

@@ -6,18 +6,28 @@ does not know of. Every function here can be cut off at any point and called aga
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from pipelines.bundle.manifest import Release, release_key, served_key
 from pipelines.errors import Corrupted
+from pipelines.ledger import Reconciliation, ReleaseIntent
 from pipelines.refs import Ref, canonical
 from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipelines.context import Context
     from pipelines.ledger import Entry, Ledger
-    from pipelines.ledger.port import Kind
     from pipelines.store.port import Store
+
+ReleaseKind = Literal["release", "reconciled"]
+"""The kinds of entries that stand for a release."""
+
+_INTENTS: dict[ReleaseKind, type[ReleaseIntent | Reconciliation]] = {
+    "release": ReleaseIntent,
+    "reconciled": Reconciliation,
+}
 
 
 def newest(store: Store, model: str) -> Release | None:
@@ -54,13 +64,13 @@ def highest(context: Context) -> Release | None:
 def recorded(ledger: Ledger, model: str) -> list[Release]:
     """Return every release of the model that the ledger knows."""
     entries = [*ledger.entries(model, "release"), *ledger.entries(model, "reconciled")]
-    return [release_of(entry) for entry in entries if "number" in entry.body]
+    return [release for entry in entries if (release := release_of(entry)) is not None]
 
 
 def published(
     context: Context,
     *,
-    kind: Kind,
+    kind: ReleaseKind,
     key: str,
     version: str,
     bundle: Ref,
@@ -78,15 +88,15 @@ def published(
     """
     store, ledger, model = context.ports.store, context.ports.ledger, context.spec.name
     store.publish(served_key(model), b"1")
+
+    def intent(number: int) -> ReleaseIntent | Reconciliation:
+        return _INTENTS[kind](
+            number=number, version=version, bundle=bundle, reason=reason, previous=previous
+        )
+
     attempt = 1
     while True:
-        told = {
-            "version": version,
-            "bundle": bundle.model_dump(mode="json"),
-            "reason": reason,
-            "previous": previous,
-        }
-        release = _intended(context, kind, key if attempt == 1 else f"{key}~{attempt}", told)
+        release = _intended(context, kind, key if attempt == 1 else f"{key}~{attempt}", intent)
         store.publish(release_key(model, release.number), canonical(release))
         top = highest(context)
         if top == release:
@@ -99,24 +109,42 @@ def published(
         attempt += 1
 
 
-def _intended(context: Context, kind: Kind, key: str, told: dict[str, Any]) -> Release:
+def _intended(
+    context: Context,
+    kind: ReleaseKind,
+    key: str,
+    intent: Callable[[int], ReleaseIntent | Reconciliation],
+) -> Release:
     """Return the release that this key stands for in the ledger, entering it with the next free
     number where it is new.
     """
     ledger, model = context.ports.ledger, context.spec.name
     entry = ledger.find(model, kind, key)
     if entry is None:
-        entry = ledger.append(model, kind, key, {"number": _next(context), **told})
-    return release_of(entry)
+        entry = ledger.append(model, key, intent(_next(context)))
+    release = release_of(entry)
+    if release is None:
+        raise Corrupted(f"Entry {entry.seq} of the ledger ({model}, {kind}) names no release.")
+    return release
 
 
-def release_of(entry: Entry) -> Release:
-    """Return the release that a `release` or `reconciled` entry stands for."""
-    return Release.model_validate(
-        {
-            "model": entry.model,
-            **{k: entry.body[k] for k in ("number", "version", "bundle", "reason")},
-        }
+def release_of(entry: Entry) -> Release | None:
+    """Return the release that a `release` or `reconciled` entry stands for.
+
+    None where it made only the alias follow. Raises Corrupted where the entry cannot be read.
+    """
+    if entry.kind == "release":
+        intent: ReleaseIntent | None = entry.read(ReleaseIntent)
+    else:
+        intent = entry.read(Reconciliation).release
+    if intent is None:
+        return None
+    return Release(
+        model=entry.model,
+        number=intent.number,
+        version=intent.version,
+        bundle=intent.bundle,
+        reason=intent.reason,
     )
 
 
@@ -141,7 +169,5 @@ def _next(context: Context) -> int:
 def belongs_to(context: Context, release: Release, run: str) -> bool:
     """Tell whether the release was made by this run."""
     entries = context.ports.ledger.entries(context.spec.name, "release")
-    return any(
-        e.body["number"] == release.number and (e.key == run or e.key.startswith(f"{run}~"))
-        for e in entries
-    )
+    own = (e for e in entries if e.key == run or e.key.startswith(f"{run}~"))
+    return any(e.read(ReleaseIntent).number == release.number for e in own)

@@ -28,8 +28,8 @@ class Target(Protocol):
         ...
 
     def take(self, context: Context, release: Release) -> dict[str, Any]:
-        """Have the published release serve, and return what to record with the crown beside
-        version, bundle and release.
+        """Have the published release serve, and return what to record of it with the crown: fields
+        of `ledger.Crown` that are this target's own.
 
         Raises Refused with the difference in words where the release does not answer as packaged,
         Conflict where a newer one took over, Unreachable (or another TryAgain) where a retry may

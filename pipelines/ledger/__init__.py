@@ -1,5 +1,22 @@
 """The Ledger port: the append-only, hash-chained record of every decision, and who is champion."""
 
+from pipelines.ledger.entries import (
+    Crown,
+    Decision,
+    DriftCheck,
+    GateCheck,
+    GateVerdict,
+    Kind,
+    Outcome,
+    Quarantine,
+    Reconciliation,
+    ReleaseIntent,
+    ReleaseRefusal,
+    RequestConf,
+    RetrainHold,
+    RetrainRequest,
+    UnknownDecision,
+)
 from pipelines.ledger.memory import MemoryLedger
 from pipelines.ledger.port import (
     GENESIS,
@@ -15,10 +32,25 @@ from pipelines.ledger.port import (
 __all__ = [
     "GENESIS",
     "Champion",
+    "Crown",
+    "Decision",
+    "DriftCheck",
     "Entry",
+    "GateCheck",
+    "GateVerdict",
     "Head",
+    "Kind",
     "Ledger",
     "MemoryLedger",
+    "Outcome",
+    "Quarantine",
+    "Reconciliation",
+    "ReleaseIntent",
+    "ReleaseRefusal",
+    "RequestConf",
+    "RetrainHold",
+    "RetrainRequest",
+    "UnknownDecision",
     "champion_of",
     "entry_hash",
     "first_break",

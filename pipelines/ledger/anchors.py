@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipelines.ledger import Champion, Entry, Ledger
-    from pipelines.ledger.port import Kind
+    from pipelines.ledger.entries import Crown, Decision, Kind
     from pipelines.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
@@ -295,13 +295,11 @@ class AnchoredLedger:
         self._anchor = anchor
         self._warned = False
 
-    def append(self, model: str, kind: Kind, key: str, body: dict[str, Any]) -> Entry:
+    def append(self, model: str, key: str, decision: Decision) -> Entry:
         """Add a decision once."""
-        return self._remembered(self._ledger.append(model, kind, key, body))
+        return self._remembered(self._ledger.append(model, key, decision))
 
-    def crown(
-        self, model: str, *, expected: str | None, champion: dict[str, Any], key: str
-    ) -> Entry:
+    def crown(self, model: str, *, expected: str | None, champion: Crown, key: str) -> Entry:
         """Make a version the champion if `expected` still is."""
         return self._remembered(
             self._ledger.crown(model, expected=expected, champion=champion, key=key)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted
 from pipelines.ledger.port import (
     Champion,
     Entry,
     Head,
-    Kind,
     chained,
     champion_of,
     expect_champion,
     first_break,
-    plain_champion,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pipelines.ledger.entries import Crown, Decision, Kind
 
 
 def utc_now() -> datetime:
@@ -38,22 +38,25 @@ class MemoryLedger:
         self._entries: list[Entry] = []
         self._head = Head()
 
-    def append(self, model: str, kind: Kind, key: str, body: dict[str, Any]) -> Entry:
+    def append(self, model: str, key: str, decision: Decision) -> Entry:
         """Add a decision once."""
         with self._lock:
-            known = self.find(model, kind, key)
-            if known is not None:
-                return known
-            entry = chained(self._head, at=self._now(), model=model, kind=kind, key=key, body=body)
-            self._entries.append(entry)
-            self._head = Head(seq=entry.seq, hash=entry.hash)
-            return entry.model_copy(deep=True)
+            known = self._known(model, decision.kind, key)
+            if known is None:
+                known = chained(self._head, at=self._now(), model=model, key=key, decision=decision)
+                self._entries.append(known)
+                self._head = Head(seq=known.seq, hash=known.hash)
+            return known.model_copy(deep=True)
 
     def find(self, model: str, kind: Kind, key: str) -> Entry | None:
         """Return the decision with this key, or None."""
         with self._lock:
-            found = [e for e in self._entries if (e.model, e.kind, e.key) == (model, kind, key)]
-        return found[0].model_copy(deep=True) if found else None
+            known = self._known(model, kind, key)
+        return known.model_copy(deep=True) if known else None
+
+    def _known(self, model: str, kind: str, key: str) -> Entry | None:
+        same = (e for e in self._entries if (e.model, e.kind, e.key) == (model, kind, key))
+        return next(same, None)
 
     def at(self, seq: int) -> Entry | None:
         """Return the entry with this number, or None."""
@@ -69,29 +72,24 @@ class MemoryLedger:
     ) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest of them."""
         with self._lock:
-            found = [
+            wanted = [
                 e.model_copy(deep=True)
                 for e in self._entries
                 if model in {None, e.model} and kind in {None, e.kind}
             ]
-        return found if limit is None else found[max(len(found) - max(limit, 0), 0) :]
+        return wanted if limit is None else wanted[max(len(wanted) - max(limit, 0), 0) :]
 
     def champion(self, model: str) -> Champion | None:
         """Return who serves now."""
         newest = self.entries(model, "champion", limit=1)
         return champion_of(newest[0] if newest else None)
 
-    def crown(
-        self, model: str, *, expected: str | None, champion: dict[str, Any], key: str
-    ) -> Entry:
+    def crown(self, model: str, *, expected: str | None, champion: Crown, key: str) -> Entry:
         """Make a version the champion if `expected` still is."""
-        body = plain_champion(champion)
         with self._lock:
-            known = self.find(model, "champion", key)
-            if known is not None:
-                return known
-            expect_champion(model, self.champion(model), expected)
-            return self.append(model, "champion", key, body)
+            if self._known(model, "champion", key) is None:
+                expect_champion(model, self.champion(model), expected)
+            return self.append(model, key, champion)
 
     def verify(self) -> int:
         """Check the whole chain and return its length."""

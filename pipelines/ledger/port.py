@@ -3,53 +3,95 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from pydantic import StringConstraints, ValidationError
 
-from pipelines.errors import Conflict, RequestError
+from pipelines.errors import Conflict, Corrupted, RequestError
 from pipelines.intervals import Moment, iso
+from pipelines.ledger.entries import KINDS, Crown, Decision, decision_of
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Name, Ref, Sha256, Value, canonical, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
+
+    from pipelines.ledger.entries import Kind
+
+D = TypeVar("D", bound=Decision)
 
 GENESIS = "0" * 64
 """The previous hash of the first entry."""
 
-_CROWNED = ("version", "bundle", "release")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AGAIN = re.compile(r"~\d+$")
+"""How the key of a run's second and later entries ends (see `outcomes`)."""
 
 Key = Annotated[
     str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
-Kind = Literal[
-    "quarantine",
-    "verdict",
-    "release",
-    "release_refused",
-    "champion",
-    "reconciled",
-    "drift",
-    "retrain_request",
-    "retrain_held",
-    "outcome",
-]
+AnyKind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+"""A kind, also one that only a newer version knows."""
 
 
 class Entry(Value):
-    """One decision. `key` makes it happen at most once: (model, kind, key) is unique."""
+    """One decision. `key` makes it happen at most once: (model, kind, key) is unique.
+
+    `body` is its JSON as it was written, of which the hash speaks; what it says is `decision`.
+    """
 
     seq: int
     at: Moment
     model: Name
-    kind: Kind
+    kind: AnyKind
     key: Key
     body: dict[str, Any]
     previous: Sha256
     hash: Sha256
+
+    @property
+    def decision(self) -> Decision:
+        """What it says, whatever its kind; an UnknownDecision where that is not known here."""
+        return decision_of(self.kind, self.body)
+
+    @property
+    def run(self) -> str:
+        """The run that decided: by its own word, else by the key without a repeat's number."""
+        return str(self.body.get("run") or _AGAIN.sub("", self.key))
+
+    @property
+    def runs(self) -> set[str]:
+        """Every run that it may speak of, also in a decision that is not known here."""
+        said = {self.body.get(name) for name in ("run", "run_id", "asked_by")}
+        named = {run for run in said if isinstance(run, str)}
+        return {self.key, self.key.split("~", maxsplit=1)[0]} | named
+
+    @property
+    def summary(self) -> str:
+        """Its texts and whole numbers by name: how an entry without words of its own is shown."""
+        return ", ".join(
+            f"{name} {value}"
+            for name, value in self.body.items()
+            if isinstance(value, str | int) and not isinstance(value, bool)
+        )
+
+    def read(self, kind: type[D]) -> D:
+        """Return what it says as a decision of this kind.
+
+        Raises Corrupted, naming the entry, where it says nothing of the kind.
+        """
+        found = self.decision
+        if isinstance(found, kind):
+            return found
+        raise Corrupted(
+            f"Entry {self.seq} of the ledger ({self.model}, {self.kind}) cannot be read as a"
+            f" {kind.__name__}.",
+            remedy=(
+                "a newer Perennial wrote it (then use that one), or it was touched:"
+                " `perennial verify`."
+            ),
+        )
 
 
 class Head(Value):
@@ -73,7 +115,7 @@ class Champion(Value):
 class Ledger(Protocol):
     """The record of decisions; it can only grow."""
 
-    def append(self, model: str, kind: Kind, key: str, body: dict[str, Any]) -> Entry:
+    def append(self, model: str, key: str, decision: Decision) -> Entry:
         """Add a decision once: with a key that is there already, return that entry and change
         nothing.
         """
@@ -97,12 +139,10 @@ class Ledger(Protocol):
         """Return who serves now, or None before the first deployment."""
         ...
 
-    def crown(
-        self, model: str, *, expected: str | None, champion: dict[str, Any], key: str
-    ) -> Entry:
+    def crown(self, model: str, *, expected: str | None, champion: Crown, key: str) -> Entry:
         """Make a version the champion if `expected` (a version, or None) still is: compare-and-set.
 
-        `champion` holds version, bundle and release. A key that is there already returns its entry.
+        A key that is there already returns its entry.
         Raises Conflict, naming both versions, when somebody else was faster.
         """
         ...
@@ -115,41 +155,39 @@ class Ledger(Protocol):
         ...
 
 
-def entry_hash(
-    *, seq: int, at: datetime, model: str, kind: str, key: str, body: dict[str, Any], previous: str
-) -> str:
-    """Return the hash that chains an entry to the one before.
+def entry_hash(entry: Entry) -> str:
+    """Return the hash that chains an entry to the one before: what it has unless it was touched.
 
-    SHA-256 of its canonical JSON, `previous` included.
+    SHA-256 of the canonical JSON of all else, `previous` included.
     """
     fields = {
-        "seq": seq,
-        "at": iso(at),
-        "model": model,
-        "kind": kind,
-        "key": key,
-        "body": body,
-        "previous": previous,
+        "seq": entry.seq,
+        "at": iso(entry.at),
+        "model": entry.model,
+        "kind": entry.kind,
+        "key": entry.key,
+        "body": entry.body,
+        "previous": entry.previous,
     }
     return sha256(canonical(fields))
 
 
-def chained(
-    head: Head, *, at: datetime, model: str, kind: str, key: str, body: dict[str, Any]
-) -> Entry:
+def chained(head: Head, *, at: datetime, model: str, key: str, decision: Decision) -> Entry:
     """Return the entry that follows `head`, its body as it reads back from JSON.
 
-    Raises RequestError where the body is not plain JSON (NaN and infinity are not) or another field
-    has the wrong form.
+    Raises RequestError where the decision is of no known kind, is not plain JSON (NaN and infinity
+    are not), or another field has the wrong form.
     """
-    name = f"The decision ({model!r}, {kind!r}, {key!r})"
+    name = f"The decision ({model!r}, {decision.kind!r}, {key!r})"
+    if decision.kind not in KINDS:
+        raise RequestError(f"{name} cannot be recorded: its kind is not known.")
     try:
-        plain = json.loads(canonical(body))
+        plain = json.loads(canonical(decision.body()))
         fields = {
             "seq": head.seq + 1,
             "at": at,
             "model": model,
-            "kind": kind,
+            "kind": decision.kind,
             "key": key,
             "body": plain,
             "previous": head.hash,
@@ -163,10 +201,7 @@ def chained(
         raise RequestError(
             f"{name} cannot be recorded: its body is not plain JSON ({error})."
         ) from error
-    own = entry_hash(
-        seq=entry.seq, at=entry.at, model=model, kind=kind, key=key, body=plain, previous=head.hash
-    )
-    return entry.model_copy(update={"hash": own})
+    return entry.model_copy(update={"hash": entry_hash(entry)})
 
 
 def first_break(entries: Iterable[Entry], head: Head | None = None) -> int | None:
@@ -179,16 +214,7 @@ def first_break(entries: Iterable[Entry], head: Head | None = None) -> int | Non
     """
     previous, expected = GENESIS, 1
     for e in entries:
-        own = entry_hash(
-            seq=e.seq,
-            at=e.at,
-            model=e.model,
-            kind=e.kind,
-            key=e.key,
-            body=e.body,
-            previous=e.previous,
-        )
-        if e.seq != expected or e.hash != own:
+        if e.seq != expected or e.hash != entry_hash(e):
             return expected
         if (
             e.previous != previous
@@ -200,28 +226,14 @@ def first_break(entries: Iterable[Entry], head: Head | None = None) -> int | Non
     return head.seq if head.seq == expected - 1 else min(head.seq + 1, expected)
 
 
-def plain_champion(champion: dict[str, Any]) -> dict[str, Any]:
-    """Return the body of a `champion` entry.
-
-    Raises RequestError where version, bundle or release are missing or wrong.
-    """
-    try:
-        known = Champion.model_validate({**{k: champion.get(k) for k in _CROWNED}, "since": _EPOCH})
-    except ValidationError as error:
-        raise RequestError(
-            f"This is no champion: {in_one_line(problems(error, None, Champion))}"
-        ) from error
-    return {**champion, **known.model_dump(mode="json", include=set(_CROWNED))}
-
-
 def expect_champion(model: str, current: Champion | None, expected: str | None) -> None:
     """Raise Conflict, naming both, unless the current champion is the expected version (None: there
     is none yet).
     """
-    found = current.version if current else None
-    if found != expected:
+    actual = current.version if current else None
+    if actual != expected:
         message = (
-            f"The champion of {model} is {found or 'nobody'}, not {expected or 'nobody'} as"
+            f"The champion of {model} is {actual or 'nobody'}, not {expected or 'nobody'} as"
             " expected."
         )
         raise Conflict(
@@ -230,7 +242,10 @@ def expect_champion(model: str, current: Champion | None, expected: str | None) 
 
 
 def champion_of(entry: Entry | None) -> Champion | None:
-    """Return the champion that a `champion` entry crowned."""
+    """Return the champion that a `champion` entry crowned. Raises Corrupted where it crowns none."""
     if entry is None:
         return None
-    return Champion.model_validate({**{k: entry.body[k] for k in _CROWNED}, "since": entry.at})
+    crown = entry.read(Crown)
+    return Champion(
+        version=crown.version, bundle=crown.bundle, release=crown.release, since=entry.at
+    )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pipelines.bundle.manifest import SERVED, Release, release_key, served_key
 from pipelines.deployment import releases
 from pipelines.errors import Corrupted
+from pipelines.ledger import GateVerdict
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup.databases import databases, refuse_damage
 from pipelines.ops.findings import Finding, looked, ok, problem, warning
@@ -147,8 +148,9 @@ def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Find
     known = ledger.entries() if ledger.revision() is not None else []
     verdicts: dict[str, dict[str, str]] = {entry.model: {} for entry in known}
     for entry in known:
-        if entry.kind == "verdict" and entry.body.get("version"):
-            verdicts[entry.model][str(entry.body["version"])] = str(entry.body.get("run_id", ""))
+        verdict = entry.decision
+        if isinstance(verdict, GateVerdict) and verdict.version:
+            verdicts[entry.model][verdict.version] = verdict.run_id
     lived = {path.name for path in (settings.store_dir / KEYS).glob("batches/*") if path.is_dir()}
     for model in sorted({*verdicts, *lived}):
         yield from _versions(ports, model, verdicts.get(model, {}))

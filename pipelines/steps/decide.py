@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pipelines.context import Context
 from pipelines.errors import RequestError
-from pipelines.ledger import outcomes
+from pipelines.intervals import iso
+from pipelines.ledger import DriftCheck, RetrainHold, RetrainRequest, outcomes
 from pipelines.messages import DecideRequest, DecideResult
 from pipelines.verdicts.words import NO_RETRAINING
 from pipelines.watch import retrain_requests
@@ -33,21 +34,19 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
             context,
             DecideResult(start=False, why=NO_RETRAINING[drifted.verdict], run_id="", conf={}),
         )
-    body = retrain_requests.body_of(spec.name, drifted, request.run)
-    entry, why = retrain_requests.ask(ledger, spec.name, body, rules, looked.at)
+    wanted = retrain_requests.request_for(spec.name, drifted, request.run)
+    entry, why = retrain_requests.ask(ledger, spec.name, wanted, rules, looked.at)
     if entry is None:
-        held = {
-            "run_id": body["run_id"],
-            "window": body["window"],
-            "why": why,
-            "reasons": body["reasons"],
-        }
-        outcomes.append_changed(ledger, spec.name, "retrain_held", request.run, held)
+        hold = RetrainHold(
+            run_id=wanted.run_id, window=wanted.window, why=why, reasons=wanted.reasons
+        )
+        outcomes.append_changed(ledger, spec.name, request.run, hold)
         return _log_decision(context, DecideResult(start=False, why=why, run_id="", conf={}))
-    said = f"the window until {body['conf']['as_of']} has drifted (request {entry.key})"
+    standing = entry.read(RetrainRequest)
+    because = f"the window until {iso(wanted.conf.as_of)} has drifted (request {entry.key})"
+    conf = standing.conf.model_dump(mode="json")
     return _log_decision(
-        context,
-        DecideResult(start=True, why=said, run_id=entry.body["run_id"], conf=entry.body["conf"]),
+        context, DecideResult(start=True, why=because, run_id=standing.run_id, conf=conf)
     )
 
 
@@ -55,8 +54,12 @@ def _read_verdict(context: Context, request: DecideRequest) -> Entry:
     """Return the run's newest verdict in the ledger, which must be the one in the request."""
     model, drifted = context.spec.name, request.drift
     entry = outcomes.newest(context.ports.ledger, model, "drift", request.run)
-    window = drifted.window.model_dump(mode="json")
-    if entry is None or (entry.body["verdict"], entry.body["window"]) != (drifted.verdict, window):
+    check = entry.read(DriftCheck) if entry is not None else None
+    if (
+        entry is None
+        or check is None
+        or (check.verdict, check.window) != (drifted.verdict, drifted.window)
+    ):
         raise RequestError(
             f"The ledger holds no verdict {drifted.verdict!r} of the run {request.run} on {model}.",
             remedy="run `drift` of this run first.",

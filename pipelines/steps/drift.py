@@ -19,7 +19,7 @@ from pipelines.context import Context
 from pipelines.data.batches import read_plan
 from pipelines.errors import BadData, RequestError, TryAgain
 from pipelines.intervals import Interval
-from pipelines.ledger import outcomes
+from pipelines.ledger import DriftCheck, outcomes
 from pipelines.messages import DriftRequest, DriftResult
 from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, DriftFacts, decide
@@ -83,25 +83,23 @@ def run(context: Context, request: DriftRequest) -> DriftResult:
         request.ingest.plan, request.ingest.window, champion and champion.version, context.code
     )
 
-    def same(body: dict[str, Any]) -> bool:
-        return body.get("inputs") == inputs and not body.get("failed")
+    def same(check: DriftCheck) -> bool:
+        return check.inputs == inputs and not check.failed
 
-    known = outcomes.newest(ledger, spec.name, "drift", request.run)
-    if known is None or not same(known.body):
-        body = {**_judge_window(context, request, champion), "inputs": inputs}
-        known = outcomes.append_changed(ledger, spec.name, "drift", request.run, body, same)
-    drifted = DriftResult.model_validate(
-        {name: known.body[name] for name in DriftResult.model_fields}
-    )
-    evidently = Ref.model_validate(known.body["evidently"]) if known.body["evidently"] else None
-    _publish(context, request.run, drifted, evidently)
+    entry = outcomes.newest(ledger, spec.name, "drift", request.run)
+    check = entry.decision if entry is not None else None
+    if not isinstance(check, DriftCheck) or not same(check):
+        found = _judge_window(context, request, champion, inputs)
+        check = outcomes.append_changed(ledger, spec.name, request.run, found, same)
+    drifted = check.part(DriftResult)
+    _publish(context, request.run, drifted, check.evidently)
     return drifted
 
 
 def _judge_window(
-    context: Context, request: DriftRequest, champion: Champion | None
-) -> dict[str, Any]:
-    """Look at the window, store what was found, and return the ledger's entry."""
+    context: Context, request: DriftRequest, champion: Champion | None, inputs: str
+) -> DriftCheck:
+    """Look at the window, store what was found, and return what the ledger shall hold."""
     spec, store, window = context.spec, context.ports.store, request.ingest.window
     if window is None:
         raise RequestError(
@@ -127,9 +125,12 @@ def _judge_window(
         page=store.put(_render_page(context, request.run, window, seen), ".html"),
         run_id=open_run(context, request.run, window) if seen.champion else "",
     )
-    evidently = store.put(seen.evidently, ".html") if seen.evidently else None
-    kept = evidently.model_dump(mode="json") if evidently else None
-    return {**drifted.model_dump(mode="json"), "evidently": kept, "failed": bool(facts.error)}
+    return DriftCheck(
+        **drifted.model_dump(),
+        evidently=store.put(seen.evidently, ".html") if seen.evidently else None,
+        inputs=inputs,
+        failed=bool(facts.error),
+    )
 
 
 def _observe(

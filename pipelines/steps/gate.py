@@ -14,7 +14,7 @@ from pipelines.classes import meant
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
-from pipelines.intervals import iso
+from pipelines.ledger import GateVerdict
 from pipelines.messages import Check, GateRequest, GateResult, TrainResult
 from pipelines.spec import METRICS
 from pipelines.store.pages import publish_page
@@ -55,15 +55,14 @@ def run(context: Context, request: GateRequest) -> GateResult:
             context.log.warning("the champion could not be reconciled: %s", error)
         champion = ledger.champion(spec.name)
         judged = _judge_challenger(context, request, champion)
-        body = {
-            **judged.model_dump(mode="json"),
-            "features_revision": built.version.revision,
-            "as_of": iso(built.as_of),
-            "started_because": built.reason,
-        }
-        known = ledger.append(spec.name, "verdict", request.run, body)
-    fields = GateResult.model_fields.keys() & known.body.keys()  # earlier versions wrote fewer
-    judged = GateResult.model_validate({name: known.body[name] for name in fields})
+        verdict = GateVerdict(
+            **judged.model_dump(),
+            features_revision=built.version.revision,
+            as_of=built.as_of,
+            started_because=built.reason,
+        )
+        known = ledger.append(spec.name, request.run, verdict)
+    judged = known.read(GateVerdict).part(GateResult)
     _log_candidates(context, request.train, judged)
     shown = page.render(
         spec.name,

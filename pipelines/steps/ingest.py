@@ -17,6 +17,7 @@ from pipelines.data.batches import manifest_of, newest, publish, read_source
 from pipelines.data.manifests import BatchRef, Plan
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval, complete_before, covering, floor, iso
+from pipelines.ledger import DriftCheck
 from pipelines.messages import IngestRequest, IngestResult
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import canonical
@@ -129,10 +130,7 @@ def _intervals_since_last_window(context: Context, asked: Interval) -> list[Inte
     batches again.
     """
     spec = context.spec
-    windows = [
-        Interval.model_validate(e.body["window"])
-        for e in context.ports.ledger.entries(spec.name, "drift")
-    ]
+    windows = [e.read(DriftCheck).window for e in context.ports.ledger.entries(spec.name, "drift")]
     ends = [w.end for w in windows if w.end < asked.end]
     if not ends:
         return []

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pipelines.context import Context
 from pipelines.errors import BadData, GiveUp
-from pipelines.ledger import outcomes
-from pipelines.ledger.outcomes import Outcome
+from pipelines.ledger import Outcome, outcomes
 from pipelines.messages import ReportRequest, ReportResult
 from pipelines.verdicts import words
 

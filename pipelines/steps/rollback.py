@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import RequestError
+from pipelines.ledger import Crown, GateVerdict, Reconciliation, ReleaseIntent
 from pipelines.messages import DeployResult, RollbackRequest
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Ref, Value
@@ -23,7 +24,6 @@ from pipelines.trigger_conf import RollbackConf
 
 if TYPE_CHECKING:
     from pipelines.deployment.targets import Target
-    from pipelines.ledger import Entry
 
 
 class _PastRelease(Value):
@@ -60,22 +60,17 @@ def promote(
 
     Raises RequestError for any other.
     """
-    refused = [
-        e
-        for e in context.ports.ledger.entries(context.spec.name, "verdict")
-        if e.body.get("version") == version
-    ]
-    if refused and refused[-1].body.get("verdict") != "promote":
+    entries = context.ports.ledger.entries(context.spec.name, "verdict")
+    judged = [v for v in (e.read(GateVerdict) for e in entries) if v.version == version]
+    if judged and judged[-1].verdict != "promote":
         raise RequestError(
             f"The gate refused version {version} of {context.spec.name}:"
-            f" {'; '.join(refused[-1].body.get('reasons') or [])}.",
+            f" {'; '.join(judged[-1].reasons)}.",
             remedy="what the gate refuses never serves; retrain, or change the gate in model.yaml.",
         )
-    known = [
-        _past_release(e)
-        for e in context.ports.ledger.entries(context.spec.name, "release")
-        if e.body["version"] == version
-    ]
+    entries = context.ports.ledger.entries(context.spec.name, "release")
+    releases = [_release_of(entry.read(ReleaseIntent)) for entry in entries]
+    known = [release for release in releases if release.version == version]
     if not known:
         raise RequestError(
             f"Version {version} of {context.spec.name} has no bundle that was ever released.",
@@ -99,9 +94,10 @@ def _serve(
         )
     intent = ledger.find(name, "release", run)
     # A retry expects the champion that the first try saw: who came meanwhile was not meant.
-    expected = (
-        intent.body["previous"] if intent is not None else champion.version if champion else None
-    )
+    if intent is not None:
+        expected = intent.read(ReleaseIntent).previous
+    else:
+        expected = champion.version if champion else None
     order = orders.Order(
         run=run, version=chosen.version, bundle=chosen.bundle, expected=expected, reason=reason
     )
@@ -114,7 +110,7 @@ def _choice_of_first_try(context: Context, run: str) -> _PastRelease | None:
     A retry must not choose anew after the champion has changed.
     """
     entry = context.ports.ledger.find(context.spec.name, "release", run)
-    return _past_release(entry) if entry is not None else None
+    return _release_of(entry.read(ReleaseIntent)) if entry is not None else None
 
 
 def _find_release(context: Context, number: int | None) -> _PastRelease:
@@ -123,7 +119,7 @@ def _find_release(context: Context, number: int | None) -> _PastRelease:
     Without one, what served before the champion was first promoted.
     """
     name, ledger = context.spec.name, context.ports.ledger
-    crowned = [_past_release(e) for e in ledger.entries(name, "champion")]
+    crowned = [_champion_of(entry.read(Crown)) for entry in ledger.entries(name, "champion")]
     if not crowned:
         raise RequestError(
             f"No version of {name} has served yet: there is nothing to go back to.",
@@ -137,13 +133,9 @@ def _find_release(context: Context, number: int | None) -> _PastRelease:
                 " nothing to go back to."
             )
         return crowned[first - 1]
-    served = {
-        c.number: c
-        for c in [
-            *(_past_release(e) for e in ledger.entries(name, "reconciled") if "number" in e.body),
-            *crowned,
-        ]
-    }
+    reconciled = [e.read(Reconciliation).release for e in ledger.entries(name, "reconciled")]
+    brought_back = [_release_of(intent) for intent in reconciled if intent is not None]
+    served = {release.number: release for release in [*brought_back, *crowned]}
     if number not in served:
         known = ", ".join(map(str, sorted(served)))
         raise RequestError(
@@ -152,10 +144,9 @@ def _find_release(context: Context, number: int | None) -> _PastRelease:
     return served[number]
 
 
-def _past_release(entry: Entry) -> _PastRelease:
-    number = entry.body["release"] if entry.kind == "champion" else entry.body["number"]
-    return _PastRelease(
-        number=int(number),
-        version=entry.body["version"],
-        bundle=Ref.model_validate(entry.body["bundle"]),
-    )
+def _champion_of(crown: Crown) -> _PastRelease:
+    return _PastRelease(number=crown.release, version=crown.version, bundle=crown.bundle)
+
+
+def _release_of(intent: ReleaseIntent) -> _PastRelease:
+    return _PastRelease(number=intent.number, version=intent.version, bundle=intent.bundle)

@@ -16,6 +16,7 @@ from pipelines.data.manifests import BatchManifest, BatchRef, TableRef
 from pipelines.data.type_differences import type_findings
 from pipelines.errors import BadData
 from pipelines.intervals import iso
+from pipelines.ledger import Quarantine
 from pipelines.messages import ValidateRequest, ValidateResult
 from pipelines.refs import Ref, Value, canonical, digest, sha256
 from pipelines.run_names import watch_run
@@ -230,23 +231,22 @@ def _quarantine(
     store, model = context.ports.store, context.spec.name
     reasons = []
     for batch, findings in broken:
-        body = {
-            "interval": batch.interval.model_dump(mode="json"),
-            "version": batch.version,
-            "batch": batch.manifest.model_dump(mode="json"),
-            "reasons": [r[:500] for r in findings.critical],
-            "bad_rows": {table: ref.model_dump(mode="json") for table, ref in findings.bad.items()},
-            "page": page.model_dump(mode="json"),
-        }
-        why = sha256(canonical(body["reasons"]))[
-            :16
-        ]  # a changed suite finds other reasons: an entry of its own
+        quarantine = Quarantine(
+            interval=batch.interval,
+            version=batch.version,
+            batch=batch.manifest,
+            reasons=[r[:500] for r in findings.critical],
+            bad_rows=findings.bad,
+            page=page,
+        )
+        # A changed suite finds other reasons: an entry of its own.
+        why = sha256(canonical(quarantine.reasons))[:16]
         store.publish(
             f"quarantine/{model}/{batch.interval.name}-{batch.manifest.sha256[:16]}-{why}",
-            canonical(body),
+            canonical(quarantine.body()),
         )
         key = f"{batch.interval.name}:{batch.manifest.sha256}:{why}"
-        context.ports.ledger.append(model, "quarantine", key, body)
+        context.ports.ledger.append(model, key, quarantine)
         reasons += [f"{batch.interval.name}: {r}" for r in findings.critical]
         for reason in findings.critical:
             context.log.error("batch %s: %s", batch.interval.name, reason)

@@ -31,7 +31,7 @@ from pipelines.inference.personal_data import PersonalKey
 from pipelines.inference.reader import read_labels, read_log
 from pipelines.inference.rotated_entries import segments_of
 from pipelines.inference.rotation import rotate
-from pipelines.refs import Ref
+from pipelines.ledger import Crown
 from pipelines.training import estimators
 from pipelines.watch.reference import best_labels
 from pipelines.watch.sides import Labelled, Rows
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pipelines.data.manifests import Plan
     from pipelines.inference.reader import Log
     from pipelines.intervals import Interval
+    from pipelines.refs import Ref
     from pipelines.spec import Spec
     from pipelines.store.port import Store
 
@@ -288,7 +289,7 @@ def _logged_otherwise(context: Context, rows: pa.Table, schema: InputSchema, ver
     if not others:
         return ""
     champions = context.ports.ledger.entries(context.spec.name, "champion")
-    bundles = {e.body["version"]: Ref.model_validate(e.body["bundle"]) for e in champions}
+    bundles = {crown.version: crown.bundle for crown in (e.read(Crown) for e in champions)}
     wanted = _watched(schema)
     odd = [
         v

@@ -10,15 +10,16 @@ nor a second scheduler, nor a kill makes two.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipelines.intervals import Interval, iso
-from pipelines.ledger import outcomes
+from pipelines.intervals import iso
+from pipelines.ledger import RequestConf, RetrainRequest, outcomes
 from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pipelines.intervals import Interval
     from pipelines.ledger import Entry, Ledger
     from pipelines.messages import DriftResult
     from pipelines.spec import Drift
@@ -39,23 +40,23 @@ def run_id(model: str, window: Interval) -> str:
     return f"drift__{model}__{iso(window.end)}"
 
 
-def body_of(model: str, drifted: DriftResult, asked_by: str) -> dict[str, Any]:
+def request_for(model: str, drifted: DriftResult, asked_by: str) -> RetrainRequest:
     """Return what a window's request says; `asked_by` is the drift run."""
     reason = "drift: " + join(drifted.reasons)
-    return {
-        "run_id": run_id(model, drifted.window),
-        "window": drifted.window.model_dump(mode="json"),
-        "reasons": [r[: outcomes.WORDS] for r in drifted.reasons[: outcomes.REASONS]],
-        "conf": {
-            "as_of": iso(drifted.window.end),
-            "reason": reason if len(reason) <= REASON else reason[: REASON - 1] + "…",
-        },
-        "asked_by": asked_by,
-    }
+    return RetrainRequest(
+        run_id=run_id(model, drifted.window),
+        window=drifted.window,
+        reasons=[r[: outcomes.WORDS] for r in drifted.reasons[: outcomes.REASONS]],
+        conf=RequestConf(
+            as_of=drifted.window.end,
+            reason=reason if len(reason) <= REASON else reason[: REASON - 1] + "…",
+        ),
+        asked_by=asked_by,
+    )
 
 
 def ask(
-    ledger: Ledger, model: str, body: dict[str, Any], rules: Drift, now: datetime
+    ledger: Ledger, model: str, wanted: RetrainRequest, rules: Drift, now: datetime
 ) -> tuple[Entry | None, str]:
     """Return the window's request, entering it where it is new.
 
@@ -64,17 +65,17 @@ def ask(
     `now` is by the ledger's clock.
     """
     while True:
-        requests = ledger.entries(model, "retrain_request")
-        own = [e for e in requests if e.body["run_id"] == body["run_id"]]
+        entries = ledger.entries(model, "retrain_request")
+        own = [e for e in entries if e.read(RetrainRequest).run_id == wanted.run_id]
         if own:
             return own[0], ""
-        why = _held(ledger, model, requests, body, rules, now)
+        why = _why_held(ledger, model, entries, wanted, rules, now)
         if why:
             return None, why
         # Whoever is faster takes the number; the next look finds the own request there, or another
         # one.
 
-        ledger.append(model, "retrain_request", f"{len(requests) + 1:06d}", body)
+        ledger.append(model, f"{len(entries) + 1:06d}", wanted)
 
 
 def unanswered(ledger: Ledger, model: str, now: datetime) -> Entry | None:
@@ -82,51 +83,51 @@ def unanswered(ledger: Ledger, model: str, now: datetime) -> Entry | None:
 
     Nothing came of it yet, and it is younger than a day by the ledger's clock.
     """
-    return _open(ledger, model, ledger.entries(model, "retrain_request"), now)
+    return _newest_open(ledger, model, ledger.entries(model, "retrain_request"), now)
 
 
-def _open(ledger: Ledger, model: str, requests: list[Entry], now: datetime) -> Entry | None:
-    young = [e for e in requests if now - e.at < OPEN_FOR]
-    return next(
-        (e for e in reversed(young) if outcomes.known(ledger, model, e.body["run_id"]) is None),
-        None,
-    )
+def _newest_open(ledger: Ledger, model: str, entries: list[Entry], now: datetime) -> Entry | None:
+    young = [e for e in reversed(entries) if now - e.at < OPEN_FOR]
+    for entry in young:
+        request = entry.decision
+        if (
+            isinstance(request, RetrainRequest)
+            and outcomes.known(ledger, model, request.run_id) is None
+        ):
+            return entry
+    return None
 
 
-def _held(
+def _why_held(
     ledger: Ledger,
     model: str,
-    requests: list[Entry],
-    body: dict[str, Any],
+    entries: list[Entry],
+    wanted: RetrainRequest,
     rules: Drift,
     now: datetime,
 ) -> str:
     """Return in words why no new request may be entered, or nothing."""
-    waiting = _open(ledger, model, requests, now)
+    waiting = _newest_open(ledger, model, entries, now)
     if waiting is not None:
         return (
-            f"the retraining {waiting.body['run_id']} was asked for at"
+            f"the retraining {waiting.read(RetrainRequest).run_id} was asked for at"
             f" {iso(waiting.at.replace(microsecond=0))} and has not ended yet"
         )
-    if not requests:
+    if not entries:
         return ""
-    newest = max(requests, key=lambda e: _window(e.body).end)
-    end, last = _window(body).end, _window(newest.body).end
+    latest = max((e.read(RetrainRequest) for e in entries), key=lambda r: r.window.end)
+    end, last = wanted.window.end, latest.window.end
     if end <= last:
         return (
             f"the later window until {iso(last)} has asked for a retraining already"
-            f" ({newest.body['run_id']})"
+            f" ({latest.run_id})"
         )
     if end - last < rules.cooldown:
         return (
-            f"cooldown: the window until {iso(last)} asked for {newest.body['run_id']}, and"
+            f"cooldown: the window until {iso(last)} asked for {latest.run_id}, and"
             f" {_days(rules.cooldown)} must lie between them"
         )
     return ""
-
-
-def _window(body: dict[str, Any]) -> Interval:
-    return Interval.model_validate(body["window"])
 
 
 def _days(duration: timedelta) -> str:

@@ -10,12 +10,12 @@ import jsonschema
 import pytest
 import yaml
 
-from pipelines.ledger import outcomes
-from pipelines.ledger.outcomes import Outcome
+from pipelines.ledger import Outcome, outcomes
 from pipelines.messages import DecideRequest
 from pipelines.step_record import last_record
 from pipelines.steps import decide
 from tests.conftest import ROOT
+from tests.decisions import raw
 from tests.unit.steps.verdicts import drifted, enter
 
 
@@ -297,10 +297,10 @@ def test_status_and_history_say_what_a_watch_did(perennial, world):
     outcome = Outcome(outcome="refused", version="2", reasons=["not better"])
     outcomes.record(ledger, "sales", "drift__sales__2024-01-05T00:00:00Z", outcome)
     assert json.loads(perennial("status", "sales", "--json").stdout)[0]["open_request"] is None
-    assert (
-        "refused version 2: drift__sales__2024-01-05T00:00:00Z: not better"
-        in perennial("history", "sales", COLUMNS="300").stdout
-    )
+    ledger.append("sales", "newer", raw("drift", {"grade": "A", "rows": 3}))
+    said = perennial("history", "sales", COLUMNS="300").stdout
+    assert "refused version 2: drift__sales__2024-01-05T00:00:00Z: not better" in said
+    assert "grade A, rows 3" in said  # of a newer version: shown as it is
 
 
 def test_a_step_for_programs_prints_logs_to_stderr_and_one_record(perennial):

@@ -12,6 +12,7 @@ import pytest
 from pipelines.ledger.sql import SqlLedger
 from pipelines.private_files import make_folder
 from pipelines.store.local import LocalStore
+from tests.decisions import gate_verdict
 
 
 @pytest.fixture
@@ -54,12 +55,8 @@ def test_doctor_says_one_line_for_each_thing_and_its_exit_code_tells(perennial, 
 
 def test_backup_and_restore_by_command(perennial, world):
     ledger = SqlLedger(world.settings.ledger)
-    ledger.append(
-        "sales",
-        "verdict",
-        "run",
-        {"verdict": "refuse", "reasons": ["none"], "version": "", "candidate": ""},
-    )
+    refused = gate_verdict(verdict="refuse", reasons=["none"], version="", candidate="")
+    ledger.append("sales", "run", refused)
     LocalStore(world.settings.store_dir).put(b"something")
     tar = str(world.home / "b.tar")
     done = perennial("backup", tar)
@@ -81,7 +78,7 @@ def test_backup_and_restore_by_command(perennial, world):
 def test_verify_says_what_is_intact_and_what_it_cannot_see(perennial, world, tmp_path, monkeypatch):
     ledger = SqlLedger(world.settings.ledger)
     for n in range(3):
-        ledger.append("sales", "verdict", f"run{n}", {})
+        ledger.append("sales", f"run{n}", gate_verdict())
     done = perennial("verify")
     assert done.returncode == 0, done.stderr
     assert "3 entries, chain intact" in done.stdout

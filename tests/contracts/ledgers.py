@@ -17,6 +17,7 @@ from pipelines.ledger import Head
 from pipelines.ledger.port import chained
 from pipelines.refs import canonical
 from tests.contracts.processes import HOME
+from tests.decisions import raw
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +40,8 @@ def an_older_ledger(url: str, revision: str, entries: int) -> list[Entry]:
         command.upgrade(config, revision)
         for n in range(entries):
             at = datetime(2026, 1, 1, 0, n, tzinfo=UTC)
-            entry = chained(
-                head, at=at, model="m", kind="verdict", key=f"k{n}", body={"n": n, "text": "grün"}
-            )
+            decision = raw("verdict", {"n": n, "text": "grün"})
+            entry = chained(head, at=at, model="m", key=f"k{n}", decision=decision)
             row = entry.model_dump(include={"seq", "model", "kind", "key", "previous", "hash"})
             connection.execute(
                 text(_INSERT), {**row, "at": iso(entry.at), "body": canonical(entry.body).decode()}
@@ -66,7 +66,7 @@ def older_program(folder: Path, revision: str, url: str) -> str:
     for migration in (folder / "pipelines/ledger/alembic/versions").glob("*.py"):
         if migration.name[:4] > revision:
             migration.unlink()
-    program = folder / "pipelines" / "ledger" / "sql.py"
+    program = folder / "pipelines" / "ledger" / "database.py"
     source = program.read_text()
     newest = max((HOME / "pipelines/ledger/alembic/versions").glob("*.py")).name[:4]
     assert f'REVISION = "{newest}"' in source

@@ -12,11 +12,11 @@ import pytest
 
 from pipelines.errors import Busy, Corrupted, GiveUp, RequestError, StorageFull, Unreachable
 from pipelines.ledger import entry_hash
-from pipelines.ledger.sql import REVISION, SqlLedger
+from pipelines.ledger.database import REVISION
+from pipelines.ledger.sql import SqlLedger
 from tests.contracts.ledgers import an_older_ledger, older_program
 from tests.contracts.processes import HOME, finish, small_disk, start
-
-BUNDLE = {"uri": "objects/ab/ab", "sha256": "ab" * 32}
+from tests.decisions import crown, raw
 
 
 def clock():
@@ -44,7 +44,7 @@ def sql(folder, *statements, free=True):
 def filled(tmp_path):
     ledger = SqlLedger(url(tmp_path), now=clock)
     for n in range(6):
-        ledger.append("m", "verdict", f"k{n}", {"n": n})
+        ledger.append("m", f"k{n}", raw("verdict", {"n": n}))
     return ledger
 
 
@@ -108,15 +108,7 @@ class TestSqlLedger:
     @pytest.mark.parametrize("seq", [3, 6])
     def test_an_entry_written_anew_with_a_hash_to_match_is_named(self, filled, tmp_path, seq):
         entry = filled.entries()[seq - 1]
-        own = entry_hash(
-            seq=seq,
-            at=entry.at,
-            model="m",
-            kind="verdict",
-            key=entry.key,
-            body={"n": 99},
-            previous=entry.previous,
-        )
+        own = entry_hash(entry.model_copy(update={"body": {"n": 99}}))
         sql(
             tmp_path,
             f"""UPDATE entries SET body = '{{"n":99}}', hash = '{own}' WHERE seq = {seq}""",
@@ -126,7 +118,7 @@ class TestSqlLedger:
 
     def test_a_cut_end_stays_visible_after_new_entries(self, filled, tmp_path):
         sql(tmp_path, "DELETE FROM entries WHERE seq = 6")
-        filled.append("m", "verdict", "later", {})
+        filled.append("m", "later", raw("verdict", {}))
         with pytest.raises(Corrupted, match="Entry 6 of"):
             filled.verify()
 
@@ -134,7 +126,7 @@ class TestSqlLedger:
         filled.crown(
             "m",
             expected=None,
-            champion={"version": "1", "bundle": BUNDLE, "release": 1},
+            champion=crown("1"),
             key="first",
         )
         sql(tmp_path, "UPDATE entries SET body = '{}' WHERE seq = 7")
@@ -152,7 +144,7 @@ class TestSqlLedger:
 
     def test_a_missing_head_is_named(self, filled, tmp_path):
         sql(tmp_path, "DELETE FROM head")
-        for call in (filled.verify, lambda: filled.append("m", "verdict", "x", {})):
+        for call in (filled.verify, lambda: filled.append("m", "x", raw("verdict", {}))):
             with pytest.raises(Corrupted, match="head"):
                 call()
 
@@ -182,7 +174,7 @@ class TestSqlLedger:
     def test_the_ledger_stays_when_it_is_opened_again(self, filled, tmp_path):
         again = SqlLedger(url(tmp_path))
         assert again.entries() == filled.entries()
-        assert again.append("m", "verdict", "real clock", {}).seq == 7
+        assert again.append("m", "real clock", raw("verdict", {})).seq == 7
         assert again.verify() == 7
 
     @pytest.mark.usefixtures("filled")
@@ -216,7 +208,7 @@ class TestSqlLedger:
         assert SqlLedger(url(tmp_path), migrate=False).revision() == "0001"
         ledger = SqlLedger(url(tmp_path))
         assert (ledger.revision(), ledger.entries()) == (REVISION, before)
-        assert ledger.append("m", "verdict", "new", {}).seq == 6
+        assert ledger.append("m", "new", raw("verdict", {})).seq == 6
         assert ledger.verify() == 6
 
     def test_an_older_program_leaves_a_newer_ledger_alone(self, filled, tmp_path):
@@ -244,9 +236,9 @@ class TestSqlLedger:
 
     def test_a_first_migration_that_was_killed_leaves_no_ledger(self, tmp_path):
         program = (
-            "import os, signal, sys; from pipelines.ledger import sql\n"
-            "sql.SqlLedger._migrate = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-            "sql.SqlLedger(sys.argv[1])"
+            "import os, signal, sys; from pipelines.ledger.database import LedgerDatabase\n"
+            "LedgerDatabase._migrate = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "from pipelines.ledger.sql import SqlLedger; SqlLedger(sys.argv[1])"
         )
         killed = subprocess.run(
             [sys.executable, "-c", program, url(tmp_path)],
@@ -344,12 +336,12 @@ class TestSqlLedger:
         assert corrupted > 50
 
     def test_a_database_in_use_is_no_damage(self, filled, tmp_path, monkeypatch):
-        monkeypatch.setattr("pipelines.ledger.sql.WAIT_SECONDS", 0.1)
+        monkeypatch.setattr("pipelines.ledger.database.WAIT_SECONDS", 0.1)
         ledger = SqlLedger(url(tmp_path))
         with closing(sqlite3.connect(tmp_path / "ledger" / "ledger.db")) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(Busy):
-                ledger.append("m", "verdict", "later", {})
+                ledger.append("m", "later", raw("verdict", {}))
         assert filled.verify() == 6
 
     def test_a_file_of_something_else_is_named(self, tmp_path):
@@ -373,20 +365,21 @@ class TestSqlLedger:
     def test_a_full_disk_is_named_and_nothing_is_half_recorded(self, tmp_path):
         with small_disk(tmp_path / "ledger", "512k"):
             ledger = SqlLedger(url(tmp_path))
-            ledger.append("m", "verdict", "kept", {})
+            ledger.append("m", "kept", raw("verdict", {}))
             with pytest.raises(StorageFull, match="ledger"):
-                ledger.append("m", "verdict", "large", {"x": "x" * 1_000_000})
+                ledger.append("m", "large", raw("verdict", {"x": "x" * 1_000_000}))
             assert ledger.verify() == 1
-            assert ledger.append("m", "verdict", "small", {}).seq == 2
+            assert ledger.append("m", "small", raw("verdict", {})).seq == 2
 
     def test_many_processes_lose_nothing_and_leave_no_gap(self, tmp_path):
         """All four also find no ledger at first, so that they race for its migration."""
         program = (
             "import sys; from pipelines.ledger.sql import SqlLedger\n"
+            "from tests.decisions import raw\n"
             "ledger = SqlLedger(sys.argv[1])\n"
             "for n in range(25):\n"
-            "    ledger.append('m', 'verdict', f'{sys.argv[2]}-{n}', {'n': n})\n"
-            "    ledger.append('m', 'verdict', f'shared-{n}', {})"
+            "    ledger.append('m', f'{sys.argv[2]}-{n}', raw('verdict', {'n': n}))\n"
+            "    ledger.append('m', f'shared-{n}', raw('verdict', {}))"
         )
         finish(*(start(program, url(tmp_path), n) for n in range(4)))
         ledger = SqlLedger(url(tmp_path))
@@ -396,8 +389,9 @@ class TestSqlLedger:
     def test_a_writer_killed_in_its_transaction_leaves_a_whole_ledger(self, filled, tmp_path):
         program = (
             "import os, signal, sys; from pipelines.ledger.sql import SqlLedger\n"
+            "from tests.decisions import raw\n"
             "def clock(): os.kill(os.getpid(), signal.SIGKILL)\n"
-            "SqlLedger(sys.argv[1], now=clock).append('m', 'verdict', 'killed', {})"
+            "SqlLedger(sys.argv[1], now=clock).append('m', 'killed', raw('verdict', {}))"
         )
         killed = subprocess.run(
             [sys.executable, "-c", program, url(tmp_path)],
@@ -406,4 +400,4 @@ class TestSqlLedger:
         )
         assert killed.returncode == -9
         assert filled.verify() == 6
-        assert filled.append("m", "verdict", "after", {}).seq == 7
+        assert filled.append("m", "after", raw("verdict", {})).seq == 7

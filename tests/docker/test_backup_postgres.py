@@ -14,7 +14,7 @@ from pipelines.ops.backup.creation import backup
 from pipelines.ops.backup.databases import Database, databases, dump
 from pipelines.ops.backup.restoration import restore
 from pipelines.store.local import LocalStore
-from tests.contracts.test_ledger import champion
+from tests.decisions import crown, raw
 from tests.docker import postgres
 
 pytestmark = pytest.mark.engine
@@ -48,8 +48,8 @@ def filled(world, server):
     settings = settings_of(world, server, "old")
     ledger = SqlLedger(settings.ledger)
     for n in range(5):
-        ledger.append("m", "verdict", f"k{n}", {"n": n, "text": "grün'; --"})
-    ledger.crown("m", expected=None, champion=champion("1"), key="first")
+        ledger.append("m", f"k{n}", raw("verdict", {"n": n, "text": "grün'; --"}))
+    ledger.crown("m", expected=None, champion=crown("1"), key="first")
     LocalStore(settings.store_dir).put(b"something")
     where = settings.artifacts_dir.as_uri()
     server.sql(
@@ -69,7 +69,7 @@ def test_the_restored_ledger_is_the_same_and_grows_on(world, server, filled, tmp
     before, after = SqlLedger(filled.ledger), SqlLedger(target.ledger)
     assert after.entries() == before.entries()
     assert after.champion("m") == before.champion("m")
-    assert after.append("m", "verdict", "new", {}).seq == 7
+    assert after.append("m", "new", raw("verdict", {})).seq == 7
     assert after.verify() == 7
     with pytest.raises(Exception, match="only grows"):
         server.sql("DELETE FROM entries", url=target.ledger)

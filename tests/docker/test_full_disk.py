@@ -20,7 +20,7 @@ from pipelines.deployment.docker import image as images
 from pipelines.deployment.docker.engine import engine_for
 from pipelines.deployment.releases import release_of
 from pipelines.errors import StorageFull
-from pipelines.ledger import MemoryLedger
+from pipelines.ledger import MemoryLedger, ReleaseIntent
 from pipelines.settings import Settings
 from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_bundle
@@ -92,13 +92,8 @@ def test_a_full_disk_is_named_leaves_nothing_and_a_retry_goes_on_when_there_is_r
     settings, disk, api = small
     store, ledger = LocalStore(settings.store_dir), MemoryLedger()
     bundle = put_bundle(store, model=MODEL, version="1", seed=1)
-    told = {
-        "number": 1,
-        "version": "1",
-        "bundle": bundle.model_dump(mode="json"),
-        "reason": "a test",
-    }
-    release = release_of(ledger.append(MODEL, "release", "run", told))
+    intent = ReleaseIntent(number=1, version="1", bundle=bundle, reason="a test")
+    release = release_of(ledger.append(MODEL, "run", intent))
     ballast = disk / "ballast"
     with pytest.raises(OSError, match="No space left"):
         _fill(ballast)

@@ -6,11 +6,13 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from pipelines.errors import Corrupted, GiveUp, Unreachable
-from pipelines.ledger.sql import REVISION, SqlLedger
+from pipelines.ledger.database import REVISION
+from pipelines.ledger.sql import SqlLedger
 from tests.contracts.ledgers import an_older_ledger, older_program
 from tests.contracts.processes import finish, start
-from tests.contracts.test_ledger import Clock, champion
+from tests.contracts.test_ledger import Clock
 from tests.contracts.test_ledger import TestLedger as LedgerContract
+from tests.decisions import crown, raw
 from tests.docker import postgres
 
 pytestmark = pytest.mark.engine
@@ -59,7 +61,7 @@ class TestPostgresLedger(LedgerContract):
 )
 def test_the_database_itself_refuses_changes(server, ledger, url, statement):
     for n in range(2):
-        ledger.append("m", "verdict", f"k{n}", {})
+        ledger.append("m", f"k{n}", raw("verdict", {}))
     with pytest.raises(Exception, match="only grows"):
         server.sql(statement, url=url)
     assert ledger.verify() == 2
@@ -67,7 +69,7 @@ def test_the_database_itself_refuses_changes(server, ledger, url, statement):
 
 def test_what_was_touched_behind_its_triggers_is_named(server, ledger, url):
     for n in range(3):
-        ledger.append("m", "verdict", f"k{n}", {"n": n})
+        ledger.append("m", f"k{n}", raw("verdict", {"n": n}))
     server.sql(
         "ALTER TABLE entries DISABLE TRIGGER ALL",
         """UPDATE entries SET body = '{"n":9}' WHERE seq = 2""",
@@ -82,14 +84,17 @@ def test_of_two_processes_one_crowns(url, ledger):
 
     Who expects the wrong champion loses, and nothing is lost or doubled.
     """
-    ledger.crown("m", expected=None, champion=champion("a-0"), key="first")
+    ledger.crown("m", expected=None, champion=crown("a-0"), key="first")
     program = (
         "import sys; from pipelines.errors import Conflict; from pipelines.ledger.sql import"
-        " SqlLedger\nledger, me, won = SqlLedger(sys.argv[1]), sys.argv[2], 0\nfor n in"
-        " range(100):\n    body = {'version': f'{me}-{n}', 'bundle': {'uri': 'objects/ab/ab.json',"
-        " 'sha256': 'a' * 64}, 'release': 1}\n    try: ledger.crown('m',"
-        " expected=ledger.champion('m').version, champion=body, key=f'{me}{n}')\n    except"
-        " Conflict: continue\n    won += 1\nprint(won)"
+        " SqlLedger; from tests.decisions import crown\n"
+        "ledger, me, won = SqlLedger(sys.argv[1]), sys.argv[2], 0\n"
+        "for n in range(100):\n"
+        "    champion, now = crown(f'{me}-{n}'), ledger.champion('m').version\n"
+        "    try: ledger.crown('m', expected=now, champion=champion, key=f'{me}{n}')\n"
+        "    except Conflict: continue\n"
+        "    won += 1\n"
+        "print(won)"
     )
     won = [int(line) for line in finish(start(program, url, "b"), start(program, url, "c"))]
     crowned = ledger.entries("m", "champion")
@@ -100,10 +105,11 @@ def test_of_two_processes_one_crowns(url, ledger):
 def test_processes_race_for_the_migration_and_lose_nothing(url):
     program = (
         "import sys; from pipelines.ledger.sql import SqlLedger\n"
+        "from tests.decisions import raw\n"
         "ledger = SqlLedger(sys.argv[1])\n"
         "for n in range(25):\n"
-        "    ledger.append('m', 'verdict', f'{sys.argv[2]}-{n}', {'n': n})\n"
-        "    ledger.append('m', 'verdict', f'shared-{n}', {})"
+        "    ledger.append('m', f'{sys.argv[2]}-{n}', raw('verdict', {'n': n}))\n"
+        "    ledger.append('m', f'shared-{n}', raw('verdict', {}))"
     )
     finish(*(start(program, url, n) for n in range(4)))
     ledger = SqlLedger(url)
@@ -114,13 +120,14 @@ def test_processes_race_for_the_migration_and_lose_nothing(url):
 def test_a_writer_killed_in_its_transaction_leaves_a_whole_ledger(url, ledger):
     program = (
         "import os, signal, sys; from pipelines.ledger.sql import SqlLedger\n"
+        "from tests.decisions import raw\n"
         "def clock(): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "SqlLedger(sys.argv[1], now=clock).append('m', 'verdict', 'killed', {})"
+        "SqlLedger(sys.argv[1], now=clock).append('m', 'killed', raw('verdict', {}))"
     )
     killed = start(program, url)
     killed.communicate(timeout=60)
     assert killed.returncode == -9
-    assert ledger.append("m", "verdict", "after", {}).seq == 1
+    assert ledger.append("m", "after", raw("verdict", {})).seq == 1
     assert ledger.verify() == 1
 
 
@@ -129,13 +136,13 @@ def test_the_previous_schema_is_upgraded_with_its_entries(server, url):
     ledger = SqlLedger(url)
     assert ledger.revision() == REVISION
     assert ledger.entries() == before
-    assert ledger.append("m", "verdict", "new", {}).seq == 6
+    assert ledger.append("m", "new", raw("verdict", {})).seq == 6
     assert ledger.verify() == 6
     assert server.sql("SELECT 1 FROM pg_indexes WHERE indexname = 'entries_by_kind'", url=url)
 
 
 def test_an_older_program_leaves_a_newer_ledger_alone(url, ledger, tmp_path):
-    ledger.append("m", "verdict", "kept", {})
+    ledger.append("m", "kept", raw("verdict", {}))
     assert older_program(tmp_path, "0001", url).startswith("GiveUp")
     assert ledger.verify() == 1
     with create_engine(url).begin() as connection:
@@ -146,7 +153,7 @@ def test_an_older_program_leaves_a_newer_ledger_alone(url, ledger, tmp_path):
 
 def test_the_index_answers_who_is_champion(server, ledger, url):
     for n in range(300):
-        ledger.append("m", "drift", f"k{n}", {"x": "x" * 200})
+        ledger.append("m", f"k{n}", raw("drift", {"x": "x" * 200}))
     plan = server.sql(
         "ANALYZE entries",
         "EXPLAIN SELECT * FROM entries WHERE model = 'm' AND kind = 'champion' ORDER BY seq DESC"

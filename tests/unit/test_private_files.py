@@ -13,6 +13,7 @@ from pipelines.ledger.sql import SqlLedger
 from pipelines.private_files import make_folder
 from pipelines.store.local import LocalStore
 from tests.contracts.processes import HOME
+from tests.decisions import gate_verdict
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_the_store_and_the_ledger_close_what_they_make(tmp_path, open_umask):
     store.publish("pages/m/k", b"1")
     segment = store.open_segment("inference/m/predictions/a")
     segment.append(b"line\n")
-    SqlLedger(f"sqlite:///{tmp_path}/ledger/ledger.db").append("m", "verdict", "k", {})
+    SqlLedger(f"sqlite:///{tmp_path}/ledger/ledger.db").append("m", "k", gate_verdict())
     found = modes(tmp_path)
     assert len(found) > 12
     assert {name: oct(mode) for name, mode in found.items() if mode & 0o077} == {}

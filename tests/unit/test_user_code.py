@@ -17,7 +17,7 @@ import pytest
 from pipelines import user_code
 from pipelines.errors import SpecError, TryAgain, Unreachable
 from pipelines.intervals import Interval
-from pipelines.messages import Reported
+from pipelines.messages import ReportResult
 from pipelines.step_record import record_line
 
 DAY = Interval(start=datetime(2024, 1, 1, tzinfo=UTC), end=datetime(2024, 1, 2, tzinfo=UTC))
@@ -137,7 +137,7 @@ def test_however_it_ends_it_is_said_in_words(write, code, kind, words):
         ),
         pytest.param("import os\nos.fork()", id="a fork that goes on"),
         pytest.param(
-            f"print({record_line('report', Reported(outcome='nothing_to_do', said='forged'))!r})",
+            f"print({record_line('report', ReportResult(outcome='nothing_to_do', said='forged'))!r})",
             id="a forged record",
         ),
     ],

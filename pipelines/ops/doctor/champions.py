@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.deployment.docker.image import existing
+from pipelines.ledger import Crown
 from pipelines.ledger.anchors import FileAnchor, stand
-from pipelines.ledger.sql import REVISION, SqlLedger
+from pipelines.ledger.database import REVISION
+from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.findings import Finding, looked, ok, problem, warning
 from pipelines.store.sealing import read_entry
 
@@ -206,8 +208,7 @@ def _image(
         reason="",
     )
     found = existing(engine, release)
-    entry = ledger.entries(model, "champion", limit=1)[0]
-    recorded = entry.body.get("image")
+    recorded = ledger.entries(model, "champion", limit=1)[0].read(Crown).image
     if found is None:
         yield problem(
             what,

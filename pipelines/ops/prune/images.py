@@ -6,6 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.deployment.releases import recorded
+from pipelines.ledger import Crown
 from pipelines.ops.prune.leftover import Leftover
 
 if TYPE_CHECKING:
@@ -26,17 +28,10 @@ def unneeded(engine: ReleaseEngine, ledger: Ledger) -> Iterator[Leftover]:
     is. Raises Unreachable.
     """
     for model in sorted({entry.model for entry in ledger.entries()}):
-        kept = {
-            int(entry.body["release"])
-            for entry in ledger.entries(model, "champion", limit=CHAMPIONS)
-        }
-        made = [*ledger.entries(model, "release"), *ledger.entries(model, "reconciled")]
-        newest = max((int(entry.body.get("number", 0)) for entry in made), default=0)
-        for number in sorted(
-            {int(entry.body["number"]) for entry in made if "number" in entry.body}
-            - kept
-            - {newest}
-        ):
+        champions = ledger.entries(model, "champion", limit=CHAMPIONS)
+        kept = {entry.read(Crown).release for entry in champions}
+        made = {release.number for release in recorded(ledger, model)}
+        for number in sorted(made - kept - {max(made, default=0)}):
             yield from _of_release(engine, model, number)
 
 

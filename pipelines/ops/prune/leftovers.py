@@ -97,13 +97,7 @@ def runs_of(entry: Entry) -> set[str]:
     A drift run keeps things under a name of its own beside those of the retraining of the same name
     (see `watch_run`).
     """
-    named = {entry.key, entry.key.split("~", maxsplit=1)[0]}
-    named |= {
-        str(entry.body[field])
-        for field in ("run", "run_id", "asked_by")
-        if isinstance(entry.body.get(field), str)
-    }
-    return {safe_id(name) for run in named for name in (run, watch_run(run))}
+    return {safe_id(name) for run in entry.runs for name in (run, watch_run(run))}
 
 
 def objects(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pipelines.ledger import DriftCheck
 from pipelines.ports import EmbeddedPorts
 from pipelines.settings import Settings, load_settings
 from pipelines.spec import load_all
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipelines.errors import SpecError
-    from pipelines.ledger import Champion, Entry, Ledger
-    from pipelines.ledger.port import Kind
+    from pipelines.ledger import Champion, Entry, Kind, Ledger
     from pipelines.ports import Ports
     from pipelines.spec import Spec
     from pipelines.store.pages import PageKind
@@ -77,8 +77,9 @@ class Records:
         return self.ports.ledger.entries(name, limit=HISTORY)[::-1]
 
     def checks(self, name: str) -> list[Entry]:
-        """Return the newest drift checks of a model, newest first."""
-        return self.ports.ledger.entries(name, "drift", limit=CHECKS)[::-1]
+        """Return the newest drift checks of a model that can be read here, newest first."""
+        newest = self.ports.ledger.entries(name, "drift", limit=CHECKS)[::-1]
+        return [entry for entry in newest if isinstance(entry.decision, DriftCheck)]
 
     def page(self, model: str, kind: PageKind, run: str) -> bytes | None:
         """Return a run's page; None where it has none."""

@@ -17,12 +17,13 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from pipelines.errors import Corrupted, Unreachable
-from pipelines.ledger import MemoryLedger
+from pipelines.ledger import MemoryLedger, Outcome, Reconciliation, RequestConf, RetrainRequest
 from pipelines.ports import Ports
 from pipelines.settings import load_settings
 from pipelines.store.memory import MemoryStore
 from pipelines.store.pages import KINDS, publish_page
 from tests.dags.specs import spec_text, write_models
+from tests.decisions import NOTHING, crown, drift_check, gate_verdict, raw
 
 # Airflow's own modules import FastAPI's test client, which would like another HTTP library
 # (Starlette 1, FastAPI 0.13x).
@@ -32,7 +33,6 @@ pytestmark = pytest.mark.filterwarnings(
 
 RUN = "scheduled__2024-01-04T00:00:00+00:00"
 HOSTILE = "<script>alert(1)</script>"
-REF = {"uri": "objects/ab/ab.json", "sha256": "a" * 64}
 NOW = datetime(2024, 1, 5, tzinfo=UTC)
 
 
@@ -92,25 +92,6 @@ def world(tmp_path):
 def known(world):
     world.log_in("sales", "cabs", "gone")
     return world
-
-
-def drifted(verdict: str = "drift", **more: object) -> dict:
-    window = {"start": "2024-01-03T00:00:00Z", "end": "2024-01-04T00:00:00Z"}
-    return {
-        "verdict": verdict,
-        "reasons": ["3 of 4 inputs have drifted"],
-        "window": window,
-        "source": "traffic",
-        "rows": 240,
-        "labelled": 231,
-        "champion": "1",
-        "metric": "roc_auc",
-        "live": 0.71234,
-        "expected": 0.8312,
-        "columns": 4,
-        "drifted": ["pages"],
-        **more,
-    }
 
 
 ROUTES = ["/", "/models/sales", f"/pages/sales/drift/{RUN}", "/mlflow/sales", "/mlflow/sales/ab12"]
@@ -173,23 +154,17 @@ def test_the_overview_shows_the_models_that_the_user_may_read_and_no_others(worl
 
 
 def test_the_overview_says_what_serves_since_when_and_what_was_last_found(known):
-    known.ledger.append(
-        "sales",
-        "verdict",
-        "first",
-        {"verdict": "promote", "reasons": [], "candidate": "linear", "version": "1"},
+    known.ledger.append("sales", "first", gate_verdict())
+    known.ledger.crown("sales", expected=None, champion=crown("1"), key="first")
+    check = drift_check()
+    known.ledger.append("sales", RUN, check)
+    request = RetrainRequest(
+        run_id="drift__sales__2024-01-04T00:00:00Z",
+        window=check.window,
+        reasons=["drift"],
+        conf=RequestConf(as_of=check.window.end, reason="drift"),
     )
-    known.ledger.crown(
-        "sales", expected=None, champion={"version": "1", "bundle": REF, "release": 1}, key="first"
-    )
-    known.ledger.append("sales", "drift", RUN, drifted())
-    request = {
-        "run_id": "drift__sales__2024-01-04T00:00:00Z",
-        "window": drifted()["window"],
-        "reasons": ["drift"],
-        "conf": {},
-    }
-    known.ledger.append("sales", "retrain_request", "000001", request)
+    known.ledger.append("sales", "000001", request)
     text = known.get("/").text
     for words in [
         "version 1",
@@ -200,20 +175,14 @@ def test_the_overview_says_what_serves_since_when_and_what_was_last_found(known)
         "drift_sales",
     ]:
         assert words in text
-    known.ledger.append(
-        "sales",
-        "outcome",
-        request["run_id"],
-        {"run": request["run_id"], "outcome": "deployed", "version": "2", "reasons": []},
-    )
+    outcome = Outcome(run=request.run_id, outcome="deployed", version="2", reasons=[])
+    known.ledger.append("sales", request.run_id, outcome)
     assert ">under way<" not in known.get("/").text
 
 
 def test_a_broken_spec_says_what_is_wrong_and_what_still_serves(known):
     (known.home / "models" / "cabs" / "model.yaml").write_text(spec_text("cabs") + "colour: red\n")
-    known.ledger.crown(
-        "cabs", expected=None, champion={"version": "7", "bundle": REF, "release": 1}, key="first"
-    )
+    known.ledger.crown("cabs", expected=None, champion=crown("7"), key="first")
     for path in ("/", "/models/cabs"):
         text = known.get(path).text
         assert "colour: unknown key" in text
@@ -227,13 +196,9 @@ def test_without_any_model_the_overview_says_so(tmp_path):
 
 
 def test_a_models_page_tells_every_decision_newest_first_with_links(known):
-    known.ledger.append(
-        "sales",
-        "verdict",
-        "first",
-        {"verdict": "refuse", "reasons": ["too weak"], "candidate": "linear", "version": "1"},
-    )
-    known.ledger.append("sales", "drift", RUN, drifted(evidently=REF))
+    refused = gate_verdict(verdict="refuse", reasons=["too weak"])
+    known.ledger.append("sales", "first", refused)
+    known.ledger.append("sales", RUN, drift_check(evidently=NOTHING))
     text = known.get("/models/sales").text
     assert text.index("3 of 4 inputs have drifted", text.index("newest first")) < text.index(
         "too weak", text.index("newest first")
@@ -252,29 +217,30 @@ def test_a_models_page_tells_every_decision_newest_first_with_links(known):
 
 def test_a_model_whose_folder_is_gone_keeps_its_record_and_one_that_never_was_is_not_found(known):
     assert known.get("/models/gone").status_code == 404
-    known.ledger.append("gone", "reconciled", "x", {"reason": "the champion is 1"})
+    known.ledger.append("gone", "x", Reconciliation(reason="the champion is 1"))
     answer = known.get("/models/gone")
     assert answer.status_code == 200
     assert "the champion is 1" in answer.text
 
 
+def test_an_entry_of_a_newer_version_is_shown_as_it_is(known):
+    known.ledger.append("sales", RUN, drift_check())
+    known.ledger.append("sales", "newer", raw("drift", {"verdict": "quiet", "rows": 12}))
+    text = known.get("/models/sales").text
+    assert "rows 12, verdict quiet" in text
+    assert "3 of 4 inputs have drifted" in text
+    assert "quiet" in known.get("/").text
+
+
 def test_everything_that_was_written_down_is_escaped(known):
-    body = drifted(
-        reasons=[HOSTILE],
-        drifted=[HOSTILE],
-        metric=HOSTILE,
-        source=HOSTILE,
-        window={"start": HOSTILE, "end": HOSTILE},
-        rows=HOSTILE,
-    )
-    known.ledger.append("sales", "drift", f'"><img src=x>{HOSTILE}', body)
-    known.ledger.append(
-        "sales",
-        "verdict",
-        HOSTILE,
-        {"verdict": HOSTILE, "reasons": [HOSTILE], "candidate": HOSTILE, "version": HOSTILE},
-    )
-    known.ledger.append("sales", "reconciled", "x", {"reason": HOSTILE})
+    check = drift_check(reasons=[HOSTILE], drifted=[HOSTILE], metric=HOSTILE, champion=HOSTILE)
+    known.ledger.append("sales", f'"><img src=x>{HOSTILE}', check)
+    verdict = gate_verdict(reasons=[HOSTILE], candidate=HOSTILE, version=HOSTILE)
+    known.ledger.append("sales", HOSTILE, verdict)
+    known.ledger.append("sales", "x", Reconciliation(reason=HOSTILE))
+    for kind in ("drift", "verdict"):
+        odd = raw(kind, {"verdict": HOSTILE, "window": {"start": HOSTILE}, "reason": HOSTILE})
+        known.ledger.append("sales", f"odd {HOSTILE}", odd)
     for path in ("/", "/models/sales"):
         answer = known.get(path)
         assert answer.status_code == 200

@@ -3,100 +3,125 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from perennial_airflow.pages.sentences import in_words, span
 
-from pipelines.ledger import MemoryLedger
-from pipelines.ledger.port import Kind
+from pipelines.intervals import Interval
+from pipelines.ledger import (
+    Decision,
+    Kind,
+    MemoryLedger,
+    Outcome,
+    Quarantine,
+    Reconciliation,
+    ReleaseIntent,
+    ReleaseRefusal,
+    RequestConf,
+    RetrainHold,
+    RetrainRequest,
+)
+from tests.decisions import NOTHING, crown, drift_check, gate_verdict, raw
 
-WINDOW = {"start": "2024-01-03T00:00:00Z", "end": "2024-01-04T00:00:00Z"}
+WINDOW = Interval(start=datetime(2024, 1, 3, tzinfo=UTC), end=datetime(2024, 1, 4, tzinfo=UTC))
 RUN = "drift__sales__2024-01-04T00:00:00Z"
 
 
-def words(kind: str, key: str, body: dict):
-    return in_words(
-        MemoryLedger(now=lambda: datetime(2024, 1, 5, tzinfo=UTC)).append("sales", kind, key, body)
-    )
+def words(key: str, decision: Decision):
+    ledger = MemoryLedger(now=lambda: datetime(2024, 1, 5, tzinfo=UTC))
+    return in_words(ledger.append("sales", key, decision))
+
+
+def outcome(run: str = RUN, **facts: Any) -> Outcome:
+    return Outcome(**{"run": run, "outcome": "failed", "version": "", "reasons": [], **facts})
 
 
 @pytest.mark.parametrize(
-    ("kind", "key", "body", "badge", "tone", "text"),
+    ("decision", "badge", "tone", "text"),
     [
         (
-            "champion",
-            "r",
-            {"version": "2", "release": 3},
+            crown("2", release=3),
             "champion",
             "good",
             "version 2 became champion with release 3",
         ),
         (
-            "release",
-            "r~2",
-            {"number": 3, "version": "2", "reason": "run r"},
+            ReleaseIntent(number=3, version="2", bundle=NOTHING, reason="run r"),
             "release",
             "plain",
             "release 3 with version 2: run r",
         ),
         (
-            "release_refused",
-            "r",
-            {"difference": "row 3 differs"},
+            ReleaseRefusal(number=3, version="2", difference="row 3 differs"),
             "refused",
             "bad",
             "row 3 differs",
         ),
         (
-            "quarantine",
-            "k",
-            {"interval": WINDOW, "reasons": ["a", "b"]},
+            Quarantine(
+                interval=WINDOW,
+                version=1,
+                batch=NOTHING,
+                reasons=["a", "b"],
+                bad_rows={},
+                page=NOTHING,
+            ),
             "quarantine",
             "bad",
             "the batch 2024-01-03 to 2024-01-04: a; b",
         ),
         (
-            "retrain_held",
-            "w",
-            {"run": "w", "why": "cooldown", "reasons": ["drifted"]},
+            RetrainHold(run="w", run_id="x", window=WINDOW, why="cooldown", reasons=["drifted"]),
             "held back",
             "plain",
             "no retraining: cooldown",
         ),
         (
-            "outcome",
-            f"{RUN}~2",
-            {"run": RUN, "outcome": "refused", "version": "4", "reasons": ["too weak"]},
+            outcome(outcome="refused", version="4", reasons=["too weak"]),
             "refused",
             "warn",
             "the retraining ended, version 4: too weak",
         ),
+        (outcome(), "failed", "bad", "the retraining ended"),
         (
-            "outcome",
-            RUN,
-            {"run": RUN, "outcome": "failed", "version": "", "reasons": []},
-            "failed",
-            "bad",
-            "the retraining ended",
+            Reconciliation(reason="the champion is 1"),
+            "reconciled",
+            "warn",
+            "the champion is 1",
+        ),
+        (
+            gate_verdict(verdict="refuse", reasons=["too weak"], started_because="the first"),
+            "refuse",
+            "warn",
+            "version 1 (linear): too weak (started because: the first)",
+        ),
+        (
+            drift_check(),
+            "drift",
+            "warn",
+            (
+                "window 2024-01-03 to 2024-01-04: 3 of 4 inputs have drifted"
+                " (240 rows of traffic, roc_auc 0.7123 live, 0.8312 expected)"
+            ),
         ),
     ],
 )
-def test_a_decision_reads_as_one_would_say_it(kind, key, body, badge, tone, text):
-    found = words(kind, key, body)
+def test_a_decision_reads_as_one_would_say_it(decision, badge, tone, text):
+    found = words("some run", decision)
     assert (found.badge, found.tone, found.text) == (badge, tone, text)
 
 
-def test_every_kind_of_entry_can_be_shown_whatever_is_missing_from_it():
-    for kind in get_args(Kind):
-        assert words(kind, "some run", {}).badge, kind
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_an_entry_of_a_shape_that_is_not_known_shows_its_fields(kind):
+    found = words("some run", raw(kind, {"grade": "good", "count": 3, "sure": True, "more": [1]}))
+    assert (found.badge, found.text) == (kind.replace("_", " "), "count 3, grade good")
 
 
 def test_a_run_that_decided_again_is_linked_by_its_own_name():
-    assert words("release", "first~2", {}).links == [("run", "/dags/retrain_sales/runs/first")]
-    assert words("outcome", "a~2", {"run": "a~2"}).links == [
-        ("run", "/dags/retrain_sales/runs/a~2")
-    ]
+    intent = ReleaseIntent(number=3, version="2", bundle=NOTHING, reason="")
+    assert words("first~2", intent).links == [("run", "/dags/retrain_sales/runs/first")]
+    assert words("a~2", outcome("a~2")).links == [("run", "/dags/retrain_sales/runs/a~2")]
 
 
 @pytest.mark.parametrize(
@@ -125,11 +150,14 @@ def test_a_rollback_by_dag_links_to_its_run():
 
 
 def test_a_request_links_to_the_retraining_and_to_who_asked_for_it():
-    found = words(
-        "retrain_request",
-        "000001",
-        {"run_id": "x", "asked_by": "w", "window": WINDOW, "reasons": ["2 inputs"]},
+    request = RetrainRequest(
+        run_id="x",
+        asked_by="w",
+        window=WINDOW,
+        reasons=["2 inputs"],
+        conf=RequestConf(as_of=WINDOW.end, reason="drift"),
     )
+    found = words("000001", request)
     assert found.text == "a retraining was asked for, window 2024-01-03 to 2024-01-04: 2 inputs"
     assert found.links == [
         ("run", "/dags/retrain_sales/runs/x"),
@@ -142,10 +170,11 @@ def test_a_request_links_to_the_retraining_and_to_who_asked_for_it():
     [
         (WINDOW, "2024-01-03 to 2024-01-04"),
         (
-            {"start": "2024-01-03T05:00:00Z", "end": "2024-01-03T06:00:00Z"},
+            Interval(
+                start=datetime(2024, 1, 3, 5, tzinfo=UTC), end=datetime(2024, 1, 3, 6, tzinfo=UTC)
+            ),
             "2024-01-03 05:00 to 2024-01-03 06:00",
         ),
-        (None, ""),
     ],
 )
 def test_a_span_is_as_short_as_it_can_be(window, said):

@@ -23,6 +23,7 @@ from pipelines.ledger.anchors import (
 )
 from pipelines.ledger.sql import SqlLedger
 from pipelines.settings import Settings
+from tests.decisions import crown, raw
 
 
 class Kept(BaseHTTPRequestHandler):
@@ -84,7 +85,7 @@ def url(folder):
 
 def decide(ledger, count, first=0):
     for n in range(first, first + count):
-        ledger.append("m", "verdict", f"k{n}", {"n": n})
+        ledger.append("m", f"k{n}", raw("verdict", {"n": n}))
 
 
 def rewritten(folder, count, keep):
@@ -93,7 +94,7 @@ def rewritten(folder, count, keep):
     other = SqlLedger(url(folder))
     decide(other, keep)
     for n in range(keep, count):
-        other.append("m", "verdict", f"k{n}", {"n": -n})
+        other.append("m", f"k{n}", raw("verdict", {"n": -n}))
     return other
 
 
@@ -104,7 +105,7 @@ def test_it_follows_every_decision(anchor):
     crowned = ledger.crown(
         "m",
         expected=None,
-        champion={"version": "1", "bundle": {"uri": "o/a", "sha256": "a" * 64}, "release": 1},
+        champion=crown("1"),
         key="k",
     )
     assert anchor.read() == Head(seq=4, hash=crowned.hash)

@@ -23,6 +23,7 @@ from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.deployment import orders
 from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Busy, Corrupted, RequestError, StorageFull, Unreachable
+from pipelines.ledger import DriftCheck, GateVerdict
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup.archive import HEAD, MANIFEST, Manifest, Writer, checked
 from pipelines.ops.backup.creation import backup
@@ -31,9 +32,10 @@ from pipelines.ops.doctor import machine
 from pipelines.ops.lock import alone
 from pipelines.ops.prune import removal
 from pipelines.ports import EmbeddedPorts
-from pipelines.refs import Ref, canonical, sha256
+from pipelines.refs import canonical, sha256
 from pipelines.store.sealing import sealed, unsealed
 from tests.contracts.processes import HOME, flip, small_disk, start
+from tests.decisions import drift_check, gate_verdict
 from tests.unit.ops.lived import elsewhere, restored, retrain
 from tests.unit.steps.test_deploy import Following
 
@@ -92,7 +94,10 @@ class TestRoundTrip:
 
         judged, _ = retrain(world, 7, "second")
         assert judged.champion == "1"
-        assert ports.ledger.find("sales", "verdict", "second").body["verdict"] == judged.verdict
+        assert (
+            ports.ledger.find("sales", "verdict", "second").read(GateVerdict).verdict
+            == judged.verdict
+        )
         assert ports.ledger.verify() > before.ledger.verify()
         assert [v.version for v in ports.registry.versions("sales")] == ["1", "2"]
 
@@ -151,12 +156,8 @@ class TestRoundTrip:
             ports, n = world.context().ports, 0
             while not stop.is_set():
                 ref = ports.store.put(f"object {n}".encode())
-                ports.ledger.append(
-                    "sales",
-                    "drift",
-                    f"window{n}",
-                    {"run": f"window{n}", "figures": ref.model_dump()},
-                )
+                check = drift_check(run=f"window{n}", figures=ref, page=ref)
+                ports.ledger.append("sales", f"window{n}", check)
                 n += 1
                 begun.set()
 
@@ -170,7 +171,7 @@ class TestRoundTrip:
             writer.join()
         ports = restored(old, tmp_path / "busy.tar", tmp_path / "third").context().ports
         written = ports.ledger.entries("sales", "drift")
-        assert [ports.store.get(Ref.model_validate(entry.body["figures"])) for entry in written]
+        assert [ports.store.get(entry.read(DriftCheck).figures) for entry in written]
 
 
 class TestBackup:
@@ -466,7 +467,7 @@ class TestAKilledBackup:
     @pytest.fixture
     def killed(self, world, tmp_path):
         """A backup that was killed while the keys were in its folder, elsewhere."""
-        SqlLedger(world.settings.ledger).append("sales", "verdict", "run", {})
+        SqlLedger(world.settings.ledger).append("sales", "run", gate_verdict())
         secrets = world.settings.state_dir / "secrets"
         secrets.mkdir(mode=0o700)
         (secrets / "key").write_text("a key")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -18,7 +17,7 @@ from pipelines.deployment.docker.engine import Container, Image
 from pipelines.deployment.docker.names import image_name
 from pipelines.deployment.serving_client import Serves
 from pipelines.errors import Corrupted, RequestError, Unreachable
-from pipelines.ledger import Head
+from pipelines.ledger import Crown, Head, ReleaseIntent
 from pipelines.ledger.anchors import FileAnchor
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup.creation import backup
@@ -29,6 +28,7 @@ from pipelines.ops.prune.removal import prune
 from pipelines.ports import EmbeddedPorts
 from tests.contracts.ledgers import an_older_ledger
 from tests.contracts.processes import flip
+from tests.decisions import gate_verdict
 from tests.unit.ops.lived import restored
 from tests.unit.ops.test_prune import age_all
 from tests.unit.steps.test_deploy import Away, Following
@@ -214,7 +214,7 @@ def take_an_older_ledger(world):
     delete_ledger(world)
     older = SqlLedger(world.settings.ledger)
     for entry in entries[: [e.kind for e in entries].index("release")]:
-        older.append(entry.model, entry.kind, entry.key, entry.body)
+        older.append(entry.model, entry.key, entry.decision)
 
 
 def take_a_foreign_ledger(world):
@@ -223,12 +223,11 @@ def take_a_foreign_ledger(world):
     delete_ledger(world)
     foreign = SqlLedger(world.settings.ledger)
     for entry in entries:
-        body = json.loads(
-            json.dumps(entry.body).replace(
-                entry.body.get("bundle", {}).get("sha256", "-"), "ab" * 32
-            )
-        )
-        foreign.append(entry.model, entry.kind, entry.key, body)
+        decision = entry.decision
+        if isinstance(decision, Crown | ReleaseIntent):
+            other = decision.bundle.model_copy(update={"sha256": "ab" * 32})
+            decision = decision.model_copy(update={"bundle": other})
+        foreign.append(entry.model, entry.key, decision)
 
 
 def take_a_foreign_mlflow(world):
@@ -470,7 +469,7 @@ def test_the_anchor_is_looked_at(world, tmp_path):
     assert "would not be seen" in said(None)[0][1]
     assert said(f"file://{tmp_path}/anchor") == [("ok", "set; nothing was decided yet")]
     ledger = SqlLedger(world.settings.ledger)
-    first = [ledger.append("sales", "verdict", f"run{n}", {}) for n in range(4)][1]
+    first = [ledger.append("sales", f"run{n}", gate_verdict()) for n in range(4)][1]
     assert said(f"file://{tmp_path}/anchor")[0][0] == "warning"
     FileAnchor(tmp_path / "anchor").write(Head(seq=first.seq, hash=first.hash))
     ((state, words),) = said(f"file://{tmp_path}/anchor")

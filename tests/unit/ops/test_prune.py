@@ -14,7 +14,7 @@ from pipelines.deployment.docker.engine import Container, Image
 from pipelines.deployment.docker.names import container_name, image_name
 from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Corrupted, RequestError
-from pipelines.ledger import MemoryLedger
+from pipelines.ledger import Crown, GateVerdict, MemoryLedger, ReleaseIntent
 from pipelines.ledger.sql import SqlLedger
 from pipelines.messages import RollbackRequest
 from pipelines.ops.prune.images import unneeded
@@ -25,6 +25,7 @@ from pipelines.refs import Ref, canonical
 from pipelines.steps import rollback
 from pipelines.store.pages import find_page
 from tests.contracts.processes import flip
+from tests.decisions import crown, gate_verdict, raw
 from tests.unit.ops.lived import restored, retrain
 from tests.unit.steps.test_deploy import Following
 
@@ -62,18 +63,14 @@ def lived(old, tar, tmp_path):
             update={"version": str(n)}
         )
         bundle = ports.store.put(canonical(body), ".json")
-        crown = {"version": str(n), "bundle": bundle.model_dump(mode="json"), "release": n}
         expected = ports.ledger.champion("sales").version
         client(world).create_model_version(
             "sales", source=f"runs:/{first.run_id}/model", run_id=first.run_id, await_creation_for=0
         )
-        ports.ledger.append(
-            "sales",
-            "release",
-            f"run{n}",
-            {"number": n, "version": str(n), "bundle": crown["bundle"], "reason": "test"},
-        )
-        ports.ledger.crown("sales", expected=expected, champion=crown, key=f"run{n}")
+        intent = ReleaseIntent(number=n, version=str(n), bundle=bundle, reason="test")
+        ports.ledger.append("sales", f"run{n}", intent)
+        champion = crown(str(n), bundle, release=n)
+        ports.ledger.crown("sales", expected=expected, champion=champion, key=f"run{n}")
     age_all(world)
     return world
 
@@ -88,12 +85,7 @@ class TestWhatStays:
         gone = prune(lived.settings, ports, DAY)
         assert gone
         for entry in ports.ledger.entries("sales", "champion"):
-            assert (
-                golden_differences(
-                    open_bundle(ports.store, Ref.model_validate(entry.body["bundle"]))
-                )
-                == []
-            )
+            assert golden_differences(open_bundle(ports.store, entry.read(Crown).bundle)) == []
         for entry in ports.ledger.entries():
             for ref in references(entry.body):
                 assert ports.store.get(ref)
@@ -111,12 +103,8 @@ class TestWhatStays:
             made.append(ports.store.put(canonical({"seed": seed, "parts": wrapped}), ".json"))
             parts[made[-1].uri] = {ref.uri for ref in below}
         chosen = chance.sample(made, 4)
-        ports.ledger.append(
-            "sales",
-            "drift",
-            f"graph{seed}",
-            {"run": "r", "evidence": [ref.model_dump() for ref in chosen[:2]]},
-        )
+        evidence = raw("drift", {"run": "r", "evidence": [r.model_dump() for r in chosen[:2]]})
+        ports.ledger.append("sales", f"graph{seed}", evidence)
         ports.store.publish(f"batches/sales/graph/{seed}", canonical(chosen[2]))
         hand = lived.settings.state_dir / "hand" / "sales" / "run" / "ingest.json"
         hand.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +164,7 @@ class TestWhatStays:
             update={"ledger_url": f"sqlite:///{tmp_path}/other.db"}
         )
         if what != "no ledger":
-            SqlLedger(settings.ledger).append("sales", "verdict", "run", {})
+            SqlLedger(settings.ledger).append("sales", "run", gate_verdict())
         with pytest.raises(
             RequestError,
             match=(
@@ -234,7 +222,9 @@ class TestWhatGoes:
 
     def test_cached_features_go_only_where_the_remote_has_them_whole(self, lived):
         ports = lived.context().ports
-        revision = ports.ledger.find("sales", "verdict", "first").body["features_revision"]
+        revision = (
+            ports.ledger.find("sales", "verdict", "first").read(GateVerdict).features_revision
+        )
         assert len(ports.versions.files("sales", revision)) > 1
         retrain(lived, 7, "more", force=True)
         age_all(lived)
@@ -322,18 +312,14 @@ class Engine:
 def test_images_and_containers_of_the_last_three_champions_stay():
     ledger = MemoryLedger()
     for n in range(1, 8):
-        bundle = {"uri": f"objects/ab/{n}.json", "sha256": "a" * 64}
-        ledger.append(
-            "m",
-            "release",
-            f"run{n}",
-            {"number": n, "version": str(n), "bundle": bundle, "reason": ""},
-        )
+        bundle = Ref(uri=f"objects/ab/{n}.json", sha256="a" * 64)
+        intent = ReleaseIntent(number=n, version=str(n), bundle=bundle, reason="")
+        ledger.append("m", f"run{n}", intent)
         if n < 7:  # the seventh is under way
             ledger.crown(
                 "m",
                 expected=str(n - 1) if n > 1 else None,
-                champion={"version": str(n), "bundle": bundle, "release": n},
+                champion=crown(str(n), bundle, release=n),
                 key=f"r{n}",
             )
     engine = Engine(

@@ -17,7 +17,7 @@ from pipelines.bundle.manifest import Release, release_key
 from pipelines.context import Context
 from pipelines.data.manifests import BatchRef, Plan
 from pipelines.intervals import Interval
-from pipelines.ledger import MemoryLedger
+from pipelines.ledger import MemoryLedger, ReleaseIntent
 from pipelines.messages import FeaturesResult, GateRequest, TrainRequest, TrainResult
 from pipelines.ports import Ports
 from pipelines.refs import canonical, sha256
@@ -29,6 +29,7 @@ from pipelines.store.memory import MemoryStore
 from pipelines.tables import to_parquet
 from pipelines.versions.memory import MemoryVersions
 from pipelines.versions.port import FeatureFile
+from tests.decisions import crown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -233,10 +234,11 @@ def half_deployed(made: Context) -> None:
             model=model, number=number, version=str(number), bundle=bundle, reason="a test"
         )
         outside.store.publish(release_key(model, number), canonical(release))
-        body = release.model_dump(mode="json", include={"number", "version", "bundle", "reason"})
-        outside.ledger.append(model, "release", f"run-{number}", body)
+        intent = ReleaseIntent(
+            number=number, version=str(number), bundle=bundle, reason=release.reason
+        )
+        outside.ledger.append(model, f"run-{number}", intent)
         if number == 1:
             before = outside.registry.parent(model, "run-1", {})
             outside.registry.register(model, before, "run-1", outside.store.path(bundle), {})
-            champion = {"version": "1", "bundle": bundle.model_dump(mode="json"), "release": 1}
-            outside.ledger.crown(model, expected=None, champion=champion, key="run-1")
+            outside.ledger.crown(model, expected=None, champion=crown("1", bundle), key="run-1")

@@ -18,6 +18,7 @@ from pipelines.data import labelled_rows
 from pipelines.messages import PackageRequest
 from pipelines.steps import gate, package
 from pipelines.training import estimators
+from tests.decisions import crown
 from tests.served import trained
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 from tests.worlds import make_world
@@ -67,7 +68,7 @@ def crowned(world, rename=None):
             update={"inputs": manifest.inputs.model_copy(update={"classes": classes})}
         ),
     )
-    champion = {"version": manifest.version, "bundle": bundle.model_dump(mode="json"), "release": 1}
+    champion = crown(manifest.version, bundle)
     world.context.ports.ledger.crown("visits", expected=None, champion=champion, key=RUN)
     return classes
 

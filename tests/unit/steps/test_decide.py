@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 
 from pipelines.errors import RequestError
-from pipelines.ledger import MemoryLedger, outcomes
-from pipelines.ledger.outcomes import Outcome
+from pipelines.ledger import MemoryLedger, Outcome, RetrainHold, RetrainRequest, outcomes
 from pipelines.ledger.sql import SqlLedger
 from pipelines.messages import DecideRequest
 from pipelines.refs import canonical
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import decide
 from pipelines.trigger_conf import RetrainConf
+from tests import version_0
 from tests.contracts.processes import finish, start
 from tests.unit.steps.verdicts import Clock, drifted, enter
 
@@ -57,11 +57,15 @@ def ended(ledger, day, outcome=DEPLOYED):
 
 
 def requests(ledger):
-    return [(e.key, e.body["run_id"]) for e in ledger.entries("sales", "retrain_request")]
+    return [
+        (e.key, e.read(RetrainRequest).run_id) for e in ledger.entries("sales", "retrain_request")
+    ]
 
 
 def held(ledger):
-    return [(e.body["run"], e.body["why"]) for e in ledger.entries("sales", "retrain_held")]
+    entries = ledger.entries("sales", "retrain_held")
+    assert all(set(entry.body) in version_0.fields("retrain_held") for entry in entries)
+    return [(hold.run, hold.why) for hold in (entry.read(RetrainHold) for entry in entries)]
 
 
 def test_a_drift_starts_a_retraining_as_of_the_windows_end(decided, ledger):
@@ -74,10 +78,9 @@ def test_a_drift_starts_a_retraining_as_of_the_windows_end(decided, ledger):
     assert RetrainConf.model_validate(found.conf)
     assert requests(ledger) == [("000001", RUN_OF_3)]
     [entry] = ledger.entries("sales", "retrain_request")
-    assert (entry.body["asked_by"], entry.body["reasons"]) == (
-        "scheduled-3",
-        ["the channel is another one"],
-    )
+    request = entry.read(RetrainRequest)
+    assert (request.asked_by, request.reasons) == ("scheduled-3", ["the channel is another one"])
+    assert set(entry.body) in version_0.fields("retrain_request")
 
 
 @pytest.mark.parametrize("verdict", ["no_drift", "alarm", "not_enough_data"])

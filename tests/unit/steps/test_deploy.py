@@ -22,6 +22,7 @@ from pipelines.ledger import MemoryLedger
 from pipelines.messages import DeployRequest, GateResult, PackageRequest, PackageResult
 from pipelines.refs import Ref, canonical
 from pipelines.steps import deploy, gate, package
+from tests.decisions import crown
 from tests.unit.steps.learning import RUN, learning
 
 MODEL = "visits"
@@ -373,11 +374,7 @@ def test_losing_the_crown_gives_the_traffic_back():
 
         def serves(self, model):
             says = super().serves(model)
-            champion = {
-                "version": "3",
-                "bundle": rival.package.bundle.model_dump(mode="json"),
-                "release": 77,
-            }
+            champion = crown("3", rival.package.bundle, release=77)
             world.context.ports.ledger.crown(model, expected="1", champion=champion, key="rival")
             return says
 

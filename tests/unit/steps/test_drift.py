@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from pipelines.bundle.load import open_bundle, write_bundle
 from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, RequestError, Unreachable
+from pipelines.ledger import DriftCheck
 from pipelines.messages import (
     DecideRequest,
     DriftRequest,
@@ -31,6 +32,8 @@ from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import decide, drift, ingest, report, validate
 from pipelines.store.figures import newest_figures
 from pipelines.store.pages import find_page
+from tests import version_0
+from tests.decisions import crown
 from tests.served import NOW, trained
 from tests.worlds import ROWS, as_of, make_world, visits
 
@@ -124,7 +127,8 @@ def test_what_is_found_stands_in_the_ledger_on_pages_in_the_registry_and_for_pro
         run="scheduled__2024-01-08T00:00:00+00:00",
     )
     [entry] = entries(watched)
-    assert entry.body["verdict"] == "no_drift"
+    assert entry.read(DriftCheck).verdict == "no_drift"
+    assert set(entry.body) in version_0.fields("drift")
     shown = newest_figures(watched.ports.store, "sales")
     assert (shown.verdict, shown.rows, shown.labelled, shown.live, shown.columns) == (
         "no_drift",
@@ -342,7 +346,7 @@ def test_a_bundle_from_before_models_were_watched_is_an_alarm_that_says_so(watch
     ledger.crown(
         "sales",
         expected="1",
-        champion={"version": "1", "bundle": old.model_dump(), "release": 2},
+        champion=crown("1", old, release=2),
         key="old",
     )
     found = watched.look(DAY)
@@ -437,7 +441,7 @@ def crowned(watched, version, **changed):
     ledger.crown(
         "sales",
         expected=now,
-        champion={"version": version, "bundle": bundle.model_dump(), "release": number},
+        champion=crown(version, bundle, number),
         key=version,
     )
 
@@ -450,9 +454,8 @@ def served_before(watched, rows, **changed):
     one = watched.ports.ledger.champion("sales")
     watched.serve(rows, version="0", segment="old", kinds=changed)
     crowned(watched, "0", **changed)
-    watched.ports.ledger.crown(
-        "sales", expected="0", champion=one.model_dump(mode="json", exclude={"since"}), key="back"
-    )
+    back = crown(one.version, one.bundle, one.release)
+    watched.ports.ledger.crown("sales", expected="0", champion=back, key="back")
 
 
 def test_what_another_version_answered_says_nothing_of_the_champion(watched):
@@ -584,12 +587,8 @@ def test_with_the_real_ports(first, watched):
     ports = EmbeddedPorts(watched.world.settings)
     for uri, data in first.objects.items():
         ports.store.put(data, Path(uri).suffix)
-    bundle = first.bundle.bundle.model_dump(mode="json")
     ports.ledger.crown(
-        "sales",
-        expected=None,
-        champion={"version": "1", "bundle": bundle, "release": 1},
-        key="first",
+        "sales", expected=None, champion=crown("1", first.bundle.bundle), key="first"
     )
     real = replace(watched, ports=ports)
     real.serve(real.rows(DAY), close=False)

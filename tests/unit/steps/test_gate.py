@@ -13,6 +13,7 @@ from pipelines.deployment import releases
 from pipelines.deployment.process_target import ProcessTarget
 from pipelines.deployment.serving_client import Serves
 from pipelines.errors import Corrupted, RequestError, Unreachable
+from pipelines.ledger import GateVerdict
 from pipelines.messages import DeployRequest, PackageRequest
 from pipelines.refs import canonical
 from pipelines.step_record import XCOM_LIMIT
@@ -164,7 +165,7 @@ def test_the_verdict_is_written_down_once_and_a_retry_finds_it(tmp_path):
     assert gate.run(world.context, request) == first
     (entry,) = ledger.entries("visits", "verdict")
     assert entry.key == RUN
-    assert entry.body["features_revision"] == world.built.version.revision
+    assert entry.read(GateVerdict).features_revision == world.built.version.revision
     (version,) = registry.versions("visits")
     assert version.version == first.version
     assert version.tags["verdict"] == "promote"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import BadData, GiveUp
-from pipelines.ledger import outcomes
-from pipelines.ledger.outcomes import Outcome
+from pipelines.ledger import Outcome, outcomes
 from pipelines.messages import DecideResult, ReportRequest
 from pipelines.refs import canonical
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import report
-from tests.unit.steps.verdicts import NOTHING, drifted, started
+from tests.decisions import crown
+from tests.unit.steps.verdicts import drifted, started
 
 RUN = "drift__sales__2024-01-05T00:00:00Z"
 NO = DecideResult(start=False, why="cooldown: 7 days", run_id="", conf={})
@@ -19,12 +19,7 @@ NO = DecideResult(start=False, why="cooldown: 7 days", run_id="", conf={})
 
 @pytest.fixture
 def context(world, ports):
-    ports.ledger.crown(
-        "sales",
-        expected=None,
-        champion={"version": "1", "bundle": NOTHING.model_dump(), "release": 1},
-        key="first",
-    )
+    ports.ledger.crown("sales", expected=None, champion=crown("1"), key="first")
     return world.context(ports)
 
 

@@ -11,6 +11,7 @@ from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Corrupted, Refused, RequestError, Unreachable
 from pipelines.messages import RollbackRequest
 from pipelines.steps import deploy, rollback
+from tests.decisions import gate_verdict
 from tests.unit.steps import test_deploy as deploying
 from tests.unit.steps.test_deploy import MODEL, Crash, Cut, Following, _agree, _request, _world
 
@@ -205,8 +206,8 @@ def test_what_was_rolled_back_can_be_promoted_again():
 
 def test_what_the_gate_refused_or_nobody_packaged_is_never_promoted_by_hand():
     world = _deployed("1")
-    body = {"verdict": "refuse", "version": "2", "reasons": ["roc_auc 0.51 is below 0.58"]}
-    world.context.ports.ledger.append(MODEL, "verdict", "run2", body)
+    refused = gate_verdict(verdict="refuse", version="2", reasons=["roc_auc 0.51 is below 0.58"])
+    world.context.ports.ledger.append(MODEL, "run2", refused)
     with pytest.raises(
         RequestError, match=r"The gate refused version 2 of visits: roc_auc 0\.51 is below 0\.58"
     ):

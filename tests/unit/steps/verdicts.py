@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipelines.intervals import Interval
+from pipelines.ledger import DriftCheck
 from pipelines.messages import DecideResult, DriftResult
 from pipelines.refs import Ref
 from tests.worlds import FIRST
@@ -44,9 +45,7 @@ def drifted(day: int, verdict: str = "drift", **more: Any) -> DriftResult:
 
 def enter(ledger: Ledger, run: str, found: DriftResult) -> DriftResult:
     """Write the verdict down as the drift step does."""
-    ledger.append(
-        "sales", "drift", run, {"run": run, **found.model_dump(mode="json"), "evidently": None}
-    )
+    ledger.append("sales", run, DriftCheck(**found.model_dump(), run=run))
     return found
 
 

@@ -13,7 +13,7 @@ import pytest
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.deployment import releases
 from pipelines.errors import Corrupted
-from pipelines.ledger import MemoryLedger
+from pipelines.ledger import MemoryLedger, ReleaseIntent
 from pipelines.ports import Ports
 from pipelines.refs import Ref, canonical
 from pipelines.store.local import LocalStore
@@ -120,14 +120,8 @@ def test_a_damaged_release_is_written_anew_from_the_ledger(store, path, tmp_path
     path.write_bytes(path.read_bytes().replace(b"promoted", b"demoted!"))
     with pytest.raises(Corrupted, match=KEY):
         releases.highest(context)  # the ledger does not know it
-    told = {
-        "number": 7,
-        "version": "3",
-        "bundle": BUNDLE.model_dump(),
-        "reason": RELEASE.reason,
-        "previous": None,
-    }
-    ledger.append("visits", "release", "run", told)
+    intent = ReleaseIntent(number=7, version="3", bundle=BUNDLE, reason=RELEASE.reason)
+    ledger.append("visits", "run", intent)
     assert releases.highest(context) == RELEASE
     assert store.read(KEY) == canonical(RELEASE)
 

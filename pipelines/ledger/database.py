@@ -1,0 +1,201 @@
+"""The database that holds a ledger: opened, made and migrated; SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+from sqlalchemy import create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
+
+from pipelines.errors import Corrupted, GiveUp, RequestError
+from pipelines.ledger.database_errors import RESTORE, WAIT_SECONDS, database_border
+from pipelines.private_files import make_folder
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import URL, Connection, Engine
+
+REVISION = "0002"
+"""The newest migration; a ledger that has it is opened without Alembic."""
+
+_MIGRATING = 5_377_001
+"""The number of the advisory lock under which PostgreSQL migrates."""
+
+_TABLES = {"alembic_version", "entries", "head"}
+_NEW = (
+    "restore it from a backup (docs/operate.md, Damage); only where nothing was ever decided,"
+    " remove the file."
+)
+
+
+class LedgerDatabase:
+    """A ledger's database, by its SQLAlchemy URL.
+
+    `reader` and `writer` open a connection for each use: the writer's transactions hold off other
+    writers from their start on. `name` is what messages call it; it shows no password.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Remember the URL; nothing is opened yet. Raises RequestError for an impossible one."""
+        try:
+            self._url = make_url(url)
+            self.reader = _engine(self._url)
+        except (ArgumentError, ImportError) as error:
+            raise RequestError(
+                "PERENNIAL_LEDGER_URL is no URL that SQLAlchemy can open.",
+                remedy="see docs/settings.md.",
+            ) from error
+        self.writer = self.reader.execution_options(begin="IMMEDIATE")
+        self._file = (
+            Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
+        )
+        self.name = f"the ledger {self._url.render_as_string(hide_password=True)}"
+
+    def border(self) -> AbstractContextManager[None]:
+        """Return the border at which what the database raises becomes one of pipelines.errors."""
+        return database_border(self.name)
+
+    def revision(self) -> str | None:
+        """Return the revision of the tables that are there; None where there are none yet.
+
+        Raises Corrupted where there is a file that holds no ledger.
+        """
+        if self._file is not None and not self._is_there(self._file):
+            return None
+        return self._revision(self.reader)
+
+    def open(self) -> None:
+        """Bring the ledger to the newest revision; one that has it costs one connection."""
+        if self._file is None:
+            if self._revision(self.reader) != REVISION:
+                self._migrate(self.writer)
+            return
+        if self._is_there(self._file) and self._revision(self.reader) == REVISION:
+            return
+        make_folder(self._file.parent)
+        with FileLock(f"{self._file}.lock", timeout=WAIT_SECONDS, mode=0o600):
+            if not self._is_there(self._file):
+                self._make(self._file)
+            elif self._revision(self.reader) != REVISION:
+                self._migrate(self.writer)
+
+    def _is_there(self, file: Path) -> bool:
+        """Tell whether there is a file.
+
+        Raises Corrupted where it is empty, or gone while its journal is there: it was a ledger
+        once.
+        """
+        if file.is_file():
+            if file.stat().st_size == 0:
+                raise Corrupted(f"The file of {self.name} is empty.", remedy=_NEW)
+            return True
+        journal = file.with_name(f"{file.name}-wal")
+        if journal.exists():
+            raise Corrupted(
+                f"The file of {self.name} is gone, but {journal.name} is still there.", remedy=_NEW
+            )
+        return False
+
+    def _make(self, file: Path) -> None:
+        """Make a new ledger beside its place and move it there.
+
+        A file under the ledger's own name is always a whole one.
+        """
+        draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
+        draft.touch(mode=0o600)
+        try:
+            engine = _engine(self._url.set(database=str(draft)))
+            with (
+                engine.connect() as connection
+            ):  # the mode is kept in the file; it cannot be set in a transaction
+                connection.execution_options(begin=None).exec_driver_sql("PRAGMA journal_mode=WAL")
+            self._migrate(engine.execution_options(begin="IMMEDIATE"))
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _revision(self, engine: Engine) -> str | None:
+        """Return the revision; None in a database without tables.
+
+        Raises Corrupted where it is one of something else.
+        """
+        with engine.connect() as connection:
+            names = set(inspect(connection).get_table_names())
+            if self._file is not None and not names:
+                raise Corrupted(f"The file of {self.name} holds no tables.", remedy=_NEW)
+            if "alembic_version" not in names and not (self._file is not None and names):
+                return None
+            if not names >= _TABLES:
+                missing = ", ".join(sorted(_TABLES - names))
+                raise Corrupted(
+                    f"{self.name} is no ledger: it has no table {missing}.", remedy=RESTORE
+                )
+            return connection.execute(
+                text("SELECT version_num FROM alembic_version")
+            ).scalar_one_or_none()
+
+    def _migrate(self, writer: Engine) -> None:
+        """Run the missing migrations in one transaction, which only one process at a time is in."""
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        config = Config()
+        config.set_main_option(
+            "script_location", str(Path(__file__).with_name("alembic")).replace("%", "%%")
+        )
+        with writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING}
+                )
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                message = f"The revision of {self.name} is unknown: {error}"
+                raise GiveUp(message, remedy="a newer Perennial wrote it; use that one.") from error
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        # Of two writers the second waits for the head's row: not for ever, and it then sees what
+        # the first one wrote.
+
+        patient = {"connect_timeout": 10, "options": f"-c lock_timeout={WAIT_SECONDS * 1_000}"}
+        known = {name: value for name, value in patient.items() if name not in url.query}
+        return create_engine(
+            url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=known
+        )
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, poolclass=NullPool)
+    if url.database in {None, "", ":memory:"}:
+        raise RequestError(
+            "A ledger in memory would be lost with each connection.",
+            remedy="name a file: sqlite:////path/ledger.db",
+        )
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
+    event.listen(engine, "connect", _own_transactions)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _own_transactions(connection: Any, _record: object) -> None:
+    """Keep sqlite3 from opening transactions by itself, and let each commit reach the disk."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at the start.
+
+    A reader that becomes a writer later fails at once instead of waiting.
+    """
+    begin = connection.get_execution_options().get("begin", "DEFERRED")
+    if begin:
+        connection.exec_driver_sql(f"BEGIN {begin}")

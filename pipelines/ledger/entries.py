@@ -1,0 +1,271 @@
+"""What stands in an entry of the ledger: one value for each kind of decision.
+
+Writers build such a value, readers get one; nobody else takes an entry's JSON apart.
+
+The ledger keeps its entries for ever, so these values can only grow: a field that comes later has a
+default, by which the entries before it still read. What is written are the fields that the writer
+named, so a new field changes no entry that does without it, nor its hash.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from pipelines.intervals import Interval, Moment
+from pipelines.refs import Ref, Value
+
+V = TypeVar("V", bound=Value)
+
+Kind = Literal[
+    "quarantine",
+    "verdict",
+    "release",
+    "release_refused",
+    "champion",
+    "reconciled",
+    "drift",
+    "retrain_request",
+    "retrain_held",
+    "outcome",
+]
+
+
+class Decision(Value):
+    """What one entry says. `kind` stands beside it in the entry."""
+
+    kind: str
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON that the entry holds: the fields that were given, without the kind."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"kind"})
+
+    def part(self, kind: type[V]) -> V:
+        """Return the fields that this value shares with another kind of value, as that one."""
+        return kind.model_validate(self.model_dump(include=set(kind.model_fields)))
+
+
+class DecisionOfRun(Decision):
+    """A decision that a run may enter again where it turned out otherwise (see `outcomes`).
+
+    `run` is the run's own name; empty in the oldest entries, whose key is the name.
+    """
+
+    kind: Literal["drift", "retrain_held", "outcome"]
+    run: str = ""
+
+
+class Quarantine(Decision):
+    """A batch that broke critical expectations.
+
+    `batch` is its manifest, `bad_rows` the broken rows by table, `page` the validation's page.
+    """
+
+    kind: Literal["quarantine"] = "quarantine"
+    interval: Interval
+    version: int
+    batch: Ref
+    reasons: list[str]
+    bad_rows: dict[str, Ref]
+    page: Ref
+
+
+class GateCheck(Value):
+    """One thing that the gate looked at, in words."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class GateVerdict(Decision):
+    """The gate's verdict on a challenger; version, candidate and run are empty without one.
+
+    A metric that is not finite is null. `champion` is the version that served then.
+    """
+
+    kind: Literal["verdict"] = "verdict"
+    verdict: Literal["promote", "refuse"]
+    reasons: list[str]
+    checks: list[GateCheck]
+    candidate: str
+    run_id: str
+    version: str
+    metrics: dict[str, float | None]
+    champion: str | None
+    incident: str = ""
+    features_revision: str
+    as_of: Moment
+    started_because: str = ""
+
+
+class ReleaseIntent(Decision):
+    """A release that is about to be published, under its number.
+
+    `previous` is the version that it shall replace; None where it is the first.
+    """
+
+    kind: Literal["release"] = "release"
+    number: int
+    version: str
+    bundle: Ref
+    reason: str
+    previous: str | None = None
+
+
+class ReleaseRefusal(Decision):
+    """A release that the server would not take; `difference` says in words why."""
+
+    kind: Literal["release_refused"] = "release_refused"
+    number: int
+    version: str
+    difference: str
+
+
+class Crown(Decision):
+    """A version that became champion, its bundle, and the release that brought it.
+
+    `previous` is the version before. `image` is the id of the container's image; None where the
+    release serves without one.
+    """
+
+    kind: Literal["champion"] = "champion"
+    version: str
+    bundle: Ref
+    release: int
+    previous: str | None = None
+    image: str | None = None
+
+
+class Reconciliation(Decision):
+    """What was made to follow the champion, in words.
+
+    Where the store had to follow, it is a release too, with number, version and bundle.
+    """
+
+    kind: Literal["reconciled"] = "reconciled"
+    reason: str
+    number: int | None = None
+    version: str | None = None
+    bundle: Ref | None = None
+    previous: str | None = None
+
+    @property
+    def release(self) -> ReleaseIntent | None:
+        """The release that points back to the champion; None where only the alias followed."""
+        if self.number is None or self.version is None or self.bundle is None:
+            return None
+        return ReleaseIntent(
+            number=self.number, version=self.version, bundle=self.bundle, reason=self.reason
+        )
+
+
+class DriftCheck(DecisionOfRun):
+    """What a drift run found in a window, as `messages.DriftResult` says it.
+
+    `evidently` is Evidently's page. `inputs` is the digest of what was looked at, by which a repeat
+    is known; `failed` tells that the look itself had failed.
+    """
+
+    kind: Literal["drift"] = "drift"
+    verdict: Literal["no_drift", "drift", "alarm", "not_enough_data"]
+    reasons: list[str]
+    window: Interval
+    source: Literal["traffic", "batches"]
+    rows: int
+    labelled: int
+    champion: str | None
+    metric: str
+    live: float | None
+    expected: float | None
+    columns: int
+    drifted: list[str]
+    figures: Ref
+    page: Ref
+    run_id: str
+    evidently: Ref | None = None
+    inputs: str = ""
+    failed: bool = False
+
+
+class RequestConf(Value):
+    """The conf of the retraining that is asked for."""
+
+    as_of: Moment
+    reason: str
+
+
+class RetrainRequest(Decision):
+    """A request for a retraining: its run, the window that drifted, and who asked for it."""
+
+    kind: Literal["retrain_request"] = "retrain_request"
+    run_id: str
+    window: Interval
+    reasons: list[str]
+    conf: RequestConf
+    asked_by: str = ""
+
+
+class RetrainHold(DecisionOfRun):
+    """A drift that starts no retraining; `why` says what holds it back."""
+
+    kind: Literal["retrain_held"] = "retrain_held"
+    run_id: str
+    window: Interval
+    why: str
+    reasons: list[str]
+
+
+class Outcome(DecisionOfRun):
+    """What came of a retraining.
+
+    `version` is the challenger's (empty without one), `reasons` say why it was refused or failed.
+    """
+
+    kind: Literal["outcome"] = "outcome"
+    outcome: Literal["deployed", "refused", "failed"]
+    version: str
+    reasons: list[str]
+
+
+class UnknownDecision(Decision):
+    """A decision as it stands in its entry, of a kind or a shape that is not known here.
+
+    A newer version wrote it, or a hand. It is shown and kept as it is; nothing is decided by it.
+    """
+
+    content: dict[str, Any]
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON as it is."""
+        return self.content
+
+
+KnownDecision = Annotated[
+    Quarantine
+    | GateVerdict
+    | ReleaseIntent
+    | ReleaseRefusal
+    | Crown
+    | Reconciliation
+    | DriftCheck
+    | RetrainRequest
+    | RetrainHold
+    | Outcome,
+    Field(discriminator="kind"),
+]
+
+KINDS = get_args(Kind)
+_KNOWN: TypeAdapter[KnownDecision] = TypeAdapter(KnownDecision)
+
+
+def decision_of(kind: str, body: dict[str, Any]) -> Decision:
+    """Return what an entry's JSON says.
+
+    Fields that only a newer version knows are left out. What cannot be read is an UnknownDecision.
+    """
+    try:
+        return _KNOWN.validate_python({**body, "kind": kind}, extra="ignore")
+    except (ValidationError, RecursionError):
+        return UnknownDecision(kind=kind, content=body)
