@@ -21,6 +21,7 @@ from pipelines.errors import StorageFull
 from pipelines.private_files import make_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -181,9 +182,10 @@ def _sync_folder(folder: Path) -> None:
 class MemorySegment:
     """A segment in memory."""
 
-    def __init__(self, name: str) -> None:
-        """Start empty and open."""
+    def __init__(self, name: str, use: Callable[[], None]) -> None:
+        """Start empty and open; `use` is called whenever something was appended."""
         self.name = name
+        self._use = use
         self.size = 0
         self.data = bytearray()
         self.open = True
@@ -194,6 +196,7 @@ class MemorySegment:
             raise ValueError(f"The segment {self.name} is closed.")
         self.data += data
         self.size += len(data)
+        self._use()
 
     def cut(self, size: int) -> None:
         """Take back what was appended after the first `size` bytes."""

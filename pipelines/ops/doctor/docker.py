@@ -23,7 +23,7 @@ LOCK = "perennial.lock"
 _BUILD = "make images."
 
 
-def images(settings: Settings, engine: Engine) -> Iterator[Finding]:
+def check_images(settings: Settings, engine: Engine) -> Iterator[Finding]:
     """The images that the settings name: there, and built from this checkout's commit and locks."""
     wanted = {"steps": settings.steps_image} if settings.place == "docker" else {}
     if settings.target == "docker":
@@ -54,7 +54,7 @@ def images(settings: Settings, engine: Engine) -> Iterator[Finding]:
             yield ok(what, f"{found.id[:19]}, built from {revision[:12] or 'an unknown commit'}")
 
 
-def leftovers(engine: Engine) -> Iterator[Finding]:
+def check_containers(engine: Engine) -> Iterator[Finding]:
     """Containers of steps that nobody removed: their worker was killed."""
     found = [
         engine.container(name)
