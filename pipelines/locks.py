@@ -99,4 +99,6 @@ def find_holder(path: Path) -> str:
 
 def _busy(path: Path, complaint: str, remedy: str) -> Busy:
     holder = find_holder(path)
-    return Busy(f"{complaint} Its lock has {holder}." if holder else complaint, remedy=remedy)
+    return Busy(
+        f"{complaint} The lock is held by {holder}." if holder else complaint, remedy=remedy
+    )

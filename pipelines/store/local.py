@@ -24,7 +24,7 @@ from pipelines.store.port import (
     verified,
 )
 from pipelines.store.sealing import sealed, unsealed
-from pipelines.store.segments import LocalSegment, is_locked, read_from, translated
+from pipelines.store.segments import LocalSegment, is_locked, name_full_disk, read_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +174,7 @@ class LocalStore:
             make_folder(target.parent)
             handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
         except OSError as error:
-            raise translated(error, self.root) from error
+            raise name_full_disk(error, self.root) from error
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -183,7 +183,7 @@ class LocalStore:
                 os.fsync(file.fileno())
             yield temporary
         except OSError as error:
-            raise translated(error, self.root) from error
+            raise name_full_disk(error, self.root) from error
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from pipelines.errors import RequestError, StorageFull, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.intervals import iso
 from pipelines.ledger.memory import utc_now
 from pipelines.ledger.sql import SqlLedger
@@ -18,7 +19,6 @@ from pipelines.ops.backup.databases import databases, dump, refuse_damage, table
 from pipelines.ops.backup.parts import REPOSITORY, contents, parts, refuse_store_elsewhere, roots
 from pipelines.ops.lock import hold_features, hold_state
 from pipelines.settings import airflow_database, without_password
-from pipelines.store.segments import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -165,7 +165,7 @@ def _new_file(settings: Settings, target: Path) -> Iterator[tuple[int, Path]]:
     except FileExistsError as error:
         raise RequestError(f"{target} is there already.", remedy="name a new file.") from error
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise StorageFull(
                 f"No space is left for {target}.",
                 remedy="free space there, or name a file on another disk.",

@@ -20,13 +20,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup.archive import checked, extract
 from pipelines.ops.backup.databases import Kind, databases, load, tables
 from pipelines.ops.backup.parts import refuse_store_elsewhere, roots, unfinished_mark
 from pipelines.ops.backup.scratch import DRAFT
 from pipelines.ops.lock import hold_state
-from pipelines.store.segments import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -262,7 +262,7 @@ def _name_os_errors(settings: Settings) -> Iterator[None]:
     except PerennialError:
         raise
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise StorageFull(
                 f"No space is left in {settings.state_dir}.",
                 remedy="free space there, then restore again.",

@@ -6,9 +6,9 @@ Does it answer, are the images there and of this checkout, was anything left beh
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from typing import TYPE_CHECKING
 
+from pipelines.checkout import commit_of
 from pipelines.ops.findings import Finding, ok, problem, warning
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def check_images(settings: Settings, engine: Engine) -> Iterator[Finding]:
             "serving": settings.serving_image,
             "serving-native": settings.serving_native_image,
         }
-    commit = _commit(settings.home)
+    commit = commit_of(settings.home)
     for name, image in wanted.items():
         what, found = f"image {image}", engine.image(image)
         if found is None:
@@ -82,17 +82,3 @@ def _locks(home: Path, name: str) -> set[str]:
         for p in files
         if p.is_file() and (home / "docker").is_dir()
     }
-
-
-def _commit(home: Path) -> str:
-    """Return the checkout's commit; nothing where this is no checkout or git is not there."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(home), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

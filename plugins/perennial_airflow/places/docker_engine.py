@@ -18,6 +18,7 @@ from requests import RequestException
 
 from perennial_airflow.places.output import CHUNK, POLL_SECONDS, Frames
 from pipelines.errors import Busy, Conflict, GiveUp, StorageFull, TryAgain, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.settings import without_password
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def away(url: str, error: Exception) -> Unreachable:
 
 def _named(error: APIError) -> GiveUp | TryAgain:
     said = str(error.explanation or error).strip()
-    if "no space left" in said.lower():
+    if is_full(said):
         return StorageFull(
             f"The Docker engine's disk is full: {said}",
             remedy="free space (`perennial prune`), then clear this task.",
