@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line
@@ -22,7 +23,10 @@ from pipelines.inference.join import join_labels
 from pipelines.inference.reader import read_labels, read_log
 from pipelines.inference.rotation import rotate
 from pipelines.settings import Settings
-from pipelines.store.local import LocalStore
+from pipelines.store.opening import open_store
+
+if TYPE_CHECKING:
+    from pipelines.store.port import Store
 
 ROWS, TINY_ROWS, RUNS, ASKED = 1_000_000, 500, 3, 10
 MODEL = "flights"
@@ -39,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where it took longer than asked."""
     rows = TINY_ROWS if is_tiny(__doc__, argv) else ROWS
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
-        store = LocalStore(Path(folder))
+        store = open_store(folder)
         fill(store, rows)
         raw, raw_bytes = _reading(store, rows), _megabytes(Path(folder))
         begin = time.perf_counter()
@@ -49,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     return _reported(rows, [raw, raw_bytes, parquet, parquet_bytes, round(rotating, 2)])
 
 
-def fill(store: LocalStore, rows: int) -> None:
+def fill(store: Store, rows: int) -> None:
     """Write what the server would have written: predictions with a key each, and their labels."""
     rng = random.Random(17)
     segments = [_Segments(store, header) for header in HEADERS]
@@ -84,7 +88,7 @@ def _value(kind: str, rng: random.Random) -> float | bool | str:
 class _Segments:
     """Segments of the size at which the server begins the next one."""
 
-    def __init__(self, store: LocalStore, header: Header) -> None:
+    def __init__(self, store: Store, header: Header) -> None:
         self._store, self._header, self._number = store, header, 0
         self._segment, self._limit = self._next(), Settings().log_segment_bytes
 
@@ -106,7 +110,7 @@ class _Segments:
         self._segment.close()
 
 
-def _reading(store: LocalStore, rows: int) -> float:
+def _reading(store: Store, rows: int) -> float:
     """Return the seconds of the middle run. Every row must come back with its label."""
     took = []
     for _ in range(RUNS):

@@ -27,7 +27,7 @@ import httpx
 import psutil
 
 from benchmarks.report import LOAD_BEFORE, Measure, is_tiny, show, write
-from pipelines.store.local import LocalStore
+from pipelines.store.opening import open_store
 from tests.serving.bundles import put_bundle, put_release, wide_table
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     if LOAD_BEFORE > QUIET:
         print(f"The machine is busy (load {LOAD_BEFORE}): expect less than it can do.")
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
-        store = LocalStore(Path(folder) / "store")
+        store = open_store(str(Path(folder) / "store"))
         put_release(store, 1, put_bundle(store, table=wide_table(), iterations=iterations))
         with _server(folder, LOGGED) as logged, _server(folder, UNLOGGED) as unlogged:
             runs, without = _measured(Path(folder), logged, unlogged, runs_each, seconds)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipelines.store.local import LocalStore
+from pipelines.store.opening import open_store
 
 if TYPE_CHECKING:
     from pipelines.ledger import Ledger
@@ -39,8 +39,8 @@ class EmbeddedPorts:
 
     @cached_property
     def store(self) -> Store:
-        """A local folder."""
-        return LocalStore(self._settings.store_dir)
+        """The one that the settings name: a local folder, unless they say otherwise."""
+        return open_store(self._settings.store_url)
 
     @cached_property
     def versions(self) -> Versions:

@@ -6,9 +6,10 @@ Each stands in docs/settings.md (a test compares them).
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError
 
@@ -28,6 +29,8 @@ DockerState = Annotated[
     str, StringConstraints(pattern=r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")
 ]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 ODD = '?#%"\\*[]{}$:`<>|'
 """Signs that no path of ours may hold.
@@ -79,8 +82,8 @@ class Settings(Value):
     """The checkout: holds models/ and expectations/."""
     state: Path = Path("var")
     """Where all state lives; relative paths count from `home`."""
-    store: Path | None = None
-    """The store's folder; default <state>/store."""
+    store: str | None = None
+    """The store: a folder's path, or a URL such as file:///path; default <state>/store."""
     versions: Path | None = None
     """The folder of the features' git and DVC repository and its remote; default <state>/versions.
     """
@@ -188,8 +191,8 @@ class Settings(Value):
     """
     serving_host: Literal["127.0.0.1", "0.0.0.0"] = "127.0.0.1"  # noqa: S104 -- for containers, which have a network of their own
     """Where the server listens: 0.0.0.0 inside a container only."""
-    releases: Path | None = None
-    """The store that the server reads its releases from, where that is not the one it logs to (a
+    releases: str | None = None
+    """The store (a path or a URL) that the server reads its releases from, where that is not the one it logs to (a
     release's image brings its own)."""
     proof_token: Annotated[str, Field(max_length=128)] = ""
     """Set inside a release's container.
@@ -219,9 +222,13 @@ class Settings(Value):
         return (self.home / self.state).resolve()
 
     @property
-    def store_dir(self) -> Path:
-        """The store's folder, absolute."""
-        return (self.home / self.store).resolve() if self.store else self.state_dir / "store"
+    def store_url(self) -> str:
+        """What `open_store` opens: an absolute path, or a URL."""
+        return self._located(self.store) if self.store else str(self.state_dir / "store")
+
+    def _located(self, store: str) -> str:
+        """Return a store's URL as it is, its path counted from the home."""
+        return store if scheme_of(store) else str((self.home / store).resolve())
 
     @property
     def versions_dir(self) -> Path:
@@ -241,9 +248,9 @@ class Settings(Value):
         return (self.home / self.gateway).resolve() if self.gateway else self.state_dir / "gateway"
 
     @property
-    def releases_dir(self) -> Path:
-        """The folder of the store that releases are read from, absolute."""
-        return (self.home / self.releases).resolve() if self.releases else self.store_dir
+    def releases_url(self) -> str:
+        """The store that releases are read from: an absolute path, or a URL."""
+        return self._located(self.releases) if self.releases else self.store_url
 
     @property
     def personal_key(self) -> Path:
@@ -315,11 +322,10 @@ def _refuse_odd_paths(settings: Settings, given: Mapping[str, str]) -> None:
     paths = {
         "home": settings.home.absolute(),
         "state": settings.state_dir,
-        "store": settings.store_dir,
+        **_folders_of_stores(settings),
         "versions": settings.versions_dir,
         "mlflow_artifacts": settings.artifacts_dir,
         "gateway": settings.gateway_dir,
-        "releases": settings.releases_dir,
     }
     for field, path in {"": Path(__file__).resolve().parents[1], **paths}.items():
         odd = next((c for c in str(path) if c in ODD or not c.isprintable()), None)
@@ -334,6 +340,33 @@ def _refuse_odd_paths(settings: Settings, given: Mapping[str, str]) -> None:
                 " quotes ' and letters of any language do."
             ),
         )
+
+
+def _folders_of_stores(settings: Settings) -> dict[str, Path]:
+    """Return the folders of the stores that are folders, by their settings."""
+    urls = {"store": settings.store_url, "releases": settings.releases_url}
+    return {field: local_path(url) for field, url in urls.items() if scheme_of(url) in {"", "file"}}
+
+
+def scheme_of(url: str) -> str:
+    """Return a URL's scheme in small letters, nothing of a path."""
+    scheme, separator, _ = url.partition("://")
+    return scheme.lower() if separator and _SCHEME.fullmatch(scheme) else ""
+
+
+def local_path(url: str) -> Path:
+    """Return the absolute path that a path or a file:// URL names.
+
+    Raises RequestError for a file:// URL of another machine.
+    """
+    if not scheme_of(url):
+        return Path(url)
+    parts = urlsplit(url)
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
+        return Path(unquote(parts.path))
+    raise RequestError(
+        f"{url!r} names no folder of this machine.", remedy="write it as file:///absolute/path."
+    )
 
 
 def database_url(name: str, environ: dict[str, str] | None = None) -> str:

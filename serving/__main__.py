@@ -14,7 +14,7 @@ import uvicorn
 from pipelines.errors import RequestError
 from pipelines.private_files import keep_private
 from pipelines.settings import Settings, load_settings
-from pipelines.store.local import LocalStore
+from pipelines.store.opening import open_store
 from serving import workers
 from serving.event_log import log, log_to_stderr
 from serving.strict_protocol import StrictProtocol
@@ -52,7 +52,7 @@ def server(settings: Settings, *, logged: bool = True) -> uvicorn.Server:
 
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, LocalStore(settings.store_dir), logged=logged), **options(settings)
+            create_app(settings, open_store(settings.store_url), logged=logged), **options(settings)
         )
     )
 
@@ -66,6 +66,7 @@ def main() -> int:
     keep_private()
     try:
         settings = load_settings()
+        open_store(settings.store_url), open_store(settings.releases_url)
     except RequestError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from pipelines.store.local import LocalStore
+from pipelines.store.opening import open_store
 from serving.feedback import ROUTE as FEEDBACK
 from serving.feedback import FeedbackRoute
 from serving.follower import Follower
@@ -54,7 +54,7 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
     """
     metrics = Metrics()
     follower = Follower(
-        LocalStore(settings.releases_dir) if settings.releases else store, settings, metrics
+        open_store(settings.releases_url) if settings.releases else store, settings, metrics
     )
     written = InferenceLog(store, settings, metrics) if logged else None
     feedback = FeedbackRoute(follower, metrics, written, settings, store) if written else None

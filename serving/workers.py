@@ -18,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 
 from pipelines.die_with_parent import die_with_parent
 from pipelines.settings import load_settings
-from pipelines.store.local import LocalStore
+from pipelines.store.opening import open_store
 from serving.event_log import log_to_stderr
 
 if TYPE_CHECKING:
@@ -99,4 +99,4 @@ def app() -> FastAPI:
     die_with_parent(signal.SIGTERM, parent.pid if parent else None)
     settings = load_settings()
     log_to_stderr(settings.log_level)
-    return create_app(settings, LocalStore(settings.store_dir))
+    return create_app(settings, open_store(settings.store_url))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
 from typing import TYPE_CHECKING
 
-import filelock
 import psutil
 
-from pipelines.errors import Busy, PerennialError, RequestError, Unreachable
+from pipelines.errors import PerennialError, RequestError, Unreachable
+from pipelines.locks import hold
 from pipelines.private_files import keep_private, make_folder
 from pipelines.settings import PORTS
 from stack.environment import MARK, environment
@@ -25,7 +24,8 @@ from stack.record import Record, forget, make_socket_path, read_record, write_re
 from stack.supervisor import ENDED_EARLY, STOP_SECONDS, Supervisor, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import httpx
@@ -56,7 +56,7 @@ def up(
     Raises RequestError where a port is taken, and PerennialError with the end of a program's log
     where one does not come up; then nothing is left running.
     """
-    with _alone(layout):
+    with _hold_stack(layout):
         supervisor = _supervisor(layout)
         if supervisor is not None:
             say("The stack is running already; nothing was started.")
@@ -96,7 +96,7 @@ def down(layout: Layout, *, say: Say) -> bool:
 
     Raises PerennialError for what stays.
     """
-    with _alone(layout):
+    with _hold_stack(layout):
         is_running = _supervisor(layout) is not None or bool(stack_processes(str(layout.state)))
         if is_running:
             say("Stopping …")
@@ -133,25 +133,17 @@ def refuse_ports(running: Sequence[Program]) -> None:
             )
 
 
-@contextlib.contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
+def _hold_stack(layout: Layout) -> AbstractContextManager[None]:
     """Hold the lock of this stack, so that no `up` and `down` cross.
 
     Raises Busy where another one holds it.
     """
-    layout.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = filelock.FileLock(layout.run / "lock", mode=0o600)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise Busy(
-            "Another `up` or `down` of this stack is at work.",
-            remedy="wait for it to end, then look: make status.",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return hold(
+        layout.run / "lock",
+        "Another `up` or `down` of this stack is at work.",
+        seconds=0,
+        remedy="wait for it to end, then look: make status.",
+    )
 
 
 def _supervisor(layout: Layout) -> Supervisor | None:

@@ -217,7 +217,7 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
     version, old logs, images and stopped containers of releases before the last three champions.
     Never what the ledger refers to, by whatever chain; never what is younger than a day.
     """
-    from pipelines.ops.prune.removal import found
+    from pipelines.ops.prune.removal import find_leftovers
     from pipelines.ops.prune.removal import prune as remove
 
     settings = _settings()
@@ -225,7 +225,7 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
         EmbeddedPorts(settings),
         _engine(settings) if settings.target == "docker" else None,
     )
-    leftovers = (remove if yes else found)(settings, ports, _age(older_than), engine)
+    leftovers = (remove if yes else find_leftovers)(settings, ports, _age(older_than), engine)
     if as_json:
         listed = [
             {"kind": leftover.kind, "name": leftover.name, "bytes": leftover.bytes}
@@ -239,10 +239,10 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
             }
         )
     else:
-        typer.echo("\n".join(_told(leftovers, removed=yes)))
+        typer.echo("\n".join(_describe(leftovers, removed=yes)))
 
 
-def _told(leftovers: Iterable[Leftover], *, removed: bool) -> list[str]:
+def _describe(leftovers: Iterable[Leftover], *, removed: bool) -> list[str]:
     kinds: dict[str, list[Leftover]] = {}
     for leftover in leftovers:
         kinds.setdefault(leftover.kind, []).append(leftover)

@@ -11,6 +11,7 @@ from pipelines.data.manifests import BatchManifest, BatchRef, Plan, TableRef
 from pipelines.intervals import complete_before
 from pipelines.refs import Ref, canonical
 from pipelines.sources import Raw
+from pipelines.store.numbered import newest_numbered, publish_next
 from pipelines.store.sealing import read_entry
 from pipelines.tables import columns_of, from_parquet, sorted_rows, to_parquet
 
@@ -61,13 +62,11 @@ def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> Batch
 
 def newest(store: Store, model: str, interval: Interval) -> BatchRef | None:
     """Return the newest version of an interval's batch, or None before the first."""
-    keys = store.keys(_folder(model, interval))
-    if not keys:
+    entry = newest_numbered(store, _stem(model, interval))
+    manifest = read_entry(store, entry.key, Ref) if entry is not None else None
+    if entry is None or manifest is None:
         return None
-    manifest = read_entry(store, keys[-1], Ref)
-    if manifest is None:
-        return None
-    return BatchRef(interval=interval, version=int(keys[-1].rsplit("/", 1)[-1]), manifest=manifest)
+    return BatchRef(interval=interval, version=entry.number, manifest=manifest)
 
 
 def publish(store: Store, manifest: BatchManifest) -> tuple[BatchRef, bool]:
@@ -78,19 +77,14 @@ def publish(store: Store, manifest: BatchManifest) -> tuple[BatchRef, bool]:
     Two writers at once: versions are first come, first served, and neither is lost.
     """
     ref = store.put(canonical(manifest), ".json")
-    while True:
-        known = newest(store, manifest.model, manifest.interval)
-        if known is not None and known.manifest == ref:
-            return known, False
-        version = known.version + 1 if known else 1
-        if store.publish(
-            f"{_folder(manifest.model, manifest.interval)}/{version:06d}", canonical(ref)
-        ):
-            return BatchRef(interval=manifest.interval, version=version, manifest=ref), True
+    newest(store, manifest.model, manifest.interval)  # Corrupted: no version follows a damaged one
+    entry = publish_next(store, _stem(manifest.model, manifest.interval), canonical(ref))
+    batch = BatchRef(interval=manifest.interval, version=entry.number, manifest=ref)
+    return batch, entry.is_new
 
 
-def _folder(model: str, interval: Interval) -> str:
-    return f"batches/{model}/{interval.name}"
+def _stem(model: str, interval: Interval) -> str:
+    return f"batches/{model}/{interval.name}/"
 
 
 def read_manifest(store: Store, batch: BatchRef) -> BatchManifest:

@@ -19,7 +19,7 @@ from pipelines.deployment.docker import image as images
 from pipelines.deployment.docker import names
 from pipelines.deployment.docker.engine import engine_for
 from pipelines.deployment.docker.gateway import Gateway
-from pipelines.deployment.lock import locked
+from pipelines.deployment.lock import hold_deployment
 from pipelines.deployment.serving_client import ServingClient
 from pipelines.errors import GiveUp, PerennialError, Unreachable
 from pipelines.ledger import Crown, GateVerdict
@@ -58,7 +58,7 @@ class DockerTarget:
 
     def alone(self, context: Context) -> contextlib.AbstractContextManager[object]:
         """Hold off other deployments of the model: of two, the second waits."""
-        return locked(context)
+        return hold_deployment(context)
 
     def take(self, context: Context, release: Release) -> dict[str, Any]:
         """Have the release serve and return its image's id; it never serves unproven.

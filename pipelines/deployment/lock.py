@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
-from pipelines.errors import Busy
-from pipelines.private_files import make_folder
+from pipelines.locks import hold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from pipelines.context import Context
 
 
-@contextlib.contextmanager
-def locked(context: Context) -> Iterator[None]:
+def hold_deployment(context: Context) -> AbstractContextManager[None]:
     """Hold the model's deployment lock, a file in the state folder. Raises Busy."""
-    import filelock
-
-    folder = context.settings.state_dir / "deploy"
-    make_folder(folder)
-    seconds = context.settings.lock_timeout_seconds
-    try:
-        with filelock.FileLock(folder / f"{context.spec.name}.lock", timeout=seconds, mode=0o600):
-            yield
-    except filelock.Timeout as error:
-        words = f"Another deployment of {context.spec.name} has been at work for {seconds:g} s."
-        raise Busy(
-            words, remedy="wait for it to end; `perennial status` says what serves."
-        ) from error
+    model, seconds = context.spec.name, context.settings.lock_timeout_seconds
+    return hold(
+        context.settings.state_dir / "deploy" / f"{model}.lock",
+        f"Another deployment of {model} has been at work for {seconds:g} s.",
+        seconds=seconds,
+        remedy="wait for it to end; `perennial status` says what serves.",
+    )

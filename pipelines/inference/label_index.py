@@ -14,17 +14,14 @@ made anew.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import sqlite3
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from pipelines.errors import Busy
 from pipelines.inference.format import identity
 from pipelines.inference.label_index_reading import Reading
-from pipelines.private_files import make_folder
+from pipelines.locks import hold_bare
 from pipelines.sqlite import fault
 
 if TYPE_CHECKING:
@@ -36,9 +33,6 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 2
 Outcome = Literal["accepted", "repeated", "contradicting", "unknown", "ambiguous"]
-
-LOOK_SECONDS = 0.005
-"""How often a process that waits for the lock looks whether it is free."""
 
 _TABLES = f"""
 CREATE TABLE sources (name TEXT PRIMARY KEY, read INTEGER NOT NULL, state INTEGER NOT NULL) WITHOUT ROWID;
@@ -117,26 +111,26 @@ class Index:
         It is committed even after an error of somebody else's: what was read of the log until then
         need not be read again.
         """
-        make_folder(self.path.parent)
-        handle = os.open(
-            self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        lock = hold_bare(
+            self.path.with_suffix(".lock"),
+            f"The index of the inference log was not free within {self._patience:g} s.",
+            seconds=self._patience,
+            remedy="try again later.",
         )
-        try:
-            _lock(handle, self._patience)
-            with contextlib.closing(self._open()) as db:
-                try:
-                    yield db
-                finally:
-                    db.commit()
-        except sqlite3.Error as error:
-            if fault(error) == "damaged":
-                self._discard()  # where the opening did not see it: the next call makes it anew
-            raise Busy(
-                f"The index {self.path} cannot be used now: {error}.",
-                remedy="try again; it is made anew where it must be.",
-            ) from error
-        finally:
-            os.close(handle)
+        with lock:
+            try:
+                with contextlib.closing(self._open()) as db:
+                    try:
+                        yield db
+                    finally:
+                        db.commit()
+            except sqlite3.Error as error:
+                if fault(error) == "damaged":
+                    self._discard()  # where the opening did not see it: the next call makes it anew
+                raise Busy(
+                    f"The index {self.path} cannot be used now: {error}.",
+                    remedy="try again; it is made anew where it must be.",
+                ) from error
 
     def _open(self) -> sqlite3.Connection:
         """Return the index as it is, or a new one where there is none that is fit."""
@@ -152,22 +146,6 @@ class Index:
     def _discard(self) -> None:
         for path in (self.path, self.path.with_name(self.path.name + "-journal")):
             path.unlink(missing_ok=True)
-
-
-def _lock(handle: int, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise Busy(
-                    f"The index of the inference log was not free within {seconds:g} s.",
-                    remedy="try again later.",
-                ) from None
-            time.sleep(LOOK_SECONDS)
-        else:
-            return
 
 
 def _connect(path: Path) -> sqlite3.Connection:

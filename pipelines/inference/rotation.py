@@ -120,7 +120,7 @@ class _Rotator:
 
     def _drop(self, names: list[str]) -> None:
         for name in names:
-            self._store.drop_segment(name)
+            self._store.remove("segments", name)
 
     def _first_group(self, closed: list[str]) -> tuple[Header, str, list[str]] | None:
         """Return the first header and day that there are closed segments of, and their names."""

@@ -23,12 +23,12 @@ from urllib.parse import unquote, urlsplit
 from pydantic import ValidationError
 
 from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.ledger import Head
 from pipelines.private_files import make_folder
 from pipelines.refs import Value, canonical
 from pipelines.settings import without_password
 from pipelines.store.sealing import sealed, unsealed
-from pipelines.store.segments import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,7 +187,7 @@ class FileAnchor:
             finally:
                 draft.unlink(missing_ok=True)
         except OSError as error:
-            kind = StorageFull if error.errno in FULL else Unreachable
+            kind = StorageFull if is_full(error) else Unreachable
             raise kind(
                 f"{self.name} cannot be written: {error}.",
                 remedy="check that its disk is there and has room.",

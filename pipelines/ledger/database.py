@@ -6,14 +6,13 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
 from sqlalchemy import create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import Corrupted, GiveUp, RequestError
 from pipelines.ledger.database_errors import RESTORE, WAIT_SECONDS, database_border
-from pipelines.private_files import make_folder
+from pipelines.locks import hold
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -77,8 +76,8 @@ class LedgerDatabase:
             return
         if self._is_there(self._file) and self._revision(self.reader) == REVISION:
             return
-        make_folder(self._file.parent)
-        with FileLock(f"{self._file}.lock", timeout=WAIT_SECONDS, mode=0o600):
+        complaint = f"Another process has been migrating {self.name} for {WAIT_SECONDS} s."
+        with hold(Path(f"{self._file}.lock"), complaint, seconds=WAIT_SECONDS, remedy="run again."):
             if not self._is_there(self._file):
                 self._make(self._file)
             elif self._revision(self.reader) != REVISION:

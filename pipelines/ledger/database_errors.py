@@ -6,7 +6,6 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
-from filelock import Timeout
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from pipelines.errors import Busy, Corrupted, PerennialError, StorageFull, Unreachable
@@ -43,8 +42,6 @@ def database_border(name: str) -> Iterator[None]:
         if fault(error) in {"busy", "full", "away"}:
             raise Unreachable(f"{name} cannot be opened: {error}.", remedy="run again.") from error
         raise Corrupted(f"{name} is damaged: {error}.", remedy=RESTORE) from error
-    except Timeout as error:
-        raise Busy(f"Another process has been migrating {name} for {WAIT_SECONDS} s.") from error
     except OSError as error:
         raise Unreachable(
             f"{name} cannot be opened: {error}.",

@@ -18,9 +18,7 @@ from pipelines.errors import Corrupted
 from pipelines.ledger import GateVerdict
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup.databases import databases, refuse_damage
-from pipelines.ops.findings import Finding, looked, ok, problem, warning
-from pipelines.ops.references import files
-from pipelines.store.port import KEYS
+from pipelines.ops.findings import Finding, ok, problem, run_check, warning
 from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from pipelines.ops.backup.databases import Database
     from pipelines.ports import EmbeddedPorts
     from pipelines.settings import Settings
+    from pipelines.store.port import Store
 
 WRONG_LEDGER = (
     "find the ledger that belongs to this state: check PERENNIAL_LEDGER_URL, PERENNIAL_STATE and"
@@ -39,44 +38,39 @@ _WRONG_MLFLOW = (
     "check PERENNIAL_MLFLOW_URI, or restore MLflow's database from a backup (docs/operate.md,"
     " Damage)."
 )
-_MADE_BY_DECISIONS = ("releases/*", f"{SERVED}/*", "quarantine/*", "pages/*/verdict")
-"""Folders and entries that are there only after a decision."""
+_MADE_BY_DECISIONS = ("releases", SERVED, "quarantine", "pages")
+"""Folders of entries that are there only after a decision; of pages those of verdicts."""
 
 
-def sound(settings: Settings) -> Iterator[Finding]:
+def check_databases(settings: Settings) -> Iterator[Finding]:
     """Each database's file is whole, page by page.
 
     One that is not there yet, or no file, is passed over.
     """
     for database in databases(settings):
-        yield from looked(f"{database.name}'s database", partial(_sound, database))
+        yield from run_check(f"{database.name}'s database", partial(_check_database, database))
 
 
-def _sound(database: Database) -> Iterator[Finding]:
+def _check_database(database: Database) -> Iterator[Finding]:
     if database.kind == "sqlite" and database.file.is_file():
         refuse_damage(database)
         yield ok(f"{database.name}'s database", "every page is sound")
 
 
-def agreeing(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def check_agreement(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
     """What the store and MLflow hold is what the ledger decided. Nothing is made or migrated."""
     wrong = [
-        *looked("store and ledger", partial(store_and_ledger, settings, ports)),
-        *looked("MLflow and ledger", partial(mlflow_and_ledger, settings, ports)),
+        *run_check("store and ledger", partial(store_and_ledger, settings, ports)),
+        *run_check("MLflow and ledger", partial(mlflow_and_ledger, settings, ports)),
     ]
     yield from wrong or [ok("agreement", "ledger, store and MLflow are of one system")]
 
 
-def strange_releases(settings: Settings, ledger: Ledger | None) -> list[str]:
+def unknown_releases(store: Store, ledger: Ledger) -> list[str]:
     """Return the keys of the store's releases of which the ledger knows nothing."""
-    keys = settings.store_dir / KEYS
-    names = [path.relative_to(keys).as_posix() for path in files(keys / "releases")]
+    names = [item.name for item in store.contents("entries", "releases")]
     models = {name.split("/")[1] for name in names}
-    known = {
-        release_key(m, r.number)
-        for m in models
-        for r in (releases.recorded(ledger, m) if ledger is not None else [])
-    }
+    known = {release_key(m, r.number) for m in models for r in releases.recorded(ledger, m)}
     return [name for name in names if name not in known]
 
 
@@ -85,28 +79,33 @@ def store_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Findi
 
     Raises what the ledger and the store raise.
     """
-    what, keys = "store and ledger", settings.store_dir / KEYS
+    what = "store and ledger"
     ledger = SqlLedger(settings.ledger, migrate=False)
     if ledger.revision() is None or not ledger.entries(limit=1):
-        lived = next(
-            (path for pattern in _MADE_BY_DECISIONS for path in sorted(keys.glob(pattern))), None
-        )
-        if lived is not None:
-            there = lived.relative_to(keys).as_posix()
+        decided = next(_entries_of_decisions(ports.store), None)
+        if decided is not None:
             yield problem(
                 what,
-                f"The ledger has no entry, but the store has {there}, which a decision made.",
+                f"The ledger has no entry, but the store has {decided}, which a decision made.",
                 WRONG_LEDGER,
             )
         return
-    strange = strange_releases(settings, ledger)
-    if strange:
-        said = f"The store has {strange[0]}" + (
-            f" and {len(strange) - 1} more releases" if len(strange) > 1 else ""
+    unknown = unknown_releases(ports.store, ledger)
+    if unknown:
+        said = f"The store has {unknown[0]}" + (
+            f" and {len(unknown) - 1} more releases" if len(unknown) > 1 else ""
         )
         yield problem(what, f"{said}, of which the ledger knows nothing.", WRONG_LEDGER)
     for model in sorted({entry.model for entry in ledger.entries(kind="champion")}):
         yield from _releases(ports, ledger, model)
+
+
+def _entries_of_decisions(store: Store) -> Iterator[str]:
+    """Yield the keys of entries that are there only after a decision."""
+    for folder in _MADE_BY_DECISIONS:
+        for item in store.contents("entries", folder):
+            if folder != "pages" or item.name.split("/")[2:3] == ["verdict"]:
+                yield item.name
 
 
 def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Finding]:
@@ -120,7 +119,7 @@ def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Find
     for release in releases.recorded(ledger, model):
         key = release_key(model, release.number)
         try:
-            found = read_entry(ports.store, key, Release)
+            stored = read_entry(ports.store, key, Release)
         except Corrupted as error:
             yield problem(
                 what,
@@ -128,9 +127,12 @@ def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Find
                 f"`perennial reconcile {model}` writes the newest anew; {error.remedy}",
             )
             continue
-        if found is not None and (found.version, found.bundle) != (release.version, release.bundle):
+        if stored is not None and (stored.version, stored.bundle) != (
+            release.version,
+            release.bundle,
+        ):
             said = (
-                f"{key} has version {found.version} in the store and {release.version} in the"
+                f"{key} has version {stored.version} in the store and {release.version} in the"
                 " ledger, or another bundle"
             )
             yield problem(what, f"{said}: one of them is another system's.", WRONG_LEDGER)
@@ -151,22 +153,23 @@ def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Find
         verdict = entry.decision
         if isinstance(verdict, GateVerdict) and verdict.version:
             verdicts[entry.model][verdict.version] = verdict.run_id
-    lived = {path.name for path in (settings.store_dir / KEYS).glob("batches/*") if path.is_dir()}
-    for model in sorted({*verdicts, *lived}):
+    with_batches = {item.name.split("/")[1] for item in ports.store.contents("entries", "batches")}
+    for model in sorted({*verdicts, *with_batches}):
         yield from _versions(ports, model, verdicts.get(model, {}))
 
 
 def _versions(ports: EmbeddedPorts, model: str, judged: dict[str, str]) -> Iterator[Finding]:
-    what, found = "MLflow and ledger", {v.version: v.run_id for v in ports.registry.versions(model)}
-    strange = sorted(set(found) - set(judged), key=int)
-    if strange and not judged:
+    what = "MLflow and ledger"
+    registered = {v.version: v.run_id for v in ports.registry.versions(model)}
+    unknown = sorted(set(registered) - set(judged), key=int)
+    if unknown and not judged:
         yield problem(
             what,
-            f"MLflow has version {strange[0]} of {model}, but the ledger has judged none.",
+            f"MLflow has version {unknown[0]} of {model}, but the ledger has judged none.",
             WRONG_LEDGER,
         )
-    elif strange:
-        said = f"MLflow has version {strange[0]} of {model}, which the ledger has never judged."
+    elif unknown:
+        said = f"MLflow has version {unknown[0]} of {model}, which the ledger has never judged."
         yield warning(
             what,
             said,
@@ -174,20 +177,20 @@ def _versions(ports: EmbeddedPorts, model: str, judged: dict[str, str]) -> Itera
             " system's MLflow.",
         )
     for version, run in judged.items():
-        if version in found and run and found[version] != run:
+        if version in registered and run and registered[version] != run:
             said = (
-                f"Version {version} of {model} is of run {found[version]} in MLflow and of {run} in"
+                f"Version {version} of {model} is of run {registered[version]} in MLflow and of {run} in"
                 " the ledger"
             )
             yield problem(what, f"{said}: one of them is another system's.", _WRONG_MLFLOW)
-    missing = sorted(set(judged) - set(found), key=int)
-    if missing and not found:
+    missing = sorted(set(judged) - set(registered), key=int)
+    if missing and not registered:
         yield problem(
             what,
             f"MLflow has no version of {model}, but the ledger has judged {len(missing)}.",
             _WRONG_MLFLOW,
         )
-    elif missing and int(missing[-1]) > max(map(int, found)):
+    elif missing and int(missing[-1]) > max(map(int, registered)):
         said = (
             f"MLflow has no version {missing[-1]} of {model}, the newest that the ledger has"
             " judged: its database may be an older one."

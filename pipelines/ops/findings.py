@@ -41,22 +41,22 @@ def problem(what: str, said: str, remedy: str) -> Finding:
     return Finding("problem", what, said, remedy)
 
 
-def looked(what: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def run_check(what: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """Return a check's findings.
 
     One that fails, at the file system or by a setting, is itself a finding.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
-        found.extend(check())
+        findings.extend(check())
     except PerennialError as error:
-        found.append(problem(what, error.message, error.remedy or "see docs/operate.md."))
+        findings.append(problem(what, error.message, error.remedy or "see docs/operate.md."))
     except (OSError, ValueError) as error:
-        found.append(
+        findings.append(
             problem(
                 what,
                 f"{type(error).__name__}: {error}",
                 "check permissions, the disk, and the settings that it names (docs/settings.md).",
             )
         )
-    return found
+    return findings

@@ -8,10 +8,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-import filelock
-
-from pipelines.errors import Busy, Unreachable
-from pipelines.private_files import make_folder
+from pipelines.errors import Unreachable
+from pipelines.locks import hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,37 +19,39 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def alone(settings: Settings) -> Iterator[None]:
+def hold_state(settings: Settings) -> Iterator[None]:
     """Hold off other backups, restores and prunes of this state.
 
-    Raises Busy at once where one is at work.
+    Raises Busy at once where one is at work, Unreachable where the folder cannot be written.
     """
-    with held(
-        settings.state_dir / "ops.lock",
-        "Another backup, restore or prune of this state is at work.",
-        seconds=0,
-    ):
+    complaint = "Another backup, restore or prune of this state is at work."
+    with _hold(settings.state_dir / "ops.lock", complaint, seconds=0):
         yield
 
 
 @contextlib.contextmanager
-def held(lock: Path, complaint: str, seconds: float) -> Iterator[None]:
-    """Hold a lock file.
+def hold_features(settings: Settings) -> Iterator[None]:
+    """Hold off writers of features, where there are any.
 
-    Raises Busy with the complaint, Unreachable where the folder cannot be written.
+    Raises Busy where one has been at work too long, Unreachable where the folder cannot be written.
     """
-    try:
-        make_folder(lock.parent)
-        waiting = filelock.FileLock(lock, timeout=seconds, mode=0o600)
-        waiting.acquire()
-    except filelock.Timeout as error:
-        raise Busy(complaint, remedy="wait for it to end, then run again.") from error
-    except OSError as error:
-        raise Unreachable(
-            f"{lock.parent} cannot be written: {error}.",
-            remedy="check the folder's permissions and space.",
-        ) from error
-    try:
+    folder, seconds = settings.versions_dir, settings.lock_timeout_seconds
+    if not folder.is_dir():
         yield
-    finally:
-        waiting.release()
+        return
+    complaint = f"A writer has held {folder} for {seconds:g} s."
+    with _hold(folder / "lock", complaint, seconds=seconds):
+        yield
+
+
+@contextlib.contextmanager
+def _hold(path: Path, complaint: str, *, seconds: float) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(hold(path, complaint, seconds=seconds))
+        except OSError as error:
+            raise Unreachable(
+                f"{path.parent} cannot be written: {error}.",
+                remedy="check the folder's permissions and space.",
+            ) from error
+        yield

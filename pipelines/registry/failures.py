@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import re
 import sqlite3
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from pipelines.errors import (
     StorageFull,
     Unreachable,
 )
+from pipelines.full_disk import is_full
 from pipelines.sqlite import fault
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def mlflow_border(name: str) -> Iterator[None]:
             ) from error
         raise _named_error(name, str(getattr(error, "error_code", "")), text) from error
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        if is_full(error):
             message = f"No space is left for the artifacts of {name}."
             raise StorageFull(message, remedy="free space there, then run again.") from error
         raise _named_error(name, "", str(error)) from error
@@ -93,7 +93,7 @@ def _named_error(name: str, code: str, text: str) -> PerennialError:
         return RequestError(f"{name} refused: {text}")
     if code in _TAKEN:
         return Conflict(f"{name} refused: {text}")
-    if "disk is full" in text or "No space left" in text:
+    if is_full(text):
         return StorageFull(
             f"No space is left for {name}.", remedy="free space there, then run again."
         )

@@ -14,9 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
-from pipelines.errors import Busy, Corrupted, RequestError
+from pipelines.errors import Corrupted, RequestError
+from pipelines.locks import hold
 from pipelines.mlflow_pages import run_page
 from pipelines.private_files import make_folder
 from pipelines.registry.failures import mlflow_border
@@ -241,7 +240,7 @@ class MlflowRegistry:
 
         if not self._uri.startswith(_SQLITE):
             return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-        with self._lock("-database", MAKING_SECONDS):
+        with self._hold("-database", MAKING_SECONDS):
             file = Path(self._uri.removeprefix(_SQLITE))
             make_folder(file.parent)
             self._refuse_emptied(file)
@@ -267,23 +266,15 @@ class MlflowRegistry:
         MLflow's errors are named.
         """
         check_model(model)
-        with mlflow_border(self._name), self._lock(model):
+        with mlflow_border(self._name), self._hold(model):
             yield
 
-    @contextlib.contextmanager
-    def _lock(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-        make_folder(self._artifacts)
-        try:
-            lock = FileLock(
-                self._artifacts / f".{name}.lock", timeout=seconds, mode=0o600
-            ).acquire()
-        except Timeout as error:
-            raise Busy(
-                f"Another process has worked on {name} in {self._name} for {seconds:.0f} s.",
-                remedy="run again.",
-            ) from error
-        with lock:
-            yield
+    def _hold(
+        self, name: str, seconds: float = LOCK_SECONDS
+    ) -> contextlib.AbstractContextManager[None]:
+        complaint = f"Another process has worked on {name} in {self._name} for {seconds:.0f} s."
+        path = self._artifacts / f".{name}.lock"
+        return hold(path, complaint, seconds=seconds, remedy="run again.")
 
     def _experiment(self, model: str) -> str:
         """Return the id of the model's experiment, which has the model's name.

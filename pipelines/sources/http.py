@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import tempfile
 from functools import lru_cache
@@ -14,6 +13,7 @@ import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.private_files import make_folder
 from pipelines.refs import sha256
 from pipelines.sources.memory import most_bytes
@@ -108,7 +108,7 @@ class Http:
                 file.write(data)
             temporary.replace(self._cache / sha256(data))
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            if not is_full(error):
                 raise
             raise StorageFull(
                 f"No space is left in the cache {self._cache}.",

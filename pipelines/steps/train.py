@@ -4,13 +4,13 @@ and score the holdout once.
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.checkout import commit_of
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
@@ -168,7 +168,7 @@ def _log_run(
         "run": request.run,
         "candidate": candidate.name,
         "estimator": candidate.estimator,
-        "git_commit": _commit(context.settings.home),
+        "git_commit": commit_of(context.settings.home) or "unknown",
         "lock_sha256": _lock_hash(context.settings.home),
         "code_sha256": context.code,
         "features_revision": built.version.revision,
@@ -219,23 +219,6 @@ def _attach_plots(
             context.ports.registry.attach(
                 run_id, file, "plots" if file.suffix == ".png" else "search"
             )
-
-
-def _commit(home: Path) -> str:
-    """Return the git commit of the checkout, or `unknown` where it is none."""
-    if not (home / ".git").exists():
-        return "unknown"
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(home), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return done.stdout.strip()
 
 
 def _lock_hash(home: Path) -> str:

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from pipelines.errors import Corrupted
 from pipelines.intervals import Moment, iso
 from pipelines.refs import Value, canonical
+from pipelines.store.numbered import publish_next
 
 if TYPE_CHECKING:
     from pipelines.store.port import Store
@@ -48,14 +49,7 @@ class Figures(Value):
 
 def publish_figures(store: Store, model: str, figures: Figures) -> None:
     """Make these the window's newest figures; the same again changes nothing."""
-    window, data = f"{_folder(model)}/{iso(figures.window_end)}", canonical(figures)
-    while True:
-        keys = [k for k in store.keys(_folder(model)) if k.startswith(f"{window}~")]
-        if keys and _is(store, keys[-1], data):
-            return
-        number = int(keys[-1].rsplit("~", 1)[-1]) + 1 if keys else 1
-        if store.publish(f"{window}~{number:06d}", data):
-            return
+    publish_next(store, f"{_folder(model)}/{iso(figures.window_end)}~", canonical(figures))
 
 
 def newest_figures(store: Store, model: str) -> Figures | None:
@@ -74,17 +68,6 @@ def newest_figures(store: Store, model: str) -> Figures | None:
             f"The store's entry {keys[-1]} holds no figures of a watch.",
             remedy="delete it; the next window has its own.",
         ) from error
-
-
-def _is(store: Store, key: str, data: bytes) -> bool:
-    """Tell whether the entry holds these figures.
-
-    A damaged one holds none, and the next one counts.
-    """
-    try:
-        return store.read(key) == data
-    except Corrupted:
-        return False
 
 
 def _folder(model: str) -> str:

@@ -5,19 +5,31 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import Corrupted
+from pipelines.errors import Corrupted, Unreachable
 from pipelines.private_files import make_folder
 from pipelines.refs import Ref, sha256
-from pipelines.store.port import KEYS, SEGMENTS, Segment, checked_key, object_uri, verified
+from pipelines.store.port import (
+    KEYS,
+    OBJECTS,
+    SEGMENTS,
+    Segment,
+    Stored,
+    checked_key,
+    object_uri,
+    verified,
+)
 from pipelines.store.sealing import sealed, unsealed
-from pipelines.store.segments import LocalSegment, is_locked, read_from, translated
+from pipelines.store.segments import LocalSegment, is_locked, name_full_disk, read_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pipelines.store.port import Kind, Store
 
 
 class LocalStore:
@@ -53,7 +65,7 @@ class LocalStore:
     def get(self, ref: Ref) -> bytes:
         """Return the verified bytes."""
         target = self.root / ref.uri
-        return verified(ref, target.read_bytes() if target.is_file() else None)
+        return verified(ref, _bytes_of(target))
 
     def path(self, ref: Ref) -> Path:
         """Return the verified object's own file."""
@@ -74,8 +86,8 @@ class LocalStore:
 
     def read(self, key: str) -> bytes | None:
         """Return the verified entry, or None."""
-        target = self.root / KEYS / checked_key(key)
-        return unsealed(key, target.read_bytes()) if target.is_file() else None
+        raw = _bytes_of(self.root / KEYS / checked_key(key))
+        return unsealed(key, raw) if raw is not None else None
 
     def _healed(self, key: str, target: Path, data: bytes) -> bool:
         """Replace an entry that is damaged; tell whether this call did. One that is whole stays."""
@@ -115,9 +127,42 @@ class LocalStore:
         """Tell whether a living process holds the segment."""
         return is_locked(self.root / SEGMENTS / checked_key(name))
 
-    def drop_segment(self, name: str) -> None:
-        """Remove a segment."""
-        (self.root / SEGMENTS / checked_key(name)).unlink(missing_ok=True)
+    def contents(self, kind: Kind, below: str = "") -> Iterator[Stored]:
+        """Yield the finished files of a kind, or the temporary files that writers left."""
+        base = self._base(kind)
+        top = base / checked_key(below) if below else base
+        if kind == "objects":
+            top = base / OBJECTS
+        wanted = _is_temporary if kind == "unfinished" else _is_finished
+        for path in sorted(path for path in top.rglob("*") if wanted(path.name)):
+            with contextlib.suppress(FileNotFoundError):  # gone since the folder was read
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode):
+                    name = path.relative_to(base).as_posix()
+                    yield Stored(name, status.st_size, status.st_mtime)
+
+    def remove(self, kind: Kind, name: str, *, unused_since: float | None = None) -> bool:
+        """Remove a file, unless it is a link or was used since."""
+        path = self._base(kind) / (_inside(name) if kind == "unfinished" else checked_key(name))
+        try:
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode):
+                return False
+            if unused_since is not None and status.st_mtime >= unused_since:
+                return False
+            path.unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise Unreachable(
+                f"{path} cannot be removed: {error}.",
+                remedy="check the folder's owner, then run again.",
+            ) from error
+        return True
+
+    def _base(self, kind: Kind) -> Path:
+        """Return the folder from which names of this kind count."""
+        return {"entries": self.root / KEYS, "segments": self.root / SEGMENTS}.get(kind, self.root)
 
     @contextlib.contextmanager
     def _written(self, target: Path, data: bytes) -> Iterator[Path]:
@@ -129,7 +174,7 @@ class LocalStore:
             make_folder(target.parent)
             handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
         except OSError as error:
-            raise translated(error, self.root) from error
+            raise name_full_disk(error, self.root) from error
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -138,9 +183,43 @@ class LocalStore:
                 os.fsync(file.fileno())
             yield temporary
         except OSError as error:
-            raise translated(error, self.root) from error
+            raise name_full_disk(error, self.root) from error
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def folder_of(store: Store) -> Path | None:
+    """Return the folder of a store that is one, None of any other store.
+
+    The only question that anybody may ask about where a store lies: a backup copies the folder, and
+    `doctor` looks at its disk and at the modes of its files.
+    """
+    return store.root if isinstance(store, LocalStore) else None
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    """Return a file's bytes; None where there is no such file."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
+def _is_finished(name: str) -> bool:
+    return not name.startswith(".")
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".tmp")
+
+
+def _inside(name: str) -> str:
+    """Return the name of a temporary file; ValueError where it is none, or leaves the store."""
+    parts = name.split("/")
+    if not _is_temporary(parts[-1]) or any(p in {"", ".", ".."} for p in parts) or "\x00" in name:
+        msg = f"{name!r} is no temporary file"
+        raise ValueError(msg)
+    return name
 
 
 def _files(root: Path, prefix: str) -> list[str]:

@@ -5,25 +5,28 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.refs import Ref, sha256
-from pipelines.store.port import checked_key, object_uri, verified
+from pipelines.store.port import Stored, checked_key, object_uri, verified
 from pipelines.store.segments import MemorySegment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, MutableMapping
 
-    from pipelines.store.port import Segment
+    from pipelines.store.port import Kind, Segment
 
 
 class MemoryStore:
     """A store in memory, for tests: the same promises, plus a scratch folder for `path`."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """Start empty; the clock gives seconds since 1970."""
+        self._clock = clock
+        self._used: dict[tuple[Kind, str], float] = {}
         self.objects: dict[str, bytes] = {}
         self.entries: dict[str, bytes] = {}
         self.logs: dict[str, MemorySegment] = {}
@@ -34,6 +37,7 @@ class MemoryStore:
         """Store the bytes under their hash."""
         ref = Ref(uri=object_uri(sha256(data), suffix), sha256=sha256(data))
         self.objects[ref.uri] = data
+        self._used["objects", ref.uri] = self._clock()
         return ref
 
     def get(self, ref: Ref) -> bytes:
@@ -53,7 +57,9 @@ class MemoryStore:
         """Write the entry unless it is there."""
         with self._lock:
             first = checked_key(key) not in self.entries
-            self.entries.setdefault(key, data)
+            if first:
+                self.entries[key] = data
+                self._used["entries", key] = self._clock()
         return first
 
     def read(self, key: str) -> bytes | None:
@@ -69,7 +75,8 @@ class MemoryStore:
         with self._lock:
             if checked_key(name) in self.logs:
                 raise ValueError(f"There is a segment {name} already.")
-            self.logs[name] = MemorySegment(name)
+            self.logs[name] = MemorySegment(name, lambda: self._use_segment(name))
+            self._use_segment(name)
         return self.logs[name]
 
     def segments(self, prefix: str) -> list[str]:
@@ -86,9 +93,39 @@ class MemoryStore:
         found = self.logs.get(checked_key(name))
         return found is not None and found.open
 
-    def drop_segment(self, name: str) -> None:
-        """Remove a segment."""
-        self.logs.pop(checked_key(name), None)
+    def contents(self, kind: Kind, below: str = "") -> list[Stored]:
+        """Return what there is of a kind; nothing is ever unfinished here."""
+        sizes = {
+            "objects": {name: len(data) for name, data in self.objects.items()},
+            "entries": {name: len(data) for name, data in self.entries.items()},
+            "segments": {name: segment.size for name, segment in self.logs.items()},
+            "unfinished": {},
+        }[kind]
+        start = f"{checked_key(below)}/" if below else ""
+        return [
+            Stored(name, size, self._used[kind, name])
+            for name, size in sorted(sizes.items())
+            if name.startswith(start)
+        ]
+
+    def remove(self, kind: Kind, name: str, *, unused_since: float | None = None) -> bool:
+        """Remove one thing unless it was used since."""
+        if kind == "unfinished":
+            return False
+        with self._lock:
+            used = self._used.get((kind, checked_key(name)))
+            if used is None or (unused_since is not None and used >= unused_since):
+                return False
+            things: dict[str, MutableMapping[str, Any]] = {
+                "objects": self.objects,
+                "entries": self.entries,
+                "segments": self.logs,
+            }
+            del things[kind][name], self._used[kind, name]
+        return True
+
+    def _use_segment(self, name: str) -> None:
+        self._used["segments", name] = self._clock()
 
 
 def _below(names: Iterable[str], prefix: str) -> list[str]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pipelines.errors import Corrupted
 from pipelines.refs import Ref, canonical
 from pipelines.run_names import safe_id
+from pipelines.store.numbered import newest_numbered, publish_next
 from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
@@ -28,14 +28,8 @@ def publish_page(store: Store, *, model: str, kind: PageKind, run: str, page: by
     The same page again changes nothing.
     """
     ref = store.put(page, ".html")
-    folder = _folder(model, kind, run)
-    while True:
-        keys = store.keys(folder)
-        if keys and _is(store, keys[-1], ref):
-            return ref
-        number = int(keys[-1].rsplit("/", 1)[-1]) + 1 if keys else 1
-        if store.publish(f"{folder}/{number:06d}", canonical(ref)):
-            return ref
+    publish_next(store, _stem(model, kind, run), canonical(ref))
+    return ref
 
 
 def find_page(store: Store, *, model: str, kind: PageKind, run: str) -> bytes | None:
@@ -43,18 +37,10 @@ def find_page(store: Store, *, model: str, kind: PageKind, run: str) -> bytes | 
 
     Raises Corrupted where it was changed.
     """
-    keys = store.keys(_folder(model, kind, run))
-    entry = read_entry(store, keys[-1], Ref) if keys else None
-    return store.get(entry) if entry is not None else None
+    newest = newest_numbered(store, _stem(model, kind, run))
+    ref = read_entry(store, newest.key, Ref) if newest is not None else None
+    return store.get(ref) if ref is not None else None
 
 
-def _is(store: Store, key: str, ref: Ref) -> bool:
-    """Tell whether the entry names this page; a damaged one names none, and the next one counts."""
-    try:
-        return store.read(key) == canonical(ref)
-    except Corrupted:
-        return False
-
-
-def _folder(model: str, kind: PageKind, run: str) -> str:
-    return f"pages/{model}/{kind}/{safe_id(run)}"
+def _stem(model: str, kind: PageKind, run: str) -> str:
+    return f"pages/{model}/{kind}/{safe_id(run)}/"

@@ -1,25 +1,45 @@
 """The Store port: immutable, content-addressed bytes, and keys that the first writer wins.
 
 Three kinds of things live in a store. *Objects* are named by their SHA-256 and verified whenever
-they are read. *Keys* are small named entries (a step's published result, a batch's version, a
-release) that are written once: of two writers, the second is told that it lost. Of these, nothing
+they are read. *Entries* are small and have a key (a step's published result, a batch's version, a
+release); they are written once: of two writers, the second is told that it lost. Of these, nothing
 is ever changed in place; a reader sees all of a write or none of it. *Segments* are logs that grow
 at their end while one process writes them, and are removed once they were rotated into objects.
+
+How another store is added: docs/decisions/0037-the-store-is-a-port.md.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from pipelines.errors import Corrupted
 from pipelines.refs import Ref, sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 OBJECTS = "objects"
 KEYS = "keys"
 SEGMENTS = "segments"
+
+Kind = Literal["objects", "entries", "segments", "unfinished"]
+"""What a store holds. `unfinished` is what writers that died had begun: nobody reads it."""
+
+
+class Stored(NamedTuple):
+    """One thing that a store holds."""
+
+    name: str
+    """An object's URI, an entry's key, a segment's name."""
+    size: int
+    """Bytes."""
+    used: float
+    """When it was last written, in seconds since 1970 (UTC).
+
+    An object that is put again is used again.
+    """
 
 
 class Store(Protocol):
@@ -81,8 +101,19 @@ class Store(Protocol):
         """
         ...
 
-    def drop_segment(self, name: str) -> None:
-        """Remove a segment that was rotated; nothing where it is gone already."""
+    def contents(self, kind: Kind, below: str = "") -> Iterable[Stored]:
+        """Return all that the store holds of a kind, at any depth, sorted by name.
+
+        `below` names a folder of entries or segments; of one that is not there nothing is returned.
+        """
+        ...
+
+    def remove(self, kind: Kind, name: str, *, unused_since: float | None = None) -> bool:
+        """Remove one thing; tell whether this call did. False where it is gone already.
+
+        With `unused_since` (seconds since 1970) it stays where it was used at that moment or later.
+        Raises Unreachable where the store refuses.
+        """
         ...
 
 

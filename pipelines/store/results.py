@@ -10,15 +10,14 @@ and an existence check would miss a flipped byte.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.errors import Corrupted
-from pipelines.refs import Ref, Value, canonical
+from pipelines.refs import Value, canonical
+from pipelines.store.references import references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from pipelines.store.port import Store
 
@@ -74,22 +73,10 @@ def _whole(store: Store, published: bytes) -> bool:
     their manifests refer to.
     """
     try:
-        for ref in _refs(json.loads(published)):
+        for ref in references(json.loads(published)):
             data = store.get(ref)
-            for part in _refs(json.loads(data)) if ref.uri.endswith(".json") else ():
+            for part in references(json.loads(data)) if ref.uri.endswith(".json") else ():
                 store.get(part)
     except Corrupted:
         return False
     return True
-
-
-def _refs(value: Any) -> Iterator[Ref]:
-    """Yield every reference within a JSON value."""
-    if isinstance(value, dict) and value.keys() == Ref.model_fields.keys():
-        try:
-            yield Ref.model_validate(value)
-        except ValidationError:  # the user's own data, under the same two names
-            return
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _refs(inner)

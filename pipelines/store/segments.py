@@ -10,7 +10,6 @@ anybody's help.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import secrets
@@ -18,17 +17,17 @@ import threading
 from typing import TYPE_CHECKING
 
 from pipelines.errors import StorageFull
+from pipelines.full_disk import is_full
 from pipelines.private_files import make_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
-
-def translated(error: OSError, root: Path) -> Exception:
+def name_full_disk(error: OSError, root: Path) -> Exception:
     """Return the error as StorageFull naming the store where there was no room, else as it is."""
-    if error.errno in FULL:
+    if is_full(error):
         return StorageFull(
             f"No space is left in the store {root}.",
             remedy="free space there, then run again; nothing was half-written.",
@@ -72,7 +71,7 @@ class LocalSegment:
             raise ValueError(f"There is a segment {name} already.") from error
         except OSError as error:
             self._let_go()
-            raise translated(error, root) from error
+            raise name_full_disk(error, root) from error
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -88,7 +87,7 @@ class LocalSegment:
                 written += os.write(self._handle, data[written:])
         except OSError as error:
             self._cut_back()
-            raise translated(error, self._root) from error
+            raise name_full_disk(error, self._root) from error
         self.size += len(data)
 
     def _cut_back(self) -> None:
@@ -120,7 +119,7 @@ class LocalSegment:
         with self._closing:
             self._flush()
             if self._failure is not None:
-                raise translated(self._failure, self._root) from self._failure
+                raise name_full_disk(self._failure, self._root) from self._failure
 
     def _flush(self) -> None:
         if self._handle >= 0 and self._failure is None:
@@ -181,9 +180,10 @@ def _sync_folder(folder: Path) -> None:
 class MemorySegment:
     """A segment in memory."""
 
-    def __init__(self, name: str) -> None:
-        """Start empty and open."""
+    def __init__(self, name: str, use: Callable[[], None]) -> None:
+        """Start empty and open; `use` is called whenever something was appended."""
         self.name = name
+        self._use = use
         self.size = 0
         self.data = bytearray()
         self.open = True
@@ -194,6 +194,7 @@ class MemorySegment:
             raise ValueError(f"The segment {self.name} is closed.")
         self.data += data
         self.size += len(data)
+        self._use()
 
     def cut(self, size: int) -> None:
         """Take back what was appended after the first `size` bytes."""

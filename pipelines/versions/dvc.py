@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from filelock import FileLock, Timeout
 
-from pipelines.errors import Busy, Corrupted, RequestError
-from pipelines.private_files import make_folder
+from pipelines.errors import Corrupted, RequestError
+from pipelines.locks import hold
 from pipelines.refs import FeaturesVersion, canonical
 from pipelines.versions.failures import SITE, dvc_border, file_border
 from pipelines.versions.git import Git
@@ -91,8 +90,6 @@ class DvcVersions:
         self._git = Git(self._folder)
         self._cache = Objects(self._folder / ".dvc" / "cache")
         self._remote = Objects(self._root / "remote")
-        # re-entrant within a thread
-        self._lock = FileLock(self._root / "lock", timeout=lock_timeout, mode=0o600)
 
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
         """Return the files of a revision (default: the newest) by batch name.
@@ -405,20 +402,17 @@ class DvcVersions:
     @contextlib.contextmanager
     def _only_writer(self) -> Iterator[None]:
         """Be the only writer; raise Busy where another one stays too long."""
-        with file_border(self._root):
-            make_folder(self._root)
-            try:
-                self._lock.acquire()
-            except Timeout as error:
-                message = f"Another writer has held {self._root} for {self._lock_timeout:g} s."
-                raise Busy(
-                    message,
-                    remedy="run again later; PERENNIAL_LOCK_TIMEOUT_SECONDS says how long to wait.",
-                ) from error
-            try:
-                yield
-            finally:
-                self._lock.release()
+        seconds = self._lock_timeout
+        # A reader that must pull may be within a writer
+        lock = hold(
+            self._root / "lock",
+            f"Another writer has held {self._root} for {seconds:g} s.",
+            seconds=seconds,
+            remedy="run again later; PERENNIAL_LOCK_TIMEOUT_SECONDS says how long to wait.",
+            reentrant=True,
+        )
+        with file_border(self._root), lock:
+            yield
 
     @contextlib.contextmanager
     def _dvc(self) -> Iterator[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import getpass
 import logging
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Busy, PerennialError, StorageFull, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.private_files import OTHERS
 from pipelines.sqlite import fault
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 SITE = Path("repo", ".dvc", "tmp", "site")
 """Where DVC keeps what it remembers of files and remotes, below the folder of versions."""
-
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextlib.contextmanager
@@ -67,7 +65,7 @@ def dvc_border(folder: Path) -> Iterator[type[Any]]:
         ) from error
     except DvcException as error:
         causes.add(error)
-        full = [c for c in causes.found if isinstance(c, OSError) and c.errno in FULL]
+        full = [cause for cause in causes.found if is_full(cause)]
         raise _named_error(
             folder, (full or causes.found)[0], "; ".join(str(c) for c in [error, *causes.found[:3]])
         ) from error
@@ -137,7 +135,7 @@ class _Causes(logging.Handler):
 
 
 def _named_error(folder: Path, error: BaseException, text: str) -> PerennialError:
-    if isinstance(error, OSError) and error.errno in FULL:
+    if is_full(error):
         return StorageFull(
             f"No space is left for the features in {folder}.",
             remedy="free space there, then run again; no pointer was committed.",

@@ -11,6 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted, PerennialError, StorageFull
+from pipelines.full_disk import is_full
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,7 +171,7 @@ class Git:
         if done.returncode == 0:
             return done.stdout
         complaint = done.stderr.decode(errors="replace").strip()
-        if "No space left" in complaint or "quota" in complaint.lower():
+        if is_full(complaint):
             raise StorageFull(
                 f"No space is left for the features' repository {self.folder}.",
                 remedy="free space there, then run again.",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipelines.errors import StorageFull
+from pipelines.errors import StorageFull, Unreachable
 from pipelines.inference.format import opening
 from serving.event_log import log
 
@@ -147,7 +147,8 @@ class Segments:
         except (OSError, StorageFull):
             with contextlib.suppress(OSError, StorageFull):
                 segment.close()
-            self._store.drop_segment(name)
+            with contextlib.suppress(Unreachable):
+                self._store.remove("segments", name)
             raise
         return segment
 

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.ledger.sql import SqlLedger
 from pipelines.private_files import make_folder
+from pipelines.settings import local_path
 from pipelines.store.local import LocalStore
 from tests.decisions import gate_verdict
 
@@ -57,7 +58,7 @@ def test_backup_and_restore_by_command(perennial, world):
     ledger = SqlLedger(world.settings.ledger)
     refused = gate_verdict(verdict="refuse", reasons=["none"], version="", candidate="")
     ledger.append("sales", "run", refused)
-    LocalStore(world.settings.store_dir).put(b"something")
+    LocalStore(local_path(world.settings.store_url)).put(b"something")
     tar = str(world.home / "b.tar")
     done = perennial("backup", tar)
     assert done.returncode == 0, done.stderr
@@ -94,14 +95,14 @@ def test_verify_says_what_is_intact_and_what_it_cannot_see(perennial, world, tmp
 
 
 def test_prune_looks_first_and_removes_with_yes(perennial, world):
-    store = LocalStore(world.settings.store_dir)
+    store = LocalStore(local_path(world.settings.store_url))
     orphan = store.path(store.put(b"nobody needs this"))
     os.utime(orphan, (0, 0))
     assert perennial("prune").returncode == 65  # without a ledger nobody knows what is needed
     SqlLedger(world.settings.ledger)
     done = perennial("prune")
     assert (done.returncode, orphan.exists()) == (0, True), done.stderr
-    assert f"  {orphan.relative_to(world.settings.store_dir)}" in done.stdout
+    assert f"  {orphan.relative_to(local_path(world.settings.store_url))}" in done.stdout
     assert "Nothing was changed. `perennial prune --yes` removes these: 17 bytes." in done.stdout
     done = perennial("prune", "--yes", "--json")
     assert (json.loads(done.stdout)["bytes"], orphan.exists()) == (17, False)

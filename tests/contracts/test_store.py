@@ -1,20 +1,33 @@
 """The Store port: what both implementations promise, and what only real files can suffer."""
 
+import itertools
 import os
 import signal
+import time
 
 import pytest
 
-from pipelines.errors import Corrupted, StorageFull
+from pipelines.errors import Corrupted, RequestError, StorageFull
 from pipelines.refs import Ref, sha256
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
+from pipelines.store.opening import STORES, open_store
 from tests.contracts.processes import finish, flip, small_disk, start
 
 
 @pytest.fixture(params=["local", "memory"])
 def store(request, tmp_path):
     return LocalStore(tmp_path / "store") if request.param == "local" else MemoryStore()
+
+
+@pytest.fixture(params=["local", "memory"])
+def aged(request, tmp_path):
+    """A store, and what makes one of its objects an hour older."""
+    if request.param == "local":
+        moment = time.time() - 3_600
+        return LocalStore(tmp_path), lambda uri: os.utime(tmp_path / uri, (moment, moment))
+    times = itertools.count(1_000)
+    return MemoryStore(clock=lambda: next(times)), lambda _: None
 
 
 @pytest.fixture
@@ -74,7 +87,13 @@ class TestStore:
         ["", "/etc/passwd", "../up", "a/../../up", "a//b", "a/.", "a/.hidden", "a\\b", "a\x00b"],
     )
     def test_a_key_cannot_leave_the_store(self, store, key):
-        for call in (store.read, lambda k: store.publish(k, b"x"), store.keys):
+        for call in (
+            store.read,
+            lambda k: store.publish(k, b"x"),
+            store.keys,
+            lambda k: store.remove("entries", k),
+            lambda k: store.remove("objects", k),
+        ):
             with pytest.raises(ValueError, match="is no key"):
                 call(key)
 
@@ -132,10 +151,10 @@ class TestStore:
         assert store.is_open("log/m/one")
         assert store.read_segment("log/m/one") == b"kept"
 
-    def test_a_dropped_segment_is_gone(self, store):
+    def test_a_removed_segment_is_gone(self, store):
         store.open_segment("log/m/one").close()
-        store.drop_segment("log/m/one")
-        store.drop_segment("log/m/one")
+        assert store.remove("segments", "log/m/one")
+        assert not store.remove("segments", "log/m/one")
         assert (
             store.segments("log/m"),
             store.read_segment("log/m/one"),
@@ -157,13 +176,123 @@ class TestStore:
             store.segments,
             store.read_segment,
             store.is_open,
-            store.drop_segment,
+            lambda n: store.remove("segments", n),
         ):
             with pytest.raises(ValueError, match="is no key"):
                 call(name)
 
+    def test_contents_are_told_with_name_and_size_at_any_depth(self, store):
+        ref = store.put(b"rows", ".parquet")
+        for key in ("releases/m/2", "releases/m/1", "pages/m/drift/run/1"):
+            store.publish(key, b"{}")
+        segment = store.open_segment("log/m/one")
+        segment.append(b"first\n")
+        assert [(o.name, o.size) for o in store.contents("objects")] == [(ref.uri, 4)]
+        entries = ["pages/m/drift/run/1", "releases/m/1", "releases/m/2"]
+        assert [e.name for e in store.contents("entries")] == entries
+        assert [e.name for e in store.contents("entries", "releases")] == entries[1:]
+        assert [e.name for e in store.contents("entries", "rel")] == []
+        assert [(s.name, s.size) for s in store.contents("segments", "log")] == [("log/m/one", 6)]
+        assert list(store.contents("unfinished")) == []
+
+    def test_contents_of_a_new_store_are_nothing(self, store):
+        for kind in ("objects", "entries", "segments", "unfinished"):
+            assert list(store.contents(kind)) == []
+
+    @pytest.mark.parametrize("below", ["/etc", "../up", "a//b", ".hidden", "a\x00b"])
+    def test_contents_are_never_those_of_a_folder_outside(self, store, below):
+        for kind in ("entries", "segments"):
+            with pytest.raises(ValueError, match="is no key"):
+                list(store.contents(kind, below))
+
+    def test_what_is_removed_is_gone_and_can_be_written_again(self, store):
+        ref = store.put(b"rows")
+        store.publish("results/k", b"first")
+        assert store.remove("objects", ref.uri)
+        assert store.remove("entries", "results/k")
+        assert not store.remove("objects", ref.uri)
+        assert not store.remove("entries", "results/k")
+        with pytest.raises(Corrupted, match=ref.uri):
+            store.get(ref)
+        assert store.read("results/k") is None
+        assert store.publish("results/k", b"second")
+        assert store.put(b"rows") == ref
+        assert store.get(ref) == b"rows"
+
+    def test_what_was_used_since_is_not_removed(self, store):
+        ref = store.put(b"rows")
+        store.publish("results/k", b"{}")
+        store.open_segment("log/m/one").append(b"line")
+        for kind in ("objects", "entries", "segments"):
+            (item,) = store.contents(kind)
+            assert not store.remove(kind, item.name, unused_since=item.used)
+            assert [i.name for i in store.contents(kind)] == [item.name]
+            assert store.remove(kind, item.name, unused_since=item.used + 1)
+            assert list(store.contents(kind)) == []
+        with pytest.raises(Corrupted, match=ref.uri):
+            store.get(ref)
+
+    def test_an_object_that_is_put_again_is_used_again(self, aged):
+        store, grow_old = aged
+        ref = store.put(b"rows")
+        grow_old(ref.uri)
+        (old,) = store.contents("objects")
+        store.put(b"rows")
+        (again,) = store.contents("objects")
+        assert again.used > old.used
+        assert not store.remove("objects", ref.uri, unused_since=old.used + 1)
+        assert store.get(ref) == b"rows"
+
+
+class TestOpenStore:
+    @pytest.mark.parametrize("url", ["{folder}", "file://{folder}", "file://localhost{folder}"])
+    def test_a_path_or_a_file_url_opens_the_folder(self, tmp_path, url):
+        ref = LocalStore(tmp_path / "a store").put(b"rows")
+        folder = str(tmp_path / "a store")
+        written = folder.replace(" ", "%20") if url.startswith("file") else folder
+        assert open_store(url.format(folder=written)).get(ref) == b"rows"
+
+    def test_a_scheme_that_no_store_has_is_named_with_what_would_do(self):
+        with pytest.raises(RequestError, match=r"opens s3:// URLs.*file://") as refused:
+            open_store("s3://me:secret@bucket/models")
+        assert "secret" not in str(refused.value)
+
+    def test_a_folder_of_another_machine_is_refused(self):
+        with pytest.raises(RequestError, match="file:///absolute/path"):
+            open_store("file://elsewhere/folder")
+
+    def test_a_line_adds_a_store(self, monkeypatch):
+        known = MemoryStore()
+        monkeypatch.setitem(STORES, "memory", lambda url: {"memory://here": known}[url])
+        assert open_store("memory://here") is known
+
 
 class TestLocalStore:
+    def test_a_link_is_never_removed(self, tmp_path):
+        store = LocalStore(tmp_path / "store")
+        store.publish("results/other", b"{}")
+        (tmp_path / "precious").write_bytes(b"{}")
+        (tmp_path / "store" / "keys" / "results" / "link").symlink_to(tmp_path / "precious")
+        assert not store.remove("entries", "results/link")
+        assert (tmp_path / "precious").exists()
+        assert store.keys("results") == ["results/link", "results/other"]
+
+    def test_what_a_killed_writer_left_is_unfinished_and_can_be_removed(self, tmp_path):
+        store = LocalStore(tmp_path)
+        ref = store.put(b"whole")
+        left = tmp_path / "objects" / "ab" / ".half.tmp"
+        left.parent.mkdir(exist_ok=True)
+        left.write_bytes(b"ha")
+        (item,) = store.contents("unfinished")
+        assert (item.name, item.size) == ("objects/ab/.half.tmp", 2)
+        assert not store.remove("unfinished", item.name, unused_since=item.used)
+        for name in (ref.uri, "../.x.tmp", "/.x.tmp"):
+            with pytest.raises(ValueError, match="is no temporary file"):
+                store.remove("unfinished", name)
+        assert store.remove("unfinished", item.name)
+        assert list(store.contents("unfinished")) == []
+        assert store.get(ref) == b"whole"
+
     def test_a_flipped_byte_is_found_and_put_heals_it(self, tmp_path):
         store = LocalStore(tmp_path)
         ref = store.put(b"a" * 1000)

@@ -22,7 +22,7 @@ from pipelines.inference.reader import read_log
 from pipelines.ledger import MemoryLedger
 from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry
-from pipelines.settings import Settings
+from pipelines.settings import Settings, local_path
 from pipelines.spec.resources import Limits, Resources
 from pipelines.store.local import LocalStore
 from pipelines.versions.memory import MemoryVersions
@@ -81,7 +81,7 @@ class Yard:
             "serving_url": self.url,
         }
         chosen = Settings(home=home, deploy_timeout_seconds=20, **{**known, **settings})
-        store = LocalStore(chosen.store_dir)
+        store = LocalStore(local_path(chosen.store_url))
         ports = Ports(store, MemoryVersions(), MemoryRegistry(), MemoryLedger())
         bundles = {
             v: put_bundle(store, model=name, version=v, seed=int(v), task=task) for v in ("1", "2")

@@ -13,6 +13,7 @@ from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup.creation import backup
 from pipelines.ops.backup.databases import Database, databases, dump
 from pipelines.ops.backup.restoration import restore
+from pipelines.settings import local_path
 from pipelines.store.local import LocalStore
 from tests.decisions import crown, raw
 from tests.docker import postgres
@@ -50,7 +51,7 @@ def filled(world, server):
     for n in range(5):
         ledger.append("m", f"k{n}", raw("verdict", {"n": n, "text": "grün'; --"}))
     ledger.crown("m", expected=None, champion=crown("1"), key="first")
-    LocalStore(settings.store_dir).put(b"something")
+    LocalStore(local_path(settings.store_url)).put(b"something")
     where = settings.artifacts_dir.as_uri()
     server.sql(
         "CREATE TABLE experiments (id int, artifact_location varchar(256))",
@@ -86,7 +87,7 @@ def test_a_database_that_is_not_empty_is_never_touched(world, server, filled, tm
     server.sql("CREATE TABLE mine (x int)", url=target.ledger)
     with pytest.raises(RequestError, match=r"ledger's database .* is not empty"):
         restore(target, tmp_path / "b.tar", lambda _: None)
-    assert not list(target.store_dir.rglob("*"))
+    assert not list(local_path(target.store_url).rglob("*"))
     assert server.sql(
         "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger
     ) == [(1,)]
@@ -117,7 +118,7 @@ def test_a_load_that_fails_says_what_is_there_and_it_is_begun_again(
     assert server.sql(
         "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger
     ) == [(0,)]
-    assert [p for p in target.store_dir.rglob("*") if p.is_file()] == []
+    assert [p for p in local_path(target.store_url).rglob("*") if p.is_file()] == []
     with pytest.raises(
         RequestError, match=rf"did not end\. mlflow's database .* drop the database {mlflow} "
     ):

@@ -21,7 +21,7 @@ from pipelines.deployment.docker.engine import engine_for
 from pipelines.deployment.releases import release_of
 from pipelines.errors import StorageFull
 from pipelines.ledger import MemoryLedger, ReleaseIntent
-from pipelines.settings import Settings
+from pipelines.settings import Settings, local_path
 from pipelines.store.local import LocalStore
 from tests.serving.bundles import put_bundle
 
@@ -90,7 +90,7 @@ def _fill(path):
 
 def test_a_full_disk_is_named_leaves_nothing_and_a_retry_goes_on_when_there_is_room(small):
     settings, disk, api = small
-    store, ledger = LocalStore(settings.store_dir), MemoryLedger()
+    store, ledger = LocalStore(local_path(settings.store_url)), MemoryLedger()
     bundle = put_bundle(store, model=MODEL, version="1", seed=1)
     intent = ReleaseIntent(number=1, version="1", bundle=bundle, reason="a test")
     release = release_of(ledger.append(MODEL, "run", intent))

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 from sqlalchemy import make_url
 
@@ -37,11 +35,29 @@ def test_every_documented_setting_is_there():
 
 def test_paths_count_from_home_and_urls_from_state(tmp_path):
     settings = load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STATE": "elsewhere"})
-    assert settings.store_dir == tmp_path / "elsewhere" / "store"
+    assert settings.store_url == f"{tmp_path}/elsewhere/store"
     assert settings.ledger == f"sqlite:///{tmp_path}/elsewhere/ledger/ledger.db"
-    assert load_settings(
-        {"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": "/big"}
-    ).store_dir == Path("/big")
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("/big", "/big"),
+        ("near", "{home}/near"),
+        ("file:///big%20disk", "file:///big%20disk"),
+        ("s3://bucket/models", "s3://bucket/models"),
+    ],
+)
+def test_a_store_is_a_path_or_a_url(tmp_path, given, url):
+    settings = load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": given})
+    assert settings.store_url == settings.releases_url == url.format(home=tmp_path)
+
+
+def test_the_folder_that_a_store_s_url_names_is_looked_at_like_any_other():
+    with pytest.raises(RequestError, match=r"PERENNIAL_STORE: .*'#'"):
+        load_settings({"PERENNIAL_STORE": "file:///a%23b"})
+    with pytest.raises(RequestError, match="file:///absolute/path"):
+        load_settings({"PERENNIAL_STORE": "file://elsewhere/folder"})
 
 
 @pytest.mark.parametrize(

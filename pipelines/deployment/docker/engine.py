@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.errors import Conflict, GiveUp, PerennialError, StorageFull, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.refs import digest
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def _missing() -> Iterator[list[Any]]:
 def _named_error(words: str, status: int) -> PerennialError:
     """Return the error for what the engine said with this HTTP status."""
     words = words if words.endswith(".") else f"{words}."
-    if "no space left" in words or "disk quota" in words:
+    if is_full(words):
         return StorageFull(words, remedy=_FULL)
     if status == 409:  # noqa: PLR2004
         return Conflict(

@@ -16,7 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import Busy, StorageFull, Unreachable
+from pipelines.errors import StorageFull, Unreachable
+from pipelines.locks import hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ class Gateway:
         Raises Unreachable where the gateway does not take it, Busy where another change takes too
         long, StorageFull.
         """
-        with self._alone():
+        with self._hold_routes():
             known = self.leads(model)
             routes = self._read()
             if container is None:
@@ -156,19 +157,14 @@ class Gateway:
             ) from error
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _hold_routes(self) -> Iterator[None]:
         """Hold the routes' lock: deployments of other models change the same file."""
-        import filelock
-
-        try:
-            with filelock.FileLock(self._folder / ".routes.lock", timeout=LOCK_SECONDS, mode=0o660):
-                yield
-        except filelock.Timeout as error:
-            raise Busy(
-                f"The routes in {self._folder} have been locked for {LOCK_SECONDS:g} s."
-            ) from error
-        except FileNotFoundError as error:
-            raise self.away(error) from error
+        if not self._folder.is_dir():
+            raise self.away(FileNotFoundError(f"There is no folder {self._folder}"))
+        complaint = f"The routes in {self._folder} have been locked for {LOCK_SECONDS:g} s."
+        # The gateway's user shares the folder: its group may lock, too
+        with hold(self._folder / ".routes.lock", complaint, seconds=LOCK_SECONDS, mode=0o660):
+            yield
 
 
 def _routes(lines: Iterator[str] | list[str]) -> dict[str, str]:

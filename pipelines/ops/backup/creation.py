@@ -9,16 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from pipelines.errors import RequestError, StorageFull, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.intervals import iso
 from pipelines.ledger.memory import utc_now
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup import scratch
 from pipelines.ops.backup.archive import Writer
 from pipelines.ops.backup.databases import databases, dump, refuse_damage, tables
-from pipelines.ops.backup.parts import REPOSITORY, contents, parts, roots
-from pipelines.ops.lock import alone, held
+from pipelines.ops.backup.parts import REPOSITORY, contents, parts, refuse_store_elsewhere, roots
+from pipelines.ops.lock import hold_features, hold_state
 from pipelines.settings import airflow_database, without_password
-from pipelines.store.segments import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,11 +39,12 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
 
     It appears whole or not at all.
 
-    Raises RequestError where there is no ledger, where a database is missing that must be part of
+    Raises RequestError where there is no ledger, where the store is no folder, where a database is missing that must be part of
     it, where `target` is there already or lies inside the state that is copied, Corrupted where the
     ledger's chain is broken, StorageFull, Busy or Unreachable.
     """
     target = target.absolute()
+    refuse_store_elsewhere(settings)
     _refuse_bad_target(settings, target)
     copied = databases(settings)
     for database in copied:
@@ -55,10 +56,12 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
         )
     ledger = SqlLedger(settings.ledger, migrate=False)
     say(f"ledger: {ledger.verify()} entries, chain intact")
-    _refuse_half(settings, copied, lived=bool(ledger.entries(kind="champion", limit=1)))
+    _refuse_part_of_system(
+        settings, copied, has_champions=bool(ledger.entries(kind="champion", limit=1))
+    )
     with (
-        alone(settings),
-        _written(settings, target) as (file, folder),
+        hold_state(settings),
+        _new_file(settings, target) as (file, folder),
         os.fdopen(os.dup(file), "wb") as out,
     ):
         writer = Writer(out, product(), iso(utc_now().replace(microsecond=0)))
@@ -68,25 +71,27 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
             if _add_database(writer, database, folder, say)
         }
         for part in parts(settings):
-            with _still(settings, part):
+            with _hold_off_writers(settings, part):
                 _add_part(writer, part, say)
         return writer.finish(kinds, str(settings.artifacts_dir))
 
 
-def _refuse_half(settings: Settings, copied: Iterable[Database], *, lived: bool) -> None:
+def _refuse_part_of_system(
+    settings: Settings, copied: Iterable[Database], *, has_champions: bool
+) -> None:
     """Refuse to leave out a database that must be somewhere.
 
     It is MLflow's behind a server, and where somebody was champion MLflow's at all, and Airflow's
     where its own setting names one.
     """
-    served = (
+    is_server = (
         settings.mlflow.startswith(("http://", "https://")) and settings.mlflow_database is None
     )
     elsewhere = airflow_database(settings) != airflow_database(settings, {})
     for database in copied:
         if tables(database):
             continue
-        if database.name == "mlflow" and served:
+        if database.name == "mlflow" and is_server:
             raise RequestError(
                 f"MLflow is a server at {without_password(settings.mlflow)}, whose database is not"
                 f" known: PERENNIAL_MLFLOW_DATABASE is not set, and there is no {database.file}.",
@@ -95,7 +100,9 @@ def _refuse_half(settings: Settings, copied: Iterable[Database], *, lived: bool)
                     " (docs/settings.md)."
                 ),
             )
-        if lived and (database.name == "mlflow" or (database.name == "airflow" and elsewhere)):
+        if has_champions and (
+            database.name == "mlflow" or (database.name == "airflow" and elsewhere)
+        ):
             setting = {
                 "mlflow": "PERENNIAL_MLFLOW_DATABASE",
                 "airflow": "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
@@ -121,28 +128,28 @@ def _refuse_bad_target(settings: Settings, target: Path) -> None:
         raise RequestError(
             f"There is no folder {target.parent}.", remedy="make it, or name a file elsewhere."
         )
-    inside = [
+    around = [
         folder
         for folder in roots(settings).values()
         if target.resolve().is_relative_to(folder.resolve())
     ]
-    if inside:
+    if around:
         raise RequestError(
-            f"{target} lies in {inside[0]}, which is copied.",
+            f"{target} lies in {around[0]}, which is copied.",
             remedy="name a file elsewhere, best on another disk.",
         )
 
 
 @contextlib.contextmanager
-def _written(settings: Settings, target: Path) -> Iterator[tuple[int, Path]]:
+def _new_file(settings: Settings, target: Path) -> Iterator[tuple[int, Path]]:
     """Yield an open file that becomes `target` at the end, and a scratch folder beside it for
     copies of databases.
 
     The folder is written down first: where this process is killed, whoever comes next takes it away
-    (see `ops.scratch`).
+    (see scratch.py).
     """
-    for gone in scratch.swept(settings):
-        _log.warning("%s was left by a backup or restore that was killed, and was removed", gone)
+    for left in scratch.remove_abandoned(settings):
+        _log.warning("%s was left by a backup or restore that was killed, and was removed", left)
     try:
         with scratch.folder(settings, target.parent) as folder:
             temporary = folder / "backup.tar"
@@ -158,7 +165,7 @@ def _written(settings: Settings, target: Path) -> Iterator[tuple[int, Path]]:
     except FileExistsError as error:
         raise RequestError(f"{target} is there already.", remedy="name a new file.") from error
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise StorageFull(
                 f"No space is left for {target}.",
                 remedy="free space there, or name a file on another disk.",
@@ -206,16 +213,9 @@ def _add_part(writer: Writer, part: Part, say: Callable[[str], None]) -> None:
         say(f"{part.name}: {files:,} files, {(writer.bytes - before) / MEGABYTE:,.1f} MB")
 
 
-def _still(settings: Settings, part: Part) -> contextlib.AbstractContextManager[None]:
+def _hold_off_writers(settings: Settings, part: Part) -> contextlib.AbstractContextManager[None]:
     """Hold off writers of features while their git repository is copied.
 
     Everything else may change meanwhile.
     """
-    if part.name != REPOSITORY or not part.folder.is_dir():
-        return contextlib.nullcontext()
-    seconds = settings.lock_timeout_seconds
-    return held(
-        settings.versions_dir / "lock",
-        f"A writer has held {settings.versions_dir} for {seconds:g} s.",
-        seconds,
-    )
+    return hold_features(settings) if part.name == REPOSITORY else contextlib.nullcontext()

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.private_files import make_folder
 from pipelines.settings import airflow_database
 from pipelines.sqlite import damage, fault
@@ -207,7 +208,7 @@ def _run(database: Database, program: str, arguments: list[str]) -> None:
         return
     said = done.stderr.decode(errors="replace").strip()
     words = f"{program} failed for {database.shown}: {said[-1_000:]}"
-    if "No space left" in said:
+    if is_full(said):
         raise StorageFull(words, remedy="free space, then run again.")
     if "connection to server" in said:
         raise Unreachable(

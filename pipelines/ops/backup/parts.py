@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipelines.errors import RequestError
+from pipelines.settings import without_password
+from pipelines.store.local import folder_of
+from pipelines.store.opening import open_store
 from pipelines.store.port import KEYS, OBJECTS, SEGMENTS
 
 if TYPE_CHECKING:
@@ -34,18 +38,32 @@ class Part(NamedTuple):
 
 
 def roots(settings: Settings) -> dict[str, Path]:
-    """Return the folders that are restored each as a whole, by their names in a backup."""
-    return {
+    """Return the folders that are restored each as a whole, by their names in a backup.
+
+    The store is among them where it is a folder.
+    """
+    folders = {
         "secrets": settings.state_dir / "secrets",
         "hand": settings.state_dir / "hand",
         "artifacts": settings.artifacts_dir,
         "versions": settings.versions_dir,
-        "store": settings.store_dir,
     }
+    store = folder_of(open_store(settings.store_url))
+    return folders if store is None else {**folders, "store": store}
 
 
-def unfinished(settings: Settings) -> Path:
-    """Return the mark of a restore that has begun to put things in place.
+def refuse_store_elsewhere(settings: Settings) -> None:
+    """Raise RequestError where the store is no folder: a backup without it would be none."""
+    if "store" not in roots(settings):
+        raise RequestError(
+            f"The store {without_password(settings.store_url)} is no folder, so it cannot be"
+            " copied into a backup, nor restored from one.",
+            remedy="back it up, and restore it, by the means of the service that holds it.",
+        )
+
+
+def unfinished_mark(settings: Settings) -> Path:
+    """Return the file that marks a restore that has begun to put things in place.
 
     It is there until all are, and names the backup.
     """
@@ -54,13 +72,13 @@ def unfinished(settings: Settings) -> Path:
 
 def parts(settings: Settings) -> list[Part]:
     """Return the folders in the order in which they are copied."""
-    found = roots(settings)
-    plain = [Part(name, found[name]) for name in ("secrets", "hand", "artifacts")]
-    features = [Part(f"versions/{name}", found["versions"] / name) for name in ("repo", "remote")]
+    folders = roots(settings)
+    plain = [Part(name, folders[name]) for name in ("secrets", "hand", "artifacts")]
+    features = [Part(f"versions/{name}", folders["versions"] / name) for name in ("repo", "remote")]
     return [
         *plain,
         *features,
-        *(Part(f"store/{name}", found["store"] / name) for name in (SEGMENTS, KEYS, OBJECTS)),
+        *(Part(f"store/{name}", folders["store"] / name) for name in (SEGMENTS, KEYS, OBJECTS)),
     ]
 
 
@@ -75,17 +93,17 @@ def contents(part: Part) -> Iterator[Path]:
 
 
 def _below(part: Part, folder: Path) -> Iterator[Path]:
-    found = [p for p in sorted(folder.iterdir()) if not _left_out(part, p)]
-    if not found and folder != part.folder:
+    paths = [p for p in sorted(folder.iterdir()) if not _is_left_out(part, p)]
+    if not paths and folder != part.folder:
         yield folder
-    for path in found:
+    for path in paths:
         if path.is_dir():
             yield from _below(part, path)
         elif path.is_file():
             yield path
 
 
-def _left_out(part: Part, path: Path) -> bool:
+def _is_left_out(part: Part, path: Path) -> bool:
     if (
         path.is_symlink()
         or path.name.endswith(".lock")

@@ -20,13 +20,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup.archive import checked, extract
 from pipelines.ops.backup.databases import Kind, databases, load, tables
-from pipelines.ops.backup.parts import roots, unfinished
+from pipelines.ops.backup.parts import refuse_store_elsewhere, roots, unfinished_mark
 from pipelines.ops.backup.scratch import DRAFT
-from pipelines.ops.lock import alone
-from pipelines.store.segments import FULL
+from pipelines.ops.lock import hold_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -52,6 +52,7 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     StorageFull, Busy or Unreachable. What fails after the first database was loaded says what is
     there already and how to clear it.
     """
+    refuse_store_elsewhere(settings)
     folders = roots(settings)
     known = {database.name: database for database in databases(settings)}
     copies = {f"databases/{name}.{kind}" for name in known for kind in get_args(Kind)}
@@ -61,15 +62,15 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     drafts = {name: folder / DRAFT for name, folder in folders.items()} | {
         "databases": settings.state_dir / DRAFT
     }
-    mark = unfinished(settings)
-    with alone(settings), _border(settings):
+    mark = unfinished_mark(settings)
+    with hold_state(settings), _name_os_errors(settings):
         _refuse_what_is_there(settings, folders, known.values())
         mark.unlink(missing_ok=True)
-        with _told(settings, folders, known.values()), _border(settings):
+        with _say_what_is_there(settings, folders, known.values()), _name_os_errors(settings):
             say(f"writing {len(manifest.members):,} files of {manifest.at}")
             try:
                 _clear(drafts)
-                extract(source, lambda name: _placed(drafts, name))
+                extract(source, lambda name: _destination(drafts, name))
                 mark.write_text(f"{source.absolute()}\n")
                 os.sync()
                 _load(settings, manifest, known, drafts["databases"], say)
@@ -114,11 +115,11 @@ def _refuse_other_kinds(manifest: Manifest, known: dict[str, Database]) -> None:
 def _refuse_what_is_there(
     settings: Settings, folders: dict[str, Path], known: Iterable[Database]
 ) -> None:
-    there = _there(folders, known)
+    there = _find_filled(folders, known)
     if not there:
         return
     said = " ".join(f"{what} is not empty." for what in there)
-    mark = unfinished(settings)
+    mark = unfinished_mark(settings)
     if mark.is_file():
         raise RequestError(
             f"The restore of {mark.read_text().strip()} did not end. {said}",
@@ -131,22 +132,22 @@ def _refuse_what_is_there(
     raise RequestError(said, remedy=remedy)
 
 
-def _there(folders: dict[str, Path], known: Iterable[Database]) -> dict[str, str]:
+def _find_filled(folders: dict[str, Path], known: Iterable[Database]) -> dict[str, str]:
     """Return what is not empty, each with how it is emptied.
 
     Raises Unreachable where a database does not answer.
     """
-    found = {}
+    filled = {}
     for folder in folders.values():
         if folder.is_dir() and any(p.name != DRAFT for p in folder.iterdir()):
-            found[str(folder)] = f"remove what is in {folder}"
+            filled[str(folder)] = f"remove what is in {folder}"
     for database in known:
         if _is_filled(database):
             anew = f"drop the database {database.url.database} and make it anew"
-            found[database.shown] = (
+            filled[database.shown] = (
                 f"remove {database.file}*" if database.kind == "sqlite" else anew
             )
-    return found
+    return filled
 
 
 def _is_filled(database: Database) -> bool:
@@ -164,21 +165,21 @@ def _how_to_clear(there: dict[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def _told(
+def _say_what_is_there(
     settings: Settings, folders: dict[str, Path], known: Iterable[Database]
 ) -> Iterator[None]:
     """Add to an error what is there already.
 
     Where nothing is, the restore may be begun again as if it had never been.
     """
-    mark = unfinished(settings)
+    mark = unfinished_mark(settings)
     try:
         yield
     except PerennialError as error:
         if not mark.is_file():
             raise  # nothing was put in place
         try:
-            there = _there(folders, known)
+            there = _find_filled(folders, known)
         except PerennialError as away:
             words = (
                 f"{error.message} The restore did not end, and what is there already cannot be"
@@ -200,7 +201,7 @@ def _told(
         ) from error
 
 
-def _placed(drafts: dict[str, Path], name: str) -> tuple[Path, str]:
+def _destination(drafts: dict[str, Path], name: str) -> tuple[Path, str]:
     root, _, rest = name.partition("/")
     return drafts[root], rest
 
@@ -255,13 +256,13 @@ def _move_artifacts(database: Database, old: str, new: str) -> None:
 
 
 @contextlib.contextmanager
-def _border(settings: Settings) -> Iterator[None]:
+def _name_os_errors(settings: Settings) -> Iterator[None]:
     try:
         yield
     except PerennialError:
         raise
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise StorageFull(
                 f"No space is left in {settings.state_dir}.",
                 remedy="free space there, then restore again.",

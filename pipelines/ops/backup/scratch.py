@@ -1,7 +1,7 @@
 """Folders with copies of databases and keys that a backup or a restore needs while it is at work.
 
 Whoever makes one writes its path down in the state folder before. A process that is killed takes
-nothing away; but the lock of `ops.alone` is the kernel's and ends with it. So whoever holds that
+nothing away; but the lock of `ops.lock.hold_state` is the kernel's and ends with it. So whoever holds that
 lock and finds such a note knows that its writer is dead.
 """
 
@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.ops.backup.parts import roots, unfinished
+from pipelines.ops.backup.parts import roots, unfinished_mark
 from pipelines.private_files import make_folder
 from pipelines.refs import sha256
 
@@ -31,7 +31,7 @@ DRAFT = ".restoring"
 def folder(settings: Settings, parent: Path) -> Iterator[Path]:
     """Yield a new folder (mode 700) in `parent`, which is gone afterwards.
 
-    Call it while holding `ops.alone`.
+    Call it while holding `ops.lock.hold_state`.
     """
     path = parent / f"{PREFIX}{os.urandom(6).hex()}"
     note = _notes(settings) / sha256(os.fsencode(path))[:16]
@@ -49,42 +49,42 @@ def folder(settings: Settings, parent: Path) -> Iterator[Path]:
         note.unlink(missing_ok=True)
 
 
-def dead(settings: Settings) -> list[Path]:
+def abandoned(settings: Settings) -> list[Path]:
     """Return the folders that are noted, and the drafts of restores.
 
-    They are dead only if `ops.alone` is held by nobody else.
+    They are abandoned only if `ops.lock.hold_state` is held by nobody else.
 
     A draft beside the mark of a restore that has begun to put things in place is the next restore's
     to begin anew.
     """
-    found = []
-    for note in _noted(settings):
+    folders = []
+    for note in _list_notes(settings):
         path = Path(os.fsdecode(note.read_bytes()))
         if path.name.startswith(PREFIX) and path.is_dir() and not path.is_symlink():
-            found.append(path)
+            folders.append(path)
     drafts = {folder / DRAFT for folder in (settings.state_dir, *roots(settings).values())}
-    if not unfinished(settings).is_file():
-        found += sorted(draft for draft in drafts if draft.is_dir() and not draft.is_symlink())
-    return found
+    if not unfinished_mark(settings).is_file():
+        folders += sorted(draft for draft in drafts if draft.is_dir() and not draft.is_symlink())
+    return folders
 
 
-def swept(settings: Settings) -> list[Path]:
-    """Remove the dead folders and their notes; return the folders.
+def remove_abandoned(settings: Settings) -> list[Path]:
+    """Remove the abandoned folders and their notes; return the folders.
 
-    Call it while holding `ops.alone`.
+    Call it while holding `ops.lock.hold_state`.
     """
-    gone = dead(settings)
-    for path in gone:
+    folders = abandoned(settings)
+    for path in folders:
         shutil.rmtree(path)
-    for note in _noted(settings):
+    for note in _list_notes(settings):
         note.unlink(missing_ok=True)
-    return gone
+    return folders
 
 
 def _notes(settings: Settings) -> Path:
     return settings.state_dir / "scratch"
 
 
-def _noted(settings: Settings) -> list[Path]:
+def _list_notes(settings: Settings) -> list[Path]:
     notes = _notes(settings)
     return sorted(path for path in notes.iterdir() if path.is_file()) if notes.is_dir() else []

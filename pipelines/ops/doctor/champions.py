@@ -15,7 +15,7 @@ from pipelines.ledger import Crown
 from pipelines.ledger.anchors import FileAnchor, stand
 from pipelines.ledger.database import REVISION
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.findings import Finding, looked, ok, problem, warning
+from pipelines.ops.findings import Finding, ok, problem, run_check, warning
 from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _BACKUP = "restore it from a backup (docs/operate.md)."
 
 
-def ledger(settings: Settings) -> Iterator[Finding]:
+def check_ledger(settings: Settings) -> Iterator[Finding]:
     """The ledger opens, has the newest schema, and its chain is whole. Nothing is migrated."""
     opened = SqlLedger(settings.ledger, migrate=False)
     revision = opened.revision()
@@ -54,7 +54,7 @@ def ledger(settings: Settings) -> Iterator[Finding]:
         yield ok("ledger", f"{opened.verify()} entries, chain intact")
 
 
-def anchored(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def check_anchor(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
     """The ledger holds what its anchor remembers, and the anchor is not far behind."""
     opened, what = SqlLedger(settings.ledger, migrate=False), "ledger's anchor"
     if settings.ledger_anchor is None:
@@ -96,7 +96,7 @@ def anchored(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
         )
 
 
-def models_of(settings: Settings) -> list[str]:
+def models_with_champion(settings: Settings) -> list[str]:
     """Return the models that have a champion by the ledger; nothing is made or migrated."""
     opened = SqlLedger(settings.ledger, migrate=False)
     if opened.revision() is None:
@@ -104,7 +104,7 @@ def models_of(settings: Settings) -> list[str]:
     return sorted({entry.model for entry in opened.entries(kind="champion")})
 
 
-def champion(
+def check_champion(
     settings: Settings,
     ports: EmbeddedPorts,
     model: str,
@@ -117,20 +117,22 @@ def champion(
     if crowned is None:
         return [ok(f"{model}: champion", "none yet")]
     checks = {
-        "bundle": lambda: _bundle(ports, model, crowned),
-        "features": lambda: _features(ports, model, crowned),
-        "MLflow": lambda: _registry(settings, ports, model, crowned),
-        "release": lambda: _release(ports, model, crowned),
-        "server": lambda: _server(model, crowned, server),
+        "bundle": lambda: _check_bundle(ports, model, crowned),
+        "features": lambda: _check_features(ports, model, crowned),
+        "MLflow": lambda: _check_registry(settings, ports, model, crowned),
+        "release": lambda: _check_release(ports, model, crowned),
+        "server": lambda: _check_server(model, crowned, server),
     }
     if engine is not None:
-        checks["image"] = lambda: _image(engine, opened, model, crowned)
+        checks["image"] = lambda: _check_image(engine, opened, model, crowned)
     return [
-        finding for name, check in checks.items() for finding in looked(f"{model}: {name}", check)
+        finding
+        for name, check in checks.items()
+        for finding in run_check(f"{model}: {name}", check)
     ]
 
 
-def _bundle(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+def _check_bundle(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
     differences = golden_differences(open_bundle(ports.store, crowned.bundle))
     if differences:
         yield problem(
@@ -144,7 +146,7 @@ def _bundle(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Fin
         )
 
 
-def _features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+def _check_features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
     revision = open_bundle(ports.store, crowned.bundle).manifest.features_revision
     what = f"{model}: features"
     files = ports.versions.files(model, revision)
@@ -162,7 +164,7 @@ def _features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[F
         yield ok(what, f"revision {revision[:12]}, {len(files)} files whole in DVC's remote")
 
 
-def _registry(
+def _check_registry(
     settings: Settings, ports: EmbeddedPorts, model: str, crowned: Champion
 ) -> Iterator[Finding]:
     what = f"{model}: MLflow"
@@ -183,7 +185,7 @@ def _registry(
         yield ok(what, f"version {crowned.version} has the alias")
 
 
-def _release(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+def _check_release(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
     what, key = f"{model}: release", release_key(model, crowned.release)
     release = read_entry(ports.store, key, Release)
     if release is None or (release.version, release.bundle) != (crowned.version, crowned.bundle):
@@ -196,7 +198,7 @@ def _release(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Fi
         yield ok(what, f"{crowned.release} is in the store")
 
 
-def _image(
+def _check_image(
     engine: ReleaseEngine, ledger: Ledger, model: str, crowned: Champion
 ) -> Iterator[Finding]:
     what = f"{model}: image"
@@ -225,7 +227,7 @@ def _image(
         yield ok(what, f"release {crowned.release} is {found.id[:19]}")
 
 
-def _server(model: str, crowned: Champion, server: Server) -> Iterator[Finding]:
+def _check_server(model: str, crowned: Champion, server: Server) -> Iterator[Finding]:
     says = server.serves(model)
     if (says.version, says.release) == (crowned.version, crowned.release):
         yield ok(f"{model}: server", f"answers with version {says.version}, release {says.release}")

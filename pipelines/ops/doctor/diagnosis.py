@@ -11,7 +11,7 @@ from pipelines.errors import PerennialError
 from pipelines.ops import agreement
 from pipelines.ops.doctor import champions, machine, modes
 from pipelines.ops.doctor import docker as engine
-from pipelines.ops.findings import Finding, looked, ok, problem
+from pipelines.ops.findings import Finding, ok, problem, run_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,41 +30,42 @@ def diagnose(
     `docker` is the engine where steps or releases are containers.
     """
     checks = {
-        "Python": machine.python,
-        "packages": lambda: machine.packages(settings),
-        "ports": lambda: machine.ports(settings),
-        "disk": lambda: machine.disk(settings),
-        "clock": lambda: machine.clock(settings),
-        "restore": lambda: machine.restored(settings),
-        "killed backup": lambda: machine.killed(settings),
-        "keys": lambda: machine.keys(settings),
-        "modes": lambda: modes.modes(settings),
-        "locks": lambda: machine.locks(settings),
-        "databases": lambda: agreement.sound(settings),
-        "ledger": lambda: champions.ledger(settings),
-        "ledger's anchor": lambda: champions.anchored(settings, ports),
-        "agreement": lambda: agreement.agreeing(settings, ports),
+        "Python": machine.check_python,
+        "packages": lambda: machine.check_packages(settings),
+        "ports": lambda: machine.check_ports(settings),
+        "disk": lambda: machine.check_disks(settings),
+        "clock": lambda: machine.check_clocks(settings),
+        "restore": lambda: machine.check_restore(settings),
+        "killed backup": lambda: machine.check_scratch(settings),
+        "keys": lambda: machine.check_keys(settings),
+        "modes": lambda: modes.check_modes(settings),
+        "locks": lambda: machine.check_locks(settings),
+        "databases": lambda: agreement.check_databases(settings),
+        "ledger": lambda: champions.check_ledger(settings),
+        "ledger's anchor": lambda: champions.check_anchor(settings, ports),
+        "agreement": lambda: agreement.check_agreement(settings, ports),
     }
     for what, check in checks.items():
-        yield from looked(what, check)
+        yield from run_check(what, check)
     answering = docker
     if docker is not None:
-        yield from (found := looked("Docker engine", lambda: _answering(docker)))
-        answering = docker if all(finding.state == "ok" for finding in found) else None
+        findings = run_check("Docker engine", lambda: _check_engine(docker))
+        yield from findings
+        answering = docker if all(finding.state == "ok" for finding in findings) else None
     if answering is not None:
-        yield from looked("images", lambda: engine.images(settings, answering))
-        yield from looked("containers", lambda: engine.leftovers(answering))
+        yield from run_check("images", lambda: engine.check_images(settings, answering))
+        yield from run_check("containers", lambda: engine.check_containers(answering))
     try:
-        models = champions.models_of(settings)
+        models = champions.models_with_champion(settings)
     except PerennialError as error:
         yield problem("champions", error.message, error.remedy or "see docs/operate.md.")
         return
     for model in models:
-        yield from champions.champion(
+        yield from champions.check_champion(
             settings, ports, model, server, answering if settings.target == "docker" else None
         )
 
 
-def _answering(docker: ReleaseEngine) -> Iterator[Finding]:
+def _check_engine(docker: ReleaseEngine) -> Iterator[Finding]:
     docker.containers({"perennial": "1"})
     yield ok("Docker engine", "answers")

@@ -6,9 +6,9 @@ Does it answer, are the images there and of this checkout, was anything left beh
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from typing import TYPE_CHECKING
 
+from pipelines.checkout import commit_of
 from pipelines.ops.findings import Finding, ok, problem, warning
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ LOCK = "perennial.lock"
 _BUILD = "make images."
 
 
-def images(settings: Settings, engine: ReleaseEngine) -> Iterator[Finding]:
+def check_images(settings: Settings, engine: ReleaseEngine) -> Iterator[Finding]:
     """The images that the settings name: there, and built from this checkout's commit and locks."""
     wanted = {"steps": settings.steps_image} if settings.place == "docker" else {}
     if settings.target == "docker":
@@ -31,7 +31,7 @@ def images(settings: Settings, engine: ReleaseEngine) -> Iterator[Finding]:
             "serving": settings.serving_image,
             "serving-native": settings.serving_native_image,
         }
-    commit = _commit(settings.home)
+    commit = commit_of(settings.home)
     for name, image in wanted.items():
         what, found = f"image {image}", engine.image(image)
         if found is None:
@@ -54,7 +54,7 @@ def images(settings: Settings, engine: ReleaseEngine) -> Iterator[Finding]:
             yield ok(what, f"{found.id[:19]}, built from {revision[:12] or 'an unknown commit'}")
 
 
-def leftovers(engine: ReleaseEngine) -> Iterator[Finding]:
+def check_containers(engine: ReleaseEngine) -> Iterator[Finding]:
     """Containers of steps that nobody removed: their worker was killed."""
     found = [
         engine.container(name)
@@ -82,17 +82,3 @@ def _locks(home: Path, name: str) -> set[str]:
         for p in files
         if p.is_file() and (home / "docker").is_dir()
     }
-
-
-def _commit(home: Path) -> str:
-    """Return the checkout's commit; nothing where this is no checkout or git is not there."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(home), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipelines.errors import Busy, Unreachable
-from pipelines.ops.backup.parts import unfinished
-from pipelines.ops.backup.scratch import dead
+from pipelines.ops.backup.parts import roots, unfinished_mark
+from pipelines.ops.backup.scratch import abandoned
 from pipelines.ops.findings import Finding, ok, problem, warning
-from pipelines.ops.lock import alone
+from pipelines.ops.lock import hold_state
 from pipelines.settings import without_password
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ STALE_SECONDS = 3_600
 PYTHONS = ((3, 11), (3, 13))
 
 
-def python() -> Iterator[Finding]:
+def check_python() -> Iterator[Finding]:
     """The interpreter's version."""
     here = sys.version_info[:2]
     said = ".".join(map(str, sys.version_info[:3]))
@@ -50,7 +50,7 @@ def python() -> Iterator[Finding]:
     )
 
 
-def packages(settings: Settings) -> Iterator[Finding]:
+def check_packages(settings: Settings) -> Iterator[Finding]:
     """Installed packages against the lock.
 
     Outside a checkout, as in our images, only those that are there.
@@ -99,7 +99,7 @@ def _locked_versions(lock: str) -> dict[str, str]:
     }
 
 
-def ports(settings: Settings) -> Iterator[Finding]:
+def check_ports(settings: Settings) -> Iterator[Finding]:
     """Each address of the stack.
 
     On this machine a port that answers, is free, or is held by somebody else; elsewhere it answers
@@ -176,9 +176,12 @@ def _holder(port: int) -> str | None:
         return "a process that has just ended"
 
 
-def disk(settings: Settings) -> Iterator[Finding]:
+def check_disks(settings: Settings) -> Iterator[Finding]:
     """Free space where the state is."""
-    for name, folder in {"state": settings.state_dir, "store": settings.store_dir}.items():
+    folders = {"state": settings.state_dir}
+    if "store" in (copied := roots(settings)):
+        folders["store"] = copied["store"]
+    for name, folder in folders.items():
         there = next(p for p in (folder, *folder.parents) if p.exists())
         usage = shutil.disk_usage(there)
         said = f"{usage.free / GIGABYTE:,.1f} GB of {usage.total / GIGABYTE:,.1f} GB are free"
@@ -193,20 +196,20 @@ def disk(settings: Settings) -> Iterator[Finding]:
             yield ok(f"disk of the {name}", said)
 
 
-def clock(settings: Settings) -> Iterator[Finding]:
+def check_clocks(settings: Settings) -> Iterator[Finding]:
     """This clock against the file system's, the ledger's database's and MLflow's."""
     if settings.state_dir.is_dir():
         with tempfile.NamedTemporaryFile(
             dir=settings.state_dir, prefix=".clock-", suffix=".tmp"
         ) as file:
-            yield _compared("the file system", Path(file.name).stat().st_mtime - time.time())
+            yield _compare_clock("the file system", Path(file.name).stat().st_mtime - time.time())
     if settings.ledger.startswith("postgresql"):
-        yield _compared("the ledger's database", _database_time(settings.ledger) - time.time())
+        yield _compare_clock("the ledger's database", _database_time(settings.ledger) - time.time())
     if settings.mlflow.startswith(("http://", "https://")):
-        yield _compared("MLflow", _http_time(settings.mlflow) - time.time())
+        yield _compare_clock("MLflow", _http_time(settings.mlflow) - time.time())
 
 
-def _compared(whose: str, skew: float) -> Finding:
+def _compare_clock(whose: str, skew: float) -> Finding:
     said = f"differs by {abs(skew):.1f} s from this one"
     remedy = "synchronise the clocks (chrony, systemd-timesyncd)."
     if abs(skew) > BAD_SKEW_SECONDS:
@@ -250,9 +253,9 @@ def _http_time(url: str) -> float:
         raise Unreachable(words, remedy="start it: make up, or docker compose up -d.") from error
 
 
-def restored(settings: Settings) -> Iterator[Finding]:
+def check_restore(settings: Settings) -> Iterator[Finding]:
     """A restore that did not end: a state of which nobody may rely on a part."""
-    mark = unfinished(settings)
+    mark = unfinished_mark(settings)
     if mark.is_file():
         said = f"The restore of {mark.read_text().strip()} did not end: the state is not whole."
         yield problem(
@@ -262,13 +265,13 @@ def restored(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def killed(settings: Settings) -> Iterator[Finding]:
+def check_scratch(settings: Settings) -> Iterator[Finding]:
     """Folders with copies of databases and keys that a killed backup or restore left."""
-    if not dead(settings):
+    if not abandoned(settings):
         return
     try:
-        with alone(settings):
-            left = dead(settings)
+        with hold_state(settings):
+            left = abandoned(settings)
     except Busy:
         return  # one is at work: what there is is its own
     for folder in left:
@@ -279,20 +282,20 @@ def killed(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def keys(settings: Settings) -> Iterator[Finding]:
+def check_keys(settings: Settings) -> Iterator[Finding]:
     """Files with keys: their owner's alone."""
     folder = settings.state_dir / "secrets"
-    found = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-    open_to_others = [p for p in found if p.stat().st_mode & 0o077]
+    files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+    open_to_others = [p for p in files if p.stat().st_mode & 0o077]
     for path in open_to_others:
         yield problem(
             f"key {path.name}", f"{path} may be read by others than its owner.", f"chmod 600 {path}"
         )
     if not open_to_others:
-        yield ok("keys", f"{len(found)} files, their owner's alone")
+        yield ok("keys", f"{len(files)} files, their owner's alone")
 
 
-def locks(settings: Settings) -> Iterator[Finding]:
+def check_locks(settings: Settings) -> Iterator[Finding]:
     """Locks that writers of features left when they were killed.
 
     Locks of our own are the kernel's and never outlive a process.

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from pipelines.ops.backup.parts import roots
 from pipelines.ops.findings import Finding, ok, problem
 from pipelines.private_files import OTHERS
+from pipelines.store.local import folder_of
+from pipelines.store.opening import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +28,7 @@ _OBJECT = 0o444
 """The mode that DVC gives its objects; they lie in folders that are closed."""
 
 
-def modes(settings: Settings) -> Iterator[Finding]:
+def check_modes(settings: Settings) -> Iterator[Finding]:
     """Every path of the state whose mode lets others in, with the command that closes it.
 
     What lies below it is not listed again.
@@ -34,19 +36,21 @@ def modes(settings: Settings) -> Iterator[Finding]:
     The folder that is shared with the gateway is left out: its other user is the gateway's. So are
     files of other users, whose modes are theirs to change.
     """
-    folders = {settings.state_dir, *roots(settings).values(), settings.releases_dir}
+    releases = folder_of(open_store(settings.releases_url))
+    folders = {settings.state_dir, *roots(settings).values()}
+    folders |= {releases} if releases is not None else set()
     tops = sorted(
         f for f in folders if not any(f != other and f.is_relative_to(other) for other in folders)
     )
     secrets = settings.state_dir / "secrets"  # of its files `doctor` speaks by themselves
-    found = [
+    paths = [
         path
         for top in tops
         if top.is_dir()
-        for path in _open(top, settings.gateway_dir)
+        for path in _find_open(top, settings.gateway_dir)
         if path.parent != secrets
     ]
-    for path in found[:SHOWN]:
+    for path in paths[:SHOWN]:
         deep = "-R " if path.is_dir() else ""
         mode = stat.S_IMODE(path.lstat().st_mode)
         yield problem(
@@ -54,18 +58,18 @@ def modes(settings: Settings) -> Iterator[Finding]:
             f"{path} is open to others (mode {mode:o}).",
             f"chmod {deep}go= {shlex.quote(str(path))}",
         )
-    if len(found) > SHOWN:
+    if len(paths) > SHOWN:
         tree = " ".join(shlex.quote(str(top)) for top in tops)
         yield problem(
             "modes",
-            f"{len(found) - SHOWN:,} more paths are open to others.",
+            f"{len(paths) - SHOWN:,} more paths are open to others.",
             f"chmod -R go= {tree}",
         )
-    if not found:
+    if not paths:
         yield ok("modes", "what is in the state is its owner's alone")
 
 
-def _open(path: Path, shared: Path) -> Iterator[Path]:
+def _find_open(path: Path, shared: Path) -> Iterator[Path]:
     """Yield the path if others get at it, else the open ones below it."""
     try:
         status = path.lstat()
@@ -82,4 +86,4 @@ def _open(path: Path, shared: Path) -> Iterator[Path]:
         yield path
     elif stat.S_ISDIR(status.st_mode):
         for inner in sorted(os.scandir(path), key=lambda entry: entry.name):
-            yield from _open(path / inner.name, shared)
+            yield from _find_open(path / inner.name, shared)

@@ -11,7 +11,7 @@ from pipelines.ledger import Crown
 from pipelines.ops.prune.leftover import Leftover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.ledger import Ledger
@@ -23,7 +23,7 @@ An older one's image is built anew by a rollback.
 """
 
 
-def unneeded(engine: ReleaseEngine, ledger: Ledger) -> Iterator[Leftover]:
+def unused_images(engine: ReleaseEngine, ledger: Ledger) -> Iterator[Leftover]:
     """Yield stopped containers, then images, of releases that none of a model's newest champions
     is. Raises Unreachable.
     """
@@ -40,8 +40,15 @@ def _of_release(engine: ReleaseEngine, model: str, number: int) -> Iterator[Left
     if container is not None and container.running:
         return
     if container is not None and container.labels.get("perennial.kind") == "release":
-        yield Leftover("container", container.name, remove=partial(engine.remove, container.name))
+        yield Leftover(
+            "container", container.name, 0, partial(_remove, engine.remove, container.name)
+        )
     name = image_name(model, number)
     image = engine.image(name)
     if image is not None and image.labels.get("perennial.kind") == "release":
-        yield Leftover("image", name, remove=partial(engine.remove_image, name))
+        yield Leftover("image", name, 0, partial(_remove, engine.remove_image, name))
+
+
+def _remove(remove: Callable[[str], None], name: str) -> bool:
+    remove(name)
+    return True

@@ -1,4 +1,4 @@
-"""What `prune` may take away: one value for each thing."""
+"""One thing that nobody needs any more."""
 
 from __future__ import annotations
 
@@ -6,22 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 class Leftover(NamedTuple):
-    """One thing that can go.
-
-    Of which kind, what it is called, its bytes, its file where it is one, else how it is removed.
-    """
+    """One thing that can go: its kind, what it is called, its bytes."""
 
     kind: str
     name: str
-    bytes: int = 0
-    path: Path | None = None
-    older_than: float = 0
-    """The file goes only if its time of change is still before this (seconds since 1970).
-
-    Somebody may have begun to use it.
-    """
-    remove: Callable[[], object] | None = None
+    bytes: int
+    remove: Callable[[], bool]
+    """Removes it and tells whether it went: what somebody has begun to use since stays."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.ops.prune.leftover import Leftover
-from pipelines.ops.prune.leftovers import runs_of
+from pipelines.ops.prune.store_leftovers import runs_of
 from pipelines.refs import canonical
 from pipelines.registry.failures import mlflow_border
 from pipelines.registry.mlflow import PARENT, RUN
@@ -27,7 +27,7 @@ _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 PAGE = 500
 
 
-def unneeded(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Leftover]:
+def unused_runs(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Leftover]:
     """Yield the runs that ended before `limit` (seconds since 1970) and that nothing refers to.
 
     Raises Unreachable.
@@ -45,8 +45,10 @@ def unneeded(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Lefto
 
         client = MlflowClient(tracking_uri=settings.mlflow, registry_uri=settings.mlflow)
         entries = ledger.entries()
-        spoken = {
-            found for entry in entries for found in _RUN_ID.findall(canonical(entry.body).decode())
+        mentioned = {
+            run_id
+            for entry in entries
+            for run_id in _RUN_ID.findall(canonical(entry.body).decode())
         }
         named = {run for entry in entries for run in runs_of(entry)}
         for model in sorted({entry.model for entry in entries}):
@@ -54,7 +56,7 @@ def unneeded(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Lefto
             if experiment is None:
                 continue
             runs = _all(client, experiment.experiment_id)
-            kept = spoken | {
+            kept = mentioned | {
                 v.run_id
                 for v in client.search_model_versions(f"name = '{model}'", max_results=10_000)
             }
@@ -70,6 +72,7 @@ def unneeded(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Lefto
                     yield Leftover(
                         "MLflow run",
                         f"{model}/{run.info.run_id}",
+                        0,
                         remove=partial(_delete, name, client, run.info.run_id),
                     )
 
@@ -85,6 +88,7 @@ def _all(client: Any, experiment: str) -> list[Any]:
             return runs
 
 
-def _delete(name: str, client: Any, run_id: str) -> None:
+def _delete(name: str, client: Any, run_id: str) -> bool:
     with mlflow_border(name):
         client.delete_run(run_id)
+    return True

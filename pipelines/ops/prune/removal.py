@@ -4,30 +4,33 @@ may-remove.md).
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
-from pipelines.errors import Busy, RequestError, Unreachable
+from pipelines.errors import Busy, RequestError
 from pipelines.ledger.memory import utc_now
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.agreement import mlflow_and_ledger, store_and_ledger
-from pipelines.ops.lock import alone, held
-from pipelines.ops.prune import leftovers, mlflow_runs
-from pipelines.ops.prune.images import unneeded
-from pipelines.ops.prune.leftover import Leftover
-from pipelines.ops.prune.leftovers import YOUNGEST_SECONDS
+from pipelines.ops.lock import hold_features, hold_state
+from pipelines.ops.prune import files, store_leftovers
+from pipelines.ops.prune.images import unused_images
+from pipelines.ops.prune.mlflow_runs import unused_runs
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from pipelines.deployment.docker.engine import ReleaseEngine
+    from pipelines.ops.prune.leftover import Leftover
     from pipelines.ports import EmbeddedPorts
     from pipelines.settings import Settings
 
-__all__ = ["Leftover", "found", "prune"]
+UNFINISHED_SECONDS = 3_600
+"""What was begun longer ago than this, and is not finished, belongs to nobody who lives."""
+
+YOUNGEST_SECONDS = 86_400
+"""Whatever is younger may belong to a step at work that has not said so yet."""
 
 
-def found(
+def find_leftovers(
     settings: Settings,
     ports: EmbeddedPorts,
     older_than: timedelta,
@@ -39,15 +42,15 @@ def found(
 
     What a backup or restore works on that is under way is not among it. Raises as `prune` does.
     """
-    going = _found(settings, ports, older_than, engine)
+    leftovers = _find(settings, ports, older_than, engine)
     try:
-        with alone(settings):
-            return [*leftovers.killed(settings), *going]
+        with hold_state(settings):
+            return [*files.abandoned_scratch(settings), *leftovers]
     except Busy:
-        return going
+        return leftovers
 
 
-def _found(
+def _find(
     settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: ReleaseEngine | None
 ) -> list[Leftover]:
     """Return everything that can go but what killed backups left.
@@ -63,16 +66,17 @@ def _found(
     _refuse_wrong_ledger(settings, ports)
     ports.ledger.verify()
     now = utc_now()
-    limit = (now - older_than).timestamp()
-    keys = list(leftovers.results(settings, ports, limit))
+    limit, begun = (now - older_than).timestamp(), now.timestamp() - UNFINISHED_SECONDS
+    entries = list(store_leftovers.old_entries(ports, limit))
     return [
-        *leftovers.half_written(settings, now),
-        *keys,
-        *leftovers.objects(settings, ports, keys, limit),
-        *leftovers.cached_features(settings, limit),
-        *mlflow_runs.unneeded(settings, ports.ledger, limit),
-        *leftovers.logs(settings, limit),
-        *(unneeded(engine, ports.ledger) if engine is not None else ()),
+        *store_leftovers.unfinished(ports.store, begun),
+        *files.unfinished_files(settings, begun),
+        *entries,
+        *store_leftovers.old_objects(settings, ports, entries, limit),
+        *files.cached_features(settings, limit),
+        *unused_runs(settings, ports.ledger, limit),
+        *files.old_logs(settings, limit),
+        *(unused_images(engine, ports.ledger) if engine is not None else ()),
     ]
 
 
@@ -82,20 +86,14 @@ def prune(
     older_than: timedelta,
     engine: ReleaseEngine | None = None,
 ) -> list[Leftover]:
-    """Remove what `found` finds and return what was removed.
+    """Remove what `find_leftovers` finds and return what was removed.
 
     Raises also Busy where a backup or a writer of features is at work.
     """
-    seconds = settings.lock_timeout_seconds
-    features = f"A writer has held {settings.versions_dir} for {seconds:g} s."
-    versions = (
-        held(settings.versions_dir / "lock", features, seconds)
-        if settings.versions_dir.is_dir()
-        else contextlib.nullcontext()
-    )
-    with alone(settings), versions:
-        going = [*_found(settings, ports, older_than, engine), *leftovers.killed(settings)]
-        return [leftover for leftover in going if _removed(leftover)]
+    with hold_state(settings), hold_features(settings):
+        leftovers = _find(settings, ports, older_than, engine)
+        leftovers += files.abandoned_scratch(settings)
+        return [leftover for leftover in leftovers if leftover.remove()]
 
 
 def _refuse_wrong_ledger(settings: Settings, ports: EmbeddedPorts) -> None:
@@ -109,24 +107,3 @@ def _refuse_wrong_ledger(settings: Settings, ports: EmbeddedPorts) -> None:
     for finding in (*store_and_ledger(settings, ports), *mlflow_and_ledger(settings, ports)):
         if finding.state == "problem":
             raise RequestError(finding.said, remedy=remedy)
-
-
-def _removed(leftover: Leftover) -> bool:
-    """Remove it; tell whether it went. A file that somebody touched since it was found stays."""
-    if leftover.path is None:
-        if leftover.remove is not None:
-            leftover.remove()
-        return True
-    limit = leftover.older_than
-    try:
-        if leftover.path.stat().st_mtime >= limit:
-            return False
-        leftover.path.unlink()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise Unreachable(
-            f"{leftover.path} cannot be removed: {error}.",
-            remedy="check the folder's owner, then run again.",
-        ) from error
-    return True

@@ -19,7 +19,15 @@ from perennial_airflow.places.docker_engine import Container, StepEngine, unreac
 from perennial_airflow.places.step_operator import StepOperator
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
-from pipelines.settings import PREFIX, QUIET, SQL_PREFIX, Settings, load_settings
+from pipelines.settings import (
+    PREFIX,
+    QUIET,
+    SQL_PREFIX,
+    Settings,
+    load_settings,
+    local_path,
+    scheme_of,
+)
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
@@ -195,11 +203,13 @@ def container_environment(
         if name in PASSED_VARIABLES or _is_setting(name)
     }
     environment |= {**HOME, "PERENNIAL_STATE": STATE, "PERENNIAL_DOCKER_STATE": _state(settings)}
-    for name, folder in (("STORE", settings.store), ("VERSIONS", settings.versions)):
-        if folder is not None:
-            environment[PREFIX + name] = _below_state(
-                PREFIX + name, settings.home / folder, settings.state_dir
-            )
+    folders = {"VERSIONS": settings.versions_dir} if settings.versions else {}
+    if settings.store and scheme_of(settings.store) in {"", "file"}:
+        folders["STORE"] = local_path(settings.store_url)
+    elif settings.store:
+        environment[PREFIX + "STORE"] = settings.store
+    for name, folder in folders.items():
+        environment[PREFIX + name] = _below_state(PREFIX + name, folder, settings.state_dir)
     if settings.target == "docker" and not urlsplit(settings.engine_url).scheme.startswith(
         ("tcp", "http")
     ):

@@ -17,6 +17,7 @@ from requests import RequestException
 
 from perennial_airflow.places.docker_output import connection_lost, follow_output
 from pipelines.errors import Busy, Conflict, GiveUp, StorageFull, TryAgain, Unreachable
+from pipelines.full_disk import is_full
 from pipelines.settings import without_password
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def unreachable(url: str, error: Exception) -> Unreachable:
 
 def _as_error(error: APIError) -> GiveUp | TryAgain:
     message = str(error.explanation or error).strip()
-    if "no space left" in message.lower():
+    if is_full(message):
         return StorageFull(
             f"The Docker engine's disk is full: {message}",
             remedy="free space (`perennial prune`), then clear this task.",

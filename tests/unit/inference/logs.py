@@ -68,7 +68,7 @@ def damage(store, name, at):
     """Change one byte of a closed segment."""
     data = bytearray(store.read_segment(name))
     data[at] ^= 1
-    store.drop_segment(name)
+    store.remove("segments", name)
     segment = store.open_segment(name)
     segment.append(bytes(data))
     segment.close()

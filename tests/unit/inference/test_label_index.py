@@ -288,7 +288,7 @@ def test_an_index_of_a_log_that_is_gone_forgets_it(index, store, labels):
     index.accept(MODEL, [NewLabel(1.0, request_id="r1")], labels)
     for kind in ("predictions", "labels"):
         for name in store.segments(f"inference/{MODEL}/{kind}"):
-            store.drop_segment(name)
+            store.remove("segments", name)
     predict(store, "b", ("r2", [None]))
     again = Labels(store, "1-labels")
     assert index.accept(

@@ -162,8 +162,8 @@ class Crash(BaseException):
 class CrashesBeforeDropping(LocalStore):
     """A store whose process dies when the first segment is to be dropped."""
 
-    def drop_segment(self, name):
-        raise Crash(name)
+    def remove(self, kind, name, *, unused_since=None):
+        raise Crash(kind, name, unused_since)
 
 
 def test_a_crash_between_entry_and_dropping_leaves_each_row_once(tmp_path):

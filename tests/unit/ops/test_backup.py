@@ -29,10 +29,13 @@ from pipelines.ops.backup.archive import HEAD, MANIFEST, Manifest, Writer, check
 from pipelines.ops.backup.creation import backup
 from pipelines.ops.backup.restoration import restore
 from pipelines.ops.doctor import machine
-from pipelines.ops.lock import alone
+from pipelines.ops.lock import hold_state
 from pipelines.ops.prune import removal
 from pipelines.ports import EmbeddedPorts
 from pipelines.refs import canonical, sha256
+from pipelines.settings import local_path
+from pipelines.store.memory import MemoryStore
+from pipelines.store.opening import STORES
 from pipelines.store.sealing import sealed, unsealed
 from tests.contracts.processes import HOME, flip, small_disk, start
 from tests.decisions import drift_check, gate_verdict
@@ -122,6 +125,20 @@ class TestRoundTrip:
             stat.S_IMODE((world.settings.state_dir / "ledger" / "ledger.db").stat().st_mode)
             == 0o600
         )
+
+    def test_a_store_that_is_no_folder_is_never_left_out_silently(
+        self, old, tar, tmp_path, monkeypatch
+    ):
+        monkeypatch.setitem(STORES, "memory", lambda _: MemoryStore())
+        settings = old.settings.model_copy(update={"store": "memory://me:secret@here"})
+        for call in (
+            lambda: backup(settings, tmp_path / "b.tar", quiet),
+            lambda: restore(settings, tar, quiet),
+        ):
+            with pytest.raises(RequestError, match="is no folder") as refused:
+                call()
+            assert "secret" not in str(refused.value)
+        assert not (tmp_path / "b.tar").exists()
 
     def test_what_can_be_made_again_is_not_in_it(self, old, tar):
         names = [m.name for m in members(tar)]
@@ -220,7 +237,7 @@ class TestBackup:
         settings = old.settings.model_copy(
             update={
                 "versions": tmp_path / "v",
-                "store": tmp_path / "s",
+                "store": str(tmp_path / "s"),
                 "state": tmp_path / "state",
             }
         )
@@ -253,7 +270,7 @@ class TestBackup:
             assert list(folder.iterdir()) == []
 
     def test_only_one_operation_is_at_work(self, old, tmp_path):
-        with alone(old.settings), pytest.raises(Busy):
+        with hold_state(old.settings), pytest.raises(Busy):
             backup(old.settings, tmp_path / "x.tar", quiet)
         assert list(tmp_path.iterdir()) == []
 
@@ -289,7 +306,7 @@ class TestRestore:
         assert not (empty.settings.state_dir / "store" / "objects").exists()
 
     def test_what_a_killed_restore_left_is_begun_anew(self, tar, empty):
-        litter = empty.settings.store_dir / ".restoring" / "objects" / "half"
+        litter = local_path(empty.settings.store_url) / ".restoring" / "objects" / "half"
         litter.parent.mkdir(parents=True)
         litter.write_bytes(b"half")
         assert restore(empty.settings, tar, quiet) > 0
@@ -309,7 +326,7 @@ class TestRestore:
             match=rf"did not end; there already: mlflow's database [^,]*mlflow\.db\. .*{order}",
         ):
             restore(empty.settings, tar, quiet)
-        assert [p for p in empty.settings.store_dir.rglob("*") if p.is_file()] == []
+        assert [p for p in local_path(empty.settings.store_url).rglob("*") if p.is_file()] == []
         with pytest.raises(
             RequestError,
             match=(
@@ -328,11 +345,11 @@ class TestRestore:
         process = start(KILLED, empty.home, tar, phase)
         process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL
-        (found,) = machine.restored(empty.settings)
+        (found,) = machine.check_restore(empty.settings)
         assert (found.state, found.what) == ("problem", "restore")
         self.cleared(empty, tar)
         assert restore(empty.settings, tar, quiet) > 0
-        assert list(machine.restored(empty.settings)) == []
+        assert list(machine.check_restore(empty.settings)) == []
         assert empty.context().ports.ledger.entries() == old.context().ports.ledger.entries()
         assert list(empty.settings.state_dir.rglob(".restoring")) == []
 
@@ -492,23 +509,26 @@ class TestAKilledBackup:
 
     def test_doctor_names_it_and_prune_takes_it_away(self, world, killed):
         (left,) = killed.iterdir()
-        (finding,) = machine.killed(world.settings)
+        (finding,) = machine.check_scratch(world.settings)
         assert (finding.state, str(left) in finding.said) == ("warning", True)
         ports = EmbeddedPorts(world.settings)
         assert [
-            leftover.name for leftover in removal.found(world.settings, ports, timedelta(days=1))
+            leftover.name
+            for leftover in removal.find_leftovers(world.settings, ports, timedelta(days=1))
         ] == [str(left)]
         assert left.is_dir()
         removal.prune(world.settings, ports, timedelta(days=1))
         assert list(killed.iterdir()) == []
-        assert list(machine.killed(world.settings)) == []
+        assert list(machine.check_scratch(world.settings)) == []
 
     def test_that_of_one_at_work_stays(self, world, killed):
         (left,) = killed.iterdir()
-        with alone(world.settings):
-            assert list(machine.killed(world.settings)) == []
+        with hold_state(world.settings):
+            assert list(machine.check_scratch(world.settings)) == []
             assert (
-                removal.found(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
+                removal.find_leftovers(
+                    world.settings, EmbeddedPorts(world.settings), timedelta(days=1)
+                )
                 == []
             )
         assert left.is_dir()

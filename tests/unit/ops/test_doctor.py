@@ -26,6 +26,7 @@ from pipelines.ops.doctor import docker as engine_checks
 from pipelines.ops.doctor.diagnosis import diagnose
 from pipelines.ops.prune.removal import prune
 from pipelines.ports import EmbeddedPorts
+from pipelines.settings import local_path
 from tests.contracts.ledgers import an_older_ledger
 from tests.contracts.processes import flip
 from tests.decisions import gate_verdict
@@ -98,7 +99,10 @@ def break_remote(world):
 
 
 def break_bundle(world):
-    flip(world.settings.store_dir / world.context().ports.ledger.champion("sales").bundle.uri)
+    flip(
+        local_path(world.settings.store_url)
+        / world.context().ports.ledger.champion("sales").bundle.uri
+    )
 
 
 def take_alias(world):
@@ -114,7 +118,7 @@ def break_mlflow(world):
 
 
 def break_release(world):
-    (world.settings.store_dir / "keys" / "releases" / "sales" / "00000001").unlink()
+    (local_path(world.settings.store_url) / "keys" / "releases" / "sales" / "00000001").unlink()
 
 
 def leave_lock(world):
@@ -200,8 +204,8 @@ def make_ledger_anew(world):
 
 
 def keep_the_verdict_only(world):
-    shutil.rmtree(world.settings.store_dir / "keys" / "releases")
-    shutil.rmtree(world.settings.store_dir / "keys" / "served")
+    shutil.rmtree(local_path(world.settings.store_url) / "keys" / "releases")
+    shutil.rmtree(local_path(world.settings.store_url) / "keys" / "served")
     make_ledger_anew(world)
 
 
@@ -261,7 +265,7 @@ def empty_mlflow(world):
         pytest.param(
             keep_the_verdict_only,
             "store and ledger",
-            "verdict, which a decision made",
+            "verdict/first/000001, which a decision made",
             id="an emptied ledger, nothing released",
         ),
         pytest.param(
@@ -295,7 +299,7 @@ def empty_mlflow(world):
             id="an emptied MLflow",
         ),
         pytest.param(
-            lambda w: shutil.rmtree(w.settings.store_dir),
+            lambda w: shutil.rmtree(local_path(w.settings.store_url)),
             "sales: bundle",
             "no object",
             id="an emptied store",
@@ -393,7 +397,7 @@ def test_a_port_that_somebody_else_holds_is_named_with_its_holder(world):
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        found = list(machine.ports(settings_of(world, airflow_port=port)))
+        found = list(machine.check_ports(settings_of(world, airflow_port=port)))
     (wrong,) = bad(found).values()
     assert wrong.what == f"port {port} (Airflow)"
     assert f"held by process {os.getpid()} (" in wrong.said
@@ -402,7 +406,7 @@ def test_a_port_that_somebody_else_holds_is_named_with_its_holder(world):
 
 def test_an_address_elsewhere_must_answer(world):
     found = list(
-        machine.ports(settings_of(world, serving_url="http://me:geheim@gateway.invalid:8000"))
+        machine.check_ports(settings_of(world, serving_url="http://me:geheim@gateway.invalid:8000"))
     )
     (wrong,) = bad(found).values()
     assert (wrong.what, wrong.said) == (
@@ -417,7 +421,7 @@ def test_a_database_that_is_away_is_a_finding(world):
     assert "geheim" not in "".join(f"{finding}" for finding in found.values())
 
 
-def test_everything_in_a_state_that_lived_is_its_owners_alone(lived):
+def test_everything_in_a_state_that_lived_is_its_owners_hold_state(lived):
     """Looked at by itself: what `doctor` passes over (DVC's objects, mode 444) may be read by
     others, but lies in closed folders."""
     state = lived.settings.state_dir
@@ -442,10 +446,10 @@ def test_a_path_that_is_open_to_others_is_named_with_the_command_that_closes_it(
     path = lived.settings.state_dir / place
     path.mkdir(exist_ok=True, parents=True) if place.endswith("site") else None
     path.chmod(mode)
-    (found,) = modes.modes(lived.settings)
+    (found,) = modes.check_modes(lived.settings)
     assert (found.state, str(path) in found.said) == ("problem", True)
     subprocess.run(shlex.split(found.remedy), check=True)
-    assert [f.state for f in modes.modes(lived.settings)] == ["ok"]
+    assert [f.state for f in modes.check_modes(lived.settings)] == ["ok"]
 
 
 def test_many_open_paths_are_one_command(world):
@@ -455,16 +459,18 @@ def test_many_open_paths_are_one_command(world):
     for n in range(12):
         (state / "store" / f"{n}").touch()
         (state / "store" / f"{n}").chmod(0o644)
-    found = list(modes.modes(world.settings))
+    found = list(modes.check_modes(world.settings))
     assert (len(found), found[-1].said) == (11, "2 more paths are open to others.")
     subprocess.run(shlex.split(found[-1].remedy), check=True)
-    assert [f.state for f in modes.modes(world.settings)] == ["ok"]
+    assert [f.state for f in modes.check_modes(world.settings)] == ["ok"]
 
 
 def test_the_anchor_is_looked_at(world, tmp_path):
     def said(anchor):
         settings = world.settings.model_copy(update={"ledger_anchor": anchor})
-        return [(f.state, f.said) for f in champions.anchored(settings, EmbeddedPorts(settings))]
+        return [
+            (f.state, f.said) for f in champions.check_anchor(settings, EmbeddedPorts(settings))
+        ]
 
     assert "would not be seen" in said(None)[0][1]
     assert said(f"file://{tmp_path}/anchor") == [("ok", "set; nothing was decided yet")]
@@ -527,12 +533,12 @@ class TestEngine:
     def test_an_image_of_other_locks_is_a_warning(self, world):
         (world.home / "docker").mkdir()
         settings = settings_of(world, place="docker")
-        (found,) = engine_checks.images(
+        (found,) = engine_checks.check_images(
             settings, Docker({"perennial/steps:latest": {"perennial.lock": "0" * 64}})
         )
         assert (found.state, "lock" in found.said) == ("warning", True)
         (lock,) = engine_checks._locks(world.home, "steps")
-        (found,) = engine_checks.images(
+        (found,) = engine_checks.check_images(
             settings, Docker({"perennial/steps:latest": {"perennial.lock": lock}})
         )
         assert found.state == "ok"

@@ -17,13 +17,14 @@ from pipelines.errors import Corrupted, RequestError
 from pipelines.ledger import Crown, GateVerdict, MemoryLedger, ReleaseIntent
 from pipelines.ledger.sql import SqlLedger
 from pipelines.messages import RollbackRequest
-from pipelines.ops.prune.images import unneeded
-from pipelines.ops.prune.removal import found, prune
-from pipelines.ops.references import references
+from pipelines.ops.prune.images import unused_images
+from pipelines.ops.prune.removal import find_leftovers, prune
 from pipelines.ports import EmbeddedPorts
 from pipelines.refs import Ref, canonical
+from pipelines.settings import local_path
 from pipelines.steps import rollback
 from pipelines.store.pages import find_page
+from pipelines.store.references import references
 from tests.contracts.processes import flip
 from tests.decisions import crown, gate_verdict, raw
 from tests.unit.ops.lived import restored, retrain
@@ -116,15 +117,17 @@ class TestWhatStays:
             stays.add(uri)
             waiting += parts[uri] - stays
         prune(lived.settings, ports, DAY)
-        assert {ref.uri for ref in made if (lived.settings.store_dir / ref.uri).exists()} == stays
+        assert {
+            ref.uri for ref in made if (local_path(lived.settings.store_url) / ref.uri).exists()
+        } == stays
 
     def test_young_objects_stay_also_old_ones_that_a_writer_has_just_put_again(self, lived):
         ports = lived.context().ports
         fresh, again, orphan = (
             ports.store.put(data, ".parquet") for data in (b"fresh", b"again", b"orphan")
         )
-        age(*(lived.settings.store_dir / ref.uri for ref in (again, orphan)))
-        listed = found(lived.settings, ports, DAY)
+        age(*(local_path(lived.settings.store_url) / ref.uri for ref in (again, orphan)))
+        listed = find_leftovers(lived.settings, ports, DAY)
         assert {again.uri, orphan.uri} <= set(names(listed, "object"))
         assert ports.store.put(b"again", ".parquet") == again
         gone = names(prune(lived.settings, ports, DAY), "object")
@@ -141,7 +144,7 @@ class TestWhatStays:
         assert any(name.startswith("results/train/") for name in gone)
 
     def test_batches_releases_and_the_log_stay(self, lived):
-        store, keys = lived.context().ports.store, lived.settings.store_dir / "keys"
+        store, keys = lived.context().ports.store, local_path(lived.settings.store_url) / "keys"
         kinds = ("batches", "releases", "served")
         before = {
             kind: sorted(p for p in (keys / kind).rglob("*") if p.is_file()) for kind in kinds
@@ -156,7 +159,7 @@ class TestWhatStays:
 
     def test_the_limit_is_never_below_a_day(self, lived):
         with pytest.raises(RequestError, match="younger than a day"):
-            found(lived.settings, lived.context().ports, timedelta(hours=23))
+            find_leftovers(lived.settings, lived.context().ports, timedelta(hours=23))
 
     @pytest.mark.parametrize("what", ["no ledger", "another one's"])
     def test_nothing_goes_by_a_ledger_that_is_not_this_stores(self, lived, tmp_path, what):
@@ -177,7 +180,7 @@ class TestWhatStays:
     def test_nothing_goes_where_a_damaged_object_hides_what_it_refers_to(self, lived):
         ports = lived.context().ports
         champion = ports.ledger.champion("sales")
-        flip(lived.settings.store_dir / champion.bundle.uri)
+        flip(local_path(lived.settings.store_url) / champion.bundle.uri)
         before = sorted(lived.settings.state_dir.rglob("*"))
         with pytest.raises(Corrupted, match="nothing was removed"):
             prune(lived.settings, ports, DAY)
@@ -187,26 +190,30 @@ class TestWhatStays:
 class TestWhatGoes:
     def test_to_look_changes_nothing(self, lived):
         before = {
-            p: p.stat().st_mtime_ns for p in lived.settings.store_dir.rglob("*") if p.is_file()
+            p: p.stat().st_mtime_ns
+            for p in local_path(lived.settings.store_url).rglob("*")
+            if p.is_file()
         }
-        listed = found(lived.settings, lived.context().ports, DAY)
+        listed = find_leftovers(lived.settings, lived.context().ports, DAY)
         assert {leftover.kind for leftover in listed} >= {"result", "object"}
         assert {
-            p: p.stat().st_mtime_ns for p in lived.settings.store_dir.rglob("*") if p.is_file()
+            p: p.stat().st_mtime_ns
+            for p in local_path(lived.settings.store_url).rglob("*")
+            if p.is_file()
         } == before
-        assert found(lived.settings, lived.context().ports, DAY)[0][:4] == listed[0][:4]
+        assert find_leftovers(lived.settings, lived.context().ports, DAY)[0][:3] == listed[0][:3]
 
     def test_what_was_listed_is_what_goes_and_then_nothing_is_left(self, lived):
         ports = lived.context().ports
-        listed = found(lived.settings, ports, DAY)
+        listed = find_leftovers(lived.settings, ports, DAY)
         gone = prune(lived.settings, ports, DAY)
         assert [(g.kind, g.name, g.bytes) for g in gone] == [
             (g.kind, g.name, g.bytes) for g in listed
         ]
-        assert found(lived.settings, ports, DAY) == []
+        assert find_leftovers(lived.settings, ports, DAY) == []
 
     def test_half_written_files_go_after_an_hour(self, lived):
-        store = lived.settings.store_dir
+        store = local_path(lived.settings.store_url)
         litter = [
             store / "objects" / "ab" / ".x1.tmp",
             store / "keys" / "batches" / ".x2.tmp",
@@ -215,7 +222,10 @@ class TestWhatGoes:
         for path in litter:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"half")
-        assert names(found(lived.settings, lived.context().ports, DAY), "half-written file") == []
+        assert (
+            names(find_leftovers(lived.settings, lived.context().ports, DAY), "half-written file")
+            == []
+        )
         age(*litter, days=0.1)
         prune(lived.settings, lived.context().ports, DAY)
         assert not any(path.exists() for path in litter)
@@ -326,7 +336,7 @@ def test_images_and_containers_of_the_last_three_champions_stay():
         images={image_name("m", n) for n in range(1, 8)},
         containers={container_name("m", n): n in {2, 6} for n in range(1, 8)},
     )
-    for leftover in unneeded(engine, ledger):
+    for leftover in unused_images(engine, ledger):
         leftover.remove()
     assert engine.removed == [
         "perennial-release-m-1",

@@ -1,0 +1,104 @@
+"""Locks on files: one holder at a time, and whoever does not get one is told who has it.
+
+A lock is the kernel's (flock): it ends with its process, however that ends, so a killed process
+leaves a file and no lock. Nobody may delete such a file or take it for a lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.errors import Busy
+from pipelines.private_files import make_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOOK_SECONDS = 0.005
+"""How often `hold_bare` looks whether the lock is free."""
+
+_LOCKS = Path("/proc/locks")
+
+
+@contextlib.contextmanager
+def hold(
+    path: Path,
+    complaint: str,
+    *,
+    seconds: float,
+    remedy: str = "wait for it to end, then run again.",
+    mode: int = 0o600,
+    reentrant: bool = False,
+) -> Iterator[None]:
+    """Hold the lock of the file `path`.
+
+    The file and its folder are made, the file with `mode`. Where it is `reentrant`, a thread that
+    has the lock may hold it again. Raises Busy with the complaint, and with the process that has
+    the lock, when it was not free within `seconds`. Raises OSError where the file cannot be made.
+    """
+    import filelock
+
+    make_folder(path.parent)
+    lock = filelock.FileLock(path, mode=mode, is_singleton=reentrant)
+    try:
+        lock.acquire(timeout=seconds)
+    except filelock.Timeout as error:
+        raise _busy(path, complaint, remedy) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def hold_bare(path: Path, complaint: str, *, seconds: float, remedy: str) -> Iterator[None]:
+    """Hold a lock as `hold` does, for the server, whose image holds no filelock.
+
+    It is looked at more often, because a request waits; no thread may hold it twice.
+    """
+    make_folder(path.parent)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise _busy(path, complaint, remedy) from None
+                time.sleep(LOOK_SECONDS)
+        yield
+    finally:
+        os.close(handle)
+
+
+def find_holder(path: Path) -> str:
+    """Return which process has the lock of a file, or nothing where that cannot be known.
+
+    The kernel tells it on Linux, of processes that this one may see.
+    """
+    try:
+        status = path.stat()
+        held = _LOCKS.read_text(encoding="ascii").splitlines()
+        device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+        name = f"{device}:{status.st_ino}"
+        # "1: FLOCK  ADVISORY  WRITE 4711 fe:00:3017307 0 EOF"; "->" stands before one that waits
+        lines = (line.split() for line in held)
+        pids = [words[4] for words in lines if words[1] == "FLOCK" and words[5] == name]
+        program = Path("/proc", pids[0], "comm").read_text(encoding="utf-8", errors="replace")
+    except (OSError, LookupError):
+        return ""
+    return f"process {pids[0]} ({program.strip()})"
+
+
+def _busy(path: Path, complaint: str, remedy: str) -> Busy:
+    holder = find_holder(path)
+    return Busy(
+        f"{complaint} The lock is held by {holder}." if holder else complaint, remedy=remedy
+    )
