@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pipelines.ledger import Entry
 from pipelines.ledger.sql import SqlLedger
 from pipelines.refs import canonical
+from pipelines.settings import local_path
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -56,6 +57,6 @@ def write_store(settings: Settings) -> None:
     """Write the files of the store to their places."""
     stored = json.loads((_HERE / "store_of_version_0.json").read_text())
     for name, text in stored.items():
-        path = settings.store_dir / name
+        path = local_path(settings.store_url) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(zlib.decompress(base64.b64decode(text)))

@@ -17,6 +17,7 @@ from pipelines.messages import (
 )
 from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry
+from pipelines.settings import local_path
 from pipelines.steps import close, deploy, rollback
 from pipelines.store.local import LocalStore
 from pipelines.versions.memory import MemoryVersions
@@ -40,7 +41,7 @@ def context(tmp_path):
         registry.register(MODEL, registry.parent(MODEL, run, {}), run, source, {})
     registry.point(MODEL, "2")
     ledger = version_0.write_ledger(tmp_path / "ledger.db")
-    store = LocalStore(world.settings.store_dir)
+    store = LocalStore(local_path(world.settings.store_url))
     return world.context(Ports(store, MemoryVersions(), registry, ledger))
 
 
