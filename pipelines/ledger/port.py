@@ -31,7 +31,7 @@ _AGAIN = re.compile(r"~\d+$")
 Key = Annotated[
     str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
-AnyKind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+AnyKind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 """A kind, also one that only a newer version knows."""
 
 

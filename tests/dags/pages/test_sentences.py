@@ -25,6 +25,7 @@ from pipelines.ledger import (
 from tests.decisions import NOTHING, crown, drift_check, gate_verdict, raw
 
 WINDOW = Interval(start=datetime(2024, 1, 3, tzinfo=UTC), end=datetime(2024, 1, 4, tzinfo=UTC))
+INTENT = ReleaseIntent(number=3, version="2", bundle=NOTHING, reason="")
 RUN = "drift__sales__2024-01-04T00:00:00Z"
 
 
@@ -94,7 +95,7 @@ def outcome(run: str = RUN, **facts: Any) -> Outcome:
             gate_verdict(verdict="refuse", reasons=["too weak"], started_because="the first"),
             "refuse",
             "warn",
-            "version 1 (linear): too weak (started because: the first)",
+            "linear (version 1): too weak (started because: the first)",
         ),
         (
             drift_check(),
@@ -102,7 +103,8 @@ def outcome(run: str = RUN, **facts: Any) -> Outcome:
             "warn",
             (
                 "window 2024-01-03 to 2024-01-04: 3 of 4 inputs have drifted"
-                " (240 rows of traffic, roc_auc 0.7123 live, 0.8312 expected)"
+                " (240 rows of traffic, 231 labelled, against version 1;"
+                " roc_auc 0.7123 live, 0.8312 expected)"
             ),
         ),
     ],
@@ -119,32 +121,31 @@ def test_an_entry_of_a_shape_that_is_not_known_shows_its_fields(kind):
 
 
 def test_a_run_that_decided_again_is_linked_by_its_own_name():
-    intent = ReleaseIntent(number=3, version="2", bundle=NOTHING, reason="")
-    assert words("first~2", intent).links == [("run", "/dags/retrain_sales/runs/first")]
+    assert words("first~2", INTENT).links == [("run", "/dags/retrain_sales/runs/first")]
     assert words("a~2", outcome("a~2")).links == [("run", "/dags/retrain_sales/runs/a~2")]
 
 
 @pytest.mark.parametrize(
-    ("kind", "key", "body"),
+    ("key", "decision"),
     [
-        ("champion", "rollback:hand__2024-01-05T00:00:00Z", {"version": "1", "release": 3}),
-        ("release", "rollback:hand__2024-01-05T00:00:00Z~2", {"number": 3, "version": "1"}),
-        ("release", "promote:hand__2024-01-05T00:00:00Z", {"number": 3, "version": "1"}),
-        ("champion", "hand__newest__2024-01-05T00:00:00Z", {"version": "1", "release": 1}),
-        ("outcome", "hand__newest__x", {"run": "hand__newest__x", "outcome": "deployed"}),
+        ("rollback:hand__2024-01-05T00:00:00Z", crown("1", release=3)),
+        ("rollback:hand__2024-01-05T00:00:00Z~2", INTENT),
+        ("promote:hand__2024-01-05T00:00:00Z", INTENT),
+        ("hand__newest__2024-01-05T00:00:00Z", crown("1")),
+        ("hand__newest__x", outcome("hand__newest__x", outcome="deployed")),
     ],
 )
-def test_what_a_command_has_done_links_to_no_run_of_airflow(kind, key, body):
-    assert words(kind, key, body).links == []
+def test_what_a_command_has_done_links_to_no_run_of_airflow(key, decision):
+    assert words(key, decision).links == []
 
 
 def test_a_check_by_command_links_to_its_pages_alone():
-    links = words("drift", "hand__drift__newest__x", {"verdict": "drift"}).links
+    links = words("hand__drift__newest__x", drift_check()).links
     assert [name for name, _ in links] == ["drift", "validation"]
 
 
 def test_a_rollback_by_dag_links_to_its_run():
-    assert words("champion", "rollback:manual__x", {"version": "1"}).links == [
+    assert words("rollback:manual__x", crown("1")).links == [
         ("run", "/dags/rollback_sales/runs/manual__x")
     ]
 

@@ -16,6 +16,7 @@ from perennial_airflow.places.step_operator import REQUEST_LIMIT, StepOperator
 from pipelines.errors import GiveUp, Unreachable
 from pipelines.ports import EmbeddedPorts
 from pipelines.settings import load_settings
+from tests.decisions import gate_verdict
 
 HOSTILE = {
     "name": "x; id > f",
@@ -141,7 +142,7 @@ def test_the_log_of_a_gate_task_holds_its_verdict_once(world, monkeypatch):
         "rows": 0,
         "parent_run": "",
     }
-    ports.ledger.append("sales", "verdict", "r", REFUSED)
+    ports.ledger.append("sales", "r", gate_verdict(**REFUSED))
     task = StepOperator(
         task_id="gate", step="gate", model="sales", request={"features": features, "train": []}
     )
