@@ -159,10 +159,7 @@ class Watched:
         kinds = kinds or {}
         logged = [c for c in schema.columns if c.personal != "drop" and kinds.get(c.name, c.kind)]
         secret = PersonalKey(self.context.settings.personal_key)
-        names = [
-            self._key(values)
-            for values in zip(*(rows[c].to_pylist() for c in spec.key), strict=True)
-        ]
+        names = self._keys(rows)
         columns = tuple(
             LoggedColumn(c.name, "string" if c.personal else kinds.get(c.name, c.kind))
             for c in logged
@@ -202,11 +199,7 @@ class Watched:
         """Log labels of the rows, by key, as a server that was told each so long after its
         event."""
         spec = self.context.spec
-        names = [
-            self._key(values)
-            for values in zip(*(rows[c].to_pylist() for c in spec.key), strict=True)
-        ]
-        given = zip(names, labels, rows[spec.event_time].to_pylist(), strict=True)
+        given = zip(self._keys(rows), labels, rows[spec.event_time].to_pylist(), strict=True)
         records = [
             Labelled(identity(n, "", 0), float(label), micros(event + after), "feedback")
             for n, label, event in given
@@ -220,14 +213,15 @@ class Watched:
             return secret.hash_of(value)
         return str(value) if kinds.get(column.name) == "string" else value
 
-    def _key(self, values: tuple[Any, ...]) -> str:
-        text = key_text(values)
-        personal = self.context.spec.features.personal
-        return (
-            PersonalKey(self.context.settings.personal_key).hash_of(text)
-            if any(c in personal for c in self.context.spec.key)
-            else text
-        )
+    def _keys(self, rows: pa.Table) -> list[str]:
+        """The rows' keys, as the log holds them."""
+        context = self.context
+        names = context.spec.key
+        texts = [key_text(key) for key in zip(*(rows[n].to_pylist() for n in names), strict=True)]
+        if not any(name in context.spec.features.personal for name in names):
+            return texts
+        secret = PersonalKey(context.settings.personal_key)
+        return [secret.hash_of(text) for text in texts]
 
     def _write(self, header: Header, segment: str, records: list[Any], *, close: bool) -> None:
         opened = self.ports.store.open_segment(

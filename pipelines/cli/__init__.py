@@ -11,8 +11,8 @@ WRONG_USAGE = 64
 INTERRUPTED = 130
 
 
-def main() -> None:
-    """Run the command line.
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line: these arguments, or those of the process.
 
     Exit with 0, 65 (a retry cannot help), 75 (try again), 64 (wrong usage) or 70 (a crash).
     """
@@ -21,7 +21,7 @@ def main() -> None:
     try:
         from pipelines.cli.app import app
 
-        code = app(standalone_mode=False)
+        code = app(arguments, standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 -- the one place where every error becomes an exit code
         sys.exit(_exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,9 +1,6 @@
 """The real command, in a process of its own, on a real folder."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +11,7 @@ from pipelines.ledger import Outcome, outcomes
 from pipelines.messages import DecideRequest
 from pipelines.step_record import last_record
 from pipelines.steps import decide
+from tests.cli.commands import run_here, run_process
 from tests.conftest import ROOT
 from tests.decisions import raw
 from tests.unit.steps.verdicts import drifted, enter
@@ -21,25 +19,14 @@ from tests.unit.steps.verdicts import drifted, enter
 
 @pytest.fixture
 def perennial(world):
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
-    environ |= {
-        "PERENNIAL_HOME": str(world.home),
-        "PERENNIAL_STATE": str(world.home / "var"),
-        "PERENNIAL_SERVING_PORT": "1",
-    }
+    """The command in a process of its own."""
+    return lambda *arguments, **more: run_process(world, arguments, **more)
 
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pipelines", *arguments]
-        return subprocess.run(
-            command,
-            cwd=world.home,
-            env={**environ, **more},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
-    return run
+@pytest.fixture
+def command(world):
+    """The command in this process: for what a process of its own would not show better."""
+    return lambda *arguments, **more: run_here(world, arguments, **more)
 
 
 def test_help_teaches(perennial):
@@ -58,22 +45,22 @@ def test_help_teaches(perennial):
     assert "--as-of" in perennial("ingest", "--help").stdout
 
 
-def test_models_lists_good_and_broken_ones(perennial, world):
+def test_models_lists_good_and_broken_ones(command, world):
     broken = world.home / "models" / "wrong"
     broken.mkdir()
     (broken / "model.yaml").write_text("name: wrong\n")
-    done = perennial("models", "--json")
+    done = command("models", "--json")
     assert done.returncode == 65
     good, bad = sorted(json.loads(done.stdout), key=lambda m: m["model"])
     assert (good["model"], good["error"]) == ("sales", None)
     assert "models/wrong/model.yaml:1: owner: missing" in bad["error"]
-    done = perennial("status", "--json")
+    done = command("status", "--json")
     assert done.returncode == 65
     assert [(row["model"], row["error"] is None) for row in json.loads(done.stdout)] == [
         ("sales", True),
         ("wrong", False),
     ]
-    assert "  broken    models/wrong/model.yaml:1: owner: missing" in perennial("status").stdout
+    assert "  broken    models/wrong/model.yaml:1: owner: missing" in command("status").stdout
 
 
 def test_schema_is_a_json_schema_of_the_spec(perennial, world):
@@ -82,8 +69,8 @@ def test_schema_is_a_json_schema_of_the_spec(perennial, world):
     jsonschema.validate(json.loads(json.dumps(body, default=str)), schema)
 
 
-def test_check_tries_everything_on_one_batch_and_keeps_nothing(perennial, world):
-    done = perennial("check", "sales", "--json")
+def test_check_tries_everything_on_one_batch_and_keeps_nothing(command, world):
+    done = command("check", "sales", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [f["check"] for f in json.loads(done.stdout)] == [
         "spec",
@@ -96,9 +83,9 @@ def test_check_tries_everything_on_one_batch_and_keeps_nothing(perennial, world)
 
 
 def test_check_warns_where_performance_can_never_be_judged_and_where_the_gate_is_blind(
-    perennial, world
+    command, world
 ):
-    (blind,) = json.loads(perennial("check", "sales", "--json").stdout)[0]["detail"].split(
+    (blind,) = json.loads(command("check", "sales", "--json").stdout)[0]["detail"].split(
         "WARNING: "
     )[1:]
     assert (
@@ -106,9 +93,9 @@ def test_check_warns_where_performance_can_never_be_judged_and_where_the_gate_is
         in blind
     )
     world.respec("min_rows: 50", "min_rows: 50\n  guards: {log_loss: 0.5}")
-    assert "WARNING" not in perennial("check", "sales", "--json").stdout
+    assert "WARNING" not in command("check", "sales", "--json").stdout
     world.respec("known_after: 1h", "known_after: 30d")
-    done = perennial("check", "sales", "--json")
+    done = command("check", "sales", "--json")
     spec = json.loads(done.stdout)[0]
     assert (done.returncode, spec["ok"]) == (0, True)
     assert (
@@ -117,30 +104,30 @@ def test_check_warns_where_performance_can_never_be_judged_and_where_the_gate_is
     )
 
 
-def test_check_warns_where_a_holdout_cannot_hold_what_the_gate_needs(perennial, world):
+def test_check_warns_where_a_holdout_cannot_hold_what_the_gate_needs(command, world):
     world.respec("min_rows: 50", "min_rows: 1000")
-    done = perennial("check", "sales", "--json")
+    done = command("check", "sales", "--json")
     found = json.loads(done.stdout)[-1]
     assert (done.returncode, found["check"], found["ok"]) == (0, "features", True)
     assert "WARNING: the holdout (1 batch) would hold about 230 rows" in found["detail"]
 
 
-def test_check_names_whole_numbers_that_become_the_same_in_float32(perennial, world):
+def test_check_names_whole_numbers_that_become_the_same_in_float32(command, world):
     features = world.home / "models" / "sales" / "features.py"
     build = features.read_text()
-    assert "float32" not in perennial("check", "sales", "--json").stdout
+    assert "float32" not in command("check", "sales", "--json").stdout
     features.write_text(build.replace("mutate(", "mutate(pages=_.at.epoch_seconds(), "))
-    found = json.loads(perennial("check", "sales", "--json").stdout)[-1]
+    found = json.loads(command("check", "sales", "--json").stdout)[-1]
     assert (found["check"], found["ok"]) == ("features", True)
     assert "WARNING: a model is fed float32" in found["detail"]
     assert "of pages become the same" in found["detail"]
 
 
-def test_check_takes_an_empty_batch_where_the_spec_allows_it(perennial, world):
+def test_check_takes_an_empty_batch_where_the_spec_allows_it(command, world):
     world.rewrite(7, world.frame(7).iloc[:0])
-    assert perennial("check", "sales", "--json").returncode == 65
+    assert command("check", "sales", "--json").returncode == 65
     world.respec("batch: day\n", "batch: day\nempty_batches: allow\n")
-    done = perennial("check", "sales", "--json")
+    done = command("check", "sales", "--json")
     assert done.returncode == 0, done.stdout
     assert "this batch is empty" in json.loads(done.stdout)[-1]["detail"]
 
@@ -178,9 +165,9 @@ def test_check_takes_an_empty_batch_where_the_spec_allows_it(perennial, world):
         ),
     ],
 )
-def test_check_names_what_to_mend(perennial, world, break_it, check, words, code):
+def test_check_names_what_to_mend(command, world, break_it, check, words, code):
     break_it(world)
-    done = perennial("check", "sales", "--json")
+    done = command("check", "sales", "--json")
     last = json.loads(done.stdout)[-1]
     assert (last["check"], last["ok"], done.returncode) == (check, False, code)
     assert words in last["detail"]
@@ -199,9 +186,9 @@ def test_check_names_what_to_mend(perennial, world, break_it, check, words, code
         ),
     ],
 )
-def test_check_says_what_the_users_code_did_to_its_process(perennial, world, code, words):
+def test_check_says_what_the_users_code_did_to_its_process(command, world, code, words):
     (world.home / "models" / "sales" / "features.py").write_text(code)
-    done = perennial("check", "sales", "--json", PERENNIAL_USER_CODE_TIMEOUT_SECONDS="3")
+    done = command("check", "sales", "--json", PERENNIAL_USER_CODE_TIMEOUT_SECONDS="3")
     last = json.loads(done.stdout)[-1]
     assert (last["check"], last["ok"], done.returncode) == ("features", False, 65)
     assert words in last["detail"]
@@ -229,8 +216,8 @@ def test_each_step_by_hand_without_airflow(perennial):
     assert "failed version 1: hand__" in perennial("history", "sales", COLUMNS="250").stdout
 
 
-def test_a_look_by_hand_starts_nothing_and_says_so(perennial):
-    done = perennial("drift", "sales", "--window-end", "2024-01-05")
+def test_a_look_by_hand_starts_nothing_and_says_so(command):
+    done = command("drift", "sales", "--window-end", "2024-01-05")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
         "Verdict on the window from 2024-01-04T00:00:00Z to 2024-01-05T00:00:00Z: NOT ENOUGH DATA"
@@ -238,25 +225,25 @@ def test_a_look_by_hand_starts_nothing_and_says_so(perennial):
     assert "Nothing was started" in done.stdout
     page = done.stdout.split("Page: ")[1].splitlines()[0]
     assert "Not enough data" in Path(page).read_text()
-    found = json.loads(perennial("drift", "sales", "--json").stdout)
+    found = json.loads(command("drift", "sales", "--json").stdout)
     assert (found["verdict"], found["window"]["end"], found["started"]) == (
         "not_enough_data",
         "2024-01-09T00:00:00Z",
         None,
     )
     assert Path(found["page_file"]).is_file()
-    entries = json.loads(perennial("history", "sales", "--json").stdout)
+    entries = json.loads(command("history", "sales", "--json").stdout)
     assert [e["kind"] for e in entries] == ["drift", "drift"]
-    status = perennial("status", "sales").stdout
+    status = command("status", "sales").stdout
     assert (
         "not enough data: window until 2024-01-09T00:00:00Z (0 rows of batches, 0 labelled, without"
         " a champion)" in status
     )
 
 
-def test_the_steps_of_a_watch_for_programs(perennial, world):
+def test_the_steps_of_a_watch_for_programs(command, world):
     def step(name, **request):
-        done = perennial(
+        done = command(
             name, "--model", "sales", "--request", json.dumps({"run": "watch", **request})
         )
         assert done.returncode == 0, done.stderr
@@ -270,7 +257,7 @@ def test_the_steps_of_a_watch_for_programs(perennial, world):
     assert step("report", drift=found, decide=decided)["outcome"] == "nothing_to_do"
 
 
-def test_status_and_history_say_what_a_watch_did(perennial, world):
+def test_status_and_history_say_what_a_watch_did(command, world):
     context = world.context()
     ledger = context.ports.ledger
     for day, starts in ((3, True), (5, False)):
@@ -281,14 +268,14 @@ def test_status_and_history_say_what_a_watch_did(perennial, world):
             ).start
             is starts
         )
-    [status] = json.loads(perennial("status", "sales", "--json").stdout)
+    [status] = json.loads(command("status", "sales", "--json").stdout)
     assert status["last_drift"].startswith(
         "drift: window until 2024-01-07T00:00:00Z (240 rows of traffic, 230 labelled, against"
         " version 1)"
     )
     asked = "retraining drift__sales__2024-01-05T00:00:00Z asked for: the channel is another one"
     assert status["open_request"] == asked
-    said = perennial("history", "sales", COLUMNS="300").stdout
+    said = command("history", "sales", COLUMNS="300").stdout
     assert asked in said
     assert (
         "no retraining for the window until 2024-01-07T00:00:00Z: the retraining"
@@ -296,9 +283,9 @@ def test_status_and_history_say_what_a_watch_did(perennial, world):
     )
     outcome = Outcome(outcome="refused", version="2", reasons=["not better"])
     outcomes.record(ledger, "sales", "drift__sales__2024-01-05T00:00:00Z", outcome)
-    assert json.loads(perennial("status", "sales", "--json").stdout)[0]["open_request"] is None
+    assert json.loads(command("status", "sales", "--json").stdout)[0]["open_request"] is None
     ledger.append("sales", "newer", raw("drift", {"grade": "A", "rows": 3}))
-    said = perennial("history", "sales", COLUMNS="300").stdout
+    said = command("history", "sales", COLUMNS="300").stdout
     assert "refused version 2: drift__sales__2024-01-05T00:00:00Z: not better" in said
     assert "grade A, rows 3" in said  # of a newer version: shown as it is
 
@@ -364,13 +351,13 @@ def test_wrong_use_is_named_with_its_exit_code(perennial, arguments, code, words
     assert "Traceback" not in done.stderr
 
 
-def test_a_touched_ledger_is_told(perennial, world):
+def test_a_touched_ledger_is_told(command, world):
     import sqlite3
 
-    perennial("ingest", "sales", "--as-of", "2024-01-05")
+    command("ingest", "sales", "--as-of", "2024-01-05")
     world.rewrite(1, world.frame(1).iloc[:0])
-    perennial("ingest", "sales", "--as-of", "2024-01-05")
-    assert perennial("validate", "sales").returncode == 65
+    command("ingest", "sales", "--as-of", "2024-01-05")
+    assert command("validate", "sales").returncode == 65
     with sqlite3.connect(world.home / "var" / "ledger" / "ledger.db") as database:
         for (name,) in database.execute(
             "select name from sqlite_master where type = 'trigger'"
@@ -378,7 +365,7 @@ def test_a_touched_ledger_is_told(perennial, world):
             database.execute(f'drop trigger "{name}"')
         database.execute("update entries set body = replace(body, 'row count', 'no problem')")
     database.close()
-    done = perennial("history", "sales")
+    done = command("history", "sales")
     assert done.returncode == 65
     assert "1" in done.stderr
 
@@ -391,10 +378,10 @@ def test_the_installed_command_is_the_same():
     assert (ROOT / "pipelines" / "__main__.py").is_file()
 
 
-def test_where_nothing_ever_served_nothing_is_rolled_back_or_promoted(perennial):
-    done = perennial("rollback", "sales")
+def test_where_nothing_ever_served_nothing_is_rolled_back_or_promoted(command):
+    done = command("rollback", "sales")
     assert (done.returncode, "No version of sales has served yet" in done.stderr) == (65, True)
-    done = perennial("promote", "sales", "1; rm -rf /")
+    done = command("promote", "sales", "1; rm -rf /")
     assert (done.returncode, "has no bundle that was ever released" in done.stderr) == (65, True)
-    assert perennial("rollback", "../sales").returncode == 65
-    assert "--to" in perennial("rollback", "--help").stdout
+    assert command("rollback", "../sales").returncode == 65
+    assert "--to" in command("rollback", "--help").stdout
