@@ -111,7 +111,8 @@ def _ending(layout: Layout, plan: Play, spec: Spec, months: list[Month], seconds
     totals = report(months, seconds)["totals"]
     text = (
         f"Mean {metric} of what served: {metric_text(totals['mean_live_metric'], 4)};"
-        f" of the frozen first model on the same rows: {metric_text(totals['mean_frozen_metric'], 4)}.\n"
+        " of the frozen first model on the same rows:"
+        f" {metric_text(totals['mean_frozen_metric'], 4)}.\n"
         f"Drift started {totals['retrains_started_by_drift']} retrainings:"
         f" {totals['deployed']} deployed, {totals['refused']} refused.\n\n"
         f"Report    {page} (and report.json)\n"

@@ -146,7 +146,8 @@ class _Board:
         for month in self._months[self._lines_printed :]:
             self._console.print(
                 f"{month.month}: {month.rows:,} rows by version {month.champion_version},"
-                f" {self._metric} {metric_text(month.live_metric)} (frozen {metric_text(month.frozen_metric)});"
+                f" {self._metric} {metric_text(month.live_metric)}"
+                f" (frozen {metric_text(month.frozen_metric)});"
                 f" {plain(month.drift_verdict)}; {month.words}",
                 markup=False,
             )
