@@ -24,16 +24,16 @@ def main(argv: list[str] | None = None) -> int:
     1 where one failed or reached less than was asked.
     """
     options = sys.argv[1:] if argv is None else argv
-    failed = []
+    failures = []
     for name in BENCHMARKS:
         print(f"== {name}", flush=True)
         if subprocess.run(
             [sys.executable, "-m", f"benchmarks.{name}", *options], cwd=ROOT, check=False
         ).returncode:
-            failed.append(name)
-    if failed:
-        print(f"Failed, or reached less than was asked: {', '.join(failed)}.")
-    return int(bool(failed))
+            failures.append(name)
+    if failures:
+        print(f"Failed, or reached less than was asked: {', '.join(failures)}.")
+    return int(bool(failures))
 
 
 if __name__ == "__main__":

@@ -52,20 +52,20 @@ def main(argv: list[str] | None = None) -> int:
     Nothing where no engine or no image is there.
     """
     tiny = is_tiny(__doc__, argv)
-    if not _ready():
+    if not _is_ready():
         print(
             "containers: no Docker engine answers, or perennial/steps is not there (make images);"
             " nothing was measured"
         )
         return 0
-    took: dict[str, list[float]] = {place: [] for place in PLACES}
+    seconds_by_place: dict[str, list[float]] = {place: [] for place in PLACES}
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
         for number in range(2 if tiny else RUNS + 1):
             for place in PLACES if number % 2 else reversed(PLACES):
-                seconds = once(place, Path(folder) / place)
+                seconds = run_once(place, Path(folder) / place)
                 if number:  # the first try of each brings the batches in
-                    took[place].append(seconds)
-    median = {place: statistics.median(seconds) for place, seconds in took.items()}
+                    seconds_by_place[place].append(seconds)
+    median = {place: statistics.median(seconds) for place, seconds in seconds_by_place.items()}
     more = round(median["docker"] - median["process"], 2)
     rows: list[Measure] = [
         {
@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if more <= ASKED else 1
 
 
-def once(place: str, folder: Path) -> float:
+def run_once(place: str, folder: Path) -> float:
     """Return the seconds of one try in this place, with the state in `folder`."""
     environ = {
         **os.environ,
@@ -106,16 +106,16 @@ def once(place: str, folder: Path) -> float:
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")]),
     }
     environ.pop("PERENNIAL_DOCKER_STATE", None)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", CODE], env=environ, capture_output=True, text=True, check=False
     )
-    facts = [line for line in done.stdout.splitlines() if line.startswith("FACTS ")]
-    if done.returncode != 0 or not facts:
-        raise SystemExit(f"{place}: {done.stdout[-2_000:]}{done.stderr[-2_000:]}")
+    facts = [line for line in process.stdout.splitlines() if line.startswith("FACTS ")]
+    if process.returncode != 0 or not facts:
+        raise SystemExit(f"{place}: {process.stdout[-2_000:]}{process.stderr[-2_000:]}")
     return float(json.loads(facts[-1].removeprefix("FACTS "))[0])
 
 
-def _ready() -> bool:
+def _is_ready() -> bool:
     import docker
 
     from pipelines.settings import load_settings

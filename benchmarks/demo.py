@@ -41,15 +41,15 @@ def main(argv: list[str] | None = None) -> int:
         help="clone and install, to see that it begins; judges and writes nothing",
     )
     parser.add_argument("folder", nargs="?", help="where the clone and the running stack are left")
-    asked = parser.parse_args(argv)
-    if asked.tiny:
+    options = parser.parse_args(argv)
+    if options.tiny:
         with tempfile.TemporaryDirectory(prefix="pd-") as temporary:
-            return _installed(Path(temporary))
-    if asked.folder is not None:
-        return _measured(Path(asked.folder))
+            return _install(Path(temporary))
+    if options.folder is not None:
+        return _measure(Path(options.folder))
     with tempfile.TemporaryDirectory(prefix="pd-") as temporary:
         try:
-            return _measured(Path(temporary))
+            return _measure(Path(temporary))
         finally:
             subprocess.run(
                 ["make", "down"],
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
             )
 
 
-def _installed(folder: Path) -> int:
+def _install(folder: Path) -> int:
     clone = folder / "perennial"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
     return subprocess.run(
@@ -67,7 +67,7 @@ def _installed(folder: Path) -> int:
     ).returncode
 
 
-def _measured(folder: Path) -> int:
+def _measure(folder: Path) -> int:
     clone, environ = folder / "perennial", _environment(folder)
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
     seconds = []

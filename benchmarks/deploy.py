@@ -2,9 +2,9 @@
 
 `python -m benchmarks.deploy` (needs an engine and `make images`).
 
-Two versions take turns. Four clients ask without a pause, each over a connection of its own, and
-count every answer that is not the right one. A switch takes from the moment the new release is
-proven until no answer comes from the old one any more.
+Two versions take turns. Four clients send requests without a pause, each over a connection of its
+own, and count every answer that is not the right one. A switch takes from the moment the new
+release is proven until no answer comes from the old one any more.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipelines.deployment.docker.gateway import Gateway
 from pipelines.deployment.docker_target import DockerTarget
 from tests.docker.deployments import ENGINE, Asked, Model, gateway_yard
 
-DEPLOYMENTS, ASKERS = 20, 4
+DEPLOYMENTS, CLIENTS = 20, 4
 SWITCH_ASKED, SERVING_ASKED = 2.0, 15.0
 QUIET = 0.5
 
@@ -35,32 +35,32 @@ class Deployment(NamedTuple):
     Until the old release rests, until the new one serves; and those of the switch.
     """
 
-    whole: float
+    total: float
     serving: float
     switch: float
 
 
 class TimedGateway(Gateway):
-    """Remembers when it was told to lead elsewhere: until then the new release was being proven."""
+    """Remembers when it was told to switch: until then the new release was being proven."""
 
     proven = 0.0
 
     def lead(self, model: str, container: str | None) -> None:
-        """Lead, and remember when it was asked to."""
+        """Switch the traffic, and remember when."""
         self.proven = time.monotonic()
         super().lead(model, container)
 
 
 class TimedTarget(DockerTarget):
-    """Remembers when a release served."""
+    """Remembers when a release began to serve."""
 
-    served = 0.0
+    served_at = 0.0
 
     def take(self, context, release):
         """Take the release, and remember when that was done."""
-        taken = super().take(context, release)
-        self.served = time.monotonic()
-        return taken
+        outcome = super().take(context, release)
+        self.served_at = time.monotonic()
+        return outcome
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,37 +78,37 @@ def main(argv: list[str] | None = None) -> int:
         model = yard.model()
         try:
             model.deploy("2")
-            with model.asked(askers=ASKERS, pause=0) as asked:
-                begun = time.monotonic()
+            with model.asked(askers=CLIENTS, pause=0) as load:
+                began = time.monotonic()
                 deployments = [
-                    _deployed(model, "12"[number % 2], asked)
+                    _deploy(model, "12"[number % 2], load)
                     for number in range(2 if tiny else DEPLOYMENTS)
                 ]
-                seconds = time.monotonic() - begun
-            lost = sum(asked.answers.values()) - sum(model.logged().values())
+                seconds = time.monotonic() - began
+            missing = sum(load.answers.values()) - sum(model.logged().values())
         finally:
             model.remove()
-    return _reported(deployments, asked, seconds, lost, tiny=tiny)
+    return _report(deployments, load, seconds, missing, tiny=tiny)
 
 
-def _deployed(model: Model, version: str, asked: Asked) -> Deployment:
+def _deploy(model: Model, version: str, load: Asked) -> Deployment:
     gateway = TimedGateway(model.yard.folder)
     target = TimedTarget(gateway=gateway)
-    old, begun = model.says()[0], time.monotonic()
+    old, began = model.says()[0], time.monotonic()
     release = model.deploy(version, target=target).release
-    whole = time.monotonic() - begun
-    last = asked.last[old]
-    while asked.last.get(release, 0.0) <= last:
+    total = time.monotonic() - began
+    last = load.last[old]
+    while load.last.get(release, 0.0) <= last:
         time.sleep(0.01)
-    return Deployment(whole, target.served - begun, max(0.0, last - gateway.proven))
+    return Deployment(total, target.served_at - began, max(0.0, last - gateway.proven))
 
 
-def _reported(
-    deployments: list[Deployment], asked: Asked, seconds: float, lost: int, *, tiny: bool
+def _report(
+    deployments: list[Deployment], load: Asked, seconds: float, missing: int, *, tiny: bool
 ) -> int:
-    whole, serving, switch = (list(column) for column in zip(*deployments, strict=True))
-    answered, failed = sum(asked.answers.values()), len(asked.failures)
-    for words in sorted(set(asked.failures))[:5]:
+    total, serving, switch = (list(column) for column in zip(*deployments, strict=True))
+    answers, failures = sum(load.answers.values()), len(load.failures)
+    for words in sorted(set(load.failures))[:5]:
         print(words)
     rows: list[Measure] = [
         {
@@ -117,15 +117,15 @@ def _reported(
             "unit": "deployments",
             "asked": f"== {DEPLOYMENTS}",
         },
-        {"measure": "failed requests", "value": failed, "unit": "requests", "asked": "== 0"},
-        {"measure": "answered requests", "value": answered, "unit": "requests", "asked": ""},
+        {"measure": "failed requests", "value": failures, "unit": "requests", "asked": "== 0"},
+        {"measure": "answered requests", "value": answers, "unit": "requests", "asked": ""},
         {
             "measure": "answers missing in the inference log",
-            "value": lost,
+            "value": missing,
             "unit": "requests",
             "asked": "== 0",
         },
-        {"measure": "load", "value": round(answered / seconds), "unit": "requests/s", "asked": ""},
+        {"measure": "load", "value": round(answers / seconds), "unit": "requests/s", "asked": ""},
         {
             "measure": "switch, proven to all traffic, middle",
             "value": round(statistics.median(switch), 3),
@@ -152,18 +152,21 @@ def _reported(
         },
         {
             "measure": "whole deployment with draining, middle",
-            "value": round(statistics.median(whole), 2),
+            "value": round(statistics.median(total), 2),
             "unit": "s",
             "asked": "",
         },
     ]
     show("Deploying a container", rows)
     if tiny:
-        return int(bool(failed or lost))
+        return int(bool(failures or missing))
     write("deploy", rows)
     return (
         0
-        if not failed and not lost and max(switch) < SWITCH_ASKED and max(serving) < SERVING_ASKED
+        if not failures
+        and not missing
+        and max(switch) < SWITCH_ASKED
+        and max(serving) < SERVING_ASKED
         else 1
     )
 

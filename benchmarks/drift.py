@@ -1,4 +1,4 @@
-"""How long one look at a window takes: `python -m benchmarks.drift` from the checkout.
+"""How long the comparison of one window takes: `python -m benchmarks.drift` from the checkout.
 
 30,000 labelled rows with 15 inputs against the 10,000 rows that a bundle keeps of its training
 data. Each run is a process of its own, from its start to both pages on the disk: imports, checks,
@@ -20,7 +20,7 @@ from benchmarks.report import Measure, is_tiny, show, write
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS, ROWS, REFERENCE, ASKED = 3, 30_000, 10_000, 15
-LOOK = "look"
+COMPARE = "compare"
 """The argument with which this module runs itself, in the process that is measured."""
 
 
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
         for name, rows, seed in (("window", window, 1), ("reference", reference, 2)):
             _prepare(Path(folder) / f"{name}.parquet", rows, seed)
-        runs = [_measured(folder) for _ in range(count)]
+        runs = [_measure(folder) for _ in range(count)]
         verdict = json.loads((Path(folder) / "verdict.json").read_text(encoding="utf-8"))
     rows: list[Measure] = [
         {
@@ -87,22 +87,23 @@ def _prepare(path: Path, rows: int, seed: int) -> None:
     parquet.write_table(pa.table(columns), path)
 
 
-def _measured(folder: str) -> tuple[float, float]:
+def _measure(folder: str) -> tuple[float, float]:
     """Return the seconds and the most megabytes of one run."""
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.drift", LOOK, folder],
+    began = time.perf_counter()
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.drift", COMPARE, folder],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
-    return time.perf_counter() - started, float(done.stdout.splitlines()[-1])
+    return time.perf_counter() - began, float(process.stdout.splitlines()[-1])
 
 
-def look_at(folder: Path) -> None:
-    """Look once at what was prepared, write both pages, print the most megabytes that this process
-    held.
+def compare_window(folder: Path) -> None:
+    """Compare the prepared window once and write both pages.
+
+    Prints the most megabytes that this process held.
     """
     import resource
 
@@ -129,31 +130,31 @@ def look_at(folder: Path) -> None:
     )
     answers, labels, times = (window[name].to_numpy() for name in ("_prediction", "_label", "_at"))
     rules = Drift(schedule="monthly")
-    found = look(
+    findings = look(
         rules,
         Rows(window.select(inputs), answers),
         Labelled(labels, answers, times),
         champion,
         seed=1,
     )
-    decision = decide(found.facts, rules)
+    decision = decide(findings.facts, rules)
     month = Interval(start=datetime(2026, 4, 1, tzinfo=UTC), end=datetime(2026, 5, 1, tzinfo=UTC))
     page = render(
         About("flights", month, "traffic", "1", ROWS),
-        found.facts,
+        findings.facts,
         decision,
         rules,
         href="evidently.html",
     )
     (folder / "drift.html").write_text(page, encoding="utf-8")
-    (folder / "evidently.html").write_bytes(found.evidently or b"")
-    verdict = {"verdict": decision.verdict, "compared": len(found.facts.compared)}
+    (folder / "evidently.html").write_bytes(findings.evidently or b"")
+    verdict = {"verdict": decision.verdict, "compared": len(findings.facts.compared)}
     (folder / "verdict.json").write_text(json.dumps(verdict), encoding="utf-8")
     print(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == [LOOK]:
-        look_at(Path(sys.argv[2]))
+    if sys.argv[1:2] == [COMPARE]:
+        compare_window(Path(sys.argv[2]))
         sys.exit(0)
     sys.exit(main())

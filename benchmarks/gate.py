@@ -52,10 +52,10 @@ def costs(sizes: tuple[int, ...]) -> list[Measure]:
     measures: list[Measure] = []
     for metric, days in (("roc_auc", 30), ("roc_auc", 500), ("average_precision", 30)):
         seconds = [_seconds(metric, size, days) for size in sizes]
-        what = f"{metric} of two models, {days} days"
+        title = f"{metric} of two models, {days} days"
         measures += [
             {
-                "measure": f"{what}, {size:,} rows",
+                "measure": f"{title}, {size:,} rows",
                 "value": round(value, 2),
                 "unit": "CPU s",
                 "asked": "",
@@ -66,7 +66,7 @@ def costs(sizes: tuple[int, ...]) -> list[Measure]:
         asked = "<= 15" if len(sizes) == len(SIZES) else ""
         measures.append(
             {
-                "measure": f"{what}, ten times the rows cost",
+                "measure": f"{title}, ten times the rows cost",
                 "value": growth,
                 "unit": "times",
                 "asked": asked,
@@ -79,11 +79,17 @@ def _seconds(metric: str, size: int, days: int) -> float:
     rng = np.random.default_rng(size)
     y = (rng.random(size) < 0.2).astype(np.int64)
     logit = y + rng.normal(size=size)
-    one, other = (1 / (1 + np.exp(-logit - rng.normal(0, 0.3, size))) for _ in range(2))
+    first, second = (1 / (1 + np.exp(-logit - rng.normal(0, 0.3, size))) for _ in range(2))
     times = _times(size, days)
     began = time.process_time()
     compare(
-        metric, y, challenger=one, opponent=other, event_times=times, confidence=CONFIDENCE, seed=1
+        metric,
+        y,
+        challenger=first,
+        opponent=second,
+        event_times=times,
+        confidence=CONFIDENCE,
+        seed=1,
     )
     return time.process_time() - began
 
@@ -124,16 +130,16 @@ def _wins(metric: str, size: int, days: float, memory: float, seed: int) -> bool
     times = _times(size, days)
     day = (times - times[0]).astype(np.int64) // DAY
     truth = rng.normal(0, 1, size)
-    one, other = (truth + rng.normal(0, 1, size) + _level(rng, day, memory) for _ in range(2))
+    first, second = (truth + rng.normal(0, 1, size) + _level(rng, day, memory) for _ in range(2))
     if metric != "rmse":
         truth = (truth > 0.5).astype(np.int64)  # three in ten are positive
-        one, other = 1 / (1 + np.exp(-one)), 1 / (1 + np.exp(-other))
+        first, second = 1 / (1 + np.exp(-first)), 1 / (1 + np.exp(-second))
     return (
         compare(
             metric,
             truth,
-            challenger=one,
-            opponent=other,
+            challenger=first,
+            opponent=second,
             event_times=times,
             confidence=CONFIDENCE,
             seed=seed,

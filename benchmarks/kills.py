@@ -44,8 +44,8 @@ WORKER, IDLE = "airflow worker -- LocalExecutor", "<idle>"
 Find = Callable[[Layout], list[psutil.Process]]
 
 
-def program(name: str) -> Find:
-    """Return what finds a program of the stack."""
+def find_program(name: str) -> Find:
+    """Return a function that finds this program of the stack."""
     return lambda layout: [
         psutil.Process(health.pid)
         for health in control.status(layout)
@@ -53,7 +53,7 @@ def program(name: str) -> Find:
     ]
 
 
-def helper(layout: Layout) -> list[psutil.Process]:
+def find_helpers(layout: Layout) -> list[psutil.Process]:
     """Find processes that a program started for itself.
 
     MLflow's and the server's workers, Airflow's forks.
@@ -67,7 +67,7 @@ def helper(layout: Layout) -> list[psutil.Process]:
     ]
 
 
-def workers(layout: Layout, *, idle: bool) -> list[psutil.Process]:
+def find_workers(layout: Layout, *, idle: bool) -> list[psutil.Process]:
     """Find the LocalExecutor's workers that wait for a task, or those that are at work."""
     titles = {process: _title(process) for process in stack_processes(str(layout.state))}
     return [
@@ -77,29 +77,29 @@ def workers(layout: Layout, *, idle: bool) -> list[psutil.Process]:
     ]
 
 
-def tasks(layout: Layout) -> list[psutil.Process]:
+def find_tasks(layout: Layout) -> list[psutil.Process]:
     """Find the processes of tasks: the children of busy workers."""
-    return [child for worker in workers(layout, idle=False) for child in _children(worker)]
+    return [child for worker in find_workers(layout, idle=False) for child in _children(worker)]
 
 
-def steps(layout: Layout) -> list[psutil.Process]:
+def find_steps(layout: Layout) -> list[psutil.Process]:
     """Find the processes of steps: the children of tasks."""
-    return [child for task in tasks(layout) for child in _children(task)]
+    return [child for task in find_tasks(layout) for child in _children(task)]
 
 
 VICTIMS: dict[str, Find] = {
-    "scheduler": program("scheduler"),
-    "idle worker": lambda layout: workers(layout, idle=True),
-    "busy worker": lambda layout: workers(layout, idle=False),
-    "task": tasks,
-    "step": steps,
-    "API server": program("api-server"),
-    "DAG processor": program("dag-processor"),
-    "triggerer": program("triggerer"),
-    "MLflow": program("mlflow"),
-    "server": program("serving"),
-    "helper of a program": helper,
-    "guard": program("guard"),
+    "scheduler": find_program("scheduler"),
+    "idle worker": lambda layout: find_workers(layout, idle=True),
+    "busy worker": lambda layout: find_workers(layout, idle=False),
+    "task": find_tasks,
+    "step": find_steps,
+    "API server": find_program("api-server"),
+    "DAG processor": find_program("dag-processor"),
+    "triggerer": find_program("triggerer"),
+    "MLflow": find_program("mlflow"),
+    "server": find_program("serving"),
+    "helper of a program": find_helpers,
+    "guard": find_program("guard"),
 }
 
 
@@ -140,11 +140,10 @@ def main(argv: list[str] | None = None) -> int:
                 await_dags(api, load_all(layout.settings.models)[0].values(), timeout_seconds=120)
                 took: list[tuple[str, float, float, float]] = []
                 for victim in order:
-                    took.append((victim, *one_round(layout, api, victim, chance)))
+                    took.append((victim, *run_round(layout, api, victim, chance)))
                     if not tiny:
-                        write(
-                            "kills", measures(took)
-                        )  # it takes long: what was measured before somebody stops it stays
+                        # It takes long: what was measured before somebody stops it stays.
+                        write("kills", measures(took))
         finally:
             control.down(layout, say=lambda _: None)
     rows = measures(took)
@@ -152,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if tiny or all(row["value"] <= ASKED_SECONDS for row in rows if row["asked"]) else 1
 
 
-def one_round(
+def run_round(
     layout: Layout, api: AirflowApi, victim: str, chance: random.Random
 ) -> tuple[float, float, float]:
     """Kill one; return the seconds until a task began, the run under way had ended, and all was
@@ -160,21 +159,23 @@ def one_round(
     """
     run = api.trigger(UNDER_WAY, CONF)
     time.sleep(chance.uniform(0, 5))
-    while not (found := VICTIMS[victim](layout)):
+    while not (targets := VICTIMS[victim](layout)):
         if api.state(UNDER_WAY, run) in {"success", "failed"}:
             run = api.trigger(UNDER_WAY, CONF)
         time.sleep(0.05)
-    killed = time.monotonic()
+    killed_at = time.monotonic()
     try:
-        chance.choice(sorted(found, key=lambda process: process.pid)).kill()
+        chance.choice(sorted(targets, key=lambda process: process.pid)).kill()
     except psutil.NoSuchProcess:
-        return one_round(layout, api, victim, chance)
-    asked = f"kill-{time.time_ns()}"
-    _seconds(killed, lambda: bool(api.trigger(ASKED_FOR, CONF, asked)))
-    began = _seconds(killed, lambda: any(task.start for task in api.tasks(ASKED_FOR, asked)))
-    ended = _seconds(killed, lambda: api.state(UNDER_WAY, run) in {"success", "failed"})
-    _seconds(killed, lambda: api.state(ASKED_FOR, asked) in {"success", "failed"})
-    healthy = _seconds(killed, lambda: all(health.is_healthy for health in control.status(layout)))
+        return run_round(layout, api, victim, chance)
+    second = f"kill-{time.time_ns()}"
+    _wait_until(killed_at, lambda: bool(api.trigger(ASKED_FOR, CONF, second)))
+    began = _wait_until(killed_at, lambda: any(task.start for task in api.tasks(ASKED_FOR, second)))
+    ended = _wait_until(killed_at, lambda: api.state(UNDER_WAY, run) in {"success", "failed"})
+    _wait_until(killed_at, lambda: api.state(ASKED_FOR, second) in {"success", "failed"})
+    healthy = _wait_until(
+        killed_at, lambda: all(health.is_healthy for health in control.status(layout))
+    )
     print(
         f"{victim}: a task began after {began:.0f} s, the run ended after {ended:.0f} s, healthy"
         f" after {healthy:.0f} s",
@@ -183,17 +184,17 @@ def one_round(
     return began, ended, healthy
 
 
-def _seconds(since: float, arrived: Callable[[], bool]) -> float:
-    while not _try(arrived):
+def _wait_until(since: float, is_over: Callable[[], bool]) -> float:
+    while not _ask(is_over):
         if time.monotonic() - since > PATIENCE:
             raise SystemExit(f"Nothing moved for {PATIENCE} s.")
         time.sleep(0.3)
     return time.monotonic() - since
 
 
-def _try(arrived: Callable[[], bool]) -> bool:
+def _ask(is_over: Callable[[], bool]) -> bool:
     try:
-        return arrived()
+        return is_over()
     except PerennialError:  # Airflow's API is away: that is what is measured
         return False
 
@@ -209,7 +210,7 @@ def measures(took: list[tuple[str, float, float, float]]) -> list[Measure]:
         },
         {
             "measure": "its median",
-            "value": round(statistics.median(one[1] for one in took), 1),
+            "value": round(statistics.median(row[1] for row in took), 1),
             "unit": "s",
             "asked": "",
         },
@@ -227,16 +228,16 @@ def measures(took: list[tuple[str, float, float, float]]) -> list[Measure]:
         },
     ]
     for victim in VICTIMS:
-        own = [one for one in took if one[0] == victim]
-        if own:
-            name = f"longest stand-still, {victim} killed ({len(own)} times)"
+        rounds = [row for row in took if row[0] == victim]
+        if rounds:
+            name = f"longest stand-still, {victim} killed ({len(rounds)} times)"
             asked = f"<= {ASKED_SECONDS}" if victim.endswith("worker") else ""
-            rows.append({"measure": name, "value": _most(own, 1), "unit": "s", "asked": asked})
+            rows.append({"measure": name, "value": _most(rounds, 1), "unit": "s", "asked": asked})
     return rows
 
 
 def _most(took: list[tuple[str, float, float, float]], column: int) -> float:
-    return round(max(float(one[column]) for one in took), 1)
+    return round(max(float(row[column]) for row in took), 1)
 
 
 if __name__ == "__main__":

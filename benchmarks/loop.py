@@ -58,15 +58,15 @@ def main(argv: list[str] | None = None) -> int:
     script, loop = [], []
     for number in range(1 if tiny else RUNS):
         with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
-            script.append(plain(Path(folder)))
+            script.append(run_script(Path(folder)))
             print(f"run {number + 1}: the script took {script[-1]['wall']:.1f} s")
         with tempfile.TemporaryDirectory(prefix="pb-") as folder:
-            loop.append(through_airflow(Path(folder)))
+            loop.append(run_dag(Path(folder)))
             print(f"run {number + 1}: the DAG run took {loop[-1]['wall']:.1f} s")
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
-        parts = in_one_process(Path(folder))
+        parts = run_in_one_process(Path(folder))
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
-        imports = import_seconds(Path(folder))
+        imports = measure_imports(Path(folder))
     rows = measures(script, loop, parts, imports)
     show("One retraining", rows)
     if tiny:
@@ -75,9 +75,10 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if rows[0]["value"] <= ASKED else 1
 
 
-def plain(folder: Path) -> dict[str, float]:
-    """Run the plain script in a fresh folder, its MLflow database made before (the stack's is
-    too).
+def run_script(folder: Path) -> dict[str, float]:
+    """Run the plain script in a fresh folder.
+
+    Its MLflow database is made before, as the stack's is.
     """
     environ = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
     subprocess.run(
@@ -101,8 +102,8 @@ def plain(folder: Path) -> dict[str, float]:
 
 
 @contextmanager
-def stack_in(folder: Path) -> Iterator[AirflowApi]:
-    """A running stack with a fresh state, on ports of its own."""
+def start_stack(folder: Path) -> Iterator[AirflowApi]:
+    """Start a stack with a fresh state, on ports of its own; stop it afterwards."""
     ports = {
         f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")
     }
@@ -117,11 +118,9 @@ def stack_in(folder: Path) -> Iterator[AirflowApi]:
         control.down(layout, say=lambda _: None)
 
 
-def through_airflow(folder: Path) -> dict[str, Any]:
-    """Trigger the DAG by REST and return wall time, the tasks, and what each step said of its time
-    and memory.
-    """
-    with stack_in(folder) as api:
+def run_dag(folder: Path) -> dict[str, Any]:
+    """Trigger the DAG by REST and return wall time, tasks, and each step's seconds and memory."""
+    with start_stack(folder) as api:
         # A stack runs for months: its first task of all, which loads what the next ones find
         # loaded, is not the one to measure.
         api.wait(DAG, api.trigger(DAG, WARM_UP), timeout_seconds=120)
@@ -132,18 +131,20 @@ def through_airflow(folder: Path) -> dict[str, Any]:
         tasks = api.tasks(DAG, run_id)
         if state != "success" or any(t.state != "success" for t in tasks):
             raise SystemExit(f"The run ended {state}: {[(t.task, t.state) for t in tasks]}")
-        said = {(t.task, t.label): _said(api.log(DAG, run_id, t.task, t.index)) for t in tasks}
-    return {"wall": wall, "tasks": tasks, "said": said}
+        figures = {
+            (t.task, t.label): _read_figures(api.log(DAG, run_id, t.task, t.index)) for t in tasks
+        }
+    return {"wall": wall, "tasks": tasks, "figures": figures}
 
 
-def _said(log: str) -> tuple[float, int]:
-    found = TOOK.search(log)
-    if found is None:
+def _read_figures(log: str) -> tuple[float, int]:
+    match = TOOK.search(log)
+    if match is None:
         raise SystemExit(f"A step did not say what it took:\n{log[-2_000:]}")
-    return float(found[2]), int(found[3])
+    return float(match[2]), int(match[3])
 
 
-class Timed:
+class TimedPort:
     """A port that adds up the seconds spent in its methods."""
 
     def __init__(self, port: Any) -> None:
@@ -154,32 +155,31 @@ class Timed:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._port, name)
 
-        def timed(*arguments: Any, **options: Any) -> Any:
+        def measure(*arguments: Any, **options: Any) -> Any:
             begin = time.monotonic()
             try:
                 return method(*arguments, **options)
             finally:
                 self.seconds += time.monotonic() - begin
 
-        return timed
+        return measure
 
 
-def in_one_process(folder: Path) -> dict[str, float]:
+def run_in_one_process(folder: Path) -> dict[str, float]:
     """Run the steps up to the bundle in this process and return the seconds spent in DVC and
     MLflow, and in all.
     """
     environ = {**os.environ, "PERENNIAL_STATE": str(folder)}
     settings = load_settings(environ)
     real = EmbeddedPorts(settings)
-    versions, registry = Timed(real.versions), Timed(real.registry)
-    registry.state(
-        registry.parent(MODEL, "warm", {})
-    )  # MLflow's first use makes its database; the stack's is made before
+    versions, registry = TimedPort(real.versions), TimedPort(real.registry)
+    # MLflow's first use makes its database; the stack's is made before.
+    registry.state(registry.parent(MODEL, "warm", {}))
     versions.seconds = registry.seconds = 0.0
     context = context_for(MODEL, settings)
     object.__setattr__(context, "ports", Ports(real.store, versions, registry, real.ledger))
     begin = time.monotonic()
-    for _ in _steps(
+    for _ in _run_steps(
         lambda step, body: run_step(context, step, body).model_dump(mode="json"),
         [c.name for c in context.spec.candidates],
     ):
@@ -187,34 +187,34 @@ def in_one_process(folder: Path) -> dict[str, float]:
     return {"all": time.monotonic() - begin, "dvc": versions.seconds, "mlflow": registry.seconds}
 
 
-def _steps(run: Any, candidates: list[str]) -> Iterator[str]:
+def _run_steps(run: Any, candidates: list[str]) -> Iterator[str]:
     """Run the steps up to the bundle, each on the results of those before.
 
     Yields each step's name after it.
     """
-    asked = {"run": "benchmark"}
-    ingest = run("ingest", {**asked, "now": "2026-01-01T00:00:00Z", "conf": {"as_of": AS_OF}})
+    common = {"run": "benchmark"}
+    ingest = run("ingest", {**common, "now": "2026-01-01T00:00:00Z", "conf": {"as_of": AS_OF}})
     yield "ingest"
-    validate = run("validate", {**asked, "ingest": ingest})
+    validate = run("validate", {**common, "ingest": ingest})
     yield "validate"
-    features = run("features", {**asked, "ingest": ingest, "validate": validate})
+    features = run("features", {**common, "ingest": ingest, "validate": validate})
     yield "features"
     train = []
     for candidate in candidates:
-        train.append(run("train", {**asked, "candidate": candidate, "features": features}))
+        train.append(run("train", {**common, "candidate": candidate, "features": features}))
         yield "train"
-    gate = run("gate", {**asked, "features": features, "train": train})
+    gate = run("gate", {**common, "features": features, "train": train})
     yield "gate"
-    run("package", {**asked, "features": features, "train": train, "gate": gate})
+    run("package", {**common, "features": features, "train": train, "gate": gate})
     yield "package"
 
 
-def import_seconds(folder: Path) -> dict[str, float]:
+def measure_imports(folder: Path) -> dict[str, float]:
     """Run each step in a process of its own whose imports Python times, and return the seconds of
     imports by step.
     """
     environ = {**os.environ, "PERENNIAL_STATE": str(folder), "PYTHONPROFILEIMPORTTIME": "1"}
-    found: dict[str, float] = {}
+    seconds: dict[str, float] = {}
 
     def run(step: str, body: dict[str, Any]) -> Any:
         command = [
@@ -227,18 +227,19 @@ def import_seconds(folder: Path) -> dict[str, float]:
             "--request",
             json.dumps(body),
         ]
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True
         )
         micros = sum(
-            int(m) for m in re.findall(r"^import time:\s+(\d+) \|", done.stderr, flags=re.MULTILINE)
+            int(m)
+            for m in re.findall(r"^import time:\s+(\d+) \|", process.stderr, flags=re.MULTILINE)
         )
-        found[step] = max(found.get(step, 0.0), micros / 1e6)
-        return json.loads(done.stdout.strip().splitlines()[-1])["result"]
+        seconds[step] = max(seconds.get(step, 0.0), micros / 1e6)
+        return json.loads(process.stdout.strip().splitlines()[-1])["result"]
 
-    for _ in _steps(run, [c.name for c in context_for(MODEL).spec.candidates]):
+    for _ in _run_steps(run, [c.name for c in context_for(MODEL).spec.candidates]):
         pass
-    return found
+    return seconds
 
 
 def measures(
@@ -253,9 +254,9 @@ def measures(
         statistics.median(r["wall"] for r in script),
         statistics.median(r["wall"] for r in loop),
     )
-    in_tasks = _covered([(t.start, t.end) for t in typical["tasks"]])
+    in_tasks = _seconds_covered([(t.start, t.end) for t in typical["tasks"]])
     outside_steps = sum(
-        t.seconds - typical["said"][t.task, t.label][0]
+        t.seconds - typical["figures"][t.task, t.label][0]
         for t in typical["tasks"]
         if t.task != "train"
     )
@@ -286,7 +287,7 @@ def measures(
     ]
     for task in typical["tasks"]:
         name = f"{task.task} {task.label}".strip()
-        seconds, memory = typical["said"][task.task, task.label]
+        seconds, memory = typical["figures"][task.task, task.label]
         rows += [
             _row(f"task {name}", task.seconds, "s"),
             _row(f"step {name}", seconds, "s"),
@@ -299,7 +300,7 @@ def _row(measure: str, value: float, unit: str, asked: str = "") -> Measure:
     return {"measure": measure, "value": round(value, 2), "unit": unit, "asked": asked}
 
 
-def _covered(spans: list[tuple[str, str]]) -> float:
+def _seconds_covered(spans: list[tuple[str, str]]) -> float:
     """Return the seconds in which at least one of the spans (ISO times) lay."""
     from datetime import datetime
 

@@ -36,12 +36,12 @@ def load(path: Path):
 
 
 def months(as_of: datetime, count: int) -> list[tuple[datetime, datetime]]:
-    found, end = [], as_of
-    while len(found) < count and end.year == as_of.year and end.month > 1:
+    spans, end = [], as_of
+    while len(spans) < count and end.year == as_of.year and end.month > 1:
         start = end.replace(month=end.month - 1)
-        found.append((start, end))
+        spans.append((start, end))
         end = start
-    return found[::-1]
+    return spans[::-1]
 
 
 def validate(name: str, frame, suite: list[dict]) -> None:
@@ -51,14 +51,14 @@ def validate(name: str, frame, suite: list[dict]) -> None:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     expectations = [ExpectationConfiguration(**e).to_domain_obj() for e in suite]
-    made = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+    stored_suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
     batch = (
         context.data_sources.add_pandas(name)
         .add_dataframe_asset(name)
         .add_batch_definition_whole_dataframe("all")
     )
     definition = context.validation_definitions.add(
-        gx.ValidationDefinition(name=name, data=batch, suite=made)
+        gx.ValidationDefinition(name=name, data=batch, suite=stored_suite)
     )
     results = definition.run(
         batch_parameters={"dataframe": frame},
@@ -74,10 +74,10 @@ def validate(name: str, frame, suite: list[dict]) -> None:
 
 
 def ingest(folder: Path, spans: list[tuple[datetime, datetime]]) -> dict[str, dict[str, object]]:
-    read = load(MODEL / "source.py").read
+    read_rows = load(MODEL / "source.py").read
     raw = {}
     for start, end in spans:
-        tables = read(start, end)
+        tables = read_rows(start, end)
         for name, table in tables.items():
             target = folder / "raw" / f"{start:%Y-%m}"
             target.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def build(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    builder, built, before = load(MODEL / "features.py").build, {}, None
+    builder, tables, before = load(MODEL / "features.py").build, {}, None
     (folder / "repo" / "features").mkdir(parents=True)
     for start, end in spans:
         tables = raw[f"{start:%Y-%m}"]
@@ -138,10 +138,10 @@ def build(
             folder / "repo" / "features" / f"{start:%Y-%m}.parquet",
             compression="zstd",
         )
-        built[f"{start:%Y-%m}"] = rows
+        tables[f"{start:%Y-%m}"] = rows
         before = tables
         connection.disconnect()
-    return built
+    return tables
 
 
 def version(folder: Path) -> str:
@@ -223,10 +223,10 @@ def plots(folder: Path, y, p) -> list[Path]:
 
     figure = Figure(figsize=(13, 4))
     FigureCanvasAgg(figure)
-    one, two, three = figure.subplots(1, 3)
-    one.plot(*roc_curve(y, p)[:2])
-    two.plot(*calibration_curve(y, p, n_bins=10)[::-1])
-    three.hist(p, bins=40)
+    roc, calibration, histogram = figure.subplots(1, 3)
+    roc.plot(*roc_curve(y, p)[:2])
+    calibration.plot(*calibration_curve(y, p, n_bins=10)[::-1])
+    histogram.hist(p, bins=40)
     figure.savefig(folder / "holdout.png", dpi=100)
     return [folder / "holdout.png"]
 
@@ -357,47 +357,50 @@ def package(folder: Path, spec: dict, best: dict, rows) -> float:
         (c, StringTensorType([None, 1]) if c in texts else FloatTensorType([None, 1]))
         for c in inputs
     ]
-    compiled = convert_sklearn(
+    onnx = convert_sklearn(
         model, initial_types=types, options={id(model): {"zipmap": False}}, target_opset=18
     ).SerializeToString()
-    (folder / "model.onnx").write_bytes(compiled)
+    (folder / "model.onnx").write_bytes(onnx)
     (folder / "model.skops").write_bytes(skops.io.dumps(model))
-    session = onnxruntime.InferenceSession(compiled, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     sample = x.iloc[-27_000:]
-    feed = {c: sample[[c]].to_numpy(dtype=object if c in texts else np.float32) for c in inputs}
+    inputs_of_onnx = {
+        c: sample[[c]].to_numpy(dtype=object if c in texts else np.float32) for c in inputs
+    }
     return float(
         np.abs(
-            session.run(["probabilities"], feed)[0][:, 1] - model.predict_proba(sample)[:, 1]
+            session.run(["probabilities"], inputs_of_onnx)[0][:, 1]
+            - model.predict_proba(sample)[:, 1]
         ).max()
     )
 
 
 def main() -> None:
-    """Do it all, and print what was found with the seconds of each part."""
+    """Do it all, and print the results with the seconds of each part."""
     folder, as_of = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]).replace(tzinfo=UTC)
     folder.mkdir(parents=True, exist_ok=True)
     spec = yaml.safe_load((MODEL / "model.yaml").read_text())
     spans, seconds = months(as_of, 7), {}
 
-    def timed(name: str, work, *arguments):
+    def measure(name: str, work, *arguments):
         begin = time.monotonic()
         result = work(*arguments)
         seconds[name] = round(time.monotonic() - begin, 2)
         return result
 
-    raw = timed("ingest", ingest, folder, spans)
-    timed("validate", check, raw)
-    built = timed("features", build, folder, raw, spans)
-    revision = timed("version", version, folder)
+    raw = measure("ingest", ingest, folder, spans)
+    measure("validate", check, raw)
+    tables = measure("features", build, folder, raw, spans)
+    revision = measure("version", version, folder)
     import pandas as pd
 
-    known = {name: rows[rows["late"].notna()] for name, rows in built.items()}
-    *learning, judging = known.values()
+    labelled = {name: rows[rows["late"].notna()] for name, rows in tables.items()}
+    *learning, judging = labelled.values()
     learn, judge = pd.concat(learning, ignore_index=True), judging.reset_index(drop=True)
-    best = timed("train", train, folder, spec, revision, learn, judge)
+    best = measure("train", train, folder, spec, revision, learn, judge)
     best["inputs"] = judge[spec["features"]["inputs"]].head(5)
-    timed("gate", judge_and_register, best)
-    parity = timed(
+    measure("gate", judge_and_register, best)
+    parity = measure(
         "package", package, folder, spec, best, pd.concat([learn, judge], ignore_index=True)
     )
     print(

@@ -45,12 +45,12 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
         store = open_store(folder)
         fill(store, rows)
-        raw, raw_bytes = _reading(store, rows), _megabytes(Path(folder))
+        raw, raw_bytes = _measure_reading(store, rows), _megabytes(Path(folder))
         begin = time.perf_counter()
         rotate(store, MODEL, catch_up=lambda _: None)
         rotating = time.perf_counter() - begin
-        parquet, parquet_bytes = _reading(store, rows), _megabytes(Path(folder))
-    return _reported(rows, [raw, raw_bytes, parquet, parquet_bytes, round(rotating, 2)])
+        parquet, parquet_bytes = _measure_reading(store, rows), _megabytes(Path(folder))
+    return _report(rows, [raw, raw_bytes, parquet, parquet_bytes, round(rotating, 2)])
 
 
 def fill(store: Store, rows: int) -> None:
@@ -90,9 +90,9 @@ class _Segments:
 
     def __init__(self, store: Store, header: Header) -> None:
         self._store, self._header, self._number = store, header, 0
-        self._segment, self._limit = self._next(), Settings().log_segment_bytes
+        self._segment, self._limit = self._open_next(), Settings().log_segment_bytes
 
-    def _next(self):
+    def _open_next(self):
         self._number += 1
         segment = self._store.open_segment(
             f"inference/{MODEL}/{self._header.kind}/2026-01-01-{self._number:013d}-1-00000000"
@@ -104,13 +104,13 @@ class _Segments:
         self._segment.append(text)
         if self._segment.size > self._limit:
             self._segment.close()
-            self._segment = self._next()
+            self._segment = self._open_next()
 
     def close(self) -> None:
         self._segment.close()
 
 
-def _reading(store: Store, rows: int) -> float:
+def _measure_reading(store: Store, rows: int) -> float:
     """Return the seconds of the middle run. Every row must come back with its label."""
     took = []
     for _ in range(RUNS):
@@ -126,7 +126,7 @@ def _megabytes(folder: Path) -> float:
     return round(sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e6, 1)
 
 
-def _reported(rows: int, found: list[float]) -> int:
+def _report(rows: int, values: list[float]) -> int:
     names = (
         (f"{rows:,} rows with labels, raw segments, one row per request", "s", f"< {ASKED}"),
         ("raw segments", "MB", ""),
@@ -136,13 +136,13 @@ def _reported(rows: int, found: list[float]) -> int:
     )
     measures: list[Measure] = [
         {"measure": name, "value": value, "unit": unit, "asked": asked}
-        for (name, unit, asked), value in zip(names, found, strict=True)
+        for (name, unit, asked), value in zip(names, values, strict=True)
     ]
     show("Reading the inference log back", measures)
     if rows == TINY_ROWS:
         return 0
     write("readback", measures)
-    return 0 if max(found[0], found[2]) < ASKED else 1
+    return 0 if max(values[0], values[2]) < ASKED else 1
 
 
 if __name__ == "__main__":

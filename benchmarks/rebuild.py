@@ -34,16 +34,16 @@ def main(argv: list[str] | None = None) -> int:
     images = IMAGES[-1:] if tiny else IMAGES
     rows: list[Measure] = []
     with tempfile.TemporaryDirectory(prefix="perennial-rebuild-") as folder:
-        copied = Path(folder)
-        _copy(copied)
+        checkout = Path(folder)
+        _copy(checkout)
         try:
             for image in images:
-                if _built(copied, image) is None:
+                if _build(checkout, image) is None:
                     print("No engine, or no base image: nothing was measured.", file=sys.stderr)
                     return 0
-                with (copied / CHANGED).open("a", encoding="utf-8") as file:
+                with (checkout / CHANGED).open("a", encoding="utf-8") as file:
                     file.write(f"\n# changed for {image}\n")
-                seconds = _built(copied, image)
+                seconds = _build(checkout, image)
                 assert seconds is not None
                 rows.append(
                     {
@@ -80,11 +80,11 @@ def _copy(target: Path) -> None:
         shutil.copy2(ROOT / name, target / name)
 
 
-def _built(checkout: Path, image: str) -> float | None:
+def _build(checkout: Path, image: str) -> float | None:
     """Build the image; return after how many seconds, None where it could not be."""
     began = time.monotonic()
     environ = {**os.environ, "TAG": TAG, "IMAGES": image}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "tools/images.py"],
         cwd=checkout,
         env=environ,
@@ -92,8 +92,8 @@ def _built(checkout: Path, image: str) -> float | None:
         text=True,
         check=False,
     )
-    if done.returncode:
-        print(done.stderr[-2000:], file=sys.stderr)
+    if process.returncode:
+        print(process.stderr[-2000:], file=sys.stderr)
         return None
     return time.monotonic() - began
 

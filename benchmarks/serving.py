@@ -58,7 +58,7 @@ class Run(NamedTuple):
     per_second: float
     p99: float
     cost: float
-    failed: int
+    failures: int
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -79,13 +79,16 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as folder:
         store = open_store(str(Path(folder) / "store"))
         put_release(store, 1, put_bundle(store, table=wide_table(), iterations=iterations))
-        with _server(folder, LOGGED) as logged, _server(folder, UNLOGGED) as unlogged:
-            runs, without = _measured(Path(folder), logged, unlogged, runs_each, seconds)
-            memory = round(logged.process.memory_info().rss / 2**20, 1)
-    return _reported(runs, without, memory, tiny=tiny)
+        with (
+            _start_server(folder, LOGGED) as with_log,
+            _start_server(folder, UNLOGGED) as without_log,
+        ):
+            runs, unlogged_runs = _measure(Path(folder), with_log, without_log, runs_each, seconds)
+            memory = round(with_log.process.memory_info().rss / 2**20, 1)
+    return _report(runs, unlogged_runs, memory, tiny=tiny)
 
 
-class Served(NamedTuple):
+class RunningServer(NamedTuple):
     """A server that runs."""
 
     url: str
@@ -93,7 +96,7 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def _server(folder: str, command: list[str]) -> Iterator[Served]:
+def _start_server(folder: str, command: list[str]) -> Iterator[RunningServer]:
     port = _free_port()
     environment = {
         **os.environ,
@@ -103,7 +106,7 @@ def _server(folder: str, command: list[str]) -> Iterator[Served]:
     }
     server = subprocess.Popen(["taskset", "-c", "0", *command], cwd=ROOT, env=environment)
     try:
-        yield Served(f"http://127.0.0.1:{port}", psutil.Process(server.pid))
+        yield RunningServer(f"http://127.0.0.1:{port}", psutil.Process(server.pid))
     finally:
         server.terminate()
         server.wait(timeout=30)
@@ -116,15 +119,15 @@ def _free_port() -> int:
         return port
 
 
-def _measured(
-    folder: Path, logged: Served, unlogged: Served, runs: int, seconds: int
+def _measure(
+    folder: Path, with_log: RunningServer, without_log: RunningServer, runs: int, seconds: int
 ) -> tuple[list[Run], list[Run]]:
     """Return what each run gave with the log and without it, after a warm-up.
 
     They take turns, so that noise meets both.
     """
-    document = _ready(logged.url)
-    _ready(unlogged.url)
+    document = _await_ready(with_log.url)
+    _await_ready(without_log.url)
     row = document["paths"]["/models/flights/predict"]["post"]["requestBody"]["content"][
         "application/json"
     ]["example"]["rows"][0]
@@ -137,13 +140,15 @@ def _measured(
         f" [[{body}]]\n",
         encoding="utf-8",
     )
-    for server in (logged, unlogged):
+    for server in (with_log, without_log):
         _wrk(server, script, min(2, seconds))
-    turns = [(_wrk(logged, script, seconds), _wrk(unlogged, script, seconds)) for _ in range(runs)]
-    return [with_ for with_, _ in turns], [without for _, without in turns]
+    turns = [
+        (_wrk(with_log, script, seconds), _wrk(without_log, script, seconds)) for _ in range(runs)
+    ]
+    return [with_ for with_, _ in turns], [unlogged_runs for _, unlogged_runs in turns]
 
 
-def _ready(url: str) -> dict:
+def _await_ready(url: str) -> dict:
     for _ in range(300):
         try:
             if httpx.get(f"{url}/ready").status_code == 200:
@@ -154,7 +159,7 @@ def _ready(url: str) -> dict:
     raise SystemExit("The server was not ready within 30 seconds.")
 
 
-def _wrk(server: Served, script: Path, seconds: int) -> Run:
+def _wrk(server: RunningServer, script: Path, seconds: int) -> Run:
     command = [
         "taskset",
         "-c",
@@ -174,15 +179,20 @@ def _wrk(server: Served, script: Path, seconds: int) -> Run:
         capture_output=True,
         text=True,
     ).stdout
-    used = _processor_seconds(server.process) - before
+    processor_seconds = _processor_seconds(server.process) - before
     per_second = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
-    answered = int(re.search(r"(\d+) requests in", out)[1])
+    requests = int(re.search(r"(\d+) requests in", out)[1])
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
-    failed = [int(n) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", out)]
-    failed += [
+    failures = [int(n) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", out)]
+    failures += [
         int(n) for line in re.findall(r"Socket errors: (.*)", out) for n in re.findall(r"\d+", line)
     ]
-    return Run(per_second, float(p99[1]) * MILLISECONDS[p99[2]], 1e6 * used / answered, sum(failed))
+    return Run(
+        per_second,
+        float(p99[1]) * MILLISECONDS[p99[2]],
+        1e6 * processor_seconds / requests,
+        sum(failures),
+    )
 
 
 def _processor_seconds(server: psutil.Process) -> float:
@@ -190,11 +200,11 @@ def _processor_seconds(server: psutil.Process) -> float:
     return times.user + times.system
 
 
-def _reported(runs: list[Run], without: list[Run], memory: float, *, tiny: bool) -> int:
+def _report(runs: list[Run], unlogged_runs: list[Run], memory: float, *, tiny: bool) -> int:
     per_second, p99, cost = (statistics.median(run[i] for run in runs) for i in range(3))
-    bare, _, bare_cost = (statistics.median(run[i] for run in without) for i in range(3))
-    lost = round(100 * (1 - per_second / bare), 1)
-    failed = sum(run.failed for run in runs + without)
+    bare, _, bare_cost = (statistics.median(run[i] for run in unlogged_runs) for i in range(3))
+    cost_of_log = round(100 * (1 - per_second / bare), 1)
+    failures = sum(run.failures for run in runs + unlogged_runs)
     rows: list[Measure] = [
         {
             "measure": "predictions of one row, one core",
@@ -220,21 +230,26 @@ def _reported(runs: list[Run], without: list[Run], memory: float, *, tiny: bool)
             "unit": "requests/s",
             "asked": "",
         },
-        {"measure": "logging costs", "value": lost, "unit": "%", "asked": f"<= {COST_ASKED}"},
+        {
+            "measure": "logging costs",
+            "value": cost_of_log,
+            "unit": "%",
+            "asked": f"<= {COST_ASKED}",
+        },
         {
             "measure": "logging costs, in processor time",
             "value": round(cost - bare_cost),
             "unit": "us",
             "asked": "",
         },
-        {"measure": "failed requests", "value": failed, "unit": "requests", "asked": "== 0"},
+        {"measure": "failed requests", "value": failures, "unit": "requests", "asked": "== 0"},
         {"measure": "memory of the server", "value": memory, "unit": "MB", "asked": ""},
     ]
     show("Serving", rows)
     if tiny:
-        return int(bool(failed))
+        return int(bool(failures))
     write("serving", rows)
-    return 0 if per_second >= ASKED and lost <= COST_ASKED and not failed else 1
+    return 0 if per_second >= ASKED and cost_of_log <= COST_ASKED and not failures else 1
 
 
 if __name__ == "__main__":

@@ -8,6 +8,6 @@ from perennial_airflow.dags.all_models import problems
 from pipelines.errors import SpecError
 
 if get_parsing_context().dag_id is None:
-    found = problems()
-    if found:
-        raise SpecError(f"{len(found)} broken models:\n" + "\n".join(found))
+    broken = problems()
+    if broken:
+        raise SpecError(f"{len(broken)} broken models:\n" + "\n".join(broken))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.context import Context
 
 
-def first_deployed(context: Context) -> OpenBundle:
+def open_first_champion(context: Context) -> OpenBundle:
     """Return the bundle of the model's first champion. Raises RequestError where there was none."""
     champions = context.ports.ledger.entries(context.spec.name, "champion")
     if not champions:

@@ -115,11 +115,11 @@ def display(console: Console) -> Iterator[Callable[[RenderableType], None]]:
         with Live(console=console, refresh_per_second=4) as live:
             yield live.update
         return
-    shown: list[RenderableType] = []
+    renderables: list[RenderableType] = []
     try:
-        yield shown.append
+        yield renderables.append
     finally:
-        console.print(*shown[-1:])
+        console.print(*renderables[-1:])
 
 
 def watch(run: WatchedRun, console: Console) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.panel import Panel
 
 from demo.live import WatchedRun, watch
-from demo.report import report, shown, write_report
+from demo.report import metric_text, report, write_report
 from demo.state import begin_clean
 from demo.year import FAILED, Year
 from pipelines.context import Context
@@ -110,8 +110,9 @@ def _ending(layout: Layout, plan: Play, spec: Spec, months: list[Month], seconds
     )
     totals = report(months, seconds)["totals"]
     text = (
-        f"Mean {metric} of what served: {shown(totals['mean_live_metric'], 4)};"
-        f" of the frozen first model on the same rows: {shown(totals['mean_frozen_metric'], 4)}.\n"
+        f"Mean {metric} of what served: {metric_text(totals['mean_live_metric'], 4)};"
+        " of the frozen first model on the same rows:"
+        f" {metric_text(totals['mean_frozen_metric'], 4)}.\n"
         f"Drift started {totals['retrains_started_by_drift']} retrainings:"
         f" {totals['deployed']} deployed, {totals['refused']} refused.\n\n"
         f"Report    {page} (and report.json)\n"

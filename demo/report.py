@@ -59,7 +59,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def shown(value: float | None, digits: int = 3) -> str:
+def metric_text(value: float | None, digits: int = 3) -> str:
     """Return a metric as people read it; a dash where it is not defined."""
     return "-" if value is None or not isfinite(value) else f"{value:.{digits}f}"
 
@@ -92,7 +92,7 @@ def write_report(
             months=months,
             totals=body["totals"],
             plot=plot,
-            shown=shown,
+            metric_text=metric_text,
             plain=plain,
         ),
         encoding="utf-8",

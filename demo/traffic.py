@@ -1,6 +1,6 @@
 """A client of the serving API.
 
-It builds rows with the model's own `build`, asks about them, and tells later what happened.
+It builds rows with the model's own `build`, asks for predictions, and sends the labels later.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Answers:
     versions: list[str]
     classes: list[str] | None
 
-    def labelled(self, context: Context) -> tuple[Any, Any, Any]:
+    def filter_labelled(self, context: Context) -> tuple[Any, Any, Any]:
         """Return the rows whose outcome is known one day, as table, outcomes and predictions."""
         mask = _has_label(self.rows, context.spec.target.column)
         table = self.rows.filter(mask)
@@ -123,10 +123,10 @@ class Client:
     def _client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
-    def _post(self, client: httpx.Client, what: str, body: dict[str, Any]) -> Any:
+    def _post(self, client: httpx.Client, action: str, body: dict[str, Any]) -> Any:
         model = self.context.spec.name
         try:
-            answer = client.post(f"/models/{model}/{what}", json=body)
+            answer = client.post(f"/models/{model}/{action}", json=body)
         except httpx.HTTPError as error:
             raise Unreachable(
                 f"The server at {self.url} does not answer: {error}.", remedy="make status"
@@ -134,7 +134,7 @@ class Client:
         if answer.is_success:
             return answer.json()
         raise RequestError(
-            f"The server refused to {what} ({answer.status_code}): {answer.text[:500]}"
+            f"The server refused to {action} ({answer.status_code}): {answer.text[:500]}"
         )
 
 

@@ -1,6 +1,6 @@
 """The living loop, window by window.
 
-Ask, tell, look for drift, and let the drift DAG renew the model when it must.
+Send the rows, send the labels, look for drift; the drift DAG renews the model when it must.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.frozen import answers as frozen_answers
-from demo.frozen import first_deployed
+from demo.frozen import open_first_champion
 from demo.live import POLL_SECONDS, WatchedRun, display
-from demo.report import Month, shown
+from demo.report import Month, metric_text
 from demo.traffic import Client
 from pipelines.intervals import containing, iso
 from pipelines.science.metrics import score
@@ -49,7 +49,7 @@ class Year:
     def live(self, console: Console) -> list[Month]:
         """Live through the windows, showing what happens, and return what came of each."""
         client = Client(self.context, self.serving_url)
-        frozen = first_deployed(self.context)
+        frozen = open_first_champion(self.context)
         months: list[Month] = []
         with display(console) as show:
             board = _Board(console, show, self.context.spec.train.metric, months)
@@ -79,7 +79,7 @@ class Year:
         )
         labels = client.send_labels(interval.end)
         board.show(f"{name}: {labels:,} labels sent; the drift DAG runs")
-        table, y, p = answers.labelled(context)
+        table, y, p = answers.filter_labelled(context)
         run = self._drift(interval, board)
         drift, report = run.result("drift") or {}, run.result("report") or {}
         return Month(
@@ -136,22 +136,22 @@ class _Board:
         self._show = show
         self._metric = metric
         self._months = months
-        self._printed = 0
+        self._lines_printed = 0
 
     def show(self, now: str, *below: RenderableType) -> None:
         self._show(Group(months_table(self._months, self._metric), Text(now), *below))
         if self._console.is_terminal:
             return
-        for month in self._months[
-            self._printed :
-        ]:  # a log shows no live table: a line for each month instead
+        # A log shows no live table: each month gets a line instead.
+        for month in self._months[self._lines_printed :]:
             self._console.print(
                 f"{month.month}: {month.rows:,} rows by version {month.champion_version},"
-                f" {self._metric} {shown(month.live_metric)} (frozen {shown(month.frozen_metric)});"
+                f" {self._metric} {metric_text(month.live_metric)}"
+                f" (frozen {metric_text(month.frozen_metric)});"
                 f" {plain(month.drift_verdict)}; {month.words}",
                 markup=False,
             )
-        self._printed = len(self._months)
+        self._lines_printed = len(self._months)
 
 
 def months_table(months: list[Month], metric: str) -> Table:
@@ -175,8 +175,8 @@ def months_table(months: list[Month], metric: str) -> Table:
             m.month,
             f"{m.rows:,}",
             f"version {m.champion_version}",
-            shown(m.live_metric),
-            shown(m.frozen_metric),
+            metric_text(m.live_metric),
+            metric_text(m.frozen_metric),
             plain(m.drift_verdict),
             Text(action),
         )

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from door.engine import GuardedEngine
 from door.keeper import Keeper
-from door.limits import size_of
+from door.limits import read_size
 from door.proxy import Door, serve
 from door.rules import Rules
 
 
-def options(arguments: list[str]) -> argparse.Namespace:
+def read_options(arguments: list[str]) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(
         prog="python -m door", description="A narrow door to the Docker engine."
@@ -57,7 +57,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--most-memory",
-        type=size_of,
+        type=read_size,
         default=16 * 2**30,
         help="the most that a container may have, like 16g",
     )
@@ -67,43 +67,43 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--context-bytes", type=int, default=2**30, help="the most that a build's context may have"
     )
-    chosen = parser.parse_args(arguments)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", chosen.stack):
+    options = parser.parse_args(arguments)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", options.stack):
         parser.error("--stack must be a plain name: small letters, numbers, _ and -")
-    if chosen.most_pids < 1:
+    if options.most_pids < 1:
         parser.error("--most-pids must be at least 1: 0 is no limit to the engine")
-    return chosen
+    return options
 
 
-def rules_of(chosen: argparse.Namespace) -> Rules:
+def read_rules(options: argparse.Namespace) -> Rules:
     """Return the rules that the options name."""
     return Rules(
-        stack=chosen.stack,
+        stack=options.stack,
         images=tuple(
-            chosen.image or ["perennial/steps", "perennial/serving", "perennial/serving-native"]
+            options.image or ["perennial/steps", "perennial/serving", "perennial/serving-native"]
         ),
-        builds=tuple(chosen.build or ["perennial/release-*"]),
-        volumes=tuple(chosen.volume or ["perennial_state", "perennial_gateway"]),
-        networks=tuple(chosen.network or ["perennial", "perennial-edge"]),
-        most_memory=chosen.most_memory,
-        most_pids=chosen.most_pids,
+        builds=tuple(options.build or ["perennial/release-*"]),
+        volumes=tuple(options.volume or ["perennial_state", "perennial_gateway"]),
+        networks=tuple(options.network or ["perennial", "perennial-edge"]),
+        most_memory=options.most_memory,
+        most_pids=options.most_pids,
     )
 
 
 async def main(arguments: list[str]) -> None:
     """Serve until SIGTERM or SIGINT."""
-    chosen = options(arguments)
+    options = read_options(arguments)
     until = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, until.set)
-    engine = GuardedEngine(chosen.engine)
+    engine = GuardedEngine(options.engine)
     keeping = (
-        asyncio.create_task(Keeper(engine, chosen.stack, chosen.stopped).keep())
-        if chosen.keep
+        asyncio.create_task(Keeper(engine, options.stack, options.stopped).keep())
+        if options.keep
         else None
     )
     await serve(
-        Door(rules_of(chosen), engine, chosen.context_bytes), chosen.host, chosen.port, until
+        Door(read_rules(options), engine, options.context_bytes), options.host, options.port, until
     )
     if keeping is not None:
         keeping.cancel()

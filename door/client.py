@@ -28,8 +28,8 @@ BODY_SECONDS = 120
 BAD_REQUEST, TIMEOUT, TOO_LARGE = 400, 408, 413
 
 
-class Refused(Exception):
-    """What the client is told instead of the engine's answer."""
+class Refusal(Exception):
+    """The answer that the client gets instead of the engine's."""
 
     def __init__(self, status: int, reason: str) -> None:
         """Remember the HTTP status and the reason in words."""
@@ -59,29 +59,29 @@ class Client:
     async def head(self) -> tuple[str, str]:
         """Return method and target.
 
-        Raises Refused where they come too slowly, or could be read in two ways.
+        Raises Refusal where they come too slowly, or could be read in two ways.
         """
         try:
             event = await asyncio.wait_for(self._next(), HEAD_SECONDS)
         except TimeoutError as error:
-            raise Refused(TIMEOUT, "The request did not come in time.") from error
+            raise Refusal(TIMEOUT, "The request did not come in time.") from error
         if not isinstance(event, h11.Request):
             raise ConnectionResetError
         names = [bytes(name) for name, _ in event.headers]
         if b"content-length" in names and b"transfer-encoding" in names:
-            raise Refused(BAD_REQUEST, "The request says its length in two ways.")
+            raise Refusal(BAD_REQUEST, "The request says its length in two ways.")
         method, target = event.method.decode(), event.target.decode()
         self.summary = f"{method} {target.partition('?')[0][:200]}"
         return method, target
 
     async def body(self, limit: int) -> bytes:
-        """Return the body. Raises Refused where it is longer than `limit` bytes."""
+        """Return the body. Raises Refusal where it is longer than `limit` bytes."""
         return b"".join([piece async for piece in self.pieces(limit)])
 
     async def pieces(self, limit: int) -> AsyncIterator[bytes]:
         """Yield the body as it comes.
 
-        Raises Refused where it is longer than `limit` bytes, stays away, or drips for ever.
+        Raises Refusal where it is longer than `limit` bytes, stays away, or drips for ever.
         """
         clock = asyncio.get_running_loop().time
         total, end = 0, clock() + self._body_seconds
@@ -93,12 +93,12 @@ class Client:
             try:
                 event = await asyncio.wait_for(self._next(), min(PIECE_SECONDS, end - clock()))
             except TimeoutError as error:
-                raise Refused(TIMEOUT, "The rest of the body did not come in time.") from error
+                raise Refusal(TIMEOUT, "The rest of the body did not come in time.") from error
             if not isinstance(event, h11.Data):
                 return
             total += len(event.data)
             if total > limit:
-                raise Refused(TOO_LARGE, f"The body is longer than {limit} bytes.")
+                raise Refusal(TOO_LARGE, f"The body is longer than {limit} bytes.")
             yield bytes(event.data)
 
     async def _next(self) -> Any:
@@ -109,7 +109,7 @@ class Client:
                     return event
                 self._http.receive_data(await self._reader.read(CHUNK))
             except h11.RemoteProtocolError as error:
-                raise Refused(
+                raise Refusal(
                     BAD_REQUEST, f"This is no HTTP that the door understands: {error}"
                 ) from error
 
@@ -129,13 +129,13 @@ class Client:
             self._writer.write(data)
             await self._writer.drain()
 
-    async def refuse(self, refused: Refused) -> None:
+    async def refuse(self, refusal: Refusal) -> None:
         """Write the refusal, as the engine writes errors; nothing where an answer has begun."""
         if self.has_answered:
             return
-        body = json.dumps({"message": refused.reason}).encode()
+        body = json.dumps({"message": refusal.reason}).encode()
         head = (
-            f"HTTP/1.1 {refused.status} Refused",
+            f"HTTP/1.1 {refusal.status} Refused",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
             "Connection: close",
@@ -146,5 +146,4 @@ class Client:
             self._writer.write_eof()
             # What the client is still sending is taken: a connection closed with bytes unread is
             # reset, and the refusal lost.
-
             await asyncio.wait_for(self.wait_until_gone(), 2)

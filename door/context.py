@@ -36,8 +36,8 @@ LABEL = re.compile(
 PAIR = re.compile(r' "?([A-Za-z0-9_.-]{1,128})"?=("[^"]*"|[^" ]+)')
 
 
-def rebuild(sent: IO[bytes], clean: IO[bytes]) -> tuple[str, list[str]]:
-    """Copy the context from `sent` to `clean`, but for its Dockerfile.
+def rebuild(upload: IO[bytes], clean: IO[bytes]) -> tuple[str, list[str]]:
+    """Copy the context from `upload` to `clean`, but for its Dockerfile.
 
     Return what that is made FROM and its other lines.
 
@@ -45,14 +45,14 @@ def rebuild(sent: IO[bytes], clean: IO[bytes]) -> tuple[str, list[str]]:
     it, or what it cannot be read or kept for.
     """
     dockerfile = None
-    seen: set[str] = set()
+    names: set[str] = set()
     try:
-        for member in members(sent):
-            _check(member, seen)
+        for member in members(upload):
+            _check(member, names)
             if member.name == DOCKERFILE:
-                dockerfile = _read_text(member, sent)
+                dockerfile = _read_text(member, upload)
             else:
-                _copy(member, sent, clean)
+                _copy(member, upload, clean)
     except UnicodeError as error:
         raise Denied(
             "The context has a name or a Dockerfile with other letters than ASCII's."
@@ -64,15 +64,15 @@ def rebuild(sent: IO[bytes], clean: IO[bytes]) -> tuple[str, list[str]]:
     return read_dockerfile(dockerfile)
 
 
-def _check(member: Member, seen: set[str]) -> None:
+def _check(member: Member, names: set[str]) -> None:
     if not all(PART.fullmatch(part) for part in member.name.split("/")):
         raise Denied(f"The context holds {member.name[:80]!r}, which is no plain name.")
-    if member.name in seen:
+    if member.name in names:
         raise Denied(f"The context holds {member.name[:80]!r} twice.")
-    seen.add(member.name)
+    names.add(member.name)
 
 
-def _copy(member: Member, sent: IO[bytes], clean: IO[bytes]) -> None:
+def _copy(member: Member, upload: IO[bytes], clean: IO[bytes]) -> None:
     """Copy a member with its name, size and permissions alone.
 
     No owner, no time, no set-user-id bit.
@@ -85,9 +85,9 @@ def _copy(member: Member, sent: IO[bytes], clean: IO[bytes]) -> None:
             tarfile.DIRTYPE if member.folder else tarfile.REGTYPE,
         )
     )
-    sent.seek(member.start)
+    upload.seek(member.start)
     for start in range(0, member.size, CHUNK):
-        clean.write(sent.read(min(CHUNK, member.size - start)))
+        clean.write(upload.read(min(CHUNK, member.size - start)))
     clean.write(bytes(-member.size % BLOCK))
 
 
@@ -97,11 +97,11 @@ def _header(name: str, size: int, mode: int, kind: bytes) -> bytes:
     return entry.tobuf(tarfile.PAX_FORMAT)
 
 
-def _read_text(member: Member, sent: IO[bytes]) -> str:
+def _read_text(member: Member, upload: IO[bytes]) -> str:
     if member.folder or member.size > DOCKERFILE_BYTES:
         raise Denied("The Dockerfile is no file, or too long.")
-    sent.seek(member.start)
-    return sent.read(member.size).decode("ascii")
+    upload.seek(member.start)
+    return upload.read(member.size).decode("ascii")
 
 
 def read_dockerfile(dockerfile: str) -> tuple[str, list[str]]:

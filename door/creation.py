@@ -68,14 +68,14 @@ def rewrite(rules: Rules, body: bytes) -> dict[str, Any]:
 
 
 def _host(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
-    allowed = _judge_fields(rules, host, HOST, "HostConfig.")
-    if "NetworkMode" not in allowed:
+    judged_fields = _judge_fields(rules, host, HOST, "HostConfig.")
+    if "NetworkMode" not in judged_fields:
         raise Denied(
             "HostConfig.NetworkMode must be there: the engine's own network leads to its host."
         )
     return {
-        **allowed,
-        **limit_resources(rules, allowed),
+        **judged_fields,
+        **limit_resources(rules, judged_fields),
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "Privileged": False,
@@ -83,21 +83,21 @@ def _host(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
 
 
 def _judge_fields(
-    rules: Rules, fields: dict[str, Any], known: dict[str, Any], where: str
+    rules: Rules, fields: dict[str, Any], judges: dict[str, Any], where: str
 ) -> dict[str, Any]:
-    allowed = {}
+    judged_fields = {}
     for name, value in fields.items():
-        if name not in known:
-            if any(name.lower() == other.lower() for other in known) or not is_empty(value):
+        if name not in judges:
+            if any(name.lower() == other.lower() for other in judges) or not is_empty(value):
                 raise Denied(f"{where}{name[:40]} may not be set.")
         elif value is not None:
             try:
-                allowed[name] = known[name](rules, value)
+                judged_fields[name] = judges[name](rules, value)
             except (TypeError, ValueError, AttributeError, KeyError) as error:
                 raise Denied(f"{where}{name} cannot be read.") from error
             except Denied as error:
                 raise Denied(f"{where}{name}: {error}") from error
-    return allowed
+    return judged_fields
 
 
 def is_empty(value: Any) -> bool:
@@ -213,11 +213,11 @@ def _log(_: Rules, value: Any) -> dict[str, Any]:
 
 
 def _restart(rules: Rules, value: Any) -> dict[str, Any]:
-    known = {
+    judges = {
         "Name": _one_of("", "no", "always", "unless-stopped", "on-failure"),
         "MaximumRetryCount": _number(0, 1_000),
     }
-    return _judge_fields(rules, value, known, "")
+    return _judge_fields(rules, value, judges, "")
 
 
 def _endpoints(rules: Rules, networking: Any) -> dict[str, Any]:

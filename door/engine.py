@@ -26,7 +26,7 @@ No upgrade is asked for: the engine streams an attached container's output witho
 """
 
 
-class Away(OSError):
+class EngineAway(OSError):
     """The engine does not answer, or broke off."""
 
 
@@ -40,31 +40,31 @@ class GuardedEngine:
     async def connect(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """Open a connection.
 
-        Raises Away where the engine does not take it, breaks off or speaks no HTTP.
+        Raises EngineAway where the engine does not take it, breaks off or speaks no HTTP.
         """
         try:
             reader, writer = await asyncio.wait_for(
                 asyncio.open_unix_connection(self.path), SECONDS
             )
         except (OSError, TimeoutError) as error:
-            raise Away(f"The Docker engine does not answer the door: {error}") from error
+            raise EngineAway(f"The Docker engine does not answer the door: {error}") from error
         try:
             yield reader, writer
         except (h11.RemoteProtocolError, TimeoutError, ConnectionError) as error:
-            raise Away(f"The Docker engine broke off: {type(error).__name__}") from error
+            raise EngineAway(f"The Docker engine broke off: {type(error).__name__}") from error
         finally:
             await close_connection(writer)
 
     async def describe(self, path: str) -> tuple[int, dict[str, Any]]:
-        """Return the status of a GET and, where that is 200, the JSON object. Raises Away."""
+        """Return the status of a GET and, where that is 200, the JSON object. Raises EngineAway."""
         status, body = await self._get(path)
         return status, json.loads(body) if status == OK else {}
 
     async def list_objects(self, path: str) -> list[dict[str, Any]]:
-        """Return the JSON objects that a GET lists. Raises Away."""
+        """Return the JSON objects that a GET lists. Raises EngineAway."""
         status, body = await self._get(path)
         if status != OK:
-            raise Away(f"the engine answers {status}")
+            raise EngineAway(f"the engine answers {status}")
         objects: list[dict[str, Any]] = json.loads(body)
         return objects
 
@@ -74,22 +74,22 @@ class GuardedEngine:
         return status, b"".join([piece async for piece in pieces])
 
     async def post(self, path: str) -> int:
-        """Return the status of a POST without a body. Raises Away."""
+        """Return the status of a POST without a body. Raises EngineAway."""
         async with contextlib.aclosing(self._request("POST", path)) as pieces:
             return int(await anext(pieces))
 
     async def lines(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the JSON objects that a GET streams, one a line, until the engine ends it.
 
-        Raises Away.
+        Raises EngineAway.
         """
         async with contextlib.aclosing(self._request("GET", path)) as pieces:
             if (status := int(await anext(pieces))) != OK:
-                raise Away(f"the engine answers {status}")
+                raise EngineAway(f"the engine answers {status}")
             rest = b""
             async for piece in pieces:
-                *whole, rest = (rest + piece).split(b"\n")
-                for line in whole:
+                *complete, rest = (rest + piece).split(b"\n")
+                for line in complete:
                     if line.strip():
                         yield json.loads(line)
 

@@ -58,7 +58,7 @@ class Keeper:
         """Listen to the engine for ever; where it goes away, ask again."""
         while True:
             try:
-                await self.look()
+                await self.start_killed()
                 async for event in self._engine.lines(self._events):
                     self.take_event(event)
             except (OSError, ValueError) as error:
@@ -78,32 +78,33 @@ class Keeper:
         since = f"{self._newest_event_ns // 10**9}.{self._newest_event_ns % 10**9:09d}"
         return f"/events?{urlencode({'since': since, 'filters': json.dumps(filters)})}"
 
-    async def look(self) -> None:
-        """Start what was killed while nobody listened.
+    async def start_killed(self) -> None:
+        """Start the containers that were killed while nobody listened.
 
-        The first time, without a memory of what was stopped before, nothing is: it may have been a
-        wish.
+        The first time there is no memory of what was stopped before. Then nothing is started: the
+        end may have been wished for.
         """
         filters = json.dumps({"label": self._labels})
         containers = await self._engine.list_objects(
             f"/containers/json?{urlencode({'all': 1, 'filters': filters})}"
         )
-        killed = {
-            str(one["Id"]): str(one["Names"])
-            for one in containers
-            if str(one["Status"]).startswith(f"Exited ({KILLED})")
+        names_of_killed = {
+            str(container["Id"]): str(container["Names"])
+            for container in containers
+            if str(container["Status"]).startswith(f"Exited ({KILLED})")
         }
         self._remember(
-            self._stopped & {str(one["Id"]) for one in containers}
+            self._stopped & {str(container["Id"]) for container in containers}
             if self._has_memory
-            else frozenset(killed)
+            else frozenset(names_of_killed)
         )
-        for container in killed.keys() - self._stopped - self._ended.keys():
-            self._begin(container, killed[container])
+        for container in names_of_killed.keys() - self._stopped - self._ended.keys():
+            self._begin(container, names_of_killed[container])
 
     def take_event(self, event: dict[str, Any]) -> None:
-        """Remember an end; forget it when the engine says that it was wished, or has started the
-        container itself.
+        """Remember an end.
+
+        Forget it when the engine says that it was wished for, or has started the container itself.
         """
         when = int(event.get("timeNano", 0))
         if when and when <= self._newest_event_ns:

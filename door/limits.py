@@ -55,13 +55,13 @@ def limit_resources(rules: Rules, host: dict[str, Any]) -> dict[str, Any]:
 
 def tmpfs(_: Rules, value: Any) -> dict[str, str]:
     """Return the tmpfs, each with a size."""
-    sized = {
+    tmpfs_by_folder = {
         folder: _with_size(folder, options)
         for folder, options in string_map(value, "tmpfs").items()
     }
-    if len(sized) > TMPFS:
+    if len(tmpfs_by_folder) > TMPFS:
         raise Denied(f"has more than {TMPFS} of them.")
-    return sized
+    return tmpfs_by_folder
 
 
 def _with_size(folder: str, options: str) -> str:
@@ -81,7 +81,7 @@ def _with_size(folder: str, options: str) -> str:
     return ",".join(parts if sizes else [*parts, TMPFS_SIZE])
 
 
-def size_of(text: str) -> int:
+def read_size(text: str) -> int:
     """Return the bytes that a text like 512m or 16g says. Raises ValueError."""
     match = re.fullmatch(r"([0-9]{1,15})([kmg]?)", text.lower())
     if match is None or not int(match[1]):

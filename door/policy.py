@@ -3,7 +3,7 @@
 A closed list of requests, each with the parameters that it may have.
 
 `judge` is a pure function. What it cannot know, whose container or image that is, it asks for
-(`EngineRequest.about`), and `judge_description` decides on the engine's answer.
+(`EngineRequest.subject`), and `judge_description` decides on the engine's answer.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ TARGET = re.compile(r"[A-Za-z0-9_.:/-]{1,600}")
 
 
 @dataclass(frozen=True)
-class About:
-    """Whom the engine must be asked about before a request goes on."""
+class Subject:
+    """The container or image that the engine must describe before a request goes on."""
 
     kind: Literal["containers", "images"]
     name: str
@@ -47,7 +47,7 @@ class About:
 class EngineRequest:
     """A request that may go on, as it is written to the engine.
 
-    `path` may hold {id}, for the id of what `about` names.
+    `path` may hold {id}, for the id of what `subject` names.
 
     `container` is one to be made: from the image that was found, by its id, so that no other one
     can take its name meanwhile.
@@ -57,7 +57,7 @@ class EngineRequest:
     path: str
     query: dict[str, str] = field(default_factory=dict)
     container: dict[str, Any] | None = None
-    about: About | None = None
+    subject: Subject | None = None
 
     def target(self, identifier: str = "") -> str:
         """Return path and query, with the id that was found."""
@@ -92,7 +92,7 @@ class Endpoint:
         return re.fullmatch(VERSION + self.path, path) if method == self.method else None
 
 
-def body_of(method: str, target: str) -> Body:
+def expected_body(method: str, target: str) -> Body:
     """Return what body the request may have. Raises Denied where there is no such request."""
     return _endpoint(method, target)[0].body
 
@@ -106,30 +106,30 @@ def judge(rules: Rules, method: str, target: str, body: bytes = b"") -> EngineRe
     query = _query(rules, endpoint, target.partition("?")[2])
     if endpoint.body != "json" and body:
         raise Denied("This request has no body.")
-    path, about, container = match[0], None, None
+    path, subject, container = match[0], None, None
     parts = match.groupdict()
     if name := parts.get("container"):
-        about = About("containers", name, "touch")
+        subject = Subject("containers", name, "touch")
         path = path[: match.start("container")] + "{id}" + path[match.end("container") :]
     elif name := parts.get("image"):
-        about = _about_image(rules, name, endpoint.purpose)
+        subject = _about_image(rules, name, endpoint.purpose)
     elif endpoint.body == "json":
         container = creation.rewrite(rules, body)
-        about = About("images", container["Image"], "run")
+        subject = Subject("images", container["Image"], "run")
     query.update(FORCED[endpoint.path](rules, query) if endpoint.path in FORCED else {})
-    return EngineRequest(method, path, query, container, about)
+    return EngineRequest(method, path, query, container, subject)
 
 
-def judge_description(rules: Rules, about: About, description: dict[str, Any]) -> str:
+def judge_description(rules: Rules, subject: Subject, description: dict[str, Any]) -> str:
     """Return the id of what the engine describes. Raises Denied where it is not this stack's."""
-    if about.kind == "containers":
-        allowed = rules.are_own_labels((description.get("Config") or {}).get("Labels"))
-    elif about.purpose == "run":
-        allowed = rules.may_run_image(description)
+    if subject.kind == "containers":
+        is_allowed = rules.are_own_labels((description.get("Config") or {}).get("Labels"))
+    elif subject.purpose == "run":
+        is_allowed = rules.may_run_image(description)
         user = str((description.get("Config") or {}).get("User") or "root")
-        if allowed and not is_unprivileged(user):
+        if is_allowed and not is_unprivileged(user):
             raise Denied(
-                f"{about.name[:80]} runs as {user[:40]!r}; an image's USER must be uid:gid by"
+                f"{subject.name[:80]} runs as {user[:40]!r}; an image's USER must be uid:gid by"
                 " number, and neither root's."
             )
     else:
@@ -137,18 +137,18 @@ def judge_description(rules: Rules, about: About, description: dict[str, Any]) -
             description.get("RepoTags") or [],
             (description.get("Config") or {}).get("Labels"),
         )
-        allowed = rules.are_own_labels(labels) and all(rules.may_build(tag) for tag in tags)
-    if not allowed or not isinstance(description.get("Id"), str):
-        raise Denied(f"{about.name[:80]} was not made through this door.")
+        is_allowed = rules.are_own_labels(labels) and all(rules.may_build(tag) for tag in tags)
+    if not is_allowed or not isinstance(description.get("Id"), str):
+        raise Denied(f"{subject.name[:80]} was not made through this door.")
     return str(description["Id"])
 
 
 def _about_image(
     rules: Rules, name: str, purpose: Literal["touch", "run", "remove"]
-) -> About | None:
+) -> Subject | None:
     if not (ID.fullmatch(name) or rules.may_run(name)):
         raise Denied("This image is none of the stack's.")
-    return About("images", name, purpose) if purpose == "remove" or ID.fullmatch(name) else None
+    return Subject("images", name, purpose) if purpose == "remove" or ID.fullmatch(name) else None
 
 
 def _endpoint(method: str, target: str) -> tuple[Endpoint, re.Match[str]]:
@@ -204,10 +204,10 @@ def _never(rules: Rules, value: str) -> str:
 
 
 def _matching(pattern: str) -> Callable[[Rules, str], str]:
-    compiled = re.compile(pattern)
+    expression = re.compile(pattern)
 
     def judge_text(_: Rules, value: str) -> str:
-        if not compiled.fullmatch(value):
+        if not expression.fullmatch(value):
             raise Denied("is not allowed.")
         return value
 

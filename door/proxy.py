@@ -17,15 +17,15 @@ from typing import IO, TYPE_CHECKING
 import h11
 
 from door import context, policy
-from door.client import BODY_SECONDS, Client, Refused
-from door.engine import CHUNK, HEADERS, Away, close_connection
+from door.client import BODY_SECONDS, Client, Refusal
+from door.engine import CHUNK, HEADERS, EngineAway, close_connection
 from door.rules import ID, Denied, with_tag
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from door.engine import GuardedEngine
-    from door.policy import About, EngineRequest
+    from door.policy import EngineRequest, Subject
     from door.rules import Rules
 
 JSON_BYTES = 1_048_576
@@ -73,18 +73,18 @@ class Door:
         client = Client(reader, writer, self._body_seconds)
         try:
             await self._answer(client)
-        except Refused as refused:
-            log.warning("%s refused %d: %s", client.summary, refused.status, refused.reason)
-            await client.refuse(refused)
-        except Away as away:
-            log.warning("%s: %s", client.summary, away)
-            await client.refuse(Refused(BAD_GATEWAY, str(away)))
+        except Refusal as refusal:
+            log.warning("%s refused %d: %s", client.summary, refusal.status, refusal.reason)
+            await client.refuse(refusal)
+        except EngineAway as error:
+            log.warning("%s: %s", client.summary, error)
+            await client.refuse(Refusal(BAD_GATEWAY, str(error)))
         except (ConnectionError, TimeoutError) as error:
             log.info("%s broke off: %s", client.summary, type(error).__name__)
         except OSError as error:
             log.error("%s: %s", client.summary, error)  # noqa: TRY400 -- no fault of the code: a full disk
             await client.refuse(
-                Refused(
+                Refusal(
                     NO_ROOM,
                     f"The door cannot keep the request: {error.strerror or error}. Free space on"
                     " its disk.",
@@ -96,18 +96,20 @@ class Door:
 
     async def _answer(self, client: Client) -> None:
         if self._open > CONNECTIONS:
-            raise Refused(UNAVAILABLE, "Too many connections; try again.")
+            raise Refusal(UNAVAILABLE, "Too many connections; try again.")
         method, target = await client.head()
         try:
-            if policy.body_of(method, target) == "context":
+            if policy.expected_body(method, target) == "context":
                 await self._build(client, method, target)
             else:
                 request = policy.judge(self._rules, method, target, await client.body(JSON_BYTES))
-                identifier = "" if request.about is None else await self._identify(request.about)
+                identifier = (
+                    "" if request.subject is None else await self._identify(request.subject)
+                )
                 log.info("%s", client.summary)
                 await self._relay(client, request, identifier, request.body(identifier))
         except Denied as denied:
-            raise Refused(
+            raise Refusal(
                 FORBIDDEN, f"The door to the engine refuses {client.summary}: {denied}"
             ) from denied
 
@@ -122,11 +124,11 @@ class Door:
 
     @contextlib.asynccontextmanager
     async def _build_turn(self) -> AsyncIterator[None]:
-        """Be one of the few that build. Raises Refused where the others take too long."""
+        """Be one of the few that build. Raises Refusal where the others take too long."""
         try:
             await asyncio.wait_for(self._builds.acquire(), self._build_waits_seconds)
         except TimeoutError as error:
-            raise Refused(
+            raise Refusal(
                 UNAVAILABLE,
                 f"{BUILDS} images are being built through the door; try again when one is done.",
             ) from error
@@ -137,28 +139,28 @@ class Door:
 
     async def _context(self, client: Client, clean: IO[bytes]) -> None:
         """Receive a build's context, and write into `clean` what the engine gets of it."""
-        with tempfile.TemporaryFile() as sent:
+        with tempfile.TemporaryFile() as upload:
             async for piece in client.pieces(self._context_bytes):
-                await asyncio.to_thread(sent.write, piece)
-            sent.seek(0)
-            base, others = await asyncio.to_thread(context.rebuild, sent, clean)
+                await asyncio.to_thread(upload.write, piece)
+            upload.seek(0)
+            base, others = await asyncio.to_thread(context.rebuild, upload, clean)
         if not (ID.fullmatch(base) or self._rules.may_run(base)):
             raise Denied(f"FROM {base[:80]}: images are not built upon this one.")
         # The engine would pull what it does not have; an id it either has, or not.
         name = base if ID.fullmatch(base) else with_tag(base)
-        identifier = await self._identify(policy.About("images", name, "run"))
+        identifier = await self._identify(policy.Subject("images", name, "run"))
         await asyncio.to_thread(context.finish, clean, identifier, self._rules.labels, others)
 
-    async def _identify(self, about: About) -> str:
+    async def _identify(self, subject: Subject) -> str:
         """Return the id of what the engine describes, where it may be touched."""
         status, description = await asyncio.wait_for(
-            self._engine.describe(about.path), ASKING_SECONDS
+            self._engine.describe(subject.path), ASKING_SECONDS
         )
         if status == NOT_FOUND:
-            raise Refused(NOT_FOUND, f"No such {about.kind.rstrip('s')}: {about.name[:80]}")
+            raise Refusal(NOT_FOUND, f"No such {subject.kind.rstrip('s')}: {subject.name[:80]}")
         if status != 200:  # noqa: PLR2004 -- HTTP's "OK"
-            raise Refused(BAD_GATEWAY, f"The engine answered {status} about {about.name[:80]}.")
-        return policy.judge_description(self._rules, about, description)
+            raise Refusal(BAD_GATEWAY, f"The engine answered {status} about {subject.name[:80]}.")
+        return policy.judge_description(self._rules, subject, description)
 
     async def _relay(
         self, client: Client, request: EngineRequest, identifier: str, body: IO[bytes] | bytes
@@ -169,16 +171,16 @@ class Door:
             answering = asyncio.create_task(client.answer_from(reader))
             watching = asyncio.create_task(client.wait_until_gone())
             try:
-                done, _ = await asyncio.wait(
+                finished, _ = await asyncio.wait(
                     [answering, watching], return_when=asyncio.FIRST_COMPLETED
                 )
-                client_left = watching in done
+                client_left = watching in finished
             finally:
                 for task in (sending, answering, watching):
                     task.cancel()
                 await asyncio.gather(sending, answering, watching, return_exceptions=True)
             if not client.has_answered and not client_left:
-                raise Away("The Docker engine broke off without an answer.")
+                raise EngineAway("The Docker engine broke off without an answer.")
 
 
 async def _send(

@@ -122,9 +122,9 @@ def is_unprivileged(user: str) -> bool:
 def _matches(reference: str, patterns: tuple[str, ...]) -> bool:
     if not REFERENCE.fullmatch(reference):
         return False
-    whole = with_tag(reference)
+    tagged = with_tag(reference)
     return any(
-        whole.startswith(pattern[:-1]) if pattern.endswith("*") else whole == with_tag(pattern)
+        tagged.startswith(pattern[:-1]) if pattern.endswith("*") else tagged == with_tag(pattern)
         for pattern in patterns
     )
 

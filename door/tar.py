@@ -48,13 +48,13 @@ def members(archive: IO[bytes]) -> Iterator[Member]:
 
     Raises Denied where it is no plain tar, ends too early or holds too much; UnicodeError.
     """
-    whole = archive.seek(0, 2)
+    length = archive.seek(0, 2)
     position, count = 0, 0
     longer: bytes | None = None
     while any(header := _read(archive, position, BLOCK)):
         size, kind = _size(header), header[156:157]
         start, position = position + BLOCK, position + BLOCK + size + -size % BLOCK
-        if position > whole:
+        if position > length:
             raise Denied("The context is torn.")
         if kind in {PAX, LONG_NAME}:
             if longer is not None or not 0 < size <= EXTENDED_BYTES:

@@ -39,7 +39,7 @@ EXAMPLE_LIMIT = 60
 """Characters of an example's column name."""
 
 
-def what_came(message: str) -> str:
+def describe_value(message: str) -> str:
     """Return what the decoder met, such as ", not a list"; "" where its message does not say."""
     got = _GOT.search(message)
     return f", not {_THINGS[got[1]]}" if got and got[1] in _THINGS else ""
@@ -68,7 +68,7 @@ def label_example(schema: InputSchema) -> str:
     return "true" if schema.task == "binary" else "1.5"
 
 
-def why_no_json(error: Exception, body: bytes | None) -> str:
+def explain_json_error(error: Exception, body: bytes | None) -> str:
     """Return why a body is no JSON.
 
     `error` is what a decoder raised, `body` what it read, where that is at hand.
@@ -79,10 +79,10 @@ def why_no_json(error: Exception, body: bytes | None) -> str:
         return "The body is nested too deeply."
     if body is not None and not body.strip():
         return "The body is empty; send a JSON object."
-    return f"The body is no JSON: {_why_malformed(str(error), body or b'')}."
+    return f"The body is no JSON: {_explain_malformed(str(error), body or b'')}."
 
 
-def _why_malformed(message: str, body: bytes) -> str:
+def _explain_malformed(message: str, body: bytes) -> str:
     if _NO_NUMBER.search(body):
         return "NaN and Infinity are no numbers there; null stands for what is not known"
     if _HALF_A_PAIR.search(body):
@@ -113,12 +113,12 @@ def label_problem(message: str, schema: InputSchema) -> Problem:
         words = f"{field} must be a finite number."
     elif field in (must := _label_parts(example)):
         hint = quotes_hint(message) if field in {"key", "request_id"} else ""
-        words = f"{field} must be {must[field]}{what_came(message)}{hint}."
+        words = f"{field} must be {must[field]}{describe_value(message)}{hint}."
     else:
-        one = f'{{"request_id": "…", "label": {example}}}'
+        shape = f'{{"request_id": "…", "label": {example}}}'
         words = (
-            f'A label must be an object like {one}{what_came(message)}; several stand in {{"labels":'
-            " [ … ]}."
+            f"A label must be an object like {shape}{describe_value(message)};"
+            ' several stand in {"labels": [ … ]}.'
         )
     return Problem(422, "invalid_input", words, field=field)
 

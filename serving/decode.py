@@ -18,7 +18,14 @@ from msgspec import UNSET, Meta
 
 from pipelines.bundle.rows import FLOAT32_MAX
 from pipelines.inference.format import KEY_LIMIT
-from serving.body_problems import KEY, TIME, quotes_hint, row_example, what_came, why_no_json
+from serving.body_problems import (
+    KEY,
+    TIME,
+    describe_value,
+    explain_json_error,
+    quotes_hint,
+    row_example,
+)
 from serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -104,14 +111,14 @@ class RequestDecoder:
         except msgspec.ValidationError as error:
             self._refuse(str(error))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise no_json(error, body) from None
-        rows = [msgspec.structs.astuple(row) for row in self._rows_of(fields)]
+            raise make_json_problem(error, body) from None
+        rows = [msgspec.structs.astuple(row) for row in self._read_rows(fields)]
         request = PredictionRequest(rows, *_keys_and_times(fields, len(rows)))
         if not self._plain(body, request):
             refuse_repeated_keys(body)
         return request
 
-    def _rows_of(self, fields: Any) -> list[Any]:
+    def _read_rows(self, fields: Any) -> list[Any]:
         if (fields.rows is UNSET) == (fields.row is UNSET):
             one = f'{{"row": {self._example}}}'
             words = (
@@ -163,10 +170,8 @@ class RequestDecoder:
                     f"must be {TIME if field == 'event_times' else f'{KEY}, or null'} for row {row}"
                 )
             )
-            words = (
-                f"{field}"
-                f" {must}{what_came(message)}{quotes_hint(message) if field.startswith('key') else ''}."
-            )
+            hint = quotes_hint(message) if field.startswith("key") else ""
+            words = f"{field} {must}{describe_value(message)}{hint}."
             raise Problem(422, "invalid_input", words, row=row, field=field)
         place = _PLACE.search(message)
         row = int(place["row"] or 0) if place else None
@@ -192,7 +197,7 @@ class RequestDecoder:
             raise Problem(
                 422,
                 "invalid_input",
-                f"A row must be an object like {self._example}{what_came(message)}.",
+                f"A row must be an object like {self._example}{describe_value(message)}.",
                 row=row,
                 field="row",
             )
@@ -200,20 +205,20 @@ class RequestDecoder:
             raise Problem(
                 422,
                 "invalid_input",
-                f"rows must be a list of rows, each like {self._example}{what_came(message)}.",
+                f"rows must be a list of rows, each like {self._example}{describe_value(message)}.",
                 field="rows",
             )
         raise Problem(
             422,
             "invalid_input",
-            f'The body must be an object like {{"row": {self._example}}}{what_came(message)}.',
+            f'The body must be an object like {{"row": {self._example}}}{describe_value(message)}.',
         )
 
-    def _wrong_field(self, what: str, field: str, *, in_row: bool) -> str:
+    def _wrong_field(self, requirement: str, field: str, *, in_row: bool) -> str:
         """Return in words that a field is missing, or that there is none of this name in a row or
         in the body.
         """
-        if what == "missing required":
+        if requirement == "missing required":
             return f"The field {field} is missing."
         if in_row:
             return f"The field {field} is no input of this model."
@@ -238,9 +243,8 @@ def _requirement(column: Column, message: str) -> str:
         return "must be a whole number"
     if "out of range" in message or "<=" in message or ">=" in message:
         return f"must be finite and within ±{FLOAT32_MAX:.7g}"
-    return (
-        f"must be {_KINDS[column.kind]}{' or null' if column.nullable else ''}{what_came(message)}"
-    )
+    or_null = " or null" if column.nullable else ""
+    return f"must be {_KINDS[column.kind]}{or_null}{describe_value(message)}"
 
 
 _MUST = {
@@ -307,11 +311,11 @@ def _microseconds(times: list[datetime], *, alone: bool) -> list[int]:
     return [(moment - _EPOCH) // _MICROSECOND for moment in times]
 
 
-def no_json(error: Exception, body: bytes | None = None) -> Problem:
+def make_json_problem(error: Exception, body: bytes | None = None) -> Problem:
     """Return the problem 400 for what a decoder said of a body that is no JSON, or of a part of
     one.
     """
-    return Problem(400, "bad_json", why_no_json(error, body))
+    return Problem(400, "bad_json", explain_json_error(error, body))
 
 
 def refuse_repeated_keys(body: bytes) -> None:
@@ -329,4 +333,4 @@ def refuse_repeated_keys(body: bytes) -> None:
     try:
         json.loads(body, object_pairs_hook=refuse_repeated, parse_int=str, parse_float=str)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise no_json(error, body) from None
+        raise make_json_problem(error, body) from None

@@ -17,7 +17,7 @@ from pipelines.classes import class_of
 from pipelines.errors import PerennialError
 from pipelines.inference.label_index import Index, NewLabel
 from serving.body_problems import label_problem
-from serving.decode import Key, no_json, refuse_repeated_keys
+from serving.decode import Key, make_json_problem, refuse_repeated_keys
 from serving.event_log import log
 from serving.log.form import key_in_log
 from serving.middleware import json_start
@@ -188,7 +188,7 @@ class FeedbackRoute:
         except msgspec.ValidationError as error:
             raise label_problem(str(error), schema) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise no_json(error) from None
+            raise make_json_problem(error) from None
         label = _label(fields.label, schema)
         if (fields.key is UNSET) == (fields.request_id is UNSET):
             raise Problem(
@@ -233,7 +233,7 @@ def _items(body: bytes, limit: int, schema: InputSchema) -> list[bytes | msgspec
     except msgspec.ValidationError as error:
         raise label_problem(str(error), schema) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise no_json(error, body) from None
+        raise make_json_problem(error, body) from None
     if fields.labels is UNSET:
         return [body]
     if any(part is not UNSET for part in (fields.label, fields.request_id, fields.row, fields.key)):
@@ -302,11 +302,11 @@ def _finite(
 
 def _class_list(classes: list[str]) -> str:
     """Return the classes as JSON texts, shortened so that a message stays readable."""
-    shown = [
+    names = [
         json.dumps(c if len(c) <= NAME_LENGTH else f"{c[:NAME_LENGTH]}…", ensure_ascii=False)
         for c in classes[:NAMED_CLASSES]
     ]
-    return ", ".join(shown) + (
+    return ", ".join(names) + (
         f" and {len(classes) - NAMED_CLASSES} more" if len(classes) > NAMED_CLASSES else ""
     )
 
@@ -316,14 +316,14 @@ def _answer(counts: dict[str, Any], problems: dict[int, Problem], count: int) ->
 
     Raises the gravest problem else; it tells of all of them and of what was accepted.
     """
-    listed = [
+    texts = [
         {"index": i, "status": p.status, "code": p.code, "message": p.message}
         for i, p in sorted(problems.items())
     ]
-    answer = {**counts, "problems": listed}
+    answer = {**counts, "problems": texts}
     if not problems:
         return answer
-    index, worst = max(sorted(problems.items()), key=lambda numbered: numbered[1].status)
+    index, worst = max(sorted(problems.items()), key=lambda pair: pair[1].status)
     words = (
         worst.message
         if count == 1

@@ -57,7 +57,7 @@ class Follower:
         self._store = store
         self._settings = settings
         self._metrics = metrics
-        self._refused: dict[str, dict[int, str]] = {}
+        self._refusals: dict[str, dict[int, str]] = {}
         self._unread: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="releases", daemon=True)
@@ -114,23 +114,22 @@ class Follower:
         )
         state = self.states.get(name)
         current = state.served if state else None
-        refused: Refusal | None = None
+        refusal: Refusal | None = None
         for number in numbers:
             if current is not None and number <= current.release.number:
                 break
             result = self._try_release(name, number)
             if isinstance(result, Served):
-                self._swap(name, ModelState(result, refused))
+                self._swap(name, ModelState(result, refusal))
                 return True
-            refused = (
-                refused or result
-            )  # of what could not be read now, nothing is said: it is tried again at the next look
-        if refused is not None and (state is None or state.refused != refused):
-            self._swap(name, ModelState(current, refused))
+            # Of what could not be read now, nothing is said: the next look tries it again.
+            refusal = refusal or result
+        if refusal is not None and (state is None or state.refused != refusal):
+            self._swap(name, ModelState(current, refusal))
         return False
 
     def _try_release(self, name: str, number: int) -> Served | Refusal | None:
-        reasons = self._refused.setdefault(name, {})
+        reasons = self._refusals.setdefault(name, {})
         if number in reasons:
             return Refusal(number, reasons[number])
         try:

@@ -46,7 +46,7 @@ class Supervisor(Multiprocess):
         """Supervise workers that accept from the socket and count in the folder."""
         super().__init__(config, [listening])
         self._folder = folder
-        self._known: set[int] = set()
+        self._pids_so_far: set[int] = set()
 
     def keep_subprocess_alive(self) -> None:
         """Replace dead workers.
@@ -55,12 +55,12 @@ class Supervisor(Multiprocess):
         """
         from prometheus_client.multiprocess import mark_process_dead
 
-        self._known |= self._pids()
+        self._pids_so_far |= self._pids()
         super().keep_subprocess_alive()
         alive = self._pids()
-        for pid in self._known - alive:
+        for pid in self._pids_so_far - alive:
             mark_process_dead(pid, str(self._folder))
-        self._known = alive
+        self._pids_so_far = alive
 
     def _pids(self) -> set[int]:
         return {process.pid for process in self.processes if process.pid is not None}

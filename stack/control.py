@@ -14,7 +14,7 @@ from pipelines.locks import hold
 from pipelines.private_files import keep_private, make_folder
 from pipelines.settings import PORTS
 from stack.environment import MARK, environment
-from stack.health import Health, check, prober
+from stack.health import Health, check, make_client
 from stack.keys import make_keys
 from stack.migration import is_needed, migrate, prepare_home, prepare_mlflow
 from stack.patience import Patience
@@ -66,7 +66,7 @@ def up(
         refuse_ports(running)
         try:
             supervisor = _start(layout, environment(layout, outer), running, say)
-            with prober() as client:
+            with make_client() as client:
                 return _wait(
                     layout,
                     supervisor,
@@ -87,7 +87,7 @@ def status(layout: Layout) -> list[Health]:
 
 
 def _look(layout: Layout, supervisor: Supervisor | None) -> list[Health]:
-    with prober() as client:
+    with make_client() as client:
         return check(client, programs(layout), supervisor.programs() if supervisor else {})
 
 
@@ -116,16 +116,17 @@ def refuse_ports(running: Sequence[Program]) -> None:
     """Raise RequestError where a port is wanted twice or taken, naming the port, its setting and
     its holder.
     """
-    seen: dict[int, str] = {}
+    settings_by_port: dict[int, str] = {}
     for program in running:
         if program.port is None:
             continue
-        if program.port in seen:
+        if program.port in settings_by_port:
             raise RequestError(
-                f"{program.port_setting} and {seen[program.port]} both say {program.port}.",
+                f"{program.port_setting} and {settings_by_port[program.port]} both say"
+                f" {program.port}.",
                 remedy="give each program a port of its own.",
             )
-        seen[program.port] = program.port_setting
+        settings_by_port[program.port] = program.port_setting
         if port_is_taken(program.port):
             raise RequestError(
                 f"Port {program.port} for {program.name} is taken by {port_holder(program.port)}.",
@@ -282,10 +283,10 @@ def _progress(reports: Sequence[Health]) -> tuple[int, int]:
     return len(waiting), cpu_seconds(health.pid for health in waiting if health.pid)
 
 
-def _not_up(layout: Layout, name: str, what: str) -> PerennialError:
+def _not_up(layout: Layout, name: str, reason: str) -> PerennialError:
     log = layout.log(name)
     return PerennialError(
-        f"{name} {what}. The end of {log}:\n{tail(log)}",
+        f"{name} {reason}. The end of {log}:\n{tail(log)}",
         remedy="mend what the log names, then: make up.",
     )
 

@@ -24,10 +24,10 @@ def await_dags(api: AirflowApi, specs: Iterable[Spec], timeout_seconds: float) -
     The wait goes on beyond `timeout_seconds` as long as more and more of them are there.
     """
     specs = list(specs)
-    wanted = {f"{kind}_{spec.name}" for kind in ("retrain", "rollback") for spec in specs}
-    wanted |= {f"drift_{spec.name}" for spec in specs if spec.drift}
-    patience = Patience(timeout_seconds, lambda: len(wanted & set(api.dag_ids())))
-    while (missing := wanted - set(api.dag_ids())) and not patience.is_over:
+    dag_names = {f"{kind}_{spec.name}" for kind in ("retrain", "rollback") for spec in specs}
+    dag_names |= {f"drift_{spec.name}" for spec in specs if spec.drift}
+    patience = Patience(timeout_seconds, lambda: len(dag_names & set(api.dag_ids())))
+    while (missing := dag_names - set(api.dag_ids())) and not patience.is_over:
         time.sleep(POLL_SECONDS)
     messages = [f"warning: Airflow has no DAG {name} yet." for name in sorted(missing)]
     for file, trace in api.import_errors().items():

@@ -37,7 +37,7 @@ def environment(layout: Layout, outer: Mapping[str, str]) -> dict[str, str]:
 
     `outer`, without what Airflow would take for its own, and the stack's settings.
     """
-    kept = {
+    inherited = {
         name: value
         for name, value in outer.items()
         if not name.startswith(("AIRFLOW_", "_AIRFLOW_", "SUPERVISOR_"))
@@ -45,7 +45,7 @@ def environment(layout: Layout, outer: Mapping[str, str]) -> dict[str, str]:
     path = os.pathsep.join([str(CHECKOUT), *filter(None, [outer.get("PYTHONPATH")])])
     return {
         **QUIET,
-        **kept,
+        **inherited,
         "PYTHONPATH": path,
         **_perennial(layout),
         **_airflow(layout),

@@ -50,19 +50,23 @@ class Health:
         return self.state == "healthy"
 
 
-def prober() -> httpx.Client:
+def make_client() -> httpx.Client:
     """Return the client to ask with; making one costs more than asking."""
     return httpx.Client(timeout=PROBE_SECONDS, trust_env=False)
 
 
 def check(
-    client: httpx.Client, running: Sequence[Program], known: Mapping[str, Mapping[str, Any]]
+    client: httpx.Client,
+    running: Sequence[Program],
+    states_by_program: Mapping[str, Mapping[str, Any]],
 ) -> list[Health]:
     """Return the health of each program.
 
-    `known` is what supervisord says (empty where it is away).
+    `states_by_program` is what supervisord says (empty where it is away).
     """
-    reachable = [program for program in running if program.url and _pid(known.get(program.name))]
+    reachable = [
+        program for program in running if program.url and _pid(states_by_program.get(program.name))
+    ]
     answers = {
         program.name: _ask(client, program.url + HEALTH_PATHS[program.name])
         for program in reachable
@@ -73,7 +77,10 @@ def check(
         if program.name == "api-server"
     ]
     heartbeats = next(iter(reports), None) or {}
-    return [_health(program, known.get(program.name), answers, heartbeats) for program in running]
+    return [
+        _health(program, states_by_program.get(program.name), answers, heartbeats)
+        for program in running
+    ]
 
 
 def _ask(client: httpx.Client, url: str) -> dict[str, Any] | None:

@@ -67,17 +67,17 @@ def migrate(layout: Layout, environ: Mapping[str, str]) -> None:
     """Make or migrate the database. Raises PerennialError with the end of what Airflow said."""
     log = layout.log("migration")
     with log.open("w") as output:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],
             env=dict(environ),
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
         )
-    if done.returncode != 0:
+    if process.returncode != 0:
         end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise PerennialError(
-            f"Airflow's database could not be migrated (exit {done.returncode}):\n{end}",
+            f"Airflow's database could not be migrated (exit {process.returncode}):\n{end}",
             remedy=(
                 f"read {log}; a database of no worth can be deleted:"
                 f" {layout.airflow / 'airflow.db'}."

@@ -62,7 +62,7 @@ class Failed(Exception):
 def docker(*arguments: str) -> str:
     """Return what `docker ARGUMENTS` prints. Raises Failed with the end of what it said."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["docker", *arguments],
             cwd=ROOT,
             env=environment(),
@@ -75,12 +75,12 @@ def docker(*arguments: str) -> str:
             "There is no command `docker`; install Docker (its command-line client and an engine).",
             UNAVAILABLE,
         ) from error
-    if done.returncode:
+    if process.returncode:
         raise Failed(
-            f"`docker {arguments[0]}` failed:\n" + "\n".join(done.stderr.splitlines()[-25:]),
+            f"`docker {arguments[0]}` failed:\n" + "\n".join(process.stderr.splitlines()[-25:]),
             BUILD_FAILED,
         )
-    return done.stdout
+    return process.stdout
 
 
 def environment() -> dict[str, str]:
@@ -137,8 +137,8 @@ def git_commit() -> str:
 
 def version() -> str:
     """Return the product's version."""
-    found = re.search(r'^version = "([^"]+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    return found[1] if found else "0"
+    match = re.search(r'^version = "([^"]+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    return match[1] if match else "0"
 
 
 def build(name: str, image: Image, settings: dict[str, str], revision: str) -> str:
@@ -164,9 +164,9 @@ def build(name: str, image: Image, settings: dict[str, str], revision: str) -> s
         ".",
     )
     seconds = time.monotonic() - began
-    whole, base = size(tag), base_size(image, settings["BASE"])
-    beyond = f"{(whole - base) / MEGABYTE:11.0f}" if base is not None else f"{'?':>11}"
-    return f"{tag:<34} {whole / MEGABYTE:6.0f} {beyond} {seconds:7.1f}"
+    total, base = size(tag), base_size(image, settings["BASE"])
+    beyond = f"{(total - base) / MEGABYTE:11.0f}" if base is not None else f"{'?':>11}"
+    return f"{tag:<34} {total / MEGABYTE:6.0f} {beyond} {seconds:7.1f}"
 
 
 def chosen(words: str) -> dict[str, Image]:

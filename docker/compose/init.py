@@ -1,4 +1,6 @@
-"""Before Airflow starts: its database and the ledger's are migrated, and the administrator's password is the one of the secrets.
+"""Prepare the databases before Airflow starts.
+
+Its database and the ledger's are migrated; the administrator gets the password of the secrets.
 
 Each of it may run again, and does at every `docker compose up`.
 """  # noqa: INP001 -- a script, mounted into a container

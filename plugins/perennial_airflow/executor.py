@@ -133,9 +133,10 @@ class Watch(threading.Thread):
         self._workers |= set(workers)
         if dead:
             return f"worker {dead[0]} was killed and may hold the lock of the task queue"
-        if not self._is_free(self._executor._unread_messages.get_lock()) or not self._is_free(  # noqa: SLF001 -- the locks that a killed worker may hold
-            self._executor.result_queue._wlock  # noqa: SLF001 -- the locks that a killed worker may hold
-        ):
+        # The locks that a killed worker may hold.
+        tasks_lock = self._executor._unread_messages.get_lock()  # noqa: SLF001 -- no public name
+        results_lock = self._executor.result_queue._wlock  # noqa: SLF001 -- no public name
+        if not self._is_free(tasks_lock) or not self._is_free(results_lock):
             return "a lock that the workers share is not given back"
         has_waiting = not self._executor.activity_queue.empty() and any(
             not _children(pid) for pid in workers
@@ -162,9 +163,8 @@ class Watch(threading.Thread):
         if self.ending.is_set():
             return
         self._executor.log.critical("The scheduler ends and has to be started again: %s.", reason)
-        for child in (
-            psutil.Process().children()
-        ):  # the server for the health check too: its port must be free
+        # The server for the health check ends too: its port must be free.
+        for child in psutil.Process().children():
             if child.pid not in self._executor.workers or IDLE in _title(child):
                 _kill(child)
         os._exit(TryAgain.exit_code)

@@ -116,10 +116,10 @@ class MlflowLink(BaseOperatorLink):
 
         None where the step did not get so far, or where MLflow has no web address.
         """
-        known: Mapping[str, Any] = (
+        fields: Mapping[str, Any] = (
             operator.result if self._part is None else operator.fields.get(self._part) or {}
         )
-        run_id = str(known.get(self._field) or "")
+        run_id = str(fields.get(self._field) or "")
         if not run_id or mlflow_address(load_settings()) is None:
             return None
         return airflow_path() + mlflow_path(operator.model, run_id)

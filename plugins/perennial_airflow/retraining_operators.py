@@ -51,14 +51,14 @@ class _RetrainingOperator(BaseOperator):
     template_fields: Sequence[str] = ()
     operator_extra_links = (RetrainingLink(), ModelLink())
 
-    def __init__(self, *, model: str, decided: Any, **kwargs: Any) -> None:
+    def __init__(self, *, model: str, decision: Any, **kwargs: Any) -> None:
         """Remember the model and where `decide` puts its result.
 
         That task's `output`, or the result itself.
         """
         super().__init__(**kwargs)
         self.model = model
-        self.decided = decided
+        self.decision = decision
         self.retraining: str | None = None
 
     @property
@@ -71,11 +71,11 @@ class _RetrainingOperator(BaseOperator):
 
         Raises AirflowSkipException with its reason where none does.
         """
-        decided: Mapping[str, Any] = resolve(self.decided, context)
-        if not decided["start"]:
-            raise AirflowSkipException(decided["why"])
-        self.retraining = str(decided["run_id"])
-        return decided
+        decision: Mapping[str, Any] = resolve(self.decision, context)
+        if not decision["start"]:
+            raise AirflowSkipException(decision["why"])
+        self.retraining = str(decision["run_id"])
+        return decision
 
     def _state(self, context: Context, run: str) -> str | None:
         """Return the state of the retrain DAG's run; None where there is none of this id."""

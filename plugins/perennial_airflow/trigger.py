@@ -55,12 +55,12 @@ def refusal(dag_id: object, conf: object, models: Callable[[], list[str]]) -> st
     ours = OURS.match(dag_id) if isinstance(dag_id, str) else None
     if ours is None or not isinstance(conf, dict):
         return None
-    known = known_keys(ours[1])
-    unknown = sorted(set(conf) - known)
+    keys = known_keys(ours[1])
+    unknown = sorted(set(conf) - keys)
     if not unknown or ours[2] not in models():
         return None
-    close = difflib.get_close_matches(unknown[0][:80], known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"{dag_id} takes {', '.join(sorted(known))}."
+    close = difflib.get_close_matches(unknown[0][:80], keys, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"{dag_id} takes {', '.join(sorted(keys))}."
     return f"conf: unknown key {unknown[0][:80]!r}; {hint}"
 
 

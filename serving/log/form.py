@@ -28,13 +28,13 @@ class LogForm:
         self._key = key
         self._multiclass = schema.task == "multiclass"
         self._key_personal = schema.key_personal
-        self._kept = [
+        self._positions_kept = [
             (i, c.personal == "hash") for i, c in enumerate(schema.columns) if c.personal != "drop"
         ]
-        self._plain = len(self._kept) == len(schema.columns) and not any(
-            is_hashed for _, is_hashed in self._kept
+        self._plain = len(self._positions_kept) == len(schema.columns) and not any(
+            is_hashed for _, is_hashed in self._positions_kept
         )
-        if self._key_personal == "hash" or any(is_hashed for _, is_hashed in self._kept):
+        if self._key_personal == "hash" or any(is_hashed for _, is_hashed in self._positions_kept):
             key.hash_of("")  # now, not in the middle of a request
         self.header = Header(
             kind="predictions",
@@ -55,7 +55,7 @@ class LogForm:
         if self._plain:
             return request.rows
         return [
-            [self._hash(row[i]) if personal else row[i] for i, personal in self._kept]
+            [self._hash(row[i]) if personal else row[i] for i, personal in self._positions_kept]
             for row in request.rows
         ]
 

@@ -77,11 +77,11 @@ class InferenceLog:
         request: PredictionRequest,
         answers: list[Any],
         request_id: str,
-        started: float,
+        began: float,
     ) -> None:
         """Write the line of a request that is about to be answered.
 
-        `started` is `perf_counter` when its head had come.
+        `began` is `perf_counter` when its head had come.
 
         Raises Problem 503 where it cannot be written and the settings refuse then; else the loss is
         counted.
@@ -90,7 +90,7 @@ class InferenceLog:
         try:
             form = self._forms.get((model, served.release.number)) or self._new_form(served)
             now = time.time_ns() // 1_000
-            seconds = time.perf_counter() - started
+            seconds = time.perf_counter() - began
             rows, keys = form.rows(request), form.keys(request)
             text = line(
                 Answered(
@@ -157,17 +157,17 @@ class InferenceLog:
             log.warning("The inference log can be written again.", extra={"model": model})
 
     def _run(self) -> None:
-        took, probed = 0.0, time.monotonic()
+        took, last_probe = 0.0, time.monotonic()
         while not self._stop.wait(max(0.0, self._every - took)):
-            started = time.monotonic()
+            began = time.monotonic()
             try:
                 self._segments.flush()
-                if self.trouble and started - probed > PROBE_SECONDS:
-                    probed = started
+                if self.trouble and began - last_probe > PROBE_SECONDS:
+                    last_probe = began
                     self._probe()
             except Exception:  # noqa: BLE001 -- the thread must go on: without it nothing would be flushed any more; it is logged
                 log.exception("Flushing the inference log failed.")
-            took = time.monotonic() - started
+            took = time.monotonic() - began
 
     def _probe(self) -> None:
         """Try a new segment for each model in trouble.
@@ -175,8 +175,8 @@ class InferenceLog:
         Where no requests are sent to a server that is not ready, none would tell.
         """
         with self._trouble_lock:
-            failed = dict(self._failed)
-        for model, served in failed.items():
+            releases = dict(self._failed)
+        for model, served in releases.items():
             try:
                 self._segments.renew(LogForm(served, self.personal).header, time.time_ns() // 1_000)
             except FAILURES:

@@ -125,7 +125,7 @@ def test_a_tracking_database_without_a_server_has_no_pages(monkeypatch):
 
 
 def test_the_retraining_is_linked_where_there_is_one():
-    task = StartRetraining(task_id="start", model="demo", decided={})
+    task = StartRetraining(task_id="start", model="demo", decision={})
     assert link(task, "Retraining run") is None
     task.retraining = "drift__demo__2024-01-04T00:00:00Z"
     there = "/dags/retrain_demo/runs/drift__demo__2024-01-04T00%3A00%3A00Z"

@@ -77,13 +77,13 @@ def context(instance: Instance) -> dict:
 
 
 def start(decided: dict, instance: Instance) -> StartRetraining:
-    task = StartRetraining(task_id="start", model="demo", decided=decided)
+    task = StartRetraining(task_id="start", model="demo", decision=decided)
     task.execute(context(instance))
     return task
 
 
 def wait(decided: dict, instance: Instance) -> dict:
-    return AwaitRetraining(task_id="await", model="demo", decided=decided).execute(
+    return AwaitRetraining(task_id="await", model="demo", decision=decided).execute(
         context(instance)
     )
 
@@ -175,7 +175,7 @@ def test_waiting_holds_no_worker_and_ends_some_day():
 
 
 def test_when_the_trigger_fires_the_run_is_looked_at_again():
-    task = AwaitRetraining(task_id="await", model="demo", decided=YES)
+    task = AwaitRetraining(task_id="await", model="demo", decision=YES)
     ended = Instance(AWAKE, {("retrain_demo", RUN): "failed"})
     assert task.resume_execution("execute", {"event": ["...", {}]}, context(ended)) == {
         "run_id": RUN,
@@ -196,7 +196,7 @@ def test_a_run_that_was_deleted_is_not_waited_for():
 
 
 def test_a_retraining_that_does_not_end_is_given_up_for_good_and_a_lost_trigger_is_not():
-    task = AwaitRetraining(task_id="await", model="demo", decided=YES)
+    task = AwaitRetraining(task_id="await", model="demo", decision=YES)
     with pytest.raises(AirflowFailException, match=r"did not end within 1 day.*retrain_demo"):
         task.resume_execution("__fail__", {"error": "Trigger timeout"}, context(Instance(AWAKE)))
     with pytest.raises(TaskDeferralError):

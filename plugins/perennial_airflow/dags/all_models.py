@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 KINDS = (RETRAIN, DRIFT, ROLLBACK)
 
 
-def dags(kind: str, wanted: str | None) -> dict[str, DAG]:
+def dags(kind: str, dag_id: str | None) -> dict[str, DAG]:
     """Return the DAGs of a kind by their ids, of every model of which one can be made.
 
-    `wanted` is the one that a worker asks for; whoever parses for the UI asks for all (None).
+    `dag_id` is the one that a worker asks for; whoever parses for the UI asks for all (None).
     """
     good, _ = load_all(load_settings().models)
     dags_by_id = {}
     for model, spec in good.items():
         name = dag_name(kind, model)
-        dag = _make(kind, spec) if wanted in (None, name) else None
+        dag = _make(kind, spec) if dag_id in (None, name) else None
         if dag is not None and not isinstance(dag, str):
             dags_by_id[name] = dag
     return dags_by_id

@@ -72,14 +72,16 @@ def drift(spec: Spec, rules: Drift) -> DAG:
         step = Steps(spec)
         ingest = step("ingest", given={"purpose": DRIFT})
         validate = step("validate", ingest=ingest)
-        look = step("drift", ingest=ingest, validate=validate)
-        decide = step("decide", drift=look)
-        retraining: dict[str, Any] = {"model": spec.name, "decided": decide.output}
+        check = step("drift", ingest=ingest, validate=validate)
+        decide = step("decide", drift=check)
+        retraining: dict[str, Any] = {"model": spec.name, "decision": decide.output}
         start = StartRetraining(task_id="start", execution_timeout=TIMEOUT, **retraining)
         # `start` may end skipped although there is a run to wait for: when another copy of it was
         # faster.
         wait = AwaitRetraining(task_id="await", trigger_rule="none_failed", **retraining)
-        report = step("report", trigger_rule="none_failed", drift=look, decide=decide, retrain=wait)
+        report = step(
+            "report", trigger_rule="none_failed", drift=check, decide=decide, retrain=wait
+        )
         decide >> start >> wait >> report
         decide >> wait
     return dag

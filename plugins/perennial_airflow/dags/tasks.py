@@ -42,10 +42,10 @@ class Steps:
 
         `given` are fields of the request that are the same in every run.
         """
-        known = self._known(step, needs)
-        request = {**(given or {}), **known.pop("request")}
+        arguments = self._arguments(step, needs)
+        request = {**(given or {}), **arguments.pop("request")}
         task = self._operator(
-            **known, request=request, skip_unless=skip_unless, trigger_rule=trigger_rule
+            **arguments, request=request, skip_unless=skip_unless, trigger_rule=trigger_rule
         )
         task.set_upstream(list(needs.values()))
         return task
@@ -53,12 +53,12 @@ class Steps:
     def each(self, step: str, candidates: Sequence[str], **needs: StepOperator) -> MappedOperator:
         """Return the step's task, mapped: one for each candidate, shown under its name."""
         tasks = self._operator.partial(
-            **self._known(step, needs), map_index_template="{{ task.candidate }}"
+            **self._arguments(step, needs), map_index_template="{{ task.candidate }}"
         ).expand(candidate=list(candidates))
         tasks.set_upstream(list(needs.values()))
         return tasks
 
-    def _known(self, step: str, needs: Mapping[str, Any]) -> dict[str, Any]:
+    def _arguments(self, step: str, needs: Mapping[str, Any]) -> dict[str, Any]:
         request = {field: task.output for field, task in needs.items()}
         return {
             "task_id": step,

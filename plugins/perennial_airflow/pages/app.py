@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from perennial_airflow.links import URL_PREFIX, airflow_path, login_path, mlflow_path
 from perennial_airflow.pages.access import Reader
-from perennial_airflow.pages.html import framed, render
+from perennial_airflow.pages.html import add_frame, render
 from perennial_airflow.pages.records import HISTORY, Records, records
 from pipelines.errors import PerennialError, TryAgain
 from pipelines.mlflow_pages import (
@@ -79,93 +79,95 @@ def make_app() -> FastAPI:
         dependencies=[Depends(get_user)],
     )
     app.include_router(router)
-    app.add_exception_handler(StarletteHTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _not_understood)
-    app.add_exception_handler(PerennialError, _failed)
+    app.add_exception_handler(StarletteHTTPException, _show_refusal)
+    app.add_exception_handler(RequestValidationError, _show_not_understood)
+    app.add_exception_handler(PerennialError, _show_failure)
     return app
 
 
 @router.get("/")
-def overview(reader: TheReader, known: TheRecords) -> Response:
+def overview(reader: TheReader, model_records: TheRecords) -> Response:
     """Show what serves, of each model that the user may read."""
-    good, broken = known.specs()
+    good, broken = model_records.specs()
     names = [name for name in sorted({*good, *broken}) if reader.may_read(name)]
-    states = [known.state(name, good.get(name), broken.get(name)) for name in names]
-    base = mlflow_address(known.settings)
+    states = [model_records.state(name, good.get(name), broken.get(name)) for name in names]
+    base = mlflow_address(model_records.settings)
     mlflow = experiments_page(base) if base else None
     return _page("overview", title="Models", states=states, mlflow=mlflow)
 
 
 @router.get("/models/{model}")
-def model_page(model: str, reader: TheReader, known: TheRecords) -> Response:
+def model_page(model: str, reader: TheReader, model_records: TheRecords) -> Response:
     """Show everything that was decided about a model."""
     _expect(reader, model)
-    good, broken = known.specs()
-    entries = known.history(model)
+    good, broken = model_records.specs()
+    entries = model_records.history(model)
     if not entries and model not in good and model not in broken:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no model {model}.")
-    state = known.state(model, good.get(model), broken.get(model))
+    state = model_records.state(model, good.get(model), broken.get(model))
     return _page(
         "model",
         title=model,
         state=state,
         entries=entries,
-        checks=known.checks(model),
+        checks=model_records.checks(model),
         limit=HISTORY,
         model=model,
-        mlflow=_mlflow(known, model),
+        mlflow=_mlflow(model_records, model),
     )
 
 
 @router.get("/pages/{model}/{kind}/{run}")
-def run_page(model: str, kind: str, run: str, reader: TheReader, known: TheRecords) -> Response:
+def run_page(
+    model: str, kind: str, run: str, reader: TheReader, model_records: TheRecords
+) -> Response:
     """Show a page that a step published for its run."""
     _expect(reader, model)
     if kind not in KINDS or len(run) > LONGEST_RUN:
         raise HTTPException(
             HTTPStatus.NOT_FOUND, f"There are no such pages; there are: {', '.join(KINDS)}."
         )
-    page = known.page(model, kind, run)
+    page = model_records.page(model, kind, run)
     if page is None:
         raise HTTPException(
             HTTPStatus.NOT_FOUND,
             f"The run {run} of {model} has no {kind} page: the task that writes it has not got so"
             " far, or had nothing to show.",
         )
-    shown = framed(
+    html = add_frame(
         page,
         own=kind != "evidently",
         base=airflow_path(),
         model=model,
         here=f"{kind} of {run}",
-        mlflow=_mlflow(known, model),
+        mlflow=_mlflow(model_records, model),
     )
-    return HTMLResponse(shown, headers={**HEADERS, "Content-Security-Policy": STORED})
+    return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": STORED})
 
 
 @router.get("/mlflow/{model}")
-def to_experiment(model: str, reader: TheReader, known: TheRecords) -> Response:
+def lead_to_experiment(model: str, reader: TheReader, model_records: TheRecords) -> Response:
     """Lead on to the model's experiment in MLflow."""
-    base = _mlflow_of(reader, known, model)
-    experiment = find_experiment(known.settings, model)
+    base = _require_mlflow(reader, model_records, model)
+    experiment = find_experiment(model_records.settings, model)
     address = experiment_page(base, experiment) if experiment else experiments_page(base)
     return RedirectResponse(address, headers=HEADERS)
 
 
 @router.get("/mlflow/{model}/{run_id}")
-def to_run(model: str, run_id: str, reader: TheReader, known: TheRecords) -> Response:
+def lead_to_run(model: str, run_id: str, reader: TheReader, model_records: TheRecords) -> Response:
     """Lead on to a run in MLflow."""
-    base = _mlflow_of(reader, known, model)
-    experiment = find_experiment(known.settings, model)
+    base = _require_mlflow(reader, model_records, model)
+    experiment = find_experiment(model_records.settings, model)
     return RedirectResponse(mlflow_run_page(base, experiment, run_id), headers=HEADERS)
 
 
-def _mlflow_of(reader: Reader, known: Records, model: str) -> str:
+def _require_mlflow(reader: Reader, model_records: Records, model: str) -> str:
     """Return MLflow's address. Raises HTTPException where the user may not read the model, or where
     MLflow has none.
     """
     _expect(reader, model)
-    base = mlflow_address(known.settings)
+    base = mlflow_address(model_records.settings)
     if base is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "MLflow has no address on the web here.")
     return base
@@ -178,9 +180,9 @@ def _expect(reader: Reader, model: str) -> None:
     reader.expect(model)
 
 
-def _mlflow(known: Records, model: str) -> str | None:
+def _mlflow(model_records: Records, model: str) -> str | None:
     """Return the path that leads on to the model's experiment; None where MLflow has no address."""
-    return airflow_path() + mlflow_path(model) if mlflow_address(known.settings) else None
+    return airflow_path() + mlflow_path(model) if mlflow_address(model_records.settings) else None
 
 
 def _page(
@@ -196,7 +198,7 @@ def _page(
     )
 
 
-def _refused(request: Request, error: Exception) -> Response:
+def _show_refusal(request: Request, error: Exception) -> Response:
     """Show an HTTP error (of ours, of Airflow's log-in, of a path that is not there) as a page.
 
     A browser that is not logged in gets the way to the log-in, which leads back to the page; a
@@ -222,17 +224,17 @@ def _refused(request: Request, error: Exception) -> Response:
         status=error.status_code,
         headers=error.headers,
         title="Log in",
-        login=login_path(_asked_for(request)),
+        login=login_path(_requested_path(request)),
     )
 
 
-def _asked_for(request: Request) -> str:
+def _requested_path(request: Request) -> str:
     """Return the path of the page that was asked for, as the browser knows it."""
     inner = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     return airflow_path() + URL_PREFIX + quote(f"/{inner.removeprefix(URL_PREFIX).lstrip('/')}")
 
 
-def _not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001 -- what a client sent is not echoed
+def _show_not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001 -- what a client sent is not echoed
     return _page(
         "problem",
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -241,7 +243,7 @@ def _not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001 -
     )
 
 
-def _failed(_: Request, error: Exception) -> Response:
+def _show_failure(_: Request, error: Exception) -> Response:
     """Show one of our errors in its own words: 503 where a retry may help."""
     status = (
         HTTPStatus.SERVICE_UNAVAILABLE

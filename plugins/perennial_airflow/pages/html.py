@@ -27,7 +27,7 @@ def render(template: str, **values: Any) -> str:
     return _fill(template, {"model": "", "mlflow": None, "here": "", **values})
 
 
-def framed(page: bytes, *, own: bool, **values: Any) -> bytes:
+def add_frame(page: bytes, *, own: bool, **values: Any) -> bytes:
     """Return a page that a step has stored, with our frame at the top of its body.
 
     The frame is laid around it when it is shown, so pages of earlier versions have it too. An `own`

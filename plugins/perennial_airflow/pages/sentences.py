@@ -68,7 +68,7 @@ def in_words(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for each 
         case RetrainRequest() as request:
             return _request(entry, request)
         case RetrainHold() as hold:
-            text = _joined("no retraining", hold.why or words.join(hold.reasons))
+            text = _join("no retraining", hold.why or words.join(hold.reasons))
             return Words("held back", "plain", text, _runs(DRIFT, entry.model, entry.run))
         case Outcome() as outcome:
             return _outcome(entry, outcome)
@@ -76,7 +76,7 @@ def in_words(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for each 
             text = f"version {crown.version} became champion with release {crown.release}"
             return Words("champion", "good", text, _retraining(entry))
         case ReleaseIntent() as intent:
-            text = _joined(f"release {intent.number} with version {intent.version}", intent.reason)
+            text = _join(f"release {intent.number} with version {intent.version}", intent.reason)
             return Words("release", "plain", text, _retraining(entry))
         case ReleaseRefusal() as refusal:
             return Words("refused", "bad", refusal.difference, _retraining(entry))
@@ -84,7 +84,7 @@ def in_words(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for each 
             return Words("reconciled", "warn", reconciliation.reason)
         case Quarantine() as quarantine:
             batch = f"the batch {span(quarantine.interval)}"
-            return Words("quarantine", "bad", _joined(batch, words.join(quarantine.reasons)))
+            return Words("quarantine", "bad", _join(batch, words.join(quarantine.reasons)))
         case _:
             return Words(entry.kind.replace("_", " "), "plain", entry.summary)
 
@@ -127,7 +127,7 @@ def _badge(word: str) -> tuple[str, Tone]:
     return words.plain(word), _TONES.get(word, "plain")
 
 
-def _joined(*parts: str) -> str:
+def _join(*parts: str) -> str:
     return ": ".join(part for part in parts if part)
 
 
@@ -148,19 +148,19 @@ def _drift(entry: Entry, check: DriftCheck) -> Words:
     pages = _pages(entry.model, run, ("drift", "drift"), *evidently) + _pages(
         entry.model, watch_run(run), ("validation", "validation")
     )
-    text = _joined(f"window {span(check.window)}", words.join(check.reasons)) + f" ({facts})"
+    text = _join(f"window {span(check.window)}", words.join(check.reasons)) + f" ({facts})"
     return Words(*_badge(check.verdict), text, [*pages, *_runs(DRIFT, entry.model, run)])
 
 
 def _request(entry: Entry, request: RetrainRequest) -> Words:
-    asked_for = f"a retraining was asked for, window {span(request.window)}"
+    text = f"a retraining was asked for, window {span(request.window)}"
     links = _runs(RETRAIN, entry.model, request.run_id)
     if request.asked_by:
         links += _runs(DRIFT, entry.model, request.asked_by, "asked by")
-    return Words("retrain", "warn", _joined(asked_for, words.join(request.reasons)), links)
+    return Words("retrain", "warn", _join(text, words.join(request.reasons)), links)
 
 
 def _outcome(entry: Entry, outcome: Outcome) -> Words:
     version = f", version {outcome.version}" if outcome.version else ""
-    text = _joined(f"the retraining ended{version}", words.join(outcome.reasons))
+    text = _join(f"the retraining ended{version}", words.join(outcome.reasons))
     return Words(*_badge(outcome.outcome), text, _retraining(entry))

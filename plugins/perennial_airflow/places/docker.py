@@ -15,7 +15,7 @@ from docker.types import Mount
 from requests import RequestException
 
 from perennial_airflow.places.container_setup import Setup
-from perennial_airflow.places.docker_engine import Container, StepEngine, unreachable
+from perennial_airflow.places.docker_engine import Container, StepEngine, make_unreachable
 from perennial_airflow.places.step_operator import StepOperator
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
@@ -105,18 +105,18 @@ class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]  #
         **kwargs: Any,
     ) -> None:
         """Remember what to run; the engine is not asked before `execute`."""
-        known, allowed = settings or load_settings(), dict(limits or {})
+        used_settings, used_limits = settings or load_settings(), dict(limits or {})
         super().__init__(
-            image=known.steps_image,
-            docker_url=known.engine_url,
-            network_mode=allowed.get("network") or known.docker_network,
-            mem_limit=allowed.get("memory"),
+            image=used_settings.steps_image,
+            docker_url=used_settings.engine_url,
+            network_mode=used_limits.get("network") or used_settings.docker_network,
+            mem_limit=used_limits.get("memory"),
             auto_remove="force",
             mount_tmp_dir=False,
             **kwargs,
         )
-        self.limits = allowed
-        self._settings = known
+        self.limits = used_limits
+        self._settings = used_settings
 
     def _place(self, context: Context) -> Place:
         """Return a container for this try of the step."""
@@ -128,7 +128,7 @@ class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]  #
         try:
             return self.cli
         except (AirflowException, DockerException, RequestException) as error:
-            raise unreachable(self._settings.engine_url, error) from error
+            raise make_unreachable(self._settings.engine_url, error) from error
 
     def _setup(self, context: Context) -> Setup:
         settings, ti = self._settings, context["ti"]
@@ -230,10 +230,10 @@ def _is_setting(name: str) -> bool:
 
     Compose reads variables of our prefix, too, and the secrets of the stack are such.
     """
-    known = (
+    is_known = (
         name.startswith(SQL_PREFIX) or name.removeprefix(PREFIX).lower() in Settings.model_fields
     )
-    return name.startswith(PREFIX) and known and name not in OWN_SETTINGS
+    return name.startswith(PREFIX) and is_known and name not in OWN_SETTINGS
 
 
 def _deploys(settings: Settings, step: str) -> bool:

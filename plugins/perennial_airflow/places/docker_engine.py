@@ -15,7 +15,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
 from requests import RequestException
 
-from perennial_airflow.places.docker_output import connection_lost, follow_output
+from perennial_airflow.places.docker_output import follow_output, make_connection_error
 from pipelines.errors import Busy, Conflict, GiveUp, StorageFull, TryAgain, Unreachable
 from pipelines.full_disk import is_full
 from pipelines.settings import without_password
@@ -81,7 +81,7 @@ class StepEngine:
         except APIError as error:
             raise _as_error(error) from error
         except (DockerException, RequestException) as error:
-            raise unreachable(self._url, error) from error
+            raise make_unreachable(self._url, error) from error
 
     def close(self) -> None:
         """Close the client's connections."""
@@ -101,7 +101,7 @@ class StepEngine:
             _log.warning("The container %s could not be sent %s: %s", container[:12], name, error)
 
 
-def unreachable(url: str, error: Exception) -> Unreachable:
+def make_unreachable(url: str, error: Exception) -> Unreachable:
     """Return the error that says that the engine does not answer."""
     return Unreachable(
         f"The Docker engine at {without_password(url)} does not answer: {error}.",
@@ -284,21 +284,21 @@ class RunningContainer:
                 " task, or by hand."
             ) from error
         except (DockerException, RequestException) as error:
-            raise connection_lost(error) from error
+            raise make_connection_error(error) from error
         number = SIGNALLED - code if code > SIGNALLED else code
         if state.get("OOMKilled") and number == KILLED and self._kill_at is None:
             raise self._out_of_memory()
         return number
 
     def _out_of_memory(self) -> GiveUp | TryAgain:
-        allowed = self._setup.memory
-        if allowed is None:
+        limit = self._setup.memory
+        if limit is None:
             return TryAgain(
                 "out of memory: the engine's host has none left.",
                 remedy="give the step a limit (resources.memory in model.yaml).",
             )
         return GiveUp(
-            f"out of memory: the step may use {allowed} (resources.memory in model.yaml).",
+            f"out of memory: the step may use {limit} (resources.memory in model.yaml).",
             remedy="raise that, then clear this task.",
         )
 

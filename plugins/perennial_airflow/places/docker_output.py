@@ -18,11 +18,11 @@ STREAMS = {1: "stdout", 2: "stderr"}
 
 
 def follow_output(
-    connection: Any, take_line: Callable[[str, str], None], look: Callable[[], None]
+    connection: Any, take_line: Callable[[str, str], None], on_turn: Callable[[], None]
 ) -> None:
     """Call `take_line("stdout" | "stderr", line)` for each line until the connection ends.
 
-    `look()` is called after each piece, and several times a second while nothing comes.
+    `on_turn()` is called after each piece, and several times a second while nothing comes.
 
     Raises Unreachable where the connection breaks.
     """
@@ -30,7 +30,7 @@ def follow_output(
     for stream, data in _pieces(connection):
         if stream in lines:
             lines[stream].feed(data)
-        look()
+        on_turn()
     for each in lines.values():
         each.close()
 
@@ -41,23 +41,23 @@ def _pieces(connection: Any) -> Iterator[tuple[int, bytes]]:
     A piece is empty where nothing came for a while: docker-py's own loop over frames waits without
     an end, so that nobody could stop a step that is silent.
     """
-    stream, left = 0, 0
+    stream, remaining = 0, 0
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
-        while left >= 0:
+        while remaining >= 0:
             data = b""
             if selector.select(POLL_SECONDS):
                 try:
-                    if left:
-                        data = read(connection, min(left, CHUNK)) or b""
-                        left = left - len(data) if data else -1
+                    if remaining:
+                        data = read(connection, min(remaining, CHUNK)) or b""
+                        remaining = remaining - len(data) if data else -1
                     else:
-                        stream, left = next_frame_header(connection)
+                        stream, remaining = next_frame_header(connection)
                 except OSError as error:
-                    raise connection_lost(error) from error
+                    raise make_connection_error(error) from error
             yield stream, data
 
 
-def connection_lost(error: Exception) -> Unreachable:
+def make_connection_error(error: Exception) -> Unreachable:
     """Return the error that says that the engine, or the door to it, went away."""
     return Unreachable(f"The Docker engine was lost while the step was at work: {error}.")

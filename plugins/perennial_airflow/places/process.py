@@ -79,12 +79,12 @@ class _RunningProcess:
 
     def _turn(self, selector: selectors.BaseSelector) -> bool:
         """Read what is there; tell whether there may be more."""
-        ended = self._child.poll() is not None
+        has_ended = self._child.poll() is not None
         if not selector.get_map():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(POLL_SECONDS)
-            return not ended
-        ready = selector.select(0 if ended else POLL_SECONDS)
+            return not has_ended
+        ready = selector.select(0 if has_ended else POLL_SECONDS)
         for key, _ in ready:
             data = os.read(key.fd, CHUNK)
             if data:
@@ -92,7 +92,7 @@ class _RunningProcess:
             else:
                 key.data.close()
                 selector.unregister(key.fileobj)
-        return bool(ready) or not ended
+        return bool(ready) or not has_ended
 
     def stop(self) -> None:
         """Send SIGTERM to the group now; `follow` sends SIGKILL when the grace is over."""

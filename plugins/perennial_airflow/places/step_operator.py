@@ -85,8 +85,8 @@ class StepOperator(BaseOperator):
     @property
     def retraining(self) -> str | None:
         """The id of the retraining that this task knows to be started."""
-        decided = self.fields.get("decide") or {}
-        return decided.get("run_id") if decided.get("start") else None
+        decision = self.fields.get("decide") or {}
+        return decision.get("run_id") if decision.get("start") else None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step and return its result."""
@@ -142,9 +142,9 @@ class StepOperator(BaseOperator):
         return {**run, **{name: value for name, value in fields.items() if value is not None}}
 
     def _skip(self, request: Mapping[str, Any]) -> None:
-        for field, wanted in self.skip_unless.items():
+        for field, conditions in self.skip_unless.items():
             facts = request.get(field) or {}
-            if any(facts.get(name) != value for name, value in wanted.items()):
+            if any(facts.get(name) != value for name, value in conditions.items()):
                 message = refusal(facts.get("candidate"), facts.get("reasons") or [])
                 self.log.warning("%s", message)
                 raise AirflowSkipException(message)

@@ -12,7 +12,7 @@ import logging
 import pytest
 
 from door import keeper
-from door.engine import Away
+from door.engine import EngineAway
 from door.keeper import Keeper
 
 
@@ -49,7 +49,7 @@ class Engine:
         self.asked.append(path)
         if self.refused:
             self.refused -= 1
-            raise Away("the engine is away")
+            raise EngineAway("the engine is away")
         return 204
 
 
@@ -134,7 +134,8 @@ class TestWhenThingsFail:
         assert kept(engine) == START * 4
 
     @pytest.mark.parametrize(
-        "fault", [RuntimeError("a fault"), KeyError("Actor"), Away("away"), ValueError("no JSON")]
+        "fault",
+        [RuntimeError("a fault"), KeyError("Actor"), EngineAway("away"), ValueError("no JSON")],
     )
     def test_the_keeper_goes_on_after_any_fault(self, fault, caplog):
         with caplog.at_level(logging.WARNING):
@@ -146,7 +147,7 @@ class TestWhenThingsFail:
 
     def test_an_event_that_is_told_again_counts_once(self):
         died = event("die", "137", timeNano=2**62)
-        engine = Engine([died, event("start", timeNano=2**62 + 1), Away("away"), died])
+        engine = Engine([died, event("start", timeNano=2**62 + 1), EngineAway("away"), died])
         assert kept(engine) == []
 
 
@@ -163,9 +164,9 @@ class TestWhatWasKilledUnheard:
 
         async def keep():
             one = Keeper(engine, "mine")
-            await one.look()
+            await one.start_killed()
             engine.there = KILLED
-            await one.look()
+            await one.start_killed()
             await asyncio.sleep(0.2)
 
         asyncio.run(keep())

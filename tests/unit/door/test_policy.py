@@ -65,7 +65,7 @@ def test_a_step_container_passes_and_is_marked_as_the_stacks_own():
     assert body["HostConfig"]["Mounts"] == [
         {"Type": "volume", "Source": "perennial_state", "Target": "/state", "ReadOnly": False}
     ]
-    assert found.about == policy.About("images", "perennial/steps:latest", "run")
+    assert found.subject == policy.Subject("images", "perennial/steps:latest", "run")
     assert found.target("anything") == CREATE
 
 
@@ -370,7 +370,7 @@ def test_a_user_by_number_passes_and_without_one_the_image_says_it():
 @pytest.mark.parametrize("user", [None, "", "root", "0", "0:0", "10001", "10001:0", "perennial", 0])
 @pytest.mark.parametrize("image", ["perennial/steps", f"sha256:{HEX}"])
 def test_an_image_that_runs_as_root_is_refused(image, user):
-    about = create({**asked(), "Image": image}).about
+    about = create({**asked(), "Image": image}).subject
     with pytest.raises(Denied, match="USER"):
         policy.judge_description(
             RULES,
@@ -390,8 +390,8 @@ def test_labels_of_the_image_that_a_release_is_made_from_pass():
 
 
 def test_an_image_by_id_is_asked_about():
-    about = create({**asked(), "Image": f"sha256:{HEX}"}).about
-    assert about == policy.About("images", f"sha256:{HEX}", "run")
+    about = create({**asked(), "Image": f"sha256:{HEX}"}).subject
+    assert about == policy.Subject("images", f"sha256:{HEX}", "run")
     user = {"User": "10001:10001"}
     assert (
         policy.judge_description(
@@ -435,14 +435,17 @@ def test_an_image_by_id_is_asked_about():
 )
 def test_a_container_is_touched_by_its_id_and_only_if_it_is_the_stacks(method, target):
     found = policy.judge(RULES, method, target)
-    assert found.about == policy.About("containers", "x", "touch")
+    assert found.subject == policy.Subject("containers", "x", "touch")
     assert "/containers/ID" in found.target("ID")
     assert (
-        policy.judge_description(RULES, found.about, {"Id": "i", "Config": {"Labels": OWN}}) == "i"
+        policy.judge_description(RULES, found.subject, {"Id": "i", "Config": {"Labels": OWN}})
+        == "i"
     )
     for labels in (None, {}, {"perennial": "1"}, {"perennial": "1", "perennial.stack": "yours"}):
         with pytest.raises(Denied):
-            policy.judge_description(RULES, found.about, {"Id": "i", "Config": {"Labels": labels}})
+            policy.judge_description(
+                RULES, found.subject, {"Id": "i", "Config": {"Labels": labels}}
+            )
 
 
 REFUSED = [
@@ -556,7 +559,7 @@ def test_a_build_is_of_the_classic_kind_without_network_or_pull():
 def test_a_release_image_is_removed_only_if_it_was_built_here():
     about = policy.judge(
         RULES, "DELETE", "/v1.41/images/perennial/release-bikes:1?force=False&noprune=False"
-    ).about
+    ).subject
     assert (
         policy.judge_description(
             RULES,
