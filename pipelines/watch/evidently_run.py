@@ -268,12 +268,12 @@ def _categories(column: Compare) -> tuple[Array, Array]:
     kept = {t: _escape(t) for t in sorted(shares, key=lambda t: (-shares[t], t))[:_CATEGORIES]}
     rest = {True: "(other values, seen in training)", False: "(other values, not seen in training)"}
 
-    def named(side: Array) -> Array:
+    def name_values(side: Array) -> Array:
         return np.array(
             [None if t is None else kept.get(t) or rest[t in known] for t in side], dtype=object
         )
 
-    return named(column.window), named(column.reference)
+    return name_values(column.window), name_values(column.reference)
 
 
 def _escape(text: str) -> str:
