@@ -45,7 +45,8 @@ def class_names(labels: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_string(labels.type):
         return labels
     if pa.types.is_float32(labels.type) or pa.types.is_float16(labels.type):
-        # The shortest form of the narrow number: as float64, 0.1 would be named 0.10000000149011612.
+        # The shortest form of the narrow number: as float64, 0.1 would be named
+        # 0.10000000149011612.
 
         labels = labels.cast(pa.string()).cast(pa.float64())
     distinct = labels.unique()

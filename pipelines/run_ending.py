@@ -47,7 +47,7 @@ def amend(context: Context, run: str, gate: GateResult, deploy: DeployResult | N
     Else `close` is yet to come.
     """
     ledger, model = context.ports.ledger, context.spec.name
-    known = outcomes.known(ledger, model, run)
+    known = outcomes.find_outcome(ledger, model, run)
     if known is None or known.outcome != "failed":
         return
     outcome, state = outcome_of(gate, deploy)

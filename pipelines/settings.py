@@ -192,8 +192,10 @@ class Settings(Value):
     serving_host: Literal["127.0.0.1", "0.0.0.0"] = "127.0.0.1"  # noqa: S104 -- for containers, which have a network of their own
     """Where the server listens: 0.0.0.0 inside a container only."""
     releases: str | None = None
-    """The store (a path or a URL) that the server reads its releases from, where that is not the one it logs to (a
-    release's image brings its own)."""
+    """The store (a path or a URL) that the server reads its releases from.
+
+    Where that is not the one it logs to: a release's image brings its own.
+    """
     proof_token: Annotated[str, Field(max_length=128)] = ""
     """Set inside a release's container.
 

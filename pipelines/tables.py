@@ -215,7 +215,8 @@ def run_build(build: Any, tables: Mapping[str, pa.Table], shown: str) -> pa.Tabl
     # same to `build`.
 
     kept = {
-        name: _typed(normalised(table, f"The table {name!r}")) for name, table in tables.items()
+        name: _give_types(normalised(table, f"The table {name!r}"))
+        for name, table in tables.items()
     }
     connection = ibis.duckdb.connect(":memory:", threads=1)
     try:
@@ -225,7 +226,7 @@ def run_build(build: Any, tables: Mapping[str, pa.Table], shown: str) -> pa.Tabl
         for name, table in kept.items():
             connection.con.register(name, table)
         built = build({name: connection.table(name) for name in tables})
-        return normalised(_built(connection, built), f"{shown}: what build returned")
+        return normalised(_rows_of_expression(connection, built), f"{shown}: what build returned")
     except BadData as error:
         raise SpecError(
             error.message, remedy="cast the column in build, or name its columns apart."
@@ -239,7 +240,7 @@ def run_build(build: Any, tables: Mapping[str, pa.Table], shown: str) -> pa.Tabl
         connection.disconnect()
 
 
-def _typed(table: pa.Table) -> pa.Table:
+def _give_types(table: pa.Table) -> pa.Table:
     """Return the table with columns that have no values in any batch as float64.
 
     Ibis can do nothing with DuckDB's NULL.
@@ -256,7 +257,7 @@ def _typed(table: pa.Table) -> pa.Table:
     )
 
 
-def _built(connection: Any, built: Any) -> pa.Table:
+def _rows_of_expression(connection: Any, built: Any) -> pa.Table:
     """Return an Ibis expression's rows.
 
     Past Ibis where its conversion fails: for intervals, and lists without any value.

@@ -61,7 +61,7 @@ def drift(
     if as_json:
         print_json({**found.model_dump(mode="json"), "page_file": str(page), "started": None})
     else:
-        typer.echo(_said(context, found, page))
+        typer.echo(_describe(context, found, page))
 
 
 def _by_hand(context: Context, window_end: str | None) -> DriftResult:
@@ -81,7 +81,7 @@ def _by_hand(context: Context, window_end: str | None) -> DriftResult:
     )
 
 
-def _said(context: Context, found: DriftResult, page: Path) -> str:
+def _describe(context: Context, found: DriftResult, page: Path) -> str:
     """Return the verdict as a person reads it."""
     lines = [
         *(line.text for line in words.drift(found)),

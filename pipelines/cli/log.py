@@ -91,7 +91,7 @@ def log(
     if rotate:
         _rotate(context, as_json=as_json)
         return
-    rows, counts, damage = _found(
+    rows, counts, damage = _read_rows(
         context, _moment("--since", since), _moment("--until", until), labels=labels
     )
     if as_json:
@@ -154,7 +154,7 @@ def _moment(option: str, text: str | None) -> datetime | None:
     return found
 
 
-def _found(
+def _read_rows(
     context: Context, since: datetime | None, until: datetime | None, *, labels: bool
 ) -> tuple[pa.Table, dict[str, Any], list[str]]:
     """Return the rows, what was counted, and what could not be read."""

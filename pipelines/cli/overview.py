@@ -118,7 +118,7 @@ def _print_status(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         typer.echo(row["model"])
         said = (
-            list(_said(row).items())
+            list(_describe(row).items())
             if row["error"] is None
             else [("broken", line) for line in row["error"].splitlines()]
         )
@@ -149,7 +149,7 @@ def _status(context: Context) -> dict[str, Any]:
     }
 
 
-def _said(row: dict[str, Any]) -> dict[str, str]:
+def _describe(row: dict[str, Any]) -> dict[str, str]:
     """Return one model's status in words, by title."""
     champion = (
         f"version {row['champion']} since {row['since']} (release {row['release']})"

@@ -109,7 +109,8 @@ def _command(step: Step) -> Callable[..., None]:
             return
         if not step.by_hand:
             raise RequestError(
-                f"{step.name} by hand would ask for a retraining that nobody starts, or wait for one.",
+                f"{step.name} by hand would ask for a retraining that nobody starts,"
+                " or wait for one.",
                 remedy=_BY_DAG,
             )
         result = _by_hand(context, step, run=run, as_of=as_of, candidate=candidate)

@@ -82,7 +82,8 @@ def widen(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     through = pa.int8() if pa.types.is_boolean(column.type) else column.type
     try:
         wide = column.cast(through).cast(kind)
-        # Arrow sees whole numbers beyond 2^53 and fractions, but not what a decimal loses in a float.
+        # Arrow sees whole numbers beyond 2^53 and fractions, but not what a decimal loses in a
+        # float.
 
         unchanged = (
             not pa.types.is_decimal(column.type)

@@ -52,14 +52,14 @@ def split(context: Context, built: FeaturesResult) -> Split:
     """
     plan = _plan(context, built)
     held, judged = holdout(context, built)
-    train = known(context, built, plan.train, by=min(judged.start, built.as_of))
+    train = read_known_rows(context, built, plan.train, by=min(judged.start, built.as_of))
     return Split(train=train, holdout=held, seen=_span(plan.train), judged=judged)
 
 
 def holdout(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval]:
     """Return the rows to judge on, and the span that they come from."""
     batches = _plan(context, built).holdout
-    return known(context, built, batches, by=built.as_of), _span(batches)
+    return read_known_rows(context, built, batches, by=built.as_of), _span(batches)
 
 
 def everything(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval]:
@@ -68,10 +68,10 @@ def everything(context: Context, built: FeaturesResult) -> tuple[pa.Table, Inter
     """
     plan = _plan(context, built)
     batches = [*plan.train, *plan.holdout]
-    return known(context, built, batches, by=built.as_of), _span(batches)
+    return read_known_rows(context, built, batches, by=built.as_of), _span(batches)
 
 
-def known(
+def read_known_rows(
     context: Context, built: FeaturesResult, batches: list[BatchRef], *, by: datetime
 ) -> pa.Table:
     """Return the batches' rows, in their order, whose label was known at the moment `by`."""

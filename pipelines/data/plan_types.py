@@ -107,7 +107,7 @@ class _BatchTable:
             self.schemas.update({f.name: f.type for f in self.read(list(self.columns)).schema})
         return self.schemas[column]
 
-    def known(self, column: str) -> bool:
+    def has_type(self, column: str) -> bool:
         """Tell whether the column is there with rows and a type."""
         return bool(self.rows) and self.columns.get(column, NO_TYPE) != NO_TYPE
 
@@ -140,11 +140,11 @@ def _earlier(
 ) -> Callable[[], Iterator[dict[str, _BatchTable]]]:
     """Return the way to ask for the tables of earlier batches, newest first."""
 
-    def found() -> Iterator[dict[str, _BatchTable]]:
+    def read_tables() -> Iterator[dict[str, _BatchTable]]:
         manifests = manifests_before(store, spec, before, MOST_EARLIER)
         return (_of_manifest(store, m) for m in manifests if not m.problem)
 
-    return found
+    return read_tables
 
 
 def _of_manifest(store: Store, manifest: BatchManifest) -> dict[str, _BatchTable]:
@@ -200,7 +200,7 @@ def _column(
         Odd(h.batch, name, column, "is missing here, other batches have it", fits=True)
         for h in lacking
     ]
-    known = [h for h in full if h.known(column)]
+    known = [h for h in full if h.has_type(column)]
     texts = {h.columns[column] for h in known}
     if len(texts) == 1 and len(known) == len(held):
         return None, odd
@@ -230,7 +230,7 @@ def _from_earlier(
     for batch in earlier():
         held = batch.get(name)
         if held is not None:
-            found |= {c: held.kind(c) for c in columns - set(found) if held.known(c)}
+            found |= {c: held.kind(c) for c in columns - set(found) if held.has_type(c)}
         if columns <= set(found):
             break
     return found

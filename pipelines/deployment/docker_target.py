@@ -71,7 +71,7 @@ class DockerTarget:
         name = names.container_name(release.model, release.number)
         before = _before(context, gateway, release)
         try:
-            image = images.built(
+            image = images.build_image(
                 engine, context.settings, context.ports.store, release, _verdict(context, release)
             )
             self._proven(context, release, image)
@@ -130,7 +130,7 @@ class DockerTarget:
         """Have the release's container run and prove itself."""
         engine, gateway = self._parts(context)
         opened = open_bundle(context.ports.store, release.bundle)
-        container = containers.started(
+        container = containers.start_container(
             engine, context.settings, release, image, context.spec.resources.serving
         )
         containers.prove(
@@ -168,7 +168,7 @@ class DockerTarget:
         found = containers.own(engine, release)
         runs = found is not None and found.running
         if not runs:
-            image = images.built(
+            image = images.build_image(
                 engine, context.settings, context.ports.store, release, _verdict(context, release)
             )
             self._proven(context, release, image)

@@ -39,7 +39,7 @@ class ProcessTarget:
             retry=tenacity.retry_if_exception_type(Unreachable),
             reraise=True,
         )
-        retrying(lambda: _taken(release, self._server.serves(release.model)))
+        retrying(lambda: _expect_served(release, self._server.serves(release.model)))
         return {}
 
     def follow(self, context: Context, champion: Champion, *, under_way: str) -> list[str]:
@@ -66,7 +66,7 @@ class ProcessTarget:
         """Do nothing: the server has swapped already."""
 
 
-def _taken(release: Release, says: Serves) -> None:
+def _expect_served(release: Release, says: Serves) -> None:
     """Return when the server serves the release.
 
     Raises Refused, Conflict (a newer release took over) or Unreachable.

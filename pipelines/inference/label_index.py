@@ -35,9 +35,12 @@ FORMAT: Final = 2
 Outcome = Literal["accepted", "repeated", "contradicting", "unknown", "ambiguous"]
 
 _TABLES = f"""
-CREATE TABLE sources (name TEXT PRIMARY KEY, read INTEGER NOT NULL, state INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE sources (
+    name TEXT PRIMARY KEY, read INTEGER NOT NULL, state INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE requests (
-    model TEXT, request_id TEXT, row INTEGER, key TEXT, several INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (model, request_id, row)
+    model TEXT, request_id TEXT, row INTEGER, key TEXT, several INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (model, request_id, row)
 ) WITHOUT ROWID;
 CREATE TABLE keys (model TEXT, key TEXT, PRIMARY KEY (model, key)) WITHOUT ROWID;
 CREATE TABLE labels (model TEXT, identity TEXT, label, PRIMARY KEY (model, identity)) WITHOUT ROWID;

@@ -207,14 +207,14 @@ class HttpAnchor:
 
     def read(self) -> Head | None:
         """Ask the server."""
-        answer, content = self._asked("GET")
+        answer, content = self._request("GET")
         return None if answer in {204, 404} else _head(self.name, content)
 
     def write(self, head: Head) -> None:
         """Tell the server."""
-        self._asked("PUT", json=_body(head))
+        self._request("PUT", json=_body(head))
 
-    def _asked(self, method: str, **body: Any) -> tuple[int, bytes]:
+    def _request(self, method: str, **body: Any) -> tuple[int, bytes]:
         import httpx
 
         remedy = "check that it runs; the next decision, or `perennial verify`, looks again."

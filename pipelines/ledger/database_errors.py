@@ -34,7 +34,7 @@ def database_border(name: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _named(error, name) from error
+        raise _name_error(error, name) from error
     except (SQLAlchemyError, sqlite3.Error, UnicodeError) as error:
         # Not what a database in use or away raises: two heads, a text that is none, a file that
         # cannot be opened as one.
@@ -49,7 +49,7 @@ def database_border(name: str) -> Iterator[None]:
         ) from error
 
 
-def _named(error: DBAPIError, name: str) -> PerennialError:
+def _name_error(error: DBAPIError, name: str) -> PerennialError:
     kind = fault(error) or _meaning(str(getattr(error.orig, "pgcode", None) or ""))
     if kind == "busy":
         return Busy(

@@ -41,7 +41,7 @@ class MemoryLedger:
     def append(self, model: str, key: str, decision: Decision) -> Entry:
         """Add a decision once."""
         with self._lock:
-            known = self._known(model, decision.kind, key)
+            known = self._find_entry(model, decision.kind, key)
             if known is None:
                 known = chained(self._head, at=self._now(), model=model, key=key, decision=decision)
                 self._entries.append(known)
@@ -51,10 +51,10 @@ class MemoryLedger:
     def find(self, model: str, kind: Kind, key: str) -> Entry | None:
         """Return the decision with this key, or None."""
         with self._lock:
-            known = self._known(model, kind, key)
+            known = self._find_entry(model, kind, key)
         return known.model_copy(deep=True) if known else None
 
-    def _known(self, model: str, kind: str, key: str) -> Entry | None:
+    def _find_entry(self, model: str, kind: str, key: str) -> Entry | None:
         same = (e for e in self._entries if (e.model, e.kind, e.key) == (model, kind, key))
         return next(same, None)
 
@@ -87,7 +87,7 @@ class MemoryLedger:
     def crown(self, model: str, *, expected: str | None, champion: Crown, key: str) -> Entry:
         """Make a version the champion if `expected` still is."""
         with self._lock:
-            if self._known(model, "champion", key) is None:
+            if self._find_entry(model, "champion", key) is None:
                 expect_champion(model, self.champion(model), expected)
             return self.append(model, key, champion)
 

@@ -29,7 +29,7 @@ def record(ledger: Ledger, model: str, run: str, outcome: Outcome) -> None:
     append_changed(ledger, model, run, outcome.model_copy(update={"reasons": reasons}))
 
 
-def known(ledger: Ledger, model: str, run: str) -> Outcome | None:
+def find_outcome(ledger: Ledger, model: str, run: str) -> Outcome | None:
     """Return what came of a run as far as the ledger knows; None where it has not ended yet."""
     entry = newest(ledger, model, "outcome", run)
     return entry.read(Outcome) if entry is not None else None

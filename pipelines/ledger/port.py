@@ -242,7 +242,10 @@ def expect_champion(model: str, current: Champion | None, expected: str | None) 
 
 
 def champion_of(entry: Entry | None) -> Champion | None:
-    """Return the champion that a `champion` entry crowned. Raises Corrupted where it crowns none."""
+    """Return the champion that a `champion` entry crowned.
+
+    Raises Corrupted where it crowns none.
+    """
     if entry is None:
         return None
     crown = entry.read(Crown)

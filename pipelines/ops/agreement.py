@@ -179,8 +179,8 @@ def _versions(ports: EmbeddedPorts, model: str, judged: dict[str, str]) -> Itera
     for version, run in judged.items():
         if version in registered and run and registered[version] != run:
             said = (
-                f"Version {version} of {model} is of run {registered[version]} in MLflow and of {run} in"
-                " the ledger"
+                f"Version {version} of {model} is of run {registered[version]} in MLflow"
+                f" and of {run} in the ledger"
             )
             yield problem(what, f"{said}: one of them is another system's.", _WRONG_MLFLOW)
     missing = sorted(set(judged) - set(registered), key=int)

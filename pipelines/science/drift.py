@@ -148,7 +148,7 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
     return Decision("no_drift", [_unchanged(facts, rules), *facts.notes])
 
 
-def measured(
+def measure_performance(
     metric: str,
     y: Array,
     p: Array,

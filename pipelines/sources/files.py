@@ -120,9 +120,11 @@ def _bytes_of(uri: str, most: int) -> list[tuple[str, bytes]]:
         contents = [_named_content(f, most) for f in files]
     except GiveUp:
         raise
-    except Exception as error:  # noqa: BLE001 -- each of fsspec's file systems has errors of its own; the place alone is their cause
+    # Each of fsspec's file systems has errors of its own; the place alone is their cause.
+    except Exception as error:  # noqa: BLE001 -- see above
         why = f"{type(error).__name__}: {without_secrets(str(error), uri)}"
-        # Without the cause: a library's message may hold the URL with its password or its signature.
+        # Without the cause: a library's message may hold the URL with its password or its
+        # signature.
 
         raise Unreachable(
             f"{shown} cannot be read: {why}.", remedy="check `source.uri` and the access to it."

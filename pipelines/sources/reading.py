@@ -130,7 +130,8 @@ def unpack(data: bytes, name: str, most: int) -> bytes:
             return content_of(opened, name, most)
     except BadData:
         raise
-    except Exception as error:  # each of the libraries has errors of its own, and the bytes alone can be their cause
+    # Each of the libraries has errors of its own, and the bytes alone can be their cause.
+    except Exception as error:
         raise BadData(
             f"{name} is no readable compressed file: {_first_line(error)}.",
             remedy="the file may be cut short.",
@@ -184,7 +185,9 @@ def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
             return unpack(packed.read(info), member, most)
     except BadData:
         raise
-    except Exception as error:  # zipfile raises eight kinds of errors on bytes that are no archive; these alone can be their cause
+    # Zipfile raises eight kinds of errors on bytes that are no archive.
+    # These alone can be their cause.
+    except Exception as error:
         raise BadData(
             f"{shown} is no readable zip archive: {_first_line(error)}.",
             remedy="the file may be cut short.",
@@ -250,7 +253,8 @@ def _parse_or_bad_data(shown: str, kind: Format, read: Callable[[], pa.Table]) -
             f"{shown} takes more memory than there is.",
             remedy="split the file, or give the step more memory.",
         ) from error
-    except Exception as error:  # parsers raise what they like on foreign bytes, and the bytes alone can be their cause
+    # Parsers raise what they like on foreign bytes, and the bytes alone can be their cause.
+    except Exception as error:
         raise BadData(
             f"{shown} is not readable as {kind}: {_first_line(error)}.",
             remedy="the file may be damaged, or of another format.",

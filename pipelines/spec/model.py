@@ -133,14 +133,14 @@ class Candidate(Value):
         return self
 
     @property
-    def known(self) -> Estimator:
+    def declaration(self) -> Estimator:
         """What the catalogue says of the estimator."""
         return ESTIMATORS[self.estimator]
 
     @property
     def encoding(self) -> Encoding:
         """How text inputs are encoded."""
-        return self.encode or self.known.encode
+        return self.encode or self.declaration.encode
 
 
 class VersusChampion(Value):
@@ -301,9 +301,9 @@ def _candidate_problems(spec: Spec) -> list[Problem]:
             f"{c.estimator} of {c.name} cannot do a {spec.task} task; choose another one",
         )
         for place, c in enumerate(spec.candidates)
-        if spec.task not in c.known.tasks
+        if spec.task not in c.declaration.tasks
     ]
-    if all(c.known.dummy for c in spec.candidates):
+    if all(c.declaration.dummy for c in spec.candidates):
         found.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
     return found
 

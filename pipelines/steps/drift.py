@@ -168,7 +168,7 @@ def _compare(
     from pipelines.bundle.load import open_bundle
     from pipelines.watch import observations, reference
     from pipelines.watch.comparison import look
-    from pipelines.watch.evidently_page import with_verdict
+    from pipelines.watch.evidently_page import add_verdict
     from pipelines.watch.sides import ChampionReference, Rows
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
@@ -204,7 +204,7 @@ def _compare(
     facts = replace(seen.facts, error=seen.facts.error or found.problem, notes=notes)
     decision = decide(facts, rules)
     evidently = (
-        with_verdict(seen.evidently, decision, href=f"../drift/{quote(request.run, safe='')}")
+        add_verdict(seen.evidently, decision, href=f"../drift/{quote(request.run, safe='')}")
         if seen.evidently
         else None
     )

@@ -94,7 +94,7 @@ def choose_challenger(context: Context, trained: list[TrainResult]) -> TrainResu
     """Return the best candidate by cross-validation that is no dummy, the first in the spec of
     equals; None where there is none.
     """
-    order = {c.name: (i, c.known.dummy) for i, c in enumerate(context.spec.candidates)}
+    order = {c.name: (i, c.declaration.dummy) for i, c in enumerate(context.spec.candidates)}
     unknown = [t.candidate for t in trained if t.candidate not in order]
     if unknown:
         raise RequestError(f"{context.spec.name} has no candidate {', '.join(unknown)}.")
@@ -158,7 +158,7 @@ def _measure(
     found = predictions.read(context.ports.store, spec, best.predictions, holdout)
     return GateFacts(
         name=best.candidate,
-        dummy=spec.candidate(best.candidate).known.dummy,
+        dummy=spec.candidate(best.candidate).declaration.dummy,
         metrics=scores(spec.task, estimators.targets(holdout, spec, found.classes), found.score),
         rows=holdout.num_rows,
         holdout=interval,

@@ -47,7 +47,7 @@ def run(context: Context, request: ReportRequest) -> ReportResult:
 def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
     """Return what came of the retraining, by the ledger; it knows more than the state of a run."""
     model, run = context.spec.name, request.decide.run_id
-    found = outcomes.known(context.ports.ledger, model, run)
+    found = outcomes.find_outcome(context.ports.ledger, model, run)
     state = (request.retrain or {}).get("state", "unknown")
     if found is None or found.outcome == "failed":
         raise _failure(context, request, found, state)

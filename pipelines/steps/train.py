@@ -130,7 +130,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     )
     stored = store.put(io.dumps(model), ".skops")
     run_id = _log_run(context, request, candidate, found, metrics, key)
-    if not candidate.known.dummy:
+    if not candidate.declaration.dummy:
         _attach_plots(
             context, run_id, candidate, found, (model, schema, rows.holdout, truth, predicted)
         )

@@ -44,7 +44,7 @@ def once(
     fresh result is returned.
     """
     name = f"results/{step}/{key}"
-    known = _known(store, name)
+    known = _read_result(store, name)
     if known is not None and not force and _whole(store, known):
         return kind.model_validate_json(known)
     result = compute()
@@ -57,7 +57,7 @@ def once(
     return kind.model_validate_json(published) if _whole(store, published) else result
 
 
-def _known(store: Store, name: str) -> bytes | None:
+def _read_result(store: Store, name: str) -> bytes | None:
     """Return the published result.
 
     None where there is none, or one that was changed: what is published next takes its place.

@@ -80,6 +80,7 @@ class ExactRowSum(theirs.ExpectMulticolumnSumToEqual):
 
 
 EXACT: dict[str, Any] = {kind.__mro__[1].expectation_type: kind for kind in (
-    ExactlyBetween, ExactMax, ExactMin, ExactMean, ExactMedian, ExactSum, ExactQuantiles, ExactRowSum,
+    ExactlyBetween, ExactMax, ExactMin, ExactMean, ExactMedian, ExactSum, ExactQuantiles,
+    ExactRowSum,
 )}  # fmt: skip
 """By the type that a suite names, the expectation that is judged in its place."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.drift import ColumnFact, DriftFacts, measured
+from pipelines.science.drift import ColumnFact, DriftFacts, measure_performance
 from pipelines.watch import evidently_run
 from pipelines.watch.evidently_run import LEAST, ROWS, UNDEFINED_ON_A_CONSTANT, Compare, sampled
 from pipelines.watch.preconditions import Checked, check, numbers, rule_of, size, textual, watched
@@ -58,7 +58,7 @@ def look(
     rows = 0
     try:
         rows = size(window)
-        return _looked(rules, window, labelled, champion, rows=rows, seed=seed)
+        return _compare_window(rules, window, labelled, champion, rows=rows, seed=seed)
     except MemoryError:
         raise  # says nothing of the data: the step dies and is tried again
     except Exception as error:
@@ -72,7 +72,7 @@ def look(
         )
 
 
-def _looked(
+def _compare_window(
     rules: Drift,
     window: Rows,
     labelled: Labelled | None,
@@ -135,7 +135,7 @@ def _performed(
             " (min_rows)",
         )
     try:
-        found = measured(
+        found = measure_performance(
             champion.metric,
             labelled.y,
             labelled.p,

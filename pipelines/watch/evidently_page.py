@@ -37,7 +37,7 @@ _TONES = {
 }
 
 
-def settled(page: bytes) -> bytes:
+def number_names(page: bytes) -> bytes:
     """Return the page with its random names numbered, so that the same data give the same bytes,
     and its heading replaced.
     """
@@ -51,7 +51,7 @@ def settled(page: bytes) -> bytes:
     )
 
 
-def with_verdict(page: bytes, decision: Decision, *, href: str) -> bytes:
+def add_verdict(page: bytes, decision: Decision, *, href: str) -> bytes:
     """Return the page below the verdict and its reasons. `href` leads to the page of the check."""
     banner = fill(
         _BANNER,

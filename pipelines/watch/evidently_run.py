@@ -21,7 +21,7 @@ from zlib import crc32
 import numpy as np
 
 from pipelines.settings import quiet
-from pipelines.watch.evidently_page import settled
+from pipelines.watch.evidently_page import number_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -211,7 +211,7 @@ def _run(
     snapshot = Report(asked, include_tests=True).run(
         window, reference, timestamp=datetime(1970, 1, 1, tzinfo=UTC)
     )
-    return _scores(snapshot.dict()), settled(snapshot.get_html_str(as_iframe=False).encode())
+    return _scores(snapshot.dict()), number_names(snapshot.get_html_str(as_iframe=False).encode())
 
 
 def _datasets(columns: Sequence[Compare]) -> tuple[Any, Any]:
@@ -265,18 +265,18 @@ def _categories(column: Compare) -> tuple[Array, Array]:
         )
         for text, count in zip(texts.tolist(), counts.tolist(), strict=True):
             shares[text] = shares.get(text, 0.0) + count / len(side)
-    kept = {t: _shown(t) for t in sorted(shares, key=lambda t: (-shares[t], t))[:_CATEGORIES]}
+    kept = {t: _escape(t) for t in sorted(shares, key=lambda t: (-shares[t], t))[:_CATEGORIES]}
     rest = {True: "(other values, seen in training)", False: "(other values, not seen in training)"}
 
-    def named(side: Array) -> Array:
+    def name_values(side: Array) -> Array:
         return np.array(
             [None if t is None else kept.get(t) or rest[t in known] for t in side], dtype=object
         )
 
-    return named(column.window), named(column.reference)
+    return name_values(column.window), name_values(column.reference)
 
 
-def _shown(text: str) -> str:
+def _escape(text: str) -> str:
     """Return a text as it may stand in Evidently's page, which writes texts into a script as they
     are.
 

@@ -131,7 +131,7 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     Their labels are the target, where known.
     """
     spec, schema = context.spec, bundle.manifest.inputs
-    table = _built(context, plan)
+    table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
     inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
     known = labelled.visible(table, spec, window.end)
@@ -209,7 +209,7 @@ def _answers(bundle: OpenBundle, table: pa.Table) -> Array:
     return answers if schema.task == "multiclass" else answers[:, 0]
 
 
-def _built(context: Context, plan: Plan) -> pa.Table:
+def _build_table(context: Context, plan: Plan) -> pa.Table:
     """Return the features of the window's batches."""
     spec = context.spec
     types = plan_types(context.ports.store, spec, plan)
@@ -225,7 +225,7 @@ def _told_by_source(context: Context, plan: Plan, schema: InputSchema, log: Log)
     spec = context.spec
     if schema.key_personal == "drop" or log.rows["key"].null_count == log.rows.num_rows:
         return None
-    table = _built(context, plan)
+    table = _build_table(context, plan)
     keys = [
         key_text(values) for values in zip(*(table[c].to_pylist() for c in spec.key), strict=True)
     ]

@@ -92,7 +92,7 @@ def _newest_open(ledger: Ledger, model: str, entries: list[Entry], now: datetime
         request = entry.decision
         if (
             isinstance(request, RetrainRequest)
-            and outcomes.known(ledger, model, request.run_id) is None
+            and outcomes.find_outcome(ledger, model, request.run_id) is None
         ):
             return entry
     return None

@@ -117,10 +117,10 @@ class CutAt:
 class TornGateway(Gateway):
     """Cut off between the routes' file and the running gateway."""
 
-    def _told(self, command):
+    def _send(self, command):
         if command.startswith(("set map", "add map")):
             raise Cut
-        return super()._told(command)
+        return super()._send(command)
 
 
 def left_alone(model):

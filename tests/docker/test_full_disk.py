@@ -99,8 +99,11 @@ def test_a_full_disk_is_named_leaves_nothing_and_a_retry_goes_on_when_there_is_r
         _fill(ballast)
     known, containers = {i["Id"] for i in api.images(all=True)}, api.containers(all=True)
     with pytest.raises(StorageFull, match="no space left"):
-        images.built(engine_for(settings), settings, store, release, "promote")
+        images.build_image(engine_for(settings), settings, store, release, "promote")
     ballast.unlink()
     assert {i["Id"] for i in api.images(all=True)} == known
     assert api.containers(all=True) == containers
-    assert images.built(engine_for(settings), settings, store, release, "promote").id not in known
+    assert (
+        images.build_image(engine_for(settings), settings, store, release, "promote").id
+        not in known
+    )

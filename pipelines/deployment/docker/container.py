@@ -51,7 +51,7 @@ _HANDED_ON = (
 """The settings that a release's server shares with whoever deploys it."""
 
 
-def started(
+def start_container(
     engine: ReleaseEngine, settings: Settings, release: Release, image: Image, limits: Limits
 ) -> Container:
     """Return the release's container, running.

@@ -89,12 +89,12 @@ class ReleaseEngine:
     def _api(self) -> Any:
         import docker
 
-        with self._named("connect"):
+        with self._name_errors("connect"):
             return docker.APIClient(base_url=self._url, version="auto", timeout=self._timeout)
 
     def image(self, name: str) -> Image | None:
         """Return the local image of this name or id."""
-        with self._named(f"inspect the image {name}"), _missing() as found:
+        with self._name_errors(f"inspect the image {name}"), _missing() as found:
             body = self._api.inspect_image(name)
             found.append(Image(body["Id"], dict(body["Config"].get("Labels") or {})))
         return found[0] if found else None
@@ -103,7 +103,7 @@ class ReleaseEngine:
         """Build the context (a tar with its Dockerfile) without any network, tag the image and
         return it.
         """
-        with self._named(f"build {tag}"):
+        with self._name_errors(f"build {tag}"):
             said = self._api.build(
                 fileobj=io.BytesIO(context),
                 custom_context=True,
@@ -130,7 +130,7 @@ class ReleaseEngine:
 
         Of the untagged ones only those that nothing is built on.
         """
-        with self._named("list images"):
+        with self._name_errors("list images"):
             filters = {"label": self._labels(labels), **({"dangling": True} if untagged else {})}
             return [
                 Image(str(found["Id"]), dict(found["Labels"] or {}))
@@ -139,7 +139,7 @@ class ReleaseEngine:
 
     def remove_image(self, name: str) -> None:
         """Remove the image; nothing where it is gone or a container still needs it."""
-        with self._named(f"remove the image {name}"), _missing():
+        with self._name_errors(f"remove the image {name}"), _missing():
             try:
                 self._api.remove_image(name)
             except _errors().APIError as error:
@@ -148,13 +148,13 @@ class ReleaseEngine:
 
     def container(self, name: str) -> Container | None:
         """Return the container of this name."""
-        with self._named(f"inspect the container {name}"), _missing() as found:
+        with self._name_errors(f"inspect the container {name}"), _missing() as found:
             found.append(_container(self._api.inspect_container(name)))
         return found[0] if found else None
 
     def containers(self, labels: dict[str, str]) -> list[str]:
         """Return the names of all containers with these labels, running or not, sorted."""
-        with self._named("list containers"):
+        with self._name_errors("list containers"):
             filters = {"label": self._labels(labels)}
             return sorted(
                 str(found["Names"][0]).lstrip("/")
@@ -183,7 +183,7 @@ class ReleaseEngine:
 
         Raises Conflict where the name is taken.
         """
-        with self._named(f"create the container {name}"):
+        with self._name_errors(f"create the container {name}"):
             self._api.create_container(
                 image,
                 name=name,
@@ -197,7 +197,7 @@ class ReleaseEngine:
 
     def start(self, name: str) -> None:
         """Start the container; nothing where it runs."""
-        with self._named(f"start the container {name}"):
+        with self._name_errors(f"start the container {name}"):
             self._api.start(name)
 
     def stop(self, name: str, grace: int) -> None:
@@ -205,12 +205,12 @@ class ReleaseEngine:
 
         Nothing where it does not run or is gone.
         """
-        with self._named(f"stop the container {name}"), _missing():
+        with self._name_errors(f"stop the container {name}"), _missing():
             self._api.stop(name, timeout=grace)
 
     def remove(self, name: str) -> None:
         """Remove the container, whether it runs or not; nothing where it is gone or going."""
-        with self._named(f"remove the container {name}"), _missing():
+        with self._name_errors(f"remove the container {name}"), _missing():
             try:
                 self._api.remove_container(name, v=True, force=True)
             except _errors().APIError as error:
@@ -219,7 +219,7 @@ class ReleaseEngine:
 
     def logs(self, name: str, lines: int) -> str:
         """Return the last lines that the container wrote, to either stream."""
-        with self._named(f"read the log of {name}"), _missing() as found:
+        with self._name_errors(f"read the log of {name}"), _missing() as found:
             found.append(
                 self._api.logs(name, stdout=True, stderr=True, tail=lines)
                 .decode("utf-8", "replace")
@@ -228,7 +228,7 @@ class ReleaseEngine:
         return found[0] if found else ""
 
     @contextlib.contextmanager
-    def _named(self, doing: str) -> Iterator[None]:
+    def _name_errors(self, doing: str) -> Iterator[None]:
         """Raise what goes wrong in here as one of our errors."""
         import urllib3
 

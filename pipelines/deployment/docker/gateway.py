@@ -49,7 +49,7 @@ class Gateway:
         Raises Unreachable where none runs.
         """
         return _routes(
-            line.split(" ", 1)[-1] for line in self._told(f"show map {MAP}").splitlines()
+            line.split(" ", 1)[-1] for line in self._send(f"show map {MAP}").splitlines()
         ).get(model)
 
     def written(self, model: str) -> str | None:
@@ -75,9 +75,9 @@ class Gateway:
             if container == known:
                 return
             if container is None:
-                said = self._told(f"del map {MAP} {model}")
+                said = self._send(f"del map {MAP} {model}")
             else:
-                said = self._told(
+                said = self._send(
                     f"{'add' if known is None else 'set'} map {MAP} {model} {container}"
                 )
         if said.strip() or self.leads(model) != container:
@@ -109,7 +109,7 @@ class Gateway:
             remedy=_REMEDY,
         )
 
-    def _told(self, command: str) -> str:
+    def _send(self, command: str) -> str:
         """Send one command to the running gateway and return what it says."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as admin:

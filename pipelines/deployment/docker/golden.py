@@ -31,13 +31,13 @@ def differences(
         answer = client.post(f"/models/{release.model}/predict", json={"row": row})
         if answer.status_code in AWAY:
             answer.raise_for_status()
-        difference = _difference(answer, release, told(manifest, expected))
+        difference = _difference(answer, release, format_answer(manifest, expected))
         if difference:
             found.append(f"golden request {number}: {difference}")
     return found
 
 
-def told(manifest: BundleManifest, answer: list[float]) -> Any:
+def format_answer(manifest: BundleManifest, answer: list[float]) -> Any:
     """Return a golden answer as the API tells it.
 
     A number, or of several classes the label and its probabilities.

@@ -34,7 +34,7 @@ def existing(engine: ReleaseEngine, release: Release) -> Image | None:
     return found if found is not None and is_of(found.labels, release) else None
 
 
-def built(
+def build_image(
     engine: ReleaseEngine, settings: Settings, store: Store, release: Release, verdict: str
 ) -> Image:
     """Return the release's image, built unless it is there.

@@ -113,7 +113,7 @@ def checked(path: Path, known: Callable[[str], bool]) -> Manifest:
     that is no backup of a format we know, Corrupted naming the first member that was changed, is
     missing, or has no business in a backup.
     """
-    with _opened(path) as entries:
+    with _open_entries(path) as entries:
         found, manifest = _read(path, entries, known)
     if manifest is None:
         raise Corrupted(f"{path} has no end: it was cut off.", remedy=_REMEDY)
@@ -193,7 +193,7 @@ def _write(target: Path, content: IO[bytes], entry: tarfile.TarInfo) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]]:
+def _open_entries(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]]:
     """Yield the entries, with their content where they have one.
 
     What goes wrong while they are read is named.

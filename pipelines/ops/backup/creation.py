@@ -39,9 +39,9 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
 
     It appears whole or not at all.
 
-    Raises RequestError where there is no ledger, where the store is no folder, where a database is missing that must be part of
-    it, where `target` is there already or lies inside the state that is copied, Corrupted where the
-    ledger's chain is broken, StorageFull, Busy or Unreachable.
+    Raises RequestError where there is no ledger, where the store is no folder, where a database is
+    missing that must be part of it, where `target` is there already or lies inside the state that
+    is copied, Corrupted where the ledger's chain is broken, StorageFull, Busy or Unreachable.
     """
     target = target.absolute()
     refuse_store_elsewhere(settings)

@@ -154,7 +154,7 @@ def dump(database: Database, target: Path) -> None:
             source.backup(copy)
             (sound,) = copy.execute("PRAGMA quick_check").fetchone()
     except sqlite3.Error as error:
-        raise _named(database, error) from error
+        raise _name_error(database, error) from error
     if sound != "ok":
         raise Corrupted(
             f"{database.shown} is damaged: {sound}.", remedy="restore it from an earlier backup."
@@ -240,7 +240,7 @@ def _environment(url: URL) -> dict[str, str]:
     }
 
 
-def _named(database: Database, error: sqlite3.Error) -> PerennialError:
+def _name_error(database: Database, error: sqlite3.Error) -> PerennialError:
     kind = fault(error)
     if kind == "full":
         return StorageFull(

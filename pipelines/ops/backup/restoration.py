@@ -185,11 +185,10 @@ def _say_what_is_there(
                 f"{error.message} The restore did not end, and what is there already cannot be"
                 f" told: {away.message}"
             )
+            again = "Then restore again: it says what must be cleared first."
             raise type(error)(
                 words,
-                remedy=(
-                    f"{error.remedy} Then restore again: it says what must be cleared first.".strip()
-                ),
+                remedy=f"{error.remedy} {again}".strip(),
             ) from error
         if not there:
             mark.unlink()
@@ -241,7 +240,10 @@ def _move_artifacts(database: Database, old: str, new: str) -> None:
                 )
                 for column in known.intersection(columns):
                     where = f"{column} = :old OR substr({column}, 1, :size) = :inside"
-                    moved = f"UPDATE {table} SET {column} = :new || substr({column}, :cut) WHERE {where}"  # noqa: S608 -- names of our own
+                    moved = (
+                        f"UPDATE {table} SET {column} = :new || substr({column}, :cut)"  # noqa: S608 -- names of our own
+                        f" WHERE {where}"
+                    )
                     values = {
                         "new": after,
                         "cut": len(before) + 1,

@@ -1,8 +1,8 @@
 """Folders with copies of databases and keys that a backup or a restore needs while it is at work.
 
 Whoever makes one writes its path down in the state folder before. A process that is killed takes
-nothing away; but the lock of `ops.lock.hold_state` is the kernel's and ends with it. So whoever holds that
-lock and finds such a note knows that its writer is dead.
+nothing away; but the lock of `ops.lock.hold_state` is the kernel's and ends with it. So whoever
+holds that lock and finds such a note knows that its writer is dead.
 """
 
 from __future__ import annotations

@@ -262,7 +262,7 @@ def test_a_features_file_that_was_stored_with_text_for_an_empty_column_is_read(l
         table.column_names.index("minutes"), "minutes", pa.nulls(table.num_rows, pa.string())
     )
     version = features_with(versions, NAMES[1], old)
-    rows = labelled_rows.known(
+    rows = labelled_rows.read_known_rows(
         loop.context, built.model_copy(update={"version": version}), plan.train[:3], by=NOW
     )
     assert str(rows.schema.field("minutes").type) == "double"
@@ -293,7 +293,7 @@ def test_features_that_do_not_fit_are_named_with_batch_and_column(loop):
         BadData,
         match=r"in 2024-01-02T00, pages holds texts \(string\), other batches hold whole numbers",
     ):
-        labelled_rows.known(loop.context, changed, plan.train, by=NOW)
+        labelled_rows.read_known_rows(loop.context, changed, plan.train, by=NOW)
 
 
 def test_what_a_batch_was_found_to_be_is_kept_apart_from_what_its_neighbours_tell(loop):

@@ -13,7 +13,7 @@ from pipelines.science.drift import (
     DriftFacts,
     PerformanceFact,
     decide,
-    measured,
+    measure_performance,
     strength,
 )
 from pipelines.spec.drift import Drift, Performance
@@ -202,7 +202,9 @@ def test_a_promise_is_missed_only_where_even_the_good_end_misses_it_by_more_than
 ):
     def found(expected, tolerance):
         rule = Performance(tolerance=tolerance)
-        return measured(metric, y, p, event_times=TIMES, expected=expected, rule=rule, seed=1)
+        return measure_performance(
+            metric, y, p, event_times=TIMES, expected=expected, rule=rule, seed=1
+        )
 
     good = found(missed, 0.02).good_end
     assert found(missed, 0.02).worse
@@ -214,7 +216,7 @@ def test_a_promise_is_missed_only_where_even_the_good_end_misses_it_by_more_than
 
 
 def test_one_class_only_has_no_performance():
-    found = measured(
+    found = measure_performance(
         "roc_auc", np.ones(N), P, event_times=TIMES, expected=0.9, rule=Performance(), seed=1
     )
     assert np.isnan(found.live)

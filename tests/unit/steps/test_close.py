@@ -64,7 +64,7 @@ def test_a_failed_run_that_was_mended_is_finished(tmp_path):
 def test_without_features_there_is_nothing_to_close_but_an_outcome(tmp_path):
     context = learning(tmp_path).context
     assert close.run(context, CloseRequest(run=RUN)).state == close.NOTHING
-    found = outcomes.known(context.ports.ledger, "visits", RUN)
+    found = outcomes.find_outcome(context.ports.ledger, "visits", RUN)
     assert (found.outcome, found.reasons) == (
         "failed",
         ["the run ended before its features were built"],
@@ -87,14 +87,14 @@ def test_what_came_of_a_run_is_in_the_ledger_once_and_again_when_it_changed(tmp_
     assert _entries(world) == [(RUN, "failed", "1"), (f"{RUN}~2", "deployed", "1")]
     close.run(world.context, failed)
     assert _entries(world)[2:] == [(f"{RUN}~3", "failed", "1")]
-    assert outcomes.known(world.context.ports.ledger, "visits", RUN).outcome == "failed"
+    assert outcomes.find_outcome(world.context.ports.ledger, "visits", RUN).outcome == "failed"
 
 
 def test_a_refusal_keeps_the_gates_reasons(tmp_path):
     world = learning(tmp_path)
     judged = _judged("refuse").model_copy(update={"reasons": ["roc_auc is too low"]})
     close.run(world.context, CloseRequest(run=RUN, features=world.built, gate=judged))
-    assert outcomes.known(world.context.ports.ledger, "visits", RUN).reasons == [
+    assert outcomes.find_outcome(world.context.ports.ledger, "visits", RUN).reasons == [
         "roc_auc is too low"
     ]
 
@@ -108,8 +108,8 @@ def test_a_run_that_is_called_what_anothers_second_outcome_is(tmp_path):
         CloseRequest(run=RUN, features=world.built, gate=_judged("promote"), deploy=DEPLOYED),
     )
     ledger = world.context.ports.ledger
-    assert outcomes.known(ledger, "visits", RUN).outcome == "deployed"
-    assert outcomes.known(ledger, "visits", f"{RUN}~2").outcome == "failed"
+    assert outcomes.find_outcome(ledger, "visits", RUN).outcome == "deployed"
+    assert outcomes.find_outcome(ledger, "visits", f"{RUN}~2").outcome == "failed"
 
 
 def test_what_a_failed_deployment_left_serving_is_taken_back(tmp_path):
@@ -126,7 +126,7 @@ class TestClearedOnlyFailed:
     """
 
     def ends(self, world):
-        found = outcomes.known(world.context.ports.ledger, "visits", RUN)
+        found = outcomes.find_outcome(world.context.ports.ledger, "visits", RUN)
         parent = world.context.ports.registry.runs[world.built.parent_run]
         return found.outcome, found.version, parent.state, parent.tags["outcome"]
 

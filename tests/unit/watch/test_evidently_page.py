@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.science.drift import Decision
-from pipelines.watch.evidently_page import settled, with_verdict
+from pipelines.watch.evidently_page import add_verdict, number_names
 
 PAGE = (
     b'<html><body>\n<script>{"value": "Dataset Drift", "label": "Dataset Drift is NOT detected.'
@@ -23,8 +23,10 @@ PAGE = (
     ],
 )
 def test_the_verdict_stands_first_with_its_reasons(verdict, words):
-    page = with_verdict(
-        settled(PAGE), Decision(verdict, ["values are missing in <b>gone</b>"]), href='../drift/a"b'
+    page = add_verdict(
+        number_names(PAGE),
+        Decision(verdict, ["values are missing in <b>gone</b>"]),
+        href='../drift/a"b',
     ).decode()
     assert f">{words}</strong> is the verdict on this window" in page
     assert page.index("is the verdict") < page.index("<script>")
@@ -33,6 +35,6 @@ def test_the_verdict_stands_first_with_its_reasons(verdict, words):
 
 
 def test_the_heading_on_the_whole_data_set_says_what_is_compared_instead():
-    page = settled(PAGE)
+    page = number_names(PAGE)
     assert b"NOT detected" not in page
     assert b"Column by column" in page

@@ -10,18 +10,22 @@ _SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _GENESIS = "0" * 64
 
 _SQLITE = """
-CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries
+BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
 ---
-CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries
+BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
 ---
 CREATE TRIGGER entries_in_order BEFORE INSERT ON entries
 WHEN NEW.seq <> (SELECT seq + 1 FROM head) OR NEW.previous <> (SELECT hash FROM head)
 OR EXISTS (SELECT 1 FROM entries WHERE model = NEW.model AND kind = NEW.kind AND key = NEW.key)
 BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
 ---
-CREATE TRIGGER head_no_delete BEFORE DELETE ON head BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+CREATE TRIGGER head_no_delete BEFORE DELETE ON head
+BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
 ---
-CREATE TRIGGER head_no_insert BEFORE INSERT ON head BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
+CREATE TRIGGER head_no_insert BEFORE INSERT ON head
+BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
 ---
 CREATE TRIGGER head_onwards BEFORE UPDATE ON head WHEN NEW.seq <> OLD.seq + 1 OR NEW.id <> OLD.id
 BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
@@ -29,17 +33,23 @@ BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
 # Not only UPDATE and DELETE: in SQLite, INSERT OR REPLACE deletes without firing a DELETE trigger.
 
 _POSTGRESQL = """
-CREATE FUNCTION ledger_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$
+CREATE FUNCTION ledger_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$
 ---
-CREATE TRIGGER entries_no_change BEFORE UPDATE OR DELETE ON entries FOR EACH ROW EXECUTE FUNCTION ledger_only_grows()
+CREATE TRIGGER entries_no_change BEFORE UPDATE OR DELETE ON entries FOR EACH ROW
+EXECUTE FUNCTION ledger_only_grows()
 ---
-CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION ledger_only_grows()
+CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries FOR EACH STATEMENT
+EXECUTE FUNCTION ledger_only_grows()
 ---
-CREATE TRIGGER head_no_delete BEFORE DELETE ON head FOR EACH ROW EXECUTE FUNCTION ledger_only_grows()
+CREATE TRIGGER head_no_delete BEFORE DELETE ON head FOR EACH ROW
+EXECUTE FUNCTION ledger_only_grows()
 ---
-CREATE TRIGGER head_no_truncate BEFORE TRUNCATE ON head FOR EACH STATEMENT EXECUTE FUNCTION ledger_only_grows()
+CREATE TRIGGER head_no_truncate BEFORE TRUNCATE ON head FOR EACH STATEMENT
+EXECUTE FUNCTION ledger_only_grows()
 ---
-CREATE TRIGGER head_onwards BEFORE UPDATE ON head FOR EACH ROW WHEN (NEW.seq <> OLD.seq + 1 OR NEW.id <> OLD.id)
+CREATE TRIGGER head_onwards BEFORE UPDATE ON head FOR EACH ROW
+WHEN (NEW.seq <> OLD.seq + 1 OR NEW.id <> OLD.id)
 EXECUTE FUNCTION ledger_only_grows()
 """
 

@@ -17,9 +17,11 @@ IF NOT EXISTS (SELECT 1 FROM head WHERE head.seq + 1 = NEW.seq AND head.hash = N
 THEN RAISE EXCEPTION 'the ledger only grows'; END IF;
 RETURN NEW; END $$
 ---
-CREATE TRIGGER entries_in_order BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION ledger_in_order()
+CREATE TRIGGER entries_in_order BEFORE INSERT ON entries FOR EACH ROW
+EXECUTE FUNCTION ledger_in_order()
 ---
-CREATE TRIGGER head_no_insert BEFORE INSERT ON head FOR EACH ROW EXECUTE FUNCTION ledger_only_grows()
+CREATE TRIGGER head_no_insert BEFORE INSERT ON head FOR EACH ROW
+EXECUTE FUNCTION ledger_only_grows()
 """
 
 
