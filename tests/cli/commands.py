@@ -60,12 +60,10 @@ def run_here(world: World, arguments: tuple[str, ...], **more: str) -> Completed
 
 def exit_code(arguments: list[str]) -> int:
     """Run the command and return the code with which its process would end."""
-    try:
+    with pytest.raises(SystemExit) as end:
         main(arguments)
-    except SystemExit as end:
-        assert isinstance(end.code, int)
-        return end.code
-    raise AssertionError("The command has returned instead of ending its process.")
+    assert isinstance(end.value.code, int)
+    return end.value.code
 
 
 @contextlib.contextmanager
