@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from pipelines.spec.catalogue import METRICS, Task, find_metric
+from pipelines.spec.metrics import METRICS, find_metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.science.bootstrap import Comparison
     from pipelines.spec.model import Gate
+    from pipelines.spec.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The formulas of the catalogue's metrics, each written once, for plain and for resampled
 (block-weighted) rows alike.
 
-A metric is declared in `pipelines.spec.catalogue.METRICS`; here is what it computes (`FORMULAS`).
+A metric is declared in `pipelines.spec.metrics.METRICS`; here is what it computes (`FORMULAS`).
 
 Shapes: `y` is (n,), `p` is (n,) for binary (the probability of 1) and regression (the value), and
 (n, k) for multiclass, where `y` holds the class's position in 0..k-1, or -1 for a class that the
@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.science.ranking import Ranking, average_precision, roc_auc
-from pipelines.spec.catalogue import REGRESS, Task, find_metric, metrics_for
+from pipelines.spec.metrics import find_metric, metrics_for
+from pipelines.spec.tasks import REGRESS, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

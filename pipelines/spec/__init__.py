@@ -3,9 +3,10 @@
 It is cheap enough to load while a DAG file is parsed.
 """
 
-from pipelines.spec.catalogue import ESTIMATORS, METRICS
 from pipelines.spec.drift import PRESETS, Drift, Rule
+from pipelines.spec.estimators import ESTIMATORS
 from pipelines.spec.load import SPEC_FILE, load_all, load_spec, model_names, parse_spec
+from pipelines.spec.metrics import METRICS
 from pipelines.spec.model import Candidate, Gate, Range, Spec, json_schema
 
 __all__ = [

@@ -10,10 +10,12 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.catalogue import ESTIMATORS, METRICS, Encoding, Estimator, Task, metrics_for
 from pipelines.spec.drift import Cron, Drift
+from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
+from pipelines.spec.metrics import METRICS, metrics_for
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
+from pipelines.spec.tasks import Task
 from pipelines.spec.units import Batches, Duration, Timeout, parse_duration
 
 SPEC_VERSION: Literal[1] = 1

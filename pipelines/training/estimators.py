@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pipelines.bundle.rows import frame_from_table
 from pipelines.classes import class_names
 from pipelines.errors import BadData, SpecError
-from pipelines.spec.catalogue import find_metric
+from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.science.drift import score_text, strength, values_gone, values_new
 from pipelines.science.metrics import better_by
-from pipelines.spec.catalogue import METRICS
 from pipelines.spec.drift import P_VALUES
+from pipelines.spec.metrics import METRICS
 from pipelines.templates import fill
 from pipelines.verdicts.words import MEANINGS, plain
 

@@ -10,6 +10,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
+from pipelines.container_paths import STATE, store_in_container
 from pipelines.deployment.docker import golden
 from pipelines.deployment.docker.names import container_name, is_of
 from pipelines.errors import Conflict, Refused, Unreachable
@@ -98,6 +99,7 @@ def _create(
     environment = {
         f"PERENNIAL_{field.upper()}": str(getattr(settings, field)) for field in _HANDED_ON
     }
+    environment |= store_in_container(settings)
     environment |= {
         "PERENNIAL_SERVING_HOST": "0.0.0.0",  # noqa: S104 -- in its own network
         "PERENNIAL_IMAGE": image.id,
@@ -133,7 +135,7 @@ def _host(settings: Settings, limits: Limits) -> dict[str, Any]:
 
     source = settings.docker_state or str(settings.state_dir)
     return {
-        "mounts": [Mount("/state", source, type="bind" if _bound(settings) else "volume")],
+        "mounts": [Mount(STATE, source, type="bind" if _bound(settings) else "volume")],
         "read_only": True,
         "tmpfs": {"/tmp": "size=64m,mode=1777"},  # noqa: S108 -- the container's own
         "cap_drop": ["ALL"],

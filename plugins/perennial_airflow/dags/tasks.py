@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from perennial_airflow.places.step_operator import StepOperator
+from perennial_airflow.places.choice import operator_for
 from pipelines.settings import load_settings
 from pipelines.steps.catalogue import STEPS
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
+    from perennial_airflow.places.step_operator import StepOperator
     from pipelines.spec import Spec
 
 
@@ -26,7 +27,7 @@ class Steps:
     def __init__(self, spec: Spec) -> None:
         """Make tasks of this model, in the DAG whose context is open."""
         self._model = spec.name
-        self._operator, self._place = _place(spec)
+        self._operator, self._place = operator_for(load_settings().place, spec)
 
     def __call__(
         self,
@@ -68,18 +69,3 @@ class Steps:
             "execution_timeout": STEPS[step].timeout,
             **self._place,
         }
-
-
-def _place(spec: Spec) -> tuple[type[StepOperator], dict[str, Any]]:
-    """Return the operator of the place that the settings name, and what it must know of the model.
-
-    The engine's library is imported by whoever has their steps run in containers, and by nobody
-    else.
-    """
-    if load_settings().place == "process":
-        return StepOperator, {}
-    from perennial_airflow.places.docker import DockerStepOperator
-
-    return DockerStepOperator, {
-        "limits": spec.resources.model_dump(mode="json", exclude={"serving"}, exclude_none=True)
-    }

@@ -1,1 +1,1 @@
-"""Where steps run: one file for each place."""
+"""Where steps run. `place.py` says what a place must do, `choice.py` names those that there are."""

@@ -17,30 +17,22 @@ from requests import RequestException
 from perennial_airflow.places.container_setup import Setup
 from perennial_airflow.places.docker_engine import Container, StepEngine, make_unreachable
 from perennial_airflow.places.step_operator import StepOperator
+from pipelines.container_paths import STATE, path_in_container, store_in_container
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
-from pipelines.settings import (
-    PREFIX,
-    QUIET,
-    SQL_PREFIX,
-    Settings,
-    load_settings,
-    local_path,
-    scheme_of,
-)
+from pipelines.settings import PREFIX, QUIET, SQL_PREFIX, Settings, load_settings
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from airflow.sdk import Context
     from docker import APIClient
 
     from perennial_airflow.places.place import Place
 
-STATE, GATEWAY = "/state", "/gateway"
-"""Where a step's container finds the state and what it shares with the gateway."""
+GATEWAY = "/gateway"
+"""Where a step's container finds what it shares with the gateway."""
 
 OWN_SETTINGS = frozenset(
     PREFIX + name
@@ -203,13 +195,10 @@ def container_environment(
         if name in PASSED_VARIABLES or _is_setting(name)
     }
     environment |= {**HOME, "PERENNIAL_STATE": STATE, "PERENNIAL_DOCKER_STATE": _state(settings)}
-    folders = {"VERSIONS": settings.versions_dir} if settings.versions else {}
-    if settings.store and scheme_of(settings.store) in {"", "file"}:
-        folders["STORE"] = local_path(settings.store_url)
-    elif settings.store:
-        environment[PREFIX + "STORE"] = settings.store
-    for name, folder in folders.items():
-        environment[PREFIX + name] = _below_state(PREFIX + name, folder, settings.state_dir)
+    environment |= store_in_container(settings)
+    if settings.versions:
+        name = f"{PREFIX}VERSIONS"
+        environment[name] = path_in_container(name, settings.versions_dir, settings.state_dir)
     if settings.target == "docker" and not urlsplit(settings.engine_url).scheme.startswith(
         ("tcp", "http")
     ):
@@ -250,15 +239,3 @@ def _is_folder(settings: Settings) -> bool:
     Then the container writes there as the worker does.
     """
     return _state(settings).startswith("/")
-
-
-def _below_state(name: str, folder: Path, state: Path) -> str:
-    """Return a folder below the state as a container sees it."""
-    try:
-        return f"{STATE}/{folder.resolve().relative_to(state)}"
-    except ValueError as error:
-        raise GiveUp(
-            f"{name}={folder} is not below the state folder {state}, which is all that a step's"
-            " container sees.",
-            remedy=f"leave {name} out, or move it there.",
-        ) from error

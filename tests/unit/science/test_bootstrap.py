@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.science.bootstrap import MAX_BLOCKS, MIN_BLOCKS, blocks_of, compare, spread
 from pipelines.science.metrics import better_by, score
-from pipelines.spec.catalogue import METRICS, metrics_for
+from pipelines.spec.metrics import METRICS, metrics_for
 
 RNG = np.random.default_rng(11)
 

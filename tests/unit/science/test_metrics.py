@@ -8,7 +8,7 @@ from sklearn import metrics as theirs
 
 from pipelines.errors import RequestError
 from pipelines.science.metrics import FORMULAS, better_by, resampled, score, scores, unfit
-from pipelines.spec.catalogue import METRICS, metrics_for
+from pipelines.spec.metrics import METRICS, metrics_for
 from pipelines.training.estimators import constant
 
 RNG = np.random.default_rng(3)

@@ -31,7 +31,7 @@ from pipelines.errors import BadData, RequestError
 from pipelines.messages import PackageRequest
 from pipelines.refs import canonical
 from pipelines.spec import Candidate, parse_spec
-from pipelines.spec.catalogue import ESTIMATORS
+from pipelines.spec.estimators import ESTIMATORS
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import gate, package
 from pipelines.store.memory import MemoryStore

@@ -18,7 +18,8 @@ from pipelines.data import labelled_rows
 from pipelines.errors import BadData, RequestError, SpecError
 from pipelines.messages import TrainRequest
 from pipelines.refs import canonical
-from pipelines.spec.catalogue import ESTIMATORS, METRICS
+from pipelines.spec.estimators import ESTIMATORS
+from pipelines.spec.metrics import METRICS
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import train
 from pipelines.training import estimators, predictions

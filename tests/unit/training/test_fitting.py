@@ -15,7 +15,7 @@ from pipelines.bundle.rows import feed_from_table, frame_from_feed, rows_from_ta
 from pipelines.errors import BadData, SpecError
 from pipelines.messages import PackageRequest
 from pipelines.spec import Candidate
-from pipelines.spec.catalogue import ESTIMATORS
+from pipelines.spec.estimators import ESTIMATORS
 from pipelines.steps import gate, package
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline

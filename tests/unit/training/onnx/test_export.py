@@ -28,7 +28,7 @@ from pipelines.bundle.rows import (
     schema_of,
 )
 from pipelines.spec import Candidate
-from pipelines.spec.catalogue import ESTIMATORS
+from pipelines.spec.estimators import ESTIMATORS
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline
 from pipelines.training.onnx import export

@@ -1,6 +1,4 @@
-"""The estimators and metrics that a spec may name, known without importing scikit-learn (a DAG file
-must parse lightly).
-"""
+"""The metrics that a spec may name, known without importing NumPy (a DAG file must parse lightly)."""
 
 from __future__ import annotations
 
@@ -8,51 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.errors import RequestError
-
-Task = Literal["binary", "multiclass", "regression"]
-Encoding = Literal["onehot", "ordinal"]
-
-CLASSIFY: frozenset[Task] = frozenset({"binary", "multiclass"})
-REGRESS: frozenset[Task] = frozenset({"regression"})
-
-
-@dataclass(frozen=True)
-class Estimator:
-    """What is known of one estimator.
-
-    The tasks it can do and how its inputs are encoded unless the spec says otherwise.
-    """
-
-    tasks: frozenset[Task]
-    encode: Encoding
-    dummy: bool = False
-
-
-def _pair(module: str, stem: str, encode: Encoding, *, dummy: bool = False) -> dict[str, Estimator]:
-    return {
-        f"sklearn.{module}.{stem}Classifier": Estimator(CLASSIFY, encode, dummy),
-        f"sklearn.{module}.{stem}Regressor": Estimator(REGRESS, encode, dummy),
-    }
-
-
-ESTIMATORS: dict[str, Estimator] = {
-    **_pair("dummy", "Dummy", "ordinal", dummy=True),
-    **_pair("ensemble", "HistGradientBoosting", "ordinal"),
-    **_pair("ensemble", "GradientBoosting", "ordinal"),
-    **_pair("ensemble", "RandomForest", "ordinal"),
-    **_pair("ensemble", "ExtraTrees", "ordinal"),
-    **_pair("tree", "DecisionTree", "ordinal"),
-    **_pair("neighbors", "KNeighbors", "onehot"),
-    **_pair("neural_network", "MLP", "onehot"),
-    "sklearn.linear_model.LogisticRegression": Estimator(CLASSIFY, "onehot"),
-    "sklearn.linear_model.LinearRegression": Estimator(REGRESS, "onehot"),
-    "sklearn.linear_model.Ridge": Estimator(REGRESS, "onehot"),
-    "sklearn.linear_model.Lasso": Estimator(REGRESS, "onehot"),
-    "sklearn.linear_model.ElasticNet": Estimator(REGRESS, "onehot"),
-    "sklearn.linear_model.PoissonRegressor": Estimator(REGRESS, "onehot"),
-    "sklearn.naive_bayes.GaussianNB": Estimator(CLASSIFY, "onehot"),
-}
-
+from pipelines.spec.tasks import CLASSIFY, REGRESS, Task
 
 Sees = Literal["order", "probabilities", "labels", "squares", "distances"]
 """What a metric sees of an answer.
@@ -70,7 +24,7 @@ class Metric:
     """The one declaration of a metric: the tasks it fits, what it sees, and which way is better.
 
     Its formula stands under the same name in `pipelines.science.metrics.FORMULAS`: a DAG file
-    reads this catalogue at every parse and must not load NumPy for it.
+    reads the declarations at every parse and must not load NumPy for them.
     """
 
     tasks: frozenset[Task]

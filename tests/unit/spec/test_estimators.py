@@ -3,7 +3,8 @@ import importlib
 import pytest
 from sklearn.base import is_classifier, is_regressor
 
-from pipelines.spec.catalogue import CLASSIFY, ESTIMATORS
+from pipelines.spec.estimators import ESTIMATORS
+from pipelines.spec.tasks import CLASSIFY
 
 
 @pytest.mark.parametrize("path", sorted(ESTIMATORS))

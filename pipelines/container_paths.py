@@ -1,0 +1,44 @@
+"""Where a container finds what lies below the state folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.errors import GiveUp
+from pipelines.settings import PREFIX, local_path, scheme_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.settings import Settings
+
+STATE = "/state"
+"""Where a container finds the state."""
+
+
+def path_in_container(name: str, folder: Path, state: Path) -> str:
+    """Return the path of a folder below the state as a container sees it.
+
+    Raises GiveUp, with the setting's `name`, where the folder is not below the state.
+    """
+    try:
+        return f"{STATE}/{folder.resolve().relative_to(state)}"
+    except ValueError as error:
+        raise GiveUp(
+            f"{name}={folder} is not below the state folder {state}, which is all that a container"
+            " sees.",
+            remedy=f"leave {name} out, or move it there.",
+        ) from error
+
+
+def store_in_container(settings: Settings) -> dict[str, str]:
+    """Return the variable that names the store to a container; none where nobody has set it.
+
+    Raises GiveUp where the store is a folder that is not below the state.
+    """
+    name = f"{PREFIX}STORE"
+    if not settings.store:
+        return {}
+    if scheme_of(settings.store) not in {"", "file"}:
+        return {name: settings.store}
+    return {name: path_in_container(name, local_path(settings.store_url), settings.state_dir)}

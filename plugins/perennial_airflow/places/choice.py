@@ -1,0 +1,35 @@
+"""Which place the steps of a model run in: the one place to which a new place is added."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from perennial_airflow.places.step_operator import StepOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipelines.spec import Spec
+
+    Operator = tuple[type[StepOperator], dict[str, Any]]
+
+
+def _process(_: Spec) -> Operator:
+    return StepOperator, {}
+
+
+def _docker(spec: Spec) -> Operator:
+    # It imports the engine's library, for whoever has their steps run in containers alone.
+    from perennial_airflow.places.docker import DockerStepOperator
+
+    limits = spec.resources.model_dump(mode="json", exclude={"serving"}, exclude_none=True)
+    return DockerStepOperator, {"limits": limits}
+
+
+PLACES: dict[str, Callable[[Spec], Operator]] = {"process": _process, "docker": _docker}
+"""How the operator of a place is found, by the value of PERENNIAL_PLACE."""
+
+
+def operator_for(place: str, spec: Spec) -> Operator:
+    """Return the operator of the place, and what it must know of the model."""
+    return PLACES[place](spec)
