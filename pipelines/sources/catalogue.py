@@ -1,4 +1,4 @@
-"""Which source a spec asks for: the one place to which a new kind of source is added."""
+"""Which reader a spec's source has. A new kind is declared in `pipelines/spec/sources.py` first."""
 
 from __future__ import annotations
 
