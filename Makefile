@@ -11,7 +11,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $(BIN)/python --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
-.PHONY: help venv venv-dev lock check format test test-all up status down demo bench images clean secrets
+.PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo bench images clean secrets
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ format: venv-dev ## format the code and mend what the linter can
 
 test: venv-dev ## all tests but the long ones (this is what CI runs)
 	$(BIN)/python -m pytest -m "not long" -n 3 --no-loadscope-reorder
+
+test-fast: venv-dev ## the tests without servers, trainings and processes: a minute and a half
+	$(BIN)/python -m pytest -m "not slow and not engine and not long and not heavy" -n 2
 
 test-all: venv-dev ## the long tests too: tens of thousands of hostile bodies, many kills
 	$(BIN)/python -m pytest

@@ -67,9 +67,31 @@ What it waits for has limits of its own, which know a slow machine from a broken
 """
 
 
+HEAVY = (
+    "tests/benchmarks/",
+    "tests/cli/",
+    "tests/contracts/test_registry",
+    "tests/contracts/test_versions",
+    "tests/serving/test_hostile",
+    "tests/unit/bundle/test_trusted",
+    "tests/unit/data/",
+    "tests/unit/door/test_keeper",
+    "tests/unit/models/",
+    "tests/unit/ops/",
+    "tests/unit/sources/test_apart",
+    "tests/unit/steps/",
+    "tests/unit/test_state_of_version_0",
+    "tests/unit/test_user_code",
+    "tests/unit/watch/",
+)
+"""Rooms and files whose tests run whole steps, train, or start processes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits longest, so that the workers end together; give slow tests time."""
     for item in items:
+        if item.nodeid.startswith(HEAVY):
+            item.add_marker(pytest.mark.heavy)
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
     rooms = ("docker/test_compose", "/e2e/", "/docker/", "/stack/")

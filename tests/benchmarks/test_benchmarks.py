@@ -16,7 +16,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run
 
-LONG = ("loop", "demo")
+LONG = ("loop", "demo", "kills")
 
 
 def test_each_benchmark_is_started_by_a_test():
@@ -64,11 +64,6 @@ def test_serving_runs():
 
 def test_comparing_models_runs():
     assert "equal models, proven better" in run("gate")
-
-
-@pytest.mark.slow
-def test_killing_processes_runs():
-    assert "longest stand-still after 2 kills" in run("kills")
 
 
 @pytest.mark.long

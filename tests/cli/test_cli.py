@@ -194,7 +194,7 @@ def test_check_says_what_the_users_code_did_to_its_process(command, world, code,
     assert words in last["detail"]
 
 
-def test_each_step_by_hand_without_airflow(perennial):
+def test_each_step_by_hand_without_airflow(perennial, command):
     for step in ("ingest", "validate", "features", "train", "gate", "package"):
         done = perennial(
             step, "sales", *(["--as-of", "2024-01-05"] if step == "ingest" else []), "--json"
@@ -204,16 +204,16 @@ def test_each_step_by_hand_without_airflow(perennial):
         verdicts = done.stderr.count("Verdict on linear (version 1): PROMOTE")
         assert verdicts == (step == "gate"), done.stderr
     assert result["compiled"]
-    assert json.loads(perennial("status", "sales", "--json").stdout)[0]["last_verdict"].startswith(
+    assert json.loads(command("status", "sales", "--json").stdout)[0]["last_verdict"].startswith(
         "promote: linear (version 1)"
     )
-    [verdict] = json.loads(perennial("history", "sales", "--json").stdout)
+    [verdict] = json.loads(command("history", "sales", "--json").stdout)
     assert (verdict["kind"], verdict["body"]["verdict"]) == ("verdict", "promote")
-    away = perennial("deploy", "sales", PERENNIAL_DEPLOY_TIMEOUT_SECONDS="0.5")
+    away = command("deploy", "sales", PERENNIAL_DEPLOY_TIMEOUT_SECONDS="0.5")
     assert away.returncode == 75
     assert "127.0.0.1:1" in away.stderr
-    assert perennial("close", "sales").returncode == 0
-    assert "failed version 1: hand__" in perennial("history", "sales", COLUMNS="250").stdout
+    assert command("close", "sales").returncode == 0
+    assert "failed version 1: hand__" in command("history", "sales", COLUMNS="250").stdout
 
 
 def test_a_look_by_hand_starts_nothing_and_says_so(command):

@@ -44,23 +44,14 @@ def served_rows(live, model, version: FeaturesVersion, batch: str, count: int):
     return spec, online.slice(0, count).to_pylist()
 
 
-@pytest.mark.parametrize(
-    ("model", "as_of", "batch"),
-    [
-        pytest.param("flight_delays", "2013-03-01T00:00:00Z", "2013-02-01T00", id="flight_delays"),
-        pytest.param("bike_demand", "2011-04-01T00:00:00Z", "2011-03-01T00", id="bike_demand"),
-    ],
-)
-def test_a_shipped_model_goes_from_raw_data_to_served_predictions(
-    live, request, model, as_of, batch
-):
-    if model == "bike_demand":
-        data = request.getfixturevalue("real_data") / "bike_sharing" / "hour.csv"
-        source = load_spec(live.settings.models, model).source
-        cache = live.settings.state_dir / "cache" / "http"
-        cache.mkdir(parents=True, exist_ok=True)
-        shutil.copy(data, cache / source.member_sha256)
-    assert live.run(model, "e2e", as_of=as_of, reason="end to end") == "success"
+def test_a_shipped_model_goes_from_raw_data_to_served_predictions(live, real_data):
+    """`bike_demand`; `flight_delays` goes the same way in containers (tests/docker)."""
+    model, batch = "bike_demand", "2011-03-01T00"
+    source = load_spec(live.settings.models, model).source
+    cache = live.settings.state_dir / "cache" / "http"
+    cache.mkdir(parents=True, exist_ok=True)
+    shutil.copy(real_data / "bike_sharing" / "hour.csv", cache / source.member_sha256)
+    assert live.run(model, "e2e", as_of="2011-04-01T00:00:00Z", reason="end to end") == "success"
     states = live.states(model, "e2e")
     assert {states[t] for t in DONE} == {"success"}
     assert sum(name.startswith("train ") for name in states) == 3

@@ -60,9 +60,9 @@ def test_the_same_distributions_are_no_drift_and_the_figures_are_evidentlys():
     assert found.evidently.startswith(b"\n<!DOCTYPE html>") or b"<html" in found.evidently[:500]
 
 
-@pytest.mark.parametrize("rows", [500, 1_000, 5_000])
-def test_windows_of_the_same_15_inputs_raise_no_false_alarm(rows):
-    """Three seeds here.
+@pytest.mark.parametrize(("rows", "seeds"), [(500, (1, 2, 3)), (5_000, (1,))])
+def test_windows_of_the_same_15_inputs_raise_no_false_alarm(rows, seeds):
+    """A few seeds here.
 
     By hand 25 seeds each: 0 of 25 windows at every size; single inputs drifted in 24, 1 and 0 of
     375 comparisons.
@@ -72,9 +72,9 @@ def test_windows_of_the_same_15_inputs_raise_no_false_alarm(rows):
     against = champion(wide(10_000, 99), predictions=answers(10_000, 99))
     verdicts = [
         _decided(Rows(wide(rows, seed), answers(rows, seed)), against=against)[1].verdict
-        for seed in (1, 2, 3)
+        for seed in seeds
     ]
-    assert verdicts == ["no_drift"] * 3
+    assert verdicts == ["no_drift"] * len(seeds)
 
 
 def test_inputs_that_shifted_are_drift_that_names_them():
