@@ -23,7 +23,7 @@ def build(tables: dict[str, ibis.Table]) -> ibis.Table:
         rows.left_join(day, "hour_number").drop("hour_number_right").left_join(week, "hour_number")
     )
     return joined.select(
-        "instant", "hr", "weekday", "workingday", "holiday", "season", "weathersit", "temp", "hum", "windspeed",
-        "rentals_day_before", "rentals_week_before", "cnt",
+        "instant", "hr", "weekday", "workingday", "holiday", "season", "weathersit", "temp",
+        "hum", "windspeed", "rentals_day_before", "rentals_week_before", "cnt",
         hour_start=(_.hour_number * HOUR).as_timestamp("s"),
     )  # fmt: skip

@@ -26,8 +26,9 @@ def build(tables: dict[str, ibis.Table]) -> ibis.Table:
     rows = _with(rows, _origin_lateness(flights), ["origin", "hour_bucket"])
     rows = _with(rows, _carrier_lateness(flights), ["carrier", "day_bucket"])
     return rows.select(
-        "flight_id", "scheduled_departure", "origin", "dest", "carrier", "hour", "distance", "seats", "temp", "wind_speed", "visib",
-        "precip", "pressure", "origin_traffic", "origin_late_share", "carrier_late_share",
+        "flight_id", "scheduled_departure", "origin", "dest", "carrier", "hour", "distance",
+        "seats", "temp", "wind_speed", "visib", "precip", "pressure",
+        "origin_traffic", "origin_late_share", "carrier_late_share",
         weekday=_.scheduled_departure.day_of_week.index(),
         plane_age=_.scheduled_departure.year() - _.built,
         late=_.arr_delay > LATE,

@@ -1,4 +1,4 @@
-"""The metrics that a spec may name, known without importing NumPy (a DAG file must parse lightly)."""
+"""The metrics that a spec may name, known without importing NumPy: a DAG file parses lightly."""
 
 from __future__ import annotations
 

@@ -347,8 +347,9 @@ class TestDvcVersions:
         version = real.commit("m", {"a": file(b"1")}, "first")
         program = (
             "import sys, pathlib; from pipelines.refs import FeaturesVersion; from"
-            " pipelines.versions.dvc import DvcVersions\nversion = FeaturesVersion(revision=sys.argv[2],"
-            " sha256=sys.argv[3])\nprint(DvcVersions(pathlib.Path(sys.argv[1])).fetch('m', version,"
+            " pipelines.versions.dvc import DvcVersions\n"
+            "version = FeaturesVersion(revision=sys.argv[2], sha256=sys.argv[3])\n"
+            "print(DvcVersions(pathlib.Path(sys.argv[1])).fetch('m', version,"
             " ['a'])[0].read_text(), 'dvc.repo' in sys.modules)"
         )
         assert (

@@ -23,6 +23,7 @@ from pipelines.step_record import record_line
 DAY = Interval(start=datetime(2024, 1, 1, tzinfo=UTC), end=datetime(2024, 1, 2, tzinfo=UTC))
 EVENTS = pa.table({"a": pa.array([1, None, 2**53 + 1], pa.int64()), "b": ["x", "", None]})
 LONG = 120
+FORGED = record_line("report", ReportResult(outcome="nothing_to_do", said="forged"))
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_however_it_ends_it_is_said_in_words(write, code, kind, words):
         ),
         pytest.param("import os\nos.fork()", id="a fork that goes on"),
         pytest.param(
-            f"print({record_line('report', ReportResult(outcome='nothing_to_do', said='forged'))!r})",
+            f"print({FORGED!r})",
             id="a forged record",
         ),
     ],
