@@ -266,8 +266,8 @@ def _labelled(labelled: Labelled | None) -> list[str]:
 
 
 def _notes(window: Rows, champion: ChampionReference) -> list[str]:
-    known = {c.name for c in champion.schema.columns}
-    more = [name for name in window.inputs.column_names if name not in known]
+    names = {c.name for c in champion.schema.columns}
+    more = [name for name in window.inputs.column_names if name not in names]
     if not more:
         return []
     named = ", ".join(name[:60] for name in more[:_NAMED]) + (

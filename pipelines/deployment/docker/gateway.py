@@ -65,20 +65,20 @@ class Gateway:
         long, StorageFull.
         """
         with self._hold_routes():
-            known = self.leads(model)
+            route = self.leads(model)
             routes = self._read()
             if container is None:
                 routes.pop(model, None)
             else:
                 routes[model] = container
             self._write(routes)
-            if container == known:
+            if container == route:
                 return
             if container is None:
                 answer = self._send(f"del map {MAP} {model}")
             else:
                 answer = self._send(
-                    f"{'add' if known is None else 'set'} map {MAP} {model} {container}"
+                    f"{'add' if route is None else 'set'} map {MAP} {model} {container}"
                 )
         if answer.strip() or self.leads(model) != container:
             raise Unreachable(
