@@ -51,8 +51,8 @@ def class_names(labels: pa.ChunkedArray) -> pa.ChunkedArray:
         labels = labels.cast(pa.string()).cast(pa.float64())
     distinct = labels.unique()
     names = pa.array([class_name(v) for v in distinct.to_pylist()], pa.string())
-    found: list[pa.Array] = [names.take(_positions(chunk, distinct)) for chunk in labels.chunks]
-    return pa.chunked_array(found, pa.string())
+    chunks: list[pa.Array] = [names.take(_positions(chunk, distinct)) for chunk in labels.chunks]
+    return pa.chunked_array(chunks, pa.string())
 
 
 def _positions(labels: pa.Array, distinct: pa.Array) -> pa.Array:

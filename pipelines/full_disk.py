@@ -11,6 +11,6 @@ _WORDS = ("no space left", "disk quota", "disk is full")
 def is_full(cause: BaseException | str) -> bool:
     """Tell whether there was no room: of an error, or of the words of another program."""
     if isinstance(cause, str):
-        said = cause.lower()
-        return any(words in said for words in _WORDS)
+        text = cause.lower()
+        return any(words in text for words in _WORDS)
     return isinstance(cause, OSError) and cause.errno in _FULL

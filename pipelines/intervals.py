@@ -121,20 +121,20 @@ def complete_before(
     """Return up to `count` complete intervals that end by `as_of` and start at `first` or later,
     oldest first.
     """
-    found: list[Interval] = []
+    intervals: list[Interval] = []
     current = preceding(containing(as_of, kind), kind)
-    while len(found) < count and current.start >= first:
-        found.append(current)
+    while len(intervals) < count and current.start >= first:
+        intervals.append(current)
         current = preceding(current, kind)
-    return found[::-1]
+    return intervals[::-1]
 
 
 def covering(start: datetime, end: datetime, kind: BatchKind, first: datetime) -> list[Interval]:
     """Return the intervals from `first` on that touch [start, end), oldest first."""
-    found: list[Interval] = []
+    intervals: list[Interval] = []
     current = containing(max(start, first), kind)
     while current.start < end:
         if current.start >= first:
-            found.append(current)
+            intervals.append(current)
         current = containing(current.end, kind)
-    return found
+    return intervals

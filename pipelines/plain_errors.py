@@ -215,12 +215,12 @@ def problems(
             chosen.setdefault((place, "union"), [])
     for place, branches in unions.items():
         chosen[place, "union"] = _meant(place, branches, body, words, hidden)
-    return list(dict.fromkeys(problem for found in chosen.values() for problem in found))
+    return list(dict.fromkeys(problem for faults in chosen.values() for problem in faults))
 
 
-def in_one_line(found: Sequence[Problem]) -> str:
+def in_one_line(faults: Sequence[Problem]) -> str:
     """Return the problems as one sentence, for errors that have one line."""
-    return sentence("; ".join(map(str, found)))
+    return sentence("; ".join(map(str, faults)))
 
 
 def sentence(text: str) -> str:

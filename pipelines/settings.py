@@ -303,11 +303,11 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
-        found = problems(error, given, Settings, secret=SECRET)
-        said = "\n".join(
-            f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in found
+        faults = problems(error, given, Settings, secret=SECRET)
+        text = "\n".join(
+            f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in faults
         )
-        raise RequestError(said, remedy="see docs/settings.md.") from error
+        raise RequestError(text, remedy="see docs/settings.md.") from error
     _refuse_odd_paths(settings, given)
     running = {
         name: port

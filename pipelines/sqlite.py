@@ -40,10 +40,10 @@ def fault(error: BaseException) -> Fault | None:
     Whatever is neither in use, nor full, nor away is damage: a torn page, a file of something else,
     a table that is missing, a text that is none.
     """
-    found = next((e for e in _within(error) if isinstance(e, sqlite3.Error)), None)
-    if found is None:
+    cause = next((e for e in _within(error) if isinstance(e, sqlite3.Error)), None)
+    if cause is None:
         return None
-    name = getattr(found, "sqlite_errorname", None) or ""
+    name = getattr(cause, "sqlite_errorname", None) or ""
     if name.startswith(_BUSY):
         return "busy"
     if name.startswith(_FULL):
@@ -53,12 +53,12 @@ def fault(error: BaseException) -> Fault | None:
 
 def _within(error: BaseException) -> Iterator[BaseException]:
     waiting: list[BaseException | None] = [error]
-    seen: set[int] = set()
+    ids: set[int] = set()
     while waiting:
         one = waiting.pop(0)
-        if one is None or id(one) in seen:
+        if one is None or id(one) in ids:
             continue
-        seen.add(id(one))
+        ids.add(id(one))
         yield one
         wrapped = getattr(one, "orig", None)
         waiting += [
@@ -86,9 +86,9 @@ def damage(file: Path) -> str:
         with closing(
             sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=10)
         ) as database:
-            (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
         if fault(error) == "damaged":
             return str(error)
         raise
-    return "" if said == "ok" else str(said).split("\n", 1)[0]
+    return "" if answer == "ok" else str(answer).split("\n", 1)[0]

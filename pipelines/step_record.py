@@ -35,7 +35,7 @@ def last_record(lines: Iterable[str], step: str) -> dict[str, Any] | None:
     Containers mix stdout and stderr, and libraries print at interpreter exit; so neither "the last
     line" nor "all of stdout" is the result.
     """
-    found: dict[str, Any] | None = None
+    record: dict[str, Any] | None = None
     for line in lines:
         if RECORD not in line:
             continue
@@ -49,5 +49,5 @@ def last_record(lines: Iterable[str], step: str) -> dict[str, Any] | None:
             and body.get("step") == step
         ):
             result = body.get("result")
-            found = result if isinstance(result, dict) else found
-    return found
+            record = result if isinstance(result, dict) else record
+    return record

@@ -81,8 +81,8 @@ def problem_of(error: BadData) -> str:
 
     Who shows it ends the sentence.
     """
-    said = error.message.removesuffix(".")
-    return f"{said} ({error.remedy.removesuffix('.')})" if error.remedy else said
+    message = error.message.removesuffix(".")
+    return f"{message} ({error.remedy.removesuffix('.')})" if error.remedy else message
 
 
 def _table_of(frame: pd.DataFrame, shown: str) -> pa.Table:
@@ -109,9 +109,9 @@ def _column_of(series: pd.Series[Any], name: str, shown: str) -> pa.Array | pa.C
     try:
         return pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        said = str(error).splitlines()[0][:200]
+        message = str(error).splitlines()[0][:200]
         raise BadData(
-            f"{shown}: the column {name!r} ({series.dtype}) cannot be kept: {said}.",
+            f"{shown}: the column {name!r} ({series.dtype}) cannot be kept: {message}.",
             remedy="convert the column in the source, or leave it out.",
         ) from error
 

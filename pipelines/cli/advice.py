@@ -28,7 +28,7 @@ def advice(spec: Spec) -> list[str]:
 
     Nothing where all is well.
     """
-    return [said for said in (_performance(spec), blind_spot(spec.gate, spec.task)) if said]
+    return [text for text in (_performance(spec), blind_spot(spec.gate, spec.task)) if text]
 
 
 def _performance(spec: Spec) -> str:

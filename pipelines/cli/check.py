@@ -108,8 +108,8 @@ def _check_model(
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     spec = load_spec(settings.models, name)
     state["context"] = Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings))
-    said = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
-    return "; ".join([said, *(f"WARNING: {warning}" for warning in advice(spec))])
+    text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
+    return "; ".join([text, *(f"WARNING: {warning}" for warning in advice(spec))])
 
 
 def _candidates(state: dict[str, Any]) -> str:
@@ -170,14 +170,14 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
             if main
             else always_side(spec, name, columns, suite)
         )
-        asked = (
+        expectations = (
             [*always, *suite]
             if table.num_rows or spec.empty_batches == "refuse"
             else without_rows([*always, *suite])
         )
-        found = check_table(name, table, asked, str(context.suites.get(name, name)))
-        checked += len(found)
-        broken += [f"{f.table}: {f.expectation}: {f.observed}" for f in found if f.critical]
+        results = check_table(name, table, expectations, str(context.suites.get(name, name)))
+        checked += len(results)
+        broken += [f"{f.table}: {f.expectation}: {f.observed}" for f in results if f.critical]
     if broken:
         raise SpecError(
             f"The batch breaks {len(broken)} critical expectations: " + " | ".join(broken[:5]),
@@ -194,10 +194,10 @@ def _features(state: dict[str, Any]) -> str:
     built = build_from(context, state["raws"], state["interval"])
     target = context.spec.target.column
     known = built.num_rows - built.column(target).null_count
-    said = (
+    text = (
         f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known"
         f" {target}"
     )
     few = holdout_too_small(context.spec, known, LONGEST[context.spec.batch])
     merged = merged_inputs(built, context.spec.features.inputs)
-    return "; WARNING: ".join(filter(None, [said, few, merged]))
+    return "; WARNING: ".join(filter(None, [text, few, merged]))

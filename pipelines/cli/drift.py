@@ -56,20 +56,20 @@ def drift(
     if request is not None:
         answer_program(context, "drift", request)
         return
-    found = _by_hand(context, window_end)
-    page = context.ports.store.path(found.page)
+    result = _by_hand(context, window_end)
+    page = context.ports.store.path(result.page)
     if as_json:
-        print_json({**found.model_dump(mode="json"), "page_file": str(page), "started": None})
+        print_json({**result.model_dump(mode="json"), "page_file": str(page), "started": None})
     else:
-        typer.echo(_describe(context, found, page))
+        typer.echo(_describe(context, result, page))
 
 
 def _by_hand(context: Context, window_end: str | None) -> DriftResult:
-    asked = now()
-    run = f"{BY_HAND}drift__{window_end or 'newest'}__{asked}"
+    moment = now()
+    run = f"{BY_HAND}drift__{window_end or 'newest'}__{moment}"
     conf = {"reason": "by hand", **({"window_end": window_end} if window_end else {})}
     ingested = run_step(
-        context, "ingest", {"run": run, "now": asked, "purpose": "drift", "conf": conf}
+        context, "ingest", {"run": run, "now": moment, "purpose": "drift", "conf": conf}
     ).model_dump(mode="json")
     validated = run_step(context, "validate", {"run": run, "ingest": ingested}).model_dump(
         mode="json"
@@ -81,10 +81,10 @@ def _by_hand(context: Context, window_end: str | None) -> DriftResult:
     )
 
 
-def _describe(context: Context, found: DriftResult, page: Path) -> str:
+def _describe(context: Context, result: DriftResult, page: Path) -> str:
     """Return the verdict as a person reads it."""
     lines = [
-        *(line.text for line in words.drift(found)),
+        *(line.text for line in words.drift(result)),
         f"Page: {page}",
         (
             f"Nothing was started: only the DAG drift_{context.spec.name} decides and starts a"

@@ -145,13 +145,13 @@ def _moment(option: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        found: datetime = TypeAdapter(Moment).validate_python(text)
+        moment: datetime = TypeAdapter(Moment).validate_python(text)
     except ValidationError as error:
         raise RequestError(
             f"{option} {text!r} is no moment.",
             remedy="write one such as 2013-04-01 or 2013-04-01T12:00:00Z.",
         ) from error
-    return found
+    return moment
 
 
 def _read_rows(
@@ -173,12 +173,13 @@ def _read_rows(
             },
             answered.damage,
         )
-    told = read_labels(store, model)
-    found = join_labels(answered, told)
-    return found.rows, _counted(found.counts), [*answered.damage, *told.damage]
+    label_log = read_labels(store, model)
+    matches = join_labels(answered, label_log)
+    damage = [*answered.damage, *label_log.damage]
+    return matches.rows, _with_coverage(matches.counts), damage
 
 
-def _counted(counts: Counts) -> dict[str, Any]:
+def _with_coverage(counts: Counts) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {**asdict(counts), "coverage": round(counts.coverage, 6)}
@@ -232,13 +233,13 @@ def _cell(value: Any) -> Any:
 
 def _sentence(counts: dict[str, Any]) -> str:
     """Return what was counted in words."""
-    said = [f"{counts['predicted']:,} rows were answered"]
+    parts = [f"{counts['predicted']:,} rows were answered"]
     if "coverage" in counts:
-        said[0] += f": {counts['rows']:,} events, {counts['duplicates']:,} asked again"
-        said.append(f"{counts['labelled']:,} are labelled ({counts['coverage']:.1%})")
+        parts[0] += f": {counts['rows']:,} events, {counts['duplicates']:,} asked again"
+        parts.append(f"{counts['labelled']:,} are labelled ({counts['coverage']:.1%})")
     return (
         "; ".join(
-            said
+            parts
             + [f"{words}: {counts[name]:,}" for name, words in _UNUSUAL.items() if counts.get(name)]
         )
         + "."

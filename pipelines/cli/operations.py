@@ -66,28 +66,28 @@ def doctor(*, as_json: AsJson = False) -> None:
     from pipelines.ops.doctor.diagnosis import diagnose
 
     settings = _settings()
-    found = []
+    findings = []
     for finding in diagnose(
         settings, EmbeddedPorts(settings), ServingClient(settings.serving), _engine(settings)
     ):
-        found.append(finding)
+        findings.append(finding)
         if not as_json:
             typer.echo(
                 f"{MARK[finding.state]} {finding.what}: {finding.said}"
                 + (f" Remedy: {finding.remedy}" if finding.remedy else "")
             )
-    count = Counter(finding.state for finding in found)
+    count = Counter(finding.state for finding in findings)
     if as_json:
         print_json(
             {
                 "problems": count["problem"],
                 "warnings": count["warning"],
-                "findings": [asdict(finding) for finding in found],
+                "findings": [asdict(finding) for finding in findings],
             }
         )
     else:
         typer.echo(
-            f"{len(found)} things looked at: {count['problem']} problems, {count['warning']}"
+            f"{len(findings)} things looked at: {count['problem']} problems, {count['warning']}"
             " warnings."
         )
     raise typer.Exit(1 if count["problem"] else 0)

@@ -117,12 +117,12 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
 def _print_status(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         typer.echo(row["model"])
-        said = (
+        lines = (
             list(_describe(row).items())
             if row["error"] is None
             else [("broken", line) for line in row["error"].splitlines()]
         )
-        for title, text in said:
+        for title, text in lines:
             typer.echo(f"  {title:<9} {text}")
 
 
@@ -131,7 +131,7 @@ def _status(context: Context) -> dict[str, Any]:
     champion = ledger.champion(model)
     verdicts = ledger.entries(model, "verdict", limit=1)
     quarantined = ledger.entries(model, "quarantine", limit=1)
-    looked = ledger.entries(model, "drift", limit=1)
+    drift_entries = ledger.entries(model, "drift", limit=1)
     request = unanswered(ledger, model, datetime.now(UTC))
     return {
         "model": model,
@@ -143,7 +143,7 @@ def _status(context: Context) -> dict[str, Any]:
         "serving": _serving(context),
         "last_verdict": _sentence(verdicts[0]) if verdicts else None,
         "last_quarantine": _sentence(quarantined[0]) if quarantined else None,
-        "last_drift": _sentence(looked[0]) if looked else None,
+        "last_drift": _sentence(drift_entries[0]) if drift_entries else None,
         "open_request": _sentence(request) if request else None,
         "ledger_entries": ledger.verify(),
     }
@@ -156,18 +156,18 @@ def _describe(row: dict[str, Any]) -> dict[str, str]:
         if row["champion"]
         else "none yet"
     )
-    said = {
+    sentences = {
         "champion": champion,
         "serving": row["serving"],
         "verdict": row["last_verdict"] or "none yet",
     }
     if row["last_quarantine"]:
-        said["quarantine"] = row["last_quarantine"]
-    said["drift"] = row["last_drift"] or "not looked for yet"
+        sentences["quarantine"] = row["last_quarantine"]
+    sentences["drift"] = row["last_drift"] or "not looked for yet"
     if row["open_request"]:
-        said["request"] = row["open_request"]
+        sentences["request"] = row["open_request"]
     return {
-        **said,
+        **sentences,
         "owner": row["owner"],
         "ledger": f"{row['ledger_entries']} entries, chain intact",
     }

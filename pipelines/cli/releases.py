@@ -74,11 +74,11 @@ def rollback(
         answer_program(context, "rollback", request)
         return
     conf = {"reason": reason, **({} if to is None else {"to": to})}
-    asked = now()
-    run = f"{BY_HAND}{asked}"
+    moment = now()
+    run = f"{BY_HAND}{moment}"
     with _finished_later(context, rollback_run(run)):
-        found = run_step(context, "rollback", {"run": run, "now": asked, "conf": conf})
-    _tell(context, DeployResult.model_validate(found.model_dump()), as_json=as_json)
+        result = run_step(context, "rollback", {"run": run, "now": moment, "conf": conf})
+    _tell(context, DeployResult.model_validate(result.model_dump()), as_json=as_json)
 
 
 def promote(

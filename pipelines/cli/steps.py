@@ -182,10 +182,10 @@ def _run_folder(context: Context, step: str, run: str | None, as_of: str | None)
         make_folder(folder)
         return folder
     runs = sorted((p for p in root.glob("*") if p.is_dir()), key=lambda p: p.stat().st_mtime_ns)
-    found = root / safe_id(run) if run else (runs[-1] if runs else root / "none")
-    if not found.is_dir():
+    folder = root / safe_id(run) if run else (runs[-1] if runs else root / "none")
+    if not folder.is_dir():
         raise RequestError(
             "There is no such run by hand.",
             remedy=f"begin one: `perennial ingest {context.spec.name} --as-of …`.",
         )
-    return found
+    return folder

@@ -32,14 +32,10 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Split:
-    """Arrow tables with the key columns, the event time, the inputs and the target, and the spans
-    that they come from.
-    """
+    """Arrow tables with the key columns, the event time, the inputs and the target."""
 
     train: pa.Table
     holdout: pa.Table
-    seen: Interval
-    judged: Interval
 
 
 def split(context: Context, built: FeaturesResult) -> Split:
@@ -51,9 +47,9 @@ def split(context: Context, built: FeaturesResult) -> Split:
     left.
     """
     plan = _plan(context, built)
-    held, judged = holdout(context, built)
-    train = read_known_rows(context, built, plan.train, by=min(judged.start, built.as_of))
-    return Split(train=train, holdout=held, seen=_span(plan.train), judged=judged)
+    rows, interval = holdout(context, built)
+    train = read_known_rows(context, built, plan.train, by=min(interval.start, built.as_of))
+    return Split(train=train, holdout=rows)
 
 
 def holdout(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval]:
@@ -110,12 +106,14 @@ def times(table: pa.Table, spec: Spec) -> Array:
             remedy="let features.py drop rows without an event time.",
         )
     try:
-        found: Array = column.cast(pa.timestamp("us", tz="UTC")).to_numpy().astype("datetime64[us]")
+        moments: Array = (
+            column.cast(pa.timestamp("us", tz="UTC")).to_numpy().astype("datetime64[us]")
+        )
     except pa.ArrowException as error:
         raise BadData(
             f"{spec.event_time} is {column.type}, no time.", remedy="build a timestamp."
         ) from error
-    return found
+    return moments
 
 
 def span(table: pa.Table, spec: Spec) -> Interval:

@@ -172,16 +172,16 @@ def _types(
     odd: list[Odd] = []
     for name in dict.fromkeys(n for batch in batches for n in batch):
         held = [batch[name] for batch in batches if name in batch]
-        found = types.setdefault(name, {})
+        kinds = types.setdefault(name, {})
         for column in dict.fromkeys(c for h in held for c in h.columns):
-            kind, said = _column(name, column, held, whole=column in key)
-            odd += said
+            kind, oddities = _column(name, column, held, whole=column in key)
+            odd += oddities
             if kind is not None:
-                found[column] = kind
-        unknown = {c for c, kind in found.items() if pa.types.is_null(kind)}
-        found |= _from_earlier(name, unknown, earlier) if unknown else {}
-        for column in [c for c, kind in found.items() if pa.types.is_null(kind)]:
-            del found[column]
+                kinds[column] = kind
+        unknown = {c for c, kind in kinds.items() if pa.types.is_null(kind)}
+        kinds |= _from_earlier(name, unknown, earlier) if unknown else {}
+        for column in [c for c, kind in kinds.items() if pa.types.is_null(kind)]:
+            del kinds[column]
     return PlanTypes(types, odd)
 
 
@@ -207,30 +207,32 @@ def _column(
     if len(texts) < 2:  # noqa: PLR2004 -- two types differ
         return (known[0].kind(column) if known else pa.null()), odd
     values = {h.batch: h.read([column])[column] for h in known}
-    found = agree(values, whole=whole)
-    for batch, why in found.refused.items():
+    agreement = agree(values, whole=whole)
+    for batch, why in agreement.refused.items():
         odd.append(Odd(batch, name, column, why, fits=False))
     for batch, kind in (
-        (b, v.type) for b, v in values.items() if v.null_count < len(v) and b not in found.refused
+        (b, v.type)
+        for b, v in values.items()
+        if v.null_count < len(v) and b not in agreement.refused
     ):
-        if kind != found.most:
+        if kind != agreement.most:
             why = (
-                f"holds {in_words(kind)}, other batches hold {in_words(found.most)}; all are read"
-                f" as {in_words(found.kind)}"
+                f"holds {in_words(kind)}, other batches hold {in_words(agreement.most)}; all are read"
+                f" as {in_words(agreement.kind)}"
             )
             odd.append(Odd(batch, name, column, why, fits=True))
-    return found.kind, odd
+    return agreement.kind, odd
 
 
 def _from_earlier(
     name: str, columns: set[str], earlier: Callable[[], Iterator[dict[str, _BatchTable]]]
 ) -> dict[str, pa.DataType]:
     """Return the types that the columns had when they last had one."""
-    found: dict[str, Any] = {}
+    types: dict[str, Any] = {}
     for batch in earlier():
         held = batch.get(name)
         if held is not None:
-            found |= {c: held.kind(c) for c in columns - set(found) if held.has_type(c)}
-        if columns <= set(found):
+            types |= {c: held.kind(c) for c in columns - set(types) if held.has_type(c)}
+        if columns <= set(types):
             break
-    return found
+    return types

@@ -24,9 +24,9 @@ def type_findings(store: Store, spec: Spec, plan: Plan) -> dict[str, list[Expect
     They are no part of a batch's own findings, which are kept by its content: another plan has
     other batches beside it.
     """
-    found: dict[str, list[ExpectationResult]] = {}
+    findings: dict[str, list[ExpectationResult]] = {}
     for odd in plan_types(store, spec, plan).odd:
-        found.setdefault(odd.batch, []).append(
+        findings.setdefault(odd.batch, []).append(
             ExpectationResult(
                 table=odd.table,
                 expectation=f"{odd.column}: one type in all batches",
@@ -37,4 +37,4 @@ def type_findings(store: Store, spec: Spec, plan: Plan) -> dict[str, list[Expect
                 rows=[],
             )
         )
-    return found
+    return findings

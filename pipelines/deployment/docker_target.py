@@ -74,7 +74,7 @@ class DockerTarget:
             image = images.build_image(
                 engine, context.settings, context.ports.store, release, _verdict(context, release)
             )
-            self._proven(context, release, image)
+            self._prove_release(context, release, image)
             gateway.lead(release.model, name)
             _await_public_answer(context, release)
         except Exception as error:
@@ -94,9 +94,9 @@ class DockerTarget:
         if leads in {
             names.container_name(model, number) for number in spared - {champion.release}
         } and _runs(engine, leads):
-            return self._rested(context, spared, champion)
+            return self._stop_others(context, spared, champion)
         try:
-            done = self._championed(
+            done = self._serve_champion(
                 context,
                 champion,
                 leads if leads == written else f"{leads} (in the file: {written})",
@@ -107,7 +107,7 @@ class DockerTarget:
             return [
                 f"the champion's container cannot serve: {error.message}"
             ]  # what is under way may mend it
-        return done + self._rested(context, spared, champion)
+        return done + self._stop_others(context, spared, champion)
 
     def settle(self, context: Context, champion: Champion) -> None:
         """Drain and stop what the champion replaced.
@@ -117,16 +117,20 @@ class DockerTarget:
         self.follow(context, champion, under_way="")
         engine, _ = self._parts(context)
         own = names.container_name(context.spec.name, champion.release)
-        stopped = [found for found in _containers(engine, context.spec.name) if found.name != own]
-        for found in sorted(stopped, key=_number)[:-KEPT]:
-            engine.remove(found.name)
+        stopped = [
+            container
+            for container in _containers(engine, context.spec.name)
+            if container.name != own
+        ]
+        for container in sorted(stopped, key=_number)[:-KEPT]:
+            engine.remove(container.name)
 
     def _parts(self, context: Context) -> tuple[ReleaseEngine, Gateway]:
         self._engine = self._engine or engine_for(context.settings)
         self._gateway = self._gateway or Gateway(context.settings.gateway_dir)
         return self._engine, self._gateway
 
-    def _proven(self, context: Context, release: Release, image: Image) -> None:
+    def _prove_release(self, context: Context, release: Release, image: Image) -> None:
         """Have the release's container run and prove itself."""
         engine, gateway = self._parts(context)
         opened = open_bundle(context.ports.store, release.bundle)
@@ -147,8 +151,8 @@ class DockerTarget:
         try:
             if name in (gateway.leads(release.model), gateway.written(release.model)):
                 gateway.lead(release.model, before)
-            found = engine.container(name)
-            if found is not None and names.is_of(found.labels, release):
+            container = engine.container(name)
+            if container is not None and names.is_of(container.labels, release):
                 engine.remove(name)
             if final and images.existing(engine, release):
                 engine.remove_image(names.image_name(release.model, release.number))
@@ -157,7 +161,7 @@ class DockerTarget:
                 "%s: release %d could not be put away yet: %s", release.model, release.number, error
             )
 
-    def _championed(self, context: Context, champion: Champion, leads: str | None) -> list[str]:
+    def _serve_champion(self, context: Context, champion: Champion, leads: str | None) -> list[str]:
         """Have the champion's container run, started or built anew where it must be, and lead to
         it.
         """
@@ -165,16 +169,16 @@ class DockerTarget:
         release = _release(context, champion)
         name = names.container_name(release.model, release.number)
         done = []
-        found = containers.own(engine, release)
-        runs = found is not None and found.running
+        container = containers.own(engine, release)
+        runs = container is not None and container.running
         if not runs:
             image = images.build_image(
                 engine, context.settings, context.ports.store, release, _verdict(context, release)
             )
-            self._proven(context, release, image)
+            self._prove_release(context, release, image)
         if not runs:
             done.append(
-                f"the container {name} of the champion {'did not run' if found else 'was gone'}; it"
+                f"the container {name} of the champion {'did not run' if container else 'was gone'}; it"
                 " runs"
             )
         if leads != name:
@@ -184,7 +188,7 @@ class DockerTarget:
             )
         return done
 
-    def _rested(self, context: Context, spared: set[int], champion: Champion) -> list[str]:
+    def _stop_others(self, context: Context, spared: set[int], champion: Champion) -> list[str]:
         """Stop every other container of the model.
 
         Of releases that never were a champion's nothing is left. Return what was done.
@@ -193,21 +197,27 @@ class DockerTarget:
         model = context.spec.name
         champions = context.ports.ledger.entries(model, "champion")
         crowned = {e.read(Crown).release for e in champions} | spared
-        others = [found for found in _containers(engine, model) if _number(found) not in spared]
-        running = [found for found in others if found.running or found.restarting]
+        others = [
+            container
+            for container in _containers(engine, model)
+            if _number(container) not in spared
+        ]
+        running = [container for container in others if container.running or container.restarting]
         if running:
             time.sleep(DRAIN_SECONDS)
         done = []
-        for found in running:
-            engine.stop(found.name, containers.GRACE_SECONDS)
+        for container in running:
+            engine.stop(container.name, containers.GRACE_SECONDS)
             done.append(
-                f"the container {found.name} ran beside the champion's (release"
+                f"the container {container.name} ran beside the champion's (release"
                 f" {champion.release}); it is stopped"
             )
-        for found in others:
-            if _number(found) not in crowned:
-                engine.remove(found.name)
-                done.append(f"the container {found.name} never served as champion; it is removed")
+        for container in others:
+            if _number(container) not in crowned:
+                engine.remove(container.name)
+                done.append(
+                    f"the container {container.name} never served as champion; it is removed"
+                )
         for image in engine.images(names.of_model(model)):
             if _number(image) not in crowned:
                 engine.remove_image(image.id)
@@ -218,18 +228,18 @@ class DockerTarget:
 
 
 def _containers(engine: ReleaseEngine, model: str) -> list[Container]:
-    found = (engine.container(name) for name in engine.containers(names.of_model(model)))
-    return [container for container in found if container is not None]
+    every = (engine.container(name) for name in engine.containers(names.of_model(model)))
+    return [container for container in every if container is not None]
 
 
-def _number(found: Container | Image) -> int:
-    label = found.labels.get("perennial.release", "")
+def _number(item: Container | Image) -> int:
+    label = item.labels.get("perennial.release", "")
     return int(label) if label.isdecimal() else 0
 
 
 def _runs(engine: ReleaseEngine, name: str | None) -> bool:
-    found = engine.container(name) if name else None
-    return found is not None and found.running
+    container = engine.container(name) if name else None
+    return container is not None and container.running
 
 
 def _under_way(context: Context, champion: Champion, run: str) -> set[int]:
@@ -259,8 +269,8 @@ def _before(context: Context, gateway: Gateway, release: Release) -> str | None:
 def _release(context: Context, champion: Champion) -> Release:
     """Return the champion's release as it was published."""
     model = context.spec.name
-    found = read_entry(context.ports.store, release_key(model, champion.release), Release)
-    return found or Release(
+    release = read_entry(context.ports.store, release_key(model, champion.release), Release)
+    return release or Release(
         model=model,
         number=champion.release,
         version=champion.version,

@@ -66,8 +66,8 @@ def carry_out(context: Context, order: Order, target: Target | None = None) -> D
             )
             entry = _crown(context, order, release, to, _have_serve(context, order, release, to))
         crown = entry.read(Crown)
-        _point(context, crown.version)
-        _settle(context, to)
+        _point_alias(context, crown.version)
+        _settle_champion(context, to)
         _reconcile(context, to)
     # The oldest entries do not say who served before.
     previous = crown.previous if "previous" in crown.model_fields_set else order.expected
@@ -105,7 +105,7 @@ def _reconcile(context: Context, target: Target, *, under_way: str = "") -> list
     done = target.follow(context, champion, under_way=under_way)
     try:
         if context.ports.registry.alias(context.spec.name) != champion.version:
-            done.append(_pointed(context, champion))
+            done.append(_repair_alias(context, champion))
     except TryAgain as error:  # what serves matters more, above all when something must go back
         context.log.warning(
             "the registry's alias could not be looked at; the next run does: %s", error
@@ -217,13 +217,13 @@ def _crown(
         raise
 
 
-def _settle(context: Context, target: Target) -> None:
+def _settle_champion(context: Context, target: Target) -> None:
     champion = context.ports.ledger.champion(context.spec.name)
     if champion is not None:
         target.settle(context, champion)
 
 
-def _point(context: Context, version: str) -> None:
+def _point_alias(context: Context, version: str) -> None:
     """Let the alias follow the crown, unless this is a late retry and somebody else is champion by
     now.
     """
@@ -232,15 +232,15 @@ def _point(context: Context, version: str) -> None:
         context.ports.registry.point(context.spec.name, version)
 
 
-def _pointed(context: Context, champion: Champion) -> str:
+def _repair_alias(context: Context, champion: Champion) -> str:
     """Let the registry's alias follow.
 
     It is pointed first and written down after: pointing again does no harm.
     """
     model, registry = context.spec.name, context.ports.registry
-    was = registry.alias(model)
+    before = registry.alias(model)
     registry.point(model, champion.version)
-    words = f"the alias named {was or 'nothing'}, the champion is {champion.version}"
-    key = f"alias~{was or '-'}~{champion.version}~{champion.release}"
+    words = f"the alias named {before or 'nothing'}, the champion is {champion.version}"
+    key = f"alias~{before or '-'}~{champion.version}~{champion.release}"
     context.ports.ledger.append(model, key, Reconciliation(reason=words))
     return words

@@ -92,10 +92,10 @@ def store_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Findi
         return
     unknown = unknown_releases(ports.store, ledger)
     if unknown:
-        said = f"The store has {unknown[0]}" + (
+        text = f"The store has {unknown[0]}" + (
             f" and {len(unknown) - 1} more releases" if len(unknown) > 1 else ""
         )
-        yield problem(what, f"{said}, of which the ledger knows nothing.", WRONG_LEDGER)
+        yield problem(what, f"{text}, of which the ledger knows nothing.", WRONG_LEDGER)
     for model in sorted({entry.model for entry in ledger.entries(kind="champion")}):
         yield from _releases(ports, ledger, model)
 
@@ -131,11 +131,11 @@ def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Find
             release.version,
             release.bundle,
         ):
-            said = (
+            text = (
                 f"{key} has version {stored.version} in the store and {release.version} in the"
                 " ledger, or another bundle"
             )
-            yield problem(what, f"{said}: one of them is another system's.", WRONG_LEDGER)
+            yield problem(what, f"{text}: one of them is another system's.", WRONG_LEDGER)
 
 
 def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
@@ -169,20 +169,20 @@ def _versions(ports: EmbeddedPorts, model: str, judged: dict[str, str]) -> Itera
             WRONG_LEDGER,
         )
     elif unknown:
-        said = f"MLflow has version {unknown[0]} of {model}, which the ledger has never judged."
+        text = f"MLflow has version {unknown[0]} of {model}, which the ledger has never judged."
         yield warning(
             what,
-            said,
+            text,
             "nothing, where somebody registered it by hand or a run is at work; else as for another"
             " system's MLflow.",
         )
     for version, run in judged.items():
         if version in registered and run and registered[version] != run:
-            said = (
+            text = (
                 f"Version {version} of {model} is of run {registered[version]} in MLflow"
                 f" and of {run} in the ledger"
             )
-            yield problem(what, f"{said}: one of them is another system's.", _WRONG_MLFLOW)
+            yield problem(what, f"{text}: one of them is another system's.", _WRONG_MLFLOW)
     missing = sorted(set(judged) - set(registered), key=int)
     if missing and not registered:
         yield problem(
@@ -191,8 +191,8 @@ def _versions(ports: EmbeddedPorts, model: str, judged: dict[str, str]) -> Itera
             _WRONG_MLFLOW,
         )
     elif missing and int(missing[-1]) > max(map(int, registered)):
-        said = (
+        text = (
             f"MLflow has no version {missing[-1]} of {model}, the newest that the ledger has"
             " judged: its database may be an older one."
         )
-        yield warning(what, said, _WRONG_MLFLOW)
+        yield warning(what, text, _WRONG_MLFLOW)

@@ -26,19 +26,19 @@ class Finding:
     remedy: str = ""
 
 
-def ok(what: str, said: str) -> Finding:
+def ok(what: str, text: str) -> Finding:
     """Return that all is well."""
-    return Finding("ok", what, said)
+    return Finding("ok", what, text)
 
 
-def warning(what: str, said: str, remedy: str) -> Finding:
+def warning(what: str, text: str, remedy: str) -> Finding:
     """Return something that works, but should be looked at."""
-    return Finding("warning", what, said, remedy)
+    return Finding("warning", what, text, remedy)
 
 
-def problem(what: str, said: str, remedy: str) -> Finding:
+def problem(what: str, text: str, remedy: str) -> Finding:
     """Return something that does not work, or that will not."""
-    return Finding("problem", what, said, remedy)
+    return Finding("problem", what, text, remedy)
 
 
 def run_check(what: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:

@@ -28,14 +28,14 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
     holds no such verdict.
     """
     spec, ledger, drifted = context.spec, context.ports.ledger, request.drift
-    rules, looked = rules_of(spec), _read_verdict(context, request)
+    rules, verdict = rules_of(spec), _read_verdict(context, request)
     if drifted.verdict != "drift":
         return _log_decision(
             context,
             DecideResult(start=False, why=NO_RETRAINING[drifted.verdict], run_id="", conf={}),
         )
     wanted = retrain_requests.request_for(spec.name, drifted, request.run)
-    entry, why = retrain_requests.ask(ledger, spec.name, wanted, rules, looked.at)
+    entry, why = retrain_requests.ask(ledger, spec.name, wanted, rules, verdict.at)
     if entry is None:
         hold = RetrainHold(
             run_id=wanted.run_id, window=wanted.window, why=why, reasons=wanted.reasons

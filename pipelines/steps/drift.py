@@ -89,8 +89,8 @@ def run(context: Context, request: DriftRequest) -> DriftResult:
     entry = outcomes.newest(ledger, spec.name, "drift", request.run)
     check = entry.decision if entry is not None else None
     if not isinstance(check, DriftCheck) or not same(check):
-        found = _judge_window(context, request, champion, inputs)
-        check = outcomes.append_changed(ledger, spec.name, request.run, found, same)
+        outcome = _judge_window(context, request, champion, inputs)
+        check = outcomes.append_changed(ledger, spec.name, request.run, outcome, same)
     drifted = check.part(DriftResult)
     _publish(context, request.run, drifted, check.evidently)
     return drifted
@@ -105,29 +105,29 @@ def _judge_window(
         raise RequestError(
             f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`."
         )
-    seen = _observe(context, request, window, champion)
-    facts, live = seen.facts, seen.facts.performance
-    figures = store.put(canonical(_figures(context, request.run, window, seen)), ".json")
+    observation = _observe(context, request, window, champion)
+    facts, live = observation.facts, observation.facts.performance
+    figures = store.put(canonical(_figures(context, request.run, window, observation)), ".json")
     drifted = DriftResult(
-        verdict=seen.decision.verdict,
-        reasons=shorten(seen.decision.reasons, REASONS),
+        verdict=observation.decision.verdict,
+        reasons=shorten(observation.decision.reasons, REASONS),
         window=window,
-        source=seen.source,
+        source=observation.source,
         rows=facts.rows,
-        labelled=seen.counts.get("labelled", 0),
-        champion=seen.champion,
+        labelled=observation.counts.get("labelled", 0),
+        champion=observation.champion,
         metric=spec.train.metric,
         live=live.live if live else None,
-        expected=seen.expected,
+        expected=observation.expected,
         columns=len(facts.columns),
         drifted=fit_within(facts.drifted, NAMES),
         figures=figures,
-        page=store.put(_render_page(context, request.run, window, seen), ".html"),
-        run_id=open_run(context, request.run, window) if seen.champion else "",
+        page=store.put(_render_page(context, request.run, window, observation), ".html"),
+        run_id=open_run(context, request.run, window) if observation.champion else "",
     )
     return DriftCheck(
         **drifted.model_dump(),
-        evidently=store.put(seen.evidently, ".html") if seen.evidently else None,
+        evidently=store.put(observation.evidently, ".html") if observation.evidently else None,
         inputs=inputs,
         failed=bool(facts.error),
     )
@@ -188,7 +188,7 @@ def _compare(
     learnt = reference.read(store, manifest.reference, manifest.inputs)
     expected = manifest.metrics.get(spec.train.metric)
     expected = expected if expected is not None and isfinite(expected) else None
-    known = ChampionReference(
+    baseline = ChampionReference(
         manifest.inputs,
         Rows(learnt.inputs, learnt.predictions),
         spec.train.metric,
@@ -197,43 +197,45 @@ def _compare(
     )
     plan = read_plan(store, request.ingest.plan)
     observe = observations.traffic if source == "traffic" else observations.batches
-    found = observe(context, plan, window, bundle)
-    seen = look(rules, found.window, found.labelled, known, seed=spec.train.seed)
+    sample = observe(context, plan, window, bundle)
+    comparison = look(rules, sample.window, sample.labelled, baseline, seed=spec.train.seed)
     never = never_judged(spec, window.end - window.start)
-    notes = [*seen.facts.notes, *found.notes, *([never] if never else [])]
-    facts = replace(seen.facts, error=seen.facts.error or found.problem, notes=notes)
+    notes = [*comparison.facts.notes, *sample.notes, *([never] if never else [])]
+    facts = replace(comparison.facts, error=comparison.facts.error or sample.problem, notes=notes)
     decision = decide(facts, rules)
     evidently = (
-        add_verdict(seen.evidently, decision, href=f"../drift/{quote(request.run, safe='')}")
-        if seen.evidently
+        add_verdict(comparison.evidently, decision, href=f"../drift/{quote(request.run, safe='')}")
+        if comparison.evidently
         else None
     )
     return _Observation(
-        source, facts, decision, champion.version, expected, asdict(found.counts), evidently
+        source, facts, decision, champion.version, expected, asdict(sample.counts), evidently
     )
 
 
-def _figures(context: Context, run: str, window: Interval, seen: _Observation) -> dict[str, Any]:
+def _figures(
+    context: Context, run: str, window: Interval, observation: _Observation
+) -> dict[str, Any]:
     """Return everything that was found as plain JSON; what is not finite is null."""
-    rows = seen.facts.rows
-    found: dict[str, Any] = _plain(
+    rows = observation.facts.rows
+    figures: dict[str, Any] = _plain(
         {
             "format": 1,
             "model": context.spec.name,
             "run": run,
             "window": window.model_dump(mode="json"),
-            "source": seen.source,
-            "champion": seen.champion,
-            "verdict": seen.decision.verdict,
-            "reasons": seen.decision.reasons,
+            "source": observation.source,
+            "champion": observation.champion,
+            "verdict": observation.decision.verdict,
+            "reasons": observation.decision.reasons,
             "metric": context.spec.train.metric,
-            "expected": seen.expected,
-            "counts": seen.counts,
-            "coverage": seen.counts.get("labelled", 0) / rows if rows else 0.0,
-            "facts": asdict(seen.facts),
+            "expected": observation.expected,
+            "counts": observation.counts,
+            "coverage": observation.counts.get("labelled", 0) / rows if rows else 0.0,
+            "facts": asdict(observation.facts),
         }
     )
-    return found
+    return figures
 
 
 def _plain(value: Any) -> Any:
@@ -246,24 +248,26 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _render_page(context: Context, run: str, window: Interval, seen: _Observation) -> bytes:
+def _render_page(context: Context, run: str, window: Interval, observation: _Observation) -> bytes:
     """Return the HTML page; Evidently's stands beside it, one folder over."""
     from pipelines.watch.page import About, render
 
     about = About(
         model=context.spec.name,
         window=window,
-        source=seen.source,
-        champion=seen.champion,
-        labelled=seen.counts.get("labelled", 0),
+        source=observation.source,
+        champion=observation.champion,
+        labelled=observation.counts.get("labelled", 0),
         counts={
             _COUNTED[name]: number
-            for name, number in seen.counts.items()
+            for name, number in observation.counts.items()
             if name in _COUNTED and number
         },
     )
-    href = f"../evidently/{quote(run, safe='')}" if seen.evidently else None
-    return render(about, seen.facts, seen.decision, rules_of(context.spec), href=href).encode()
+    href = f"../evidently/{quote(run, safe='')}" if observation.evidently else None
+    return render(
+        about, observation.facts, observation.decision, rules_of(context.spec), href=href
+    ).encode()
 
 
 def _publish(context: Context, run: str, drifted: DriftResult, evidently: Ref | None) -> None:

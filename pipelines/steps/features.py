@@ -32,15 +32,15 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     """
     spec, versions, force = context.spec, context.ports.versions, request.ingest.force
     plan = read_plan(context.ports.store, request.ingest.plan)
-    known = {} if force else versions.files(spec.name)
+    earlier = {} if force else versions.files(spec.name)
     changed: dict[str, tuple[FeatureFile, bytes]] = {}
     wanted = [*plan.train, *plan.holdout]
     types = plan_types(context.ports.store, spec, plan)
     for batch in wanted:
         key = _key(context, batches_behind(spec, plan, batch), types)
         name = batch.interval.name
-        if name in known and known[name].key == key:
-            context.log.info("features %s: unchanged (%d rows)", name, known[name].rows)
+        if name in earlier and earlier[name].key == key:
+            context.log.info("features %s: unchanged (%d rows)", name, earlier[name].rows)
             continue
         table = build_batch(context, plan, batch, types)
         data = to_parquet(table)

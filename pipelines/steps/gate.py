@@ -42,8 +42,8 @@ def run(context: Context, request: GateRequest) -> GateResult:
     retried).
     """
     spec, ledger, built = context.spec, context.ports.ledger, request.features
-    known = ledger.find(spec.name, "verdict", request.run)
-    if known is None:
+    entry = ledger.find(spec.name, "verdict", request.run)
+    if entry is None:
         # What an earlier run left half deployed is taken back now: this run may be refused, and
         # then no `deploy` would do it.
 
@@ -61,8 +61,8 @@ def run(context: Context, request: GateRequest) -> GateResult:
             as_of=built.as_of,
             started_because=built.reason,
         )
-        known = ledger.append(spec.name, request.run, verdict)
-    judged = known.read(GateVerdict).part(GateResult)
+        entry = ledger.append(spec.name, request.run, verdict)
+    judged = entry.read(GateVerdict).part(GateResult)
     _log_candidates(context, request.train, judged)
     shown = page.render(
         spec.name,
@@ -104,7 +104,7 @@ def choose_challenger(context: Context, trained: list[TrainResult]) -> TrainResu
         for t in trained
         if t.cv_score is not None and isfinite(t.cv_score) and not order[t.candidate][1]
     ]
-    return max(fit, key=lambda found: (found[0], -order[found[1].candidate][0]))[1] if fit else None
+    return max(fit, key=lambda pair: (pair[0], -order[pair[1].candidate][0]))[1] if fit else None
 
 
 def _judge_challenger(
@@ -155,20 +155,22 @@ def _measure(
     from pipelines.training import estimators, predictions
 
     spec = context.spec
-    found = predictions.read(context.ports.store, spec, best.predictions, holdout)
+    challenger = predictions.read(context.ports.store, spec, best.predictions, holdout)
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
-        metrics=scores(spec.task, estimators.targets(holdout, spec, found.classes), found.score),
+        metrics=scores(
+            spec.task, estimators.targets(holdout, spec, challenger.classes), challenger.score
+        ),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
-        opponent=_compare_with_opponent(context, found, champion, holdout),
+        opponent=_compare_with_opponent(context, challenger, champion, holdout),
     )
 
 
 def _compare_with_opponent(
-    context: Context, found: Predictions, champion: Champion | None, holdout: pa.Table
+    context: Context, challenger: Predictions, champion: Champion | None, holdout: pa.Table
 ) -> Opponent:
     """Compare with the champion.
 
@@ -184,7 +186,9 @@ def _compare_with_opponent(
     from pipelines.science.metrics import unfit
 
     if champion is None:
-        return _compare(context, holdout, "dummy", found.score, found.dummy, found.classes)
+        return _compare(
+            context, holdout, "dummy", challenger.score, challenger.dummy, challenger.classes
+        )
     try:
         bundle = open_bundle(context.ports.store, champion.bundle)
         theirs = bundle.manifest.inputs
@@ -196,13 +200,13 @@ def _compare_with_opponent(
     except Exception as error:
         context.log.exception("the champion %s cannot answer", champion.version)
         return _compare_with_constant(
-            context, found, holdout, champion, f"{type(error).__name__}: {error}"[:500]
+            context, challenger, holdout, champion, f"{type(error).__name__}: {error}"[:500]
         )
     wrong = unfit(answers, theirs.task)
     if wrong:
         return _compare_with_constant(
             context,
-            found,
+            challenger,
             holdout,
             champion,
             f"{wrong} of its {len(answers)} answers are no numbers that may be served",
@@ -210,24 +214,24 @@ def _compare_with_opponent(
     if theirs.task == "multiclass":
         called = meant(
             theirs.classes or [],
-            found.classes or [],
+            challenger.classes or [],
             holdout.schema.field(context.spec.target.column).type,
         )
-        ours, classes = _widen(found.score, found.classes, called)
+        ours, classes = _widen(challenger.score, challenger.classes, called)
         answers, _ = _widen(answers, called, classes)
     else:
-        ours, classes, answers = found.score, None, answers[:, 0]
+        ours, classes, answers = challenger.score, None, answers[:, 0]
     opponent = _compare(context, holdout, "champion", ours, answers, classes)
     return replace(opponent, fitted_on=bundle.manifest.fitted_on)
 
 
 def _compare_with_constant(
-    context: Context, found: Predictions, holdout: pa.Table, champion: Champion, why: str
+    context: Context, challenger: Predictions, holdout: pa.Table, champion: Champion, why: str
 ) -> Opponent:
     """Compare with the best constant instead of the champion, which cannot answer."""
     incident = f"the champion, version {champion.version}, cannot answer ({why})"
     return replace(
-        _compare(context, holdout, "dummy", found.score, found.dummy, found.classes),
+        _compare(context, holdout, "dummy", challenger.score, challenger.dummy, challenger.classes),
         incident=incident,
     )
 

@@ -121,7 +121,7 @@ def _select_for_drift(context: Context, request: IngestRequest) -> _Selection:
     )
 
 
-def _intervals_since_last_window(context: Context, asked: Interval) -> list[Interval]:
+def _intervals_since_last_window(context: Context, window: Interval) -> list[Interval]:
     """Return the batches between the newest window that ended before this one did, and this one.
 
     None where it is the first.
@@ -131,17 +131,17 @@ def _intervals_since_last_window(context: Context, asked: Interval) -> list[Inte
     """
     spec = context.spec
     windows = [e.read(DriftCheck).window for e in context.ports.ledger.entries(spec.name, "drift")]
-    ends = [w.end for w in windows if w.end < asked.end]
+    ends = [w.end for w in windows if w.end < window.end]
     if not ends:
         return []
-    found = covering(max(ends), asked.start, spec.batch, floor(spec.source.first, spec.batch))
-    if len(found) > MOST:
+    intervals = covering(max(ends), window.start, spec.batch, floor(spec.source.first, spec.batch))
+    if len(intervals) > MOST:
         context.log.warning(
             "%d batches became complete since the window before; the newest %d of them are"
             " validated, from %s on",
-            *(len(found), MOST, found[-MOST].name),
+            *(len(intervals), MOST, intervals[-MOST].name),
         )
-    return found[-MOST:]
+    return intervals[-MOST:]
 
 
 def _quarantine_names(context: Context) -> set[str]:
@@ -168,9 +168,9 @@ def parse_conf(kind: type[C], conf: dict[str, object]) -> C:
     try:
         return kind.model_validate(conf)
     except ValidationError as error:
-        known = f"known keys: {', '.join(sorted(kind.model_fields))}; see docs/operate.md."
+        hint = f"known keys: {', '.join(sorted(kind.model_fields))}; see docs/operate.md."
         raise RequestError(
-            f"conf: {in_one_line(problems(error, conf, kind))}", remedy=known
+            f"conf: {in_one_line(problems(error, conf, kind))}", remedy=hint
         ) from error
 
 

@@ -100,13 +100,13 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
         fit.schema.columns, _sample_over_time(holdout, context.spec.event_time, _RANGE_ROWS)
     )
     whole, single = edge_rows(fit.schema, sample)
-    found = compile_pipeline(
+    compilation = compile_pipeline(
         fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single]
     )
     native = io.dumps(fit.model)
     predictor: Predictor = (
-        OnnxPredictor(fit.schema, found.model)
-        if found.model
+        OnnxPredictor(fit.schema, compilation.model)
+        if compilation.model
         else NativePredictor(fit.schema, native)
     )
     golden = rows_from_table(
@@ -122,11 +122,11 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
         rows=fit.rows.num_rows,
         metrics=request.gate.metrics,
         inputs=reference.marked(fit.schema, context.spec),
-        compiled=found.model is not None,
-        parity=found.parity,
-        why_native=found.why_not,
+        compiled=compilation.model is not None,
+        parity=compilation.parity,
+        why_native=compilation.why_not,
         native=store.put(native, ".skops"),
-        onnx=store.put(found.model, ".onnx") if found.model else None,
+        onnx=store.put(compilation.model, ".onnx") if compilation.model else None,
         golden=store.put(canonical(_golden_requests(predictor, [*golden, *whole])), ".json"),
         reference=reference.write(
             store,
@@ -135,14 +135,14 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
             held=predictions.read(store, context.spec, best.predictions, holdout),
         ),
     )
-    _log_compilation(context, manifest.candidate, found, len(native))
+    _log_compilation(context, manifest.candidate, compilation, len(native))
     bundle = write_bundle(store, manifest)
     return PackageResult(
         bundle=bundle,
         version=manifest.version,
         compiled=manifest.compiled,
-        parity=found.parity,
-        why_native=found.why_not,
+        parity=compilation.parity,
+        why_native=compilation.why_not,
         rows=manifest.rows,
     )
 
@@ -193,17 +193,19 @@ def _golden_requests(predictor: Predictor, rows: list[Row]) -> Any:
     return Golden(rows=[row for row, _ in kept], answers=[answer for _, answer in kept])
 
 
-def _log_compilation(context: Context, candidate: str, found: Compilation, native: int) -> None:
-    if found.model is None:
+def _log_compilation(
+    context: Context, candidate: str, compilation: Compilation, native: int
+) -> None:
+    if compilation.model is None:
         context.log.warning(
-            "%s is served natively (%d bytes): %s", candidate, native, found.why_not
+            "%s is served natively (%d bytes): %s", candidate, native, compilation.why_not
         )
     else:
         context.log.info(
             "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g",
             candidate,
-            len(found.model),
+            len(compilation.model),
             native,
-            found.rows,
-            found.parity,
+            compilation.rows,
+            compilation.parity,
         )

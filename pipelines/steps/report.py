@@ -47,26 +47,26 @@ def run(context: Context, request: ReportRequest) -> ReportResult:
 def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
     """Return what came of the retraining, by the ledger; it knows more than the state of a run."""
     model, run = context.spec.name, request.decide.run_id
-    found = outcomes.find_outcome(context.ports.ledger, model, run)
+    entry = outcomes.find_outcome(context.ports.ledger, model, run)
     state = (request.retrain or {}).get("state", "unknown")
-    if found is None or found.outcome == "failed":
-        raise _failure(context, request, found, state)
-    if found.outcome == "deployed":
-        return "deployed", f"The retraining {run} of {model} deployed version {found.version}."
+    if entry is None or entry.outcome == "failed":
+        raise _failure(context, request, entry, state)
+    if entry.outcome == "deployed":
+        return "deployed", f"The retraining {run} of {model} deployed version {entry.version}."
     champion = context.ports.ledger.champion(model)
     serves = words.serving(champion.version if champion else None)
     return (
         "refused",
-        f"The retraining {run} of {model} was refused ({words.join(found.reasons)}); {serves}.",
+        f"The retraining {run} of {model} was refused ({words.join(entry.reasons)}); {serves}.",
     )
 
 
-def _failure(context: Context, request: ReportRequest, found: Outcome | None, state: str) -> GiveUp:
+def _failure(context: Context, request: ReportRequest, entry: Outcome | None, state: str) -> GiveUp:
     model, run = context.spec.name, request.decide.run_id
     champion = context.ports.ledger.champion(model)
     serves = words.serving(champion.version if champion else None).capitalize()
-    if found is not None and found.outcome == "failed":
-        what = f"failed: {words.join(found.reasons) or 'see its log'}"
+    if entry is not None and entry.outcome == "failed":
+        what = f"failed: {words.join(entry.reasons) or 'see its log'}"
     elif state == "failed":
         what = "failed: see its log"
     else:
@@ -81,7 +81,7 @@ def _failure(context: Context, request: ReportRequest, found: Outcome | None, st
     )
 
 
-def _result(outcome: str, said: str) -> ReportResult:
+def _result(outcome: str, text: str) -> ReportResult:
     return ReportResult.model_validate(
-        {"outcome": outcome, "said": said if len(said) <= WORDS else said[: WORDS - 1] + "…"}
+        {"outcome": outcome, "said": text if len(text) <= WORDS else text[: WORDS - 1] + "…"}
     )

@@ -42,9 +42,9 @@ def run(context: Context, request: RollbackRequest, target: Target | None = None
     try:
         conf = RollbackConf.model_validate(request.conf)
     except ValidationError as error:
-        found = in_one_line(problems(error, request.conf, RollbackConf))
+        faults = in_one_line(problems(error, request.conf, RollbackConf))
         raise RequestError(
-            f"The run's conf is wrong: {found}", remedy="see docs/operate.md."
+            f"The run's conf is wrong: {faults}", remedy="see docs/operate.md."
         ) from error
     key = rollback_run(request.run)
     chosen = _choice_of_first_try(context, key) or _find_release(context, conf.to)

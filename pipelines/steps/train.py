@@ -109,9 +109,9 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         labelled_rows.times(rows.train, spec), spec.train.folds, spec.target.known_after
     )
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
-    found = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
+    result = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
     model = fit_pipeline(
-        estimators.build_pipeline(candidate, schema, spec.train.seed, found.params),
+        estimators.build_pipeline(candidate, schema, spec.train.seed, result.params),
         inputs,
         y,
         candidate,
@@ -123,24 +123,24 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     )
     dummy = estimators.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
     metrics = scores(spec.task, truth, predicted)
-    log.info("%s: %d settings tried, holdout %s", candidate.name, len(found.tried), metrics)
+    log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.tried), metrics)
     store = context.ports.store
     written = predictions.write(
         store, spec, rows.holdout, score=predicted, dummy=dummy, classes=classes
     )
     stored = store.put(io.dumps(model), ".skops")
-    run_id = _log_run(context, request, candidate, found, metrics, key)
+    run_id = _log_run(context, request, candidate, result, metrics, key)
     if not candidate.declaration.dummy:
         _attach_plots(
-            context, run_id, candidate, found, (model, schema, rows.holdout, truth, predicted)
+            context, run_id, candidate, result, (model, schema, rows.holdout, truth, predicted)
         )
     return TrainResult(
         candidate=candidate.name,
         run_id=run_id,
         estimator=candidate.estimator,
-        params=found.params,
-        settings_tried=len(found.tried),
-        cv_score=found.score,
+        params=result.params,
+        settings_tried=len(result.tried),
+        cv_score=result.score,
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
@@ -155,7 +155,7 @@ def _log_run(
     context: Context,
     request: TrainRequest,
     candidate: Candidate,
-    found: SearchResult,
+    result: SearchResult,
     metrics: dict[str, float | None],
     key: str,
 ) -> str:
@@ -180,15 +180,15 @@ def _log_run(
     run_id = registry.child(spec.name, built.parent_run, key, candidate.name, tags)
     values = {f"holdout_{name}": value for name, value in metrics.items()}
     values |= {
-        f"cv_{spec.train.metric}": found.score,
-        f"cv_{spec.train.metric}_spread": found.spread,
+        f"cv_{spec.train.metric}": result.score,
+        f"cv_{spec.train.metric}_spread": result.spread,
     }
-    known = {name: float(value) for name, value in values.items() if value is not None}
-    params = {name: str(value) for name, value in found.params.items()}
+    numbers = {name: float(value) for name, value in values.items() if value is not None}
+    params = {name: str(value) for name, value in result.params.items()}
     registry.log(
         run_id,
         params=params,
-        metrics={**known, "settings_tried": float(len(found.tried))},
+        metrics={**numbers, "settings_tried": float(len(result.tried))},
         tags=tags,
     )
     return run_id
@@ -198,7 +198,7 @@ def _attach_plots(
     context: Context,
     run_id: str,
     candidate: Candidate,
-    found: SearchResult,
+    result: SearchResult,
     judged: tuple[Any, InputSchema, pa.Table, Any, Any],
 ) -> None:
     """Attach the search's table and the plots to the candidate's run."""
@@ -208,13 +208,13 @@ def _attach_plots(
     model, schema, holdout, truth, predicted = judged
     spec = context.spec
     with tempfile.TemporaryDirectory(prefix="perennial-plots-") as folder:
-        files = [plots.table(Path(folder), found.tried)]
+        files = [plots.table(Path(folder), result.tried)]
         files += plots.holdout(
             Path(folder), spec, truth, predicted, labelled_rows.times(holdout, spec)
         )
         files += plots.importance(Path(folder), spec, model, schema, holdout, truth)
         if candidate.search:
-            files += plots.search(Path(folder), spec, found.tried)
+            files += plots.search(Path(folder), spec, result.tried)
         for file in files:
             context.ports.registry.attach(
                 run_id, file, "plots" if file.suffix == ".png" else "search"

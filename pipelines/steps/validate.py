@@ -83,7 +83,7 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
     plan = read_plan(store, request.ingest.plan)
     suites = {table: read_suite(path) for table, path in context.suites.items()}
     odd = type_findings(store, context.spec, plan)
-    found = [
+    results = [
         (
             batch,
             _findings(context, batch, suites, force=request.ingest.force).with_findings(
@@ -93,10 +93,10 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
         for batch in plan.batches
     ]
     title = f"Validation of {plan.model} as of {iso(plan.as_of)}"
-    html = render(title, [_page_batch(context, b, f) for b, f in found]).encode()
+    html = render(title, [_page_batch(context, b, f) for b, f in results]).encode()
     run = watch_run(request.run) if request.ingest.window else request.run
     page = publish_page(store, model=plan.model, kind="validation", run=run, page=html)
-    for batch, findings in found:
+    for batch, findings in results:
         state = "QUARANTINE" if findings.critical else "accepted"
         context.log.info(
             "batch %s: %d rows, %s, %d warnings",
@@ -105,19 +105,19 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
             state,
             len(findings.warnings),
         )
-    broken = [(b, f) for b, f in found if f.critical]
+    broken = [(b, f) for b, f in results if f.critical]
     if broken:
         raise _quarantine(context, broken, page)
-    warnings = [f"{b.interval.name}: {w}" for b, f in found for w in f.warnings]
+    warnings = [f"{b.interval.name}: {w}" for b, f in results for w in f.warnings]
     for warning in warnings:
         context.log.warning("%s", warning)
     shown = [w[:200] for w in warnings[:MAX_WARNINGS]] + (
         [f"… and {len(warnings) - MAX_WARNINGS} more"] if len(warnings) > MAX_WARNINGS else []
     )
-    checked = sum(len(f.findings) for _, f in found)
+    checked = sum(len(f.findings) for _, f in results)
     return ValidateResult(
-        batches=len(found),
-        rows=sum(f.rows for _, f in found),
+        batches=len(results),
+        rows=sum(f.rows for _, f in results),
         expectations=checked,
         warnings=shown,
         page=page,
@@ -167,20 +167,20 @@ def _judge(
             else always_side(spec, name, columns, suite)
         )
         shown = f"expectations/{context.suites[name].name}" if name in suites else name
-        asked = [*always, *suite]
+        expectations = [*always, *suite]
         if not ref.rows and spec.empty_batches == "allow":
-            asked = without_rows(asked)
+            expectations = without_rows(expectations)
         # A table that holds at all times comes with every batch; the same bytes are judged once.
-        key = digest(VALIDATION_FORMAT, "table", ref.data, asked)
-        found = once(
+        key = digest(VALIDATION_FORMAT, "table", ref.data, expectations)
+        result = once(
             store,
             "validate",
             key,
             TableFindings,
-            partial(_check_table, context, name, ref, asked, shown),
+            partial(_check_table, context, name, ref, expectations, shown),
             force=force,
         )
-        findings += found.findings
+        findings += result.findings
     bad = {
         name: rows
         for name in manifest.tables
@@ -192,10 +192,10 @@ def _judge(
 
 
 def _check_table(
-    context: Context, name: str, ref: TableRef, asked: list[dict[str, Any]], shown: str
+    context: Context, name: str, ref: TableRef, expectations: list[dict[str, Any]], shown: str
 ) -> TableFindings:
     return TableFindings(
-        findings=check_table(name, read_table(context.ports.store, ref), asked, shown)
+        findings=check_table(name, read_table(context.ports.store, ref), expectations, shown)
     )
 
 

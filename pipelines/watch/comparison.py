@@ -17,7 +17,15 @@ import numpy as np
 from pipelines.science.drift import ColumnFact, DriftFacts, measure_performance
 from pipelines.watch import evidently_run
 from pipelines.watch.evidently_run import LEAST, ROWS, UNDEFINED_ON_A_CONSTANT, Compare, sampled
-from pipelines.watch.preconditions import Checked, check, numbers, rule_of, size, textual, watched
+from pipelines.watch.preconditions import (
+    CheckedWindow,
+    check,
+    numbers,
+    rule_of,
+    size,
+    textual,
+    watched,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,22 +92,24 @@ def _compare_window(
     if rows == 0:
         return Look(DriftFacts(0), None)
     checked = check(rules, window, labelled, champion)
-    columns = _uncompared(rules, champion, checked)
+    columns = _blank_columns(rules, champion, checked)
     facts = DriftFacts(rows, broken=checked.broken, columns=columns, notes=checked.notes)
     if checked.broken or rows < rules.min_rows:
         return Look(facts, None)
-    facts = _performed(facts, rules, labelled, champion, seed=seed)
-    return _compared(facts, rules, window, champion, seed=seed)
+    facts = _with_performance(facts, rules, labelled, champion, seed=seed)
+    return _with_scores(facts, rules, window, champion, seed=seed)
 
 
-def _uncompared(rules: Drift, champion: ChampionReference, checked: Checked) -> list[ColumnFact]:
+def _blank_columns(
+    rules: Drift, champion: ChampionReference, checked: CheckedWindow
+) -> list[ColumnFact]:
     """Return the inputs with their missing shares and rules, before anything is compared."""
-    found = []
+    facts = []
     for column in watched(champion.schema):
         shares = checked.missing.get(column.name)
         if shares is not None:
-            found.append(_blank(column.name, rule_of(rules, column), shares))
-    return found
+            facts.append(_blank(column.name, rule_of(rules, column), shares))
+    return facts
 
 
 def _blank(name: str, rule: Rule, missing: tuple[float, float]) -> ColumnFact:
@@ -116,7 +126,7 @@ def _blank(name: str, rule: Rule, missing: tuple[float, float]) -> ColumnFact:
     )
 
 
-def _performed(
+def _with_performance(
     facts: DriftFacts,
     rules: Drift,
     labelled: Labelled | None,
@@ -129,13 +139,13 @@ def _performed(
     """
     rows = len(labelled.y) if labelled is not None else 0
     if labelled is None or rows < rules.min_rows:
-        return _noted(
+        return _with_note(
             facts,
             f"no verdict on performance: {rows:,} rows have labels, {rules.min_rows:,} are needed"
             " (min_rows)",
         )
     try:
-        found = measure_performance(
+        performance = measure_performance(
             champion.metric,
             labelled.y,
             labelled.p,
@@ -153,22 +163,22 @@ def _performed(
             f" {type(error).__name__}: {error}"
         )
         return replace(facts, broken=[*facts.broken, words[:_WORDS]])
-    if not np.isfinite(found.live):
+    if not np.isfinite(performance.live):
         why = "; all of them have the same label" if len(np.unique(labelled.y)) == 1 else ""
-        return _noted(
+        return _with_note(
             facts,
             f"no verdict on performance: {champion.metric} is not defined on the {rows:,} labelled"
             f" rows{why}",
         )
-    facts = replace(facts, performance=found)
-    if found.expected is None:
-        return _noted(
+    facts = replace(facts, performance=performance)
+    if performance.expected is None:
+        return _with_note(
             facts,
             f"no verdict on performance: the champion's bundle holds no {champion.metric} to"
             " compare with",
         )
-    if found.good_end is None:
-        return _noted(
+    if performance.good_end is None:
+        return _with_note(
             facts,
             f"no verdict on performance: the {rows:,} labelled rows are too alike for an interval"
             f" of {champion.metric}",
@@ -176,11 +186,11 @@ def _performed(
     return facts
 
 
-def _noted(facts: DriftFacts, note: str) -> DriftFacts:
+def _with_note(facts: DriftFacts, note: str) -> DriftFacts:
     return replace(facts, notes=[*facts.notes, note])
 
 
-def _compared(
+def _with_scores(
     facts: DriftFacts, rules: Drift, window: Rows, champion: ChampionReference, *, seed: int
 ) -> Look:
     """Return the facts with Evidently's scores of the inputs and of the predictions, and its
@@ -192,38 +202,38 @@ def _compared(
     still = {p.name: _ONE_VALUE for p in pairs if p.name not in few and _constant(p)}
     if few:
         named = [f"{name} ({words})" for name, words in few.items()][:_NAMED]
-        facts = _noted(
+        facts = _with_note(
             facts,
             "not compared: "
             + ", ".join(named)
             + (f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""),
         )
-    unasked = few | still
-    asked = [p for p in pairs if p.name not in unasked]
-    if not asked and predictions is None:
+    reasons = few | still
+    comparable = [p for p in pairs if p.name not in reasons]
+    if not comparable and predictions is None:
         return Look(
-            replace(facts, columns=[_unasked(fact, unasked) for fact in facts.columns]), None
+            replace(facts, columns=[_with_reason(fact, reasons) for fact in facts.columns]), None
         )
-    scores, page = evidently_run.run(asked, predictions, share=rules.share, seed=seed)
-    by_name = {p.name: p for p in asked}
+    scores, page = evidently_run.run(comparable, predictions, share=rules.share, seed=seed)
+    by_name = {p.name: p for p in comparable}
     columns, broken = [], list(facts.broken)
     for fact in facts.columns:
-        found, wrong = (
-            _scored(fact, by_name[fact.name], scores[fact.name])
+        result, wrong = (
+            _with_score(fact, by_name[fact.name], scores[fact.name])
             if fact.name in by_name
             else (fact, [])
         )
-        columns.append(_unasked(found, unasked))
+        columns.append(_with_reason(result, reasons))
         broken += wrong
     facts = replace(facts, columns=columns)
     if predictions is not None:
         blank = _blank("predictions", rules.predictions, (0.0, 0.0))
-        found, wrong = _scored(blank, predictions, scores[predictions.name])
-        facts, broken = replace(facts, predictions=found), broken + wrong
+        result, wrong = _with_score(blank, predictions, scores[predictions.name])
+        facts, broken = replace(facts, predictions=result), broken + wrong
     return Look(replace(facts, broken=broken), page or None)
 
 
-def _unasked(fact: ColumnFact, why: dict[str, str]) -> ColumnFact:
+def _with_reason(fact: ColumnFact, why: dict[str, str]) -> ColumnFact:
     """Return the fact with the reason why Evidently was not asked, where there is one."""
     return replace(fact, problem=why[fact.name]) if fact.name in why else fact
 
@@ -240,14 +250,14 @@ def _pairs(
         rows = sampled(table.num_rows, seed)
         tables.append(table if rows is None else table.take(rows))
         if rows is not None:
-            facts = _noted(
+            facts = _with_note(
                 facts,
                 f"Evidently saw a sample of {ROWS:,} of the {table.num_rows:,} rows of {what};"
                 " missing values are of all",
             )
     reference = champion.reference.inputs.num_rows
     if facts.columns and reference < rules.min_rows:
-        facts = _noted(
+        facts = _with_note(
             facts,
             f"the champion's training data are {reference:,} rows only: scores vary more than the"
             " thresholds expect",
@@ -273,7 +283,7 @@ def _answers(
     None, with a note, where the bundle holds none.
     """
     if not len(champion.reference.predictions):
-        return None, _noted(
+        return None, _with_note(
             facts,
             "the predictions are not compared: the champion's bundle holds none of its holdout",
         )
@@ -282,13 +292,16 @@ def _answers(
             f"{len(window.predictions):,} of the window's rows were answered by the champion,"
             f" {rules.min_rows:,} are needed (min_rows)"
         )
-        return None, _noted(facts, f"the predictions are not compared: {few}")
+        return None, _with_note(facts, f"the predictions are not compared: {few}")
     text = champion.task == "multiclass"
     sides = []
-    for found in (window.predictions, champion.reference.predictions):
-        rows = sampled(len(found), seed)
+    for predictions in (window.predictions, champion.reference.predictions):
+        rows = sampled(len(predictions), seed)
         sides.append(
-            np.asarray(found if rows is None else found[rows], dtype=object if text else np.float64)
+            np.asarray(
+                predictions if rows is None else predictions[rows],
+                dtype=object if text else np.float64,
+            )
         )
     name = "predictions"
     while any(c.name == name for c in facts.columns):
@@ -306,9 +319,9 @@ def _values(column: Column, table: pa.Table) -> Array:
     values = table[column.name]
     if not textual(column.kind):
         return numbers(values)
-    found = np.empty(len(values), dtype=object)
-    found[:] = values.cast(pa.string()).to_pylist()
-    return found
+    texts = np.empty(len(values), dtype=object)
+    texts[:] = values.cast(pa.string()).to_pylist()
+    return texts
 
 
 def _present(values: Array) -> Array:
@@ -354,7 +367,7 @@ def _constant(pair: Compare) -> bool:
     return all(bool((_present(side) == first).all()) for side in (pair.window, pair.reference))
 
 
-def _scored(fact: ColumnFact, pair: Compare, score: Score) -> tuple[ColumnFact, list[str]]:
+def _with_score(fact: ColumnFact, pair: Compare, score: Score) -> tuple[ColumnFact, list[str]]:
     """Return the fact with its score, and what is broken where there is none."""
     if np.isfinite(score.value):
         return replace(fact, score=score.value, drifted=score.drifted, problem=""), []

@@ -182,7 +182,7 @@ def _run(
     from evidently.metrics import ValueDrift
     from evidently.presets import DataDriftPreset
 
-    asked: list[Any] = []
+    metrics: list[Any] = []
     inputs = [c if c.text else untied(c, seed) for c in inputs]
     if inputs:
         methods, thresholds = (
@@ -190,7 +190,7 @@ def _run(
             {c.name: c.rule.threshold for c in inputs},
         )
         names = [c.name for c in inputs]
-        asked.append(
+        metrics.append(
             DataDriftPreset(
                 columns=names,
                 drift_share=share,
@@ -200,7 +200,7 @@ def _run(
         )
     if predictions is not None:
         predictions = _spread_out(predictions, seed)
-        asked.append(
+        metrics.append(
             ValueDrift(
                 column=predictions.name,
                 method=predictions.rule.method,
@@ -208,7 +208,7 @@ def _run(
             )
         )
     window, reference = _datasets([*inputs, *([predictions] if predictions else [])])
-    snapshot = Report(asked, include_tests=True).run(
+    snapshot = Report(metrics, include_tests=True).run(
         window, reference, timestamp=datetime(1970, 1, 1, tzinfo=UTC)
     )
     return _scores(snapshot.dict()), number_names(snapshot.get_html_str(as_iframe=False).encode())
@@ -336,9 +336,9 @@ def _scores(snapshot: Mapping[str, Any]) -> dict[str, Score]:
         for t in snapshot["tests"]
         if t["id"] == "drift"
     }
-    found = (m for m in snapshot["metrics"] if m["config"]["type"].endswith(":ValueDrift"))
+    drifts = (m for m in snapshot["metrics"] if m["config"]["type"].endswith(":ValueDrift"))
     # Rounded, because a sum over a set of texts differs in its last digits from process to process.
     return {
         m["config"]["column"]: Score(float(f"{float(m['value']):.9g}"), flags[m["id"]])
-        for m in found
+        for m in drifts
     }

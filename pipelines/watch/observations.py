@@ -61,7 +61,7 @@ _ARROW = {
 
 
 @dataclass(frozen=True)
-class Observed:
+class WindowRows:
     """A window's rows, its labelled ones, what was counted on the way, and what a reader must know.
 
     `problem` says why the champion could not answer the rows; then `window` has no predictions.
@@ -86,7 +86,7 @@ def source_of(store: Store, model: str) -> WindowSource:
     )
 
 
-def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> Observed:
+def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> WindowRows:
     """Return the window's answered rows, one per event, with their labels.
 
     From feedback, else from the model's source.
@@ -100,32 +100,34 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     log = read_log(store, spec.name, since=window.start, until=window.end)
     source = _told_by_source(context, plan, schema, log) if log.rows.num_rows else None
     labels = read_labels(store, spec.name)
-    found = join_labels(
+    matches = join_labels(
         log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
     )
     version = bundle.manifest.version
-    own = found.rows.filter(pc.equal(found.rows["version"], version))
-    notes = _notes(found.counts, found.rows.num_rows - own.num_rows, [*log.damage, *labels.damage])
-    odd = _logged_otherwise(context, found.rows, schema, version)
+    own = matches.rows.filter(pc.equal(matches.rows["version"], version))
+    notes = _notes(
+        matches.counts, matches.rows.num_rows - own.num_rows, [*log.damage, *labels.damage]
+    )
+    odd = _logged_otherwise(context, matches.rows, schema, version)
     if odd:
         notes.append(
             f"only the {own.num_rows:,} rows that version {version} answered itself are compared:"
             f" other inputs were logged by {odd}"
         )
     answers = _predictions(own, schema)
-    return Observed(
+    return WindowRows(
         window=(
             Rows(_as_learnt(own, schema), answers)
             if odd
-            else Rows(_inputs(found.rows, schema), answers, answered=own.num_rows)
+            else Rows(_inputs(matches.rows, schema), answers, answered=own.num_rows)
         ),
         labelled=_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
-        counts=found.counts,
+        counts=matches.counts,
         notes=notes,
     )
 
 
-def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> Observed:
+def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> WindowRows:
     """Return the built rows of the window's batches as the champion answers them.
 
     Their labels are the target, where known.
@@ -147,7 +149,7 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
         damaged=0,
     )
     if not table.num_rows:
-        return Observed(
+        return WindowRows(
             Rows(inputs, np.empty(0)), None, counts, notes=["no batch of the window holds a row"]
         )
     try:
@@ -156,32 +158,32 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
         raise
     except Exception as error:  # what a champion cannot answer is an alarm, whatever the reason
         context.log.warning("the champion cannot answer the window's rows", exc_info=True)
-        return Observed(
+        return WindowRows(
             Rows(inputs, np.empty(0)),
             None,
             counts,
             problem=f"the champion cannot answer the window's rows: {error}",
         )
-    told = table.filter(pa.array(known))
-    return Observed(
+    rows = table.filter(pa.array(known))
+    return WindowRows(
         window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
-        labelled=Labelled(_truth(told, spec, schema), answers[known], labelled.times(told, spec)),
+        labelled=Labelled(_truth(rows, spec, schema), answers[known], labelled.times(rows, spec)),
         counts=counts,
     )
 
 
-def _truth(told: pa.Table, spec: Spec, schema: InputSchema) -> Array:
+def _truth(rows: pa.Table, spec: Spec, schema: InputSchema) -> Array:
     """Return the targets of labelled rows (n,), a class by its place among those of the champion,
     whatever it calls them.
     """
     column = spec.target.column
     if schema.classes:
-        told = told.set_column(
-            told.column_names.index(column),
+        rows = rows.set_column(
+            rows.column_names.index(column),
             column,
-            _as_classes(class_names(told[column]), schema.classes),
+            _as_classes(class_names(rows[column]), schema.classes),
         )
-    return estimators.targets(told, spec, schema.classes)
+    return estimators.targets(rows, spec, schema.classes)
 
 
 def _in_kinds(inputs: pa.Table, schema: InputSchema) -> pa.Table:
@@ -268,7 +270,7 @@ def _as_learnt(own: pa.Table, schema: InputSchema) -> pa.Table:
 
     Other releases' may have made texts of them.
     """
-    found = {}
+    columns = {}
     for column in schema.columns:
         if column.personal is None and INPUT + column.name in own.column_names:
             values = own[INPUT + column.name]
@@ -276,8 +278,8 @@ def _as_learnt(own: pa.Table, schema: InputSchema) -> pa.Table:
                 pa.ArrowInvalid
             ):  # what does not fit is seen by the look, which names it
                 values = values.cast(_ARROW[column.kind])
-            found[column.name] = values
-    return pa.table(found)
+            columns[column.name] = values
+    return pa.table(columns)
 
 
 def _logged_otherwise(context: Context, rows: pa.Table, schema: InputSchema, version: str) -> str:
@@ -317,8 +319,8 @@ def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
     column = rows["prediction"]
     if schema.task == "multiclass":
         return np.array(column.to_pylist(), dtype=object)
-    found: Array = column.cast(pa.float64()).to_numpy()
-    return found
+    values: Array = column.cast(pa.float64()).to_numpy()
+    return values
 
 
 def _labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
@@ -348,7 +350,7 @@ def _labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labell
 def _notes(counts: Counts, others: int, damage: list[str]) -> list[str]:
     """Return in words what is odd about the window's traffic; figures that are 0 say nothing."""
     first = f", the first is {damage[0]}" if damage else ""
-    said = [
+    sentences = [
         (counts.duplicates, "predictions were asked for again; each event counts once"),
         (
             others,
@@ -369,4 +371,4 @@ def _notes(counts: Counts, others: int, damage: list[str]) -> list[str]:
         (counts.torn, "lines of the log were torn off when a process died"),
         (counts.damaged, f"places in the log are damaged{first}"),
     ]
-    return [f"{number:,} {words}" for number, words in said if number]
+    return [f"{number:,} {words}" for number, words in sentences if number]

@@ -34,7 +34,7 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedWindow:
     """What is broken, what a reader should know, and by input the shares missing (window,
     reference) where both have it.
     """
@@ -71,7 +71,7 @@ def size(rows: Rows) -> int:
 
 def check(
     rules: Drift, window: Rows, labelled: Labelled | None, champion: ChampionReference
-) -> Checked:
+) -> CheckedWindow:
     """Return what is broken in a window that has rows, or in the champion's reference."""
     columns = watched(champion.schema)
     sides = (("", window.inputs), (" in the champion's training data", champion.reference.inputs))
@@ -100,19 +100,19 @@ def check(
         for c in columns
         if _both(c, tables)
     }
-    return Checked(broken, _notes(window, champion), shares)
+    return CheckedWindow(broken, _notes(window, champion), shares)
 
 
 def numbers(column: pa.ChunkedArray) -> Array:
     """Return a column of numbers as float64 (n,); null is NaN."""
     import pyarrow as pa
 
-    found: Array = (
+    values: Array = (
         column.cast(_value_type(column.type))
         .cast(pa.float64(), safe=False)
         .to_numpy(zero_copy_only=False)
     )
-    return found
+    return values
 
 
 def _value_type(arrow: pa.DataType) -> pa.DataType:
@@ -218,10 +218,10 @@ def _all_numbers(column: pa.ChunkedArray) -> bool:
     import pyarrow as pa
 
     try:
-        found = column.cast(_value_type(column.type)).drop_null().cast(pa.float64())
+        values = column.cast(_value_type(column.type)).drop_null().cast(pa.float64())
     except pa.ArrowInvalid:
         return False
-    return len(found) > 0
+    return len(values) > 0
 
 
 def _rule(rule: Rule, what: str, *, text: bool) -> list[str]:
@@ -239,19 +239,19 @@ def _rule(rule: Rule, what: str, *, text: bool) -> list[str]:
     ]
 
 
-def _predictions(found: Array, task: str, whose: str) -> list[str]:
+def _predictions(predictions: Array, task: str, whose: str) -> list[str]:
     """Return what is wrong with predictions."""
     if task == "multiclass":
-        wrong, what = sum(not isinstance(label, str) for label in found), "no labels"
+        wrong, what = sum(not isinstance(label, str) for label in predictions), "no labels"
     else:
-        values = np.asarray(found, dtype=np.float64)
+        values = np.asarray(predictions, dtype=np.float64)
         wrong, what = int((~np.isfinite(values)).sum()), "not finite"
         if not wrong and task == "binary":
             wrong, what = (
                 int(((values < -_ROUNDING) | (values > 1 + _ROUNDING)).sum()),
                 "no probabilities",
             )
-    return [f"{wrong:,} of {len(found):,} predictions {whose} are {what}"] if wrong else []
+    return [f"{wrong:,} of {len(predictions):,} predictions {whose} are {what}"] if wrong else []
 
 
 def _labelled(labelled: Labelled | None) -> list[str]:
@@ -266,8 +266,8 @@ def _labelled(labelled: Labelled | None) -> list[str]:
 
 
 def _notes(window: Rows, champion: ChampionReference) -> list[str]:
-    known = {c.name for c in champion.schema.columns}
-    more = [name for name in window.inputs.column_names if name not in known]
+    names = {c.name for c in champion.schema.columns}
+    more = [name for name in window.inputs.column_names if name not in names]
     if not more:
         return []
     named = ", ".join(name[:60] for name in more[:_NAMED]) + (

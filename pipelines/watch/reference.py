@@ -35,7 +35,7 @@ EVENT_TIME, PREDICTION, TARGET = "event_time", "prediction", "target"
 
 
 @dataclass(frozen=True)
-class Known:
+class ChampionSample:
     """A version's reference, read back.
 
     `inputs` of the sampled rows by name, `predictions` (m,) of the held-out rows.
@@ -85,7 +85,7 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
     )
 
 
-def read(store: Store, reference: Reference, schema: InputSchema) -> Known:
+def read(store: Store, reference: Reference, schema: InputSchema) -> ChampionSample:
     """Return the reference, verified.
 
     Raises BadData where it lacks an input that the schema names.
@@ -99,7 +99,7 @@ def read(store: Store, reference: Reference, schema: InputSchema) -> Known:
             remedy="retrain the model.",
         )
     column = from_parquet(store.get(reference.holdout), [PREDICTION])[PREDICTION]
-    return Known(rows.select(names), column.to_numpy())
+    return ChampionSample(rows.select(names), column.to_numpy())
 
 
 def best_labels(probabilities: Array, classes: list[str]) -> Array:

@@ -63,7 +63,7 @@ def _metrics(figures: dict[str, Any]) -> dict[str, float]:
     facts = figures["facts"]
     compared = [c for c in facts["columns"] if c["score"] is not None]
     live = facts["performance"] or {}
-    found = {
+    numbers = {
         "rows": facts["rows"],
         "coverage": figures["coverage"],
         "live": live.get("live"),
@@ -72,4 +72,4 @@ def _metrics(figures: dict[str, Any]) -> dict[str, float]:
         "drift_of_predictions": (facts["predictions"] or {}).get("score"),
         **{f"drift.{c['name']}": c["score"] for c in compared},
     }
-    return {name: float(value) for name, value in found.items() if value is not None}
+    return {name: float(value) for name, value in numbers.items() if value is not None}

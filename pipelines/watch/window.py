@@ -62,14 +62,14 @@ def batches_of(spec: Spec, conf: DriftConf, now: datetime) -> list[Interval]:
             f"conf: window_end: {iso(end)} lies after the end of the data of {spec.name}.",
             remedy=f"choose {iso(newest)} or earlier.",
         )
-    found = complete_before(end, spec.batch, rules.window, spec.source.first)
-    if len(found) < rules.window:
+    intervals = complete_before(end, spec.batch, rules.window, spec.source.first)
+    if len(intervals) < rules.window:
         raise RequestError(
             f"The window of {rules.window} batches that ends at {iso(end)} begins before the data"
             f" do ({iso(spec.source.first)}).",
             remedy="choose a later window_end, or shorten drift.window.",
         )
-    return found
+    return intervals
 
 
 def span(batches: list[Interval]) -> Interval:

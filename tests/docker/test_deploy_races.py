@@ -79,7 +79,7 @@ def test_reconciling_waits_for_a_deployment_that_is_at_work(model):
 class Once(DockerTarget):
     """A target whose candidate is killed from outside while it proves itself."""
 
-    def _proven(self, context, release, image):
+    def _prove_release(self, context, release, image):
         engine, _ = self._parts(context)
         create = engine.start
 
@@ -88,7 +88,7 @@ class Once(DockerTarget):
             engine._api.kill(name)
 
         engine.start = start
-        super()._proven(context, release, image)
+        super()._prove_release(context, release, image)
 
 
 def test_a_candidate_that_is_killed_is_no_refusal_and_the_retry_goes_on(model):

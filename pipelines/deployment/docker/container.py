@@ -62,11 +62,11 @@ def start_container(
     Raises Conflict where a container that is not ours has its name, and what the engine raises.
     """
     name = container_name(release.model, release.number)
-    found = own(engine, release)
-    if found is not None and (found.image != image.id or found.restarts):
+    container = own(engine, release)
+    if container is not None and (container.image != image.id or container.restarts):
         engine.remove(name)
-        found = None
-    if found is None:
+        container = None
+    if container is None:
         _create(engine, settings, name, image, limits)
     engine.start(name)
     running = engine.container(name)
@@ -80,17 +80,19 @@ def own(engine: ReleaseEngine, release: Release) -> Container | None:
 
     Raises Conflict where another one has its name.
     """
-    found = engine.container(container_name(release.model, release.number))
-    if found is not None and not (is_of(found.labels, release) and engine.owns(found.labels)):
+    container = engine.container(container_name(release.model, release.number))
+    if container is not None and not (
+        is_of(container.labels, release) and engine.owns(container.labels)
+    ):
         raise Conflict(
-            f"The container {found.name} is not of release {release.number} of {release.model}"
+            f"The container {container.name} is not of release {release.number} of {release.model}"
             f" ({release.version}) of this installation.",
             remedy=(
-                f"look what it is (`docker inspect {found.name}`); rename or remove it, then clear"
+                f"look what it is (`docker inspect {container.name}`); rename or remove it, then clear"
                 " this task."
             ),
         )
-    return found
+    return container
 
 
 def _create(
@@ -169,16 +171,16 @@ def prove(
     with gateway.candidate(container.name, container.environment.get(TOKEN, "")) as client:
         _wait(engine, gateway, client, settings.deploy_timeout_seconds, release, container)
         try:
-            found = golden.differences(client, release, *bundle)
+            differences = golden.differences(client, release, *bundle)
         except httpx.HTTPError as error:
             _refuse_ended(engine, container.name)
             raise gateway.away(error) from error
-    if found:
-        more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""  # noqa: PLR2004
+    if differences:
+        more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""  # noqa: PLR2004
         raise _refused(
             engine,
             container.name,
-            f"it does not answer as it was packaged: {'; '.join(found[:3])}{more}",
+            f"it does not answer as it was packaged: {'; '.join(differences[:3])}{more}",
         )
 
 
@@ -203,7 +205,7 @@ def _wait(
             answer = client.get("/ready")
             if answer.status_code == 200:  # noqa: PLR2004
                 return
-            said = f"{answer.status_code} {answer.text[:300]}"
+            last_answer = f"{answer.status_code} {answer.text[:300]}"
             reason = _refusal(client, release)
         except (
             httpx.ConnectError,
@@ -211,16 +213,16 @@ def _wait(
         ) as error:  # the socket: not the container's fault
             if time.monotonic() > end:
                 raise gateway.away(error) from error
-            said, reason = str(error), ""
+            last_answer, reason = str(error), ""
         except httpx.HTTPError as error:
-            said, reason = f"{type(error).__name__}: {error}", ""
+            last_answer, reason = f"{type(error).__name__}: {error}", ""
         if reason:
             raise _refused(engine, container.name, f"its server refuses the release: {reason}")
         if time.monotonic() > end:
             raise _refused(
                 engine,
                 container.name,
-                f"it was not ready within {seconds:g} s (last answer: {said})",
+                f"it was not ready within {seconds:g} s (last answer: {last_answer})",
             )
         time.sleep(POLL_SECONDS)
 
@@ -244,22 +246,22 @@ def _refuse_ended(engine: ReleaseEngine, name: str) -> None:
 
     The engine may have started it again meanwhile.
     """
-    found = engine.container(name)
-    if found is not None and found.running and not found.restarts:
+    container = engine.container(name)
+    if container is not None and container.running and not container.restarts:
         return
     end = time.monotonic() + ENDED_SECONDS
-    while found is not None and found.running and time.monotonic() < end:
+    while container is not None and container.running and time.monotonic() < end:
         time.sleep(POLL_SECONDS)
-        found = engine.container(name)
-    if found is None:
+        container = engine.container(name)
+    if container is None:
         raise Unreachable(f"The container {name} was removed while it started.")
-    if found.exit_code in KILLED and not found.out_of_memory:
+    if container.exit_code in KILLED and not container.out_of_memory:
         raise Unreachable(
             f"The container {name} was killed while it proved itself (exit code"
-            f" {found.exit_code}).",
+            f" {container.exit_code}).",
             remedy="a retry proves it anew.",
         )
-    if found.out_of_memory:
+    if container.out_of_memory:
         raise _refused(
             engine, name, "it ran out of memory (the spec's resources.serving.memory is its limit)"
         )
@@ -267,7 +269,7 @@ def _refuse_ended(engine: ReleaseEngine, name: str) -> None:
         engine,
         name,
         "it ended with exit code"
-        f" {found.exit_code}{f' ({found.trouble})' if found.trouble else ''}",
+        f" {container.exit_code}{f' ({container.trouble})' if container.trouble else ''}",
     )
 
 

@@ -94,17 +94,17 @@ class ReleaseEngine:
 
     def image(self, name: str) -> Image | None:
         """Return the local image of this name or id."""
-        with self._name_errors(f"inspect the image {name}"), _missing() as found:
+        with self._name_errors(f"inspect the image {name}"), _missing() as answers:
             body = self._api.inspect_image(name)
-            found.append(Image(body["Id"], dict(body["Config"].get("Labels") or {})))
-        return found[0] if found else None
+            answers.append(Image(body["Id"], dict(body["Config"].get("Labels") or {})))
+        return answers[0] if answers else None
 
     def build(self, context: bytes, tag: str, labels: dict[str, str]) -> Image:
         """Build the context (a tar with its Dockerfile) without any network, tag the image and
         return it.
         """
         with self._name_errors(f"build {tag}"):
-            said = self._api.build(
+            lines = self._api.build(
                 fileobj=io.BytesIO(context),
                 custom_context=True,
                 tag=tag,
@@ -115,7 +115,7 @@ class ReleaseEngine:
                 network_mode="none",
                 decode=True,
             )
-            for line in said:
+            for line in lines:
                 if "error" in line:
                     raise _named_error(
                         f"The engine could not build {tag}: {str(line['error']).strip()}", 500
@@ -133,8 +133,8 @@ class ReleaseEngine:
         with self._name_errors("list images"):
             filters = {"label": self._labels(labels), **({"dangling": True} if untagged else {})}
             return [
-                Image(str(found["Id"]), dict(found["Labels"] or {}))
-                for found in self._api.images(filters=filters)
+                Image(str(body["Id"]), dict(body["Labels"] or {}))
+                for body in self._api.images(filters=filters)
             ]
 
     def remove_image(self, name: str) -> None:
@@ -148,18 +148,18 @@ class ReleaseEngine:
 
     def container(self, name: str) -> Container | None:
         """Return the container of this name."""
-        with self._name_errors(f"inspect the container {name}"), _missing() as found:
-            found.append(_container(self._api.inspect_container(name)))
-        return found[0] if found else None
+        with self._name_errors(f"inspect the container {name}"), _missing() as answers:
+            answers.append(_container(self._api.inspect_container(name)))
+        return answers[0] if answers else None
 
     def containers(self, labels: dict[str, str]) -> list[str]:
         """Return the names of all containers with these labels, running or not, sorted."""
         with self._name_errors("list containers"):
             filters = {"label": self._labels(labels)}
             return sorted(
-                str(found["Names"][0]).lstrip("/")
-                for found in self._api.containers(all=True, filters=filters)
-                if found["Names"]
+                str(body["Names"][0]).lstrip("/")
+                for body in self._api.containers(all=True, filters=filters)
+                if body["Names"]
             )
 
     def owns(self, labels: dict[str, str]) -> bool:
@@ -219,13 +219,13 @@ class ReleaseEngine:
 
     def logs(self, name: str, lines: int) -> str:
         """Return the last lines that the container wrote, to either stream."""
-        with self._name_errors(f"read the log of {name}"), _missing() as found:
-            found.append(
+        with self._name_errors(f"read the log of {name}"), _missing() as answers:
+            answers.append(
                 self._api.logs(name, stdout=True, stderr=True, tail=lines)
                 .decode("utf-8", "replace")
                 .strip()
             )
-        return found[0] if found else ""
+        return answers[0] if answers else ""
 
     @contextlib.contextmanager
     def _name_errors(self, doing: str) -> Iterator[None]:

@@ -65,25 +65,25 @@ class Gateway:
         long, StorageFull.
         """
         with self._hold_routes():
-            known = self.leads(model)
+            route = self.leads(model)
             routes = self._read()
             if container is None:
                 routes.pop(model, None)
             else:
                 routes[model] = container
             self._write(routes)
-            if container == known:
+            if container == route:
                 return
             if container is None:
-                said = self._send(f"del map {MAP} {model}")
+                answer = self._send(f"del map {MAP} {model}")
             else:
-                said = self._send(
-                    f"{'add' if known is None else 'set'} map {MAP} {model} {container}"
+                answer = self._send(
+                    f"{'add' if route is None else 'set'} map {MAP} {model} {container}"
                 )
-        if said.strip() or self.leads(model) != container:
+        if answer.strip() or self.leads(model) != container:
             raise Unreachable(
                 f"The gateway did not take the route of {model} to {container}:"
-                f" {said.strip() or 'it kept the old one'}."
+                f" {answer.strip() or 'it kept the old one'}."
             )
 
     def candidate(self, container: str, token: str) -> httpx.Client:
@@ -116,14 +116,14 @@ class Gateway:
                 admin.settimeout(TIMEOUT_SECONDS)
                 admin.connect(str(self._folder / ADMIN))
                 admin.sendall(f"{command}\n".encode())
-                said = b"".join(iter(lambda: admin.recv(65_536), b"")).decode()
+                answer = b"".join(iter(lambda: admin.recv(65_536), b"")).decode()
         except OSError as error:
             raise self.away(error) from error
-        if said.startswith("Unknown map"):
+        if answer.startswith("Unknown map"):
             raise Unreachable(
-                f"The gateway in {self._folder} has no routes: {said.strip()}", remedy=_REMEDY
+                f"The gateway in {self._folder} has no routes: {answer.strip()}", remedy=_REMEDY
             )
-        return said
+        return answer
 
     def _read(self) -> dict[str, str]:
         path = self._folder / ROUTES

@@ -26,15 +26,15 @@ def differences(
     Raises httpx.HTTPError where no answer comes, or one that says nothing of the model (the
     gateway's 502, 503 and 504).
     """
-    found = []
+    texts = []
     for number, (row, expected) in enumerate(zip(golden.rows, golden.answers, strict=True)):
         answer = client.post(f"/models/{release.model}/predict", json={"row": row})
         if answer.status_code in AWAY:
             answer.raise_for_status()
         difference = _difference(answer, release, format_answer(manifest, expected))
         if difference:
-            found.append(f"golden request {number}: {difference}")
-    return found
+            texts.append(f"golden request {number}: {difference}")
+    return texts
 
 
 def format_answer(manifest: BundleManifest, answer: list[float]) -> Any:

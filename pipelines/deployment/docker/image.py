@@ -30,8 +30,8 @@ def manifest_of(store: Store, release: Release) -> BundleManifest:
 
 def existing(engine: ReleaseEngine, release: Release) -> Image | None:
     """Return the release's image where it is there."""
-    found = engine.image(image_name(release.model, release.number))
-    return found if found is not None and is_of(found.labels, release) else None
+    image = engine.image(image_name(release.model, release.number))
+    return image if image is not None and is_of(image.labels, release) else None
 
 
 def build_image(
@@ -42,9 +42,9 @@ def build_image(
     Raises GiveUp where the serving image is missing, Corrupted naming the object that was changed,
     Unreachable or StorageFull from the engine. What a failed build leaves is removed.
     """
-    found = existing(engine, release)
-    if found is not None:
-        return found
+    image = existing(engine, release)
+    if image is not None:
+        return image
     manifest = manifest_of(store, release)
     base = proven_base(engine, release) or serving_image(engine, settings, manifest)
     dockerfile = _dockerfile(base, release)
@@ -58,8 +58,8 @@ def build_image(
                 },
             }
         )
-        told = {**labels(release, manifest, verdict), "perennial.base": base}
-        return engine.build(context, image_name(release.model, release.number), told)
+        image_labels = {**labels(release, manifest, verdict), "perennial.base": base}
+        return engine.build(context, image_name(release.model, release.number), image_labels)
     finally:
         for left in engine.images(of_release(release), untagged=True):
             engine.remove_image(left.id)
@@ -75,10 +75,10 @@ def proven_base(engine: ReleaseEngine, release: Release) -> str | None:
     same = {**of_model(release.model), "perennial.bundle": release.bundle.sha256}
     earlier = sorted(
         engine.images(same),
-        key=lambda found: int(found.labels.get("perennial.release", "0")),
+        key=lambda image: int(image.labels.get("perennial.release", "0")),
         reverse=True,
     )
-    bases = (found.labels.get("perennial.base", "") for found in earlier)
+    bases = (image.labels.get("perennial.base", "") for image in earlier)
     return next((base for base in bases if base and engine.image(base) is not None), None)
 
 
@@ -92,8 +92,8 @@ def serving_image(engine: ReleaseEngine, settings: Settings, manifest: BundleMan
         if manifest.compiled
         else (settings.serving_native_image, "PERENNIAL_SERVING_NATIVE_IMAGE")
     )
-    found = engine.image(name)
-    if found is None:
+    image = engine.image(name)
+    if image is None:
         kind = "compiled" if manifest.compiled else "native"
         raise GiveUp(
             f"The engine has no image {name}, on which {kind} bundles are released.",
@@ -102,7 +102,7 @@ def serving_image(engine: ReleaseEngine, settings: Settings, manifest: BundleMan
                 " task."
             ),
         )
-    return found.id
+    return image.id
 
 
 def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str, bytes]:
@@ -118,10 +118,10 @@ def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str,
         for ref in (release.bundle, manifest.native, manifest.onnx, manifest.golden)
         if ref is not None
     ]
-    found = {ref.uri: store.get(ref) for ref in needed}
-    found[f"{KEYS}/{release_key(release.model, release.number)}"] = canonical(release)
-    found[f"{KEYS}/{served_key(release.model)}"] = b"1"
-    return found
+    objects = {ref.uri: store.get(ref) for ref in needed}
+    objects[f"{KEYS}/{release_key(release.model, release.number)}"] = canonical(release)
+    objects[f"{KEYS}/{served_key(release.model)}"] = b"1"
+    return objects
 
 
 def archive(contents: dict[str, bytes]) -> bytes:

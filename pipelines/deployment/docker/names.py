@@ -57,7 +57,7 @@ def labels(release: Release, manifest: BundleManifest, verdict: str) -> dict[str
     }
 
 
-def is_of(found: dict[str, str], release: Release) -> bool:
+def is_of(label_values: dict[str, str], release: Release) -> bool:
     """Tell whether these labels are the release's own.
 
     Not another bundle's under the same number.
@@ -67,4 +67,4 @@ def is_of(found: dict[str, str], release: Release) -> bool:
         "perennial.version": release.version,
         "perennial.bundle": release.bundle.sha256,
     }
-    return own.items() <= found.items()
+    return own.items() <= label_values.items()

@@ -114,16 +114,16 @@ def checked(path: Path, known: Callable[[str], bool]) -> Manifest:
     missing, or has no business in a backup.
     """
     with _open_entries(path) as entries:
-        found, manifest = _read(path, entries, known)
+        digests, manifest = _read(path, entries, known)
     if manifest is None:
         raise Corrupted(f"{path} has no end: it was cut off.", remedy=_REMEDY)
     wrong = sorted(
         name
-        for name in {*found, *manifest.members}
-        if found.get(name) != manifest.members.get(name)
+        for name in {*digests, *manifest.members}
+        if digests.get(name) != manifest.members.get(name)
     )
     if wrong:
-        what = "is missing from" if wrong[0] not in found else "was changed in"
+        what = "is missing from" if wrong[0] not in digests else "was changed in"
         raise Corrupted(f"{wrong[0]!r} {what} {path}.", remedy=_REMEDY)
     return manifest
 
@@ -134,23 +134,23 @@ def _read(
     known: Callable[[str], bool],
 ) -> tuple[dict[str, str], Manifest | None]:
     """Return each member's SHA-256, and the manifest if there is one at the end."""
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     manifest: Manifest | None = None
     form = FORMAT
     for entry, file in entries:
         if manifest is not None:
             raise Corrupted(f"{path} goes on after its end with {entry.name!r}.", remedy=_REMEDY)
-        if not found:
-            found[HEAD], form = _known_format(path, entry, file)
+        if not digests:
+            digests[HEAD], form = _known_format(path, entry, file)
         elif entry.name == MANIFEST:
             manifest = _manifest(path, entry, file, form)
         elif not _fits(entry, known):
             raise Corrupted(f"{entry.name!r} has no business in {path}.", remedy=_REMEDY)
         elif file is not None:
-            if entry.name in found:
+            if entry.name in digests:
                 raise Corrupted(f"{entry.name!r} stands twice in {path}.", remedy=_REMEDY)
-            found[entry.name] = _digest(file)
-    return found, manifest
+            digests[entry.name] = _digest(file)
+    return digests, manifest
 
 
 def extract(path: Path, place: Callable[[str], tuple[Path, str]]) -> None:

@@ -75,7 +75,7 @@ def databases(settings: Settings, environ: dict[str, str] | None = None) -> list
         "mlflow": settings.mlflow_store,
         "airflow": airflow_database(settings, environ),
     }
-    found = []
+    answer = []
     for name, url in urls.items():
         try:
             database = Database(name, make_url(url))
@@ -89,8 +89,8 @@ def databases(settings: Settings, environ: dict[str, str] | None = None) -> list
                 f"{database.shown} is neither SQLite nor PostgreSQL.",
                 remedy="back it up by its own means.",
             )
-        found.append(database)
-    return found
+        answer.append(database)
+    return answer
 
 
 def tables(database: Database) -> int:
@@ -206,16 +206,17 @@ def _run(database: Database, program: str, arguments: list[str]) -> None:
         ) from error
     if done.returncode == 0:
         return
-    said = done.stderr.decode(errors="replace").strip()
-    words = f"{program} failed for {database.shown}: {said[-1_000:]}"
-    if is_full(said):
+    output = done.stderr.decode(errors="replace").strip()
+    words = f"{program} failed for {database.shown}: {output[-1_000:]}"
+    if is_full(output):
         raise StorageFull(words, remedy="free space, then run again.")
-    if "connection to server" in said:
+    if "connection to server" in output:
         raise Unreachable(
             words, remedy="check that the database runs and the URL is right, then run again."
         )
     raise PerennialError(
-        words, remedy=_CLIENT if "version mismatch" in said or "unsupported version" in said else ""
+        words,
+        remedy=_CLIENT if "version mismatch" in output or "unsupported version" in output else "",
     )
 
 
@@ -226,10 +227,10 @@ def _environment(url: URL) -> dict[str, str]:
         "PGUSER": url.username,
         "PGPASSWORD": url.password,
     }
-    asked = {variable: url.query.get(name) for name, variable in _LIBPQ.items()}
+    options = {variable: url.query.get(name) for name, variable in _LIBPQ.items()}
     texts = {
         name: value
-        for name, value in {**asked, **given, "PGDATABASE": url.database}.items()
+        for name, value in {**options, **given, "PGDATABASE": url.database}.items()
         if isinstance(value, str) and value
     }
     return {

@@ -118,18 +118,18 @@ def _refuse_what_is_there(
     there = _find_filled(folders, known)
     if not there:
         return
-    said = " ".join(f"{what} is not empty." for what in there)
+    message = " ".join(f"{what} is not empty." for what in there)
     mark = unfinished_mark(settings)
     if mark.is_file():
         raise RequestError(
-            f"The restore of {mark.read_text().strip()} did not end. {said}",
+            f"The restore of {mark.read_text().strip()} did not end. {message}",
             remedy=_how_to_clear(there),
         )
     remedy = (
         "stop what runs and move the old state away, or set PERENNIAL_STATE to a new folder;"
         " nothing was written."
     )
-    raise RequestError(said, remedy=remedy)
+    raise RequestError(message, remedy=remedy)
 
 
 def _find_filled(folders: dict[str, Path], known: Iterable[Database]) -> dict[str, str]:

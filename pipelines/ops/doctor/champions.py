@@ -209,22 +209,22 @@ def _check_image(
         bundle=crowned.bundle,
         reason="",
     )
-    found = existing(engine, release)
+    image = existing(engine, release)
     recorded = ledger.entries(model, "champion", limit=1)[0].read(Crown).image
-    if found is None:
+    if image is None:
         yield problem(
             what,
             f"The engine has no image of release {crowned.release}.",
             f"`perennial reconcile {model}` builds it from the bundle.",
         )
-    elif recorded is not None and recorded != found.id:
+    elif recorded is not None and recorded != image.id:
         yield warning(
             what,
-            f"{found.id} was built since; {recorded} was crowned.",
+            f"{image.id} was built since; {recorded} was crowned.",
             "nothing, if the bundle's check is ok: it was built again.",
         )
     else:
-        yield ok(what, f"release {crowned.release} is {found.id[:19]}")
+        yield ok(what, f"release {crowned.release} is {image.id[:19]}")
 
 
 def _check_server(model: str, crowned: Champion, server: Server) -> Iterator[Finding]:

@@ -33,11 +33,11 @@ def check_images(settings: Settings, engine: ReleaseEngine) -> Iterator[Finding]
         }
     commit = commit_of(settings.home)
     for name, image in wanted.items():
-        what, found = f"image {image}", engine.image(image)
-        if found is None:
+        what, details = f"image {image}", engine.image(image)
+        if details is None:
             yield problem(what, "The engine does not have it.", _BUILD)
             continue
-        lock, revision = found.labels.get(LOCK, ""), found.labels.get(REVISION, "")
+        lock, revision = details.labels.get(LOCK, ""), details.labels.get(REVISION, "")
         locks = _locks(settings.home, name)
         if locks and lock not in locks:
             yield warning(
@@ -51,16 +51,16 @@ def check_images(settings: Settings, engine: ReleaseEngine) -> Iterator[Finding]
                 _BUILD,
             )
         else:
-            yield ok(what, f"{found.id[:19]}, built from {revision[:12] or 'an unknown commit'}")
+            yield ok(what, f"{details.id[:19]}, built from {revision[:12] or 'an unknown commit'}")
 
 
 def check_containers(engine: ReleaseEngine) -> Iterator[Finding]:
     """Containers of steps that nobody removed: their worker was killed."""
-    found = [
+    containers = [
         engine.container(name)
         for name in engine.containers({"perennial": "1", "perennial.kind": "step"})
     ]
-    ended = [c.name for c in found if c is not None and not c.running]
+    ended = [c.name for c in containers if c is not None and not c.running]
     for name in ended:
         yield warning(
             f"container {name}",
@@ -68,7 +68,7 @@ def check_containers(engine: ReleaseEngine) -> Iterator[Finding]:
             f"docker rm {name}",
         )
     if not ended:
-        yield ok("containers of steps", f"{len(found)} run, none was left behind")
+        yield ok("containers of steps", f"{len(containers)} run, none was left behind")
 
 
 def _locks(home: Path, name: str) -> set[str]:

@@ -42,11 +42,11 @@ PYTHONS = ((3, 11), (3, 13))
 def check_python() -> Iterator[Finding]:
     """The interpreter's version."""
     here = sys.version_info[:2]
-    said = ".".join(map(str, sys.version_info[:3]))
+    text = ".".join(map(str, sys.version_info[:3]))
     low, high = (".".join(map(str, v)) for v in PYTHONS)
     remedy = f"use Python {low} to {high}: make venv."
     yield (
-        ok("Python", said) if PYTHONS[0] <= here <= PYTHONS[1] else problem("Python", said, remedy)
+        ok("Python", text) if PYTHONS[0] <= here <= PYTHONS[1] else problem("Python", text, remedy)
     )
 
 
@@ -184,16 +184,16 @@ def check_disks(settings: Settings) -> Iterator[Finding]:
     for name, folder in folders.items():
         there = next(p for p in (folder, *folder.parents) if p.exists())
         usage = shutil.disk_usage(there)
-        said = f"{usage.free / GIGABYTE:,.1f} GB of {usage.total / GIGABYTE:,.1f} GB are free"
+        text = f"{usage.free / GIGABYTE:,.1f} GB of {usage.total / GIGABYTE:,.1f} GB are free"
         remedy = (
             "free space (`perennial prune` says what can go), or move the state to a larger disk."
         )
         if usage.free < LEAST_FREE:
-            yield problem(f"disk of the {name}", f"{said}.", remedy)
+            yield problem(f"disk of the {name}", f"{text}.", remedy)
         elif usage.free < LITTLE_FREE * usage.total:
-            yield warning(f"disk of the {name}", f"{said}.", remedy)
+            yield warning(f"disk of the {name}", f"{text}.", remedy)
         else:
-            yield ok(f"disk of the {name}", said)
+            yield ok(f"disk of the {name}", text)
 
 
 def check_clocks(settings: Settings) -> Iterator[Finding]:
@@ -210,14 +210,14 @@ def check_clocks(settings: Settings) -> Iterator[Finding]:
 
 
 def _compare_clock(whose: str, skew: float) -> Finding:
-    said = f"differs by {abs(skew):.1f} s from this one"
+    text = f"differs by {abs(skew):.1f} s from this one"
     remedy = "synchronise the clocks (chrony, systemd-timesyncd)."
     if abs(skew) > BAD_SKEW_SECONDS:
-        return problem(f"clock of {whose}", f"It {said}.", remedy)
+        return problem(f"clock of {whose}", f"It {text}.", remedy)
     return (
-        warning(f"clock of {whose}", f"It {said}.", remedy)
+        warning(f"clock of {whose}", f"It {text}.", remedy)
         if abs(skew) > SKEW_SECONDS
-        else ok(f"clock of {whose}", said)
+        else ok(f"clock of {whose}", text)
     )
 
 
@@ -257,10 +257,10 @@ def check_restore(settings: Settings) -> Iterator[Finding]:
     """A restore that did not end: a state of which nobody may rely on a part."""
     mark = unfinished_mark(settings)
     if mark.is_file():
-        said = f"The restore of {mark.read_text().strip()} did not end: the state is not whole."
+        text = f"The restore of {mark.read_text().strip()} did not end: the state is not whole."
         yield problem(
             "restore",
-            said,
+            text,
             "stop the stack and restore again, which says what must be cleared first.",
         )
 
