@@ -217,8 +217,8 @@ def _column(
     ):
         if kind != agreement.most:
             why = (
-                f"holds {in_words(kind)}, other batches hold {in_words(agreement.most)}; all are read"
-                f" as {in_words(agreement.kind)}"
+                f"holds {in_words(kind)}, other batches hold {in_words(agreement.most)};"
+                f" all are read as {in_words(agreement.kind)}"
             )
             odd.append(Odd(batch, name, column, why, fits=True))
     return agreement.kind, odd

@@ -178,8 +178,8 @@ class DockerTarget:
             self._prove_release(context, release, image)
         if not runs:
             done.append(
-                f"the container {name} of the champion {'did not run' if container else 'was gone'}; it"
-                " runs"
+                f"the container {name} of the champion"
+                f" {'did not run' if container else 'was gone'}; it runs"
             )
         if leads != name:
             gateway.lead(release.model, name)

@@ -88,8 +88,8 @@ def own(engine: ReleaseEngine, release: Release) -> Container | None:
             f"The container {container.name} is not of release {release.number} of {release.model}"
             f" ({release.version}) of this installation.",
             remedy=(
-                f"look what it is (`docker inspect {container.name}`); rename or remove it, then clear"
-                " this task."
+                f"look what it is (`docker inspect {container.name}`); rename or remove it,"
+                " then clear this task."
             ),
         )
     return container
