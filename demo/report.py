@@ -81,7 +81,8 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
     page = folder / "report.html"
-    plot = Markup(_plot(months, metric))  # noqa: S704 -- drawn by matplotlib, which escapes texts in SVG
+    # Drawn by matplotlib, which escapes texts in SVG.
+    plot = Markup(_plot(months, metric))  # noqa: S704
     page.write_text(
         fill(
             _TEMPLATE,

@@ -170,7 +170,10 @@ class Keeper:
             draft.write_text(json.dumps(sorted(stopped)), encoding="utf-8")
             draft.replace(self._memory)
         except OSError as error:
-            log.error("what was stopped cannot be kept in %s: %s", self._memory, error)  # noqa: TRY400 -- a full disk
+            # No traceback: the disk is full.
+            log.error(  # noqa: TRY400
+                "what was stopped cannot be kept in %s: %s", self._memory, error
+            )
 
 
 def _read(memory: Path | None) -> frozenset[str] | None:

@@ -82,7 +82,8 @@ class Door:
         except (ConnectionError, TimeoutError) as error:
             log.info("%s broke off: %s", client.summary, type(error).__name__)
         except OSError as error:
-            log.error("%s: %s", client.summary, error)  # noqa: TRY400 -- no fault of the code: a full disk
+            # No fault of the code: a full disk.
+            log.error("%s: %s", client.summary, error)  # noqa: TRY400
             await client.refuse(
                 Refusal(
                     NO_ROOM,

@@ -38,7 +38,8 @@ ID = re.compile(r"sha256:[0-9a-f]{64}")
 """An image's id, whole: a shorter one could be a name, or another image's tomorrow."""
 
 REFERENCE = re.compile(
-    r"[a-z0-9][a-z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
+    r"[a-z0-9][a-z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
 )
 
 

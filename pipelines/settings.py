@@ -189,7 +189,8 @@ class Settings(Value):
     gateway: Path | None = None
     """The folder that is shared with the gateway: its routes and sockets; default <state>/gateway.
     """
-    serving_host: Literal["127.0.0.1", "0.0.0.0"] = "127.0.0.1"  # noqa: S104 -- for containers, which have a network of their own
+    # For containers, which have a network of their own.
+    serving_host: Literal["127.0.0.1", "0.0.0.0"] = "127.0.0.1"  # noqa: S104
     """Where the server listens: 0.0.0.0 inside a container only."""
     releases: str | None = None
     """The store (a path or a URL) that the server reads its releases from.

@@ -29,7 +29,8 @@ class PerennialPlugin(AirflowPlugin):
     ]
 
     @cached_property
-    def fastapi_root_middlewares(self) -> list[dict[str, Any]]:  # type: ignore[override]  # made when asked for
+    # Made when asked for.
+    def fastapi_root_middlewares(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """What every request passes: wrong keys are refused at the trigger.
 
         On SQLite, requests that write take turns.

@@ -97,7 +97,10 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
     _add_metrics_route(app, follower, metrics, store)
     app.add_middleware(Edge, settings=settings, metrics=metrics)
     app.add_exception_handler(HTTPException, _framework_problem)
-    app.openapi = lambda: with_models(_document(app), follower.states, feedback=logged)  # type: ignore[method-assign] # FastAPI's documented way
+    # FastAPI's documented way.
+    app.openapi = lambda: with_models(  # type: ignore[method-assign]
+        _document(app), follower.states, feedback=logged
+    )
     return app
 
 

@@ -249,7 +249,8 @@ def _items(body: bytes, limit: int, schema: InputSchema) -> list[bytes | msgspec
     return list(fields.labels)
 
 
-def _label(label: bool | float | str, schema: InputSchema) -> float | str:  # noqa: FBT001 -- true is a label
+# True is a label.
+def _label(label: bool | float | str, schema: InputSchema) -> float | str:  # noqa: FBT001
     """Return a label as it is logged. Raises Problem 422 where it is none of the task's.
 
     A label that is none of the classes of the version that serves would stand for ever: the first

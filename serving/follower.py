@@ -92,7 +92,8 @@ class Follower:
         while not self._stop.wait(self._settings.serving_poll_seconds):
             try:
                 self.look()
-            except Exception as error:  # noqa: BLE001 -- what serves must go on serving and following; it is logged and shown
+            # What serves must go on serving and following; it is logged and shown.
+            except Exception as error:  # noqa: BLE001
                 self._note(f"Looking for releases failed: {type(error).__name__}: {error}", error)
 
     def _note(self, trouble: str, error: Exception | None = None) -> None:
@@ -150,7 +151,8 @@ class Follower:
             if state is None or state.refused != damaged:
                 self._metrics.count_refusal(name)
             return damaged
-        except Exception as error:  # noqa: BLE001 -- whatever fails in there refuses this one release, in words, and nothing else
+        # Whatever fails in there refuses this one release, in words, and nothing else.
+        except Exception as error:  # noqa: BLE001
             reasons[number] = str(error) or type(error).__name__
             self._metrics.count_refusal(name)
             return Refusal(number, reasons[number])

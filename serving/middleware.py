@@ -72,7 +72,8 @@ class Edge:
             return
         except Problem as problem:
             await reply.problem(problem, receive)
-        except Exception:  # noqa: BLE001 -- the last resort of a request: logged, and answered with 500
+        # The last resort of a request: logged, and answered with 500.
+        except Exception:  # noqa: BLE001
             log.exception(
                 "A request failed.", extra={"request_id": reply.request_id, "route": _route(scope)}
             )
@@ -190,7 +191,8 @@ def _body_length(scope: Scope) -> tuple[int, bool]:
     length, chunked = 0, False
     for name, value in scope["headers"]:
         if name == b"content-length":
-            if not value.isdigit() or len(value) > 18:  # noqa: PLR2004 -- exabytes; int() of very many digits is slow
+            # Exabytes; int() of very many digits is slow.
+            if not value.isdigit() or len(value) > 18:  # noqa: PLR2004
                 raise Problem(
                     400, "bad_request", "The header Content-Length is no number.", headers=CLOSE
                 )

@@ -81,7 +81,8 @@ def _headers_and_body(problem: Problem) -> tuple[list[tuple[bytes, bytes]], byte
 def _answer(problem: Problem) -> Any:
     """Return an ASGI app that answers with the problem and closes the connection."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 -- ASGI's signature
+    # ASGI's signature.
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
         headers, body = _headers_and_body(problem)
         await send(json_start(problem.status, body, headers))
         await send({"type": "http.response.body", "body": body})
@@ -119,7 +120,8 @@ class StrictProtocol(HttpToolsProtocol):
         self._head_size = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
+    # As uvicorn declares it.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the client its time for the first head."""
         super().connection_made(transport)
         self.flow = _Flow(transport, self._is_holding)
@@ -339,7 +341,12 @@ class StrictProtocol(HttpToolsProtocol):
     def _last_cycle(self) -> RequestResponseCycle:
         """Return the cycle of an answer without a request of its own."""
         return RequestResponseCycle(
-            scope={"type": "http", "method": "GET", "http_version": "1.1"},  # type: ignore[typeddict-item] # all that is looked at
+            # All that is looked at.
+            scope={  # type: ignore[typeddict-item]
+                "type": "http",
+                "method": "GET",
+                "http_version": "1.1",
+            },
             transport=self.transport,
             flow=self.flow,
             logger=self.logger,

@@ -101,7 +101,8 @@ def up(
 
 @app.command()
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 -- typer's way of saying a flag
+    # Typer's way of saying a flag.
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002
     show_password: Annotated[  # noqa: FBT002 -- typer's way of saying a flag
         bool, typer.Option("--show-password", help="Print the password of Airflow's user too.")
     ] = False,
@@ -156,7 +157,12 @@ def logs(
 
     def work() -> int:
         sys.stdout.write(
-            control.tail(Layout(load_settings()).log(os.path.basename(program)), lines) + "\n"  # noqa: PTH119 -- text, not a path
+            # A text, not a path.
+            control.tail(
+                Layout(load_settings()).log(os.path.basename(program)),  # noqa: PTH119
+                lines,
+            )
+            + "\n"
         )
         return 0
 
@@ -171,7 +177,8 @@ def run(
 
     def work() -> NoReturn:
         environ = environment(Layout(load_settings()), os.environ)
-        os.execvpe(command[0], command, environ)  # noqa: S606 -- the user's own command, without a shell
+        # The user's own command, without a shell.
+        os.execvpe(command[0], command, environ)  # noqa: S606
 
     _or_exit(work)
 

@@ -135,7 +135,8 @@ class Supervisor:
         """Start a program and do not wait for it; one that runs already is left alone."""
         with self._proxy() as supervisor:
             try:
-                supervisor.startProcess(f"{program.group}:{program.name}", False)  # noqa: FBT003 -- XML-RPC knows no names
+                # XML-RPC knows no names.
+                supervisor.startProcess(f"{program.group}:{program.name}", False)  # noqa: FBT003
             except xmlrpc.client.Fault as fault:
                 if "ALREADY_STARTED" not in fault.faultString:
                     raise

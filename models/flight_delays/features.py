@@ -55,7 +55,8 @@ def _origin_lateness(flights: ibis.Table) -> ibis.Table:
     schedule is settled 15 minutes after it, an hour before the nearest flight that uses it. A
     flight that never left counts as late, which could be seen too.
     """
-    not_left = ~(_.dep_delay <= LATE).fill_null(False)  # noqa: FBT003 -- ibis' name for SQL's COALESCE
+    # Ibis' name for SQL's COALESCE.
+    not_left = ~(_.dep_delay <= LATE).fill_null(False)  # noqa: FBT003
     hours = flights.group_by(["origin", "hour_bucket"]).agg(
         departures=_.count(), late_departures=not_left.sum()
     )

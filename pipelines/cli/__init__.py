@@ -22,7 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
         from pipelines.cli.app import app
 
         code = app(arguments, standalone_mode=False)
-    except BaseException as error:  # noqa: BLE001 -- the one place where every error becomes an exit code
+    # The one place where every error becomes an exit code.
+    except BaseException as error:  # noqa: BLE001
         sys.exit(_exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -94,7 +94,8 @@ def _check_model(
         except PerennialError as error:
             findings.append(ModelFinding(name, title, ok=False, detail=str(error)))
             return error.exit_code
-        except Exception as error:  # noqa: BLE001 -- what a library raises on one model's data must not hide the other findings
+        # What a library raises on one model's data must not hide the other findings.
+        except Exception as error:  # noqa: BLE001
             traceback.print_exception(error, file=sys.stderr)
             findings.append(
                 ModelFinding(

@@ -118,7 +118,8 @@ def _nulls(values: Sequence[Any], where: str) -> pa.Array:  # noqa: ARG001 -- ea
     return pa.nulls(len(values))
 
 
-def _as_they_are(values: Sequence[Any], where: str) -> pa.Array:  # noqa: ARG001 -- each maker takes both
+# Each maker takes both.
+def _as_they_are(values: Sequence[Any], where: str) -> pa.Array:  # noqa: ARG001
     import pyarrow as pa
 
     return pa.array(values)

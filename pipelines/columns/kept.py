@@ -107,7 +107,8 @@ def _halves(array: pa.Array) -> list[pa.Array]:
     return [*_halves(array.slice(0, middle)), *_halves(array.slice(middle))]
 
 
-def kept_array(array: pa.Array, where: str) -> pa.Array:  # noqa: C901, PLR0911, PLR0912 -- one branch for each kind of type
+# One branch for each kind of type.
+def kept_array(array: pa.Array, where: str) -> pa.Array:  # noqa: C901, PLR0911, PLR0912
     """Return the array in a type that is kept; `where` begins each message.
 
     Raises BadData or Arrow's own errors.

@@ -22,7 +22,8 @@ class ProcessTarget:
         """Ask this server what it serves."""
         self._server = server
 
-    def alone(self, context: Context) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002 -- the protocol's signature
+    # The protocol's signature.
+    def alone(self, context: Context) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002
         """Hold nobody off: numbered releases and the ledger's compare-and-set let one of two win,
         and the other one hears of it.
         """

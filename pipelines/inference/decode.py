@@ -129,7 +129,8 @@ class Records:
         self._name = name
         record = _answered_type(header) if header.kind == "predictions" else Labelled
         self._decode_one: Callable[[bytes], Any] = msgspec.json.Decoder(record).decode
-        self._decode_all: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[record]).decode  # type: ignore[valid-type]
+        records: Any = list[record]  # type: ignore[valid-type]
+        self._decode_all: Callable[[bytes], list[Any]] = msgspec.json.Decoder(records).decode
 
     def add(self, lines: list[bytes], place: int) -> int:
         """Add lines of which the first stands at the byte `place`.
@@ -218,8 +219,10 @@ def _answered_type(header: Header) -> type[msgspec.Struct]:
     """
     kinds = tuple(_VALUES[c.kind] | None for c in header.columns)
     row: Any = tuple[kinds] if kinds else tuple[()]  # type: ignore[valid-type]
-    answer = tuple[tuple(float for _ in header.classes)] if header.task == "multiclass" else float  # type: ignore[misc]
-    exact: dict[str, Any] = {"rows": list[row], "predictions": list[answer]}  # type: ignore[valid-type]
+    answer: Any = float
+    if header.task == "multiclass":
+        answer = tuple[tuple(float for _ in header.classes)]  # type: ignore[misc]
+    exact: dict[str, Any] = {"rows": list[row], "predictions": list[answer]}
     fields: list[Any] = [
         (f.name, exact.get(f.name, f.type)) if f.required else (f.name, f.type, f.default)
         for f in msgspec.structs.fields(Answered)

@@ -88,7 +88,9 @@ class Reading:
         } - self._there
         if lost:
             for table in ("requests", "keys", "labels"):
-                self._db.execute(f"DELETE FROM {table} WHERE model = ?", (self._model,))  # noqa: S608 -- one of three names
+                # `table` is one of three names.
+                delete = f"DELETE FROM {table} WHERE model = ?"  # noqa: S608
+                self._db.execute(delete, (self._model,))
             self._db.execute(
                 "DELETE FROM sources WHERE name GLOB ?", (f"inference/{self._model}/*",)
             )

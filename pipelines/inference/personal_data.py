@@ -34,7 +34,8 @@ class PersonalKey:
         """Remember where the key is."""
         self._path = path
 
-    def hash_of(self, value: str | float | bool) -> str:  # noqa: FBT001 -- a flag may be a personal value
+    # A flag may be a personal value.
+    def hash_of(self, value: str | float | bool) -> str:  # noqa: FBT001
         """Return the hash of a value as 64 hex digits; a whole number hashes alike as 3 and as 3.0.
 
         Raises Corrupted where the key's file is no key or may be read by others, OSError where it

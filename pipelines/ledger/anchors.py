@@ -231,7 +231,8 @@ class HttpAnchor:
             raise Unreachable(
                 f"{self.name} does not answer: {type(error).__name__}.", remedy=remedy
             ) from error
-        if not answer.is_success and not (method == "GET" and answer.status_code == 404):  # noqa: PLR2004 -- «not found»
+        missing = method == "GET" and answer.status_code == 404  # noqa: PLR2004 -- «not found»
+        if not answer.is_success and not missing:
             raise Unreachable(
                 f"{self.name} answers {answer.status_code} to {method}.", remedy=remedy
             )

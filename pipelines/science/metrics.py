@@ -98,7 +98,8 @@ def _answers(metric: str, p: Array) -> Array:
     """Return what the metric sees of the model's answers: scores and values, or labels (n,)."""
     if find_metric(metric).sees != "labels":
         return p
-    return p.argmax(axis=1) if p.ndim > 1 else p > 0.5  # noqa: PLR2004 -- as `predict` decides; a tie is class 0
+    # As `predict` decides; a tie is class 0.
+    return p.argmax(axis=1) if p.ndim > 1 else p > 0.5  # noqa: PLR2004
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,8 @@ def main(descriptor: int) -> None:
                 )
             except MemoryError:
                 _send(answers, {"memory": True})
-            except Exception as error:  # noqa: BLE001 -- what no reader expected must reach the one who asked
+            # What no reader expected must reach the one who asked.
+            except Exception as error:  # noqa: BLE001
                 _send(answers, {"unexpected": f"{type(error).__name__}: {error}"[:500]})
             else:
                 _answer(answers, raw)

@@ -74,7 +74,7 @@ def _secrets(url: str) -> set[str]:
                 secrets |= {
                     parts.password or "",
                     parts.query,
-                    *(value for _, value in parse_qsl(parts.query) if len(value) > 3),  # noqa: PLR2004
+                    *(v for _, v in parse_qsl(parts.query) if len(v) > 3),  # noqa: PLR2004
                 }
         except ValueError:  # no URL at all: nothing of it may be said
             secrets.add(part.split("://", 1)[-1])

@@ -140,7 +140,8 @@ class Sql:
             raise self._refusal(error, connection.engine) from error
         except PerennialError:
             raise
-        except Exception as error:  # noqa: BLE001 -- drivers raise what they like where they cannot make a value of the answer
+        # Drivers raise what they like where they cannot make a value of the answer.
+        except Exception as error:  # noqa: BLE001
             why = (
                 type(error).__name__
                 if _holds_password(error, connection.engine)

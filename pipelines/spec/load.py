@@ -61,8 +61,10 @@ def _is_model(entry: os.DirEntry[str]) -> bool:
     """Tell whether an entry of `models/` is, or was meant to be, a model's folder."""
     try:
         if not entry.is_dir():
-            return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 -- a path from `scandir`
-        os.lstat(os.path.join(entry.path, SPEC_FILE))  # noqa: PTH118 -- likewise; a link to nothing is there too
+            # A path from `scandir`.
+            return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
+        # Likewise; a link to nothing is there too.
+        os.lstat(os.path.join(entry.path, SPEC_FILE))  # noqa: PTH118
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:  # it cannot even be looked into: `load_spec` says why

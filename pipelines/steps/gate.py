@@ -193,7 +193,10 @@ def _compare_with_opponent(
         bundle = open_bundle(context.ports.store, champion.bundle)
         theirs = bundle.manifest.inputs
         if theirs.task != context.spec.task:
-            raise BadData(f"it does a {theirs.task} task, the spec asks for {context.spec.task}")  # noqa: TRY301 -- an incident like others
+            # An incident like others.
+            raise BadData(  # noqa: TRY301
+                f"it does a {theirs.task} task, the spec asks for {context.spec.task}"
+            )
         answers = bundle.predictor.predict_feed(feed_from_table(theirs.columns, holdout))
     except (TryAgain, MemoryError):
         raise

@@ -250,7 +250,8 @@ def _quarantine(
         reasons += [f"{batch.interval.name}: {r}" for r in findings.critical]
         for reason in findings.critical:
             context.log.error("batch %s: %s", batch.interval.name, reason)
-    more = f" (and {len(reasons) - 5} more)" if len(reasons) > 5 else ""  # noqa: PLR2004 -- a message of readable length
+    # A message of readable length.
+    more = f" (and {len(reasons) - 5} more)" if len(reasons) > 5 else ""  # noqa: PLR2004
     return BadData(
         f"{len(broken)} of the batches broke critical expectations and went to quarantine: "
         + " | ".join(reasons[:5])

@@ -221,4 +221,5 @@ def _why_not_hold_back(estimator: Any, y: Array) -> str:
             return f"the rarest of {len(classes)} classes has one row only"
         if min(held, len(y) - held) < len(classes):
             return f"{held} of {len(y)} rows held back cannot show {len(classes)} classes"
-    return f"{held} of {len(y)} rows held back are too few" if min(held, len(y) - held) < 2 else ""  # noqa: PLR2004 -- what MLP asks for
+    few = min(held, len(y) - held) < 2  # noqa: PLR2004 -- what MLP asks for
+    return f"{held} of {len(y)} rows held back are too few" if few else ""

@@ -104,7 +104,8 @@ def _answer(
             ),
             {},
         )
-    except BaseException as error:  # noqa: BLE001 -- whatever the user's code raises is an answer, or its process would end in silence
+    # Whatever the user's code raises is an answer, or its process would end in silence.
+    except BaseException as error:  # noqa: BLE001
         return (
             _error(
                 SpecError.__name__,
@@ -178,7 +179,8 @@ def _words(error: BaseException) -> str:
     """Return an error's type and text; its text may be code of the user, too."""
     try:
         text = str(error)
-    except Exception as broken:  # noqa: BLE001 -- an error whose text cannot be made is shown without it
+    # An error whose text cannot be made is shown without it.
+    except Exception as broken:  # noqa: BLE001
         text = f"(its text cannot be shown: {type(broken).__name__})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -103,7 +103,8 @@ class Mean(theirs.ColumnMean):
     """The mean, exact for whole numbers and Decimals."""
 
     @column_aggregate_value(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series, **_: Any) -> Any:  # noqa: N805 -- Great Expectations hands the class over
+    # Great Expectations hands the class over.
+    def _pandas(cls, column: pd.Series, **_: Any) -> Any:  # noqa: N805
         if not exact(column):
             return column.mean()
         numbers = values(column)
@@ -285,7 +286,12 @@ class ZScore(theirs.ColumnValuesZScore):
     """Distances from the mean in standard deviations, in float64."""
 
     @column_function_partial(engine=PandasExecutionEngine)
-    def _pandas_function(cls, column: pd.Series, _metrics: Any, **_: Any) -> pd.Series:  # noqa: N805
+    def _pandas_function(
+        cls,  # noqa: N805
+        column: pd.Series,
+        _metrics: Any,
+        **_: Any,
+    ) -> pd.Series:
         deviation = _metrics["column.standard_deviation"]
         if not deviation:
             return pd.Series(np.nan, index=column.index)
@@ -304,7 +310,12 @@ class PairEqual(theirs.ColumnPairValuesEqual):
     """Pairs of equal values; a null equals nothing."""
 
     @column_pair_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column_A: pd.Series, column_B: pd.Series, **_: Any) -> pd.Series:  # noqa: N803, N805 -- their names
+    def _pandas(
+        cls,  # noqa: N805
+        column_A: pd.Series,  # noqa: N803 -- Great Expectations calls it so
+        column_B: pd.Series,  # noqa: N803 -- likewise
+        **_: Any,
+    ) -> pd.Series:
         return as_booleans(eq(*alike(column_A, column_B)))
 
 
@@ -312,7 +323,12 @@ class PairGreater(theirs.ColumnPairValuesAGreaterThanB):
     """Pairs of which the first is greater; a null is not."""
 
     @column_pair_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column_A: pd.Series, column_B: pd.Series, **more: Any) -> pd.Series:  # noqa: N803, N805
+    def _pandas(
+        cls,  # noqa: N805
+        column_A: pd.Series,  # noqa: N803 -- likewise
+        column_B: pd.Series,  # noqa: N803 -- likewise
+        **more: Any,
+    ) -> pd.Series:
         there = column_A.notna() & column_B.notna()
         compare = ge if more.get("or_equal") else gt
         answers = compare(*alike(column_A[there], column_B[there]))
@@ -323,7 +339,12 @@ class PairInSet(theirs.ColumnPairValuesInSet):
     """Pairs that are in a set; a null is None there."""
 
     @column_pair_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column_A: pd.Series, column_B: pd.Series, **more: Any) -> pd.Series:  # noqa: N803, N805
+    def _pandas(
+        cls,  # noqa: N805
+        column_A: pd.Series,  # noqa: N803 -- likewise
+        column_B: pd.Series,  # noqa: N803 -- likewise
+        **more: Any,
+    ) -> pd.Series:
         pairs = more.get("value_pairs_set")
         if pairs is None:
             return pd.Series(data=True, index=column_A.index)

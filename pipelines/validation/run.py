@@ -96,7 +96,8 @@ def _results(name: str, frame: pd.DataFrame, expectations: dict[int, Any]) -> di
         return _validate(name, frame, expectations)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 -- whatever it raises: the others are asked one by one
+    # Whatever it raises: the others are asked one by one.
+    except Exception as error:  # noqa: BLE001
         if len(expectations) == 1:
             return dict.fromkeys(expectations, error)
         return {

@@ -150,7 +150,8 @@ def _comparable(column: Compare, seed: int) -> tuple[Compare, str]:
             _run([ready], None, share=1.0, seed=seed)
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 -- whatever it raises is said of this column alone
+        # Whatever it raises is said of this column alone.
+        except Exception as error:  # noqa: BLE001
             words = words or f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         else:
             return ready, ""
@@ -282,7 +283,8 @@ def _escape(text: str) -> str:
 
     A text that held `</script>` would end it and begin what it likes.
     """
-    safe = text.replace("<", "‹").replace(">", "›")  # noqa: RUF001 -- that they look alike is the point
+    # That they look alike is the point.
+    safe = text.replace("<", "‹").replace(">", "›")  # noqa: RUF001
     return (
         safe
         if len(safe) <= _LENGTH and safe == text
@@ -319,7 +321,8 @@ def untied(column: Compare, seed: int) -> Compare:
     """
     both = np.concatenate([column.window, column.reference])
     kinds = np.unique(both[~np.isnan(both)])
-    if column.rule.method != "cramer_von_mises" or len(kinds) < 2 or len(kinds) == len(both):  # noqa: PLR2004 -- no step
+    has_ties = 1 < len(kinds) < len(both)
+    if column.rule.method != "cramer_von_mises" or not has_ties:
         return column
     step = float(np.diff(kinds).min()) / 2
     rng = np.random.default_rng(seed)

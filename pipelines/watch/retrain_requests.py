@@ -133,5 +133,6 @@ def _why_held(
 def _days(duration: timedelta) -> str:
     """Return a duration as one would say it: 7 days, 12 hours."""
     hours = duration.total_seconds() / 3_600
-    number, unit = (hours / 24, "day") if hours >= 24 else (hours, "hour")  # noqa: PLR2004 -- a day's hours
+    # A day's hours.
+    number, unit = (hours / 24, "day") if hours >= 24 else (hours, "hour")  # noqa: PLR2004
     return f"{number:g} {unit}{'' if number == 1 else 's'}"

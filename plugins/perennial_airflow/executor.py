@@ -192,7 +192,8 @@ def _close_jobs_of_dead_schedulers(job_id: Any) -> None:
 
 def _this_host() -> str:
     """Return this machine's name, as Airflow writes it beside jobs and tasks."""
-    return str(get_hostname())  # type: ignore[no-untyped-call]  # Airflow's, which has no types here
+    # Airflow's, which has no types here.
+    return str(get_hostname())  # type: ignore[no-untyped-call]
 
 
 def _worker_of(ti: TaskInstance) -> psutil.Process | None:

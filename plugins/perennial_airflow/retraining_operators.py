@@ -160,7 +160,8 @@ class AwaitRetraining(_RetrainingOperator):
         """Wait for at most `WAIT`."""
         super().__init__(**{"execution_timeout": WAIT, **kwargs})
 
-    def execute(self, context: Context, event: Any = None) -> dict[str, str]:  # noqa: ARG002 -- the trigger says no more than «look again»
+    # The trigger says no more than «look again».
+    def execute(self, context: Context, event: Any = None) -> dict[str, str]:  # noqa: ARG002
         """Look at the run; come back when it has ended.
 
         Raises AirflowFailException where it is not there.

@@ -73,7 +73,8 @@ class LogForm:
             else answers
         )
 
-    def _hash(self, value: str | float | bool | None) -> str | None:  # noqa: FBT001 -- a flag may be a personal value
+    # A flag may be a personal value.
+    def _hash(self, value: str | float | bool | None) -> str | None:  # noqa: FBT001
         return None if value is None else self._key.hash_of(value)
 
 

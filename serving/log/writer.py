@@ -165,7 +165,8 @@ class InferenceLog:
                 if self.trouble and began - last_probe > PROBE_SECONDS:
                     last_probe = began
                     self._probe()
-            except Exception:  # noqa: BLE001 -- the thread must go on: without it nothing would be flushed any more; it is logged
+            # The thread must go on: without it nothing would be flushed any more; it is logged.
+            except Exception:  # noqa: BLE001
                 log.exception("Flushing the inference log failed.")
             took = time.monotonic() - began
 

@@ -109,7 +109,8 @@ class Connection:
             await asyncio.sleep(0)
 
     async def wait(self, count: int) -> None:
-        while len(statuses(self.transport.written)) < count:  # noqa: ASYNC110 -- the protocol under test sets no event
+        # The protocol under test sets no event.
+        while len(statuses(self.transport.written)) < count:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 

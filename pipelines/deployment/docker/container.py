@@ -176,7 +176,8 @@ def prove(
             _refuse_ended(engine, container.name)
             raise gateway.away(error) from error
     if differences:
-        more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""  # noqa: PLR2004
+        rest = len(differences) - 3
+        more = f" (and {rest} more)" if rest > 0 else ""
         raise _refused(
             engine,
             container.name,

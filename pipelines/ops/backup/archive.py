@@ -56,7 +56,8 @@ class Writer:
 
     def __init__(self, file: IO[bytes], product: str, at: str) -> None:
         """Begin the archive."""
-        self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 -- closed by `finish`
+        # Closed by `finish`.
+        self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         self._about = {"product": product, "at": at}
         self.members: dict[str, str] = {}
         self.bytes = 0
@@ -235,7 +236,8 @@ def _known_format(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None) ->
 def _manifest(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None, form: int) -> Manifest:
     try:
         if file is None or entry.size > _LARGEST_MANIFEST:
-            raise ValueError("it is no plain file")  # noqa: TRY301 -- one way out for all that is wrong with it
+            # One way out for all that is wrong with it.
+            raise ValueError("it is no plain file")  # noqa: TRY301
         data = file.read()
         return Manifest.model_validate_json(data if form == 1 else unsealed(MANIFEST, data))
     except Corrupted as error:

@@ -241,8 +241,8 @@ def _move_artifacts(database: Database, old: str, new: str) -> None:
                 for column in known.intersection(columns):
                     where = f"{column} = :old OR substr({column}, 1, :size) = :inside"
                     moved = (
-                        f"UPDATE {table} SET {column} = :new || substr({column}, :cut)"  # noqa: S608 -- names of our own
-                        f" WHERE {where}"
+                        f"UPDATE {table} SET {column} ="  # noqa: S608 -- names of our own
+                        f" :new || substr({column}, :cut) WHERE {where}"
                     )
                     values = {
                         "new": after,

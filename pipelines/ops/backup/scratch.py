@@ -36,7 +36,9 @@ def folder(settings: Settings, parent: Path) -> Iterator[Path]:
     path = parent / f"{PREFIX}{os.urandom(6).hex()}"
     note = _notes(settings) / sha256(os.fsencode(path))[:16]
     make_folder(note.parent)
-    with open(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123 -- with its mode from the start
+    # It has its mode from the start.
+    handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "wb") as file:  # noqa: PTH123
         file.write(os.fsencode(path))
         file.flush()
         os.fsync(file.fileno())

@@ -56,7 +56,8 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
     encoder = pipeline.steps[0][1]
-    if len(pipeline.steps) != 2 or not hasattr(encoder, "output_indices_"):  # noqa: PLR2004 -- the encoder and the estimator
+    # The encoder and the estimator.
+    if len(pipeline.steps) != 2 or not hasattr(encoder, "output_indices_"):  # noqa: PLR2004
         raise BadData(
             "The model's thresholds cannot be traced back to its inputs: it is more than one"
             " ColumnTransformer and an estimator."

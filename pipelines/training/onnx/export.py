@@ -67,7 +67,8 @@ def compile_pipeline(
         proof = _prove(
             pipeline, OnnxPredictor(schema, model), _ask(pipeline, schema, held_out, edges)
         )
-    except Exception as error:  # noqa: BLE001 -- converter and runtime raise what they like; any of it means: serve natively, and say why
+    # Converter and runtime raise what they like; any of it means: serve natively, and say why.
+    except Exception as error:  # noqa: BLE001
         return Compilation(
             None,
             None,
@@ -130,7 +131,8 @@ def _ask(
 
 def _pick_classes(answers: Array) -> Array:
     """Return the class that each answer speaks for."""
-    return answers[:, 0] > 0.5 if answers.shape[1] == 1 else answers.argmax(axis=1)  # noqa: PLR2004 -- half of the probability
+    # Half of the probability.
+    return answers[:, 0] > 0.5 if answers.shape[1] == 1 else answers.argmax(axis=1)  # noqa: PLR2004
 
 
 def _prove(
@@ -252,7 +254,8 @@ def _edges(column: Column, seen: list[Scalar]) -> list[Scalar]:
     if column.kind == "boolean":
         return [*nothing, True, False]
     numbers = [float(v) for v in seen if v is not None] or [0.0]
-    limit: Callable[[float], float] = lambda v: min(max(v, -FLOAT32_MAX / 2), FLOAT32_MAX / 2)  # noqa: E731 -- said once, here
+    most = FLOAT32_MAX / 2
+    limit: Callable[[float], float] = lambda v: min(max(v, -most), most)  # noqa: E731 -- said once
     reach = [
         limit(10 * min(numbers)),
         limit(10 * max(numbers)),

@@ -43,7 +43,9 @@ def read_nodes(estimator: Any) -> Nodes | None:
     None for an estimator without trees.
     """
     if hasattr(estimator, "_predictors"):
-        trees = [_read_boosted(p.nodes) for of_round in estimator._predictors for p in of_round]  # noqa: SLF001 -- it shows its trees nowhere else
+        # It shows its trees nowhere else.
+        rounds = estimator._predictors  # noqa: SLF001
+        trees = [_read_boosted(p.nodes) for of_round in rounds for p in of_round]
     elif hasattr(estimator, "tree_"):
         trees = [_read_grown(estimator.tree_)]
     elif hasattr(estimator, "estimators_"):
@@ -81,7 +83,9 @@ def round_thresholds(pipeline: Any) -> Any:
     if not hasattr(estimator, "_predictors"):
         return pipeline
     twin, whole = copy.copy(estimator), copy.copy(pipeline)
-    twin._predictors = [[_round_tree(p) for p in of_round] for of_round in estimator._predictors]  # noqa: SLF001 -- it shows its trees nowhere else
+    # It shows its trees nowhere else.
+    rounds = estimator._predictors  # noqa: SLF001
+    twin._predictors = [[_round_tree(p) for p in of_round] for of_round in rounds]  # noqa: SLF001
     whole.steps = [*pipeline.steps[:-1], (name, twin)]
     return whole
 

@@ -53,7 +53,8 @@ def _make(kind: str, spec: Spec) -> DAG | str | None:
         if kind == DRIFT:
             return drift(spec, spec.drift) if spec.drift is not None else None
         return retrain(spec) if kind == RETRAIN else rollback(spec)
-    except Exception as error:  # noqa: BLE001 -- what Airflow refuses of one model must not take away the DAGs of the others
+    # What Airflow refuses of one model must not take away the DAGs of the others.
+    except Exception as error:  # noqa: BLE001
         return (
             f"models/{spec.name}/model.yaml: Airflow takes no {dag_name(kind, spec.name)}:"
             f" {type(error).__name__}: {error}."

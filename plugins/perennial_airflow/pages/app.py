@@ -204,7 +204,8 @@ def _show_refusal(request: Request, error: Exception) -> Response:
     A browser that is not logged in gets the way to the log-in, which leads back to the page; a
     program gets JSON.
     """
-    assert isinstance(error, StarletteHTTPException)  # noqa: S101 -- what this handler is registered for
+    # What this handler is registered for.
+    assert isinstance(error, StarletteHTTPException)  # noqa: S101
     if error.status_code != HTTPStatus.UNAUTHORIZED:
         return _page(
             "problem",
@@ -234,7 +235,8 @@ def _requested_path(request: Request) -> str:
     return airflow_path() + URL_PREFIX + quote(f"/{inner.removeprefix(URL_PREFIX).lstrip('/')}")
 
 
-def _show_not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001 -- what a client sent is not echoed
+# What a client sent is not echoed.
+def _show_not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001
     return _page(
         "problem",
         status=HTTPStatus.UNPROCESSABLE_ENTITY,

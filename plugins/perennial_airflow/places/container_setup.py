@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-TMPFS = {"/tmp": "rw,nosuid,nodev,noexec,size=1g,mode=1777"}  # noqa: S108 -- in the container, which has its own
+# In the container, which has its own.
+TMPFS = {"/tmp": "rw,nosuid,nodev,noexec,size=1g,mode=1777"}  # noqa: S108
 
 
 PIDS = 1_024

@@ -75,7 +75,8 @@ HOME = {
 }
 
 
-class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]  # `execute` returns a step's result
+# `execute` returns a step's result.
+class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]
     """Runs one step of one model in a container of its own, which is gone when the task ends.
 
     `limits` are the spec's: {"memory", "cpus", "network"}, each of which may be absent. What is

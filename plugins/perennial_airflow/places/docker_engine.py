@@ -316,5 +316,7 @@ class RunningContainer:
     def end(self) -> None:
         """Leave nothing: kill what is still at work, and remove it."""
         if self._connection is not None:
-            self._connection._response.close()  # noqa: SLF001 -- the client's own reference to what holds the socket; closing the stream leaves it open
+            # The client's own reference to what holds the socket; closing the stream leaves it
+            # open.
+            self._connection._response.close()  # noqa: SLF001
         _remove(self._engine.client, self._id)

@@ -74,7 +74,8 @@ class StepOperator(BaseOperator):
         self._killed = False
 
     @property
-    def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:  # type: ignore[override]  # Airflow reads properties too
+    # Airflow reads properties too.
+    def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:  # type: ignore[override]
         """The links of the task's step.
 
         Airflow asks this of mapped tasks too, which know their step in another place.
@@ -149,7 +150,8 @@ class StepOperator(BaseOperator):
                 self.log.warning("%s", message)
                 raise AirflowSkipException(message)
 
-    def _place(self, context: Context) -> Place:  # noqa: ARG002 -- a container is named after the run
+    # A container is named after the run.
+    def _place(self, context: Context) -> Place:  # noqa: ARG002
         """Return where this try of the step runs."""
         return self.place or Process()
 
