@@ -48,6 +48,8 @@ _HANDED_ON = (
     "log_when_full",
     "log_segment_bytes",
     "log_level",
+    "lock_timeout_seconds",
+    "serving_poll_seconds",
 )
 """The settings that a release's server shares with whoever deploys it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pipelines.bundle.manifest import Release
@@ -10,6 +11,7 @@ from pipelines.deployment.docker.engine import Container, Image
 from pipelines.refs import Ref
 from pipelines.settings import load_settings
 from pipelines.spec.resources import Limits
+from tests.conftest import ROOT
 
 RELEASE = Release(
     model="sales",
@@ -47,6 +49,34 @@ class Engine:
             out_of_memory=False,
             trouble="",
         )
+
+
+OWN = {
+    "personal_key",  # below the state
+    "proof_token",
+    "releases",
+    "releases_url",
+    "serving_host",
+    "serving_port",
+    "state_dir",
+    "store_url",
+}
+"""What a release's container has of its own: its image, or `start_container`, names it."""
+
+
+def test_it_is_told_every_setting_that_its_server_reads(tmp_path):
+    settings = load_settings({"PERENNIAL_HOME": str(tmp_path)})
+    read = {
+        name
+        for room in ("serving", "pipelines/inference", "pipelines/store")
+        for file in (ROOT / room).rglob("*.py")
+        for name in re.findall(r"\bsettings\.([a-z_]+)", file.read_text(encoding="utf-8"))
+        if hasattr(settings, name)
+    }
+    engine = Engine()
+    start_container(engine, settings, RELEASE, Image("image", {}), Limits())
+    assert len(read) > len(OWN)
+    assert {f"PERENNIAL_{name.upper()}" for name in read - OWN} <= set(engine.environment)
 
 
 def test_its_server_logs_to_the_store_that_the_steps_read(tmp_path):
