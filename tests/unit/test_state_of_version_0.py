@@ -25,7 +25,7 @@ from serving.loaded_release import open_release
 from serving.problems import encode
 from tests import version_0
 from tests.served import NOW, packaged
-from tests.unit.steps.test_deploy import Following
+from tests.unit.steps.deployments import Following
 from tests.version_0 import ENTRIES, MODEL
 from tests.worlds import make_world
 

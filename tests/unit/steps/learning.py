@@ -96,6 +96,11 @@ def spec_text(
     )
 
 
+def spec_of_candidate(line: str) -> str:
+    """Return a spec with one candidate, `tried`, of these fields."""
+    return spec_text(candidates=f"  - {{name: tried, {line}}}")
+
+
 def rows(day: int, task: str = "binary", *, signal: float = 1.0, count: int = ROWS) -> pa.Table:
     """Seeded features of a day, with nulls.
 

@@ -10,8 +10,8 @@ from pipelines.deployment.process_target import ProcessTarget
 from pipelines.ledger import outcomes
 from pipelines.messages import CloseRequest, DeployRequest, DeployResult, GateResult, PackageRequest
 from pipelines.steps import close, deploy, gate, package
+from tests.unit.steps.deployments import Following
 from tests.unit.steps.learning import RUN, half_deployed, learning
-from tests.unit.steps.test_deploy import Following
 
 
 def _judged(verdict):

@@ -8,12 +8,19 @@ from __future__ import annotations
 import pytest
 
 from pipelines.deployment.process_target import ProcessTarget
-from pipelines.errors import Corrupted, Refused, RequestError, Unreachable
+from pipelines.errors import Conflict, Corrupted, Refused, RequestError, Unreachable
 from pipelines.messages import RollbackRequest
 from pipelines.steps import deploy, rollback
 from tests.decisions import gate_verdict
-from tests.unit.steps import test_deploy as deploying
-from tests.unit.steps.test_deploy import MODEL, Crash, Cut, Following, _agree, _request, _world
+from tests.unit.steps.deployments import (
+    MODEL,
+    Crash,
+    Cut,
+    Following,
+    assert_all_agree,
+    deploy_request,
+    world_to_deploy,
+)
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -24,9 +31,9 @@ def _target(world):
 
 def _deployed(*versions):
     """A world in which these versions were deployed one after the other."""
-    world = _world()
+    world = world_to_deploy()
     for before, version in zip([None, *versions], versions, strict=False):
-        deploy.run(world.context, _request(world, version, before), _target(world))
+        deploy.run(world.context, deploy_request(world, version, before), _target(world))
     return world
 
 
@@ -42,7 +49,7 @@ def test_it_goes_back_to_what_served_before_under_a_new_number():
     world = _deployed("1", "2")
     done = _back(world)
     assert (done.release, done.version, done.previous) == (3, "1", "2")
-    _agree(world, "1")
+    assert_all_agree(world, "1")
     entry = world.context.ports.ledger.find(MODEL, "release", "rollback:back")
     assert entry.body["reason"] == "rolled back to release 1: wrong prices"
 
@@ -53,13 +60,13 @@ def test_a_second_rollback_goes_further_back_and_never_to_what_was_rolled_back()
     assert _back(world, "b").version == "1"
     with pytest.raises(RequestError, match="Version 1 of visits is the first that serves"):
         _back(world, "c")
-    _agree(world, "1")
+    assert_all_agree(world, "1")
 
 
 def test_a_release_may_be_named():
     world = _deployed("1", "2", "3")
     assert _back(world, to=1).version == "1"
-    _agree(world, "1")
+    assert_all_agree(world, "1")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +91,7 @@ def test_nonsense_is_refused_before_anything_is_touched(conf, words):
 
 def test_without_a_champion_there_is_nothing_to_go_back_to():
     with pytest.raises(RequestError, match="No version of visits has served yet"):
-        _back(_world())
+        _back(world_to_deploy())
 
 
 def test_a_release_that_the_server_refused_is_no_goal():
@@ -92,7 +99,7 @@ def test_a_release_that_the_server_refused_is_no_goal():
     with pytest.raises(Refused):
         deploy.run(
             world.context,
-            _request(world, "2", "1"),
+            deploy_request(world, "2", "1"),
             ProcessTarget(Following(world.context, refuses={"2"})),
         )
     with pytest.raises(RequestError, match="Release 2 of visits never served"):
@@ -106,13 +113,13 @@ def test_a_bundle_that_is_gone_is_refused_and_what_serves_serves_on():
     del store.objects[first["uri"]]
     with pytest.raises(Corrupted, match="has no object"):
         _back(world)
-    _agree(world, "2")
+    assert_all_agree(world, "2")
 
 
 def test_a_retry_goes_back_once_only():
     world = _deployed("1", "2", "3")
     assert _back(world) == _back(world)
-    _agree(world, "2")
+    assert_all_agree(world, "2")
 
 
 def test_a_retry_does_not_overthrow_a_champion_that_came_after_the_first_try():
@@ -128,18 +135,16 @@ def test_a_retry_does_not_overthrow_a_champion_that_came_after_the_first_try():
             world.context, RollbackRequest(run="back", now=NOW, conf={}), ProcessTarget(Gone())
         )
     assert ports.ledger.find(MODEL, "release", "rollback:back") is not None
-    deploy.run(world.context, _request(world, "3", "2"), _target(world))
-    with pytest.raises(
-        deploying.Conflict, match="Version 1 was to replace 2, but 3 is the champion now"
-    ):
+    deploy.run(world.context, deploy_request(world, "3", "2"), _target(world))
+    with pytest.raises(Conflict, match="Version 1 was to replace 2, but 3 is the champion now"):
         _back(world)
-    _agree(world, "3")
+    assert_all_agree(world, "3")
 
 
 def test_a_rollback_and_a_retraining_may_have_the_same_run_id():
     world = _deployed("1", "2")
     assert _back(world, run="run2").version == "1"
-    _agree(world, "1")
+    assert_all_agree(world, "1")
 
 
 def test_it_goes_back_while_the_registry_is_away_and_the_alias_follows_later():
@@ -161,7 +166,7 @@ def test_it_goes_back_while_the_registry_is_away_and_the_alias_follows_later():
     assert world.context.ports.ledger.champion(MODEL).version == "1"
     assert Following(world.context).serves(MODEL).version == "1"
     assert _back(world).version == "1"
-    _agree(world, "1")
+    assert_all_agree(world, "1")
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -182,7 +187,7 @@ def test_cut_off_at_any_call_a_retry_finishes_what_was_begun(after):
             died = False
         except Crash:
             assert _back(world).version == "2"
-        _agree(world, "2")
+        assert_all_agree(world, "2")
         assert (
             len([e for e in ports.ledger.entries(MODEL, "release") if e.key == "rollback:back"])
             == 1
@@ -201,7 +206,7 @@ def test_what_was_rolled_back_can_be_promoted_again():
         target=_target(world),
     )
     assert (done.version, done.previous) == ("2", "1")
-    _agree(world, "2")
+    assert_all_agree(world, "2")
 
 
 def test_what_the_gate_refused_or_nobody_packaged_is_never_promoted_by_hand():
@@ -214,7 +219,7 @@ def test_what_the_gate_refused_or_nobody_packaged_is_never_promoted_by_hand():
         rollback.promote(world.context, run="x", version="2", reason="", target=_target(world))
     with pytest.raises(RequestError, match="Version 3 of visits has no bundle"):
         rollback.promote(world.context, run="y", version="3", reason="", target=_target(world))
-    _agree(world, "1")
+    assert_all_agree(world, "1")
 
 
 def test_two_at_once_never_make_two_champions():
@@ -235,10 +240,10 @@ def test_two_at_once_never_make_two_champions():
                 )
             return super().serves(model)
 
-    with pytest.raises(deploying.Conflict):
+    with pytest.raises(Conflict):
         rollback.run(
             world.context,
             RollbackRequest(run="back", now=NOW, conf={}),
             ProcessTarget(Rival(world.context)),
         )
-    _agree(world, "1")
+    assert_all_agree(world, "1")

@@ -15,7 +15,6 @@ import skops.io
 
 from pipelines.bundle.trusted import TRUSTED
 from pipelines.data import labelled_rows
-from pipelines.errors import BadData, RequestError, SpecError
 from pipelines.messages import TrainRequest
 from pipelines.refs import canonical
 from pipelines.spec.estimators import ESTIMATORS
@@ -24,11 +23,16 @@ from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import train
 from pipelines.training import estimators, predictions
 from pipelines.training.search import Drawn
-from tests.unit.steps.learning import DAYS, FIRST, ROWS, RUN, learning, rows, spec_text
-
-
-def _candidate(line):
-    return spec_text(candidates=f"  - {{name: tried, {line}}}")
+from tests.unit.steps.learning import (
+    DAYS,
+    FIRST,
+    ROWS,
+    RUN,
+    learning,
+    rows,
+    spec_of_candidate,
+    spec_text,
+)
 
 
 def test_a_candidate_is_trained_scored_and_recorded(tmp_path):
@@ -116,99 +120,11 @@ def test_rows_of_the_future_and_without_a_label_are_not_seen(tmp_path):
     assert held.num_rows == 2 * ROWS - len(set(range(0, ROWS, 3)) | set(range(5)))
 
 
-def _with_target(values):
-    return [t.set_column(8, "y", pa.array(values(t))) for t in (rows(d) for d in range(DAYS))]
-
-
-@pytest.mark.parametrize(
-    ("task", "values", "words"),
-    [
-        pytest.param(
-            "binary", lambda t: [1] * t.num_rows, r"the same \(1\) in all", id="one class"
-        ),
-        pytest.param(
-            "regression", lambda t: [2.5] * t.num_rows, r"the same \(2.5\) in all", id="a constant"
-        ),
-        pytest.param("binary", lambda t: [2] * t.num_rows, "besides 0 and 1", id="other numbers"),
-        pytest.param(
-            "binary",
-            lambda t: ["yes"] * t.num_rows,
-            "string, which a binary task cannot learn",
-            id="text",
-        ),
-        pytest.param(
-            "regression", lambda t: [float("inf")] * t.num_rows, "infinite", id="infinity"
-        ),
-        pytest.param(
-            "regression",
-            lambda t: [float("nan")] * t.num_rows,
-            "No row of the batches",
-            id="all NaN",
-        ),
-        pytest.param(
-            "binary",
-            lambda t: pa.nulls(t.num_rows, pa.bool_()),
-            "No row of the batches",
-            id="all null",
-        ),
-    ],
-)
-def test_a_target_that_cannot_be_learnt_is_said_in_words(tmp_path, task, values, words):
-    world = learning(tmp_path, spec_text(task), tables=_with_target(values))
-    with pytest.raises(BadData, match=words):
-        world.train("ridge" if task == "regression" else "linear")
-
-
-def test_a_missing_column_is_named(tmp_path):
-    tables = [rows(d).drop_columns(["place"]) for d in range(DAYS)]
-    with pytest.raises(BadData, match="2024-01-05T00 lack place"):
-        learning(tmp_path, tables=tables).train("linear")
-
-
-def test_too_few_rows_are_said_in_words(tmp_path):
-    tables = [rows(d, count=c) for d, c in enumerate([1, 0, 0, 1, 50, 50])]
-    for i, label in ((0, True), (3, False)):
-        tables[i] = (
-            tables[i]
-            .set_column(8, "y", pa.array([label]))
-            .set_column(6, "channel", pa.array(["mail"]))
-        )
-    with pytest.raises(BadData, match="too few"):
-        learning(tmp_path, spec_text(known_after="0s"), tables=tables).train("baseline")
-
-
-def test_numbers_beyond_float32_are_refused_by_name(tmp_path):
-    tables = [rows(d) for d in range(DAYS)]
-    tables[0] = tables[0].set_column(3, "b", pa.array([1e300] * ROWS))
-    with pytest.raises(BadData, match="column b"):
-        learning(tmp_path, tables=tables).train("linear")
-
-
-def test_unknown_parameters_and_values_name_the_known_ones(tmp_path):
-    world = learning(
-        tmp_path,
-        _candidate("estimator: sklearn.linear_model.LogisticRegression, params: {max_itr: 5}"),
-    )
-    with pytest.raises(SpecError, match=r"no parameter 'max_itr'.*did you mean max_iter"):
-        world.train("tried")
-    world = learning(
-        tmp_path,
-        _candidate("estimator: sklearn.linear_model.LogisticRegression, search: {C: [-1.0, 1.0]}"),
-    )
-    with pytest.raises(SpecError, match=r"candidates\.tried: The 'C' parameter"):
-        world.train("tried")
-
-
-def test_an_unknown_candidate_is_refused(tmp_path):
-    with pytest.raises(RequestError, match="no candidate 'ghost'"):
-        learning(tmp_path).train("ghost")
-
-
 def test_a_small_grid_is_searched_whole(tmp_path, caplog):
     caplog.set_level("INFO")
     world = learning(
         tmp_path,
-        _candidate(
+        spec_of_candidate(
             "estimator: sklearn.linear_model.LogisticRegression, search: {C: [0.001, 1.0],"
             " fit_intercept: [true, false]}"
         ),
@@ -232,8 +148,8 @@ def test_whole_numbers_that_become_the_same_in_float32_are_named_in_the_log(tmp_
 def test_a_large_space_is_drawn_from_by_seed_and_budget(tmp_path):
     space = "{C: {low: 0.01, high: 10, log: true}, max_iter: {low: 50, high: 90}}"
     line = f"estimator: sklearn.linear_model.LogisticRegression, budget: 3, search: {space}"
-    found = learning(tmp_path, _candidate(line)).train("tried")
-    again = learning(tmp_path, _candidate(line)).train("tried")
+    found = learning(tmp_path, spec_of_candidate(line)).train("tried")
+    again = learning(tmp_path, spec_of_candidate(line)).train("tried")
     assert found.settings_tried == 3
     assert found.params == again.params
     assert isinstance(found.params["max_iter"], int)
