@@ -10,7 +10,7 @@ from pipelines.inference.personal_data import PersonalKey
 from pipelines.ops.backup.creation import backup
 from pipelines.private_files import keep_private
 from tests.served import Watched
-from tests.unit.ops.lived import retrain
+from tests.unit.ops.lived import restored, retrain
 from tests.worlds import make_world
 
 
@@ -44,3 +44,8 @@ def tar(old):
     backup(old.settings, path, said.append)
     assert any(line.startswith("store/objects") for line in said)
     return path
+
+
+@pytest.fixture
+def restored_state(old, tar, tmp_path):
+    return restored(old, tar, tmp_path / "home")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 from pipelines.deployment.process_target import ProcessTarget
@@ -20,7 +22,7 @@ from pipelines.messages import (
 from pipelines.ops.backup.restoration import restore
 from pipelines.steps import deploy, features, gate, ingest, package, train, validate
 from tests.served import NOW
-from tests.unit.steps.test_deploy import Following
+from tests.unit.steps.deployments import Following
 from tests.worlds import World, as_of
 
 if TYPE_CHECKING:
@@ -68,3 +70,14 @@ def restored(world: World, tar: Path, home: Path) -> World:
     other = elsewhere(world, home)
     restore(other.settings, tar, lambda _: None)
     return other
+
+
+def age(*paths: Path, days: float = 100) -> None:
+    """Make files as old as that."""
+    moment = time.time() - days * 86_400
+    for path in paths:
+        os.utime(path, (moment, moment))
+
+
+def age_all(world: World) -> None:
+    age(*(p for p in world.settings.state_dir.rglob("*") if p.is_file() and not p.is_symlink()))

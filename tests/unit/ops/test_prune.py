@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import random
-import time
 from datetime import timedelta
 
 import pytest
 
 from pipelines.bundle.load import golden_differences, open_bundle
-from pipelines.deployment.docker.engine import Container, Image
-from pipelines.deployment.docker.names import container_name, image_name
 from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Corrupted, RequestError
-from pipelines.ledger import Crown, GateVerdict, MemoryLedger, ReleaseIntent
+from pipelines.ledger import Crown, GateVerdict, ReleaseIntent
 from pipelines.ledger.sql import SqlLedger
 from pipelines.messages import RollbackRequest
-from pipelines.ops.prune.images import unused_images
 from pipelines.ops.prune.removal import find_leftovers, prune
 from pipelines.ports import EmbeddedPorts
-from pipelines.refs import Ref, canonical
+from pipelines.refs import canonical
 from pipelines.settings import local_path
 from pipelines.steps import rollback
 from pipelines.store.pages import find_page
 from pipelines.store.references import references
 from tests.contracts.processes import flip
 from tests.decisions import crown, gate_verdict, raw
-from tests.unit.ops.lived import restored, retrain
-from tests.unit.steps.test_deploy import Following
+from tests.unit.ops.lived import age, age_all, restored, retrain
+from tests.unit.steps.deployments import Following
 
 DAY = timedelta(days=1)
-
-
-def age(*paths, days=100):
-    """Make files as old as that."""
-    moment = time.time() - days * 86_400
-    for path in paths:
-        os.utime(path, (moment, moment))
-
-
-def age_all(world):
-    age(*(p for p in world.settings.state_dir.rglob("*") if p.is_file() and not p.is_symlink()))
 
 
 def client(world):
@@ -286,61 +270,3 @@ class TestWhatGoes:
         age(logs / "old.log")
         prune(lived.settings, lived.context().ports, DAY)
         assert [p.name for p in logs.iterdir()] == ["young.log"]
-
-
-class Engine:
-    """Images and containers by name; what was removed."""
-
-    def __init__(self, images, containers):
-        self.images, self.running, self.removed = images, containers, []
-
-    def image(self, name):
-        return (
-            Image(f"sha256:{name}", {"perennial.kind": "release"}) if name in self.images else None
-        )
-
-    def container(self, name):
-        if name not in self.running:
-            return None
-        labels = {"perennial.kind": "release"}
-        state = {
-            "running": self.running[name],
-            "restarting": False,
-            "restarts": 0,
-            "exit_code": 0,
-            "out_of_memory": False,
-        }
-        return Container(name, name, "", labels, {}, trouble="", **state)
-
-    def remove(self, name):
-        self.removed.append(name)
-
-    def remove_image(self, name):
-        self.removed.append(name)
-
-
-def test_images_and_containers_of_the_last_three_champions_stay():
-    ledger = MemoryLedger()
-    for n in range(1, 8):
-        bundle = Ref(uri=f"objects/ab/{n}.json", sha256="a" * 64)
-        intent = ReleaseIntent(number=n, version=str(n), bundle=bundle, reason="")
-        ledger.append("m", f"run{n}", intent)
-        if n < 7:  # the seventh is under way
-            ledger.crown(
-                "m",
-                expected=str(n - 1) if n > 1 else None,
-                champion=crown(str(n), bundle, release=n),
-                key=f"r{n}",
-            )
-    engine = Engine(
-        images={image_name("m", n) for n in range(1, 8)},
-        containers={container_name("m", n): n in {2, 6} for n in range(1, 8)},
-    )
-    for leftover in unused_images(engine, ledger):
-        leftover.remove()
-    assert engine.removed == [
-        "perennial-release-m-1",
-        "perennial/release-m:1",
-        "perennial-release-m-3",
-        "perennial/release-m:3",
-    ]
