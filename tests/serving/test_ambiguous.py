@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.store.local import LocalStore
-from tests.serving.ambiguous import CASES, H2C, INNER, LENGTH, PLAIN, get, post, received, statuses
+from tests.serving.ambiguous import CASES, H2C, INNER, LENGTH, PLAIN, get, post
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROOT, ROW, free_port, launched, wait_until
 from tests.serving.logged import records
+from tests.serving.raw_connection import received, statuses
 
 pytestmark = pytest.mark.slow
 GATEWAY = ROOT / "docker" / "gateway"

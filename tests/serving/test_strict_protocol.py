@@ -13,7 +13,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from serving.strict_protocol import MAX_WAITING, PIECE, StrictProtocol
-from tests.serving.ambiguous import CASES, H2C, LENGTH, PLAIN, get, post, statuses
+from tests.serving.ambiguous import CASES, H2C, LENGTH, PLAIN, get, post
+from tests.serving.raw_connection import statuses
 
 NO_HTTP = b"\x16\x03\x01\r\n\r\n"
 
