@@ -1,6 +1,10 @@
-"""Fixtures of the contract tests: MLflow with a database made once, and a fitted model."""
+"""Fixtures of the contract tests.
+
+MLflow with a database made once, a fitted model, a ledger with entries, a repository of versions.
+"""
 
 import shutil
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -9,7 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops import io
 
+from pipelines.ledger.sql import SqlLedger
 from pipelines.registry.mlflow import MlflowRegistry
+from pipelines.versions.dvc import DvcVersions
+from tests.contracts.sql_files import url
+from tests.decisions import raw
 
 ROWS = np.arange(40.0).reshape(20, 2)
 
@@ -45,3 +53,25 @@ def uri(database, tmp_path):
 @pytest.fixture
 def real(uri, tmp_path):
     return MlflowRegistry(uri, artifacts=tmp_path / "artifacts")
+
+
+def clock():
+    return datetime(2026, 1, 1, 12, 30, 1, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def filled_ledger(tmp_path):
+    ledger = SqlLedger(url(tmp_path), now=clock)
+    for n in range(6):
+        ledger.append("m", f"k{n}", raw("verdict", {"n": n}))
+    return ledger
+
+
+@pytest.fixture
+def dvc_root(tmp_path):
+    return tmp_path / "versions"
+
+
+@pytest.fixture
+def dvc_versions(dvc_root):
+    return DvcVersions(dvc_root, lock_timeout=60)
