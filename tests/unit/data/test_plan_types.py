@@ -5,86 +5,19 @@ Widened and told where nothing is lost, refused by name where something is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
 import pyarrow as pa
 import pytest
 
 from pipelines.data import labelled_rows
-from pipelines.data.batches import read_plan
 from pipelines.data.feature_rows import build_batch, build_from, read_raw
 from pipelines.data.plan_types import plan_types
 from pipelines.errors import BadData, SpecError
-from pipelines.messages import FeaturesRequest, IngestRequest, TrainRequest, ValidateRequest
-from pipelines.steps import features, ingest, train, validate
+from pipelines.messages import TrainRequest
+from pipelines.steps import train
 from pipelines.tables import from_parquet
 from tests.served import interval
-from tests.worlds import ROWS, World, as_of
-
-if TYPE_CHECKING:
-    from pipelines.context import Context
-    from pipelines.data.manifests import Plan
-    from pipelines.messages import FeaturesResult, IngestResult, ValidateResult
-    from pipelines.ports import Ports
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-NAMES = [f"2024-01-0{d}T00" for d in range(1, 9)]
-
-
-@dataclass(frozen=True)
-class Run:
-    """The loop of a world up to its features."""
-
-    world: World
-    ports: Ports
-
-    @property
-    def context(self) -> Context:
-        return self.world.context(self.ports)
-
-    def ingest(self, day: int = 6, **conf: str) -> IngestResult:
-        return ingest.run(
-            self.context,
-            IngestRequest(
-                run="r",
-                now=NOW,
-                conf=conf or {"as_of": as_of(day)},
-                purpose="drift" if conf else "retrain",
-            ),
-        )
-
-    def validate(self, ingested: IngestResult) -> ValidateResult:
-        return validate.run(self.context, ValidateRequest(run="r", ingest=ingested))
-
-    def build(self, day: int = 6) -> FeaturesResult:
-        ingested = self.ingest(day)
-        return features.run(
-            self.context,
-            FeaturesRequest(run="r", ingest=ingested, validate=self.validate(ingested)),
-        )
-
-    def types(self, built: FeaturesResult, column: str) -> list[str]:
-        """The built column's type in each batch."""
-        names = sorted(self.ports.versions.files("sales", built.version.revision))
-        paths = self.ports.versions.fetch("sales", built.version, names)
-        return [str(from_parquet(path).schema.field(column).type) for path in paths]
-
-    def plan(self, ingested: IngestResult) -> Plan:
-        return read_plan(self.ports.store, ingested.plan)
-
-
-@pytest.fixture
-def loop(world, ports):
-    (world.home / "expectations" / "sales.json").write_text(
-        '{"name": "sales", "expectations": []}'
-    )  # types are no business of suites
-    return Run(world, ports)
-
-
-def with_column(loop, day, **columns):
-    loop.world.rewrite(day, loop.world.frame(day).assign(**columns))
+from tests.unit.data.loops import NAMES, with_column
+from tests.worlds import ROWS, as_of
 
 
 def test_a_column_that_is_empty_in_one_batch_has_the_type_of_the_others_and_is_learnt_from(loop):
@@ -251,71 +184,3 @@ def test_keys_stay_whole_numbers_where_pandas_made_floats_of_them(loop):
     assert loop.types(built, "visit") == ["int64"] * 6
     rows, _ = labelled_rows.everything(loop.context, built)
     assert rows["visit"].to_pylist()[2 * ROWS] // 1_000_000 == 3
-
-
-def test_a_features_file_that_was_stored_with_text_for_an_empty_column_is_read(loop):
-    plan = loop.plan(loop.ingest())
-    built = loop.build()
-    spec, store, versions = loop.context.spec, loop.ports.store, loop.ports.versions
-    table = build_batch(loop.context, plan, plan.train[1])
-    old = table.set_column(
-        table.column_names.index("minutes"), "minutes", pa.nulls(table.num_rows, pa.string())
-    )
-    version = features_with(versions, NAMES[1], old)
-    rows = labelled_rows.read_known_rows(
-        loop.context, built.model_copy(update={"version": version}), plan.train[:3], by=NOW
-    )
-    assert str(rows.schema.field("minutes").type) == "double"
-    assert rows["minutes"].null_count > ROWS
-    assert plan_types(store, spec, plan).types == {"events": {}}
-
-
-def features_with(versions, name, table):
-    from pipelines.refs import sha256
-    from pipelines.tables import to_parquet
-    from pipelines.versions.port import FeatureFile
-
-    data = to_parquet(table)
-    file = FeatureFile(key=sha256(data), sha256=sha256(data), rows=table.num_rows)
-    return versions.commit("sales", {name: (file, data)}, "as it was stored before")
-
-
-def test_features_that_do_not_fit_are_named_with_batch_and_column(loop):
-    plan, built = loop.plan(loop.ingest()), loop.build()
-    table = build_batch(loop.context, plan, plan.train[1])
-    texts = table.set_column(
-        table.column_names.index("pages"), "pages", table["pages"].cast(pa.string())
-    )
-    changed = built.model_copy(
-        update={"version": features_with(loop.ports.versions, NAMES[1], texts)}
-    )
-    with pytest.raises(
-        BadData,
-        match=r"in 2024-01-02T00, pages holds texts \(string\), other batches hold whole numbers",
-    ):
-        labelled_rows.read_known_rows(loop.context, changed, plan.train, by=NOW)
-
-
-def test_what_a_batch_was_found_to_be_is_kept_apart_from_what_its_neighbours_tell(loop):
-    with_column(loop, 3, pages=2.5)
-    loop.validate(loop.ingest())
-    with_column(loop, 3, pages=2)
-    assert not any("one type" in w for w in loop.validate(loop.ingest()).warnings)
-
-
-def test_the_types_are_worked_out_from_manifests_alone_where_all_are_the_same(loop):
-    class Counting:
-        def __init__(self, store):
-            self._store, self.read = store, 0
-
-        def __getattr__(self, name):
-            return getattr(self._store, name)
-
-        def get(self, ref):
-            self.read += ref.uri.endswith(".parquet")
-            return self._store.get(ref)
-
-    plan = loop.plan(loop.ingest())
-    counting = Counting(loop.ports.store)
-    assert plan_types(counting, loop.context.spec, plan).types == {"events": {}}
-    assert counting.read == 0

@@ -77,3 +77,8 @@ def damage(store, name, at):
 def place(store, name, number):
     """Return the byte at which a record (from 1) begins; number 0 is the header's copy."""
     return sum(len(text) + 1 for text in store.read_segment(name).split(b"\n")[: number + 1])
+
+
+def ids(log):
+    """Return the request id of every row of a log that was read."""
+    return log.rows["request_id"].to_pylist()

@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
-import numpy as np
 import pytest
-from scipy.special import expit, logit
-from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
 
-from pipelines.intervals import Interval
-from pipelines.science.bootstrap import Comparison, compare
-from pipelines.science.gates import GateFacts, Opponent, Verdict, blind_spot, judge
-from pipelines.science.metrics import scores
-from pipelines.spec import Gate
+from pipelines.science.bootstrap import Comparison
+from pipelines.science.gates import GateFacts, Opponent, Verdict, judge
+from tests.unit.science.facts import GATE, GUARDED, span_of_months
 
 NAN, INF = float("nan"), float("inf")
-
-
-def _span(first, last):
-    return Interval(
-        start=datetime(2026, first, 1, tzinfo=UTC), end=datetime(2026, last, 1, tzinfo=UTC)
-    )
-
-
-GATE = Gate.model_validate(
-    {
-        "at_least": {"roc_auc": 0.58},
-        "at_most": {"brier": 0.25},
-        "versus_champion": {"metric": "roc_auc", "confidence": 0.95},
-        "min_rows": 100,
-    }
-)
-GUARDED = GATE.model_copy(update={"guards": {"log_loss": 0.05}, "at_most": {}})
 BETTER = Comparison(
     "roc_auc",
     challenger=0.7,
@@ -51,9 +27,9 @@ GOOD = GateFacts(
     dummy=False,
     metrics={"roc_auc": 0.7, "brier": 0.2},
     rows=100,
-    holdout=_span(4, 5),
-    fitted_on=_span(2, 4),
-    opponent=Opponent("champion", BETTER, fitted_on=_span(1, 4)),
+    holdout=span_of_months(4, 5),
+    fitted_on=span_of_months(2, 4),
+    opponent=Opponent("champion", BETTER, fitted_on=span_of_months(1, 4)),
 )
 
 
@@ -120,23 +96,23 @@ BAD = {
         "roc_auc is missing or not finite",
     ),
     "held-out rows that the champion has seen": (
-        _opponent(fitted_on=_span(1, 5)),
+        _opponent(fitted_on=span_of_months(1, 5)),
         "overlap what the champion was fitted on",
     ),
     "held-out rows inside what the champion has seen": (
-        _opponent(fitted_on=_span(1, 12)),
+        _opponent(fitted_on=span_of_months(1, 12)),
         "overlap",
     ),
     "held-out rows that the champion has seen in part": (
-        replace(GOOD, holdout=_span(3, 5)),
+        replace(GOOD, holdout=span_of_months(3, 5)),
         "2026-03-01T00 to 2026-05-01T00",
     ),
     "a challenger that was fitted on the held-out rows": (
-        replace(GOOD, fitted_on=_span(2, 5)),
+        replace(GOOD, fitted_on=span_of_months(2, 5)),
         "overlap what boosted was fitted on",
     ),
     "a challenger that was fitted on later rows too": (
-        replace(GOOD, fitted_on=_span(1, 12)),
+        replace(GOOD, fitted_on=span_of_months(1, 12)),
         "overlap what boosted was fitted on",
     ),
     "a challenger of which nobody knows what it has seen": (
@@ -144,7 +120,7 @@ BAD = {
         "not known on which rows boosted was fitted",
     ),
     "held-out rows that both have seen": (
-        replace(_opponent(fitted_on=_span(1, 5)), fitted_on=_span(2, 5)),
+        replace(_opponent(fitted_on=span_of_months(1, 5)), fitted_on=span_of_months(2, 5)),
         (
             "what boosted was fitted on (2026-02-01T00 to 2026-05-01T00) and what the champion was"
             " fitted on"
@@ -286,113 +262,4 @@ def test_a_verdict_without_findings_is_no_promotion():
 
 
 def test_adjacent_spans_do_not_overlap():
-    assert judge(_opponent(fitted_on=_span(5, 6)), GATE).promoted
-
-
-# Real models, good and known to be bad, on rows they have not seen.
-
-RNG = np.random.default_rng(5)
-X = RNG.normal(size=(1_200, 3))
-TARGET = (X[:, 0] + 0.5 * X[:, 1] + RNG.normal(0, 1, 1_200) > 0).astype(int)
-FIT, HELD = slice(0, 600), slice(600, 1_200)
-EVENTS = np.datetime64("2026-04-01", "us") + np.arange(600) * np.timedelta64(3_600_000_000, "us")
-LEARNT = LogisticRegression().fit(X[FIT], TARGET[FIT])
-WEAK = LogisticRegression().fit(X[FIT][:, 1:], TARGET[FIT])
-P = LEARNT.predict_proba(X[HELD])[:, 1]
-WEAKER = WEAK.predict_proba(X[HELD][:, 1:])[:, 1]
-RATE = np.full(600, TARGET[FIT].mean())
-SHUFFLED = (
-    LogisticRegression().fit(X[FIT], RNG.permutation(TARGET[FIT])).predict_proba(X[HELD])[:, 1]
-)
-
-
-def _judged(predicted, opponent, name="champion"):
-    y = TARGET[HELD]
-
-    def by(metric):
-        return compare(
-            metric,
-            y,
-            challenger=predicted,
-            opponent=opponent,
-            event_times=EVENTS,
-            confidence=0.95,
-            seed=0,
-        )
-
-    facts = GateFacts(
-        "model",
-        dummy=False,
-        metrics=scores("binary", y, predicted),
-        rows=600,
-        holdout=_span(4, 5),
-        fitted_on=_span(1, 4),
-        opponent=Opponent(
-            name, by("roc_auc"), guards={"log_loss": by("log_loss")}, fitted_on=_span(1, 4)
-        ),
-    )
-    return judge(facts, GUARDED)
-
-
-@pytest.mark.parametrize(
-    "opponent", [pytest.param(WEAKER, id="a champion"), pytest.param(RATE, id="the dummy")]
-)
-def test_a_model_that_learnt_is_promoted(opponent):
-    assert _judged(P, opponent).promoted
-
-
-MUTANTS = {
-    "inverted": 1 - P,
-    "constant": np.full(600, 0.5),
-    "the base rate": RATE,
-    "trained dummy": (
-        DummyClassifier(strategy="stratified", random_state=0)
-        .fit(X[FIT], TARGET[FIT])
-        .predict_proba(X[HELD])[:, 1]
-    ),
-    "its answers shuffled": RNG.permutation(P),
-    "learnt from shuffled labels": SHUFFLED,
-    "one answer NaN": np.where(np.arange(600) == 7, np.nan, P),
-    "all answers NaN": np.full(600, np.nan),
-    "one answer infinite": np.where(np.arange(600) == 7, np.inf, P),
-    "logits for probabilities": LEARNT.decision_function(X[HELD]),
-    "rows off by one": np.roll(P, 1),
-    "over-confident by a factor of three": expit(3 * logit(P)),
-    "too high by a constant": expit(logit(P) + 3),
-    "too low by a constant": expit(logit(P) - 3),
-    "nearly certain": np.where(P > 0.5, 1 - 1e-9, 1e-9),
-    "the champion itself": WEAKER,
-    "the champion with a little noise": np.clip(WEAKER + RNG.normal(0, 0.01, 600), 0, 1),
-}
-
-
-@pytest.mark.parametrize("predicted", MUTANTS.values(), ids=MUTANTS)
-def test_a_model_known_to_be_bad_is_refused(predicted):
-    assert not _judged(predicted, WEAKER).promoted
-
-
-@pytest.mark.parametrize("mutant", [m for m in MUTANTS if "champion" not in m])
-def test_a_first_model_known_to_be_bad_does_not_pass_as_better_than_the_dummy(mutant):
-    assert not _judged(MUTANTS[mutant], RATE, "dummy").promoted
-
-
-@pytest.mark.parametrize(
-    ("task", "gate", "advice"),
-    [
-        ("binary", {"at_least": {"roc_auc": 0.6}}, "log_loss"),
-        ("binary", {"at_least": {"roc_auc": 0.6, "accuracy": 0.6}}, "log_loss"),
-        ("binary", {"at_least": {"roc_auc": 0.6}, "guards": {"brier": 0.1}}, ""),
-        ("binary", {"at_most": {"log_loss": 0.6}}, ""),
-        (
-            "multiclass",
-            {"at_least": {"accuracy": 0.6}, "versus_champion": {"metric": "accuracy"}},
-            "log_loss",
-        ),
-        ("regression", {"at_most": {"wape": 0.5}, "versus_champion": {"metric": "mae"}}, "rmse"),
-        ("regression", {"at_most": {"rmse": 5}, "versus_champion": {"metric": "rmse"}}, "mae"),
-        ("regression", {"at_most": {"wape": 5}, "versus_champion": {"metric": "rmse"}}, ""),
-    ],
-)
-def test_what_a_gate_does_not_see_is_said_with_the_guard_that_would(task, gate, advice):
-    said = blind_spot(Gate.model_validate({"versus_champion": {"metric": "roc_auc"}, **gate}), task)
-    assert (f"guards: {{{advice}: 0.05}}" in said) if advice else not said
+    assert judge(_opponent(fitted_on=span_of_months(5, 6)), GATE).promoted
