@@ -5,24 +5,15 @@ Who gets in, what they show, and that nothing hostile comes through.
 
 from __future__ import annotations
 
-import html
-import http.server
 import re
-import threading
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 
-from pipelines.errors import Corrupted, Unreachable
-from pipelines.ledger import MemoryLedger, Outcome, Reconciliation, RequestConf, RetrainRequest
-from pipelines.ports import Ports
-from pipelines.settings import load_settings
-from pipelines.store.memory import MemoryStore
+from pipelines.ledger import Outcome, Reconciliation, RequestConf, RetrainRequest
 from pipelines.store.pages import KINDS, publish_page
-from tests.dags.specs import spec_text, write_models
+from tests.dags.pages.visits import OLD, RUN, World
+from tests.dags.specs import spec_text
 from tests.decisions import NOTHING, crown, drift_check, gate_verdict, raw
 
 # Airflow's own modules import FastAPI's test client, which would like another HTTP library
@@ -31,118 +22,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Using `httpx` with `starlette.testclient` is deprecated"
 )
 
-RUN = "scheduled__2024-01-04T00:00:00+00:00"
+
 HOSTILE = "<script>alert(1)</script>"
-NOW = datetime(2024, 1, 5, tzinfo=UTC)
-
-
-class World:
-    """The app over records in memory, for a user who may read some models."""
-
-    def __init__(self, home) -> None:
-        from perennial_airflow.pages.app import make_app
-        from perennial_airflow.pages.records import Records, records
-
-        self.home = home
-        self.store, self.ledger = MemoryStore(), MemoryLedger(now=lambda: NOW)
-        ports = Ports(store=self.store, ledger=self.ledger, versions=None, registry=None)
-        self.records = Records(
-            load_settings({"PERENNIAL_HOME": str(home)}),
-            ports,
-            now=lambda: NOW + timedelta(hours=1),
-        )
-        self.app = make_app()
-        self.app.dependency_overrides[records] = lambda: self.records
-
-    def with_mlflow(self, uri: str) -> None:
-        """Give the settings a tracking server, which browsers reach under another address."""
-        environment = {
-            "PERENNIAL_HOME": str(self.home),
-            "PERENNIAL_MLFLOW_URI": uri,
-            "PERENNIAL_MLFLOW_PUBLIC_URL": "https://mlflow.example/",
-        }
-        self.records = replace(self.records, settings=load_settings(environment))
-
-    def log_in(self, *models: str) -> None:
-        """Let a user in who may read these models."""
-        from airflow.api_fastapi.core_api.security import get_user
-        from fastapi import HTTPException
-        from perennial_airflow.pages.access import Reader
-
-        class Known(Reader):
-            def expect(self, model: str) -> None:
-                if model not in models:
-                    raise HTTPException(403, "Forbidden")
-
-        self.app.dependency_overrides[get_user] = lambda: SimpleNamespace(get_name=lambda: "ann")
-        self.app.dependency_overrides[Reader] = lambda: Known(None, None)
-
-    def get(self, path: str, accept: str = "*/*"):
-        from starlette.testclient import TestClient
-
-        return TestClient(self.app, follow_redirects=False).get(path, headers={"Accept": accept})
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(write_models(tmp_path, "sales", "cabs", drift="daily"))
-
-
-@pytest.fixture
-def known(world):
-    world.log_in("sales", "cabs", "gone")
-    return world
-
-
-ROUTES = ["/", "/models/sales", f"/pages/sales/drift/{RUN}", "/mlflow/sales", "/mlflow/sales/ab12"]
-
-
-def test_every_route_that_there_is_asks_for_the_user(world):
-    from airflow.api_fastapi.core_api.security import get_user
-
-    def calls(dependant):
-        return {dependant.call}.union(*(calls(each) for each in dependant.dependencies))
-
-    paths = {route.path: route for route in world.app.routes}
-    assert set(paths) == {
-        "/",
-        "/models/{model}",
-        "/pages/{model}/{kind}/{run}",
-        "/mlflow/{model}",
-        "/mlflow/{model}/{run_id}",
-    }
-    for path, route in paths.items():
-        assert get_user in calls(route.dependant), path
-
-
-@pytest.mark.parametrize("path", ROUTES)
-def test_nobody_gets_in_without_a_log_in(world, path):
-    answer = world.get(path)
-    assert answer.status_code == 401
-    assert "sales" not in answer.text
-    assert answer.headers["content-type"] == "application/json"
-
-
-@pytest.mark.parametrize("path", ROUTES)
-def test_a_browser_without_a_log_in_gets_the_way_there_and_back(world, path):
-    answer = world.get(path, accept="text/html,application/xhtml+xml,*/*;q=0.8")
-    assert (answer.status_code, answer.headers["content-type"]) == (401, "text/html; charset=utf-8")
-    link = re.search(r'href="([^"]*/auth/login[^"]*)"', answer.text)
-    assert link
-    asked = urlsplit(html.unescape(link[1]))
-    assert asked.path == "/api/v2/auth/login"
-    assert parse_qs(asked.query) == {"next": ["/perennial" + quote(path)]}
-
-
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
-def test_the_app_describes_itself_to_nobody(world, path):
-    assert world.get(path).status_code == 404
-
-
-@pytest.mark.parametrize("path", [*ROUTES[1:], "/models/nobody"])
-def test_a_model_that_the_user_may_not_read_is_forbidden_whether_or_not_it_is_there(world, path):
-    world.log_in("cabs")
-    assert world.get(path).status_code == 403
 
 
 def test_the_overview_shows_the_models_that_the_user_may_read_and_no_others(world):
@@ -262,12 +143,6 @@ def test_a_runs_page_is_shown_as_nobodys(known, kind):
     assert "http" not in policy, "nothing is fetched from anywhere"
 
 
-OLD = """<!doctype html>
-<html lang="en"><head><title>Verdict on sales</title></head><body class="old">
-<h1>Verdict on sales</h1></body></html>"""
-"""A page as the version before has stored it."""
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stored_page_has_the_frame_which_leads_back_to_the_model(known, kind):
     publish_page(known.store, model="sales", kind=kind, run="<script>alert(1)", page=OLD.encode())
@@ -291,127 +166,6 @@ def test_the_frame_is_the_same_around_every_page(known):
     ]
     here = re.compile(r"&#32;· verdict of [^<]*(?=</span>)")
     assert here.sub("", navs[1]) == navs[0]
-
-
-class Mlflow(http.server.BaseHTTPRequestHandler):
-    """MLflow's answer to the one question that a link asks."""
-
-    def do_GET(self):
-        known = self.path == "/api/2.0/mlflow/experiments/get-by-name?experiment_name=sales"
-        self.send_response(200 if known else 404)
-        self.end_headers()
-        self.wfile.write(b'{"experiment": {"experiment_id": "7"}}' if known else b"{}")
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def tracked(known):
-    """The pages with a tracking server whose address for browsers is another one."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mlflow)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    known.with_mlflow(f"http://ann:secret@127.0.0.1:{server.server_port}")
-    yield known
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.mark.parametrize(
-    ("path", "page"),
-    [
-        ("/mlflow/sales", "/experiments/7/runs?"),
-        ("/mlflow/sales/ab12", "/experiments/7/runs/ab12?"),
-        ("/mlflow/cabs", "/experiments?"),
-        ("/mlflow/cabs/ab12", "/experiments/_/runs/ab12?"),
-        ("/mlflow/sales/a%3Fb", "/experiments/7/runs/a%3Fb?"),
-    ],
-)
-def test_links_to_mlflow_lead_into_its_view_of_training(tracked, path, page):
-    answer = tracked.get(path)
-    assert answer.status_code == 307
-    assert (
-        answer.headers["location"] == f"https://mlflow.example/#{page}workflowType=machine_learning"
-    )
-
-
-def test_every_page_of_a_model_links_to_its_experiment_and_the_overview_to_them_all(tracked):
-    publish_page(tracked.store, model="sales", kind="drift", run=RUN, page=OLD.encode())
-    for path in ("/models/sales", f"/pages/sales/drift/{RUN}"):
-        assert 'href="/perennial/mlflow/sales"' in tracked.get(path).text
-    experiments = "https://mlflow.example/#/experiments?workflowType=machine_learning"
-    assert f'href="{experiments}"' in tracked.get("/").text
-
-
-def test_a_link_leads_less_far_where_mlflow_does_not_answer(known):
-    known.with_mlflow("http://127.0.0.1:1")
-    address = known.get("/mlflow/sales/ab12").headers["location"]
-    assert address.startswith("https://mlflow.example/#/experiments/_/runs/ab12?")
-
-
-def test_without_an_address_on_the_web_nothing_links_to_mlflow(known):
-    assert "MLflow" not in known.get("/models/sales").text
-    assert known.get("/mlflow/sales").status_code == 404
-
-
-@pytest.mark.parametrize("path", [*ROUTES[:3], "/nowhere"])
-def test_every_answer_is_guarded(known, path):
-    answer = known.get(path)
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
-    assert answer.headers["cache-control"] == "no-store"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(f"/pages/sales/drift/{RUN}", id="a run without a page"),
-        pytest.param(f"/pages/sales/secret/{RUN}", id="no such kind"),
-        pytest.param("/pages/sales/drift/..%2f..%2fledger", id="a path"),
-        pytest.param("/pages/sales/drift/..", id="dots"),
-        pytest.param("/pages/sales/drift/%00", id="a zero byte"),
-        pytest.param(f"/pages/sales/drift/{'a' * 300}", id="too long"),
-        pytest.param(f"/pages/sales/drift/%3Cscript%3E{'a' * 9}", id="a script as run"),
-        pytest.param("/pages/..%2fsales/drift/x", id="a path as model"),
-        pytest.param("/pages/SALES/drift/x", id="no model's name"),
-        pytest.param("/models/%3Cscript%3E", id="a script as model"),
-        pytest.param("/models/nobody%0a", id="a line's end"),
-        pytest.param("/nowhere", id="no route"),
-    ],
-)
-def test_what_is_not_there_is_not_found_in_words(known, path):
-    answer = known.get(path)
-    assert answer.status_code == 404
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "<script" not in answer.text
-
-
-class Broken(MemoryStore):
-    """A store that fails as it is told to."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-    def keys(self, prefix: str) -> list[str]:  # noqa: ARG002
-        raise self.error
-
-
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (Corrupted("The object objects/x was changed."), 500),
-        (Unreachable("The store is away.", remedy="wait"), 503),
-    ],
-)
-def test_our_errors_are_shown_in_their_own_words(known, error, status):
-    known.records = type(known.records)(
-        known.records.settings, Ports(Broken(error), None, None, known.ledger)
-    )
-    answer = known.get(f"/pages/sales/drift/{RUN}")
-    assert answer.status_code == status
-    assert str(error).split(".")[0] in answer.text
 
 
 def test_the_plugin_brings_the_app_and_the_way_to_it():

@@ -126,7 +126,7 @@ def test_of_several_labels_the_good_ones_are_taken_and_the_others_told(client, s
         {"key": "a", "label": 0},
         {"key": "c", "label": 7},
     ]
-    answer = tell(client, written_labels=many)
+    answer = tell(client, labels=many)
     body = answer.json()
     assert (answer.status_code, body["accepted"], body["repeated"]) == (422, 1, 1)
     assert [(p["index"], p["status"], p["code"]) for p in body["problems"]] == [
@@ -143,9 +143,9 @@ def test_of_several_labels_the_good_ones_are_taken_and_the_others_told(client, s
         "contradicting": 1,
         "malformed": 1,
     }
-    assert tell(client, written_labels=many[:2]).json()["repeated"] == 2
-    assert tell(client, written_labels=[*many[:2], many[3], many[2]]).status_code == 409
-    assert tell(client, written_labels=[many[0], many[2]]).status_code == 404
+    assert tell(client, labels=many[:2]).json()["repeated"] == 2
+    assert tell(client, labels=[*many[:2], many[3], many[2]]).status_code == 409
+    assert tell(client, labels=[many[0], many[2]]).status_code == 404
 
 
 def test_a_request_id_that_came_twice_with_other_keys_labels_nothing(client, store):

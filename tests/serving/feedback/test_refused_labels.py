@@ -113,7 +113,7 @@ def test_of_too_many_labels_the_number_is_looked_at_first(client):
 
 
 def test_too_many_labels_are_413(client):
-    answer = tell(client, written_labels=[{"key": "k", "label": 1}] * 51)
+    answer = tell(client, labels=[{"key": "k", "label": 1}] * 51)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_rows")
 
 

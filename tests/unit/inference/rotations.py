@@ -3,12 +3,7 @@
 import json
 
 from pipelines.inference.reader import read_log
-from tests.unit.inference.logs import (
-    MODEL,
-    answered,
-    predictions,
-    write,
-)
+from tests.unit.inference.logs import MODEL, answered, predictions, write
 
 
 def nobody(model):

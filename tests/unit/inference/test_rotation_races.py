@@ -8,12 +8,7 @@ from pipelines.inference.rotation import rotate
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
 from tests.contracts.processes import finish, start
-from tests.unit.inference.logs import (
-    MODEL,
-    answered,
-    predictions,
-    write,
-)
+from tests.unit.inference.logs import MODEL, answered, predictions, write
 from tests.unit.inference.rotations import entries, fill, ids, nobody
 
 

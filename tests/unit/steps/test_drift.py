@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.ledger import DriftCheck
-from pipelines.messages import (
-    DecideRequest,
-)
+from pipelines.messages import DecideRequest
 from pipelines.ports import EmbeddedPorts
 from pipelines.refs import canonical
 from pipelines.step_record import XCOM_LIMIT

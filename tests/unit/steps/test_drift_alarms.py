@@ -6,9 +6,7 @@ import pytest
 
 from pipelines.bundle.load import write_bundle
 from pipelines.errors import BadData, RequestError
-from pipelines.messages import (
-    DriftRequest,
-)
+from pipelines.messages import DriftRequest
 from pipelines.run_names import watch_run
 from pipelines.steps import drift
 from pipelines.store.pages import find_page

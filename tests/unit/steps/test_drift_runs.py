@@ -7,12 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipelines.errors import Unreachable
-from pipelines.messages import (
-    DecideRequest,
-    IngestRequest,
-    ReportRequest,
-    ValidateRequest,
-)
+from pipelines.messages import DecideRequest, IngestRequest, ReportRequest, ValidateRequest
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.run_names import watch_run
 from pipelines.steps import decide, drift, ingest, report, validate

@@ -15,12 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from pipelines.bundle.rows import (
-    FLOAT32_MAX,
-    feed_from_table,
-    frame_from_table,
-    rows_from_table,
-)
+from pipelines.bundle.rows import FLOAT32_MAX, feed_from_table, frame_from_table, rows_from_table
 from pipelines.spec.estimators import ESTIMATORS
 from pipelines.training.onnx.export import (
     TOLERANCE,
@@ -32,7 +27,6 @@ from pipelines.training.onnx.export import (
 from tests.unit.steps.packaging import fitted_pipeline
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 HOME = Path(__file__).resolve().parents[3]
 

@@ -8,17 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.bundle.predictor import OnnxPredictor
-from pipelines.bundle.rows import (
-    schema_of,
-)
+from pipelines.bundle.rows import schema_of
 from pipelines.spec import Candidate
 from pipelines.spec.estimators import ESTIMATORS
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline
-from pipelines.training.onnx.export import (
-    difference,
-    native_answers,
-)
+from pipelines.training.onnx.export import difference, native_answers
 
 KNOWN = [
     (task, name)

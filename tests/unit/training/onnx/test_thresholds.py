@@ -14,16 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from pipelines.bundle.predictor import OnnxPredictor
-from pipelines.bundle.rows import (
-    feed_from_table,
-    frame_from_feed,
-    schema_of,
-)
+from pipelines.bundle.rows import feed_from_table, frame_from_feed, schema_of
 from pipelines.training.onnx import export
-from pipelines.training.onnx.export import (
-    TOLERANCE,
-    to_onnx,
-)
+from pipelines.training.onnx.export import TOLERANCE, to_onnx
 from pipelines.training.onnx.thresholds import build_rows
 from pipelines.training.onnx.tree_nodes import read_nodes, round_down
 from tests.unit.training.onnx.compiled import (
