@@ -1,4 +1,5 @@
-# Perennial's commands. `make help` lists them; `make demo` and `make test` are the two that matter, on a fresh machine too.
+# Perennial's commands. `make help` lists them.
+# `make demo` and `make test` are the two that matter, on a fresh machine too.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
@@ -9,12 +10,16 @@ MONTHS ?= 4
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
-COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $(BIN)/python --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $(BIN)/python \
+	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
-.PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo bench images clean secrets
+.PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo bench \
+	images clean secrets
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
+		awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 venv: ## make .venv from requirements.txt (again only when a lock changed)
 	@sh tools/venv.sh requirements.txt -- $(CANDIDATES)
@@ -26,7 +31,9 @@ lock: venv ## compile the *.in files into locked requirements with hashes
 	$(COMPILE) requirements-tools.in -o requirements-tools.txt
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
-	for image in airflow door mlflow serving serving-native steps; do $(COMPILE) docker/$$image.in -o docker/$$image.txt || exit 1; done
+	for image in $(LOCKED_IMAGES); do \
+		$(COMPILE) docker/$$image.in -o docker/$$image.txt || exit 1; \
+	done
 
 check: venv-dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -56,7 +63,8 @@ status: venv ## what of the stack runs, and where
 down: venv ## stop the stack
 	@$(BIN)/python -m stack down
 
-demo: venv ## a model lives through four months of real flights, renewed by its own drift DAG (MONTHS=10: the whole year); the stack keeps running
+# A model lives through the months, renewed by its own drift DAG; the stack keeps running.
+demo: venv ## four months of real flights through the whole loop (MONTHS=10: the year)
 	@MONTHS=$(MONTHS) $(BIN)/python -m demo
 
 bench: venv-dev ## measure what the documentation claims about speed; writes benchmarks/results/
@@ -66,7 +74,8 @@ secrets: ## make .env with the secrets that docker compose reads (what is there 
 	@python3 -m stack.compose_secrets
 
 images: ## build the Docker images perennial/* (BASE=…, TAG=…, IMAGES="steps serving")
-	@BASE="$(BASE)" TAG="$(TAG)" NETWORK="$(NETWORK)" IMAGES="$(IMAGES)" $(or $(PYTHON),python3) tools/images.py
+	@BASE="$(BASE)" TAG="$(TAG)" NETWORK="$(NETWORK)" IMAGES="$(IMAGES)" \
+		$(or $(PYTHON),python3) tools/images.py
 
 clean: ## remove .venv and caches (state in var/ stays; `rm -rf var` removes that)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -40,7 +40,7 @@ class EmbeddedPorts:
     @cached_property
     def store(self) -> Store:
         """The one that the settings name: a local folder, unless they say otherwise."""
-        return open_store(self._settings.store_url)
+        return open_store(self._settings.store)
 
     @cached_property
     def versions(self) -> Versions:
@@ -48,7 +48,7 @@ class EmbeddedPorts:
         from pipelines.versions.dvc import DvcVersions
 
         return DvcVersions(
-            self._settings.versions_dir, lock_timeout=self._settings.lock_timeout_seconds
+            self._settings.versions, lock_timeout=self._settings.lock_timeout_seconds
         )
 
     @cached_property
@@ -61,9 +61,9 @@ class EmbeddedPorts:
         from pipelines.registry.mlflow import MlflowRegistry
 
         settings = self._settings
-        artifacts = settings.state_dir / "mlflow" / "artifacts"
+        artifacts = settings.state / "mlflow" / "artifacts"
         return MlflowRegistry(
-            settings.mlflow,
+            settings.mlflow_uri,
             artifacts,
             proxied=settings.mlflow_proxied,
             public=settings.mlflow_public_url,
@@ -74,7 +74,7 @@ class EmbeddedPorts:
         """SQL, followed by the anchor where the settings name one."""
         from pipelines.ledger.sql import SqlLedger
 
-        ledger = SqlLedger(self._settings.ledger)
+        ledger = SqlLedger(self._settings.ledger_url)
         if self._settings.ledger_anchor is None:
             return ledger
         from pipelines.ledger.anchors import AnchoredLedger

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes .venv from locked requirements, with bytecode compiled, and again only when a lock changed.
-# Usage: sh tools/venv.sh REQUIREMENTS… -- PYTHON…   (the first PYTHON that is 3.11 to 3.13 is taken)
+# Usage: sh tools/venv.sh REQUIREMENTS… -- PYTHON…
+# The first PYTHON that is 3.11 to 3.13 is used.
 set -eu
 
 locks=
@@ -17,13 +18,17 @@ done
 [ -n "$missing" ] || exit 0
 
 fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+version_of='import platform; print(platform.python_version())'
 python=
 seen=
 if [ -x .venv/bin/python ] && .venv/bin/python -c "$fits" 2>/dev/null; then
     python=.venv/bin/python
 else
     for candidate in "$@"; do
-        version=$("$candidate" -c 'import platform; print(platform.python_version())' 2>/dev/null) || { seen="$seen $candidate (not there)"; continue; }
+        if ! version=$("$candidate" -c "$version_of" 2>/dev/null); then
+            seen="$seen $candidate (not there)"
+            continue
+        fi
         if "$candidate" -c "$fits"; then python=$candidate; break; fi
         seen="$seen $candidate ($version)"
     done
@@ -38,11 +43,14 @@ else
 fi
 
 .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip -q
-.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-tools.txt
+.venv/bin/python -m pip install -q --disable-pip-version-check \
+    --require-hashes -r requirements-tools.txt
 echo "Installing locked packages (about 2 GB; a few minutes the first time) …"
 arguments=
 for lock in $locks; do arguments="$arguments -r $lock"; done
+export UV_PYTHON_DOWNLOADS=never
+install() { .venv/bin/uv pip install -q --python .venv/bin/python "$@"; }
 # shellcheck disable=SC2086 -- the arguments are words on purpose
-UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip install -q --python .venv/bin/python --require-hashes --compile-bytecode $arguments
-UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation --config-setting editable_mode=compat -e .
+install --require-hashes --compile-bytecode $arguments
+install --no-deps --no-build-isolation --config-setting editable_mode=compat -e .
 for lock in $locks; do sum "$lock" > "$(stamp "$lock")"; done

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Starts MLflow with its users in a database of their own; the file with that database's address is in memory only.
+# Starts MLflow with its users in a database of their own.
+# The file with that database's address is in memory only.
 set -euo pipefail
 umask 077
 cat >/tmp/auth.ini <<INI
@@ -13,4 +14,5 @@ auth_cache_ttl_seconds = 60
 INI
 export MLFLOW_AUTH_CONFIG_PATH=/tmp/auth.ini
 unset MLFLOW_AUTH_DATABASE
-exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers 1 --serve-artifacts --artifacts-destination /mlflow/artifacts
+exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers 1 \
+    --serve-artifacts --artifacts-destination /mlflow/artifacts

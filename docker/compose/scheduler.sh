@@ -1,6 +1,8 @@
 #!/bin/bash
-# Runs Airflow's scheduler. One whose task queue is stuck ends with 75 (plugins/perennial_airflow/executor.py). It is started again
-# in this container, where tasks at work go on; with the container they would end.
+# Runs Airflow's scheduler.
+# One whose task queue is stuck ends with 75 (plugins/perennial_airflow/executor.py).
+# It is started again in this container, where tasks at work go on;
+# with the container they would end.
 set -u
 scheduler=
 trap '[ -z "$scheduler" ] || kill -TERM "$scheduler"' TERM INT

@@ -1,7 +1,10 @@
 #!/bin/bash
-# Makes the database cluster at the first start, with the variables and the folder of scripts that the official image has:
-# POSTGRES_USER, POSTGRES_PASSWORD_FILE (or POSTGRES_PASSWORD), POSTGRES_DB, /docker-entrypoint-initdb.d/*.sh and *.sql in order.
-# A cluster gets its name when it is complete: a first start that broke off begins anew, and nothing complete is ever removed.
+# Makes the database cluster at the first start.
+# It has the variables and the folder of scripts that the official image has:
+# POSTGRES_USER, POSTGRES_PASSWORD_FILE (or POSTGRES_PASSWORD), POSTGRES_DB,
+# /docker-entrypoint-initdb.d/*.sh and *.sql in order.
+# A cluster gets its name when it is complete: a first start that broke off begins anew,
+# and nothing complete is ever removed.
 set -euo pipefail
 umask 077
 folder=/var/lib/postgresql/data
@@ -11,17 +14,26 @@ export PGHOST=/tmp PGUSER=${POSTGRES_USER:-postgres}
 database=${POSTGRES_DB:-$PGUSER}
 
 password() {
-    if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then cat "$POSTGRES_PASSWORD_FILE"; else printf %s "${POSTGRES_PASSWORD:-}"; fi
+    if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+        cat "$POSTGRES_PASSWORD_FILE"
+    else
+        printf %s "${POSTGRES_PASSWORD:-}"
+    fi
 }
 
 make_cluster() {
-    [ -n "$(password)" ] || { echo 'postgres: no password; set POSTGRES_PASSWORD_FILE.' >&2; exit 78; }
+    if [ -z "$(password)" ]; then
+        echo 'postgres: no password; set POSTGRES_PASSWORD_FILE.' >&2
+        exit 78
+    fi
     rm -rf "$making"
-    initdb --pgdata="$making" --username="$PGUSER" --pwfile=<(password) --auth-local=trust --auth-host=scram-sha-256 \
+    initdb --pgdata="$making" --username="$PGUSER" --pwfile=<(password) \
+        --auth-local=trust --auth-host=scram-sha-256 \
         --encoding=UTF8 --locale=C.UTF-8 >/dev/null
     # Over the network everybody shows a password; the socket is in this container's own /tmp.
     echo 'host all all all scram-sha-256' >>"$making/pg_hba.conf"
-    pg_ctl start --pgdata="$making" --silent --wait --options="-c listen_addresses='' -c unix_socket_directories=/tmp"
+    pg_ctl start --pgdata="$making" --silent --wait \
+        --options="-c listen_addresses='' -c unix_socket_directories=/tmp"
     [ "$database" = postgres ] || createdb "$database"
     export PGDATABASE=$database POSTGRES_USER=$PGUSER POSTGRES_DB=$database
     for script in /docker-entrypoint-initdb.d/*; do
@@ -36,7 +48,8 @@ make_cluster() {
 
 if [ "${1:-}" != postgres ]; then exec "$@"; fi
 if [ -e "$folder/PG_VERSION" ]; then
-    echo "postgres: $folder holds the database of another image; set POSTGRES_IMAGE to that one, or move its data here by pg_dump." >&2
+    echo "postgres: $folder holds the database of another image." >&2
+    echo "Set POSTGRES_IMAGE to that one, or move its data here by pg_dump." >&2
     exit 78
 fi
 [ -e "$cluster" ] || make_cluster

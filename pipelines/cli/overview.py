@@ -177,7 +177,7 @@ def _serving(context: Context) -> str:
     from pipelines.deployment.serving_client import ServingClient
 
     try:
-        shown = ServingClient(context.settings.serving).model(context.spec.name)
+        shown = ServingClient(context.settings.serving_url).model(context.spec.name)
     except PerennialError as error:
         return error.message
     return (

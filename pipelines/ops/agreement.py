@@ -80,7 +80,7 @@ def store_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Findi
     Raises what the ledger and the store raise.
     """
     what = "store and ledger"
-    ledger = SqlLedger(settings.ledger, migrate=False)
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
     if ledger.revision() is None or not ledger.entries(limit=1):
         decided = next(_entries_of_decisions(ports.store), None)
         if decided is not None:
@@ -143,10 +143,10 @@ def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Find
 
     Raises what they raise; a database of MLflow's is not made.
     """
-    file = settings.mlflow.removeprefix("sqlite:///")
-    if file != settings.mlflow and not Path(file).is_file():
+    file = settings.mlflow_uri.removeprefix("sqlite:///")
+    if file != settings.mlflow_uri and not Path(file).is_file():
         return  # that a champion's version is missing is told elsewhere
-    ledger = SqlLedger(settings.ledger, migrate=False)
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
     known = ledger.entries() if ledger.revision() is not None else []
     verdicts: dict[str, dict[str, str]] = {entry.model: {} for entry in known}
     for entry in known:

@@ -46,7 +46,7 @@ def watched(live):
 def perennial(live):
     """The command, with the settings of the running stack."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
-    given = live.settings.model_dump(exclude_defaults=True)
+    given = live.settings.model_dump(exclude_unset=True)
     environ |= {f"PERENNIAL_{name.upper()}": str(value) for name, value in given.items()}
 
     def run(*arguments):

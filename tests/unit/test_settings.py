@@ -35,8 +35,8 @@ def test_every_documented_setting_is_there():
 
 def test_paths_count_from_home_and_urls_from_state(tmp_path):
     settings = load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STATE": "elsewhere"})
-    assert settings.store_url == f"{tmp_path}/elsewhere/store"
-    assert settings.ledger == f"sqlite:///{tmp_path}/elsewhere/ledger/ledger.db"
+    assert settings.store == f"{tmp_path}/elsewhere/store"
+    assert settings.ledger_url == f"sqlite:///{tmp_path}/elsewhere/ledger/ledger.db"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_paths_count_from_home_and_urls_from_state(tmp_path):
 )
 def test_a_store_is_a_path_or_a_url(tmp_path, given, url):
     settings = load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": given})
-    assert settings.store_url == settings.releases_url == url.format(home=tmp_path)
+    assert settings.store == settings.releases == url.format(home=tmp_path)
 
 
 def test_the_folder_that_a_store_s_url_names_is_looked_at_like_any_other():
@@ -65,12 +65,35 @@ def test_the_folder_that_a_store_s_url_names_is_looked_at_like_any_other():
     [
         ("PERENNIAL_AIRFLOW_PORT", "99999"),
         ("PERENNIAL_THREADS", "many"),
+        ("PERENNIAL_SERVING_PORT", "x"),
         ("PERENNIAL_BODY_LIMIT", "-1"),
     ],
 )
 def test_a_wrong_setting_is_named(name, value):
     with pytest.raises(RequestError, match=f"{name}: must be .*found '{value}'"):
         load_settings({name: value})
+
+
+def test_a_default_that_follows_a_wrong_setting_is_no_fault_of_its_own():
+    with pytest.raises(RequestError) as caught:
+        load_settings({"PERENNIAL_SERVING_PORT": "x", "PERENNIAL_PLACE": "moon"})
+    assert [line.split(":")[0] for line in caught.value.message.splitlines()] == [
+        "PERENNIAL_SERVING_PORT",
+        "PERENNIAL_PLACE",
+    ]
+
+
+def test_defaults_follow_a_change(tmp_path):
+    settings = load_settings({"PERENNIAL_STATE": str(tmp_path / "a"), "DOCKER_HOST": "tcp://x:1"})
+    changed = settings.replace(state=tmp_path / "b", serving_port=9)
+    assert changed.store == changed.releases == f"{tmp_path}/b/store"
+    assert (
+        changed.mlflow_uri == changed.mlflow_database == f"sqlite:///{tmp_path}/b/mlflow/mlflow.db"
+    )
+    assert (changed.serving_url, changed.docker_host) == ("http://127.0.0.1:9", "tcp://x:1")
+    assert [name for name in ("state", "store") if changed.is_set(name)] == ["state"]
+    web = settings.replace(mlflow_uri="http://mlflow:5000")
+    assert web.mlflow_database == f"sqlite:///{tmp_path}/a/mlflow/mlflow.db"
 
 
 def test_all_wrong_settings_are_named_and_no_secret_is_shown():
@@ -113,7 +136,7 @@ def test_what_lies_in_a_home_that_cannot_work_is_named_too(tmp_path):
 )
 def test_blanks_quotes_and_letters_of_any_language_work(path):
     settings = load_settings({"PERENNIAL_HOME": path})
-    assert str(make_url(settings.ledger).database) == f"{path}/var/ledger/ledger.db"
+    assert str(make_url(settings.ledger_url).database) == f"{path}/var/ledger/ledger.db"
 
 
 def test_a_missing_database_names_its_setting():

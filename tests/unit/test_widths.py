@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import ROOT
 
 WIDTH = 100
+ONE_LINE = "log-format "
+"""HAProxy reads it from one line only."""
 
 
 def files(*patterns: str) -> list[str]:
@@ -19,7 +21,7 @@ def files(*patterns: str) -> list[str]:
     return listing.stdout.splitlines()
 
 
-@pytest.mark.parametrize("pattern", ["*.py", "*.html", "*.css"])
+@pytest.mark.parametrize("pattern", ["*.py", "*.html", "*.css", "*.sh", "*.cfg", "Makefile"])
 def test_no_line_of_code_is_too_long(pattern):
     names = files(pattern)
     if not names:
@@ -28,6 +30,6 @@ def test_no_line_of_code_is_too_long(pattern):
         f"{name}:{number}"
         for name in names
         for number, line in enumerate((ROOT / name).read_text("utf-8").splitlines(), 1)
-        if len(line) > WIDTH
+        if len(line) > WIDTH and not line.lstrip().startswith(ONE_LINE)
     ]
     assert wide == []

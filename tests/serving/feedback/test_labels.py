@@ -164,7 +164,7 @@ def test_a_restarted_server_knows_predictions_and_labels_of_before(store, bundle
         request = predict(client)
         predict(client, key="k")
         tell(client, request_id=request, label=1)
-    (settings.state_dir / "serving" / "feedback.db").unlink()
+    (settings.state / "serving" / "feedback.db").unlink()
     with InProcess(create_app(settings, store)) as client:
         assert tell(client, request_id=request, label=0).status_code == 409
         assert tell(client, key="k", label=0).status_code == 200

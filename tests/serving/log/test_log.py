@@ -200,7 +200,7 @@ def test_without_a_log_nothing_is_written_and_there_is_no_feedback(store, bundle
 
 def test_a_proof_is_answered_but_is_no_traffic(store, bundles, serve, settings):
     put_release(store, 1, bundles["1"])
-    client = serve(store, settings.model_copy(update={"proof_token": "s3cret"}))
+    client = serve(store, settings.replace(proof_token="s3cret"))
     proof = client.post(PREDICT, json={"row": ROW}, headers={"x-perennial-proof": "s3cret"})
     assert (proof.status_code, records(store)) == (200, [])
     for headers in (

@@ -18,7 +18,7 @@ def free_port():
 
 def settings_of(world, **changes):
     quiet = {"airflow_port": free_port(), "mlflow_port": free_port(), "serving_port": free_port()}
-    return world.settings.model_copy(update={**quiet, **changes})
+    return world.settings.replace(**{**quiet, **changes})
 
 
 def look(world, server=None, docker=None, **changes):
@@ -33,7 +33,7 @@ def bad(found):
 
 
 def break_mlflow(world):
-    (world.settings.state_dir / "mlflow" / "mlflow.db").unlink()
+    (world.settings.state / "mlflow" / "mlflow.db").unlink()
 
 
 class Steady:

@@ -80,4 +80,4 @@ def age(*paths: Path, days: float = 100) -> None:
 
 
 def age_all(world: World) -> None:
-    age(*(p for p in world.settings.state_dir.rglob("*") if p.is_file() and not p.is_symlink()))
+    age(*(p for p in world.settings.state.rglob("*") if p.is_file() and not p.is_symlink()))

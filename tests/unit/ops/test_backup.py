@@ -57,12 +57,10 @@ class TestRoundTrip:
     def test_nothing_points_back_to_where_the_state_was(self, old, tar, tmp_path):
         """What MLflow writes from now on must not land in the old folder."""
         world = restored(old, tar, tmp_path / "new")
-        with closing(
-            sqlite3.connect(world.settings.state_dir / "mlflow" / "mlflow.db")
-        ) as database:
+        with closing(sqlite3.connect(world.settings.state / "mlflow" / "mlflow.db")) as database:
             said = "\n".join(database.iterdump())
-        assert str(old.settings.state_dir) not in said
-        assert str(world.settings.artifacts_dir) in said
+        assert str(old.settings.state) not in said
+        assert str(world.settings.mlflow_artifacts) in said
 
     def test_keys_are_their_owners_alone_and_the_same(self, old, tar, tmp_path):
         assert stat.S_IMODE(tar.stat().st_mode) == 0o600
@@ -71,16 +69,13 @@ class TestRoundTrip:
         assert key.read_bytes() == old.settings.personal_key.read_bytes()
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
-        assert (
-            stat.S_IMODE((world.settings.state_dir / "ledger" / "ledger.db").stat().st_mode)
-            == 0o600
-        )
+        assert stat.S_IMODE((world.settings.state / "ledger" / "ledger.db").stat().st_mode) == 0o600
 
     def test_a_store_that_is_no_folder_is_never_left_out_silently(
         self, old, tar, tmp_path, monkeypatch
     ):
         monkeypatch.setitem(STORES, "memory", lambda _: MemoryStore())
-        settings = old.settings.model_copy(update={"store": "memory://me:secret@here"})
+        settings = old.settings.replace(store="memory://me:secret@here")
         for call in (
             lambda: backup(settings, tmp_path / "b.tar", quiet),
             lambda: restore(settings, tar, quiet),
@@ -101,7 +96,7 @@ class TestRoundTrip:
             for n in names
             if "/.dvc/cache/" in n or n.endswith((".lock", ".tmp")) or "feedback.db" in n
         ]
-        assert list((old.settings.versions_dir / "repo" / ".dvc" / "cache").rglob("*"))
+        assert list((old.settings.versions / "repo" / ".dvc" / "cache").rglob("*"))
 
     def test_a_segment_that_grows_is_copied_up_to_its_last_whole_line(self, old, tar, tmp_path):
         world = restored(old, tar, tmp_path / "new")
@@ -151,7 +146,7 @@ class TestBackup:
     @pytest.mark.parametrize("place", ["store/x.tar", "versions/x.tar", "nowhere/x.tar"])
     def test_a_target_that_cannot_be_is_refused(self, old, place):
         with pytest.raises(RequestError):
-            backup(old.settings, old.settings.state_dir / place, quiet)
+            backup(old.settings, old.settings.state / place, quiet)
 
     def test_a_state_without_a_ledger_is_refused(self, world, tmp_path):
         with pytest.raises(RequestError, match="There is no ledger"):
@@ -160,9 +155,7 @@ class TestBackup:
 
     def test_a_touched_ledger_is_not_backed_up(self, old, tar, tmp_path):
         world = restored(old, tar, tmp_path / "new")
-        with closing(
-            sqlite3.connect(world.settings.state_dir / "ledger" / "ledger.db")
-        ) as database:
+        with closing(sqlite3.connect(world.settings.state / "ledger" / "ledger.db")) as database:
             for (name,) in database.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'trigger'"
             ).fetchall():
@@ -184,20 +177,16 @@ class TestBackup:
         ],
     )
     def test_a_backup_without_mlflow_is_refused(self, old, tmp_path, changes, variable):
-        settings = old.settings.model_copy(
-            update={
-                "versions": tmp_path / "v",
-                "store": str(tmp_path / "s"),
-                "state": tmp_path / "state",
-            }
+        settings = old.settings.replace(
+            versions=tmp_path / "v", store=str(tmp_path / "s"), state=tmp_path / "state"
         )
-        settings = settings.model_copy(update={"ledger_url": old.settings.ledger, **changes})
+        settings = settings.replace(ledger_url=old.settings.ledger_url, **changes)
         with pytest.raises(RequestError, match=variable):
             backup(settings, tmp_path / "x.tar", quiet)
         assert not (tmp_path / "x.tar").exists()
 
     def test_behind_a_server_the_embedded_stacks_own_database_is_copied(self, old, tmp_path):
-        settings = old.settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:5000"})
+        settings = old.settings.replace(mlflow_uri="http://127.0.0.1:5000")
         assert backup(settings, tmp_path / "x.tar", quiet).databases == {
             "ledger": "sqlite",
             "mlflow": "sqlite",

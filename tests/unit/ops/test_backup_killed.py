@@ -37,8 +37,8 @@ class TestAKilledBackup:
     @pytest.fixture
     def killed(self, world, tmp_path):
         """A backup that was killed while the keys were in its folder, elsewhere."""
-        SqlLedger(world.settings.ledger).append("sales", "run", gate_verdict())
-        secrets = world.settings.state_dir / "secrets"
+        SqlLedger(world.settings.ledger_url).append("sales", "run", gate_verdict())
+        secrets = world.settings.state / "secrets"
         secrets.mkdir(mode=0o700)
         (secrets / "key").write_text("a key")
         place = tmp_path / "disk"
@@ -58,7 +58,7 @@ class TestAKilledBackup:
         bystander.mkdir()
         backup(world.settings, tmp_path / "b.tar", str)
         assert list(killed.iterdir()) == [bystander]
-        assert list((world.settings.state_dir / "scratch").iterdir()) == []
+        assert list((world.settings.state / "scratch").iterdir()) == []
 
     def test_doctor_names_it_and_prune_takes_it_away(self, world, killed):
         (left,) = killed.iterdir()
@@ -87,11 +87,11 @@ class TestAKilledBackup:
         assert left.is_dir()
 
     def test_a_note_that_names_something_else_removes_nothing(self, world, tmp_path):
-        SqlLedger(world.settings.ledger)
+        SqlLedger(world.settings.ledger_url)
         precious = tmp_path / "precious"
         precious.mkdir()
         (tmp_path / ".perennial-backup-link").symlink_to(precious)
-        notes = world.settings.state_dir / "scratch"
+        notes = world.settings.state / "scratch"
         notes.mkdir()
         for n, path in enumerate(
             (precious, tmp_path / ".perennial-backup-link", tmp_path / "gone")
@@ -102,8 +102,8 @@ class TestAKilledBackup:
         assert list(notes.iterdir()) == []
 
     def test_a_draft_of_a_killed_restore_goes_too(self, world):
-        SqlLedger(world.settings.ledger)
-        draft = world.settings.state_dir / ".restoring"
+        SqlLedger(world.settings.ledger_url)
+        draft = world.settings.state / ".restoring"
         draft.mkdir()
         (draft / "ledger.sqlite").write_bytes(b"x" * 10)
         (going,) = removal.prune(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))

@@ -40,7 +40,7 @@ def test_it_changes_nothing_and_a_state_that_is_not_there_is_no_problem(world):
 
 
 def change(world, statement):
-    with closing(sqlite3.connect(world.settings.state_dir / "ledger" / "ledger.db")) as database:
+    with closing(sqlite3.connect(world.settings.state / "ledger" / "ledger.db")) as database:
         for (name,) in database.execute(
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         ).fetchall():
@@ -50,14 +50,13 @@ def change(world, statement):
 
 
 def break_remote(world):
-    objects = (world.settings.versions_dir / "remote" / "files" / "md5").glob("*/*")
+    objects = (world.settings.versions / "remote" / "files" / "md5").glob("*/*")
     next(p for p in sorted(objects) if p.is_file() and not p.name.endswith(".dir")).unlink()
 
 
 def break_bundle(world):
     flip(
-        local_path(world.settings.store_url)
-        / world.context().ports.ledger.champion("sales").bundle.uri
+        local_path(world.settings.store) / world.context().ports.ledger.champion("sales").bundle.uri
     )
 
 
@@ -70,11 +69,11 @@ def make_newer(world):
 
 
 def break_release(world):
-    (local_path(world.settings.store_url) / "keys" / "releases" / "sales" / "00000001").unlink()
+    (local_path(world.settings.store) / "keys" / "releases" / "sales" / "00000001").unlink()
 
 
 def leave_lock(world):
-    lock = world.settings.versions_dir / "repo" / ".git" / "index.lock"
+    lock = world.settings.versions / "repo" / ".git" / "index.lock"
     lock.touch()
     os.utime(lock, (0, 0))
 
@@ -97,7 +96,7 @@ def lock_packages(world):
             id="remote",
         ),
         pytest.param(
-            lambda w: shutil.rmtree(w.settings.versions_dir),
+            lambda w: shutil.rmtree(w.settings.versions),
             "sales: features",
             "problem",
             "no repository",

@@ -25,7 +25,7 @@ from tests.unit.ops.lived import age_all
 
 
 def ledger_file(world):
-    return world.settings.state_dir / "ledger" / "ledger.db"
+    return world.settings.state / "ledger" / "ledger.db"
 
 
 def without_journal(file):
@@ -40,12 +40,12 @@ def delete_ledger(world):
 
 def make_ledger_anew(world):
     delete_ledger(world)
-    SqlLedger(world.settings.ledger)
+    SqlLedger(world.settings.ledger_url)
 
 
 def keep_the_verdict_only(world):
-    shutil.rmtree(local_path(world.settings.store_url) / "keys" / "releases")
-    shutil.rmtree(local_path(world.settings.store_url) / "keys" / "served")
+    shutil.rmtree(local_path(world.settings.store) / "keys" / "releases")
+    shutil.rmtree(local_path(world.settings.store) / "keys" / "served")
     make_ledger_anew(world)
 
 
@@ -56,7 +56,7 @@ def take_an_older_ledger(world):
     """
     entries = world.context().ports.ledger.entries()
     delete_ledger(world)
-    older = SqlLedger(world.settings.ledger)
+    older = SqlLedger(world.settings.ledger_url)
     for entry in entries[: [e.kind for e in entries].index("release")]:
         older.append(entry.model, entry.key, entry.decision)
 
@@ -65,7 +65,7 @@ def take_a_foreign_ledger(world):
     """Another installation of the same model: the same names and numbers, other bundles."""
     entries = world.context().ports.ledger.entries()
     delete_ledger(world)
-    foreign = SqlLedger(world.settings.ledger)
+    foreign = SqlLedger(world.settings.ledger_url)
     for entry in entries:
         decision = entry.decision
         if isinstance(decision, Crown | ReleaseIntent):
@@ -75,14 +75,14 @@ def take_a_foreign_ledger(world):
 
 
 def take_a_foreign_mlflow(world):
-    file = world.settings.state_dir / "mlflow" / "mlflow.db"
+    file = world.settings.state / "mlflow" / "mlflow.db"
     with closing(sqlite3.connect(file)) as database:
         database.execute("UPDATE model_versions SET run_id = 'ab'")
         database.commit()
 
 
 def empty_mlflow(world):
-    file = world.settings.state_dir / "mlflow" / "mlflow.db"
+    file = world.settings.state / "mlflow" / "mlflow.db"
     with closing(sqlite3.connect(file)) as database:
         database.execute("DELETE FROM registered_model_aliases")
         database.execute("DELETE FROM model_version_tags")
@@ -139,7 +139,7 @@ def empty_mlflow(world):
             id="an emptied MLflow",
         ),
         pytest.param(
-            lambda w: shutil.rmtree(local_path(w.settings.store_url)),
+            lambda w: shutil.rmtree(local_path(w.settings.store)),
             "sales: bundle",
             "no object",
             id="an emptied store",
@@ -175,7 +175,7 @@ def test_prune_takes_nothing_away_by_a_ledger_that_is_not_the_stores(restored_st
 @pytest.mark.parametrize("name", ["ledger", "mlflow", "airflow"])
 @pytest.mark.parametrize("kind", ["empty", "text", "header", "cut"])
 def test_a_damaged_database_is_named_as_damaged(world, name, kind):
-    file = world.settings.state_dir / name / f"{name}.db"
+    file = world.settings.state / name / f"{name}.db"
     file.parent.mkdir(parents=True)
     with closing(sqlite3.connect(file)) as database:
         database.executescript(
@@ -201,12 +201,12 @@ def test_a_damaged_database_is_named_as_damaged(world, name, kind):
 def test_a_missing_database_of_mlflow_is_not_made_anew(restored_state):
     break_mlflow(restored_state)
     look(restored_state)
-    assert not (restored_state.settings.state_dir / "mlflow" / "mlflow.db").exists()
+    assert not (restored_state.settings.state / "mlflow" / "mlflow.db").exists()
 
 
 def test_an_older_schema_is_a_warning_and_stays(world):
-    (world.settings.state_dir / "ledger").mkdir(parents=True)
-    an_older_ledger(world.settings.ledger, "0001", entries=3)
+    (world.settings.state / "ledger").mkdir(parents=True)
+    an_older_ledger(world.settings.ledger_url, "0001", entries=3)
     found = bad(look(world))
     assert list(found) == ["ledger's schema"]
     assert found["ledger's schema"].state == "warning"
@@ -215,19 +215,19 @@ def test_an_older_schema_is_a_warning_and_stays(world):
 
 def test_the_anchor_is_looked_at(world, tmp_path):
     def said(anchor):
-        settings = world.settings.model_copy(update={"ledger_anchor": anchor})
+        settings = world.settings.replace(ledger_anchor=anchor)
         return [
             (f.state, f.said) for f in champions.check_anchor(settings, EmbeddedPorts(settings))
         ]
 
     assert "would not be seen" in said(None)[0][1]
     assert said(f"file://{tmp_path}/anchor") == [("ok", "set; nothing was decided yet")]
-    ledger = SqlLedger(world.settings.ledger)
+    ledger = SqlLedger(world.settings.ledger_url)
     first = [ledger.append("sales", f"run{n}", gate_verdict()) for n in range(4)][1]
     assert said(f"file://{tmp_path}/anchor")[0][0] == "warning"
     FileAnchor(tmp_path / "anchor").write(Head(seq=first.seq, hash=first.hash))
     ((state, words),) = said(f"file://{tmp_path}/anchor")
     assert (state, "2 entries behind, at 2 of 4" in words) == ("warning", True)
-    inside = world.settings.state_dir / "anchor"
+    inside = world.settings.state / "anchor"
     FileAnchor(inside).write(Head(seq=4, hash=ledger.at(4).hash))
     assert [state for state, _ in said(f"file://{inside}")] == ["ok", "warning"]

@@ -13,7 +13,7 @@ from pipelines.ops.doctor import modes
 def test_everything_in_a_state_that_lived_is_its_owners_hold_state(restored_state):
     """Looked at by itself: what `doctor` passes over (DVC's objects, mode 444) may be read by
     others, but lies in closed folders."""
-    state = restored_state.settings.state_dir
+    state = restored_state.settings.state
     files = [path for path in state.rglob("*") if path.is_file() and not path.is_symlink()]
     folders = [state, *(path for path in state.rglob("*") if path.is_dir())]
     assert [str(path) for path in folders if path.stat().st_mode & 0o077] == []
@@ -34,7 +34,7 @@ def test_everything_in_a_state_that_lived_is_its_owners_hold_state(restored_stat
 def test_a_path_that_is_open_to_others_is_named_with_the_command_that_closes_it(
     restored_state, place, mode
 ):
-    path = restored_state.settings.state_dir / place
+    path = restored_state.settings.state / place
     path.mkdir(exist_ok=True, parents=True) if place.endswith("site") else None
     path.chmod(mode)
     (found,) = modes.check_modes(restored_state.settings)
@@ -44,7 +44,7 @@ def test_a_path_that_is_open_to_others_is_named_with_the_command_that_closes_it(
 
 
 def test_many_open_paths_are_one_command(world):
-    state = world.settings.state_dir
+    state = world.settings.state
     (state / "store").mkdir(mode=0o700, parents=True)
     state.chmod(0o700)
     for n in range(12):

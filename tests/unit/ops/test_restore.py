@@ -58,29 +58,27 @@ class TestRestore:
         """The backup is refused and nothing was written."""
         with pytest.raises(error, match=words):
             restore(world.settings, tar, quiet)
-        state = world.settings.state_dir
+        state = world.settings.state
         assert (
             not state.exists()
             or [p for p in state.rglob("*") if p.is_file() and p.name != "ops.lock"] == []
         )
 
     def test_a_state_that_is_there_is_never_touched(self, old, tar):
-        before = sorted(str(p) for p in old.settings.state_dir.rglob("*"))
+        before = sorted(str(p) for p in old.settings.state.rglob("*"))
         with pytest.raises(RequestError, match="not empty"):
             restore(old.settings, tar, quiet)
-        assert sorted(str(p) for p in old.settings.state_dir.rglob("*")) == before
+        assert sorted(str(p) for p in old.settings.state.rglob("*")) == before
 
     def test_a_ledger_alone_counts_as_a_state(self, old, tar, empty):
-        (empty.settings.state_dir / "ledger").mkdir(parents=True)
-        shutil.copy(
-            old.settings.state_dir / "ledger" / "ledger.db", empty.settings.state_dir / "ledger"
-        )
+        (empty.settings.state / "ledger").mkdir(parents=True)
+        shutil.copy(old.settings.state / "ledger" / "ledger.db", empty.settings.state / "ledger")
         with pytest.raises(RequestError, match=r"ledger's database .* is not empty"):
             restore(empty.settings, tar, quiet)
-        assert not (empty.settings.state_dir / "store" / "objects").exists()
+        assert not (empty.settings.state / "store" / "objects").exists()
 
     def test_what_a_killed_restore_left_is_begun_anew(self, tar, empty):
-        litter = local_path(empty.settings.store_url) / ".restoring" / "objects" / "half"
+        litter = local_path(empty.settings.store) / ".restoring" / "objects" / "half"
         litter.parent.mkdir(parents=True)
         litter.write_bytes(b"half")
         assert restore(empty.settings, tar, quiet) > 0
@@ -91,7 +89,7 @@ class TestRestore:
 
         MLflow's database is loaded by then, and no folder is in place.
         """
-        state = empty.settings.state_dir
+        state = empty.settings.state
         state.mkdir(parents=True)
         (state / "ledger").write_bytes(b"in the way")
         order = rf"remove {state}/mlflow/mlflow\.db\*; then restore again"
@@ -100,7 +98,7 @@ class TestRestore:
             match=rf"did not end; there already: mlflow's database [^,]*mlflow\.db\. .*{order}",
         ):
             restore(empty.settings, tar, quiet)
-        assert [p for p in local_path(empty.settings.store_url).rglob("*") if p.is_file()] == []
+        assert [p for p in local_path(empty.settings.store).rglob("*") if p.is_file()] == []
         with pytest.raises(
             RequestError,
             match=(
@@ -125,7 +123,7 @@ class TestRestore:
         assert restore(empty.settings, tar, quiet) > 0
         assert list(machine.check_restore(empty.settings)) == []
         assert empty.context().ports.ledger.entries() == old.context().ports.ledger.entries()
-        assert list(empty.settings.state_dir.rglob(".restoring")) == []
+        assert list(empty.settings.state.rglob(".restoring")) == []
 
     def cleared(self, world, tar):
         """Do what the refusal of a restore says."""
@@ -216,9 +214,7 @@ class TestRestore:
 
     def test_a_database_of_another_kind_is_refused(self, old, tar, tmp_path):
         world = elsewhere(old, tmp_path / "new")
-        settings = world.settings.model_copy(
-            update={"ledger_url": "postgresql+psycopg2://nobody@127.0.0.1:1/x"}
-        )
+        settings = world.settings.replace(ledger_url="postgresql+psycopg2://nobody@127.0.0.1:1/x")
         with pytest.raises(
             RequestError,
             match="ledger's database is sqlite in the backup, but the settings name postgresql",
@@ -226,7 +222,7 @@ class TestRestore:
             restore(settings, tar, quiet)
 
     def test_a_full_disk_is_named(self, tar, empty):
-        with small_disk(empty.settings.state_dir, "1m"), pytest.raises(StorageFull):
+        with small_disk(empty.settings.state, "1m"), pytest.raises(StorageFull):
             restore(empty.settings, tar, quiet)
 
     def test_hashes_in_the_manifest_are_those_of_the_files(self, tar):
