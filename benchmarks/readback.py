@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import Measure, is_tiny, show, write
-from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line
-from pipelines.inference.join import join_labels
-from pipelines.inference.reader import read_labels, read_log
-from pipelines.inference.rotation import rotate
+from pipelines.inference_log.format import Answered, Header, Labelled, LoggedColumn, line
+from pipelines.inference_log.join import join_labels
+from pipelines.inference_log.reader import read_labels, read_log
+from pipelines.inference_log.rotation import rotate
 from pipelines.settings import Settings
 from pipelines.store.opening import open_store
 

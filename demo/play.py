@@ -17,7 +17,7 @@ from pipelines.context import Context
 from pipelines.errors import PerennialError, RequestError
 from pipelines.intervals import iso
 from pipelines.mlflow_pages import experiments_page
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.spec import load_spec
 from pipelines.verdicts.words import join
 from stack import control
@@ -76,7 +76,7 @@ def play(plan: Play, console: Console) -> int:
         console.rule(
             f"3. {plan.windows} windows: traffic, labels, drift, and retraining where it must be"
         )
-        context = Context(spec, plan.settings, EmbeddedPorts(plan.settings))
+        context = Context(spec, plan.settings, ConfiguredPorts(plan.settings))
         months = Year(context, api, layout.serving_url, plan.as_of, plan.windows).live(console)
     seconds = time.monotonic() - begin
     console.print(_ending(layout, plan, spec, months, seconds))

@@ -12,18 +12,18 @@ from pipelines.refs import digest, sha256
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.ports import EmbeddedPorts, Ports
+    from pipelines.ports import ConfiguredPorts, Ports
     from pipelines.settings import Settings
     from pipelines.spec import Spec
 
 
 @dataclass(frozen=True)
 class Context:
-    """One model's step at work: `ports` are Ports or EmbeddedPorts."""
+    """One model's step at work: `ports` are Ports or ConfiguredPorts."""
 
     spec: Spec
     settings: Settings
-    ports: Ports | EmbeddedPorts
+    ports: Ports | ConfiguredPorts
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("perennial"))
 
     @property

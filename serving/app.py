@@ -20,12 +20,12 @@ from serving.feedback import ROUTE as FEEDBACK
 from serving.feedback import FeedbackRoute
 from serving.follower import Follower
 from serving.log.writer import InferenceLog
-from serving.metrics import Metrics
 from serving.middleware import Edge
 from serving.openapi import describe_model, with_models
 from serving.predict import ROUTE as PREDICT
 from serving.predict import PredictRoute, served_model
 from serving.problems import encode, framework_problem
+from serving.prometheus import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

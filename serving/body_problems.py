@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipelines.inference.format import KEY_LIMIT
+from pipelines.inference_log.format import KEY_LIMIT
 from serving.problems import Problem
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from serving.loaded_release import DamagedEntry, Served, open_release
 if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.store.port import Store
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _NUMBER = re.compile(r"[0-9]{8}")

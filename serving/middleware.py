@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from pipelines.settings import Settings
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 

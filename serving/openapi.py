@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.inference.format import KEY_LIMIT
+from pipelines.inference_log.format import KEY_LIMIT
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import Column, InputSchema

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from serving.follower import Follower
     from serving.loaded_release import Served
     from serving.log.writer import InferenceLog
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 ROUTE = "/models/{name}/predict"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.bundle.load import open_bundle
 from pipelines.bundle.rows import feed_from_table, rows_from_table
 from pipelines.data.feature_rows import build_from, read_raw
-from pipelines.inference.format import (
+from pipelines.inference_log.format import (
     Answered,
     Header,
     Labelled,
@@ -22,7 +22,7 @@ from pipelines.inference.format import (
     key_text,
     line,
 )
-from pipelines.inference.personal_data import PersonalKey
+from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.intervals import Interval
 from pipelines.ledger import MemoryLedger
 from pipelines.messages import (

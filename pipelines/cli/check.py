@@ -15,7 +15,7 @@ from pipelines.cli.running import CRASH, set_up_logging
 from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import Interval, containing, floor, iso, preceding
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
 from pipelines.watch.window import holdout_too_small
@@ -108,7 +108,7 @@ def _check_model(
 
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     spec = load_spec(settings.models, name)
-    state["context"] = Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings))
+    state["context"] = Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings))
     text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
     return "; ".join([text, *(f"WARNING: {warning}" for warning in advice(spec))])
 

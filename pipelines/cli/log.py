@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.context import Context
-    from pipelines.inference.join import Counts
+    from pipelines.inference_log.join import Counts
 
 SHOWN = 50
 """Rows that a person gets where none asked for another number."""
@@ -110,8 +110,8 @@ def log(
 
 
 def _rotate(context: Context, *, as_json: bool) -> None:
-    from pipelines.inference.label_index import Index
-    from pipelines.inference.rotation import rotate
+    from pipelines.inference_log.label_index import Index
+    from pipelines.inference_log.rotation import rotate
 
     store, index = context.ports.store, Index(context.settings, context.ports.store)
     index.catch_up(
@@ -158,8 +158,8 @@ def _read_rows(
     context: Context, since: datetime | None, until: datetime | None, *, labels: bool
 ) -> tuple[pa.Table, dict[str, Any], list[str]]:
     """Return the rows, what was counted, and what could not be read."""
-    from pipelines.inference.join import join_labels
-    from pipelines.inference.reader import read_labels, read_log
+    from pipelines.inference_log.join import join_labels
+    from pipelines.inference_log.reader import read_labels, read_log
 
     store, model = context.ports.store, context.spec.name
     answered = read_log(store, model, since=since, until=until)
@@ -205,7 +205,7 @@ def _print_lines(rows: pa.Table, last: dict[str, Any]) -> None:
 
 def _records(rows: pa.Table) -> Iterator[bytes]:
     """Yield each row as JSON, its inputs together under `inputs`."""
-    from pipelines.inference.decode import INPUT
+    from pipelines.inference_log.decode import INPUT
 
     for batch in rows.to_batches(max_chunksize=AT_ONCE):
         for row in batch.to_pylist():

@@ -20,7 +20,7 @@ from pipelines.ledger import (
     RetrainHold,
     RetrainRequest,
 )
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
 from pipelines.verdicts import words
@@ -102,7 +102,7 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
         else ({model: load_spec(settings.models, model)}, {})
     )
     rows = [
-        _status(Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings)))
+        _status(Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings)))
         for spec in good.values()
     ]
     rows += [{"model": name, "error": str(error)} for name, error in broken.items()]

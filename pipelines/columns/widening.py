@@ -30,7 +30,7 @@ def without_values(column: pa.ChunkedArray) -> bool:
     return int(column.null_count) == len(column)
 
 
-def in_words(kind: pa.DataType) -> str:
+def describe_type(kind: pa.DataType) -> str:
     """Return a type as a person would call it, with its own name beside."""
     from pyarrow import types
 
@@ -221,7 +221,7 @@ def agree(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Agr
 def _why(column: pa.ChunkedArray, most: pa.DataType) -> str:
     from pyarrow import types
 
-    said = f"holds {in_words(column.type)}, other batches hold {in_words(most)}"
+    said = f"holds {describe_type(column.type)}, other batches hold {describe_type(most)}"
     numbers = [
         types.is_integer(k) or types.is_floating(k) or types.is_decimal(k)
         for k in (column.type, most)
@@ -275,8 +275,8 @@ def in_types(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
         wide = widen(table[name], kind)
         if wide is None:
             raise BadData(
-                f"The column {name} holds {in_words(table[name].type)} that are no"
-                f" {in_words(kind)}."
+                f"The column {name} holds {describe_type(table[name].type)} that are no"
+                f" {describe_type(kind)}."
             )
         table = table.set_column(table.column_names.index(name), pa.field(name, kind), wide)
     return table

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipelines.columns.widening import agree, in_types, in_words
+from pipelines.columns.widening import agree, describe_type, in_types
 from pipelines.data.batches import manifests_before, read_manifest, read_table
 from pipelines.errors import BadData
 from pipelines.tables import columns_of
@@ -217,8 +217,8 @@ def _column(
     ):
         if kind != agreement.most:
             why = (
-                f"holds {in_words(kind)}, other batches hold {in_words(agreement.most)};"
-                f" all are read as {in_words(agreement.kind)}"
+                f"holds {describe_type(kind)}, other batches hold {describe_type(agreement.most)};"
+                f" all are read as {describe_type(agreement.kind)}"
             )
             odd.append(Odd(batch, name, column, why, fits=True))
     return agreement.kind, odd

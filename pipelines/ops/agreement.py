@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pipelines.ledger import Ledger
     from pipelines.ops.backup.databases import Database
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
     from pipelines.store.port import Store
 
@@ -57,7 +57,7 @@ def _check_database(database: Database) -> Iterator[Finding]:
         yield ok(f"{database.name}'s database", "every page is sound")
 
 
-def check_agreement(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def check_agreement(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
     """What the store and MLflow hold is what the ledger decided. Nothing is made or migrated."""
     wrong = [
         *run_check("store and ledger", partial(store_and_ledger, settings, ports)),
@@ -74,7 +74,7 @@ def unknown_releases(store: Store, ledger: Ledger) -> list[str]:
     return [name for name in names if name not in known]
 
 
-def store_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def store_and_ledger(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
     """Yield what shows that the ledger is not the store's.
 
     Raises what the ledger and the store raise.
@@ -108,7 +108,7 @@ def _entries_of_decisions(store: Store) -> Iterator[str]:
                 yield item.name
 
 
-def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Finding]:
+def _releases(ports: ConfiguredPorts, ledger: Ledger, model: str) -> Iterator[Finding]:
     what = "store and ledger"
     if ports.store.read(served_key(model)) is None:
         yield problem(
@@ -138,7 +138,7 @@ def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Find
             yield problem(what, f"{text}: one of them is another system's.", WRONG_LEDGER)
 
 
-def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def mlflow_and_ledger(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
     """Yield what shows that MLflow is not the ledger's.
 
     Raises what they raise; a database of MLflow's is not made.
@@ -158,7 +158,7 @@ def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Find
         yield from _versions(ports, model, verdicts.get(model, {}))
 
 
-def _versions(ports: EmbeddedPorts, model: str, judged: dict[str, str]) -> Iterator[Finding]:
+def _versions(ports: ConfiguredPorts, model: str, judged: dict[str, str]) -> Iterator[Finding]:
     what = "MLflow and ledger"
     registered = {v.version: v.run_id for v in ports.registry.versions(model)}
     unknown = sorted(set(registered) - set(judged), key=int)

@@ -8,20 +8,19 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, GiveUp, SpecError, Unreachable
-from pipelines.sources.memory import most_bytes
-from pipelines.sources.port import Raw
-from pipelines.sources.reading import (
+from pipelines.sources.memory_limit import most_bytes
+from pipelines.sources.parsing import (
     content_of,
     format_of,
     member_of,
     parse_all,
     pick_rows,
-    shown_url,
     together,
     unpack,
     with_times,
-    without_secrets,
 )
+from pipelines.sources.port import Raw
+from pipelines.sources.urls import shown_url, without_secrets
 from pipelines.tables import problem_of
 
 if TYPE_CHECKING:

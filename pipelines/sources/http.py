@@ -16,19 +16,18 @@ from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
 from pipelines.full_disk import is_full
 from pipelines.private_files import make_folder
 from pipelines.refs import sha256
-from pipelines.sources.memory import most_bytes
-from pipelines.sources.port import Raw
-from pipelines.sources.reading import (
+from pipelines.sources.memory_limit import most_bytes
+from pipelines.sources.parsing import (
     format_of,
     member_of,
     parse,
     pick_rows,
-    shown_url,
     too_large,
     unpack,
     with_times,
-    without_secrets,
 )
+from pipelines.sources.port import Raw
+from pipelines.sources.urls import shown_url, without_secrets
 from pipelines.tables import problem_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pipelines.columns.kept import check_names
 from pipelines.errors import BadData, PerennialError, RequestError, SpecError, Unreachable
 from pipelines.settings import SQL_PREFIX, database_url
 from pipelines.sources import postgres
+from pipelines.sources.parsing import with_times
 from pipelines.sources.port import Raw
-from pipelines.sources.reading import with_times
 from pipelines.tables import normalised, problem_of
 
 if TYPE_CHECKING:

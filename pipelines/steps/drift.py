@@ -23,7 +23,7 @@ from pipelines.ledger import DriftCheck, outcomes
 from pipelines.messages import DriftRequest, DriftResult
 from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, DriftFacts, decide
-from pipelines.store.figures import Figures, publish_figures
+from pipelines.store.drift_figures import DriftFigures, publish_figures
 from pipelines.store.pages import publish_page
 from pipelines.watch.registry_run import log_run, open_run
 from pipelines.watch.window import never_judged, rules_of
@@ -280,7 +280,7 @@ def _publish(context: Context, run: str, drifted: DriftResult, evidently: Ref | 
     publish_figures(
         store,
         model,
-        Figures(
+        DriftFigures(
             verdict=drifted.verdict,
             window_end=drifted.window.end,
             rows=drifted.rows,

@@ -15,7 +15,7 @@ from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.ledger import GateVerdict
-from pipelines.messages import Check, GateRequest, GateResult, TrainResult
+from pipelines.messages import GateRequest, GateResult, TrainResult
 from pipelines.spec import METRICS
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
@@ -295,7 +295,7 @@ def _result(
     return GateResult(
         verdict="promote" if verdict.promoted else "refuse",
         reasons=verdict.reasons,
-        checks=[Check(name=f.name, passed=f.passed, detail=f.detail) for f in verdict.findings],
+        checks=verdict.checks,
         candidate=facts.name,
         run_id=run_id,
         version=version,

@@ -101,7 +101,7 @@ def title(expectation: Expectation) -> str:
     return f"{where}{expectation['type']}" + (f" of {column}" if isinstance(column, str) else "")
 
 
-def in_words(expectation: Expectation) -> str:
+def describe_expectation(expectation: Expectation) -> str:
     """Return an expectation as people read it.
 
     The column, what is expected of it, the arguments as they are written.

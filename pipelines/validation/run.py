@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
 from pipelines.refs import Value
-from pipelines.validation.build import NoMeaning, build_expectation, in_words, title
+from pipelines.validation.build import NoMeaning, build_expectation, describe_expectation, title
 from pipelines.validation.columns import judged_frame
 from pipelines.validation.types import TYPE_EXPECTATIONS, type_named, types_named
 
@@ -158,7 +158,7 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
         words = f'The column "{column}" does not exist'
         return ExpectationResult(
             table=table,
-            expectation=in_words(expectation),
+            expectation=describe_expectation(expectation),
             severity="critical",
             success=False,
             observed=words,
@@ -180,7 +180,7 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
         )
     return ExpectationResult(
         table=table,
-        expectation=in_words(expectation),
+        expectation=describe_expectation(expectation),
         severity=severity,
         success=met,
         observed=str(kind),
@@ -196,7 +196,7 @@ def _finding(table: str, expectation: Expectation, result: Any) -> ExpectationRe
     met = not why and bool(result.success)
     return ExpectationResult(
         table=table,
-        expectation=in_words(expectation),
+        expectation=describe_expectation(expectation),
         # An expectation that cannot be judged was not met: an exception is never a pass, and never
         # a mere warning.
         severity="critical" if why else str(expectation.get("severity", "critical")),

@@ -23,14 +23,14 @@ from pipelines.data import labelled_rows as labelled
 from pipelines.data.feature_rows import build_batch
 from pipelines.data.plan_types import plan_types
 from pipelines.errors import PerennialError, TryAgain
-from pipelines.inference.decode import INPUT
-from pipelines.inference.format import identity, key_text
-from pipelines.inference.join import Counts, join_labels
-from pipelines.inference.label_index import Index
-from pipelines.inference.personal_data import PersonalKey
-from pipelines.inference.reader import read_labels, read_log
-from pipelines.inference.rotated_entries import segments_of
-from pipelines.inference.rotation import rotate
+from pipelines.inference_log.decode import INPUT
+from pipelines.inference_log.format import identity, key_text
+from pipelines.inference_log.join import Counts, join_labels
+from pipelines.inference_log.label_index import Index
+from pipelines.inference_log.personal_data import PersonalKey
+from pipelines.inference_log.reader import read_labels, read_log
+from pipelines.inference_log.rotated_entries import segments_of
+from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
 from pipelines.training import estimators
 from pipelines.watch.reference import best_labels
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
     from pipelines.context import Context
     from pipelines.data.manifests import Plan
-    from pipelines.inference.reader import Log
+    from pipelines.inference_log.reader import Log
     from pipelines.intervals import Interval
     from pipelines.refs import Ref
     from pipelines.spec import Spec

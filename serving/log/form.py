@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.inference.format import Header, LoggedColumn
+from pipelines.inference_log.format import Header, LoggedColumn
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
-    from pipelines.inference.personal_data import PersonalKey
+    from pipelines.inference_log.personal_data import PersonalKey
     from serving.decode import PredictionRequest
     from serving.loaded_release import Served
 

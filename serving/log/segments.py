@@ -17,14 +17,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipelines.errors import StorageFull, Unreachable
-from pipelines.inference.format import opening
+from pipelines.inference_log.format import opening
 from serving.event_log import log
 
 if TYPE_CHECKING:
-    from pipelines.inference.format import Header
+    from pipelines.inference_log.format import Header
     from pipelines.settings import Settings
     from pipelines.store.port import Segment, Store
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 DAY = 86_400_000_000
 """Microseconds."""

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import PerennialError
-from pipelines.inference.format import Answered, Header, Labelled, line
-from pipelines.inference.personal_data import PersonalKey
+from pipelines.inference_log.format import Answered, Header, Labelled, line
+from pipelines.inference_log.personal_data import PersonalKey
 from serving.event_log import log
 from serving.log.form import LogForm
 from serving.log.segments import Segments
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipelines.store.port import Store
     from serving.decode import PredictionRequest
     from serving.loaded_release import Served
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 PROBE_SECONDS = 5.0
 """How often a model whose log cannot be written is tried again, whether or not a request comes."""

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from pipelines.store.local import LocalStore
-from tests.unit.inference import logs
-from tests.unit.inference.logs import answered, labelled, write
+from tests.unit.inference_log import logs
+from tests.unit.inference_log.logs import answered, labelled, write
 
 
 @pytest.fixture

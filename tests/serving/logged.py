@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from pipelines.errors import StorageFull
-from pipelines.inference.format import Answered, Header, Labelled, header_of, payload
+from pipelines.inference_log.format import Answered, Header, Labelled, header_of, payload
 
 
 @dataclass

@@ -12,7 +12,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from pipelines.inference.reader import read_labels, read_log
+from pipelines.inference_log.reader import read_labels, read_log
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, wait_until
 from tests.serving.logged import records, written

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.deployment.serving_client import Server
     from pipelines.ledger import Champion, Ledger
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
 
 _BACKUP = "restore it from a backup (docs/operate.md)."
@@ -54,7 +54,7 @@ def check_ledger(settings: Settings) -> Iterator[Finding]:
         yield ok("ledger", f"{opened.verify()} entries, chain intact")
 
 
-def check_anchor(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def check_anchor(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
     """The ledger holds what its anchor remembers, and the anchor is not far behind."""
     opened, what = SqlLedger(settings.ledger, migrate=False), "ledger's anchor"
     if settings.ledger_anchor is None:
@@ -106,7 +106,7 @@ def models_with_champion(settings: Settings) -> list[str]:
 
 def check_champion(
     settings: Settings,
-    ports: EmbeddedPorts,
+    ports: ConfiguredPorts,
     model: str,
     server: Server,
     engine: ReleaseEngine | None,
@@ -132,7 +132,7 @@ def check_champion(
     ]
 
 
-def _check_bundle(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+def _check_bundle(ports: ConfiguredPorts, model: str, crowned: Champion) -> Iterator[Finding]:
     differences = golden_differences(open_bundle(ports.store, crowned.bundle))
     if differences:
         yield problem(
@@ -146,7 +146,7 @@ def _check_bundle(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterat
         )
 
 
-def _check_features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+def _check_features(ports: ConfiguredPorts, model: str, crowned: Champion) -> Iterator[Finding]:
     revision = open_bundle(ports.store, crowned.bundle).manifest.features_revision
     what = f"{model}: features"
     files = ports.versions.files(model, revision)
@@ -165,7 +165,7 @@ def _check_features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iter
 
 
 def _check_registry(
-    settings: Settings, ports: EmbeddedPorts, model: str, crowned: Champion
+    settings: Settings, ports: ConfiguredPorts, model: str, crowned: Champion
 ) -> Iterator[Finding]:
     what = f"{model}: MLflow"
     file = settings.mlflow.removeprefix("sqlite:///")
@@ -185,7 +185,7 @@ def _check_registry(
         yield ok(what, f"version {crowned.version} has the alias")
 
 
-def _check_release(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
+def _check_release(ports: ConfiguredPorts, model: str, crowned: Champion) -> Iterator[Finding]:
     what, key = f"{model}: release", release_key(model, crowned.release)
     release = read_entry(ports.store, key, Release)
     if release is None or (release.version, release.bundle) != (crowned.version, crowned.bundle):

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.deployment.serving_client import Server
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
 
 
 def diagnose(
-    settings: Settings, ports: EmbeddedPorts, server: Server, docker: ReleaseEngine | None = None
+    settings: Settings, ports: ConfiguredPorts, server: Server, docker: ReleaseEngine | None = None
 ) -> Iterator[Finding]:
     """Yield the findings as they are made.
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.refs import Ref
     from pipelines.settings import Settings
     from pipelines.store.port import Store
 
 
 def needed_objects(
-    settings: Settings, ports: EmbeddedPorts, removed_keys: Collection[str]
+    settings: Settings, ports: ConfiguredPorts, removed_keys: Collection[str]
 ) -> set[str]:
     """Return the URIs of all objects that must stay when the entries `removed_keys` are gone.
 

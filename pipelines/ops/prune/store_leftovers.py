@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.ledger import Entry
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.refs import Ref
     from pipelines.settings import Settings
     from pipelines.store.port import Kind, Store, Stored
@@ -30,7 +30,7 @@ def unfinished(store: Store, limit: float) -> Iterator[Leftover]:
         yield _leftover("half-written file", store, "unfinished", item, limit)
 
 
-def old_entries(ports: EmbeddedPorts, limit: float) -> Iterator[Leftover]:
+def old_entries(ports: ConfiguredPorts, limit: float) -> Iterator[Leftover]:
     """Yield steps' published results and runs' pages that are old and that no entry of the ledger
     has to do with.
 
@@ -72,7 +72,7 @@ def runs_of(entry: Entry) -> set[str]:
 
 
 def old_objects(
-    settings: Settings, ports: EmbeddedPorts, removed: list[Leftover], limit: float
+    settings: Settings, ports: ConfiguredPorts, removed: list[Leftover], limit: float
 ) -> Iterator[Leftover]:
     """Yield old objects that nothing refers to when the entries `removed` are gone.
 

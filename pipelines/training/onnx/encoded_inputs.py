@@ -73,12 +73,12 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
         inputs, where = [position[n] for n in names], encoder.output_indices_[name]
         sources = [(i, -1) for i in inputs]
         if isinstance(transformer, OrdinalEncoder | OneHotEncoder):
-            known = {
+            categories_by_input = {
                 i: tuple(map(str, c)) for i, c in zip(inputs, transformer.categories_, strict=True)
             }
-            categories.update(known)
+            categories.update(categories_by_input)
             if isinstance(transformer, OneHotEncoder):
-                sources = [(i, code) for i in inputs for code in range(len(known[i]))]
+                sources = [(i, code) for i in inputs for code in range(len(categories_by_input[i]))]
         elif not _keeps_numbers(transformer):
             changed.update({i: (transformer, names, nth) for nth, i in enumerate(inputs)})
         if len(sources) != where.stop - where.start:
@@ -99,8 +99,8 @@ def _keeps_numbers(transformer: Any) -> bool:
     from sklearn.preprocessing import FunctionTransformer
 
     # what "passthrough" is once it is fitted
-    passed = isinstance(transformer, FunctionTransformer) and transformer.func is None
-    return passed or isinstance(transformer, SimpleImputer)
+    passes_through = isinstance(transformer, FunctionTransformer) and transformer.func is None
+    return passes_through or isinstance(transformer, SimpleImputer)
 
 
 def find_edges(nodes: Nodes, places: Places) -> tuple[Array, Array]:
@@ -138,11 +138,11 @@ def _bisect(thresholds: Array, transformer: Any, names: list[str], nth: int) -> 
         middle = (low + high) // 2
         value = _float_at(middle)
         with np.errstate(over="ignore"):
-            left = (
+            is_below = (
                 np.asarray(transformer.transform(pd.DataFrame(dict.fromkeys(names, value))))[:, nth]
                 <= thresholds
             )
-        low, high = np.where(left, middle, low), np.where(left, high, middle)
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
     return _float_at(low)
 
 

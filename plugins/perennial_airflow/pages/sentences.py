@@ -55,7 +55,7 @@ class Words:
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
-def in_words(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for each kind of entry
+def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for each kind of entry
     """Return an entry in words.
 
     An entry of a kind or a shape that is not known here shows its plain fields.

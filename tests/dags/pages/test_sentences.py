@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
-from perennial_airflow.pages.sentences import in_words, span
+from perennial_airflow.pages.sentences import describe_entry, span
 
 from pipelines.intervals import Interval
 from pipelines.ledger import (
@@ -31,7 +31,7 @@ RUN = "drift__sales__2024-01-04T00:00:00Z"
 
 def words(key: str, decision: Decision):
     ledger = MemoryLedger(now=lambda: datetime(2024, 1, 5, tzinfo=UTC))
-    return in_words(ledger.append("sales", key, decision))
+    return describe_entry(ledger.append("sales", key, decision))
 
 
 def outcome(run: str = RUN, **facts: Any) -> Outcome:

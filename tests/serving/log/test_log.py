@@ -15,17 +15,17 @@ import pytest
 
 from pipelines.bundle.load import open_bundle, write_bundle
 from pipelines.bundle.manifest import BundleManifest
-from pipelines.inference.format import Header, LoggedColumn
-from pipelines.inference.personal_data import PersonalKey
-from pipelines.inference.reader import read_log
+from pipelines.inference_log.format import Header, LoggedColumn
+from pipelines.inference_log.personal_data import PersonalKey
+from pipelines.inference_log.reader import read_log
 from pipelines.settings import Settings
 from serving.app import create_app
 from serving.decode import PredictionRequest
 from serving.loaded_release import open_release
 from serving.log.segments import Segments
 from serving.log.writer import InferenceLog
-from serving.metrics import Metrics
 from serving.problems import Problem
+from serving.prometheus import Metrics
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, InProcess, wait_until
 from tests.serving.logged import Failing, records, written

@@ -31,7 +31,7 @@ from pipelines.ops.backup.restoration import restore
 from pipelines.ops.doctor import machine
 from pipelines.ops.lock import hold_state
 from pipelines.ops.prune import removal
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.refs import canonical, sha256
 from pipelines.settings import local_path
 from pipelines.store.memory import MemoryStore
@@ -511,7 +511,7 @@ class TestAKilledBackup:
         (left,) = killed.iterdir()
         (finding,) = machine.check_scratch(world.settings)
         assert (finding.state, str(left) in finding.said) == ("warning", True)
-        ports = EmbeddedPorts(world.settings)
+        ports = ConfiguredPorts(world.settings)
         assert [
             leftover.name
             for leftover in removal.find_leftovers(world.settings, ports, timedelta(days=1))
@@ -527,7 +527,7 @@ class TestAKilledBackup:
             assert list(machine.check_scratch(world.settings)) == []
             assert (
                 removal.find_leftovers(
-                    world.settings, EmbeddedPorts(world.settings), timedelta(days=1)
+                    world.settings, ConfiguredPorts(world.settings), timedelta(days=1)
                 )
                 == []
             )
@@ -553,7 +553,7 @@ class TestAKilledBackup:
         draft = world.settings.state_dir / ".restoring"
         draft.mkdir()
         (draft / "ledger.sqlite").write_bytes(b"x" * 10)
-        (going,) = removal.prune(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
+        (going,) = removal.prune(world.settings, ConfiguredPorts(world.settings), timedelta(days=1))
         assert (going.kind, going.bytes, draft.exists()) == ("killed backup or restore", 10, False)
 
 

@@ -25,7 +25,7 @@ from pipelines.ops.doctor import champions, machine, modes
 from pipelines.ops.doctor import docker as engine_checks
 from pipelines.ops.doctor.diagnosis import diagnose
 from pipelines.ops.prune.removal import prune
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import local_path
 from tests.contracts.ledgers import an_older_ledger
 from tests.contracts.processes import flip
@@ -469,7 +469,7 @@ def test_the_anchor_is_looked_at(world, tmp_path):
     def said(anchor):
         settings = world.settings.model_copy(update={"ledger_anchor": anchor})
         return [
-            (f.state, f.said) for f in champions.check_anchor(settings, EmbeddedPorts(settings))
+            (f.state, f.said) for f in champions.check_anchor(settings, ConfiguredPorts(settings))
         ]
 
     assert "would not be seen" in said(None)[0][1]

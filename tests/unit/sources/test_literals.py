@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.columns.kept import say_once
 from pipelines.sources.literals import MISSING
-from pipelines.sources.reading import parse
+from pipelines.sources.parsing import parse
 
 
 def column(*texts):

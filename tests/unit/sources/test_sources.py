@@ -22,9 +22,10 @@ from pipelines.errors import BadData, RequestError, SpecError, StorageFull, Unre
 from pipelines.intervals import containing
 from pipelines.sources.files import Files
 from pipelines.sources.http import Http
+from pipelines.sources.parsing import member_of, parse
 from pipelines.sources.python import Function
-from pipelines.sources.reading import member_of, parse, without_secrets
 from pipelines.sources.sql import Sql
+from pipelines.sources.urls import without_secrets
 from pipelines.spec.sources import FilesSource, HttpSource, PythonSource, SqlSource
 from tests.contracts.processes import small_disk
 

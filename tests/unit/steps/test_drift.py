@@ -24,13 +24,13 @@ from pipelines.messages import (
     ReportRequest,
     ValidateRequest,
 )
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.refs import canonical
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.run_names import watch_run
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import decide, drift, ingest, report, validate
-from pipelines.store.figures import newest_figures
+from pipelines.store.drift_figures import newest_figures
 from pipelines.store.pages import find_page
 from tests import version_0
 from tests.decisions import crown
@@ -584,7 +584,7 @@ def test_with_the_real_ports(first, watched):
 
     The same verdict, in the places where people look for it.
     """
-    ports = EmbeddedPorts(watched.world.settings)
+    ports = ConfiguredPorts(watched.world.settings)
     for uri, data in first.objects.items():
         ports.store.put(data, Path(uri).suffix)
     ports.ledger.crown(

@@ -6,10 +6,18 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import BadData
-from pipelines.inference.join import join_labels
-from pipelines.inference.reader import read_labels, read_log
+from pipelines.inference_log.join import join_labels
+from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.store.memory import MemoryStore
-from tests.unit.inference.logs import LABELS, MODEL, answered, labelled, moment, predictions, write
+from tests.unit.inference_log.logs import (
+    LABELS,
+    MODEL,
+    answered,
+    labelled,
+    moment,
+    predictions,
+    write,
+)
 
 
 def join(records, labels=(), header=None, **more):

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from pipelines.errors import Busy, Corrupted
-from pipelines.inference.reader import read_labels, read_log
-from pipelines.inference.rotation import rotate
+from pipelines.inference_log.reader import read_labels, read_log
+from pipelines.inference_log.rotation import rotate
 from pipelines.refs import Ref
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
 from tests.contracts.processes import finish, flip, start
-from tests.unit.inference.logs import (
+from tests.unit.inference_log.logs import (
     LABELS,
     MODEL,
     answered,
@@ -225,8 +225,8 @@ def test_many_rotators_and_readers_at_once_count_each_row_once(tmp_path):
     for version in "12345":
         fill(store, 8, version=version)
     program = (
-        "import sys, pathlib\nfrom pipelines.inference.reader import read_log\nfrom"
-        " pipelines.inference.rotation import rotate\nfrom pipelines.store.local import"
+        "import sys, pathlib\nfrom pipelines.inference_log.reader import read_log\nfrom"
+        " pipelines.inference_log.rotation import rotate\nfrom pipelines.store.local import"
         " LocalStore\nstore = LocalStore(pathlib.Path(sys.argv[1]))\nseen = set()\ndef"
         " look(model):\n    log = read_log(store, model)\n    seen.add((log.rows.num_rows,"
         " len(set(log.rows['request_id'].to_pylist())), log.torn, len(log.damage)))\ndone ="
@@ -310,7 +310,7 @@ def test_a_damaged_entry_is_named_and_stops_rotation(store):
 def test_what_a_killed_process_answered_is_read_and_rotated(tmp_path):
     program = (
         "import sys, pathlib, time\nfrom pipelines.store.local import LocalStore\nfrom"
-        " tests.unit.inference.logs import answered, predictions,"
+        " tests.unit.inference_log.logs import answered, predictions,"
         " write\nwrite(LocalStore(pathlib.Path(sys.argv[1])), '1', predictions(), answered('a'),"
         " answered('b'), tail=b'0123', close=False)\nprint('ready', flush=True)\ntime.sleep(60)"
     )

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line, opening
+from pipelines.inference_log.format import Answered, Header, Labelled, LoggedColumn, line, opening
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 COLUMNS = (LoggedColumn("distance", "number"), LoggedColumn("carrier", "string"))

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import die_with_parent, errors
 from pipelines.errors import BadData, PerennialError, Unreachable
-from pipelines.sources.memory import most_bytes
+from pipelines.sources.memory_limit import most_bytes
 from pipelines.sources.port import Raw
+from pipelines.sources.urls import shown_url
 
 if TYPE_CHECKING:
     from pipelines.intervals import Interval
@@ -35,7 +36,7 @@ _LOOK_SECONDS = 0.05
 _ROOT = str(Path(__file__).resolve().parents[2])
 
 
-class Apart:
+class ReaderProcess:
     """Reads a `files`, `http` or `sql` source in a child process with limits."""
 
     def __init__(
@@ -98,8 +99,6 @@ class Apart:
     def _too_large(self, interval: Interval) -> str:
         request = json.loads(self._request)["source"]
         place = request.get("uri") or request.get("url") or request.get("database")
-        from pipelines.sources.reading import shown_url
-
         return (
             f"{self._shown} {shown_url(place)} takes more than {self._most // 2**20} MiB of memory"
             f" to read {interval.name}; half of what the machine has free, the container and"
@@ -161,7 +160,7 @@ class _Child:
         command = die_with_parent.mortal_command(
             signal.SIGKILL,
             os.getpid(),
-            [sys.executable, "-m", __package__ + ".reader", str(child_end)],
+            [sys.executable, "-m", __package__ + ".reader_program", str(child_end)],
         )
         path = os.pathsep.join(p for p in (_ROOT, os.environ.get("PYTHONPATH", "")) if p)
         self._process = subprocess.Popen(

@@ -19,9 +19,9 @@ from pipelines.columns.kept import say_once
 from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.intervals import containing
 from pipelines.sources.files import Files
+from pipelines.sources.parsing import parse, unpack, with_times
 from pipelines.sources.postgres import refusing
 from pipelines.sources.python import Function
-from pipelines.sources.reading import parse, unpack, with_times
 from pipelines.sources.sql import Sql, _table
 from pipelines.spec.sources import FilesSource, PythonSource, SqlSource
 from pipelines.tables import normalised

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from pipelines.errors import Corrupted
-from pipelines.inference.personal_data import KEY_BYTES, PersonalKey
+from pipelines.inference_log.personal_data import KEY_BYTES, PersonalKey
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""The process that reads a source: `python -m pipelines.sources.reader FD`.
+"""The process that reads a source: `python -m pipelines.sources.reader_program FD`.
 
-`pipelines.sources.apart` starts it and ends it.
+`pipelines.sources.reader_process` starts it and ends it.
 
 On stdin come lines of JSON: first what to read from, then one interval after another. To FD go, for
 each interval, lines of JSON (log messages, then the answer or the error), and behind an answer its
@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from pipelines.errors import PerennialError
 from pipelines.intervals import Interval
-from pipelines.sources.catalogue import reader_of
+from pipelines.sources.catalogue import open_reader
 from pipelines.spec.sources import Source as SourceSpec
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def main(descriptor: int) -> None:
         asked = json.loads(sys.stdin.readline())
         logging.getLogger().addHandler(_LogSender(answers))
         logging.getLogger("perennial").setLevel(asked["level"])
-        source = reader_of(
+        source = open_reader(
             TypeAdapter(SourceSpec).validate_python(asked["source"]),
             asked["event_time"],
             Path(asked["home"]),

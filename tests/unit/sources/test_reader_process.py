@@ -20,8 +20,8 @@ from pipelines.errors import Unreachable
 from pipelines.intervals import containing
 from pipelines.settings import Settings
 from pipelines.sources import open_source
-from pipelines.sources.apart import Apart
-from pipelines.sources.memory import _group_limits, most_memory
+from pipelines.sources.memory_limit import _group_limits, most_memory
+from pipelines.sources.reader_process import ReaderProcess
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import FilesSource, SqlSource
 from tests.conftest import ROOT
@@ -33,7 +33,7 @@ MIB = 2**20
 
 
 def apart(source, tmp_path, *, seconds=120.0, most=1024 * MIB):
-    return Apart(source, "at", tmp_path, tmp_path / "cache", seconds=seconds, most=most)
+    return ReaderProcess(source, "at", tmp_path, tmp_path / "cache", seconds=seconds, most=most)
 
 
 def files(uri):
@@ -156,7 +156,7 @@ def bomb(path):
 READ_AND_TELL = """
 import json, resource, sys
 from pathlib import Path
-from tests.unit.sources.test_apart import DAY, MIB, apart, files
+from tests.unit.sources.test_reader_process import DAY, MIB, apart, files
 raw = apart(files(sys.argv[1]), Path(sys.argv[2]), most=200 * MIB).read(DAY)
 print(json.dumps([raw.problem, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024]))
 """

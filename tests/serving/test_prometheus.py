@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipelines.store.figures import Figures, publish_figures
+from pipelines.store.drift_figures import DriftFigures, publish_figures
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, wait_until
 from tests.serving.logged import Failing
@@ -18,7 +18,7 @@ PREDICT = "/models/flights/predict"
 FEEDBACK = "/models/flights/feedback"
 
 END = datetime(2013, 6, 1, tzinfo=UTC)
-FIGURES = Figures(
+FIGURES = DriftFigures(
     verdict="drift",
     window_end=END,
     rows=900,

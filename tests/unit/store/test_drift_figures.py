@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.errors import Corrupted
-from pipelines.store.figures import Figures, newest_figures, publish_figures
+from pipelines.store.drift_figures import DriftFigures, newest_figures, publish_figures
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
 
@@ -28,7 +28,7 @@ def figures(month, verdict="no_drift", **more):
         "live": 0.7,
         "expected": None,
     }
-    return Figures(
+    return DriftFigures(
         verdict=verdict, window_end=datetime(2024, month, 1, tzinfo=UTC), **{**facts, **more}
     )
 

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.classes import class_name
-from pipelines.inference.format import Answered, Header, Labelled, header_in, payload
+from pipelines.inference_log.format import Answered, Header, Labelled, header_in, payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -16,14 +16,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import Corrupted
-from pipelines.inference.decode import DecodedSegment, decode, together
-from pipelines.inference.rotated_entries import Rotated, add, entries_of, segments_of, to_parquet
+from pipelines.inference_log.decode import DecodedSegment, decode, together
+from pipelines.inference_log.rotated_entries import (
+    Rotated,
+    add,
+    entries_of,
+    segments_of,
+    to_parquet,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipelines.inference.format import Header
-    from pipelines.inference.rotated_entries import LogKind
+    from pipelines.inference_log.format import Header
+    from pipelines.inference_log.rotated_entries import LogKind
     from pipelines.store.port import Store
 
 OBJECT_BYTES = 268_435_456

@@ -16,15 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import Busy, Corrupted
-from pipelines.inference.decode import INPUT, MOMENT, decode, together
-from pipelines.inference.rotated_entries import Rotated, entries_of, from_parquet, segments_of
+from pipelines.inference_log.decode import INPUT, MOMENT, decode, together
+from pipelines.inference_log.rotated_entries import Rotated, entries_of, from_parquet, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from pipelines.inference.format import Header
-    from pipelines.inference.rotated_entries import LogKind
+    from pipelines.inference_log.format import Header
+    from pipelines.inference_log.rotated_entries import LogKind
     from pipelines.store.port import Store
 
 LOOKS = 20

@@ -12,9 +12,9 @@ from contextlib import closing
 import pytest
 
 from pipelines.errors import Busy, StorageFull
-from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line, opening
-from pipelines.inference.label_index import Index, NewLabel
-from pipelines.inference.rotation import rotate
+from pipelines.inference_log.format import Answered, Header, Labelled, LoggedColumn, line, opening
+from pipelines.inference_log.label_index import Index, NewLabel
+from pipelines.inference_log.rotation import rotate
 from pipelines.settings import Settings
 from pipelines.store.local import LocalStore
 

@@ -20,7 +20,7 @@ from pipelines.classes import class_names
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
-    from pipelines.inference.reader import Labels, Log
+    from pipelines.inference_log.reader import Labels, Log
 
 Array = np.ndarray[Any, Any]
 

@@ -5,9 +5,9 @@ import zlib
 import pyarrow as pa
 import pytest
 
-from pipelines.inference.format import LoggedColumn, identity, line
-from pipelines.inference.reader import OURS, read_labels, read_log
-from tests.unit.inference.logs import (
+from pipelines.inference_log.format import LoggedColumn, identity, line
+from pipelines.inference_log.reader import OURS, read_labels, read_log
+from tests.unit.inference_log.logs import (
     LABELS,
     MODEL,
     answered,

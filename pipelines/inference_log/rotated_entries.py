@@ -20,7 +20,7 @@ import pyarrow as pa
 from pydantic import Field, ValidationError
 
 from pipelines.errors import Corrupted
-from pipelines.inference.format import Header
+from pipelines.inference_log.format import Header
 from pipelines.refs import Ref, Value, canonical
 
 if TYPE_CHECKING:

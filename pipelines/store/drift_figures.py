@@ -24,7 +24,7 @@ Count = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Figures(Value):
+class DriftFigures(Value):
     """One window's figures.
 
     `coverage` is the share of the rows with a known label, `drifted` counts the `columns` that
@@ -47,12 +47,12 @@ class Figures(Value):
     expected: Number | None
 
 
-def publish_figures(store: Store, model: str, figures: Figures) -> None:
+def publish_figures(store: Store, model: str, figures: DriftFigures) -> None:
     """Make these the window's newest figures; the same again changes nothing."""
     publish_next(store, f"{_folder(model)}/{iso(figures.window_end)}~", canonical(figures))
 
 
-def newest_figures(store: Store, model: str) -> Figures | None:
+def newest_figures(store: Store, model: str) -> DriftFigures | None:
     """Return the figures of the window that ends last; None before the first.
 
     Raises Corrupted where they are not readable.
@@ -62,7 +62,7 @@ def newest_figures(store: Store, model: str) -> Figures | None:
     if data is None:
         return None
     try:
-        return Figures.model_validate_json(data)
+        return DriftFigures.model_validate_json(data)
     except ValidationError as error:
         raise Corrupted(
             f"The store's entry {keys[-1]} holds no figures of a watch.",

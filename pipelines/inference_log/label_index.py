@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from pipelines.errors import Busy
-from pipelines.inference.format import identity
-from pipelines.inference.label_index_reading import Reading
+from pipelines.inference_log.format import identity
+from pipelines.inference_log.label_index_reading import Reading
 from pipelines.locks import hold_bare
 from pipelines.sqlite import fault
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipelines.errors import Corrupted, Unreachable
-from pipelines.inference.format import Labelled, header_in, payload
+from pipelines.inference_log.format import Labelled, header_in, payload
 from pipelines.refs import Ref
 
 if TYPE_CHECKING:
