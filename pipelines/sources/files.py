@@ -77,24 +77,24 @@ class Files:
     def _parse(self, uri: str) -> pa.Table:
         shown = shown_url(uri).rsplit("/", 1)[-1]
         files: dict[Format, list[tuple[str, bytes]]] = {}
-        read: bytes | None = None
+        content: bytes | None = None
         try:
-            stored = _bytes_of(uri, self._most)
-            for name, read in stored:
+            contents = _bytes_of(uri, self._most)
+            for name, content in contents:
                 kind = format_of(self._source.member or name, self._source.format)
-                data = self._unpack(read, name)
+                data = self._unpack(content, name)
                 files.setdefault(kind, []).append((name, data))
                 _check_size(
                     sum(len(d) for several in files.values() for _, d in several), shown, self._most
                 )
-            read = stored[0][1] if len(stored) == 1 else None
+            content = contents[0][1] if len(contents) == 1 else None
             tables = [
                 with_times(parse_all(f, kind, shown, self._most), self._event_time, shown)
                 for kind, f in files.items()
             ]
             return tables[0] if len(tables) == 1 else together(tables, shown)
         except BadData as error:
-            raise _UnreadableFile(problem_of(error), read) from error
+            raise _UnreadableFile(problem_of(error), content) from error
 
     def _unpack(self, raw: bytes, name: str) -> bytes:
         member = self._source.member
@@ -166,5 +166,5 @@ def _check_regular(file: Any) -> None:
 
 def _named_content(file: Any, most: int) -> tuple[str, bytes]:
     name = shown_url(file.path).rsplit("/", 1)[-1]
-    with file as opened:
-        return name, content_of(opened, name, most)
+    with file as stream:
+        return name, content_of(stream, name, most)

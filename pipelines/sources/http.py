@@ -74,9 +74,9 @@ class Http:
     def _content(self) -> bytes:
         source = self._source
         if source.member and source.member_sha256:
-            cached = self._read_cache(source.member_sha256)
-            if cached is not None:
-                return cached
+            copy = self._read_cache(source.member_sha256)
+            if copy is not None:
+                return copy
         download = self._read_cache(source.sha256)
         if download is None:
             download = self._download()

@@ -61,42 +61,42 @@ def in_own_types(table: pa.Table, shown: str) -> pa.Table:
     """
     import pyarrow as pa
 
-    missing: list[str] = []
+    columns_with_na: list[str] = []
     columns = {}
     for name, texts in zip(table.column_names, table.columns, strict=True):
-        columns[name] = _in_own_type(texts, name, shown, missing)
-    if missing:
+        columns[name] = _in_own_type(texts, name, shown, columns_with_na)
+    if columns_with_na:
         say_once(
             f"{shown}: NA, NULL and the like are read as missing in the columns of numbers"
-            f" {', '.join(missing)}."
+            f" {', '.join(columns_with_na)}."
         )
     return pa.table(columns)
 
 
 def _in_own_type(
-    texts: pa.ChunkedArray, name: str, shown: str, missing: list[str]
+    texts: pa.ChunkedArray, name: str, shown: str, columns_with_na: list[str]
 ) -> pa.ChunkedArray | pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    trimmed = pc.utf8_trim_whitespace(texts)
-    marked = pc.is_in(trimmed, pa.array(MISSING))
-    values = pc.if_else(marked, pa.scalar(None, pa.string()), trimmed)
+    stripped_texts = pc.utf8_trim_whitespace(texts)
+    is_na = pc.is_in(stripped_texts, pa.array(MISSING))
+    values = pc.if_else(is_na, pa.scalar(None, pa.string()), stripped_texts)
     if texts.null_count == len(texts):
         return pa.chunked_array([pa.nulls(len(texts))])
     if values.null_count == len(values):
-        if pc.any(pc.not_equal(trimmed, "")).as_py():
+        if pc.any(pc.not_equal(stripped_texts, "")).as_py():
             say_once(
                 f"{shown}: the column {name!r} holds nothing but NA, NULL or the like; they are"
                 " kept as texts."
             )
         return texts
-    found = _numbers(values, name, shown)
-    if found is None:
+    numbers = _numbers(values, name, shown)
+    if numbers is None:
         return texts
-    if pc.any(pc.and_(marked, pc.not_equal(trimmed, ""))).as_py():
-        missing.append(name)
-    return found
+    if pc.any(pc.and_(is_na, pc.not_equal(stripped_texts, ""))).as_py():
+        columns_with_na.append(name)
+    return numbers
 
 
 def _numbers(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | pa.Array | None:

@@ -74,8 +74,8 @@ def unpack(data: bytes, name: str, most: int) -> bytes:
             pa.CompressedInputStream(pa.BufferReader(data), kind)
             if kind == "zstd"
             else compr[kind](io.BytesIO(data), mode="rb")
-        ) as opened:
-            return content_of(opened, name, most)
+        ) as stream:
+            return content_of(stream, name, most)
     except BadData:
         raise
     # Each of the libraries has errors of its own, and the bytes alone can be their cause.
@@ -91,13 +91,13 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:300].removesuffix(".") or type(error).__name__
 
 
-def format_of(name: str, given: Format | None) -> Format:
+def format_of(name: str, choice: Format | None) -> Format:
     """Return the format that is given, or the one that the file's name tells.
 
     Raises BadData where neither does.
     """
-    if given is not None:
-        return given
+    if choice is not None:
+        return choice
     plain = (
         name.lower()
         .split("?")[0]
@@ -107,7 +107,7 @@ def format_of(name: str, given: Format | None) -> Format:
         .removesuffix(".xz")
         .removesuffix(".zst")
     )
-    for ending, found in (
+    for ending, kind in (
         (".csv", "csv"),
         (".parquet", "parquet"),
         (".json", "json"),
@@ -115,7 +115,7 @@ def format_of(name: str, given: Format | None) -> Format:
         (".ndjson", "json"),
     ):
         if plain.endswith(ending):
-            return found  # type: ignore[return-value] # the tuple's second elements are Formats
+            return kind  # type: ignore[return-value] # the tuple's second elements are Formats
     raise BadData(
         f"The format of {name!r} is not known from its name.",
         remedy="write `format: csv` (or parquet, json) in the source.",
@@ -128,9 +128,9 @@ def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
     Raises BadData naming the archive's members where it is missing or too large.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as packed:
-            info = _member(packed, member, shown, most)
-            return unpack(packed.read(info), member, most)
+        with zipfile.ZipFile(io.BytesIO(archive)) as zip_file:
+            info = _member(zip_file, member, shown, most)
+            return unpack(zip_file.read(info), member, most)
     except BadData:
         raise
     # Zipfile raises eight kinds of errors on bytes that are no archive.
@@ -142,12 +142,12 @@ def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
         ) from error
 
 
-def _member(packed: zipfile.ZipFile, member: str, shown: str, most: int) -> zipfile.ZipInfo:
-    names = packed.namelist()
+def _member(archive: zipfile.ZipFile, member: str, shown: str, most: int) -> zipfile.ZipInfo:
+    names = archive.namelist()
     if member not in names:
-        known = ", ".join(names[:20])
-        raise BadData(f"{shown} has no member {member!r}.", remedy=f"it has: {known}.")
-    info = packed.getinfo(member)
+        listing = ", ".join(names[:20])
+        raise BadData(f"{shown} has no member {member!r}.", remedy=f"it has: {listing}.")
+    info = archive.getinfo(member)
     if info.file_size > most:
         raise too_large(f"{shown}: member {member!r} ({info.file_size} bytes)", most)
     return info
@@ -180,9 +180,12 @@ def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: in
             kind,
             lambda: normalised(literals.in_own_types(together(texts, shown), shown), shown),
         )
-    read = read_json.table_of if kind == "json" else partial(read_parquet.table_of, most=most)
+    read_table = read_json.table_of if kind == "json" else partial(read_parquet.table_of, most=most)
     return together(
-        [_parse_or_bad_data(name, kind, partial(_read, read, data, name)) for name, data in files],
+        [
+            _parse_or_bad_data(name, kind, partial(_read, read_table, data, name))
+            for name, data in files
+        ],
         shown,
     )
 
@@ -191,9 +194,9 @@ def _read(read: Callable[[bytes, str], pa.Table], data: bytes, shown: str) -> pa
     return normalised(read(data, shown), shown)
 
 
-def _parse_or_bad_data(shown: str, kind: Format, read: Callable[[], pa.Table]) -> pa.Table:
+def _parse_or_bad_data(shown: str, kind: Format, parse_table: Callable[[], pa.Table]) -> pa.Table:
     try:
-        return read()
+        return parse_table()
     except BadData:
         raise
     except MemoryError as error:
@@ -252,15 +255,15 @@ def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Ta
     texts = table.column(column)
     coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
     # Without this, pandas reads `now` and `today` as times too.
-    dated = pc.if_else(
+    date_texts = pc.if_else(
         pc.match_substring_regex(coarse, "^[ ]*[0-9]{4}"), coarse, pa.scalar(None, pa.string())
     )
-    times = pd.to_datetime(dated.to_pandas(), errors="coerce", utc=True, format="ISO8601")
+    times = pd.to_datetime(date_texts.to_pandas(), errors="coerce", utc=True, format="ISO8601")
     if times.isna().all():
         return table
-    lost = int(times.isna().sum()) - texts.null_count
-    if lost:
-        say_once(f"{shown}: {lost} values of {column!r} are no times and are read as missing.")
+    losses = int(times.isna().sum()) - texts.null_count
+    if losses:
+        say_once(f"{shown}: {losses} values of {column!r} are no times and are read as missing.")
     if not coarse.equals(texts):
         say_once(
             f"{shown}: the column {column!r} has times finer than a microsecond; they are cut to"

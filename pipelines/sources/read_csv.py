@@ -33,9 +33,9 @@ def texts_of(data: bytes, shown: str) -> pa.Table:
         return _read(data, names, min(_BLOCK, len(data) + 1))
     except (pa.ArrowException, UnicodeDecodeError) as error:
         # What follows "got 3" is the row itself, which may be personal.
-        said = re.sub(r"(got \d+).*", r"\1", str(error), flags=re.DOTALL).splitlines()[0][:200]
+        message = re.sub(r"(got \d+).*", r"\1", str(error), flags=re.DOTALL).splitlines()[0][:200]
         raise BadData(
-            f"{shown} is not readable as csv: {said}.",
+            f"{shown} is not readable as csv: {message}.",
             remedy="mend the file; it must be UTF-8 with commas.",
         ) from error
 

@@ -57,11 +57,11 @@ class _KeyTwice(ValueError):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    row = dict(pairs)
+    if len(row) < len(pairs):
         keys = [key for key, _ in pairs]
         raise _KeyTwice(next(key for key in keys if keys.count(key) > 1))
-    return made
+    return row
 
 
 def _float(text: str) -> float | Decimal:
@@ -83,22 +83,22 @@ _DECODER = json.JSONDecoder(
 def _rows(text: str, shown: str) -> Iterator[tuple[int, Any]]:
     """Yield the place and the value of each row."""
     place = _after_space(text, 0)
-    listed = text[place] == "["
-    if listed:
+    is_list = text[place] == "["
+    if is_list:
         place = _after_space(text, place + 1)
     while place < len(text):
-        if listed and text[place] == "]":
+        if is_list and text[place] == "]":
             if _after_space(text, place + 1) < len(text):
                 raise BadData(f"{shown}: line {_line(text, place)}: something follows the list.")
             return
         row, end = _decode(text, place, shown)
         yield place, row
         place = _after_space(text, end)
-        if listed and text[place : place + 1] == ",":
+        if is_list and text[place : place + 1] == ",":
             place = _after_space(text, place + 1)
-        elif listed and text[place : place + 1] != "]":
+        elif is_list and text[place : place + 1] != "]":
             break
-    if listed:
+    if is_list:
         raise BadData(
             f"{shown} is not readable as json: the list has no end.",
             remedy="the file may be cut short.",

@@ -40,17 +40,17 @@ def main(descriptor: int) -> None:
     import pyarrow as pa  # noqa: F401 -- likewise
 
     with os.fdopen(descriptor, "wb") as answers:
-        asked = json.loads(sys.stdin.readline())
+        request = json.loads(sys.stdin.readline())
         logging.getLogger().addHandler(_LogSender(answers))
-        logging.getLogger("perennial").setLevel(asked["level"])
+        logging.getLogger("perennial").setLevel(request["level"])
         source = open_reader(
-            TypeAdapter(SourceSpec).validate_python(asked["source"]),
-            asked["event_time"],
-            Path(asked["home"]),
-            Path(asked["cache"]),
-            (asked["seconds"], asked["most"]),
+            TypeAdapter(SourceSpec).validate_python(request["source"]),
+            request["event_time"],
+            Path(request["home"]),
+            Path(request["cache"]),
+            (request["seconds"], request["most"]),
         )
-        _bound_memory(asked["most"])
+        _bound_memory(request["most"])
         _send(answers, {"ready": True})
         for line in sys.stdin:
             try:

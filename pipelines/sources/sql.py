@@ -156,9 +156,9 @@ class Sql:
         try:
             check_names(names, "The query")
         except BadData as error:
-            said = error.message.replace("The query has", "The query returns")
+            message = error.message.replace("The query has", "The query returns")
             raise SpecError(
-                f"{self._shown}: {said}",
+                f"{self._shown}: {message}",
                 remedy="give each column of `source.query` a name of its own (`as`).",
             ) from error
 
@@ -166,16 +166,18 @@ class Sql:
         """Return what a failed query means: SQLAlchemy wraps the driver's error."""
         import sqlalchemy as sa
 
-        said = _message(cause, engine)
-        lost = isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
-        if lost or (
+        message = _message(cause, engine)
+        is_disconnected = isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
+        if is_disconnected or (
             isinstance(cause, sa.exc.OperationalError) and _code(cause.orig) not in _WRONG_STATEMENT
         ):
             return Unreachable(
-                f"{self._shown} cannot be read: {said}.",
+                f"{self._shown} cannot be read: {message}.",
                 remedy=f"check the database and the setting {self._setting}.",
             )
-        return SpecError(f"{self._shown} refuses the query: {said}.", remedy="mend `source.query`.")
+        return SpecError(
+            f"{self._shown} refuses the query: {message}.", remedy="mend `source.query`."
+        )
 
 
 def _message(error: BaseException, engine: sa.Engine) -> str:

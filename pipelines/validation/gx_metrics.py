@@ -78,8 +78,8 @@ def as_floats(column: pd.Series) -> pd.Series:
 
 def as_booleans(answers: pd.Series) -> pd.Series:
     """Return comparisons as plain booleans; one with a null is not met."""
-    masked: Any = answers.astype("boolean")
-    return pd.Series(masked.fillna(value=False).to_numpy(dtype=bool), index=answers.index)
+    nullable: Any = answers.astype("boolean")
+    return pd.Series(nullable.fillna(value=False).to_numpy(dtype=bool), index=answers.index)
 
 
 def total(numbers: list[Any]) -> Any:
@@ -126,10 +126,10 @@ class Median(theirs.ColumnMedian):
     def _pandas(cls, column: pd.Series, **_: Any) -> Any:  # noqa: N805
         if not exact(column):
             return column.dropna().median()
-        ordered = sorted(values(column))
-        if not ordered:
+        in_order = sorted(values(column))
+        if not in_order:
             return np.nan
-        return ratio(total([ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]]), 2)
+        return ratio(total([in_order[(len(in_order) - 1) // 2], in_order[len(in_order) // 2]]), 2)
 
 
 class StandardDeviation(theirs.ColumnStandardDeviation):
@@ -155,14 +155,14 @@ class Quantiles(theirs.ColumnQuantileValues):
         **_: Any,
     ) -> Any:
         how: Any = allow_relative_error or "nearest"
-        ordered = sorted(values(column)) if exact(column) else []
-        if how not in {"nearest", "lower", "higher"} or not ordered:
+        in_order = sorted(values(column)) if exact(column) else []
+        if how not in {"nearest", "lower", "higher"} or not in_order:
             floats = as_floats(column) if exact(column) else column
             return unwrap(theirs.ColumnQuantileValues._pandas)(  # noqa: SLF001
                 cls, floats, quantiles, allow_relative_error
             )
-        places = np.quantile(np.arange(len(ordered), dtype=np.float64), quantiles, method=how)
-        return [ordered[int(place)] for place in places]
+        places = np.quantile(np.arange(len(in_order), dtype=np.float64), quantiles, method=how)
+        return [in_order[int(place)] for place in places]
 
 
 class MostCommonValue(theirs.ColumnMostCommonValue):
@@ -259,10 +259,10 @@ def steps(column: pd.Series, compare: Callable[[Any, Any], Any]) -> pd.Series:
 
     Differences would overflow.
     """
-    held = column.array
-    answers = np.asarray(compare(held[1:], held[:-1]), dtype=bool)
+    array = column.array
+    answers = np.asarray(compare(array[1:], array[:-1]), dtype=bool)
     return pd.Series(
-        np.concatenate([np.ones(min(1, len(held)), dtype=bool), answers]), index=column.index
+        np.concatenate([np.ones(min(1, len(array)), dtype=bool), answers]), index=column.index
     )
 
 
@@ -348,12 +348,14 @@ class PairInSet(theirs.ColumnPairValuesInSet):
         pairs = more.get("value_pairs_set")
         if pairs is None:
             return pd.Series(data=True, index=column_A.index)
-        allowed = {tuple(pair) for pair in pairs}
+        permitted_pairs = {tuple(pair) for pair in pairs}
         sides = (
             [None if pd.isna(v) else v for v in column.tolist()] for column in (column_A, column_B)
         )
         return pd.Series(
-            [pair in allowed for pair in zip(*sides, strict=True)], index=column_A.index, dtype=bool
+            [pair in permitted_pairs for pair in zip(*sides, strict=True)],
+            index=column_A.index,
+            dtype=bool,
         )
 
 

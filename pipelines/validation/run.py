@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
 from pipelines.refs import Value
-from pipelines.validation.build import NoMeaning, build_expectation, describe_expectation, title
+from pipelines.validation.build import (
+    MeaninglessExpectation,
+    build_expectation,
+    describe_expectation,
+    title,
+)
 from pipelines.validation.columns import judged_frame
 from pipelines.validation.types import TYPE_EXPECTATIONS, type_named, types_named
 
@@ -72,7 +77,7 @@ def check_table(
                 findings[number] = _check_type(name, table.schema, expectation)
             else:
                 objects[number] = ready
-        except NoMeaning as error:
+        except MeaninglessExpectation as error:
             problems.append(f"{shown}: {title(expectation)}: {error}")
     if not problems:
         results = _results(name, frame, objects)
@@ -82,7 +87,7 @@ def check_table(
             if _unknown_here(r)
         ]
         findings |= {
-            number: _finding(name, expectations[number], result)
+            number: _make_result(name, expectations[number], result)
             for number, result in results.items()
         }
     if problems:
@@ -127,8 +132,8 @@ def _validate(name: str, frame: pd.DataFrame, expectations: dict[int, Any]) -> d
     # context, for a fifth more time.
 
     batch = definition.get_batch(batch_parameters={"dataframe": frame})
-    everything = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
-    results = batch.validate(suite, result_format=everything)
+    result_format = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
+    results = batch.validate(suite, result_format=result_format)
     return {r.expectation_config.meta["number"]: r for r in results.results}
 
 
@@ -148,7 +153,7 @@ def _context() -> Any:
 def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> ExpectationResult:
     """Return what is found of a column's type.
 
-    Raises NoMeaning where no name of it means anything here.
+    Raises MeaninglessExpectation where no name of it means anything here.
     """
     kwargs = expectation["kwargs"]
     names = kwargs.get(TYPE_EXPECTATIONS[expectation["type"]])
@@ -174,7 +179,7 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
         else types_named(kind, names)
     )
     if met is None:
-        raise NoMeaning(
+        raise MeaninglessExpectation(
             f"no type is called {json.dumps(names)[:80]}; write int64, float64, bool, str,"
             " datetime64 or Decimal"
         )
@@ -189,7 +194,7 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
     )
 
 
-def _finding(table: str, expectation: Expectation, result: Any) -> ExpectationResult:
+def _make_result(table: str, expectation: Expectation, result: Any) -> ExpectationResult:
     why = _exception_text(result)
     body = {} if isinstance(result, Exception) else result.result or {}
     rows = [int(i) for i in body.get("unexpected_index_list") or []]

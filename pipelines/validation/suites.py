@@ -103,7 +103,7 @@ def _json(path: Path, shown: str) -> Any:
             remedy="a suite holds expectations, no data; shorten it.",
         )
     try:
-        found = json.loads(
+        document = json.loads(
             text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once_each
         )
     except RecursionError as error:
@@ -121,12 +121,12 @@ def _json(path: Path, shown: str) -> Any:
         ) from error
     except ValueError as error:
         raise SpecError(f"{shown} is no suite: {error}.", remedy="mend the file.") from error
-    if _deeper(found, NESTING):
+    if _deeper(document, NESTING):
         raise SpecError(
             f"{shown} is no suite: its brackets are too deep (more than {NESTING}).",
             remedy="mend the file.",
         )
-    return found
+    return document
 
 
 def _refuse_constant(name: str) -> Any:
@@ -200,9 +200,13 @@ def always_main(
     Rows, keys that are there once, times inside the interval, no empty columns.
     """
     time = spec.raw_event_time
-    found: list[Expectation] = [_rows("warning" if spec.empty_batches == "allow" else "critical")]
-    found += [_expect("expect_column_values_to_not_be_null", column=c) for c in [time, *spec.key]]
-    found.append(
+    expectations: list[Expectation] = [
+        _rows("warning" if spec.empty_batches == "allow" else "critical")
+    ]
+    expectations += [
+        _expect("expect_column_values_to_not_be_null", column=c) for c in [time, *spec.key]
+    ]
+    expectations.append(
         _expect(
             "expect_column_values_to_be_in_type_list",
             column=time,
@@ -215,17 +219,17 @@ def always_main(
             "max_value": iso(interval.end)[:-1],
             "strict_max": True,
         }
-        found.append(_expect("expect_column_values_to_be_between", column=time, **span))
+        expectations.append(_expect("expect_column_values_to_be_between", column=time, **span))
     unique = (
         "expect_column_values_to_be_unique"
         if len(spec.key) == 1
         else "expect_compound_columns_to_be_unique"
     )
-    named: dict[str, Any] = (
+    arguments: dict[str, Any] = (
         {"column": spec.key[0]} if len(spec.key) == 1 else {"column_list": list(spec.key)}
     )
-    found.append(_expect(unique, **named))
-    return [*found, *_no_empty_columns(columns, suite, {time, *spec.key})]
+    expectations.append(_expect(unique, **arguments))
+    return [*expectations, *_no_empty_columns(columns, suite, {time, *spec.key})]
 
 
 def always_side(
@@ -259,23 +263,25 @@ def _rows(severity: str = "critical") -> Expectation:
 
 
 def _no_empty_columns(
-    columns: Mapping[str, str], suite: list[Expectation], checked: set[str]
+    columns: Mapping[str, str], suite: list[Expectation], other_columns: set[str]
 ) -> list[Expectation]:
     """A column of nulls passes most expectations.
 
     It is critical where the suite names the column, else a warning.
     """
-    named = {e.get("kwargs", {}).get("column") for e in suite}
-    checked = checked | {e["kwargs"].get("column") for e in suite if _asks_for_values(e)}
+    suite_columns = {e.get("kwargs", {}).get("column") for e in suite}
+    other_columns = other_columns | {
+        e["kwargs"].get("column") for e in suite if _asks_for_values(e)
+    }
     return [
         _expect(
             "expect_column_values_to_not_be_null",
-            "critical" if c in named else "warning",
+            "critical" if c in suite_columns else "warning",
             column=c,
             mostly=ANY_VALUE,
         )
         for c in columns
-        if c not in checked
+        if c not in other_columns
     ]
 
 

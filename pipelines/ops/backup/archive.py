@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from pipelines.errors import Corrupted, RequestError, TryAgain
 from pipelines.private_files import make_folder
 from pipelines.refs import Value, canonical, sha256
-from pipelines.store.sealing import sealed, unsealed
+from pipelines.store.sealing import seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -97,7 +97,7 @@ class Writer:
         manifest = Manifest.model_validate(
             {**self._about, "databases": databases, "artifacts": artifacts, "members": self.members}
         )
-        data = sealed(canonical(manifest))
+        data = seal(canonical(manifest))
         self._tar.addfile(_entry(MANIFEST, len(data), 0o644, 0), io.BytesIO(data))
         self._tar.close()
         return manifest
@@ -239,7 +239,7 @@ def _manifest(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None, form: 
             # One way out for all that is wrong with it.
             raise ValueError("it is no plain file")  # noqa: TRY301
         data = file.read()
-        return Manifest.model_validate_json(data if form == 1 else unsealed(MANIFEST, data))
+        return Manifest.model_validate_json(data if form == 1 else unseal(MANIFEST, data))
     except Corrupted as error:
         raise Corrupted(
             f"The manifest of {path} was changed or cut off.", remedy=_REMEDY

@@ -150,7 +150,7 @@ def _check_features(ports: ConfiguredPorts, model: str, crowned: Champion) -> It
     revision = open_bundle(ports.store, crowned.bundle).manifest.features_revision
     what = f"{model}: features"
     files = ports.versions.files(model, revision)
-    wrong = ports.versions.damaged(model, revision)
+    wrong = ports.versions.find_damage(model, revision)
     if not files:
         yield problem(what, f"Revision {revision} is not there.", _BACKUP)
     elif wrong:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.ports import ConfiguredPorts
     from pipelines.refs import Ref
     from pipelines.settings import Settings
-    from pipelines.store.port import Kind, Store, Stored
+    from pipelines.store.port import Kind, Store, StoredItem
 
 
 def unfinished(store: Store, limit: float) -> Iterator[Leftover]:
@@ -86,10 +86,10 @@ def old_objects(
                 yield _leftover("object", ports.store, "objects", item, limit)
 
 
-def _old(store: Store, kind: Kind, below: str, limit: float) -> Iterator[Stored]:
+def _old(store: Store, kind: Kind, below: str, limit: float) -> Iterator[StoredItem]:
     yield from (item for item in store.contents(kind, below) if item.used < limit)
 
 
-def _leftover(name: str, store: Store, kind: Kind, item: Stored, limit: float) -> Leftover:
+def _leftover(name: str, store: Store, kind: Kind, item: StoredItem, limit: float) -> Leftover:
     remove = partial(store.remove, kind, item.name, unused_since=limit)
     return Leftover(name, item.name, item.size, remove)

@@ -36,7 +36,7 @@ from pipelines.refs import canonical, sha256
 from pipelines.settings import local_path
 from pipelines.store.memory import MemoryStore
 from pipelines.store.opening import STORES
-from pipelines.store.sealing import sealed, unsealed
+from pipelines.store.sealing import seal, unseal
 from tests.contracts.processes import HOME, flip, small_disk, start
 from tests.decisions import drift_check, gate_verdict
 from tests.unit.ops.lived import elsewhere, restored, retrain
@@ -457,7 +457,7 @@ class TestRestore:
 
     def test_hashes_in_the_manifest_are_those_of_the_files(self, tar):
         with tarfile.open(tar) as opened:
-            said = json.loads(unsealed(MANIFEST, opened.extractfile(MANIFEST).read()))["members"]
+            said = json.loads(unseal(MANIFEST, opened.extractfile(MANIFEST).read()))["members"]
             assert said == {
                 m.name: sha256(opened.extractfile(m).read())
                 for m in opened
@@ -594,7 +594,7 @@ class TestTheArchive:
         members = {**manifest.members, HEAD: sha256(head)}
         older = manifest.model_copy(update={"format": 1, "members": members})
         contents = {HEAD: head, "secrets/key": b"a key", MANIFEST: canonical(older)}
-        for last, known in ((canonical(older), True), (sealed(canonical(older)), False)):
+        for last, known in ((canonical(older), True), (seal(canonical(older)), False)):
             with tarfile.open(path, "w") as tar:
                 for name, data in {**contents, MANIFEST: last}.items():
                     entry = tarfile.TarInfo(name)

@@ -17,7 +17,7 @@ from pipelines.ledger import MemoryLedger, ReleaseIntent
 from pipelines.ports import Ports
 from pipelines.refs import Ref, canonical
 from pipelines.store.local import LocalStore
-from pipelines.store.sealing import read_entry, sealed, unsealed
+from pipelines.store.sealing import read_entry, seal, unseal
 from tests.unit.steps.learning import learning
 
 KEY = release_key("visits", 7)
@@ -86,11 +86,11 @@ def test_an_entry_of_an_older_version_is_still_read(store, path):
 )
 def test_what_no_version_ever_wrote_is_refused(raw):
     with pytest.raises(Corrupted, match="pages/x"):
-        unsealed("pages/x", raw)
+        unseal("pages/x", raw)
 
 
 def test_an_entry_with_other_fields_is_named(store, path):
-    path.write_bytes(sealed(b'{"format":1}'))
+    path.write_bytes(seal(b'{"format":1}'))
     with pytest.raises(Corrupted, match=rf"{KEY} is no Release"):
         read_entry(store, KEY, Release)
 
