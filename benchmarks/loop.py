@@ -296,8 +296,8 @@ def measures(
     return rows
 
 
-def _row(measure: str, value: float, unit: str, asked: str = "") -> Measure:
-    return {"measure": measure, "value": round(value, 2), "unit": unit, "asked": asked}
+def _row(measure: str, value: float, unit: str, target: str = "") -> Measure:
+    return {"measure": measure, "value": round(value, 2), "unit": unit, "asked": target}
 
 
 def _seconds_covered(spans: list[tuple[str, str]]) -> float:

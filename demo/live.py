@@ -99,8 +99,8 @@ class WatchedRun:
         """Return what came of a task in words; the candidate that the gate has chosen is marked."""
         result = self.results.get((task.task, task.index))
         words = describe_result(task.task, result, self._metric)
-        chosen = (self.result("gate") or {}).get("candidate")
-        if task.task == "train" and chosen and result and result["candidate"] == chosen:
+        winner = (self.result("gate") or {}).get("candidate")
+        if task.task == "train" and winner and result and result["candidate"] == winner:
             return f"{words}  <- chosen"
         return words
 

@@ -79,7 +79,7 @@ def play(plan: Play, console: Console) -> int:
         context = Context(spec, plan.settings, ConfiguredPorts(plan.settings))
         months = Year(context, api, layout.serving_url, plan.as_of, plan.windows).live(console)
     seconds = time.monotonic() - begin
-    console.print(_ending(layout, plan, spec, months, seconds))
+    console.print(_describe_end(layout, plan, spec, months, seconds))
     return 1 if any(m.action == FAILED for m in months) else 0
 
 
@@ -97,7 +97,9 @@ def _first_version(
         raise PerennialError(f"Nothing was deployed: {reasons}.", remedy=f"look at {address}")
 
 
-def _ending(layout: Layout, plan: Play, spec: Spec, months: list[Month], seconds: float) -> Panel:
+def _describe_end(
+    layout: Layout, plan: Play, spec: Spec, months: list[Month], seconds: float
+) -> Panel:
     metric, start = spec.train.metric, f"{plan.as_of:%Y-%m-%d}"
     page = write_report(
         layout.state / "demo",

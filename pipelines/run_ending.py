@@ -29,7 +29,7 @@ def outcome_of(
     if gate is not None and gate.verdict == "refuse":
         return Outcome(outcome="refused", version=gate.version, reasons=gate.reasons), "FINISHED"
     version = gate.version if gate else None
-    why = words.unfinished(version, built=built)
+    why = words.how_it_ended(version, built=built)
     return Outcome(outcome="failed", version=version or "", reasons=[why]), "FAILED"
 
 

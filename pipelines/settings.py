@@ -227,9 +227,9 @@ class Settings(Value):
     @property
     def store_url(self) -> str:
         """What `open_store` opens: an absolute path, or a URL."""
-        return self._located(self.store) if self.store else str(self.state_dir / "store")
+        return self._locate(self.store) if self.store else str(self.state_dir / "store")
 
-    def _located(self, store: str) -> str:
+    def _locate(self, store: str) -> str:
         """Return a store's URL as it is, its path counted from the home."""
         return store if scheme_of(store) else str((self.home / store).resolve())
 
@@ -253,7 +253,7 @@ class Settings(Value):
     @property
     def releases_url(self) -> str:
         """The store that releases are read from: an absolute path, or a URL."""
-        return self._located(self.releases) if self.releases else self.store_url
+        return self._locate(self.releases) if self.releases else self.store_url
 
     @property
     def personal_key(self) -> Path:

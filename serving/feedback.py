@@ -90,14 +90,14 @@ class FeedbackRoute:
         self,
         follower: Follower,
         metrics: Metrics,
-        written: InferenceLog,
+        log: InferenceLog,
         settings: Settings,
         store: Store,
     ) -> None:
         """Take labels for what `follower` serves."""
         self._follower = follower
         self._metrics = metrics
-        self._log = written
+        self._log = log
         self._index = Index(settings, store)
         self._max = settings.max_rows
         # One thread of its own: the index lets one in at a time anyway, and predictions must never

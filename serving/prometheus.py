@@ -72,10 +72,10 @@ class Metrics:
         self._refusals = Counter(
             "perennial_release_refusals", "Releases refused.", ["model"], **one
         )
-        self._logged = Counter(
+        self._logged_rows = Counter(
             "perennial_log_rows", "Rows written to the inference log.", ["model"], **one
         )
-        self._lost = Counter(
+        self._lost_rows = Counter(
             "perennial_log_lost_rows",
             "Rows answered and not in the inference log.",
             ["model"],
@@ -131,7 +131,7 @@ class Metrics:
         if children is None:
             children = self._by_model[model] = (
                 self._rows.labels(model),
-                self._logged.labels(model),
+                self._logged_rows.labels(model),
             )
         return children
 
@@ -150,7 +150,7 @@ class Metrics:
 
     def count_lost(self, model: str, rows: int) -> None:
         """Count rows that were answered although the inference log could not be written."""
-        self._lost.labels(model).inc(rows)
+        self._lost_rows.labels(model).inc(rows)
 
     def count_log_failure(self, model: str, what: str) -> None:
         """Count a failed "write" or "sync" of the inference log."""

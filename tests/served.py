@@ -14,9 +14,9 @@ from pipelines.bundle.load import open_bundle
 from pipelines.bundle.rows import feed_from_table, rows_from_table
 from pipelines.data.feature_rows import build_from, read_raw
 from pipelines.inference_log.format import (
-    Answered,
+    AnswerRecord,
     Header,
-    Labelled,
+    LabelRecord,
     LoggedColumn,
     identity,
     key_text,
@@ -173,7 +173,7 @@ class Watched:
             columns=columns,
         )
         records = [
-            Answered(
+            AnswerRecord(
                 request_id=f"{segment}-{i}",
                 at=micros(event + after),
                 seconds=0.001,
@@ -201,7 +201,7 @@ class Watched:
         spec = self.context.spec
         given = zip(self._keys(rows), labels, rows[spec.event_time].to_pylist(), strict=True)
         records = [
-            Labelled(identity(n, "", 0), float(label), micros(event + after), "feedback")
+            LabelRecord(identity(n, "", 0), float(label), micros(event + after), "feedback")
             for n, label, event in given
         ]
         self._write(Header(kind="labels", model=spec.name), segment, records, close=True)

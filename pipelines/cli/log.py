@@ -97,14 +97,14 @@ def log(
     if as_json:
         _print_lines(_newest(rows, limit), {"counts": counts, "damage": damage})
         return
-    shown = _newest(rows, SHOWN if limit is None else limit)
-    columns = [c for c in COLUMNS if c in shown.column_names]
-    if shown.num_rows:
-        title = f"Inference log of {model}: the newest {shown.num_rows:,} of {rows.num_rows:,}"
+    subject = _newest(rows, SHOWN if limit is None else limit)
+    columns = [c for c in COLUMNS if c in subject.column_names]
+    if subject.num_rows:
+        title = f"Inference log of {model}: the newest {subject.num_rows:,} of {rows.num_rows:,}"
         print_table(
             title,
             columns,
-            [[_cell(row[c]) for c in columns] for row in shown.select(columns).to_pylist()],
+            [[_cell(row[c]) for c in columns] for row in subject.select(columns).to_pylist()],
         )
     typer.echo("\n".join([_sentence(counts), *damage]))
 

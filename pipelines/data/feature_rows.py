@@ -139,7 +139,7 @@ def build_rows(
     """
     import pyarrow as pa
 
-    shown = f"{folder.parent.name}/{folder.name}/features.py"
+    subject = f"{folder.parent.name}/{folder.name}/features.py"
     since = interval.start - spec.features.lookback
     cut = {
         name: _between(table, _time_of(spec, name), since, interval.end)
@@ -156,19 +156,19 @@ def build_rows(
             pa.table({}),
             dict.fromkeys(columns, pa.null()) | {spec.event_time: pa.timestamp("us", tz="UTC")},
         )
-    built = _run(folder / "features.py", cut, shown, timeout)
+    built = _run(folder / "features.py", cut, subject, timeout)
     missing = [c for c in columns if c not in built.column_names]
     if missing:
         raise SpecError(
-            f"{shown}: build returned no column {', '.join(missing)}.",
+            f"{subject}: build returned no column {', '.join(missing)}.",
             remedy=f"it returned: {', '.join(built.column_names)}.",
         )
     rows = _between(built.select(columns), spec.event_time, interval.start, interval.end)
-    _check(rows, spec, shown)
+    _check(rows, spec, subject)
     return sorted_rows(rows, [spec.event_time, *spec.key])
 
 
-def _run(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float) -> pa.Table:
+def _run(path: Path, tables: Mapping[str, pa.Table], subject: str, timeout: float) -> pa.Table:
     """Run `build`.
 
     Where it fails and nobody knows the type of some columns, the error says so too.
@@ -176,7 +176,7 @@ def _run(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float)
     import pyarrow as pa
 
     try:
-        return user_code.call_build(path, tables, shown, timeout)
+        return user_code.call_build(path, tables, subject, timeout)
     except SpecError as error:
         untyped = [
             f"{name}.{f.name}"
@@ -239,25 +239,25 @@ def _between(table: pa.Table, column: str | None, start: datetime, end: datetime
     return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
 
 
-def _check(rows: pa.Table, spec: Spec, shown: str) -> None:
+def _check(rows: pa.Table, spec: Spec, subject: str) -> None:
     """Raise BadData where a built table has no rows, repeated keys or infinite inputs."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if rows.num_rows == 0:
         raise BadData(
-            f"{shown}: build returned no row of the interval.",
+            f"{subject}: build returned no row of the interval.",
             remedy="check its filters and joins.",
         )
     if rows.group_by(spec.key).aggregate([]).num_rows != rows.num_rows:
         raise BadData(
-            f"{shown}: build returned some keys ({', '.join(spec.key)}) more than once.",
+            f"{subject}: build returned some keys ({', '.join(spec.key)}) more than once.",
             remedy="a join multiplies rows; make it unique.",
         )
     for name in spec.features.inputs:
         column = rows.column(name)
         if pa.types.is_floating(column.type) and pc.any(pc.is_inf(column)).as_py():
             raise BadData(
-                f"{shown}: the input {name!r} has infinite values.",
+                f"{subject}: the input {name!r} has infinite values.",
                 remedy="guard the division or clip it.",
             )

@@ -58,7 +58,7 @@ def holdout(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval
     return read_known_rows(context, built, batches, by=built.as_of), _span(batches)
 
 
-def everything(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval]:
+def read_all(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval]:
     """Return all rows of the plan whose label is known by `as_of`, and the span that they come
     from.
     """

@@ -90,7 +90,7 @@ class DockerTarget:
         engine, gateway = self._parts(context)
         model = context.spec.name
         spared = {champion.release, *_under_way(context, champion, under_way)}
-        leads, written = gateway.leads(model), gateway.written(model)
+        leads, written = gateway.leads(model), gateway.written_route(model)
         if leads in {
             names.container_name(model, number) for number in spared - {champion.release}
         } and _runs(engine, leads):
@@ -149,12 +149,12 @@ class DockerTarget:
         engine, gateway = self._parts(context)
         name = names.container_name(release.model, release.number)
         try:
-            if name in (gateway.leads(release.model), gateway.written(release.model)):
+            if name in (gateway.leads(release.model), gateway.written_route(release.model)):
                 gateway.lead(release.model, before)
             container = engine.container(name)
             if container is not None and names.is_of(container.labels, release):
                 engine.remove(name)
-            if final and images.existing(engine, release):
+            if final and images.find_image(engine, release):
                 engine.remove_image(names.image_name(release.model, release.number))
         except PerennialError as error:
             context.log.warning(

@@ -55,7 +55,7 @@ def carry_out(context: Context, order: Order, target: Target | None = None) -> D
             _refuse_again(context, order, to)
             _verify(context, order)
             _refuse_overtaken(context, order, to)
-            release = releases.published(
+            release = releases.publish_release(
                 context,
                 kind="release",
                 key=order.run,

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.classes import class_name
-from pipelines.inference_log.format import Answered, Header, Labelled, header_in, payload
+from pipelines.inference_log.format import AnswerRecord, Header, LabelRecord, header_in, payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -68,7 +68,7 @@ def decode(name: str, data: bytes, *, growing: bool = False) -> DecodedSegment:
     torn = int(bool(lines.pop()) and not growing)
     if not lines:
         return DecodedSegment(torn=torn)
-    header, taken, damaged = header_in(lines)
+    header, header_lines, damaged_lines = header_in(lines)
     problem = (
         "its header is damaged or of a format that is not known"
         if header is None
@@ -81,17 +81,17 @@ def decode(name: str, data: bytes, *, growing: bool = False) -> DecodedSegment:
                 f"segment {name}, byte 0: {problem}; nothing of its {len(data)} bytes was read"
             ],
         )
-    found = Records(header, name)
-    found.damage += [_damage(name, 0, "damaged") for _ in damaged]
-    place = sum(len(line) + 1 for line in lines[:taken])
+    records = Records(header, name)
+    records.damage += [_damage(name, 0, "damaged") for _ in damaged_lines]
+    place = sum(len(line) + 1 for line in lines[:header_lines])
     with _without_collector():
-        for start in range(taken, len(lines), LINES_AT_ONCE):
-            place = found.add(lines[start : start + LINES_AT_ONCE], place)
+        for start in range(header_lines, len(lines), LINES_AT_ONCE):
+            place = records.add(lines[start : start + LINES_AT_ONCE], place)
     return DecodedSegment(
         header=header,
-        rows=together(found.tables) if found.tables else found.empty(),
+        rows=together(records.tables) if records.tables else records.empty(),
         torn=torn,
-        damage=found.damage,
+        damage=records.damage,
     )
 
 
@@ -127,7 +127,7 @@ class Records:
         self.damage: list[str] = []
         self._header = header
         self._name = name
-        record = _answered_type(header) if header.kind == "predictions" else Labelled
+        record = _answered_type(header) if header.kind == "predictions" else LabelRecord
         self._decode_one: Callable[[bytes], Any] = msgspec.json.Decoder(record).decode
         records: Any = list[record]  # type: ignore[valid-type]
         self._decode_all: Callable[[bytes], list[Any]] = msgspec.json.Decoder(records).decode
@@ -146,9 +146,9 @@ class Records:
                 for s, p in zip(starts, payloads, strict=True)
                 if p is None
             ]
-            kept = [(s, p) for s, p in zip(starts, payloads, strict=True) if p is not None]
+            readable = [(s, p) for s, p in zip(starts, payloads, strict=True) if p is not None]
         else:
-            kept, place = [], place + sum(map(len, lines)) + len(lines)
+            readable, place = [], place + sum(map(len, lines)) + len(lines)
         whole = [p for p in payloads if p is not None]
         try:
             records = self._decode_all(b"[" + b",".join(whole) + b"]")
@@ -156,7 +156,7 @@ class Records:
         except (msgspec.DecodeError, UnicodeDecodeError):
             fine = False
         if not fine:
-            records = self._one_by_one(kept or list(zip(places, whole, strict=False)))
+            records = self._one_by_one(readable or list(zip(places, whole, strict=False)))
         if records:
             self.tables.append(self._table(records))
         return place
@@ -190,11 +190,11 @@ class Records:
         if self._header.kind == "labels":
             return True
         counts = _lengths(records, "rows")
-        given = [_lengths(records, "predictions")]
+        lists = [_lengths(records, "predictions")]
         for optional in ("keys", "event_times"):
             values = map(attrgetter(optional), records)
-            given.append([n if v is None else len(v) for v, n in zip(values, counts, strict=True)])
-        return all(lengths == counts for lengths in given)
+            lists.append([n if v is None else len(v) for v, n in zip(values, counts, strict=True)])
+        return all(lengths == counts for lengths in lists)
 
     def _table(self, records: Sequence[Any]) -> pa.Table:
         return (
@@ -213,7 +213,7 @@ def _damage(name: str, place: int, what: str) -> str:
 
 
 def _answered_type(header: Header) -> type[msgspec.Struct]:
-    """Return `Answered` with the types of this header's rows and predictions.
+    """Return `AnswerRecord` with the types of this header's rows and predictions.
 
     Decoding then checks width and kinds.
     """
@@ -225,9 +225,9 @@ def _answered_type(header: Header) -> type[msgspec.Struct]:
     exact: dict[str, Any] = {"rows": list[row], "predictions": list[answer]}
     fields: list[Any] = [
         (f.name, exact.get(f.name, f.type)) if f.required else (f.name, f.type, f.default)
-        for f in msgspec.structs.fields(Answered)
+        for f in msgspec.structs.fields(AnswerRecord)
     ]
-    return msgspec.defstruct("Answered", fields, array_like=True, gc=False)
+    return msgspec.defstruct("AnswerRecord", fields, array_like=True, gc=False)
 
 
 def _lengths(records: Sequence[Any], name: str) -> list[int]:
@@ -274,17 +274,17 @@ def _predictions(header: Header, records: Sequence[Any]) -> pa.Table:
     return pa.table(columns)
 
 
-def _answers(header: Header, given: list[Any]) -> dict[str, pa.Array]:
+def _answers(header: Header, answers: list[Any]) -> dict[str, pa.Array]:
     if header.task != "multiclass":
         return {
-            "prediction": pa.array(given, pa.float64()),
-            "probabilities": pa.nulls(len(given), pa.list_(pa.float64())),
+            "prediction": pa.array(answers, pa.float64()),
+            "probabilities": pa.nulls(len(answers), pa.list_(pa.float64())),
         }
-    wide = np.array(given, dtype=np.float64).reshape(len(given), len(header.classes))
-    best = pa.array(wide.argmax(axis=1)) if len(given) else pa.array([], pa.int64())
+    wide = np.array(answers, dtype=np.float64).reshape(len(answers), len(header.classes))
+    best = pa.array(wide.argmax(axis=1)) if len(answers) else pa.array([], pa.int64())
     return {
         "prediction": pa.array(header.classes, pa.string()).take(best),
-        "probabilities": pa.array(given, pa.list_(pa.float64())),
+        "probabilities": pa.array(answers, pa.list_(pa.float64())),
     }
 
 
@@ -300,7 +300,7 @@ def _values(kind: str, given: Sequence[Any]) -> pa.Array:
     return values
 
 
-def _labels(records: Sequence[Labelled]) -> pa.Table:
+def _labels(records: Sequence[LabelRecord]) -> pa.Table:
     """Return the table of labels, one row each, in their order.
 
     Numbers beside texts become texts.

@@ -57,7 +57,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int = FORMAT
 
 
-class Answered(msgspec.Struct, frozen=True, array_like=True):
+class AnswerRecord(msgspec.Struct, frozen=True, array_like=True):
     """One answered request.
 
     `at` is when the request was answered, `event_times` when each row's event is (both microseconds
@@ -77,7 +77,7 @@ class Answered(msgspec.Struct, frozen=True, array_like=True):
     event_times: list[int] | None = None
 
 
-class Labelled(msgspec.Struct, frozen=True, array_like=True):
+class LabelRecord(msgspec.Struct, frozen=True, array_like=True):
     """One accepted label of one row.
 
     By `identity` (see below), given at `at` (microseconds since 1970, UTC).
@@ -113,13 +113,13 @@ _encode = msgspec.json.Encoder().encode
 _header = msgspec.json.Decoder(Header).decode
 
 
-def line(record: Header | Answered | Labelled) -> bytes:
+def line(record: Header | AnswerRecord | LabelRecord) -> bytes:
     """Return the record as a line."""
     payload = _encode(record)
     return b"%08x%b\n" % (zlib.crc32(payload), payload)
 
 
-def opening(header: Header) -> bytes:
+def header_lines(header: Header) -> bytes:
     """Return what a segment begins with: its header as two equal lines."""
     return 2 * line(header)
 
@@ -140,10 +140,10 @@ def header_of(text: bytes) -> Header | None:
     if body is None:
         return None
     try:
-        found = _header(body)
+        header = _header(body)
     except msgspec.DecodeError:
         return None
-    return found if found.format == FORMAT else None
+    return header if header.format == FORMAT else None
 
 
 def header_in(lines: list[bytes]) -> tuple[Header | None, int, list[int]]:

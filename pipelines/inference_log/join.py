@@ -89,34 +89,34 @@ def join_labels(
     have feedback. With `known_by` only rows with event_time + known_after <= known_by get a label,
     from wherever. Raises BadData where a label is no number although the predictions are numbers.
     """
-    answered = log.rows["identity"].combine_chunks().dictionary_encode()
-    codes, at = answered.indices.to_numpy(), _microseconds(log.rows["at"])
-    label_places = _places(answered.dictionary, labels.table["identity"])
+    identity_column = log.rows["identity"].combine_chunks().dictionary_encode()
+    codes, at = identity_column.indices.to_numpy(), _microseconds(log.rows["at"])
+    label_places = _places(identity_column.dictionary, labels.table["identity"])
     early = at <= np.append(_microseconds(labels.table["at"]), NEVER)[label_places][codes]
-    chosen = _choose_rows(codes, at, early, len(answered.dictionary))
-    rows = log.rows if len(chosen) == len(codes) else log.rows.take(pa.array(chosen))
-    event, identities = _microseconds(rows["event_time"]), codes[chosen]
-    known = (
-        np.full(len(chosen), fill_value=True)
+    picks = _choose_rows(codes, at, early, len(identity_column.dictionary))
+    rows = log.rows if len(picks) == len(codes) else log.rows.take(pa.array(picks))
+    event, identities = _microseconds(rows["event_time"]), codes[picks]
+    is_known = (
+        np.full(len(picks), fill_value=True)
         if known_by is None
         else event <= _micros(known_by - known_after - EPOCH)
     )
 
     kind = rows["prediction"].type
     feedback = _labels_at(
-        labels.table["label"], label_places[identities], known & early[chosen], kind
+        labels.table["label"], label_places[identities], is_known & early[picks], kind
     )
-    from_source = _from_source(source, answered.dictionary, identities, known, kind)
+    from_source = _from_source(source, identity_column.dictionary, identities, is_known, kind)
     label = pc.if_else(pa.array(label_places[identities] >= 0), feedback, from_source)
     says = pc.if_else(pa.array(label_places[identities] >= 0), "feedback", "source")
     label_from = pc.if_else(pc.is_valid(label), says, pa.scalar(None, pa.string()))
     counts = Counts(
         predicted=len(codes),
-        rows=len(chosen),
-        duplicates=len(codes) - len(chosen),
+        rows=len(picks),
+        duplicates=len(codes) - len(picks),
         labelled=len(label) - label.null_count,
         after_label=int(np.count_nonzero(~early)),
-        ahead=int(np.count_nonzero(event - at[chosen] > _micros(AHEAD))),
+        ahead=int(np.count_nonzero(event - at[picks] > _micros(AHEAD))),
         contradicting=pc.sum(pc.not_equal(feedback, from_source)).as_py() or 0,
         torn=log.torn + labels.torn,
         damaged=len(log.damage) + len(labels.damage),
@@ -162,13 +162,13 @@ def _labels_at(
 
     It is null where the place is -1, or where it does not count.
     """
-    chosen = labels.combine_chunks().take(pa.array(places, mask=(places < 0) | ~counts))
-    if chosen.type == kind:
-        return chosen
+    values = labels.combine_chunks().take(pa.array(places, mask=(places < 0) | ~counts))
+    if values.type == kind:
+        return values
     if pa.types.is_string(kind):  # as a class is named in training
-        return class_names(pa.chunked_array([chosen])).combine_chunks()
+        return class_names(pa.chunked_array([values])).combine_chunks()
     try:
-        return chosen.cast(kind)
+        return values.cast(kind)
     except pa.ArrowInvalid as error:
         raise BadData(
             f"A label is no number: {error}.",
@@ -182,8 +182,8 @@ def _from_source(
     """Return what the source says of each row, null where it says nothing or it does not count."""
     if source is None:
         return pa.nulls(len(one), kind)
-    known = source.filter(pc.is_valid(source["label"]))
-    if pa.types.is_floating(known["label"].type):
-        known = known.filter(pc.invert(pc.is_nan(known["label"])))
-    newest = known.take(pa.array(np.arange(known.num_rows)[::-1]))
+    with_label = source.filter(pc.is_valid(source["label"]))
+    if pa.types.is_floating(with_label["label"].type):
+        with_label = with_label.filter(pc.invert(pc.is_nan(with_label["label"])))
+    newest = with_label.take(pa.array(np.arange(with_label.num_rows)[::-1]))
     return _labels_at(newest["label"], _places(identities, newest["identity"])[one], counts, kind)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pipelines.errors import Busy
 from pipelines.inference_log.format import identity
-from pipelines.inference_log.label_index_reading import Reading
+from pipelines.inference_log.label_index_reading import LogReader
 from pipelines.locks import hold_bare
 from pipelines.sqlite import fault
 
@@ -80,7 +80,7 @@ class Index:
         not seen cannot be read.
         """
         with self._hold() as db:
-            Reading(db, self._store, model).everything()
+            LogReader(db, self._store, model).update()
 
     def accept(
         self,
@@ -95,7 +95,7 @@ class Index:
         What `write` raises is raised, and then nothing was accepted. Raises as `catch_up` does.
         """
         with self._hold() as db:
-            Reading(db, self._store, model).everything()
+            LogReader(db, self._store, model).update()
             outcomes, new = _judge(db, model, labels)
             if new:
                 write(list(new.items()))
@@ -162,12 +162,12 @@ def _format(db: sqlite3.Connection) -> int | None:
         db.execute("PRAGMA journal_mode = TRUNCATE")
         # what a power cut takes from the index is read again from the log
         db.execute("PRAGMA synchronous = NORMAL")
-        found: int = db.execute("PRAGMA user_version").fetchone()[0]
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
         if fault(error) != "damaged":
             raise
         return None
-    return found
+    return version
 
 
 def _judge(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipelines.errors import Corrupted, Unreachable
-from pipelines.inference_log.format import Labelled, header_in, payload
+from pipelines.inference_log.format import LabelRecord, header_in, payload
 from pipelines.refs import Ref
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ It is (or will soon be) away, and an entry has its rows.
 """
 
 
-class _AnsweredKeys(msgspec.Struct, array_like=True, gc=False):
-    """Of `record.Answered`, what the index needs; the values stay undecoded."""
+class _AnswerKeys(msgspec.Struct, array_like=True, gc=False):
+    """Of `record.AnswerRecord`, what the index needs; the values stay undecoded."""
 
     request_id: str
     at: msgspec.Raw
@@ -46,7 +46,7 @@ class _EntryRef(msgspec.Struct):
 
 
 class _Entry(msgspec.Struct):
-    """Of `rotated.Rotated`, what the index needs (that module loads pyarrow)."""
+    """Of `rotated.RotatedEntry`, what the index needs (that module loads pyarrow)."""
 
     data: _EntryRef
     segments: list[str]
@@ -62,11 +62,11 @@ The same row again is the same event.
 """
 
 _decode_entry = msgspec.json.Decoder(_Entry).decode
-_seen = msgspec.json.Decoder(_AnsweredKeys).decode
-_labelled = msgspec.json.Decoder(Labelled).decode
+_decode_answer = msgspec.json.Decoder(_AnswerKeys).decode
+_decode_label = msgspec.json.Decoder(LabelRecord).decode
 
 
-class Reading:
+class LogReader:
     """Reads on in one model's log. Whatever is read twice changes nothing."""
 
     def __init__(self, db: sqlite3.Connection, store: Store, model: str) -> None:
@@ -74,19 +74,19 @@ class Reading:
         self._db = db
         self._store = store
         self._model = model
-        self._there: set[str] = set()
+        self._present: set[str] = set()
 
-    def everything(self) -> None:
+    def update(self) -> None:
         """Read on from where reading ended, or from the beginning.
 
         From the beginning where the log has lost something that the index knows: it was restored,
         or deleted.
         """
         self._read_on()
-        lost = {
+        lost_names = {
             name for name, (_, state) in self._sources().items() if state != ROTATED
-        } - self._there
-        if lost:
+        } - self._present
+        if lost_names:
             for table in ("requests", "keys", "labels"):
                 # `table` is one of three names.
                 delete = f"DELETE FROM {table} WHERE model = ?"  # noqa: S608
@@ -101,7 +101,7 @@ class Reading:
 
         A segment that went away in between is in an entry by then.
         """
-        self._there = set()
+        self._present = set()
         self._segments("predictions", self._add_predictions)
         self._segments("labels", self._add_labels)
         self._read_rotated("rotated", ("request_id", "row", "key"), self._insert_rows)
@@ -112,37 +112,37 @@ class Reading:
             "SELECT name, read, state FROM sources WHERE name GLOB ?",
             (f"inference/{self._model}/*",),
         )
-        return {name: (read, state) for name, read, state in entries}
+        return {name: (end, state) for name, end, state in entries}
 
     def _segments(self, kind: str, add: Callable[[list[bytes]], None]) -> None:
-        known = self._sources()
+        sources = self._sources()
         for name in self._store.segments(f"inference/{self._model}/{kind}"):
-            self._there.add(name)
-            start, state = known.get(name, (0, GROWING))
+            self._present.add(name)
+            start, state = sources.get(name, (0, GROWING))
             if state != GROWING:
                 continue
             # asked before reading: what is closed by then grows no more
-            growing = self._store.is_open(name)
+            is_growing = self._store.is_open(name)
             data = self._store.read_segment(name, start)
-            if data is None or (growing and not data):
+            if data is None or (is_growing and not data):
                 continue
             whole = data.rfind(b"\n") + 1
             lines = data[:whole].split(b"\n")[:-1]
             readable = start > 0 or not lines or header_in(lines)[0] is not None
-            if not readable and growing and len(lines) == 1:
+            if not readable and is_growing and len(lines) == 1:
                 continue  # the header's second copy is on its way
             if readable:
                 # a header is no record: it is passed over like whatever else cannot be read
                 add(lines)
-            self._remember(name, start + whole, GROWING if growing and readable else READ)
+            self._remember(name, start + whole, GROWING if is_growing and readable else READ)
 
-    def _remember(self, name: str, read: int, state: int) -> None:
-        self._db.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?)", (name, read, state))
+    def _remember(self, name: str, end: int, state: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?)", (name, end, state))
 
     def _add_predictions(self, lines: list[bytes]) -> None:
         self._insert_rows(
             (record.request_id, row, key)
-            for record in _records(lines, _seen)
+            for record in _records(lines, _decode_answer)
             for row, key in enumerate(
                 record.keys if record.keys is not None else [None] * len(record.rows)
             )
@@ -150,7 +150,7 @@ class Reading:
 
     def _add_labels(self, lines: list[bytes]) -> None:
         self._insert_labels(
-            (record.identity, record.label) for record in _records(lines, _labelled)
+            (record.identity, record.label) for record in _records(lines, _decode_label)
         )
 
     def _insert_rows(self, rows: Iterable[tuple[str, int, str | None]]) -> None:
@@ -178,16 +178,16 @@ class Reading:
 
         There are none unless the index was lost: a rotation lets it catch up before.
         """
-        known = self._sources()
+        sources = self._sources()
         for name in self._store.keys(f"inference/{self._model}/{folder}"):
-            self._there.add(name)
-            if name in known:
+            self._present.add(name)
+            if name in sources:
                 continue
             entry = _entry(self._store, name)
             if entry is None:  # the log's reader names it
                 continue
-            missed = any(known.get(s, (0, GROWING))[1] == GROWING for s in entry.segments)
-            for rows in _parquet(self._store, entry.data, columns) if missed else ():
+            is_incomplete = any(sources.get(s, (0, GROWING))[1] == GROWING for s in entry.segments)
+            for rows in _parquet(self._store, entry.data, columns) if is_incomplete else ():
                 insert(rows)
             for segment in entry.segments:
                 self._remember(segment, 0, ROTATED)

@@ -17,7 +17,12 @@ import pyarrow.compute as pc
 
 from pipelines.errors import Busy, Corrupted
 from pipelines.inference_log.decode import INPUT, MOMENT, decode, together
-from pipelines.inference_log.rotated_entries import Rotated, entries_of, from_parquet, segments_of
+from pipelines.inference_log.rotated_entries import (
+    RotatedEntry,
+    entries_of,
+    from_parquet,
+    segments_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +60,7 @@ LABELS = pa.schema({"identity": pa.string(), "label": pa.float64(), "at": MOMENT
 
 @dataclass(frozen=True)
 class Log:
-    """Answered rows in the order of their entries and segments.
+    """AnswerRecord rows in the order of their entries and segments.
 
     Their columns are `OURS` and one `input.<name>` per input.
 
@@ -108,7 +113,7 @@ def read_log(
     """
     first, last = (None if m is None else pa.scalar(m, MOMENT) for m in (since, until))
 
-    def within(entry: Rotated) -> bool:
+    def within(entry: RotatedEntry) -> bool:
         if entry.since is None or entry.until is None:
             return True
         return (first is None or entry.until >= first.value) and (
@@ -149,7 +154,7 @@ def first_labels(table: pa.Table) -> pa.Table:
 
 
 def _read_pieces(
-    store: Store, model: str, kind: LogKind, is_wanted: Callable[[Rotated], bool]
+    store: Store, model: str, kind: LogKind, is_wanted: Callable[[RotatedEntry], bool]
 ) -> _Pieces:
     """Return what is there of one kind.
 
@@ -158,12 +163,12 @@ def _read_pieces(
     for _ in range(LOOKS):
         # before the entries: what is rotated in between is then in both, never in neither
         names = segments_of(store, model, kind)
-        entries, broken = entries_of(store, model, kind)
+        entries, bad_keys = entries_of(store, model, kind)
         parts = _from_segments(
             store, sorted(set(names) - {n for e in entries.values() for n in e.segments})
         )
         if parts is not None:
-            parts.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in broken]
+            parts.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in bad_keys]
             return _with_entries(store, parts, {k: e for k, e in entries.items() if is_wanted(e)})
     raise Busy(
         f"The inference log of {model} was rotated {LOOKS} times while it was read.",
@@ -176,19 +181,19 @@ def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
     parts = _Pieces()
     for name in names:
         # asked before reading: a torn line of a segment that was closed by then stays torn
-        growing = store.is_open(name)
+        is_growing = store.is_open(name)
         data = store.read_segment(name)
         if data is None:
             return None
-        decoded = decode(name, data, growing=growing)
-        parts.torn += decoded.torn
-        parts.damage.extend(decoded.damage)
-        if decoded.header is not None:
-            parts.pieces.append(_Piece(decoded.header, decoded.rows))
+        segment = decode(name, data, growing=is_growing)
+        parts.torn += segment.torn
+        parts.damage.extend(segment.damage)
+        if segment.header is not None:
+            parts.pieces.append(_Piece(segment.header, segment.rows))
     return parts
 
 
-def _with_entries(store: Store, newer: _Pieces, entries: dict[str, Rotated]) -> _Pieces:
+def _with_entries(store: Store, newer: _Pieces, entries: dict[str, RotatedEntry]) -> _Pieces:
     """Return what was found in segments, with the entries' rows before it."""
     older = _Pieces()
     for key, entry in entries.items():
@@ -237,10 +242,10 @@ def _identities(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def _realign(
-    probabilities: pa.ChunkedArray, known: tuple[str, ...], classes: tuple[str, ...]
+    probabilities: pa.ChunkedArray, names: tuple[str, ...], classes: tuple[str, ...]
 ) -> pa.Array:
     """Return the probabilities in the order of `classes`."""
     wide = np.zeros((len(probabilities), len(classes)))
-    given = pc.list_flatten(probabilities).to_numpy().reshape(len(probabilities), len(known))
-    wide[:, [classes.index(c) for c in known]] = given
+    values = pc.list_flatten(probabilities).to_numpy().reshape(len(probabilities), len(names))
+    wide[:, [classes.index(c) for c in names]] = values
     return pa.array(list(wide), pa.list_(pa.float64()))

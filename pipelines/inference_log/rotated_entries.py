@@ -32,7 +32,7 @@ FORMAT: Final = 1
 _FOLDERS: Final[dict[LogKind, str]] = {"predictions": "rotated", "labels": "rotated-labels"}
 
 
-class Rotated(Value):
+class RotatedEntry(Value):
     """One entry: closed segments of one header and day, as one object.
 
     `since` and `until` are the least and the greatest event time of predictions (microseconds since
@@ -62,22 +62,24 @@ def segments_of(store: Store, model: str, kind: LogKind) -> list[str]:
     return store.segments(f"inference/{model}/{kind}")
 
 
-def entries_of(store: Store, model: str, kind: LogKind) -> tuple[dict[str, Rotated], list[str]]:
+def entries_of(
+    store: Store, model: str, kind: LogKind
+) -> tuple[dict[str, RotatedEntry], list[str]]:
     """Return the entries by key, oldest first, and the keys of entries that cannot be read."""
-    found: dict[str, Rotated] = {}
-    broken = []
+    entries: dict[str, RotatedEntry] = {}
+    bad_keys = []
     for key in store.keys(_folder(model, kind)):
         try:
-            entry = Rotated.model_validate_json(store.read(key) or b"")
+            entry = RotatedEntry.model_validate_json(store.read(key) or b"")
             entry.read_header()
         except (Corrupted, ValidationError, msgspec.ValidationError):
-            broken.append(key)
+            bad_keys.append(key)
         else:
-            found[key] = entry
-    return found, broken
+            entries[key] = entry
+    return entries, bad_keys
 
 
-def add(store: Store, model: str, kind: LogKind, number: int, entry: Rotated) -> bool:
+def add(store: Store, model: str, kind: LogKind, number: int, entry: RotatedEntry) -> bool:
     """Write the entry as the one of that number (from 1).
 
     Tell whether this call did: another rotator may have been first.

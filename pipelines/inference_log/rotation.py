@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pipelines.errors import Corrupted
 from pipelines.inference_log.decode import DecodedSegment, decode, together
 from pipelines.inference_log.rotated_entries import (
-    Rotated,
+    RotatedEntry,
     add,
     entries_of,
     segments_of,
@@ -64,14 +64,14 @@ def rotate(
     header cannot be read: nothing is known of its rows, and the reader goes on naming it. Raises
     Corrupted where an entry cannot be read, StorageFull where there is no room.
     """
-    done = Rotation()
+    rotation = Rotation()
     for kind in ("predictions", "labels"):
         work = _Rotator(store, model, kind, catch_up, object_bytes)
         while (entry := work.next_entry()) is not None:
-            done.entries += 1
-            done.rows += entry.rows
-            done.segments += len(entry.segments)
-    return done
+            rotation.entries += 1
+            rotation.rows += entry.rows
+            rotation.segments += len(entry.segments)
+    return rotation
 
 
 class _Rotator:
@@ -92,7 +92,7 @@ class _Rotator:
         self._object_bytes = object_bytes
         self._headers: dict[str, Header | None] = {}
 
-    def next_entry(self) -> Rotated | None:
+    def next_entry(self) -> RotatedEntry | None:
         """Add one entry and return it; None when there is nothing to rotate.
 
         Losing against another rotator, plan again.
@@ -100,19 +100,19 @@ class _Rotator:
         while True:
             # before the entries: see the reader
             names = segments_of(self._store, self._model, self._kind)
-            entries, broken = entries_of(self._store, self._model, self._kind)
-            if broken:
+            entries, bad_keys = entries_of(self._store, self._model, self._kind)
+            if bad_keys:
                 raise Corrupted(
-                    f"The entry {broken[0]} of the rotated log cannot be read.",
+                    f"The entry {bad_keys[0]} of the rotated log cannot be read.",
                     remedy=(
                         "restore it from a backup; until then nothing of this model's log is"
                         " rotated."
                     ),
                 )
-            gone = {n for e in entries.values() for n in e.segments}
-            self._drop([n for n in names if n in gone])
+            rotated_names = {n for e in entries.values() for n in e.segments}
+            self._drop([n for n in names if n in rotated_names])
             group = self._first_group(
-                [n for n in names if n not in gone and not self._store.is_open(n)]
+                [n for n in names if n not in rotated_names and not self._store.is_open(n)]
             )
             if group is None:
                 return None
@@ -128,10 +128,10 @@ class _Rotator:
         for name in names:
             self._store.remove("segments", name)
 
-    def _first_group(self, closed: list[str]) -> tuple[Header, str, list[str]] | None:
+    def _first_group(self, segments: list[str]) -> tuple[Header, str, list[str]] | None:
         """Return the first header and day that there are closed segments of, and their names."""
         groups: dict[tuple[Header, str], list[str]] = {}
-        for name in closed:
+        for name in segments:
             header = self._header(name)
             if header is not None:
                 groups.setdefault((header, name.rsplit("/", 1)[-1][:DAY]), []).append(name)
@@ -144,39 +144,39 @@ class _Rotator:
             self._headers[name] = decode(name, b"".join(line + b"\n" for line in lines)).header
         return self._headers[name]
 
-    def _entry(self, header: Header, day: str, names: list[str]) -> Rotated | None:
+    def _entry(self, header: Header, day: str, names: list[str]) -> RotatedEntry | None:
         """Return the entry of as many of the segments as one object takes, stored already.
 
         None where one was rotated meanwhile.
         """
-        found: dict[str, DecodedSegment] = {}
-        damaged = []
+        segments: dict[str, DecodedSegment] = {}
+        damaged_bytes = []
         size = 0
         for name in names:
             data = self._store.read_segment(name)
             if data is None:
                 return None
-            found[name] = decode(name, data)
-            if found[name].damage:
-                damaged.append(self._store.put(data, ".segment"))
+            segments[name] = decode(name, data)
+            if segments[name].damage:
+                damaged_bytes.append(self._store.put(data, ".segment"))
             size += len(data)
             if size >= self._object_bytes:
                 break
-        rows = together([d.rows for d in found.values()])
+        rows = together([d.rows for d in segments.values()])
         times = (
             pc.min_max(rows["event_time"].cast(pa.int64())).as_py()
             if self._kind == "predictions"
             else {"min": None, "max": None}
         )
-        return Rotated(
+        return RotatedEntry(
             data=self._store.put(to_parquet(rows), ".parquet"),
             rows=rows.num_rows,
             day=day,
             header=msgspec.to_builtins(header),
-            segments=list(found),
-            torn=sum(d.torn for d in found.values()),
-            damage=[said for d in found.values() for said in d.damage],
-            damaged=damaged,
+            segments=list(segments),
+            torn=sum(d.torn for d in segments.values()),
+            damage=[message for d in segments.values() for message in d.damage],
+            damaged=damaged_bytes,
             since=times["min"],
             until=times["max"],
         )

@@ -70,7 +70,7 @@ def unknown_releases(store: Store, ledger: Ledger) -> list[str]:
     """Return the keys of the store's releases of which the ledger knows nothing."""
     names = [item.name for item in store.contents("entries", "releases")]
     models = {name.split("/")[1] for name in names}
-    known = {release_key(m, r.number) for m in models for r in releases.recorded(ledger, m)}
+    known = {release_key(m, r.number) for m in models for r in releases.list_releases(ledger, m)}
     return [name for name in names if name not in known]
 
 
@@ -116,7 +116,7 @@ def _releases(ports: ConfiguredPorts, ledger: Ledger, model: str) -> Iterator[Fi
             f"The store has no {served_key(model)}: no server would follow {model}.",
             f"`perennial reconcile {model}`.",
         )
-    for release in releases.recorded(ledger, model):
+    for release in releases.list_releases(ledger, model):
         key = release_key(model, release.number)
         try:
             stored = read_entry(ports.store, key, Release)

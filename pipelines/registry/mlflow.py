@@ -168,7 +168,7 @@ class MlflowRegistry:
             self._run(run_id)
             with sklearn_folder(model_file) as folder:
                 self._client.log_artifacts(run_id, str(folder), "model")
-            self._named_model(model)
+            self._ensure_model(model)
             version = self._client.create_model_version(
                 model,
                 source=f"runs:/{run_id}/model",
@@ -334,7 +334,7 @@ class MlflowRegistry:
             else now
         )
 
-    def _named_model(self, model: str) -> None:
+    def _ensure_model(self, model: str) -> None:
         if not self._client.search_registered_models(f"name = '{model}'"):
             self._client.create_registered_model(model)
 

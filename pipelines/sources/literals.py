@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pipelines.columns.from_objects import column_of
-from pipelines.columns.kept import DIGITS, say_once
+from pipelines.columns.storable import DIGITS, say_once
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ _EXACT_DIGITS = 15
 """A decimal of so many digits comes back from a float64 as it was (IEEE 754: DBL_DIG)."""
 
 
-def in_own_types(table: pa.Table, shown: str) -> pa.Table:
+def in_own_types(table: pa.Table, subject: str) -> pa.Table:
     """Return a table of texts with each column in the type that its texts have.
 
     What is not obvious is said once.
@@ -64,17 +64,17 @@ def in_own_types(table: pa.Table, shown: str) -> pa.Table:
     columns_with_na: list[str] = []
     columns = {}
     for name, texts in zip(table.column_names, table.columns, strict=True):
-        columns[name] = _in_own_type(texts, name, shown, columns_with_na)
+        columns[name] = _in_own_type(texts, name, subject, columns_with_na)
     if columns_with_na:
         say_once(
-            f"{shown}: NA, NULL and the like are read as missing in the columns of numbers"
+            f"{subject}: NA, NULL and the like are read as missing in the columns of numbers"
             f" {', '.join(columns_with_na)}."
         )
     return pa.table(columns)
 
 
 def _in_own_type(
-    texts: pa.ChunkedArray, name: str, shown: str, columns_with_na: list[str]
+    texts: pa.ChunkedArray, name: str, subject: str, columns_with_na: list[str]
 ) -> pa.ChunkedArray | pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -87,11 +87,11 @@ def _in_own_type(
     if values.null_count == len(values):
         if pc.any(pc.not_equal(stripped_texts, "")).as_py():
             say_once(
-                f"{shown}: the column {name!r} holds nothing but NA, NULL or the like; they are"
+                f"{subject}: the column {name!r} holds nothing but NA, NULL or the like; they are"
                 " kept as texts."
             )
         return texts
-    numbers = _numbers(values, name, shown)
+    numbers = _numbers(values, name, subject)
     if numbers is None:
         return texts
     if pc.any(pc.and_(is_na, pc.not_equal(stripped_texts, ""))).as_py():
@@ -99,7 +99,7 @@ def _in_own_type(
     return numbers
 
 
-def _numbers(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | pa.Array | None:
+def _numbers(values: pa.ChunkedArray, name: str, subject: str) -> pa.ChunkedArray | pa.Array | None:
     """Return the values as numbers or booleans; None where they are texts."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -111,7 +111,7 @@ def _numbers(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray 
         return pc.any(pc.match_substring_regex(values, pattern)).as_py() is True
 
     if all_match(_WHOLE):
-        return _whole(values, name, shown)
+        return _whole(values, name, subject)
     if all_match("^(?i:true|false)$"):
         return pc.equal(pc.utf8_lower(values), pa.scalar("true"))
     if (
@@ -119,16 +119,16 @@ def _numbers(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray 
         and any_matches("[0-9]")
         and (any_matches(_FLOAT) or not any_matches(_BARE_EXPONENT))
     ):
-        return _floats(values, name, shown)
+        return _floats(values, name, subject)
     if all_match(_LIKE_A_NUMBER):
         say_once(
-            f"{shown}: the column {name!r} is kept as texts: as numbers, its leading zeros, plus"
+            f"{subject}: the column {name!r} is kept as texts: as numbers, its leading zeros, plus"
             " signs or exponents would be lost."
         )
     return None
 
 
-def _whole(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | None:
+def _whole(values: pa.ChunkedArray, name: str, subject: str) -> pa.ChunkedArray | None:
     """Return whole numbers as int64, or as decimals beyond it."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -139,13 +139,13 @@ def _whole(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | 
         if pc.max(pc.utf8_length(pc.utf8_ltrim(values, "-"))).as_py() <= DIGITS:
             return pc.cast(values, pa.decimal128(DIGITS, 0))
     say_once(
-        f"{shown}: the column {name!r} is kept as texts: it has whole numbers of more than {DIGITS}"
-        " digits."
+        f"{subject}: the column {name!r} is kept as texts: it has whole numbers of more than"
+        f" {DIGITS} digits."
     )
     return None
 
 
-def _floats(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | pa.Array | None:
+def _floats(values: pa.ChunkedArray, name: str, subject: str) -> pa.ChunkedArray | pa.Array | None:
     """Return numbers as float64 where each of them is one, else as decimals.
 
     None where they are too long even for those.
@@ -162,16 +162,16 @@ def _floats(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray |
         return pc.cast(values, pa.float64())
     try:
         decimals = column_of(
-            [None if text is None else Decimal(text) for text in values.to_pylist()], name, shown
+            [None if text is None else Decimal(text) for text in values.to_pylist()], name, subject
         )
     except BadData:
         say_once(
-            f"{shown}: the column {name!r} is kept as texts: it has numbers that neither a float64"
-            f" nor {DIGITS} digits hold."
+            f"{subject}: the column {name!r} is kept as texts: it has numbers that neither a"
+            f" float64 nor {DIGITS} digits hold."
         )
         return None
     say_once(
-        f"{shown}: the column {name!r} is read as decimals, since it has numbers that no float64"
+        f"{subject}: the column {name!r} is read as decimals, since it has numbers that no float64"
         " holds."
     )
     return decimals

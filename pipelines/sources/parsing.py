@@ -10,10 +10,10 @@ import zipfile
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from pipelines.columns.kept import check_names, kept_column, say_once
+from pipelines.columns.storable import check_names, say_once, storable_column
 from pipelines.errors import BadData
 from pipelines.sources.memory_limit import most_bytes
-from pipelines.tables import normalised
+from pipelines.tables import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ _FINE = r"(\.[0-9]{6})[0-9]+"
 """The digits of a time behind its microseconds."""
 
 
-def content_of(file: IO[bytes], shown: str, most: int) -> bytes:
+def content_of(file: IO[bytes], subject: str, most: int) -> bytes:
     """Return the file's bytes.
 
     Raises BadData beyond `most` of them; what the file itself raises goes through.
@@ -38,14 +38,14 @@ def content_of(file: IO[bytes], shown: str, most: int) -> bytes:
     while chunk := file.read(min(_CHUNK, most + 1 - data.tell())):
         data.write(chunk)
         if data.tell() > most:
-            raise too_large(shown, most)
+            raise too_large(subject, most)
     return data.getvalue()
 
 
-def too_large(shown: str, most: int) -> BadData:
+def too_large(subject: str, most: int) -> BadData:
     """Return the error of a file that takes more memory than reading may take."""
     return BadData(
-        f"{shown} unpacks to more than {most} bytes.",
+        f"{subject} unpacks to more than {most} bytes.",
         remedy=(
             "split the file, or give the step more memory (resources.memory in model.yaml, or the"
             " machine)."
@@ -122,14 +122,14 @@ def format_of(name: str, choice: Format | None) -> Format:
     )
 
 
-def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
+def member_of(archive: bytes, member: str, subject: str, most: int) -> bytes:
     """Return one member of a zip archive.
 
     Raises BadData naming the archive's members where it is missing or too large.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as zip_file:
-            info = _member(zip_file, member, shown, most)
+            info = _member(zip_file, member, subject, most)
             return unpack(zip_file.read(info), member, most)
     except BadData:
         raise
@@ -137,33 +137,33 @@ def member_of(archive: bytes, member: str, shown: str, most: int) -> bytes:
     # These alone can be their cause.
     except Exception as error:
         raise BadData(
-            f"{shown} is no readable zip archive: {_first_line(error)}.",
+            f"{subject} is no readable zip archive: {_first_line(error)}.",
             remedy="the file may be cut short.",
         ) from error
 
 
-def _member(archive: zipfile.ZipFile, member: str, shown: str, most: int) -> zipfile.ZipInfo:
+def _member(archive: zipfile.ZipFile, member: str, subject: str, most: int) -> zipfile.ZipInfo:
     names = archive.namelist()
     if member not in names:
         listing = ", ".join(names[:20])
-        raise BadData(f"{shown} has no member {member!r}.", remedy=f"it has: {listing}.")
+        raise BadData(f"{subject} has no member {member!r}.", remedy=f"it has: {listing}.")
     info = archive.getinfo(member)
     if info.file_size > most:
-        raise too_large(f"{shown}: member {member!r} ({info.file_size} bytes)", most)
+        raise too_large(f"{subject}: member {member!r} ({info.file_size} bytes)", most)
     return info
 
 
-def parse(data: bytes, kind: Format, shown: str, most: int | None = None) -> pa.Table:
+def parse(data: bytes, kind: Format, subject: str, most: int | None = None) -> pa.Table:
     """Return the rows in the bytes.
 
     They may unpack to `most` bytes, by default to what the machine's memory allows.
 
     Raises BadData where they cannot be parsed, naming row or column where that is known.
     """
-    return parse_all([(shown, data)], kind, shown, most or most_bytes())
+    return parse_all([(subject, data)], kind, subject, most or most_bytes())
 
 
-def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: int) -> pa.Table:
+def parse_all(files: list[tuple[str, bytes]], kind: Format, subject: str, most: int) -> pa.Table:
     """Return the rows of several files of one format, as one table.
 
     The files of a CSV table decide its types together.
@@ -176,9 +176,9 @@ def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: in
             for name, data in files
         ]
         return _parse_or_bad_data(
-            shown,
+            subject,
             kind,
-            lambda: normalised(literals.in_own_types(together(texts, shown), shown), shown),
+            lambda: normalise(literals.in_own_types(together(texts, subject), subject), subject),
         )
     read_table = read_json.table_of if kind == "json" else partial(read_parquet.table_of, most=most)
     return together(
@@ -186,33 +186,33 @@ def parse_all(files: list[tuple[str, bytes]], kind: Format, shown: str, most: in
             _parse_or_bad_data(name, kind, partial(_read, read_table, data, name))
             for name, data in files
         ],
-        shown,
+        subject,
     )
 
 
-def _read(read: Callable[[bytes, str], pa.Table], data: bytes, shown: str) -> pa.Table:
-    return normalised(read(data, shown), shown)
+def _read(read: Callable[[bytes, str], pa.Table], data: bytes, subject: str) -> pa.Table:
+    return normalise(read(data, subject), subject)
 
 
-def _parse_or_bad_data(shown: str, kind: Format, parse_table: Callable[[], pa.Table]) -> pa.Table:
+def _parse_or_bad_data(subject: str, kind: Format, parse_table: Callable[[], pa.Table]) -> pa.Table:
     try:
         return parse_table()
     except BadData:
         raise
     except MemoryError as error:
         raise BadData(
-            f"{shown} takes more memory than there is.",
+            f"{subject} takes more memory than there is.",
             remedy="split the file, or give the step more memory.",
         ) from error
     # Parsers raise what they like on foreign bytes, and the bytes alone can be their cause.
     except Exception as error:
         raise BadData(
-            f"{shown} is not readable as {kind}: {_first_line(error)}.",
+            f"{subject} is not readable as {kind}: {_first_line(error)}.",
             remedy="the file may be damaged, or of another format.",
         ) from error
 
 
-def together(tables: list[pa.Table], shown: str) -> pa.Table:
+def together(tables: list[pa.Table], subject: str) -> pa.Table:
     """Return the rows of several tables.
 
     Raises BadData where their types do not go together without changing a value.
@@ -220,25 +220,25 @@ def together(tables: list[pa.Table], shown: str) -> pa.Table:
     import pyarrow as pa
 
     names = dict.fromkeys(name for table in tables for name in table.column_names)
-    check_names(names, shown)
+    check_names(names, subject)
     for name in names:
         kinds = {table.schema.field(name).type for table in tables if name in table.column_names}
         # Arrow would make floats of decimals, and lose digits.
         if any(map(pa.types.is_decimal, kinds)) and any(map(pa.types.is_floating, kinds)):
             raise BadData(
-                f"{shown}: the column {name!r} holds decimals in one file and floats in another.",
+                f"{subject}: the column {name!r} holds decimals in one file and floats in another.",
                 remedy="give it one type.",
             )
     try:
         return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     except pa.ArrowException as error:
         raise BadData(
-            f"The files of {shown} do not fit together: {_first_line(error)}.",
+            f"The files of {subject} do not fit together: {_first_line(error)}.",
             remedy="give each column one type.",
         ) from error
 
 
-def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Table:
+def with_times(table: pa.Table, column: str, subject: str = "The source") -> pa.Table:
     """Return the table with `column` as times in UTC where its texts are ISO 8601.
 
     What is no time becomes null, and is said.
@@ -263,15 +263,15 @@ def with_times(table: pa.Table, column: str, shown: str = "The source") -> pa.Ta
         return table
     losses = int(times.isna().sum()) - texts.null_count
     if losses:
-        say_once(f"{shown}: {losses} values of {column!r} are no times and are read as missing.")
+        say_once(f"{subject}: {losses} values of {column!r} are no times and are read as missing.")
     if not coarse.equals(texts):
         say_once(
-            f"{shown}: the column {column!r} has times finer than a microsecond; they are cut to"
+            f"{subject}: the column {column!r} has times finer than a microsecond; they are cut to"
             " microseconds."
         )
     index = table.column_names.index(column)
     array = pa.chunked_array([pa.Array.from_pandas(times)])
-    return table.set_column(index, column, kept_column(array, column, shown))
+    return table.set_column(index, column, storable_column(array, column, subject))
 
 
 def pick_rows(table: pa.Table, column: str, interval: Interval) -> pa.Table:

@@ -24,7 +24,7 @@ from pipelines import die_with_parent, errors
 from pipelines.errors import BadData, PerennialError, Unreachable
 from pipelines.sources.memory_limit import most_bytes
 from pipelines.sources.port import Raw
-from pipelines.sources.urls import shown_url
+from pipelines.sources.urls import display_url
 
 if TYPE_CHECKING:
     from pipelines.intervals import Interval
@@ -63,7 +63,7 @@ class ReaderProcess:
         self._request = json.dumps(
             {**request, "seconds": seconds, "most": most_bytes(most), "level": level}
         )
-        self._shown = f"The {source.kind} source"
+        self._subject = f"The {source.kind} source"
         self._seconds = seconds
         self._most = most
         self._child: _Child | None = None
@@ -83,7 +83,7 @@ class ReaderProcess:
         except _Late:
             self._end()
             raise Unreachable(
-                f"{self._shown} took longer than {self._seconds:g} s to read {interval.name}.",
+                f"{self._subject} took longer than {self._seconds:g} s to read {interval.name}.",
                 remedy=(
                     "check what it reads from; or allow more (`source.timeout` in model.yaml,"
                     " PERENNIAL_SOURCE_TIMEOUT_SECONDS)."
@@ -100,8 +100,8 @@ class ReaderProcess:
         request = json.loads(self._request)["source"]
         place = request.get("uri") or request.get("url") or request.get("database")
         return (
-            f"{self._shown} {shown_url(place)} takes more than {self._most // 2**20} MiB of memory"
-            f" to read {interval.name}; half of what the machine has free, the container and"
+            f"{self._subject} {display_url(place)} takes more than {self._most // 2**20} MiB of"
+            f" memory to read {interval.name}; half of what the machine has free, the container and"
             " `resources.memory` in model.yaml allow is the most"
         )
 
@@ -112,7 +112,7 @@ class ReaderProcess:
         """
         if code in {-signal.SIGKILL, -signal.SIGTERM}:
             message = (
-                f"{self._shown}: the process that read {interval.name} was killed"
+                f"{self._subject}: the process that read {interval.name} was killed"
                 f" ({signal.Signals(-code).name})."
             )
             return Unreachable(
@@ -123,7 +123,7 @@ class ReaderProcess:
                 ),
             )
         return BadData(
-            f"{self._shown}: the process that read {interval.name} ended with {code}.",
+            f"{self._subject}: the process that read {interval.name} ended with {code}.",
             remedy="a file or an answer may be damaged in a way that its parser does not survive.",
         )
 

@@ -10,7 +10,7 @@ from pipelines.settings import without_password
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 
 
-def shown_url(url: str) -> str:
+def display_url(url: str) -> str:
     """Return a URL (or fsspec's chain of them) fit for a message.
 
     Without user, password, query and fragment.
@@ -33,7 +33,7 @@ def without_secrets(text: str, url: str) -> str:
     Libraries write URLs in forms of their own; where a password or a query of `url` is still in the
     text, it is dropped.
     """
-    safe = _URL.sub(lambda match: shown_url(match[0]), text.replace(url, shown_url(url)))
+    safe = _URL.sub(lambda match: display_url(match[0]), text.replace(url, display_url(url)))
     return (
         "its message is left out, since it holds a password or a query"
         if any(s in safe for s in _secrets(url))

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pipelines import run_ending
-from pipelines.classes import meant
+from pipelines.classes import translate_classes
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
@@ -64,7 +64,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
         entry = ledger.append(spec.name, request.run, verdict)
     judged = entry.read(GateVerdict).part(GateResult)
     _log_candidates(context, request.train, judged)
-    shown = page.render(
+    subject = page.render(
         spec.name,
         request.run,
         judged,
@@ -74,7 +74,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
         because=built.reason,
     )
     publish_page(
-        context.ports.store, model=spec.name, kind="verdict", run=request.run, page=shown.encode()
+        context.ports.store, model=spec.name, kind="verdict", run=request.run, page=subject.encode()
     )
     tags = {
         "verdict": judged.verdict,
@@ -215,7 +215,7 @@ def _compare_with_opponent(
             f"{wrong} of its {len(answers)} answers are no numbers that may be served",
         )
     if theirs.task == "multiclass":
-        called = meant(
+        called = translate_classes(
             theirs.classes or [],
             challenger.classes or [],
             holdout.schema.field(context.spec.target.column).type,

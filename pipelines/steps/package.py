@@ -121,7 +121,7 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
         fitted_on=fit.interval,
         rows=fit.rows.num_rows,
         metrics=request.gate.metrics,
-        inputs=reference.marked(fit.schema, context.spec),
+        inputs=reference.mark_personal(fit.schema, context.spec),
         compiled=compilation.model is not None,
         parity=compilation.parity,
         why_native=compilation.why_not,
@@ -155,7 +155,7 @@ def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
     from pipelines.training.fitting import fit_pipeline
 
     spec = context.spec
-    table, interval = labelled_rows.everything(context, request.features)
+    table, interval = labelled_rows.read_all(context, request.features)
     table = estimators.give_types(table, spec.features.inputs)
     classes = estimators.classes_of(table, spec)
     y = estimators.targets(table, spec, classes)

@@ -32,7 +32,7 @@ def run(context: Context, request: ReportRequest) -> ReportResult:
             ),
         )
     if decided.start:
-        return _result(*_retraining(context, request))
+        return _result(*_explain_retraining(context, request))
     if drifted.verdict == "drift":
         return _result(
             "held_back",
@@ -44,7 +44,7 @@ def run(context: Context, request: ReportRequest) -> ReportResult:
     )
 
 
-def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
+def _explain_retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
     """Return what came of the retraining, by the ledger; it knows more than the state of a run."""
     model, run = context.spec.name, request.decide.run_id
     entry = outcomes.find_outcome(context.ports.ledger, model, run)
@@ -54,7 +54,7 @@ def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
     if entry.outcome == "deployed":
         return "deployed", f"The retraining {run} of {model} deployed version {entry.version}."
     champion = context.ports.ledger.champion(model)
-    serves = words.serving(champion.version if champion else None)
+    serves = words.what_serves(champion.version if champion else None)
     return (
         "refused",
         f"The retraining {run} of {model} was refused ({words.join(entry.reasons)}); {serves}.",
@@ -64,7 +64,7 @@ def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
 def _failure(context: Context, request: ReportRequest, entry: Outcome | None, state: str) -> GiveUp:
     model, run = context.spec.name, request.decide.run_id
     champion = context.ports.ledger.champion(model)
-    serves = words.serving(champion.version if champion else None).capitalize()
+    serves = words.what_serves(champion.version if champion else None).capitalize()
     if entry is not None and entry.outcome == "failed":
         what = f"failed: {words.join(entry.reasons) or 'see its log'}"
     elif state == "failed":

@@ -111,7 +111,7 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
     warnings = [f"{b.interval.name}: {w}" for b, f in results for w in f.warnings]
     for warning in warnings:
         context.log.warning("%s", warning)
-    shown = [w[:200] for w in warnings[:MAX_WARNINGS]] + (
+    subject = [w[:200] for w in warnings[:MAX_WARNINGS]] + (
         [f"… and {len(warnings) - MAX_WARNINGS} more"] if len(warnings) > MAX_WARNINGS else []
     )
     checked = sum(len(f.findings) for _, f in results)
@@ -119,7 +119,7 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
         batches=len(results),
         rows=sum(f.rows for _, f in results),
         expectations=checked,
-        warnings=shown,
+        warnings=subject,
         page=page,
     )
 
@@ -166,7 +166,7 @@ def _judge(
             if main
             else always_side(spec, name, columns, suite)
         )
-        shown = f"expectations/{context.suites[name].name}" if name in suites else name
+        subject = f"expectations/{context.suites[name].name}" if name in suites else name
         expectations = [*always, *suite]
         if not ref.rows and spec.empty_batches == "allow":
             expectations = without_rows(expectations)
@@ -177,7 +177,7 @@ def _judge(
             "validate",
             key,
             TableFindings,
-            partial(_check_table, context, name, ref, expectations, shown),
+            partial(_check_table, context, name, ref, expectations, subject),
             force=force,
         )
         findings += result.findings
@@ -192,10 +192,10 @@ def _judge(
 
 
 def _check_table(
-    context: Context, name: str, ref: TableRef, expectations: list[dict[str, Any]], shown: str
+    context: Context, name: str, ref: TableRef, expectations: list[dict[str, Any]], subject: str
 ) -> TableFindings:
     return TableFindings(
-        findings=check_table(name, read_table(context.ports.store, ref), expectations, shown)
+        findings=check_table(name, read_table(context.ports.store, ref), expectations, subject)
     )
 
 

@@ -24,7 +24,7 @@ from pipelines.validation.build import (
     title,
 )
 from pipelines.validation.columns import judged_frame
-from pipelines.validation.types import TYPE_EXPECTATIONS, type_named, types_named
+from pipelines.validation.types import TYPE_EXPECTATIONS, is_one_of_types, is_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +59,11 @@ class ExpectationResult(Value):
 
 
 def check_table(
-    name: str, table: pa.Table, expectations: list[Expectation], shown: str
+    name: str, table: pa.Table, expectations: list[Expectation], subject: str
 ) -> list[ExpectationResult]:
     """Return a finding for each expectation on the table, in their order.
 
-    Raises SpecError, naming the suite and every expectation of it that means nothing (`shown` is
+    Raises SpecError, naming the suite and every expectation of it that means nothing (`subject` is
     the suite's file as people know it); BadData where the table has two columns of one name.
     """
     frame = judged_frame(table)
@@ -78,11 +78,11 @@ def check_table(
             else:
                 objects[number] = ready
         except MeaninglessExpectation as error:
-            problems.append(f"{shown}: {title(expectation)}: {error}")
+            problems.append(f"{subject}: {title(expectation)}: {error}")
     if not problems:
         results = _results(name, frame, objects)
         problems = [
-            f"{shown}: {title(expectations[n])}: {_unknown_here(r)}"
+            f"{subject}: {title(expectations[n])}: {_unknown_here(r)}"
             for n, r in results.items()
             if _unknown_here(r)
         ]
@@ -91,7 +91,7 @@ def check_table(
             for number, result in results.items()
         }
     if problems:
-        raise SpecError("\n".join(problems), remedy=f"mend {shown}; `perennial check` runs it.")
+        raise SpecError("\n".join(problems), remedy=f"mend {subject}; `perennial check` runs it.")
     return [findings[number] for number in sorted(findings)]
 
 
@@ -174,9 +174,9 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
     met = (
         True
         if names is None
-        else type_named(kind, names)
+        else is_type(kind, names)
         if isinstance(names, str)
-        else types_named(kind, names)
+        else is_one_of_types(kind, names)
     )
     if met is None:
         raise MeaninglessExpectation(

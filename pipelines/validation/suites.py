@@ -56,17 +56,17 @@ def read_suite(path: Path) -> list[Expectation]:
     (`{"place": 0}` for the first). Raises SpecError naming the file, and the place in it, where it
     is missing or no suite.
     """
-    shown = f"{path.parent.name}/{path.name}"
-    expectations = _json(path, shown)
+    subject = f"{path.parent.name}/{path.name}"
+    expectations = _json(path, subject)
     if isinstance(expectations, dict):
         expectations = expectations.get("expectations")
     if not isinstance(expectations, list):
         raise SpecError(
-            f"{shown} is no suite: it holds no list `expectations`.",
+            f"{subject} is no suite: it holds no list `expectations`.",
             remedy='it needs {"name": …, "expectations": [{"type": …, "kwargs": {…}}]}.',
         )
     problems = [
-        f"{shown}: expectations[{i}]: {why}"
+        f"{subject}: expectations[{i}]: {why}"
         for i, e in enumerate(expectations)
         if (why := _wrong_shape(e))
     ]
@@ -81,25 +81,27 @@ def read_suite(path: Path) -> list[Expectation]:
     ]
 
 
-def _json(path: Path, shown: str) -> Any:
+def _json(path: Path, subject: str) -> Any:
     """Return the JSON in a suite's file. Raises SpecError where there is none."""
     if path.is_dir():
-        raise SpecError(f"{shown} is a folder.", remedy="write the suite into a file of this name.")
+        raise SpecError(
+            f"{subject} is a folder.", remedy="write the suite into a file of this name."
+        )
     if not path.is_file():
         raise SpecError(
-            f"There is no {shown}.", remedy="write the suite; docs/add-a-model.md shows one."
+            f"There is no {subject}.", remedy="write the suite; docs/add-a-model.md shows one."
         )
     try:
         with path.open("rb") as file:
             text = file.read(SUITE_BYTES + 1)
     except OSError as error:
         raise SpecError(
-            f"{shown} cannot be read: {error.strerror}.",
+            f"{subject} cannot be read: {error.strerror}.",
             remedy="give this process the right to read it.",
         ) from error
     if len(text) > SUITE_BYTES:
         raise SpecError(
-            f"{shown} is larger than {SUITE_BYTES:,} bytes.",
+            f"{subject} is larger than {SUITE_BYTES:,} bytes.",
             remedy="a suite holds expectations, no data; shorten it.",
         )
     try:
@@ -108,22 +110,23 @@ def _json(path: Path, shown: str) -> Any:
         )
     except RecursionError as error:
         raise SpecError(
-            f"{shown} is no suite: its brackets are too deep.", remedy="mend the file."
+            f"{subject} is no suite: its brackets are too deep.", remedy="mend the file."
         ) from error
     except UnicodeDecodeError as error:
         raise SpecError(
-            f"{shown} is no suite: its byte {error.start} is not UTF-8.", remedy="save it as UTF-8."
+            f"{subject} is no suite: its byte {error.start} is not UTF-8.",
+            remedy="save it as UTF-8.",
         ) from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise SpecError(
-            f"{shown} is no suite: no JSON at {where}: {error.msg}.", remedy="mend the file."
+            f"{subject} is no suite: no JSON at {where}: {error.msg}.", remedy="mend the file."
         ) from error
     except ValueError as error:
-        raise SpecError(f"{shown} is no suite: {error}.", remedy="mend the file.") from error
+        raise SpecError(f"{subject} is no suite: {error}.", remedy="mend the file.") from error
     if _deeper(document, NESTING):
         raise SpecError(
-            f"{shown} is no suite: its brackets are too deep (more than {NESTING}).",
+            f"{subject} is no suite: its brackets are too deep (more than {NESTING}).",
             remedy="mend the file.",
         )
     return document

@@ -81,7 +81,7 @@ def family(kind: pa.DataType) -> str:
     return next((name for name, test in tests.items() if test(kind)), str(kind))
 
 
-def type_named(kind: pa.DataType, name: str) -> bool | None:
+def is_type(kind: pa.DataType, name: str) -> bool | None:
     """Tell whether a column's type is the one that is named.
 
     None where the name means nothing here.
@@ -114,12 +114,12 @@ def type_named(kind: pa.DataType, name: str) -> bool | None:
     )
 
 
-def types_named(kind: pa.DataType, names: Iterable[str]) -> bool | None:
+def is_one_of_types(kind: pa.DataType, names: Iterable[str]) -> bool | None:
     """Tell whether a column's type is one of those named.
 
     None where none of the names means anything here.
     """
-    answers = [type_named(kind, name) for name in names]
+    answers = [is_type(kind, name) for name in names]
     verdicts = [a for a in answers if a is not None]
     return any(verdicts) if verdicts else None
 

@@ -16,7 +16,13 @@ import numpy as np
 
 from pipelines.science.drift import ColumnFact, DriftFacts, measure_performance
 from pipelines.watch import evidently_run
-from pipelines.watch.evidently_run import LEAST, ROWS, UNDEFINED_ON_A_CONSTANT, Compare, sampled
+from pipelines.watch.evidently_run import (
+    LEAST,
+    ROWS,
+    UNDEFINED_ON_A_CONSTANT,
+    Compare,
+    sample_positions,
+)
 from pipelines.watch.preconditions import (
     CheckedWindow,
     check,
@@ -24,7 +30,7 @@ from pipelines.watch.preconditions import (
     rule_of,
     size,
     textual,
-    watched,
+    watched_inputs,
 )
 
 if TYPE_CHECKING:
@@ -105,7 +111,7 @@ def _blank_columns(
 ) -> list[ColumnFact]:
     """Return the inputs with their missing shares and rules, before anything is compared."""
     facts = []
-    for column in watched(champion.schema):
+    for column in watched_inputs(champion.schema):
         shares = checked.missing.get(column.name)
         if shares is not None:
             facts.append(_blank(column.name, rule_of(rules, column), shares))
@@ -247,7 +253,7 @@ def _pairs(
         ("the window", window.inputs),
         ("the champion's training data", champion.reference.inputs),
     ):
-        rows = sampled(table.num_rows, seed)
+        rows = sample_positions(table.num_rows, seed)
         tables.append(table if rows is None else table.take(rows))
         if rows is not None:
             facts = _with_note(
@@ -262,7 +268,7 @@ def _pairs(
             f"the champion's training data are {reference:,} rows only: scores vary more than the"
             " thresholds expect",
         )
-    by_name = {c.name: c for c in watched(champion.schema)}
+    by_name = {c.name: c for c in watched_inputs(champion.schema)}
     names = [c.name for c in facts.columns]
     return [
         Compare(
@@ -296,7 +302,7 @@ def _answers(
     text = champion.task == "multiclass"
     sides = []
     for predictions in (window.predictions, champion.reference.predictions):
-        rows = sampled(len(predictions), seed)
+        rows = sample_positions(len(predictions), seed)
         sides.append(
             np.asarray(
                 predictions if rows is None else predictions[rows],

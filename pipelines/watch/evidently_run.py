@@ -84,7 +84,7 @@ class Score:
     problem: str = ""
 
 
-def sampled(count: int, seed: int) -> Array | None:
+def sample_positions(count: int, seed: int) -> Array | None:
     """Return the positions of at most ROWS of `count` rows, in order.
 
     None where that is all of them.
@@ -145,7 +145,7 @@ def _one_by_one(
 def _comparable(column: Compare, seed: int) -> tuple[Compare, str]:
     """Return the column as Evidently can compare it, or why it cannot."""
     words = ""
-    for ready in [column] if column.text else [column, _moved(column)]:
+    for ready in [column] if column.text else [column, _shift(column)]:
         try:
             _run([ready], None, share=1.0, seed=seed)
         except MemoryError:
@@ -158,7 +158,7 @@ def _comparable(column: Compare, seed: int) -> tuple[Compare, str]:
     return column, words
 
 
-def _moved(column: Compare) -> Compare:
+def _shift(column: Compare) -> Compare:
     """Return numbers moved to 0 and, where they are huge, made smaller by a power of two.
 
     Evidently draws bins of a fixed number between the least and the greatest value, and raises
@@ -184,7 +184,7 @@ def _run(
     from evidently.presets import DataDriftPreset
 
     metrics: list[Any] = []
-    inputs = [c if c.text else untied(c, seed) for c in inputs]
+    inputs = [c if c.text else break_ties(c, seed) for c in inputs]
     if inputs:
         methods, thresholds = (
             {c.name: c.rule.method for c in inputs},
@@ -236,7 +236,7 @@ def _datasets(columns: Sequence[Compare]) -> tuple[Any, Any]:
         frames.append(
             pd.DataFrame(
                 {
-                    name: pd.Series(_padded(values, rows), dtype=values.dtype)
+                    name: pd.Series(_pad(values, rows), dtype=values.dtype)
                     for name, values in pairs.items()
                 }
             )
@@ -247,7 +247,7 @@ def _datasets(columns: Sequence[Compare]) -> tuple[Any, Any]:
     return current, reference
 
 
-def _padded(values: Array, rows: int) -> Array:
+def _pad(values: Array, rows: int) -> Array:
     fill = None if values.dtype == object else np.nan
     return np.concatenate([values, np.full(rows - len(values), fill, dtype=values.dtype)])
 
@@ -311,7 +311,7 @@ def _spread_out(predictions: Compare, seed: int) -> Compare:
     return Compare(predictions.name, predictions.rule, predictions.text, *apart)
 
 
-def untied(column: Compare, seed: int) -> Compare:
+def break_ties(column: Compare, seed: int) -> Compare:
     """Return numbers whose ties are broken at random, by less than half of the smallest step
     between two of them.
 

@@ -98,7 +98,7 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
     rotate(store, spec.name, catch_up=Index(context.settings, store).catch_up)
     log = read_log(store, spec.name, since=window.start, until=window.end)
-    source = _told_by_source(context, plan, schema, log) if log.rows.num_rows else None
+    source = _source_labels(context, plan, schema, log) if log.rows.num_rows else None
     labels = read_labels(store, spec.name)
     matches = join_labels(
         log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
@@ -108,7 +108,7 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     notes = _notes(
         matches.counts, matches.rows.num_rows - own.num_rows, [*log.damage, *labels.damage]
     )
-    odd = _logged_otherwise(context, matches.rows, schema, version)
+    odd = _find_partial_versions(context, matches.rows, schema, version)
     if odd:
         notes.append(
             f"only the {own.num_rows:,} rows that version {version} answered itself are compared:"
@@ -121,7 +121,7 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
             if odd
             else Rows(_inputs(matches.rows, schema), answers, answered=own.num_rows)
         ),
-        labelled=_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
+        labelled=_make_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
         counts=matches.counts,
         notes=notes,
     )
@@ -219,7 +219,7 @@ def _build_table(context: Context, plan: Plan) -> pa.Table:
     return with_types(together(tables, "The features of the window", whole=spec.key))
 
 
-def _told_by_source(context: Context, plan: Plan, schema: InputSchema, log: Log) -> pa.Table | None:
+def _source_labels(context: Context, plan: Plan, schema: InputSchema, log: Log) -> pa.Table | None:
     """Return what the model's source says of the window's events: `identity` and `label`.
 
     None where no row could be found again.
@@ -282,7 +282,9 @@ def _as_learnt(own: pa.Table, schema: InputSchema) -> pa.Table:
     return pa.table(columns)
 
 
-def _logged_otherwise(context: Context, rows: pa.Table, schema: InputSchema, version: str) -> str:
+def _find_partial_versions(
+    context: Context, rows: pa.Table, schema: InputSchema, version: str
+) -> str:
     """Return the versions among the rows that did not log every input of the champion in its kind.
 
     "" where all did.
@@ -292,23 +294,23 @@ def _logged_otherwise(context: Context, rows: pa.Table, schema: InputSchema, ver
         return ""
     champions = context.ports.ledger.entries(context.spec.name, "champion")
     bundles = {crown.version: crown.bundle for crown in (e.read(Crown) for e in champions)}
-    wanted = _watched(schema)
+    wanted = _watched_rows(schema)
     odd = [
         v
         for v in others
-        if v not in bundles or not wanted <= _logged(context.ports.store, bundles[v])
+        if v not in bundles or not wanted <= _logged_inputs(context.ports.store, bundles[v])
     ]
     return ", ".join(f"version {v}" for v in odd)
 
 
-def _watched(schema: InputSchema) -> set[tuple[str, str]]:
+def _watched_rows(schema: InputSchema) -> set[tuple[str, str]]:
     return {(c.name, c.kind) for c in schema.columns if c.personal is None}
 
 
-def _logged(store: Store, bundle: Ref) -> set[tuple[str, str]]:
+def _logged_inputs(store: Store, bundle: Ref) -> set[tuple[str, str]]:
     """Return the inputs of a bundle with their kinds; none where it cannot be read any more."""
     try:
-        return _watched(BundleManifest.model_validate_json(store.get(bundle)).inputs)
+        return _watched_rows(BundleManifest.model_validate_json(store.get(bundle)).inputs)
     except TryAgain:
         raise
     except (PerennialError, ValueError):
@@ -323,7 +325,7 @@ def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
     return values
 
 
-def _labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
+def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
     """Return labelled rows of the log as metrics take them."""
     times = rows["event_time"].to_numpy().astype("datetime64[us]")
     if schema.task != "multiclass":

@@ -44,7 +44,7 @@ class CheckedWindow:
     missing: dict[str, tuple[float, float]]
 
 
-def watched(schema: InputSchema) -> list[Column]:
+def watched_inputs(schema: InputSchema) -> list[Column]:
     """Return the inputs that are looked at.
 
     All but personal ones, of which neither the log nor the reference holds the values.
@@ -73,7 +73,7 @@ def check(
     rules: Drift, window: Rows, labelled: Labelled | None, champion: ChampionReference
 ) -> CheckedWindow:
     """Return what is broken in a window that has rows, or in the champion's reference."""
-    columns = watched(champion.schema)
+    columns = watched_inputs(champion.schema)
     sides = (("", window.inputs), (" in the champion's training data", champion.reference.inputs))
     broken = [p for where, table in sides for c in columns for p in _column(c, table, where)]
     broken += [
@@ -91,12 +91,12 @@ def check(
     broken += _predictions(
         champion.reference.predictions, champion.task, "of the champion's holdout"
     )
-    broken += _labelled(labelled)
+    broken += _check_labelled(labelled)
     if columns and champion.reference.inputs.num_rows == 0:
         broken.append("the champion's bundle holds no training rows to compare with")
     tables = [table for _, table in sides]
     shares = {
-        c.name: (_missing(c, tables[0]), _missing(c, tables[1]))
+        c.name: (_missing_share(c, tables[0]), _missing_share(c, tables[1]))
         for c in columns
         if _both(c, tables)
     }
@@ -254,7 +254,7 @@ def _predictions(predictions: Array, task: str, whose: str) -> list[str]:
     return [f"{wrong:,} of {len(predictions):,} predictions {whose} are {what}"] if wrong else []
 
 
-def _labelled(labelled: Labelled | None) -> list[str]:
+def _check_labelled(labelled: Labelled | None) -> list[str]:
     if labelled is None:
         return []
     pairs = (("labels", labelled.y), ("predictions of labelled rows", labelled.p))
@@ -280,7 +280,7 @@ def _both(column: Column, tables: list[pa.Table]) -> bool:
     return all(t.column_names.count(column.name) == 1 and t.num_rows > 0 for t in tables)
 
 
-def _missing(column: Column, table: pa.Table) -> float:
+def _missing_share(column: Column, table: pa.Table) -> float:
     """Return the share of null and NaN.
 
     An empty text is a value, though the model is fed the same for null.

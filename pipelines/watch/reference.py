@@ -47,7 +47,7 @@ class ChampionSample:
     predictions: Array
 
 
-def marked(schema: InputSchema, spec: Spec) -> InputSchema:
+def mark_personal(schema: InputSchema, spec: Spec) -> InputSchema:
     """Return the schema with the spec's personal inputs marked (their examples left out), and the
     keys as their strictest column.
     """

@@ -78,7 +78,7 @@ def ask(
         ledger.append(model, f"{len(entries) + 1:06d}", wanted)
 
 
-def unanswered(ledger: Ledger, model: str, now: datetime) -> Entry | None:
+def find_open_request(ledger: Ledger, model: str, now: datetime) -> Entry | None:
     """Return the newest request that is open.
 
     Nothing came of it yet, and it is younger than a day by the ledger's clock.

@@ -28,7 +28,7 @@ def manifest_of(store: Store, release: Release) -> BundleManifest:
     return BundleManifest.model_validate_json(store.get(release.bundle))
 
 
-def existing(engine: ReleaseEngine, release: Release) -> Image | None:
+def find_image(engine: ReleaseEngine, release: Release) -> Image | None:
     """Return the release's image where it is there."""
     image = engine.image(image_name(release.model, release.number))
     return image if image is not None and is_of(image.labels, release) else None
@@ -42,7 +42,7 @@ def build_image(
     Raises GiveUp where the serving image is missing, Corrupted naming the object that was changed,
     Unreachable or StorageFull from the engine. What a failed build leaves is removed.
     """
-    image = existing(engine, release)
+    image = find_image(engine, release)
     if image is not None:
         return image
     manifest = manifest_of(store, release)

@@ -4,7 +4,7 @@ First comes backup.json (format, product, moment), then the members, and last ma
 SHA-256 of each of them.
 
 Stored format, version 2: the manifest carries a checksum of its own (as the store's entries do),
-which version 1 did not. To evolve it: raise FORMAT and let `checked` know all that were.
+which version 1 did not. To evolve it: raise FORMAT and let `check_archive` know all that were.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Writer:
         """Add a file as long as it is now. Raises TryAgain where it shrinks meanwhile."""
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            hashing = _Hashing(file)
+            hashing = _HashingFile(file)
             try:
                 self._tar.addfile(
                     _entry(name, status.st_size, status.st_mode & 0o777, int(status.st_mtime)),
@@ -107,7 +107,7 @@ class Writer:
         self.bytes += size
 
 
-def checked(path: Path, known: Callable[[str], bool]) -> Manifest:
+def check_archive(path: Path, known: Callable[[str], bool]) -> Manifest:
     """Return the manifest after every member was read and is what it says.
 
     `known` tells whether a member's name has a place in this system. Raises RequestError for a file
@@ -142,7 +142,7 @@ def _read(
         if manifest is not None:
             raise Corrupted(f"{path} goes on after its end with {entry.name!r}.", remedy=_REMEDY)
         if not digests:
-            digests[HEAD], form = _known_format(path, entry, file)
+            digests[HEAD], form = _read_format(path, entry, file)
         elif entry.name == MANIFEST:
             manifest = _manifest(path, entry, file, form)
         elif not _fits(entry, known):
@@ -215,13 +215,13 @@ def _open_entries(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[byt
         raise Corrupted(f"{path} cannot be read: {error}.", remedy=_REMEDY) from error
 
 
-def _known_format(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None) -> tuple[str, int]:
+def _read_format(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None) -> tuple[str, int]:
     """Return the first member's hash and the format.
 
     Raises RequestError unless it says that this is a backup of a format that we know.
     """
     data = file.read() if file is not None and entry.name == HEAD and entry.size <= BLOCK else b""
-    body = _parsed(data)
+    body = _parse_json(data)
     if not isinstance(body, dict) or "format" not in body:
         raise RequestError(f"{path} is no backup of Perennial.")
     if body["format"] not in KNOWN:
@@ -260,7 +260,7 @@ def _fits(entry: tarfile.TarInfo, known: Callable[[str], bool]) -> bool:
     return plain and harmless and known(entry.name)
 
 
-def _parsed(data: bytes) -> Any:
+def _parse_json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
@@ -268,7 +268,7 @@ def _parsed(data: bytes) -> Any:
 
 
 def _digest(file: IO[bytes]) -> str:
-    hashing = _Hashing(file)
+    hashing = _HashingFile(file)
     while hashing.read(BLOCK):
         pass
     return hashing.hexdigest()
@@ -280,7 +280,7 @@ def _entry(name: str, size: int, mode: int, mtime: int) -> tarfile.TarInfo:
     return entry
 
 
-class _Hashing:
+class _HashingFile:
     """A file that is hashed while it is read."""
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -51,7 +51,7 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
         refuse_damage(database)
     if not tables(copied[0]):
         raise RequestError(
-            f"There is no ledger in {copied[0].shown}.",
+            f"There is no ledger in {copied[0].display_name}.",
             remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.",
         )
     ledger = SqlLedger(settings.ledger, migrate=False)
@@ -108,7 +108,7 @@ def _refuse_part_of_system(
                 "airflow": "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
             }[database.name]
             raise RequestError(
-                f"The ledger has champions, but {database.shown} is not there or empty.",
+                f"The ledger has champions, but {database.display_name} is not there or empty.",
                 remedy=f"set {setting} to the database that is in use.",
             )
 

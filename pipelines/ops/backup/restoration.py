@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
 from pipelines.full_disk import is_full
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.backup.archive import checked, extract
+from pipelines.ops.backup.archive import check_archive, extract
 from pipelines.ops.backup.databases import Kind, databases, load, tables
 from pipelines.ops.backup.parts import refuse_store_elsewhere, roots, unfinished_mark
 from pipelines.ops.backup.scratch import DRAFT
@@ -57,7 +57,7 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     known = {database.name: database for database in databases(settings)}
     copies = {f"databases/{name}.{kind}" for name in known for kind in get_args(Kind)}
     say(f"reading {source}")
-    manifest = checked(source, lambda name: name in copies or name.split("/")[0] in folders)
+    manifest = check_archive(source, lambda name: name in copies or name.split("/")[0] in folders)
     _refuse_other_kinds(manifest, known)
     drafts = {name: folder / DRAFT for name, folder in folders.items()} | {
         "databases": settings.state_dir / DRAFT
@@ -144,7 +144,7 @@ def _find_filled(folders: dict[str, Path], known: Iterable[Database]) -> dict[st
     for database in known:
         if _is_filled(database):
             anew = f"drop the database {database.url.database} and make it anew"
-            filled[database.shown] = (
+            filled[database.display_name] = (
                 f"remove {database.file}*" if database.kind == "sqlite" else anew
             )
     return filled
@@ -253,8 +253,11 @@ def _move_artifacts(database: Database, old: str, new: str) -> None:
                     }
                     connection.execute(text(moved), values)
     except DBAPIError as error:
-        words = f"The artifacts' addresses in {database.shown} could not be changed: {error.orig}."
-        raise Unreachable(words, remedy="check that the database runs.") from error
+        raise Unreachable(
+            f"The artifacts' addresses in {database.display_name} could not be changed:"
+            f" {error.orig}.",
+            remedy="check that the database runs.",
+        ) from error
 
 
 @contextlib.contextmanager

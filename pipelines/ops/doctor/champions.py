@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
-from pipelines.deployment.docker.image import existing
+from pipelines.deployment.docker.image import find_image
 from pipelines.ledger import Crown
 from pipelines.ledger.anchors import FileAnchor, stand
 from pipelines.ledger.database import REVISION
@@ -209,7 +209,7 @@ def _check_image(
         bundle=crowned.bundle,
         reason="",
     )
-    image = existing(engine, release)
+    image = find_image(engine, release)
     recorded = ledger.entries(model, "champion", limit=1)[0].read(Crown).image
     if image is None:
         yield problem(

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pipelines.errors import Busy, Unreachable
 from pipelines.ops.backup.parts import roots, unfinished_mark
-from pipelines.ops.backup.scratch import abandoned
+from pipelines.ops.backup.scratch import find_abandoned
 from pipelines.ops.findings import Finding, ok, problem, warning
 from pipelines.ops.lock import hold_state
 from pipelines.settings import without_password
@@ -267,11 +267,11 @@ def check_restore(settings: Settings) -> Iterator[Finding]:
 
 def check_scratch(settings: Settings) -> Iterator[Finding]:
     """Folders with copies of databases and keys that a killed backup or restore left."""
-    if not abandoned(settings):
+    if not find_abandoned(settings):
         return
     try:
         with hold_state(settings):
-            left = abandoned(settings)
+            left = find_abandoned(settings)
     except Busy:
         return  # one is at work: what there is is its own
     for folder in left:

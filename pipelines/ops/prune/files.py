@@ -28,7 +28,7 @@ def abandoned_scratch(settings: Settings) -> Iterator[Leftover]:
 
     Only a caller that holds `ops.lock.hold_state` may remove it.
     """
-    for folder in scratch.abandoned(settings):
+    for folder in scratch.find_abandoned(settings):
         size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
         yield Leftover(
             "killed backup or restore", str(folder), size, remove=partial(_remove_tree, folder)

@@ -15,7 +15,7 @@ from pipelines.ports import ConfiguredPorts
 from pipelines.settings import Settings, load_settings
 from pipelines.spec import load_all
 from pipelines.store.pages import find_page
-from pipelines.watch.retrain_requests import unanswered
+from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class Records:
             champion=ledger.champion(name),
             verdict=_newest(ledger, name, "verdict"),
             drift=_newest(ledger, name, "drift"),
-            request=unanswered(ledger, name, self.now()),
+            request=find_open_request(ledger, name, self.now()),
         )
 
     def history(self, name: str) -> list[Entry]:

@@ -124,23 +124,23 @@ class DockerPlace:
         """
         client = self.engine.client
         try:
-            existing = self.engine.ask(client.inspect_container, self.setup.name)
+            namesake = self.engine.ask(client.inspect_container, self.setup.name)
         except GiveUp as error:
             if isinstance(error.__cause__, NotFound):
                 return
             raise
-        labels = existing["Config"].get("Labels") or {}
+        labels = namesake["Config"].get("Labels") or {}
         if any(labels.get(name) != value for name, value in OURS.items()):
             raise Conflict(
                 f"The name {self.setup.name} is taken by a container that is not a step's (image"
-                f" {existing['Config'].get('Image')}).",
+                f" {namesake['Config'].get('Image')}).",
                 remedy=(
                     f"remove or rename it (`docker rename {self.setup.name} …`), then clear this"
                     " task."
                 ),
             )
         _log.info("removing the container that an earlier try left: %s", self.setup.name)
-        _remove(client, existing["Id"])
+        _remove(client, namesake["Id"])
 
 
 def _remove(client: APIClient, container: str) -> None:

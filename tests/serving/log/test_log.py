@@ -483,7 +483,7 @@ def personal(store, ref, inputs=None, key=None):
     return write_bundle(store, BundleManifest.model_validate(manifest))
 
 
-def everything(tmp_path):
+def read_all(tmp_path):
     """Return every byte below the state's folder that is neither an object of the store nor the
     personal key."""
     files = [
@@ -529,7 +529,7 @@ def test_personal_inputs_are_hashed_or_left_out_and_never_written_in_the_clear(
         ]
         == 1
     )
-    found = everything(tmp_path)
+    found = read_all(tmp_path)
     assert not [word for word in (b"Lovelace", b"313131", b"424242", b"passport") if word in found]
     assert key.hash_of("passport-17").encode() in found
 
@@ -547,7 +547,7 @@ def test_dropped_keys_are_not_written_and_feedback_by_key_says_so(store, bundles
         ).status_code
         == 200
     )
-    assert b"passport" not in everything(tmp_path)
+    assert b"passport" not in read_all(tmp_path)
 
 
 def test_without_a_key_that_may_be_used_nothing_personal_is_answered(

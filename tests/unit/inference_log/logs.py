@@ -2,7 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pipelines.inference_log.format import Answered, Header, Labelled, LoggedColumn, line, opening
+from pipelines.inference_log.format import (
+    AnswerRecord,
+    Header,
+    LabelRecord,
+    LoggedColumn,
+    header_lines,
+    line,
+)
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 COLUMNS = (LoggedColumn("distance", "number"), LoggedColumn("carrier", "string"))
@@ -36,7 +43,7 @@ LABELS = Header(kind="labels", model=MODEL)
 
 
 def answered(request, minutes=0, *, rows=((1.5, "UA"),), answers=None, keys=None, events=None):
-    return Answered(
+    return AnswerRecord(
         request_id=request,
         at=micros(minutes),
         seconds=0.001,
@@ -48,13 +55,13 @@ def answered(request, minutes=0, *, rows=((1.5, "UA"),), answers=None, keys=None
 
 
 def labelled(identity, label, minutes=0):
-    return Labelled(identity=identity, label=label, at=micros(minutes), request_id="f")
+    return LabelRecord(identity=identity, label=label, at=micros(minutes), request_id="f")
 
 
 def write(store, name, header, *records, close=True, tail=b"", day="2026-03-01"):
     """Write a segment and return its full name."""
     segment = store.open_segment(f"inference/{header.model}/{header.kind}/{day}-{name}")
-    segment.append(opening(header))
+    segment.append(header_lines(header))
     for record in records:
         segment.append(line(record))
     if tail:

@@ -12,7 +12,14 @@ from contextlib import closing
 import pytest
 
 from pipelines.errors import Busy, StorageFull
-from pipelines.inference_log.format import Answered, Header, Labelled, LoggedColumn, line, opening
+from pipelines.inference_log.format import (
+    AnswerRecord,
+    Header,
+    LabelRecord,
+    LoggedColumn,
+    header_lines,
+    line,
+)
 from pipelines.inference_log.label_index import Index, NewLabel
 from pipelines.inference_log.rotation import rotate
 from pipelines.settings import Settings
@@ -48,11 +55,11 @@ def index(settings, store):
 def predict(store, name, *requests, model=MODEL, tail=b"", closed=True):
     """Write one segment of requests, each (request id, keys) with one row per key."""
     segment = store.open_segment(f"inference/{model}/predictions/2026-11-21-{name}")
-    segment.append(opening(PREDICTIONS))
+    segment.append(header_lines(PREDICTIONS))
     for request_id, keys in requests:
         segment.append(
             line(
-                Answered(
+                AnswerRecord(
                     request_id, 1_000, 0.001, [[1.0]] * len(keys), [0.5] * len(keys), list(keys)
                 )
             )
@@ -69,11 +76,11 @@ class Labels:
 
     def __init__(self, store, name="0-labels"):
         self.segment = store.open_segment(f"inference/{MODEL}/labels/2026-11-21-{name}")
-        self.segment.append(opening(LABELS))
+        self.segment.append(header_lines(LABELS))
         self.written = []
 
     def __call__(self, new):
-        self.segment.append(b"".join(line(Labelled(i, label, 2_000, "f")) for i, label in new))
+        self.segment.append(b"".join(line(LabelRecord(i, label, 2_000, "f")) for i, label in new))
         self.written += new
 
 
@@ -131,7 +138,7 @@ def test_rows_that_were_logged_since_are_known(index, store, labels):
     assert index.accept(
         MODEL, [NewLabel(1.0, request_id="r1"), NewLabel(1.0, request_id="r2")], labels
     ) == ["accepted", "unknown"]
-    segment.append(line(Answered("r2", 1_000, 0.001, [[1.0]], [0.5])))
+    segment.append(line(AnswerRecord("r2", 1_000, 0.001, [[1.0]], [0.5])))
     predict(store, "b", ("r3", [None]))
     assert (
         index.accept(
@@ -142,7 +149,7 @@ def test_rows_that_were_logged_since_are_known(index, store, labels):
 
 
 def test_half_a_line_is_read_when_it_is_whole(index, store, labels):
-    whole = line(Answered("r2", 1_000, 0.001, [[1.0]], [0.5]))
+    whole = line(AnswerRecord("r2", 1_000, 0.001, [[1.0]], [0.5]))
     segment = predict(store, "a", ("r1", [None]), tail=whole[:20], closed=False)
     assert index.accept(MODEL, [NewLabel(1.0, request_id="r2")], labels) == ["unknown"]
     segment.append(whole[20:])
@@ -150,9 +157,9 @@ def test_half_a_line_is_read_when_it_is_whole(index, store, labels):
 
 
 def test_damaged_lines_and_segments_cost_only_themselves(index, store, labels):
-    damaged = bytearray(line(Answered("r2", 1_000, 0.001, [[1.0]], [0.5])))
+    damaged = bytearray(line(AnswerRecord("r2", 1_000, 0.001, [[1.0]], [0.5])))
     damaged[30] ^= 1
-    good = line(Answered("r3", 1_000, 0.001, [[1.0]], [0.5]))
+    good = line(AnswerRecord("r3", 1_000, 0.001, [[1.0]], [0.5]))
     predict(store, "a", ("r1", [None]), tail=bytes(damaged) + good + b"torn")
     headless = store.open_segment(f"inference/{MODEL}/predictions/2026-11-21-b")
     headless.append(b"no header\n" + good.replace(b"r3", b"r4"))
@@ -164,7 +171,7 @@ def test_a_damaged_header_costs_no_row(index, store, labels):
     segment = store.open_segment(f"inference/{MODEL}/predictions/2026-11-21-a")
     segment.append(b"x" + line(PREDICTIONS)[1:])
     assert index.accept(MODEL, [NewLabel(1.0, request_id="r1")], labels) == ["unknown"]
-    segment.append(line(PREDICTIONS) + line(Answered("r1", 1_000, 0.001, [[1.0]], [0.5])))
+    segment.append(line(PREDICTIONS) + line(AnswerRecord("r1", 1_000, 0.001, [[1.0]], [0.5])))
     assert index.accept(MODEL, [NewLabel(1.0, request_id="r1")], labels) == ["accepted"]
 
 

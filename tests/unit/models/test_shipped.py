@@ -21,7 +21,7 @@ from pipelines.science.gates import GateFacts, Opponent, blind_spot, judge
 from pipelines.science.metrics import scores
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
-from pipelines.tables import normalised
+from pipelines.tables import normalise
 from pipelines.training import estimators
 from tests.conftest import ROOT
 
@@ -106,7 +106,7 @@ def test_a_flight_s_row_built_at_its_departure_is_the_row_built_months_later(fli
         n: pd.concat([r.tables[n].to_pandas() for r in (raws if n != "planes" else raws[-1:])])
         for n in names
     }
-    known = {n: normalised(t) for n, t in as_known_at(moment, tables).items()}
+    known = {n: normalise(t) for n, t in as_known_at(moment, tables).items()}
     interval = Interval(
         start=moment.to_pydatetime(), end=moment.to_pydatetime() + timedelta(minutes=1)
     )

@@ -25,7 +25,7 @@ from pipelines.deployment.process_target import ProcessTarget
 from pipelines.errors import Busy, Corrupted, RequestError, StorageFull, Unreachable
 from pipelines.ledger import DriftCheck, GateVerdict
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.backup.archive import HEAD, MANIFEST, Manifest, Writer, checked
+from pipelines.ops.backup.archive import HEAD, MANIFEST, Manifest, Writer, check_archive
 from pipelines.ops.backup.creation import backup
 from pipelines.ops.backup.restoration import restore
 from pipelines.ops.doctor import machine
@@ -576,7 +576,7 @@ class TestTheArchive:
         for at in range(end):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             try:
-                assert checked(path, lambda _: True) == manifest
+                assert check_archive(path, lambda _: True) == manifest
             except (Corrupted, RequestError):
                 refused += 1
         assert refused > 1_900
@@ -586,7 +586,7 @@ class TestTheArchive:
         for size in range(0, whole.rindex(b"}"), 7):
             path.write_bytes(whole[:size])
             with pytest.raises((Corrupted, RequestError)):
-                checked(path, lambda _: True)
+                check_archive(path, lambda _: True)
 
     def test_one_of_the_first_format_is_still_read(self, small):
         path, _, manifest = small
@@ -601,7 +601,9 @@ class TestTheArchive:
                     entry.size = len(data)
                     tar.addfile(entry, io.BytesIO(data))
             if known:
-                assert checked(path, lambda _: True) == Manifest.model_validate(older.model_dump())
+                assert check_archive(path, lambda _: True) == Manifest.model_validate(
+                    older.model_dump()
+                )
             else:
                 with pytest.raises(Corrupted, match="manifest"):
-                    checked(path, lambda _: True)
+                    check_archive(path, lambda _: True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.columns.kept import say_once
+from pipelines.columns.storable import say_once
 from pipelines.sources.literals import MISSING
 from pipelines.sources.parsing import parse
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.columns.kept import say_once
+from pipelines.columns.storable import say_once
 from pipelines.errors import Unreachable
 from pipelines.intervals import containing
 from pipelines.settings import Settings

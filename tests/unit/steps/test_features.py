@@ -8,7 +8,7 @@ from pipelines.errors import BadData, SpecError
 from pipelines.intervals import Interval
 from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
 from pipelines.steps import features, ingest, validate
-from pipelines.tables import from_parquet, normalised
+from pipelines.tables import from_parquet, normalise
 from tests.worlds import FIRST, ROWS, as_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_a_row_built_from_what_was_known_at_its_time_is_the_row_built_later(run,
         seen["bought"] = seen["bought"].astype("Int64").mask(unknown)
         interval = Interval(start=FIRST + timedelta(days=2), end=FIRST + timedelta(days=3))
         online = feature_rows.build_rows(
-            context.folder, context.spec, {"events": normalised(seen)}, interval
+            context.folder, context.spec, {"events": normalise(seen)}, interval
         ).to_pylist()
         [row] = [r for r in online if r["visit"] == visit]
         inputs = context.spec.features.inputs

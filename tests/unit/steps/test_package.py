@@ -88,7 +88,7 @@ def test_the_bundle_answers_as_packaged(tmp_path, task):
         RUN,
     )
     assert manifest.metrics == request.gate.metrics
-    everything, span = labelled_rows.everything(world.context, world.built)
+    everything, span = labelled_rows.read_all(world.context, world.built)
     assert (manifest.rows, manifest.fitted_on) == (everything.num_rows, span)
     assert manifest.inputs.classes == (["high", "low", "middle"] if task == "multiclass" else None)
     assert len(canonical(found)) < XCOM_LIMIT
@@ -117,7 +117,7 @@ def test_the_bundle_remembers_what_a_watch_compares_with(tmp_path, task):
     request = _request(world)
     manifest = open_bundle(store, package.run(world.context, request).bundle).manifest
     known = reference.read(store, manifest.reference, manifest.inputs)
-    everything, _ = labelled_rows.everything(world.context, world.built)
+    everything, _ = labelled_rows.read_all(world.context, world.built)
     assert known.inputs.equals(everything.select(world.context.spec.features.inputs))
     held, _ = labelled_rows.holdout(world.context, world.built)
     best = next(t for t in request.train if t.candidate == request.gate.candidate)

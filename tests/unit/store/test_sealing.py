@@ -135,7 +135,7 @@ def test_a_ledger_without_releases_releases_nothing_into_a_store_that_has_some(
         world.context, ports=Ports(store, ports.versions, ports.registry, MemoryLedger())
     )
     with pytest.raises(Corrupted, match="has release 7 of visits, but the ledger knows of none"):
-        releases.published(
+        releases.publish_release(
             context, kind="release", key="run", version="1", bundle=BUNDLE, reason=""
         )
     assert path.is_file()

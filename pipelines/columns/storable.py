@@ -41,7 +41,7 @@ def say_once(message: str) -> None:
     logging.getLogger("perennial").warning("%s", message)
 
 
-def check_names(names: Iterable[str], shown: str) -> None:
+def check_names(names: Iterable[str], subject: str) -> None:
     """Raise BadData where a column's name cannot be kept.
 
     Names must be there, hold no NUL, and differ in more than case.
@@ -49,39 +49,40 @@ def check_names(names: Iterable[str], shown: str) -> None:
     DuckDB renames such columns without a word (`amount` beside `Amount` becomes `amount_1`) and
     cuts a name at its NUL.
     """
-    seen: dict[str, str] = {}
+    names_by_lower: dict[str, str] = {}
     for name in names:
         if not name.strip() or "\x00" in name:
             raise BadData(
-                f"{shown} has a column with the name {name!r}.",
+                f"{subject} has a column with the name {name!r}.",
                 remedy="give each column a name of its own.",
             )
-        other = seen.get(name.lower())
-        seen[name.lower()] = name
-        if len(seen) > MOST_COLUMNS:
-            raise BadData(f"{shown} has more than {MOST_COLUMNS} columns.")
+        other = names_by_lower.get(name.lower())
+        names_by_lower[name.lower()] = name
+        if len(names_by_lower) > MOST_COLUMNS:
+            raise BadData(f"{subject} has more than {MOST_COLUMNS} columns.")
         if other == name:
             raise BadData(
-                f"{shown} has two columns with the name {name!r}.", remedy="name them apart."
+                f"{subject} has two columns with the name {name!r}.", remedy="name them apart."
             )
         if other is not None:
             raise BadData(
-                f"{shown} has the columns {other!r} and {name!r}, whose names differ in case only.",
+                f"{subject} has the columns {other!r} and {name!r}, whose names differ in case"
+                " only.",
                 remedy="name them apart.",
             )
 
 
-def kept_column(column: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray:
+def storable_column(column: pa.ChunkedArray, name: str, subject: str) -> pa.ChunkedArray:
     """Return the column's values in a type that is kept.
 
     Raises BadData naming column and type where there is none.
     """
     import pyarrow as pa
 
-    where = f"{shown}: the column {name!r}"
+    where = f"{subject}: the column {name!r}"
     try:
         chunks = [
-            kept_array(part, where)
+            storable_array(part, where)
             for chunk in column.chunks or [pa.nulls(0, column.type)]
             for part in _halves(chunk)
         ]
@@ -92,9 +93,9 @@ def kept_column(column: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArr
         pa.ArrowTypeError,
         OverflowError,
     ) as error:
-        said = str(error).splitlines()[0][:200]
+        message = str(error).splitlines()[0][:200]
         raise BadData(
-            f"{where} ({column.type}) cannot be kept: {said}.",
+            f"{where} ({column.type}) cannot be kept: {message}.",
             remedy="convert the column in the source, or leave it out.",
         ) from error
 
@@ -108,7 +109,7 @@ def _halves(array: pa.Array) -> list[pa.Array]:
 
 
 # One branch for each kind of type.
-def kept_array(array: pa.Array, where: str) -> pa.Array:  # noqa: C901, PLR0911, PLR0912
+def storable_array(array: pa.Array, where: str) -> pa.Array:  # noqa: C901, PLR0911, PLR0912
     """Return the array in a type that is kept; `where` begins each message.
 
     Raises BadData or Arrow's own errors.
@@ -118,11 +119,11 @@ def kept_array(array: pa.Array, where: str) -> pa.Array:  # noqa: C901, PLR0911,
 
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
-        return kept_array(_storage(array, where), where)
+        return storable_array(_storage(array, where), where)
     if types.is_dictionary(kind):
-        return kept_array(array.dictionary_decode(), where)
+        return storable_array(array.dictionary_decode(), where)
     if types.is_run_end_encoded(kind):
-        return kept_array(pa.compute.run_end_decode(array), where)
+        return storable_array(pa.compute.run_end_decode(array), where)
     if types.is_floating(kind):
         return _without_nan(array.cast(pa.float32()) if types.is_float16(kind) else array)
     if types.is_decimal(kind):
@@ -191,10 +192,10 @@ def _without_nan(array: pa.Array) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    missing = pc.is_nan(array)
-    if not pc.any(missing).as_py():
+    is_nan = pc.is_nan(array)
+    if not pc.any(is_nan).as_py():
         return array
-    return pc.if_else(missing, pa.scalar(None, array.type), array)
+    return pc.if_else(is_nan, pa.scalar(None, array.type), array)
 
 
 def _decimal(kind: Any, where: str) -> Any:
@@ -278,7 +279,7 @@ def _struct(array: pa.Array, where: str) -> pa.Array:
         )
     check_names(names, where)
     fields = [
-        kept_array(part, f"{where}, field {name!r}")
+        storable_array(part, f"{where}, field {name!r}")
         for name, part in zip(names, array.flatten(), strict=True)
     ]
     return pa.StructArray.from_arrays(fields, names, mask=array.is_null())
@@ -295,5 +296,5 @@ def _list(array: pa.Array, where: str) -> pa.Array:
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
     return pa.ListArray.from_arrays(
-        offsets, kept_array(array.flatten(), f"{where}, its lists"), mask=array.is_null()
+        offsets, storable_array(array.flatten(), f"{where}, its lists"), mask=array.is_null()
     )

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.columns import kept as columns
-from pipelines.columns.kept import check_names, kept_column
+from pipelines.columns import storable as columns
+from pipelines.columns.storable import check_names, storable_column
 from pipelines.errors import BadData
-from pipelines.tables import from_parquet, normalised, run_build, to_parquet
+from pipelines.tables import from_parquet, normalise, run_build, to_parquet
 
 NAN = float("nan")
 FINE = 1_700_000_000_123_456_789
 
 
 def kept(array):
-    column = kept_column(pa.chunked_array([array]), "x", "rows")
+    column = storable_column(pa.chunked_array([array]), "x", "rows")
     column.validate(full=True)
     return column
 
@@ -222,14 +222,12 @@ def test_names_that_the_engine_would_change_are_refused(names, words):
     with pytest.raises(BadData, match=words):
         check_names(names, "rows")
     with pytest.raises(BadData, match=words):
-        normalised(pa.Table.from_arrays([pa.array([1])] * len(names), names=names))
+        normalise(pa.Table.from_arrays([pa.array([1])] * len(names), names=names))
 
 
 def test_names_that_the_engine_leaves_alone_are_taken():
     names = ["rowid", "a.b", 'a"b', " a", "a", "é", "select", "a\nb"]
-    table = normalised(
-        pa.Table.from_arrays([pa.array([i]) for i in range(len(names))], names=names)
-    )
+    table = normalise(pa.Table.from_arrays([pa.array([i]) for i in range(len(names))], names=names))
     assert run_build(lambda tables: tables["t"], {"t": table}, "features.py").equals(table)
 
 
@@ -237,6 +235,6 @@ def test_a_parquet_of_nanoseconds_is_no_obstacle(tmp_path):
     pq.write_table(
         pa.table({"noted": pa.array([FINE], pa.timestamp("ns"))}), tmp_path / "x.parquet"
     )
-    assert normalised(pq.read_table(tmp_path / "x.parquet")).to_pylist() == [
+    assert normalise(pq.read_table(tmp_path / "x.parquet")).to_pylist() == [
         {"noted": dt.datetime(2023, 11, 14, 22, 13, 20, 123_456, tzinfo=dt.UTC)}
     ]
