@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import Measure, is_tiny, show, write
-from pipelines.inference_log.format import AnswerRecord, Header, Labelled, LoggedColumn, line
+from pipelines.inference_log.format import AnswerRecord, Header, LabelRecord, LoggedColumn, line
 from pipelines.inference_log.join import join_labels
 from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.inference_log.rotation import rotate
@@ -71,7 +71,7 @@ def fill(store: Store, rows: int) -> None:
         )
         segments[0].add(line(record))
         segments[1].add(
-            line(Labelled(f"k:{key}", float(rng.random() < 0.2), at + 14_400_000_000, request))
+            line(LabelRecord(f"k:{key}", float(rng.random() < 0.2), at + 14_400_000_000, request))
         )
     for kind in segments:
         kind.close()

@@ -185,7 +185,7 @@ def test_the_flights_gate_refuses_probabilities_that_are_not_true(judged_flights
         fitted_on=before,
         opponent=opponent,
     )
-    assert [f.name for f in judge(facts, spec.gate).findings if not f.passed] == refused
+    assert [f.name for f in judge(facts, spec.gate).checks if not f.passed] == refused
 
 
 def test_bike_rows_look_back_a_day_and_a_week(real_data, tmp_path):

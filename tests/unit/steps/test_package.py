@@ -191,8 +191,8 @@ def test_the_strictest_mark_of_the_key_counts(tmp_path):
     )
     spec = parse_spec(text.encode(), "model.yaml")
     schema = schema_of(rows(0), spec.features.inputs, "binary", None)
-    assert reference.marked(schema, spec).key_personal == "drop"
-    assert reference.marked(schema, _world("binary").context.spec) == schema
+    assert reference.mark_personal(schema, spec).key_personal == "drop"
+    assert reference.mark_personal(schema, _world("binary").context.spec) == schema
 
 
 def test_a_reference_that_lacks_an_input_is_named(tmp_path):
