@@ -38,10 +38,10 @@ class Context:
         <model>.json for the main one, <model>.<table>.json for side tables.
         """
         folder, source = self.settings.expectations, self.spec.source
-        named = {source.main: folder / f"{self.spec.name}.json"}
-        named |= {table: folder / f"{self.spec.name}.{table}.json" for table in source.side}
+        paths = {source.main: folder / f"{self.spec.name}.json"}
+        paths |= {table: folder / f"{self.spec.name}.{table}.json" for table in source.side}
         return {
-            table: path for table, path in named.items() if path.is_file() or table == source.main
+            table: path for table, path in paths.items() if path.is_file() or table == source.main
         }
 
     @property

@@ -204,18 +204,22 @@ def problems(
     have one of several forms, the form that was meant speaks alone.
     """
     hidden, words = frozenset(secret), _known_keys(model) if model is not None else []
-    chosen: dict[tuple[Path, str], list[Problem]] = {}
+    problems_by_place: dict[tuple[Path, str], list[Problem]] = {}
     unions: dict[Path, dict[str, list[ErrorDetails]]] = {}
     for detail in error.errors(include_url=False):
         path, branch, place = _path(detail["loc"], body)
         if branch is None:
-            chosen.setdefault((path, ""), []).extend(_in_words(detail, path, words, hidden))
+            problems_by_place.setdefault((path, ""), []).extend(
+                _in_words(detail, path, words, hidden)
+            )
         else:
             unions.setdefault(place, {}).setdefault(branch, []).append(detail)
-            chosen.setdefault((place, "union"), [])
+            problems_by_place.setdefault((place, "union"), [])
     for place, branches in unions.items():
-        chosen[place, "union"] = _explain_forms(place, branches, body, words, hidden)
-    return list(dict.fromkeys(problem for faults in chosen.values() for problem in faults))
+        problems_by_place[place, "union"] = _explain_forms(place, branches, body, words, hidden)
+    return list(
+        dict.fromkeys(problem for faults in problems_by_place.values() for problem in faults)
+    )
 
 
 def in_one_line(faults: Sequence[Problem]) -> str:

@@ -47,8 +47,8 @@ def amend(context: Context, run: str, gate: GateResult, deploy: DeployResult | N
     Else `close` is yet to come.
     """
     ledger, model = context.ports.ledger, context.spec.name
-    known = outcomes.find_outcome(ledger, model, run)
-    if known is None or known.outcome != "failed":
+    ending = outcomes.find_outcome(ledger, model, run)
+    if ending is None or ending.outcome != "failed":
         return
     outcome, state = outcome_of(gate, deploy)
     outcomes.record(ledger, model, run, outcome)

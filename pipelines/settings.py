@@ -300,25 +300,25 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     """Return the settings that the environment holds. Raises RequestError naming the variable."""
     source = dict(os.environ) if environ is None else environ
     names = {PREFIX + field.upper(): field for field in Settings.model_fields}
-    given = {field: source[name] for name, field in names.items() if source.get(name)}
+    variables = {field: source[name] for name, field in names.items() if source.get(name)}
     try:
-        settings = Settings.model_validate(given)
+        settings = Settings.model_validate(variables)
     except ValidationError as error:
-        faults = problems(error, given, Settings, secret=SECRET)
+        faults = problems(error, variables, Settings, secret=SECRET)
         text = "\n".join(
             f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in faults
         )
         raise RequestError(text, remedy="see docs/settings.md.") from error
-    _refuse_odd_paths(settings, given)
-    running = {
+    _refuse_odd_paths(settings, variables)
+    stack_values = {
         name: port
         for name, port in ports_of(settings.state_dir, PORTS).items()
-        if name not in given
+        if name not in variables
     }
-    return settings.model_copy(update=running)
+    return settings.model_copy(update=stack_values)
 
 
-def _refuse_odd_paths(settings: Settings, given: Mapping[str, str]) -> None:
+def _refuse_odd_paths(settings: Settings, variables: Mapping[str, str]) -> None:
     """Raise RequestError, naming setting and character, for a folder whose path a library would
     read as something else.
     """
@@ -334,7 +334,7 @@ def _refuse_odd_paths(settings: Settings, given: Mapping[str, str]) -> None:
         odd = next((c for c in str(path) if c in ODD or not c.isprintable()), None)
         if odd is None:
             continue
-        name = f"{PREFIX}{field.upper()}" + ("" if field in given else " (by default)")
+        name = f"{PREFIX}{field.upper()}" + ("" if field in variables else " (by default)")
         raise RequestError(
             f"{name if field else 'The checkout'}: the path {str(path)!r} holds {odd!r}, which a"
             " library would take for a sign.",

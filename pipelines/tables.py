@@ -64,10 +64,10 @@ def storable_tables(
     Raises BadData naming the table and its column, and where together they have more than `most`
     bytes.
     """
-    kept = {
+    tables_by_name = {
         name: normalise(table, f"{subject}: the table {name!r}") for name, table in tables.items()
     }
-    size = sum(table.nbytes for table in kept.values())
+    size = sum(table.nbytes for table in tables_by_name.values())
     if most is not None and size > most:
         raise BadData(
             f"{subject}: the tables have {size} bytes, more than {most}.",
@@ -76,7 +76,7 @@ def storable_tables(
                 " model.yaml, or the machine)."
             ),
         )
-    return kept
+    return tables_by_name
 
 
 def problem_of(error: BadData) -> str:
@@ -217,7 +217,7 @@ def run_build(build: Any, tables: Mapping[str, pa.Table], subject: str) -> pa.Ta
     # Kept once more: what a client has, or what was stored before a rule was there, must look the
     # same to `build`.
 
-    kept = {
+    inputs = {
         name: _give_types(normalise(table, f"The table {name!r}")) for name, table in tables.items()
     }
     connection = ibis.duckdb.connect(":memory:", threads=1)
@@ -225,10 +225,10 @@ def run_build(build: Any, tables: Mapping[str, pa.Table], subject: str) -> pa.Ta
         # Registered in DuckDB itself: Ibis 12's create_table sends DuckDB 2.0 a statement that it
         # cannot parse.
 
-        for name, table in kept.items():
+        for name, table in inputs.items():
             connection.con.register(name, table)
-        built = build({name: connection.table(name) for name in tables})
-        return normalise(_rows_of_expression(connection, built), f"{subject}: what build returned")
+        result = build({name: connection.table(name) for name in tables})
+        return normalise(_rows_of_expression(connection, result), f"{subject}: what build returned")
     except BadData as error:
         raise SpecError(
             error.message, remedy="cast the column in build, or name its columns apart."

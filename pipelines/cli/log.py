@@ -117,20 +117,20 @@ def _rotate(context: Context, *, as_json: bool) -> None:
     index.catch_up(
         context.spec.name
     )  # also where there is nothing to rotate: an index that was lost is made anew
-    done = rotate(store, context.spec.name, catch_up=index.catch_up)
+    rotation = rotate(store, context.spec.name, catch_up=index.catch_up)
     if as_json:
         print_json(
             {
                 "model": context.spec.name,
-                "entries": done.entries,
-                "rows": done.rows,
-                "segments": done.segments,
+                "entries": rotation.entries,
+                "rows": rotation.rows,
+                "segments": rotation.segments,
             }
         )
-    elif done.entries:
+    elif rotation.entries:
         typer.echo(
-            f"{done.segments} segments with {done.rows:,} rows and labels became {done.entries}"
-            " Parquet objects."
+            f"{rotation.segments} segments with {rotation.rows:,} rows and labels became"
+            f" {rotation.entries} Parquet objects."
         )
     else:
         typer.echo("Nothing to rotate: there is no closed segment that was not rotated yet.")
@@ -162,20 +162,20 @@ def _read_rows(
     from pipelines.inference_log.reader import read_labels, read_log
 
     store, model = context.ports.store, context.spec.name
-    answered = read_log(store, model, since=since, until=until)
+    log = read_log(store, model, since=since, until=until)
     if not labels:
         return (
-            answered.rows,
+            log.rows,
             {
-                "predicted": answered.rows.num_rows,
-                "torn": answered.torn,
-                "damaged": len(answered.damage),
+                "predicted": log.rows.num_rows,
+                "torn": log.torn,
+                "damaged": len(log.damage),
             },
-            answered.damage,
+            log.damage,
         )
     label_log = read_labels(store, model)
-    matches = join_labels(answered, label_log)
-    damage = [*answered.damage, *label_log.damage]
+    matches = join_labels(log, label_log)
+    damage = [*log.damage, *label_log.damage]
     return matches.rows, _with_coverage(matches.counts), damage
 
 

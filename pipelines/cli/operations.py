@@ -227,7 +227,7 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
     )
     leftovers = (remove if yes else find_leftovers)(settings, ports, _age(older_than), engine)
     if as_json:
-        listed = [
+        entries = [
             {"kind": leftover.kind, "name": leftover.name, "bytes": leftover.bytes}
             for leftover in leftovers
         ]
@@ -235,7 +235,7 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
             {
                 "removed": yes,
                 "bytes": sum(leftover.bytes for leftover in leftovers),
-                "leftovers": listed,
+                "leftovers": entries,
             }
         )
     else:

@@ -46,7 +46,7 @@ def models(*, as_json: AsJson = False) -> None:
 
     The exit code is 65 when any is broken.
     """
-    good, broken = load_all(load_settings().models)
+    good, errors = load_all(load_settings().models)
     rows = [
         {
             "model": n,
@@ -67,7 +67,7 @@ def models(*, as_json: AsJson = False) -> None:
             "description": None,
             "error": str(e),
         }
-        for n, e in broken.items()
+        for n, e in errors.items()
     ]
     if as_json:
         print_json(rows)
@@ -75,7 +75,7 @@ def models(*, as_json: AsJson = False) -> None:
         print_table(
             "Models", ["model", "task", "batch", "owner", "description"], [_row(r) for r in rows]
         )
-    if broken:
+    if errors:
         raise typer.Exit(65)
 
 
@@ -96,7 +96,7 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
     exit code is 65.
     """
     settings = load_settings()
-    good, broken = (
+    good, errors = (
         load_all(settings.models)
         if model is None
         else ({model: load_spec(settings.models, model)}, {})
@@ -105,12 +105,12 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
         _status(Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings)))
         for spec in good.values()
     ]
-    rows += [{"model": name, "error": str(error)} for name, error in broken.items()]
+    rows += [{"model": name, "error": str(error)} for name, error in errors.items()]
     if as_json:
         print_json(rows)
     else:
         _print_status(rows)
-    if broken:
+    if errors:
         raise typer.Exit(SpecError.exit_code)
 
 

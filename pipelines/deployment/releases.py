@@ -49,15 +49,15 @@ def highest(context: Context) -> Release | None:
         return newest(store, model)
     except Corrupted as error:
         key = store.keys(f"releases/{model}")[-1]
-        meant = [
+        candidates = [
             release
             for release in list_releases(ledger, model)
             if release_key(model, release.number) == key
         ]
-        if not meant:
+        if not candidates:
             raise
         context.log.warning("%s It is written anew from the ledger.", error.message)
-        store.publish(key, canonical(meant[-1]))
+        store.publish(key, canonical(candidates[-1]))
         return newest(store, model)
 
 

@@ -21,9 +21,9 @@ def run(context: Context, request: ReportRequest) -> ReportResult:
     Raises BadData for an alarm, and GiveUp, naming DAG and run, where the retraining that was
     started failed or left no trace.
     """
-    model, drifted, decided = context.spec.name, request.drift, request.decide
-    window, reasons = words.window(model, drifted.window), words.join(drifted.reasons)
-    if drifted.verdict == "alarm":
+    model, result, decision = context.spec.name, request.drift, request.decide
+    window, reasons = words.window(model, result.window), words.join(result.reasons)
+    if result.verdict == "alarm":
         raise BadData(
             f"ALARM: {window}: {reasons}."[:WORDS],
             remedy=(
@@ -31,16 +31,16 @@ def run(context: Context, request: ReportRequest) -> ReportResult:
                 " drift again for this window."
             ),
         )
-    if decided.start:
+    if decision.start:
         return _result(*_explain_retraining(context, request))
-    if drifted.verdict == "drift":
+    if result.verdict == "drift":
         return _result(
             "held_back",
-            f"{window} has drifted ({reasons}), but {decided.why}.",
+            f"{window} has drifted ({reasons}), but {decision.why}.",
         )
     return _result(
         "nothing_to_do",
-        f"{window}: {words.plain(drifted.verdict)}: {reasons}.",
+        f"{window}: {words.plain(result.verdict)}: {reasons}.",
     )
 
 

@@ -105,20 +105,20 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
             state,
             len(findings.warnings),
         )
-    broken = [(b, f) for b, f in results if f.critical]
-    if broken:
-        raise _quarantine(context, broken, page)
+    critical = [(b, f) for b, f in results if f.critical]
+    if critical:
+        raise _quarantine(context, critical, page)
     warnings = [f"{b.interval.name}: {w}" for b, f in results for w in f.warnings]
     for warning in warnings:
         context.log.warning("%s", warning)
     subject = [w[:200] for w in warnings[:MAX_WARNINGS]] + (
         [f"… and {len(warnings) - MAX_WARNINGS} more"] if len(warnings) > MAX_WARNINGS else []
     )
-    checked = sum(len(f.findings) for _, f in results)
+    count = sum(len(f.findings) for _, f in results)
     return ValidateResult(
         batches=len(results),
         rows=sum(f.rows for _, f in results),
-        expectations=checked,
+        expectations=count,
         warnings=subject,
         page=page,
     )
@@ -207,19 +207,20 @@ def _bad_rows(
     """
     import pyarrow as pa
 
-    broken: dict[int, list[str]] = {}
+    expectations_by_row: dict[int, list[str]] = {}
     for finding in findings:
         if finding.table == name:
             for row in finding.rows:
-                broken.setdefault(row, []).append(finding.expectation)
-    if not broken:
+                expectations_by_row.setdefault(row, []).append(finding.expectation)
+    if not expectations_by_row:
         return None
-    order = sorted(broken)
+    order = sorted(expectations_by_row)
     rows: pa.Table = read_table(context.ports.store, manifest.tables[name]).take(pa.array(order))
-    listed = rows.append_column(
-        "broken_expectations", pa.array([broken[i] for i in order], type=pa.list_(pa.string()))
+    table = rows.append_column(
+        "broken_expectations",
+        pa.array([expectations_by_row[i] for i in order], type=pa.list_(pa.string())),
     )
-    return context.ports.store.put(to_parquet(listed), ".parquet")
+    return context.ports.store.put(to_parquet(table), ".parquet")
 
 
 def _quarantine(

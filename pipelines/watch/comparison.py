@@ -97,22 +97,22 @@ def _compare_window(
 ) -> Look:
     if rows == 0:
         return Look(DriftFacts(0), None)
-    checked = check(rules, window, labelled, champion)
-    columns = _blank_columns(rules, champion, checked)
-    facts = DriftFacts(rows, broken=checked.broken, columns=columns, notes=checked.notes)
-    if checked.broken or rows < rules.min_rows:
+    window_check = check(rules, window, labelled, champion)
+    columns = _blank_columns(rules, champion, window_check)
+    facts = DriftFacts(rows, broken=window_check.broken, columns=columns, notes=window_check.notes)
+    if window_check.broken or rows < rules.min_rows:
         return Look(facts, None)
     facts = _with_performance(facts, rules, labelled, champion, seed=seed)
     return _with_scores(facts, rules, window, champion, seed=seed)
 
 
 def _blank_columns(
-    rules: Drift, champion: ChampionReference, checked: CheckedWindow
+    rules: Drift, champion: ChampionReference, window_check: CheckedWindow
 ) -> list[ColumnFact]:
     """Return the inputs with their missing shares and rules, before anything is compared."""
     facts = []
     for column in watched_inputs(champion.schema):
-        shares = checked.missing.get(column.name)
+        shares = window_check.missing.get(column.name)
         if shares is not None:
             facts.append(_blank(column.name, rule_of(rules, column), shares))
     return facts
@@ -207,11 +207,11 @@ def _with_scores(
     few = {p.name: words for p in pairs if (words := _too_few(p, rules))}
     still = {p.name: _ONE_VALUE for p in pairs if p.name not in few and _constant(p)}
     if few:
-        named = [f"{name} ({words})" for name, words in few.items()][:_NAMED]
+        examples = [f"{name} ({words})" for name, words in few.items()][:_NAMED]
         facts = _with_note(
             facts,
             "not compared: "
-            + ", ".join(named)
+            + ", ".join(examples)
             + (f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""),
         )
     reasons = few | still
@@ -222,7 +222,7 @@ def _with_scores(
         )
     scores, page = evidently_run.run(comparable, predictions, share=rules.share, seed=seed)
     by_name = {p.name: p for p in comparable}
-    columns, broken = [], list(facts.broken)
+    columns, faults = [], list(facts.broken)
     for fact in facts.columns:
         result, wrong = (
             _with_score(fact, by_name[fact.name], scores[fact.name])
@@ -230,13 +230,13 @@ def _with_scores(
             else (fact, [])
         )
         columns.append(_with_reason(result, reasons))
-        broken += wrong
+        faults += wrong
     facts = replace(facts, columns=columns)
     if predictions is not None:
         blank = _blank("predictions", rules.predictions, (0.0, 0.0))
         result, wrong = _with_score(blank, predictions, scores[predictions.name])
-        facts, broken = replace(facts, predictions=result), broken + wrong
-    return Look(replace(facts, broken=broken), page or None)
+        facts, faults = replace(facts, predictions=result), faults + wrong
+    return Look(replace(facts, broken=faults), page or None)
 
 
 def _with_reason(fact: ColumnFact, why: dict[str, str]) -> ColumnFact:

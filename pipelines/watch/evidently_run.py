@@ -128,18 +128,18 @@ def _one_by_one(
     if predictions is not None:
         predictions = _spread_out(predictions, seed)
     sound: list[Compare] = []
-    failed: dict[str, Score] = {}
+    failures: dict[str, Score] = {}
     for column in [*inputs, *([predictions] if predictions else [])]:
         ready, problem = _comparable(column, seed)
         if problem:
-            failed[column.name] = Score(np.nan, drifted=False, problem=problem)
+            failures[column.name] = Score(np.nan, drifted=False, problem=problem)
         else:
             sound.append(ready)
     if not sound:
-        return failed, b""
+        return failures, b""
     answers = next((c for c in sound if predictions and c.name == predictions.name), None)
     scores, page = _run([c for c in sound if c is not answers], answers, share=share, seed=seed)
-    return failed | scores, page
+    return failures | scores, page
 
 
 def _comparable(column: Compare, seed: int) -> tuple[Compare, str]:
@@ -258,7 +258,7 @@ def _categories(column: Compare) -> tuple[Array, Array]:
     The commonest ones, and the rest as one known and one new value.
     """
     shares: dict[str, float] = {}
-    known = {t for t in column.reference if t is not None}
+    reference_values = {t for t in column.reference if t is not None}
     for side in (column.window, column.reference):
         texts, counts = np.unique(
             np.array([t for t in side if t is not None], dtype=object).astype(str),
@@ -266,12 +266,13 @@ def _categories(column: Compare) -> tuple[Array, Array]:
         )
         for text, count in zip(texts.tolist(), counts.tolist(), strict=True):
             shares[text] = shares.get(text, 0.0) + count / len(side)
-    kept = {t: _escape(t) for t in sorted(shares, key=lambda t: (-shares[t], t))[:_CATEGORIES]}
+    names = {t: _escape(t) for t in sorted(shares, key=lambda t: (-shares[t], t))[:_CATEGORIES]}
     rest = {True: "(other values, seen in training)", False: "(other values, not seen in training)"}
 
     def name_values(side: Array) -> Array:
         return np.array(
-            [None if t is None else kept.get(t) or rest[t in known] for t in side], dtype=object
+            [None if t is None else names.get(t) or rest[t in reference_values] for t in side],
+            dtype=object,
         )
 
     return name_values(column.window), name_values(column.reference)

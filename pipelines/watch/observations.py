@@ -136,12 +136,12 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
     inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
-    known = labelled.visible(table, spec, window.end)
+    has_label = labelled.visible(table, spec, window.end)
     counts = Counts(
         predicted=table.num_rows,
         rows=table.num_rows,
         duplicates=0,
-        labelled=int(known.sum()),
+        labelled=int(has_label.sum()),
         after_label=0,
         ahead=0,
         contradicting=0,
@@ -164,10 +164,12 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
             counts,
             problem=f"the champion cannot answer the window's rows: {error}",
         )
-    rows = table.filter(pa.array(known))
+    rows = table.filter(pa.array(has_label))
     return WindowRows(
         window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
-        labelled=Labelled(_truth(rows, spec, schema), answers[known], labelled.times(rows, spec)),
+        labelled=Labelled(
+            _truth(rows, spec, schema), answers[has_label], labelled.times(rows, spec)
+        ),
         counts=counts,
     )
 
@@ -249,12 +251,12 @@ def _as_classes(names: pa.ChunkedArray, classes: list[str]) -> pa.ChunkedArray:
     Those that it does not know keep their own.
     """
     distinct = names.unique()
-    known = pa.array(
+    class_names = pa.array(
         [None if n is None else class_of(n, classes) or n for n in distinct.to_pylist()],
         pa.string(),
     )
     return pa.chunked_array(
-        [known.take(pc.index_in(names.combine_chunks(), value_set=distinct))], pa.string()
+        [class_names.take(pc.index_in(names.combine_chunks(), value_set=distinct))], pa.string()
     )
 
 
@@ -294,11 +296,11 @@ def _find_partial_versions(
         return ""
     champions = context.ports.ledger.entries(context.spec.name, "champion")
     bundles = {crown.version: crown.bundle for crown in (e.read(Crown) for e in champions)}
-    wanted = _watched_rows(schema)
+    inputs = _watched_rows(schema)
     odd = [
         v
         for v in others
-        if v not in bundles or not wanted <= _logged_inputs(context.ports.store, bundles[v])
+        if v not in bundles or not inputs <= _logged_inputs(context.ports.store, bundles[v])
     ]
     return ", ".join(f"version {v}" for v in odd)
 

@@ -234,12 +234,12 @@ def _refusal(client: httpx.Client, release: Release) -> str:
     """Return why the server in the container will never serve its release, or "" while it may."""
     answer = client.get(f"/models/{release.model}")
     try:
-        refused = answer.json().get("refused")
+        entry = answer.json().get("refused")
     except (ValueError, AttributeError):
         return ""
     return (
-        str(refused.get("reason"))
-        if isinstance(refused, dict) and refused.get("release") == release.number
+        str(entry.get("reason"))
+        if isinstance(entry, dict) and entry.get("release") == release.number
         else ""
     )
 

@@ -67,11 +67,11 @@ class Writer:
         """Add a file as long as it is now. Raises TryAgain where it shrinks meanwhile."""
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            hashing = _HashingFile(file)
+            reader = _HashingFile(file)
             try:
                 self._tar.addfile(
                     _entry(name, status.st_size, status.st_mode & 0o777, int(status.st_mtime)),
-                    hashing,
+                    reader,
                 )
             except OSError as error:
                 if error.errno is not None:
@@ -79,7 +79,7 @@ class Writer:
                 raise TryAgain(
                     f"{path} became shorter while it was copied.", remedy="run again."
                 ) from error
-        self._count(name, hashing.hexdigest(), status.st_size)
+        self._count(name, reader.hexdigest(), status.st_size)
 
     def add_bytes(self, name: str, data: bytes) -> None:
         """Add a file with this content."""
@@ -107,15 +107,15 @@ class Writer:
         self.bytes += size
 
 
-def check_archive(path: Path, known: Callable[[str], bool]) -> Manifest:
+def check_archive(path: Path, has_place: Callable[[str], bool]) -> Manifest:
     """Return the manifest after every member was read and is what it says.
 
-    `known` tells whether a member's name has a place in this system. Raises RequestError for a file
+    `has_place` tells whether a member's name has a place in this system. Raises RequestError for a file
     that is no backup of a format we know, Corrupted naming the first member that was changed, is
     missing, or has no business in a backup.
     """
     with _open_entries(path) as entries:
-        digests, manifest = _read(path, entries, known)
+        digests, manifest = _read(path, entries, has_place)
     if manifest is None:
         raise Corrupted(f"{path} has no end: it was cut off.", remedy=_REMEDY)
     wrong = sorted(
@@ -132,7 +132,7 @@ def check_archive(path: Path, known: Callable[[str], bool]) -> Manifest:
 def _read(
     path: Path,
     entries: Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]],
-    known: Callable[[str], bool],
+    has_place: Callable[[str], bool],
 ) -> tuple[dict[str, str], Manifest | None]:
     """Return each member's SHA-256, and the manifest if there is one at the end."""
     digests: dict[str, str] = {}
@@ -145,7 +145,7 @@ def _read(
             digests[HEAD], form = _read_format(path, entry, file)
         elif entry.name == MANIFEST:
             manifest = _manifest(path, entry, file, form)
-        elif not _fits(entry, known):
+        elif not _fits(entry, has_place):
             raise Corrupted(f"{entry.name!r} has no business in {path}.", remedy=_REMEDY)
         elif file is not None:
             if entry.name in digests:
@@ -161,14 +161,14 @@ def extract(path: Path, place: Callable[[str], tuple[Path, str]]) -> None:
 
     Not by tarfile's own extraction: Python 3.11.2, which is Debian's, does not have its safe form.
     """
-    moved = "keep it still, then restore again."
+    remedy = "keep it still, then restore again."
     try:
         with tarfile.open(path, mode="r|") as tar:
             for entry in tar:
                 if entry.name in {HEAD, MANIFEST}:
                     continue
                 if not _fits(entry, lambda _: True):
-                    raise Corrupted(f"{path} was changed while it was restored.", remedy=moved)
+                    raise Corrupted(f"{path} was changed while it was restored.", remedy=remedy)
                 folder, name = place(entry.name)
                 if entry.isdir():
                     make_folder(folder / name)
@@ -176,7 +176,7 @@ def extract(path: Path, place: Callable[[str], tuple[Path, str]]) -> None:
                     _write(folder / name, content, entry)
     except (tarfile.TarError, UnicodeError) as error:
         raise Corrupted(
-            f"{path} was changed while it was restored: {error}.", remedy=moved
+            f"{path} was changed while it was restored: {error}.", remedy=remedy
         ) from error
 
 
@@ -250,14 +250,14 @@ def _manifest(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None, form: 
         ) from error
 
 
-def _fits(entry: tarfile.TarInfo, known: Callable[[str], bool]) -> bool:
+def _fits(entry: tarfile.TarInfo, has_place: Callable[[str], bool]) -> bool:
     """Tell whether the entry is a plain file or folder with a harmless name that has a place
     here.
     """
     parts = entry.name.split("/")
     harmless = not any(part in {"", ".", ".."} or "\\" in part or "\x00" in part for part in parts)
     plain = entry.type in {tarfile.REGTYPE, tarfile.DIRTYPE} and entry.sparse is None
-    return plain and harmless and known(entry.name)
+    return plain and harmless and has_place(entry.name)
 
 
 def _parse_json(data: bytes) -> Any:
@@ -268,10 +268,10 @@ def _parse_json(data: bytes) -> Any:
 
 
 def _digest(file: IO[bytes]) -> str:
-    hashing = _HashingFile(file)
-    while hashing.read(BLOCK):
+    reader = _HashingFile(file)
+    while reader.read(BLOCK):
         pass
-    return hashing.hexdigest()
+    return reader.hexdigest()
 
 
 def _entry(name: str, size: int, mode: int, mtime: int) -> tarfile.TarInfo:

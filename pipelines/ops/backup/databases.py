@@ -198,7 +198,7 @@ def _run(database: Database, program: str, arguments: list[str]) -> None:
     The password is in its environment, where other users cannot see it.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [program, "--no-password", *arguments],
             env=_environment(database.url),
             capture_output=True,
@@ -209,9 +209,9 @@ def _run(database: Database, program: str, arguments: list[str]) -> None:
             f"{program} is not there, by which {database.name}'s database is copied.",
             remedy=_CLIENT,
         ) from error
-    if done.returncode == 0:
+    if process.returncode == 0:
         return
-    output = done.stderr.decode(errors="replace").strip()
+    output = process.stderr.decode(errors="replace").strip()
     words = f"{program} failed for {database.display_name}: {output[-1_000:]}"
     if is_full(output):
         raise StorageFull(words, remedy="free space, then run again.")
@@ -226,7 +226,7 @@ def _run(database: Database, program: str, arguments: list[str]) -> None:
 
 
 def _environment(url: URL) -> dict[str, str]:
-    given = {
+    from_url = {
         "PGHOST": url.host,
         "PGPORT": url.port and str(url.port),
         "PGUSER": url.username,
@@ -235,7 +235,7 @@ def _environment(url: URL) -> dict[str, str]:
     options = {variable: url.query.get(name) for name, variable in _LIBPQ.items()}
     texts = {
         name: value
-        for name, value in {**options, **given, "PGDATABASE": url.database}.items()
+        for name, value in {**options, **from_url, "PGDATABASE": url.database}.items()
         if isinstance(value, str) and value
     }
     return {

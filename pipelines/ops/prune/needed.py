@@ -33,8 +33,8 @@ def needed_objects(
     keys = (item.name for item in store.contents("entries"))
     entries = (read_json_entry(store, key) for key in keys if key not in removed_keys)
     by_hand = (_read_json(path) for path in files_below(settings.state_dir / "hand"))
-    decided = (entry.body for entry in ports.ledger.entries())
-    values = (value for source in (decided, entries, by_hand) for value in source)
+    bodies = (entry.body for entry in ports.ledger.entries())
+    values = (value for source in (bodies, entries, by_hand) for value in source)
     return reachable_objects(store, (ref for value in values for ref in references(value)))
 
 
@@ -45,14 +45,14 @@ def reachable_objects(store: Store, first: Iterable[Ref]) -> set[str]:
     nothing may be taken away then.
     """
     uris: set[str] = set()
-    waiting = list(first)
-    while waiting:
-        ref = waiting.pop()
+    queue = list(first)
+    while queue:
+        ref = queue.pop()
         if ref.uri in uris:
             continue
         uris.add(ref.uri)
         if ref.uri.endswith(".json"):
-            waiting += references(_read_json_object(store, ref))
+            queue += references(_read_json_object(store, ref))
     return uris
 
 

@@ -66,11 +66,11 @@ def _find(
     _refuse_wrong_ledger(settings, ports)
     ports.ledger.verify()
     now = utc_now()
-    limit, begun = (now - older_than).timestamp(), now.timestamp() - UNFINISHED_SECONDS
+    limit, write_limit = (now - older_than).timestamp(), now.timestamp() - UNFINISHED_SECONDS
     entries = list(store_leftovers.old_entries(ports, limit))
     return [
-        *store_leftovers.unfinished(ports.store, begun),
-        *files.unfinished_files(settings, begun),
+        *store_leftovers.unfinished(ports.store, write_limit),
+        *files.unfinished_files(settings, write_limit),
         *entries,
         *store_leftovers.old_objects(settings, ports, entries, limit),
         *files.cached_features(settings, limit),

@@ -38,10 +38,10 @@ def old_entries(ports: ConfiguredPorts, limit: float) -> Iterator[Leftover]:
     computed again.
     """
     store, entries = ports.store, ports.ledger.entries()
-    decided = reachable_objects(store, (r for entry in entries for r in references(entry.body)))
+    reachable = reachable_objects(store, (r for entry in entries for r in references(entry.body)))
     runs = {run for entry in entries for run in runs_of(entry)}
     for item in _old(store, "entries", "results", limit):
-        if not any(ref.uri in decided for ref in _references_of_result(store, item.name)):
+        if not any(ref.uri in reachable for ref in _references_of_result(store, item.name)):
             yield _leftover("result", store, "entries", item, limit)
     for item in _old(store, "entries", "pages", limit):
         if item.name.split("/")[-2] not in runs:
@@ -78,11 +78,11 @@ def old_objects(
 
     They are listed before it is asked what is needed: what is put later is younger.
     """
-    listed = list(_old(ports.store, "objects", "", limit))
-    if listed:
-        needed = needed_objects(settings, ports, {leftover.name for leftover in removed})
-        for item in listed:
-            if item.name not in needed:
+    items = list(_old(ports.store, "objects", "", limit))
+    if items:
+        needed_uris = needed_objects(settings, ports, {leftover.name for leftover in removed})
+        for item in items:
+            if item.name not in needed_uris:
                 yield _leftover("object", ports.store, "objects", item, limit)
 
 

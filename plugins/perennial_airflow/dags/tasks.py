@@ -41,7 +41,7 @@ class Steps:
         """Return the step's task, which runs after the tasks whose results it needs, by request
         field.
 
-        `given` are fields of the request that are the same in every run.
+        `constants` are fields of the request that are the same in every run.
         """
         arguments = self._arguments(step, needs)
         request = {**(constants or {}), **arguments.pop("request")}
