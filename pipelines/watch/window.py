@@ -96,9 +96,9 @@ def holdout_too_small(spec: Spec, labels: int, length: timedelta) -> str:
 
     "" where they do.
 
-    `labels` are the rows of one batch whose outcome is known sooner or later, `length` is how long a
-    batch is; both stand for the other batches too. What happened less than `known_after` before a
-    run has no outcome yet that it may use.
+    `labels` counts the rows of one batch whose outcome is known sooner or later, `length` is how
+    long a batch is; both stand for the other batches too. What happened less than `known_after`
+    before a run has no outcome yet that it may use.
     """
     batches, min_rows, wait = spec.train.holdout, spec.gate.min_rows, spec.target.known_after
     if labels == 0 and spec.empty_batches == "allow":

@@ -110,9 +110,10 @@ class Writer:
 def check_archive(path: Path, has_place: Callable[[str], bool]) -> Manifest:
     """Return the manifest after every member was read and is what it says.
 
-    `has_place` tells whether a member's name has a place in this system. Raises RequestError for a file
-    that is no backup of a format we know, Corrupted naming the first member that was changed, is
-    missing, or has no business in a backup.
+    `has_place` tells whether a member's name has a place in this system.
+
+    Raises RequestError for a file that is no backup of a format we know, Corrupted naming the first
+    member that was changed, is missing, or has no business in a backup.
     """
     with _open_entries(path) as entries:
         digests, manifest = _read(path, entries, has_place)
