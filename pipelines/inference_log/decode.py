@@ -269,8 +269,8 @@ def _predictions(header: Header, records: Sequence[Any]) -> pa.Table:
         **_answers(header, _flat(records, "predictions")),
     }
     values = zip(*_flat(records, "rows"), strict=True) if total else repeat((), len(header.columns))
-    for column, given in zip(header.columns, values, strict=True):
-        columns[INPUT + column.name] = _values(column.kind, given)
+    for column, cells in zip(header.columns, values, strict=True):
+        columns[INPUT + column.name] = _values(column.kind, cells)
     return pa.table(columns)
 
 
@@ -288,12 +288,12 @@ def _answers(header: Header, answers: list[Any]) -> dict[str, pa.Array]:
     }
 
 
-def _values(kind: str, given: Sequence[Any]) -> pa.Array:
+def _values(kind: str, cells: Sequence[Any]) -> pa.Array:
     """Return one input's values.
 
     A whole number beyond 64 bits, which a caller may send, makes the column one of numbers.
     """
-    values = pa.array(given, _ARROW[kind])
+    values = pa.array(cells, _ARROW[kind])
     if kind == "integer":
         with contextlib.suppress(pa.ArrowInvalid):
             return values.cast(pa.int64())

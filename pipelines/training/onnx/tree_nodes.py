@@ -131,7 +131,7 @@ def _read_grown(tree: Any) -> Nodes:
     )
 
 
-def _find_parents(left: Array, right: Array, inner: Array) -> tuple[Array, Array]:
+def _find_parents(left_children: Array, right_children: Array, inner: Array) -> tuple[Array, Array]:
     """Return the parents of the inner nodes, and whether a node is a left child.
 
     A parent is its position among the inner nodes.
@@ -139,6 +139,6 @@ def _find_parents(left: Array, right: Array, inner: Array) -> tuple[Array, Array
     places = np.flatnonzero(inner)
     numbers = np.cumsum(inner) - 1
     parent, is_left = np.full(len(inner), -1, dtype=np.int64), np.zeros(len(inner), dtype=bool)
-    parent[left[places]] = parent[right[places]] = numbers[places]
-    is_left[left[places]] = True
+    parent[left_children[places]] = parent[right_children[places]] = numbers[places]
+    is_left[left_children[places]] = True
     return parent[places], is_left[places]
