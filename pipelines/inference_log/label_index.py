@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pipelines.errors import Busy
 from pipelines.inference_log.format import identity
-from pipelines.inference_log.label_index_reading import LogReader
+from pipelines.inference_log.label_index_update import IndexUpdate
 from pipelines.locks import hold_bare
 from pipelines.sqlite import fault
 
@@ -80,7 +80,7 @@ class Index:
         not seen cannot be read.
         """
         with self._hold() as db:
-            LogReader(db, self._store, model).update()
+            IndexUpdate(db, self._store, model).run()
 
     def accept(
         self,
@@ -95,7 +95,7 @@ class Index:
         What `write` raises is raised, and then nothing was accepted. Raises as `catch_up` does.
         """
         with self._hold() as db:
-            LogReader(db, self._store, model).update()
+            IndexUpdate(db, self._store, model).run()
             outcomes, new = _judge(db, model, labels)
             if new:
                 write(list(new.items()))

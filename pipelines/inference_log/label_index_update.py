@@ -1,6 +1,6 @@
-"""How the index of feedback reads on in the inference log.
+"""How the index of labels learns what is new in the inference log.
 
-Segments from where it stopped, rotated entries where it must.
+It reads segments from where it stopped, and rotated entries only where it must.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from pipelines.store.port import Store
 
 GROWING, READ, ROTATED = 0, 1, 2
-"""Of a source: it may hold more than was read; it holds no more.
-
-It is (or will soon be) away, and an entry has its rows.
-"""
+"""The states of a source: it may still grow; it was read to its end; it was rotated, so that it is
+(or soon will be) away and an entry has its rows."""
 
 
 class _AnswerKeys(msgspec.Struct, array_like=True, gc=False):
@@ -66,8 +64,8 @@ _decode_answer = msgspec.json.Decoder(_AnswerKeys).decode
 _decode_label = msgspec.json.Decoder(LabelRecord).decode
 
 
-class LogReader:
-    """Reads on in one model's log. Whatever is read twice changes nothing."""
+class IndexUpdate:
+    """Brings the index up to date with one model's log. What is read twice changes nothing."""
 
     def __init__(self, db: sqlite3.Connection, store: Store, model: str) -> None:
         """Read into the open index; whoever has opened it commits."""
@@ -76,11 +74,11 @@ class LogReader:
         self._model = model
         self._present: set[str] = set()
 
-    def update(self) -> None:
-        """Read on from where reading ended, or from the beginning.
+    def run(self) -> None:
+        """Read on from where reading ended.
 
-        From the beginning where the log has lost something that the index knows: it was restored,
-        or deleted.
+        Where the log has lost something that the index knows (it was restored, or deleted), read it
+        again from its beginning.
         """
         self._read_on()
         lost_names = {
