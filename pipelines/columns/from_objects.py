@@ -1,6 +1,5 @@
-"""Python objects to Arrow columns, without changing a value.
-
-What drivers, JSON and object columns of pandas hold.
+"""Python objects (of drivers, of JSON, in pandas' object columns) to Arrow columns, without
+changing a value.
 
 Arrow's own inference cuts the hours of a `datetime` behind a `date`, drops nanoseconds and zones,
 and overflows at 2^63; here each column is of one kind, and what does not go together is refused by

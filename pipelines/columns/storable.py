@@ -1,6 +1,5 @@
-"""The border that every table passes.
-
-Which names columns may have, and the few types in which their values are kept.
+"""The border that every table passes: the names that columns may have, and the few types in which
+their values are stored.
 
 Kept are null, bool, whole numbers, float32 and float64, decimals of up to 38 digits, texts, bytes,
 times in UTC microseconds, times of a day and durations in microseconds, and lists and structs of

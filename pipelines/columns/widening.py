@@ -1,6 +1,4 @@
-"""One type for one column, where batches hold it in several.
-
-The narrowest that holds every value of all of them.
+"""One type for one column, where batches hold it in several: the narrowest that holds all values.
 
 Each batch is read by itself, so its types are what its own values suggest: a month without a value
 has no type at all, and one null makes floats of whole numbers. Null goes with any type. Whole
@@ -176,11 +174,10 @@ def _zero_or_one(column: pa.ChunkedArray) -> bool:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What the columns of one name can have together: `kind`, the type for all.
+    """What the columns of one name can have together.
 
-    `most`, the one that most of them hold.
-
-    `refused` says by batch what is wrong with those that cannot have it.
+    `kind` is the type for all, `most` the one that most of them hold. `refused` says by batch what
+    is wrong with those that cannot have it.
     """
 
     kind: pa.DataType

@@ -45,9 +45,8 @@ _ARROW: Final = {
 
 @dataclass(frozen=True)
 class DecodedSegment:
-    """What a segment holds: `rows` are None where its header could not be read.
-
-    Then nothing else could be.
+    """What a segment holds: `rows` are None where its header, and so all of it, could not be
+    read.
 
     `torn` counts a last line that was never finished (0 or 1). `damage` names each line that is not
     what was written, with the segment and the line's byte offset there.
@@ -97,9 +96,10 @@ def decode(name: str, data: bytes, *, growing: bool = False) -> DecodedSegment:
 
 @contextlib.contextmanager
 def _without_collector() -> Iterator[None]:
-    """Keep Python's collector of cycles away.
+    """Switch Python's collector of cycles off.
 
-    None are made here, and it would look at every row again and again (40 % of the time).
+    Decoding makes no cycles, and the collector would look at every row again and again (40 % of the
+    time).
     """
     was = gc.isenabled()
     gc.disable()
@@ -162,10 +162,7 @@ class Records:
         return place
 
     def _one_by_one(self, payloads: Iterable[tuple[int, bytes]]) -> list[Any]:
-        """Return the records that can be read and name those that cannot.
-
-        Whole lines that are no record of this segment.
-        """
+        """Return the readable records; note as damage the lines that are none of this segment."""
         records = []
         for place, text in payloads:
             try:

@@ -91,9 +91,9 @@ class LabelRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 def identity(key: str | None, request_id: str, row: int) -> str:
-    """Return by what a predicted row is known.
+    """Return the text that identifies a predicted row.
 
-    Its key where it has one, else its request and place there.
+    It is made of the row's key, or without one of its request and its place there.
 
     Rows of one identity are one event that was asked about several times.
     """

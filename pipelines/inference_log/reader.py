@@ -60,7 +60,7 @@ LABELS = pa.schema({"identity": pa.string(), "label": pa.float64(), "at": MOMENT
 
 @dataclass(frozen=True)
 class Log:
-    """AnswerRecord rows in the order of their entries and segments.
+    """Answered rows in the order of their entries and segments.
 
     Their columns are `OURS` and one `input.<name>` per input.
 

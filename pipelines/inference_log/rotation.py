@@ -95,7 +95,7 @@ class _Rotator:
     def next_entry(self) -> RotatedEntry | None:
         """Add one entry and return it; None when there is nothing to rotate.
 
-        Losing against another rotator, plan again.
+        Where another rotator was first, it plans again.
         """
         while True:
             # before the entries: see the reader

@@ -1,6 +1,6 @@
 """The decision on drift.
 
-One pure function from what was found in a window to a verdict, and the one place where it grows.
+One pure function from the facts of a window to a verdict: new rules belong here.
 
 It fails closed. Something broken (the schema, a value that no model can be fed, the look itself) is
 an alarm and never a verdict on drift; too few rows are no verdict at all; and where nothing could
@@ -77,7 +77,7 @@ class PerformanceFact:
 
 @dataclass(frozen=True)
 class DriftFacts:
-    """All that was found in a window of `rows` rows.
+    """All facts of a window of `rows` rows.
 
     `broken` says in words what makes the window unfit for any comparison; `error` names an
     exception of the look itself. `notes` are things that a reader must know and that decide

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opponent:
-    """Whom the challenger must beat.
-
-    The champion, or the best constant where no champion can answer.
+    """Whom the challenger must beat: the champion, or the best constant where no champion can
+    answer.
 
     `comparison` is by the metric of `gate.versus_champion`, `guards` by each metric of
     `gate.guards`. `error` says in words why it could not be compared; `fitted_on` is what a

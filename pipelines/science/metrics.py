@@ -71,8 +71,8 @@ def better_by(metric: str, one: Array | float, other: Array | float) -> Any:
 def usable(metric: str, y: Array, p: Array) -> bool:
     """Tell whether rows and predictions can be scored at all.
 
-    Some rows, equal lengths, all finite, probabilities in [0, 1]. Raises RequestError for an
-    unknown metric.
+    There must be rows, of equal number, all finite, and probabilities in [0, 1]. Raises
+    RequestError for an unknown metric.
     """
     regression = find_metric(metric).tasks == REGRESS
     if len(y) == 0 or len(y) != len(p) or not np.isfinite(y).all() or not np.isfinite(p).all():
@@ -86,7 +86,7 @@ def usable(metric: str, y: Array, p: Array) -> bool:
 def unfit(answers: Array, task: Task) -> int:
     """Count the rows of answers (n, k) that nobody may be served.
 
-    Not finite, or no probabilities where they should be.
+    They are not finite, or no probabilities where they should be.
     """
     fit = np.isfinite(answers)
     if task != "regression":

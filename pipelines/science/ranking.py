@@ -87,7 +87,7 @@ class Ranking:
 def _levels(positive: Array, rows: Array, most: int) -> Array:
     """Return each step's level (steps,), counted from 0 without gaps.
 
-    The step itself, or what it shares with its neighbours.
+    A level is one step, or where there are too many, several neighbours together.
     """
     if len(rows) <= most:
         return np.arange(len(rows))

@@ -1,6 +1,4 @@
-"""What the texts of a CSV column are.
-
-Whole numbers, floats, decimals, booleans, or texts after all.
+"""What the texts of a CSV column are: whole numbers, floats, decimals, booleans, or just texts.
 
 The whole column decides, and a value is never changed: `007`, `+49` and `1e5` are texts where
 reading them as numbers would lose how they are written, a number that no float64 holds is a

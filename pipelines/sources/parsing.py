@@ -1,6 +1,6 @@
-"""Bytes to Arrow tables.
+"""Bytes to Arrow tables: CSV, JSON, Parquet and members of archives, all with limits.
 
-CSV, JSON and Parquet, members of archives, all with limits, and rows picked by event time.
+Also picks the rows of an interval by their event times.
 """
 
 from __future__ import annotations

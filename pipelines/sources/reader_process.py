@@ -1,9 +1,8 @@
-"""A source that is read in a process of its own.
+"""A source that is read in a process of its own, with limits of time and memory.
 
-So time, memory and a parser's crash have an end.
-
-The process keeps what it has parsed from one interval to the next. It is killed where it takes too
-long or too much memory, and it ends with the process that reads from it.
+A parser that crashes ends that process alone. The process keeps what it has parsed from one
+interval to the next. It is killed where it takes too long or too much memory, and it ends with the
+process that reads from it.
 """
 
 from __future__ import annotations

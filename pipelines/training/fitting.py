@@ -1,6 +1,5 @@
-"""One fit, which goes on where its rows lack something.
-
-An input without values, a class with one row, few neighbours.
+"""One fit, which goes on where its rows lack something: an input without values, a class with one
+row, too few neighbours.
 
 A fold, the training rows and the rows of the final fit are all fitted here, so that they go on
 alike. What is done another way than the spec says is said in the log, once for each fold.

@@ -1,6 +1,6 @@
-"""The pictures of a candidate, few and cheap.
+"""The few plots of a candidate.
 
-Drawn through matplotlib's figures, without pyplot and its global state.
+They are drawn through matplotlib's figures, without pyplot and its global state.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BINS = 10
 
 
 def table(folder: Path, settings: list[dict[str, Any]]) -> Path:
-    """Write every setting that was tried with its score, best first or not, as CSV."""
+    """Write every setting that was tried, with its score, as CSV."""
     path = folder / "settings.csv"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(settings[0]))
@@ -40,9 +40,10 @@ def table(folder: Path, settings: list[dict[str, Any]]) -> Path:
 
 
 def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[Path]:
-    """Draw how the held-out rows were predicted: ROC, calibration and scores.
+    """Draw how the held-out rows were predicted.
 
-    Or predicted against actual and residuals over time.
+    For classes: ROC, calibration and scores. For values: predicted against actual, and residuals
+    over time.
     """
     if not len(y) or not np.isfinite(p).all():
         return []

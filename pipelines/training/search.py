@@ -74,9 +74,9 @@ def search(
     folds: Folds,
     log: logging.Logger,
 ) -> SearchResult:
-    """Return the best setting by train.metric, meaned over the folds; the first of equals.
+    """Return the best setting by train.metric, by its mean over the folds; the first of equals.
 
-    Raises SpecError or BadData in words.
+    Raises SpecError or BadData.
     """
     from sklearn.base import clone
 

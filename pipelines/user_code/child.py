@@ -1,6 +1,6 @@
 """The child: loads a file of a model's folder and calls a function of it.
 
-It answers with tables, or with what went wrong.
+It answers with the function's tables, or with an error.
 
 `python -m pipelines.user_code.child REQUESTS ANSWERS` (two file descriptors). What the user's code
 prints goes to stderr, wherever it prints it; whatever it raises is an answer. A file is loaded once

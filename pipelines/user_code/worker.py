@@ -218,9 +218,10 @@ class Child:
     def ask(
         self, request: Mapping[str, Any], tables: Mapping[str, pa.Table], timeout: float
     ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
-        """Return the answer.
+        """Return the child's answer.
 
-        Raises TimeoutError, or Torn where there is none; then the child is ended.
+        Raises TimeoutError where it takes too long, Torn where it ends without an answer; the child
+        is ended then.
         """
         self._calls += 1
         self._last_lines.clear()

@@ -1,6 +1,6 @@
 """From an expectation as it is written to Great Expectations' own object.
 
-Or to words that say why it means nothing.
+Where it means nothing, the error says why.
 """
 
 from __future__ import annotations
@@ -93,10 +93,7 @@ def build_expectation(expectation: Expectation, schema: pa.Schema) -> Any:
 
 
 def title(expectation: Expectation) -> str:
-    """Return how an expectation is named where something is wrong with it.
-
-    Its place in the file, its type, its column.
-    """
+    """Return how messages name an expectation: its place in the file, its type, its column."""
     place = (expectation.get("meta") or {}).get("place")
     column = expectation.get("kwargs", {}).get("column")
     where = "" if place is None else f"expectations[{place}]: "
@@ -104,10 +101,7 @@ def title(expectation: Expectation) -> str:
 
 
 def describe_expectation(expectation: Expectation) -> str:
-    """Return an expectation as people read it.
-
-    The column, what is expected of it, the arguments as they are written.
-    """
+    """Return an expectation as people read it: its column, what is expected, the arguments."""
     kwargs = expectation.get("kwargs", {})
     arguments = {k: v for k, v in kwargs.items() if k not in {*_OURS, "column"} and v is not None}
     what = str(expectation["type"]).removeprefix("expect_").replace("_", " ")

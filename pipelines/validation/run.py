@@ -1,6 +1,5 @@
-"""Run expectations with Great Expectations and return plain values.
-
-What was expected, what was found, which rows broke it.
+"""Run expectations with Great Expectations and return plain values: what was expected, what
+was observed, which rows broke it.
 
 What is judged is what is kept (`judged_frame`), against literals of the columns' own types
 (`literals_for`). What a suite itself has wrong is a SpecError; what goes wrong on the data is a
@@ -151,7 +150,7 @@ def _context() -> Any:
 
 
 def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> ExpectationResult:
-    """Return what is found of a column's type.
+    """Return the result of an expectation on a column's type.
 
     Raises MeaninglessExpectation where no name of it means anything here.
     """

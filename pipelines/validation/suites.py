@@ -198,9 +198,8 @@ def _unknown_key(expectation: Expectation) -> str:
 def always_main(
     spec: Spec, interval: Interval, columns: Mapping[str, str], suite: list[Expectation]
 ) -> list[Expectation]:
-    """Return what is always expected of the main table.
-
-    Rows, keys that are there once, times inside the interval, no empty columns.
+    """Return what is always expected of the main table: rows, unique keys, times inside the
+    interval, no empty columns.
     """
     time = spec.raw_event_time
     expectations: list[Expectation] = [
@@ -253,10 +252,7 @@ def always_side(
 
 
 def without_rows(expectations: list[Expectation]) -> list[Expectation]:
-    """Return those of the expectations that say something of a table without rows.
-
-    The ones on the number of rows.
-    """
+    """Return the expectations that hold for a table without rows: those on the number of rows."""
     return [e for e in expectations if e["type"].startswith("expect_table_row_count_to_")]
 
 

@@ -23,9 +23,8 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Places:
-    """By position of the encoded row, arrays (m,): the input and, one-hot, the category.
-
-    And what is known of the inputs.
+    """What each position of the encoded row stands for: arrays (m,) of the input and, where it is
+    one-hot, of the category. Also what is known of the inputs.
     """
 
     column: Array

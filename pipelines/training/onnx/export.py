@@ -37,9 +37,9 @@ PER_COLUMN = 50
 
 @dataclass(frozen=True)
 class Compilation:
-    """The ONNX bytes with the greatest difference from the fitted model.
+    """The ONNX bytes, or None with the reason in `why_not`.
 
-    Or None, with the reason in words.
+    `parity` is the greatest difference from the fitted model's answers.
     """
 
     model: bytes | None
@@ -54,7 +54,7 @@ def compile_pipeline(
 ) -> Compilation:
     """Compile the pipeline and compare the answers.
 
-    What does not compile, load, answer or agree is refused in words.
+    A model that does not compile, load, answer or agree is refused; `why_not` says why.
 
     Compared are the held-out rows, the edge rows, rows at, just below and just above the thresholds
     of its trees (see `thresholds`), and where it has none, rows between two classes (see
@@ -94,9 +94,9 @@ def _why_unprovable(pipeline: Any) -> str:
 
 
 def _find_known_fault(pipeline: Any) -> str:
-    """Return what is known to be compiled wrong, or nothing.
+    """Return in words what the converter is known to compile wrong, or nothing.
 
-    The rows of the proof may not show it.
+    The rows of the proof might miss it.
     """
     nodes = read_nodes(pipeline.steps[-1][1])
     if nodes is not None and nodes.by_category.any():
@@ -110,7 +110,7 @@ def _find_known_fault(pipeline: Any) -> str:
 def _ask(
     pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]
 ) -> Iterator[tuple[str, Feed]]:
-    """Yield what the proof asks, each with the words for one of its rows.
+    """Yield the feeds that the proof compares, each with a name for one of its rows.
 
     The held-out rows come first.
     """
@@ -138,10 +138,7 @@ def _pick_classes(answers: Array) -> Array:
 def _prove(
     pipeline: Any, predictor: OnnxPredictor, questions: Iterator[tuple[str, Feed]]
 ) -> Compilation:
-    """Return the greatest difference and the number of rows.
-
-    At the first question that shows too great a one, its words.
-    """
+    """Compare the answers; stop at the first feed whose difference is too great, and name it."""
     schema, worst, rows, usual = predictor.schema, 0.0, 0, None
     tolerance = TOLERANCE[schema.task]
     for where, feed in questions:
@@ -201,9 +198,10 @@ def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
 
 
 def difference(native: Array, compiled: Array, task: str, usual: float | None = None) -> float:
-    """Return the greatest difference.
+    """Return the greatest difference between the two models' answers.
 
-    Absolute for probabilities, for values relative to the value or to `usual` if that is greater.
+    It is absolute for probabilities, and for values relative to the value (or to `usual`, if that
+    is greater).
 
     `usual` is the answers' usual size, by default their median one. What is not finite must be the
     same on both sides, else the difference is infinite.
@@ -228,12 +226,11 @@ def _usual_size(answers: Array) -> float:
 
 
 def edge_rows(schema: InputSchema, rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Return what no held-out row may have shown.
+    """Return rows of extreme values, which the held-out rows may lack.
 
-    Rows with every column at an edge, and rows with one column at an edge each.
-
-    Nulls where the schema allows them, unseen, empty and long text, zero, minus one, and ten times
-    the range that `rows` span.
+    The first have every column at an edge, the second one column each. The edges are nulls where
+    the schema allows them, unseen, empty and long text, zero, minus one, and ten times the range
+    that `rows` span.
     """
     base = rows[len(rows) // 2]
     single: list[Row] = []

@@ -1,6 +1,6 @@
-"""The inner nodes of a fitted tree or of an ensemble of trees, flat.
+"""The inner nodes of a fitted tree or of an ensemble of trees, as flat arrays.
 
-And thresholds that float32 keeps the meaning of.
+Also thresholds rounded so that float32 decides as float64 does.
 """
 
 from __future__ import annotations
