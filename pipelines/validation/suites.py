@@ -252,7 +252,7 @@ def always_side(
 
 
 def without_rows(expectations: list[Expectation]) -> list[Expectation]:
-    """Return the expectations that hold for a table without rows: those on the number of rows."""
+    """Return the expectations that a table without rows is judged by: those on their number."""
     return [e for e in expectations if e["type"].startswith("expect_table_row_count_to_")]
 
 
