@@ -70,9 +70,9 @@ class Callers:
             return
         self.answered[request] = rows
         if label:
-            told = client.post(FEEDBACK, json={"key": f"{request}/0", "label": 1})
-            if told.status_code != 200:
-                self.odd.append(told.text)
+            response = client.post(FEEDBACK, json={"key": f"{request}/0", "label": 1})
+            if response.status_code != 200:
+                self.odd.append(response.text)
                 return
             self.labelled.append(f"k:{request}/0")
 

@@ -133,11 +133,11 @@ def test_labels(client):
     ]
     for body in bodies:
         client.post(FEEDBACK, json=body)
-    found = {
+    counts = {
         o: value(client, "perennial_feedback_total", model="flights", outcome=o)
         for o in ("accepted", "repeated", "contradicting")
     }
-    assert found == {"accepted": 1, "repeated": 1, "contradicting": 1}
+    assert counts == {"accepted": 1, "repeated": 1, "contradicting": 1}
     assert value(client, "perennial_feedback_total", model="flights", outcome="unknown") == 1
     assert value(client, "perennial_feedback_total", model="flights", outcome="malformed") == 1
     assert value(client, "perennial_labels_total", model="flights") == 1

@@ -110,14 +110,16 @@ def outcome(run: str = RUN, **facts: Any) -> Outcome:
     ],
 )
 def test_a_decision_reads_as_one_would_say_it(decision, badge, tone, text):
-    found = words("some run", decision)
-    assert (found.badge, found.tone, found.text) == (badge, tone, text)
+    sentence = words("some run", decision)
+    assert (sentence.badge, sentence.tone, sentence.text) == (badge, tone, text)
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_an_entry_of_a_shape_that_is_not_known_shows_its_fields(kind):
-    found = words("some run", raw(kind, {"grade": "good", "count": 3, "sure": True, "more": [1]}))
-    assert (found.badge, found.text) == (kind.replace("_", " "), "count 3, grade good")
+    sentence = words(
+        "some run", raw(kind, {"grade": "good", "count": 3, "sure": True, "more": [1]})
+    )
+    assert (sentence.badge, sentence.text) == (kind.replace("_", " "), "count 3, grade good")
 
 
 def test_a_run_that_decided_again_is_linked_by_its_own_name():

@@ -113,10 +113,10 @@ def test_the_engines_library_is_loaded_only_where_it_is_needed(place, found):
         "PERENNIAL_PLACE": place,
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}",
     }
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == str(found)
+    assert process.stdout.splitlines()[-1] == str(found)
 
 
 def test_a_name_says_whose_it_is_and_shows_nothing_of_what_a_run_is_called():
@@ -175,8 +175,8 @@ def test_what_only_compose_needs_is_not_handed_on(name):
 
 
 def test_a_step_gets_the_workers_settings_and_secrets_but_its_own_folders():
-    got = container_environment(WORKER, settings(docker_state="perennial_state"), "train")
-    assert got == {
+    environment = container_environment(WORKER, settings(docker_state="perennial_state"), "train")
+    assert environment == {
         "HOME": "/tmp",
         "USER": "perennial",
         "LOGNAME": "perennial",
@@ -196,13 +196,16 @@ def test_a_step_gets_the_workers_settings_and_secrets_but_its_own_folders():
     [("gate", True), ("deploy", True), ("close", True), ("rollback", True), ("train", False)],
 )
 def test_only_what_deploys_reaches_the_engine_and_the_gateway(step, reaches):
-    known = settings(docker_state="perennial_state", target="docker", docker_host="tcp://door:2375")
-    got = container_environment(WORKER, known, step)
-    assert (got.get("PERENNIAL_DOCKER_HOST"), got.get("PERENNIAL_GATEWAY")) == (
+    own_settings = settings(
+        docker_state="perennial_state", target="docker", docker_host="tcp://door:2375"
+    )
+    environment = container_environment(WORKER, own_settings, step)
+    assert (environment.get("PERENNIAL_DOCKER_HOST"), environment.get("PERENNIAL_GATEWAY")) == (
         ("tcp://door:2375", "/gateway") if reaches else (None, None)
     )
     targets = [
-        (mount["Type"], mount["Source"], mount["Target"]) for mount in container_mounts(known, step)
+        (mount["Type"], mount["Source"], mount["Target"])
+        for mount in container_mounts(own_settings, step)
     ]
     assert (
         targets
@@ -213,17 +216,19 @@ def test_only_what_deploys_reaches_the_engine_and_the_gateway(step, reaches):
 
 
 def test_on_a_host_the_folders_are_bound():
-    known = settings(
+    own_settings = settings(
         state="/srv/state",
         target="docker",
         docker_host="tcp://127.0.0.1:2375",
         gateway="/srv/gateway",
     )
-    assert [(m["Type"], m["Source"]) for m in container_mounts(known, "deploy")] == [
+    assert [(m["Type"], m["Source"]) for m in container_mounts(own_settings, "deploy")] == [
         ("bind", "/srv/state"),
         ("bind", "/srv/gateway"),
     ]
-    assert container_environment({}, known, "deploy")["PERENNIAL_DOCKER_STATE"] == "/srv/state"
+    assert (
+        container_environment({}, own_settings, "deploy")["PERENNIAL_DOCKER_STATE"] == "/srv/state"
+    )
 
 
 def test_a_store_below_the_state_is_found_in_the_container_too():

@@ -47,17 +47,17 @@ def test_the_key_is_made_when_it_is_needed_and_for_its_owner_only(path):
 
 
 def test_many_at_once_make_one_key(path):
-    found = []
+    keys = []
     threads = [
-        threading.Thread(target=lambda: found.append(PersonalKey(path).hash_of("x")))
+        threading.Thread(target=lambda: keys.append(PersonalKey(path).hash_of("x")))
         for _ in range(20)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 20
-    assert len(set(found)) == 1
+    assert len(keys) == 20
+    assert len(set(keys)) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * (KEY_BYTES + 1)])

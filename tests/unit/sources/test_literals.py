@@ -94,8 +94,8 @@ def test_what_is_not_obvious_is_said_once(texts, words, caplog):
     say_once.cache_clear()
     column(*texts)
     column(*texts)
-    [said] = caplog.messages
-    assert words in said
+    [message] = caplog.messages
+    assert words in message
 
 
 WRITTEN = st.one_of(

@@ -51,7 +51,8 @@ def test_a_process_apart_answers_as_the_reader_does_and_says_what_the_reader_say
     assert [row["x"] for row in rows] == [9007199254740993, None]
     assert rows[0]["at"].microsecond == 123_456
     assert any(
-        "the column 'at' has times finer than a microsecond" in said for said in caplog.messages
+        "the column 'at' has times finer than a microsecond" in message
+        for message in caplog.messages
     )
     process = source._child._process.pid
     with pytest.raises(Unreachable, match="2024-01-02"):

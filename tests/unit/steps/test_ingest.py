@@ -17,8 +17,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def run(world, ports):
     def ingest_as_of(day=None, **conf):
-        asked = {"as_of": as_of(day), **conf} if day is not None else conf
-        return ingest.run(world.context(ports), IngestRequest(run="r", now=NOW, conf=asked))
+        conf_then = {"as_of": as_of(day), **conf} if day is not None else conf
+        return ingest.run(world.context(ports), IngestRequest(run="r", now=NOW, conf=conf_then))
 
     return ingest_as_of
 

@@ -50,12 +50,12 @@ def is_refused(store, path, raw):
 def test_every_flipped_bit_of_a_release_entry_is_refused(store, path):
     whole = path.read_bytes()
     flips = [(at, bit) for at in range(len(whole)) for bit in range(8)]
-    taken = [
+    accepted = [
         (at, bit)
         for at, bit in flips
         if not is_refused(store, path, whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
     ]
-    assert taken == []
+    assert accepted == []
     assert len(flips) > 2_000
 
 
@@ -97,16 +97,16 @@ def test_an_entry_with_other_fields_is_named(store, path):
 
 def test_a_damaged_entry_is_replaced_by_one_writer_only(store, path):
     path.write_bytes(path.read_bytes()[:-1])
-    said = []
+    answers = []
     writers = [
-        threading.Thread(target=lambda n=n: said.append(store.publish(KEY, b"%d" % n)))
+        threading.Thread(target=lambda n=n: answers.append(store.publish(KEY, b"%d" % n)))
         for n in range(8)
     ]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
-    assert sorted(said) == [False] * 7 + [True]
+    assert sorted(answers) == [False] * 7 + [True]
     assert store.read(KEY).isdigit()
 
 
