@@ -63,13 +63,13 @@ def costs(sizes: tuple[int, ...]) -> list[Measure]:
             for size, value in zip(sizes, seconds, strict=True)
         ]
         growth = round(seconds[-1] / seconds[-2], 1)
-        target = "<= 15" if len(sizes) == len(SIZES) else ""
+        asked = "<= 15" if len(sizes) == len(SIZES) else ""
         measures.append(
             {
                 "measure": f"{title}, ten times the rows cost",
                 "value": growth,
                 "unit": "times",
-                "asked": target,
+                "asked": asked,
             }
         )
     return measures
@@ -102,7 +102,7 @@ def _times(size: int, days: float) -> Array:
 
 def rates(worlds: int) -> list[Measure]:
     """Return how often one of two equally good models is proven better."""
-    target = f"<= {round(1 - CONFIDENCE + 3 * (CONFIDENCE * (1 - CONFIDENCE) / worlds) ** 0.5, 3)}"
+    asked = f"<= {round(1 - CONFIDENCE + 3 * (CONFIDENCE * (1 - CONFIDENCE) / worlds) ** 0.5, 3)}"
     settings = {
         "30 days of 40 rows, alike within the day": (1_200, 30, 0.0),
         "20 days of 10 rows, alike within the day": (200, 20, 0.0),
@@ -118,7 +118,7 @@ def rates(worlds: int) -> list[Measure]:
                     "measure": f"{metric}: equal models, proven better at 95 %; {words}",
                     "value": round(wins / worlds, 4),
                     "unit": "share",
-                    "asked": "" if memory else target,
+                    "asked": "" if memory else asked,
                 }
             )
     return measures

@@ -62,15 +62,15 @@ def up(
             say("The stack is running already; nothing was started.")
             return _look(layout, supervisor)
         _clear(layout, say)
-        programs_to_run = programs(layout)
-        refuse_ports(programs_to_run)
+        running = programs(layout)
+        refuse_ports(running)
         try:
-            supervisor = _start(layout, environment(layout, outer), programs_to_run, say)
+            supervisor = _start(layout, environment(layout, outer), running, say)
             with make_client() as client:
                 return _wait(
                     layout,
                     supervisor,
-                    programs_to_run,
+                    running,
                     client=client,
                     say=say,
                     timeout_seconds=timeout_seconds,
@@ -112,12 +112,12 @@ def down(layout: Layout, *, say: Say) -> bool:
         return is_running
 
 
-def refuse_ports(programs_to_run: Sequence[Program]) -> None:
+def refuse_ports(running: Sequence[Program]) -> None:
     """Raise RequestError where a port is wanted twice or taken, naming the port, its setting and
     its holder.
     """
     settings_by_port: dict[int, str] = {}
-    for program in programs_to_run:
+    for program in running:
         if program.port is None:
             continue
         if program.port in settings_by_port:
@@ -165,7 +165,7 @@ def _clear(layout: Layout, say: Say) -> None:
 
 
 def _start(
-    layout: Layout, environ: dict[str, str], programs_to_run: Sequence[Program], say: Say
+    layout: Layout, environ: dict[str, str], running: Sequence[Program], say: Say
 ) -> Supervisor:
     keep_private()
     for folder in (layout.state, layout.logs, layout.mlflow, layout.run):
@@ -174,11 +174,11 @@ def _start(
     prepare_home(layout)
     if layout.runs_mlflow:
         prepare_mlflow(layout)
-    supervisor = _start_supervisord(layout, environ, programs_to_run)
+    supervisor = _start_supervisord(layout, environ, running)
     migration = is_needed(layout)
     now, later = (
-        [p for p in programs_to_run if not (migration and p.needs_airflow_database)],
-        [p for p in programs_to_run if migration and p.needs_airflow_database],
+        [p for p in running if not (migration and p.needs_airflow_database)],
+        [p for p in running if migration and p.needs_airflow_database],
     )
     for program in now:
         supervisor.start(program)
@@ -191,11 +191,11 @@ def _start(
 
 
 def _start_supervisord(
-    layout: Layout, environ: dict[str, str], programs_to_run: Sequence[Program]
+    layout: Layout, environ: dict[str, str], running: Sequence[Program]
 ) -> Supervisor:
     socket = make_socket_path(layout)
     config = layout.run / "supervisord.conf"
-    config.write_text(render(layout, programs_to_run, socket))
+    config.write_text(render(layout, running, socket))
     child = psutil.Process(
         _spawn(config, layout.log("supervisord.out"), {**environ, MARK: str(layout.state)})
     )
@@ -237,7 +237,7 @@ def _spawn(config: Path, output: Path, environ: dict[str, str]) -> int:
 def _wait(
     layout: Layout,
     supervisor: Supervisor,
-    programs_to_run: Sequence[Program],
+    running: Sequence[Program],
     *,
     client: httpx.Client,
     say: Say,
@@ -251,7 +251,7 @@ def _wait(
     patience = Patience(timeout_seconds, lambda: _progress(reports))
     while True:
         states = supervisor.programs()
-        reports = check(client, programs_to_run, states)
+        reports = check(client, running, states)
         for health in reports:
             if health.is_healthy and health.name not in announcements:
                 announcements.add(health.name)
@@ -279,8 +279,8 @@ def _progress(reports: Sequence[Health]) -> tuple[int, int]:
 
     How many are healthy, and the CPU seconds of those that are not yet.
     """
-    unhealthy = [health for health in reports if not health.is_healthy]
-    return len(unhealthy), cpu_seconds(health.pid for health in unhealthy if health.pid)
+    waiting = [health for health in reports if not health.is_healthy]
+    return len(waiting), cpu_seconds(health.pid for health in waiting if health.pid)
 
 
 def _not_up(layout: Layout, name: str, reason: str) -> PerennialError:
