@@ -176,13 +176,13 @@ def _zero_or_one(column: pa.ChunkedArray) -> bool:
 class Agreement:
     """What the columns of one name can have together.
 
-    `kind` is the type for all, `most` the one that most of them hold. `refused` says by batch what
+    `kind` is the type for all, `most` the one that most of them hold. `faults` says by batch what
     is wrong with those that cannot have it.
     """
 
     kind: pa.DataType
     most: pa.DataType
-    refused: dict[str, str]
+    faults: dict[str, str]
 
 
 def agree(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Agreement:
@@ -248,7 +248,7 @@ def together(tables: Mapping[str, pa.Table], what: str, *, whole: Collection[str
     for column in dict.fromkeys(c for t in tables.values() for c in t.column_names):
         columns = {name: t[column] for name, t in tables.items() if column in t.column_names}
         agreement = agree(columns, whole=column in whole)
-        for name, why in agreement.refused.items():
+        for name, why in agreement.faults.items():
             raise BadData(
                 f"{what} do not fit together: in {name}, {column} {why}.",
                 remedy="give the column one type in every batch.",

@@ -210,12 +210,12 @@ def _column(
         return (with_type[0].kind(column) if with_type else pa.null()), odd
     values = {h.batch: h.read([column])[column] for h in with_type}
     agreement = agree(values, whole=whole)
-    for batch, why in agreement.refused.items():
+    for batch, why in agreement.faults.items():
         odd.append(Odd(batch, name, column, why, fits=False))
     for batch, kind in (
         (b, v.type)
         for b, v in values.items()
-        if v.null_count < len(v) and b not in agreement.refused
+        if v.null_count < len(v) and b not in agreement.faults
     ):
         if kind != agreement.most:
             why = (

@@ -58,13 +58,13 @@ class DecodedSegment:
     damage: list[str] = field(default_factory=list)
 
 
-def decode(name: str, data: bytes, *, growing: bool = False) -> DecodedSegment:
+def decode(name: str, data: bytes, *, is_growing: bool = False) -> DecodedSegment:
     """Return what the bytes of the segment `name` say.
 
-    `growing` when its writer may be in the middle of a line.
+    `is_growing` tells that its writer may be in the middle of a line.
     """
     lines = data.split(b"\n")
-    torn = int(bool(lines.pop()) and not growing)
+    torn = int(bool(lines.pop()) and not is_growing)
     if not lines:
         return DecodedSegment(torn=torn)
     header, header_lines, damaged_lines = header_in(lines)

@@ -185,7 +185,7 @@ def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
         data = store.read_segment(name)
         if data is None:
             return None
-        segment = decode(name, data, growing=is_growing)
+        segment = decode(name, data, is_growing=is_growing)
         parts.torn += segment.torn
         parts.damage.extend(segment.damage)
         if segment.header is not None:

@@ -105,11 +105,11 @@ def advance(ledger: Ledger, anchor: Anchor, head: Head) -> None:
     Raises Corrupted, and keeps the anchor as it is, where the ledger does not hold what the anchor
     remembers.
     """
-    anchored = anchor.read()
-    if anchored is not None and anchored.seq >= head.seq:
+    last = anchor.read()
+    if last is not None and last.seq >= head.seq:
         return
-    if anchored is not None:
-        _expect(ledger, anchor, anchored)
+    if last is not None:
+        _expect(ledger, anchor, last)
     anchor.write(head)
 
 
@@ -118,27 +118,27 @@ def stand(ledger: Ledger, anchor: Anchor) -> Standing:
 
     Raises Corrupted naming the entry, Unreachable.
     """
-    count, anchored = ledger.verify(), anchor.read()
-    if anchored is not None:
-        _expect(ledger, anchor, anchored)
-    return Standing(count=count, anchored=anchored.seq if anchored is not None else None)
+    count, last = ledger.verify(), anchor.read()
+    if last is not None:
+        _expect(ledger, anchor, last)
+    return Standing(count=count, anchored=last.seq if last is not None else None)
 
 
-def _expect(ledger: Ledger, anchor: Anchor, anchored: Head) -> None:
+def _expect(ledger: Ledger, anchor: Anchor, last: Head) -> None:
     """Raise Corrupted unless the ledger holds the entry that the anchor remembers."""
-    if anchored.seq == 0:
+    if last.seq == 0:
         return
-    entry = ledger.at(anchored.seq)
-    if entry is not None and entry.hash == anchored.hash:
+    entry = ledger.at(last.seq)
+    if entry is not None and entry.hash == last.hash:
         return
     what = (
-        f"has no entry {anchored.seq}: its end was cut off, or it is an older or another system's"
+        f"has no entry {last.seq}: its end was cut off, or it is an older or another system's"
         " ledger"
         if entry is None
-        else f"has another entry {anchored.seq}: it was rewritten, or it is another system's ledger"
+        else f"has another entry {last.seq}: it was rewritten, or it is another system's ledger"
     )
     raise Corrupted(
-        f"The ledger {what}. {anchor.name} remembers entry {anchored.seq}.",
+        f"The ledger {what}. {anchor.name} remembers entry {last.seq}.",
         remedy=(
             "restore the ledger from a backup; after a restore that you trust, `perennial verify"
             " --set-anchor`."

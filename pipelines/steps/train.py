@@ -121,7 +121,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
     dummy = estimators.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
     metrics = scores(spec.task, truth, answers)
-    log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.tried), metrics)
+    log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)
     store = context.ports.store
     reference = predictions.write(
         store, spec, rows.holdout, score=answers, dummy=dummy, classes=classes
@@ -137,7 +137,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         run_id=run_id,
         estimator=candidate.estimator,
         params=result.params,
-        settings_tried=len(result.tried),
+        settings_tried=len(result.settings),
         cv_score=result.score,
         metrics=metrics,
         rows_train=len(y),
@@ -186,7 +186,7 @@ def _log_run(
     registry.log(
         run_id,
         params=params,
-        metrics={**numbers, "settings_tried": float(len(result.tried))},
+        metrics={**numbers, "settings_tried": float(len(result.settings))},
         tags=tags,
     )
     return run_id
@@ -206,13 +206,13 @@ def _attach_plots(
     model, schema, holdout, truth, answers = judged
     spec = context.spec
     with tempfile.TemporaryDirectory(prefix="perennial-plots-") as folder:
-        files = [plots.table(Path(folder), result.tried)]
+        files = [plots.table(Path(folder), result.settings)]
         files += plots.holdout(
             Path(folder), spec, truth, answers, labelled_rows.times(holdout, spec)
         )
         files += plots.importance(Path(folder), spec, model, schema, holdout, truth)
         if candidate.search:
-            files += plots.search(Path(folder), spec, result.tried)
+            files += plots.search(Path(folder), spec, result.settings)
         for file in files:
             context.ports.registry.attach(
                 run_id, file, "plots" if file.suffix == ".png" else "search"

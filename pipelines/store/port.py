@@ -35,7 +35,7 @@ class StoredItem(NamedTuple):
     """An object's URI, an entry's key, a segment's name."""
     size: int
     """Bytes."""
-    used: float
+    used_at: float
     """When it was last written, in seconds since 1970 (UTC).
 
     An object that is put again is used again.

@@ -40,7 +40,7 @@ class SearchResult:
     score: float | None
     spread: float | None
     """The standard deviation of the score over the folds."""
-    tried: list[dict[str, Any]]
+    settings: list[dict[str, Any]]
     """One row per setting: its parameters, `score`, `spread`, `seconds` (of one fit)."""
 
 
@@ -204,12 +204,12 @@ def _best(settings: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> S
     best = int(np.argmax(np.where(np.isfinite(gain), gain, -np.inf)))
     params = {**candidate.params, **{k: settings[best][k] for k in candidate.search}}
     if not np.isfinite(gain[best]):
-        return SearchResult(params=params, score=None, spread=None, tried=settings)
+        return SearchResult(params=params, score=None, spread=None, settings=settings)
     return SearchResult(
         params=params,
         score=settings[best]["score"],
         spread=settings[best]["spread"],
-        tried=settings,
+        settings=settings,
     )
 
 

@@ -177,7 +177,7 @@ class Child:
         """Start it."""
         self.owner = os.getpid()
         self.code: int | None = None
-        self.ended = False
+        self.has_ended = False
         self._calls = 0
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
         theirs, requests = os.pipe()
@@ -213,7 +213,7 @@ class Child:
     @property
     def fit(self) -> bool:
         """Whether it can be asked."""
-        return not self.ended and self._process.poll() is None
+        return not self.has_ended and self._process.poll() is None
 
     def ask(
         self, request: Mapping[str, Any], tables: Mapping[str, pa.Table], timeout: float
@@ -286,7 +286,7 @@ class Child:
             # it closed its pipe, as a process does that is ending
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_SECONDS)
-        self.ended, self.code = True, self._process.poll()
+        self.has_ended, self.code = True, self._process.poll()
         descendants = _started_by(self._process.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             # all gone; macOS says EPERM of a group of zombies
@@ -335,7 +335,7 @@ _own = _Own()
 
 def _end(child: Child) -> None:
     _children.discard(child)
-    if not child.ended and child.owner == os.getpid():
+    if not child.has_ended and child.owner == os.getpid():
         # a fork of this process must not end what is not its own
         child.end()
 

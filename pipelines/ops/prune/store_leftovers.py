@@ -87,7 +87,7 @@ def old_objects(
 
 
 def _old(store: Store, kind: Kind, below: str, limit: float) -> Iterator[StoredItem]:
-    yield from (item for item in store.contents(kind, below) if item.used < limit)
+    yield from (item for item in store.contents(kind, below) if item.used_at < limit)
 
 
 def _leftover(name: str, store: Store, kind: Kind, item: StoredItem, limit: float) -> Leftover:

@@ -40,7 +40,7 @@ class Places:
     """By input: whether it is a number that may be null."""
     categories: dict[int, tuple[str, ...]]
     """By input: the categories of a text, in the order of their codes."""
-    changed: dict[int, tuple[Any, list[str], int]]
+    transformers: dict[int, tuple[Any, list[str], int]]
     """The fitted transformer that changes the size of a number, by input.
 
     With the columns that it takes, and which of them the input is.
@@ -64,7 +64,7 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
     position = {c.name: i for i, c in enumerate(schema.columns)}
     origins: dict[int, tuple[int, int]] = {}
     categories: dict[int, tuple[str, ...]] = {}
-    changed: dict[int, tuple[Any, list[str], int]] = {}
+    transformers: dict[int, tuple[Any, list[str], int]] = {}
     for name, transformer, columns in encoder.transformers_:
         if isinstance(transformer, str):  # "drop": inputs that the model does not look at
             continue
@@ -79,7 +79,7 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
             if isinstance(transformer, OneHotEncoder):
                 sources = [(i, code) for i in inputs for code in range(len(categories_by_input[i]))]
         elif not _keeps_numbers(transformer):
-            changed.update({i: (transformer, names, nth) for nth, i in enumerate(inputs)})
+            transformers.update({i: (transformer, names, nth) for nth, i in enumerate(inputs)})
         if len(sources) != where.stop - where.start:
             raise BadData(
                 "The model's thresholds cannot be traced back to its inputs through"
@@ -89,7 +89,7 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
     pairs = np.array([origins[i] for i in range(len(origins))], dtype=np.int64).reshape(-1, 2)
     text = np.array([c.kind == "string" for c in schema.columns])
     nullable = np.array([c.nullable for c in schema.columns]) & ~text
-    return Places(pairs[:, 0], pairs[:, 1], text, nullable, categories, changed)
+    return Places(pairs[:, 0], pairs[:, 1], text, nullable, categories, transformers)
 
 
 def _keeps_numbers(transformer: Any) -> bool:
@@ -113,7 +113,7 @@ def find_edges(nodes: Nodes, places: Places) -> tuple[Array, Array]:
     at = np.floor(nodes.threshold)
     numbers = ~places.text[own]
     at[numbers] = round_down(nodes.threshold[numbers])
-    for column, (transformer, names, nth) in places.changed.items():
+    for column, (transformer, names, nth) in places.transformers.items():
         here = own == column
         if here.any():
             at[here] = _bisect(nodes.threshold[here], transformer, names, nth)

@@ -143,7 +143,7 @@ def test_most_batches_say_what_is_right_and_the_others_are_named():
         }
     )
     assert (agreement.kind, agreement.most) == (pa.float64(), pa.float64())
-    assert agreement.refused == {
+    assert agreement.faults == {
         "may": (
             "holds texts (string), other batches hold floating numbers (double): these do not go"
             " together"
@@ -155,8 +155,8 @@ def test_of_one_type_only_the_batch_with_too_large_a_number_is_refused():
     agreement = agree(
         {"june": FLOATS, "july": FLOATS, "may": column([7]), "april": column([2**53 + 1])}
     )
-    assert list(agreement.refused) == ["april"]
-    assert "too large or too fine" in agreement.refused["april"]
+    assert list(agreement.faults) == ["april"]
+    assert "too large or too fine" in agreement.faults["april"]
 
 
 def test_tables_are_put_together_without_a_change():
