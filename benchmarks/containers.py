@@ -122,7 +122,7 @@ def _is_ready() -> bool:
 
     settings = load_settings()
     try:
-        client = docker.APIClient(settings.engine_url, version="auto", timeout=10)
+        client = docker.APIClient(settings.docker_host, version="auto", timeout=10)
         client.inspect_image(settings.steps_image)
     except docker.errors.DockerException:
         return False

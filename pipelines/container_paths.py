@@ -37,8 +37,8 @@ def store_in_container(settings: Settings) -> dict[str, str]:
     Raises GiveUp where the store is a folder that is not below the state.
     """
     name = f"{PREFIX}STORE"
-    if not settings.store:
+    if not settings.is_set("store"):
         return {}
     if scheme_of(settings.store) not in {"", "file"}:
         return {name: settings.store}
-    return {name: path_in_container(name, local_path(settings.store_url), settings.state_dir)}
+    return {name: path_in_container(name, local_path(settings.store), settings.state)}

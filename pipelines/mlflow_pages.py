@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from pipelines.settings import without_password
+from pipelines.settings import is_web, without_password
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -26,8 +26,8 @@ _EXPERIMENT = re.compile(r"\d{1,32}")
 
 def mlflow_address(settings: Settings) -> str | None:
     """Return MLflow's address for people's browsers; None where it has none on the web."""
-    base = settings.mlflow_public_url or settings.mlflow
-    return without_password(base).rstrip("/") if _on_the_web(base) else None
+    base = settings.mlflow_public_url
+    return without_password(base).rstrip("/") if is_web(base) else None
 
 
 def experiments_page(base: str) -> str:
@@ -52,12 +52,12 @@ def find_experiment(settings: Settings, model: str) -> str | None:
     """
     import httpx
 
-    if not _on_the_web(settings.mlflow):
+    if not is_web(settings.mlflow_uri):
         return None
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
     try:
         answer = httpx.get(
-            f"{settings.mlflow.rstrip('/')}/api/2.0/mlflow/experiments/get-by-name",
+            f"{settings.mlflow_uri.rstrip('/')}/api/2.0/mlflow/experiments/get-by-name",
             params={"experiment_name": model},
             auth=(user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None,
             timeout=TIMEOUT_SECONDS,
@@ -67,7 +67,3 @@ def find_experiment(settings: Settings, model: str) -> str | None:
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None
     return experiment_id if _EXPERIMENT.fullmatch(experiment_id) else None
-
-
-def _on_the_web(address: str) -> bool:
-    return address.startswith(("http://", "https://"))

@@ -41,7 +41,7 @@ class ConfiguredPorts:
     @cached_property
     def store(self) -> Store:
         """The one that the settings name: a local folder, unless they say otherwise."""
-        return open_store(self._settings.store_url)
+        return open_store(self._settings.store)
 
     @cached_property
     def versions(self) -> Versions:
@@ -49,7 +49,7 @@ class ConfiguredPorts:
         from pipelines.versions.dvc import DvcVersions
 
         return DvcVersions(
-            self._settings.versions_dir, lock_timeout=self._settings.lock_timeout_seconds
+            self._settings.versions, lock_timeout=self._settings.lock_timeout_seconds
         )
 
     @cached_property
@@ -62,9 +62,9 @@ class ConfiguredPorts:
         from pipelines.registry.mlflow import MlflowRegistry
 
         settings = self._settings
-        artifacts = settings.state_dir / "mlflow" / "artifacts"
+        artifacts = settings.state / "mlflow" / "artifacts"
         return MlflowRegistry(
-            settings.mlflow,
+            settings.mlflow_uri,
             artifacts,
             proxied=settings.mlflow_proxied,
             public=settings.mlflow_public_url,
@@ -75,7 +75,7 @@ class ConfiguredPorts:
         """SQL, followed by the anchor where the settings name one."""
         from pipelines.ledger.sql import SqlLedger
 
-        ledger = SqlLedger(self._settings.ledger)
+        ledger = SqlLedger(self._settings.ledger_url)
         if self._settings.ledger_anchor is None:
             return ledger
         from pipelines.ledger.anchors import AnchoredLedger

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
 from pipelines.errors import RequestError
 from pipelines.plain_errors import problems, sentence
@@ -20,6 +20,7 @@ from pipelines.stack_ports import ports_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 PREFIX = "PERENNIAL_"
 SQL_PREFIX = "PERENNIAL_SQL_"
@@ -72,43 +73,54 @@ PORTS = ("airflow_port", "mlflow_port", "serving_port")
 taken."""
 
 
+def _sqlite(state: Path, name: str) -> str:
+    return f"sqlite:///{state / name / f'{name}.db'}"
+
+
+def _mlflow_database(known: dict[str, Any]) -> str:
+    uri: str = known["mlflow_uri"]
+    return _sqlite(known["state"], "mlflow") if is_web(uri) else uri
+
+
 class Settings(Value):
-    """The product's settings.
+    """The product's settings, complete: what nobody has set has its default, folders are absolute.
 
     The name in the environment is PERENNIAL_ and the field in capitals.
     """
 
     home: Path = Path(__file__).resolve().parents[1]
     """The checkout: holds models/ and expectations/."""
-    state: Path = Path("var")
+    state: Annotated[Path, Field(validate_default=True)] = Path("var")
     """Where all state lives; relative paths count from `home`."""
-    store: str | None = None
+    store: str = Field(default_factory=lambda known: str(known["state"] / "store"))
     """The store: a folder's path, or a URL such as file:///path; default <state>/store."""
-    versions: Path | None = None
+    versions: Path = Field(default_factory=lambda known: known["state"] / "versions")
     """The folder of the features' git and DVC repository and its remote; default <state>/versions.
     """
-    ledger_url: str | None = None
+    ledger_url: str = Field(default_factory=lambda known: _sqlite(known["state"], "ledger"))
     """SQLAlchemy URL of the ledger; default SQLite in <state>/ledger."""
     ledger_anchor: str | None = None
     """A second place for the head of the ledger's chain: file:///path, mlflow, or an http(s) URL.
 
     Default none.
     """
-    mlflow_uri: str | None = None
+    mlflow_uri: str = Field(default_factory=lambda known: _sqlite(known["state"], "mlflow"))
     """MLflow tracking URI; default SQLite in <state>/mlflow."""
     mlflow_proxied: bool = False
     """Artifacts go through the tracking server (started with --serve-artifacts).
 
     Else steps write them below their state folder.
     """
-    mlflow_public_url: str | None = None
+    mlflow_public_url: str = Field(default_factory=lambda known: known["mlflow_uri"])
     """Where people's browsers find MLflow, for links; default the tracking URI."""
-    mlflow_database: str | None = None
+    mlflow_database: str = Field(default_factory=_mlflow_database)
     """SQLAlchemy URL of the tracking server's database, for `backup`.
 
-    Default SQLite in <state>/mlflow.
+    Default the tracking URI, where that is a database; else SQLite in <state>/mlflow.
     """
-    mlflow_artifacts: Path | None = None
+    mlflow_artifacts: Path = Field(
+        default_factory=lambda known: known["state"] / "mlflow" / "artifacts"
+    )
     """The folder of the tracking server's artifacts, for `backup`.
 
     Default <state>/mlflow/artifacts.
@@ -119,7 +131,9 @@ class Settings(Value):
     serving_hosts: ServingHosts = ""
     """Names, apart by commas, under which callers reach the server or the gateway, beside localhost
     and 127.0.0.1."""
-    serving_url: str | None = None
+    serving_url: str = Field(
+        default_factory=lambda known: f"http://127.0.0.1:{known['serving_port']}"
+    )
     """Where `deploy` finds the server; default http://127.0.0.1:<serving_port>."""
     serving_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     """How often the server looks for a new release."""
@@ -158,10 +172,10 @@ class Settings(Value):
 
     The running server follows the store, or a container per release behind the gateway.
     """
-    docker_host: str | None = None
+    docker_host: str = "unix:///var/run/docker.sock"
     """Where the Docker engine (or the door to it) listens.
 
-    Default DOCKER_HOST, else unix:///var/run/docker.sock.
+    Where the environment does not name it, its DOCKER_HOST is taken.
     """
     docker_state: DockerState | None = None
     """What containers see as their state folder.
@@ -186,13 +200,13 @@ class Settings(Value):
 
     It stands in MLflow beside the run.
     """
-    gateway: Path | None = None
+    gateway: Path = Field(default_factory=lambda known: known["state"] / "gateway")
     """The folder that is shared with the gateway: its routes and sockets; default <state>/gateway.
     """
     # For containers, which have a network of their own.
     serving_host: Literal["127.0.0.1", "0.0.0.0"] = "127.0.0.1"  # noqa: S104
     """Where the server listens: 0.0.0.0 inside a container only."""
-    releases: str | None = None
+    releases: str = Field(default_factory=lambda known: known["store"])
     """The store (a path or a URL) that the server reads its releases from.
 
     Where that is not the one it logs to: a release's image brings its own.
@@ -209,6 +223,19 @@ class Settings(Value):
     """Threads of one training task (OpenMP); predictions do not depend on it."""
     log_level: str = "INFO"
 
+    @field_validator("state", "versions", "gateway", "mlflow_artifacts")
+    @classmethod
+    def _count_from_home(cls, folder: Path, info: ValidationInfo) -> Path:
+        """Return a folder's absolute path."""
+        home: Path = info.data["home"]
+        return (home / folder).resolve()
+
+    @field_validator("store", "releases")
+    @classmethod
+    def _count_a_store_from_home(cls, store: str, info: ValidationInfo) -> str:
+        """Return a store's URL as it is, a path as an absolute one."""
+        return store if scheme_of(store) else str((info.data["home"] / store).resolve())
+
     @property
     def models(self) -> Path:
         """The folder of the models."""
@@ -220,80 +247,25 @@ class Settings(Value):
         return self.home / "expectations"
 
     @property
-    def state_dir(self) -> Path:
-        """Where all state lives, absolute."""
-        return (self.home / self.state).resolve()
-
-    @property
-    def store_url(self) -> str:
-        """What `open_store` opens: an absolute path, or a URL."""
-        return self._locate(self.store) if self.store else str(self.state_dir / "store")
-
-    def _locate(self, store: str) -> str:
-        """Return a store's URL as it is, its path counted from the home."""
-        return store if scheme_of(store) else str((self.home / store).resolve())
-
-    @property
-    def versions_dir(self) -> Path:
-        """The features' repository and remote, absolute."""
-        return (
-            (self.home / self.versions).resolve() if self.versions else self.state_dir / "versions"
-        )
-
-    @property
-    def engine_url(self) -> str:
-        """Where the Docker engine listens."""
-        return self.docker_host or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-
-    @property
-    def gateway_dir(self) -> Path:
-        """The folder shared with the gateway, absolute."""
-        return (self.home / self.gateway).resolve() if self.gateway else self.state_dir / "gateway"
-
-    @property
-    def releases_url(self) -> str:
-        """The store that releases are read from: an absolute path, or a URL."""
-        return self._locate(self.releases) if self.releases else self.store_url
-
-    @property
     def personal_key(self) -> Path:
         """The file with the key by which personal data are hashed in the inference log.
 
         Made (mode 600) when first needed.
         """
-        return self.state_dir / "secrets" / "personal_key"
+        return self.state / "secrets" / "personal_key"
 
-    @property
-    def ledger(self) -> str:
-        """SQLAlchemy URL of the ledger."""
-        return self.ledger_url or f"sqlite:///{self.state_dir / 'ledger' / 'ledger.db'}"
+    def is_set(self, field: str) -> bool:
+        """Tell whether somebody has set this setting: it is not the default."""
+        return field in self.model_fields_set
 
-    @property
-    def mlflow(self) -> str:
-        """MLflow tracking URI."""
-        return self.mlflow_uri or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
+    def replace(self, **changes: Any) -> Settings:
+        """Return the settings with these changes; defaults follow them."""
+        return Settings.model_validate({**self.model_dump(exclude_unset=True), **changes})
 
-    @property
-    def mlflow_store(self) -> str:
-        """SQLAlchemy URL of the database behind MLflow."""
-        here = None if self.mlflow.startswith(("http://", "https://")) else self.mlflow
-        return (
-            self.mlflow_database or here or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
-        )
 
-    @property
-    def artifacts_dir(self) -> Path:
-        """The folder of MLflow's artifacts, absolute."""
-        return (
-            (self.home / self.mlflow_artifacts).resolve()
-            if self.mlflow_artifacts
-            else self.state_dir / "mlflow" / "artifacts"
-        )
-
-    @property
-    def serving(self) -> str:
-        """Base URL of the server."""
-        return self.serving_url or f"http://127.0.0.1:{self.serving_port}"
+def is_web(url: str) -> bool:
+    """Tell whether this is a server's address, and no database's."""
+    return scheme_of(url) in {"http", "https"}
 
 
 def load_settings(environ: dict[str, str] | None = None) -> Settings:
@@ -301,21 +273,25 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     source = dict(os.environ) if environ is None else environ
     names = {PREFIX + field.upper(): field for field in Settings.model_fields}
     variables = {field: source[name] for name, field in names.items() if source.get(name)}
+    if source.get("DOCKER_HOST"):
+        variables.setdefault("docker_host", source["DOCKER_HOST"])
     try:
         settings = Settings.model_validate(variables)
     except ValidationError as error:
         faults = problems(error, variables, Settings, secret=SECRET)
+        # A default that cannot be told, because of a wrong setting, is no fault of its own.
+        faults = [problem for problem in faults if problem.path[0] in variables] or faults
         text = "\n".join(
             f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in faults
         )
         raise RequestError(text, remedy="see docs/settings.md.") from error
     _refuse_odd_paths(settings, variables)
-    stack_values = {
+    running = {
         name: port
-        for name, port in ports_of(settings.state_dir, PORTS).items()
+        for name, port in ports_of(settings.state, PORTS).items()
         if name not in variables
     }
-    return settings.model_copy(update=stack_values)
+    return settings.replace(**running)
 
 
 def _refuse_odd_paths(settings: Settings, variables: Mapping[str, str]) -> None:
@@ -324,11 +300,11 @@ def _refuse_odd_paths(settings: Settings, variables: Mapping[str, str]) -> None:
     """
     paths = {
         "home": settings.home.absolute(),
-        "state": settings.state_dir,
+        "state": settings.state,
         **_folders_of_stores(settings),
-        "versions": settings.versions_dir,
-        "mlflow_artifacts": settings.artifacts_dir,
-        "gateway": settings.gateway_dir,
+        "versions": settings.versions,
+        "mlflow_artifacts": settings.mlflow_artifacts,
+        "gateway": settings.gateway,
     }
     for field, path in {"": Path(__file__).resolve().parents[1], **paths}.items():
         odd = next((c for c in str(path) if c in ODD or not c.isprintable()), None)
@@ -347,7 +323,7 @@ def _refuse_odd_paths(settings: Settings, variables: Mapping[str, str]) -> None:
 
 def _folders_of_stores(settings: Settings) -> dict[str, Path]:
     """Return the folders of the stores that are folders, by their settings."""
-    urls = {"store": settings.store_url, "releases": settings.releases_url}
+    urls = {"store": settings.store, "releases": settings.releases}
     return {field: local_path(url) for field, url in urls.items() if scheme_of(url) in {"", "file"}}
 
 
@@ -395,7 +371,7 @@ def airflow_database(settings: Settings, environ: dict[str, str] | None = None) 
     source = dict(os.environ) if environ is None else environ
     return (
         source.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
-        or f"sqlite:///{settings.state_dir / 'airflow' / 'airflow.db'}"
+        or f"sqlite:///{settings.state / 'airflow' / 'airflow.db'}"
     )
 
 
@@ -406,7 +382,7 @@ def airflow_logs(settings: Settings, environ: dict[str, str] | None = None) -> P
     """
     source = dict(os.environ) if environ is None else environ
     return Path(
-        source.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or settings.state_dir / "airflow" / "logs"
+        source.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or settings.state / "airflow" / "logs"
     )
 
 

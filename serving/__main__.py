@@ -52,7 +52,7 @@ def server(settings: Settings, *, logged: bool = True) -> uvicorn.Server:
 
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, open_store(settings.store_url), logged=logged), **options(settings)
+            create_app(settings, open_store(settings.store), logged=logged), **options(settings)
         )
     )
 
@@ -66,7 +66,7 @@ def main() -> int:
     keep_private()
     try:
         settings = load_settings()
-        open_store(settings.store_url), open_store(settings.releases_url)
+        open_store(settings.store), open_store(settings.releases)
     except RequestError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

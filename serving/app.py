@@ -53,9 +53,8 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
     feedback either.
     """
     metrics = Metrics()
-    follower = Follower(
-        open_store(settings.releases_url) if settings.releases else store, settings, metrics
-    )
+    own = settings.releases != settings.store
+    follower = Follower(open_store(settings.releases) if own else store, settings, metrics)
     log = InferenceLog(store, settings, metrics) if logged else None
     feedback = FeedbackRoute(follower, metrics, log, settings, store) if log else None
 

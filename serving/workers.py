@@ -80,7 +80,7 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
         config.bind_socket()
     )  # ends the process where the port is taken: then the counts below belong to another server
     listener.listen(config.backlog)
-    folder = settings.state_dir / "serving" / f"counts-{settings.serving_port}"
+    folder = settings.state / "serving" / f"counts-{settings.serving_port}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ[COUNTS] = str(folder)
@@ -99,4 +99,4 @@ def app() -> FastAPI:
     die_with_parent(signal.SIGTERM, parent.pid if parent else None)
     settings = load_settings()
     log_to_stderr(settings.log_level)
-    return create_app(settings, open_store(settings.store_url))
+    return create_app(settings, open_store(settings.store))

@@ -61,8 +61,8 @@ def _perennial(layout: Layout) -> dict[str, str]:
         "airflow_port": settings.airflow_port,
         "mlflow_port": settings.mlflow_port,
         "serving_port": settings.serving_port,
-        "mlflow_uri": settings.mlflow_uri or layout.mlflow_url,
-        "serving_url": settings.serving_url or layout.serving_url,
+        "mlflow_uri": layout.mlflow_url if layout.runs_mlflow else settings.mlflow_uri,
+        "serving_url": settings.serving_url,
     }
     return {PREFIX + name.upper(): str(value) for name, value in values.items()}
 

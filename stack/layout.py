@@ -33,7 +33,7 @@ class Layout:
     @property
     def state(self) -> Path:
         """The folder of all state."""
-        return self.settings.state_dir
+        return self.settings.state
 
     @property
     def airflow(self) -> Path:
@@ -98,14 +98,15 @@ class Layout:
         """Tell whether MLflow is this stack's (else the setting PERENNIAL_MLFLOW_URI says where it
         is).
         """
-        return self.settings.mlflow_uri in {None, self.mlflow_url}
+        given = self.settings.is_set("mlflow_uri")
+        return not given or self.settings.mlflow_uri == self.mlflow_url
 
     @property
     def runs_serving(self) -> bool:
         """Tell whether the server is this stack's (else the setting PERENNIAL_SERVING_URL says
         where it is).
         """
-        return self.settings.serving_url in {None, self.serving_url}
+        return self.settings.serving_url == self.serving_url
 
     def log(self, program: str) -> Path:
         """Return a program's log."""

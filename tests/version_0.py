@@ -57,6 +57,6 @@ def write_store(settings: Settings) -> None:
     """Write the files of the store to their places."""
     stored = json.loads((_HERE / "store_of_version_0.json").read_text())
     for name, text in stored.items():
-        path = local_path(settings.store_url) / name
+        path = local_path(settings.store) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(zlib.decompress(base64.b64decode(text)))

@@ -68,7 +68,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     settings = _settings()
     findings = []
     for finding in diagnose(
-        settings, ConfiguredPorts(settings), ServingClient(settings.serving), _engine(settings)
+        settings, ConfiguredPorts(settings), ServingClient(settings.serving_url), _engine(settings)
     ):
         findings.append(finding)
         if not as_json:
@@ -119,7 +119,7 @@ def verify(*, set_anchor: SetAnchor = False, as_json: AsJson = False) -> None:
     from pipelines.ledger.sql import SqlLedger
 
     settings = _settings()
-    ledger, anchor = SqlLedger(settings.ledger, migrate=False), ConfiguredPorts(settings).anchor
+    ledger, anchor = SqlLedger(settings.ledger_url, migrate=False), ConfiguredPorts(settings).anchor
     if ledger.revision() is None:
         raise RequestError(
             "There is no ledger yet: no run has decided anything.",
@@ -202,11 +202,9 @@ def restore(source: OldFile, *, as_json: AsJson = False) -> None:
     settings = _settings()
     entries = write(settings, source, _say)
     if as_json:
-        print_json(
-            {"file": str(source), "state": str(settings.state_dir), "ledger_entries": entries}
-        )
+        print_json({"file": str(source), "state": str(settings.state), "ledger_entries": entries})
     else:
-        typer.echo(f"Restored into {settings.state_dir}. Start the stack, then: perennial doctor.")
+        typer.echo(f"Restored into {settings.state}. Start the stack, then: perennial doctor.")
 
 
 def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = False) -> None:

@@ -177,7 +177,7 @@ def _describe_serving(context: Context) -> str:
     from pipelines.deployment.serving_client import ServingClient
 
     try:
-        subject = ServingClient(context.settings.serving).model(context.spec.name)
+        subject = ServingClient(context.settings.serving_url).model(context.spec.name)
     except PerennialError as error:
         return error.message
     return (

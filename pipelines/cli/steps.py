@@ -176,7 +176,7 @@ def _run_folder(context: Context, step: str, run: str | None, as_of: str | None)
 
     A new one for ingest, else the named or the newest one.
     """
-    root = context.settings.state_dir / "hand" / context.spec.name
+    root = context.settings.state / "hand" / context.spec.name
     if step == "ingest":
         folder = root / safe_id(run or f"{BY_HAND}{as_of or 'newest'}__{now()}")
         make_folder(folder)

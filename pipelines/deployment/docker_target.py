@@ -127,7 +127,7 @@ class DockerTarget:
 
     def _parts(self, context: Context) -> tuple[ReleaseEngine, Gateway]:
         self._engine = self._engine or engine_for(context.settings)
-        self._gateway = self._gateway or Gateway(context.settings.gateway_dir)
+        self._gateway = self._gateway or Gateway(context.settings.gateway)
         return self._engine, self._gateway
 
     def _prove_release(self, context: Context, release: Release, image: Image) -> None:
@@ -297,7 +297,7 @@ def _await_public_answer(context: Context, release: Release) -> None:
     """
     import tenacity
 
-    url = context.settings.serving
+    url = context.settings.serving_url
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_delay(context.settings.deploy_timeout_seconds),
         wait=tenacity.wait_fixed(ASK_SECONDS),

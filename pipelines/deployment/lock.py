@@ -16,7 +16,7 @@ def hold_deployment(context: Context) -> AbstractContextManager[None]:
     """Hold the model's deployment lock, a file in the state folder. Raises Busy."""
     model, seconds = context.spec.name, context.settings.lock_timeout_seconds
     return hold(
-        context.settings.state_dir / "deploy" / f"{model}.lock",
+        context.settings.state / "deploy" / f"{model}.lock",
         f"Another deployment of {model} has been at work for {seconds:g} s.",
         seconds=seconds,
         remedy="wait for it to end; `perennial status` says what serves.",

@@ -56,4 +56,4 @@ def target_for(context: Context) -> Target:
 
     if context.settings.target == "docker":
         return DockerTarget()
-    return ProcessTarget(ServingClient(context.settings.serving))
+    return ProcessTarget(ServingClient(context.settings.serving_url))

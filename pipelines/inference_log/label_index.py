@@ -69,7 +69,7 @@ class Index:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         """Use the file `<state>/serving/feedback.db`; it is made when it is first needed."""
-        self.path = settings.state_dir / "serving" / "feedback.db"
+        self.path = settings.state / "serving" / "feedback.db"
         self._store = store
         self._patience = settings.lock_timeout_seconds
 

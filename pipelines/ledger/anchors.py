@@ -87,7 +87,7 @@ def anchor_for(settings: Settings, notes: Callable[[], Notes]) -> Anchor | None:
     if text is None:
         return None
     if text == "mlflow":
-        return MlflowAnchor(notes(), f"MLflow at {without_password(settings.mlflow)}")
+        return MlflowAnchor(notes(), f"MLflow at {without_password(settings.mlflow_uri)}")
     parts = urlsplit(text)
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
         return FileAnchor(Path(unquote(parts.path)))

@@ -80,7 +80,7 @@ def store_and_ledger(settings: Settings, ports: ConfiguredPorts) -> Iterator[Fin
     Raises what the ledger and the store raise.
     """
     what = "store and ledger"
-    ledger = SqlLedger(settings.ledger, migrate=False)
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
     if ledger.revision() is None or not ledger.entries(limit=1):
         decision = next(_entries_of_decisions(ports.store), None)
         if decision is not None:
@@ -143,10 +143,10 @@ def mlflow_and_ledger(settings: Settings, ports: ConfiguredPorts) -> Iterator[Fi
 
     Raises what they raise; a database of MLflow's is not made.
     """
-    file = settings.mlflow.removeprefix("sqlite:///")
-    if file != settings.mlflow and not Path(file).is_file():
+    file = settings.mlflow_uri.removeprefix("sqlite:///")
+    if file != settings.mlflow_uri and not Path(file).is_file():
         return  # that a champion's version is missing is told elsewhere
-    ledger = SqlLedger(settings.ledger, migrate=False)
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
     entries = ledger.entries() if ledger.revision() is not None else []
     verdicts: dict[str, dict[str, str]] = {entry.model: {} for entry in entries}
     for entry in entries:

@@ -25,7 +25,7 @@ def hold_state(settings: Settings) -> Iterator[None]:
     Raises Busy at once where one is at work, Unreachable where the folder cannot be written.
     """
     complaint = "Another backup, restore or prune of this state is at work."
-    with _hold(settings.state_dir / "ops.lock", complaint, seconds=0):
+    with _hold(settings.state / "ops.lock", complaint, seconds=0):
         yield
 
 
@@ -35,7 +35,7 @@ def hold_features(settings: Settings) -> Iterator[None]:
 
     Raises Busy where one has been at work too long, Unreachable where the folder cannot be written.
     """
-    folder, seconds = settings.versions_dir, settings.lock_timeout_seconds
+    folder, seconds = settings.versions, settings.lock_timeout_seconds
     if not folder.is_dir():
         yield
         return

@@ -69,7 +69,7 @@ class MlflowRegistry:
         that is another one.
         """
         self._proxied = proxied
-        self._public = (public or without_password(uri)).rstrip("/")
+        self._public = without_password(public or uri).rstrip("/")
         quiet()
         self._uri = uri
         self._name = f"MLflow at {without_password(uri)}"

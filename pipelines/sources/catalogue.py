@@ -34,7 +34,7 @@ def open_source(spec: Spec, settings: Settings) -> Source:
         spec.source,
         spec.raw_event_time,
         settings.home,
-        settings.state_dir / "cache" / "http",
+        settings.state / "cache" / "http",
         seconds=own.total_seconds() if own else settings.source_timeout_seconds,
         most=most,
     )

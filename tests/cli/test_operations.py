@@ -43,7 +43,7 @@ def test_doctor_says_one_line_for_each_thing_and_its_exit_code_tells(perennial, 
     assert (result.returncode, result.stderr) == (0, "")
     assert all(line.startswith(("ok ", "WARNING")) for line in result.stdout.splitlines()[:-1])
     assert result.stdout.splitlines()[-1].endswith("0 problems, 0 warnings.")
-    secrets = world.settings.state_dir / "secrets"
+    secrets = world.settings.state / "secrets"
     make_folder(secrets)
     (secrets / "key").write_text("key")
     (secrets / "key").chmod(0o644)
@@ -55,10 +55,10 @@ def test_doctor_says_one_line_for_each_thing_and_its_exit_code_tells(perennial, 
 
 
 def test_backup_and_restore_by_command(perennial, world):
-    ledger = SqlLedger(world.settings.ledger)
+    ledger = SqlLedger(world.settings.ledger_url)
     refused = gate_verdict(verdict="refuse", reasons=["none"], version="", candidate="")
     ledger.append("sales", "run", refused)
-    LocalStore(local_path(world.settings.store_url)).put(b"something")
+    LocalStore(local_path(world.settings.store)).put(b"something")
     tar = str(world.home / "b.tar")
     result = perennial("backup", tar)
     assert result.returncode == 0, result.stderr
@@ -77,7 +77,7 @@ def test_backup_and_restore_by_command(perennial, world):
 
 
 def test_verify_says_what_is_intact_and_what_it_cannot_see(perennial, world, tmp_path, monkeypatch):
-    ledger = SqlLedger(world.settings.ledger)
+    ledger = SqlLedger(world.settings.ledger_url)
     for n in range(3):
         ledger.append("sales", f"run{n}", gate_verdict())
     result = perennial("verify")
@@ -86,23 +86,23 @@ def test_verify_says_what_is_intact_and_what_it_cannot_see(perennial, world, tmp
     assert "rewritten as a whole" in result.stdout
     monkeypatch.setenv("PERENNIAL_LEDGER_ANCHOR", f"file://{tmp_path}/elsewhere/anchor")
     assert "remembers entry 3, the newest" in perennial("verify", "--set-anchor").stdout
-    for file in (world.settings.state_dir / "ledger").glob("ledger.db*"):
+    for file in (world.settings.state / "ledger").glob("ledger.db*"):
         file.unlink()
-    SqlLedger(world.settings.ledger)
+    SqlLedger(world.settings.ledger_url)
     result = perennial("verify", "--json")
     assert (result.returncode, result.stdout) == (65, "")
     assert "has no entry 3: its end was cut off" in result.stderr
 
 
 def test_prune_looks_first_and_removes_with_yes(perennial, world):
-    store = LocalStore(local_path(world.settings.store_url))
+    store = LocalStore(local_path(world.settings.store))
     orphan = store.path(store.put(b"nobody needs this"))
     os.utime(orphan, (0, 0))
     assert perennial("prune").returncode == 65  # without a ledger nobody knows what is needed
-    SqlLedger(world.settings.ledger)
+    SqlLedger(world.settings.ledger_url)
     result = perennial("prune")
     assert (result.returncode, orphan.exists()) == (0, True), result.stderr
-    assert f"  {orphan.relative_to(local_path(world.settings.store_url))}" in result.stdout
+    assert f"  {orphan.relative_to(local_path(world.settings.store))}" in result.stdout
     assert "Nothing was changed. `perennial prune --yes` removes these: 17 bytes." in result.stdout
     result = perennial("prune", "--yes", "--json")
     assert (json.loads(result.stdout)["bytes"], orphan.exists()) == (17, False)

@@ -81,7 +81,7 @@ class Yard:
             "serving_url": self.url,
         }
         chosen = Settings(home=home, deploy_timeout_seconds=20, **{**known, **settings})
-        store = LocalStore(local_path(chosen.store_url))
+        store = LocalStore(local_path(chosen.store))
         ports = Ports(store, MemoryVersions(), MemoryRegistry(), MemoryLedger())
         bundles = {
             v: put_bundle(store, model=name, version=v, seed=int(v), task=task) for v in ("1", "2")
@@ -123,9 +123,7 @@ class Model:
         """The same model, with other settings."""
         return replace(
             self,
-            context=replace(
-                self.context, settings=self.context.settings.model_copy(update=settings)
-            ),
+            context=replace(self.context, settings=self.context.settings.replace(**settings)),
         )
 
     def with_ledger(self, ledger: Any) -> Model:

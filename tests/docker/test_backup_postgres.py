@@ -41,23 +41,23 @@ def settings_of(world, server, folder):
         "ledger_url": server.database(),
         "mlflow_database": server.database(),
     }
-    return world.settings.model_copy(update=changes)
+    return world.settings.replace(**changes)
 
 
 @pytest.fixture
 def filled(world, server):
     settings = settings_of(world, server, "old")
-    ledger = SqlLedger(settings.ledger)
+    ledger = SqlLedger(settings.ledger_url)
     for n in range(5):
         ledger.append("m", f"k{n}", raw("verdict", {"n": n, "text": "grün'; --"}))
     ledger.crown("m", expected=None, champion=crown("1"), key="first")
-    LocalStore(local_path(settings.store_url)).put(b"something")
-    where = settings.artifacts_dir.as_uri()
+    LocalStore(local_path(settings.store)).put(b"something")
+    where = settings.mlflow_artifacts.as_uri()
     server.sql(
         "CREATE TABLE experiments (id int, artifact_location varchar(256))",
         f"INSERT INTO experiments VALUES (1, '{where}/m'), (2, '{where}-else/m'), (3,"
         " 'mlflow-artifacts:/m')",
-        url=settings.mlflow_store,
+        url=settings.mlflow_database,
     )
     return settings
 
@@ -75,9 +75,9 @@ def test_the_restored_ledger_is_the_same_and_grows_on(world, server, filled, tmp
     with pytest.raises(Exception, match="only grows"):
         server.sql("DELETE FROM entries", url=target.ledger)
     moved = server.sql(
-        "SELECT artifact_location FROM experiments ORDER BY id", url=target.mlflow_store
+        "SELECT artifact_location FROM experiments ORDER BY id", url=target.mlflow_database
     )
-    here, there = target.artifacts_dir.as_uri(), filled.artifacts_dir.as_uri()
+    here, there = target.mlflow_artifacts.as_uri(), filled.mlflow_artifacts.as_uri()
     assert [place for (place,) in moved] == [f"{here}/m", f"{there}-else/m", "mlflow-artifacts:/m"]
 
 
@@ -87,7 +87,7 @@ def test_a_database_that_is_not_empty_is_never_touched(world, server, filled, tm
     server.sql("CREATE TABLE mine (x int)", url=target.ledger)
     with pytest.raises(RequestError, match=r"ledger's database .* is not empty"):
         restore(target, tmp_path / "b.tar", lambda _: None)
-    assert not list(local_path(target.store_url).rglob("*"))
+    assert not list(local_path(target.store).rglob("*"))
     assert server.sql(
         "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger
     ) == [(1,)]
@@ -107,7 +107,7 @@ def test_a_load_that_fails_says_what_is_there_and_it_is_begun_again(
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
         url=target.ledger,
     )
-    mlflow = target.mlflow_store.rsplit("/", 1)[-1]
+    mlflow = target.mlflow_database.rsplit("/", 1)[-1]
     there = (
         rf"did not end; there already: mlflow's database [^ ]*/{mlflow}\. .*drop the database"
         rf" {mlflow} and make it anew; then restore"
@@ -118,7 +118,7 @@ def test_a_load_that_fails_says_what_is_there_and_it_is_begun_again(
     assert server.sql(
         "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger
     ) == [(0,)]
-    assert [p for p in local_path(target.store_url).rglob("*") if p.is_file()] == []
+    assert [p for p in local_path(target.store).rglob("*") if p.is_file()] == []
     with pytest.raises(
         RequestError, match=rf"did not end\. mlflow's database .* drop the database {mlflow} "
     ):

@@ -138,7 +138,7 @@ def test_a_rollback_answers_with_the_code_that_answered_before(model, engine):
 
 
 def test_another_installation_s_releases_are_neither_seen_nor_touched(model):
-    other = engine_for(model.context.settings.model_copy(update={"docker_state": "elsewhere"}))
+    other = engine_for(model.context.settings.replace(docker_state="elsewhere"))
     assert other.containers({"perennial.model": model.name}) == []
     assert other.images({"perennial.model": model.name}) == []
     assert engine_for(model.context.settings).containers({"perennial.model": model.name}) == [

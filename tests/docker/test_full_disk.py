@@ -90,7 +90,7 @@ def _fill(path):
 
 def test_a_full_disk_is_named_leaves_nothing_and_a_retry_goes_on_when_there_is_room(small):
     settings, disk, api = small
-    store, ledger = LocalStore(local_path(settings.store_url)), MemoryLedger()
+    store, ledger = LocalStore(local_path(settings.store)), MemoryLedger()
     bundle = put_bundle(store, model=MODEL, version="1", seed=1)
     intent = ReleaseIntent(number=1, version="1", bundle=bundle, reason="a test")
     release = release_of(ledger.append(MODEL, "run", intent))

@@ -260,7 +260,7 @@ def test_a_step_that_needs_more_memory_than_its_spec_gives_is_told_so_and_not_tr
 
 
 def test_a_missing_image_is_named_and_never_pulled(settings):
-    task = operator(settings.model_copy(update={"steps_image": "perennial-test/nowhere:1"}))
+    task = operator(settings.replace(steps_image="perennial-test/nowhere:1"))
     with pytest.raises(
         AirflowFailException,
         match=r"no image perennial-test/nowhere:1\. Remedy: build it \(`make images`",
@@ -276,7 +276,7 @@ def test_an_engine_that_is_away_is_tried_again(settings, host):
     with pytest.raises(
         AirflowException, match=f"The Docker engine at {host} does not answer.*Remedy: start it"
     ) as caught:
-        operator(settings.model_copy(update={"docker_host": host})).execute(context())
+        operator(settings.replace(docker_host=host)).execute(context())
     assert type(caught.value) is AirflowException
     del caught
     gc.collect()
@@ -302,9 +302,7 @@ def test_limits_that_the_engine_cannot_give_are_refused_in_words(settings, limit
 
 def test_a_state_folder_that_the_engines_host_does_not_have_is_named(settings):
     with pytest.raises(AirflowFailException, match="Remedy: set PERENNIAL_DOCKER_STATE"):
-        operator(settings.model_copy(update={"docker_state": "/nowhere/on/this/host"})).execute(
-            context()
-        )
+        operator(settings.replace(docker_state="/nowhere/on/this/host")).execute(context())
 
 
 def test_a_foreign_container_that_has_the_name_is_left_alone_and_named(settings, engine, image):

@@ -48,7 +48,7 @@ def test_a_shipped_model_goes_from_raw_data_to_served_predictions(live, real_dat
     """`bike_demand`; `flight_delays` goes the same way in containers (tests/docker)."""
     model, batch = "bike_demand", "2011-03-01T00"
     source = load_spec(live.settings.models, model).source
-    cache = live.settings.state_dir / "cache" / "http"
+    cache = live.settings.state / "cache" / "http"
     cache.mkdir(parents=True, exist_ok=True)
     shutil.copy(real_data / "bike_sharing" / "hour.csv", cache / source.member_sha256)
     assert live.run(model, "e2e", as_of="2011-04-01T00:00:00Z", reason="end to end") == "success"

@@ -367,7 +367,7 @@ def test_a_restarted_server_knows_predictions_and_labels_of_before(store, bundle
         request = predicted(client)
         predicted(client, key="k")
         told(client, request_id=request, label=1)
-    (settings.state_dir / "serving" / "feedback.db").unlink()
+    (settings.state / "serving" / "feedback.db").unlink()
     with InProcess(create_app(settings, store)) as client:
         assert told(client, request_id=request, label=0).status_code == 409
         assert told(client, key="k", label=0).status_code == 200

@@ -368,7 +368,7 @@ def test_releases_may_come_from_a_store_of_their_own_and_the_log_goes_to_the_oth
     own = LocalStore(tmp_path / "baked")
     shutil.copytree(store.root / "objects", own.root / "objects")
     put_release(own, 7, bundles["1"])
-    client = serve(store, settings.model_copy(update={"releases": str(own.root)}))
+    client = serve(store, settings.replace(releases=str(own.root)))
     assert served(client) == (7, "1")
     assert client.post(PREDICT, json={"row": ROW}).status_code == 200
     assert len(records(store)) == 1

@@ -35,8 +35,8 @@ def test_every_documented_setting_is_there():
 
 def test_paths_count_from_home_and_urls_from_state(tmp_path):
     settings = load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STATE": "elsewhere"})
-    assert settings.store_url == f"{tmp_path}/elsewhere/store"
-    assert settings.ledger == f"sqlite:///{tmp_path}/elsewhere/ledger/ledger.db"
+    assert settings.store == f"{tmp_path}/elsewhere/store"
+    assert settings.ledger_url == f"sqlite:///{tmp_path}/elsewhere/ledger/ledger.db"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_paths_count_from_home_and_urls_from_state(tmp_path):
 )
 def test_a_store_is_a_path_or_a_url(tmp_path, given, url):
     settings = load_settings({"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": given})
-    assert settings.store_url == settings.releases_url == url.format(home=tmp_path)
+    assert settings.store == settings.releases == url.format(home=tmp_path)
 
 
 def test_the_folder_that_a_store_s_url_names_is_looked_at_like_any_other():
@@ -113,7 +113,7 @@ def test_what_lies_in_a_home_that_cannot_work_is_named_too(tmp_path):
 )
 def test_blanks_quotes_and_letters_of_any_language_work(path):
     settings = load_settings({"PERENNIAL_HOME": path})
-    assert str(make_url(settings.ledger).database) == f"{path}/var/ledger/ledger.db"
+    assert str(make_url(settings.ledger_url).database) == f"{path}/var/ledger/ledger.db"
 
 
 def test_a_missing_database_names_its_setting():

@@ -32,7 +32,11 @@ def test_a_shell_without_ports_finds_those_of_the_stack_that_runs(state):
     assert settings(state).serving == "http://127.0.0.1:8000"
     record(state, os.getpid(), psutil.Process().create_time())
     loaded_settings = settings(state, PERENNIAL_MLFLOW_PORT="5001")
-    assert (loaded_settings.airflow_port, loaded_settings.mlflow_port, loaded_settings.serving) == (
+    assert (
+        loaded_settings.airflow_port,
+        loaded_settings.mlflow_port,
+        loaded_settings.serving_url,
+    ) == (
         18080,
         5001,
         "http://127.0.0.1:18000",

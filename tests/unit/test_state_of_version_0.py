@@ -41,7 +41,7 @@ def context(tmp_path):
         registry.register(MODEL, registry.parent(MODEL, run, {}), run, source, {})
     registry.point(MODEL, "2")
     ledger = version_0.write_ledger(tmp_path / "ledger.db")
-    store = LocalStore(local_path(world.settings.store_url))
+    store = LocalStore(local_path(world.settings.store))
     return world.context(Ports(store, MemoryVersions(), registry, ledger))
 
 

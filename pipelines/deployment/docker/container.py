@@ -137,7 +137,7 @@ def _host(settings: Settings, limits: Limits) -> dict[str, Any]:
     """Return what the container may do: nothing but write its log and think, within its limits."""
     from docker.types import LogConfig, Mount
 
-    source = settings.docker_state or str(settings.state_dir)
+    source = settings.docker_state or str(settings.state)
     return {
         "mounts": [Mount(STATE, source, type="bind" if _bound(settings) else "volume")],
         "read_only": True,

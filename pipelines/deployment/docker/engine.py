@@ -41,8 +41,8 @@ INSTALLATION = "perennial.installation"
 def engine_for(settings: Settings) -> ReleaseEngine:
     """Return the engine that the settings name, for what belongs to the settings' own state."""
     return ReleaseEngine(
-        settings.engine_url,
-        installation=digest(settings.docker_state or str(settings.state_dir))[:12],
+        settings.docker_host,
+        installation=digest(settings.docker_state or str(settings.state))[:12],
     )
 
 

@@ -18,7 +18,7 @@ from pipelines.ops.backup.archive import Writer
 from pipelines.ops.backup.databases import databases, dump, refuse_damage, tables
 from pipelines.ops.backup.parts import REPOSITORY, contents, parts, refuse_store_elsewhere, roots
 from pipelines.ops.lock import hold_features, hold_state
-from pipelines.settings import airflow_database, without_password
+from pipelines.settings import airflow_database, is_web, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,7 +54,7 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
             f"There is no ledger in {sources[0].display_name}.",
             remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.",
         )
-    ledger = SqlLedger(settings.ledger, migrate=False)
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
     say(f"ledger: {ledger.verify()} entries, chain intact")
     _refuse_part_of_system(
         settings, sources, has_champions=bool(ledger.entries(kind="champion", limit=1))
@@ -73,7 +73,7 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
         for part in parts(settings):
             with _hold_off_writers(settings, part):
                 _add_part(writer, part, say)
-        return writer.finish(kinds, str(settings.artifacts_dir))
+        return writer.finish(kinds, str(settings.mlflow_artifacts))
 
 
 def _refuse_part_of_system(
@@ -84,17 +84,16 @@ def _refuse_part_of_system(
     It is MLflow's behind a server, and where somebody was champion MLflow's at all, and Airflow's
     where its own setting names one.
     """
-    is_server = (
-        settings.mlflow.startswith(("http://", "https://")) and settings.mlflow_database is None
-    )
+    is_server = is_web(settings.mlflow_uri) and not settings.is_set("mlflow_database")
     elsewhere = airflow_database(settings) != airflow_database(settings, {})
     for database in sources:
         if tables(database):
             continue
         if database.name == "mlflow" and is_server:
             raise RequestError(
-                f"MLflow is a server at {without_password(settings.mlflow)}, whose database is not"
-                f" known: PERENNIAL_MLFLOW_DATABASE is not set, and there is no {database.file}.",
+                f"MLflow is a server at {without_password(settings.mlflow_uri)}, whose database is"
+                f" not known: PERENNIAL_MLFLOW_DATABASE is not set, and there is no"
+                f" {database.file}.",
                 remedy=(
                     "set PERENNIAL_MLFLOW_DATABASE and PERENNIAL_MLFLOW_ARTIFACTS to that server's"
                     " (docs/settings.md)."

@@ -71,8 +71,8 @@ def databases(settings: Settings, environ: dict[str, str] | None = None) -> list
     Raises RequestError for one that cannot be copied.
     """
     urls = {
-        "ledger": settings.ledger,
-        "mlflow": settings.mlflow_store,
+        "ledger": settings.ledger_url,
+        "mlflow": settings.mlflow_database,
         "airflow": airflow_database(settings, environ),
     }
     answer = []

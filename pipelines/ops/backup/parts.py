@@ -43,12 +43,12 @@ def roots(settings: Settings) -> dict[str, Path]:
     The store is among them where it is a folder.
     """
     folders = {
-        "secrets": settings.state_dir / "secrets",
-        "hand": settings.state_dir / "hand",
-        "artifacts": settings.artifacts_dir,
-        "versions": settings.versions_dir,
+        "secrets": settings.state / "secrets",
+        "hand": settings.state / "hand",
+        "artifacts": settings.mlflow_artifacts,
+        "versions": settings.versions,
     }
-    store = folder_of(open_store(settings.store_url))
+    store = folder_of(open_store(settings.store))
     return folders if store is None else {**folders, "store": store}
 
 
@@ -56,7 +56,7 @@ def refuse_store_elsewhere(settings: Settings) -> None:
     """Raise RequestError where the store is no folder: a backup without it would be none."""
     if "store" not in roots(settings):
         raise RequestError(
-            f"The store {without_password(settings.store_url)} is no folder, so it cannot be"
+            f"The store {without_password(settings.store)} is no folder, so it cannot be"
             " copied into a backup, nor restored from one.",
             remedy="back it up, and restore it, by the means of the service that holds it.",
         )
@@ -67,7 +67,7 @@ def unfinished_mark(settings: Settings) -> Path:
 
     It is there until all are, and names the backup.
     """
-    return settings.state_dir / "restore.unfinished"
+    return settings.state / "restore.unfinished"
 
 
 def parts(settings: Settings) -> list[Part]:

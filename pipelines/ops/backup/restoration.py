@@ -60,7 +60,7 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     manifest = check_archive(source, lambda name: name in copies or name.split("/")[0] in folders)
     _refuse_other_kinds(manifest, by_name)
     drafts = {name: folder / DRAFT for name, folder in folders.items()} | {
-        "databases": settings.state_dir / DRAFT
+        "databases": settings.state / DRAFT
     }
     mark = unfinished_mark(settings)
     with hold_state(settings), _name_os_errors(settings):
@@ -80,7 +80,7 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
                         say(f"{name}: in place")
             finally:
                 _clear(drafts)
-            entries = SqlLedger(settings.ledger).verify()
+            entries = SqlLedger(settings.ledger_url).verify()
             mark.unlink()
     say(f"ledger: {entries} entries, chain intact")
     return entries
@@ -98,7 +98,7 @@ def _load(
         if name in manifest.databases:
             load(by_name[name], copies / f"{name}.{manifest.databases[name]}")
             if name == "mlflow":
-                _move_artifacts(by_name[name], manifest.artifacts, str(settings.artifacts_dir))
+                _move_artifacts(by_name[name], manifest.artifacts, str(settings.mlflow_artifacts))
             say(f"{name}: loaded")
 
 
@@ -269,7 +269,7 @@ def _name_os_errors(settings: Settings) -> Iterator[None]:
     except OSError as error:
         if is_full(error):
             raise StorageFull(
-                f"No space is left in {settings.state_dir}.",
+                f"No space is left in {settings.state}.",
                 remedy="free space there, then restore again.",
             ) from error
         raise Unreachable(

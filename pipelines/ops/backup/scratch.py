@@ -64,7 +64,7 @@ def find_abandoned(settings: Settings) -> list[Path]:
         path = Path(os.fsdecode(note.read_bytes()))
         if path.name.startswith(PREFIX) and path.is_dir() and not path.is_symlink():
             folders.append(path)
-    drafts = {folder / DRAFT for folder in (settings.state_dir, *roots(settings).values())}
+    drafts = {folder / DRAFT for folder in (settings.state, *roots(settings).values())}
     if not unfinished_mark(settings).is_file():
         folders += sorted(draft for draft in drafts if draft.is_dir() and not draft.is_symlink())
     return folders
@@ -84,7 +84,7 @@ def remove_abandoned(settings: Settings) -> list[Path]:
 
 
 def _notes(settings: Settings) -> Path:
-    return settings.state_dir / "scratch"
+    return settings.state / "scratch"
 
 
 def _list_notes(settings: Settings) -> list[Path]:

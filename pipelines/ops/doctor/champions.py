@@ -32,7 +32,7 @@ _BACKUP = "restore it from a backup (docs/operate.md)."
 
 def check_ledger(settings: Settings) -> Iterator[Finding]:
     """The ledger opens, has the newest schema, and its chain is whole. Nothing is migrated."""
-    ledger = SqlLedger(settings.ledger, migrate=False)
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
     revision = ledger.revision()
     if revision is None:
         yield ok("ledger", "not there yet: no run has decided anything")
@@ -56,7 +56,7 @@ def check_ledger(settings: Settings) -> Iterator[Finding]:
 
 def check_anchor(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
     """The ledger holds what its anchor remembers, and the anchor is not far behind."""
-    ledger, what = SqlLedger(settings.ledger, migrate=False), "ledger's anchor"
+    ledger, what = SqlLedger(settings.ledger_url, migrate=False), "ledger's anchor"
     if settings.ledger_anchor is None:
         yield ok(
             what,
@@ -88,7 +88,7 @@ def check_anchor(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding
         )
     else:
         yield ok(what, f"{anchor.name} remembers the newest of {standing.count} entries")
-    if isinstance(anchor, FileAnchor) and anchor.path.resolve().is_relative_to(settings.state_dir):
+    if isinstance(anchor, FileAnchor) and anchor.path.resolve().is_relative_to(settings.state):
         yield warning(
             what,
             f"{anchor.name} lies in the state folder: whoever can touch the ledger can touch it.",
@@ -98,7 +98,7 @@ def check_anchor(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding
 
 def models_with_champion(settings: Settings) -> list[str]:
     """Return the models that have a champion by the ledger; nothing is made or migrated."""
-    ledger = SqlLedger(settings.ledger, migrate=False)
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
     if ledger.revision() is None:
         return []
     return sorted({entry.model for entry in ledger.entries(kind="champion")})
@@ -112,7 +112,7 @@ def check_champion(
     engine: ReleaseEngine | None,
 ) -> list[Finding]:
     """Everything that a model's champion needs. `engine` is asked where releases are containers."""
-    ledger = SqlLedger(settings.ledger, migrate=False)
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
     champion = ledger.champion(model)
     if champion is None:
         return [ok(f"{model}: champion", "none yet")]
@@ -168,8 +168,8 @@ def _check_registry(
     settings: Settings, ports: ConfiguredPorts, model: str, champion: Champion
 ) -> Iterator[Finding]:
     what = f"{model}: MLflow"
-    file = settings.mlflow.removeprefix("sqlite:///")
-    if file != settings.mlflow and not Path(file).is_file():
+    file = settings.mlflow_uri.removeprefix("sqlite:///")
+    if file != settings.mlflow_uri and not Path(file).is_file():
         yield problem(what, f"There is no {file}.", _BACKUP)
         return
     alias = ports.registry.alias(model)

@@ -17,7 +17,7 @@ from pipelines.ops.backup.parts import roots, unfinished_mark
 from pipelines.ops.backup.scratch import find_abandoned
 from pipelines.ops.findings import Finding, ok, problem, warning
 from pipelines.ops.lock import hold_state
-from pipelines.settings import without_password
+from pipelines.settings import is_web, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,13 +113,13 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
     """
     airflow = f"http://{HOST}:{settings.airflow_port}"
     mlflow = (
-        settings.mlflow
-        if settings.mlflow.startswith(("http://", "https://"))
+        settings.mlflow_uri
+        if is_web(settings.mlflow_uri)
         else f"http://{HOST}:{settings.mlflow_port}"
     )
-    yield _address("server", settings.serving, "SERVING", "/health")
+    yield _address("server", settings.serving_url, "SERVING", "/health")
     yield _address("MLflow", mlflow, "MLFLOW", "/health")
-    if _is_here(settings.serving):  # in a container, Airflow is not at this address
+    if _is_here(settings.serving_url):  # in a container, Airflow is not at this address
         yield _address("Airflow", airflow, "AIRFLOW", "/api/v2/monitor/health")
 
 
@@ -184,7 +184,7 @@ def _holder(port: int) -> str | None:
 
 def check_disks(settings: Settings) -> Iterator[Finding]:
     """Free space where the state is."""
-    folders = {"state": settings.state_dir}
+    folders = {"state": settings.state}
     if "store" in (copied := roots(settings)):
         folders["store"] = copied["store"]
     for name, folder in folders.items():
@@ -204,15 +204,17 @@ def check_disks(settings: Settings) -> Iterator[Finding]:
 
 def check_clocks(settings: Settings) -> Iterator[Finding]:
     """This clock against the file system's, the ledger's database's and MLflow's."""
-    if settings.state_dir.is_dir():
+    if settings.state.is_dir():
         with tempfile.NamedTemporaryFile(
-            dir=settings.state_dir, prefix=".clock-", suffix=".tmp"
+            dir=settings.state, prefix=".clock-", suffix=".tmp"
         ) as file:
             yield _compare_clock("the file system", Path(file.name).stat().st_mtime - time.time())
-    if settings.ledger.startswith("postgresql"):
-        yield _compare_clock("the ledger's database", _database_time(settings.ledger) - time.time())
-    if settings.mlflow.startswith(("http://", "https://")):
-        yield _compare_clock("MLflow", _http_time(settings.mlflow) - time.time())
+    if settings.ledger_url.startswith("postgresql"):
+        yield _compare_clock(
+            "the ledger's database", _database_time(settings.ledger_url) - time.time()
+        )
+    if is_web(settings.mlflow_uri):
+        yield _compare_clock("MLflow", _http_time(settings.mlflow_uri) - time.time())
 
 
 def _compare_clock(whose: str, skew: float) -> Finding:
@@ -290,7 +292,7 @@ def check_scratch(settings: Settings) -> Iterator[Finding]:
 
 def check_keys(settings: Settings) -> Iterator[Finding]:
     """Files with keys: their owner's alone."""
-    folder = settings.state_dir / "secrets"
+    folder = settings.state / "secrets"
     files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
     open_to_others = [p for p in files if p.stat().st_mode & 0o077]
     for path in open_to_others:
@@ -306,7 +308,7 @@ def check_locks(settings: Settings) -> Iterator[Finding]:
 
     Locks of our own are the kernel's and never outlive a process.
     """
-    repository = settings.versions_dir / "repo"
+    repository = settings.versions / "repo"
     read_lock = repository / ".dvc" / "tmp" / "rwlock"
     lock_files = [p for p in (repository / ".git").glob("*.lock") if p.is_file()]
     lock_files += (

@@ -36,18 +36,18 @@ def check_modes(settings: Settings) -> Iterator[Finding]:
     The folder that is shared with the gateway is left out: its other user is the gateway's. So are
     files of other users, whose modes are theirs to change.
     """
-    releases = folder_of(open_store(settings.releases_url))
-    folders = {settings.state_dir, *roots(settings).values()}
+    releases = folder_of(open_store(settings.releases))
+    folders = {settings.state, *roots(settings).values()}
     folders |= {releases} if releases is not None else set()
     tops = sorted(
         f for f in folders if not any(f != other and f.is_relative_to(other) for other in folders)
     )
-    secrets = settings.state_dir / "secrets"  # of its files `doctor` speaks by themselves
+    secrets = settings.state / "secrets"  # of its files `doctor` speaks by themselves
     paths = [
         path
         for top in tops
         if top.is_dir()
-        for path in _find_open(top, settings.gateway_dir)
+        for path in _find_open(top, settings.gateway)
         if path.parent != secrets
     ]
     for path in paths[:SHOWN]:

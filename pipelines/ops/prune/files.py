@@ -37,10 +37,10 @@ def abandoned_scratch(settings: Settings) -> Iterator[Leftover]:
 
 def unfinished_files(settings: Settings, limit: float) -> Iterator[Leftover]:
     """Yield temporary files of writers that died, outside of the store."""
-    versions = settings.versions_dir
+    versions = settings.versions
     folders = [
         *(versions / "remote", versions / "repo" / ".dvc" / "cache"),
-        *(settings.state_dir / name for name in ("ledger", "secrets", "gateway")),
+        *(settings.state / name for name in ("ledger", "secrets", "gateway")),
     ]
     for folder in folders:
         for path in sorted(folder.rglob(".*.tmp")):
@@ -51,19 +51,19 @@ def cached_features(settings: Settings, limit: float) -> Iterator[Leftover]:
     """Yield old files of DVC's cache of which the remote has a sound copy, and their twins in the
     work tree.
     """
-    repository = settings.versions_dir / "repo"
-    remote = Objects(settings.versions_dir / "remote")
+    repository = settings.versions / "repo"
+    remote = Objects(settings.versions / "remote")
     inodes: set[int] = set()
     for path in files_below(repository / ".dvc" / "cache" / "files" / "md5"):
         oid = path.parent.name + path.name
-        leftovers = list(_old_file("cached features", path, settings.versions_dir, limit))
+        leftovers = list(_old_file("cached features", path, settings.versions, limit))
         if leftovers and has_md5(remote.path(oid), oid):
             inodes.add(path.stat().st_ino)
             yield from leftovers
     for path in files_below(repository / "features"):
         if path.parent.parent.name != "features":
             continue
-        for leftover in _old_file("cached features", path, settings.versions_dir, limit):
+        for leftover in _old_file("cached features", path, settings.versions, limit):
             oid = md5(path.read_bytes())
             if has_md5(remote.path(oid), oid):
                 # A hard link's bytes are counted already
@@ -73,7 +73,7 @@ def cached_features(settings: Settings, limit: float) -> Iterator[Leftover]:
 
 def old_logs(settings: Settings, limit: float) -> Iterator[Leftover]:
     """Yield old logs of Airflow's tasks and of the stack's programs."""
-    for folder in (airflow_logs(settings), settings.state_dir / "log"):
+    for folder in (airflow_logs(settings), settings.state / "log"):
         for path in files_below(folder):
             yield from _old_file("log", path, folder.parent, limit)
 

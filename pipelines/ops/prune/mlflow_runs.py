@@ -35,15 +35,15 @@ def unused_runs(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Le
     Removed, they are deleted in MLflow's sense: out of sight, restorable until `mlflow gc` takes
     them.
     """
-    database = Path(settings.mlflow.removeprefix("sqlite:///"))
-    if settings.mlflow.startswith("sqlite:///") and not database.is_file():
+    database = Path(settings.mlflow_uri.removeprefix("sqlite:///"))
+    if settings.mlflow_uri.startswith("sqlite:///") and not database.is_file():
         return
     quiet()
-    name = f"MLflow at {without_password(settings.mlflow)}"
+    name = f"MLflow at {without_password(settings.mlflow_uri)}"
     with mlflow_border(name):
         from mlflow.tracking import MlflowClient
 
-        client = MlflowClient(tracking_uri=settings.mlflow, registry_uri=settings.mlflow)
+        client = MlflowClient(tracking_uri=settings.mlflow_uri, registry_uri=settings.mlflow_uri)
         entries = ledger.entries()
         mentioned_ids = {
             run_id

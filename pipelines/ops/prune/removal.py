@@ -102,7 +102,7 @@ def _refuse_wrong_ledger(settings: Settings, ports: ConfiguredPorts) -> None:
     Whatever its own one refers to would look forsaken.
     """
     remedy = "check PERENNIAL_LEDGER_URL, PERENNIAL_STATE and PERENNIAL_STORE; nothing was removed."
-    if SqlLedger(settings.ledger, migrate=False).revision() is None:
+    if SqlLedger(settings.ledger_url, migrate=False).revision() is None:
         raise RequestError("There is no ledger, so nobody knows what is needed.", remedy=remedy)
     for finding in (*store_and_ledger(settings, ports), *mlflow_and_ledger(settings, ports)):
         if finding.state == "problem":

@@ -102,7 +102,7 @@ class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]
         used_settings, used_limits = settings or load_settings(), dict(limits or {})
         super().__init__(
             image=used_settings.steps_image,
-            docker_url=used_settings.engine_url,
+            docker_url=used_settings.docker_host,
             network_mode=used_limits.get("network") or used_settings.docker_network,
             mem_limit=used_limits.get("memory"),
             auto_remove="force",
@@ -115,14 +115,14 @@ class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]
     def _place(self, context: Context) -> Place:
         """Return a container for this try of the step."""
         return self.place or DockerPlace(
-            StepEngine(self._client(), self._settings.engine_url), self._setup(context)
+            StepEngine(self._client(), self._settings.docker_host), self._setup(context)
         )
 
     def _client(self) -> APIClient:
         try:
             return self.cli
         except (AirflowException, DockerException, RequestException) as error:
-            raise make_unreachable(self._settings.engine_url, error) from error
+            raise make_unreachable(self._settings.docker_host, error) from error
 
     def _setup(self, context: Context) -> Setup:
         settings, ti = self._settings, context["ti"]
@@ -131,7 +131,7 @@ class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]
             container_environment(os.environ, settings, self.step),
         )
         if settings.docker_state is None:
-            settings.state_dir.mkdir(parents=True, exist_ok=True)
+            settings.state.mkdir(parents=True, exist_ok=True)
         if self.limits.get("network") == "host" != settings.docker_network:
             raise GiveUp(
                 "A step's container does not join its host's own network.",
@@ -178,7 +178,7 @@ def container_mounts(settings: Settings, step: str) -> tuple[Mount, ...]:
     state = Mount(STATE, _state(settings), type=kind)
     if not _deploys(settings, step):
         return (state,)
-    gateway = str(settings.gateway_dir) if kind == "bind" else settings.docker_gateway
+    gateway = str(settings.gateway) if kind == "bind" else settings.docker_gateway
     return state, Mount(GATEWAY, gateway, type=kind)
 
 
@@ -198,10 +198,10 @@ def container_environment(
     }
     environment |= {**HOME, "PERENNIAL_STATE": STATE, "PERENNIAL_DOCKER_STATE": _state(settings)}
     environment |= store_in_container(settings)
-    if settings.versions:
+    if settings.is_set("versions"):
         name = f"{PREFIX}VERSIONS"
-        environment[name] = path_in_container(name, settings.versions_dir, settings.state_dir)
-    if settings.target == "docker" and not urlsplit(settings.engine_url).scheme.startswith(
+        environment[name] = path_in_container(name, settings.versions, settings.state)
+    if settings.target == "docker" and not urlsplit(settings.docker_host).scheme.startswith(
         ("tcp", "http")
     ):
         raise GiveUp(
@@ -212,7 +212,7 @@ def container_environment(
             ),
         )
     if _deploys(settings, step):
-        environment |= {"PERENNIAL_GATEWAY": GATEWAY, "PERENNIAL_DOCKER_HOST": settings.engine_url}
+        environment |= {"PERENNIAL_GATEWAY": GATEWAY, "PERENNIAL_DOCKER_HOST": settings.docker_host}
     return environment
 
 
@@ -232,7 +232,7 @@ def _deploys(settings: Settings, step: str) -> bool:
 
 
 def _state(settings: Settings) -> str:
-    return settings.docker_state or str(settings.state_dir)
+    return settings.docker_state or str(settings.state)
 
 
 def _is_folder(settings: Settings) -> bool:

@@ -567,7 +567,7 @@ def test_without_a_key_that_may_be_used_nothing_personal_is_answered(
 
 def test_a_proof_is_answered_but_is_no_traffic(store, bundles, serve, settings):
     put_release(store, 1, bundles["1"])
-    client = serve(store, settings.model_copy(update={"proof_token": "s3cret"}))
+    client = serve(store, settings.replace(proof_token="s3cret"))
     proof = client.post(PREDICT, json={"row": ROW}, headers={"x-perennial-proof": "s3cret"})
     assert (proof.status_code, records(store)) == (200, [])
     for headers in (

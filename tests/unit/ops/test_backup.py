@@ -107,12 +107,10 @@ class TestRoundTrip:
     def test_nothing_points_back_to_where_the_state_was(self, old, tar, tmp_path):
         """What MLflow writes from now on must not land in the old folder."""
         world = restored(old, tar, tmp_path / "new")
-        with closing(
-            sqlite3.connect(world.settings.state_dir / "mlflow" / "mlflow.db")
-        ) as database:
+        with closing(sqlite3.connect(world.settings.state / "mlflow" / "mlflow.db")) as database:
             said = "\n".join(database.iterdump())
-        assert str(old.settings.state_dir) not in said
-        assert str(world.settings.artifacts_dir) in said
+        assert str(old.settings.state) not in said
+        assert str(world.settings.mlflow_artifacts) in said
 
     def test_keys_are_their_owners_alone_and_the_same(self, old, tar, tmp_path):
         assert stat.S_IMODE(tar.stat().st_mode) == 0o600
@@ -121,16 +119,13 @@ class TestRoundTrip:
         assert key.read_bytes() == old.settings.personal_key.read_bytes()
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
-        assert (
-            stat.S_IMODE((world.settings.state_dir / "ledger" / "ledger.db").stat().st_mode)
-            == 0o600
-        )
+        assert stat.S_IMODE((world.settings.state / "ledger" / "ledger.db").stat().st_mode) == 0o600
 
     def test_a_store_that_is_no_folder_is_never_left_out_silently(
         self, old, tar, tmp_path, monkeypatch
     ):
         monkeypatch.setitem(STORES, "memory", lambda _: MemoryStore())
-        settings = old.settings.model_copy(update={"store": "memory://me:secret@here"})
+        settings = old.settings.replace(store="memory://me:secret@here")
         for call in (
             lambda: backup(settings, tmp_path / "b.tar", quiet),
             lambda: restore(settings, tar, quiet),
@@ -151,7 +146,7 @@ class TestRoundTrip:
             for n in names
             if "/.dvc/cache/" in n or n.endswith((".lock", ".tmp")) or "feedback.db" in n
         ]
-        assert list((old.settings.versions_dir / "repo" / ".dvc" / "cache").rglob("*"))
+        assert list((old.settings.versions / "repo" / ".dvc" / "cache").rglob("*"))
 
     def test_a_segment_that_grows_is_copied_up_to_its_last_whole_line(self, old, tar, tmp_path):
         world = restored(old, tar, tmp_path / "new")
@@ -201,7 +196,7 @@ class TestBackup:
     @pytest.mark.parametrize("place", ["store/x.tar", "versions/x.tar", "nowhere/x.tar"])
     def test_a_target_that_cannot_be_is_refused(self, old, place):
         with pytest.raises(RequestError):
-            backup(old.settings, old.settings.state_dir / place, quiet)
+            backup(old.settings, old.settings.state / place, quiet)
 
     def test_a_state_without_a_ledger_is_refused(self, world, tmp_path):
         with pytest.raises(RequestError, match="There is no ledger"):
@@ -210,9 +205,7 @@ class TestBackup:
 
     def test_a_touched_ledger_is_not_backed_up(self, old, tar, tmp_path):
         world = restored(old, tar, tmp_path / "new")
-        with closing(
-            sqlite3.connect(world.settings.state_dir / "ledger" / "ledger.db")
-        ) as database:
+        with closing(sqlite3.connect(world.settings.state / "ledger" / "ledger.db")) as database:
             for (name,) in database.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'trigger'"
             ).fetchall():
@@ -234,20 +227,16 @@ class TestBackup:
         ],
     )
     def test_a_backup_without_mlflow_is_refused(self, old, tmp_path, changes, variable):
-        settings = old.settings.model_copy(
-            update={
-                "versions": tmp_path / "v",
-                "store": str(tmp_path / "s"),
-                "state": tmp_path / "state",
-            }
+        settings = old.settings.replace(
+            versions=tmp_path / "v", store=str(tmp_path / "s"), state=tmp_path / "state"
         )
-        settings = settings.model_copy(update={"ledger_url": old.settings.ledger, **changes})
+        settings = settings.replace(ledger_url=old.settings.ledger_url, **changes)
         with pytest.raises(RequestError, match=variable):
             backup(settings, tmp_path / "x.tar", quiet)
         assert not (tmp_path / "x.tar").exists()
 
     def test_behind_a_server_the_embedded_stacks_own_database_is_copied(self, old, tmp_path):
-        settings = old.settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:5000"})
+        settings = old.settings.replace(mlflow_uri="http://127.0.0.1:5000")
         assert backup(settings, tmp_path / "x.tar", quiet).databases == {
             "ledger": "sqlite",
             "mlflow": "sqlite",
@@ -284,29 +273,27 @@ class TestRestore:
         """The backup is refused and nothing was written."""
         with pytest.raises(error, match=words):
             restore(world.settings, tar, quiet)
-        state = world.settings.state_dir
+        state = world.settings.state
         assert (
             not state.exists()
             or [p for p in state.rglob("*") if p.is_file() and p.name != "ops.lock"] == []
         )
 
     def test_a_state_that_is_there_is_never_touched(self, old, tar):
-        before = sorted(str(p) for p in old.settings.state_dir.rglob("*"))
+        before = sorted(str(p) for p in old.settings.state.rglob("*"))
         with pytest.raises(RequestError, match="not empty"):
             restore(old.settings, tar, quiet)
-        assert sorted(str(p) for p in old.settings.state_dir.rglob("*")) == before
+        assert sorted(str(p) for p in old.settings.state.rglob("*")) == before
 
     def test_a_ledger_alone_counts_as_a_state(self, old, tar, empty):
-        (empty.settings.state_dir / "ledger").mkdir(parents=True)
-        shutil.copy(
-            old.settings.state_dir / "ledger" / "ledger.db", empty.settings.state_dir / "ledger"
-        )
+        (empty.settings.state / "ledger").mkdir(parents=True)
+        shutil.copy(old.settings.state / "ledger" / "ledger.db", empty.settings.state / "ledger")
         with pytest.raises(RequestError, match=r"ledger's database .* is not empty"):
             restore(empty.settings, tar, quiet)
-        assert not (empty.settings.state_dir / "store" / "objects").exists()
+        assert not (empty.settings.state / "store" / "objects").exists()
 
     def test_what_a_killed_restore_left_is_begun_anew(self, tar, empty):
-        litter = local_path(empty.settings.store_url) / ".restoring" / "objects" / "half"
+        litter = local_path(empty.settings.store) / ".restoring" / "objects" / "half"
         litter.parent.mkdir(parents=True)
         litter.write_bytes(b"half")
         assert restore(empty.settings, tar, quiet) > 0
@@ -317,7 +304,7 @@ class TestRestore:
 
         MLflow's database is loaded by then, and no folder is in place.
         """
-        state = empty.settings.state_dir
+        state = empty.settings.state
         state.mkdir(parents=True)
         (state / "ledger").write_bytes(b"in the way")
         order = rf"remove {state}/mlflow/mlflow\.db\*; then restore again"
@@ -326,7 +313,7 @@ class TestRestore:
             match=rf"did not end; there already: mlflow's database [^,]*mlflow\.db\. .*{order}",
         ):
             restore(empty.settings, tar, quiet)
-        assert [p for p in local_path(empty.settings.store_url).rglob("*") if p.is_file()] == []
+        assert [p for p in local_path(empty.settings.store).rglob("*") if p.is_file()] == []
         with pytest.raises(
             RequestError,
             match=(
@@ -351,7 +338,7 @@ class TestRestore:
         assert restore(empty.settings, tar, quiet) > 0
         assert list(machine.check_restore(empty.settings)) == []
         assert empty.context().ports.ledger.entries() == old.context().ports.ledger.entries()
-        assert list(empty.settings.state_dir.rglob(".restoring")) == []
+        assert list(empty.settings.state.rglob(".restoring")) == []
 
     def cleared(self, world, tar):
         """Do what the refusal of a restore says."""
@@ -442,9 +429,7 @@ class TestRestore:
 
     def test_a_database_of_another_kind_is_refused(self, old, tar, tmp_path):
         world = elsewhere(old, tmp_path / "new")
-        settings = world.settings.model_copy(
-            update={"ledger_url": "postgresql+psycopg2://nobody@127.0.0.1:1/x"}
-        )
+        settings = world.settings.replace(ledger_url="postgresql+psycopg2://nobody@127.0.0.1:1/x")
         with pytest.raises(
             RequestError,
             match="ledger's database is sqlite in the backup, but the settings name postgresql",
@@ -452,7 +437,7 @@ class TestRestore:
             restore(settings, tar, quiet)
 
     def test_a_full_disk_is_named(self, tar, empty):
-        with small_disk(empty.settings.state_dir, "1m"), pytest.raises(StorageFull):
+        with small_disk(empty.settings.state, "1m"), pytest.raises(StorageFull):
             restore(empty.settings, tar, quiet)
 
     def test_hashes_in_the_manifest_are_those_of_the_files(self, tar):
@@ -484,8 +469,8 @@ class TestAKilledBackup:
     @pytest.fixture
     def killed(self, world, tmp_path):
         """A backup that was killed while the keys were in its folder, elsewhere."""
-        SqlLedger(world.settings.ledger).append("sales", "run", gate_verdict())
-        secrets = world.settings.state_dir / "secrets"
+        SqlLedger(world.settings.ledger_url).append("sales", "run", gate_verdict())
+        secrets = world.settings.state / "secrets"
         secrets.mkdir(mode=0o700)
         (secrets / "key").write_text("a key")
         place = tmp_path / "disk"
@@ -505,7 +490,7 @@ class TestAKilledBackup:
         bystander.mkdir()
         backup(world.settings, tmp_path / "b.tar", str)
         assert list(killed.iterdir()) == [bystander]
-        assert list((world.settings.state_dir / "scratch").iterdir()) == []
+        assert list((world.settings.state / "scratch").iterdir()) == []
 
     def test_doctor_names_it_and_prune_takes_it_away(self, world, killed):
         (left,) = killed.iterdir()
@@ -534,11 +519,11 @@ class TestAKilledBackup:
         assert left.is_dir()
 
     def test_a_note_that_names_something_else_removes_nothing(self, world, tmp_path):
-        SqlLedger(world.settings.ledger)
+        SqlLedger(world.settings.ledger_url)
         precious = tmp_path / "precious"
         precious.mkdir()
         (tmp_path / ".perennial-backup-link").symlink_to(precious)
-        notes = world.settings.state_dir / "scratch"
+        notes = world.settings.state / "scratch"
         notes.mkdir()
         for n, path in enumerate(
             (precious, tmp_path / ".perennial-backup-link", tmp_path / "gone")
@@ -549,8 +534,8 @@ class TestAKilledBackup:
         assert list(notes.iterdir()) == []
 
     def test_a_draft_of_a_killed_restore_goes_too(self, world):
-        SqlLedger(world.settings.ledger)
-        draft = world.settings.state_dir / ".restoring"
+        SqlLedger(world.settings.ledger_url)
+        draft = world.settings.state / ".restoring"
         draft.mkdir()
         (draft / "ledger.sqlite").write_bytes(b"x" * 10)
         (going,) = removal.prune(world.settings, ConfiguredPorts(world.settings), timedelta(days=1))

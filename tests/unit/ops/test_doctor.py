@@ -48,7 +48,7 @@ def free_port():
 
 def settings_of(world, **changes):
     quiet = {"airflow_port": free_port(), "mlflow_port": free_port(), "serving_port": free_port()}
-    return world.settings.model_copy(update={**quiet, **changes})
+    return world.settings.replace(**quiet, **changes)
 
 
 def look(world, server=None, docker=None, **changes):
@@ -84,7 +84,7 @@ def test_it_changes_nothing_and_a_state_that_is_not_there_is_no_problem(world):
 
 
 def change(world, statement):
-    with closing(sqlite3.connect(world.settings.state_dir / "ledger" / "ledger.db")) as database:
+    with closing(sqlite3.connect(world.settings.state / "ledger" / "ledger.db")) as database:
         for (name,) in database.execute(
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         ).fetchall():
@@ -94,14 +94,13 @@ def change(world, statement):
 
 
 def break_remote(world):
-    objects = (world.settings.versions_dir / "remote" / "files" / "md5").glob("*/*")
+    objects = (world.settings.versions / "remote" / "files" / "md5").glob("*/*")
     next(p for p in sorted(objects) if p.is_file() and not p.name.endswith(".dir")).unlink()
 
 
 def break_bundle(world):
     flip(
-        local_path(world.settings.store_url)
-        / world.context().ports.ledger.champion("sales").bundle.uri
+        local_path(world.settings.store) / world.context().ports.ledger.champion("sales").bundle.uri
     )
 
 
@@ -114,15 +113,15 @@ def make_newer(world):
 
 
 def break_mlflow(world):
-    (world.settings.state_dir / "mlflow" / "mlflow.db").unlink()
+    (world.settings.state / "mlflow" / "mlflow.db").unlink()
 
 
 def break_release(world):
-    (local_path(world.settings.store_url) / "keys" / "releases" / "sales" / "00000001").unlink()
+    (local_path(world.settings.store) / "keys" / "releases" / "sales" / "00000001").unlink()
 
 
 def leave_lock(world):
-    lock = world.settings.versions_dir / "repo" / ".git" / "index.lock"
+    lock = world.settings.versions / "repo" / ".git" / "index.lock"
     lock.touch()
     os.utime(lock, (0, 0))
 
@@ -145,7 +144,7 @@ def lock_packages(world):
             id="remote",
         ),
         pytest.param(
-            lambda w: shutil.rmtree(w.settings.versions_dir),
+            lambda w: shutil.rmtree(w.settings.versions),
             "sales: features",
             "problem",
             "no repository",
@@ -185,7 +184,7 @@ def test_what_is_wrong_is_named_with_a_remedy(lived, break_it, what, state, word
 
 
 def ledger_file(world):
-    return world.settings.state_dir / "ledger" / "ledger.db"
+    return world.settings.state / "ledger" / "ledger.db"
 
 
 def without_journal(file):
@@ -200,12 +199,12 @@ def delete_ledger(world):
 
 def make_ledger_anew(world):
     delete_ledger(world)
-    SqlLedger(world.settings.ledger)
+    SqlLedger(world.settings.ledger_url)
 
 
 def keep_the_verdict_only(world):
-    shutil.rmtree(local_path(world.settings.store_url) / "keys" / "releases")
-    shutil.rmtree(local_path(world.settings.store_url) / "keys" / "served")
+    shutil.rmtree(local_path(world.settings.store) / "keys" / "releases")
+    shutil.rmtree(local_path(world.settings.store) / "keys" / "served")
     make_ledger_anew(world)
 
 
@@ -216,7 +215,7 @@ def take_an_older_ledger(world):
     """
     entries = world.context().ports.ledger.entries()
     delete_ledger(world)
-    older = SqlLedger(world.settings.ledger)
+    older = SqlLedger(world.settings.ledger_url)
     for entry in entries[: [e.kind for e in entries].index("release")]:
         older.append(entry.model, entry.key, entry.decision)
 
@@ -225,7 +224,7 @@ def take_a_foreign_ledger(world):
     """Another installation of the same model: the same names and numbers, other bundles."""
     entries = world.context().ports.ledger.entries()
     delete_ledger(world)
-    foreign = SqlLedger(world.settings.ledger)
+    foreign = SqlLedger(world.settings.ledger_url)
     for entry in entries:
         decision = entry.decision
         if isinstance(decision, Crown | ReleaseIntent):
@@ -235,14 +234,14 @@ def take_a_foreign_ledger(world):
 
 
 def take_a_foreign_mlflow(world):
-    file = world.settings.state_dir / "mlflow" / "mlflow.db"
+    file = world.settings.state / "mlflow" / "mlflow.db"
     with closing(sqlite3.connect(file)) as database:
         database.execute("UPDATE model_versions SET run_id = 'ab'")
         database.commit()
 
 
 def empty_mlflow(world):
-    file = world.settings.state_dir / "mlflow" / "mlflow.db"
+    file = world.settings.state / "mlflow" / "mlflow.db"
     with closing(sqlite3.connect(file)) as database:
         database.execute("DELETE FROM registered_model_aliases")
         database.execute("DELETE FROM model_version_tags")
@@ -299,7 +298,7 @@ def empty_mlflow(world):
             id="an emptied MLflow",
         ),
         pytest.param(
-            lambda w: shutil.rmtree(local_path(w.settings.store_url)),
+            lambda w: shutil.rmtree(local_path(w.settings.store)),
             "sales: bundle",
             "no object",
             id="an emptied store",
@@ -333,7 +332,7 @@ def test_prune_takes_nothing_away_by_a_ledger_that_is_not_the_stores(lived, brea
 @pytest.mark.parametrize("name", ["ledger", "mlflow", "airflow"])
 @pytest.mark.parametrize("kind", ["empty", "text", "header", "cut"])
 def test_a_damaged_database_is_named_as_damaged(world, name, kind):
-    file = world.settings.state_dir / name / f"{name}.db"
+    file = world.settings.state / name / f"{name}.db"
     file.parent.mkdir(parents=True)
     with closing(sqlite3.connect(file)) as database:
         database.executescript(
@@ -366,12 +365,12 @@ class Steady:
 def test_a_missing_database_of_mlflow_is_not_made_anew(lived):
     break_mlflow(lived)
     look(lived)
-    assert not (lived.settings.state_dir / "mlflow" / "mlflow.db").exists()
+    assert not (lived.settings.state / "mlflow" / "mlflow.db").exists()
 
 
 def test_an_older_schema_is_a_warning_and_stays(world):
-    (world.settings.state_dir / "ledger").mkdir(parents=True)
-    an_older_ledger(world.settings.ledger, "0001", entries=3)
+    (world.settings.state / "ledger").mkdir(parents=True)
+    an_older_ledger(world.settings.ledger_url, "0001", entries=3)
     found = bad(look(world))
     assert list(found) == ["ledger's schema"]
     assert found["ledger's schema"].state == "warning"
@@ -424,7 +423,7 @@ def test_a_database_that_is_away_is_a_finding(world):
 def test_everything_in_a_state_that_lived_is_its_owners_hold_state(lived):
     """Looked at by itself: what `doctor` passes over (DVC's objects, mode 444) may be read by
     others, but lies in closed folders."""
-    state = lived.settings.state_dir
+    state = lived.settings.state
     files = [path for path in state.rglob("*") if path.is_file() and not path.is_symlink()]
     folders = [state, *(path for path in state.rglob("*") if path.is_dir())]
     assert [str(path) for path in folders if path.stat().st_mode & 0o077] == []
@@ -443,7 +442,7 @@ def test_everything_in_a_state_that_lived_is_its_owners_hold_state(lived):
     ],
 )
 def test_a_path_that_is_open_to_others_is_named_with_the_command_that_closes_it(lived, place, mode):
-    path = lived.settings.state_dir / place
+    path = lived.settings.state / place
     path.mkdir(exist_ok=True, parents=True) if place.endswith("site") else None
     path.chmod(mode)
     (found,) = modes.check_modes(lived.settings)
@@ -453,7 +452,7 @@ def test_a_path_that_is_open_to_others_is_named_with_the_command_that_closes_it(
 
 
 def test_many_open_paths_are_one_command(world):
-    state = world.settings.state_dir
+    state = world.settings.state
     (state / "store").mkdir(mode=0o700, parents=True)
     state.chmod(0o700)
     for n in range(12):
@@ -467,20 +466,20 @@ def test_many_open_paths_are_one_command(world):
 
 def test_the_anchor_is_looked_at(world, tmp_path):
     def said(anchor):
-        settings = world.settings.model_copy(update={"ledger_anchor": anchor})
+        settings = world.settings.replace(ledger_anchor=anchor)
         return [
             (f.state, f.said) for f in champions.check_anchor(settings, ConfiguredPorts(settings))
         ]
 
     assert "would not be seen" in said(None)[0][1]
     assert said(f"file://{tmp_path}/anchor") == [("ok", "set; nothing was decided yet")]
-    ledger = SqlLedger(world.settings.ledger)
+    ledger = SqlLedger(world.settings.ledger_url)
     first = [ledger.append("sales", f"run{n}", gate_verdict()) for n in range(4)][1]
     assert said(f"file://{tmp_path}/anchor")[0][0] == "warning"
     FileAnchor(tmp_path / "anchor").write(Head(seq=first.seq, hash=first.hash))
     ((state, words),) = said(f"file://{tmp_path}/anchor")
     assert (state, "2 entries behind, at 2 of 4" in words) == ("warning", True)
-    inside = world.settings.state_dir / "anchor"
+    inside = world.settings.state / "anchor"
     FileAnchor(inside).write(Head(seq=4, hash=ledger.at(4).hash))
     assert [state for state, _ in said(f"file://{inside}")] == ["ok", "warning"]
 

@@ -41,13 +41,15 @@ def age(*paths, days=100):
 
 
 def age_all(world):
-    age(*(p for p in world.settings.state_dir.rglob("*") if p.is_file() and not p.is_symlink()))
+    age(*(p for p in world.settings.state.rglob("*") if p.is_file() and not p.is_symlink()))
 
 
 def client(world):
     from mlflow.tracking import MlflowClient
 
-    return MlflowClient(tracking_uri=world.settings.mlflow, registry_uri=world.settings.mlflow)
+    return MlflowClient(
+        tracking_uri=world.settings.mlflow_uri, registry_uri=world.settings.mlflow_uri
+    )
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ class TestWhatStays:
         evidence = raw("drift", {"run": "r", "evidence": [r.model_dump() for r in chosen[:2]]})
         ports.ledger.append("sales", f"graph{seed}", evidence)
         ports.store.publish(f"batches/sales/graph/{seed}", canonical(chosen[2]))
-        hand = lived.settings.state_dir / "hand" / "sales" / "run" / "ingest.json"
+        hand = lived.settings.state / "hand" / "sales" / "run" / "ingest.json"
         hand.parent.mkdir(parents=True, exist_ok=True)
         hand.write_bytes(canonical({"plan": chosen[3].model_dump()}))
         age_all(lived)
@@ -118,7 +120,7 @@ class TestWhatStays:
             waiting += parts[uri] - stays
         prune(lived.settings, ports, DAY)
         assert {
-            ref.uri for ref in made if (local_path(lived.settings.store_url) / ref.uri).exists()
+            ref.uri for ref in made if (local_path(lived.settings.store) / ref.uri).exists()
         } == stays
 
     def test_young_objects_stay_also_old_ones_that_a_writer_has_just_put_again(self, lived):
@@ -126,7 +128,7 @@ class TestWhatStays:
         fresh, again, orphan = (
             ports.store.put(data, ".parquet") for data in (b"fresh", b"again", b"orphan")
         )
-        age(*(local_path(lived.settings.store_url) / ref.uri for ref in (again, orphan)))
+        age(*(local_path(lived.settings.store) / ref.uri for ref in (again, orphan)))
         listed = find_leftovers(lived.settings, ports, DAY)
         assert {again.uri, orphan.uri} <= set(names(listed, "object"))
         assert ports.store.put(b"again", ".parquet") == again
@@ -144,7 +146,7 @@ class TestWhatStays:
         assert any(name.startswith("results/train/") for name in gone)
 
     def test_batches_releases_and_the_log_stay(self, lived):
-        store, keys = lived.context().ports.store, local_path(lived.settings.store_url) / "keys"
+        store, keys = lived.context().ports.store, local_path(lived.settings.store) / "keys"
         kinds = ("batches", "releases", "served")
         before = {
             kind: sorted(p for p in (keys / kind).rglob("*") if p.is_file()) for kind in kinds
@@ -167,7 +169,7 @@ class TestWhatStays:
             update={"ledger_url": f"sqlite:///{tmp_path}/other.db"}
         )
         if what != "no ledger":
-            SqlLedger(settings.ledger).append("sales", "run", gate_verdict())
+            SqlLedger(settings.ledger_url).append("sales", "run", gate_verdict())
         with pytest.raises(
             RequestError,
             match=(
@@ -180,25 +182,25 @@ class TestWhatStays:
     def test_nothing_goes_where_a_damaged_object_hides_what_it_refers_to(self, lived):
         ports = lived.context().ports
         champion = ports.ledger.champion("sales")
-        flip(local_path(lived.settings.store_url) / champion.bundle.uri)
-        before = sorted(lived.settings.state_dir.rglob("*"))
+        flip(local_path(lived.settings.store) / champion.bundle.uri)
+        before = sorted(lived.settings.state.rglob("*"))
         with pytest.raises(Corrupted, match="nothing was removed"):
             prune(lived.settings, ports, DAY)
-        assert set(before) <= {*lived.settings.state_dir.rglob("*")}
+        assert set(before) <= {*lived.settings.state.rglob("*")}
 
 
 class TestWhatGoes:
     def test_to_look_changes_nothing(self, lived):
         before = {
             p: p.stat().st_mtime_ns
-            for p in local_path(lived.settings.store_url).rglob("*")
+            for p in local_path(lived.settings.store).rglob("*")
             if p.is_file()
         }
         listed = find_leftovers(lived.settings, lived.context().ports, DAY)
         assert {leftover.kind for leftover in listed} >= {"result", "object"}
         assert {
             p: p.stat().st_mtime_ns
-            for p in local_path(lived.settings.store_url).rglob("*")
+            for p in local_path(lived.settings.store).rglob("*")
             if p.is_file()
         } == before
         assert find_leftovers(lived.settings, lived.context().ports, DAY)[0][:3] == listed[0][:3]
@@ -213,7 +215,7 @@ class TestWhatGoes:
         assert find_leftovers(lived.settings, ports, DAY) == []
 
     def test_half_written_files_go_after_an_hour(self, lived):
-        store = local_path(lived.settings.store_url)
+        store = local_path(lived.settings.store)
         litter = [
             store / "objects" / "ab" / ".x1.tmp",
             store / "keys" / "batches" / ".x2.tmp",
@@ -240,17 +242,15 @@ class TestWhatGoes:
         age_all(lived)
         cache = [
             p
-            for p in (lived.settings.versions_dir / "repo/.dvc/cache/files/md5").rglob("*")
+            for p in (lived.settings.versions / "repo/.dvc/cache/files/md5").rglob("*")
             if p.is_file()
         ]
-        remote = lived.settings.versions_dir / "remote" / "files" / "md5"
+        remote = lived.settings.versions / "remote" / "files" / "md5"
         broken = next(p for p in cache if not p.name.endswith(".dir"))
         flip(remote / broken.parent.name / broken.name)
         prune(lived.settings, ports, DAY)
         assert [p for p in cache if p.exists()] == [broken]
-        assert (
-            len(list((lived.settings.versions_dir / "repo" / "features").glob("*/*.parquet"))) <= 1
-        )
+        assert len(list((lived.settings.versions / "repo" / "features").glob("*/*.parquet"))) <= 1
 
     def test_the_loop_goes_on_after_it(self, lived):
         prune(lived.settings, lived.context().ports, DAY)
@@ -279,7 +279,7 @@ class TestWhatGoes:
         assert mlflow.get_run(forgotten.info.run_id).info.lifecycle_stage == "deleted"
 
     def test_old_logs_go_young_ones_stay(self, lived):
-        logs = lived.settings.state_dir / "airflow" / "logs" / "dag_id=x"
+        logs = lived.settings.state / "airflow" / "logs" / "dag_id=x"
         logs.mkdir(parents=True)
         for name in ("old.log", "young.log"):
             (logs / name).write_text("said")

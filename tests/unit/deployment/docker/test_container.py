@@ -55,11 +55,10 @@ OWN = {
     "personal_key",  # below the state
     "proof_token",
     "releases",
-    "releases_url",
     "serving_host",
     "serving_port",
-    "state_dir",
-    "store_url",
+    "state",
+    "store",
 }
 """What a release's container has of its own: its image, or `start_container`, names it."""
 
