@@ -171,17 +171,17 @@ def run_round(
     second = f"kill-{time.time_ns()}"
     _wait_until(killed_at, lambda: bool(api.trigger(ASKED_FOR, CONF, second)))
     began = _wait_until(killed_at, lambda: any(task.start for task in api.tasks(ASKED_FOR, second)))
-    ended = _wait_until(killed_at, lambda: api.state(UNDER_WAY, run) in {"success", "failed"})
+    end_seconds = _wait_until(killed_at, lambda: api.state(UNDER_WAY, run) in {"success", "failed"})
     _wait_until(killed_at, lambda: api.state(ASKED_FOR, second) in {"success", "failed"})
     healthy = _wait_until(
         killed_at, lambda: all(health.is_healthy for health in control.status(layout))
     )
     print(
-        f"{victim}: a task began after {began:.0f} s, the run ended after {ended:.0f} s, healthy"
-        f" after {healthy:.0f} s",
+        f"{victim}: a task began after {began:.0f} s, the run ended after {end_seconds:.0f} s,"
+        f" healthy after {healthy:.0f} s",
         flush=True,
     )
-    return began, ended, healthy
+    return began, end_seconds, healthy
 
 
 def _wait_until(since: float, is_over: Callable[[], bool]) -> float:
@@ -231,8 +231,8 @@ def measures(took: list[tuple[str, float, float, float]]) -> list[Measure]:
         rounds = [row for row in took if row[0] == victim]
         if rounds:
             name = f"longest stand-still, {victim} killed ({len(rounds)} times)"
-            asked = f"<= {ASKED_SECONDS}" if victim.endswith("worker") else ""
-            rows.append({"measure": name, "value": _most(rounds, 1), "unit": "s", "asked": asked})
+            target = f"<= {ASKED_SECONDS}" if victim.endswith("worker") else ""
+            rows.append({"measure": name, "value": _most(rounds, 1), "unit": "s", "asked": target})
     return rows
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.cli.running import context_for, run_step
-from pipelines.ports import EmbeddedPorts, Ports
+from pipelines.ports import ConfiguredPorts, Ports
 from pipelines.settings import load_settings, quiet
 from pipelines.spec import load_spec
 from stack import control
@@ -171,7 +171,7 @@ def run_in_one_process(folder: Path) -> dict[str, float]:
     """
     environ = {**os.environ, "PERENNIAL_STATE": str(folder)}
     settings = load_settings(environ)
-    real = EmbeddedPorts(settings)
+    real = ConfiguredPorts(settings)
     versions, registry = TimedPort(real.versions), TimedPort(real.registry)
     # MLflow's first use makes its database; the stack's is made before.
     registry.state(registry.parent(MODEL, "warm", {}))
@@ -296,8 +296,8 @@ def measures(
     return rows
 
 
-def _row(measure: str, value: float, unit: str, asked: str = "") -> Measure:
-    return {"measure": measure, "value": round(value, 2), "unit": unit, "asked": asked}
+def _row(measure: str, value: float, unit: str, target: str = "") -> Measure:
+    return {"measure": measure, "value": round(value, 2), "unit": unit, "asked": target}
 
 
 def _seconds_covered(spans: list[tuple[str, str]]) -> float:

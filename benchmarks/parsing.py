@@ -61,14 +61,14 @@ def main(argv: list[str] | None = None) -> int:
                 text=True,
                 check=True,
             ).stdout
-            took, found, errors = json.loads(out.strip().splitlines()[-1])
+            took, dag_ids, errors = json.loads(out.strip().splitlines()[-1])
             expected = sorted(
                 f"{kind}_model_{number:03d}" for kind in KINDS for number in range(models)
             )
-            if found != expected or errors:
+            if dag_ids != expected or errors:
                 raise SystemExit(
-                    f"{len(found)} DAGs instead of {len(expected)}; errors: {errors}; the first"
-                    f" ones: {found[:3]}"
+                    f"{len(dag_ids)} DAGs instead of {len(expected)}; errors: {errors}; the first"
+                    f" ones: {dag_ids[:3]}"
                 )
             seconds.append(took)
         shutil.rmtree(home / "airflow", ignore_errors=True)

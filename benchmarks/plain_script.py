@@ -394,9 +394,9 @@ def main() -> None:
     revision = measure("version", version, folder)
     import pandas as pd
 
-    labelled = {name: rows[rows["late"].notna()] for name, rows in tables.items()}
-    *learning, judging = labelled.values()
-    learn, judge = pd.concat(learning, ignore_index=True), judging.reset_index(drop=True)
+    tables_with_labels = {name: rows[rows["late"].notna()] for name, rows in tables.items()}
+    *train_tables, test_rows = tables_with_labels.values()
+    learn, judge = pd.concat(train_tables, ignore_index=True), test_rows.reset_index(drop=True)
     best = measure("train", train, folder, spec, revision, learn, judge)
     best["inputs"] = judge[spec["features"]["inputs"]].head(5)
     measure("gate", judge_and_register, best)

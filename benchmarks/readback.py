@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import Measure, is_tiny, show, write
-from pipelines.inference.format import Answered, Header, Labelled, LoggedColumn, line
-from pipelines.inference.join import join_labels
-from pipelines.inference.reader import read_labels, read_log
-from pipelines.inference.rotation import rotate
+from pipelines.inference_log.format import AnswerRecord, Header, LabelRecord, LoggedColumn, line
+from pipelines.inference_log.join import join_labels
+from pipelines.inference_log.reader import read_labels, read_log
+from pipelines.inference_log.rotation import rotate
 from pipelines.settings import Settings
 from pipelines.store.opening import open_store
 
@@ -48,9 +48,9 @@ def main(argv: list[str] | None = None) -> int:
         raw, raw_bytes = _measure_reading(store, rows), _megabytes(Path(folder))
         begin = time.perf_counter()
         rotate(store, MODEL, catch_up=lambda _: None)
-        rotating = time.perf_counter() - begin
+        rotation_seconds = time.perf_counter() - begin
         parquet, parquet_bytes = _measure_reading(store, rows), _megabytes(Path(folder))
-    return _report(rows, [raw, raw_bytes, parquet, parquet_bytes, round(rotating, 2)])
+    return _report(rows, [raw, raw_bytes, parquet, parquet_bytes, round(rotation_seconds, 2)])
 
 
 def fill(store: Store, rows: int) -> None:
@@ -60,7 +60,7 @@ def fill(store: Store, rows: int) -> None:
     for i in range(rows):
         at = START + 1_000 * i
         key, request = f"2026-{i:07d}", f"{rng.getrandbits(128):032x}"
-        answered = Answered(
+        record = AnswerRecord(
             request,
             at,
             0.0004,
@@ -69,9 +69,9 @@ def fill(store: Store, rows: int) -> None:
             [key],
             [at - rng.randrange(10**9)],
         )
-        segments[0].add(line(answered))
+        segments[0].add(line(record))
         segments[1].add(
-            line(Labelled(f"k:{key}", float(rng.random() < 0.2), at + 14_400_000_000, request))
+            line(LabelRecord(f"k:{key}", float(rng.random() < 0.2), at + 14_400_000_000, request))
         )
     for kind in segments:
         kind.close()
@@ -135,8 +135,8 @@ def _report(rows: int, values: list[float]) -> int:
         ("rotation of all of them", "s", ""),
     )
     measures: list[Measure] = [
-        {"measure": name, "value": value, "unit": unit, "asked": asked}
-        for (name, unit, asked), value in zip(names, values, strict=True)
+        {"measure": name, "value": value, "unit": unit, "asked": target}
+        for (name, unit, target), value in zip(names, values, strict=True)
     ]
     show("Reading the inference log back", measures)
     if rows == TINY_ROWS:

@@ -98,9 +98,9 @@ class WatchedRun:
     def _outcome(self, task: TaskRun) -> str:
         """Return what came of a task in words; the candidate that the gate has chosen is marked."""
         result = self.results.get((task.task, task.index))
-        words = in_words(task.task, result, self._metric)
-        chosen = (self.result("gate") or {}).get("candidate")
-        if task.task == "train" and chosen and result and result["candidate"] == chosen:
+        words = describe_result(task.task, result, self._metric)
+        winner = (self.result("gate") or {}).get("candidate")
+        if task.task == "train" and winner and result and result["candidate"] == winner:
             return f"{words}  <- chosen"
         return words
 
@@ -132,7 +132,7 @@ def watch(run: WatchedRun, console: Console) -> str:
     return run.state
 
 
-def in_words(task: str, result: Any, metric: str) -> str:
+def describe_result(task: str, result: Any, metric: str) -> str:
     """Return what a task returned, as one would say it."""
     if not isinstance(result, dict):
         return ""

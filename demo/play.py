@@ -17,7 +17,7 @@ from pipelines.context import Context
 from pipelines.errors import PerennialError, RequestError
 from pipelines.intervals import iso
 from pipelines.mlflow_pages import experiments_page
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.spec import load_spec
 from pipelines.verdicts.words import join
 from stack import control
@@ -76,10 +76,10 @@ def play(plan: Play, console: Console) -> int:
         console.rule(
             f"3. {plan.windows} windows: traffic, labels, drift, and retraining where it must be"
         )
-        context = Context(spec, plan.settings, EmbeddedPorts(plan.settings))
+        context = Context(spec, plan.settings, ConfiguredPorts(plan.settings))
         months = Year(context, api, layout.serving_url, plan.as_of, plan.windows).live(console)
     seconds = time.monotonic() - begin
-    console.print(_ending(layout, plan, spec, months, seconds))
+    console.print(_describe_end(layout, plan, spec, months, seconds))
     return 1 if any(m.action == FAILED for m in months) else 0
 
 
@@ -97,7 +97,9 @@ def _first_version(
         raise PerennialError(f"Nothing was deployed: {reasons}.", remedy=f"look at {address}")
 
 
-def _ending(layout: Layout, plan: Play, spec: Spec, months: list[Month], seconds: float) -> Panel:
+def _describe_end(
+    layout: Layout, plan: Play, spec: Spec, months: list[Month], seconds: float
+) -> Panel:
     metric, start = spec.train.metric, f"{plan.as_of:%Y-%m-%d}"
     page = write_report(
         layout.state / "demo",

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipelines.data.feature_rows import build_from, read_raw
 from pipelines.errors import RequestError, Unreachable
-from pipelines.inference.format import key_text
+from pipelines.inference_log.format import key_text
 from pipelines.intervals import iso
 from pipelines.training.estimators import targets
 

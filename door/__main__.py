@@ -97,7 +97,7 @@ async def main(arguments: list[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, until.set)
     engine = GuardedEngine(options.engine)
-    keeping = (
+    keeper_task = (
         asyncio.create_task(Keeper(engine, options.stack, options.stopped).keep())
         if options.keep
         else None
@@ -105,8 +105,8 @@ async def main(arguments: list[str]) -> None:
     await serve(
         Door(read_rules(options), engine, options.context_bytes), options.host, options.port, until
     )
-    if keeping is not None:
-        keeping.cancel()
+    if keeper_task is not None:
+        keeper_task.cancel()
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def rewrite(rules: Rules, body: bytes) -> dict[str, Any]:
     host = request.pop("HostConfig", None)
     if not isinstance(host, dict):
         raise Denied("HostConfig must be there: without a network mode the engine takes its own.")
-    networking = request.pop("NetworkingConfig", None)
+    network_config = request.pop("NetworkingConfig", None)
     rewritten = _judge_fields(rules, request, CONTAINER, "")
     rewritten["HostConfig"] = _host(rules, host)
     lasts = rewritten["HostConfig"].get("RestartPolicy", {}).get("Name") in {
@@ -60,8 +60,8 @@ def rewrite(rules: Rules, body: bytes) -> dict[str, Any]:
     rewritten["Labels"] = (
         rewritten.get("Labels", {}) | rules.labels | ({KEPT: rules.stack} if lasts else {})
     )
-    if networking:
-        rewritten["NetworkingConfig"] = {"EndpointsConfig": _endpoints(rules, networking)}
+    if network_config:
+        rewritten["NetworkingConfig"] = {"EndpointsConfig": _endpoints(rules, network_config)}
     if "Image" not in rewritten:
         raise Denied("Image must be there.")
     return rewritten
@@ -164,9 +164,9 @@ def _network(rules: Rules, value: Any) -> str:
     return str(value)
 
 
-def _one_of(*allowed: str) -> Callable[[Rules, Any], Any]:
+def _one_of(*choices: str) -> Callable[[Rules, Any], Any]:
     def judge(_: Rules, value: Any) -> Any:
-        if any(text not in allowed for text in (value if isinstance(value, list) else [value])):
+        if any(text not in choices for text in (value if isinstance(value, list) else [value])):
             raise Denied("is not allowed.")
         return value
 
@@ -220,15 +220,15 @@ def _restart(rules: Rules, value: Any) -> dict[str, Any]:
     return _judge_fields(rules, value, judges, "")
 
 
-def _endpoints(rules: Rules, networking: Any) -> dict[str, Any]:
+def _endpoints(rules: Rules, network_config: Any) -> dict[str, Any]:
     """Return the networks that the container joins, without anything else.
 
     An alias could stand in for another server's name.
     """
-    if not isinstance(networking, dict) or set(networking) - {"EndpointsConfig"}:
+    if not isinstance(network_config, dict) or set(network_config) - {"EndpointsConfig"}:
         raise Denied("NetworkingConfig cannot be read.")
     endpoints: dict[str, Any] = {}
-    for name, options in (networking.get("EndpointsConfig") or {}).items():
+    for name, options in (network_config.get("EndpointsConfig") or {}).items():
         if _network(rules, name) and any(
             not is_empty(option) for option in (options or {}).values()
         ):

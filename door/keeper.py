@@ -48,9 +48,9 @@ class Keeper:
         self._engine = engine
         self._labels = [f"{KEPT}={stack}"]
         self._memory = memory
-        self._ended: dict[str, asyncio.Task[None]] = {}
-        stopped = _read(memory)
-        self._has_memory, self._stopped = stopped is not None, stopped or frozenset()
+        self._start_tasks: dict[str, asyncio.Task[None]] = {}
+        stopped_ids = _read(memory)
+        self._has_memory, self._stopped_ids = stopped_ids is not None, stopped_ids or frozenset()
         self._newest_event_ns = time.time_ns()
         """When the newest event that was heard took place."""
 
@@ -94,11 +94,11 @@ class Keeper:
             if str(container["Status"]).startswith(f"Exited ({KILLED})")
         }
         self._remember(
-            self._stopped & {str(container["Id"]) for container in containers}
+            self._stopped_ids & {str(container["Id"]) for container in containers}
             if self._has_memory
             else frozenset(names_of_killed)
         )
-        for container in names_of_killed.keys() - self._stopped - self._ended.keys():
+        for container in names_of_killed.keys() - self._stopped_ids - self._start_tasks.keys():
             self._begin(container, names_of_killed[container])
 
     def take_event(self, event: dict[str, Any]) -> None:
@@ -112,18 +112,18 @@ class Keeper:
         self._newest_event_ns = max(when, self._newest_event_ns)
         actor, action = event["Actor"], event["Action"]
         container = str(actor["ID"])
-        waiting = self._ended.pop(container, None)
-        if waiting is not None:
-            waiting.cancel()
+        task = self._start_tasks.pop(container, None)
+        if task is not None:
+            task.cancel()
         if action == "stop":
-            self._remember(self._stopped | {container})
+            self._remember(self._stopped_ids | {container})
         elif action in {"start", "destroy"}:
-            self._remember(self._stopped - {container})
+            self._remember(self._stopped_ids - {container})
         elif action == "die" and actor["Attributes"].get("exitCode") == KILLED:
             self._begin(container, str(actor["Attributes"].get("name")))
 
     def _begin(self, container: str, name: str) -> None:
-        self._ended[container] = asyncio.create_task(self._start(container, name))
+        self._start_tasks[container] = asyncio.create_task(self._start(container, name))
 
     async def _start(self, container: str, name: str) -> None:
         """Start a container that was killed, unless it turns out that it was stopped.
@@ -145,8 +145,8 @@ class Keeper:
         except Exception:
             log.exception("%s was killed and cannot be started again", name)
         finally:
-            if self._ended.get(container) is asyncio.current_task():
-                del self._ended[container]
+            if self._start_tasks.get(container) is asyncio.current_task():
+                del self._start_tasks[container]
 
     async def _request_start(self, container: str) -> int | None:
         """Return the engine's answer to the wish to start the container; None where it is away."""
@@ -156,18 +156,18 @@ class Keeper:
             log.warning("the engine is away while a killed container waits for it: %s", error)
             return None
 
-    def _remember(self, stopped: frozenset[str]) -> None:
+    def _remember(self, stopped_ids: frozenset[str]) -> None:
         """Remember which containers were stopped, in the file too."""
-        changed, self._stopped, self._has_memory = (
-            stopped != self._stopped or not self._has_memory,
-            stopped,
+        is_changed, self._stopped_ids, self._has_memory = (
+            stopped_ids != self._stopped_ids or not self._has_memory,
+            stopped_ids,
             True,
         )
-        if self._memory is None or not changed:
+        if self._memory is None or not is_changed:
             return
         draft = self._memory.with_name(f"{self._memory.name}.tmp")
         try:
-            draft.write_text(json.dumps(sorted(stopped)), encoding="utf-8")
+            draft.write_text(json.dumps(sorted(stopped_ids)), encoding="utf-8")
             draft.replace(self._memory)
         except OSError as error:
             # No traceback: the disk is full.

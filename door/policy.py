@@ -186,8 +186,8 @@ def _query(rules: Rules, endpoint: Endpoint, text: str) -> dict[str, str]:
             parameters[name] = endpoint.query[name](rules, value)
         except Denied as error:
             raise Denied(f"{name}: {error}") from error
-    if missing := [name for name in endpoint.needs if not parameters.get(name)]:
-        raise Denied(f"The parameter {missing[0]} must be there.")
+    if absent := [name for name in endpoint.needs if not parameters.get(name)]:
+        raise Denied(f"The parameter {absent[0]} must be there.")
     return parameters
 
 
@@ -203,7 +203,7 @@ def _never(rules: Rules, value: str) -> str:
     return "0"
 
 
-def _matching(pattern: str) -> Callable[[Rules, str], str]:
+def _match_pattern(pattern: str) -> Callable[[Rules, str], str]:
     expression = re.compile(pattern)
 
     def judge_text(_: Rules, value: str) -> str:
@@ -275,20 +275,20 @@ FORCED: dict[str, Callable[[Rules, dict[str, str]], dict[str, str]]] = {
 }
 """What the door sets in a query itself, whatever was asked."""
 
-NUMBER = _matching(r"-?[0-9]{1,10}")
-TIME = _matching(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+NUMBER = _match_pattern(r"-?[0-9]{1,10}")
+TIME = _match_pattern(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 LIST = {"all": _flag, "size": _flag, "limit": NUMBER, "trunc_cmd": _flag, "filters": _filters}
 BUILD = {
     "t": _tag,
     "labels": _labels,
-    "networkmode": _matching("none"),
-    "dockerfile": _matching("Dockerfile"),
+    "networkmode": _match_pattern("none"),
+    "dockerfile": _match_pattern("Dockerfile"),
     "nocache": _flag,
     "rm": _flag,
     "forcerm": _flag,
     "q": _flag,
     "pull": _never,
-    "remote": _matching(""),
+    "remote": _match_pattern(""),
 }
 
 ENDPOINTS = (
@@ -303,7 +303,7 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/containers/create",
-        {"name": _matching(creation.NAME.pattern)},
+        {"name": _match_pattern(creation.NAME.pattern)},
         needs=("name",),
         body="json",
     ),
@@ -313,7 +313,7 @@ ENDPOINTS = (
         CONTAINER + "/logs",
         dict.fromkeys(("stdout", "stderr", "follow", "timestamps"), _flag)
         | {
-            "tail": _matching("all|[0-9]{1,9}"),
+            "tail": _match_pattern("all|[0-9]{1,9}"),
             "since": TIME,
             "until": TIME,
         },
@@ -325,9 +325,9 @@ ENDPOINTS = (
     ),
     Endpoint("POST", CONTAINER + "/start"),
     Endpoint("POST", CONTAINER + "/stop", {"t": NUMBER}),
-    Endpoint("POST", CONTAINER + "/kill", {"signal": _matching(creation.SIGNAL.pattern)}),
+    Endpoint("POST", CONTAINER + "/kill", {"signal": _match_pattern(creation.SIGNAL.pattern)}),
     Endpoint(
-        "POST", CONTAINER + "/wait", {"condition": _matching("not-running|next-exit|removed")}
+        "POST", CONTAINER + "/wait", {"condition": _match_pattern("not-running|next-exit|removed")}
     ),
     Endpoint("DELETE", CONTAINER, {"v": _flag, "force": _flag, "link": _never}),
 )

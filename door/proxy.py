@@ -168,18 +168,18 @@ class Door:
     ) -> None:
         """Write the request to the engine, and its answer to the client."""
         async with self._engine.connect() as (reader, writer):
-            sending = asyncio.create_task(_send(writer, request, identifier, body))
-            answering = asyncio.create_task(client.answer_from(reader))
-            watching = asyncio.create_task(client.wait_until_gone())
+            send_task = asyncio.create_task(_send(writer, request, identifier, body))
+            answer_task = asyncio.create_task(client.answer_from(reader))
+            watch_task = asyncio.create_task(client.wait_until_gone())
             try:
                 finished, _ = await asyncio.wait(
-                    [answering, watching], return_when=asyncio.FIRST_COMPLETED
+                    [answer_task, watch_task], return_when=asyncio.FIRST_COMPLETED
                 )
-                client_left = watching in finished
+                client_left = watch_task in finished
             finally:
-                for task in (sending, answering, watching):
+                for task in (send_task, answer_task, watch_task):
                     task.cancel()
-                await asyncio.gather(sending, answering, watching, return_exceptions=True)
+                await asyncio.gather(send_task, answer_task, watch_task, return_exceptions=True)
             if not client.has_answered and not client_left:
                 raise EngineAway("The Docker engine broke off without an answer.")
 

@@ -123,9 +123,11 @@ def is_unprivileged(user: str) -> bool:
 def _matches(reference: str, patterns: tuple[str, ...]) -> bool:
     if not REFERENCE.fullmatch(reference):
         return False
-    tagged = with_tag(reference)
+    full_reference = with_tag(reference)
     return any(
-        tagged.startswith(pattern[:-1]) if pattern.endswith("*") else tagged == with_tag(pattern)
+        full_reference.startswith(pattern[:-1])
+        if pattern.endswith("*")
+        else full_reference == with_tag(pattern)
         for pattern in patterns
     )
 

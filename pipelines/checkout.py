@@ -19,7 +19,7 @@ def commit_of(home: Path) -> str | None:
     if not (home / ".git").exists():
         return None
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["git", "-C", str(home), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
@@ -28,4 +28,4 @@ def commit_of(home: Path) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return process.stdout.strip()

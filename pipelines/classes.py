@@ -82,7 +82,9 @@ def _value(name: str) -> Decimal | None:
     return Decimal(name) if _NUMBER.fullmatch(name) else None
 
 
-def meant(known: Sequence[str], classes: Sequence[str], labels: pa.DataType) -> list[str]:
+def translate_classes(
+    others: Sequence[str], classes: Sequence[str], labels: pa.DataType
+) -> list[str]:
     """Return another model's classes by the names that `classes` give them, where labels are
     numbers or booleans.
 
@@ -91,9 +93,9 @@ def meant(known: Sequence[str], classes: Sequence[str], labels: pa.DataType) -> 
     import pyarrow as pa
 
     if pa.types.is_string(labels):
-        return list(known)
-    named: list[str] = []
-    for name in known:
+        return list(others)
+    translations: list[str] = []
+    for name in others:
         own = class_of(name, classes) or class_name(_value(name)) or name
-        named.append(own if own not in named else name)
-    return named
+        translations.append(own if own not in translations else name)
+    return translations

@@ -12,18 +12,18 @@ from pipelines.refs import digest, sha256
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.ports import EmbeddedPorts, Ports
+    from pipelines.ports import ConfiguredPorts, Ports
     from pipelines.settings import Settings
     from pipelines.spec import Spec
 
 
 @dataclass(frozen=True)
 class Context:
-    """One model's step at work: `ports` are Ports or EmbeddedPorts."""
+    """One model's step at work: `ports` are Ports or ConfiguredPorts."""
 
     spec: Spec
     settings: Settings
-    ports: Ports | EmbeddedPorts
+    ports: Ports | ConfiguredPorts
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("perennial"))
 
     @property
@@ -38,10 +38,10 @@ class Context:
         <model>.json for the main one, <model>.<table>.json for side tables.
         """
         folder, source = self.settings.expectations, self.spec.source
-        named = {source.main: folder / f"{self.spec.name}.json"}
-        named |= {table: folder / f"{self.spec.name}.{table}.json" for table in source.side}
+        paths = {source.main: folder / f"{self.spec.name}.json"}
+        paths |= {table: folder / f"{self.spec.name}.{table}.json" for table in source.side}
         return {
-            table: path for table, path in named.items() if path.is_file() or table == source.main
+            table: path for table, path in paths.items() if path.is_file() or table == source.main
         }
 
     @property

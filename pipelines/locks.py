@@ -85,11 +85,11 @@ def find_holder(path: Path) -> str:
     """
     try:
         status = path.stat()
-        held = _LOCKS.read_text(encoding="ascii").splitlines()
+        lock_lines = _LOCKS.read_text(encoding="ascii").splitlines()
         device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
         name = f"{device}:{status.st_ino}"
         # "1: FLOCK  ADVISORY  WRITE 4711 fe:00:3017307 0 EOF"; "->" stands before one that waits
-        lines = (line.split() for line in held)
+        lines = (line.split() for line in lock_lines)
         pids = [words[4] for words in lines if words[1] == "FLOCK" and words[5] == name]
         program = Path("/proc", pids[0], "comm").read_text(encoding="utf-8", errors="replace")
     except (OSError, LookupError):

@@ -129,8 +129,8 @@ class GateRequest(Value):
     train: list[TrainResult]
 
 
-class Check(Value):
-    """One thing that the gate looked at, in words."""
+class GateCheck(Value):
+    """One thing that the gate looked at; `detail` says in words, with numbers, what it saw."""
 
     name: str
     passed: bool
@@ -146,7 +146,7 @@ class GateResult(Value):
 
     verdict: Literal["promote", "refuse"]
     reasons: list[str]
-    checks: list[Check]
+    checks: list[GateCheck]
     candidate: str
     run_id: str
     version: str

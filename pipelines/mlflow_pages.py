@@ -63,7 +63,7 @@ def find_experiment(settings: Settings, model: str) -> str | None:
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
         )
-        known = str(answer.raise_for_status().json()["experiment"]["experiment_id"])
+        experiment_id = str(answer.raise_for_status().json()["experiment"]["experiment_id"])
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None
-    return known if _EXPERIMENT.fullmatch(known) else None
+    return experiment_id if _EXPERIMENT.fullmatch(experiment_id) else None

@@ -204,18 +204,22 @@ def problems(
     have one of several forms, the form that was meant speaks alone.
     """
     hidden, words = frozenset(secret), _known_keys(model) if model is not None else []
-    chosen: dict[tuple[Path, str], list[Problem]] = {}
+    problems_by_place: dict[tuple[Path, str], list[Problem]] = {}
     unions: dict[Path, dict[str, list[ErrorDetails]]] = {}
     for detail in error.errors(include_url=False):
         path, branch, place = _path(detail["loc"], body)
         if branch is None:
-            chosen.setdefault((path, ""), []).extend(_in_words(detail, path, words, hidden))
+            problems_by_place.setdefault((path, ""), []).extend(
+                _in_words(detail, path, words, hidden)
+            )
         else:
             unions.setdefault(place, {}).setdefault(branch, []).append(detail)
-            chosen.setdefault((place, "union"), [])
+            problems_by_place.setdefault((place, "union"), [])
     for place, branches in unions.items():
-        chosen[place, "union"] = _meant(place, branches, body, words, hidden)
-    return list(dict.fromkeys(problem for faults in chosen.values() for problem in faults))
+        problems_by_place[place, "union"] = _explain_forms(place, branches, body, words, hidden)
+    return list(
+        dict.fromkeys(problem for faults in problems_by_place.values() for problem in faults)
+    )
 
 
 def in_one_line(faults: Sequence[Problem]) -> str:
@@ -228,7 +232,7 @@ def sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
-def shown(value: Any) -> str:
+def quote_value(value: Any) -> str:
     """Return a value as a message shows it: short, and as one writes it in YAML or JSON."""
     if value is None or isinstance(value, bool):
         return {None: "nothing", True: "true", False: "false"}[value]
@@ -285,7 +289,7 @@ def _is_form(part: str | int) -> bool:
     return isinstance(part, str) and (part in _BRANCHES or "[" in part)
 
 
-def _meant(
+def _explain_forms(
     place: Path,
     branches: dict[str, list[ErrorDetails]],
     body: Any,
@@ -313,7 +317,7 @@ def _meant(
                 p for path, those in inner.items() for p in _one_place(path, those, words, hidden)
             ]
     forms = list(dict.fromkeys(_form(branch) for branch in branches))
-    return [Problem(place, f"must be {_or(forms)}, found {shown(value)}")]
+    return [Problem(place, f"must be {_or(forms)}, found {quote_value(value)}")]
 
 
 def _one_place(
@@ -326,7 +330,7 @@ def _one_place(
     if len(details) == 1:
         return _in_words(details[0], path, words, hidden)
     forms = list(dict.fromkeys(_form(str(detail["loc"][-1])) for detail in details))
-    return [Problem(path, f"must be {_or(forms)}, found {shown(details[0]['input'])}")]
+    return [Problem(path, f"must be {_or(forms)}, found {quote_value(details[0]['input'])}")]
 
 
 def _form(branch: str) -> str:
@@ -349,7 +353,7 @@ def _in_words(
     if kind in BARE or whole or (path and path[0] in hidden):
         return [Problem(path, text)]
     head, mark, tail = text.partition("; ")
-    return [Problem(path, f"{head}, found {shown(value)}{mark}{tail}")]
+    return [Problem(path, f"{head}, found {quote_value(value)}{mark}{tail}")]
 
 
 def _sentence(kind: str, context: dict[str, Any], cause: Any, path: Path, words: list[str]) -> str:

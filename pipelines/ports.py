@@ -28,9 +28,10 @@ class Ports:
     ledger: Ledger
 
 
-class EmbeddedPorts:
-    """The embedded default of each port, imported and opened at first use (a step that needs no
-    MLflow pays for none).
+class ConfiguredPorts:
+    """The ports that the settings name: SQLite or PostgreSQL, a folder or another store.
+
+    Each is imported and opened at first use, so a step that needs no MLflow pays for none.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -28,8 +28,8 @@ def make_folder(folder: Path) -> None:
 
     One that is there stays as it is.
     """
-    missing = [folder]
-    while not missing[-1].exists() and missing[-1].parent != missing[-1]:
-        missing.append(missing[-1].parent)
-    for place in reversed(missing):
+    absent = [folder]
+    while not absent[-1].exists() and absent[-1].parent != absent[-1]:
+        absent.append(absent[-1].parent)
+    for place in reversed(absent):
         place.mkdir(mode=0o700, exist_ok=True)

@@ -29,7 +29,7 @@ def outcome_of(
     if gate is not None and gate.verdict == "refuse":
         return Outcome(outcome="refused", version=gate.version, reasons=gate.reasons), "FINISHED"
     version = gate.version if gate else None
-    why = words.unfinished(version, built=built)
+    why = words.how_it_ended(version, built=built)
     return Outcome(outcome="failed", version=version or "", reasons=[why]), "FAILED"
 
 
@@ -47,8 +47,8 @@ def amend(context: Context, run: str, gate: GateResult, deploy: DeployResult | N
     Else `close` is yet to come.
     """
     ledger, model = context.ports.ledger, context.spec.name
-    known = outcomes.find_outcome(ledger, model, run)
-    if known is None or known.outcome != "failed":
+    ending = outcomes.find_outcome(ledger, model, run)
+    if ending is None or ending.outcome != "failed":
         return
     outcome, state = outcome_of(gate, deploy)
     outcomes.record(ledger, model, run, outcome)

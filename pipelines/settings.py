@@ -272,27 +272,29 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     """Return the settings that the environment holds. Raises RequestError naming the variable."""
     source = dict(os.environ) if environ is None else environ
     names = {PREFIX + field.upper(): field for field in Settings.model_fields}
-    given = {field: source[name] for name, field in names.items() if source.get(name)}
+    variables = {field: source[name] for name, field in names.items() if source.get(name)}
     if source.get("DOCKER_HOST"):
-        given.setdefault("docker_host", source["DOCKER_HOST"])
+        variables.setdefault("docker_host", source["DOCKER_HOST"])
     try:
-        settings = Settings.model_validate(given)
+        settings = Settings.model_validate(variables)
     except ValidationError as error:
-        faults = problems(error, given, Settings, secret=SECRET)
+        faults = problems(error, variables, Settings, secret=SECRET)
         # A default that cannot be told, because of a wrong setting, is no fault of its own.
-        faults = [problem for problem in faults if problem.path[0] in given] or faults
+        faults = [problem for problem in faults if problem.path[0] in variables] or faults
         text = "\n".join(
             f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in faults
         )
         raise RequestError(text, remedy="see docs/settings.md.") from error
-    _refuse_odd_paths(settings, given)
+    _refuse_odd_paths(settings, variables)
     running = {
-        name: port for name, port in ports_of(settings.state, PORTS).items() if name not in given
+        name: port
+        for name, port in ports_of(settings.state, PORTS).items()
+        if name not in variables
     }
     return settings.replace(**running)
 
 
-def _refuse_odd_paths(settings: Settings, given: Mapping[str, str]) -> None:
+def _refuse_odd_paths(settings: Settings, variables: Mapping[str, str]) -> None:
     """Raise RequestError, naming setting and character, for a folder whose path a library would
     read as something else.
     """
@@ -308,7 +310,7 @@ def _refuse_odd_paths(settings: Settings, given: Mapping[str, str]) -> None:
         odd = next((c for c in str(path) if c in ODD or not c.isprintable()), None)
         if odd is None:
             continue
-        name = f"{PREFIX}{field.upper()}" + ("" if field in given else " (by default)")
+        name = f"{PREFIX}{field.upper()}" + ("" if field in variables else " (by default)")
         raise RequestError(
             f"{name if field else 'The checkout'}: the path {str(path)!r} holds {odd!r}, which a"
             " library would take for a sign.",

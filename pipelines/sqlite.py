@@ -52,17 +52,17 @@ def fault(error: BaseException) -> Fault | None:
 
 
 def _within(error: BaseException) -> Iterator[BaseException]:
-    waiting: list[BaseException | None] = [error]
+    queue: list[BaseException | None] = [error]
     ids: set[int] = set()
-    while waiting:
-        one = waiting.pop(0)
+    while queue:
+        one = queue.pop(0)
         if one is None or id(one) in ids:
             continue
         ids.add(id(one))
         yield one
-        wrapped = getattr(one, "orig", None)
-        waiting += [
-            wrapped if isinstance(wrapped, BaseException) else None,
+        original = getattr(one, "orig", None)
+        queue += [
+            original if isinstance(original, BaseException) else None,
             one.__cause__,
             one.__context__,
         ]
@@ -76,8 +76,8 @@ def damage(file: Path) -> str:
     Raises sqlite3.Error where it cannot be looked at now (see `fault`), OSError where it cannot be
     read.
     """
-    with file.open("rb") as opened:
-        start = opened.read(len(_MAGIC))
+    with file.open("rb") as stream:
+        start = stream.read(len(_MAGIC))
     if not start:
         return "the file is empty"
     if start != _MAGIC:

@@ -9,7 +9,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from pipelines.columns.from_objects import column_of
-from pipelines.columns.kept import check_names, kept_column
+from pipelines.columns.storable import check_names, storable_column
 from pipelines.errors import BadData, SpecError
 from pipelines.refs import digest, sha256
 
@@ -28,52 +28,55 @@ Raise it when the engine would build other rows from the same code and data.
 """
 
 
-def normalised(data: Any, shown: str = "The table") -> pa.Table:
+def normalise(data: Any, subject: str = "The table") -> pa.Table:
     """Return a pandas frame, an Arrow table, or what else speaks Arrow's stream protocol, as a
     table that is kept.
 
-    No index, no metadata; names and types as `pipelines.columns.kept` says. Raises BadData naming
-    the column; `shown` names the table in it.
+    No index, no metadata; names and types as `pipelines.columns.storable` says.
+
+    Raises BadData naming the column; `subject` names the table in it.
     """
     import pandas as pd
     import pyarrow as pa
 
     if isinstance(data, pd.DataFrame):
-        data = _table_of(data, shown)
+        data = _table_of(data, subject)
     elif not isinstance(data, pa.Table):
         if not hasattr(data, "__arrow_c_stream__"):
             raise BadData(
-                f"{shown} is a {type(data).__name__}.",
+                f"{subject} is a {type(data).__name__}.",
                 remedy="return a pandas frame or an Arrow table.",
             )
         data = pa.table(data)
-    check_names(data.column_names, shown)
+    check_names(data.column_names, subject)
     columns = [
-        kept_column(c, n, shown) for n, c in zip(data.column_names, data.columns, strict=True)
+        storable_column(c, n, subject) for n, c in zip(data.column_names, data.columns, strict=True)
     ]
     fields = [pa.field(n, c.type) for n, c in zip(data.column_names, columns, strict=True)]
     return pa.table(columns, schema=pa.schema(fields))
 
 
-def kept_tables(tables: Mapping[str, Any], shown: str, most: int | None) -> dict[str, pa.Table]:
+def storable_tables(
+    tables: Mapping[str, Any], subject: str, most: int | None
+) -> dict[str, pa.Table]:
     """Return what a model's own function read as tables that are kept.
 
     Raises BadData naming the table and its column, and where together they have more than `most`
     bytes.
     """
-    kept = {
-        name: normalised(table, f"{shown}: the table {name!r}") for name, table in tables.items()
+    tables_by_name = {
+        name: normalise(table, f"{subject}: the table {name!r}") for name, table in tables.items()
     }
-    size = sum(table.nbytes for table in kept.values())
+    size = sum(table.nbytes for table in tables_by_name.values())
     if most is not None and size > most:
         raise BadData(
-            f"{shown}: the tables have {size} bytes, more than {most}.",
+            f"{subject}: the tables have {size} bytes, more than {most}.",
             remedy=(
                 "return fewer rows or columns, or give the step more memory (resources.memory in"
                 " model.yaml, or the machine)."
             ),
         )
-    return kept
+    return tables_by_name
 
 
 def problem_of(error: BadData) -> str:
@@ -85,7 +88,7 @@ def problem_of(error: BadData) -> str:
     return f"{message} ({error.remedy.removesuffix('.')})" if error.remedy else message
 
 
-def _table_of(frame: pd.DataFrame, shown: str) -> pa.Table:
+def _table_of(frame: pd.DataFrame, subject: str) -> pa.Table:
     """Return a frame's columns as Arrow's, without changing a value.
 
     Raises BadData naming the column.
@@ -93,25 +96,25 @@ def _table_of(frame: pd.DataFrame, shown: str) -> pa.Table:
     import pyarrow as pa
 
     names = [str(c) for c in frame.columns]
-    check_names(names, shown)
-    columns = [_column_of(frame.iloc[:, i], name, shown) for i, name in enumerate(names)]
+    check_names(names, subject)
+    columns = [_column_of(frame.iloc[:, i], name, subject) for i, name in enumerate(names)]
     return pa.table(columns, names=names)
 
 
-def _column_of(series: pd.Series[Any], name: str, shown: str) -> pa.Array | pa.ChunkedArray:
+def _column_of(series: pd.Series[Any], name: str, subject: str) -> pa.Array | pa.ChunkedArray:
     import pandas as pd
     import pyarrow as pa
 
     if isinstance(series.dtype, pd.SparseDtype):
         series = pd.Series(series.array.to_dense())
     if series.dtype == object:
-        return column_of(series.tolist(), name, shown)
+        return column_of(series.tolist(), name, subject)
     try:
         return pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         message = str(error).splitlines()[0][:200]
         raise BadData(
-            f"{shown}: the column {name!r} ({series.dtype}) cannot be kept: {message}.",
+            f"{subject}: the column {name!r} ({series.dtype}) cannot be kept: {message}.",
             remedy="convert the column in the source, or leave it out.",
         ) from error
 
@@ -158,22 +161,22 @@ def user_module(path: Path, purpose: str) -> ModuleType:
 
     Raises SpecError naming the file and what is wrong with it.
     """
-    shown = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+    subject = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
     if not path.is_file():
         raise SpecError(
-            f"There is no {shown}.", remedy=f"write it; {purpose}. See docs/add-a-model.md."
+            f"There is no {subject}.", remedy=f"write it; {purpose}. See docs/add-a-model.md."
         )
     spec = importlib.util.spec_from_file_location(
         f"perennial_model_{path.parent.name}_{path.stem}", path
     )
     if spec is None or spec.loader is None:
-        raise SpecError(f"{shown} cannot be imported.")
+        raise SpecError(f"{subject} cannot be imported.")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         raise SpecError(
-            f"{shown}: {type(error).__name__}: {error}.", remedy="mend the file."
+            f"{subject}: {type(error).__name__}: {error}.", remedy="mend the file."
         ) from error
     return module
 
@@ -203,7 +206,7 @@ def code_hash(folder: Path) -> str:
     return sha256(path.read_bytes()) if path.is_file() else sha256(b"")
 
 
-def run_build(build: Any, tables: Mapping[str, pa.Table], shown: str) -> pa.Table:
+def run_build(build: Any, tables: Mapping[str, pa.Table], subject: str) -> pa.Table:
     """Run a model's `build` on DuckDB through Ibis and return what it built as an Arrow table.
 
     One thread, so that sums of floats do not depend on the machine. Raises SpecError naming the
@@ -214,26 +217,25 @@ def run_build(build: Any, tables: Mapping[str, pa.Table], shown: str) -> pa.Tabl
     # Kept once more: what a client has, or what was stored before a rule was there, must look the
     # same to `build`.
 
-    kept = {
-        name: _give_types(normalised(table, f"The table {name!r}"))
-        for name, table in tables.items()
+    inputs = {
+        name: _give_types(normalise(table, f"The table {name!r}")) for name, table in tables.items()
     }
     connection = ibis.duckdb.connect(":memory:", threads=1)
     try:
         # Registered in DuckDB itself: Ibis 12's create_table sends DuckDB 2.0 a statement that it
         # cannot parse.
 
-        for name, table in kept.items():
+        for name, table in inputs.items():
             connection.con.register(name, table)
-        built = build({name: connection.table(name) for name in tables})
-        return normalised(_rows_of_expression(connection, built), f"{shown}: what build returned")
+        result = build({name: connection.table(name) for name in tables})
+        return normalise(_rows_of_expression(connection, result), f"{subject}: what build returned")
     except BadData as error:
         raise SpecError(
             error.message, remedy="cast the column in build, or name its columns apart."
         ) from error
     except Exception as error:
         raise SpecError(
-            f"{shown}: build failed: {type(error).__name__}: {error}.",
+            f"{subject}: build failed: {type(error).__name__}: {error}.",
             remedy="run `perennial check` after mending it.",
         ) from error
     finally:

@@ -20,12 +20,12 @@ from serving.feedback import ROUTE as FEEDBACK
 from serving.feedback import FeedbackRoute
 from serving.follower import Follower
 from serving.log.writer import InferenceLog
-from serving.metrics import Metrics
 from serving.middleware import Edge
 from serving.openapi import describe_model, with_models
 from serving.predict import ROUTE as PREDICT
 from serving.predict import PredictRoute, served_model
 from serving.problems import encode, framework_problem
+from serving.prometheus import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,20 +55,20 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
     metrics = Metrics()
     own = settings.releases != settings.store
     follower = Follower(open_store(settings.releases) if own else store, settings, metrics)
-    written = InferenceLog(store, settings, metrics) if logged else None
-    feedback = FeedbackRoute(follower, metrics, written, settings, store) if written else None
+    log = InferenceLog(store, settings, metrics) if logged else None
+    feedback = FeedbackRoute(follower, metrics, log, settings, store) if log else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if written is not None:
-            written.start()
+        if log is not None:
+            log.start()
         await asyncio.to_thread(follower.start)
         yield
         await asyncio.to_thread(follower.stop)
         if feedback is not None:
             await asyncio.to_thread(feedback.stop)
-        if written is not None:
-            await asyncio.to_thread(written.stop)
+        if log is not None:
+            await asyncio.to_thread(log.stop)
 
     app = FastAPI(
         title="Perennial",
@@ -82,7 +82,7 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
     app.router.routes.append(
         Route(
             PREDICT,
-            PredictRoute(follower, metrics, written, settings.proof_token),
+            PredictRoute(follower, metrics, log, settings.proof_token),
             methods=["POST"],
             include_in_schema=False,
         )
@@ -92,7 +92,7 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
             Route(FEEDBACK, feedback, methods=["POST"], include_in_schema=False)
         )
     _add_model_routes(app, follower)
-    _add_operation_routes(app, follower, written)
+    _add_operation_routes(app, follower, log)
     _add_metrics_route(app, follower, metrics, store)
     app.add_middleware(Edge, settings=settings, metrics=metrics)
     app.add_exception_handler(HTTPException, _framework_problem)
@@ -146,7 +146,7 @@ def _add_model_routes(app: FastAPI, follower: Follower) -> None:
         return _json(describe_model(name, follower.states[name]))
 
 
-def _add_operation_routes(app: FastAPI, follower: Follower, written: InferenceLog | None) -> None:
+def _add_operation_routes(app: FastAPI, follower: Follower, log: InferenceLog | None) -> None:
     page = files("serving").joinpath("docs.html").read_text(encoding="utf-8")
 
     @app.get("/health", tags=["operation"], summary="The process answers", response_class=Response)
@@ -160,8 +160,8 @@ def _add_operation_routes(app: FastAPI, follower: Follower, written: InferenceLo
         response_class=Response,
     )
     async def ready() -> Response:
-        trouble = "; ".join(written.trouble.values()) if written else ""
-        reason = _why_not_ready(follower) or (trouble if written and written.refuses else "")
+        trouble = "; ".join(log.trouble.values()) if log else ""
+        reason = _why_not_ready(follower) or (trouble if log and log.refuses else "")
         if reason:
             return _json({"status": "not ready", "reason": reason}, 503)
         extra = {"inference_log": trouble} if trouble else {}
@@ -186,7 +186,7 @@ def _add_metrics_route(app: FastAPI, follower: Follower, metrics: Metrics, store
 
 def _why_not_ready(follower: Follower) -> str:
     states = follower.states
-    missing = sorted(name for name, state in states.items() if state.served is None)
-    if missing:
-        return f"No release could be loaded of: {', '.join(missing)}."
+    names = sorted(name for name, state in states.items() if state.served is None)
+    if names:
+        return f"No release could be loaded of: {', '.join(names)}."
     return "" if states else follower.trouble or "No model has a release yet."

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipelines.inference.format import KEY_LIMIT
+from pipelines.inference_log.format import KEY_LIMIT
 from serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ EXAMPLE_LIMIT = 60
 
 def describe_value(message: str) -> str:
     """Return what the decoder met, such as ", not a list"; "" where its message does not say."""
-    got = _GOT.search(message)
-    return f", not {_THINGS[got[1]]}" if got and got[1] in _THINGS else ""
+    match = _GOT.search(message)
+    return f", not {_THINGS[match[1]]}" if match and match[1] in _THINGS else ""
 
 
 def quotes_hint(message: str) -> str:

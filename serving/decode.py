@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from pipelines.bundle.rows import FLOAT32_MAX
-from pipelines.inference.format import KEY_LIMIT
+from pipelines.inference_log.format import KEY_LIMIT
 from serving.body_problems import (
     KEY,
     TIME,

@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pipelines.classes import class_of
 from pipelines.errors import PerennialError
-from pipelines.inference.label_index import Index, NewLabel
+from pipelines.inference_log.label_index import Index, NewLabel
 from serving.body_problems import label_problem
 from serving.decode import Key, make_json_problem, refuse_repeated_keys
 from serving.event_log import log
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipelines.store.port import Store
     from serving.follower import Follower
     from serving.log.writer import InferenceLog
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 ROUTE = "/models/{name}/feedback"
 ROW_LIMIT = 1_000_000
@@ -90,14 +90,14 @@ class FeedbackRoute:
         self,
         follower: Follower,
         metrics: Metrics,
-        written: InferenceLog,
+        log: InferenceLog,
         settings: Settings,
         store: Store,
     ) -> None:
         """Take labels for what `follower` serves."""
         self._follower = follower
         self._metrics = metrics
-        self._log = written
+        self._log = log
         self._index = Index(settings, store)
         self._max = settings.max_rows
         # One thread of its own: the index lets one in at a time anyway, and predictions must never

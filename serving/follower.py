@@ -17,12 +17,12 @@ from pipelines.bundle.manifest import SERVED
 from pipelines.errors import TryAgain
 from pipelines.intervals import iso
 from serving.event_log import log
-from serving.loaded_release import DamagedEntry, Served, open_release
+from serving.loaded_release import DamagedEntry, LoadedRelease, open_release
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.store.port import Store
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _NUMBER = re.compile(r"[0-9]{8}")
@@ -40,7 +40,7 @@ class Refusal:
 class ModelState:
     """What one model serves, if anything, and the newest release above it that was refused."""
 
-    served: Served | None
+    served: LoadedRelease | None
     refused: Refusal | None
 
 
@@ -120,7 +120,7 @@ class Follower:
             if current is not None and number <= current.release.number:
                 break
             result = self._try_release(name, number)
-            if isinstance(result, Served):
+            if isinstance(result, LoadedRelease):
                 self._swap(name, ModelState(result, refusal))
                 return True
             # Of what could not be read now, nothing is said: the next look tries it again.
@@ -129,7 +129,7 @@ class Follower:
             self._swap(name, ModelState(current, refusal))
         return False
 
-    def _try_release(self, name: str, number: int) -> Served | Refusal | None:
+    def _try_release(self, name: str, number: int) -> LoadedRelease | Refusal | None:
         reasons = self._refusals.setdefault(name, {})
         if number in reasons:
             return Refusal(number, reasons[number])
@@ -147,10 +147,10 @@ class Follower:
             )
             return None
         except DamagedEntry as error:  # not remembered: it may be written anew
-            damaged, state = Refusal(number, str(error)), self.states.get(name)
-            if state is None or state.refused != damaged:
+            refusal, state = Refusal(number, str(error)), self.states.get(name)
+            if state is None or state.refused != refusal:
                 self._metrics.count_refusal(name)
-            return damaged
+            return refusal
         # Whatever fails in there refuses this one release, in words, and nothing else.
         except Exception as error:  # noqa: BLE001
             reasons[number] = str(error) or type(error).__name__

@@ -34,7 +34,7 @@ class DamagedEntry(Corrupted):
 
 
 @dataclass(frozen=True)
-class Served:
+class LoadedRelease:
     """A release that proved itself.
 
     `since` is when this process began to serve it (UTC, ISO 8601).
@@ -93,7 +93,9 @@ def _are_valid(answers: Answers, *, probabilities: bool) -> bool:
     return not probabilities or bool(((answers >= -SLACK) & (answers <= 1 + SLACK)).all())
 
 
-def open_release(store: Store, model: str, number: int, *, max_rows: int, now: str) -> Served:
+def open_release(
+    store: Store, model: str, number: int, *, max_rows: int, now: str
+) -> LoadedRelease:
     """Return the release, verified, loaded and proven on its golden requests.
 
     Raises Corrupted naming the object, DamagedEntry where the release's own entry is damaged,
@@ -107,15 +109,15 @@ def open_release(store: Store, model: str, number: int, *, max_rows: int, now: s
             f"Release {number} of {model} {release.version} names the bundle of {manifest.model}"
             f" {manifest.version}."
         )
-    served = Served(release, bundle, RequestDecoder(manifest.inputs, max_rows), now)
-    _refuse_unaskable(served)
+    loaded_release = LoadedRelease(release, bundle, RequestDecoder(manifest.inputs, max_rows), now)
+    _refuse_unaskable(loaded_release)
     differences = golden_differences(bundle)
     if differences:
         more = f" (and {len(differences) - SHOWN} more)" if len(differences) > SHOWN else ""
         raise Refused(
             f"The model does not answer as it was packaged: {'; '.join(differences[:SHOWN])}{more}."
         )
-    return served
+    return loaded_release
 
 
 def _read(store: Store, model: str, number: int) -> Release:
@@ -139,14 +141,14 @@ def _read(store: Store, model: str, number: int) -> Release:
     return release
 
 
-def _refuse_unaskable(served: Served) -> None:
+def _refuse_unaskable(loaded_release: LoadedRelease) -> None:
     """Raise where a caller could not even send a golden request.
 
     Then schema and model do not belong together.
     """
-    for number, row in enumerate(served.bundle.golden.rows):
+    for number, row in enumerate(loaded_release.bundle.golden.rows):
         try:
-            served.decoder.decode(encode({"row": row}))
+            loaded_release.decoder.decode(encode({"row": row}))
         except Problem as problem:
             raise BadData(
                 f"Golden request {number} does not fit the input schema: field {problem.field}."

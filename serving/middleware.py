@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from pipelines.settings import Settings
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
@@ -94,8 +94,8 @@ class Edge:
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the whole body. Raises Problem 413 or 408; then the connection is closed."""
-        length, chunked = _body_length(scope)
-        if length == 0 and not chunked:
+        length, is_chunked = _body_length(scope)
+        if length == 0 and not is_chunked:
             return b""
         if length > self._limit:
             raise _TooLarge(self._limit, more_comes=True)
@@ -188,7 +188,7 @@ def _body_length(scope: Scope) -> tuple[int, bool]:
     """Return the announced length of the body (0 where there is none), and whether it comes in
     chunks.
     """
-    length, chunked = 0, False
+    length, is_chunked = 0, False
     for name, value in scope["headers"]:
         if name == b"content-length":
             # Exabytes; int() of very many digits is slow.
@@ -198,8 +198,8 @@ def _body_length(scope: Scope) -> tuple[int, bool]:
                 )
             length = int(value)
         elif name == b"transfer-encoding":
-            chunked = True
-    return length, chunked
+            is_chunked = True
+    return length, is_chunked
 
 
 def _replay_body(body: bytes, receive: Receive) -> Receive:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.inference.format import KEY_LIMIT
+from pipelines.inference_log.format import KEY_LIMIT
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import Column, InputSchema
     from serving.follower import ModelState
-    from serving.loaded_release import Served
+    from serving.loaded_release import LoadedRelease
 
 
 def describe_model(name: str, state: ModelState) -> dict[str, Any]:
@@ -20,13 +20,13 @@ def describe_model(name: str, state: ModelState) -> dict[str, Any]:
 
     What serves, since when, from which data, and a newer release that was refused.
     """
-    refused = (
+    refusal = (
         {"release": state.refused.release, "reason": state.refused.reason}
         if state.refused
         else None
     )
     if state.served is None:
-        return {"model": name, "version": None, "release": None, "refused": refused}
+        return {"model": name, "version": None, "release": None, "refused": refusal}
     manifest = state.served.bundle.manifest
     return {
         "model": name,
@@ -45,7 +45,7 @@ def describe_model(name: str, state: ModelState) -> dict[str, Any]:
         "parity": manifest.parity,
         "why_native": manifest.why_native,
         "inputs": row_schema(manifest.inputs),
-        "refused": refused,
+        "refused": refusal,
     }
 
 
@@ -76,14 +76,17 @@ def with_models(
     """Return the OpenAPI document with a predict path (and one for `feedback`) for every model that
     serves.
     """
-    serving = [(name, state.served) for name, state in sorted(states.items()) if state.served]
+    loaded = [(name, state.served) for name, state in sorted(states.items()) if state.served]
     paths = {
-        f"/models/{name}/predict": {"post": _predict(name, served)} for name, served in serving
+        f"/models/{name}/predict": {"post": _predict(name, loaded_release)}
+        for name, loaded_release in loaded
     }
     if feedback:
         paths |= {
-            f"/models/{name}/feedback": {"post": _feedback(name, served.bundle.manifest.inputs)}
-            for name, served in serving
+            f"/models/{name}/feedback": {
+                "post": _feedback(name, loaded_release.bundle.manifest.inputs)
+            }
+            for name, loaded_release in loaded
         }
     return {**document, "paths": {**paths, **document["paths"]}}
 
@@ -92,8 +95,8 @@ KEY = {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT}
 MOMENT = {"type": "string", "format": "date-time", "description": "RFC 3339, with a zone."}
 
 
-def _predict(name: str, served: Served) -> dict[str, Any]:
-    manifest = served.bundle.manifest
+def _predict(name: str, loaded_release: LoadedRelease) -> dict[str, Any]:
+    manifest = loaded_release.bundle.manifest
     row = row_schema(manifest.inputs)
     key = {
         **KEY,
@@ -119,11 +122,11 @@ def _predict(name: str, served: Served) -> dict[str, Any]:
     return _operation(
         f"predict_{name}",
         f"Predict with {name}",
-        f"Version {manifest.version}, release {served.release.number}. Each row holds the built"
-        " features. What is answered is in the inference log before you have the answer.",
+        f"Version {manifest.version}, release {loaded_release.release.number}. Each row holds the"
+        " built features. What is answered is in the inference log before you have the answer.",
         tag="predict",
-        schema={"oneOf": [_closed(many, ["rows"]), _closed(one, ["row"])]},
-        example={"rows": [served.bundle.golden.rows[0]]},
+        schema={"oneOf": [_closed_object(many, ["rows"]), _closed_object(one, ["row"])]},
+        example={"rows": [loaded_release.bundle.golden.rows[0]]},
         answer={
             "description": "One prediction per row.",
             "content": _json(_answer_schema(manifest.inputs)),
@@ -149,10 +152,12 @@ def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
         "minimum": 0,
         "description": "Which row of that request; without, the first.",
     }
-    items = [_closed({"request_id": request, "row": row, "label": label}, ["request_id", "label"])]
+    items = [
+        _closed_object({"request_id": request, "row": row, "label": label}, ["request_id", "label"])
+    ]
     if schema.key_personal != "drop":
-        items.append(_closed({"key": KEY, "label": label}))
-    many = _closed({"labels": {"type": "array", "minItems": 1, "items": {"oneOf": items}}})
+        items.append(_closed_object({"key": KEY, "label": label}))
+    many = _closed_object({"labels": {"type": "array", "minItems": 1, "items": {"oneOf": items}}})
     example = (
         (schema.classes or [""])[0]
         if schema.task == "multiclass"
@@ -177,7 +182,7 @@ def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
         tag="feedback",
         schema={"oneOf": [*items, many]},
         example={"request_id": "the request_id of a prediction", "label": example},
-        answer={"description": "Every label is known.", "content": _json(_closed(answer))},
+        answer={"description": "Every label is known.", "content": _json(_closed_object(answer))},
     )
 
 
@@ -209,7 +214,7 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
 
 
-def _closed(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+def _closed_object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
@@ -220,7 +225,7 @@ def _closed(properties: dict[str, Any], required: list[str] | None = None) -> di
 
 PROBLEMS = {
     "type": "array",
-    "items": _closed(
+    "items": _closed_object(
         {
             "index": {"type": "integer"},
             "status": {"type": "integer"},
@@ -260,9 +265,9 @@ def _answer_schema(schema: InputSchema) -> dict[str, Any]:
             "type": "object",
             "properties": {label: {"type": "number"} for label in schema.classes or []},
         }
-        one = _closed({"label": {"enum": schema.classes}, "probabilities": probabilities})
+        one = _closed_object({"label": {"enum": schema.classes}, "probabilities": probabilities})
     parts = {"request_id": "string", "model": "string", "version": "string", "release": "integer"}
-    return _closed(
+    return _closed_object(
         {
             **{k: {"type": v} for k, v in parts.items()},
             "predictions": {"type": "array", "items": one},

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from serving.follower import Follower
-    from serving.loaded_release import Served
+    from serving.loaded_release import LoadedRelease
     from serving.log.writer import InferenceLog
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 ROUTE = "/models/{name}/predict"
 
@@ -41,7 +41,7 @@ class PredictRoute:
         self,
         follower: Follower,
         metrics: Metrics,
-        written: InferenceLog | None,
+        log: InferenceLog | None,
         proof_token: str = "",
     ) -> None:
         """Answer from what `follower` serves, and write what was answered.
@@ -50,32 +50,32 @@ class PredictRoute:
         """
         self._follower = follower
         self._metrics = metrics
-        self._log = written
+        self._log = log
         self._proof = proof_token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request from the release that serves when it comes. Raises Problem."""
         scope["perennial.route"] = ROUTE
         name = scope["path_params"]["name"]
-        served = served_model(self._follower, name)
+        loaded_release = served_model(self._follower, name)
         scope["perennial.model"] = name
         refuse_other_media(scope)
-        request = served.decoder.decode((await receive())["body"])
-        answers = await self._predictions(served, request.rows)
+        request = loaded_release.decoder.decode((await receive())["body"])
+        answers = await self._predictions(loaded_release, request.rows)
         request_id = scope["perennial.request_id"]
         body = encode(
             {
                 "request_id": request_id,
                 "model": name,
-                "version": served.release.version,
-                "release": served.release.number,
+                "version": loaded_release.release.version,
+                "release": loaded_release.release.number,
                 "predictions": answers,
             }
         )
         if not (self._proof and self._is_proof(scope)):
             if self._log is not None:
                 self._log.write_answer(
-                    served, request, answers, request_id, scope["perennial.started"]
+                    loaded_release, request, answers, request_id, scope["perennial.started"]
                 )
             self._metrics.count_predictions(name, len(request.rows))
         await send(json_start(200, body))
@@ -90,18 +90,20 @@ class PredictRoute:
             for name, value in scope["headers"]
         )
 
-    async def _predictions(self, served: Served, rows: list[tuple[Any, ...]]) -> list[Any]:
+    async def _predictions(
+        self, loaded_release: LoadedRelease, rows: list[tuple[Any, ...]]
+    ) -> list[Any]:
         try:
-            if served.bundle.manifest.compiled and len(rows) <= INLINE_ROWS:
-                return served.predictions(rows)
-            return await asyncio.to_thread(served.predictions, rows)
+            if loaded_release.bundle.manifest.compiled and len(rows) <= INLINE_ROWS:
+                return loaded_release.predictions(rows)
+            return await asyncio.to_thread(loaded_release.predictions, rows)
         except Problem as problem:
             if problem.code == "model_output_invalid":
-                self._metrics.count_invalid(served.release.model)
+                self._metrics.count_invalid(loaded_release.release.model)
             raise
 
 
-def served_model(follower: Follower, name: str) -> Served:
+def served_model(follower: Follower, name: str) -> LoadedRelease:
     """Return what the model serves.
 
     Raises Problem 404 for a name without releases, 503 where none of them can be served.
@@ -112,10 +114,10 @@ def served_model(follower: Follower, name: str) -> Served:
             404, "unknown_model", "There is no model of this name here; GET /models lists them."
         )
     if state.served is None:
-        refused = state.refused
+        refusal = state.refused
         extra = {
             "model": name,
-            "refused": {"release": refused.release, "reason": refused.reason} if refused else None,
+            "refused": {"release": refusal.release, "reason": refusal.reason} if refusal else None,
         }
         raise Problem(
             503,

@@ -113,7 +113,7 @@ class StrictProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._served_app = self.app
         self._data, self._at = b"", 0  # what was read, and how much of it is parsed
-        self._ended = False  # nothing that comes after is a request any more
+        self._has_ended = False  # nothing that comes after is a request any more
         self._problem: Problem | None = None  # why a callback stopped the parser
         self._upgrade_offered = False
         self._in_head = True
@@ -135,7 +135,7 @@ class StrictProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless the last request is already here."""
         self._unset_keepalive_if_required()
-        if self._ended:
+        if self._has_ended:
             return
         self._data, self._at = (self._data[self._at :] + data if self._is_holding() else data), 0
         self._parse()
@@ -154,7 +154,7 @@ class StrictProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with what waits, then with what was not parsed yet."""
         super().on_response_complete()
-        if self.transport.is_closing() or self._ended:
+        if self.transport.is_closing() or self._has_ended:
             return
         if self._at < len(self._data):
             self._unset_keepalive_if_required()
@@ -266,7 +266,7 @@ class StrictProtocol(HttpToolsProtocol):
             self._at += self._feed_parser(piece)
             if self._upgrade_offered:
                 self._pass_over_upgrade()
-            if self._ended:
+            if self._has_ended:
                 return
             if self._in_head:
                 self._head_size += len(piece)
@@ -319,7 +319,7 @@ class StrictProtocol(HttpToolsProtocol):
         """Answer with the problem after all that is still to be answered, take nothing more, and
         close.
         """
-        if self._ended or self.transport.is_closing():
+        if self._has_ended or self.transport.is_closing():
             return
         self._end()
         cycle, answer = self.cycle, _answer(problem)
@@ -373,7 +373,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _end(self) -> None:
         """Take nothing more from this connection."""
-        self._ended, self._data, self._at = True, b"", 0
+        self._has_ended, self._data, self._at = True, b"", 0
         self._stop_timer()
 
     def _watch_head(self) -> None:

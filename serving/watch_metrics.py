@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.core import GaugeMetricFamily
 
 from pipelines.errors import Corrupted
-from pipelines.store.figures import newest_figures
+from pipelines.store.drift_figures import newest_figures
 from serving.event_log import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pipelines.store.figures import Figures
+    from pipelines.store.drift_figures import DriftFigures
     from pipelines.store.port import Store
 
 VERDICTS = ("no_drift", "drift", "alarm", "not_enough_data")
 
-_PLAIN: dict[str, tuple[str, Callable[[Figures], float]]] = {
+_PLAIN: dict[str, tuple[str, Callable[[DriftFigures], float]]] = {
     "perennial_drift_columns": ("Inputs of the newest window that drifted.", lambda f: f.drifted),
     "perennial_drift_columns_watched": (
         "Inputs of the newest window that were looked at, comparable or not.",
@@ -82,7 +82,7 @@ class WatchCollector:
             lambda f: f.expected,
         )
 
-    def _read(self, model: str) -> Figures | None:
+    def _read(self, model: str) -> DriftFigures | None:
         try:
             return newest_figures(self._store, model)
         except (Corrupted, OSError) as error:
@@ -96,8 +96,8 @@ class WatchCollector:
 def _metric(
     name: str,
     words: str,
-    figures_by_model: dict[str, Figures],
-    value: Callable[[Figures], float | None],
+    figures_by_model: dict[str, DriftFigures],
+    value: Callable[[DriftFigures], float | None],
 ) -> Any:
     gauge = GaugeMetricFamily(name, words, labels=["model", "metric"])
     for model, figures in figures_by_model.items():

@@ -42,9 +42,9 @@ class Supervisor(Multiprocess):
     What a worker that died said of itself (gauges of the living) is forgotten.
     """
 
-    def __init__(self, config: uvicorn.Config, listening: socket, folder: Path) -> None:
+    def __init__(self, config: uvicorn.Config, listener: socket, folder: Path) -> None:
         """Supervise workers that accept from the socket and count in the folder."""
-        super().__init__(config, [listening])
+        super().__init__(config, [listener])
         self._folder = folder
         self._pids_so_far: set[int] = set()
 
@@ -76,15 +76,15 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     config = uvicorn.Config(
         "serving.workers:app", factory=True, workers=settings.serving_workers, **options
     )
-    listening = (
+    listener = (
         config.bind_socket()
     )  # ends the process where the port is taken: then the counts below belong to another server
-    listening.listen(config.backlog)
+    listener.listen(config.backlog)
     folder = settings.state / "serving" / f"counts-{settings.serving_port}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ[COUNTS] = str(folder)
-    supervisor = Supervisor(config, listening, folder)
+    supervisor = Supervisor(config, listener, folder)
     supervisor.run()
     return int(
         any(process.exitcode not in {0, -signal.SIGTERM} for process in supervisor.processes)

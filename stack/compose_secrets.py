@@ -69,15 +69,15 @@ def make(path: Path) -> list[str]:
     Raises SecretsError where others may read the file.
     """
     text = _read(path)
-    missing = _missing(text)
-    additions = "".join(f"{name}={SECRETS[name]()}\n" for name in missing)
+    names = _missing_names(text)
+    additions = "".join(f"{name}={SECRETS[name]()}\n" for name in names)
     if not _names_itself(path, text):
         additions += f"{ITSELF}='{path.absolute()}'\n"
     if additions:
         if text and not text.endswith("\n"):
             text += "\n"
         _write(path, (text or HEADER) + additions)
-    return missing
+    return names
 
 
 def check(path: Path) -> None:
@@ -85,12 +85,12 @@ def check(path: Path) -> None:
     read by others.
     """
     text = _read(path)
-    missing = [*_missing(text), *([] if _names_itself(path, text) else [ITSELF])]
-    if missing:
-        raise SecretsError(f"{path} lacks {missing[0]}. Run: {_command(path)}")
+    names = [*_missing_names(text), *([] if _names_itself(path, text) else [ITSELF])]
+    if names:
+        raise SecretsError(f"{path} lacks {names[0]}. Run: {_command(path)}")
 
 
-def _missing(text: str) -> list[str]:
+def _missing_names(text: str) -> list[str]:
     assignments = _read_assignments(text)
     return [name for name in SECRETS if name not in assignments]
 
@@ -173,13 +173,13 @@ def main(arguments: list[str]) -> int:
         help="change nothing; exit 1 where `docker compose` would refuse the file",
     )
     parser.add_argument("file", nargs="?", type=Path, default=FILE)
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        if chosen.check:
-            check(chosen.file)
+        if options.check:
+            check(options.file)
         else:
-            names = make(chosen.file)
-            print(f"{chosen.file}: {len(names)} secrets made, {len(SECRETS) - len(names)} kept.")
+            names = make(options.file)
+            print(f"{options.file}: {len(names)} secrets made, {len(SECRETS) - len(names)} kept.")
     except (SecretsError, OSError, UnicodeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

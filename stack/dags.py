@@ -27,9 +27,9 @@ def await_dags(api: AirflowApi, specs: Iterable[Spec], timeout_seconds: float) -
     dag_names = {f"{kind}_{spec.name}" for kind in ("retrain", "rollback") for spec in specs}
     dag_names |= {f"drift_{spec.name}" for spec in specs if spec.drift}
     patience = Patience(timeout_seconds, lambda: len(dag_names & set(api.dag_ids())))
-    while (missing := dag_names - set(api.dag_ids())) and not patience.is_over:
+    while (absent_names := dag_names - set(api.dag_ids())) and not patience.is_over:
         time.sleep(POLL_SECONDS)
-    messages = [f"warning: Airflow has no DAG {name} yet." for name in sorted(missing)]
+    messages = [f"warning: Airflow has no DAG {name} yet." for name in sorted(absent_names)]
     for file, trace in api.import_errors().items():
         messages.append(f"warning: Airflow cannot read {file}: {_reason(trace)}")
     return messages

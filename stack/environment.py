@@ -37,7 +37,7 @@ def environment(layout: Layout, outer: Mapping[str, str]) -> dict[str, str]:
 
     `outer`, without what Airflow would take for its own, and the stack's settings.
     """
-    inherited = {
+    outer_variables = {
         name: value
         for name, value in outer.items()
         if not name.startswith(("AIRFLOW_", "_AIRFLOW_", "SUPERVISOR_"))
@@ -45,7 +45,7 @@ def environment(layout: Layout, outer: Mapping[str, str]) -> dict[str, str]:
     path = os.pathsep.join([str(CHECKOUT), *filter(None, [outer.get("PYTHONPATH")])])
     return {
         **QUIET,
-        **inherited,
+        **outer_variables,
         "PYTHONPATH": path,
         **_perennial(layout),
         **_airflow(layout),
@@ -68,9 +68,15 @@ def _perennial(layout: Layout) -> dict[str, str]:
 
 
 def _airflow(layout: Layout) -> dict[str, str]:
-    read = [sys.executable, "-I", "-S", "-c", "import sys; print(open(sys.argv[1]).read(), end='')"]
+    print_file = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        "import sys; print(open(sys.argv[1]).read(), end='')",
+    ]
     secret = {
-        name: shlex.join([*read, str(layout.secrets / name)])
+        name: shlex.join([*print_file, str(layout.secrets / name)])
         for name in (FERNET_KEY, JWT_SECRET, API_SECRET)
     }
     sections: dict[str, dict[str, object]] = {

@@ -57,7 +57,7 @@ def make_client() -> httpx.Client:
 
 def check(
     client: httpx.Client,
-    running: Sequence[Program],
+    programs_to_run: Sequence[Program],
     states_by_program: Mapping[str, Mapping[str, Any]],
 ) -> list[Health]:
     """Return the health of each program.
@@ -65,7 +65,9 @@ def check(
     `states_by_program` is what supervisord says (empty where it is away).
     """
     reachable = [
-        program for program in running if program.url and _pid(states_by_program.get(program.name))
+        program
+        for program in programs_to_run
+        if program.url and _pid(states_by_program.get(program.name))
     ]
     answers = {
         program.name: _ask(client, program.url + HEALTH_PATHS[program.name])
@@ -79,7 +81,7 @@ def check(
     heartbeats = next(iter(reports), None) or {}
     return [
         _health(program, states_by_program.get(program.name), answers, heartbeats)
-        for program in running
+        for program in programs_to_run
     ]
 
 

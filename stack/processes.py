@@ -51,15 +51,15 @@ def cpu_seconds(pids: Iterable[int]) -> int:
     """Return the whole seconds of CPU time that these processes and their living descendants have
     used.
     """
-    used = 0.0
+    seconds = 0.0
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
             for each in (process, *process.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     times = each.cpu_times()
-                    used += times.user + times.system
-    return int(used)
+                    seconds += times.user + times.system
+    return int(seconds)
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -92,11 +92,11 @@ def end(processes: Iterable[psutil.Process], grace_seconds: float) -> None:
 
     Wait until they are gone. psutil takes care that no reused id is hit.
     """
-    waiting = list(processes)
-    for process in waiting:
+    remaining = list(processes)
+    for process in remaining:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, stubborn = psutil.wait_procs(waiting, timeout=grace_seconds)
+    _, stubborn = psutil.wait_procs(remaining, timeout=grace_seconds)
     for process in stubborn:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -39,7 +39,7 @@ class Program:
 
 def programs(layout: Layout) -> list[Program]:
     """Return the programs that this stack runs, servers first."""
-    return [*_mlflow(layout), *_serving(layout), *_airflow(layout), guard(layout)]
+    return [*_mlflow(layout), *_server_programs(layout), *_airflow(layout), guard(layout)]
 
 
 def guard(layout: Layout) -> Program:
@@ -100,7 +100,7 @@ def _mlflow(layout: Layout) -> list[Program]:
     ]
 
 
-def _serving(layout: Layout) -> list[Program]:
+def _server_programs(layout: Layout) -> list[Program]:
     if not layout.runs_serving:
         return []
     port = layout.settings.serving_port

@@ -34,7 +34,7 @@ ENDED_EARLY = frozenset({"BACKOFF", "FATAL", "EXITED"})
 """States of a program that ended and was not asked to."""
 
 
-def render(layout: Layout, running: Sequence[Program], socket: Path) -> str:
+def render(layout: Layout, programs_to_run: Sequence[Program], socket: Path) -> str:
     """Return supervisord's configuration.
 
     The environment comes from supervisord's own, so that it needs no quoting here.
@@ -56,10 +56,10 @@ def render(layout: Layout, running: Sequence[Program], socket: Path) -> str:
     config["rpcinterface:supervisor"] = {
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
     }
-    for program in running:
+    for program in programs_to_run:
         config[f"program:{program.name}"] = _program(layout, program)
     for group, priority in PRIORITIES.items():
-        names = [program.name for program in running if program.group == group]
+        names = [program.name for program in programs_to_run if program.group == group]
         config[f"group:{group}"] = {"programs": ",".join(names), "priority": str(priority)}
     text = io.StringIO()
     config.write(text)

@@ -78,7 +78,7 @@ HEAVY = (
     "tests/unit/door/test_keeper",
     "tests/unit/models/",
     "tests/unit/ops/",
-    "tests/unit/sources/test_apart",
+    "tests/unit/sources/test_reader_process",
     "tests/unit/steps/",
     "tests/unit/test_state_of_version_0",
     "tests/unit/test_user_code",

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pipelines.bundle.load import open_bundle
 from pipelines.bundle.rows import feed_from_table, rows_from_table
 from pipelines.data.feature_rows import build_from, read_raw
-from pipelines.inference.format import (
-    Answered,
+from pipelines.inference_log.format import (
+    AnswerRecord,
     Header,
-    Labelled,
+    LabelRecord,
     LoggedColumn,
     identity,
     key_text,
     line,
 )
-from pipelines.inference.personal_data import PersonalKey
+from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.intervals import Interval
 from pipelines.ledger import MemoryLedger
 from pipelines.messages import (
@@ -120,10 +120,10 @@ class Watched:
         return drift.run(self.context, self.request(day, run, **conf))
 
     def request(self, day: int, run: str = "watch", **conf: Any) -> DriftRequest:
-        asked = IngestRequest(
+        ingest_request = IngestRequest(
             run=run, now=NOW, purpose="drift", conf={"window_end": as_of(day + 1), **conf}
         )
-        ingested = ingest.run(self.context, asked)
+        ingested = ingest.run(self.context, ingest_request)
         validated = validate.run(self.context, ValidateRequest(run=run, ingest=ingested))
         return DriftRequest(run=run, ingest=ingested, validate=validated)
 
@@ -155,7 +155,7 @@ class Watched:
         bundle = open_bundle(self.ports.store, champion.bundle)
         schema = bundle.manifest.inputs
         answers = bundle.predictor.predict_feed(feed_from_table(schema.columns, rows))[:, 0]
-        sent = [change(row) for row in rows_from_table(schema.columns, rows)]
+        rows_sent = [change(row) for row in rows_from_table(schema.columns, rows)]
         kinds = kinds or {}
         logged = [c for c in schema.columns if c.personal != "drop" and kinds.get(c.name, c.kind)]
         secret = PersonalKey(self.context.settings.personal_key)
@@ -173,7 +173,7 @@ class Watched:
             columns=columns,
         )
         records = [
-            Answered(
+            AnswerRecord(
                 request_id=f"{segment}-{i}",
                 at=micros(event + after),
                 seconds=0.001,
@@ -183,7 +183,7 @@ class Watched:
                 event_times=[micros(event)],
             )
             for i, (row, given, name, event) in enumerate(
-                zip(sent, answers, names, rows[spec.event_time].to_pylist(), strict=True)
+                zip(rows_sent, answers, names, rows[spec.event_time].to_pylist(), strict=True)
             )
         ]
         self._write(header, segment, records, close=close)
@@ -201,7 +201,7 @@ class Watched:
         spec = self.context.spec
         given = zip(self._keys(rows), labels, rows[spec.event_time].to_pylist(), strict=True)
         records = [
-            Labelled(identity(n, "", 0), float(label), micros(event + after), "feedback")
+            LabelRecord(identity(n, "", 0), float(label), micros(event + after), "feedback")
             for n, label, event in given
         ]
         self._write(Header(kind="labels", model=spec.name), segment, records, close=True)
@@ -236,5 +236,5 @@ class Watched:
 def trained(world: World, day: int = 6) -> Trained:
     """Return the world with a version that was learnt from the days before `day`."""
     ports = Ports(MemoryStore(), MemoryVersions(), MemoryRegistry(), MemoryLedger())
-    found = packaged(world.context(ports), day)
-    return Trained(world.home, dict(ports.store.objects), found)
+    results = packaged(world.context(ports), day)
+    return Trained(world.home, dict(ports.store.objects), results)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.context import Context
-from pipelines.ports import EmbeddedPorts, Ports
+from pipelines.ports import ConfiguredPorts, Ports
 from pipelines.settings import Settings, load_settings
 from pipelines.spec import load_spec
 
@@ -133,12 +133,12 @@ class World:
         assert old in text
         path.write_text(text.replace(old, new))
 
-    def context(self, ports: Ports | EmbeddedPorts | None = None) -> Context:
+    def context(self, ports: Ports | ConfiguredPorts | None = None) -> Context:
         """A context of the model; with the embedded ports unless others are given."""
         return Context(
             load_spec(self.settings.models, self.model),
             self.settings,
-            ports or EmbeddedPorts(self.settings),
+            ports or ConfiguredPorts(self.settings),
         )
 
 

@@ -50,13 +50,13 @@ def open_bundle(store: Store, ref: Ref) -> OpenBundle:
     nor scikit-learn. Raises Corrupted naming the object, BadData where a verified file makes no
     sense, Refused for types not trusted.
     """
-    manifest = _parsed(BundleManifest, store.get(ref), ref)
+    manifest = _parse(BundleManifest, store.get(ref), ref)
     files = {
         f.uri: store.get(f)
         for f in (manifest.native, manifest.onnx, manifest.golden)
         if f is not None
     }
-    golden = _parsed(Golden, files[manifest.golden.uri], manifest.golden)
+    golden = _parse(Golden, files[manifest.golden.uri], manifest.golden)
     _refuse_nonsense(manifest, golden)
     predictor: Predictor
     if manifest.compiled and manifest.onnx is not None:
@@ -75,19 +75,19 @@ def golden_differences(bundle: OpenBundle) -> list[str]:
     for number, (row, expected) in enumerate(
         zip(bundle.golden.rows, bundle.golden.answers, strict=True)
     ):
-        got = bundle.predictor.predict([row])[0].tolist()
-        if got != expected:
-            differences.append(f"golden request {number}: expected {expected}, got {got}")
+        answer = bundle.predictor.predict([row])[0].tolist()
+        if answer != expected:
+            differences.append(f"golden request {number}: expected {expected}, got {answer}")
     return differences
 
 
-def _parsed(kind: type[V], data: bytes, ref: Ref) -> V:
+def _parse(kind: type[V], data: bytes, ref: Ref) -> V:
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        found = problems(error, None, kind)
+        faults = problems(error, None, kind)
         raise BadData(
-            f"The object {ref.uri} is no {kind.__name__}: {in_one_line(found[:MOST_PROBLEMS])}"
+            f"The object {ref.uri} is no {kind.__name__}: {in_one_line(faults[:MOST_PROBLEMS])}"
         ) from error
 
 
@@ -113,8 +113,9 @@ def _refuse_nonsense(manifest: BundleManifest, golden: Golden) -> None:
             else ""
         ),
     ]
-    found = [p for p in problems if p]
-    if found:
+    faults = [p for p in problems if p]
+    if faults:
         raise BadData(
-            f"The bundle of {manifest.model} {manifest.version} makes no sense: {'; '.join(found)}."
+            f"The bundle of {manifest.model} {manifest.version} makes no sense:"
+            f" {'; '.join(faults)}."
         )

@@ -82,8 +82,8 @@ class OnnxPredictor(Predictor):
 
     def predict_feed(self, feed: Feed) -> Answers:
         """Answer a whole feed; the compiled float32 answers are widened without change."""
-        (found,) = self._session.run([self._output], {name: feed[name] for name in self._inputs})
-        return _shaped(self.schema, found)
+        (output,) = self._session.run([self._output], {name: feed[name] for name in self._inputs})
+        return _shape(self.schema, output)
 
 
 class NativePredictor(Predictor):
@@ -120,21 +120,19 @@ class NativePredictor(Predictor):
             over="ignore", invalid="ignore"
         ):  # what overflows comes back as no finite answer, or as that error
             if self.schema.task == "regression":
-                return _shaped(self.schema, np.asarray(self._pipeline.predict(frame)))
-            return _shaped(self.schema, self._pipeline.predict_proba(frame))
+                return _shape(self.schema, np.asarray(self._pipeline.predict(frame)))
+            return _shape(self.schema, self._pipeline.predict_proba(frame))
 
 
-def _shaped(schema: InputSchema, found: np.ndarray[Any, Any]) -> Answers:
+def _shape(schema: InputSchema, output: np.ndarray[Any, Any]) -> Answers:
     """Return [rows, k] float64 of a model's output.
 
     Raises BadData where the output has another form.
     """
-    wide = found.astype(np.float64)
+    wide = output.astype(np.float64)
     if schema.task == "regression":
         return wide.reshape(-1, 1)
-    expected = 2 if schema.task == "binary" else len(schema.classes or ())
-    if wide.ndim != 2 or wide.shape[1] != expected:  # noqa: PLR2004 -- rows and classes
-        raise BadData(
-            f"The model gives probabilities of shape {wide.shape}, not [rows, {expected}]."
-        )
+    width = 2 if schema.task == "binary" else len(schema.classes or ())
+    if wide.ndim != 2 or wide.shape[1] != width:  # noqa: PLR2004 -- rows and classes
+        raise BadData(f"The model gives probabilities of shape {wide.shape}, not [rows, {width}].")
     return wide[:, 1:2] if schema.task == "binary" else wide

@@ -1,7 +1,4 @@
-"""The input schema of a bundle.
-
-Which columns a caller sends, of which kind, and whether they may be null.
-"""
+"""The input schema of a bundle: which columns a caller sends, of which kind, nullable or not."""
 
 from __future__ import annotations
 

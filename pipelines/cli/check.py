@@ -15,7 +15,7 @@ from pipelines.cli.running import CRASH, set_up_logging
 from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import Interval, containing, floor, iso, preceding
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
 from pipelines.watch.window import holdout_too_small
@@ -108,7 +108,7 @@ def _check_model(
 
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     spec = load_spec(settings.models, name)
-    state["context"] = Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings))
+    state["context"] = Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings))
     text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
     return "; ".join([text, *(f"WARNING: {warning}" for warning in advice(spec))])
 
@@ -161,7 +161,7 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
     from pipelines.validation.suites import always_main, always_side, read_suite, without_rows
 
     context: Context = state["context"]
-    spec, broken, checked = context.spec, [], 0
+    spec, reasons, count = context.spec, [], 0
     for name, table in state["raws"][-1].tables.items():
         suite = read_suite(context.suites[name]) if name in context.suites else []
         columns = columns_of(table)
@@ -177,14 +177,14 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
             else without_rows([*always, *suite])
         )
         results = check_table(name, table, expectations, str(context.suites.get(name, name)))
-        checked += len(results)
-        broken += [f"{f.table}: {f.expectation}: {f.observed}" for f in results if f.critical]
-    if broken:
+        count += len(results)
+        reasons += [f"{f.table}: {f.expectation}: {f.observed}" for f in results if f.critical]
+    if reasons:
         raise SpecError(
-            f"The batch breaks {len(broken)} critical expectations: " + " | ".join(broken[:5]),
+            f"The batch breaks {len(reasons)} critical expectations: " + " | ".join(reasons[:5]),
             remedy=f"mend the data, or the suites in {settings.expectations.name}/.",
         )
-    return f"{checked} expectations met"
+    return f"{count} expectations met"
 
 
 def _features(state: dict[str, Any]) -> str:
@@ -192,13 +192,13 @@ def _features(state: dict[str, Any]) -> str:
     from pipelines.training.float32 import merged_inputs
 
     context: Context = state["context"]
-    built = build_from(context, state["raws"], state["interval"])
+    table = build_from(context, state["raws"], state["interval"])
     target = context.spec.target.column
-    known = built.num_rows - built.column(target).null_count
+    count_with_label = table.num_rows - table.column(target).null_count
     text = (
-        f"{built.num_rows} rows, {len(context.spec.features.inputs)} inputs, {known} with a known"
-        f" {target}"
+        f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs, {count_with_label}"
+        f" with a known {target}"
     )
-    few = holdout_too_small(context.spec, known, LONGEST[context.spec.batch])
-    merged = merged_inputs(built, context.spec.features.inputs)
-    return "; WARNING: ".join(filter(None, [text, few, merged]))
+    few = holdout_too_small(context.spec, count_with_label, LONGEST[context.spec.batch])
+    merge_warning = merged_inputs(table, context.spec.features.inputs)
+    return "; WARNING: ".join(filter(None, [text, few, merge_warning]))

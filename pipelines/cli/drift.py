@@ -45,14 +45,14 @@ def drift(
 
     The command's help stands in `steps`.
     """
-    chosen = name or model
-    if not chosen:
+    model_name = name or model
+    if not model_name:
         raise RequestError(
             "drift needs a model.", remedy="`perennial drift MODEL`; `perennial models` lists them."
         )
     settings = load_settings()
     set_up_logging(settings.log_level if request is not None else "WARNING")
-    context = context_for(chosen, settings)
+    context = context_for(model_name, settings)
     if request is not None:
         answer_program(context, "drift", request)
         return

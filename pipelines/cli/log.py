@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.context import Context
-    from pipelines.inference.join import Counts
+    from pipelines.inference_log.join import Counts
 
 SHOWN = 50
 """Rows that a person gets where none asked for another number."""
@@ -97,40 +97,40 @@ def log(
     if as_json:
         _print_lines(_newest(rows, limit), {"counts": counts, "damage": damage})
         return
-    shown = _newest(rows, SHOWN if limit is None else limit)
-    columns = [c for c in COLUMNS if c in shown.column_names]
-    if shown.num_rows:
-        title = f"Inference log of {model}: the newest {shown.num_rows:,} of {rows.num_rows:,}"
+    subject = _newest(rows, SHOWN if limit is None else limit)
+    columns = [c for c in COLUMNS if c in subject.column_names]
+    if subject.num_rows:
+        title = f"Inference log of {model}: the newest {subject.num_rows:,} of {rows.num_rows:,}"
         print_table(
             title,
             columns,
-            [[_cell(row[c]) for c in columns] for row in shown.select(columns).to_pylist()],
+            [[_cell(row[c]) for c in columns] for row in subject.select(columns).to_pylist()],
         )
     typer.echo("\n".join([_sentence(counts), *damage]))
 
 
 def _rotate(context: Context, *, as_json: bool) -> None:
-    from pipelines.inference.label_index import Index
-    from pipelines.inference.rotation import rotate
+    from pipelines.inference_log.label_index import Index
+    from pipelines.inference_log.rotation import rotate
 
     store, index = context.ports.store, Index(context.settings, context.ports.store)
     index.catch_up(
         context.spec.name
     )  # also where there is nothing to rotate: an index that was lost is made anew
-    done = rotate(store, context.spec.name, catch_up=index.catch_up)
+    rotation = rotate(store, context.spec.name, catch_up=index.catch_up)
     if as_json:
         print_json(
             {
                 "model": context.spec.name,
-                "entries": done.entries,
-                "rows": done.rows,
-                "segments": done.segments,
+                "entries": rotation.entries,
+                "rows": rotation.rows,
+                "segments": rotation.segments,
             }
         )
-    elif done.entries:
+    elif rotation.entries:
         typer.echo(
-            f"{done.segments} segments with {done.rows:,} rows and labels became {done.entries}"
-            " Parquet objects."
+            f"{rotation.segments} segments with {rotation.rows:,} rows and labels became"
+            f" {rotation.entries} Parquet objects."
         )
     else:
         typer.echo("Nothing to rotate: there is no closed segment that was not rotated yet.")
@@ -158,24 +158,24 @@ def _read_rows(
     context: Context, since: datetime | None, until: datetime | None, *, labels: bool
 ) -> tuple[pa.Table, dict[str, Any], list[str]]:
     """Return the rows, what was counted, and what could not be read."""
-    from pipelines.inference.join import join_labels
-    from pipelines.inference.reader import read_labels, read_log
+    from pipelines.inference_log.join import join_labels
+    from pipelines.inference_log.reader import read_labels, read_log
 
     store, model = context.ports.store, context.spec.name
-    answered = read_log(store, model, since=since, until=until)
+    log = read_log(store, model, since=since, until=until)
     if not labels:
         return (
-            answered.rows,
+            log.rows,
             {
-                "predicted": answered.rows.num_rows,
-                "torn": answered.torn,
-                "damaged": len(answered.damage),
+                "predicted": log.rows.num_rows,
+                "torn": log.torn,
+                "damaged": len(log.damage),
             },
-            answered.damage,
+            log.damage,
         )
     label_log = read_labels(store, model)
-    matches = join_labels(answered, label_log)
-    damage = [*answered.damage, *label_log.damage]
+    matches = join_labels(log, label_log)
+    damage = [*log.damage, *label_log.damage]
     return matches.rows, _with_coverage(matches.counts), damage
 
 
@@ -205,7 +205,7 @@ def _print_lines(rows: pa.Table, last: dict[str, Any]) -> None:
 
 def _records(rows: pa.Table) -> Iterator[bytes]:
     """Yield each row as JSON, its inputs together under `inputs`."""
-    from pipelines.inference.decode import INPUT
+    from pipelines.inference_log.decode import INPUT
 
     for batch in rows.to_batches(max_chunksize=AT_ONCE):
         for row in batch.to_pylist():

@@ -12,7 +12,7 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import set_up_logging
 from pipelines.errors import RequestError
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import Settings, load_settings
 from pipelines.spec.units import parse_duration
 
@@ -68,7 +68,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     settings = _settings()
     findings = []
     for finding in diagnose(
-        settings, EmbeddedPorts(settings), ServingClient(settings.serving_url), _engine(settings)
+        settings, ConfiguredPorts(settings), ServingClient(settings.serving_url), _engine(settings)
     ):
         findings.append(finding)
         if not as_json:
@@ -119,7 +119,7 @@ def verify(*, set_anchor: SetAnchor = False, as_json: AsJson = False) -> None:
     from pipelines.ledger.sql import SqlLedger
 
     settings = _settings()
-    ledger, anchor = SqlLedger(settings.ledger_url, migrate=False), EmbeddedPorts(settings).anchor
+    ledger, anchor = SqlLedger(settings.ledger_url, migrate=False), ConfiguredPorts(settings).anchor
     if ledger.revision() is None:
         raise RequestError(
             "There is no ledger yet: no run has decided anything.",
@@ -220,12 +220,12 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
 
     settings = _settings()
     ports, engine = (
-        EmbeddedPorts(settings),
+        ConfiguredPorts(settings),
         _engine(settings) if settings.target == "docker" else None,
     )
     leftovers = (remove if yes else find_leftovers)(settings, ports, _age(older_than), engine)
     if as_json:
-        listed = [
+        entries = [
             {"kind": leftover.kind, "name": leftover.name, "bytes": leftover.bytes}
             for leftover in leftovers
         ]
@@ -233,7 +233,7 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
             {
                 "removed": yes,
                 "bytes": sum(leftover.bytes for leftover in leftovers),
-                "leftovers": listed,
+                "leftovers": entries,
             }
         )
     else:

@@ -20,11 +20,11 @@ from pipelines.ledger import (
     RetrainHold,
     RetrainRequest,
 )
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
 from pipelines.verdicts import words
-from pipelines.watch.retrain_requests import unanswered
+from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
     from pipelines.ledger import Entry
@@ -46,7 +46,7 @@ def models(*, as_json: AsJson = False) -> None:
 
     The exit code is 65 when any is broken.
     """
-    good, broken = load_all(load_settings().models)
+    good, errors = load_all(load_settings().models)
     rows = [
         {
             "model": n,
@@ -67,7 +67,7 @@ def models(*, as_json: AsJson = False) -> None:
             "description": None,
             "error": str(e),
         }
-        for n, e in broken.items()
+        for n, e in errors.items()
     ]
     if as_json:
         print_json(rows)
@@ -75,7 +75,7 @@ def models(*, as_json: AsJson = False) -> None:
         print_table(
             "Models", ["model", "task", "batch", "owner", "description"], [_row(r) for r in rows]
         )
-    if broken:
+    if errors:
         raise typer.Exit(65)
 
 
@@ -96,21 +96,21 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
     exit code is 65.
     """
     settings = load_settings()
-    good, broken = (
+    good, errors = (
         load_all(settings.models)
         if model is None
         else ({model: load_spec(settings.models, model)}, {})
     )
     rows = [
-        _status(Context(spec=spec, settings=settings, ports=EmbeddedPorts(settings)))
+        _status(Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings)))
         for spec in good.values()
     ]
-    rows += [{"model": name, "error": str(error)} for name, error in broken.items()]
+    rows += [{"model": name, "error": str(error)} for name, error in errors.items()]
     if as_json:
         print_json(rows)
     else:
         _print_status(rows)
-    if broken:
+    if errors:
         raise typer.Exit(SpecError.exit_code)
 
 
@@ -132,7 +132,7 @@ def _status(context: Context) -> dict[str, Any]:
     verdicts = ledger.entries(model, "verdict", limit=1)
     quarantined = ledger.entries(model, "quarantine", limit=1)
     drift_entries = ledger.entries(model, "drift", limit=1)
-    request = unanswered(ledger, model, datetime.now(UTC))
+    request = find_open_request(ledger, model, datetime.now(UTC))
     return {
         "model": model,
         "error": None,
@@ -140,7 +140,7 @@ def _status(context: Context) -> dict[str, Any]:
         "champion": champion.version if champion else None,
         "since": iso(champion.since.replace(microsecond=0)) if champion else None,
         "release": champion.release if champion else None,
-        "serving": _serving(context),
+        "serving": _describe_serving(context),
         "last_verdict": _sentence(verdicts[0]) if verdicts else None,
         "last_quarantine": _sentence(quarantined[0]) if quarantined else None,
         "last_drift": _sentence(drift_entries[0]) if drift_entries else None,
@@ -173,16 +173,16 @@ def _describe(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _serving(context: Context) -> str:
+def _describe_serving(context: Context) -> str:
     from pipelines.deployment.serving_client import ServingClient
 
     try:
-        shown = ServingClient(context.settings.serving_url).model(context.spec.name)
+        subject = ServingClient(context.settings.serving_url).model(context.spec.name)
     except PerennialError as error:
         return error.message
     return (
-        f"version {shown['version']} (release {shown['release']})"
-        if shown and "version" in shown
+        f"version {subject['version']} (release {subject['release']})"
+        if subject and "version" in subject
         else "nothing"
     )
 

@@ -63,13 +63,13 @@ def rollback(
     it is released anew, under the next number. Until it serves, what serves now serves on. Nothing
     is retrained. In Airflow: the DAG rollback_MODEL.
     """
-    chosen = name or model
-    if not chosen:
+    model_name = name or model
+    if not model_name:
         raise RequestError(
             "rollback needs a model.",
             remedy="`perennial rollback MODEL`; `perennial models` lists them.",
         )
-    context = _context(chosen)
+    context = _context(model_name)
     if request is not None:
         answer_program(context, "rollback", request)
         return
@@ -99,8 +99,8 @@ def promote(
 
     context, run = _context(model), f"{PROMOTION}{BY_HAND}{now()}"
     with _finished_later(context, run):
-        deployed = serve(context, run=run, version=version, reason=reason)
-    _tell(context, deployed, as_json=as_json)
+        result = serve(context, run=run, version=version, reason=reason)
+    _tell(context, result, as_json=as_json)
 
 
 def reconcile(model: Model, *, as_json: AsJson = False) -> None:
@@ -110,11 +110,11 @@ def reconcile(model: Model, *, as_json: AsJson = False) -> None:
     """
     from pipelines.deployment.orders import reconcile as make_agree
 
-    done = make_agree(_context(model))
+    changes = make_agree(_context(model))
     if as_json:
-        print_json({"model": model, "changed": done})
+        print_json({"model": model, "changed": changes})
     else:
-        typer.echo("\n".join(done) if done else "Everything agrees with the ledger already.")
+        typer.echo("\n".join(changes) if changes else "Everything agrees with the ledger already.")
 
 
 @contextlib.contextmanager
@@ -143,8 +143,8 @@ def _context(model: str) -> Context:
     return context_for(model, settings)
 
 
-def _tell(context: Context, deployed: DeployResult, *, as_json: bool) -> None:
+def _tell(context: Context, result: DeployResult, *, as_json: bool) -> None:
     if as_json:
-        print_json(deployed.model_dump(mode="json"))
+        print_json(result.model_dump(mode="json"))
     else:
-        typer.echo(f"{context.spec.name}: {words.release(deployed)}.")
+        typer.echo(f"{context.spec.name}: {words.release(result)}.")

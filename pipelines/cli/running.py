@@ -20,7 +20,7 @@ from pipelines.context import Context
 from pipelines.errors import PerennialError, RequestError
 from pipelines.intervals import iso
 from pipelines.plain_errors import in_one_line, problems
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
 from pipelines.step_record import record_line
@@ -51,7 +51,7 @@ def context_for(model: str, settings: Settings | None = None) -> Context:
     """Return the context of a model's steps. Raises SpecError where its spec is wrong."""
     settings = settings or load_settings()
     return Context(
-        spec=load_spec(settings.models, model), settings=settings, ports=EmbeddedPorts(settings)
+        spec=load_spec(settings.models, model), settings=settings, ports=ConfiguredPorts(settings)
     )
 
 

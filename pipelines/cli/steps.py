@@ -95,15 +95,15 @@ def _command(step: Step) -> Callable[..., None]:
         *,
         as_json: AsJson = False,
     ) -> None:
-        chosen = name or model
-        if not chosen:
+        model_name = name or model
+        if not model_name:
             raise RequestError(
                 f"{step.name} needs a model.",
                 remedy=f"`perennial {step.name} MODEL`; `perennial models` lists them.",
             )
         settings = load_settings()
         set_up_logging(settings.log_level)
-        context = context_for(chosen, settings)
+        context = context_for(model_name, settings)
         if request is not None:
             answer_program(context, step.name, request)
             return
@@ -133,14 +133,14 @@ def _by_hand(
             "now": now(),
             "conf": {"as_of": as_of, "reason": "by hand"} if as_of else {"reason": "by hand"},
         }
-    for needed in step.needs:
-        file = folder / f"{needed}.json"
+    for name in step.needs:
+        file = folder / f"{name}.json"
         if file.is_file():
-            body[needed] = json.loads(file.read_bytes())
-        elif needed in step.required:
+            body[name] = json.loads(file.read_bytes())
+        elif name in step.required:
             raise RequestError(
-                f"The run {folder.name} has no result of {needed} yet.",
-                remedy=f"run `perennial {needed} {context.spec.name}` first.",
+                f"The run {folder.name} has no result of {name} yet.",
+                remedy=f"run `perennial {name} {context.spec.name}` first.",
             )
     if step.name == "train":
         result: Any = _train(context, body, candidate, folder)
@@ -161,14 +161,14 @@ def _train(
         raise RequestError(
             f"There is no candidate {only!r}.", remedy=f"candidates: {', '.join(names)}."
         )
-    kept = folder / "train.json"
-    known: dict[str, Any] = (
-        {t["candidate"]: t for t in json.loads(kept.read_bytes())} if kept.is_file() else {}
+    file = folder / "train.json"
+    results_by_name: dict[str, Any] = (
+        {t["candidate"]: t for t in json.loads(file.read_bytes())} if file.is_file() else {}
     )
     for name in [only] if only else names:
         result: Value = run_step(context, "train", {**body, "candidate": name})
-        known[name] = result.model_dump(mode="json")
-    return [known[n] for n in names if n in known]
+        results_by_name[name] = result.model_dump(mode="json")
+    return [results_by_name[n] for n in names if n in results_by_name]
 
 
 def _run_folder(context: Context, step: str, run: str | None, as_of: str | None) -> Path:

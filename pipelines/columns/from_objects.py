@@ -1,6 +1,5 @@
-"""Python objects to Arrow columns, without changing a value.
-
-What drivers, JSON and object columns of pandas hold.
+"""Python objects (of drivers, of JSON, in pandas' object columns) to Arrow columns, without
+changing a value.
 
 Arrow's own inference cuts the hours of a `datetime` behind a `date`, drops nanoseconds and zones,
 and overflows at 2^63; here each column is of one kind, and what does not go together is refused by
@@ -16,7 +15,7 @@ import uuid
 from decimal import MAX_PREC, Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
-from pipelines.columns.kept import DIGITS, say_once
+from pipelines.columns.storable import DIGITS, say_once
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _INT64 = 2**63
 _REMEDY = "give the column one type in the source, or leave it out."
 
 
-def column_of(values: Sequence[Any], name: str, shown: str) -> pa.Array:
+def column_of(values: Sequence[Any], name: str, subject: str) -> pa.Array:
     """Return the values as one Arrow column.
 
     None, NaN, NA and NaT are null; a column without values has the type null.
@@ -41,7 +40,7 @@ def column_of(values: Sequence[Any], name: str, shown: str) -> pa.Array:
     """
     import pyarrow as pa
 
-    where = f"{shown}: the column {name!r}"
+    where = f"{subject}: the column {name!r}"
     values = [_plain(v) for v in values]
     kinds = {_kind(v, where) for v in values if v is not None}
     make = _MAKERS.get(frozenset(kinds))
@@ -57,8 +56,8 @@ def column_of(values: Sequence[Any], name: str, shown: str) -> pa.Array:
         TypeError,
         RecursionError,
     ) as error:
-        said = str(error).splitlines()[0][:200]
-        raise BadData(f"{where} cannot be kept: {said}.", remedy=_REMEDY) from error
+        message = str(error).splitlines()[0][:200]
+        raise BadData(f"{where} cannot be kept: {message}.", remedy=_REMEDY) from error
 
 
 def _is_missing(value: Any) -> bool:
@@ -175,9 +174,9 @@ def _scale(numbers: Sequence[Decimal | None]) -> int | None:
 
     None where they do not fit with those before it.
     """
-    given = [n for n in numbers if n is not None]
-    scale = max([0, *(-int(n.as_tuple().exponent) for n in given)])
-    fits = scale <= DIGITS and all(not n or n.adjusted() + 1 + scale <= DIGITS for n in given)
+    values = [n for n in numbers if n is not None]
+    scale = max([0, *(-int(n.as_tuple().exponent) for n in values)])
+    fits = scale <= DIGITS and all(not n or n.adjusted() + 1 + scale <= DIGITS for n in values)
     return scale if fits else None
 
 

@@ -1,6 +1,4 @@
-"""One type for one column, where batches hold it in several.
-
-The narrowest that holds every value of all of them.
+"""One type for one column, where batches hold it in several: the narrowest that holds all values.
 
 Each batch is read by itself, so its types are what its own values suggest: a month without a value
 has no type at all, and one null makes floats of whole numbers. Null goes with any type. Whole
@@ -30,7 +28,7 @@ def without_values(column: pa.ChunkedArray) -> bool:
     return int(column.null_count) == len(column)
 
 
-def in_words(kind: pa.DataType) -> str:
+def describe_type(kind: pa.DataType) -> str:
     """Return a type as a person would call it, with its own name beside."""
     from pyarrow import types
 
@@ -54,18 +52,20 @@ def common_type(columns: Sequence[pa.ChunkedArray], *, whole: bool = False) -> p
     """
     import pyarrow as pa
 
-    held = [c for c in columns if not without_values(c)]
-    kinds = list(dict.fromkeys(c.type for c in held))
+    with_values = [c for c in columns if not without_values(c)]
+    kinds = list(dict.fromkeys(c.type for c in with_values))
     if not kinds:
         return next((c.type for c in columns if not pa.types.is_null(c.type)), pa.null())
     if len(kinds) == 1:
         return kinds[0]
-    if pa.bool_() in kinds and not all(_zero_or_one(c) for c in held):
+    if pa.bool_() in kinds and not all(_zero_or_one(c) for c in with_values):
         return None
-    fitting = (
-        k for k in _candidates(kinds, whole=whole) if all(widen(c, k) is not None for c in held)
+    fits = (
+        k
+        for k in _candidates(kinds, whole=whole)
+        if all(widen(c, k) is not None for c in with_values)
     )
-    return next(fitting, None)
+    return next(fits, None)
 
 
 def widen(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
@@ -85,13 +85,13 @@ def widen(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
         # Arrow sees whole numbers beyond 2^53 and fractions, but not what a decimal loses in a
         # float.
 
-        unchanged = (
+        is_unchanged = (
             not pa.types.is_decimal(column.type)
             or pc.all(pc.equal(wide.cast(column.type), column)).as_py()
         )
     except pa.ArrowException:
         return None
-    return wide if unchanged is not False else None
+    return wide if is_unchanged is not False else None
 
 
 def _candidates(kinds: list[pa.DataType], *, whole: bool) -> list[pa.DataType]:
@@ -139,12 +139,12 @@ def _unify(kinds: list[pa.DataType]) -> list[pa.DataType]:
     if any(_textual(k) or pa.types.is_primitive(k) for k in kinds):
         return []
     try:
-        merged = pa.unify_schemas(
+        schema = pa.unify_schemas(
             [pa.schema([("column", k)]) for k in kinds], promote_options="permissive"
         )
     except pa.ArrowException:
         return []
-    return [merged.field("column").type]
+    return [schema.field("column").type]
 
 
 def _textual(kind: pa.DataType) -> bool:
@@ -174,16 +174,15 @@ def _zero_or_one(column: pa.ChunkedArray) -> bool:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What the columns of one name can have together: `kind`, the type for all.
+    """What the columns of one name can have together.
 
-    `most`, the one that most of them hold.
-
-    `refused` says by batch what is wrong with those that cannot have it.
+    `kind` is the type for all, `most` the one that most of them hold. `faults` says by batch what
+    is wrong with those that cannot have it.
     """
 
     kind: pa.DataType
     most: pa.DataType
-    refused: dict[str, str]
+    faults: dict[str, str]
 
 
 def agree(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Agreement:
@@ -196,41 +195,41 @@ def agree(columns: Mapping[str, pa.ChunkedArray], *, whole: bool = False) -> Agr
     """
     import pyarrow as pa
 
-    held = {name: c for name, c in columns.items() if not without_values(c)}
-    if not held:
+    with_values = {name: c for name, c in columns.items() if not without_values(c)}
+    if not with_values:
         kind = common_type(list(columns.values())) or pa.null()
         return Agreement(kind, kind, {})
-    counted = Counter(c.type for c in held.values())
-    kept: list[pa.ChunkedArray] = []
-    refused: dict[str, pa.ChunkedArray] = {}
-    for kind, _ in counted.most_common():  # of equals the first
-        group = {name: c for name, c in held.items() if c.type == kind}
-        if common_type([*kept, *group.values()], whole=whole) is not None:
-            kept += group.values()
+    counts = Counter(c.type for c in with_values.values())
+    agreeing: list[pa.ChunkedArray] = []
+    others: dict[str, pa.ChunkedArray] = {}
+    for kind, _ in counts.most_common():  # of equals the first
+        group = {name: c for name, c in with_values.items() if c.type == kind}
+        if common_type([*agreeing, *group.values()], whole=whole) is not None:
+            agreeing += group.values()
             continue
         for name, column in group.items():
-            if common_type([*kept, column], whole=whole) is not None:
-                kept.append(column)
+            if common_type([*agreeing, column], whole=whole) is not None:
+                agreeing.append(column)
             else:
-                refused[name] = column
-    most = counted.most_common(1)[0][0]
-    kind = common_type(kept, whole=whole) or most
-    return Agreement(kind, most, {name: _why(c, most) for name, c in refused.items()})
+                others[name] = column
+    most = counts.most_common(1)[0][0]
+    kind = common_type(agreeing, whole=whole) or most
+    return Agreement(kind, most, {name: _why(c, most) for name, c in others.items()})
 
 
 def _why(column: pa.ChunkedArray, most: pa.DataType) -> str:
     from pyarrow import types
 
-    said = f"holds {in_words(column.type)}, other batches hold {in_words(most)}"
+    mixture = f"holds {describe_type(column.type)}, other batches hold {describe_type(most)}"
     numbers = [
         types.is_integer(k) or types.is_floating(k) or types.is_decimal(k)
         for k in (column.type, most)
     ]
     if all(numbers):
-        return f"{said}: some of the numbers are too large or too fine to be held in one type"
+        return f"{mixture}: some of the numbers are too large or too fine to be held in one type"
     if types.is_boolean(column.type) or types.is_boolean(most):
-        return f"{said}: only 0 and 1 go with true and false"
-    return f"{said}: these do not go together"
+        return f"{mixture}: only 0 and 1 go with true and false"
+    return f"{mixture}: these do not go together"
 
 
 def together(tables: Mapping[str, pa.Table], what: str, *, whole: Collection[str] = ()) -> pa.Table:
@@ -248,13 +247,13 @@ def together(tables: Mapping[str, pa.Table], what: str, *, whole: Collection[str
     types: dict[str, pa.DataType] = {}
     for column in dict.fromkeys(c for t in tables.values() for c in t.column_names):
         columns = {name: t[column] for name, t in tables.items() if column in t.column_names}
-        found = agree(columns, whole=column in whole)
-        for name, why in found.refused.items():
+        agreement = agree(columns, whole=column in whole)
+        for name, why in agreement.faults.items():
             raise BadData(
                 f"{what} do not fit together: in {name}, {column} {why}.",
                 remedy="give the column one type in every batch.",
             )
-        types[column] = found.kind
+        types[column] = agreement.kind
     return pa.concat_tables([in_types(t, types).select(list(types)) for t in tables.values()])
 
 
@@ -275,8 +274,8 @@ def in_types(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
         wide = widen(table[name], kind)
         if wide is None:
             raise BadData(
-                f"The column {name} holds {in_words(table[name].type)} that are no"
-                f" {in_words(kind)}."
+                f"The column {name} holds {describe_type(table[name].type)} that are no"
+                f" {describe_type(kind)}."
             )
         table = table.set_column(table.column_names.index(name), pa.field(name, kind), wide)
     return table

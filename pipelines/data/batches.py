@@ -48,9 +48,9 @@ def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> Batch
     order = [spec.raw_event_time, *spec.key]
     tables = {}
     for name, table in sorted(raw.tables.items()):
-        ordered = sorted_rows(table, order) if name == spec.source.main else table
+        in_order = sorted_rows(table, order) if name == spec.source.main else table
         tables[name] = TableRef(
-            data=store.put(to_parquet(ordered), ".parquet"),
+            data=store.put(to_parquet(in_order), ".parquet"),
             rows=table.num_rows,
             columns=columns_of(table),
         )

@@ -139,9 +139,9 @@ def build_rows(
     """
     import pyarrow as pa
 
-    shown = f"{folder.parent.name}/{folder.name}/features.py"
+    subject = f"{folder.parent.name}/{folder.name}/features.py"
     since = interval.start - spec.features.lookback
-    cut = {
+    tables_before = {
         name: _between(table, _time_of(spec, name), since, interval.end)
         for name, table in tables.items()
     }
@@ -149,26 +149,26 @@ def build_rows(
     if (
         spec.empty_batches == "allow"
         and not _between(
-            cut[spec.source.main], spec.raw_event_time, interval.start, interval.end
+            tables_before[spec.source.main], spec.raw_event_time, interval.start, interval.end
         ).num_rows
     ):
         return in_types(
             pa.table({}),
             dict.fromkeys(columns, pa.null()) | {spec.event_time: pa.timestamp("us", tz="UTC")},
         )
-    built = _run(folder / "features.py", cut, shown, timeout)
-    missing = [c for c in columns if c not in built.column_names]
-    if missing:
+    result = _run(folder / "features.py", tables_before, subject, timeout)
+    absent = [c for c in columns if c not in result.column_names]
+    if absent:
         raise SpecError(
-            f"{shown}: build returned no column {', '.join(missing)}.",
-            remedy=f"it returned: {', '.join(built.column_names)}.",
+            f"{subject}: build returned no column {', '.join(absent)}.",
+            remedy=f"it returned: {', '.join(result.column_names)}.",
         )
-    rows = _between(built.select(columns), spec.event_time, interval.start, interval.end)
-    _check(rows, spec, shown)
+    rows = _between(result.select(columns), spec.event_time, interval.start, interval.end)
+    _check(rows, spec, subject)
     return sorted_rows(rows, [spec.event_time, *spec.key])
 
 
-def _run(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float) -> pa.Table:
+def _run(path: Path, tables: Mapping[str, pa.Table], subject: str, timeout: float) -> pa.Table:
     """Run `build`.
 
     Where it fails and nobody knows the type of some columns, the error says so too.
@@ -176,19 +176,19 @@ def _run(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float)
     import pyarrow as pa
 
     try:
-        return user_code.call_build(path, tables, shown, timeout)
+        return user_code.call_build(path, tables, subject, timeout)
     except SpecError as error:
-        untyped = [
+        empty_columns = [
             f"{name}.{f.name}"
             for name, table in tables.items()
             for f in table.schema
             if pa.types.is_null(f.type)
         ]
-        if not untyped:
+        if not empty_columns:
             raise
-        named = ", ".join(untyped[:5])
+        names = ", ".join(empty_columns[:5])
         hint = (
-            f"no batch at hand has a value in {named}, which is therefore taken for a number; try a"
+            f"no batch at hand has a value in {names}, which is therefore taken for a number; try a"
             " batch that has, or cast it."
         )
         raise SpecError(
@@ -213,8 +213,8 @@ def _join(spec: Spec, name: str, parts: Mapping[str, pa.Table], types: PlanTypes
 
     Raises BadData naming batch and column where they do not fit.
     """
-    read = {batch: types.read(name, batch, table) for batch, table in parts.items()}
-    return together(read, f"The raw batches of {spec.name}", whole=spec.key)
+    typed_parts = {batch: types.read(name, batch, table) for batch, table in parts.items()}
+    return together(typed_parts, f"The raw batches of {spec.name}", whole=spec.key)
 
 
 def _between(table: pa.Table, column: str | None, start: datetime, end: datetime) -> pa.Table:
@@ -239,25 +239,25 @@ def _between(table: pa.Table, column: str | None, start: datetime, end: datetime
     return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
 
 
-def _check(rows: pa.Table, spec: Spec, shown: str) -> None:
+def _check(rows: pa.Table, spec: Spec, subject: str) -> None:
     """Raise BadData where a built table has no rows, repeated keys or infinite inputs."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if rows.num_rows == 0:
         raise BadData(
-            f"{shown}: build returned no row of the interval.",
+            f"{subject}: build returned no row of the interval.",
             remedy="check its filters and joins.",
         )
     if rows.group_by(spec.key).aggregate([]).num_rows != rows.num_rows:
         raise BadData(
-            f"{shown}: build returned some keys ({', '.join(spec.key)}) more than once.",
+            f"{subject}: build returned some keys ({', '.join(spec.key)}) more than once.",
             remedy="a join multiplies rows; make it unique.",
         )
     for name in spec.features.inputs:
         column = rows.column(name)
         if pa.types.is_floating(column.type) and pc.any(pc.is_inf(column)).as_py():
             raise BadData(
-                f"{shown}: the input {name!r} has infinite values.",
+                f"{subject}: the input {name!r} has infinite values.",
                 remedy="guard the division or clip it.",
             )

@@ -38,7 +38,7 @@ class Split:
     holdout: pa.Table
 
 
-def split(context: Context, built: FeaturesResult) -> Split:
+def split(context: Context, features: FeaturesResult) -> Split:
     """Return the rows to learn from and to judge on.
 
     A row is seen when its event lies before `as_of` and its label was known by then (event_time +
@@ -46,46 +46,46 @@ def split(context: Context, built: FeaturesResult) -> Split:
     have been known when the holdout starts. Raises BadData where a column is missing or nothing is
     left.
     """
-    plan = _plan(context, built)
-    rows, interval = holdout(context, built)
-    train = read_known_rows(context, built, plan.train, by=min(interval.start, built.as_of))
+    plan = _plan(context, features)
+    rows, interval = holdout(context, features)
+    train = read_known_rows(context, features, plan.train, by=min(interval.start, features.as_of))
     return Split(train=train, holdout=rows)
 
 
-def holdout(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval]:
+def holdout(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
     """Return the rows to judge on, and the span that they come from."""
-    batches = _plan(context, built).holdout
-    return read_known_rows(context, built, batches, by=built.as_of), _span(batches)
+    batches = _plan(context, features).holdout
+    return read_known_rows(context, features, batches, by=features.as_of), _span(batches)
 
 
-def everything(context: Context, built: FeaturesResult) -> tuple[pa.Table, Interval]:
+def read_all(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
     """Return all rows of the plan whose label is known by `as_of`, and the span that they come
     from.
     """
-    plan = _plan(context, built)
+    plan = _plan(context, features)
     batches = [*plan.train, *plan.holdout]
-    return read_known_rows(context, built, batches, by=built.as_of), _span(batches)
+    return read_known_rows(context, features, batches, by=features.as_of), _span(batches)
 
 
 def read_known_rows(
-    context: Context, built: FeaturesResult, batches: list[BatchRef], *, by: datetime
+    context: Context, features: FeaturesResult, batches: list[BatchRef], *, by: datetime
 ) -> pa.Table:
     """Return the batches' rows, in their order, whose label was known at the moment `by`."""
     spec = context.spec
-    wanted = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
+    columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
     names = [b.interval.name for b in batches]
     tables = {}
     for name, path in zip(
-        names, context.ports.versions.fetch(spec.name, built.version, names), strict=True
+        names, context.ports.versions.fetch(spec.name, features.version, names), strict=True
     ):
         table = from_parquet(path)
-        missing = [c for c in wanted if c not in table.column_names]
-        if missing:
+        absent = [c for c in columns if c not in table.column_names]
+        if absent:
             raise BadData(
-                f"The features of {name} lack {', '.join(missing)}.",
+                f"The features of {name} lack {', '.join(absent)}.",
                 remedy="let features.py build these columns.",
             )
-        tables[name] = table.select(list(dict.fromkeys(wanted)))
+        tables[name] = table.select(list(dict.fromkeys(columns)))
     table = together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key)
     table = table.filter(pa.array(visible(table, spec, by)))
     if not table.num_rows:
@@ -123,8 +123,8 @@ def span(table: pa.Table, spec: Spec) -> Interval:
     return Interval(start=first, end=last + timedelta(microseconds=1))
 
 
-def _plan(context: Context, built: FeaturesResult) -> Plan:
-    plan = read_plan(context.ports.store, built.plan)
+def _plan(context: Context, features: FeaturesResult) -> Plan:
+    plan = read_plan(context.ports.store, features.plan)
     if not plan.train or not plan.holdout:
         raise BadData(
             "The plan has no batches to learn from or none to judge on.",
@@ -141,14 +141,14 @@ def visible(table: pa.Table, spec: Spec, by: datetime) -> Array:
     event = times(table, spec)
     moment = np.datetime64(by.replace(tzinfo=None), "us")
     wait = np.timedelta64(spec.target.known_after)
-    labelled = pc.is_valid(table[spec.target.column])
+    has_label = pc.is_valid(table[spec.target.column])
     if pa.types.is_floating(table[spec.target.column].type):
-        labelled = pc.and_(
-            labelled,
+        has_label = pc.and_(
+            has_label,
             pc.invert(pc.fill_null(pc.is_nan(table[spec.target.column]), fill_value=False)),
         )
     return np.asarray(
-        (event < moment) & (event + wait <= moment) & labelled.to_numpy(zero_copy_only=False)
+        (event < moment) & (event + wait <= moment) & has_label.to_numpy(zero_copy_only=False)
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipelines.columns.widening import agree, in_types, in_words
+from pipelines.columns.widening import agree, describe_type, in_types
 from pipelines.data.batches import manifests_before, read_manifest, read_table
 from pipelines.errors import BadData
 from pipelines.tables import columns_of
@@ -131,8 +131,10 @@ def raw_types(store: Store, spec: Spec, raws: list[Raw], intervals: list[Interva
 
     Nothing of it need be stored.
     """
-    held = [_of_raw(interval.name, raw) for interval, raw in zip(intervals, raws, strict=True)]
-    return _types(held, _earlier(store, spec, intervals[0].start), spec.key)
+    batch_tables = [
+        _of_raw(interval.name, raw) for interval, raw in zip(intervals, raws, strict=True)
+    ]
+    return _types(batch_tables, _earlier(store, spec, intervals[0].start), spec.key)
 
 
 def _earlier(
@@ -171,10 +173,10 @@ def _types(
     types: dict[str, dict[str, pa.DataType]] = {}
     odd: list[Odd] = []
     for name in dict.fromkeys(n for batch in batches for n in batch):
-        held = [batch[name] for batch in batches if name in batch]
+        tables = [batch[name] for batch in batches if name in batch]
         kinds = types.setdefault(name, {})
-        for column in dict.fromkeys(c for h in held for c in h.columns):
-            kind, oddities = _column(name, column, held, whole=column in key)
+        for column in dict.fromkeys(c for h in tables for c in h.columns):
+            kind, oddities = _column(name, column, tables, whole=column in key)
             odd += oddities
             if kind is not None:
                 kinds[column] = kind
@@ -186,39 +188,39 @@ def _types(
 
 
 def _column(
-    name: str, column: str, held: list[_BatchTable], *, whole: bool
+    name: str, column: str, tables: list[_BatchTable], *, whole: bool
 ) -> tuple[pa.DataType | None, list[Odd]]:
     """Return the type that a column is brought to, and what is odd about it.
 
     The type is None where every batch holds it already.
     """
-    full = [h for h in held if h.rows]
-    lacking = [h for h in full if column not in h.columns]
+    full = [h for h in tables if h.rows]
+    without_column = [h for h in full if column not in h.columns]
     # a new column is none of the older batches' fault
-    lacking = lacking if 2 * len(lacking) <= len(full) else []
+    without_column = without_column if 2 * len(without_column) <= len(full) else []
     odd = [
         Odd(h.batch, name, column, "is missing here, other batches have it", fits=True)
-        for h in lacking
+        for h in without_column
     ]
-    known = [h for h in full if h.has_type(column)]
-    texts = {h.columns[column] for h in known}
-    if len(texts) == 1 and len(known) == len(held):
+    with_type = [h for h in full if h.has_type(column)]
+    texts = {h.columns[column] for h in with_type}
+    if len(texts) == 1 and len(with_type) == len(tables):
         return None, odd
     if len(texts) < 2:  # noqa: PLR2004 -- two types differ
-        return (known[0].kind(column) if known else pa.null()), odd
-    values = {h.batch: h.read([column])[column] for h in known}
+        return (with_type[0].kind(column) if with_type else pa.null()), odd
+    values = {h.batch: h.read([column])[column] for h in with_type}
     agreement = agree(values, whole=whole)
-    for batch, why in agreement.refused.items():
+    for batch, why in agreement.faults.items():
         odd.append(Odd(batch, name, column, why, fits=False))
     for batch, kind in (
         (b, v.type)
         for b, v in values.items()
-        if v.null_count < len(v) and b not in agreement.refused
+        if v.null_count < len(v) and b not in agreement.faults
     ):
         if kind != agreement.most:
             why = (
-                f"holds {in_words(kind)}, other batches hold {in_words(agreement.most)};"
-                f" all are read as {in_words(agreement.kind)}"
+                f"holds {describe_type(kind)}, other batches hold {describe_type(agreement.most)};"
+                f" all are read as {describe_type(agreement.kind)}"
             )
             odd.append(Odd(batch, name, column, why, fits=True))
     return agreement.kind, odd
@@ -230,9 +232,9 @@ def _from_earlier(
     """Return the types that the columns had when they last had one."""
     types: dict[str, Any] = {}
     for batch in earlier():
-        held = batch.get(name)
-        if held is not None:
-            types |= {c: held.kind(c) for c in columns - set(types) if held.has_type(c)}
+        table = batch.get(name)
+        if table is not None:
+            types |= {c: table.kind(c) for c in columns - set(types) if table.has_type(c)}
         if columns <= set(types):
             break
     return types

@@ -89,17 +89,17 @@ class DockerTarget:
         """
         engine, gateway = self._parts(context)
         model = context.spec.name
-        spared = {champion.release, *_under_way(context, champion, under_way)}
-        leads, written = gateway.leads(model), gateway.written(model)
+        spared_releases = {champion.release, *_under_way(context, champion, under_way)}
+        leads, file_route = gateway.leads(model), gateway.written_route(model)
         if leads in {
-            names.container_name(model, number) for number in spared - {champion.release}
+            names.container_name(model, number) for number in spared_releases - {champion.release}
         } and _runs(engine, leads):
-            return self._stop_others(context, spared, champion)
+            return self._stop_others(context, spared_releases, champion)
         try:
-            done = self._serve_champion(
+            changes = self._serve_champion(
                 context,
                 champion,
-                leads if leads == written else f"{leads} (in the file: {written})",
+                leads if leads == file_route else f"{leads} (in the file: {file_route})",
             )
         except GiveUp as error:
             if not under_way:
@@ -107,7 +107,7 @@ class DockerTarget:
             return [
                 f"the champion's container cannot serve: {error.message}"
             ]  # what is under way may mend it
-        return done + self._stop_others(context, spared, champion)
+        return changes + self._stop_others(context, spared_releases, champion)
 
     def settle(self, context: Context, champion: Champion) -> None:
         """Drain and stop what the champion replaced.
@@ -117,12 +117,12 @@ class DockerTarget:
         self.follow(context, champion, under_way="")
         engine, _ = self._parts(context)
         own = names.container_name(context.spec.name, champion.release)
-        stopped = [
+        stopped_containers = [
             container
             for container in _containers(engine, context.spec.name)
             if container.name != own
         ]
-        for container in sorted(stopped, key=_number)[:-KEPT]:
+        for container in sorted(stopped_containers, key=_number)[:-KEPT]:
             engine.remove(container.name)
 
     def _parts(self, context: Context) -> tuple[ReleaseEngine, Gateway]:
@@ -133,12 +133,12 @@ class DockerTarget:
     def _prove_release(self, context: Context, release: Release, image: Image) -> None:
         """Have the release's container run and prove itself."""
         engine, gateway = self._parts(context)
-        opened = open_bundle(context.ports.store, release.bundle)
+        bundle = open_bundle(context.ports.store, release.bundle)
         container = containers.start_container(
             engine, context.settings, release, image, context.spec.resources.serving
         )
         containers.prove(
-            engine, gateway, context.settings, release, container, (opened.manifest, opened.golden)
+            engine, gateway, context.settings, release, container, (bundle.manifest, bundle.golden)
         )
 
     def _undo(self, context: Context, release: Release, before: str | None, *, final: bool) -> None:
@@ -149,12 +149,12 @@ class DockerTarget:
         engine, gateway = self._parts(context)
         name = names.container_name(release.model, release.number)
         try:
-            if name in (gateway.leads(release.model), gateway.written(release.model)):
+            if name in (gateway.leads(release.model), gateway.written_route(release.model)):
                 gateway.lead(release.model, before)
             container = engine.container(name)
             if container is not None and names.is_of(container.labels, release):
                 engine.remove(name)
-            if final and images.existing(engine, release):
+            if final and images.find_image(engine, release):
                 engine.remove_image(names.image_name(release.model, release.number))
         except PerennialError as error:
             context.log.warning(
@@ -168,7 +168,7 @@ class DockerTarget:
         engine, gateway = self._parts(context)
         release = _release(context, champion)
         name = names.container_name(release.model, release.number)
-        done = []
+        changes = []
         container = containers.own(engine, release)
         runs = container is not None and container.running
         if not runs:
@@ -177,18 +177,20 @@ class DockerTarget:
             )
             self._prove_release(context, release, image)
         if not runs:
-            done.append(
+            changes.append(
                 f"the container {name} of the champion"
                 f" {'did not run' if container else 'was gone'}; it runs"
             )
         if leads != name:
             gateway.lead(release.model, name)
-            done.append(
+            changes.append(
                 f"the gateway led to {leads or 'nothing'}; it leads to {name}, the champion"
             )
-        return done
+        return changes
 
-    def _stop_others(self, context: Context, spared: set[int], champion: Champion) -> list[str]:
+    def _stop_others(
+        self, context: Context, spared_releases: set[int], champion: Champion
+    ) -> list[str]:
         """Stop every other container of the model.
 
         Of releases that never were a champion's nothing is left. Return what was done.
@@ -196,35 +198,37 @@ class DockerTarget:
         engine, _ = self._parts(context)
         model = context.spec.name
         champions = context.ports.ledger.entries(model, "champion")
-        crowned = {e.read(Crown).release for e in champions} | spared
+        champion_releases = {e.read(Crown).release for e in champions} | spared_releases
         others = [
             container
             for container in _containers(engine, model)
-            if _number(container) not in spared
+            if _number(container) not in spared_releases
         ]
-        running = [container for container in others if container.running or container.restarting]
-        if running:
+        running_containers = [
+            container for container in others if container.running or container.restarting
+        ]
+        if running_containers:
             time.sleep(DRAIN_SECONDS)
-        done = []
-        for container in running:
+        changes = []
+        for container in running_containers:
             engine.stop(container.name, containers.GRACE_SECONDS)
-            done.append(
+            changes.append(
                 f"the container {container.name} ran beside the champion's (release"
                 f" {champion.release}); it is stopped"
             )
         for container in others:
-            if _number(container) not in crowned:
+            if _number(container) not in champion_releases:
                 engine.remove(container.name)
-                done.append(
+                changes.append(
                     f"the container {container.name} never served as champion; it is removed"
                 )
         for image in engine.images(names.of_model(model)):
-            if _number(image) not in crowned:
+            if _number(image) not in champion_releases:
                 engine.remove_image(image.id)
-                done.append(
+                changes.append(
                     f"release {_number(image)} never served as champion; its image is removed"
                 )
-        return done
+        return changes
 
 
 def _containers(engine: ReleaseEngine, model: str) -> list[Container]:

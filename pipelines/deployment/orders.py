@@ -55,7 +55,7 @@ def carry_out(context: Context, order: Order, target: Target | None = None) -> D
             _refuse_again(context, order, to)
             _verify(context, order)
             _refuse_overtaken(context, order, to)
-            release = releases.published(
+            release = releases.publish_release(
                 context,
                 kind="release",
                 key=order.run,
@@ -102,17 +102,17 @@ def _reconcile(context: Context, target: Target, *, under_way: str = "") -> list
     champion = context.ports.ledger.champion(context.spec.name)
     if champion is None:
         return []
-    done = target.follow(context, champion, under_way=under_way)
+    changes = target.follow(context, champion, under_way=under_way)
     try:
         if context.ports.registry.alias(context.spec.name) != champion.version:
-            done.append(_repair_alias(context, champion))
+            changes.append(_repair_alias(context, champion))
     except TryAgain as error:  # what serves matters more, above all when something must go back
         context.log.warning(
             "the registry's alias could not be looked at; the next run does: %s", error
         )
-    for words in done:
+    for words in changes:
         context.log.warning("reconciled: %s", words)
-    return done
+    return changes
 
 
 def _bring_back(context: Context, target: Target) -> None:

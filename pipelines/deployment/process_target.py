@@ -53,7 +53,7 @@ class ProcessTarget:
         was = f"{top.version} (release {top.number})" if top else "nothing"
         words = f"served was {was}, the champion is {champion.version}"
         key = f"release~{top.number if top else 0}"
-        release = releases.published(
+        release = releases.publish_release(
             context,
             kind="reconciled",
             key=key,

@@ -49,25 +49,25 @@ def highest(context: Context) -> Release | None:
         return newest(store, model)
     except Corrupted as error:
         key = store.keys(f"releases/{model}")[-1]
-        meant = [
+        candidates = [
             release
-            for release in recorded(ledger, model)
+            for release in list_releases(ledger, model)
             if release_key(model, release.number) == key
         ]
-        if not meant:
+        if not candidates:
             raise
         context.log.warning("%s It is written anew from the ledger.", error.message)
-        store.publish(key, canonical(meant[-1]))
+        store.publish(key, canonical(candidates[-1]))
         return newest(store, model)
 
 
-def recorded(ledger: Ledger, model: str) -> list[Release]:
+def list_releases(ledger: Ledger, model: str) -> list[Release]:
     """Return every release of the model that the ledger knows."""
     entries = [*ledger.entries(model, "release"), *ledger.entries(model, "reconciled")]
     return [release for entry in entries if (release := release_of(entry)) is not None]
 
 
-def published(
+def publish_release(
     context: Context,
     *,
     kind: ReleaseKind,
@@ -96,7 +96,7 @@ def published(
 
     attempt = 1
     while True:
-        release = _intended(context, kind, key if attempt == 1 else f"{key}~{attempt}", intent)
+        release = _find_or_enter(context, kind, key if attempt == 1 else f"{key}~{attempt}", intent)
         store.publish(release_key(model, release.number), canonical(release))
         top = highest(context)
         if top == release:
@@ -109,7 +109,7 @@ def published(
         attempt += 1
 
 
-def _intended(
+def _find_or_enter(
     context: Context,
     kind: ReleaseKind,
     key: str,
@@ -154,7 +154,7 @@ def _next(context: Context) -> int:
     Raises Corrupted where the ledger knows no release at all, but the store has some.
     """
     top, model = highest(context), context.spec.name
-    numbers = {release.number for release in recorded(context.ports.ledger, model)}
+    numbers = {release.number for release in list_releases(context.ports.ledger, model)}
     if top is not None and not numbers:
         raise Corrupted(
             f"The store has release {top.number} of {model}, but the ledger knows of none.",

@@ -79,15 +79,15 @@ class ServingClient:
     def serves(self, model: str) -> Serves:
         """Return what the model serves, and what was refused."""
         body = self.model(model)
-        refused = body.get("refused")
-        picked = (
-            {name: refused.get(name) for name in Refusal.model_fields}
-            if isinstance(refused, dict)
+        entry = body.get("refused")
+        refusal = (
+            {name: entry.get(name) for name in Refusal.model_fields}
+            if isinstance(entry, dict)
             else None
         )
         try:
             return Serves.model_validate(
-                {"release": body.get("release"), "version": body.get("version"), "refused": picked}
+                {"release": body.get("release"), "version": body.get("version"), "refused": refusal}
             )
         except ValidationError as error:
             raise Unreachable(

@@ -28,7 +28,7 @@ from pipelines.ledger import Head
 from pipelines.private_files import make_folder
 from pipelines.refs import Value, canonical
 from pipelines.settings import without_password
-from pipelines.store.sealing import sealed, unsealed
+from pipelines.store.sealing import seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,11 +105,11 @@ def advance(ledger: Ledger, anchor: Anchor, head: Head) -> None:
     Raises Corrupted, and keeps the anchor as it is, where the ledger does not hold what the anchor
     remembers.
     """
-    known = anchor.read()
-    if known is not None and known.seq >= head.seq:
+    last = anchor.read()
+    if last is not None and last.seq >= head.seq:
         return
-    if known is not None:
-        _expect(ledger, anchor, known)
+    if last is not None:
+        _expect(ledger, anchor, last)
     anchor.write(head)
 
 
@@ -118,27 +118,27 @@ def stand(ledger: Ledger, anchor: Anchor) -> Standing:
 
     Raises Corrupted naming the entry, Unreachable.
     """
-    count, known = ledger.verify(), anchor.read()
-    if known is not None:
-        _expect(ledger, anchor, known)
-    return Standing(count=count, anchored=known.seq if known is not None else None)
+    count, last = ledger.verify(), anchor.read()
+    if last is not None:
+        _expect(ledger, anchor, last)
+    return Standing(count=count, anchored=last.seq if last is not None else None)
 
 
-def _expect(ledger: Ledger, anchor: Anchor, known: Head) -> None:
+def _expect(ledger: Ledger, anchor: Anchor, last: Head) -> None:
     """Raise Corrupted unless the ledger holds the entry that the anchor remembers."""
-    if known.seq == 0:
+    if last.seq == 0:
         return
-    found = ledger.at(known.seq)
-    if found is not None and found.hash == known.hash:
+    entry = ledger.at(last.seq)
+    if entry is not None and entry.hash == last.hash:
         return
     what = (
-        f"has no entry {known.seq}: its end was cut off, or it is an older or another system's"
+        f"has no entry {last.seq}: its end was cut off, or it is an older or another system's"
         " ledger"
-        if found is None
-        else f"has another entry {known.seq}: it was rewritten, or it is another system's ledger"
+        if entry is None
+        else f"has another entry {last.seq}: it was rewritten, or it is another system's ledger"
     )
     raise Corrupted(
-        f"The ledger {what}. {anchor.name} remembers entry {known.seq}.",
+        f"The ledger {what}. {anchor.name} remembers entry {last.seq}.",
         remedy=(
             "restore the ledger from a backup; after a restore that you trust, `perennial verify"
             " --set-anchor`."
@@ -168,7 +168,7 @@ class FileAnchor:
                 f"{self.name} cannot be read: {error}.",
                 remedy="check that its disk is there, then run again.",
             ) from error
-        return _head(self.name, unsealed(str(self.path), raw))
+        return _head(self.name, unseal(str(self.path), raw))
 
     def write(self, head: Head) -> None:
         """Replace the file, flushed."""
@@ -180,7 +180,7 @@ class FileAnchor:
             draft = Path(name)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(sealed(canonical(_body(head))))
+                    file.write(seal(canonical(_body(head))))
                     file.flush()
                     os.fsync(file.fileno())
                 draft.replace(self.path)
@@ -231,8 +231,8 @@ class HttpAnchor:
             raise Unreachable(
                 f"{self.name} does not answer: {type(error).__name__}.", remedy=remedy
             ) from error
-        missing = method == "GET" and answer.status_code == 404  # noqa: PLR2004 -- «not found»
-        if not answer.is_success and not missing:
+        is_missing = method == "GET" and answer.status_code == 404  # noqa: PLR2004 -- «not found»
+        if not answer.is_success and not is_missing:
             raise Unreachable(
                 f"{self.name} answers {answer.status_code} to {method}.", remedy=remedy
             )
@@ -294,15 +294,15 @@ class AnchoredLedger:
         """Write into this ledger, then to this anchor."""
         self._ledger = ledger
         self._anchor = anchor
-        self._warned = False
+        self._has_warned = False
 
     def append(self, model: str, key: str, decision: Decision) -> Entry:
         """Add a decision once."""
-        return self._remembered(self._ledger.append(model, key, decision))
+        return self._remember(self._ledger.append(model, key, decision))
 
     def crown(self, model: str, *, expected: str | None, champion: Crown, key: str) -> Entry:
         """Make a version the champion if `expected` still is."""
-        return self._remembered(
+        return self._remember(
             self._ledger.crown(model, expected=expected, champion=champion, key=key)
         )
 
@@ -332,7 +332,7 @@ class AnchoredLedger:
             self._warn(away)
             return self._ledger.verify()
 
-    def _remembered(self, entry: Entry) -> Entry:
+    def _remember(self, entry: Entry) -> Entry:
         try:
             advance(self._ledger, self._anchor, Head(seq=entry.seq, hash=entry.hash))
         except PerennialError as error:
@@ -340,10 +340,10 @@ class AnchoredLedger:
         return entry
 
     def _warn(self, error: PerennialError) -> None:
-        if not self._warned:
+        if not self._has_warned:
             _log.warning(
                 "the decision stands, but the ledger's anchor does not follow (`perennial doctor`"
                 " says how far): %s",
                 error,
             )
-        self._warned = True
+        self._has_warned = True

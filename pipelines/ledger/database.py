@@ -130,9 +130,9 @@ class LedgerDatabase:
             if "alembic_version" not in names and not (self._file is not None and names):
                 return None
             if not names >= _TABLES:
-                missing = ", ".join(sorted(_TABLES - names))
+                missing_tables = ", ".join(sorted(_TABLES - names))
                 raise Corrupted(
-                    f"{self.name} is no ledger: it has no table {missing}.", remedy=RESTORE
+                    f"{self.name} is no ledger: it has no table {missing_tables}.", remedy=RESTORE
                 )
             return connection.execute(
                 text("SELECT version_num FROM alembic_version")
@@ -167,9 +167,9 @@ def _engine(url: URL) -> Engine:
         # the first one wrote.
 
         patient = {"connect_timeout": 10, "options": f"-c lock_timeout={WAIT_SECONDS * 1_000}"}
-        known = {name: value for name, value in patient.items() if name not in url.query}
+        arguments = {name: value for name, value in patient.items() if name not in url.query}
         return create_engine(
-            url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=known
+            url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=arguments
         )
     if url.get_backend_name() != "sqlite":
         return create_engine(url, poolclass=NullPool)

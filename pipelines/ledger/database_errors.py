@@ -50,7 +50,7 @@ def database_border(name: str) -> Iterator[None]:
 
 
 def _name_error(error: DBAPIError, name: str) -> PerennialError:
-    kind = fault(error) or _meaning(str(getattr(error.orig, "pgcode", None) or ""))
+    kind = fault(error) or _classify(str(getattr(error.orig, "pgcode", None) or ""))
     if kind == "busy":
         return Busy(
             f"Another writer held {name} for more than {WAIT_SECONDS} s.",
@@ -69,7 +69,11 @@ def _name_error(error: DBAPIError, name: str) -> PerennialError:
     )
 
 
-def _meaning(code: str) -> Fault:
+def _classify(code: str) -> Fault:
     """Return what a SQLSTATE of PostgreSQL means."""
-    known: dict[Fault, tuple[str, ...]] = {"busy": _BUSY, "full": _FULL, "damaged": _DAMAGED}
-    return next((kind for kind, codes in known.items() if code in codes), "away")
+    codes_by_fault: dict[Fault, tuple[str, ...]] = {
+        "busy": _BUSY,
+        "full": _FULL,
+        "damaged": _DAMAGED,
+    }
+    return next((kind for kind, codes in codes_by_fault.items() if code in codes), "away")

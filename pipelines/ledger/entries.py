@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines.intervals import Interval, Moment
+from pipelines.messages import GateCheck
 from pipelines.refs import Ref, Value
 
 V = TypeVar("V", bound=Value)
@@ -69,14 +70,6 @@ class Quarantine(Decision):
     reasons: list[str]
     bad_rows: dict[str, Ref]
     page: Ref
-
-
-class GateCheck(Value):
-    """One thing that the gate looked at, in words."""
-
-    name: str
-    passed: bool
-    detail: str
 
 
 class GateVerdict(Decision):

@@ -11,7 +11,7 @@ from pipelines.ledger.port import (
     Champion,
     Entry,
     Head,
-    chained,
+    chain_entry,
     champion_of,
     expect_champion,
     first_break,
@@ -41,18 +41,20 @@ class MemoryLedger:
     def append(self, model: str, key: str, decision: Decision) -> Entry:
         """Add a decision once."""
         with self._lock:
-            known = self._find_entry(model, decision.kind, key)
-            if known is None:
-                known = chained(self._head, at=self._now(), model=model, key=key, decision=decision)
-                self._entries.append(known)
-                self._head = Head(seq=known.seq, hash=known.hash)
-            return known.model_copy(deep=True)
+            entry = self._find_entry(model, decision.kind, key)
+            if entry is None:
+                entry = chain_entry(
+                    self._head, at=self._now(), model=model, key=key, decision=decision
+                )
+                self._entries.append(entry)
+                self._head = Head(seq=entry.seq, hash=entry.hash)
+            return entry.model_copy(deep=True)
 
     def find(self, model: str, kind: Kind, key: str) -> Entry | None:
         """Return the decision with this key, or None."""
         with self._lock:
-            known = self._find_entry(model, kind, key)
-        return known.model_copy(deep=True) if known else None
+            entry = self._find_entry(model, kind, key)
+        return entry.model_copy(deep=True) if entry else None
 
     def _find_entry(self, model: str, kind: str, key: str) -> Entry | None:
         same = (e for e in self._entries if (e.model, e.kind, e.key) == (model, kind, key))
@@ -72,12 +74,12 @@ class MemoryLedger:
     ) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest of them."""
         with self._lock:
-            wanted = [
+            selection = [
                 e.model_copy(deep=True)
                 for e in self._entries
                 if model in {None, e.model} and kind in {None, e.kind}
             ]
-        return wanted if limit is None else wanted[max(len(wanted) - max(limit, 0), 0) :]
+        return selection if limit is None else selection[max(len(selection) - max(limit, 0), 0) :]
 
     def champion(self, model: str) -> Champion | None:
         """Return who serves now."""
@@ -94,7 +96,7 @@ class MemoryLedger:
     def verify(self) -> int:
         """Check the whole chain and return its length."""
         with self._lock:
-            broken = first_break(self._entries, self._head)
-            if broken is not None:
-                raise Corrupted(f"Entry {broken} of the ledger was touched.")
+            place = first_break(self._entries, self._head)
+            if place is not None:
+                raise Corrupted(f"Entry {place} of the ledger was touched.")
             return self._head.seq

@@ -48,20 +48,20 @@ def append_changed(
 
     `same` tells of another decision whether it says the same; an equal one always does.
     """
-    kind, wanted = type(decision), decision.model_copy(update={"run": run})
+    kind, new = type(decision), decision.model_copy(update={"run": run})
 
     def says_the_same(entry: Entry) -> bool:
         other = entry.decision
-        return entry.body == wanted.body() or (
+        return entry.body == new.body() or (
             isinstance(other, kind) and _is_of(entry, run) and same(other)
         )
 
     while True:
-        entries = list(_entries(ledger, model, wanted.kind, run))
+        entries = list(_entries(ledger, model, new.kind, run))
         own = [entry for entry in entries if _is_of(entry, run)]
         if own and says_the_same(own[-1]):
             return own[-1].read(kind)
-        entry = ledger.append(model, _key(run, len(entries) + 1), wanted)
+        entry = ledger.append(model, _key(run, len(entries) + 1), new)
         if says_the_same(entry):
             return entry.read(kind)
 

@@ -63,9 +63,9 @@ class Entry(Value):
     @property
     def runs(self) -> set[str]:
         """Every run that it may speak of, also in a decision that is not known here."""
-        said = {self.body.get(name) for name in ("run", "run_id", "asked_by")}
-        named = {run for run in said if isinstance(run, str)}
-        return {self.key, self.key.split("~", maxsplit=1)[0]} | named
+        values = {self.body.get(name) for name in ("run", "run_id", "asked_by")}
+        runs = {run for run in values if isinstance(run, str)}
+        return {self.key, self.key.split("~", maxsplit=1)[0]} | runs
 
     @property
     def summary(self) -> str:
@@ -81,9 +81,9 @@ class Entry(Value):
 
         Raises Corrupted, naming the entry, where it says nothing of the kind.
         """
-        found = self.decision
-        if isinstance(found, kind):
-            return found
+        decision = self.decision
+        if isinstance(decision, kind):
+            return decision
         raise Corrupted(
             f"Entry {self.seq} of the ledger ({self.model}, {self.kind}) cannot be read as a"
             f" {kind.__name__}.",
@@ -172,7 +172,7 @@ def entry_hash(entry: Entry) -> str:
     return sha256(canonical(fields))
 
 
-def chained(head: Head, *, at: datetime, model: str, key: str, decision: Decision) -> Entry:
+def chain_entry(head: Head, *, at: datetime, model: str, key: str, decision: Decision) -> Entry:
     """Return the entry that follows `head`, its body as it reads back from JSON.
 
     Raises RequestError where the decision is of no known kind, is not plain JSON (NaN and infinity
@@ -212,18 +212,18 @@ def first_break(entries: Iterable[Entry], head: Head | None = None) -> int | Non
     chain that is whole: a hash chain shows that the record was touched, not that its host can be
     trusted. For that there is an anchor (pipelines/ledger/anchors.py).
     """
-    previous, expected = GENESIS, 1
+    previous, seq = GENESIS, 1
     for e in entries:
-        if e.seq != expected or e.hash != entry_hash(e):
-            return expected
+        if e.seq != seq or e.hash != entry_hash(e):
+            return seq
         if (
             e.previous != previous
         ):  # this entry is whole, so the one before was written anew with a hash to match
-            return max(expected - 1, 1)
-        previous, expected = e.hash, expected + 1
-    if head is None or (head.seq, head.hash) == (expected - 1, previous):
+            return max(seq - 1, 1)
+        previous, seq = e.hash, seq + 1
+    if head is None or (head.seq, head.hash) == (seq - 1, previous):
         return None
-    return head.seq if head.seq == expected - 1 else min(head.seq + 1, expected)
+    return head.seq if head.seq == seq - 1 else min(head.seq + 1, seq)
 
 
 def expect_champion(model: str, current: Champion | None, expected: str | None) -> None:

@@ -28,7 +28,7 @@ from pipelines.ledger.port import (
     Champion,
     Entry,
     Head,
-    chained,
+    chain_entry,
     champion_of,
     expect_champion,
     first_break,
@@ -134,15 +134,15 @@ class SqlLedger:
         self, model: str | None = None, kind: Kind | None = None, limit: int | None = None
     ) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest of them."""
-        wanted = select(_ENTRIES).order_by(_ENTRIES.c.seq.desc())
+        query = select(_ENTRIES).order_by(_ENTRIES.c.seq.desc())
         if model is not None:
-            wanted = wanted.where(_ENTRIES.c.model == model)
+            query = query.where(_ENTRIES.c.model == model)
         if kind is not None:
-            wanted = wanted.where(_ENTRIES.c.kind == kind)
+            query = query.where(_ENTRIES.c.kind == kind)
         if limit is not None:
-            wanted = wanted.limit(max(limit, 0))
+            query = query.limit(max(limit, 0))
         with self._database.border(), self._database.reader.connect() as connection:
-            return [self._entry(row) for row in connection.execute(wanted)][::-1]
+            return [self._entry(row) for row in connection.execute(query)][::-1]
 
     def champion(self, model: str) -> Champion | None:
         """Return who serves now, or None before the first deployment."""
@@ -159,9 +159,9 @@ class SqlLedger:
             rows = connection.execution_options(yield_per=1_000).execute(
                 select(_ENTRIES).order_by(_ENTRIES.c.seq)
             )
-            broken = first_break((self._untouched(row) for row in rows), head)
-        if broken is not None:
-            raise self._touched(broken)
+            place = first_break((self._verify_row(row) for row in rows), head)
+        if place is not None:
+            raise self._make_corrupted(place)
         return head.seq
 
     def _write_once(
@@ -170,11 +170,11 @@ class SqlLedger:
         """Append the decision unless its key is there; `check` may refuse it in the transaction."""
         with self._database.border(), self._database.writer.begin() as connection:
             head = self._head(connection)  # first: from here on this is the only writer
-            known = self._find(connection, model, decision.kind, key)
-            if known is not None:
-                return known
+            entry_before = self._find(connection, model, decision.kind, key)
+            if entry_before is not None:
+                return entry_before
             check(connection)
-            entry = chained(head, at=self._now(), model=model, key=key, decision=decision)
+            entry = chain_entry(head, at=self._now(), model=model, key=key, decision=decision)
             row = entry.model_dump(include={"seq", "model", "kind", "key", "previous", "hash"})
             connection.execute(
                 insert(_ENTRIES).values(
@@ -205,27 +205,27 @@ class SqlLedger:
         return self._entry(row) if row else None
 
     def _champion(self, connection: Connection, model: str) -> Champion | None:
-        crowned = select(_ENTRIES).where(_ENTRIES.c.model == model, _ENTRIES.c.kind == "champion")
-        row = connection.execute(crowned.order_by(_ENTRIES.c.seq.desc()).limit(1)).one_or_none()
+        crowns = select(_ENTRIES).where(_ENTRIES.c.model == model, _ENTRIES.c.kind == "champion")
+        row = connection.execute(crowns.order_by(_ENTRIES.c.seq.desc()).limit(1)).one_or_none()
         return champion_of(self._entry(row) if row else None)
 
     def _entry(self, row: Row[Any]) -> Entry:
         try:
             return Entry.model_validate({**row._asdict(), "body": json.loads(row.body)})
         except (ValidationError, ValueError, TypeError, RecursionError) as error:
-            raise self._touched(row.seq) from error
+            raise self._make_corrupted(row.seq) from error
 
-    def _untouched(self, row: Row[Any]) -> Entry:
+    def _verify_row(self, row: Row[Any]) -> Entry:
         """Return the entry if its texts are the very ones that were written.
 
         Its hash speaks of their meaning only.
         """
         entry = self._entry(row)
         if (row.body, row.at) != (canonical(entry.body).decode(), iso(entry.at)):
-            raise self._touched(row.seq)
+            raise self._make_corrupted(row.seq)
         return entry
 
-    def _touched(self, seq: int) -> Corrupted:
+    def _make_corrupted(self, seq: int) -> Corrupted:
         return Corrupted(
             f"Entry {seq} of {self._database.name} was touched or is missing.", remedy=RESTORE
         )

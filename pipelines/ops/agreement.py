@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pipelines.ledger import Ledger
     from pipelines.ops.backup.databases import Database
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
     from pipelines.store.port import Store
 
@@ -57,7 +57,7 @@ def _check_database(database: Database) -> Iterator[Finding]:
         yield ok(f"{database.name}'s database", "every page is sound")
 
 
-def check_agreement(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def check_agreement(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
     """What the store and MLflow hold is what the ledger decided. Nothing is made or migrated."""
     wrong = [
         *run_check("store and ledger", partial(store_and_ledger, settings, ports)),
@@ -70,11 +70,11 @@ def unknown_releases(store: Store, ledger: Ledger) -> list[str]:
     """Return the keys of the store's releases of which the ledger knows nothing."""
     names = [item.name for item in store.contents("entries", "releases")]
     models = {name.split("/")[1] for name in names}
-    known = {release_key(m, r.number) for m in models for r in releases.recorded(ledger, m)}
-    return [name for name in names if name not in known]
+    keys = {release_key(m, r.number) for m in models for r in releases.list_releases(ledger, m)}
+    return [name for name in names if name not in keys]
 
 
-def store_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def store_and_ledger(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
     """Yield what shows that the ledger is not the store's.
 
     Raises what the ledger and the store raise.
@@ -82,11 +82,11 @@ def store_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Findi
     what = "store and ledger"
     ledger = SqlLedger(settings.ledger_url, migrate=False)
     if ledger.revision() is None or not ledger.entries(limit=1):
-        decided = next(_entries_of_decisions(ports.store), None)
-        if decided is not None:
+        decision = next(_entries_of_decisions(ports.store), None)
+        if decision is not None:
             yield problem(
                 what,
-                f"The ledger has no entry, but the store has {decided}, which a decision made.",
+                f"The ledger has no entry, but the store has {decision}, which a decision made.",
                 WRONG_LEDGER,
             )
         return
@@ -108,7 +108,7 @@ def _entries_of_decisions(store: Store) -> Iterator[str]:
                 yield item.name
 
 
-def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Finding]:
+def _releases(ports: ConfiguredPorts, ledger: Ledger, model: str) -> Iterator[Finding]:
     what = "store and ledger"
     if ports.store.read(served_key(model)) is None:
         yield problem(
@@ -116,10 +116,10 @@ def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Find
             f"The store has no {served_key(model)}: no server would follow {model}.",
             f"`perennial reconcile {model}`.",
         )
-    for release in releases.recorded(ledger, model):
+    for release in releases.list_releases(ledger, model):
         key = release_key(model, release.number)
         try:
-            stored = read_entry(ports.store, key, Release)
+            entry = read_entry(ports.store, key, Release)
         except Corrupted as error:
             yield problem(
                 what,
@@ -127,18 +127,18 @@ def _releases(ports: EmbeddedPorts, ledger: Ledger, model: str) -> Iterator[Find
                 f"`perennial reconcile {model}` writes the newest anew; {error.remedy}",
             )
             continue
-        if stored is not None and (stored.version, stored.bundle) != (
+        if entry is not None and (entry.version, entry.bundle) != (
             release.version,
             release.bundle,
         ):
             text = (
-                f"{key} has version {stored.version} in the store and {release.version} in the"
+                f"{key} has version {entry.version} in the store and {release.version} in the"
                 " ledger, or another bundle"
             )
             yield problem(what, f"{text}: one of them is another system's.", WRONG_LEDGER)
 
 
-def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def mlflow_and_ledger(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
     """Yield what shows that MLflow is not the ledger's.
 
     Raises what they raise; a database of MLflow's is not made.
@@ -147,9 +147,9 @@ def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Find
     if file != settings.mlflow_uri and not Path(file).is_file():
         return  # that a champion's version is missing is told elsewhere
     ledger = SqlLedger(settings.ledger_url, migrate=False)
-    known = ledger.entries() if ledger.revision() is not None else []
-    verdicts: dict[str, dict[str, str]] = {entry.model: {} for entry in known}
-    for entry in known:
+    entries = ledger.entries() if ledger.revision() is not None else []
+    verdicts: dict[str, dict[str, str]] = {entry.model: {} for entry in entries}
+    for entry in entries:
         verdict = entry.decision
         if isinstance(verdict, GateVerdict) and verdict.version:
             verdicts[entry.model][verdict.version] = verdict.run_id
@@ -158,11 +158,13 @@ def mlflow_and_ledger(settings: Settings, ports: EmbeddedPorts) -> Iterator[Find
         yield from _versions(ports, model, verdicts.get(model, {}))
 
 
-def _versions(ports: EmbeddedPorts, model: str, judged: dict[str, str]) -> Iterator[Finding]:
+def _versions(
+    ports: ConfiguredPorts, model: str, runs_in_ledger: dict[str, str]
+) -> Iterator[Finding]:
     what = "MLflow and ledger"
-    registered = {v.version: v.run_id for v in ports.registry.versions(model)}
-    unknown = sorted(set(registered) - set(judged), key=int)
-    if unknown and not judged:
+    runs_in_mlflow = {v.version: v.run_id for v in ports.registry.versions(model)}
+    unknown = sorted(set(runs_in_mlflow) - set(runs_in_ledger), key=int)
+    if unknown and not runs_in_ledger:
         yield problem(
             what,
             f"MLflow has version {unknown[0]} of {model}, but the ledger has judged none.",
@@ -176,23 +178,23 @@ def _versions(ports: EmbeddedPorts, model: str, judged: dict[str, str]) -> Itera
             "nothing, where somebody registered it by hand or a run is at work; else as for another"
             " system's MLflow.",
         )
-    for version, run in judged.items():
-        if version in registered and run and registered[version] != run:
+    for version, run in runs_in_ledger.items():
+        if version in runs_in_mlflow and run and runs_in_mlflow[version] != run:
             text = (
-                f"Version {version} of {model} is of run {registered[version]} in MLflow"
+                f"Version {version} of {model} is of run {runs_in_mlflow[version]} in MLflow"
                 f" and of {run} in the ledger"
             )
             yield problem(what, f"{text}: one of them is another system's.", _WRONG_MLFLOW)
-    missing = sorted(set(judged) - set(registered), key=int)
-    if missing and not registered:
+    absent = sorted(set(runs_in_ledger) - set(runs_in_mlflow), key=int)
+    if absent and not runs_in_mlflow:
         yield problem(
             what,
-            f"MLflow has no version of {model}, but the ledger has judged {len(missing)}.",
+            f"MLflow has no version of {model}, but the ledger has judged {len(absent)}.",
             _WRONG_MLFLOW,
         )
-    elif missing and int(missing[-1]) > max(map(int, registered)):
+    elif absent and int(absent[-1]) > max(map(int, runs_in_mlflow)):
         text = (
-            f"MLflow has no version {missing[-1]} of {model}, the newest that the ledger has"
+            f"MLflow has no version {absent[-1]} of {model}, the newest that the ledger has"
             " judged: its database may be an older one."
         )
         yield warning(what, text, _WRONG_MLFLOW)

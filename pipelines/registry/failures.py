@@ -62,12 +62,12 @@ def mlflow_border(name: str) -> Iterator[None]:
             raise Corrupted(
                 f"The database of {name} is damaged: {_line(text)}", remedy=_RESTORE
             ) from error
-        raise _named_error(name, str(getattr(error, "error_code", "")), text) from error
+        raise _make_error(name, str(getattr(error, "error_code", "")), text) from error
     except OSError as error:
         if is_full(error):
             message = f"No space is left for the artifacts of {name}."
             raise StorageFull(message, remedy="free space there, then run again.") from error
-        raise _named_error(name, "", str(error)) from error
+        raise _make_error(name, "", str(error)) from error
 
 
 def _is_damage(error: BaseException, text: str) -> bool:
@@ -87,7 +87,7 @@ def _line(text: str) -> str:
     return _USER.sub("//", text.strip().split("\n")[0])[:500]
 
 
-def _named_error(name: str, code: str, text: str) -> PerennialError:
+def _make_error(name: str, code: str, text: str) -> PerennialError:
     text = _line(text)
     if code in _UNKNOWN | _REFUSED:
         return RequestError(f"{name} refused: {text}")

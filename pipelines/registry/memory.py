@@ -107,20 +107,20 @@ class MemoryRegistry:
         """
         check_model(model)
         with self._lock:
-            run, known = self._run(run_id), self._versions.setdefault(model, [])
-            found = [v for v in known if v.tags["perennial.key"] == key]
-            if found:
-                return found[0]
+            run, versions = self._run(run_id), self._versions.setdefault(model, [])
+            matches = [v for v in versions if v.tags["perennial.key"] == key]
+            if matches:
+                return matches[0]
             data = model_file.read_bytes()
             if not data:
                 raise BadData(f"{model_file} is no skops file.")
             run.artifacts["model/model.skops"] = data
             version = ModelVersion(
-                version=str(len(known) + 1),
+                version=str(len(versions) + 1),
                 run_id=run_id,
                 tags={**mask(tags), "perennial.key": key},
             )
-            known.append(version)
+            versions.append(version)
             return version
 
     def versions(self, model: str) -> list[ModelVersion]:

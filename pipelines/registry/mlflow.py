@@ -79,18 +79,18 @@ class MlflowRegistry:
     def parent(self, model: str, run: str, tags: Mapping[str, str]) -> str:
         """Return the id of the one parent run of a DAG run; it is opened at the first call."""
         with self._once(model):
-            wanted = {RUN: safe_id(run)}
-            return self._find_run(model, wanted) or self._open_run(
-                model, {**mask(tags), **wanted, NAME: run}
+            identity = {RUN: safe_id(run)}
+            return self._find_run(model, identity) or self._open_run(
+                model, {**mask(tags), **identity, NAME: run}
             )
 
     def child(self, model: str, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
         """Return the id of a child run by its key; it is opened at the first call."""
         with self._once(model):
             self._run(parent)
-            wanted = {KEY: safe_id(key), PARENT: parent}
-            return self._find_run(model, wanted) or self._open_run(
-                model, {**mask(tags), **wanted, NAME: name}
+            identity = {KEY: safe_id(key), PARENT: parent}
+            return self._find_run(model, identity) or self._open_run(
+                model, {**mask(tags), **identity, NAME: name}
             )
 
     def log(
@@ -115,21 +115,26 @@ class MlflowRegistry:
             if odd:
                 texts[NOT_FINITE] = ", ".join(odd)
             finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-            measured = [
-                Metric(name, float(value), self._after(run_id, name, known=name in data.metrics), 0)
+            new_metrics = [
+                Metric(
+                    name,
+                    float(value),
+                    self._after(run_id, name, has_values=name in data.metrics),
+                    0,
+                )
                 for name, value in finite.items()
                 if data.metrics.get(name) != value
             ]
-            told = [
+            new_texts = [
                 Param(name, text) for name, text in new_params(data.params, mask(params)).items()
             ]
-            tagged = [
+            new_tags = [
                 RunTag(name, text) for name, text in texts.items() if data.tags.get(name) != text
             ]
-            for start in range(0, max(len(measured), len(told), len(tagged)), BATCH):
+            for start in range(0, max(len(new_metrics), len(new_texts), len(new_tags)), BATCH):
                 part = slice(start, start + BATCH)
                 self._client.log_batch(
-                    run_id, metrics=measured[part], params=told[part], tags=tagged[part]
+                    run_id, metrics=new_metrics[part], params=new_texts[part], tags=new_tags[part]
                 )
 
     def attach(self, run_id: str, file: Path, folder: str) -> None:
@@ -157,43 +162,43 @@ class MlflowRegistry:
         from pipelines.registry.sklearn_model import sklearn_folder
 
         with self._once(model):
-            known = [v for v in self.versions(model) if v.tags.get(KEY) == key]
-            if known:
-                return known[0]
+            versions = [v for v in self.versions(model) if v.tags.get(KEY) == key]
+            if versions:
+                return versions[0]
             self._run(run_id)
             with sklearn_folder(model_file) as folder:
                 self._client.log_artifacts(run_id, str(folder), "model")
-            self._named_model(model)
-            made = self._client.create_model_version(
+            self._ensure_model(model)
+            version = self._client.create_model_version(
                 model,
                 source=f"runs:/{run_id}/model",
                 run_id=run_id,
                 tags={**mask(tags), KEY: key},
                 await_creation_for=0,
             )
-            return _version(made)
+            return _version(version)
 
     def versions(self, model: str) -> list[ModelVersion]:
         """Return the versions, oldest first."""
         check_model(model)
-        found: list[ModelVersion] = []
+        versions: list[ModelVersion] = []
         page = None
         with mlflow_border(self._name):
             while True:
                 answer = self._client.search_model_versions(
                     f"name = '{model}'", max_results=200, page_token=page
                 )
-                found += [_version(v) for v in answer]
+                versions += [_version(v) for v in answer]
                 page = answer.token
                 if not page:
-                    return sorted(found, key=lambda v: int(v.version))
+                    return sorted(versions, key=lambda v: int(v.version))
 
     def alias(self, model: str) -> str | None:
         """Return the version that the alias `champion` names, or None."""
         check_model(model)
         with mlflow_border(self._name):
-            found = self._client.search_registered_models(f"name = '{model}'")
-            version = found[0].aliases.get(ALIAS) if found else None
+            models = self._client.search_registered_models(f"name = '{model}'")
+            version = models[0].aliases.get(ALIAS) if models else None
             return None if version is None else str(version)
 
     def point(self, model: str, version: str | None) -> None:
@@ -219,8 +224,8 @@ class MlflowRegistry:
     def read_note(self, name: str) -> str | None:
         """Return the text that is kept by this name, or None."""
         with mlflow_border(self._name):
-            found = self._client.get_experiment_by_name(NOTES)
-            text = found.tags.get(name) if found is not None else None
+            experiment = self._client.get_experiment_by_name(NOTES)
+            text = experiment.tags.get(name) if experiment is not None else None
             return None if text is None else str(text)
 
     def page(self, run_id: str) -> str | None:
@@ -252,8 +257,8 @@ class MlflowRegistry:
 
         MLflow would take it for a new one.
         """
-        lived = any(not path.name.startswith(".") for path in self._artifacts.iterdir())
-        if lived and file.is_file() and file.stat().st_size == 0:
+        has_artifacts = any(not path.name.startswith(".") for path in self._artifacts.iterdir())
+        if has_artifacts and file.is_file() and file.stat().st_size == 0:
             raise Corrupted(
                 f"The database of {self._name} is damaged: the file is empty.",
                 remedy="restore it from a backup.",
@@ -282,16 +287,16 @@ class MlflowRegistry:
         A deleted one is restored.
         """
         if model not in self._experiments:
-            known = self._client.get_experiment_by_name(model)
-            if known is None:
+            experiment = self._client.get_experiment_by_name(model)
+            if experiment is None:
                 location = None if self._proxied else (self._artifacts / model).as_uri()
                 self._experiments[model] = self._client.create_experiment(
                     model, artifact_location=location
                 )
             else:
-                if known.lifecycle_stage != "active":
-                    self._client.restore_experiment(known.experiment_id)
-                self._experiments[model] = known.experiment_id
+                if experiment.lifecycle_stage != "active":
+                    self._client.restore_experiment(experiment.experiment_id)
+                self._experiments[model] = experiment.experiment_id
         return self._experiments[model]
 
     def _find_run(self, model: str, tags: Mapping[str, str]) -> str | None:
@@ -299,9 +304,12 @@ class MlflowRegistry:
 
         Their values are free of quotes (`safe_id`).
         """
-        wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        filter_text = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         runs = self._client.search_runs(
-            [self._experiment(model)], wanted, max_results=1, order_by=["attributes.start_time ASC"]
+            [self._experiment(model)],
+            filter_text,
+            max_results=1,
+            order_by=["attributes.start_time ASC"],
         )
         return str(runs[0].info.run_id) if runs else None
 
@@ -314,7 +322,7 @@ class MlflowRegistry:
         with mlflow_border(self._name):
             return self._client.get_run(run_id)
 
-    def _after(self, run_id: str, metric: str, *, known: bool) -> int:
+    def _after(self, run_id: str, metric: str, *, has_values: bool) -> int:
         """Return a time (ms) later than all values of the metric.
 
         MLflow takes the greatest of one time's values for the newest.
@@ -322,11 +330,11 @@ class MlflowRegistry:
         now = time.time_ns() // 1_000_000
         return (
             max([now, *(m.timestamp + 1 for m in self._client.get_metric_history(run_id, metric))])
-            if known
+            if has_values
             else now
         )
 
-    def _named_model(self, model: str) -> None:
+    def _ensure_model(self, model: str) -> None:
         if not self._client.search_registered_models(f"name = '{model}'"):
             self._client.create_registered_model(model)
 
@@ -346,5 +354,7 @@ def _patient(uri: str) -> str:
     )
 
 
-def _version(made: Any) -> ModelVersion:
-    return ModelVersion(version=str(made.version), run_id=made.run_id, tags=dict(made.tags))
+def _version(version: Any) -> ModelVersion:
+    return ModelVersion(
+        version=str(version.version), run_id=version.run_id, tags=dict(version.tags)
+    )

@@ -148,14 +148,14 @@ def check_keys(names: Iterable[str]) -> None:
         )
 
 
-def new_params(known: Mapping[str, str], params: Mapping[str, str]) -> dict[str, str]:
+def new_params(existing: Mapping[str, str], params: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters that are not there yet.
 
     Raises Conflict naming one that has another value.
     """
     for name, value in params.items():
-        if known.get(name, value) != value:
+        if existing.get(name, value) != value:
             raise Conflict(
-                f"The parameter {name} of the run is {known[name]!r} already, not {value!r}."
+                f"The parameter {name} of the run is {existing[name]!r} already, not {value!r}."
             )
-    return {name: value for name, value in params.items() if name not in known}
+    return {name: value for name, value in params.items() if name not in existing}

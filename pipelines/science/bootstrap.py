@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipelines.science.metrics import Resampled, better_by, resampled, score, usable
+from pipelines.science.metrics import Resampling, better_by, resample, score, usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,13 +161,13 @@ def spread(
     value = score(metric, y, p)
     ends = (float("nan"), float("nan"))
     if count > 1 and np.isfinite(value):
-        scorer = resampled(metric, y, p, block, count)
-        drawn = np.concatenate(
+        scorer = resample(metric, y, p, block, count)
+        draws = np.concatenate(
             [better_by(metric, scorer.of(w), 0.0) for w in _weights([scorer], count, seed)]
         )
         level, sign = _level(confidence, count), float(better_by(metric, 1.0, 0.0))
         worst, best = (
-            np.where(np.isfinite(drawn), drawn, undefined) for undefined in (-np.inf, np.inf)
+            np.where(np.isfinite(draws), draws, replacement) for replacement in (-np.inf, np.inf)
         )
         ends = (
             sign * float(np.quantile(worst, level, method="lower")),
@@ -202,14 +202,14 @@ def _gains(
 
     A draw on which the metric is not defined counts as lost.
     """
-    one, other = scorers = [resampled(metric, y, p, block, count) for p in (challenger, opponent)]
+    one, other = scorers = [resample(metric, y, p, block, count) for p in (challenger, opponent)]
     better = np.concatenate(
         [better_by(metric, one.of(w), other.of(w)) for w in _weights(scorers, count, seed)]
     )
     return np.where(np.isfinite(better), better, -np.inf)
 
 
-def _weights(scorers: list[Resampled], count: int, seed: int) -> Iterator[Array]:
+def _weights(scorers: list[Resampling], count: int, seed: int) -> Iterator[Array]:
     """Yield how often each block is drawn, (b, count), until all resamples are drawn.
 
     As many at once as memory allows.
@@ -218,9 +218,9 @@ def _weights(scorers: list[Resampled], count: int, seed: int) -> Iterator[Array]
     step = max(1, _CELLS // max(count, *(scorer.width for scorer in scorers)))
     for start in range(0, RESAMPLES, step):
         size = min(step, RESAMPLES - start)
-        drawn = rng.integers(0, count, (size, count)) + np.arange(size)[:, None] * count
+        draws = rng.integers(0, count, (size, count)) + np.arange(size)[:, None] * count
         yield (
-            np.bincount(drawn.ravel(), minlength=size * count)
+            np.bincount(draws.ravel(), minlength=size * count)
             .reshape(size, count)
             .astype(np.float64)
         )

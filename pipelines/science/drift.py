@@ -1,6 +1,6 @@
 """The decision on drift.
 
-One pure function from what was found in a window to a verdict, and the one place where it grows.
+One pure function from the facts of a window to a verdict: new rules belong here.
 
 It fails closed. Something broken (the schema, a value that no model can be fed, the look itself) is
 an alarm and never a verdict on drift; too few rows are no verdict at all; and where nothing could
@@ -77,7 +77,7 @@ class PerformanceFact:
 
 @dataclass(frozen=True)
 class DriftFacts:
-    """All that was found in a window of `rows` rows.
+    """All facts of a window of `rows` rows.
 
     `broken` says in words what makes the window unfit for any comparison; `error` names an
     exception of the look itself. `notes` are things that a reader must know and that decide
@@ -116,10 +116,10 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
 
     What is broken comes first, then too few rows, then every reason for drift, not only the first.
     """
-    broken = ([facts.error] if facts.error else []) + facts.broken
-    if broken:
-        more = [f"and {len(broken) - _REASONS} more"] if len(broken) > _REASONS else []
-        return Decision("alarm", broken[:_REASONS] + more)
+    faults = ([facts.error] if facts.error else []) + facts.broken
+    if faults:
+        more = [f"and {len(faults) - _REASONS} more"] if len(faults) > _REASONS else []
+        return Decision("alarm", faults[:_REASONS] + more)
     if facts.rows < rules.min_rows:
         rows = (
             "no rows" if facts.rows == 0 else f"{facts.rows:,} row{'s' if facts.rows > 1 else ''}"
@@ -128,14 +128,14 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
             "not_enough_data",
             [f"the window holds {rows}; a verdict needs at least {rules.min_rows:,} (min_rows)"],
         )
-    changed = [
-        *_missing(facts, rules),
-        *_inputs(facts, rules),
-        *_predictions(facts),
-        *_performance(facts, rules),
+    reasons = [
+        *_explain_gaps(facts, rules),
+        *_explain_inputs(facts, rules),
+        *_explain_predictions(facts),
+        *_explain_performance(facts, rules),
     ]
-    if changed:
-        return Decision("drift", changed)
+    if reasons:
+        return Decision("drift", reasons)
     if (
         not facts.compared
         and facts.performance is None
@@ -145,7 +145,7 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
             "alarm",
             ["nothing could be compared: no input, no predictions, no labels", *facts.notes],
         )
-    return Decision("no_drift", [_unchanged(facts, rules), *facts.notes])
+    return Decision("no_drift", [_explain_no_drift(facts, rules), *facts.notes])
 
 
 def measure_performance(
@@ -162,14 +162,14 @@ def measure_performance(
 
     `live` is NaN where the metric is not defined on them.
     """
-    found = spread(metric, y, p, event_times=event_times, confidence=rule.confidence, seed=seed)
-    good, bad = (end if isfinite(end) else None for end in (found.good_end, found.bad_end))
+    interval = spread(metric, y, p, event_times=event_times, confidence=rule.confidence, seed=seed)
+    good, bad = (end if isfinite(end) else None for end in (interval.good_end, interval.bad_end))
     worse = (
         good is not None
         and expected is not None
         and float(better_by(metric, expected, good)) > rule.tolerance
     )
-    return PerformanceFact(metric, found.value, good, expected, len(y), worse, bad)
+    return PerformanceFact(metric, interval.value, good, expected, len(y), worse, bad)
 
 
 def values_gone(column: ColumnFact, rows: int, rules: Drift) -> bool:
@@ -186,100 +186,102 @@ def values_new(column: ColumnFact, rules: Drift) -> bool:
     return column.missing_reference == 1 and 1 - column.missing > rules.missing
 
 
-def _missing(facts: DriftFacts, rules: Drift) -> list[str]:
+def _explain_gaps(facts: DriftFacts, rules: Drift) -> list[str]:
     """Return a reason for inputs whose values are gone, and one for inputs that have values where
     training saw none.
     """
     reasons = []
-    gone = [c for c in facts.columns if values_gone(c, facts.rows, rules)]
-    if gone:
+    gaps = [c for c in facts.columns if values_gone(c, facts.rows, rules)]
+    if gaps:
         shares = (
             f"{c.name} ({c.missing:.1%} missing, {c.missing_reference:.1%} in the champion's"
             " training data)"
-            for c in gone
+            for c in gaps
         )
         reasons.append(
-            f"values are missing in {_inputs_named(shares, len(gone))}; {rules.missing:.0%} more is"
-            " tolerated"
+            f"values are missing in {_count_and_join(shares, len(gaps))}; {rules.missing:.0%} more"
+            " is tolerated"
         )
     new = [c for c in facts.columns if values_new(c, rules)]
     if new:
         shares = (f"{c.name} ({1 - c.missing:.1%} of the rows)" for c in new)
         reasons.append(
             "values appeared where the champion's training data hold none, in"
-            f" {_inputs_named(shares, len(new))}"
+            f" {_count_and_join(shares, len(new))}"
         )
     return reasons
 
 
-def _inputs(facts: DriftFacts, rules: Drift) -> list[str]:
+def _explain_inputs(facts: DriftFacts, rules: Drift) -> list[str]:
     """Return a reason where the share of drifted inputs, among those that could be compared, is
     reached.
     """
     drifted = sorted((c for c in facts.compared if c.drifted), key=strength, reverse=True)
     if not drifted or len(drifted) < rules.share * len(facts.compared):
         return []
-    named = _named((_scored(c) for c in drifted), len(drifted))
+    names = _join_names((_describe_score(c) for c in drifted), len(drifted))
     return [
         (
             f"{len(drifted)} of {len(facts.compared)} inputs have drifted ({rules.share:.0%} is"
-            f" enough): {named}"
+            f" enough): {names}"
         )
     ]
 
 
-def _predictions(facts: DriftFacts) -> list[str]:
-    found = facts.predictions
+def _explain_predictions(facts: DriftFacts) -> list[str]:
+    fact = facts.predictions
     return (
-        [f"the predictions have drifted: {_scored(found, name=False)}"]
-        if found is not None and found.drifted
+        [f"the predictions have drifted: {_describe_score(fact, name=False)}"]
+        if fact is not None and fact.drifted
         else []
     )
 
 
-def _performance(facts: DriftFacts, rules: Drift) -> list[str]:
-    found = facts.performance
-    if found is None or not found.worse:
+def _explain_performance(facts: DriftFacts, rules: Drift) -> list[str]:
+    fact = facts.performance
+    if fact is None or not fact.worse:
         return []
     live = (
-        f"{found.metric} on {found.rows:,} labelled rows is {found.live:.4g}, at best"
-        f" {found.good_end:.4g}"
+        f"{fact.metric} on {fact.rows:,} labelled rows is {fact.live:.4g}, at best"
+        f" {fact.good_end:.4g}"
     )
     interval = f"one-sided {rules.performance.confidence:.0%} interval"
     return [
         (
-            f"the champion's {live} ({interval}); it promised {found.expected:.4g}, and"
+            f"the champion's {live} ({interval}); it promised {fact.expected:.4g}, and"
             f" {rules.performance.tolerance:g} is tolerated"
         )
     ]
 
 
-def _unchanged(facts: DriftFacts, rules: Drift) -> str:
+def _explain_no_drift(facts: DriftFacts, rules: Drift) -> str:
     """Return in words what was looked at and found as it should be."""
     drifted = [c for c in facts.compared if c.drifted]
-    said = [
+    sentences = [
         (
             f"{len(drifted)} of {len(facts.compared)} inputs have drifted"
             f" ({rules.share:.0%} would be enough)"
         )
     ]
     if drifted:
-        said[0] += ": " + _named(
-            (_scored(c) for c in sorted(drifted, key=strength, reverse=True)), len(drifted)
+        sentences[0] += ": " + _join_names(
+            (_describe_score(c) for c in sorted(drifted, key=strength, reverse=True)), len(drifted)
         )
     if facts.predictions is not None and facts.predictions.score is not None:
-        said.append(f"the predictions have not: {_scored(facts.predictions, name=False)}")
+        sentences.append(
+            f"the predictions have not: {_describe_score(facts.predictions, name=False)}"
+        )
     live = facts.performance
     if live is not None:
-        promised = (
+        promise = (
             "no score of its holdout is known"
             if live.expected is None
             else f"{live.expected:.4g} was promised"
         )
-        said.append(
-            f"{live.metric} on {live.rows:,} labelled rows is {live.live:.4g} where {promised}"
+        sentences.append(
+            f"{live.metric} on {live.rows:,} labelled rows is {live.live:.4g} where {promise}"
         )
-    return "; ".join(said)
+    return "; ".join(sentences)
 
 
 def strength(column: ColumnFact) -> float:
@@ -308,17 +310,17 @@ def score_text(column: ColumnFact) -> str:
     )
 
 
-def _scored(column: ColumnFact, *, name: bool = True) -> str:
+def _describe_score(column: ColumnFact, *, name: bool = True) -> str:
     value = "p-value " if column.method in P_VALUES else ""
-    said = f"{column.method} {value}{score_text(column)}, threshold {column.threshold:g}"
-    return f"{column.name} ({said})" if name else said
+    text = f"{column.method} {value}{score_text(column)}, threshold {column.threshold:g}"
+    return f"{column.name} ({text})" if name else text
 
 
-def _inputs_named(texts: Iterable[str], count: int) -> str:
-    return f"{count} input{'s' if count > 1 else ''}: {_named(texts, count)}"
+def _count_and_join(texts: Iterable[str], count: int) -> str:
+    return f"{count} input{'s' if count > 1 else ''}: {_join_names(texts, count)}"
 
 
-def _named(texts: Iterable[str], count: int) -> str:
+def _join_names(texts: Iterable[str], count: int) -> str:
     """Return the first few texts as one, and how many more there are."""
-    shown = [text for text, _ in zip(texts, range(_NAMED), strict=False)]
-    return ", ".join(shown) + (f", and {count - len(shown)} more" if count > len(shown) else "")
+    head = [text for text, _ in zip(texts, range(_NAMED), strict=False)]
+    return ", ".join(head) + (f", and {count - len(head)} more" if count > len(head) else "")

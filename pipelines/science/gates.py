@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from pipelines.messages import GateCheck
 from pipelines.spec.metrics import METRICS, find_metric
 
 if TYPE_CHECKING:
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opponent:
-    """Whom the challenger must beat.
-
-    The champion, or the best constant where no champion can answer.
+    """Whom the challenger must beat: the champion, or the best constant where no champion can
+    answer.
 
     `comparison` is by the metric of `gate.versus_champion`, `guards` by each metric of
     `gate.guards`. `error` says in words why it could not be compared; `fitted_on` is what a
@@ -59,25 +59,16 @@ class GateFacts:
 
 
 @dataclass(frozen=True)
-class GateFinding:
-    """One thing that was looked at, in words that carry the numbers."""
-
-    name: str
-    passed: bool
-    detail: str
-
-
-@dataclass(frozen=True)
 class Verdict:
-    """Every finding; the failed ones are the reasons to refuse."""
+    """All checks; the failed ones are the reasons to refuse."""
 
-    findings: list[GateFinding] = field(default_factory=list)
+    checks: list[GateCheck] = field(default_factory=list)
 
     @property
     def reasons(self) -> list[str]:
         """Why the challenger is refused; empty where it is promoted."""
-        return [f.detail for f in self.findings if not f.passed] or (
-            [] if self.findings else ["the gate looked at nothing"]
+        return [c.detail for c in self.checks if not c.passed] or (
+            [] if self.checks else ["the gate looked at nothing"]
         )
 
     @property
@@ -89,17 +80,21 @@ class Verdict:
 def judge(facts: GateFacts, gate: Gate) -> Verdict:
     """Return the verdict on the challenger.
 
-    Every finding, and so every reason, not only the first.
+    All checks are made, so it holds every reason, not only the first.
     """
     checks = [
-        _challenger(facts),
-        _rows(facts, gate),
-        *_thresholds(facts, gate),
-        _unseen(facts),
-        *_incident(facts),
+        _check_challenger(facts),
+        _check_rows(facts, gate),
+        *_check_thresholds(facts, gate),
+        _check_overlap(facts),
+        *_note_incident(facts),
     ]
     return Verdict(
-        [*checks, _better(facts, gate), *(_guard(facts, metric, gate) for metric in gate.guards)]
+        [
+            *checks,
+            _check_better(facts, gate),
+            *(_check_guard(facts, metric, gate) for metric in gate.guards),
+        ]
     )
 
 
@@ -108,22 +103,22 @@ def blind_spot(gate: Gate, task: Task) -> str:
 
     Empty where they see all that they should.
     """
-    named = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
-    seen = {find_metric(metric).sees for metric in named}
+    metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
+    views = {find_metric(metric).sees for metric in metrics}
     if task != "regression":
-        if "probabilities" in seen:
+        if "probabilities" in views:
             return ""
         blind = (
             "whether the probabilities are true, so a model that is far too sure, or shifted, can"
             " pass"
         )
         return f"the gate does not see {blind}: add `guards: {{log_loss: 0.05}}`"
-    if "squares" not in seen:
+    if "squares" not in views:
         return (
             "the gate does not see a few great misses, so a model that makes them can pass: add"
             " `guards: {rmse: 0.05}`"
         )
-    if "distances" not in seen:
+    if "distances" not in views:
         return (
             "the gate sees little but the greatest misses, so a model that is worse on most rows"
             " can pass: add `guards: {mae: 0.05}`"
@@ -131,51 +126,59 @@ def blind_spot(gate: Gate, task: Task) -> str:
     return ""
 
 
-def _challenger(facts: GateFacts) -> GateFinding:
+def _check_challenger(facts: GateFacts) -> GateCheck:
     if not facts.name:
-        return GateFinding(
-            "challenger", passed=False, detail="no candidate has a finite cross-validation score"
+        return GateCheck(
+            name="challenger",
+            passed=False,
+            detail="no candidate has a finite cross-validation score",
         )
     if facts.dummy:
-        return GateFinding(
-            "challenger", passed=False, detail=f"{facts.name} is a dummy: it has learnt nothing"
+        return GateCheck(
+            name="challenger",
+            passed=False,
+            detail=f"{facts.name} is a dummy: it has learnt nothing",
         )
-    return GateFinding("challenger", passed=True, detail=f"{facts.name} is the challenger")
+    return GateCheck(name="challenger", passed=True, detail=f"{facts.name} is the challenger")
 
 
-def _rows(facts: GateFacts, gate: Gate) -> GateFinding:
+def _check_rows(facts: GateFacts, gate: Gate) -> GateCheck:
     enough = facts.rows >= gate.min_rows
     words = (
         f"reach the {gate.min_rows} that" if enough else f"are fewer than the {gate.min_rows} that"
     )
-    return GateFinding(
-        "rows", passed=enough, detail=f"{facts.rows} held-out rows {words} gate.min_rows asks for"
+    return GateCheck(
+        name="rows",
+        passed=enough,
+        detail=f"{facts.rows} held-out rows {words} gate.min_rows asks for",
     )
 
 
-def _thresholds(facts: GateFacts, gate: Gate) -> list[GateFinding]:
+def _check_thresholds(facts: GateFacts, gate: Gate) -> list[GateCheck]:
     bounds = [(m, v, True) for m, v in gate.at_least.items()] + [
         (m, v, False) for m, v in gate.at_most.items()
     ]
     if not bounds:
         return [
-            GateFinding("thresholds", passed=False, detail="the gate names no floor and no ceiling")
+            GateCheck(
+                name="thresholds", passed=False, detail="the gate names no floor and no ceiling"
+            )
         ]
     return [
-        _threshold(metric, facts.metrics.get(metric), bound, floor=floor)
+        _check_threshold(metric, facts.metrics.get(metric), bound, floor=floor)
         for metric, bound, floor in bounds
     ]
 
 
-def _threshold(metric: str, value: float | None, bound: float, *, floor: bool) -> GateFinding:
+def _check_threshold(metric: str, value: float | None, bound: float, *, floor: bool) -> GateCheck:
     what = "floor" if floor else "ceiling"
     if not isfinite(bound):
-        return GateFinding(metric, passed=False, detail=f"the {what} of {metric} is not finite")
+        return GateCheck(name=metric, passed=False, detail=f"the {what} of {metric} is not finite")
     if metric not in METRICS or METRICS[metric].greater_is_better != floor:
-        return GateFinding(metric, passed=False, detail=f"{metric} cannot have a {what}")
+        return GateCheck(name=metric, passed=False, detail=f"{metric} cannot have a {what}")
     if value is None or not isfinite(value):
-        return GateFinding(
-            metric,
+        return GateCheck(
+            name=metric,
             passed=False,
             detail=(
                 f"{metric} is missing or not finite, so it cannot be held against the {what}"
@@ -186,14 +189,14 @@ def _threshold(metric: str, value: float | None, bound: float, *, floor: bool) -
     side = (
         ("at or above" if floor else "at or below") if passed else ("below" if floor else "above")
     )
-    return GateFinding(
-        metric,
+    return GateCheck(
+        name=metric,
         passed=passed,
         detail=f"{metric} {_number(value, bound)} is {side} the {what} {_number(bound)}",
     )
 
 
-def _unseen(facts: GateFacts) -> GateFinding:
+def _check_overlap(facts: GateFacts) -> GateCheck:
     """Check that the held-out rows are new to the challenger and to the champion that it is
     compared with.
     """
@@ -202,111 +205,123 @@ def _unseen(facts: GateFacts) -> GateFinding:
             f"it is not known on which rows {facts.name} was fitted, so it cannot be judged; clear"
             " `train` and run again"
         )
-        return GateFinding("unseen", passed=False, detail=detail)
+        return GateCheck(name="unseen", passed=False, detail=detail)
     spans = [
         (facts.name, facts.fitted_on),
         (f"the {facts.opponent.name}", facts.opponent.fitted_on),
     ]
-    seen = [
+    overlaps = [
         f"{who} was fitted on ({_span(span)})"
         for who, span in spans
         if span is not None and span.overlaps(facts.holdout)
     ]
-    if seen:
+    if overlaps:
         detail = (
-            f"the held-out rows ({_span(facts.holdout)}) overlap what {' and what '.join(seen)}, so"
-            " it cannot be judged fairly"
+            f"the held-out rows ({_span(facts.holdout)}) overlap what"
+            f" {' and what '.join(overlaps)}, so it cannot be judged fairly"
         )
-        return GateFinding("unseen", passed=False, detail=detail)
-    return GateFinding("unseen", passed=True, detail="the held-out rows are new to both")
+        return GateCheck(name="unseen", passed=False, detail=detail)
+    return GateCheck(name="unseen", passed=True, detail="the held-out rows are new to both")
 
 
-def _incident(facts: GateFacts) -> list[GateFinding]:
+def _note_incident(facts: GateFacts) -> list[GateCheck]:
     if not facts.opponent.incident:
         return []
     detail = f"INCIDENT: {facts.opponent.incident}; the best constant is the opponent instead"
-    return [GateFinding("champion", passed=True, detail=detail)]
+    return [GateCheck(name="champion", passed=True, detail=detail)]
 
 
 def _span(interval: Interval) -> str:
     return f"{interval.start:%Y-%m-%dT%H} to {interval.end:%Y-%m-%dT%H}"
 
 
-def _better(facts: GateFacts, gate: Gate) -> GateFinding:
-    rule, opponent, found = gate.versus_champion, facts.opponent, facts.opponent.comparison
+def _check_better(facts: GateFacts, gate: Gate) -> GateCheck:
+    rule, opponent, comparison = gate.versus_champion, facts.opponent, facts.opponent.comparison
     name = f"versus {opponent.name}"
     if opponent.error:
-        return GateFinding(
-            name,
+        return GateCheck(
+            name=name,
             passed=False,
             detail=f"the {opponent.name} could not be compared: {opponent.error}",
         )
-    if found is None:
-        return GateFinding(
-            name, passed=False, detail=f"there is no comparison with the {opponent.name}"
+    if comparison is None:
+        return GateCheck(
+            name=name, passed=False, detail=f"there is no comparison with the {opponent.name}"
         )
-    problem = _unfit(found, rule.metric, gate, opponent.name)
+    problem = _find_fault(comparison, rule.metric, gate, opponent.name)
     if problem:
-        return GateFinding(name, passed=False, detail=problem)
-    proven = found.lower > 0 and found.difference > 0
+        return GateCheck(name=name, passed=False, detail=problem)
+    proven = comparison.lower > 0 and comparison.difference > 0
     ours, theirs = (
-        _number(found.challenger, found.opponent),
-        _number(found.opponent, found.challenger),
+        _number(comparison.challenger, comparison.opponent),
+        _number(comparison.opponent, comparison.challenger),
     )
-    draws = f"better in {found.p_better:.1%} of resamples of {found.blocks} {found.unit}"
+    draws = (
+        f"better in {comparison.p_better:.1%} of resamples of {comparison.blocks} {comparison.unit}"
+    )
     is_better = (
         f"is {'better' if proven else 'not proven better'} than the {opponent.name}'s {theirs}"
     )
     bound = (
-        f"by {found.difference:+.4g}, at least {found.lower:+.4g} with {rule.confidence:.0%}"
-        " confidence"
+        f"by {comparison.difference:+.4g}, at least {comparison.lower:+.4g} with"
+        f" {rule.confidence:.0%} confidence"
     )
     detail = f"{rule.metric} {ours} {is_better}: {bound}, {draws}"
-    return GateFinding(name, passed=proven, detail=detail)
+    return GateCheck(name=name, passed=proven, detail=detail)
 
 
-def _guard(facts: GateFacts, metric: str, gate: Gate) -> GateFinding:
+def _check_guard(facts: GateFacts, metric: str, gate: Gate) -> GateCheck:
     """Check that the challenger is proven to be worse by no more than the guard's share of the
     opponent's value.
     """
-    opponent, found, share = facts.opponent, facts.opponent.guards.get(metric), gate.guards[metric]
+    opponent, comparison, share = (
+        facts.opponent,
+        facts.opponent.guards.get(metric),
+        gate.guards[metric],
+    )
     name = f"guard {metric}"
-    if opponent.error or found is None:
-        return GateFinding(
-            name,
+    if opponent.error or comparison is None:
+        return GateCheck(
+            name=name,
             passed=False,
             detail=f"there is no comparison with the {opponent.name} in {metric}",
         )
-    problem = _unfit(found, metric, gate, opponent.name)
+    problem = _find_fault(comparison, metric, gate, opponent.name)
     if problem:
-        return GateFinding(name, passed=False, detail=problem)
-    allowed = share * abs(found.opponent)
-    kept = found.lower >= -allowed and found.difference >= -allowed
+        return GateCheck(name=name, passed=False, detail=problem)
+    allowance = share * abs(comparison.opponent)
+    within = comparison.lower >= -allowance and comparison.difference >= -allowance
     ours, theirs = (
-        _number(found.challenger, found.opponent),
-        _number(found.opponent, found.challenger),
+        _number(comparison.challenger, comparison.opponent),
+        _number(comparison.opponent, comparison.challenger),
     )
     bound = (
-        f"by {found.difference:+.4g}, at least {found.lower:+.4g} with {found.confidence:.0%}"
-        " confidence"
+        f"by {comparison.difference:+.4g}, at least {comparison.lower:+.4g} with"
+        f" {comparison.confidence:.0%} confidence"
     )
     limit = (
-        f"{'within' if kept else 'beyond'} the {share:.3g} of it that gate.guards allows it to be"
+        f"{'within' if within else 'beyond'} the {share:.3g} of it that gate.guards allows it to be"
         " worse"
     )
-    return GateFinding(
-        name,
-        passed=kept,
+    return GateCheck(
+        name=name,
+        passed=within,
         detail=f"{metric} {ours} against the {opponent.name}'s {theirs}: {bound}, {limit}",
     )
 
 
-def _unfit(found: Comparison, metric: str, gate: Gate, opponent: str) -> str:
+def _find_fault(comparison: Comparison, metric: str, gate: Gate, opponent: str) -> str:
     """Return in words why a comparison proves nothing; empty where it may be looked at."""
-    if found.metric != metric or found.confidence != gate.versus_champion.confidence:
+    if comparison.metric != metric or comparison.confidence != gate.versus_champion.confidence:
         return f"the comparison with the {opponent} is not the one that the gate asks for"
     if not all(
-        isfinite(v) for v in (found.challenger, found.opponent, found.difference, found.lower)
+        isfinite(v)
+        for v in (
+            comparison.challenger,
+            comparison.opponent,
+            comparison.difference,
+            comparison.lower,
+        )
     ):
         return f"{metric} versus the {opponent} is missing or not finite"
     return ""

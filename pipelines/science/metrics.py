@@ -45,13 +45,13 @@ def score(metric: str, y: Array, p: Array) -> float:
     return FORMULAS[metric].score(y, _answers(metric, p))
 
 
-def resampled(metric: str, y: Array, p: Array, block: Array, count: int) -> Resampled:
+def resample(metric: str, y: Array, p: Array, block: Array, count: int) -> Resampling:
     """Return how the metric follows from how often each block of rows is drawn.
 
     `block` (n,) is each row's block, 0..count-1. Raises RequestError for an unknown metric.
     """
     find_metric(metric)
-    return FORMULAS[metric].resampled(y, _answers(metric, p), block, count)
+    return FORMULAS[metric].resample(y, _answers(metric, p), block, count)
 
 
 def scores(task: Task, y: Array, p: Array) -> dict[str, float | None]:
@@ -71,8 +71,8 @@ def better_by(metric: str, one: Array | float, other: Array | float) -> Any:
 def usable(metric: str, y: Array, p: Array) -> bool:
     """Tell whether rows and predictions can be scored at all.
 
-    Some rows, equal lengths, all finite, probabilities in [0, 1]. Raises RequestError for an
-    unknown metric.
+    There must be rows, of equal number, all finite, and probabilities in [0, 1]. Raises
+    RequestError for an unknown metric.
     """
     regression = find_metric(metric).tasks == REGRESS
     if len(y) == 0 or len(y) != len(p) or not np.isfinite(y).all() or not np.isfinite(p).all():
@@ -86,7 +86,7 @@ def usable(metric: str, y: Array, p: Array) -> bool:
 def unfit(answers: Array, task: Task) -> int:
     """Count the rows of answers (n, k) that nobody may be served.
 
-    Not finite, or no probabilities where they should be.
+    They are not finite, or no probabilities where they should be.
     """
     fit = np.isfinite(answers)
     if task != "regression":
@@ -103,7 +103,7 @@ def _answers(metric: str, p: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Resampled:
+class Resampling:
     """A function from the blocks' weights (b, blocks) to the metric (b,), and how many numbers it
     holds for each draw.
     """
@@ -127,12 +127,12 @@ class OfSums:
         """Return the metric over the rows."""
         return float(self._value(self._rows(y, p).sum(axis=0)[None, :])[0])
 
-    def resampled(self, y: Array, p: Array, block: Array, count: int) -> Resampled:
+    def resample(self, y: Array, p: Array, block: Array, count: int) -> Resampling:
         """Return how the metric follows from the blocks' weights."""
         sums = np.column_stack(
             [np.bincount(block, column, minlength=count) for column in self._rows(y, p).T]
         )
-        return Resampled(lambda weights: self._value(weights @ sums), sums.shape[1])
+        return Resampling(lambda weights: self._value(weights @ sums), sums.shape[1])
 
     def _rows(self, y: Array, p: Array) -> Array:
         """Return per row what is summed: (n, m), the last column being 1."""
@@ -157,10 +157,10 @@ class OfOrder:
         """Return the metric over the rows."""
         return Ranking(y, p).score(self.value)
 
-    def resampled(self, y: Array, p: Array, block: Array, count: int) -> Resampled:
+    def resample(self, y: Array, p: Array, block: Array, count: int) -> Resampling:
         """Return how the metric follows from the blocks' weights."""
         ranking = Ranking(y, p)
-        return Resampled(ranking.resampled(self.value, block, count), ranking.levels)
+        return Resampling(ranking.resample(self.value, block, count), ranking.levels)
 
 
 def _error(y: Array, p: Array) -> Array:
@@ -171,12 +171,12 @@ def _spread(y: Array, p: Array) -> tuple[Array, Array, Array]:
     """Return squared errors, and how y lies about its mean: sums of squares far from zero would
     cancel badly.
     """
-    centred = y - np.mean(y)
-    return _error(y, p) ** 2, centred, centred**2
+    deviation = y - np.mean(y)
+    return _error(y, p) ** 2, deviation, deviation**2
 
 
-def _explained(squares: Array, centred: Array, spread: Array, rows: Array) -> Array:
-    around = spread - centred**2 / rows
+def _explained_share(squares: Array, deviation: Array, spread: Array, rows: Array) -> Array:
+    around = spread - deviation**2 / rows
     return 1 - squares / _positive(around)
 
 
@@ -208,7 +208,7 @@ FORMULAS: dict[str, OfSums | OfOrder] = {
     "accuracy": OfSums(lambda y, label: (label == y,), _mean),
     "mae": OfSums(lambda y, p: (np.abs(_error(y, p)),), _mean),
     "rmse": OfSums(lambda y, p: (_error(y, p) ** 2,), lambda total, n: np.sqrt(total / n)),
-    "r2": OfSums(_spread, _explained),
+    "r2": OfSums(_spread, _explained_share),
     "wape": OfSums(
         lambda y, p: (np.abs(_error(y, p)), np.abs(y)),
         lambda off, size, _: off / _positive(size),

@@ -40,19 +40,19 @@ class Ranking:
     def __init__(self, y: Array, p: Array, levels: int = LEVELS) -> None:
         """Sort once; rows of equal score are one step of the ranking."""
         order = np.argsort(-np.asarray(p, dtype=np.float64), kind="stable")
-        ranked = np.asarray(p, dtype=np.float64)[order]
-        new = np.concatenate([[True], ranked[1:] != ranked[:-1]])
+        scores = np.asarray(p, dtype=np.float64)[order]
+        new = np.concatenate([[True], scores[1:] != scores[:-1]])
         starts = np.flatnonzero(new)
         positive = np.asarray(y)[order] == 1
         self._steps = (
             np.add.reduceat(positive, starts, dtype=np.float64),
-            np.diff(np.append(starts, len(ranked))),
+            np.diff(np.append(starts, len(scores))),
         )
         self._positive = np.asarray(y) == 1
         level_of_step = _levels(*self._steps, levels)
         self._count = int(level_of_step[-1]) + 1
         self._exact = self._count == len(starts)
-        self._level = np.empty(len(ranked), dtype=np.int64)
+        self._level = np.empty(len(scores), dtype=np.int64)
         self._level[order] = level_of_step[np.cumsum(new) - 1]
 
     def score(self, formula: Formula) -> float:
@@ -60,7 +60,7 @@ class Ranking:
         positive, rows = self._steps
         return float(formula(positive[None, :], (rows - positive)[None, :])[0])
 
-    def resampled(self, formula: Formula, block: Array, count: int) -> Callable[[Array], Array]:
+    def resample(self, formula: Formula, block: Array, count: int) -> Callable[[Array], Array]:
         """Return a function from the blocks' weights (b, count) to the metric (b,).
 
         NaN where a draw misses a class.
@@ -68,8 +68,8 @@ class Ranking:
         cell = block * self._count + self._level
         size = count * self._count
         positive, negative = (
-            np.bincount(cell[chosen], minlength=size).reshape(count, self._count).astype(np.float64)
-            for chosen in (self._positive, ~self._positive)
+            np.bincount(cell[rows], minlength=size).reshape(count, self._count).astype(np.float64)
+            for rows in (self._positive, ~self._positive)
         )
         shift = 0.0
         if not self._exact:
@@ -87,7 +87,7 @@ class Ranking:
 def _levels(positive: Array, rows: Array, most: int) -> Array:
     """Return each step's level (steps,), counted from 0 without gaps.
 
-    The step itself, or what it shares with its neighbours.
+    A level is one step, or where there are too many, several neighbours together.
     """
     if len(rows) <= most:
         return np.arange(len(rows))
@@ -100,17 +100,17 @@ def _levels(positive: Array, rows: Array, most: int) -> Array:
 def roc_auc(positive: Array, negative: Array) -> Array:
     """Return the share of pairs that are ranked right (b,), of counts by level (b, levels)."""
     above = np.cumsum(negative, axis=1)
-    lost = np.einsum("bl,bl->b", positive, above - negative / 2)
+    wrong_pairs = np.einsum("bl,bl->b", positive, above - negative / 2)
     pairs = positive.sum(axis=1) * above[:, -1]
-    return np.asarray(1 - lost / np.where(pairs > 0, pairs, np.nan))
+    return np.asarray(1 - wrong_pairs / np.where(pairs > 0, pairs, np.nan))
 
 
 def average_precision(positive: Array, negative: Array) -> Array:
     """Return the average precision (b,) of counts by level (b, levels)."""
     all_positive = positive.sum(axis=1)
     hits = np.cumsum(positive, axis=1)
-    asked = hits + np.cumsum(negative, axis=1)
-    precision = hits / np.where(asked > 0, asked, 1.0)
+    retrieved = hits + np.cumsum(negative, axis=1)
+    precision = hits / np.where(retrieved > 0, retrieved, 1.0)
     return np.asarray(
         np.einsum("bl,bl->b", positive, precision)
         / np.where(all_positive > 0, all_positive, np.nan)

@@ -33,17 +33,19 @@ def time_folds(
             f"{len(times)} rows are too few for {folds} folds.",
             remedy="widen train.window or lower train.folds.",
         )
-    ordered = np.sort(times)
-    edges = np.unique(ordered[[len(ordered) * i // (folds + 1) for i in range(1, folds + 1)]])
+    sorted_times = np.sort(times)
+    edges = np.unique(
+        sorted_times[[len(sorted_times) * i // (folds + 1) for i in range(1, folds + 1)]]
+    )
     if len(edges) < folds:
         raise BadData(
             f"The event times are too few for {folds} folds in time.",
             remedy="widen train.window or lower train.folds.",
         )
     wait = round(embargo.total_seconds() / MICROSECOND)
-    found = []
+    positions = []
     for i, start in enumerate(edges):
-        after = edges[i + 1] if i + 1 < len(edges) else ordered[-1] + 1
+        after = edges[i + 1] if i + 1 < len(edges) else sorted_times[-1] + 1
         test = np.flatnonzero((times >= start) & (times < after))
         train = np.flatnonzero(times <= start - max(wait, 1))
         if not len(train):
@@ -52,5 +54,5 @@ def time_folds(
                 " this window.",
                 remedy="widen train.window or lower train.folds.",
             )
-        found.append((train, test))
-    return found
+        positions.append((train, test))
+    return positions

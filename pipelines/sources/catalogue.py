@@ -20,7 +20,7 @@ def open_source(spec: Spec, settings: Settings) -> Source:
 
     Each is read in a process of its own.
     """
-    from pipelines.sources.memory import most_memory
+    from pipelines.sources.memory_limit import most_memory
 
     most, own = most_memory(spec.resources), spec.source.timeout
     if isinstance(spec.source, PythonSource):
@@ -28,9 +28,9 @@ def open_source(spec: Spec, settings: Settings) -> Source:
 
         timeout = own.total_seconds() if own else settings.user_code_timeout_seconds
         return Function(spec.source, settings.models / spec.name, timeout, most=most)
-    from pipelines.sources.apart import Apart
+    from pipelines.sources.reader_process import ReaderProcess
 
-    return Apart(
+    return ReaderProcess(
         spec.source,
         spec.raw_event_time,
         settings.home,
@@ -40,7 +40,7 @@ def open_source(spec: Spec, settings: Settings) -> Source:
     )
 
 
-def reader_of(
+def open_reader(
     source: FilesSource | HttpSource | SqlSource | PythonSource,
     event_time: str,
     home: Path,

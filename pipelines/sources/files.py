@@ -8,20 +8,19 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, GiveUp, SpecError, Unreachable
-from pipelines.sources.memory import most_bytes
-from pipelines.sources.port import Raw
-from pipelines.sources.reading import (
+from pipelines.sources.memory_limit import most_bytes
+from pipelines.sources.parsing import (
     content_of,
     format_of,
     member_of,
     parse_all,
     pick_rows,
-    shown_url,
     together,
     unpack,
     with_times,
-    without_secrets,
 )
+from pipelines.sources.port import Raw
+from pipelines.sources.urls import display_url, without_secrets
 from pipelines.tables import problem_of
 
 if TYPE_CHECKING:
@@ -76,26 +75,28 @@ class Files:
         )
 
     def _parse(self, uri: str) -> pa.Table:
-        shown = shown_url(uri).rsplit("/", 1)[-1]
+        subject = display_url(uri).rsplit("/", 1)[-1]
         files: dict[Format, list[tuple[str, bytes]]] = {}
-        read: bytes | None = None
+        content: bytes | None = None
         try:
-            stored = _bytes_of(uri, self._most)
-            for name, read in stored:
+            contents = _bytes_of(uri, self._most)
+            for name, content in contents:
                 kind = format_of(self._source.member or name, self._source.format)
-                data = self._unpack(read, name)
+                data = self._unpack(content, name)
                 files.setdefault(kind, []).append((name, data))
                 _check_size(
-                    sum(len(d) for several in files.values() for _, d in several), shown, self._most
+                    sum(len(d) for several in files.values() for _, d in several),
+                    subject,
+                    self._most,
                 )
-            read = stored[0][1] if len(stored) == 1 else None
+            content = contents[0][1] if len(contents) == 1 else None
             tables = [
-                with_times(parse_all(f, kind, shown, self._most), self._event_time, shown)
+                with_times(parse_all(f, kind, subject, self._most), self._event_time, subject)
                 for kind, f in files.items()
             ]
-            return tables[0] if len(tables) == 1 else together(tables, shown)
+            return tables[0] if len(tables) == 1 else together(tables, subject)
         except BadData as error:
-            raise _UnreadableFile(problem_of(error), read) from error
+            raise _UnreadableFile(problem_of(error), content) from error
 
     def _unpack(self, raw: bytes, name: str) -> bytes:
         member = self._source.member
@@ -112,12 +113,12 @@ def _bytes_of(uri: str, most: int) -> list[tuple[str, bytes]]:
     """Return name and content, as it is stored, of every file behind the URI, sorted by name."""
     import fsspec
 
-    shown = shown_url(uri)
+    subject = display_url(uri)
     try:
         files = sorted(fsspec.open_files(uri, mode="rb", compression=None), key=lambda f: f.path)
         for file in files:
             _check_regular(file)
-        contents = [_named_content(f, most) for f in files]
+        contents = [_read_content(f, most) for f in files]
     except GiveUp:
         raise
     # Each of fsspec's file systems has errors of its own; the place alone is their cause.
@@ -127,20 +128,20 @@ def _bytes_of(uri: str, most: int) -> list[tuple[str, bytes]]:
         # signature.
 
         raise Unreachable(
-            f"{shown} cannot be read: {why}.", remedy="check `source.uri` and the access to it."
+            f"{subject} cannot be read: {why}.", remedy="check `source.uri` and the access to it."
         ) from None
     if not contents:
         raise Unreachable(
-            f"No file matches {shown}.",
+            f"No file matches {subject}.",
             remedy="check `source.uri`; for a batch that is still to come, wait.",
         )
     return contents
 
 
-def _check_size(size: int, shown: str, most: int) -> None:
+def _check_size(size: int, subject: str, most: int) -> None:
     if size > most:
         raise BadData(
-            f"The files of {shown} have more than {most} bytes.", remedy="split them by interval."
+            f"The files of {subject} have more than {most} bytes.", remedy="split them by interval."
         )
 
 
@@ -165,7 +166,7 @@ def _check_regular(file: Any) -> None:
             )
 
 
-def _named_content(file: Any, most: int) -> tuple[str, bytes]:
-    name = shown_url(file.path).rsplit("/", 1)[-1]
-    with file as opened:
-        return name, content_of(opened, name, most)
+def _read_content(file: Any, most: int) -> tuple[str, bytes]:
+    name = display_url(file.path).rsplit("/", 1)[-1]
+    with file as stream:
+        return name, content_of(stream, name, most)

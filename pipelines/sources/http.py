@@ -16,19 +16,18 @@ from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
 from pipelines.full_disk import is_full
 from pipelines.private_files import make_folder
 from pipelines.refs import sha256
-from pipelines.sources.memory import most_bytes
-from pipelines.sources.port import Raw
-from pipelines.sources.reading import (
+from pipelines.sources.memory_limit import most_bytes
+from pipelines.sources.parsing import (
     format_of,
     member_of,
     parse,
     pick_rows,
-    shown_url,
     too_large,
     unpack,
     with_times,
-    without_secrets,
 )
+from pipelines.sources.port import Raw
+from pipelines.sources.urls import display_url, without_secrets
 from pipelines.tables import problem_of
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Http:
         return Raw({self._source.main: pick_rows(table, self._event_time, interval)})
 
     def _parse(self) -> pa.Table:
-        name = self._source.member or shown_url(self._source.url).rsplit("/", 1)[-1]
+        name = self._source.member or display_url(self._source.url).rsplit("/", 1)[-1]
         kind = format_of(name, self._source.format)
         data = self._content() if self._source.member else unpack(self._content(), name, self._most)
         return with_times(parse(data, kind, name, self._most), self._event_time, name)
@@ -75,16 +74,16 @@ class Http:
     def _content(self) -> bytes:
         source = self._source
         if source.member and source.member_sha256:
-            cached = self._read_cache(source.member_sha256)
-            if cached is not None:
-                return cached
+            copy = self._read_cache(source.member_sha256)
+            if copy is not None:
+                return copy
         download = self._read_cache(source.sha256)
         if download is None:
             download = self._download()
             self._keep(download)
         if not source.member:
             return download
-        member = member_of(download, source.member, shown_url(source.url), self._most)
+        member = member_of(download, source.member, display_url(source.url), self._most)
         if source.member_sha256 and sha256(member) != source.member_sha256:
             raise BadData(
                 f"Member {source.member!r} has SHA-256 {sha256(member)}, not {source.member_sha256}"
@@ -119,7 +118,7 @@ class Http:
                 temporary.unlink(missing_ok=True)
 
     def _download(self) -> bytes:
-        shown = shown_url(self._source.url)
+        subject = display_url(self._source.url)
         for attempt in Retrying(
             stop=stop_after_attempt(self._attempts),
             wait=wait_exponential_jitter(multiplier=0.2, max=5),
@@ -127,10 +126,11 @@ class Http:
             reraise=True,
         ):
             with attempt:
-                data = _fetch(self._source.url, shown, self._most)
+                data = _fetch(self._source.url, subject, self._most)
         if sha256(data) != self._source.sha256:
             raise BadData(
-                f"{shown} has SHA-256 {sha256(data)}, not {self._source.sha256} as the spec says.",
+                f"{subject} has SHA-256 {sha256(data)}, not {self._source.sha256} as the spec"
+                " says.",
                 remedy=(
                     "if the publisher changed the file and you trust it, write the new hash into"
                     " the spec."
@@ -139,7 +139,7 @@ class Http:
         return data
 
 
-def _fetch(url: str, shown: str, most: int) -> bytes:
+def _fetch(url: str, subject: str, most: int) -> bytes:
     # at INFO it logs every URL as it is, password and query with it
     logging.getLogger("httpx").setLevel(logging.WARNING)
     data = bytearray()
@@ -151,7 +151,7 @@ def _fetch(url: str, shown: str, most: int) -> bytes:
             for chunk in answer.iter_bytes():
                 data += chunk
                 if len(data) > most:
-                    raise too_large(shown, most)
+                    raise too_large(subject, most)
     except httpx.InvalidURL:
         raise SpecError(
             "`source.url` is no readable URL.",
@@ -167,5 +167,5 @@ def _fetch(url: str, shown: str, most: int) -> bytes:
         else:
             why = f"{type(error).__name__}: {without_secrets(str(error), url)}"
         # Without the cause: its message may hold the URL with its password or its signature.
-        raise Unreachable(f"{shown} cannot be read: {why}.", remedy=remedy) from None
+        raise Unreachable(f"{subject} cannot be read: {why}.", remedy=remedy) from None
     return bytes(data)

@@ -1,6 +1,4 @@
-"""What the texts of a CSV column are.
-
-Whole numbers, floats, decimals, booleans, or texts after all.
+"""What the texts of a CSV column are: whole numbers, floats, decimals, booleans, or just texts.
 
 The whole column decides, and a value is never changed: `007`, `+49` and `1e5` are texts where
 reading them as numbers would lose how they are written, a number that no float64 holds is a
@@ -14,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pipelines.columns.from_objects import column_of
-from pipelines.columns.kept import DIGITS, say_once
+from pipelines.columns.storable import DIGITS, say_once
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
@@ -54,52 +52,52 @@ _EXACT_DIGITS = 15
 """A decimal of so many digits comes back from a float64 as it was (IEEE 754: DBL_DIG)."""
 
 
-def in_own_types(table: pa.Table, shown: str) -> pa.Table:
+def in_own_types(table: pa.Table, subject: str) -> pa.Table:
     """Return a table of texts with each column in the type that its texts have.
 
     What is not obvious is said once.
     """
     import pyarrow as pa
 
-    missing: list[str] = []
+    columns_with_na: list[str] = []
     columns = {}
     for name, texts in zip(table.column_names, table.columns, strict=True):
-        columns[name] = _in_own_type(texts, name, shown, missing)
-    if missing:
+        columns[name] = _in_own_type(texts, name, subject, columns_with_na)
+    if columns_with_na:
         say_once(
-            f"{shown}: NA, NULL and the like are read as missing in the columns of numbers"
-            f" {', '.join(missing)}."
+            f"{subject}: NA, NULL and the like are read as missing in the columns of numbers"
+            f" {', '.join(columns_with_na)}."
         )
     return pa.table(columns)
 
 
 def _in_own_type(
-    texts: pa.ChunkedArray, name: str, shown: str, missing: list[str]
+    texts: pa.ChunkedArray, name: str, subject: str, columns_with_na: list[str]
 ) -> pa.ChunkedArray | pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    trimmed = pc.utf8_trim_whitespace(texts)
-    marked = pc.is_in(trimmed, pa.array(MISSING))
-    values = pc.if_else(marked, pa.scalar(None, pa.string()), trimmed)
+    stripped_texts = pc.utf8_trim_whitespace(texts)
+    is_na = pc.is_in(stripped_texts, pa.array(MISSING))
+    values = pc.if_else(is_na, pa.scalar(None, pa.string()), stripped_texts)
     if texts.null_count == len(texts):
         return pa.chunked_array([pa.nulls(len(texts))])
     if values.null_count == len(values):
-        if pc.any(pc.not_equal(trimmed, "")).as_py():
+        if pc.any(pc.not_equal(stripped_texts, "")).as_py():
             say_once(
-                f"{shown}: the column {name!r} holds nothing but NA, NULL or the like; they are"
+                f"{subject}: the column {name!r} holds nothing but NA, NULL or the like; they are"
                 " kept as texts."
             )
         return texts
-    found = _numbers(values, name, shown)
-    if found is None:
+    numbers = _numbers(values, name, subject)
+    if numbers is None:
         return texts
-    if pc.any(pc.and_(marked, pc.not_equal(trimmed, ""))).as_py():
-        missing.append(name)
-    return found
+    if pc.any(pc.and_(is_na, pc.not_equal(stripped_texts, ""))).as_py():
+        columns_with_na.append(name)
+    return numbers
 
 
-def _numbers(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | pa.Array | None:
+def _numbers(values: pa.ChunkedArray, name: str, subject: str) -> pa.ChunkedArray | pa.Array | None:
     """Return the values as numbers or booleans; None where they are texts."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -111,7 +109,7 @@ def _numbers(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray 
         return pc.any(pc.match_substring_regex(values, pattern)).as_py() is True
 
     if all_match(_WHOLE):
-        return _whole(values, name, shown)
+        return _whole(values, name, subject)
     if all_match("^(?i:true|false)$"):
         return pc.equal(pc.utf8_lower(values), pa.scalar("true"))
     if (
@@ -119,16 +117,16 @@ def _numbers(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray 
         and any_matches("[0-9]")
         and (any_matches(_FLOAT) or not any_matches(_BARE_EXPONENT))
     ):
-        return _floats(values, name, shown)
+        return _floats(values, name, subject)
     if all_match(_LIKE_A_NUMBER):
         say_once(
-            f"{shown}: the column {name!r} is kept as texts: as numbers, its leading zeros, plus"
+            f"{subject}: the column {name!r} is kept as texts: as numbers, its leading zeros, plus"
             " signs or exponents would be lost."
         )
     return None
 
 
-def _whole(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | None:
+def _whole(values: pa.ChunkedArray, name: str, subject: str) -> pa.ChunkedArray | None:
     """Return whole numbers as int64, or as decimals beyond it."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -139,13 +137,13 @@ def _whole(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | 
         if pc.max(pc.utf8_length(pc.utf8_ltrim(values, "-"))).as_py() <= DIGITS:
             return pc.cast(values, pa.decimal128(DIGITS, 0))
     say_once(
-        f"{shown}: the column {name!r} is kept as texts: it has whole numbers of more than {DIGITS}"
-        " digits."
+        f"{subject}: the column {name!r} is kept as texts: it has whole numbers of more than"
+        f" {DIGITS} digits."
     )
     return None
 
 
-def _floats(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray | pa.Array | None:
+def _floats(values: pa.ChunkedArray, name: str, subject: str) -> pa.ChunkedArray | pa.Array | None:
     """Return numbers as float64 where each of them is one, else as decimals.
 
     None where they are too long even for those.
@@ -162,16 +160,16 @@ def _floats(values: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray |
         return pc.cast(values, pa.float64())
     try:
         decimals = column_of(
-            [None if text is None else Decimal(text) for text in values.to_pylist()], name, shown
+            [None if text is None else Decimal(text) for text in values.to_pylist()], name, subject
         )
     except BadData:
         say_once(
-            f"{shown}: the column {name!r} is kept as texts: it has numbers that neither a float64"
-            f" nor {DIGITS} digits hold."
+            f"{subject}: the column {name!r} is kept as texts: it has numbers that neither a"
+            f" float64 nor {DIGITS} digits hold."
         )
         return None
     say_once(
-        f"{shown}: the column {name!r} is read as decimals, since it has numbers that no float64"
+        f"{subject}: the column {name!r} is read as decimals, since it has numbers that no float64"
         " holds."
     )
     return decimals

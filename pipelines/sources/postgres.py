@@ -41,11 +41,11 @@ def prepare(connection: sa.Connection, seconds: float | None) -> None:
             extensions.PYDATETIME,
             extensions.PYDATETIMETZ,
         ):
-            exact = extensions.new_type(kind.values, kind.name, refusing(kind))
+            exact = extensions.new_type(kind.values, kind.name, refuse_changes(kind))
             extensions.register_type(exact, connection.connection.dbapi_connection)
 
 
-def refusing(read: Callable[[str | None, Any], Any]) -> Callable[[str | None, Any], Any]:
+def refuse_changes(read: Callable[[str | None, Any], Any]) -> Callable[[str | None, Any], Any]:
     """Return a reader of psycopg2 that raises ValueError for what psycopg2 would change.
 
     These are intervals of months and infinite times.

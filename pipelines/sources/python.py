@@ -45,8 +45,8 @@ class Function:
         What pandas or Arrow cannot parse becomes a problem; OSError means unreachable.
         """
         source = self._source
-        expected = [source.main, *source.side]
+        names = [source.main, *source.side]
         tables, problem = user_code.call_read(
-            self._path, source.function, interval, expected, self._timeout, most=self._most
+            self._path, source.function, interval, names, self._timeout, most=self._most
         )
         return Raw(problem=problem) if problem else Raw(tables)

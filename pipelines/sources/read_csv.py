@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipelines.columns.kept import check_names
+from pipelines.columns.storable import check_names
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _BLOCK = 2**24
 
 
-def texts_of(data: bytes, shown: str) -> pa.Table:
+def texts_of(data: bytes, subject: str) -> pa.Table:
     """Return the rows as texts: an empty field is null, a quoted empty one a text.
 
     Raises BadData naming the row.
@@ -22,20 +22,20 @@ def texts_of(data: bytes, shown: str) -> pa.Table:
     import pyarrow as pa
 
     if not data.strip():
-        raise BadData(f"{shown} is empty: not even a header.")
+        raise BadData(f"{subject} is empty: not even a header.")
     data = data if data.endswith((b"\n", b"\r")) else data + b"\n"
     try:
         names = _names(data)
-        check_names(names, shown)
+        check_names(names, subject)
         if len(names) == 1:
             # an empty line is a row of one empty field, but not before the header and at the end
             data = data.strip(b"\r\n") + b"\n"
         return _read(data, names, min(_BLOCK, len(data) + 1))
     except (pa.ArrowException, UnicodeDecodeError) as error:
         # What follows "got 3" is the row itself, which may be personal.
-        said = re.sub(r"(got \d+).*", r"\1", str(error), flags=re.DOTALL).splitlines()[0][:200]
+        message = re.sub(r"(got \d+).*", r"\1", str(error), flags=re.DOTALL).splitlines()[0][:200]
         raise BadData(
-            f"{shown} is not readable as csv: {said}.",
+            f"{subject} is not readable as csv: {message}.",
             remedy="mend the file; it must be UTF-8 with commas.",
         ) from error
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipelines.columns.from_objects import column_of
-from pipelines.columns.kept import MOST_COLUMNS
+from pipelines.columns.storable import MOST_COLUMNS
 from pipelines.errors import BadData
 from pipelines.sources.literals import is_float
 
@@ -22,7 +22,7 @@ _SHORT = 16
 """A number with so many signs, one of them its point, has digits that a float64 holds."""
 
 
-def table_of(data: bytes, shown: str) -> pa.Table:
+def table_of(data: bytes, subject: str) -> pa.Table:
     """Return the objects as rows, their keys as columns.
 
     Raises BadData naming the line, or the column.
@@ -31,13 +31,13 @@ def table_of(data: bytes, shown: str) -> pa.Table:
 
     text = data.decode("utf-8-sig")
     if not text.strip():
-        raise BadData(f"{shown} is empty.")
+        raise BadData(f"{subject} is empty.")
     columns: dict[str, list[Any]] = {}
     count = 0
-    for place, row in _rows(text, shown):
+    for place, row in _rows(text, subject):
         if not isinstance(row, dict):
             raise BadData(
-                f"{shown}: line {_line(text, place)} holds no object.",
+                f"{subject}: line {_line(text, place)} holds no object.",
                 remedy="write one object for each row.",
             )
         for key, value in row.items():
@@ -46,10 +46,10 @@ def table_of(data: bytes, shown: str) -> pa.Table:
             values.append(value)
         count += 1
         if len(columns) > MOST_COLUMNS:
-            raise BadData(f"{shown} has more than {MOST_COLUMNS} columns.")
+            raise BadData(f"{subject} has more than {MOST_COLUMNS} columns.")
     for values in columns.values():
         values.extend([None] * (count - len(values)))
-    return pa.table({name: column_of(columns.pop(name), name, shown) for name in list(columns)})
+    return pa.table({name: column_of(columns.pop(name), name, subject) for name in list(columns)})
 
 
 class _KeyTwice(ValueError):
@@ -57,11 +57,11 @@ class _KeyTwice(ValueError):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    row = dict(pairs)
+    if len(row) < len(pairs):
         keys = [key for key, _ in pairs]
         raise _KeyTwice(next(key for key in keys if keys.count(key) > 1))
-    return made
+    return row
 
 
 def _float(text: str) -> float | Decimal:
@@ -80,47 +80,47 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _rows(text: str, shown: str) -> Iterator[tuple[int, Any]]:
+def _rows(text: str, subject: str) -> Iterator[tuple[int, Any]]:
     """Yield the place and the value of each row."""
     place = _after_space(text, 0)
-    listed = text[place] == "["
-    if listed:
+    is_list = text[place] == "["
+    if is_list:
         place = _after_space(text, place + 1)
     while place < len(text):
-        if listed and text[place] == "]":
+        if is_list and text[place] == "]":
             if _after_space(text, place + 1) < len(text):
-                raise BadData(f"{shown}: line {_line(text, place)}: something follows the list.")
+                raise BadData(f"{subject}: line {_line(text, place)}: something follows the list.")
             return
-        row, end = _decode(text, place, shown)
+        row, end = _decode(text, place, subject)
         yield place, row
         place = _after_space(text, end)
-        if listed and text[place : place + 1] == ",":
+        if is_list and text[place : place + 1] == ",":
             place = _after_space(text, place + 1)
-        elif listed and text[place : place + 1] != "]":
+        elif is_list and text[place : place + 1] != "]":
             break
-    if listed:
+    if is_list:
         raise BadData(
-            f"{shown} is not readable as json: the list has no end.",
+            f"{subject} is not readable as json: the list has no end.",
             remedy="the file may be cut short.",
         )
 
 
-def _decode(text: str, place: int, shown: str) -> tuple[Any, int]:
+def _decode(text: str, place: int, subject: str) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, place)
     except _KeyTwice as error:
         raise BadData(
-            f"{shown}: line {_line(text, place)}: the key {str(error)!r} is there twice.",
+            f"{subject}: line {_line(text, place)}: the key {str(error)!r} is there twice.",
             remedy="name them apart.",
         ) from error
     except json.JSONDecodeError as error:
         raise BadData(
-            f"{shown} is not readable as json: line {error.lineno}: {error.msg}."
+            f"{subject} is not readable as json: line {error.lineno}: {error.msg}."
         ) from error
     except RecursionError as error:
-        raise BadData(f"{shown}: line {_line(text, place)} is nested too deeply.") from error
+        raise BadData(f"{subject}: line {_line(text, place)} is nested too deeply.") from error
     except ValueError as error:  # a whole number of more than 4,300 digits
-        raise BadData(f"{shown}: line {_line(text, place)}: {str(error)[:200]}.") from error
+        raise BadData(f"{subject}: line {_line(text, place)}: {str(error)[:200]}.") from error
 
 
 def _after_space(text: str, place: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.columns.kept import check_names, say_once
+from pipelines.columns.storable import check_names, say_once
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ROWS = 65_536
 
 
-def table_of(data: bytes, shown: str, most: int) -> pa.Table:
+def table_of(data: bytes, subject: str, most: int) -> pa.Table:
     """Return the rows.
 
     Raises BadData where they take more than `most` bytes: the file's own word on that may be a lie.
@@ -25,13 +25,13 @@ def table_of(data: bytes, shown: str, most: int) -> pa.Table:
     file = parquet.ParquetFile(
         pa.BufferReader(data), coerce_int96_timestamp_unit="us", page_checksum_verification=True
     )
-    check_names(file.schema_arrow.names, shown)
+    check_names(file.schema_arrow.names, subject)
     columns = [file.schema.column(i) for i in range(len(file.schema))]
     if any(column.physical_type == "INT96" for column in columns):
         names = ", ".join(
             repr(column.path) for column in columns if column.physical_type == "INT96"
         )
-        say_once(f"{shown}: the times of 96 bits in {names} are cut to microseconds.")
+        say_once(f"{subject}: the times of 96 bits in {names} are cut to microseconds.")
     size = sum(
         file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)
     )
@@ -44,5 +44,5 @@ def table_of(data: bytes, shown: str, most: int) -> pa.Table:
             if size > most:
                 break
     if size > most:
-        raise BadData(f"{shown} unpacks to {size} bytes, more than {most}.")
+        raise BadData(f"{subject} unpacks to {size} bytes, more than {most}.")
     return pa.Table.from_batches(batches, schema=file.schema_arrow)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.columns.from_objects import column_of, json_text
-from pipelines.columns.kept import check_names
+from pipelines.columns.storable import check_names
 from pipelines.errors import BadData, PerennialError, RequestError, SpecError, Unreachable
 from pipelines.settings import SQL_PREFIX, database_url
 from pipelines.sources import postgres
+from pipelines.sources.parsing import with_times
 from pipelines.sources.port import Raw
-from pipelines.sources.reading import with_times
-from pipelines.tables import normalised, problem_of
+from pipelines.tables import normalise, problem_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +47,7 @@ class Sql:
         self._event_time = event_time
         self._environ = environ
         self._setting = SQL_PREFIX + source.database.upper()
-        self._shown = f"The database {source.database!r}"
+        self._subject = f"The database {source.database!r}"
 
     def read(self, interval: Interval) -> Raw:
         """Return the query's rows.
@@ -61,12 +61,12 @@ class Sql:
         try:
             with self._connect(engine) as connection:
                 names, rows = self._rows(connection, interval)
-            table = normalised(_table(names, rows, self._shown), self._shown)
+            table = normalise(_table(names, rows, self._subject), self._subject)
         except BadData as error:
             return Raw(problem=problem_of(error))
         finally:
             engine.dispose()
-        return Raw({self._source.main: with_times(table, self._event_time, self._shown)})
+        return Raw({self._source.main: with_times(table, self._event_time, self._subject)})
 
     def _engine(self) -> sa.Engine:
         import sqlalchemy as sa
@@ -107,7 +107,7 @@ class Sql:
             return engine.connect()
         except sa.exc.SQLAlchemyError as error:
             raise Unreachable(
-                f"{self._shown} cannot be reached: {_message(error, engine)}.", remedy=remedy
+                f"{self._subject} cannot be reached: {_message(error, engine)}.", remedy=remedy
             ) from error
         except (TypeError, ValueError):  # without the cause, which may show the option
             raise RequestError(
@@ -133,7 +133,7 @@ class Sql:
             return names, [tuple(row) for row in answer]
         except sa.exc.ResourceClosedError as error:
             raise SpecError(
-                f"{self._shown} refuses the query: it returns no rows.",
+                f"{self._subject} refuses the query: it returns no rows.",
                 remedy="mend `source.query`.",
             ) from error
         except sa.exc.SQLAlchemyError as error:
@@ -148,7 +148,7 @@ class Sql:
                 else f"{type(error).__name__}: {error}"
             )
             raise BadData(
-                f"{self._shown} returned what cannot be read: {why[:300]}.",
+                f"{self._subject} returned what cannot be read: {why[:300]}.",
                 remedy="cast the column in `source.query`.",
             ) from None
 
@@ -156,9 +156,9 @@ class Sql:
         try:
             check_names(names, "The query")
         except BadData as error:
-            said = error.message.replace("The query has", "The query returns")
+            message = error.message.replace("The query has", "The query returns")
             raise SpecError(
-                f"{self._shown}: {said}",
+                f"{self._subject}: {message}",
                 remedy="give each column of `source.query` a name of its own (`as`).",
             ) from error
 
@@ -166,16 +166,18 @@ class Sql:
         """Return what a failed query means: SQLAlchemy wraps the driver's error."""
         import sqlalchemy as sa
 
-        said = _message(cause, engine)
-        lost = isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
-        if lost or (
+        message = _message(cause, engine)
+        is_disconnected = isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
+        if is_disconnected or (
             isinstance(cause, sa.exc.OperationalError) and _code(cause.orig) not in _WRONG_STATEMENT
         ):
             return Unreachable(
-                f"{self._shown} cannot be read: {said}.",
+                f"{self._subject} cannot be read: {message}.",
                 remedy=f"check the database and the setting {self._setting}.",
             )
-        return SpecError(f"{self._shown} refuses the query: {said}.", remedy="mend `source.query`.")
+        return SpecError(
+            f"{self._subject} refuses the query: {message}.", remedy="mend `source.query`."
+        )
 
 
 def _message(error: BaseException, engine: sa.Engine) -> str:
@@ -189,7 +191,7 @@ def _holds_password(error: BaseException, engine: sa.Engine) -> bool:
     return bool(password) and str(password) in str(error)
 
 
-def _table(names: list[str], rows: list[tuple[Any, ...]], shown: str) -> pa.Table:
+def _table(names: list[str], rows: list[tuple[Any, ...]], subject: str) -> pa.Table:
     """Return the rows as columns; an object of a JSON column is JSON again.
 
     The rows are used up.
@@ -208,7 +210,7 @@ def _table(names: list[str], rows: list[tuple[Any, ...]], shown: str) -> pa.Tabl
     for column in columns:
         column.reverse()
     return pa.table(
-        [column_of(column, name, shown) for name, column in zip(names, columns, strict=True)],
+        [column_of(column, name, subject) for name, column in zip(names, columns, strict=True)],
         names=names,
     )
 

@@ -82,31 +82,31 @@ def _printable(name: str) -> str:
 
 def load_spec(models: Path, name: str) -> Spec:
     """Return the spec of one model. Raises SpecError naming file, line, field and remedy."""
-    shown = f"{models.name}/{name}/{SPEC_FILE}"
+    subject = f"{models.name}/{name}/{SPEC_FILE}"
     try:
-        spec = parse_spec(_read(models, name, shown), shown)
+        spec = parse_spec(_read(models, name, subject), subject)
     except SpecError:
         raise
     except (
         Exception
     ) as error:  # whatever a library raises on a user's file: it must harm this model alone
         raise SpecError(
-            f"{shown} cannot be read: {type(error).__name__}: {str(error)[:200]}.",
+            f"{subject} cannot be read: {type(error).__name__}: {str(error)[:200]}.",
             remedy="mend the file.",
         ) from error
     if spec.name != name:
         raise SpecError(
-            f"{shown}: name: {spec.name!r} is not the folder's name.",
+            f"{subject}: name: {spec.name!r} is not the folder's name.",
             remedy=f"write `name: {name}` or rename the folder.",
         )
     return spec
 
 
-def _read(models: Path, name: str, shown: str) -> bytes:
+def _read(models: Path, name: str, subject: str) -> bytes:
     """Return the bytes of a model's file; what is no plain file is never opened."""
     if not _NAME.fullmatch(name):
         if name not in model_names(models):
-            raise SpecError(f"There is no {shown}.", remedy=_hint(models, name))
+            raise SpecError(f"There is no {subject}.", remedy=_hint(models, name))
         raise SpecError(
             f"{models.name}/{name}: the folder's name is no model's name.",
             remedy=(
@@ -119,7 +119,7 @@ def _read(models: Path, name: str, shown: str) -> bytes:
         kind = stat.S_IFMT(path.stat().st_mode)
         if kind != stat.S_IFREG:
             raise SpecError(
-                f"{shown} is {_KINDS.get(kind, 'no file')}.", remedy="put a text file there."
+                f"{subject} is {_KINDS.get(kind, 'no file')}.", remedy="put a text file there."
             )
         # Without blocking: by now somebody may have put a named pipe there.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -127,37 +127,37 @@ def _read(models: Path, name: str, shown: str) -> bytes:
     except FileNotFoundError as error:
         if os.path.lexists(path) or path.parent.is_symlink():
             raise SpecError(
-                f"{shown} is a link to nothing.", remedy="mend the link, or remove it."
+                f"{subject} is a link to nothing.", remedy="mend the link, or remove it."
             ) from error
-        raise SpecError(f"There is no {shown}.", remedy=_hint(models, name)) from error
+        raise SpecError(f"There is no {subject}.", remedy=_hint(models, name)) from error
     except OSError as error:
         raise SpecError(
-            f"{shown} cannot be read: {error.strerror}.",
+            f"{subject} cannot be read: {error.strerror}.",
             remedy="check its mode, its owner and its links.",
         ) from error
 
 
 def _hint(models: Path, name: str) -> str:
-    known = model_names(models)
-    close = difflib.get_close_matches(name, known, n=1)
+    names = model_names(models)
+    close = difflib.get_close_matches(name, names, n=1)
     return (
-        f"did you mean {close[0]!r}?" if close else f"known models: {', '.join(known) or 'none'}."
+        f"did you mean {close[0]!r}?" if close else f"known models: {', '.join(names) or 'none'}."
     )
 
 
-def parse_spec(text: bytes, shown: str) -> Spec:
+def parse_spec(text: bytes, subject: str) -> Spec:
     """Return the spec in a YAML text.
 
-    `shown` is the file's name in errors, which have a line for each problem.
+    `subject` is the file's name in errors, which have a line for each problem.
     """
     try:
         document = read_yaml(text)
     except NotYaml as error:
-        where = f"{shown}:{error.line}" if error.line else shown
+        where = f"{subject}:{error.line}" if error.line else subject
         raise SpecError(f"{where}: not readable as YAML: {error}.") from error
     if not isinstance(document.body, dict):
         raise SpecError(
-            f"{shown}:1: expected keys and values at the top.",
+            f"{subject}:1: expected keys and values at the top.",
             remedy="see docs/add-a-model.md for a whole example.",
         )
     try:
@@ -166,7 +166,9 @@ def parse_spec(text: bytes, shown: str) -> Spec:
         faults = problems(error, document.body, Spec)
         lines = sorted((document.line(problem.path), str(problem)) for problem in faults)
         raise SpecError(
-            "\n".join(f"{shown}:{line}: {sentence(said)}" for line, said in lines)
+            "\n".join(
+                f"{subject}:{line}: {sentence(sentence_text)}" for line, sentence_text in lines
+            )
         ) from error
 
 
@@ -176,10 +178,10 @@ def load_all(models: Path) -> tuple[dict[str, Spec], dict[str, SpecError]]:
     A broken spec breaks only itself.
     """
     good: dict[str, Spec] = {}
-    broken: dict[str, SpecError] = {}
+    errors: dict[str, SpecError] = {}
     for name in model_names(models):
         try:
             good[name] = load_spec(models, name)
         except SpecError as error:
-            broken[name] = error
-    return good, broken
+            errors[name] = error
+    return good, errors

@@ -40,10 +40,10 @@ Scalar = bool | int | float | str | None
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-def _did_you_mean(word: str, known: list[str]) -> str:
-    by_leaf = {name.rsplit(".", 1)[-1]: name for name in known}
+def _did_you_mean(word: str, names: list[str]) -> str:
+    by_leaf = {name.rsplit(".", 1)[-1]: name for name in names}
     leaf = difflib.get_close_matches(word.rsplit(".", 1)[-1], by_leaf, n=1, cutoff=0.5)
-    return f"; did you mean {by_leaf[leaf[0]]}?" if leaf else f"; known: {', '.join(known)}"
+    return f"; did you mean {by_leaf[leaf[0]]}?" if leaf else f"; known: {', '.join(names)}"
 
 
 class Target(Value):
@@ -202,9 +202,9 @@ class Spec(Value):
 
     @model_validator(mode="after")
     def _possible(self) -> Spec:
-        found = [*_metric_problems(self), *_column_problems(self), *_candidate_problems(self)]
-        if found:
-            raise Impossible(found)
+        faults = [*_metric_problems(self), *_column_problems(self), *_candidate_problems(self)]
+        if faults:
+            raise Impossible(faults)
         return self
 
     @property
@@ -218,29 +218,29 @@ class Spec(Value):
 
 
 def _metric_problems(spec: Spec) -> list[Problem]:
-    used: list[tuple[tuple[str, ...], str]] = [
+    mentions: list[tuple[tuple[str, ...], str]] = [
         (("train", "metric"), spec.train.metric),
         (("gate", "versus_champion", "metric"), spec.gate.versus_champion.metric),
         *((("gate", "at_least", m), m) for m in spec.gate.at_least),
         *((("gate", "at_most", m), m) for m in spec.gate.at_most),
         *((("gate", "guards", m), m) for m in spec.gate.guards),
     ]
-    fitting = metrics_for(spec.task)
-    wrong = f"does not fit a {spec.task} task; use one of {', '.join(fitting)}"
-    found = [Problem(path, f"{m[:80]!r} {wrong}") for path, m in used if m not in fitting]
-    found += [
+    choices = metrics_for(spec.task)
+    wrong = f"does not fit a {spec.task} task; use one of {', '.join(choices)}"
+    faults = [Problem(path, f"{m[:80]!r} {wrong}") for path, m in mentions if m not in choices]
+    faults += [
         Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")
         for m in spec.gate.at_least
         if m in METRICS and not METRICS[m].greater_is_better
     ]
-    found += [
+    faults += [
         Problem(("gate", "at_most", m), "is better when greater; put it under at_least")
         for m in spec.gate.at_most
         if m in METRICS and METRICS[m].greater_is_better
     ]
     decides = spec.gate.versus_champion.metric
     if decides in spec.gate.guards:
-        found.append(
+        faults.append(
             Problem(
                 ("gate", "guards", decides),
                 "decides in versus_champion already; name another metric",
@@ -251,53 +251,53 @@ def _metric_problems(spec: Spec) -> list[Problem]:
             "name at least one floor (at_least) or ceiling (at_most); a gate without a threshold"
             " refuses everything"
         )
-        found.append(Problem(("gate",), none))
-    return found
+        faults.append(Problem(("gate",), none))
+    return faults
 
 
 def _column_problems(spec: Spec) -> list[Problem]:
     inputs, place = spec.features.inputs, ("features", "inputs")
-    found = [
+    faults = [
         Problem((*place, inputs.index(c)), f"{c!r} stands twice; remove one")
         for c in sorted({c for c in inputs if inputs.count(c) > 1})
     ]
     if spec.target.column in inputs:
-        found.append(
+        faults.append(
             Problem(
                 (*place, inputs.index(spec.target.column)),
                 f"{spec.target.column!r} is the target; a model must not see it",
             )
         )
     identity = "is part of the key; a key is an identity, no input"
-    found += [
+    faults += [
         Problem((*place, inputs.index(c)), f"{c!r} {identity}") for c in spec.key if c in inputs
     ]
     if spec.event_time in spec.key:
-        found.append(
+        faults.append(
             Problem(("key",), f"{spec.event_time!r} is the event time already; leave it out")
         )
-    known = [*inputs, *spec.key]
+    names = [*inputs, *spec.key]
     stranger = "is neither an input nor part of the key; remove it"
-    found += [
+    faults += [
         Problem(("features", "personal", c), stranger)
         for c in spec.features.personal
-        if c not in known
+        if c not in names
     ]
-    watched = spec.drift.columns if spec.drift else {}
-    return found + [
+    drift_columns = spec.drift.columns if spec.drift else {}
+    return faults + [
         Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs")
-        for c in watched
+        for c in drift_columns
         if c not in inputs
     ]
 
 
 def _candidate_problems(spec: Spec) -> list[Problem]:
     names = [c.name for c in spec.candidates]
-    found = [
+    faults = [
         Problem(("candidates", names.index(n), "name"), f"the name {n!r} stands twice; rename one")
         for n in sorted({n for n in names if names.count(n) > 1})
     ]
-    found += [
+    faults += [
         Problem(
             ("candidates", place, "estimator"),
             f"{c.estimator} of {c.name} cannot do a {spec.task} task; choose another one",
@@ -306,8 +306,8 @@ def _candidate_problems(spec: Spec) -> list[Problem]:
         if spec.task not in c.declaration.tasks
     ]
     if all(c.declaration.dummy for c in spec.candidates):
-        found.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
-    return found
+        faults.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
+    return faults
 
 
 def json_schema() -> dict[str, Any]:

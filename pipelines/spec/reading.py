@@ -155,46 +155,44 @@ def _mapping(
 ) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for key_node, child in node.value:
-        line, written = key_node.start_mark.line + 1, getattr(key_node, "value", "")
+        line, key = key_node.start_mark.line + 1, getattr(key_node, "value", "")
         if key_node.tag == f"{_TAG}merge":
             raise NotYaml(line, "merging (<<) is not allowed", "write the values out")
-        if key_node.tag != f"{_TAG}str" or not isinstance(written, str):
+        if key_node.tag != f"{_TAG}str" or not isinstance(key, str):
             name = (
-                repr(written[:MAX_DIGITS])
-                if isinstance(written, str)
-                else "which is a list or a mapping"
+                repr(key[:MAX_DIGITS]) if isinstance(key, str) else "which is a list or a mapping"
             )
             raise NotYaml(line, f"the key {name} is no text", "write it in quotes")
-        if written in mapping:
-            raise NotYaml(line, f"the key {written[:80]!r} stands twice", "remove one")
-        lines[*path, written] = line
-        mapping[written] = _value(loader, child, (*path, written), lines)
+        if key in mapping:
+            raise NotYaml(line, f"the key {key[:80]!r} stands twice", "remove one")
+        lines[*path, key] = line
+        mapping[key] = _value(loader, child, (*path, key), lines)
     return mapping
 
 
 def _scalar(loader: Any, node: Any, path: tuple[str | int, ...]) -> Any:
     """Return a single value, where it is the one that was written."""
-    line, written, kind = node.start_mark.line + 1, str(node.value), node.tag.removeprefix(_TAG)
+    line, text, kind = node.start_mark.line + 1, str(node.value), node.tag.removeprefix(_TAG)
     where = f"{'.'.join(map(str, path))}: " if path else ""
     if kind == "str":
-        plain = not node.style and len(written) <= MAX_DIGITS and _EXPONENT.match(written)
-        return _finite(float(written), line, where, written) if plain else written
-    if kind in {"int", "float"} and len(written) > MAX_DIGITS:
+        plain = not node.style and len(text) <= MAX_DIGITS and _EXPONENT.match(text)
+        return _finite(float(text), line, where, text) if plain else text
+    if kind in {"int", "float"} and len(text) > MAX_DIGITS:
         raise NotYaml(
             line,
-            f"{where}a number of {len(written)} characters is too long",
+            f"{where}a number of {len(text)} characters is too long",
             "write it in quotes if it is a text",
         )
-    if (kind == "int" and not _SAME_NUMBER.match(written)) or (kind == "float" and ":" in written):
+    if (kind == "int" and not _SAME_NUMBER.match(text)) or (kind == "float" and ":" in text):
         raise NotYaml(
             line,
-            f"{where}YAML reads {written!r} as another number",
+            f"{where}YAML reads {text!r} as another number",
             "write a plain decimal number, or put it in quotes",
         )
     if kind not in {"null", "bool", "int", "float", "timestamp"}:
         raise NotYaml(
             line,
-            f"{where}{written[:MAX_DIGITS]!r} has a meaning of its own in YAML",
+            f"{where}{text[:MAX_DIGITS]!r} has a meaning of its own in YAML",
             "put it in quotes",
         )
     try:
@@ -202,13 +200,13 @@ def _scalar(loader: Any, node: Any, path: tuple[str | int, ...]) -> Any:
     except (ValueError, OverflowError) as error:
         raise NotYaml(
             line,
-            f"{where}{written[:MAX_DIGITS]!r} is no {kind}: {error}",
+            f"{where}{text[:MAX_DIGITS]!r} is no {kind}: {error}",
             "mend it, or put it in quotes",
         ) from error
-    return _finite(value, line, where, written) if kind == "float" else value
+    return _finite(value, line, where, text) if kind == "float" else value
 
 
-def _finite(value: float, line: int, where: str, written: str) -> float:
+def _finite(value: float, line: int, where: str, text: str) -> float:
     if not math.isfinite(value):
-        raise NotYaml(line, f"{where}must be a finite number, found {written}", "write one")
+        raise NotYaml(line, f"{where}must be a finite number, found {text}", "write one")
     return value

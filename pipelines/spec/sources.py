@@ -18,9 +18,8 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0
 
 
 class SourceBase(Value):
-    """What every source says.
-
-    Since when there are data, until when (a closed data set), and its tables.
+    """What every source says: since when there are data, until when (of a closed data set), and its
+    tables.
 
     `main` names the table of events; `side` names further tables with the column that says when a
     row was known, or null for tables whose rows hold at all times. `event_time` names the raw

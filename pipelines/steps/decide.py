@@ -27,49 +27,55 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
     A drift that is held back is written down with the reason. Raises RequestError where the ledger
     holds no such verdict.
     """
-    spec, ledger, drifted = context.spec, context.ports.ledger, request.drift
+    spec, ledger, drift_result = context.spec, context.ports.ledger, request.drift
     rules, verdict = rules_of(spec), _read_verdict(context, request)
-    if drifted.verdict != "drift":
+    if drift_result.verdict != "drift":
         return _log_decision(
             context,
-            DecideResult(start=False, why=NO_RETRAINING[drifted.verdict], run_id="", conf={}),
+            DecideResult(start=False, why=NO_RETRAINING[drift_result.verdict], run_id="", conf={}),
         )
-    wanted = retrain_requests.request_for(spec.name, drifted, request.run)
-    entry, why = retrain_requests.ask(ledger, spec.name, wanted, rules, verdict.at)
+    retrain_request = retrain_requests.request_for(spec.name, drift_result, request.run)
+    entry, why = retrain_requests.ask(ledger, spec.name, retrain_request, rules, verdict.at)
     if entry is None:
         hold = RetrainHold(
-            run_id=wanted.run_id, window=wanted.window, why=why, reasons=wanted.reasons
+            run_id=retrain_request.run_id,
+            window=retrain_request.window,
+            why=why,
+            reasons=retrain_request.reasons,
         )
         outcomes.append_changed(ledger, spec.name, request.run, hold)
         return _log_decision(context, DecideResult(start=False, why=why, run_id="", conf={}))
-    standing = entry.read(RetrainRequest)
-    because = f"the window until {iso(wanted.conf.as_of)} has drifted (request {entry.key})"
-    conf = standing.conf.model_dump(mode="json")
+    request_in_ledger = entry.read(RetrainRequest)
+    because = (
+        f"the window until {iso(retrain_request.conf.as_of)} has drifted (request {entry.key})"
+    )
+    conf = request_in_ledger.conf.model_dump(mode="json")
     return _log_decision(
-        context, DecideResult(start=True, why=because, run_id=standing.run_id, conf=conf)
+        context, DecideResult(start=True, why=because, run_id=request_in_ledger.run_id, conf=conf)
     )
 
 
 def _read_verdict(context: Context, request: DecideRequest) -> Entry:
     """Return the run's newest verdict in the ledger, which must be the one in the request."""
-    model, drifted = context.spec.name, request.drift
+    model, drift_result = context.spec.name, request.drift
     entry = outcomes.newest(context.ports.ledger, model, "drift", request.run)
     check = entry.read(DriftCheck) if entry is not None else None
     if (
         entry is None
         or check is None
-        or (check.verdict, check.window) != (drifted.verdict, drifted.window)
+        or (check.verdict, check.window) != (drift_result.verdict, drift_result.window)
     ):
         raise RequestError(
-            f"The ledger holds no verdict {drifted.verdict!r} of the run {request.run} on {model}.",
+            f"The ledger holds no verdict {drift_result.verdict!r} of the run {request.run} on"
+            f" {model}.",
             remedy="run `drift` of this run first.",
         )
     return entry
 
 
-def _log_decision(context: Context, decided: DecideResult) -> DecideResult:
-    if decided.start:
-        context.log.info("a retraining starts, %s: %s", decided.run_id, decided.why)
+def _log_decision(context: Context, result: DecideResult) -> DecideResult:
+    if result.start:
+        context.log.info("a retraining starts, %s: %s", result.run_id, result.why)
     else:
-        context.log.info("no retraining: %s", decided.why)
-    return decided
+        context.log.info("no retraining: %s", result.why)
+    return result

@@ -31,8 +31,8 @@ def run(context: Context, request: DeployRequest, target: Target | None = None) 
         expected=request.gate.champion,
         reason=f"promoted by {request.run}",
     )
-    deployed = orders.carry_out(context, order, target)
-    tags = {"release": str(deployed.release), "served_version": deployed.version}
+    result = orders.carry_out(context, order, target)
+    tags = {"release": str(result.release), "served_version": result.version}
     context.ports.registry.log(request.gate.run_id, params={}, metrics={}, tags=tags)
-    run_ending.amend(context, request.run, request.gate, deployed)
-    return deployed
+    run_ending.amend(context, request.run, request.gate, result)
+    return result

@@ -23,7 +23,7 @@ from pipelines.ledger import DriftCheck, outcomes
 from pipelines.messages import DriftRequest, DriftResult
 from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, DriftFacts, decide
-from pipelines.store.figures import Figures, publish_figures
+from pipelines.store.drift_figures import DriftFigures, publish_figures
 from pipelines.store.pages import publish_page
 from pipelines.watch.registry_run import log_run, open_run
 from pipelines.watch.window import never_judged, rules_of
@@ -91,9 +91,9 @@ def run(context: Context, request: DriftRequest) -> DriftResult:
     if not isinstance(check, DriftCheck) or not same(check):
         outcome = _judge_window(context, request, champion, inputs)
         check = outcomes.append_changed(ledger, spec.name, request.run, outcome, same)
-    drifted = check.part(DriftResult)
-    _publish(context, request.run, drifted, check.evidently)
-    return drifted
+    result = check.part(DriftResult)
+    _publish(context, request.run, result, check.evidently)
+    return result
 
 
 def _judge_window(
@@ -108,7 +108,7 @@ def _judge_window(
     observation = _observe(context, request, window, champion)
     facts, live = observation.facts, observation.facts.performance
     figures = store.put(canonical(_figures(context, request.run, window, observation)), ".json")
-    drifted = DriftResult(
+    result = DriftResult(
         verdict=observation.decision.verdict,
         reasons=shorten(observation.decision.reasons, REASONS),
         window=window,
@@ -126,7 +126,7 @@ def _judge_window(
         run_id=open_run(context, request.run, window) if observation.champion else "",
     )
     return DriftCheck(
-        **drifted.model_dump(),
+        **result.model_dump(),
         evidently=store.put(observation.evidently, ".html") if observation.evidently else None,
         inputs=inputs,
         failed=bool(facts.error),
@@ -186,13 +186,13 @@ def _compare(
             remedy="retrain the model once.",
         )
     learnt = reference.read(store, manifest.reference, manifest.inputs)
-    expected = manifest.metrics.get(spec.train.metric)
-    expected = expected if expected is not None and isfinite(expected) else None
+    holdout_score = manifest.metrics.get(spec.train.metric)
+    holdout_score = holdout_score if holdout_score is not None and isfinite(holdout_score) else None
     baseline = ChampionReference(
         manifest.inputs,
         Rows(learnt.inputs, learnt.predictions),
         spec.train.metric,
-        expected,
+        holdout_score,
         spec.task,
     )
     plan = read_plan(store, request.ingest.plan)
@@ -209,7 +209,7 @@ def _compare(
         else None
     )
     return _Observation(
-        source, facts, decision, champion.version, expected, asdict(sample.counts), evidently
+        source, facts, decision, champion.version, holdout_score, asdict(sample.counts), evidently
     )
 
 
@@ -270,42 +270,42 @@ def _render_page(context: Context, run: str, window: Interval, observation: _Obs
     ).encode()
 
 
-def _publish(context: Context, run: str, drifted: DriftResult, evidently: Ref | None) -> None:
+def _publish(context: Context, run: str, result: DriftResult, evidently: Ref | None) -> None:
     """Publish the pages and figures and log the run; all of it once, however often it is called."""
     store, model = context.ports.store, context.spec.name
-    figures = json.loads(store.get(drifted.figures))
-    publish_page(store, model=model, kind="drift", run=run, page=store.get(drifted.page))
+    figures = json.loads(store.get(result.figures))
+    publish_page(store, model=model, kind="drift", run=run, page=store.get(result.page))
     if evidently is not None:
         publish_page(store, model=model, kind="evidently", run=run, page=store.get(evidently))
     publish_figures(
         store,
         model,
-        Figures(
-            verdict=drifted.verdict,
-            window_end=drifted.window.end,
-            rows=drifted.rows,
-            labelled=drifted.labelled,
+        DriftFigures(
+            verdict=result.verdict,
+            window_end=result.window.end,
+            rows=result.rows,
+            labelled=result.labelled,
             coverage=figures["coverage"],
             drifted=sum(c["drifted"] for c in figures["facts"]["columns"]),
-            columns=drifted.columns,
-            metric=drifted.metric,
-            live=drifted.live,
-            expected=drifted.expected,
+            columns=result.columns,
+            metric=result.metric,
+            live=result.live,
+            expected=result.expected,
         ),
     )
-    if drifted.run_id:
-        log_run(context, drifted, evidently, figures)
+    if result.run_id:
+        log_run(context, result, evidently, figures)
 
 
 def fit_within(texts: Iterable[str], limit: int) -> list[str]:
     """Return the first texts that fit into `limit` bytes as JSON."""
-    kept: list[str] = []
+    head: list[str] = []
     for text in texts:
         limit -= _size(text) + 2
         if limit < 0:
             break
-        kept.append(text)
-    return kept
+        head.append(text)
+    return head
 
 
 def shorten(texts: list[str], limit: int) -> list[str]:
@@ -313,14 +313,14 @@ def shorten(texts: list[str], limit: int) -> list[str]:
 
     What is left out is told.
     """
-    cut = [
+    short_texts = [
         t if _size(t) <= limit // 4 else t[: limit // 24] + "…" for t in texts
     ]  # escaped, a character takes up to six bytes
-    kept = fit_within(cut, limit)
+    head = fit_within(short_texts, limit)
     return (
-        kept
-        if len(kept) == len(texts)
-        else [*kept, f"… and {len(texts) - len(kept)} more; the page shows all"]
+        head
+        if len(head) == len(texts)
+        else [*head, f"… and {len(texts) - len(head)} more; the page shows all"]
     )
 
 

@@ -33,10 +33,10 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     spec, versions, force = context.spec, context.ports.versions, request.ingest.force
     plan = read_plan(context.ports.store, request.ingest.plan)
     earlier = {} if force else versions.files(spec.name)
-    changed: dict[str, tuple[FeatureFile, bytes]] = {}
-    wanted = [*plan.train, *plan.holdout]
+    new_files: dict[str, tuple[FeatureFile, bytes]] = {}
+    batches = [*plan.train, *plan.holdout]
     types = plan_types(context.ports.store, spec, plan)
-    for batch in wanted:
+    for batch in batches:
         key = _key(context, batches_behind(spec, plan, batch), types)
         name = batch.interval.name
         if name in earlier and earlier[name].key == key:
@@ -44,9 +44,9 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
             continue
         table = build_batch(context, plan, batch, types)
         data = to_parquet(table)
-        changed[name] = (FeatureFile(key=key, sha256=sha256(data), rows=table.num_rows), data)
+        new_files[name] = (FeatureFile(key=key, sha256=sha256(data), rows=table.num_rows), data)
         context.log.info("features %s: built %d rows", name, table.num_rows)
-    version = versions.commit(spec.name, changed, f"{spec.name} as of {iso(plan.as_of)}")
+    version = versions.commit(spec.name, new_files, f"{spec.name} as of {iso(plan.as_of)}")
     files = versions.files(spec.name, version.revision)
     context.log.info("features version %s (%s)", version.revision[:12], version.sha256[:12])
     return FeaturesResult(
@@ -55,9 +55,9 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
         as_of=plan.as_of,
         reason=request.ingest.reason,
         force=force,
-        rebuilt=len(changed),
-        reused=len(wanted) - len(changed),
-        rows=sum(files[b.interval.name].rows for b in wanted),
+        rebuilt=len(new_files),
+        reused=len(batches) - len(new_files),
+        rows=sum(files[b.interval.name].rows for b in batches),
         parent_run=_open_run(context, request, version.revision),
     )
 
@@ -75,7 +75,7 @@ def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         "target": spec.target,
         "source": spec.source,
     }
-    dumped = {
+    fields = {
         k: v.model_dump(mode="json", exclude={"timeout"}) if hasattr(v, "model_dump") else v
         for k, v in says.items()
     }
@@ -84,12 +84,14 @@ def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         for b in raw
         for n, t in sorted(read_manifest(store, b).tables.items())
     ]
-    read = {f"{batch} {name}": types.changes(name, t.columns, t.rows) for batch, name, t in tables}
-    changed = {name: columns for name, columns in read.items() if columns}
+    changes_by_table = {
+        f"{batch} {name}": types.changes(name, t.columns, t.rows) for batch, name, t in tables
+    }
+    type_changes = {name: columns for name, columns in changes_by_table.items() if columns}
     return features_key(
         [b.manifest.sha256 for b in raw],
         code_hash(context.folder),
-        dumped | ({"types": changed} if changed else {}),
+        fields | ({"types": type_changes} if type_changes else {}),
     )
 
 

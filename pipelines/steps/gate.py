@@ -10,12 +10,12 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pipelines import run_ending
-from pipelines.classes import meant
+from pipelines.classes import translate_classes
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.ledger import GateVerdict
-from pipelines.messages import Check, GateRequest, GateResult, TrainResult
+from pipelines.messages import GateRequest, GateResult, TrainResult
 from pipelines.spec import METRICS
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
@@ -41,7 +41,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
     champion that cannot answer is an incident; only a service that is away is an error (and may be
     retried).
     """
-    spec, ledger, built = context.spec, context.ports.ledger, request.features
+    spec, ledger, features = context.spec, context.ports.ledger, request.features
     entry = ledger.find(spec.name, "verdict", request.run)
     if entry is None:
         # What an earlier run left half deployed is taken back now: this run may be refused, and
@@ -54,54 +54,54 @@ def run(context: Context, request: GateRequest) -> GateResult:
         ) as error:  # a champion that cannot serve must not keep its successor from being judged
             context.log.warning("the champion could not be reconciled: %s", error)
         champion = ledger.champion(spec.name)
-        judged = _judge_challenger(context, request, champion)
+        result = _judge_challenger(context, request, champion)
         verdict = GateVerdict(
-            **judged.model_dump(),
-            features_revision=built.version.revision,
-            as_of=built.as_of,
-            started_because=built.reason,
+            **result.model_dump(),
+            features_revision=features.version.revision,
+            as_of=features.as_of,
+            started_because=features.reason,
         )
         entry = ledger.append(spec.name, request.run, verdict)
-    judged = entry.read(GateVerdict).part(GateResult)
-    _log_candidates(context, request.train, judged)
-    shown = page.render(
+    result = entry.read(GateVerdict).part(GateResult)
+    _log_candidates(context, request.train, result)
+    subject = page.render(
         spec.name,
         request.run,
-        judged,
+        result,
         request.train,
         metric=spec.train.metric,
-        as_of=built.as_of,
-        because=built.reason,
+        as_of=features.as_of,
+        because=features.reason,
     )
     publish_page(
-        context.ports.store, model=spec.name, kind="verdict", run=request.run, page=shown.encode()
+        context.ports.store, model=spec.name, kind="verdict", run=request.run, page=subject.encode()
     )
     tags = {
-        "verdict": judged.verdict,
-        "reasons": join(judged.reasons),
-        "challenger": judged.candidate,
-        "version": judged.version,
+        "verdict": result.verdict,
+        "reasons": join(result.reasons),
+        "challenger": result.candidate,
+        "version": result.version,
     }
-    tags |= {"incident": judged.incident} if judged.incident else {}
-    tags |= {"chosen_by": f"cv_{spec.train.metric}"} if judged.candidate else {}
-    for run_id in filter(None, (built.parent_run, judged.run_id)):
+    tags |= {"incident": result.incident} if result.incident else {}
+    tags |= {"chosen_by": f"cv_{spec.train.metric}"} if result.candidate else {}
+    for run_id in filter(None, (features.parent_run, result.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)
-    run_ending.amend(context, request.run, judged)
-    return judged
+    run_ending.amend(context, request.run, result)
+    return result
 
 
-def choose_challenger(context: Context, trained: list[TrainResult]) -> TrainResult | None:
+def choose_challenger(context: Context, candidates: list[TrainResult]) -> TrainResult | None:
     """Return the best candidate by cross-validation that is no dummy, the first in the spec of
     equals; None where there is none.
     """
     order = {c.name: (i, c.declaration.dummy) for i, c in enumerate(context.spec.candidates)}
-    unknown = [t.candidate for t in trained if t.candidate not in order]
+    unknown = [t.candidate for t in candidates if t.candidate not in order]
     if unknown:
         raise RequestError(f"{context.spec.name} has no candidate {', '.join(unknown)}.")
     sign = 1.0 if METRICS[context.spec.train.metric].greater_is_better else -1.0
     fit = [
         (sign * t.cv_score, t)
-        for t in trained
+        for t in candidates
         if t.cv_score is not None and isfinite(t.cv_score) and not order[t.candidate][1]
     ]
     return max(fit, key=lambda pair: (pair[0], -order[pair[1].candidate][0]))[1] if fit else None
@@ -136,10 +136,10 @@ def _judge_challenger(
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
     }
-    registered = context.ports.registry.register(
+    model_version = context.ports.registry.register(
         context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
     )
-    return _result(verdict, facts, champion, run_id=best.run_id, version=registered.version)
+    return _result(verdict, facts, champion, run_id=best.run_id, version=model_version.version)
 
 
 def _measure(
@@ -215,13 +215,13 @@ def _compare_with_opponent(
             f"{wrong} of its {len(answers)} answers are no numbers that may be served",
         )
     if theirs.task == "multiclass":
-        called = meant(
+        class_names = translate_classes(
             theirs.classes or [],
             challenger.classes or [],
             holdout.schema.field(context.spec.target.column).type,
         )
-        ours, classes = _widen(challenger.score, challenger.classes, called)
-        answers, _ = _widen(answers, called, classes)
+        ours, classes = _widen(challenger.score, challenger.classes, class_names)
+        answers, _ = _widen(answers, class_names, classes)
     else:
         ours, classes, answers = challenger.score, None, answers[:, 0]
     opponent = _compare(context, holdout, "champion", ours, answers, classes)
@@ -295,7 +295,7 @@ def _result(
     return GateResult(
         verdict="promote" if verdict.promoted else "refuse",
         reasons=verdict.reasons,
-        checks=[Check(name=f.name, passed=f.passed, detail=f.detail) for f in verdict.findings],
+        checks=verdict.checks,
         candidate=facts.name,
         run_id=run_id,
         version=version,
@@ -305,12 +305,12 @@ def _result(
     )
 
 
-def _log_candidates(context: Context, candidates: list[TrainResult], judged: GateResult) -> None:
+def _log_candidates(context: Context, candidates: list[TrainResult], result: GateResult) -> None:
     """Log what each candidate scored, and which one cross-validation has chosen."""
     metric = context.spec.train.metric
     lines = [f"Candidates by {metric} (cross-validation chooses, the held-out rows judge):"]
     for each in candidates:
-        mark = "  <- chosen" if each.candidate == judged.candidate else ""
+        mark = "  <- chosen" if each.candidate == result.candidate else ""
         chosen_by, held_out = (
             "not finite" if value is None else f"{value:.4f}"
             for value in (each.cv_score, each.metrics.get(metric))

@@ -72,9 +72,9 @@ def run(context: Context, request: IngestRequest) -> IngestResult:
         return [_ingest_batch(context, source, interval, counts) for interval in intervals]
 
     between = batches(selection.between)
-    quarantined = _quarantine_names(context) if between else set()
+    quarantine_names = _quarantine_names(context) if between else set()
     before = sorted(
-        [*batches(selection.before), *(b for b in between if _name(b) not in quarantined)],
+        [*batches(selection.before), *(b for b in between if _name(b) not in quarantine_names)],
         key=lambda b: b.interval.start,
     )
     plan = Plan(
@@ -196,8 +196,8 @@ def intervals_for(
     """Return the intervals to learn from, to judge on, and those that only the lookback reaches,
     each oldest first.
     """
-    needed = spec.train.window + spec.train.holdout
-    complete = complete_before(as_of, spec.batch, needed, spec.source.first)
+    count = spec.train.window + spec.train.holdout
+    complete = complete_before(as_of, spec.batch, count, spec.source.first)
     if len(complete) <= spec.train.holdout:
         raise RequestError(
             f"As of {iso(as_of)} there are {len(complete)} complete batches; one to train and"
@@ -223,20 +223,20 @@ def _ingest_batch(
     spec, store = context.spec, context.ports.store
     manifest = manifest_of(store, spec, interval, read_source(spec, source, interval))
     earlier = newest(store, spec.name, interval)
-    batch, written = publish(store, manifest)
+    batch, is_new = publish(store, manifest)
     table = manifest.tables.get(spec.source.main)
     rows = table.rows if table else 0
     counts["rows"] += rows
-    counts["written"] += written
-    counts["late"] += written and earlier is not None
+    counts["written"] += is_new
+    counts["late"] += is_new and earlier is not None
     counts["unreadable"] += manifest.problem is not None
     state = (
         "unreadable"
         if manifest.problem
         else "new version"
-        if written and earlier
+        if is_new and earlier
         else "new"
-        if written
+        if is_new
         else "unchanged"
     )
     context.log.info(

@@ -41,23 +41,23 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
 
     Raises RequestError where the verdict is no promotion, BadData where the rows do not fit.
     """
-    spec, built, judged = context.spec, request.features, request.gate
-    if judged.verdict != "promote":
+    spec, features, gate_result = context.spec, request.features, request.gate
+    if gate_result.verdict != "promote":
         raise RequestError(
-            f"Version {judged.version or '-'} of {spec.name} was refused; only what was promoted is"
-            " packaged."
+            f"Version {gate_result.version or '-'} of {spec.name} was refused; only what was"
+            " promoted is packaged."
         )
-    best = next((t for t in request.train if t.candidate == judged.candidate), None)
+    best = next((t for t in request.train if t.candidate == gate_result.candidate), None)
     if best is None:
-        raise RequestError(f"The request holds no trained candidate {judged.candidate!r}.")
+        raise RequestError(f"The request holds no trained candidate {gate_result.candidate!r}.")
     key = digest(
         request.run,
-        judged.version,
+        gate_result.version,
         spec.candidate(best.candidate),
         best.params,
-        built.version,
-        built.plan,
-        iso(built.as_of),
+        features.version,
+        features.plan,
+        iso(features.as_of),
         context.code,
     )
     with limit_threads(context.settings.threads):
@@ -92,10 +92,10 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
     from pipelines.training.onnx.export import compile_pipeline, edge_rows
     from pipelines.watch import reference
 
-    store, built = context.ports.store, request.features
+    store, features = context.ports.store, request.features
     fit = _fit(context, request, best)
-    held, _ = labelled_rows.holdout(context, built)
-    holdout = estimators.give_types(held, context.spec.features.inputs, like=fit.rows)
+    holdout_rows, _ = labelled_rows.holdout(context, features)
+    holdout = estimators.give_types(holdout_rows, context.spec.features.inputs, like=fit.rows)
     sample = rows_from_table(
         fit.schema.columns, _sample_over_time(holdout, context.spec.event_time, _RANGE_ROWS)
     )
@@ -117,11 +117,11 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
         version=request.gate.version,
         run=request.run,
         candidate=best.candidate,
-        features_revision=built.version.revision,
+        features_revision=features.version.revision,
         fitted_on=fit.interval,
         rows=fit.rows.num_rows,
         metrics=request.gate.metrics,
-        inputs=reference.marked(fit.schema, context.spec),
+        inputs=reference.mark_personal(fit.schema, context.spec),
         compiled=compilation.model is not None,
         parity=compilation.parity,
         why_native=compilation.why_not,
@@ -155,7 +155,7 @@ def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
     from pipelines.training.fitting import fit_pipeline
 
     spec = context.spec
-    table, interval = labelled_rows.everything(context, request.features)
+    table, interval = labelled_rows.read_all(context, request.features)
     table = estimators.give_types(table, spec.features.inputs)
     classes = estimators.classes_of(table, spec)
     y = estimators.targets(table, spec, classes)
@@ -171,10 +171,10 @@ def _sample_over_time(table: pa.Table, event_time: str, count: int) -> pa.Table:
     """Return up to `count` rows, evenly spread over time."""
     import numpy as np
 
-    ordered = table.sort_by(event_time)
-    return ordered.take(
+    in_order = table.sort_by(event_time)
+    return in_order.take(
         np.unique(
-            np.linspace(0, ordered.num_rows - 1, min(count, ordered.num_rows)).astype(np.int64)
+            np.linspace(0, in_order.num_rows - 1, min(count, in_order.num_rows)).astype(np.int64)
         )
     )
 
@@ -188,9 +188,9 @@ def _golden_requests(predictor: Predictor, rows: list[Row]) -> Any:
 
     from pipelines.bundle.manifest import Golden
 
-    answered = [(row, predictor.predict([row])[0]) for row in rows]
-    kept = [(row, answer.tolist()) for row, answer in answered if np.isfinite(answer).all()]
-    return Golden(rows=[row for row, _ in kept], answers=[answer for _, answer in kept])
+    pairs = [(row, predictor.predict([row])[0]) for row in rows]
+    examples = [(row, answer.tolist()) for row, answer in pairs if np.isfinite(answer).all()]
+    return Golden(rows=[row for row, _ in examples], answers=[answer for _, answer in examples])
 
 
 def _log_compilation(

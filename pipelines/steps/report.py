@@ -21,9 +21,9 @@ def run(context: Context, request: ReportRequest) -> ReportResult:
     Raises BadData for an alarm, and GiveUp, naming DAG and run, where the retraining that was
     started failed or left no trace.
     """
-    model, drifted, decided = context.spec.name, request.drift, request.decide
-    window, reasons = words.window(model, drifted.window), words.join(drifted.reasons)
-    if drifted.verdict == "alarm":
+    model, result, decision = context.spec.name, request.drift, request.decide
+    window, reasons = words.window(model, result.window), words.join(result.reasons)
+    if result.verdict == "alarm":
         raise BadData(
             f"ALARM: {window}: {reasons}."[:WORDS],
             remedy=(
@@ -31,20 +31,20 @@ def run(context: Context, request: ReportRequest) -> ReportResult:
                 " drift again for this window."
             ),
         )
-    if decided.start:
-        return _result(*_retraining(context, request))
-    if drifted.verdict == "drift":
+    if decision.start:
+        return _result(*_explain_retraining(context, request))
+    if result.verdict == "drift":
         return _result(
             "held_back",
-            f"{window} has drifted ({reasons}), but {decided.why}.",
+            f"{window} has drifted ({reasons}), but {decision.why}.",
         )
     return _result(
         "nothing_to_do",
-        f"{window}: {words.plain(drifted.verdict)}: {reasons}.",
+        f"{window}: {words.plain(result.verdict)}: {reasons}.",
     )
 
 
-def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
+def _explain_retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
     """Return what came of the retraining, by the ledger; it knows more than the state of a run."""
     model, run = context.spec.name, request.decide.run_id
     entry = outcomes.find_outcome(context.ports.ledger, model, run)
@@ -54,7 +54,7 @@ def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
     if entry.outcome == "deployed":
         return "deployed", f"The retraining {run} of {model} deployed version {entry.version}."
     champion = context.ports.ledger.champion(model)
-    serves = words.serving(champion.version if champion else None)
+    serves = words.what_serves(champion.version if champion else None)
     return (
         "refused",
         f"The retraining {run} of {model} was refused ({words.join(entry.reasons)}); {serves}.",
@@ -64,7 +64,7 @@ def _retraining(context: Context, request: ReportRequest) -> tuple[str, str]:
 def _failure(context: Context, request: ReportRequest, entry: Outcome | None, state: str) -> GiveUp:
     model, run = context.spec.name, request.decide.run_id
     champion = context.ports.ledger.champion(model)
-    serves = words.serving(champion.version if champion else None).capitalize()
+    serves = words.what_serves(champion.version if champion else None).capitalize()
     if entry is not None and entry.outcome == "failed":
         what = f"failed: {words.join(entry.reasons) or 'see its log'}"
     elif state == "failed":

@@ -47,9 +47,13 @@ def run(context: Context, request: RollbackRequest, target: Target | None = None
             f"The run's conf is wrong: {faults}", remedy="see docs/operate.md."
         ) from error
     key = rollback_run(request.run)
-    chosen = _choice_of_first_try(context, key) or _find_release(context, conf.to)
+    past_release = _choice_of_first_try(context, key) or _find_release(context, conf.to)
     return _serve(
-        context, key, chosen, f"rolled back to release {chosen.number}: {conf.reason}", target
+        context,
+        key,
+        past_release,
+        f"rolled back to release {past_release.number}: {conf.reason}",
+        target,
     )
 
 
@@ -61,36 +65,37 @@ def promote(
     Raises RequestError for any other.
     """
     entries = context.ports.ledger.entries(context.spec.name, "verdict")
-    judged = [v for v in (e.read(GateVerdict) for e in entries) if v.version == version]
-    if judged and judged[-1].verdict != "promote":
+    verdicts = [v for v in (e.read(GateVerdict) for e in entries) if v.version == version]
+    if verdicts and verdicts[-1].verdict != "promote":
         raise RequestError(
             f"The gate refused version {version} of {context.spec.name}:"
-            f" {'; '.join(judged[-1].reasons)}.",
+            f" {'; '.join(verdicts[-1].reasons)}.",
             remedy="what the gate refuses never serves; retrain, or change the gate in model.yaml.",
         )
     entries = context.ports.ledger.entries(context.spec.name, "release")
     releases = [_release_of(entry.read(ReleaseIntent)) for entry in entries]
-    known = [release for release in releases if release.version == version]
-    if not known:
+    candidates = [release for release in releases if release.version == version]
+    if not candidates:
         raise RequestError(
             f"Version {version} of {context.spec.name} has no bundle that was ever released.",
             remedy=f"`perennial history {context.spec.name}` lists the releases.",
         )
-    return _serve(context, run, known[-1], f"promoted by hand: {reason}", target)
+    return _serve(context, run, candidates[-1], f"promoted by hand: {reason}", target)
 
 
 def _serve(
-    context: Context, run: str, chosen: _PastRelease, reason: str, target: Target | None
+    context: Context, run: str, past_release: _PastRelease, reason: str, target: Target | None
 ) -> DeployResult:
     ledger, name = context.ports.ledger, context.spec.name
     champion = ledger.champion(name)
     if (
         ledger.find(name, "champion", run) is None
         and champion is not None
-        and champion.version == chosen.version
+        and champion.version == past_release.version
     ):
         raise RequestError(
-            f"Version {chosen.version} of {name} serves already, as release {champion.release}."
+            f"Version {past_release.version} of {name} serves already, as release"
+            f" {champion.release}."
         )
     intent = ledger.find(name, "release", run)
     # A retry expects the champion that the first try saw: who came meanwhile was not meant.
@@ -99,7 +104,11 @@ def _serve(
     else:
         expected = champion.version if champion else None
     order = orders.Order(
-        run=run, version=chosen.version, bundle=chosen.bundle, expected=expected, reason=reason
+        run=run,
+        version=past_release.version,
+        bundle=past_release.bundle,
+        expected=expected,
+        reason=reason,
     )
     return orders.carry_out(context, order, target)
 
@@ -119,29 +128,29 @@ def _find_release(context: Context, number: int | None) -> _PastRelease:
     Without one, what served before the champion was first promoted.
     """
     name, ledger = context.spec.name, context.ports.ledger
-    crowned = [_champion_of(entry.read(Crown)) for entry in ledger.entries(name, "champion")]
-    if not crowned:
+    champions = [_champion_of(entry.read(Crown)) for entry in ledger.entries(name, "champion")]
+    if not champions:
         raise RequestError(
             f"No version of {name} has served yet: there is nothing to go back to.",
             remedy=f"trigger retrain_{name}.",
         )
     if number is None:
-        first = next(i for i, c in enumerate(crowned) if c.version == crowned[-1].version)
+        first = next(i for i, c in enumerate(champions) if c.version == champions[-1].version)
         if first == 0:
             raise RequestError(
-                f"Version {crowned[-1].version} of {name} is the first that serves: there is"
+                f"Version {champions[-1].version} of {name} is the first that serves: there is"
                 " nothing to go back to."
             )
-        return crowned[first - 1]
-    reconciled = [e.read(Reconciliation).release for e in ledger.entries(name, "reconciled")]
-    brought_back = [_release_of(intent) for intent in reconciled if intent is not None]
-    served = {release.number: release for release in [*brought_back, *crowned]}
-    if number not in served:
-        known = ", ".join(map(str, sorted(served)))
+        return champions[first - 1]
+    intents = [e.read(Reconciliation).release for e in ledger.entries(name, "reconciled")]
+    brought_back = [_release_of(intent) for intent in intents if intent is not None]
+    by_number = {release.number: release for release in [*brought_back, *champions]}
+    if number not in by_number:
+        numbers = ", ".join(map(str, sorted(by_number)))
         raise RequestError(
-            f"Release {number} of {name} never served.", remedy=f"these did: {known}."
+            f"Release {number} of {name} never served.", remedy=f"these did: {numbers}."
         )
-    return served[number]
+    return by_number[number]
 
 
 def _champion_of(crown: Crown) -> _PastRelease:

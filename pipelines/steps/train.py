@@ -33,7 +33,7 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
     Raises RequestError for an unknown candidate, SpecError for a parameter that the estimator does
     not take, BadData where there is nothing to learn.
     """
-    spec, built = context.spec, request.features
+    spec, features = context.spec, request.features
     try:
         candidate = spec.candidate(request.candidate)
     except KeyError as error:
@@ -44,9 +44,9 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
     key = digest(
         request.run,
         candidate,
-        built.version,
-        built.plan,
-        iso(built.as_of),
+        features.version,
+        features.plan,
+        iso(features.as_of),
         context.code,
         spec.train,
     )
@@ -118,35 +118,33 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         log,
     )
 
-    predicted = estimators.answers(
-        model, estimators.frame(schema, rows.holdout), spec.task, classes
-    )
+    answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
     dummy = estimators.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
-    metrics = scores(spec.task, truth, predicted)
-    log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.tried), metrics)
+    metrics = scores(spec.task, truth, answers)
+    log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)
     store = context.ports.store
-    written = predictions.write(
-        store, spec, rows.holdout, score=predicted, dummy=dummy, classes=classes
+    reference = predictions.write(
+        store, spec, rows.holdout, score=answers, dummy=dummy, classes=classes
     )
-    stored = store.put(io.dumps(model), ".skops")
+    model_ref = store.put(io.dumps(model), ".skops")
     run_id = _log_run(context, request, candidate, result, metrics, key)
     if not candidate.declaration.dummy:
         _attach_plots(
-            context, run_id, candidate, result, (model, schema, rows.holdout, truth, predicted)
+            context, run_id, candidate, result, (model, schema, rows.holdout, truth, answers)
         )
     return TrainResult(
         candidate=candidate.name,
         run_id=run_id,
         estimator=candidate.estimator,
         params=result.params,
-        settings_tried=len(result.tried),
+        settings_tried=len(result.settings),
         cv_score=result.score,
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
         fitted_on=labelled_rows.span(rows.train, spec),
-        predictions=written,
-        model=stored,
+        predictions=reference,
+        model=model_ref,
         seconds=round(time.perf_counter() - began, 3),
     )
 
@@ -163,7 +161,7 @@ def _log_run(
 
     The same again changes nothing.
     """
-    spec, built, registry = context.spec, request.features, context.ports.registry
+    spec, features, registry = context.spec, request.features, context.ports.registry
     tags = {
         "run": request.run,
         "candidate": candidate.name,
@@ -171,13 +169,13 @@ def _log_run(
         "git_commit": commit_of(context.settings.home) or "unknown",
         "lock_sha256": _lock_hash(context.settings.home),
         "code_sha256": context.code,
-        "features_revision": built.version.revision,
-        "features_sha256": built.version.sha256,
+        "features_revision": features.version.revision,
+        "features_sha256": features.version.sha256,
         "seed": str(spec.train.seed),
-        "as_of": iso(built.as_of),
+        "as_of": iso(features.as_of),
         **context.image,
     }
-    run_id = registry.child(spec.name, built.parent_run, key, candidate.name, tags)
+    run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
     values = {f"holdout_{name}": value for name, value in metrics.items()}
     values |= {
         f"cv_{spec.train.metric}": result.score,
@@ -188,7 +186,7 @@ def _log_run(
     registry.log(
         run_id,
         params=params,
-        metrics={**numbers, "settings_tried": float(len(result.tried))},
+        metrics={**numbers, "settings_tried": float(len(result.settings))},
         tags=tags,
     )
     return run_id
@@ -205,16 +203,16 @@ def _attach_plots(
     from pipelines.data import labelled_rows
     from pipelines.training import plots
 
-    model, schema, holdout, truth, predicted = judged
+    model, schema, holdout, truth, answers = judged
     spec = context.spec
     with tempfile.TemporaryDirectory(prefix="perennial-plots-") as folder:
-        files = [plots.table(Path(folder), result.tried)]
+        files = [plots.table(Path(folder), result.settings)]
         files += plots.holdout(
-            Path(folder), spec, truth, predicted, labelled_rows.times(holdout, spec)
+            Path(folder), spec, truth, answers, labelled_rows.times(holdout, spec)
         )
         files += plots.importance(Path(folder), spec, model, schema, holdout, truth)
         if candidate.search:
-            files += plots.search(Path(folder), spec, result.tried)
+            files += plots.search(Path(folder), spec, result.settings)
         for file in files:
             context.ports.registry.attach(
                 run_id, file, "plots" if file.suffix == ".png" else "search"

@@ -105,21 +105,21 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
             state,
             len(findings.warnings),
         )
-    broken = [(b, f) for b, f in results if f.critical]
-    if broken:
-        raise _quarantine(context, broken, page)
+    critical = [(b, f) for b, f in results if f.critical]
+    if critical:
+        raise _quarantine(context, critical, page)
     warnings = [f"{b.interval.name}: {w}" for b, f in results for w in f.warnings]
     for warning in warnings:
         context.log.warning("%s", warning)
-    shown = [w[:200] for w in warnings[:MAX_WARNINGS]] + (
+    subject = [w[:200] for w in warnings[:MAX_WARNINGS]] + (
         [f"… and {len(warnings) - MAX_WARNINGS} more"] if len(warnings) > MAX_WARNINGS else []
     )
-    checked = sum(len(f.findings) for _, f in results)
+    count = sum(len(f.findings) for _, f in results)
     return ValidateResult(
         batches=len(results),
         rows=sum(f.rows for _, f in results),
-        expectations=checked,
-        warnings=shown,
+        expectations=count,
+        warnings=subject,
         page=page,
     )
 
@@ -166,7 +166,7 @@ def _judge(
             if main
             else always_side(spec, name, columns, suite)
         )
-        shown = f"expectations/{context.suites[name].name}" if name in suites else name
+        subject = f"expectations/{context.suites[name].name}" if name in suites else name
         expectations = [*always, *suite]
         if not ref.rows and spec.empty_batches == "allow":
             expectations = without_rows(expectations)
@@ -177,7 +177,7 @@ def _judge(
             "validate",
             key,
             TableFindings,
-            partial(_check_table, context, name, ref, expectations, shown),
+            partial(_check_table, context, name, ref, expectations, subject),
             force=force,
         )
         findings += result.findings
@@ -192,10 +192,10 @@ def _judge(
 
 
 def _check_table(
-    context: Context, name: str, ref: TableRef, expectations: list[dict[str, Any]], shown: str
+    context: Context, name: str, ref: TableRef, expectations: list[dict[str, Any]], subject: str
 ) -> TableFindings:
     return TableFindings(
-        findings=check_table(name, read_table(context.ports.store, ref), expectations, shown)
+        findings=check_table(name, read_table(context.ports.store, ref), expectations, subject)
     )
 
 
@@ -207,19 +207,20 @@ def _bad_rows(
     """
     import pyarrow as pa
 
-    broken: dict[int, list[str]] = {}
+    expectations_by_row: dict[int, list[str]] = {}
     for finding in findings:
         if finding.table == name:
             for row in finding.rows:
-                broken.setdefault(row, []).append(finding.expectation)
-    if not broken:
+                expectations_by_row.setdefault(row, []).append(finding.expectation)
+    if not expectations_by_row:
         return None
-    order = sorted(broken)
+    order = sorted(expectations_by_row)
     rows: pa.Table = read_table(context.ports.store, manifest.tables[name]).take(pa.array(order))
-    listed = rows.append_column(
-        "broken_expectations", pa.array([broken[i] for i in order], type=pa.list_(pa.string()))
+    table = rows.append_column(
+        "broken_expectations",
+        pa.array([expectations_by_row[i] for i in order], type=pa.list_(pa.string())),
     )
-    return context.ports.store.put(to_parquet(listed), ".parquet")
+    return context.ports.store.put(to_parquet(table), ".parquet")
 
 
 def _quarantine(

@@ -18,12 +18,12 @@ from pipelines.store.port import (
     OBJECTS,
     SEGMENTS,
     Segment,
-    Stored,
+    StoredItem,
     checked_key,
     object_uri,
-    verified,
+    verify_bytes,
 )
-from pipelines.store.sealing import sealed, unsealed
+from pipelines.store.sealing import seal, unseal
 from pipelines.store.segments import LocalSegment, is_locked, name_full_disk, read_from
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ class LocalStore:
                     target
                 )  # somebody needs it from now on: `prune` takes nothing that is young
             return ref
-        with self._written(target, data) as temporary:
+        with self._write_temporary(target, data) as temporary:
             temporary.replace(target)
         return ref
 
     def get(self, ref: Ref) -> bytes:
         """Return the verified bytes."""
         target = self.root / ref.uri
-        return verified(ref, _bytes_of(target))
+        return verify_bytes(ref, _bytes_of(target))
 
     def path(self, ref: Ref) -> Path:
         """Return the verified object's own file."""
@@ -76,8 +76,8 @@ class LocalStore:
         """Write the entry by linking a finished file: of two writers exactly one succeeds."""
         target = self.root / KEYS / checked_key(key)
         if target.exists():
-            return self._healed(key, target, data)
-        with self._written(target, sealed(data)) as temporary:
+            return self._heal(key, target, data)
+        with self._write_temporary(target, seal(data)) as temporary:
             try:
                 os.link(temporary, target)
             except FileExistsError:
@@ -87,17 +87,17 @@ class LocalStore:
     def read(self, key: str) -> bytes | None:
         """Return the verified entry, or None."""
         raw = _bytes_of(self.root / KEYS / checked_key(key))
-        return unsealed(key, raw) if raw is not None else None
+        return unseal(key, raw) if raw is not None else None
 
-    def _healed(self, key: str, target: Path, data: bytes) -> bool:
+    def _heal(self, key: str, target: Path, data: bytes) -> bool:
         """Replace an entry that is damaged; tell whether this call did. One that is whole stays."""
         handle = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)  # of two that heal it the second looks again
             try:
-                unsealed(key, target.read_bytes())
+                unseal(key, target.read_bytes())
             except Corrupted:
-                with self._written(target, sealed(data)) as temporary:
+                with self._write_temporary(target, seal(data)) as temporary:
                     temporary.replace(target)
                 return True
             return False
@@ -127,19 +127,19 @@ class LocalStore:
         """Tell whether a living process holds the segment."""
         return is_locked(self.root / SEGMENTS / checked_key(name))
 
-    def contents(self, kind: Kind, below: str = "") -> Iterator[Stored]:
+    def contents(self, kind: Kind, below: str = "") -> Iterator[StoredItem]:
         """Yield the finished files of a kind, or the temporary files that writers left."""
         base = self._base(kind)
         top = base / checked_key(below) if below else base
         if kind == "objects":
             top = base / OBJECTS
-        wanted = _is_temporary if kind == "unfinished" else _is_finished
-        for path in sorted(path for path in top.rglob("*") if wanted(path.name)):
+        belongs = _is_temporary if kind == "unfinished" else _is_finished
+        for path in sorted(path for path in top.rglob("*") if belongs(path.name)):
             with contextlib.suppress(FileNotFoundError):  # gone since the folder was read
                 status = path.stat()
                 if stat.S_ISREG(status.st_mode):
                     name = path.relative_to(base).as_posix()
-                    yield Stored(name, status.st_size, status.st_mtime)
+                    yield StoredItem(name, status.st_size, status.st_mtime)
 
     def remove(self, kind: Kind, name: str, *, unused_since: float | None = None) -> bool:
         """Remove a file, unless it is a link or was used since."""
@@ -165,7 +165,7 @@ class LocalStore:
         return {"entries": self.root / KEYS, "segments": self.root / SEGMENTS}.get(kind, self.root)
 
     @contextlib.contextmanager
-    def _written(self, target: Path, data: bytes) -> Iterator[Path]:
+    def _write_temporary(self, target: Path, data: bytes) -> Iterator[Path]:
         """Yield a finished temporary file beside `target`; it is gone afterwards.
 
         Raises StorageFull, naming the folder.

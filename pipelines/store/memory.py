@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.refs import Ref, sha256
-from pipelines.store.port import Stored, checked_key, object_uri, verified
+from pipelines.store.port import StoredItem, checked_key, object_uri, verify_bytes
 from pipelines.store.segments import MemorySegment
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class MemoryStore:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """Start empty; the clock gives seconds since 1970."""
         self._clock = clock
-        self._used: dict[tuple[Kind, str], float] = {}
+        self._used_at: dict[tuple[Kind, str], float] = {}
         self.objects: dict[str, bytes] = {}
         self.entries: dict[str, bytes] = {}
         self.logs: dict[str, MemorySegment] = {}
@@ -37,12 +37,12 @@ class MemoryStore:
         """Store the bytes under their hash."""
         ref = Ref(uri=object_uri(sha256(data), suffix), sha256=sha256(data))
         self.objects[ref.uri] = data
-        self._used["objects", ref.uri] = self._clock()
+        self._used_at["objects", ref.uri] = self._clock()
         return ref
 
     def get(self, ref: Ref) -> bytes:
         """Return the verified bytes."""
-        return verified(ref, self.objects.get(ref.uri))
+        return verify_bytes(ref, self.objects.get(ref.uri))
 
     def path(self, ref: Ref) -> Path:
         """Return a scratch file with the verified bytes."""
@@ -59,7 +59,7 @@ class MemoryStore:
             first = checked_key(key) not in self.entries
             if first:
                 self.entries[key] = data
-                self._used["entries", key] = self._clock()
+                self._used_at["entries", key] = self._clock()
         return first
 
     def read(self, key: str) -> bytes | None:
@@ -85,15 +85,15 @@ class MemoryStore:
 
     def read_segment(self, name: str, offset: int = 0) -> bytes | None:
         """Return what a segment holds from the offset on, or None."""
-        found = self.logs.get(checked_key(name))
-        return None if found is None else bytes(found.data[offset:])
+        log = self.logs.get(checked_key(name))
+        return None if log is None else bytes(log.data[offset:])
 
     def is_open(self, name: str) -> bool:
         """Tell whether the segment was not closed yet."""
-        found = self.logs.get(checked_key(name))
-        return found is not None and found.open
+        log = self.logs.get(checked_key(name))
+        return log is not None and log.open
 
-    def contents(self, kind: Kind, below: str = "") -> list[Stored]:
+    def contents(self, kind: Kind, below: str = "") -> list[StoredItem]:
         """Return what there is of a kind; nothing is ever unfinished here."""
         sizes = {
             "objects": {name: len(data) for name, data in self.objects.items()},
@@ -103,7 +103,7 @@ class MemoryStore:
         }[kind]
         start = f"{checked_key(below)}/" if below else ""
         return [
-            Stored(name, size, self._used[kind, name])
+            StoredItem(name, size, self._used_at[kind, name])
             for name, size in sorted(sizes.items())
             if name.startswith(start)
         ]
@@ -113,19 +113,19 @@ class MemoryStore:
         if kind == "unfinished":
             return False
         with self._lock:
-            used = self._used.get((kind, checked_key(name)))
-            if used is None or (unused_since is not None and used >= unused_since):
+            used_at = self._used_at.get((kind, checked_key(name)))
+            if used_at is None or (unused_since is not None and used_at >= unused_since):
                 return False
             things: dict[str, MutableMapping[str, Any]] = {
                 "objects": self.objects,
                 "entries": self.entries,
                 "segments": self.logs,
             }
-            del things[kind][name], self._used[kind, name]
+            del things[kind][name], self._used_at[kind, name]
         return True
 
     def _use_segment(self, name: str) -> None:
-        self._used["segments", name] = self._clock()
+        self._used_at["segments", name] = self._clock()
 
 
 def _below(names: Iterable[str], prefix: str) -> list[str]:

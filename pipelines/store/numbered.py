@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DIGITS = 6
 
 
-class Numbered(NamedTuple):
+class NumberedEntry(NamedTuple):
     """An entry with a number, and whether it was written just now."""
 
     key: str
@@ -24,16 +24,16 @@ class Numbered(NamedTuple):
     is_new: bool
 
 
-def newest_numbered(store: Store, stem: str) -> Numbered | None:
+def newest_numbered(store: Store, stem: str) -> NumberedEntry | None:
     """Return the newest entry whose key is the stem and a number; None before the first.
 
     The stem ends with what parts it from the number: `batches/sales/2024-01-01/`, or `…/window~`.
     """
     keys = [key for key in store.keys(stem.rpartition("/")[0]) if key.startswith(stem)]
-    return Numbered(keys[-1], int(keys[-1].removeprefix(stem)), is_new=False) if keys else None
+    return NumberedEntry(keys[-1], int(keys[-1].removeprefix(stem)), is_new=False) if keys else None
 
 
-def publish_next(store: Store, stem: str, data: bytes) -> Numbered:
+def publish_next(store: Store, stem: str, data: bytes) -> NumberedEntry:
     """Make this the newest entry of the stem, under the next number.
 
     Where the newest is the same already, nothing is written. A damaged one is not the same.
@@ -45,7 +45,7 @@ def publish_next(store: Store, stem: str, data: bytes) -> Numbered:
         number = newest.number + 1 if newest is not None else 1
         key = f"{stem}{number:0{DIGITS}d}"
         if store.publish(key, data):
-            return Numbered(key, number, is_new=True)
+            return NumberedEntry(key, number, is_new=True)
 
 
 def _is_same(store: Store, key: str, data: bytes) -> bool:

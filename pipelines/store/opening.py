@@ -33,9 +33,9 @@ def open_store(url: str) -> Store:
     """
     scheme = scheme_of(url)
     if scheme not in STORES:
-        known = ", ".join(f"{name}://" for name in STORES if name)
+        schemes = ", ".join(f"{name}://" for name in STORES if name)
         raise RequestError(
             f"{without_password(url)!r} names no store: nothing here opens {scheme}:// URLs.",
-            remedy=f"name a folder's path, or a URL that begins with {known} (docs/settings.md).",
+            remedy=f"name a folder's path, or a URL that begins with {schemes} (docs/settings.md).",
         )
     return STORES[scheme](url)

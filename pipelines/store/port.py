@@ -28,14 +28,14 @@ Kind = Literal["objects", "entries", "segments", "unfinished"]
 """What a store holds. `unfinished` is what writers that died had begun: nobody reads it."""
 
 
-class Stored(NamedTuple):
+class StoredItem(NamedTuple):
     """One thing that a store holds."""
 
     name: str
     """An object's URI, an entry's key, a segment's name."""
     size: int
     """Bytes."""
-    used: float
+    used_at: float
     """When it was last written, in seconds since 1970 (UTC).
 
     An object that is put again is used again.
@@ -101,7 +101,7 @@ class Store(Protocol):
         """
         ...
 
-    def contents(self, kind: Kind, below: str = "") -> Iterable[Stored]:
+    def contents(self, kind: Kind, below: str = "") -> Iterable[StoredItem]:
         """Return all that the store holds of a kind, at any depth, sorted by name.
 
         `below` names a folder of entries or segments; of one that is not there nothing is returned.
@@ -161,7 +161,7 @@ def checked_key(key: str) -> str:
     return key
 
 
-def verified(ref: Ref, data: bytes | None) -> bytes:
+def verify_bytes(ref: Ref, data: bytes | None) -> bytes:
     """Return the bytes if they are what the reference says.
 
     Else raise Corrupted naming the object.

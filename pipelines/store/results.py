@@ -44,17 +44,17 @@ def once(
     fresh result is returned.
     """
     name = f"results/{step}/{key}"
-    known = _read_result(store, name)
-    if known is not None and not force and _whole(store, known):
-        return kind.model_validate_json(known)
+    before = _read_result(store, name)
+    if before is not None and not force and _whole(store, before):
+        return kind.model_validate_json(before)
     result = compute()
     if store.publish(name, canonical(result)) or force:
         return result
-    published = store.read(name)
-    if published is None:
+    winner = store.read(name)
+    if winner is None:
         msg = f"{name} is neither writable nor there"
         raise RuntimeError(msg)
-    return kind.model_validate_json(published) if _whole(store, published) else result
+    return kind.model_validate_json(winner) if _whole(store, winner) else result
 
 
 def _read_result(store: Store, name: str) -> bytes | None:
@@ -68,12 +68,12 @@ def _read_result(store: Store, name: str) -> bytes | None:
         return None
 
 
-def _whole(store: Store, published: bytes) -> bool:
+def _whole(store: Store, result: bytes) -> bool:
     """Whether every object that the result refers to is there unchanged, and every object that
     their manifests refer to.
     """
     try:
-        for ref in references(json.loads(published)):
+        for ref in references(json.loads(result)):
             data = store.get(ref)
             for part in references(json.loads(data)) if ref.uri.endswith(".json") else ():
                 store.get(part)

@@ -5,7 +5,7 @@ One line with the SHA-256 of what follows, then the entry's own bytes.
 Stored format, version 1: `perennial-entry 1 <SHA-256 in hex>`, a newline, the bytes. The line comes
 first, so that an entry that was cut anywhere is told from a whole one. Older entries have no such
 line: they are canonical JSON and are read as they are. To evolve it: raise the number in MARK and
-let `unsealed` know both.
+let `unseal` know both.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _DIGEST = 64
 _REMEDY = "restore the entry from a backup (docs/operate.md, Damage)."
 
 
-def sealed(data: bytes) -> bytes:
+def seal(data: bytes) -> bytes:
     """Return the bytes of an entry's file."""
     return b"%s%s\n%s" % (MARK, sha256(data).encode(), data)
 
 
-def unsealed(key: str, raw: bytes) -> bytes:
+def unseal(key: str, raw: bytes) -> bytes:
     """Return the entry that a file holds.
 
     Raises Corrupted, naming the key, unless it is what was written.
@@ -41,7 +41,7 @@ def unsealed(key: str, raw: bytes) -> bytes:
     if not raw.startswith(MARK):
         return _without_line(key, raw)
     data = raw[len(MARK) + _DIGEST + 1 :]
-    if sealed(data) != raw:
+    if seal(data) != raw:
         raise Corrupted(
             f"The entry {key} was changed or cut off: its checksum is wrong.", remedy=_REMEDY
         )

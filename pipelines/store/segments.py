@@ -53,7 +53,7 @@ class LocalSegment:
         self.size = 0
         self._root = root
         self._path = path
-        self._closing = threading.Lock()
+        self._close_lock = threading.Lock()
         self._failure: OSError | None = None
         """Of a flush: the kernel tells of lost data once, and what was lost stays lost."""
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -80,11 +80,11 @@ class LocalSegment:
         if self._handle < 0:
             raise ValueError(f"The segment {self.name} is closed.")
         try:
-            written = os.write(self._handle, data)
-            while written < len(
+            count = os.write(self._handle, data)
+            while count < len(
                 data
             ):  # the disk became full on the way: a further write says so, or finishes
-                written += os.write(self._handle, data[written:])
+                count += os.write(self._handle, data[count:])
         except OSError as error:
             self._cut_back()
             raise name_full_disk(error, self._root) from error
@@ -98,7 +98,7 @@ class LocalSegment:
         try:
             os.ftruncate(self._handle, self.size)
         except OSError:
-            with self._closing:  # a flush may be at it in another thread
+            with self._close_lock:  # a flush may be at it in another thread
                 self._flush()
                 self._let_go()
             raise
@@ -107,7 +107,7 @@ class LocalSegment:
         """Take back what was appended after the first `size` bytes, also of a segment that was
         closed since. Raises OSError.
         """
-        with self._closing:
+        with self._close_lock:
             os.truncate(self._handle if self._handle >= 0 else self._path, size)
             self.size = size
 
@@ -116,7 +116,7 @@ class LocalSegment:
 
         Raises again what a flush raised once; a segment that was closed was flushed by that.
         """
-        with self._closing:
+        with self._close_lock:
             self._flush()
             if self._failure is not None:
                 raise name_full_disk(self._failure, self._root) from self._failure
@@ -133,7 +133,7 @@ class LocalSegment:
         try:
             self.sync()
         finally:
-            with self._closing:
+            with self._close_lock:
                 self._let_go()
 
     def _let_go(self) -> None:

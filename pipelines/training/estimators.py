@@ -53,14 +53,14 @@ def check_parameters(candidate: Candidate) -> None:
 
     The closest ones that it has are named as well.
     """
-    known = sorted(estimator_class(candidate)().get_params())
+    names = sorted(estimator_class(candidate)().get_params())
     for name in [*candidate.params, *candidate.search]:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
             raise SpecError(
                 f"candidates.{candidate.name}: {candidate.estimator} has no parameter {name!r}.",
-                remedy=f"{hint}It has {', '.join(known)}.",
+                remedy=f"{hint}It has {', '.join(names)}.",
             )
 
 
@@ -83,11 +83,11 @@ def build_pipeline(
 
     check_parameters(candidate)
     estimator = estimator_class(candidate)()
-    given = dict(params)
+    arguments = dict(params)
     if "random_state" in estimator.get_params():
-        given.setdefault("random_state", seed)
+        arguments.setdefault("random_state", seed)
     return Pipeline(
-        [(ENCODER, _encoder(candidate, schema)), (ESTIMATOR, estimator.set_params(**given))]
+        [(ENCODER, _encoder(candidate, schema)), (ESTIMATOR, estimator.set_params(**arguments))]
     )
 
 
@@ -125,8 +125,8 @@ def give_types(table: pa.Table, inputs: list[str], like: pa.Table | None = None)
     That of `like`, or a number's.
     """
     for name in (n for n in inputs if pa.types.is_null(table.schema.field(n).type)):
-        known = like.schema.field(name).type if like is not None else pa.null()
-        column = table[name].cast(pa.float64() if pa.types.is_null(known) else known)
+        kind = like.schema.field(name).type if like is not None else pa.null()
+        column = table[name].cast(pa.float64() if pa.types.is_null(kind) else kind)
         table = table.set_column(table.column_names.index(name), name, column)
     return table
 
@@ -159,10 +159,10 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
     """
     column = table[spec.target.column]
     if spec.task == "multiclass":
-        found = pc.fill_null(
+        codes = pc.fill_null(
             pc.index_in(class_names(column), value_set=pa.array(classes or [], pa.string())), -1
         )
-        return np.asarray(found.to_numpy(), dtype=np.int64)
+        return np.asarray(codes.to_numpy(), dtype=np.int64)
     if pa.types.is_string(column.type) and column.null_count < len(
         column
     ):  # Arrow would read numbers in texts
@@ -216,10 +216,10 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
     ):  # what is not finite is refused by the metrics
         if task == "regression":
             return np.asarray(pipeline.predict(inputs), dtype=np.float64)
-        found = np.asarray(pipeline.predict_proba(inputs), dtype=np.float64)
+        probabilities = np.asarray(pipeline.predict_proba(inputs), dtype=np.float64)
     width = len(classes) if classes else 2
-    wide = np.zeros((len(found), width))
-    wide[:, np.asarray(pipeline.classes_, dtype=np.int64)] = found
+    wide = np.zeros((len(probabilities), width))
+    wide[:, np.asarray(pipeline.classes_, dtype=np.int64)] = probabilities
     return wide if task == "multiclass" else wide[:, 1]
 
 

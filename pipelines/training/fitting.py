@@ -1,6 +1,5 @@
-"""One fit, which goes on where its rows lack something.
-
-An input without values, a class with one row, few neighbours.
+"""One fit, which goes on where its rows lack something: an input without values, a class with one
+row, too few neighbours.
 
 A fold, the training rows and the rows of the final fit are all fitted here, so that they go on
 alike. What is done another way than the spec says is said in the log, once for each fold.
@@ -47,18 +46,18 @@ def fit_pipeline(
     y: Array,
     candidate: Candidate,
     log: logging.Logger,
-    said: set[str] | None = None,
+    messages: set[str] | None = None,
 ) -> Any:
     """Fit and return the pipeline.
 
-    Warnings go to the log, each once; what is in `said` already is not said again.
+    Warnings go to the log, each once; what is in `messages` already is not logged again.
 
     Inputs that tell nothing in these rows are left out of the fit, and so of its answers; early
     stopping that cannot hold back rows of each class is off; there are no more neighbours than
     rows. Raises SpecError for a bad value, BadData for unfit data.
     """
-    said = set() if said is None else said
-    with warnings.catch_warnings(record=True) as caught, in_words(candidate, "fitted"):
+    messages = set() if messages is None else messages
+    with warnings.catch_warnings(record=True) as caught, label_errors(candidate, "fitted"):
         warnings.simplefilter("always")
         notes = [*_fit_to_size(model, y), *_leave_out(model, inputs, candidate)]
         model.fit(inputs, y)
@@ -66,14 +65,14 @@ def fit_pipeline(
         *notes,
         *(f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught),
     ]:
-        if message not in said:
+        if message not in messages:
             log.warning("%s: %s", candidate.name, message)
-        said.add(message)
+        messages.add(message)
     return model
 
 
 @contextlib.contextmanager
-def in_words(candidate: Candidate, what: str) -> Iterator[None]:
+def label_errors(candidate: Candidate, what: str) -> Iterator[None]:
     """Turn what scikit-learn raises into errors of our own.
 
     A bad parameter is a SpecError, unfit data are BadData.
@@ -107,11 +106,11 @@ def _leave_out(model: Any, inputs: pd.DataFrame, candidate: Candidate) -> list[s
     }
     idle = {name: why for name, why in idle.items() if why}
     encoder = model.named_steps[ENCODER]
-    kept = [
+    transformers = [
         (name, part, [c for c in columns if c not in idle])
         for name, part, columns in encoder.transformers
     ]
-    encoder.transformers = [part for part in kept if part[2]]
+    encoder.transformers = [part for part in transformers if part[2]]
     notes = [
         f"{name} {why} in the {len(inputs)} rows of this fit: taken as a constant, the model does"
         " not look at it"
@@ -131,13 +130,13 @@ def _why_idle(values: Array, few: int, *, null_tells: bool) -> str:
     if values.dtype == object:
         same = bool((values == values[0]).all())
         return "" if not same else "has no value" if values[0] == "" else "has one value only"
-    known = values[~np.isnan(values)]
-    if not len(known):
+    present = values[~np.isnan(values)]
+    if not len(present):
         return "has no value"
-    if len(known) < few:
-        return f"has {len(known)} values only, too few to be binned,"
-    same = bool(known.min() == known.max())
-    return "has one value only" if same and (len(known) == len(values) or not null_tells) else ""
+    if len(present) < few:
+        return f"has {len(present)} values only, too few to be binned,"
+    same = bool(present.min() == present.max())
+    return "has one value only" if same and (len(present) == len(values) or not null_tells) else ""
 
 
 def _count_needed(estimator: Any, rows: int) -> int:
@@ -147,11 +146,11 @@ def _count_needed(estimator: Any, rows: int) -> int:
     """
     if not hasattr(estimator, "max_bins"):
         return 1
-    drawn = math.ceil(_SURE * rows / _BINNED) if rows > _BINNED else 1
+    minimum = math.ceil(_SURE * rows / _BINNED) if rows > _BINNED else 1
     if not _holds_back(estimator, rows):
-        return drawn
+        return minimum
     share = min(_count_held_back(estimator, rows) / rows, 0.99)
-    return max(drawn, math.ceil(math.log(_SURER) / math.log(share)))
+    return max(minimum, math.ceil(math.log(_SURER) / math.log(share)))
 
 
 def _make_constant(model: Any, column: str) -> None:
@@ -214,12 +213,12 @@ def _why_not_hold_back(estimator: Any, y: Array) -> str:
     """
     from sklearn.base import is_classifier
 
-    held = _count_held_back(estimator, len(y))
+    count = _count_held_back(estimator, len(y))
     if is_classifier(estimator):
         classes, counts = np.unique(y, return_counts=True)
         if counts.min() < 2:  # noqa: PLR2004 -- one to learn from and one to hold back
             return f"the rarest of {len(classes)} classes has one row only"
-        if min(held, len(y) - held) < len(classes):
-            return f"{held} of {len(y)} rows held back cannot show {len(classes)} classes"
-    few = min(held, len(y) - held) < 2  # noqa: PLR2004 -- what MLP asks for
-    return f"{held} of {len(y)} rows held back are too few" if few else ""
+        if min(count, len(y) - count) < len(classes):
+            return f"{count} of {len(y)} rows held back cannot show {len(classes)} classes"
+    few = min(count, len(y) - count) < 2  # noqa: PLR2004 -- what MLP asks for
+    return f"{count} of {len(y)} rows held back are too few" if few else ""

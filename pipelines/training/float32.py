@@ -19,12 +19,12 @@ def merged_inputs(table: pa.Table, inputs: Iterable[str]) -> str:
 
     Empty where there is none. Seconds since 1970, for example, are told apart by 128 s only.
     """
-    merged = [name for name in inputs if _merges(table.column(name))]
-    if not merged:
+    names = [name for name in inputs if _merges(table.column(name))]
+    if not names:
         return ""
     return (
         f"a model is fed float32, in which different whole numbers beyond {WHOLE_NUMBERS:,} of"
-        f" {', '.join(merged)} become the same; subtract a base in features.py, or make them texts"
+        f" {', '.join(names)} become the same; subtract a base in features.py, or make them texts"
     )
 
 

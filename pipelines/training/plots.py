@@ -1,6 +1,6 @@
-"""The pictures of a candidate, few and cheap.
+"""The few plots of a candidate.
 
-Drawn through matplotlib's figures, without pyplot and its global state.
+They are drawn through matplotlib's figures, without pyplot and its global state.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ INPUTS = 30
 BINS = 10
 
 
-def table(folder: Path, tried: list[dict[str, Any]]) -> Path:
-    """Write every setting that was tried with its score, best first or not, as CSV."""
+def table(folder: Path, settings: list[dict[str, Any]]) -> Path:
+    """Write every setting that was tried, with its score, as CSV."""
     path = folder / "settings.csv"
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(tried[0]))
+        writer = csv.DictWriter(file, fieldnames=list(settings[0]))
         writer.writeheader()
-        writer.writerows(tried)
+        writer.writerows(settings)
     return path
 
 
 def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[Path]:
-    """Draw how the held-out rows were predicted: ROC, calibration and scores.
+    """Draw how the held-out rows were predicted.
 
-    Or predicted against actual and residuals over time.
+    For classes: ROC, calibration and scores. For values: predicted against actual, and residuals
+    over time.
     """
     if not len(y) or not np.isfinite(p).all():
         return []
@@ -60,13 +61,13 @@ def importance(
     It is measured on a sample (Breiman 2001, permutation importance).
     """
     rng = np.random.default_rng(spec.train.seed)
-    chosen = np.sort(rng.permutation(len(y))[:SAMPLE])
-    inputs, truth, metric = frame(schema, rows.take(chosen)), y[chosen], spec.train.metric
+    sample = np.sort(rng.permutation(len(y))[:SAMPLE])
+    inputs, truth, metric = frame(schema, rows.take(sample)), y[sample], spec.train.metric
     base = score(metric, truth, answers(model, inputs, spec.task, schema.classes))
     losses = {}
     for column in schema.columns[:INPUTS]:
         shuffled = inputs.copy()
-        shuffled[column.name] = inputs[column.name].to_numpy()[rng.permutation(len(chosen))]
+        shuffled[column.name] = inputs[column.name].to_numpy()[rng.permutation(len(sample))]
         losses[column.name] = float(
             better_by(
                 metric,
@@ -81,20 +82,20 @@ def importance(
         return []
     figure, (axis,) = _figure(1, left=0.35)
     axis.barh([name for name, _ in top], [loss for _, loss in top])
-    axis.set(title="inputs, shuffled one by one", xlabel=f"{metric} lost ({len(chosen)} rows)")
+    axis.set(title="inputs, shuffled one by one", xlabel=f"{metric} lost ({len(sample)} rows)")
     return [_save(figure, folder / "importance.png")]
 
 
-def search(folder: Path, spec: Spec, tried: list[dict[str, Any]]) -> list[Path]:
+def search(folder: Path, spec: Spec, settings: list[dict[str, Any]]) -> list[Path]:
     """Draw the score of every setting against each parameter of the search."""
-    names = [n for n in tried[0] if n not in {"score", "spread", "seconds"}][:4]
+    names = [n for n in settings[0] if n not in {"score", "spread", "seconds"}][:4]
     figure, axes = _figure(len(names))
     for axis, name in zip(axes, names, strict=True):
-        values = [row[name] for row in tried]
+        values = [row[name] for row in settings]
         numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
         axis.plot(
             values if numeric else [str(v) for v in values],
-            [row["score"] for row in tried],
+            [row["score"] for row in settings],
             "o",
             alpha=0.6,
         )
@@ -134,9 +135,9 @@ def _regression(axes: list[Any], y: Array, p: Array, times: Array) -> None:
 
 def _multiclass(axes: list[Any], y: Array, p: Array, _: Array) -> None:
     count = p.shape[1]
-    known = y >= 0
+    has_class = y >= 0
     counts = np.zeros((count, count))
-    np.add.at(counts, (y[known], p[known].argmax(axis=1)), 1)
+    np.add.at(counts, (y[has_class], p[has_class].argmax(axis=1)), 1)
     axes[0].imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), vmin=0, vmax=1)
     axes[0].set(
         title="share of each class by what was predicted", xlabel="predicted", ylabel="actual"

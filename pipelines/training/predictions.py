@@ -83,7 +83,7 @@ def _identity(holdout: pa.Table, spec: Spec) -> pa.Table:
 
 
 def _array(column: pa.ChunkedArray) -> Array:
-    found: Array = (
+    values: Array = (
         np.array(column.to_pylist()) if pa.types.is_list(column.type) else column.to_numpy()
     )
-    return found
+    return values

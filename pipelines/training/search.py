@@ -16,7 +16,7 @@ from pipelines.errors import BadData
 from pipelines.science.metrics import better_by, score
 from pipelines.spec import Range
 from pipelines.training.estimators import ESTIMATOR, answers, constant
-from pipelines.training.fitting import fit_pipeline, in_words
+from pipelines.training.fitting import fit_pipeline, label_errors
 
 if TYPE_CHECKING:
     import logging
@@ -40,7 +40,7 @@ class SearchResult:
     score: float | None
     spread: float | None
     """The standard deviation of the score over the folds."""
-    tried: list[dict[str, Any]]
+    settings: list[dict[str, Any]]
     """One row per setting: its parameters, `score`, `spread`, `seconds` (of one fit)."""
 
 
@@ -74,42 +74,42 @@ def search(
     folds: Folds,
     log: logging.Logger,
 ) -> SearchResult:
-    """Return the best setting by train.metric, meaned over the folds; the first of equals.
+    """Return the best setting by train.metric, by its mean over the folds; the first of equals.
 
-    Raises SpecError or BadData in words.
+    Raises SpecError or BadData.
     """
     from sklearn.base import clone
 
     usable = _usable(folds, y, spec, log)
-    tried, said, count = [], set[str](), 0
+    settings, messages, count = [], set[str](), 0
     for setting in _settings(candidate, pipeline, spec.train.seed):
         values, seconds = [], []
-        for learnt, judged in usable:
+        for train, test in usable:
             began = time.perf_counter()
             model = fit_pipeline(
                 clone(pipeline).set_params(**setting),
-                inputs.iloc[learnt],
-                y[learnt],
+                inputs.iloc[train],
+                y[train],
                 candidate,
                 log,
-                said,
+                messages,
             )
             seconds.append(time.perf_counter() - began)
-            with in_words(candidate, "asked"):
-                values.append(_score(model, inputs.iloc[judged], y[judged], spec))
+            with label_errors(candidate, "asked"):
+                values.append(_score(model, inputs.iloc[test], y[test], spec))
             count += 1
             log.info(
                 "%s: fit %d on %d rows: %s %.4f",
                 candidate.name,
                 count,
-                len(learnt),
+                len(train),
                 spec.train.metric,
                 values[-1],
             )
         plain = {
             name.removeprefix(f"{ESTIMATOR}__"): _plain(value) for name, value in setting.items()
         }
-        tried.append(
+        settings.append(
             {
                 **plain,
                 "score": float(np.mean(values)),
@@ -117,7 +117,7 @@ def search(
                 "seconds": float(np.mean(seconds)),
             }
         )
-    return _best(tried, candidate, spec)
+    return _best(settings, candidate, spec)
 
 
 def _settings(candidate: Candidate, pipeline: Any, seed: int) -> list[dict[str, Any]]:
@@ -147,17 +147,17 @@ def _usable(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
 
     The metric must be defined on the rows that judge: a constant's score is finite there.
     """
-    known = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
+    classes = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
     usable = []
-    for learnt, judged in folds:
-        guess = constant(y[learnt], spec.task, spec.train.metric, len(judged), known)
-        many = [len(np.unique(y[rows])) > 1 for rows in (learnt, judged)]
+    for train, test in folds:
+        guess = constant(y[train], spec.task, spec.train.metric, len(test), classes)
+        many = [len(np.unique(y[rows])) > 1 for rows in (train, test)]
         if (
             many[0]
             and (many[1] or spec.task == "regression")
-            and np.isfinite(score(spec.train.metric, y[judged], guess))
+            and np.isfinite(score(spec.train.metric, y[test], guess))
         ):
-            usable.append((learnt, judged))
+            usable.append((train, test))
     if not usable:
         raise BadData(
             f"In every fold {spec.target.column} has one value only, or {spec.train.metric} is not"
@@ -195,18 +195,21 @@ def _space(candidate: Candidate, pipeline: Any) -> dict[str, Any]:
     return space
 
 
-def _best(tried: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> SearchResult:
+def _best(settings: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> SearchResult:
     """Return the best of what was tried, the first of equals.
 
     A setting whose score is not finite never wins.
     """
-    gain = np.array([better_by(spec.train.metric, row["score"], 0.0) for row in tried])
+    gain = np.array([better_by(spec.train.metric, row["score"], 0.0) for row in settings])
     best = int(np.argmax(np.where(np.isfinite(gain), gain, -np.inf)))
-    chosen = {**candidate.params, **{k: tried[best][k] for k in candidate.search}}
+    params = {**candidate.params, **{k: settings[best][k] for k in candidate.search}}
     if not np.isfinite(gain[best]):
-        return SearchResult(params=chosen, score=None, spread=None, tried=tried)
+        return SearchResult(params=params, score=None, spread=None, settings=settings)
     return SearchResult(
-        params=chosen, score=tried[best]["score"], spread=tried[best]["spread"], tried=tried
+        params=params,
+        score=settings[best]["score"],
+        spread=settings[best]["spread"],
+        settings=settings,
     )
 
 

@@ -1,6 +1,6 @@
 """The child: loads a file of a model's folder and calls a function of it.
 
-It answers with tables, or with what went wrong.
+It answers with the function's tables, or with an error.
 
 `python -m pipelines.user_code.child REQUESTS ANSWERS` (two file descriptors). What the user's code
 prints goes to stderr, wherever it prints it; whatever it raises is an answer. A file is loaded once
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.refs import sha256
-from pipelines.tables import kept_tables, problem_of, run_build, user_function
+from pipelines.tables import problem_of, run_build, storable_tables, user_function
 from pipelines.user_code.frames import LAST, PROBLEM, Torn, receive, send
 
 if TYPE_CHECKING:
@@ -36,16 +36,16 @@ class Functions:
 
     def __init__(self) -> None:
         """Know none yet."""
-        self._known: dict[tuple[str, str, str], Any] = {}
+        self._loaded: dict[tuple[str, str, str], Any] = {}
 
     def find(self, request: Mapping[str, Any]) -> Any:
         """Return the function that a request names. Raises SpecError where it is not there."""
         path = Path(request["path"])
         content = sha256(path.read_bytes()) if path.is_file() else ""
         name = (request["path"], content, request["function"])
-        if name not in self._known:
-            self._known[name] = user_function(path, request["function"], request["purpose"])
-        return self._known[name]
+        if name not in self._loaded:
+            self._loaded[name] = user_function(path, request["function"], request["purpose"])
+        return self._loaded[name]
 
 
 def main(requests: int, answers: int) -> None:
@@ -54,13 +54,13 @@ def main(requests: int, answers: int) -> None:
     os.set_inheritable(answers, False)  # noqa: FBT003 -- likewise
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     functions, process = Functions(), os.getpid()
-    with os.fdopen(requests, "rb") as reading, os.fdopen(answers, "wb") as writing:
+    with os.fdopen(requests, "rb") as request_pipe, os.fdopen(answers, "wb") as answer_pipe:
         while True:
             try:
-                request, tables = receive(reading)
+                request, tables = receive(request_pipe)
             except Torn:
                 return
-            answer, found = _answer(functions, request, tables)
+            answer, values = _answer(functions, request, tables)
             if os.getpid() != process:
                 # the user's code has forked, and this is not the process that was asked
                 os._exit(0)
@@ -69,7 +69,7 @@ def main(requests: int, answers: int) -> None:
                 sys.stdout.flush()
             # the next call's code shall find them open
             last = sys.stdout.closed or sys.stderr.closed
-            send(writing, {**answer, "call": request["call"], LAST: last}, found)
+            send(answer_pipe, {**answer, "call": request["call"], LAST: last}, values)
             if last:
                 return
 
@@ -77,12 +77,12 @@ def main(requests: int, answers: int) -> None:
 def _answer(
     functions: Functions, request: Mapping[str, Any], tables: dict[str, pa.Table]
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
-    shown = request["shown"]
+    subject = request["subject"]
     try:
         _be_as(request)
         function = functions.find(request)
         if request["what"] == "build":
-            return {}, {"built": run_build(function, tables, shown)}
+            return {}, {"built": run_build(function, tables, subject)}
         if request["what"] == "read":
             return _read(function, request)
     except PerennialError as error:
@@ -95,11 +95,11 @@ def _answer(
             {},
         )
     except SystemExit as error:
-        said = f"{shown} ended Python by sys.exit({error.code!r})."
+        message = f"{subject} ended Python by sys.exit({error.code!r})."
         return (
             _error(
                 SpecError.__name__,
-                said + _line(error, request["path"]),
+                message + _line(error, request["path"]),
                 "return, or raise an error.",
             ),
             {},
@@ -109,7 +109,7 @@ def _answer(
         return (
             _error(
                 SpecError.__name__,
-                f"{shown}: {_words(error)}." + _line(error, request["path"]),
+                f"{subject}: {_words(error)}." + _line(error, request["path"]),
                 "mend the function.",
             ),
             {},
@@ -125,7 +125,7 @@ def _be_as(request: Mapping[str, Any]) -> None:
         os.environ.update(request["environ"])
 
 
-def _read(read: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+def _read(function: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     """Call a source's function.
 
     What pandas or Arrow cannot parse is a problem of the batch; OSError means unreachable.
@@ -133,29 +133,29 @@ def _read(read: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     import pandas as pd
     from pyarrow import ArrowInvalid
 
-    shown, expected = request["shown"], request["expected"]
+    subject, names = request["subject"], request["expected"]
     try:
-        found = read(
+        tables = function(
             datetime.fromisoformat(request["start"]), datetime.fromisoformat(request["end"])
         )
-        named = found if isinstance(found, dict) else {expected[0]: found}
-        if set(named) != set(expected):
+        by_name = tables if isinstance(tables, dict) else {names[0]: tables}
+        if set(by_name) != set(names):
             raise SpecError(
-                f"{shown} returned the tables {sorted(map(str, named))}, the spec names"
-                f" {sorted(expected)}.",
+                f"{subject} returned the tables {sorted(map(str, by_name))}, the spec names"
+                f" {sorted(names)}.",
                 remedy="name them in `source.main` and `source.side`.",
             )
         odd = next(
-            (name for name, table in named.items() if not hasattr(table, "__arrow_c_stream__")),
+            (name for name, table in by_name.items() if not hasattr(table, "__arrow_c_stream__")),
             None,
         )
         if odd is not None:
-            kind = type(named[odd]).__name__
+            kind = type(by_name[odd]).__name__
             raise SpecError(
-                f"{shown}: the table {odd!r} is a {kind}.",
+                f"{subject}: the table {odd!r} is a {kind}.",
                 remedy="return a pandas frame or an Arrow table.",
             )
-        return {}, kept_tables(named, shown, request["most"])
+        return {}, storable_tables(by_name, subject, request["most"])
     except BadData as error:
         return {PROBLEM: problem_of(error)}, {}
     except (
@@ -164,10 +164,10 @@ def _read(read: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         ArrowInvalid,
         UnicodeDecodeError,
     ) as error:
-        return {PROBLEM: f"{shown}: {_words(error)}"}, {}
+        return {PROBLEM: f"{subject}: {_words(error)}"}, {}
     except OSError as error:
         raise Unreachable(
-            f"{shown}: {_words(error)}.", remedy="check what the function reads from."
+            f"{subject}: {_words(error)}.", remedy="check what the function reads from."
         ) from error
 
 

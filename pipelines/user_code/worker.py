@@ -43,7 +43,9 @@ It has closed its pipe, or was killed.
 """
 
 
-def call_build(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: float) -> pa.Table:
+def call_build(
+    path: Path, tables: Mapping[str, pa.Table], subject: str, timeout: float
+) -> pa.Table:
     """Return what a model's `build` makes of the tables.
 
     Raises SpecError where the file or the function is missing, fails, ends its process, or takes
@@ -54,7 +56,7 @@ def call_build(path: Path, tables: Mapping[str, pa.Table], shown: str, timeout: 
         "function": "build",
         "purpose": "`build(tables)` returns the feature table",
     }
-    return _call(path, request, shown, timeout, tables)[1]["built"]
+    return _call(path, request, subject, timeout, tables)[1]["built"]
 
 
 def call_read(
@@ -101,25 +103,25 @@ def _show_path(path: Path) -> str:
 def _call(
     path: Path,
     request: dict[str, Any],
-    shown: str,
+    subject: str,
     timeout: float,
     tables: Mapping[str, pa.Table] | None = None,
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     """Return the child's answer. Raises the error that it names, or says how it ended."""
     child = _own.child()
-    asked = {
+    full_request = {
         **request,
         "path": str(path),
-        "shown": shown,
+        "subject": subject,
         "sys_path": sys.path,
         "environ": dict(os.environ),
     }
     try:
-        answer = child.ask(asked, tables or {}, timeout)
+        answer = child.ask(full_request, tables or {}, timeout)
     except TimeoutError as error:
         kind = Unreachable if request["what"] == "read" else SpecError
         raise kind(
-            f"{shown}: {request['function']} took longer than {timeout:g} s and was"
+            f"{subject}: {request['function']} took longer than {timeout:g} s and was"
             f" ended.{child.last_words()}",
             remedy=(
                 "mend it, or give it more time: `timeout` in model.yaml (of `features` or"
@@ -127,21 +129,21 @@ def _call(
             ),
         ) from error
     except Torn as error:
-        raise _error_of_end(shown, request["function"], child) from error
-    header, found = answer
+        raise _error_of_end(subject, request["function"], child) from error
+    header, results = answer
     if "error" in header:
-        named = getattr(errors, str(header["error"]), SpecError)
-        raise named(str(header["message"]), remedy=str(header["remedy"]))
-    return header, found
+        error_class = getattr(errors, str(header["error"]), SpecError)
+        raise error_class(str(header["message"]), remedy=str(header["remedy"]))
+    return header, results
 
 
-def _error_of_end(shown: str, function: str, child: Child) -> PerennialError:
+def _error_of_end(subject: str, function: str, child: Child) -> PerennialError:
     """Return the error for a child that ended without an answer."""
     code = child.code
     if code is not None and -code in {signal.SIGKILL, signal.SIGTERM}:
         how = f"was killed by {signal.Signals(-code).name}: out of memory, or ended by hand"
         return TryAgain(
-            f"{shown}: the process of {function} {how}.{child.last_words()}",
+            f"{subject}: the process of {function} {how}.{child.last_words()}",
             remedy="give it more memory, or try again.",
         )
     if code is None:
@@ -149,7 +151,8 @@ def _error_of_end(shown: str, function: str, child: Child) -> PerennialError:
     else:
         how = f"was ended by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
     return SpecError(
-        f"{shown}: the process of {function} {how} before there was a result.{child.last_words()}",
+        f"{subject}: the process of {function} {how} before there was a"
+        f" result.{child.last_words()}",
         remedy=(
             "the code must return its table, and neither end its process nor close what it did not"
             " open."
@@ -174,9 +177,9 @@ class Child:
         """Start it."""
         self.owner = os.getpid()
         self.code: int | None = None
-        self.ended = False
+        self.has_ended = False
         self._calls = 0
-        self._said: deque[str] = deque(maxlen=LAST_LINES)
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
         theirs, requests = os.pipe()
         answers, theirs_too = os.pipe()
         command = [
@@ -188,7 +191,7 @@ class Child:
             str(theirs),
             str(theirs_too),
         ]
-        known = os.environ.get("PYTHONPATH")
+        path = os.environ.get("PYTHONPATH")
         self._process = subprocess.Popen(
             mortal_command(signal.SIGKILL, os.getpid(), command),
             stdin=subprocess.DEVNULL,
@@ -198,7 +201,7 @@ class Child:
             start_new_session=True,
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join([str(ROOT), *([known] if known else [])]),
+                "PYTHONPATH": os.pathsep.join([str(ROOT), *([path] if path else [])]),
             },
         )
         os.close(theirs)
@@ -210,24 +213,25 @@ class Child:
     @property
     def fit(self) -> bool:
         """Whether it can be asked."""
-        return not self.ended and self._process.poll() is None
+        return not self.has_ended and self._process.poll() is None
 
     def ask(
         self, request: Mapping[str, Any], tables: Mapping[str, pa.Table], timeout: float
     ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
-        """Return the answer.
+        """Return the child's answer.
 
-        Raises TimeoutError, or Torn where there is none; then the child is ended.
+        Raises TimeoutError where it takes too long, Torn where it ends without an answer; the child
+        is ended then.
         """
         self._calls += 1
-        self._said.clear()
-        found: list[tuple[dict[str, Any], dict[str, pa.Table]]] = []
+        self._last_lines.clear()
+        replies: list[tuple[dict[str, Any], dict[str, pa.Table]]] = []
         # In a thread, because neither Arrow's reading nor a full pipe knows of a time-out; a killed
         # child ends both.
 
         exchange = threading.Thread(
             target=self._exchange,
-            args=(request, tables, found),
+            args=(request, tables, replies),
             name="user code's call",
             daemon=True,
         )
@@ -237,25 +241,25 @@ class Child:
             exchange.join(timeout)
             late = exchange.is_alive()
         finally:
-            if not found:
+            if not replies:
                 self.end(exchange)
-        if found:
-            if found[0][0].get(LAST):
+        if replies:
+            if replies[0][0].get(LAST):
                 self.end(exchange)
-            return found[0]
+            return replies[0]
         if late:
             raise TimeoutError
         raise Torn
 
     def _exchange(
-        self, request: Mapping[str, Any], tables: Mapping[str, pa.Table], found: list[Any]
+        self, request: Mapping[str, Any], tables: Mapping[str, pa.Table], replies: list[Any]
     ) -> None:
         with contextlib.suppress(Torn, OSError, ValueError):
             # the child has ended, or was: `ask` says how
             send(self._requests, {**request, "call": self._calls}, tables)
             answer = receive(self._answers)
             if answer[0].get("call") == self._calls:
-                found.append(answer)
+                replies.append(answer)
 
     def _pass_on(self) -> None:
         """Pass on what the user's code prints, and remember its last lines."""
@@ -264,14 +268,14 @@ class Child:
         with stream, contextlib.suppress(OSError, ValueError):  # either end was closed
             for line in iter(lambda: stream.readline(65_536), b""):
                 text = line.decode(errors="replace").rstrip("\r\n")
-                self._said.append(text)
+                self._last_lines.append(text)
                 sys.stderr.write(text + "\n")
 
     def last_words(self) -> str:
         """Return what it printed last, for a message."""
         self._pump.join(GRACE_SECONDS)
-        said = " | ".join(line.strip()[:200] for line in self._said if line.strip())
-        return f" Its last words: {said}." if said else ""
+        words = " | ".join(line.strip()[:200] for line in self._last_lines if line.strip())
+        return f" Its last words: {words}." if words else ""
 
     def end(self, exchange: threading.Thread | None = None) -> None:
         """End it with everything that it started.
@@ -282,12 +286,12 @@ class Child:
             # it closed its pipe, as a process does that is ending
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_SECONDS)
-        self.ended, self.code = True, self._process.poll()
-        left = _started_by(self._process.pid)
+        self.has_ended, self.code = True, self._process.poll()
+        descendants = _started_by(self._process.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             # all gone; macOS says EPERM of a group of zombies
             os.killpg(self._process.pid, signal.SIGKILL)
-        for process in left:
+        for process in descendants:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         self._process.wait()
@@ -331,7 +335,7 @@ _own = _Own()
 
 def _end(child: Child) -> None:
     _children.discard(child)
-    if not child.ended and child.owner == os.getpid():
+    if not child.has_ended and child.owner == os.getpid():
         # a fork of this process must not end what is not its own
         child.end()
 

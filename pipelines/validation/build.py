@@ -1,6 +1,6 @@
 """From an expectation as it is written to Great Expectations' own object.
 
-Or to words that say why it means nothing.
+Where it means nothing, the error says why.
 """
 
 from __future__ import annotations
@@ -42,12 +42,14 @@ _UNSAFE = re.compile(r"@|__|\bimport\b")
 """What a condition on rows may not hold: pandas would read names of Python."""
 
 
-class NoMeaning(ValueError):
+class MeaninglessExpectation(ValueError):
     """An expectation that can never be judged, whatever the data; the message says why in words."""
 
 
 def build_expectation(expectation: Expectation, schema: pa.Schema) -> Any:
-    """Return Great Expectations' own object, with literals of the columns' types. Raises NoMeaning.
+    """Return Great Expectations' own object, with literals of the columns' types.
+
+    Raises MeaninglessExpectation.
 
     A suite that is given plain values logs and *drops* what it does not know, and ids make it
     refuse an expectation.
@@ -62,7 +64,7 @@ def build_expectation(expectation: Expectation, schema: pa.Schema) -> Any:
     _refuse_what_is_not_read(kwargs)
     severity = expectation.get("severity", "critical")
     if severity not in SEVERITIES:
-        raise NoMeaning(
+        raise MeaninglessExpectation(
             f"`severity` is {json.dumps(severity, default=str)[:80]}; it takes {_TAKES['severity']}"
         )
     try:
@@ -80,32 +82,26 @@ def build_expectation(expectation: Expectation, schema: pa.Schema) -> Any:
             type=kind, kwargs=kwargs | literals, severity=severity
         ).to_domain_obj()
     except UnfitLiteral as error:
-        raise NoMeaning(str(error)) from error
+        raise MeaninglessExpectation(str(error)) from error
     except ValidationError as error:
-        raise NoMeaning("; ".join(_in_plain_words(error, kwargs))) from error
+        raise MeaninglessExpectation("; ".join(_in_plain_words(error, kwargs))) from error
     except ExpectationNotFoundError as error:
-        raise NoMeaning(_no_such(expectation["type"])) from error
+        raise MeaninglessExpectation(_no_such(expectation["type"])) from error
     except Exception as error:
         words = " ".join(str(error).split())[:200] or type(error).__name__
-        raise NoMeaning(f"Great Expectations does not take it: {words}") from error
+        raise MeaninglessExpectation(f"Great Expectations does not take it: {words}") from error
 
 
 def title(expectation: Expectation) -> str:
-    """Return how an expectation is named where something is wrong with it.
-
-    Its place in the file, its type, its column.
-    """
+    """Return how messages name an expectation: its place in the file, its type, its column."""
     place = (expectation.get("meta") or {}).get("place")
     column = expectation.get("kwargs", {}).get("column")
     where = "" if place is None else f"expectations[{place}]: "
     return f"{where}{expectation['type']}" + (f" of {column}" if isinstance(column, str) else "")
 
 
-def in_words(expectation: Expectation) -> str:
-    """Return an expectation as people read it.
-
-    The column, what is expected of it, the arguments as they are written.
-    """
+def describe_expectation(expectation: Expectation) -> str:
+    """Return an expectation as people read it: its column, what is expected, the arguments."""
     kwargs = expectation.get("kwargs", {})
     arguments = {k: v for k, v in kwargs.items() if k not in {*_OURS, "column"} and v is not None}
     what = str(expectation["type"]).removeprefix("expect_").replace("_", " ")
@@ -117,17 +113,21 @@ def in_words(expectation: Expectation) -> str:
 
 
 def _refuse_what_is_not_read(kwargs: dict[str, Any]) -> None:
-    """Raise NoMeaning for what Great Expectations would fill in from elsewhere, or would run."""
+    """Raise MeaninglessExpectation for arguments that Great Expectations would fill in from
+    elsewhere, or would run as code.
+    """
     if _holds_parameter(kwargs):
-        raise NoMeaning('{"$PARAMETER": …} is not filled in here; write the value itself')
+        raise MeaninglessExpectation(
+            '{"$PARAMETER": …} is not filled in here; write the value itself'
+        )
     if kwargs.get("windows"):
-        raise NoMeaning("`windows` are not kept here; write the bounds themselves")
+        raise MeaninglessExpectation("`windows` are not kept here; write the bounds themselves")
     condition = kwargs.get("row_condition")
     if isinstance(condition, str) and _UNSAFE.search(condition):
-        raise NoMeaning("`row_condition` may name columns and values only")
+        raise MeaninglessExpectation("`row_condition` may name columns and values only")
     for name in ("regex", "regex_list"):
-        given = kwargs.get(name)
-        for pattern in given if isinstance(given, list) else [given]:
+        value = kwargs.get(name)
+        for pattern in value if isinstance(value, list) else [value]:
             _refuse_no_regex(name, pattern)
 
 
@@ -137,7 +137,9 @@ def _refuse_no_regex(name: str, pattern: Any) -> None:
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise NoMeaning(f"`{name}`: {pattern[:80]!r} is no regular expression: {error}") from error
+        raise MeaninglessExpectation(
+            f"`{name}`: {pattern[:80]!r} is no regular expression: {error}"
+        ) from error
 
 
 def _holds_parameter(value: Any) -> bool:
@@ -166,7 +168,9 @@ def _in_plain_words(error: Any, kwargs: dict[str, Any]) -> list[str]:
             words = str(problem["msg"])
         else:
             takes = _TAKES.get(name)
-            given = f"`{name}` is {json.dumps(kwargs.get(name), default=str)[:80]}"
-            words = f"{given}; it takes {takes}" if takes else f"{given}, which it does not take"
+            argument = f"`{name}` is {json.dumps(kwargs.get(name), default=str)[:80]}"
+            words = (
+                f"{argument}; it takes {takes}" if takes else f"{argument}, which it does not take"
+            )
         problems.setdefault(name, words)
     return list(problems.values())

@@ -3,7 +3,7 @@
 Those models make floats of whole numbers and Decimals.
 
 They are built anew several times while they are judged, so it is not enough to set the numbers
-once. Importing this module also registers the metrics of `pipelines.validation.metrics`.
+once. Importing this module also registers the metrics of `pipelines.validation.gx_metrics`.
 """
 
 # mypy: disable-error-code="misc"
@@ -20,7 +20,7 @@ _log = logging.getLogger("great_expectations.expectations.registry")
 _level = _log.level
 _log.setLevel(logging.ERROR)  # it warns of each metric that another one takes the place of
 try:
-    import pipelines.validation.metrics  # noqa: F401 -- registers them
+    import pipelines.validation.gx_metrics  # noqa: F401 -- registers them
 finally:
     _log.setLevel(_level)
 

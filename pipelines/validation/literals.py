@@ -106,18 +106,18 @@ def value_of(field: pa.DataType, literal: Any, name: str) -> Any:
     """
     if literal is None:
         return None
-    held = family(field)
+    kind = family(field)
     if isinstance(literal, float) and not isfinite(literal):
         raise UnfitLiteral(f"`{name}` is {literal}, which is no number")
-    if held in {"whole", "float", "decimal", "bool"}:
-        return _number(field, held, literal, name)
-    if held in {"time", "date"}:
+    if kind in {"whole", "float", "decimal", "bool"}:
+        return _number(field, kind, literal, name)
+    if kind in {"time", "date"}:
         return _moment(literal, name)
     return literal
 
 
-def _number(field: pa.DataType, held: str, literal: Any, name: str) -> Any:
-    if isinstance(literal, str) and held == "decimal":
+def _number(field: pa.DataType, kind: str, literal: Any, name: str) -> Any:
+    if isinstance(literal, str) and kind == "decimal":
         try:
             literal = Decimal(literal)
         except InvalidOperation as error:
@@ -130,15 +130,15 @@ def _number(field: pa.DataType, held: str, literal: Any, name: str) -> Any:
         raise UnfitLiteral(
             f"`{name}` is {_show(literal)}, and the column holds numbers ({field}); write a number"
         )
-    if held == "decimal":
+    if kind == "decimal":
         return (
             literal
             if isinstance(literal, Decimal)
             else Decimal(repr(literal) if isinstance(literal, float) else int(literal))
         )
-    if held == "bool":
+    if kind == "bool":
         return bool(literal) if literal in {0, 1} else literal
-    if held == "whole":
+    if kind == "whole":
         return int(literal) if literal == int(literal) else literal
     return _float(field, literal, name)
 
@@ -199,12 +199,12 @@ def _holdable(field: pa.DataType, value: Any) -> bool:
 
     If not it would only turn a comparison into one of floats.
     """
-    held = family(field)
-    if held == "whole":
+    kind = family(field)
+    if kind == "whole":
         return isinstance(value, int) and value in _INT64
-    if held == "decimal":
+    if kind == "decimal":
         return isinstance(value, Decimal) and _fits(field, value)
-    return held != "bool" or isinstance(value, bool)
+    return kind != "bool" or isinstance(value, bool)
 
 
 def _fits(field: Any, value: Decimal) -> bool:
@@ -237,8 +237,8 @@ def _pair(fields: list[pa.DataType], values: Any) -> tuple[Any, ...]:
 
 def _refuse_texts_for_numbers(kind: str, kwargs: Mapping[str, Any]) -> None:
     """Great Expectations reads "5" as 5 and true as 1 where it wants a number."""
-    asked = _NUMBERS - {"min_value", "max_value"} if kind in _BOUNDED else _NUMBERS
-    for name in sorted(asked & set(kwargs)):
+    names = _NUMBERS - {"min_value", "max_value"} if kind in _BOUNDED else _NUMBERS
+    for name in sorted(names & set(kwargs)):
         if isinstance(kwargs[name], str | bool | list | dict):
             raise UnfitLiteral(f"`{name}` is {_show(kwargs[name])}; write a number")
 
@@ -246,10 +246,10 @@ def _refuse_texts_for_numbers(kind: str, kwargs: Mapping[str, Any]) -> None:
 def _refuse_reversed(bounds: Mapping[str, Any]) -> None:
     low, high = bounds.get("min_value"), bounds.get("max_value")
     try:
-        reversed_ = low is not None and high is not None and low > high
+        is_reversed = low is not None and high is not None and low > high
     except TypeError:
         return
-    if reversed_:
+    if is_reversed:
         raise UnfitLiteral(f"`min_value` ({low}) is greater than `max_value` ({high})")
 
 

@@ -1,6 +1,6 @@
 """The HTML page of a validation.
 
-Self-contained, everything escaped (values in data are hostile).
+It is self-contained, and escapes everything: values in data may be hostile.
 """
 
 from __future__ import annotations

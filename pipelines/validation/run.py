@@ -1,6 +1,5 @@
-"""Run expectations with Great Expectations and return plain values.
-
-What was expected, what was found, which rows broke it.
+"""Run expectations with Great Expectations and return plain values: what was expected, what
+was observed, which rows broke it.
 
 What is judged is what is kept (`judged_frame`), against literals of the columns' own types
 (`literals_for`). What a suite itself has wrong is a SpecError; what goes wrong on the data is a
@@ -17,9 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
 from pipelines.refs import Value
-from pipelines.validation.build import NoMeaning, build_expectation, in_words, title
+from pipelines.validation.build import (
+    MeaninglessExpectation,
+    build_expectation,
+    describe_expectation,
+    title,
+)
 from pipelines.validation.columns import judged_frame
-from pipelines.validation.types import TYPE_EXPECTATIONS, type_named, types_named
+from pipelines.validation.types import TYPE_EXPECTATIONS, is_one_of_types, is_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,11 +58,11 @@ class ExpectationResult(Value):
 
 
 def check_table(
-    name: str, table: pa.Table, expectations: list[Expectation], shown: str
+    name: str, table: pa.Table, expectations: list[Expectation], subject: str
 ) -> list[ExpectationResult]:
     """Return a finding for each expectation on the table, in their order.
 
-    Raises SpecError, naming the suite and every expectation of it that means nothing (`shown` is
+    Raises SpecError, naming the suite and every expectation of it that means nothing (`subject` is
     the suite's file as people know it); BadData where the table has two columns of one name.
     """
     frame = judged_frame(table)
@@ -72,21 +76,21 @@ def check_table(
                 findings[number] = _check_type(name, table.schema, expectation)
             else:
                 objects[number] = ready
-        except NoMeaning as error:
-            problems.append(f"{shown}: {title(expectation)}: {error}")
+        except MeaninglessExpectation as error:
+            problems.append(f"{subject}: {title(expectation)}: {error}")
     if not problems:
         results = _results(name, frame, objects)
         problems = [
-            f"{shown}: {title(expectations[n])}: {_unknown_here(r)}"
+            f"{subject}: {title(expectations[n])}: {_unknown_here(r)}"
             for n, r in results.items()
             if _unknown_here(r)
         ]
         findings |= {
-            number: _finding(name, expectations[number], result)
+            number: _make_result(name, expectations[number], result)
             for number, result in results.items()
         }
     if problems:
-        raise SpecError("\n".join(problems), remedy=f"mend {shown}; `perennial check` runs it.")
+        raise SpecError("\n".join(problems), remedy=f"mend {subject}; `perennial check` runs it.")
     return [findings[number] for number in sorted(findings)]
 
 
@@ -127,8 +131,8 @@ def _validate(name: str, frame: pd.DataFrame, expectations: dict[int, Any]) -> d
     # context, for a fifth more time.
 
     batch = definition.get_batch(batch_parameters={"dataframe": frame})
-    everything = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
-    results = batch.validate(suite, result_format=everything)
+    result_format = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
+    results = batch.validate(suite, result_format=result_format)
     return {r.expectation_config.meta["number"]: r for r in results.results}
 
 
@@ -146,9 +150,9 @@ def _context() -> Any:
 
 
 def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> ExpectationResult:
-    """Return what is found of a column's type.
+    """Return the result of an expectation on a column's type.
 
-    Raises NoMeaning where no name of it means anything here.
+    Raises MeaninglessExpectation where no name of it means anything here.
     """
     kwargs = expectation["kwargs"]
     names = kwargs.get(TYPE_EXPECTATIONS[expectation["type"]])
@@ -158,7 +162,7 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
         words = f'The column "{column}" does not exist'
         return ExpectationResult(
             table=table,
-            expectation=in_words(expectation),
+            expectation=describe_expectation(expectation),
             severity="critical",
             success=False,
             observed=words,
@@ -169,18 +173,18 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
     met = (
         True
         if names is None
-        else type_named(kind, names)
+        else is_type(kind, names)
         if isinstance(names, str)
-        else types_named(kind, names)
+        else is_one_of_types(kind, names)
     )
     if met is None:
-        raise NoMeaning(
+        raise MeaninglessExpectation(
             f"no type is called {json.dumps(names)[:80]}; write int64, float64, bool, str,"
             " datetime64 or Decimal"
         )
     return ExpectationResult(
         table=table,
-        expectation=in_words(expectation),
+        expectation=describe_expectation(expectation),
         severity=severity,
         success=met,
         observed=str(kind),
@@ -189,14 +193,14 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
     )
 
 
-def _finding(table: str, expectation: Expectation, result: Any) -> ExpectationResult:
+def _make_result(table: str, expectation: Expectation, result: Any) -> ExpectationResult:
     why = _exception_text(result)
     body = {} if isinstance(result, Exception) else result.result or {}
     rows = [int(i) for i in body.get("unexpected_index_list") or []]
     met = not why and bool(result.success)
     return ExpectationResult(
         table=table,
-        expectation=in_words(expectation),
+        expectation=describe_expectation(expectation),
         # An expectation that cannot be judged was not met: an exception is never a pass, and never
         # a mere warning.
         severity="critical" if why else str(expectation.get("severity", "critical")),

@@ -56,17 +56,17 @@ def read_suite(path: Path) -> list[Expectation]:
     (`{"place": 0}` for the first). Raises SpecError naming the file, and the place in it, where it
     is missing or no suite.
     """
-    shown = f"{path.parent.name}/{path.name}"
-    expectations = _json(path, shown)
+    subject = f"{path.parent.name}/{path.name}"
+    expectations = _json(path, subject)
     if isinstance(expectations, dict):
         expectations = expectations.get("expectations")
     if not isinstance(expectations, list):
         raise SpecError(
-            f"{shown} is no suite: it holds no list `expectations`.",
+            f"{subject} is no suite: it holds no list `expectations`.",
             remedy='it needs {"name": …, "expectations": [{"type": …, "kwargs": {…}}]}.',
         )
     problems = [
-        f"{shown}: expectations[{i}]: {why}"
+        f"{subject}: expectations[{i}]: {why}"
         for i, e in enumerate(expectations)
         if (why := _wrong_shape(e))
     ]
@@ -81,52 +81,55 @@ def read_suite(path: Path) -> list[Expectation]:
     ]
 
 
-def _json(path: Path, shown: str) -> Any:
+def _json(path: Path, subject: str) -> Any:
     """Return the JSON in a suite's file. Raises SpecError where there is none."""
     if path.is_dir():
-        raise SpecError(f"{shown} is a folder.", remedy="write the suite into a file of this name.")
+        raise SpecError(
+            f"{subject} is a folder.", remedy="write the suite into a file of this name."
+        )
     if not path.is_file():
         raise SpecError(
-            f"There is no {shown}.", remedy="write the suite; docs/add-a-model.md shows one."
+            f"There is no {subject}.", remedy="write the suite; docs/add-a-model.md shows one."
         )
     try:
         with path.open("rb") as file:
             text = file.read(SUITE_BYTES + 1)
     except OSError as error:
         raise SpecError(
-            f"{shown} cannot be read: {error.strerror}.",
+            f"{subject} cannot be read: {error.strerror}.",
             remedy="give this process the right to read it.",
         ) from error
     if len(text) > SUITE_BYTES:
         raise SpecError(
-            f"{shown} is larger than {SUITE_BYTES:,} bytes.",
+            f"{subject} is larger than {SUITE_BYTES:,} bytes.",
             remedy="a suite holds expectations, no data; shorten it.",
         )
     try:
-        found = json.loads(
+        document = json.loads(
             text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once_each
         )
     except RecursionError as error:
         raise SpecError(
-            f"{shown} is no suite: its brackets are too deep.", remedy="mend the file."
+            f"{subject} is no suite: its brackets are too deep.", remedy="mend the file."
         ) from error
     except UnicodeDecodeError as error:
         raise SpecError(
-            f"{shown} is no suite: its byte {error.start} is not UTF-8.", remedy="save it as UTF-8."
+            f"{subject} is no suite: its byte {error.start} is not UTF-8.",
+            remedy="save it as UTF-8.",
         ) from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise SpecError(
-            f"{shown} is no suite: no JSON at {where}: {error.msg}.", remedy="mend the file."
+            f"{subject} is no suite: no JSON at {where}: {error.msg}.", remedy="mend the file."
         ) from error
     except ValueError as error:
-        raise SpecError(f"{shown} is no suite: {error}.", remedy="mend the file.") from error
-    if _deeper(found, NESTING):
+        raise SpecError(f"{subject} is no suite: {error}.", remedy="mend the file.") from error
+    if _deeper(document, NESTING):
         raise SpecError(
-            f"{shown} is no suite: its brackets are too deep (more than {NESTING}).",
+            f"{subject} is no suite: its brackets are too deep (more than {NESTING}).",
             remedy="mend the file.",
         )
-    return found
+    return document
 
 
 def _refuse_constant(name: str) -> Any:
@@ -195,14 +198,17 @@ def _unknown_key(expectation: Expectation) -> str:
 def always_main(
     spec: Spec, interval: Interval, columns: Mapping[str, str], suite: list[Expectation]
 ) -> list[Expectation]:
-    """Return what is always expected of the main table.
-
-    Rows, keys that are there once, times inside the interval, no empty columns.
+    """Return what is always expected of the main table: rows, unique keys, times inside the
+    interval, no empty columns.
     """
     time = spec.raw_event_time
-    found: list[Expectation] = [_rows("warning" if spec.empty_batches == "allow" else "critical")]
-    found += [_expect("expect_column_values_to_not_be_null", column=c) for c in [time, *spec.key]]
-    found.append(
+    expectations: list[Expectation] = [
+        _rows("warning" if spec.empty_batches == "allow" else "critical")
+    ]
+    expectations += [
+        _expect("expect_column_values_to_not_be_null", column=c) for c in [time, *spec.key]
+    ]
+    expectations.append(
         _expect(
             "expect_column_values_to_be_in_type_list",
             column=time,
@@ -215,17 +221,17 @@ def always_main(
             "max_value": iso(interval.end)[:-1],
             "strict_max": True,
         }
-        found.append(_expect("expect_column_values_to_be_between", column=time, **span))
+        expectations.append(_expect("expect_column_values_to_be_between", column=time, **span))
     unique = (
         "expect_column_values_to_be_unique"
         if len(spec.key) == 1
         else "expect_compound_columns_to_be_unique"
     )
-    named: dict[str, Any] = (
+    arguments: dict[str, Any] = (
         {"column": spec.key[0]} if len(spec.key) == 1 else {"column_list": list(spec.key)}
     )
-    found.append(_expect(unique, **named))
-    return [*found, *_no_empty_columns(columns, suite, {time, *spec.key})]
+    expectations.append(_expect(unique, **arguments))
+    return [*expectations, *_no_empty_columns(columns, suite, {time, *spec.key})]
 
 
 def always_side(
@@ -246,10 +252,7 @@ def always_side(
 
 
 def without_rows(expectations: list[Expectation]) -> list[Expectation]:
-    """Return those of the expectations that say something of a table without rows.
-
-    The ones on the number of rows.
-    """
+    """Return the expectations that a table without rows is judged by: those on their number."""
     return [e for e in expectations if e["type"].startswith("expect_table_row_count_to_")]
 
 
@@ -259,23 +262,25 @@ def _rows(severity: str = "critical") -> Expectation:
 
 
 def _no_empty_columns(
-    columns: Mapping[str, str], suite: list[Expectation], checked: set[str]
+    columns: Mapping[str, str], suite: list[Expectation], other_columns: set[str]
 ) -> list[Expectation]:
     """A column of nulls passes most expectations.
 
     It is critical where the suite names the column, else a warning.
     """
-    named = {e.get("kwargs", {}).get("column") for e in suite}
-    checked = checked | {e["kwargs"].get("column") for e in suite if _asks_for_values(e)}
+    suite_columns = {e.get("kwargs", {}).get("column") for e in suite}
+    other_columns = other_columns | {
+        e["kwargs"].get("column") for e in suite if _asks_for_values(e)
+    }
     return [
         _expect(
             "expect_column_values_to_not_be_null",
-            "critical" if c in named else "warning",
+            "critical" if c in suite_columns else "warning",
             column=c,
             mostly=ANY_VALUE,
         )
         for c in columns
-        if c not in checked
+        if c not in other_columns
     ]
 
 

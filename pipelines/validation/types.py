@@ -81,47 +81,47 @@ def family(kind: pa.DataType) -> str:
     return next((name for name, test in tests.items() if test(kind)), str(kind))
 
 
-def type_named(kind: pa.DataType, name: str) -> bool | None:
+def is_type(kind: pa.DataType, name: str) -> bool | None:
     """Tell whether a column's type is the one that is named.
 
     None where the name means nothing here.
     """
-    held, exact = family(kind), _exact(kind)
+    held_family, exact = family(kind), _exact(kind)
     if name == str(plain_type(kind)):
         return True
     spelling = _ALIASES.get(name.lower(), name.lower())
     if spelling.startswith(("datetime64[", "timestamp[", "timedelta64[", "duration[")):
         # times are kept in microseconds of UTC, whatever their unit was
         spelling = spelling.partition("[")[0]
-    named = (
+    is_named = (
         spelling in _NAMES
         or spelling in _WIDE
         or spelling in {"float16", "float32", "float64"}
         or _of_arrow(spelling)
     )
-    if not named:
+    if not is_named:
         return None
-    if held == "null":
+    if held_family == "null":
         return True
     if spelling in {"object", "object_", "o"}:
-        return held not in _PLAIN_KINDS
-    if spelling == "date" and held == "time":
+        return held_family not in _PLAIN_KINDS
+    if spelling == "date" and held_family == "time":
         return False
     return (
         spelling == exact
-        or _NAMES.get(spelling) == held
-        or (held == "date" and _NAMES.get(spelling) == "time")
+        or _NAMES.get(spelling) == held_family
+        or (held_family == "date" and _NAMES.get(spelling) == "time")
     )
 
 
-def types_named(kind: pa.DataType, names: Iterable[str]) -> bool | None:
+def is_one_of_types(kind: pa.DataType, names: Iterable[str]) -> bool | None:
     """Tell whether a column's type is one of those named.
 
     None where none of the names means anything here.
     """
-    answers = [type_named(kind, name) for name in names]
-    known = [a for a in answers if a is not None]
-    return any(known) if known else None
+    answers = [is_type(kind, name) for name in names]
+    verdicts = [a for a in answers if a is not None]
+    return any(verdicts) if verdicts else None
 
 
 def _exact(kind: pa.DataType) -> str:

@@ -24,7 +24,7 @@ _TEMPLATE = Path(__file__).with_name("page.html")
 def render(
     model: str,
     run: str,
-    judged: GateResult,
+    result: GateResult,
     candidates: Sequence[TrainResult],
     *,
     metric: str,
@@ -39,17 +39,17 @@ def render(
         _TEMPLATE,
         title=f"Verdict on {model}",
         run=run,
-        j=judged,
+        j=result,
         candidates=candidates,
         metric=metric,
         score=_score,
-        promoted=judged.verdict == "promote",
+        promoted=result.verdict == "promote",
         who=(
-            f"the challenger {words.challenger(judged.candidate, judged.version)}"
-            if judged.candidate
+            f"the challenger {words.challenger(result.candidate, result.version)}"
+            if result.candidate
             else "there is no challenger"
         ),
-        opponent=words.opponent(judged),
+        opponent=words.opponent(result),
         as_of=iso(as_of),
         because=because,
     )

@@ -73,7 +73,7 @@ def challenger(candidate: str | None, version: str | None) -> str:
     return f"{candidate} (version {version})" if version else candidate
 
 
-def serving(version: str | None) -> str:
+def what_serves(version: str | None) -> str:
     """Return what serves on where nothing new came."""
     return f"version {version} serves on" if version else "nothing serves"
 
@@ -115,7 +115,7 @@ def refusal(candidate: str | None, reasons: Iterable[object]) -> str:
     return f"{who} was not promoted: " + (join(reasons) or "the gate gave no reason.")
 
 
-def unfinished(version: str | None, *, built: bool) -> str:
+def how_it_ended(version: str | None, *, built: bool) -> str:
     """Return how far a retraining came that ended before it deployed or refused anything.
 
     `version` is the one that the gate promoted, None where it judged nothing yet.

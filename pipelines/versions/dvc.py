@@ -41,7 +41,7 @@ from pipelines.versions.objects import (
 )
 from pipelines.versions.port import (
     FeatureFile,
-    check_changed,
+    check_changes,
     check_names,
     check_version,
     version_hash,
@@ -101,29 +101,31 @@ class DvcVersions:
             return self._at(model, revision)[0]
 
     def commit(
-        self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str
+        self, model: str, changes: Mapping[str, tuple[FeatureFile, bytes]], message: str
     ) -> FeaturesVersion:
         """Add or replace files, push them to the remote, then commit the pointer.
 
         Nothing changed returns the newest version.
         """
-        check_changed(model, changed)
+        check_changes(model, changes)
         with self._only_writer():
             self._create()
-            known, oids = self._at(model, None)
-            files = {**known, **{name: file for name, (file, _) in changed.items()}}
+            files_before, oids = self._at(model, None)
+            files = {**files_before, **{name: file for name, (file, _) in changes.items()}}
             if not files:
                 raise RequestError(f"There are no features of {model} to commit.")
             pointer, manifest = f"features/{model}.dvc", f"features/{model}.json"
-            if files != known:
-                self._heal(model, first=not known)
+            if files != files_before:
+                self._heal(model, first=not files_before)
                 self._point()
-                expected = {
-                    **{n: oids[n + SUFFIX] for n in known},
-                    **{n: md5(data) for n, (_, data) in changed.items()},
+                objects = {
+                    **{n: oids[n + SUFFIX] for n in files_before},
+                    **{n: md5(data) for n, (_, data) in changes.items()},
                 }
-                self._add(model, known, {n: data for n, (_, data) in changed.items()}, expected)
-                self._push(model, files, expected, set(changed))
+                self._add(
+                    model, files_before, {n: data for n, (_, data) in changes.items()}, objects
+                )
+                self._push(model, files, objects, set(changes))
                 self._write(
                     manifest,
                     canonical(
@@ -152,7 +154,7 @@ class DvcVersions:
                 for n in names
             ]
 
-    def damaged(self, model: str, revision: str) -> list[str]:
+    def find_damage(self, model: str, revision: str) -> list[str]:
         """Return the paths of the remote's objects of a revision that are missing or changed.
 
         Each object is read and compared with its name.
@@ -249,7 +251,7 @@ class DvcVersions:
     def _add(
         self,
         model: str,
-        known: Mapping[str, FeatureFile],
+        files_before: Mapping[str, FeatureFile],
         data: Mapping[str, bytes],
         expected: Mapping[str, str],
     ) -> None:
@@ -257,35 +259,37 @@ class DvcVersions:
 
         Afterwards its list of files is exactly the expected one.
         """
-        if self._add_with_dvc(model, known, data) == expected:
+        if self._add_with_dvc(model, files_before, data) == expected:
             return
         # A damaged file of the cache is the work tree's too, where they are hard links: mend both,
         # then again.
 
-        for name in sorted(set(known) - set(data)):
+        for name in sorted(set(files_before) - set(data)):
             self._sound(
-                expected[name], f"{model}/{name}", partial(has_sha256, expected=known[name].sha256)
+                expected[name],
+                f"{model}/{name}",
+                partial(has_sha256, expected=files_before[name].sha256),
             )
         shutil.rmtree(self._folder / "features" / model)
-        found = self._add_with_dvc(model, known, data)
-        if found != expected:
-            wrong = sorted(n for n in {*found, *expected} if found.get(n) != expected.get(n))
+        objects = self._add_with_dvc(model, files_before, data)
+        if objects != expected:
+            wrong = sorted(n for n in {*objects, *expected} if objects.get(n) != expected.get(n))
             raise Corrupted(f"DVC did not take the features {model}/{wrong[0]} as they are.")
 
     def _add_with_dvc(
-        self, model: str, known: Mapping[str, FeatureFile], data: Mapping[str, bytes]
+        self, model: str, files_before: Mapping[str, FeatureFile], data: Mapping[str, bytes]
     ) -> dict[str, str]:
         folder = self._folder / "features" / model
         with self._dvc() as repo:
-            if known:
+            if files_before:
                 repo.pull(targets=[f"{folder}.dvc"], force=True)
             for name, content in data.items():
                 self._write(f"features/{model}/{name}{SUFFIX}", content)
             repo.add(str(folder))
         oid = object_of_pointer(Path(f"{folder}.dvc").read_bytes())
         return {
-            name.removesuffix(SUFFIX): found
-            for name, found in objects_of_listing(self._cache.path(oid).read_bytes()).items()
+            name.removesuffix(SUFFIX): object_id
+            for name, object_id in objects_of_listing(self._cache.path(oid).read_bytes()).items()
         }
 
     def _push(
@@ -293,7 +297,7 @@ class DvcVersions:
         model: str,
         files: Mapping[str, FeatureFile],
         oids: Mapping[str, str],
-        changed: set[str],
+        changed_names: set[str],
     ) -> None:
         """Push the model's objects and see for ourselves that they arrived.
 
@@ -301,7 +305,7 @@ class DvcVersions:
         """
         pointer = self._folder / "features" / f"{model}.dvc"
         listing = object_of_pointer(pointer.read_bytes())
-        checks = {oids[n]: partial(has_sha256, expected=files[n].sha256) for n in changed}
+        checks = {oids[n]: partial(has_sha256, expected=files[n].sha256) for n in changed_names}
         checks[listing] = partial(has_md5, oid=listing)
         for oid, sound in checks.items():
             if not sound(self._remote.path(oid)):
@@ -309,11 +313,11 @@ class DvcVersions:
                 self._remote.path(oid).unlink(missing_ok=True)
         with self._dvc() as repo:
             repo.push(targets=[str(pointer)])
-        missing = [oid for oid in oids.values() if not self._remote.path(oid).is_file()]
-        missing += [oid for oid, sound in checks.items() if not sound(self._remote.path(oid))]
-        if missing:
+        absent = [oid for oid in oids.values() if not self._remote.path(oid).is_file()]
+        absent += [oid for oid, sound in checks.items() if not sound(self._remote.path(oid))]
+        if absent:
             message = (
-                f"The object {self._remote.path(missing[0])} of {model} is not in the remote after"
+                f"The object {self._remote.path(absent[0])} of {model} is not in the remote after"
                 " the push."
             )
             raise Corrupted(message, remedy="restore the object from a backup.")
@@ -347,27 +351,27 @@ class DvcVersions:
                 ),
             )
         self._remote.folder.mkdir(exist_ok=True)
-        for unfinished in self._root.glob(".repo-*"):
-            shutil.rmtree(unfinished)
+        for leftover in self._root.glob(".repo-*"):
+            shutil.rmtree(leftover)
         draft = Path(tempfile.mkdtemp(prefix=".repo-", dir=self._root))
         draft.chmod(0o700)
         for name, content in _FILES.items():
             (draft / name).parent.mkdir(exist_ok=True)
-            (draft / name).write_text(self._pointing(content) if name == CONFIG else content)
+            (draft / name).write_text(self._set_remote(content) if name == CONFIG else content)
         Git(draft).create("An empty repository of features")
         draft.rename(self._folder)
 
-    def _pointing(self, config: str) -> str:
+    def _set_remote(self, config: str) -> str:
         """Return DVC's configuration with the remote's own path.
 
         DVC resolves a relative one against each clone.
         """
         from configobj import ConfigObj, ConfigObjError
 
-        found = ConfigObj(config.splitlines(), interpolation=False)
-        found.setdefault(f'remote "{REMOTE}"', {})["url"] = str(self._remote.folder)
+        configuration = ConfigObj(config.splitlines(), interpolation=False)
+        configuration.setdefault(f'remote "{REMOTE}"', {})["url"] = str(self._remote.folder)
         try:
-            return "\n".join(found.write()) + "\n"
+            return "\n".join(configuration.write()) + "\n"
         except ConfigObjError:  # a path with both kinds of quotes has no form in such a file
             return config
 
@@ -378,9 +382,9 @@ class DvcVersions:
         """
         path = self._folder / CONFIG
         config = path.read_text(encoding="utf-8")
-        pointing = self._pointing(config)
-        if pointing != config:
-            path.write_text(pointing, encoding="utf-8")
+        new_config = self._set_remote(config)
+        if new_config != config:
+            path.write_text(new_config, encoding="utf-8")
             self._git.commit([CONFIG], "The remote is where the features are")
 
     def _heal(self, model: str, *, first: bool) -> None:

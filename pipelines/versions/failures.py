@@ -30,7 +30,7 @@ def file_border(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _named_error(folder, error, str(error)) from error
+        raise _make_error(folder, error, str(error)) from error
 
 
 @contextlib.contextmanager
@@ -65,9 +65,11 @@ def dvc_border(folder: Path) -> Iterator[type[Any]]:
         ) from error
     except DvcException as error:
         causes.add(error)
-        full = [cause for cause in causes.found if is_full(cause)]
-        raise _named_error(
-            folder, (full or causes.found)[0], "; ".join(str(c) for c in [error, *causes.found[:3]])
+        full = [cause for cause in causes.errors if is_full(cause)]
+        raise _make_error(
+            folder,
+            (full or causes.errors)[0],
+            "; ".join(str(c) for c in [error, *causes.errors[:3]]),
         ) from error
     finally:
         logger.removeHandler(causes)
@@ -95,7 +97,7 @@ def _own_environment(folder: Path) -> Iterator[None]:
     They may have no home and no name at all.
     """
     nowhere = str(folder / "no-configuration")
-    wanted = {
+    variables = {
         "DVC_GLOBAL_CONFIG_DIR": nowhere,
         "DVC_SYSTEM_CONFIG_DIR": nowhere,
         "DVC_SITE_CACHE_DIR": str(folder / SITE),
@@ -103,9 +105,9 @@ def _own_environment(folder: Path) -> Iterator[None]:
     try:
         getpass.getuser()
     except (KeyError, OSError):  # a container's bare number, and DVC asks for a name
-        wanted["LOGNAME"] = "perennial"
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
+        variables["LOGNAME"] = "perennial"
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
@@ -121,7 +123,7 @@ class _Causes(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.found: list[BaseException] = []
+        self.errors: list[BaseException] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info and record.exc_info[1]:
@@ -130,11 +132,11 @@ class _Causes(logging.Handler):
     def add(self, error: BaseException | None) -> None:
         """Remember the error and what it was raised from."""
         while error is not None:
-            self.found.append(error)
+            self.errors.append(error)
             error = error.__cause__ or error.__context__
 
 
-def _named_error(folder: Path, error: BaseException, text: str) -> PerennialError:
+def _make_error(folder: Path, error: BaseException, text: str) -> PerennialError:
     if is_full(error):
         return StorageFull(
             f"No space is left for the features in {folder}.",

@@ -84,16 +84,16 @@ class Git:
         None for one that is not there.
         """
         output = self._run("cat-file", "--batch", stdin="".join(f"{n}\n" for n in names).encode())
-        found: list[bytes | None] = []
+        contents: list[bytes | None] = []
         for _ in names:
             header, _, output = output.partition(b"\n")
             if header.endswith(b" missing"):
-                found.append(None)
+                contents.append(None)
                 continue
             size = int(header.rsplit(b" ", 1)[1])
-            found.append(output[:size])
+            contents.append(output[:size])
             output = output[size + 1 :]
-        return found
+        return contents
 
     def newest(self, path: str) -> str:
         """Return the newest commit that touched the path."""
@@ -156,7 +156,7 @@ class Git:
             *arguments,
         ]
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 command,
                 cwd=self.folder,
                 env=_environment(self.folder),
@@ -168,18 +168,18 @@ class Git:
             raise PerennialError(
                 "git is not there.", remedy="install git and put it on PATH."
             ) from error
-        if done.returncode == 0:
-            return done.stdout
-        complaint = done.stderr.decode(errors="replace").strip()
+        if process.returncode == 0:
+            return process.stdout
+        complaint = process.stderr.decode(errors="replace").strip()
         if is_full(complaint):
             raise StorageFull(
                 f"No space is left for the features' repository {self.folder}.",
                 remedy="free space there, then run again.",
             )
         if any(words in complaint for words in _DAMAGE):
-            said = complaint.split("\n", 1)[0]
+            first_line = complaint.split("\n", 1)[0]
             raise Corrupted(
-                f"The features' repository {self.folder} is damaged: {said}.",
+                f"The features' repository {self.folder} is damaged: {first_line}.",
                 remedy="restore it from a backup.",
             )
         raise PerennialError(f"git {arguments[0]} failed in {self.folder}: {complaint}")
@@ -197,7 +197,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
     Nothing of the user's, who may have hooks, signatures or a GIT_DIR set, nor of a folder above.
     """
-    isolated = {
+    isolation = {
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -205,4 +205,4 @@ def _environment(folder: Path) -> dict[str, str]:
         "GIT_CEILING_DIRECTORIES": str(folder.parent),
         "GIT_TERMINAL_PROMPT": "0",
     }
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **_IDENTITY, **isolated}
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **_IDENTITY, **isolation}

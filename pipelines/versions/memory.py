@@ -13,7 +13,7 @@ from pipelines.errors import Corrupted, RequestError
 from pipelines.refs import FeaturesVersion, digest, sha256
 from pipelines.versions.port import (
     FeatureFile,
-    check_changed,
+    check_changes,
     check_names,
     check_version,
     version_hash,
@@ -42,21 +42,21 @@ class MemoryVersions:
             if revision is not None and revision not in revisions:
                 raise Corrupted(f"The features have no revision {revision!r}.")
             until = len(revisions) if revision is None else revisions.index(revision) + 1
-            known = [files for _, m, files in self._commits[:until] if m == model]
-        return dict(known[-1]) if known else {}
+            history = [files for _, m, files in self._commits[:until] if m == model]
+        return dict(history[-1]) if history else {}
 
     def commit(
-        self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str
+        self, model: str, changes: Mapping[str, tuple[FeatureFile, bytes]], message: str
     ) -> FeaturesVersion:
         """Add or replace files; nothing changed returns the newest version."""
-        check_changed(model, changed)
+        check_changes(model, changes)
         with self._lock:
-            known = self.files(model)
-            files = {**known, **{name: file for name, (file, _) in changed.items()}}
+            files_before = self.files(model)
+            files = {**files_before, **{name: file for name, (file, _) in changes.items()}}
             if not files:
                 raise RequestError(f"There are no features of {model} to commit.")
-            if files != known:
-                self.blobs.update({file.sha256: data for file, data in changed.values()})
+            if files != files_before:
+                self.blobs.update({file.sha256: data for file, data in changes.values()})
                 last = self._commits[-1][0] if self._commits else ""
                 revision = digest(
                     last, model, version_hash(files), sha256(message.encode(errors="replace"))
@@ -72,7 +72,7 @@ class MemoryVersions:
         check_version(model, version, files, names)
         return [self._write(model, name, files[name].sha256) for name in names]
 
-    def damaged(self, model: str, revision: str) -> list[str]:
+    def find_damage(self, model: str, revision: str) -> list[str]:
         """Return the contents that are missing or changed, by their hash."""
         return [
             f.sha256

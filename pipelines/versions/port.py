@@ -38,7 +38,7 @@ class Versions(Protocol):
         ...
 
     def commit(
-        self, model: str, changed: Mapping[str, tuple[FeatureFile, bytes]], message: str
+        self, model: str, changes: Mapping[str, tuple[FeatureFile, bytes]], message: str
     ) -> FeaturesVersion:
         """Add or replace files, push them to the remote, then commit the pointer.
 
@@ -56,7 +56,7 @@ class Versions(Protocol):
         """
         ...
 
-    def damaged(self, model: str, revision: str) -> list[str]:
+    def find_damage(self, model: str, revision: str) -> list[str]:
         """Return the paths of a revision's objects that are missing from the remote or changed.
 
         Each object is read.
@@ -86,10 +86,10 @@ def check_names(model: str, names: Iterable[str]) -> None:
         )
 
 
-def check_changed(model: str, changed: Mapping[str, tuple[FeatureFile, bytes]]) -> None:
+def check_changes(model: str, changes: Mapping[str, tuple[FeatureFile, bytes]]) -> None:
     """Raise RequestError unless the names are fit and the bytes have their SHA-256."""
-    check_names(model, changed)
-    for name, (file, data) in changed.items():
+    check_names(model, changes)
+    for name, (file, data) in changes.items():
         if sha256(data) != file.sha256:
             raise RequestError(
                 f"The features {model}/{name} do not have the SHA-256 {file.sha256} that was given"

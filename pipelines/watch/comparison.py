@@ -16,7 +16,13 @@ import numpy as np
 
 from pipelines.science.drift import ColumnFact, DriftFacts, measure_performance
 from pipelines.watch import evidently_run
-from pipelines.watch.evidently_run import LEAST, ROWS, UNDEFINED_ON_A_CONSTANT, Compare, sampled
+from pipelines.watch.evidently_run import (
+    LEAST,
+    ROWS,
+    UNDEFINED_ON_A_CONSTANT,
+    Compare,
+    sample_positions,
+)
 from pipelines.watch.preconditions import (
     CheckedWindow,
     check,
@@ -24,7 +30,7 @@ from pipelines.watch.preconditions import (
     rule_of,
     size,
     textual,
-    watched,
+    watched_inputs,
 )
 
 if TYPE_CHECKING:
@@ -91,22 +97,22 @@ def _compare_window(
 ) -> Look:
     if rows == 0:
         return Look(DriftFacts(0), None)
-    checked = check(rules, window, labelled, champion)
-    columns = _blank_columns(rules, champion, checked)
-    facts = DriftFacts(rows, broken=checked.broken, columns=columns, notes=checked.notes)
-    if checked.broken or rows < rules.min_rows:
+    window_check = check(rules, window, labelled, champion)
+    columns = _blank_columns(rules, champion, window_check)
+    facts = DriftFacts(rows, broken=window_check.broken, columns=columns, notes=window_check.notes)
+    if window_check.broken or rows < rules.min_rows:
         return Look(facts, None)
     facts = _with_performance(facts, rules, labelled, champion, seed=seed)
     return _with_scores(facts, rules, window, champion, seed=seed)
 
 
 def _blank_columns(
-    rules: Drift, champion: ChampionReference, checked: CheckedWindow
+    rules: Drift, champion: ChampionReference, window_check: CheckedWindow
 ) -> list[ColumnFact]:
     """Return the inputs with their missing shares and rules, before anything is compared."""
     facts = []
-    for column in watched(champion.schema):
-        shares = checked.missing.get(column.name)
+    for column in watched_inputs(champion.schema):
+        shares = window_check.missing.get(column.name)
         if shares is not None:
             facts.append(_blank(column.name, rule_of(rules, column), shares))
     return facts
@@ -201,11 +207,11 @@ def _with_scores(
     few = {p.name: words for p in pairs if (words := _too_few(p, rules))}
     still = {p.name: _ONE_VALUE for p in pairs if p.name not in few and _constant(p)}
     if few:
-        named = [f"{name} ({words})" for name, words in few.items()][:_NAMED]
+        examples = [f"{name} ({words})" for name, words in few.items()][:_NAMED]
         facts = _with_note(
             facts,
             "not compared: "
-            + ", ".join(named)
+            + ", ".join(examples)
             + (f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""),
         )
     reasons = few | still
@@ -216,7 +222,7 @@ def _with_scores(
         )
     scores, page = evidently_run.run(comparable, predictions, share=rules.share, seed=seed)
     by_name = {p.name: p for p in comparable}
-    columns, broken = [], list(facts.broken)
+    columns, faults = [], list(facts.broken)
     for fact in facts.columns:
         result, wrong = (
             _with_score(fact, by_name[fact.name], scores[fact.name])
@@ -224,13 +230,13 @@ def _with_scores(
             else (fact, [])
         )
         columns.append(_with_reason(result, reasons))
-        broken += wrong
+        faults += wrong
     facts = replace(facts, columns=columns)
     if predictions is not None:
         blank = _blank("predictions", rules.predictions, (0.0, 0.0))
         result, wrong = _with_score(blank, predictions, scores[predictions.name])
-        facts, broken = replace(facts, predictions=result), broken + wrong
-    return Look(replace(facts, broken=broken), page or None)
+        facts, faults = replace(facts, predictions=result), faults + wrong
+    return Look(replace(facts, broken=faults), page or None)
 
 
 def _with_reason(fact: ColumnFact, why: dict[str, str]) -> ColumnFact:
@@ -247,7 +253,7 @@ def _pairs(
         ("the window", window.inputs),
         ("the champion's training data", champion.reference.inputs),
     ):
-        rows = sampled(table.num_rows, seed)
+        rows = sample_positions(table.num_rows, seed)
         tables.append(table if rows is None else table.take(rows))
         if rows is not None:
             facts = _with_note(
@@ -262,7 +268,7 @@ def _pairs(
             f"the champion's training data are {reference:,} rows only: scores vary more than the"
             " thresholds expect",
         )
-    by_name = {c.name: c for c in watched(champion.schema)}
+    by_name = {c.name: c for c in watched_inputs(champion.schema)}
     names = [c.name for c in facts.columns]
     return [
         Compare(
@@ -296,7 +302,7 @@ def _answers(
     text = champion.task == "multiclass"
     sides = []
     for predictions in (window.predictions, champion.reference.predictions):
-        rows = sampled(len(predictions), seed)
+        rows = sample_positions(len(predictions), seed)
         sides.append(
             np.asarray(
                 predictions if rows is None else predictions[rows],

@@ -45,7 +45,7 @@ def number_names(page: bytes) -> bytes:
     page = _HEADING.sub(b'"value": "Column by column", "label": "%s"' % _COLUMNS, page)
     return _UUID.sub(
         lambda m: names.setdefault(
-            m[0], b"%032x" % len(names) if len(m[0]) == _HEX else _numbered(len(names))
+            m[0], b"%032x" % len(names) if len(m[0]) == _HEX else _number(len(names))
         ),
         page,
     )
@@ -64,5 +64,5 @@ def add_verdict(page: bytes, decision: Decision, *, href: str) -> bytes:
     return before + body + banner.encode() + after
 
 
-def _numbered(number: int) -> bytes:
+def _number(number: int) -> bytes:
     return b"00000000-0000-7000-8000-%012x" % number

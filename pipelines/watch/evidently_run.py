@@ -84,7 +84,7 @@ class Score:
     problem: str = ""
 
 
-def sampled(count: int, seed: int) -> Array | None:
+def sample_positions(count: int, seed: int) -> Array | None:
     """Return the positions of at most ROWS of `count` rows, in order.
 
     None where that is all of them.
@@ -128,24 +128,24 @@ def _one_by_one(
     if predictions is not None:
         predictions = _spread_out(predictions, seed)
     sound: list[Compare] = []
-    failed: dict[str, Score] = {}
+    failures: dict[str, Score] = {}
     for column in [*inputs, *([predictions] if predictions else [])]:
         ready, problem = _comparable(column, seed)
         if problem:
-            failed[column.name] = Score(np.nan, drifted=False, problem=problem)
+            failures[column.name] = Score(np.nan, drifted=False, problem=problem)
         else:
             sound.append(ready)
     if not sound:
-        return failed, b""
+        return failures, b""
     answers = next((c for c in sound if predictions and c.name == predictions.name), None)
     scores, page = _run([c for c in sound if c is not answers], answers, share=share, seed=seed)
-    return failed | scores, page
+    return failures | scores, page
 
 
 def _comparable(column: Compare, seed: int) -> tuple[Compare, str]:
     """Return the column as Evidently can compare it, or why it cannot."""
     words = ""
-    for ready in [column] if column.text else [column, _moved(column)]:
+    for ready in [column] if column.text else [column, _shift(column)]:
         try:
             _run([ready], None, share=1.0, seed=seed)
         except MemoryError:
@@ -158,7 +158,7 @@ def _comparable(column: Compare, seed: int) -> tuple[Compare, str]:
     return column, words
 
 
-def _moved(column: Compare) -> Compare:
+def _shift(column: Compare) -> Compare:
     """Return numbers moved to 0 and, where they are huge, made smaller by a power of two.
 
     Evidently draws bins of a fixed number between the least and the greatest value, and raises
@@ -184,7 +184,7 @@ def _run(
     from evidently.presets import DataDriftPreset
 
     metrics: list[Any] = []
-    inputs = [c if c.text else untied(c, seed) for c in inputs]
+    inputs = [c if c.text else break_ties(c, seed) for c in inputs]
     if inputs:
         methods, thresholds = (
             {c.name: c.rule.method for c in inputs},
@@ -236,7 +236,7 @@ def _datasets(columns: Sequence[Compare]) -> tuple[Any, Any]:
         frames.append(
             pd.DataFrame(
                 {
-                    name: pd.Series(_padded(values, rows), dtype=values.dtype)
+                    name: pd.Series(_pad(values, rows), dtype=values.dtype)
                     for name, values in pairs.items()
                 }
             )
@@ -247,7 +247,7 @@ def _datasets(columns: Sequence[Compare]) -> tuple[Any, Any]:
     return current, reference
 
 
-def _padded(values: Array, rows: int) -> Array:
+def _pad(values: Array, rows: int) -> Array:
     fill = None if values.dtype == object else np.nan
     return np.concatenate([values, np.full(rows - len(values), fill, dtype=values.dtype)])
 
@@ -258,7 +258,7 @@ def _categories(column: Compare) -> tuple[Array, Array]:
     The commonest ones, and the rest as one known and one new value.
     """
     shares: dict[str, float] = {}
-    known = {t for t in column.reference if t is not None}
+    reference_values = {t for t in column.reference if t is not None}
     for side in (column.window, column.reference):
         texts, counts = np.unique(
             np.array([t for t in side if t is not None], dtype=object).astype(str),
@@ -266,12 +266,13 @@ def _categories(column: Compare) -> tuple[Array, Array]:
         )
         for text, count in zip(texts.tolist(), counts.tolist(), strict=True):
             shares[text] = shares.get(text, 0.0) + count / len(side)
-    kept = {t: _escape(t) for t in sorted(shares, key=lambda t: (-shares[t], t))[:_CATEGORIES]}
+    names = {t: _escape(t) for t in sorted(shares, key=lambda t: (-shares[t], t))[:_CATEGORIES]}
     rest = {True: "(other values, seen in training)", False: "(other values, not seen in training)"}
 
     def name_values(side: Array) -> Array:
         return np.array(
-            [None if t is None else kept.get(t) or rest[t in known] for t in side], dtype=object
+            [None if t is None else names.get(t) or rest[t in reference_values] for t in side],
+            dtype=object,
         )
 
     return name_values(column.window), name_values(column.reference)
@@ -311,7 +312,7 @@ def _spread_out(predictions: Compare, seed: int) -> Compare:
     return Compare(predictions.name, predictions.rule, predictions.text, *apart)
 
 
-def untied(column: Compare, seed: int) -> Compare:
+def break_ties(column: Compare, seed: int) -> Compare:
     """Return numbers whose ties are broken at random, by less than half of the smallest step
     between two of them.
 

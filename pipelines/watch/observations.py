@@ -23,14 +23,14 @@ from pipelines.data import labelled_rows as labelled
 from pipelines.data.feature_rows import build_batch
 from pipelines.data.plan_types import plan_types
 from pipelines.errors import PerennialError, TryAgain
-from pipelines.inference.decode import INPUT
-from pipelines.inference.format import identity, key_text
-from pipelines.inference.join import Counts, join_labels
-from pipelines.inference.label_index import Index
-from pipelines.inference.personal_data import PersonalKey
-from pipelines.inference.reader import read_labels, read_log
-from pipelines.inference.rotated_entries import segments_of
-from pipelines.inference.rotation import rotate
+from pipelines.inference_log.decode import INPUT
+from pipelines.inference_log.format import identity, key_text
+from pipelines.inference_log.join import Counts, join_labels
+from pipelines.inference_log.label_index import Index
+from pipelines.inference_log.personal_data import PersonalKey
+from pipelines.inference_log.reader import read_labels, read_log
+from pipelines.inference_log.rotated_entries import segments_of
+from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
 from pipelines.training import estimators
 from pipelines.watch.reference import best_labels
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
     from pipelines.context import Context
     from pipelines.data.manifests import Plan
-    from pipelines.inference.reader import Log
+    from pipelines.inference_log.reader import Log
     from pipelines.intervals import Interval
     from pipelines.refs import Ref
     from pipelines.spec import Spec
@@ -98,7 +98,7 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
     rotate(store, spec.name, catch_up=Index(context.settings, store).catch_up)
     log = read_log(store, spec.name, since=window.start, until=window.end)
-    source = _told_by_source(context, plan, schema, log) if log.rows.num_rows else None
+    source = _source_labels(context, plan, schema, log) if log.rows.num_rows else None
     labels = read_labels(store, spec.name)
     matches = join_labels(
         log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
@@ -108,7 +108,7 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     notes = _notes(
         matches.counts, matches.rows.num_rows - own.num_rows, [*log.damage, *labels.damage]
     )
-    odd = _logged_otherwise(context, matches.rows, schema, version)
+    odd = _find_partial_versions(context, matches.rows, schema, version)
     if odd:
         notes.append(
             f"only the {own.num_rows:,} rows that version {version} answered itself are compared:"
@@ -121,7 +121,7 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
             if odd
             else Rows(_inputs(matches.rows, schema), answers, answered=own.num_rows)
         ),
-        labelled=_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
+        labelled=_make_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
         counts=matches.counts,
         notes=notes,
     )
@@ -136,12 +136,12 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
     inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
-    known = labelled.visible(table, spec, window.end)
+    has_label = labelled.visible(table, spec, window.end)
     counts = Counts(
         predicted=table.num_rows,
         rows=table.num_rows,
         duplicates=0,
-        labelled=int(known.sum()),
+        labelled=int(has_label.sum()),
         after_label=0,
         ahead=0,
         contradicting=0,
@@ -164,10 +164,12 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
             counts,
             problem=f"the champion cannot answer the window's rows: {error}",
         )
-    rows = table.filter(pa.array(known))
+    rows = table.filter(pa.array(has_label))
     return WindowRows(
         window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
-        labelled=Labelled(_truth(rows, spec, schema), answers[known], labelled.times(rows, spec)),
+        labelled=Labelled(
+            _truth(rows, spec, schema), answers[has_label], labelled.times(rows, spec)
+        ),
         counts=counts,
     )
 
@@ -219,7 +221,7 @@ def _build_table(context: Context, plan: Plan) -> pa.Table:
     return with_types(together(tables, "The features of the window", whole=spec.key))
 
 
-def _told_by_source(context: Context, plan: Plan, schema: InputSchema, log: Log) -> pa.Table | None:
+def _source_labels(context: Context, plan: Plan, schema: InputSchema, log: Log) -> pa.Table | None:
     """Return what the model's source says of the window's events: `identity` and `label`.
 
     None where no row could be found again.
@@ -249,12 +251,12 @@ def _as_classes(names: pa.ChunkedArray, classes: list[str]) -> pa.ChunkedArray:
     Those that it does not know keep their own.
     """
     distinct = names.unique()
-    known = pa.array(
+    class_names = pa.array(
         [None if n is None else class_of(n, classes) or n for n in distinct.to_pylist()],
         pa.string(),
     )
     return pa.chunked_array(
-        [known.take(pc.index_in(names.combine_chunks(), value_set=distinct))], pa.string()
+        [class_names.take(pc.index_in(names.combine_chunks(), value_set=distinct))], pa.string()
     )
 
 
@@ -282,7 +284,9 @@ def _as_learnt(own: pa.Table, schema: InputSchema) -> pa.Table:
     return pa.table(columns)
 
 
-def _logged_otherwise(context: Context, rows: pa.Table, schema: InputSchema, version: str) -> str:
+def _find_partial_versions(
+    context: Context, rows: pa.Table, schema: InputSchema, version: str
+) -> str:
     """Return the versions among the rows that did not log every input of the champion in its kind.
 
     "" where all did.
@@ -292,23 +296,23 @@ def _logged_otherwise(context: Context, rows: pa.Table, schema: InputSchema, ver
         return ""
     champions = context.ports.ledger.entries(context.spec.name, "champion")
     bundles = {crown.version: crown.bundle for crown in (e.read(Crown) for e in champions)}
-    wanted = _watched(schema)
+    inputs = _watched_rows(schema)
     odd = [
         v
         for v in others
-        if v not in bundles or not wanted <= _logged(context.ports.store, bundles[v])
+        if v not in bundles or not inputs <= _logged_inputs(context.ports.store, bundles[v])
     ]
     return ", ".join(f"version {v}" for v in odd)
 
 
-def _watched(schema: InputSchema) -> set[tuple[str, str]]:
+def _watched_rows(schema: InputSchema) -> set[tuple[str, str]]:
     return {(c.name, c.kind) for c in schema.columns if c.personal is None}
 
 
-def _logged(store: Store, bundle: Ref) -> set[tuple[str, str]]:
+def _logged_inputs(store: Store, bundle: Ref) -> set[tuple[str, str]]:
     """Return the inputs of a bundle with their kinds; none where it cannot be read any more."""
     try:
-        return _watched(BundleManifest.model_validate_json(store.get(bundle)).inputs)
+        return _watched_rows(BundleManifest.model_validate_json(store.get(bundle)).inputs)
     except TryAgain:
         raise
     except (PerennialError, ValueError):
@@ -323,7 +327,7 @@ def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
     return values
 
 
-def _labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
+def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
     """Return labelled rows of the log as metrics take them."""
     times = rows["event_time"].to_numpy().astype("datetime64[us]")
     if schema.task != "multiclass":

@@ -152,8 +152,8 @@ def _in_words(fact: PerformanceFact, rules: Drift, worse: str) -> str:
     if fact.worse:
         end = f"even at best it is {worse} by more than that"
     else:
-        kept = float(better_by(fact.metric, fact.live, fact.expected)) >= 0
-        end = "that is kept" if kept else "that is not proven to be missed"
+        is_kept = float(better_by(fact.metric, fact.live, fact.expected)) >= 0
+        end = "that is kept" if is_kept else "that is not proven to be missed"
     return (
         f"{text}. The champion promised {fact.expected:.4g}, and {rule.tolerance:g} {worse} is"
         f" tolerated: {end}."

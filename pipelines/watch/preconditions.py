@@ -44,7 +44,7 @@ class CheckedWindow:
     missing: dict[str, tuple[float, float]]
 
 
-def watched(schema: InputSchema) -> list[Column]:
+def watched_inputs(schema: InputSchema) -> list[Column]:
     """Return the inputs that are looked at.
 
     All but personal ones, of which neither the log nor the reference holds the values.
@@ -73,34 +73,34 @@ def check(
     rules: Drift, window: Rows, labelled: Labelled | None, champion: ChampionReference
 ) -> CheckedWindow:
     """Return what is broken in a window that has rows, or in the champion's reference."""
-    columns = watched(champion.schema)
+    columns = watched_inputs(champion.schema)
     sides = (("", window.inputs), (" in the champion's training data", champion.reference.inputs))
-    broken = [p for where, table in sides for c in columns for p in _column(c, table, where)]
-    broken += [
+    faults = [p for where, table in sides for c in columns for p in _column(c, table, where)]
+    faults += [
         p
         for c in columns
         for p in _rule(rule_of(rules, c), f"the input {c.name}", text=textual(c.kind))
     ]
-    broken += _rule(rules.predictions, "the predictions", text=champion.task == "multiclass")
-    answered = size(window) if window.answered is None else window.answered
-    if len(window.predictions) != answered:
-        broken.append(
-            f"the window holds {answered:,} rows and {len(window.predictions):,} predictions"
+    faults += _rule(rules.predictions, "the predictions", text=champion.task == "multiclass")
+    row_count = size(window) if window.answered is None else window.answered
+    if len(window.predictions) != row_count:
+        faults.append(
+            f"the window holds {row_count:,} rows and {len(window.predictions):,} predictions"
         )
-    broken += _predictions(window.predictions, champion.task, "in the window")
-    broken += _predictions(
+    faults += _predictions(window.predictions, champion.task, "in the window")
+    faults += _predictions(
         champion.reference.predictions, champion.task, "of the champion's holdout"
     )
-    broken += _labelled(labelled)
+    faults += _check_labelled(labelled)
     if columns and champion.reference.inputs.num_rows == 0:
-        broken.append("the champion's bundle holds no training rows to compare with")
+        faults.append("the champion's bundle holds no training rows to compare with")
     tables = [table for _, table in sides]
     shares = {
-        c.name: (_missing(c, tables[0]), _missing(c, tables[1]))
+        c.name: (_missing_share(c, tables[0]), _missing_share(c, tables[1]))
         for c in columns
         if _both(c, tables)
     }
-    return CheckedWindow(broken, _notes(window, champion), shares)
+    return CheckedWindow(faults, _notes(window, champion), shares)
 
 
 def numbers(column: pa.ChunkedArray) -> Array:
@@ -162,10 +162,10 @@ def _column(column: Column, table: pa.Table, where: str) -> list[str]:
         column.kind, {column.kind}
     )
     if kind not in fits:
-        held = "numbers as text" if kind == "string" and _all_numbers(values) else _words(kind)
+        content = "numbers as text" if kind == "string" and _all_numbers(values) else _words(kind)
         return [
             (
-                f"the input {column.name} holds {held}{where}; the model learnt from"
+                f"the input {column.name} holds {content}{where}; the model learnt from"
                 f" {_words(column.kind)}"
             )
         ]
@@ -254,7 +254,7 @@ def _predictions(predictions: Array, task: str, whose: str) -> list[str]:
     return [f"{wrong:,} of {len(predictions):,} predictions {whose} are {what}"] if wrong else []
 
 
-def _labelled(labelled: Labelled | None) -> list[str]:
+def _check_labelled(labelled: Labelled | None) -> list[str]:
     if labelled is None:
         return []
     pairs = (("labels", labelled.y), ("predictions of labelled rows", labelled.p))
@@ -270,17 +270,17 @@ def _notes(window: Rows, champion: ChampionReference) -> list[str]:
     more = [name for name in window.inputs.column_names if name not in names]
     if not more:
         return []
-    named = ", ".join(name[:60] for name in more[:_NAMED]) + (
+    examples = ", ".join(name[:60] for name in more[:_NAMED]) + (
         f" and {len(more) - _NAMED} more" if len(more) > _NAMED else ""
     )
-    return [f"the window holds columns that the champion does not know: {named}"]
+    return [f"the window holds columns that the champion does not know: {examples}"]
 
 
 def _both(column: Column, tables: list[pa.Table]) -> bool:
     return all(t.column_names.count(column.name) == 1 and t.num_rows > 0 for t in tables)
 
 
-def _missing(column: Column, table: pa.Table) -> float:
+def _missing_share(column: Column, table: pa.Table) -> float:
     """Return the share of null and NaN.
 
     An empty text is a value, though the model is fed the same for null.
@@ -288,10 +288,10 @@ def _missing(column: Column, table: pa.Table) -> float:
     import pyarrow.compute as pc
 
     values = table[column.name]
-    floating = _kind(values.type) == "number"
+    is_number = _kind(values.type) == "number"
     count = (
         int(np.isnan(numbers(values)).sum())
-        if floating
+        if is_number
         else int(pc.sum(pc.is_null(values)).as_py())
     )
     return count / len(values)

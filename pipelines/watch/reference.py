@@ -47,7 +47,7 @@ class ChampionSample:
     predictions: Array
 
 
-def marked(schema: InputSchema, spec: Spec) -> InputSchema:
+def mark_personal(schema: InputSchema, spec: Spec) -> InputSchema:
     """Return the schema with the spec's personal inputs marked (their examples left out), and the
     keys as their strictest column.
     """
@@ -72,8 +72,8 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
     inputs = [c for c in spec.features.inputs if c not in spec.features.personal]
     rows = fitted.select([spec.event_time, *inputs])
     if rows.num_rows > SAMPLE:
-        chosen = np.random.default_rng(spec.train.seed).choice(rows.num_rows, SAMPLE, replace=False)
-        rows = rows.take(pa.array(np.sort(chosen)))
+        picks = np.random.default_rng(spec.train.seed).choice(rows.num_rows, SAMPLE, replace=False)
+        rows = rows.take(pa.array(np.sort(picks)))
     answers = {
         EVENT_TIME: held.rows[spec.event_time],
         PREDICTION: pa.array(best_labels(held.score, held.classes) if held.classes else held.score),
@@ -92,10 +92,10 @@ def read(store: Store, reference: Reference, schema: InputSchema) -> ChampionSam
     """
     rows = from_parquet(store.get(reference.rows))
     names = [c.name for c in schema.columns if c.personal is None]
-    missing = [n for n in names if n not in rows.column_names]
-    if missing:
+    absent = [n for n in names if n not in rows.column_names]
+    if absent:
         raise BadData(
-            f"The champion's reference {reference.rows.uri} lacks {', '.join(missing)}.",
+            f"The champion's reference {reference.rows.uri} lacks {', '.join(absent)}.",
             remedy="retrain the model.",
         )
     column = from_parquet(store.get(reference.holdout), [PREDICTION])[PREDICTION]

@@ -29,21 +29,21 @@ def open_run(context: Context, run: str, window: Interval) -> str:
 
 
 def log_run(
-    context: Context, drifted: DriftResult, evidently: Ref | None, figures: dict[str, Any]
+    context: Context, result: DriftResult, evidently: Ref | None, figures: dict[str, Any]
 ) -> None:
     """Log a verdict with its figures and pages, and end the run; again changes nothing."""
-    registry, store, run_id = context.ports.registry, context.ports.store, drifted.run_id
+    registry, store, run_id = context.ports.registry, context.ports.store, result.run_id
     tags = {
-        "verdict": drifted.verdict,
-        "reasons": join(drifted.reasons),
-        "champion": drifted.champion or "",
-        "source": drifted.source,
+        "verdict": result.verdict,
+        "reasons": join(result.reasons),
+        "champion": result.champion or "",
+        "source": result.source,
     }
     registry.log(run_id, params={}, metrics=_metrics(figures), tags=tags)
     files = {
-        "drift.html": drifted.page,
+        "drift.html": result.page,
         "evidently.html": evidently,
-        "figures.json": drifted.figures,
+        "figures.json": result.figures,
     }
     _attach(context, run_id, {name: ref for name, ref in files.items() if ref is not None}, store)
     if registry.state(run_id) != "FINISHED":
@@ -61,15 +61,17 @@ def _attach(context: Context, run_id: str, files: dict[str, Ref], store: Store) 
 def _metrics(figures: dict[str, Any]) -> dict[str, float]:
     """Return what the registry keeps as metrics: what has a value."""
     facts = figures["facts"]
-    compared = [c for c in facts["columns"] if c["score"] is not None]
+    scored_columns = [c for c in facts["columns"] if c["score"] is not None]
     live = facts["performance"] or {}
     numbers = {
         "rows": facts["rows"],
         "coverage": figures["coverage"],
         "live": live.get("live"),
         "expected": figures["expected"],
-        "drifted_share": sum(c["drifted"] for c in compared) / len(compared) if compared else None,
+        "drifted_share": sum(c["drifted"] for c in scored_columns) / len(scored_columns)
+        if scored_columns
+        else None,
         "drift_of_predictions": (facts["predictions"] or {}).get("score"),
-        **{f"drift.{c['name']}": c["score"] for c in compared},
+        **{f"drift.{c['name']}": c["score"] for c in scored_columns},
     }
     return {name: float(value) for name, value in numbers.items() if value is not None}

@@ -40,15 +40,15 @@ def run_id(model: str, window: Interval) -> str:
     return f"drift__{model}__{iso(window.end)}"
 
 
-def request_for(model: str, drifted: DriftResult, asked_by: str) -> RetrainRequest:
+def request_for(model: str, result: DriftResult, asked_by: str) -> RetrainRequest:
     """Return what a window's request says; `asked_by` is the drift run."""
-    reason = "drift: " + join(drifted.reasons)
+    reason = "drift: " + join(result.reasons)
     return RetrainRequest(
-        run_id=run_id(model, drifted.window),
-        window=drifted.window,
-        reasons=[r[: outcomes.WORDS] for r in drifted.reasons[: outcomes.REASONS]],
+        run_id=run_id(model, result.window),
+        window=result.window,
+        reasons=[r[: outcomes.WORDS] for r in result.reasons[: outcomes.REASONS]],
         conf=RequestConf(
-            as_of=drifted.window.end,
+            as_of=result.window.end,
             reason=reason if len(reason) <= REASON else reason[: REASON - 1] + "…",
         ),
         asked_by=asked_by,
@@ -56,7 +56,7 @@ def request_for(model: str, drifted: DriftResult, asked_by: str) -> RetrainReque
 
 
 def ask(
-    ledger: Ledger, model: str, wanted: RetrainRequest, rules: Drift, now: datetime
+    ledger: Ledger, model: str, request: RetrainRequest, rules: Drift, now: datetime
 ) -> tuple[Entry | None, str]:
     """Return the window's request, entering it where it is new.
 
@@ -66,19 +66,19 @@ def ask(
     """
     while True:
         entries = ledger.entries(model, "retrain_request")
-        own = [e for e in entries if e.read(RetrainRequest).run_id == wanted.run_id]
+        own = [e for e in entries if e.read(RetrainRequest).run_id == request.run_id]
         if own:
             return own[0], ""
-        why = _why_held(ledger, model, entries, wanted, rules, now)
+        why = _why_held(ledger, model, entries, request, rules, now)
         if why:
             return None, why
         # Whoever is faster takes the number; the next look finds the own request there, or another
         # one.
 
-        ledger.append(model, f"{len(entries) + 1:06d}", wanted)
+        ledger.append(model, f"{len(entries) + 1:06d}", request)
 
 
-def unanswered(ledger: Ledger, model: str, now: datetime) -> Entry | None:
+def find_open_request(ledger: Ledger, model: str, now: datetime) -> Entry | None:
     """Return the newest request that is open.
 
     Nothing came of it yet, and it is younger than a day by the ledger's clock.
@@ -102,21 +102,21 @@ def _why_held(
     ledger: Ledger,
     model: str,
     entries: list[Entry],
-    wanted: RetrainRequest,
+    request: RetrainRequest,
     rules: Drift,
     now: datetime,
 ) -> str:
     """Return in words why no new request may be entered, or nothing."""
-    waiting = _newest_open(ledger, model, entries, now)
-    if waiting is not None:
+    open_request = _newest_open(ledger, model, entries, now)
+    if open_request is not None:
         return (
-            f"the retraining {waiting.read(RetrainRequest).run_id} was asked for at"
-            f" {iso(waiting.at.replace(microsecond=0))} and has not ended yet"
+            f"the retraining {open_request.read(RetrainRequest).run_id} was asked for at"
+            f" {iso(open_request.at.replace(microsecond=0))} and has not ended yet"
         )
     if not entries:
         return ""
     latest = max((e.read(RetrainRequest) for e in entries), key=lambda r: r.window.end)
-    end, last = wanted.window.end, latest.window.end
+    end, last = request.window.end, latest.window.end
     if end <= last:
         return (
             f"the later window until {iso(last)} has asked for a retraining already"

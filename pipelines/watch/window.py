@@ -91,29 +91,29 @@ def never_judged(spec: Spec, length: timedelta) -> str:
     )
 
 
-def holdout_too_small(spec: Spec, known: int, length: timedelta) -> str:
+def holdout_too_small(spec: Spec, labels: int, length: timedelta) -> str:
     """Return in words that the held-out batches will hardly hold the rows that the gate asks for.
 
     "" where they do.
 
-    `known` are the rows of one batch whose outcome is known sooner or later, `length` is how long a
-    batch is; both stand for the other batches too. What happened less than `known_after` before a
-    run has no outcome yet that it may use.
+    `labels` counts the rows of one batch whose outcome is known sooner or later, `length` is how
+    long a batch is; both stand for the other batches too. What happened less than `known_after`
+    before a run has no outcome yet that it may use.
     """
-    batches, needed, wait = spec.train.holdout, spec.gate.min_rows, spec.target.known_after
-    if known == 0 and spec.empty_batches == "allow":
+    batches, min_rows, wait = spec.train.holdout, spec.gate.min_rows, spec.target.known_after
+    if labels == 0 and spec.empty_batches == "allow":
         return "this batch is empty and says nothing of the others; try one with rows by --at"
-    rows = int(known * max(0.0, batches - wait / length))
-    if rows >= needed:
+    rows = int(labels * max(0.0, batches - wait / length))
+    if rows >= min_rows:
         return ""
     enough = (
-        f"train.holdout: {math.ceil(needed / known + wait / length)} batches"
-        if known
+        f"train.holdout: {math.ceil(min_rows / labels + wait / length)} batches"
+        if labels
         else "a longer train.holdout"
     )
-    waiting = f", which is {duration_text(wait)} after the event" if wait else ""
+    after_text = f", which is {duration_text(wait)} after the event" if wait else ""
     return (
         f"the holdout ({batches} {'batch' if batches == 1 else 'batches'}) would hold about {rows}"
-        f" rows whose outcome is known{waiting}; the gate needs {needed} (gate.min_rows) and would"
-        f" refuse every challenger: use {enough}, or a lower gate.min_rows"
+        f" rows whose outcome is known{after_text}; the gate needs {min_rows} (gate.min_rows) and"
+        f" would refuse every challenger: use {enough}, or a lower gate.min_rows"
     )

@@ -87,9 +87,9 @@ class PageLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the page's path, which is known before the page is there."""
-        shared = self._kind == "validation" and ti_key.dag_id == dag_name(DRIFT, operator.model)
+        is_shared = self._kind == "validation" and ti_key.dag_id == dag_name(DRIFT, operator.model)
         return airflow_path() + page_path(
-            operator.model, self._kind, watch_run(ti_key.run_id) if shared else ti_key.run_id
+            operator.model, self._kind, watch_run(ti_key.run_id) if is_shared else ti_key.run_id
         )
 
 

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.inference.format import Header, LoggedColumn
+from pipelines.inference_log.format import Header, LoggedColumn
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
-    from pipelines.inference.personal_data import PersonalKey
+    from pipelines.inference_log.personal_data import PersonalKey
     from serving.decode import PredictionRequest
-    from serving.loaded_release import Served
+    from serving.loaded_release import LoadedRelease
 
 
 class LogForm:
     """The header of a release's segments, and the way from a request to its line."""
 
-    def __init__(self, served: Served, key: PersonalKey) -> None:
+    def __init__(self, loaded_release: LoadedRelease, key: PersonalKey) -> None:
         """Work out which inputs are hashed or left out.
 
         Raises as `PersonalKey.hash_of` where its key is needed and cannot be had.
         """
-        schema = served.bundle.manifest.inputs
+        schema = loaded_release.bundle.manifest.inputs
         self._key = key
         self._multiclass = schema.task == "multiclass"
         self._key_personal = schema.key_personal
@@ -38,9 +38,9 @@ class LogForm:
             key.hash_of("")  # now, not in the middle of a request
         self.header = Header(
             kind="predictions",
-            model=served.release.model,
-            version=served.release.version,
-            release=served.release.number,
+            model=loaded_release.release.model,
+            version=loaded_release.release.version,
+            release=loaded_release.release.number,
             task=schema.task,
             columns=tuple(
                 LoggedColumn(c.name, "string" if c.personal else c.kind)

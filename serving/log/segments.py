@@ -17,14 +17,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipelines.errors import StorageFull, Unreachable
-from pipelines.inference.format import opening
+from pipelines.inference_log.format import header_lines
 from serving.event_log import log
 
 if TYPE_CHECKING:
-    from pipelines.inference.format import Header
+    from pipelines.inference_log.format import Header
     from pipelines.settings import Settings
     from pipelines.store.port import Segment, Store
-    from serving.metrics import Metrics
+    from serving.prometheus import Metrics
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -41,13 +41,13 @@ Slot = tuple[str, str, int]
 class _OpenSegment:
     """A segment that grows.
 
-    `day` counts UTC days since 1970, `synced` is how much of it is known to be on the disk.
+    `day` counts UTC days since 1970, `synced_bytes` is how much of it is known to be on the disk.
     """
 
     segment: Segment
     day: int
-    synced: int = 0
-    failed: bool = False
+    synced_bytes: int = 0
+    has_failed: bool = False
     """A flush failed, which was counted."""
     active: float = field(default_factory=time.monotonic)
 
@@ -63,7 +63,7 @@ class Segments:
         self._lock = threading.Lock()
         """Held while a segment is appended to or replaced; a flush holds it for a moment only."""
         self._open: dict[Slot, _OpenSegment] = {}
-        self._retired: list[_OpenSegment] = []
+        self._old_segments: list[_OpenSegment] = []
 
     def append(self, header: Header, data: bytes, now: int) -> None:
         """Write lines into the header's segment at `now` (microseconds since 1970, UTC).
@@ -87,9 +87,9 @@ class Segments:
         try:
             entry.segment.sync()
         except (OSError, StorageFull):
-            if not entry.failed:
+            if not entry.has_failed:
                 self._metrics.count_log_failure(header.model, "sync")
-            entry.failed = True
+            entry.has_failed = True
             try:
                 entry.segment.cut(entry.segment.size - len(data))
             finally:
@@ -136,14 +136,14 @@ class Segments:
             raise
         before = self._open.get(slot)
         if before is not None:
-            self._retired.append(before)
+            self._old_segments.append(before)
         entry = self._open[slot] = _OpenSegment(segment, now // DAY)
         return entry
 
     def _open_new(self, name: str, header: Header) -> Segment:
         segment = self._store.open_segment(name)
         try:
-            segment.append(opening(header))
+            segment.append(header_lines(header))
         except (OSError, StorageFull):
             with contextlib.suppress(OSError, StorageFull):
                 segment.close()
@@ -155,27 +155,27 @@ class Segments:
     def flush(self) -> None:
         """Bring everything that was written so far to the disk, and close what is finished."""
         with self._lock:
-            current, self._retired, retired = dict(self._open), [], self._retired
+            current, self._old_segments, old_segments = dict(self._open), [], self._old_segments
         today = time.time_ns() // 1_000 // DAY
         for slot, entry in current.items():
-            if entry.segment.size != entry.synced:
+            if entry.segment.size != entry.synced_bytes:
                 self._sync(slot, entry)
             elif entry.day != today or (
                 self._is_followed(slot, current) and time.monotonic() - entry.active > IDLE_SECONDS
             ):
                 self._retire(slot, entry)
-        for entry in retired:
+        for entry in old_segments:
             self._close(entry)
 
     def _is_followed(self, slot: Slot, current: dict[Slot, _OpenSegment]) -> bool:
         return any(other[:2] == slot[:2] and other[2] > slot[2] for other in current)
 
     def _sync(self, slot: Slot, entry: _OpenSegment) -> None:
-        size, started = entry.segment.size, time.perf_counter()
+        size, begin = entry.segment.size, time.perf_counter()
         try:
             entry.segment.sync()
         except (OSError, StorageFull) as error:
-            entry.failed = True
+            entry.has_failed = True
             self._metrics.count_log_failure(slot[1], "sync")
             log.exception(
                 "A segment of the inference log could not be flushed.",
@@ -183,20 +183,20 @@ class Segments:
             )
             self._retire(slot, entry)
             return
-        self._metrics.observe_flush(time.perf_counter() - started)
-        entry.synced, entry.active = size, time.monotonic()
+        self._metrics.observe_flush(time.perf_counter() - begin)
+        entry.synced_bytes, entry.active = size, time.monotonic()
 
     def _retire(self, slot: Slot, entry: _OpenSegment) -> None:
         with self._lock:
             if self._open.get(slot) is entry:
                 del self._open[slot]
-                self._retired.append(entry)
+                self._old_segments.append(entry)
 
     def _close(self, entry: _OpenSegment) -> None:
         try:
             entry.segment.close()
         except (OSError, StorageFull) as error:
-            if entry.failed:
+            if entry.has_failed:
                 return
             self._metrics.count_log_failure(entry.segment.name.split("/")[1], "sync")
             log.exception(
@@ -207,7 +207,7 @@ class Segments:
     def close(self) -> None:
         """Flush and close everything."""
         with self._lock:
-            self._retired += self._open.values()
+            self._old_segments += self._open.values()
             self._open.clear()
         self.flush()
 

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import PerennialError
-from pipelines.inference.format import Answered, Header, Labelled, line
-from pipelines.inference.personal_data import PersonalKey
+from pipelines.inference_log.format import AnswerRecord, Header, LabelRecord, line
+from pipelines.inference_log.personal_data import PersonalKey
 from serving.event_log import log
 from serving.log.form import LogForm
 from serving.log.segments import Segments
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.store.port import Store
     from serving.decode import PredictionRequest
-    from serving.loaded_release import Served
-    from serving.metrics import Metrics
+    from serving.loaded_release import LoadedRelease
+    from serving.prometheus import Metrics
 
 PROBE_SECONDS = 5.0
 """How often a model whose log cannot be written is tried again, whether or not a request comes."""
@@ -51,9 +51,9 @@ class InferenceLog:
         self._metrics = metrics
         self._every = settings.log_sync_seconds
         self._forms: dict[tuple[str, int], LogForm] = {}
-        self._failed: dict[str, Served] = {}
+        self._failed_releases: dict[str, LoadedRelease] = {}
         self._trouble_lock = threading.Lock()
-        """Held while `trouble` and `_failed` change.
+        """Held while `trouble` and `_failed_releases` change.
 
         The event loop and the flushing thread both find and end troubles.
         """
@@ -73,7 +73,7 @@ class InferenceLog:
 
     def write_answer(
         self,
-        served: Served,
+        loaded_release: LoadedRelease,
         request: PredictionRequest,
         answers: list[Any],
         request_id: str,
@@ -86,14 +86,16 @@ class InferenceLog:
         Raises Problem 503 where it cannot be written and the settings refuse then; else the loss is
         counted.
         """
-        model = served.release.model
+        model = loaded_release.release.model
         try:
-            form = self._forms.get((model, served.release.number)) or self._new_form(served)
+            form = self._forms.get((model, loaded_release.release.number)) or self._new_form(
+                loaded_release
+            )
             now = time.time_ns() // 1_000
             seconds = time.perf_counter() - began
             rows, keys = form.rows(request), form.keys(request)
             text = line(
-                Answered(
+                AnswerRecord(
                     request_id,
                     now,
                     seconds,
@@ -105,7 +107,7 @@ class InferenceLog:
             )
             self._segments.append(form.header, text, now)
         except FAILURES as error:
-            self._note_failure(served, len(request.rows), error)
+            self._note_failure(loaded_release, len(request.rows), error)
             return
         self._metrics.count_logged(model, len(request.rows))
         if model in self.trouble:
@@ -119,27 +121,30 @@ class InferenceLog:
         Raises StorageFull or OSError.
         """
         now = time.time_ns() // 1_000
-        lines = b"".join(line(Labelled(name, label, now, request_id)) for name, label in labels)
+        lines = b"".join(line(LabelRecord(name, label, now, request_id)) for name, label in labels)
         self._segments.append_flushed(Header(kind="labels", model=model), lines, now)
 
-    def _new_form(self, served: Served) -> LogForm:
-        form = LogForm(served, self.personal)
-        self._forms[served.release.model, served.release.number] = form
+    def _new_form(self, loaded_release: LoadedRelease) -> LogForm:
+        form = LogForm(loaded_release, self.personal)
+        self._forms[loaded_release.release.model, loaded_release.release.number] = form
         with self._trouble_lock:
             self._metrics.set_log_writable(
-                served.release.model, writable=served.release.model not in self.trouble
+                loaded_release.release.model,
+                writable=loaded_release.release.model not in self.trouble,
             )
         return form
 
-    def _note_failure(self, served: Served, rows: int, error: Exception) -> None:
-        model = served.release.model
+    def _note_failure(self, loaded_release: LoadedRelease, rows: int, error: Exception) -> None:
+        model = loaded_release.release.model
         with self._trouble_lock:
             if model not in self.trouble:
                 reason = f"The inference log of {model} cannot be written: {_words(error)}"
                 log.error(reason, extra={"model": model})
                 self.trouble = {**self.trouble, model: reason}
                 self._metrics.set_log_writable(model, writable=False)
-            self._failed[model] = served  # the newest release's: the one to try again
+            self._failed_releases[model] = (
+                loaded_release  # the newest release's: the one to try again
+            )
         if self.refuses:
             words = (
                 "The prediction could not be logged and is therefore not given; try again later."
@@ -152,7 +157,7 @@ class InferenceLog:
             if model not in self.trouble:
                 return
             self.trouble = {name: reason for name, reason in self.trouble.items() if name != model}
-            self._failed.pop(model, None)
+            self._failed_releases.pop(model, None)
             self._metrics.set_log_writable(model, writable=True)
             log.warning("The inference log can be written again.", extra={"model": model})
 
@@ -176,10 +181,12 @@ class InferenceLog:
         Where no requests are sent to a server that is not ready, none would tell.
         """
         with self._trouble_lock:
-            releases = dict(self._failed)
-        for model, served in releases.items():
+            releases = dict(self._failed_releases)
+        for model, loaded_release in releases.items():
             try:
-                self._segments.renew(LogForm(served, self.personal).header, time.time_ns() // 1_000)
+                self._segments.renew(
+                    LogForm(loaded_release, self.personal).header, time.time_ns() // 1_000
+                )
             except FAILURES:
                 continue
             self._note_recovery(model)

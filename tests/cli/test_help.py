@@ -16,7 +16,7 @@ from pipelines.cli.app import app as perennial
 @pytest.mark.parametrize("app", [perennial, stack.cli.app], ids=["perennial", "stack"])
 def test_each_command_has_its_whole_summary_on_one_line(app):
     narrow = {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
-    shown = CliRunner().invoke(app, ["--help"], env=narrow, terminal_width=80).output
+    output = CliRunner().invoke(app, ["--help"], env=narrow, terminal_width=80).output
     commands = typer.main.get_command(app).commands
     summaries = {
         name: inspect.cleandoc(command.help).split("\n\n")[0] for name, command in commands.items()
@@ -25,6 +25,6 @@ def test_each_command_has_its_whole_summary_on_one_line(app):
     assert [
         (name, summary)
         for name, summary in summaries.items()
-        if not re.search(rf"^\W*{name} +{re.escape(summary)}\W*$", shown, re.MULTILINE)
+        if not re.search(rf"^\W*{name} +{re.escape(summary)}\W*$", output, re.MULTILINE)
         or not summary.endswith(".")
     ] == []

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from pipelines.store.local import LocalStore
-from tests.unit.inference import logs
-from tests.unit.inference.logs import answered, labelled, write
+from tests.unit.inference_log import logs
+from tests.unit.inference_log.logs import answered, labelled, write
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def log(world):
     return run
 
 
-def lines(done):
-    assert done.returncode == 0, done.stderr
-    *rows, last = [json.loads(text) for text in done.stdout.splitlines()]
+def lines(result):
+    assert result.returncode == 0, result.stderr
+    *rows, last = [json.loads(text) for text in result.stdout.splitlines()]
     return rows, last
 
 
@@ -113,21 +113,21 @@ def test_with_labels_each_event_stands_once_with_its_coverage(log, traffic):
 
 
 def test_people_get_a_table_and_what_was_counted_in_words(log, traffic):
-    done = log("sales", "--labels", "--limit", "2")
-    assert done.returncode == 0, done.stderr
-    assert "the newest 2 of 3" in done.stdout
-    assert "k:a" not in done.stdout
-    said = " ".join(done.stdout.split())
+    result = log("sales", "--labels", "--limit", "2")
+    assert result.returncode == 0, result.stderr
+    assert "the newest 2 of 3" in result.stdout
+    assert "k:a" not in result.stdout
+    text = " ".join(result.stdout.split())
     assert (
         "4 rows were answered: 3 events, 1 asked again; 2 are labelled (66.7%); lines never"
-        " finished (a process was killed): 1." in said
+        " finished (a process was killed): 1." in text
     )
 
 
 def test_rotation_changes_nothing_that_is_shown(log, traffic, store):
     before = lines(log("sales", "--json"))
-    done = log("sales", "--rotate", "--json")
-    assert json.loads(done.stdout) == {"model": "sales", "entries": 2, "rows": 6, "segments": 3}
+    result = log("sales", "--rotate", "--json")
+    assert json.loads(result.stdout) == {"model": "sales", "entries": 2, "rows": 6, "segments": 3}
     assert store.segments("inference/sales/predictions") == []
     assert lines(log("sales", "--json")) == before
     assert "Nothing to rotate" in log("sales", "--rotate").stdout
@@ -136,14 +136,14 @@ def test_rotation_changes_nothing_that_is_shown(log, traffic, store):
 def test_damage_is_named(log, traffic, store):
     name = store.segments("inference/sales/predictions")[1]
     logs.damage(store, name, logs.place(store, name, 1) + 15)
-    done = log("sales")
-    assert done.returncode == 0
-    assert f"segment {name}, byte {logs.place(store, name, 1)}" in done.stdout.replace("\n", " ")
+    result = log("sales")
+    assert result.returncode == 0
+    assert f"segment {name}, byte {logs.place(store, name, 1)}" in result.stdout.replace("\n", " ")
 
 
 def test_a_model_without_traffic_says_so(log):
-    done = log("sales", "--labels")
-    assert (done.returncode, done.stdout) == (
+    result = log("sales", "--labels")
+    assert (result.returncode, result.stdout) == (
         0,
         "0 rows were answered: 0 events, 0 asked again; 0 are labelled (0.0%).\n",
     )
@@ -164,6 +164,6 @@ def test_a_model_without_traffic_says_so(log):
     ],
 )
 def test_wrong_usage_is_named(log, arguments, code, words):
-    done = log(*arguments)
-    assert done.returncode == code
-    assert words in done.stderr
+    result = log(*arguments)
+    assert result.returncode == code
+    assert words in result.stderr

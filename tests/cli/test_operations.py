@@ -39,18 +39,18 @@ def perennial(world):
 
 
 def test_doctor_says_one_line_for_each_thing_and_its_exit_code_tells(perennial, world):
-    done = perennial("doctor")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert all(line.startswith(("ok ", "WARNING")) for line in done.stdout.splitlines()[:-1])
-    assert done.stdout.splitlines()[-1].endswith("0 problems, 0 warnings.")
+    result = perennial("doctor")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert all(line.startswith(("ok ", "WARNING")) for line in result.stdout.splitlines()[:-1])
+    assert result.stdout.splitlines()[-1].endswith("0 problems, 0 warnings.")
     secrets = world.settings.state / "secrets"
     make_folder(secrets)
     (secrets / "key").write_text("key")
     (secrets / "key").chmod(0o644)
-    done = perennial("doctor", "--json")
-    said = json.loads(done.stdout)
-    assert (done.returncode, said["problems"]) == (1, 1)
-    (wrong,) = [f for f in said["findings"] if f["state"] == "problem"]
+    result = perennial("doctor", "--json")
+    report = json.loads(result.stdout)
+    assert (result.returncode, report["problems"]) == (1, 1)
+    (wrong,) = [f for f in report["findings"] if f["state"] == "problem"]
     assert wrong["remedy"].startswith("chmod 600 ")
 
 
@@ -60,38 +60,38 @@ def test_backup_and_restore_by_command(perennial, world):
     ledger.append("sales", "run", refused)
     LocalStore(local_path(world.settings.store)).put(b"something")
     tar = str(world.home / "b.tar")
-    done = perennial("backup", tar)
-    assert done.returncode == 0, done.stderr
-    assert "It holds keys" in done.stdout
-    assert "ledger: 1 entries, chain intact" in done.stderr
+    result = perennial("backup", tar)
+    assert result.returncode == 0, result.stderr
+    assert "It holds keys" in result.stdout
+    assert "ledger: 1 entries, chain intact" in result.stderr
     assert perennial("backup", tar).returncode == 65
     refused = perennial("restore", tar)
     assert (refused.returncode, "not empty" in refused.stderr) == (65, True)
-    done = perennial("restore", tar, "--json", state="new")
-    assert (done.returncode, json.loads(done.stdout)["ledger_entries"]) == (0, 1)
-    shown = [
+    result = perennial("restore", tar, "--json", state="new")
+    assert (result.returncode, json.loads(result.stdout)["ledger_entries"]) == (0, 1)
+    listing = [
         json.loads(perennial("history", "sales", "--json", state=state).stdout)
         for state in ("var", "new")
     ]
-    assert shown[0] == shown[1] != []
+    assert listing[0] == listing[1] != []
 
 
 def test_verify_says_what_is_intact_and_what_it_cannot_see(perennial, world, tmp_path, monkeypatch):
     ledger = SqlLedger(world.settings.ledger_url)
     for n in range(3):
         ledger.append("sales", f"run{n}", gate_verdict())
-    done = perennial("verify")
-    assert done.returncode == 0, done.stderr
-    assert "3 entries, chain intact" in done.stdout
-    assert "rewritten as a whole" in done.stdout
+    result = perennial("verify")
+    assert result.returncode == 0, result.stderr
+    assert "3 entries, chain intact" in result.stdout
+    assert "rewritten as a whole" in result.stdout
     monkeypatch.setenv("PERENNIAL_LEDGER_ANCHOR", f"file://{tmp_path}/elsewhere/anchor")
     assert "remembers entry 3, the newest" in perennial("verify", "--set-anchor").stdout
     for file in (world.settings.state / "ledger").glob("ledger.db*"):
         file.unlink()
     SqlLedger(world.settings.ledger_url)
-    done = perennial("verify", "--json")
-    assert (done.returncode, done.stdout) == (65, "")
-    assert "has no entry 3: its end was cut off" in done.stderr
+    result = perennial("verify", "--json")
+    assert (result.returncode, result.stdout) == (65, "")
+    assert "has no entry 3: its end was cut off" in result.stderr
 
 
 def test_prune_looks_first_and_removes_with_yes(perennial, world):
@@ -100,12 +100,12 @@ def test_prune_looks_first_and_removes_with_yes(perennial, world):
     os.utime(orphan, (0, 0))
     assert perennial("prune").returncode == 65  # without a ledger nobody knows what is needed
     SqlLedger(world.settings.ledger_url)
-    done = perennial("prune")
-    assert (done.returncode, orphan.exists()) == (0, True), done.stderr
-    assert f"  {orphan.relative_to(local_path(world.settings.store))}" in done.stdout
-    assert "Nothing was changed. `perennial prune --yes` removes these: 17 bytes." in done.stdout
-    done = perennial("prune", "--yes", "--json")
-    assert (json.loads(done.stdout)["bytes"], orphan.exists()) == (17, False)
+    result = perennial("prune")
+    assert (result.returncode, orphan.exists()) == (0, True), result.stderr
+    assert f"  {orphan.relative_to(local_path(world.settings.store))}" in result.stdout
+    assert "Nothing was changed. `perennial prune --yes` removes these: 17 bytes." in result.stdout
+    result = perennial("prune", "--yes", "--json")
+    assert (json.loads(result.stdout)["bytes"], orphan.exists()) == (17, False)
     assert perennial("prune").stdout == "Nothing can go.\n"
     assert perennial("prune", "--older-than", "1h").returncode == 65
     assert perennial("prune", "--older-than", "soon").returncode == 65

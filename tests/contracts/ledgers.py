@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from pipelines.intervals import iso
 from pipelines.ledger import Head
-from pipelines.ledger.port import chained
+from pipelines.ledger.port import chain_entry
 from pipelines.refs import canonical
 from tests.contracts.processes import HOME
 from tests.decisions import raw
@@ -41,7 +41,7 @@ def an_older_ledger(url: str, revision: str, entries: int) -> list[Entry]:
         for n in range(entries):
             at = datetime(2026, 1, 1, 0, n, tzinfo=UTC)
             decision = raw("verdict", {"n": n, "text": "grün"})
-            entry = chained(head, at=at, model="m", key=f"k{n}", decision=decision)
+            entry = chain_entry(head, at=at, model="m", key=f"k{n}", decision=decision)
             row = entry.model_dump(include={"seq", "model", "kind", "key", "previous", "hash"})
             connection.execute(
                 text(_INSERT), {**row, "at": iso(entry.at), "body": canonical(entry.body).decode()}

@@ -77,9 +77,9 @@ class TestLedger:
             "list": (1, [True]),
             "deep": {"z": 1, "a": 2},
         }
-        made = ledger.append("m", "a", raw("verdict", body))
-        assert made.body == json.loads(json.dumps(body))
-        assert ledger.find("m", "verdict", "a") == made
+        entry = ledger.append("m", "a", raw("verdict", body))
+        assert entry.body == json.loads(json.dumps(body))
+        assert ledger.find("m", "verdict", "a") == entry
         assert ledger.verify() == 1
 
     def test_what_a_caller_does_to_a_returned_body_changes_nothing(self, ledger):
@@ -161,12 +161,12 @@ class TestLedger:
 
     def test_many_threads_lose_nothing(self, ledger):
         with ThreadPoolExecutor(8) as pool:
-            made = list(
+            entries = list(
                 pool.map(
                     lambda n: ledger.append("m", f"k{n // 2}", raw("verdict", {"n": n})), range(80)
                 )
             )
-        assert len({e.seq for e in made}) == 40
+        assert len({e.seq for e in entries}) == 40
         assert [e.seq for e in ledger.entries()] == list(range(1, 41))
         assert ledger.verify() == 40
 

@@ -148,10 +148,10 @@ class TestMlflowRegistry:
 
     def test_a_server_that_is_away_is_unreachable(self, tmp_path, monkeypatch):
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
             away = MlflowRegistry(
-                f"http://user:canary@127.0.0.1:{taken.getsockname()[1]}", artifacts=tmp_path
+                f"http://user:canary@127.0.0.1:{listener.getsockname()[1]}", artifacts=tmp_path
             )
             for call in (
                 lambda: away.versions("m"),

@@ -214,9 +214,9 @@ class TestStore:
         store.open_segment("log/m/one").append(b"line")
         for kind in ("objects", "entries", "segments"):
             (item,) = store.contents(kind)
-            assert not store.remove(kind, item.name, unused_since=item.used)
+            assert not store.remove(kind, item.name, unused_since=item.used_at)
             assert [i.name for i in store.contents(kind)] == [item.name]
-            assert store.remove(kind, item.name, unused_since=item.used + 1)
+            assert store.remove(kind, item.name, unused_since=item.used_at + 1)
             assert list(store.contents(kind)) == []
         with pytest.raises(Corrupted, match=ref.uri):
             store.get(ref)
@@ -228,8 +228,8 @@ class TestStore:
         (old,) = store.contents("objects")
         store.put(b"rows")
         (again,) = store.contents("objects")
-        assert again.used > old.used
-        assert not store.remove("objects", ref.uri, unused_since=old.used + 1)
+        assert again.used_at > old.used_at
+        assert not store.remove("objects", ref.uri, unused_since=old.used_at + 1)
         assert store.get(ref) == b"rows"
 
 

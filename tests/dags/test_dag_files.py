@@ -44,15 +44,15 @@ def read(home: Path, *arguments: str, dags: Path = ROOT / "dags") -> dict:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "PYTHONPATH": str(ROOT),
     }
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "dags" / "bag.py"), str(dags), *arguments],
         env=environ,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    line = next(line for line in done.stdout.splitlines() if line.startswith("FACTS "))
+    assert process.returncode == 0, process.stderr
+    line = next(line for line in process.stdout.splitlines() if line.startswith("FACTS "))
     return json.loads(line.removeprefix("FACTS "))
 
 

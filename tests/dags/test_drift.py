@@ -85,11 +85,11 @@ def test_the_requests_have_the_fields_that_the_steps_know(dag):
     from pipelines import messages
 
     for step in ["validate", "drift", "decide", "report"]:
-        known = {
+        fields = {
             field.alias or name
             for name, field in getattr(messages, f"{step.title()}Request").model_fields.items()
         }
-        assert {"run", *dag.get_task(step).request} == known, step
+        assert {"run", *dag.get_task(step).request} == fields, step
     assert {"run", "now", "conf", *dag.get_task("ingest").request} == set(
         messages.IngestRequest.model_fields
     )

@@ -27,8 +27,8 @@ def kept(dag) -> dict[str, set[str]]:
 
 
 def link(task, name: str, dag: str = "retrain_demo") -> str | None:
-    [found] = [each for each in task.operator_extra_links if each.name == name]
-    return found.get_link(task, ti_key=SimpleNamespace(run_id=RUN, dag_id=dag))
+    [page_link] = [each for each in task.operator_extra_links if each.name == name]
+    return page_link.get_link(task, ti_key=SimpleNamespace(run_id=RUN, dag_id=dag))
 
 
 def step(name: str, *, result: dict | None = None, fields: dict | None = None) -> StepOperator:

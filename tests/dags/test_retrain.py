@@ -76,8 +76,8 @@ def test_the_requests_have_the_fields_that_the_steps_know(dag):
 
     for step in ["validate", "features", "gate", "package", "deploy", "close"]:
         model = getattr(messages, f"{step.title()}Request")
-        known = {field.alias or name for name, field in model.model_fields.items()}
-        assert {"run", *dag.get_task(step).request} == known, step
+        names = {field.alias or name for name, field in model.model_fields.items()}
+        assert {"run", *dag.get_task(step).request} == names, step
     assert {"run", "candidate", *dag.get_task("train").partial_kwargs["request"]} == set(
         messages.TrainRequest.model_fields
     )

@@ -92,16 +92,21 @@ AWAKE = {"retrain_demo": False}
 
 
 def test_a_run_is_asked_for_under_the_name_that_decide_gave_it():
-    with pytest.raises(DagRunTriggerException) as asked:
+    with pytest.raises(DagRunTriggerException) as raised:
         start(YES, Instance(AWAKE))
-    told = asked.value
-    assert (told.trigger_dag_id, told.dag_run_id, told.conf) == ("retrain_demo", RUN, YES["conf"])
-    assert told.skip_when_already_exists, "a copy of the task that was faster is no failure"
-    assert not told.reset_dag_run, "a run that is there is never cleared by machine"
-    assert not told.wait_for_completion
+    exception = raised.value
+    assert (exception.trigger_dag_id, exception.dag_run_id, exception.conf) == (
+        "retrain_demo",
+        RUN,
+        YES["conf"],
+    )
+    assert exception.skip_when_already_exists, "a copy of the task that was faster is no failure"
+    assert not exception.reset_dag_run, "a run that is there is never cleared by machine"
+    assert not exception.wait_for_completion
     there = "/dags/drift_demo/runs/scheduled__2024-01-04T00%3A00%3A00%2B00%3A00"
     assert (
-        told.note == f"Started by [drift_demo, run scheduled__2024-01-04T00:00:00+00:00]({there})."
+        exception.note
+        == f"Started by [drift_demo, run scheduled__2024-01-04T00:00:00+00:00]({there})."
     )
 
 
@@ -164,9 +169,9 @@ def test_waiting_ends_with_the_runs_state(state):
 def test_waiting_holds_no_worker_and_ends_some_day():
     with pytest.raises(TaskDeferred) as deferred:
         wait(YES, Instance(AWAKE, {("retrain_demo", RUN): "queued"}))
-    name, known = deferred.value.trigger.serialize()
+    name, state = deferred.value.trigger.serialize()
     assert name.endswith("DagStateTrigger")
-    assert (known["dag_id"], known["run_ids"], known["states"]) == (
+    assert (state["dag_id"], state["run_ids"], state["states"]) == (
         "retrain_demo",
         [RUN],
         ["success", "failed"],

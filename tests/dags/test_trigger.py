@@ -103,8 +103,8 @@ def test_the_keys_are_those_that_the_first_task_takes(kind, conf):
 )
 def test_an_unknown_key_is_a_bad_request(path, body, words):
     api = Api()
-    status, said = post(api, path, body)
-    assert (status, words in json.loads(said)["detail"]) == (400, True), said
+    status, text = post(api, path, body)
+    assert (status, words in json.loads(text)["detail"]) == (400, True), text
     assert [method for method, _, _ in api.heard] == ["GET"], (
         "nothing was started; Airflow was asked who may read the DAG"
     )

@@ -18,7 +18,7 @@ import httpx
 from pipelines.deployment.docker.names import of_model
 from pipelines.deployment.docker_target import DockerTarget
 from pipelines.deployment.orders import Order, carry_out
-from pipelines.inference.reader import read_log
+from pipelines.inference_log.reader import read_log
 from pipelines.ledger import MemoryLedger
 from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry

@@ -116,7 +116,7 @@ def test_a_champion_that_had_once_died_is_not_replaced_because_the_route_is_torn
     assert model.says() == (1, "1")
     Gateway(model.yard.folder)._write({model.name: "perennial-release-elsewhere-9"})
     reconcile(model.context, DockerTarget())
-    assert Gateway(model.yard.folder).written(model.name) == name
+    assert Gateway(model.yard.folder).written_route(model.name) == name
     assert engine.inspect_container(name)["Id"] == before["Id"]
     assert reconcile(model.context, DockerTarget()) == []
 

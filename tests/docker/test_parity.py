@@ -23,7 +23,7 @@ os.environ.setdefault("AIRFLOW_HOME", _home.name)  # Airflow reads it when it is
 from perennial_airflow.places.docker import DockerStepOperator  # noqa: E402
 from perennial_airflow.places.step_operator import StepOperator  # noqa: E402
 
-from pipelines.ports import EmbeddedPorts  # noqa: E402
+from pipelines.ports import ConfiguredPorts  # noqa: E402
 from pipelines.refs import Ref  # noqa: E402
 from pipelines.settings import load_settings  # noqa: E402
 from pipelines.store.local import LocalStore  # noqa: E402
@@ -200,7 +200,7 @@ def test_the_compiled_model_and_its_golden_answers_are_equal_byte_for_byte(
 
 def test_the_run_says_which_image_it_ran_in(engine, image, world, in_containers):
     state = world.home / "in_containers"
-    registry = EmbeddedPorts(load_settings({"PERENNIAL_STATE": str(state)})).registry
+    registry = ConfiguredPorts(load_settings({"PERENNIAL_STATE": str(state)})).registry
     made = registry.versions("sales")[0]
     tags = registry._client.get_run(made.run_id).data.tags
     assert tags["image"] == engine.inspect_image(image)["Id"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_all
 from stack import control
@@ -80,7 +80,7 @@ class Live:
         return self.api.log(f"retrain_{model}", run_id, task)
 
     def ledger(self, model: str, kind: Any = None) -> list[Entry]:
-        return EmbeddedPorts(self.settings).ledger.entries(model, kind)
+        return ConfiguredPorts(self.settings).ledger.entries(model, kind)
 
     def ask(self, model: str, rows: list[dict[str, Any]]) -> httpx.Response:
         return httpx.post(

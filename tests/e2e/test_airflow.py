@@ -13,7 +13,7 @@ import pytest
 from pipelines.context import Context
 from pipelines.data.feature_rows import build_from, read_raw
 from pipelines.errors import RequestError
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.refs import FeaturesVersion
 from pipelines.spec import load_spec
 from pipelines.tables import from_parquet
@@ -32,7 +32,7 @@ def served_rows(live, model, version: FeaturesVersion, batch: str, count: int):
     """Rows of a batch as a client builds them from the source, and the same rows as DVC holds
     them."""
     spec = load_spec(live.settings.models, model)
-    context = Context(spec, live.settings, EmbeddedPorts(live.settings))
+    context = Context(spec, live.settings, ConfiguredPorts(live.settings))
     [path] = context.ports.versions.fetch(model, version, [batch])
     offline = from_parquet(path)
     start = offline.column(spec.event_time)[0].as_py()
@@ -73,13 +73,13 @@ def test_a_shipped_model_goes_from_raw_data_to_served_predictions(live, real_dat
     predictions = answer.json()["predictions"]
     assert len(predictions) == 20
     assert len(set(predictions)) > 5
-    ports = EmbeddedPorts(live.settings)
+    ports = ConfiguredPorts(live.settings)
     assert ports.ledger.champion(model).version == ports.registry.alias(model) == told["version"]
     assert ports.registry.state(built["parent_run"]) == "FINISHED"
 
 
 def test_the_first_version_serves_and_everything_agrees(live, first):
-    ports = EmbeddedPorts(live.settings)
+    ports = ConfiguredPorts(live.settings)
     champion = ports.ledger.champion("sales")
     assert (
         champion.version
@@ -117,7 +117,7 @@ def test_broken_data_end_red_at_validate_and_touch_nothing_else(live, first):
     good = live.world.frame(4)
     live.world.rewrite(4, good.assign(pages=["many"] * len(good)))
     try:
-        before = EmbeddedPorts(live.settings).versions.files("sales")
+        before = ConfiguredPorts(live.settings).versions.files("sales")
         assert live.run("sales", "broken", as_of="2024-01-06T00:00:00Z") == "failed"
         states = live.states("sales", "broken")
         assert (states["ingest"], states["validate"]) == ("success", "failed")
@@ -125,7 +125,7 @@ def test_broken_data_end_red_at_validate_and_touch_nothing_else(live, first):
         assert "pages" in live.log("sales", "broken", "validate")
         [task] = [t for t in live.api.tasks("retrain_sales", "broken") if t.task == "validate"]
         assert task.tries == 1, "broken data were tried again"
-        assert EmbeddedPorts(live.settings).versions.files("sales") == before
+        assert ConfiguredPorts(live.settings).versions.files("sales") == before
         assert live.told("sales")["version"] == first["version"]
         assert live.ledger("sales", "quarantine")
     finally:

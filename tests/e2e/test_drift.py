@@ -15,7 +15,7 @@ from demo.traffic import Client
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.spec import load_spec
 from tests.worlds import DAYS, as_of, visits
 
@@ -38,7 +38,7 @@ def watched(live):
         world.rewrite(day, visits(day, signal=-1.0))
     assert live.run(MODEL, "first", as_of=as_of(TURNED), reason="the first") == "success"
     spec = load_spec(live.settings.models, MODEL)
-    context = Context(spec, live.settings, EmbeddedPorts(live.settings))
+    context = Context(spec, live.settings, ConfiguredPorts(live.settings))
     return Client(context, live.layout.serving_url)
 
 
@@ -126,7 +126,7 @@ def test_a_retraining_that_drift_started_is_deployed(live, watched):
     assert of_drift(live, "by-now", "report")["outcome"] == "deployed"
     version = live.result(MODEL, run_id, "deploy")["version"]
     assert live.told(MODEL)["version"] == version != "1"
-    ports = EmbeddedPorts(live.settings)
+    ports = ConfiguredPorts(live.settings)
     assert ports.ledger.champion(MODEL).version == ports.registry.alias(MODEL) == version
     assert "drift" in live.result(MODEL, run_id, "ingest")["reason"]
     ports.ledger.verify()
@@ -146,7 +146,7 @@ def test_a_rollback_by_its_dag_and_a_promotion_by_command(live, watched, perenni
     done = perennial("promote", MODEL, version, "--reason", "the prices were right", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["version"] == live.told(MODEL)["version"] == version
-    ports = EmbeddedPorts(live.settings)
+    ports = ConfiguredPorts(live.settings)
     assert ports.registry.alias(MODEL) == version
     ports.ledger.verify()
 
@@ -164,7 +164,7 @@ def test_the_drift_figures_are_in_prometheus_the_registry_and_the_ledger(live, w
     text = httpx.get(f"{live.layout.serving_url}/metrics").text
     assert f'perennial_drift_verdict{{model="{MODEL}",verdict="drift"}} 1.0' in text
     drifted = of_drift(live, "by-now", "drift")
-    registry = EmbeddedPorts(live.settings).registry
+    registry = ConfiguredPorts(live.settings).registry
     assert registry.state(drifted["run_id"]) == "FINISHED"
     assert registry.metrics(drifted["run_id"])["live"] == pytest.approx(drifted["live"])
     assert [e.body["verdict"] for e in live.ledger(MODEL, "drift")] == ["drift"] * 3
@@ -233,7 +233,7 @@ def test_a_paused_retraining_is_named_and_starts_once_it_may(live, watched):
 
 
 def test_an_alarm_retrains_nothing_ends_red_and_is_looked_at_again_when_cleared(live, watched):
-    ports, before = EmbeddedPorts(live.settings), retrainings(live)
+    ports, before = ConfiguredPorts(live.settings), retrainings(live)
     bundle = ports.store.path(ports.ledger.champion(MODEL).bundle)
     good = bundle.read_bytes()
     bundle.write_bytes(good.replace(b"{", b"[", 1))

@@ -7,7 +7,7 @@ import httpx
 import psutil
 import pytest
 
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from stack import control
 from tests.worlds import DAYS, as_of, visits
 
@@ -40,7 +40,7 @@ def once(live, run_id: str, *, deployed: bool) -> None:
         for kind in ("verdict", "release", "champion")
     }
     assert counts == {"verdict": 1, "release": int(deployed), "champion": int(deployed)}
-    ports = EmbeddedPorts(live.settings)
+    ports = ConfiguredPorts(live.settings)
     assert (
         ports.ledger.champion("sales").version
         == ports.registry.alias("sales")

@@ -9,7 +9,7 @@ import sys
 import httpx
 import pytest
 
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.store.pages import publish_page
 from stack.keys import USER, password
 
@@ -104,7 +104,7 @@ def evidently(live, tmp_path) -> str:
     page = tmp_path / "evidently.html"
     subprocess.run([sys.executable, "-c", DRAW, str(page)], check=True, capture_output=True)
     publish_page(
-        EmbeddedPorts(live.settings).store,
+        ConfiguredPorts(live.settings).store,
         model="sales",
         kind="evidently",
         run="drawn",

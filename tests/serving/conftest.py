@@ -148,9 +148,9 @@ def wait_until(happened, seconds: float = 30):
         seconds, lambda: cpu_seconds(child.pid for child in psutil.Process().children())
     )
     while not patience.is_over:
-        found = happened()
-        if found:
-            return found
+        value = happened()
+        if value:
+            return value
         time.sleep(0.02)
     pytest.fail(f"nothing happened in {patience.seconds:.0f} s")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from pipelines.errors import StorageFull
-from pipelines.inference.format import Answered, Header, Labelled, header_of, payload
+from pipelines.inference_log.format import AnswerRecord, Header, LabelRecord, header_of, payload
 
 
 @dataclass
@@ -35,7 +35,7 @@ def written(store, model="flights", kind="predictions") -> list[Written]:
             continue
         header, copy, *rest = lines
         assert copy == header
-        decode = msgspec.json.Decoder(Answered if kind == "predictions" else Labelled).decode
+        decode = msgspec.json.Decoder(AnswerRecord if kind == "predictions" else LabelRecord).decode
         found.append(
             Written(name, header_of(header), [decode(payload(line)) for line in rest], torn)
         )
@@ -49,7 +49,7 @@ def records(store, model="flights", kind="predictions") -> list:
 class Failing:
     """A store whose segments fail while `error` is set: "full", or an errno.
 
-    `opening` may fail too.
+    `header_lines` may fail too.
     """
 
     def __init__(self, store):

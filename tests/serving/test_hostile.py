@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.inference.reader import read_labels, read_log
+from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.settings import Settings
 from pipelines.store.local import LocalStore
 from serving.app import create_app

@@ -12,7 +12,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from pipelines.inference.reader import read_labels, read_log
+from pipelines.inference_log.reader import read_labels, read_log
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, wait_until
 from tests.serving.logged import records, written
@@ -70,9 +70,9 @@ class Callers:
             return
         self.answered[request] = rows
         if label:
-            told = client.post(FEEDBACK, json={"key": f"{request}/0", "label": 1})
-            if told.status_code != 200:
-                self.odd.append(told.text)
+            response = client.post(FEEDBACK, json={"key": f"{request}/0", "label": 1})
+            if response.status_code != 200:
+                self.odd.append(response.text)
                 return
             self.labelled.append(f"k:{request}/0")
 

@@ -128,9 +128,9 @@ def test_what_is_no_http_is_answered_as_json(server):
         answer = connection.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 400")
     start, body = answer.split(b"\r\n\r\n", 1)
-    found = json.loads(body)
-    assert found["error"]["code"] == "bad_request"
-    assert f"x-request-id: {found['request_id']}".encode() in start.split(b"\r\n")
+    problem = json.loads(body)
+    assert problem["error"]["code"] == "bad_request"
+    assert f"x-request-id: {problem['request_id']}".encode() in start.split(b"\r\n")
 
 
 def test_a_kept_connection_answers_many_requests(server):
@@ -139,14 +139,14 @@ def test_a_kept_connection_answers_many_requests(server):
     with connect(server) as connection:
         connection.sendall(one * 5)
         connection.shutdown(socket.SHUT_WR)
-        got = connection.makefile("rb").read()
-    assert got.count(b"HTTP/1.1 200") == 5
+        answers = connection.makefile("rb").read()
+    assert answers.count(b"HTTP/1.1 200") == 5
 
 
 def test_connections_beyond_the_limit_are_told_to_come_back(server):
     with contextlib.ExitStack() as stack:
-        kept = [stack.enter_context(connect(server)) for _ in range(MAX_CONNECTIONS)]
-        for connection in kept:
+        connections = [stack.enter_context(connect(server)) for _ in range(MAX_CONNECTIONS)]
+        for connection in connections:
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
         answer = httpx.get(f"{server.url}/health")

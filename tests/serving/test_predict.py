@@ -60,15 +60,17 @@ def test_a_batch_in_a_thread_answers_like_single_rows(client):
 
 
 def test_a_regression_answers_values(client, store, bundles):
-    found = client.post("/models/minutes/predict", json={"row": ROW}).json()["predictions"]
-    assert found == expected(store, bundles["regression"], [ROW])[:, 0].tolist()
+    predictions = client.post("/models/minutes/predict", json={"row": ROW}).json()["predictions"]
+    assert predictions == expected(store, bundles["regression"], [ROW])[:, 0].tolist()
 
 
 def test_several_classes_answer_label_and_probabilities(client, store, bundles):
-    (found,) = client.post("/models/delays/predict", json={"row": ROW}).json()["predictions"]
+    (predictions,) = client.post("/models/delays/predict", json={"row": ROW}).json()["predictions"]
     (truth,) = expected(store, bundles["multiclass"], [ROW]).tolist()
-    assert found["probabilities"] == dict(zip(["early", "late", "on time"], truth, strict=True))
-    assert found["label"] == ["early", "late", "on time"][int(np.argmax(truth))]
+    assert predictions["probabilities"] == dict(
+        zip(["early", "late", "on time"], truth, strict=True)
+    )
+    assert predictions["label"] == ["early", "late", "on time"][int(np.argmax(truth))]
 
 
 @pytest.mark.parametrize(

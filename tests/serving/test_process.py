@@ -187,8 +187,8 @@ def test_a_native_model_serves_the_same_way(store, launch):
     ref = put_bundle(store, version="9", compiled=False)
     put_release(store, 1, ref, version="9")
     server = launch()
-    found = httpx.post(server.url + PREDICT, json={"row": ROW}).json()["predictions"]
-    assert found == open_bundle(store, ref).predictor.predict([ROW])[:, 0].tolist()
+    predictions = httpx.post(server.url + PREDICT, json={"row": ROW}).json()["predictions"]
+    assert predictions == open_bundle(store, ref).predictor.predict([ROW])[:, 0].tolist()
     assert httpx.get(f"{server.url}/models/flights").json()["compiled"] is False
 
 

@@ -54,11 +54,11 @@ def maps(pid: int) -> str:
 
 def connections(server) -> dict[str, set[str]]:
     """Return on which addresses the server has connections, by their state."""
-    found: dict[str, set[str]] = {}
+    by_worker: dict[str, set[str]] = {}
     for process in (server.process.pid, *workers(server)):
         for connection in psutil.Process(process).net_connections():
-            found.setdefault(connection.status, set()).add(connection.laddr.ip)
-    return found
+            by_worker.setdefault(connection.status, set()).add(connection.laddr.ip)
+    return by_worker
 
 
 def predict(server, key: str) -> httpx.Response:
@@ -79,17 +79,17 @@ def ask_until_both_answered(server, store) -> int:
 
     Return how many that were.
     """
-    asked = 0
+    count = 0
 
     def both() -> bool:
-        nonlocal asked
+        nonlocal count
         for _ in range(50):
-            assert predict(server, f"k{asked}").status_code == 200
-            asked += 1
+            assert predict(server, f"k{count}").status_code == 200
+            count += 1
         return len([n for n in by_worker(store).values() if n >= 20]) >= 2
 
     wait_until(both)
-    return asked
+    return count
 
 
 def samples(server) -> dict:
@@ -106,7 +106,7 @@ def of(found, name, **labels):
 
 
 def test_the_sums_of_two_workers_are_right_whoever_is_asked(server, store):
-    asked = ask_until_both_answered(server, store)
+    count = ask_until_both_answered(server, store)
     for i in range(20):
         assert (
             httpx.post(server.url + FEEDBACK, json={"key": f"k{i}", "label": 1}).status_code == 200
@@ -118,8 +118,8 @@ def test_the_sums_of_two_workers_are_right_whoever_is_asked(server, store):
     assert len(records(store, kind="labels")) == 20
     for _ in range(10):
         found = samples(server)
-        assert of(found, "perennial_rows_total", model="flights") == asked
-        assert of(found, "perennial_log_rows_total", model="flights") == asked
+        assert of(found, "perennial_rows_total", model="flights") == count
+        assert of(found, "perennial_log_rows_total", model="flights") == count
         assert (
             of(
                 found,
@@ -128,9 +128,9 @@ def test_the_sums_of_two_workers_are_right_whoever_is_asked(server, store):
                 route="/models/{name}/predict",
                 status="200",
             )
-            == asked
+            == count
         )
-        assert of(found, "perennial_request_seconds_count", route="/models/{name}/predict") == asked
+        assert of(found, "perennial_request_seconds_count", route="/models/{name}/predict") == count
         assert of(found, "perennial_release", model="flights") == 1
         assert of(found, "perennial_log_writable", model="flights") == 1
         assert of(found, "perennial_release_swaps_total", model="flights") == 2
@@ -140,15 +140,15 @@ def test_the_sums_of_two_workers_are_right_whoever_is_asked(server, store):
 
 
 def test_a_worker_that_dies_is_replaced_and_what_it_counted_stays(server, store):
-    asked = ask_until_both_answered(server, store)
+    count = ask_until_both_answered(server, store)
     victim = workers(server)[0]
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: victim not in workers(server) and len(workers(server)) == 2)
     found = samples(server)
-    assert of(found, "perennial_rows_total", model="flights") == asked
+    assert of(found, "perennial_rows_total", model="flights") == count
     assert of(found, "perennial_release", model="flights") == 1
     assert predict(server, "after").status_code == 200
-    assert sum(by_worker(store).values()) == asked + 1
+    assert sum(by_worker(store).values()) == count + 1
 
 
 def test_a_new_release_reaches_every_worker(server, store, bundles):

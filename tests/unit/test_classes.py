@@ -7,7 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from pipelines.classes import class_name, class_names, class_of, meant
+from pipelines.classes import class_name, class_names, class_of, translate_classes
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,14 @@ def test_a_label_of_no_class_finds_none(label):
 
 
 def test_another_models_classes_are_recognised_by_value_where_labels_are_numbers():
-    assert meant(["1.0", "10.0", "7.0"], ["1", "10", "2"], pa.int64()) == ["1", "10", "7"]
-    assert meant(["False", "True"], ["0", "1"], pa.int64()) == ["0", "1"]
-    assert meant(["0", "1"], ["False", "True"], pa.bool_()) == ["False", "True"]
+    assert translate_classes(["1.0", "10.0", "7.0"], ["1", "10", "2"], pa.int64()) == [
+        "1",
+        "10",
+        "7",
+    ]
+    assert translate_classes(["False", "True"], ["0", "1"], pa.int64()) == ["0", "1"]
+    assert translate_classes(["0", "1"], ["False", "True"], pa.bool_()) == ["False", "True"]
 
 
 def test_texts_stay_as_they_are():
-    assert meant(["1.0", "a"], ["1", "a"], pa.string()) == ["1.0", "a"]
+    assert translate_classes(["1.0", "a"], ["1", "a"], pa.string()) == ["1.0", "a"]

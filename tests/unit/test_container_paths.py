@@ -22,8 +22,8 @@ def test_the_store_that_nobody_has_set_needs_no_variable(tmp_path):
 @pytest.mark.parametrize("scheme", ["", "file://"])
 def test_a_folder_below_the_state_is_named_as_the_container_sees_it(tmp_path, scheme):
     store = f"{scheme}{tmp_path / 'var' / 'other'}"
-    found = store_in_container(settings(tmp_path, PERENNIAL_STORE=store))
-    assert found == {"PERENNIAL_STORE": "/state/other"}
+    place = store_in_container(settings(tmp_path, PERENNIAL_STORE=store))
+    assert place == {"PERENNIAL_STORE": "/state/other"}
 
 
 def test_a_folder_elsewhere_is_refused_with_the_setting(tmp_path):

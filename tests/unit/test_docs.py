@@ -22,8 +22,8 @@ def name_of(page):
 @cache
 def sources():
     """Return the checkout's folders of sources, without what is made (`.venv`, `var`)."""
-    made = re.compile(r"\..*|var|.*\.egg-info|__pycache__")
-    return [d for d in ROOT.iterdir() if d.is_dir() and not made.fullmatch(d.name)]
+    generated = re.compile(r"\..*|var|.*\.egg-info|__pycache__")
+    return [d for d in ROOT.iterdir() if d.is_dir() and not generated.fullmatch(d.name)]
 
 
 @cache
@@ -45,7 +45,7 @@ def named_paths(text):
 
 def is_there(path):
     """Tell whether the path is in the tree, counted from the checkout or from a folder of it."""
-    return any(known.endswith(f"/{path.rstrip('/')}") for known in tree())
+    return any(path_in_tree.endswith(f"/{path.rstrip('/')}") for path_in_tree in tree())
 
 
 def anchors(page):

@@ -36,10 +36,10 @@ def test_every_package_is_pinned_with_hashes_and_no_registry_is_named(lock):
 
 
 def test_the_stack_is_named_in_full():
-    asked = (ROOT / "requirements.in").read_text()
+    requirements = (ROOT / "requirements.in").read_text()
     locked = (ROOT / "requirements.txt").read_text()
     for package in STACK:
-        assert re.search(rf"^{package}\b", asked, flags=re.MULTILINE), package
+        assert re.search(rf"^{package}\b", requirements, flags=re.MULTILINE), package
         assert re.search(rf"^{package}==", locked, flags=re.MULTILINE), package
 
 
@@ -69,11 +69,11 @@ def test_other_pythons_are_refused_clearly(checkout):
         str(python),
         "python-that-is-not-there",
     ]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
-    assert done.returncode == 65
-    assert "Perennial needs Python 3.11, 3.12 or 3.13" in done.stderr
-    assert "(3.10.13)" in done.stderr
-    assert "(not there)" in done.stderr
+    process = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert process.returncode == 65
+    assert "Perennial needs Python 3.11, 3.12 or 3.13" in process.stderr
+    assert "(3.10.13)" in process.stderr
+    assert "(not there)" in process.stderr
     assert not (checkout / ".venv").exists()
 
 

@@ -16,10 +16,10 @@ LOCKS = sorted((ROOT / "docker").glob("*.txt"))
 
 def pins(path):
     """Version by name; a name that differs by platform or Python has several."""
-    found = re.findall(
+    matches = re.findall(
         r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", path.read_text(), re.MULTILINE
     )
-    return {(name, version) for name, version in found}
+    return {(name, version) for name, version in matches}
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)

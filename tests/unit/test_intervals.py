@@ -35,16 +35,16 @@ def test_a_moment_lies_in_exactly_one_interval(kind, start, end):
 
 
 def test_only_complete_intervals_before_as_of_count_and_none_before_the_data():
-    found = complete_before(at("2013-04-15"), "month", 7, at("2013-01-01"))
-    assert [i.name for i in found] == ["2013-01-01T00", "2013-02-01T00", "2013-03-01T00"]
+    intervals = complete_before(at("2013-04-15"), "month", 7, at("2013-01-01"))
+    assert [i.name for i in intervals] == ["2013-01-01T00", "2013-02-01T00", "2013-03-01T00"]
     assert complete_before(at("2013-04-01"), "month", 1, at("2013-01-01"))[0].end == at(
         "2013-04-01"
     )
 
 
 def test_the_lookback_is_covered_from_the_first_data_on():
-    found = covering(at("2013-02-24"), at("2013-03-01"), "month", at("2013-01-01"))
-    assert [i.name for i in found] == ["2013-02-01T00"]
+    intervals = covering(at("2013-02-24"), at("2013-03-01"), "month", at("2013-01-01"))
+    assert [i.name for i in intervals] == ["2013-02-01T00"]
     assert covering(at("2012-12-24"), at("2013-01-01"), "month", at("2013-01-01")) == []
 
 

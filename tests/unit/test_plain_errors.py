@@ -111,10 +111,10 @@ def test_every_type_of_error_has_plain_words(kind):
         "a type of error without words: add them to TEXTS"
     )
     detail = InitErrorDetails(type=kind, ctx=CONTEXT, loc=("field",), input="bad")
-    [found] = problems(ValidationError.from_exception_data("Spec", [detail]), {"field": "bad"})
-    assert found.field == "field"
-    assert not FORBIDDEN.search(found.text), found.text
-    assert OTHER not in found.text
+    [problem] = problems(ValidationError.from_exception_data("Spec", [detail]), {"field": "bad"})
+    assert problem.field == "field"
+    assert not FORBIDDEN.search(problem.text), problem.text
+    assert OTHER not in problem.text
 
 
 def test_every_form_that_a_text_must_have_is_said_in_words():

@@ -44,9 +44,9 @@ def test_the_store_and_the_ledger_close_what_they_make(tmp_path, open_umask):
     segment = store.open_segment("inference/m/predictions/a")
     segment.append(b"line\n")
     SqlLedger(f"sqlite:///{tmp_path}/ledger/ledger.db").append("m", "k", gate_verdict())
-    found = modes(tmp_path)
-    assert len(found) > 12
-    assert {name: oct(mode) for name, mode in found.items() if mode & 0o077} == {}
+    modes_by_path = modes(tmp_path)
+    assert len(modes_by_path) > 12
+    assert {name: oct(mode) for name, mode in modes_by_path.items() if mode & 0o077} == {}
     segment.close()
 
 
@@ -62,7 +62,7 @@ def test_our_processes_set_the_umask_before_they_make_anything(command, tmp_path
         " alter_sys=True)"
     )
     environ = {**os.environ, "PYTHONPATH": str(HOME), "PERENNIAL_STATE": str(tmp_path)}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", spy],
         env=environ,
         capture_output=True,
@@ -70,7 +70,7 @@ def test_our_processes_set_the_umask_before_they_make_anything(command, tmp_path
         check=False,
         umask=0o022,
     )
-    assert done.stdout == "0o77\n", done.stderr
+    assert process.stdout == "0o77\n", process.stderr
 
 
 def test_what_supervisord_starts_sets_it_too(tmp_path):
@@ -84,7 +84,7 @@ def test_what_supervisord_starts_sets_it_too(tmp_path):
         "-c",
         "import os; print(oct(os.umask(0)))",
     ]
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=HOME, capture_output=True, text=True, check=True, umask=0o022
     )
-    assert done.stdout == "0o77\n"
+    assert process.stdout == "0o77\n"

@@ -46,11 +46,11 @@ def test_a_reference_cannot_leave_its_store(uri):
     "text", ["../../x", "a b; rm -rf /", "{{ 7*7 }}", "x" * 300, ".hidden", "é"]
 )
 def test_a_safe_id_is_a_plain_file_name_and_tells_different_texts_apart(text):
-    made = safe_id(text)
-    assert "/" not in made
-    assert not made.startswith(".")
-    assert len(made) < 130
-    assert made != safe_id(text + "!")
+    identifier = safe_id(text)
+    assert "/" not in identifier
+    assert not identifier.startswith(".")
+    assert len(identifier) < 130
+    assert identifier != safe_id(text + "!")
 
 
 def test_a_plain_id_stays_as_it_is():

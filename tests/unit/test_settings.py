@@ -20,7 +20,7 @@ def test_every_documented_setting_is_there():
     import re
 
     text = (ROOT / "docs" / "settings.md").read_text()
-    known = {f"PERENNIAL_{name.upper()}" for name in Settings.model_fields} | {
+    names = {f"PERENNIAL_{name.upper()}" for name in Settings.model_fields} | {
         "PERENNIAL_DATA",
         "PERENNIAL_REQUIRE_ENGINE",
     }
@@ -30,7 +30,7 @@ def test_every_documented_setting_is_there():
         if not n.startswith("PERENNIAL_SQL_")
     }
     assert named
-    assert named - known == set()
+    assert named - names == set()
 
 
 def test_paths_count_from_home_and_urls_from_state(tmp_path):

@@ -31,8 +31,12 @@ def record(state, pid, created, ports=PORTS):
 def test_a_shell_without_ports_finds_those_of_the_stack_that_runs(state):
     assert settings(state).serving == "http://127.0.0.1:8000"
     record(state, os.getpid(), psutil.Process().create_time())
-    found = settings(state, PERENNIAL_MLFLOW_PORT="5001")
-    assert (found.airflow_port, found.mlflow_port, found.serving) == (
+    loaded_settings = settings(state, PERENNIAL_MLFLOW_PORT="5001")
+    assert (
+        loaded_settings.airflow_port,
+        loaded_settings.mlflow_port,
+        loaded_settings.serving_url,
+    ) == (
         18080,
         5001,
         "http://127.0.0.1:18000",
@@ -40,9 +44,9 @@ def test_a_shell_without_ports_finds_those_of_the_stack_that_runs(state):
 
 
 def test_a_stack_that_is_gone_says_nothing(state):
-    done = subprocess.Popen([sys.executable, "-c", ""])
-    done.wait()
-    record(state, done.pid, 1.0)
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    record(state, process.pid, 1.0)
     assert settings(state).airflow_port == 8080
     record(state, os.getpid(), 1.0)
     assert settings(state).airflow_port == 8080, "the process id is somebody else's"

@@ -62,10 +62,10 @@ def test_what_it_prints_is_passed_on_to_stderr(write, capsys):
     )
     user_code.load(write("def read(start, end): ..."), "read", LONG)
     deadline = time.monotonic() + 30
-    said = ""
-    while "err" not in said and time.monotonic() < deadline:
-        said += capsys.readouterr().err
-    assert said.split() == ["out", "err"]
+    output = ""
+    while "err" not in output and time.monotonic() < deadline:
+        output += capsys.readouterr().err
+    assert output.split() == ["out", "err"]
 
 
 @pytest.mark.parametrize(
@@ -254,13 +254,13 @@ def test_threads_have_children_of_their_own(write):
         "import os, pyarrow\ndef read(start, end):\n    return pyarrow.table({'pid':"
         " [os.getpid()]})"
     )
-    found = []
+    pids = []
     threads = [
-        threading.Thread(target=lambda: found.append(read(path)[0]["events"]["pid"][0].as_py()))
+        threading.Thread(target=lambda: pids.append(read(path)[0]["events"]["pid"][0].as_py()))
         for _ in range(2)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({*found, os.getpid()}) == 3
+    assert len({*pids, os.getpid()}) == 3

@@ -180,7 +180,7 @@ def prove(
     if differences:
         rest = len(differences) - 3
         more = f" (and {rest} more)" if rest > 0 else ""
-        raise _refused(
+        raise _make_refusal(
             engine,
             container.name,
             f"it does not answer as it was packaged: {'; '.join(differences[:3])}{more}",
@@ -220,9 +220,9 @@ def _wait(
         except httpx.HTTPError as error:
             last_answer, reason = f"{type(error).__name__}: {error}", ""
         if reason:
-            raise _refused(engine, container.name, f"its server refuses the release: {reason}")
+            raise _make_refusal(engine, container.name, f"its server refuses the release: {reason}")
         if time.monotonic() > end:
-            raise _refused(
+            raise _make_refusal(
                 engine,
                 container.name,
                 f"it was not ready within {seconds:g} s (last answer: {last_answer})",
@@ -234,12 +234,12 @@ def _refusal(client: httpx.Client, release: Release) -> str:
     """Return why the server in the container will never serve its release, or "" while it may."""
     answer = client.get(f"/models/{release.model}")
     try:
-        refused = answer.json().get("refused")
+        entry = answer.json().get("refused")
     except (ValueError, AttributeError):
         return ""
     return (
-        str(refused.get("reason"))
-        if isinstance(refused, dict) and refused.get("release") == release.number
+        str(entry.get("reason"))
+        if isinstance(entry, dict) and entry.get("release") == release.number
         else ""
     )
 
@@ -265,10 +265,10 @@ def _refuse_ended(engine: ReleaseEngine, name: str) -> None:
             remedy="a retry proves it anew.",
         )
     if container.out_of_memory:
-        raise _refused(
+        raise _make_refusal(
             engine, name, "it ran out of memory (the spec's resources.serving.memory is its limit)"
         )
-    raise _refused(
+    raise _make_refusal(
         engine,
         name,
         "it ended with exit code"
@@ -276,7 +276,7 @@ def _refuse_ended(engine: ReleaseEngine, name: str) -> None:
     )
 
 
-def _refused(engine: ReleaseEngine, name: str, difference: str) -> Refused:
+def _make_refusal(engine: ReleaseEngine, name: str, difference: str) -> Refused:
     """Return the error with the container's last words."""
     try:
         log = engine.logs(name, LOG_LINES)[-LOG_CHARACTERS:]

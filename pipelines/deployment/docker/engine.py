@@ -94,7 +94,7 @@ class ReleaseEngine:
 
     def image(self, name: str) -> Image | None:
         """Return the local image of this name or id."""
-        with self._name_errors(f"inspect the image {name}"), _missing() as answers:
+        with self._name_errors(f"inspect the image {name}"), _absent_as_empty() as answers:
             body = self._api.inspect_image(name)
             answers.append(Image(body["Id"], dict(body["Config"].get("Labels") or {})))
         return answers[0] if answers else None
@@ -117,7 +117,7 @@ class ReleaseEngine:
             )
             for line in lines:
                 if "error" in line:
-                    raise _named_error(
+                    raise _make_error(
                         f"The engine could not build {tag}: {str(line['error']).strip()}", 500
                     )
         image = self.image(tag)
@@ -139,7 +139,7 @@ class ReleaseEngine:
 
     def remove_image(self, name: str) -> None:
         """Remove the image; nothing where it is gone or a container still needs it."""
-        with self._name_errors(f"remove the image {name}"), _missing():
+        with self._name_errors(f"remove the image {name}"), _absent_as_empty():
             try:
                 self._api.remove_image(name)
             except _errors().APIError as error:
@@ -148,7 +148,7 @@ class ReleaseEngine:
 
     def container(self, name: str) -> Container | None:
         """Return the container of this name."""
-        with self._name_errors(f"inspect the container {name}"), _missing() as answers:
+        with self._name_errors(f"inspect the container {name}"), _absent_as_empty() as answers:
             answers.append(_container(self._api.inspect_container(name)))
         return answers[0] if answers else None
 
@@ -205,12 +205,12 @@ class ReleaseEngine:
 
         Nothing where it does not run or is gone.
         """
-        with self._name_errors(f"stop the container {name}"), _missing():
+        with self._name_errors(f"stop the container {name}"), _absent_as_empty():
             self._api.stop(name, timeout=grace)
 
     def remove(self, name: str) -> None:
         """Remove the container, whether it runs or not; nothing where it is gone or going."""
-        with self._name_errors(f"remove the container {name}"), _missing():
+        with self._name_errors(f"remove the container {name}"), _absent_as_empty():
             try:
                 self._api.remove_container(name, v=True, force=True)
             except _errors().APIError as error:
@@ -219,7 +219,7 @@ class ReleaseEngine:
 
     def logs(self, name: str, lines: int) -> str:
         """Return the last lines that the container wrote, to either stream."""
-        with self._name_errors(f"read the log of {name}"), _missing() as answers:
+        with self._name_errors(f"read the log of {name}"), _absent_as_empty() as answers:
             answers.append(
                 self._api.logs(name, stdout=True, stderr=True, tail=lines)
                 .decode("utf-8", "replace")
@@ -239,7 +239,7 @@ class ReleaseEngine:
             raise
         except errors.APIError as error:
             words = f"The engine could not {doing}: {str(error.explanation or error).strip()}"
-            raise _named_error(words, error.status_code or 500) from error
+            raise _make_error(words, error.status_code or 500) from error
         except (errors.DockerException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(
                 f"The Docker engine does not answer at {self._url}: {type(error).__name__}:"
@@ -255,7 +255,7 @@ def _errors() -> Any:
 
 
 @contextlib.contextmanager
-def _missing() -> Iterator[list[Any]]:
+def _absent_as_empty() -> Iterator[list[Any]]:
     """Yield a list for what is found.
 
     It stays empty where the engine says that there is no such thing.
@@ -264,7 +264,7 @@ def _missing() -> Iterator[list[Any]]:
         yield []
 
 
-def _named_error(words: str, status: int) -> PerennialError:
+def _make_error(words: str, status: int) -> PerennialError:
     """Return the error for what the engine said with this HTTP status."""
     words = words if words.endswith(".") else f"{words}."
     if is_full(words):

@@ -4,7 +4,7 @@ Where it leads each model's requests, and the way to a release that nobody is le
 
 The routes are a file, which a gateway that starts anew loads, and the same in the memory of the one
 that runs. A change is written into the file first (atomically), then told to the running gateway;
-cut off between the two, `leads` and `written` differ.
+cut off between the two, `leads` and `written_route` differ.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Gateway:
             line.split(" ", 1)[-1] for line in self._send(f"show map {MAP}").splitlines()
         ).get(model)
 
-    def written(self, model: str) -> str | None:
+    def written_route(self, model: str) -> str | None:
         """Return the container that a gateway that starts anew would lead to."""
         return self._read().get(model)
 

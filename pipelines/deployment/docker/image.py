@@ -28,7 +28,7 @@ def manifest_of(store: Store, release: Release) -> BundleManifest:
     return BundleManifest.model_validate_json(store.get(release.bundle))
 
 
-def existing(engine: ReleaseEngine, release: Release) -> Image | None:
+def find_image(engine: ReleaseEngine, release: Release) -> Image | None:
     """Return the release's image where it is there."""
     image = engine.image(image_name(release.model, release.number))
     return image if image is not None and is_of(image.labels, release) else None
@@ -42,7 +42,7 @@ def build_image(
     Raises GiveUp where the serving image is missing, Corrupted naming the object that was changed,
     Unreachable or StorageFull from the engine. What a failed build leaves is removed.
     """
-    image = existing(engine, release)
+    image = find_image(engine, release)
     if image is not None:
         return image
     manifest = manifest_of(store, release)
@@ -61,8 +61,8 @@ def build_image(
         image_labels = {**labels(release, manifest, verdict), "perennial.base": base}
         return engine.build(context, image_name(release.model, release.number), image_labels)
     finally:
-        for left in engine.images(of_release(release), untagged=True):
-            engine.remove_image(left.id)
+        for leftover in engine.images(of_release(release), untagged=True):
+            engine.remove_image(leftover.id)
 
 
 def proven_base(engine: ReleaseEngine, release: Release) -> str | None:
@@ -113,12 +113,12 @@ def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str,
     The native model of a compiled bundle is among them: whoever opens a bundle verifies every file
     that its manifest names.
     """
-    needed = [
+    refs = [
         ref
         for ref in (release.bundle, manifest.native, manifest.onnx, manifest.golden)
         if ref is not None
     ]
-    objects = {ref.uri: store.get(ref) for ref in needed}
+    objects = {ref.uri: store.get(ref) for ref in refs}
     objects[f"{KEYS}/{release_key(release.model, release.number)}"] = canonical(release)
     objects[f"{KEYS}/{served_key(release.model)}"] = b"1"
     return objects

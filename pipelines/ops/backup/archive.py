@@ -4,7 +4,7 @@ First comes backup.json (format, product, moment), then the members, and last ma
 SHA-256 of each of them.
 
 Stored format, version 2: the manifest carries a checksum of its own (as the store's entries do),
-which version 1 did not. To evolve it: raise FORMAT and let `checked` know all that were.
+which version 1 did not. To evolve it: raise FORMAT and let `check_archive` know all that were.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from pipelines.errors import Corrupted, RequestError, TryAgain
 from pipelines.private_files import make_folder
 from pipelines.refs import Value, canonical, sha256
-from pipelines.store.sealing import sealed, unsealed
+from pipelines.store.sealing import seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -67,11 +67,11 @@ class Writer:
         """Add a file as long as it is now. Raises TryAgain where it shrinks meanwhile."""
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            hashing = _Hashing(file)
+            reader = _HashingFile(file)
             try:
                 self._tar.addfile(
                     _entry(name, status.st_size, status.st_mode & 0o777, int(status.st_mtime)),
-                    hashing,
+                    reader,
                 )
             except OSError as error:
                 if error.errno is not None:
@@ -79,7 +79,7 @@ class Writer:
                 raise TryAgain(
                     f"{path} became shorter while it was copied.", remedy="run again."
                 ) from error
-        self._count(name, hashing.hexdigest(), status.st_size)
+        self._count(name, reader.hexdigest(), status.st_size)
 
     def add_bytes(self, name: str, data: bytes) -> None:
         """Add a file with this content."""
@@ -97,7 +97,7 @@ class Writer:
         manifest = Manifest.model_validate(
             {**self._about, "databases": databases, "artifacts": artifacts, "members": self.members}
         )
-        data = sealed(canonical(manifest))
+        data = seal(canonical(manifest))
         self._tar.addfile(_entry(MANIFEST, len(data), 0o644, 0), io.BytesIO(data))
         self._tar.close()
         return manifest
@@ -107,15 +107,16 @@ class Writer:
         self.bytes += size
 
 
-def checked(path: Path, known: Callable[[str], bool]) -> Manifest:
+def check_archive(path: Path, has_place: Callable[[str], bool]) -> Manifest:
     """Return the manifest after every member was read and is what it says.
 
-    `known` tells whether a member's name has a place in this system. Raises RequestError for a file
-    that is no backup of a format we know, Corrupted naming the first member that was changed, is
-    missing, or has no business in a backup.
+    `has_place` tells whether a member's name has a place in this system.
+
+    Raises RequestError for a file that is no backup of a format we know, Corrupted naming the first
+    member that was changed, is missing, or has no business in a backup.
     """
     with _open_entries(path) as entries:
-        digests, manifest = _read(path, entries, known)
+        digests, manifest = _read(path, entries, has_place)
     if manifest is None:
         raise Corrupted(f"{path} has no end: it was cut off.", remedy=_REMEDY)
     wrong = sorted(
@@ -132,7 +133,7 @@ def checked(path: Path, known: Callable[[str], bool]) -> Manifest:
 def _read(
     path: Path,
     entries: Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]],
-    known: Callable[[str], bool],
+    has_place: Callable[[str], bool],
 ) -> tuple[dict[str, str], Manifest | None]:
     """Return each member's SHA-256, and the manifest if there is one at the end."""
     digests: dict[str, str] = {}
@@ -142,10 +143,10 @@ def _read(
         if manifest is not None:
             raise Corrupted(f"{path} goes on after its end with {entry.name!r}.", remedy=_REMEDY)
         if not digests:
-            digests[HEAD], form = _known_format(path, entry, file)
+            digests[HEAD], form = _read_format(path, entry, file)
         elif entry.name == MANIFEST:
             manifest = _manifest(path, entry, file, form)
-        elif not _fits(entry, known):
+        elif not _fits(entry, has_place):
             raise Corrupted(f"{entry.name!r} has no business in {path}.", remedy=_REMEDY)
         elif file is not None:
             if entry.name in digests:
@@ -161,14 +162,14 @@ def extract(path: Path, place: Callable[[str], tuple[Path, str]]) -> None:
 
     Not by tarfile's own extraction: Python 3.11.2, which is Debian's, does not have its safe form.
     """
-    moved = "keep it still, then restore again."
+    remedy = "keep it still, then restore again."
     try:
         with tarfile.open(path, mode="r|") as tar:
             for entry in tar:
                 if entry.name in {HEAD, MANIFEST}:
                     continue
                 if not _fits(entry, lambda _: True):
-                    raise Corrupted(f"{path} was changed while it was restored.", remedy=moved)
+                    raise Corrupted(f"{path} was changed while it was restored.", remedy=remedy)
                 folder, name = place(entry.name)
                 if entry.isdir():
                     make_folder(folder / name)
@@ -176,7 +177,7 @@ def extract(path: Path, place: Callable[[str], tuple[Path, str]]) -> None:
                     _write(folder / name, content, entry)
     except (tarfile.TarError, UnicodeError) as error:
         raise Corrupted(
-            f"{path} was changed while it was restored: {error}.", remedy=moved
+            f"{path} was changed while it was restored: {error}.", remedy=remedy
         ) from error
 
 
@@ -215,13 +216,13 @@ def _open_entries(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[byt
         raise Corrupted(f"{path} cannot be read: {error}.", remedy=_REMEDY) from error
 
 
-def _known_format(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None) -> tuple[str, int]:
+def _read_format(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None) -> tuple[str, int]:
     """Return the first member's hash and the format.
 
     Raises RequestError unless it says that this is a backup of a format that we know.
     """
     data = file.read() if file is not None and entry.name == HEAD and entry.size <= BLOCK else b""
-    body = _parsed(data)
+    body = _parse_json(data)
     if not isinstance(body, dict) or "format" not in body:
         raise RequestError(f"{path} is no backup of Perennial.")
     if body["format"] not in KNOWN:
@@ -239,7 +240,7 @@ def _manifest(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None, form: 
             # One way out for all that is wrong with it.
             raise ValueError("it is no plain file")  # noqa: TRY301
         data = file.read()
-        return Manifest.model_validate_json(data if form == 1 else unsealed(MANIFEST, data))
+        return Manifest.model_validate_json(data if form == 1 else unseal(MANIFEST, data))
     except Corrupted as error:
         raise Corrupted(
             f"The manifest of {path} was changed or cut off.", remedy=_REMEDY
@@ -250,17 +251,17 @@ def _manifest(path: Path, entry: tarfile.TarInfo, file: IO[bytes] | None, form: 
         ) from error
 
 
-def _fits(entry: tarfile.TarInfo, known: Callable[[str], bool]) -> bool:
+def _fits(entry: tarfile.TarInfo, has_place: Callable[[str], bool]) -> bool:
     """Tell whether the entry is a plain file or folder with a harmless name that has a place
     here.
     """
     parts = entry.name.split("/")
     harmless = not any(part in {"", ".", ".."} or "\\" in part or "\x00" in part for part in parts)
     plain = entry.type in {tarfile.REGTYPE, tarfile.DIRTYPE} and entry.sparse is None
-    return plain and harmless and known(entry.name)
+    return plain and harmless and has_place(entry.name)
 
 
-def _parsed(data: bytes) -> Any:
+def _parse_json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
@@ -268,10 +269,10 @@ def _parsed(data: bytes) -> Any:
 
 
 def _digest(file: IO[bytes]) -> str:
-    hashing = _Hashing(file)
-    while hashing.read(BLOCK):
+    reader = _HashingFile(file)
+    while reader.read(BLOCK):
         pass
-    return hashing.hexdigest()
+    return reader.hexdigest()
 
 
 def _entry(name: str, size: int, mode: int, mtime: int) -> tarfile.TarInfo:
@@ -280,7 +281,7 @@ def _entry(name: str, size: int, mode: int, mtime: int) -> tarfile.TarInfo:
     return entry
 
 
-class _Hashing:
+class _HashingFile:
     """A file that is hashed while it is read."""
 
     def __init__(self, file: IO[bytes]) -> None:

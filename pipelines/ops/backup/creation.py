@@ -46,18 +46,18 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
     target = target.absolute()
     refuse_store_elsewhere(settings)
     _refuse_bad_target(settings, target)
-    copied = databases(settings)
-    for database in copied:
+    sources = databases(settings)
+    for database in sources:
         refuse_damage(database)
-    if not tables(copied[0]):
+    if not tables(sources[0]):
         raise RequestError(
-            f"There is no ledger in {copied[0].shown}.",
+            f"There is no ledger in {sources[0].display_name}.",
             remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.",
         )
     ledger = SqlLedger(settings.ledger_url, migrate=False)
     say(f"ledger: {ledger.verify()} entries, chain intact")
     _refuse_part_of_system(
-        settings, copied, has_champions=bool(ledger.entries(kind="champion", limit=1))
+        settings, sources, has_champions=bool(ledger.entries(kind="champion", limit=1))
     )
     with (
         hold_state(settings),
@@ -67,7 +67,7 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
         writer = Writer(out, product(), iso(utc_now().replace(microsecond=0)))
         kinds = {
             database.name: database.kind
-            for database in copied
+            for database in sources
             if _add_database(writer, database, folder, say)
         }
         for part in parts(settings):
@@ -77,7 +77,7 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
 
 
 def _refuse_part_of_system(
-    settings: Settings, copied: Iterable[Database], *, has_champions: bool
+    settings: Settings, sources: Iterable[Database], *, has_champions: bool
 ) -> None:
     """Refuse to leave out a database that must be somewhere.
 
@@ -86,7 +86,7 @@ def _refuse_part_of_system(
     """
     is_server = is_web(settings.mlflow_uri) and not settings.is_set("mlflow_database")
     elsewhere = airflow_database(settings) != airflow_database(settings, {})
-    for database in copied:
+    for database in sources:
         if tables(database):
             continue
         if database.name == "mlflow" and is_server:
@@ -107,7 +107,7 @@ def _refuse_part_of_system(
                 "airflow": "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
             }[database.name]
             raise RequestError(
-                f"The ledger has champions, but {database.shown} is not there or empty.",
+                f"The ledger has champions, but {database.display_name} is not there or empty.",
                 remedy=f"set {setting} to the database that is in use.",
             )
 
@@ -147,8 +147,10 @@ def _new_file(settings: Settings, target: Path) -> Iterator[tuple[int, Path]]:
     The folder is written down first: where this process is killed, whoever comes next takes it away
     (see scratch.py).
     """
-    for left in scratch.remove_abandoned(settings):
-        _log.warning("%s was left by a backup or restore that was killed, and was removed", left)
+    for abandoned_folder in scratch.remove_abandoned(settings):
+        _log.warning(
+            "%s was left by a backup or restore that was killed, and was removed", abandoned_folder
+        )
     try:
         with scratch.folder(settings, target.parent) as folder:
             temporary = folder / "backup.tar"

@@ -60,7 +60,7 @@ class Database(NamedTuple):
         return Path(self.url.database or "")
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """Return its name and address without a password."""
         return f"{self.name}'s database {self.url.render_as_string(hide_password=True)}"
 
@@ -86,7 +86,7 @@ def databases(settings: Settings, environ: dict[str, str] | None = None) -> list
             ) from error
         if database.url.get_backend_name() not in {"sqlite", "postgresql"}:
             raise RequestError(
-                f"{database.shown} is neither SQLite nor PostgreSQL.",
+                f"{database.display_name} is neither SQLite nor PostgreSQL.",
                 remedy="back it up by its own means.",
             )
         answer.append(database)
@@ -103,7 +103,9 @@ def tables(database: Database) -> int:
         if not database.file.is_file():
             return 0
         if database.file.stat().st_size == 0:
-            raise Corrupted(f"{database.shown} is damaged: the file is empty.", remedy=_RESTORE)
+            raise Corrupted(
+                f"{database.display_name} is damaged: the file is empty.", remedy=_RESTORE
+            )
     engine = create_engine(database.url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
@@ -111,9 +113,11 @@ def tables(database: Database) -> int:
     except SQLAlchemyError as error:
         why = getattr(error, "orig", None) or error
         if fault(error) == "damaged":
-            raise Corrupted(f"{database.shown} is damaged: {why}.", remedy=_RESTORE) from error
+            raise Corrupted(
+                f"{database.display_name} is damaged: {why}.", remedy=_RESTORE
+            ) from error
         raise Unreachable(
-            f"{database.shown} does not answer: {why}.",
+            f"{database.display_name} does not answer: {why}.",
             remedy="check that the database runs, then try again.",
         ) from error
 
@@ -129,11 +133,11 @@ def refuse_damage(database: Database) -> None:
         wrong = damage(database.file)
     except (sqlite3.Error, OSError) as error:
         raise Unreachable(
-            f"{database.shown} cannot be read: {error}.",
+            f"{database.display_name} cannot be read: {error}.",
             remedy="check the file's permissions, then run again.",
         ) from error
     if wrong:
-        raise Corrupted(f"{database.shown} is damaged: {wrong}.", remedy=_RESTORE)
+        raise Corrupted(f"{database.display_name} is damaged: {wrong}.", remedy=_RESTORE)
 
 
 def dump(database: Database, target: Path) -> None:
@@ -157,7 +161,8 @@ def dump(database: Database, target: Path) -> None:
         raise _name_error(database, error) from error
     if sound != "ok":
         raise Corrupted(
-            f"{database.shown} is damaged: {sound}.", remedy="restore it from an earlier backup."
+            f"{database.display_name} is damaged: {sound}.",
+            remedy="restore it from an earlier backup.",
         )
 
 
@@ -193,7 +198,7 @@ def _run(database: Database, program: str, arguments: list[str]) -> None:
     The password is in its environment, where other users cannot see it.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [program, "--no-password", *arguments],
             env=_environment(database.url),
             capture_output=True,
@@ -204,10 +209,10 @@ def _run(database: Database, program: str, arguments: list[str]) -> None:
             f"{program} is not there, by which {database.name}'s database is copied.",
             remedy=_CLIENT,
         ) from error
-    if done.returncode == 0:
+    if process.returncode == 0:
         return
-    output = done.stderr.decode(errors="replace").strip()
-    words = f"{program} failed for {database.shown}: {output[-1_000:]}"
+    output = process.stderr.decode(errors="replace").strip()
+    words = f"{program} failed for {database.display_name}: {output[-1_000:]}"
     if is_full(output):
         raise StorageFull(words, remedy="free space, then run again.")
     if "connection to server" in output:
@@ -221,7 +226,7 @@ def _run(database: Database, program: str, arguments: list[str]) -> None:
 
 
 def _environment(url: URL) -> dict[str, str]:
-    given = {
+    from_url = {
         "PGHOST": url.host,
         "PGPORT": url.port and str(url.port),
         "PGUSER": url.username,
@@ -230,7 +235,7 @@ def _environment(url: URL) -> dict[str, str]:
     options = {variable: url.query.get(name) for name, variable in _LIBPQ.items()}
     texts = {
         name: value
-        for name, value in {**options, **given, "PGDATABASE": url.database}.items()
+        for name, value in {**options, **from_url, "PGDATABASE": url.database}.items()
         if isinstance(value, str) and value
     }
     return {
@@ -245,14 +250,15 @@ def _name_error(database: Database, error: sqlite3.Error) -> PerennialError:
     kind = fault(error)
     if kind == "full":
         return StorageFull(
-            f"No space is left for a copy of {database.shown}.",
+            f"No space is left for a copy of {database.display_name}.",
             remedy="free space, then run again.",
         )
     if kind == "damaged":
         return Corrupted(
-            f"{database.shown} is damaged: {error}.", remedy="restore it from an earlier backup."
+            f"{database.display_name} is damaged: {error}.",
+            remedy="restore it from an earlier backup.",
         )
     return Unreachable(
-        f"{database.shown} cannot be read: {error}.",
+        f"{database.display_name} cannot be read: {error}.",
         remedy="check the file's permissions, then run again.",
     )

@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFull, Unreachable
 from pipelines.full_disk import is_full
 from pipelines.ledger.sql import SqlLedger
-from pipelines.ops.backup.archive import checked, extract
+from pipelines.ops.backup.archive import check_archive, extract
 from pipelines.ops.backup.databases import Kind, databases, load, tables
 from pipelines.ops.backup.parts import refuse_store_elsewhere, roots, unfinished_mark
 from pipelines.ops.backup.scratch import DRAFT
@@ -54,26 +54,26 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     """
     refuse_store_elsewhere(settings)
     folders = roots(settings)
-    known = {database.name: database for database in databases(settings)}
-    copies = {f"databases/{name}.{kind}" for name in known for kind in get_args(Kind)}
+    by_name = {database.name: database for database in databases(settings)}
+    copies = {f"databases/{name}.{kind}" for name in by_name for kind in get_args(Kind)}
     say(f"reading {source}")
-    manifest = checked(source, lambda name: name in copies or name.split("/")[0] in folders)
-    _refuse_other_kinds(manifest, known)
+    manifest = check_archive(source, lambda name: name in copies or name.split("/")[0] in folders)
+    _refuse_other_kinds(manifest, by_name)
     drafts = {name: folder / DRAFT for name, folder in folders.items()} | {
         "databases": settings.state / DRAFT
     }
     mark = unfinished_mark(settings)
     with hold_state(settings), _name_os_errors(settings):
-        _refuse_what_is_there(settings, folders, known.values())
+        _refuse_what_is_there(settings, folders, by_name.values())
         mark.unlink(missing_ok=True)
-        with _say_what_is_there(settings, folders, known.values()), _name_os_errors(settings):
+        with _say_what_is_there(settings, folders, by_name.values()), _name_os_errors(settings):
             say(f"writing {len(manifest.members):,} files of {manifest.at}")
             try:
                 _clear(drafts)
                 extract(source, lambda name: _destination(drafts, name))
                 mark.write_text(f"{source.absolute()}\n")
                 os.sync()
-                _load(settings, manifest, known, drafts["databases"], say)
+                _load(settings, manifest, by_name, drafts["databases"], say)
                 for name, folder in folders.items():
                     if drafts[name].is_dir():
                         _put_in_place(drafts[name], folder)
@@ -89,23 +89,23 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
 def _load(
     settings: Settings,
     manifest: Manifest,
-    known: dict[str, Database],
+    by_name: dict[str, Database],
     copies: Path,
     say: Callable[[str], None],
 ) -> None:
     """Load the databases, the ledger last: it says what all else is for."""
     for name in ("mlflow", "airflow", "ledger"):
         if name in manifest.databases:
-            load(known[name], copies / f"{name}.{manifest.databases[name]}")
+            load(by_name[name], copies / f"{name}.{manifest.databases[name]}")
             if name == "mlflow":
-                _move_artifacts(known[name], manifest.artifacts, str(settings.mlflow_artifacts))
+                _move_artifacts(by_name[name], manifest.artifacts, str(settings.mlflow_artifacts))
             say(f"{name}: loaded")
 
 
-def _refuse_other_kinds(manifest: Manifest, known: dict[str, Database]) -> None:
+def _refuse_other_kinds(manifest: Manifest, by_name: dict[str, Database]) -> None:
     for name, kind in manifest.databases.items():
-        if name not in known or known[name].kind != kind:
-            here = known[name].kind if name in known else "nothing"
+        if name not in by_name or by_name[name].kind != kind:
+            here = by_name[name].kind if name in by_name else "nothing"
             raise RequestError(
                 f"{name}'s database is {kind} in the backup, but the settings name {here}.",
                 remedy="set the database's URL to the kind that was backed up (docs/settings.md).",
@@ -113,9 +113,9 @@ def _refuse_other_kinds(manifest: Manifest, known: dict[str, Database]) -> None:
 
 
 def _refuse_what_is_there(
-    settings: Settings, folders: dict[str, Path], known: Iterable[Database]
+    settings: Settings, folders: dict[str, Path], targets: Iterable[Database]
 ) -> None:
-    there = _find_filled(folders, known)
+    there = _find_filled(folders, targets)
     if not there:
         return
     message = " ".join(f"{what} is not empty." for what in there)
@@ -132,22 +132,22 @@ def _refuse_what_is_there(
     raise RequestError(message, remedy=remedy)
 
 
-def _find_filled(folders: dict[str, Path], known: Iterable[Database]) -> dict[str, str]:
+def _find_filled(folders: dict[str, Path], targets: Iterable[Database]) -> dict[str, str]:
     """Return what is not empty, each with how it is emptied.
 
     Raises Unreachable where a database does not answer.
     """
-    filled = {}
+    remedies = {}
     for folder in folders.values():
         if folder.is_dir() and any(p.name != DRAFT for p in folder.iterdir()):
-            filled[str(folder)] = f"remove what is in {folder}"
-    for database in known:
+            remedies[str(folder)] = f"remove what is in {folder}"
+    for database in targets:
         if _is_filled(database):
             anew = f"drop the database {database.url.database} and make it anew"
-            filled[database.shown] = (
+            remedies[database.display_name] = (
                 f"remove {database.file}*" if database.kind == "sqlite" else anew
             )
-    return filled
+    return remedies
 
 
 def _is_filled(database: Database) -> bool:
@@ -166,7 +166,7 @@ def _how_to_clear(there: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def _say_what_is_there(
-    settings: Settings, folders: dict[str, Path], known: Iterable[Database]
+    settings: Settings, folders: dict[str, Path], targets: Iterable[Database]
 ) -> Iterator[None]:
     """Add to an error what is there already.
 
@@ -179,7 +179,7 @@ def _say_what_is_there(
         if not mark.is_file():
             raise  # nothing was put in place
         try:
-            there = _find_filled(folders, known)
+            there = _find_filled(folders, targets)
         except PerennialError as away:
             words = (
                 f"{error.message} The restore did not end, and what is there already cannot be"
@@ -194,9 +194,9 @@ def _say_what_is_there(
             mark.unlink()
             raise
         words = f"{error.message} The restore did not end; there already: {', '.join(there)}."
-        clearing = _how_to_clear(there)
+        remedy = _how_to_clear(there)
         raise type(error)(
-            words, remedy=f"{error.remedy} But first, {clearing}" if error.remedy else clearing
+            words, remedy=f"{error.remedy} But first, {remedy}" if error.remedy else remedy
         ) from error
 
 
@@ -233,14 +233,14 @@ def _move_artifacts(database: Database, old: str, new: str) -> None:
         with create_engine(database.url, poolclass=NullPool).begin() as connection:
             there = inspect(connection)
             for table, columns in _LOCATIONS.items():
-                known = (
+                address_columns = (
                     {c["name"] for c in there.get_columns(table)}
                     if there.has_table(table)
                     else set()
                 )
-                for column in known.intersection(columns):
+                for column in address_columns.intersection(columns):
                     where = f"{column} = :old OR substr({column}, 1, :size) = :inside"
-                    moved = (
+                    update = (
                         f"UPDATE {table} SET {column} ="  # noqa: S608 -- names of our own
                         f" :new || substr({column}, :cut) WHERE {where}"
                     )
@@ -251,10 +251,13 @@ def _move_artifacts(database: Database, old: str, new: str) -> None:
                         "size": len(before) + 1,
                         "inside": f"{before}/",
                     }
-                    connection.execute(text(moved), values)
+                    connection.execute(text(update), values)
     except DBAPIError as error:
-        words = f"The artifacts' addresses in {database.shown} could not be changed: {error.orig}."
-        raise Unreachable(words, remedy="check that the database runs.") from error
+        raise Unreachable(
+            f"The artifacts' addresses in {database.display_name} could not be changed:"
+            f" {error.orig}.",
+            remedy="check that the database runs.",
+        ) from error
 
 
 @contextlib.contextmanager

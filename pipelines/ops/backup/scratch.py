@@ -51,7 +51,7 @@ def folder(settings: Settings, parent: Path) -> Iterator[Path]:
         note.unlink(missing_ok=True)
 
 
-def abandoned(settings: Settings) -> list[Path]:
+def find_abandoned(settings: Settings) -> list[Path]:
     """Return the folders that are noted, and the drafts of restores.
 
     They are abandoned only if `ops.lock.hold_state` is held by nobody else.
@@ -75,7 +75,7 @@ def remove_abandoned(settings: Settings) -> list[Path]:
 
     Call it while holding `ops.lock.hold_state`.
     """
-    folders = abandoned(settings)
+    folders = find_abandoned(settings)
     for path in folders:
         shutil.rmtree(path)
     for note in _list_notes(settings):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
-from pipelines.deployment.docker.image import existing
+from pipelines.deployment.docker.image import find_image
 from pipelines.ledger import Crown
 from pipelines.ledger.anchors import FileAnchor, stand
 from pipelines.ledger.database import REVISION
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.deployment.serving_client import Server
     from pipelines.ledger import Champion, Ledger
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
 
 _BACKUP = "restore it from a backup (docs/operate.md)."
@@ -32,8 +32,8 @@ _BACKUP = "restore it from a backup (docs/operate.md)."
 
 def check_ledger(settings: Settings) -> Iterator[Finding]:
     """The ledger opens, has the newest schema, and its chain is whole. Nothing is migrated."""
-    opened = SqlLedger(settings.ledger_url, migrate=False)
-    revision = opened.revision()
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
+    revision = ledger.revision()
     if revision is None:
         yield ok("ledger", "not there yet: no run has decided anything")
     elif revision > REVISION:
@@ -51,12 +51,12 @@ def check_ledger(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield ok("ledger's schema", revision)
-        yield ok("ledger", f"{opened.verify()} entries, chain intact")
+        yield ok("ledger", f"{ledger.verify()} entries, chain intact")
 
 
-def check_anchor(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
+def check_anchor(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
     """The ledger holds what its anchor remembers, and the anchor is not far behind."""
-    opened, what = SqlLedger(settings.ledger_url, migrate=False), "ledger's anchor"
+    ledger, what = SqlLedger(settings.ledger_url, migrate=False), "ledger's anchor"
     if settings.ledger_anchor is None:
         yield ok(
             what,
@@ -65,10 +65,10 @@ def check_anchor(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
         )
         return
     anchor = ports.anchor
-    if anchor is None or opened.revision() is None:
+    if anchor is None or ledger.revision() is None:
         yield ok(what, "set; nothing was decided yet")
         return
-    standing = stand(opened, anchor)
+    standing = stand(ledger, anchor)
     remedy = (
         "nothing, if the next decision brings it up to date; else see that it can be written"
         " (docs/operate.md, The anchor)."
@@ -98,33 +98,33 @@ def check_anchor(settings: Settings, ports: EmbeddedPorts) -> Iterator[Finding]:
 
 def models_with_champion(settings: Settings) -> list[str]:
     """Return the models that have a champion by the ledger; nothing is made or migrated."""
-    opened = SqlLedger(settings.ledger_url, migrate=False)
-    if opened.revision() is None:
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
+    if ledger.revision() is None:
         return []
-    return sorted({entry.model for entry in opened.entries(kind="champion")})
+    return sorted({entry.model for entry in ledger.entries(kind="champion")})
 
 
 def check_champion(
     settings: Settings,
-    ports: EmbeddedPorts,
+    ports: ConfiguredPorts,
     model: str,
     server: Server,
     engine: ReleaseEngine | None,
 ) -> list[Finding]:
     """Everything that a model's champion needs. `engine` is asked where releases are containers."""
-    opened = SqlLedger(settings.ledger_url, migrate=False)
-    crowned = opened.champion(model)
-    if crowned is None:
+    ledger = SqlLedger(settings.ledger_url, migrate=False)
+    champion = ledger.champion(model)
+    if champion is None:
         return [ok(f"{model}: champion", "none yet")]
     checks = {
-        "bundle": lambda: _check_bundle(ports, model, crowned),
-        "features": lambda: _check_features(ports, model, crowned),
-        "MLflow": lambda: _check_registry(settings, ports, model, crowned),
-        "release": lambda: _check_release(ports, model, crowned),
-        "server": lambda: _check_server(model, crowned, server),
+        "bundle": lambda: _check_bundle(ports, model, champion),
+        "features": lambda: _check_features(ports, model, champion),
+        "MLflow": lambda: _check_registry(settings, ports, model, champion),
+        "release": lambda: _check_release(ports, model, champion),
+        "server": lambda: _check_server(model, champion, server),
     }
     if engine is not None:
-        checks["image"] = lambda: _check_image(engine, opened, model, crowned)
+        checks["image"] = lambda: _check_image(engine, ledger, model, champion)
     return [
         finding
         for name, check in checks.items()
@@ -132,8 +132,8 @@ def check_champion(
     ]
 
 
-def _check_bundle(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
-    differences = golden_differences(open_bundle(ports.store, crowned.bundle))
+def _check_bundle(ports: ConfiguredPorts, model: str, champion: Champion) -> Iterator[Finding]:
+    differences = golden_differences(open_bundle(ports.store, champion.bundle))
     if differences:
         yield problem(
             f"{model}: bundle",
@@ -142,15 +142,15 @@ def _check_bundle(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterat
         )
     else:
         yield ok(
-            f"{model}: bundle", f"version {crowned.version} opens and answers its golden requests"
+            f"{model}: bundle", f"version {champion.version} opens and answers its golden requests"
         )
 
 
-def _check_features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
-    revision = open_bundle(ports.store, crowned.bundle).manifest.features_revision
+def _check_features(ports: ConfiguredPorts, model: str, champion: Champion) -> Iterator[Finding]:
+    revision = open_bundle(ports.store, champion.bundle).manifest.features_revision
     what = f"{model}: features"
     files = ports.versions.files(model, revision)
-    wrong = ports.versions.damaged(model, revision)
+    wrong = ports.versions.find_damage(model, revision)
     if not files:
         yield problem(what, f"Revision {revision} is not there.", _BACKUP)
     elif wrong:
@@ -165,7 +165,7 @@ def _check_features(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iter
 
 
 def _check_registry(
-    settings: Settings, ports: EmbeddedPorts, model: str, crowned: Champion
+    settings: Settings, ports: ConfiguredPorts, model: str, champion: Champion
 ) -> Iterator[Finding]:
     what = f"{model}: MLflow"
     file = settings.mlflow_uri.removeprefix("sqlite:///")
@@ -173,72 +173,74 @@ def _check_registry(
         yield problem(what, f"There is no {file}.", _BACKUP)
         return
     alias = ports.registry.alias(model)
-    if crowned.version not in {v.version for v in ports.registry.versions(model)}:
-        yield problem(what, f"It has no version {crowned.version}, which is the champion.", _BACKUP)
-    elif alias != crowned.version:
+    if champion.version not in {v.version for v in ports.registry.versions(model)}:
+        yield problem(
+            what, f"It has no version {champion.version}, which is the champion.", _BACKUP
+        )
+    elif alias != champion.version:
         yield problem(
             what,
-            f"The alias names {alias or 'nothing'}, the champion is {crowned.version}.",
+            f"The alias names {alias or 'nothing'}, the champion is {champion.version}.",
             f"`perennial reconcile {model}`.",
         )
     else:
-        yield ok(what, f"version {crowned.version} has the alias")
+        yield ok(what, f"version {champion.version} has the alias")
 
 
-def _check_release(ports: EmbeddedPorts, model: str, crowned: Champion) -> Iterator[Finding]:
-    what, key = f"{model}: release", release_key(model, crowned.release)
+def _check_release(ports: ConfiguredPorts, model: str, champion: Champion) -> Iterator[Finding]:
+    what, key = f"{model}: release", release_key(model, champion.release)
     release = read_entry(ports.store, key, Release)
-    if release is None or (release.version, release.bundle) != (crowned.version, crowned.bundle):
+    if release is None or (release.version, release.bundle) != (champion.version, champion.bundle):
         yield problem(
             what,
             f"The store's {key} is missing or is not the champion's.",
             f"{_BACKUP[:-1]}, or `perennial reconcile {model}`.",
         )
     else:
-        yield ok(what, f"{crowned.release} is in the store")
+        yield ok(what, f"{champion.release} is in the store")
 
 
 def _check_image(
-    engine: ReleaseEngine, ledger: Ledger, model: str, crowned: Champion
+    engine: ReleaseEngine, ledger: Ledger, model: str, champion: Champion
 ) -> Iterator[Finding]:
     what = f"{model}: image"
     release = Release(
         model=model,
-        number=crowned.release,
-        version=crowned.version,
-        bundle=crowned.bundle,
+        number=champion.release,
+        version=champion.version,
+        bundle=champion.bundle,
         reason="",
     )
-    image = existing(engine, release)
-    recorded = ledger.entries(model, "champion", limit=1)[0].read(Crown).image
+    image = find_image(engine, release)
+    crowned_image = ledger.entries(model, "champion", limit=1)[0].read(Crown).image
     if image is None:
         yield problem(
             what,
-            f"The engine has no image of release {crowned.release}.",
+            f"The engine has no image of release {champion.release}.",
             f"`perennial reconcile {model}` builds it from the bundle.",
         )
-    elif recorded is not None and recorded != image.id:
+    elif crowned_image is not None and crowned_image != image.id:
         yield warning(
             what,
-            f"{image.id} was built since; {recorded} was crowned.",
+            f"{image.id} was built since; {crowned_image} was crowned.",
             "nothing, if the bundle's check is ok: it was built again.",
         )
     else:
-        yield ok(what, f"release {crowned.release} is {image.id[:19]}")
+        yield ok(what, f"release {champion.release} is {image.id[:19]}")
 
 
-def _check_server(model: str, crowned: Champion, server: Server) -> Iterator[Finding]:
+def _check_server(model: str, champion: Champion, server: Server) -> Iterator[Finding]:
     says = server.serves(model)
-    if (says.version, says.release) == (crowned.version, crowned.release):
+    if (says.version, says.release) == (champion.version, champion.release):
         yield ok(f"{model}: server", f"answers with version {says.version}, release {says.release}")
-    elif says.version == crowned.version:
+    elif says.version == champion.version:
         yield ok(
             f"{model}: server",
             f"answers with version {says.version}, as release {says.release} (crowned as"
-            f" {crowned.release})",
+            f" {champion.release})",
         )
     else:
-        what = f"It serves {says.version or 'nothing'}, the champion is {crowned.version}."
+        what = f"It serves {says.version or 'nothing'}, the champion is {champion.version}."
         yield problem(
             f"{model}: server",
             what,

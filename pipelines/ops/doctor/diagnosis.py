@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.deployment.serving_client import Server
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
 
 
 def diagnose(
-    settings: Settings, ports: EmbeddedPorts, server: Server, docker: ReleaseEngine | None = None
+    settings: Settings, ports: ConfiguredPorts, server: Server, docker: ReleaseEngine | None = None
 ) -> Iterator[Finding]:
     """Yield the findings as they are made.
 
@@ -47,14 +47,14 @@ def diagnose(
     }
     for what, check in checks.items():
         yield from run_check(what, check)
-    answering = docker
+    engine_that_answers = docker
     if docker is not None:
         findings = run_check("Docker engine", lambda: _check_engine(docker))
         yield from findings
-        answering = docker if all(finding.state == "ok" for finding in findings) else None
-    if answering is not None:
-        yield from run_check("images", lambda: engine.check_images(settings, answering))
-        yield from run_check("containers", lambda: engine.check_containers(answering))
+        engine_that_answers = docker if all(finding.state == "ok" for finding in findings) else None
+    if engine_that_answers is not None:
+        yield from run_check("images", lambda: engine.check_images(settings, engine_that_answers))
+        yield from run_check("containers", lambda: engine.check_containers(engine_that_answers))
     try:
         models = champions.models_with_champion(settings)
     except PerennialError as error:
@@ -62,7 +62,11 @@ def diagnose(
         return
     for model in models:
         yield from champions.check_champion(
-            settings, ports, model, server, answering if settings.target == "docker" else None
+            settings,
+            ports,
+            model,
+            server,
+            engine_that_answers if settings.target == "docker" else None,
         )
 
 

@@ -25,14 +25,14 @@ _BUILD = "make images."
 
 def check_images(settings: Settings, engine: ReleaseEngine) -> Iterator[Finding]:
     """The images that the settings name: there, and built from this checkout's commit and locks."""
-    wanted = {"steps": settings.steps_image} if settings.place == "docker" else {}
+    images = {"steps": settings.steps_image} if settings.place == "docker" else {}
     if settings.target == "docker":
-        wanted |= {
+        images |= {
             "serving": settings.serving_image,
             "serving-native": settings.serving_native_image,
         }
     commit = commit_of(settings.home)
-    for name, image in wanted.items():
+    for name, image in images.items():
         what, details = f"image {image}", engine.image(image)
         if details is None:
             yield problem(what, "The engine does not have it.", _BUILD)
@@ -60,14 +60,14 @@ def check_containers(engine: ReleaseEngine) -> Iterator[Finding]:
         engine.container(name)
         for name in engine.containers({"perennial": "1", "perennial.kind": "step"})
     ]
-    ended = [c.name for c in containers if c is not None and not c.running]
-    for name in ended:
+    names = [c.name for c in containers if c is not None and not c.running]
+    for name in names:
         yield warning(
             f"container {name}",
             "Its step has ended, and nobody has removed it.",
             f"docker rm {name}",
         )
-    if not ended:
+    if not names:
         yield ok("containers of steps", f"{len(containers)} run, none was left behind")
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pipelines.errors import Busy, Unreachable
 from pipelines.ops.backup.parts import roots, unfinished_mark
-from pipelines.ops.backup.scratch import abandoned
+from pipelines.ops.backup.scratch import find_abandoned
 from pipelines.ops.findings import Finding, ok, problem, warning
 from pipelines.ops.lock import hold_state
 from pipelines.settings import is_web, without_password
@@ -63,27 +63,33 @@ def check_packages(settings: Settings) -> Iterator[Finding]:
     if not lock.is_file():
         yield warning("packages", f"There is no {lock}.", "set PERENNIAL_HOME to the checkout.")
         return
-    wanted = _locked_versions(lock.read_text())
-    installed: dict[str, str] = {
+    locked_versions = _locked_versions(lock.read_text())
+    installed_versions: dict[str, str] = {
         canonicalize_name(package.metadata["Name"]): package.version
         for package in distributions()
         if package.metadata["Name"]
     }
     remedy = "make venv." if whole else "make images."
     wrong = [
-        name for name, version in wanted.items() if name in installed and installed[name] != version
+        name
+        for name, version in locked_versions.items()
+        if name in installed_versions and installed_versions[name] != version
     ]
-    missing = [name for name in wanted if whole and name not in installed]
+    absent = [name for name in locked_versions if whole and name not in installed_versions]
     for name in wrong:
         yield problem(
-            f"package {name}", f"{installed[name]} is installed, {wanted[name]} is locked.", remedy
+            f"package {name}",
+            f"{installed_versions[name]} is installed, {locked_versions[name]} is locked.",
+            remedy,
         )
-    for name in missing:
+    for name in absent:
         yield problem(
-            f"package {name}", f"{wanted[name]} is locked, but it is not installed.", remedy
+            f"package {name}",
+            f"{locked_versions[name]} is locked, but it is not installed.",
+            remedy,
         )
-    if not wrong and not missing:
-        yield ok("packages", f"{len(set(wanted) & set(installed))} as locked")
+    if not wrong and not absent:
+        yield ok("packages", f"{len(set(locked_versions) & set(installed_versions))} as locked")
 
 
 def _locked_versions(lock: str) -> dict[str, str]:
@@ -157,19 +163,19 @@ def _holder(port: int) -> str | None:
     import psutil
 
     try:
-        listening = [
+        listeners = [
             c
             for c in psutil.net_connections("tcp")
             if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port
         ]
     except psutil.AccessDenied:
         return None
-    if not listening:
+    if not listeners:
         return None
     try:
         return (
-            f"process {listening[0].pid} ({psutil.Process(listening[0].pid).name()})"
-            if listening[0].pid
+            f"process {listeners[0].pid} ({psutil.Process(listeners[0].pid).name()})"
+            if listeners[0].pid
             else "another user's process"
         )
     except psutil.Error:
@@ -269,14 +275,14 @@ def check_restore(settings: Settings) -> Iterator[Finding]:
 
 def check_scratch(settings: Settings) -> Iterator[Finding]:
     """Folders with copies of databases and keys that a killed backup or restore left."""
-    if not abandoned(settings):
+    if not find_abandoned(settings):
         return
     try:
         with hold_state(settings):
-            left = abandoned(settings)
+            folders = find_abandoned(settings)
     except Busy:
         return  # one is at work: what there is is its own
-    for folder in left:
+    for folder in folders:
         yield warning(
             "killed backup",
             f"{folder} was left, with copies of databases and keys in it.",
@@ -303,12 +309,14 @@ def check_locks(settings: Settings) -> Iterator[Finding]:
     Locks of our own are the kernel's and never outlive a process.
     """
     repository = settings.versions / "repo"
-    reading = repository / ".dvc" / "tmp" / "rwlock"
-    left = [p for p in (repository / ".git").glob("*.lock") if p.is_file()]
-    left += (
-        [reading] if reading.is_file() and reading.read_bytes().strip() not in {b"", b"{}"} else []
+    read_lock = repository / ".dvc" / "tmp" / "rwlock"
+    lock_files = [p for p in (repository / ".git").glob("*.lock") if p.is_file()]
+    lock_files += (
+        [read_lock]
+        if read_lock.is_file() and read_lock.read_bytes().strip() not in {b"", b"{}"}
+        else []
     )
-    stale = [p for p in left if time.time() - p.stat().st_mtime > STALE_SECONDS]
+    stale = [p for p in lock_files if time.time() - p.stat().st_mtime > STALE_SECONDS]
     for path in stale:
         yield warning(
             f"lock {path.name}",

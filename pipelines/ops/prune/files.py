@@ -28,7 +28,7 @@ def abandoned_scratch(settings: Settings) -> Iterator[Leftover]:
 
     Only a caller that holds `ops.lock.hold_state` may remove it.
     """
-    for folder in scratch.abandoned(settings):
+    for folder in scratch.find_abandoned(settings):
         size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
         yield Leftover(
             "killed backup or restore", str(folder), size, remove=partial(_remove_tree, folder)
@@ -53,12 +53,12 @@ def cached_features(settings: Settings, limit: float) -> Iterator[Leftover]:
     """
     repository = settings.versions / "repo"
     remote = Objects(settings.versions / "remote")
-    counted: set[int] = set()
+    inodes: set[int] = set()
     for path in files_below(repository / ".dvc" / "cache" / "files" / "md5"):
         oid = path.parent.name + path.name
         leftovers = list(_old_file("cached features", path, settings.versions, limit))
         if leftovers and has_md5(remote.path(oid), oid):
-            counted.add(path.stat().st_ino)
+            inodes.add(path.stat().st_ino)
             yield from leftovers
     for path in files_below(repository / "features"):
         if path.parent.parent.name != "features":
@@ -67,7 +67,7 @@ def cached_features(settings: Settings, limit: float) -> Iterator[Leftover]:
             oid = md5(path.read_bytes())
             if has_md5(remote.path(oid), oid):
                 # A hard link's bytes are counted already
-                twin = path.stat().st_ino in counted
+                twin = path.stat().st_ino in inodes
                 yield leftover._replace(bytes=0) if twin else leftover
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.deployment.docker.names import container_name, image_name
-from pipelines.deployment.releases import recorded
+from pipelines.deployment.releases import list_releases
 from pipelines.ledger import Crown
 from pipelines.ops.prune.leftover import Leftover
 
@@ -29,9 +29,11 @@ def unused_images(engine: ReleaseEngine, ledger: Ledger) -> Iterator[Leftover]:
     """
     for model in sorted({entry.model for entry in ledger.entries()}):
         champions = ledger.entries(model, "champion", limit=CHAMPIONS)
-        kept = {entry.read(Crown).release for entry in champions}
-        made = {release.number for release in recorded(ledger, model)}
-        for number in sorted(made - kept - {max(made, default=0)}):
+        champion_releases = {entry.read(Crown).release for entry in champions}
+        release_numbers = {release.number for release in list_releases(ledger, model)}
+        for number in sorted(
+            release_numbers - champion_releases - {max(release_numbers, default=0)}
+        ):
             yield from _of_release(engine, model, number)
 
 

@@ -45,30 +45,30 @@ def unused_runs(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Le
 
         client = MlflowClient(tracking_uri=settings.mlflow_uri, registry_uri=settings.mlflow_uri)
         entries = ledger.entries()
-        mentioned = {
+        mentioned_ids = {
             run_id
             for entry in entries
             for run_id in _RUN_ID.findall(canonical(entry.body).decode())
         }
-        named = {run for entry in entries for run in runs_of(entry)}
+        run_names = {run for entry in entries for run in runs_of(entry)}
         for model in sorted({entry.model for entry in entries}):
             experiment = client.get_experiment_by_name(model)
             if experiment is None:
                 continue
             runs = _all(client, experiment.experiment_id)
-            kept = mentioned | {
+            needed_ids = mentioned_ids | {
                 v.run_id
                 for v in client.search_model_versions(f"name = '{model}'", max_results=10_000)
             }
-            kept |= {run.info.run_id for run in runs if run.data.tags.get(RUN) in named}
-            kept |= {
+            needed_ids |= {run.info.run_id for run in runs if run.data.tags.get(RUN) in run_names}
+            needed_ids |= {
                 run.data.tags[PARENT]
                 for run in runs
-                if run.info.run_id in kept and PARENT in run.data.tags
+                if run.info.run_id in needed_ids and PARENT in run.data.tags
             }
             for run in runs:
-                ended = run.info.end_time
-                if run.info.run_id not in kept and ended and ended / 1_000 < limit:
+                end_time = run.info.end_time
+                if run.info.run_id not in needed_ids and end_time and end_time / 1_000 < limit:
                     yield Leftover(
                         "MLflow run",
                         f"{model}/{run.info.run_id}",

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.refs import Ref
     from pipelines.settings import Settings
     from pipelines.store.port import Store
 
 
 def needed_objects(
-    settings: Settings, ports: EmbeddedPorts, removed_keys: Collection[str]
+    settings: Settings, ports: ConfiguredPorts, removed_keys: Collection[str]
 ) -> set[str]:
     """Return the URIs of all objects that must stay when the entries `removed_keys` are gone.
 
@@ -33,8 +33,8 @@ def needed_objects(
     keys = (item.name for item in store.contents("entries"))
     entries = (read_json_entry(store, key) for key in keys if key not in removed_keys)
     by_hand = (_read_json(path) for path in files_below(settings.state / "hand"))
-    decided = (entry.body for entry in ports.ledger.entries())
-    values = (value for source in (decided, entries, by_hand) for value in source)
+    bodies = (entry.body for entry in ports.ledger.entries())
+    values = (value for source in (bodies, entries, by_hand) for value in source)
     return reachable_objects(store, (ref for value in values for ref in references(value)))
 
 
@@ -45,14 +45,14 @@ def reachable_objects(store: Store, first: Iterable[Ref]) -> set[str]:
     nothing may be taken away then.
     """
     uris: set[str] = set()
-    waiting = list(first)
-    while waiting:
-        ref = waiting.pop()
+    queue = list(first)
+    while queue:
+        ref = queue.pop()
         if ref.uri in uris:
             continue
         uris.add(ref.uri)
         if ref.uri.endswith(".json"):
-            waiting += references(_read_json_object(store, ref))
+            queue += references(_read_json_object(store, ref))
     return uris
 
 

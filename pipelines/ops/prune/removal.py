@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.ops.prune.leftover import Leftover
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
 
 UNFINISHED_SECONDS = 3_600
@@ -32,7 +32,7 @@ YOUNGEST_SECONDS = 86_400
 
 def find_leftovers(
     settings: Settings,
-    ports: EmbeddedPorts,
+    ports: ConfiguredPorts,
     older_than: timedelta,
     engine: ReleaseEngine | None = None,
 ) -> list[Leftover]:
@@ -51,7 +51,7 @@ def find_leftovers(
 
 
 def _find(
-    settings: Settings, ports: EmbeddedPorts, older_than: timedelta, engine: ReleaseEngine | None
+    settings: Settings, ports: ConfiguredPorts, older_than: timedelta, engine: ReleaseEngine | None
 ) -> list[Leftover]:
     """Return everything that can go but what killed backups left.
 
@@ -66,11 +66,11 @@ def _find(
     _refuse_wrong_ledger(settings, ports)
     ports.ledger.verify()
     now = utc_now()
-    limit, begun = (now - older_than).timestamp(), now.timestamp() - UNFINISHED_SECONDS
+    limit, write_limit = (now - older_than).timestamp(), now.timestamp() - UNFINISHED_SECONDS
     entries = list(store_leftovers.old_entries(ports, limit))
     return [
-        *store_leftovers.unfinished(ports.store, begun),
-        *files.unfinished_files(settings, begun),
+        *store_leftovers.unfinished(ports.store, write_limit),
+        *files.unfinished_files(settings, write_limit),
         *entries,
         *store_leftovers.old_objects(settings, ports, entries, limit),
         *files.cached_features(settings, limit),
@@ -82,7 +82,7 @@ def _find(
 
 def prune(
     settings: Settings,
-    ports: EmbeddedPorts,
+    ports: ConfiguredPorts,
     older_than: timedelta,
     engine: ReleaseEngine | None = None,
 ) -> list[Leftover]:
@@ -96,7 +96,7 @@ def prune(
         return [leftover for leftover in leftovers if leftover.remove()]
 
 
-def _refuse_wrong_ledger(settings: Settings, ports: EmbeddedPorts) -> None:
+def _refuse_wrong_ledger(settings: Settings, ports: ConfiguredPorts) -> None:
     """Raise RequestError where the ledger is not this store's.
 
     Whatever its own one refers to would look forsaken.

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.ledger import Entry
-    from pipelines.ports import EmbeddedPorts
+    from pipelines.ports import ConfiguredPorts
     from pipelines.refs import Ref
     from pipelines.settings import Settings
-    from pipelines.store.port import Kind, Store, Stored
+    from pipelines.store.port import Kind, Store, StoredItem
 
 
 def unfinished(store: Store, limit: float) -> Iterator[Leftover]:
@@ -30,7 +30,7 @@ def unfinished(store: Store, limit: float) -> Iterator[Leftover]:
         yield _leftover("half-written file", store, "unfinished", item, limit)
 
 
-def old_entries(ports: EmbeddedPorts, limit: float) -> Iterator[Leftover]:
+def old_entries(ports: ConfiguredPorts, limit: float) -> Iterator[Leftover]:
     """Yield steps' published results and runs' pages that are old and that no entry of the ledger
     has to do with.
 
@@ -38,10 +38,10 @@ def old_entries(ports: EmbeddedPorts, limit: float) -> Iterator[Leftover]:
     computed again.
     """
     store, entries = ports.store, ports.ledger.entries()
-    decided = reachable_objects(store, (r for entry in entries for r in references(entry.body)))
+    reachable = reachable_objects(store, (r for entry in entries for r in references(entry.body)))
     runs = {run for entry in entries for run in runs_of(entry)}
     for item in _old(store, "entries", "results", limit):
-        if not any(ref.uri in decided for ref in _references_of_result(store, item.name)):
+        if not any(ref.uri in reachable for ref in _references_of_result(store, item.name)):
             yield _leftover("result", store, "entries", item, limit)
     for item in _old(store, "entries", "pages", limit):
         if item.name.split("/")[-2] not in runs:
@@ -72,24 +72,24 @@ def runs_of(entry: Entry) -> set[str]:
 
 
 def old_objects(
-    settings: Settings, ports: EmbeddedPorts, removed: list[Leftover], limit: float
+    settings: Settings, ports: ConfiguredPorts, removed: list[Leftover], limit: float
 ) -> Iterator[Leftover]:
     """Yield old objects that nothing refers to when the entries `removed` are gone.
 
     They are listed before it is asked what is needed: what is put later is younger.
     """
-    listed = list(_old(ports.store, "objects", "", limit))
-    if listed:
-        needed = needed_objects(settings, ports, {leftover.name for leftover in removed})
-        for item in listed:
-            if item.name not in needed:
+    items = list(_old(ports.store, "objects", "", limit))
+    if items:
+        needed_uris = needed_objects(settings, ports, {leftover.name for leftover in removed})
+        for item in items:
+            if item.name not in needed_uris:
                 yield _leftover("object", ports.store, "objects", item, limit)
 
 
-def _old(store: Store, kind: Kind, below: str, limit: float) -> Iterator[Stored]:
-    yield from (item for item in store.contents(kind, below) if item.used < limit)
+def _old(store: Store, kind: Kind, below: str, limit: float) -> Iterator[StoredItem]:
+    yield from (item for item in store.contents(kind, below) if item.used_at < limit)
 
 
-def _leftover(name: str, store: Store, kind: Kind, item: Stored, limit: float) -> Leftover:
+def _leftover(name: str, store: Store, kind: Kind, item: StoredItem, limit: float) -> Leftover:
     remove = partial(store.remove, kind, item.name, unused_since=limit)
     return Leftover(name, item.name, item.size, remove)

@@ -56,8 +56,8 @@ def _mix(ends: list[Feed], numbers: list[str], share: Array) -> Feed:
 
     Null goes to null at once.
     """
-    mixed = dict(ends[0])
+    feed = dict(ends[0])
     for name in numbers:
         one, other = ends[0][name].astype(np.float64), ends[1][name].astype(np.float64)
-        mixed[name] = (one + (other - one) * share[:, None]).astype(np.float32)
-    return mixed
+        feed[name] = (one + (other - one) * share[:, None]).astype(np.float32)
+    return feed

@@ -23,9 +23,8 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Places:
-    """By position of the encoded row, arrays (m,): the input and, one-hot, the category.
-
-    And what is known of the inputs.
+    """What each position of the encoded row stands for: arrays (m,) of the input and, where it is
+    one-hot, of the category. Also what is known of the inputs.
     """
 
     column: Array
@@ -41,7 +40,7 @@ class Places:
     """By input: whether it is a number that may be null."""
     categories: dict[int, tuple[str, ...]]
     """By input: the categories of a text, in the order of their codes."""
-    changed: dict[int, tuple[Any, list[str], int]]
+    transformers: dict[int, tuple[Any, list[str], int]]
     """The fitted transformer that changes the size of a number, by input.
 
     With the columns that it takes, and which of them the input is.
@@ -65,7 +64,7 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
     position = {c.name: i for i, c in enumerate(schema.columns)}
     origins: dict[int, tuple[int, int]] = {}
     categories: dict[int, tuple[str, ...]] = {}
-    changed: dict[int, tuple[Any, list[str], int]] = {}
+    transformers: dict[int, tuple[Any, list[str], int]] = {}
     for name, transformer, columns in encoder.transformers_:
         if isinstance(transformer, str):  # "drop": inputs that the model does not look at
             continue
@@ -73,14 +72,14 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
         inputs, where = [position[n] for n in names], encoder.output_indices_[name]
         sources = [(i, -1) for i in inputs]
         if isinstance(transformer, OrdinalEncoder | OneHotEncoder):
-            known = {
+            categories_by_input = {
                 i: tuple(map(str, c)) for i, c in zip(inputs, transformer.categories_, strict=True)
             }
-            categories.update(known)
+            categories.update(categories_by_input)
             if isinstance(transformer, OneHotEncoder):
-                sources = [(i, code) for i in inputs for code in range(len(known[i]))]
+                sources = [(i, code) for i in inputs for code in range(len(categories_by_input[i]))]
         elif not _keeps_numbers(transformer):
-            changed.update({i: (transformer, names, nth) for nth, i in enumerate(inputs)})
+            transformers.update({i: (transformer, names, nth) for nth, i in enumerate(inputs)})
         if len(sources) != where.stop - where.start:
             raise BadData(
                 "The model's thresholds cannot be traced back to its inputs through"
@@ -90,7 +89,7 @@ def find_places(pipeline: Any, schema: InputSchema) -> Places:
     pairs = np.array([origins[i] for i in range(len(origins))], dtype=np.int64).reshape(-1, 2)
     text = np.array([c.kind == "string" for c in schema.columns])
     nullable = np.array([c.nullable for c in schema.columns]) & ~text
-    return Places(pairs[:, 0], pairs[:, 1], text, nullable, categories, changed)
+    return Places(pairs[:, 0], pairs[:, 1], text, nullable, categories, transformers)
 
 
 def _keeps_numbers(transformer: Any) -> bool:
@@ -99,8 +98,8 @@ def _keeps_numbers(transformer: Any) -> bool:
     from sklearn.preprocessing import FunctionTransformer
 
     # what "passthrough" is once it is fitted
-    passed = isinstance(transformer, FunctionTransformer) and transformer.func is None
-    return passed or isinstance(transformer, SimpleImputer)
+    passes_through = isinstance(transformer, FunctionTransformer) and transformer.func is None
+    return passes_through or isinstance(transformer, SimpleImputer)
 
 
 def find_edges(nodes: Nodes, places: Places) -> tuple[Array, Array]:
@@ -114,7 +113,7 @@ def find_edges(nodes: Nodes, places: Places) -> tuple[Array, Array]:
     at = np.floor(nodes.threshold)
     numbers = ~places.text[own]
     at[numbers] = round_down(nodes.threshold[numbers])
-    for column, (transformer, names, nth) in places.changed.items():
+    for column, (transformer, names, nth) in places.transformers.items():
         here = own == column
         if here.any():
             at[here] = _bisect(nodes.threshold[here], transformer, names, nth)
@@ -138,11 +137,11 @@ def _bisect(thresholds: Array, transformer: Any, names: list[str], nth: int) -> 
         middle = (low + high) // 2
         value = _float_at(middle)
         with np.errstate(over="ignore"):
-            left = (
+            is_below = (
                 np.asarray(transformer.transform(pd.DataFrame(dict.fromkeys(names, value))))[:, nth]
                 <= thresholds
             )
-        low, high = np.where(left, middle, low), np.where(left, high, middle)
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
     return _float_at(low)
 
 

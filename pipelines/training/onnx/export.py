@@ -37,9 +37,9 @@ PER_COLUMN = 50
 
 @dataclass(frozen=True)
 class Compilation:
-    """The ONNX bytes with the greatest difference from the fitted model.
+    """The ONNX bytes, or None with the reason in `why_not`.
 
-    Or None, with the reason in words.
+    `parity` is the greatest difference from the fitted model's answers.
     """
 
     model: bytes | None
@@ -54,7 +54,7 @@ def compile_pipeline(
 ) -> Compilation:
     """Compile the pipeline and compare the answers.
 
-    What does not compile, load, answer or agree is refused in words.
+    A model that does not compile, load, answer or agree is refused; `why_not` says why.
 
     Compared are the held-out rows, the edge rows, rows at, just below and just above the thresholds
     of its trees (see `thresholds`), and where it has none, rows between two classes (see
@@ -94,9 +94,9 @@ def _why_unprovable(pipeline: Any) -> str:
 
 
 def _find_known_fault(pipeline: Any) -> str:
-    """Return what is known to be compiled wrong, or nothing.
+    """Return in words what the converter is known to compile wrong, or nothing.
 
-    The rows of the proof may not show it.
+    The rows of the proof might miss it.
     """
     nodes = read_nodes(pipeline.steps[-1][1])
     if nodes is not None and nodes.by_category.any():
@@ -110,7 +110,7 @@ def _find_known_fault(pipeline: Any) -> str:
 def _ask(
     pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]
 ) -> Iterator[tuple[str, Feed]]:
-    """Yield what the proof asks, each with the words for one of its rows.
+    """Yield the feeds that the proof compares, each with a name for one of its rows.
 
     The held-out rows come first.
     """
@@ -138,24 +138,21 @@ def _pick_classes(answers: Array) -> Array:
 def _prove(
     pipeline: Any, predictor: OnnxPredictor, questions: Iterator[tuple[str, Feed]]
 ) -> Compilation:
-    """Return the greatest difference and the number of rows.
-
-    At the first question that shows too great a one, its words.
-    """
+    """Compare the answers; stop at the first feed whose difference is too great, and name it."""
     schema, worst, rows, usual = predictor.schema, 0.0, 0, None
-    allowed = TOLERANCE[schema.task]
+    tolerance = TOLERANCE[schema.task]
     for where, feed in questions:
         count = len(feed[schema.columns[0].name])
         if not count:
             continue
-        expected, got = native_answers(pipeline, schema, feed), predictor.predict_feed(feed)
-        usual = _usual_size(expected) if usual is None else usual
-        worst, rows = max(worst, difference(expected, got, schema.task, usual)), rows + count
-        if not worst <= allowed:
+        native, compiled = native_answers(pipeline, schema, feed), predictor.predict_feed(feed)
+        usual = _usual_size(native) if usual is None else usual
+        worst, rows = max(worst, difference(native, compiled, schema.task, usual)), rows + count
+        if not worst <= tolerance:
             return Compilation(
                 None,
                 worst,
-                f"the compiled model differs by {worst:.3g} on {where}, more than {allowed:g}",
+                f"the compiled model differs by {worst:.3g} on {where}, more than {tolerance:g}",
                 rows,
             )
     return Compilation(None, worst, "", rows)
@@ -196,27 +193,28 @@ def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
         # edge rows may overflow in both; `difference` compares what came of it
         if schema.task == "regression":
             return np.asarray(pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
-        found = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)
-    return found[:, 1:2] if schema.task == "binary" else found
+        probabilities = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)
+    return probabilities[:, 1:2] if schema.task == "binary" else probabilities
 
 
-def difference(expected: Array, got: Array, task: str, usual: float | None = None) -> float:
-    """Return the greatest difference.
+def difference(native: Array, compiled: Array, task: str, usual: float | None = None) -> float:
+    """Return the greatest difference between the two models' answers.
 
-    Absolute for probabilities, for values relative to the value or to `usual` if that is greater.
+    It is absolute for probabilities, and for values relative to the value (or to `usual`, if that
+    is greater).
 
     `usual` is the answers' usual size, by default their median one. What is not finite must be the
     same on both sides, else the difference is infinite.
     """
-    if expected.shape != got.shape:
+    if native.shape != compiled.shape:
         return float("inf")
-    finite = np.isfinite(expected) & np.isfinite(got)
-    same = (expected == got) | (np.isnan(expected) & np.isnan(got))
-    gap = np.abs(np.where(finite, expected, 0.0) - np.where(finite, got, 0.0))
+    finite = np.isfinite(native) & np.isfinite(compiled)
+    same = (native == compiled) | (np.isnan(native) & np.isnan(compiled))
+    gap = np.abs(np.where(finite, native, 0.0) - np.where(finite, compiled, 0.0))
     if task == "regression":
-        size = np.abs(np.where(finite, expected, 0.0))
+        size = np.abs(np.where(finite, native, 0.0))
         gap = gap / np.maximum(
-            np.maximum(size, _usual_size(expected) if usual is None else usual),
+            np.maximum(size, _usual_size(native) if usual is None else usual),
             np.finfo(np.float64).tiny,
         )
     return float(np.where(finite, gap, np.where(same, 0.0, np.inf)).max(initial=0.0))
@@ -228,12 +226,11 @@ def _usual_size(answers: Array) -> float:
 
 
 def edge_rows(schema: InputSchema, rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Return what no held-out row may have shown.
+    """Return rows of extreme values, which the held-out rows may lack.
 
-    Rows with every column at an edge, and rows with one column at an edge each.
-
-    Nulls where the schema allows them, unseen, empty and long text, zero, minus one, and ten times
-    the range that `rows` span.
+    The first have every column at an edge, the second one column each. The edges are nulls where
+    the schema allows them, unseen, empty and long text, zero, minus one, and ten times the range
+    that `rows` span.
     """
     base = rows[len(rows) // 2]
     single: list[Row] = []
@@ -247,13 +244,13 @@ def edge_rows(schema: InputSchema, rows: list[Row]) -> tuple[list[Row], list[Row
     return whole, single
 
 
-def _edges(column: Column, seen: list[Scalar]) -> list[Scalar]:
-    nothing: list[Scalar] = [None] if column.nullable else []
+def _edges(column: Column, values: list[Scalar]) -> list[Scalar]:
+    nulls: list[Scalar] = [None] if column.nullable else []
     if column.kind == "string":
-        return [*nothing, "", "never seen before", "ü" * 1_000, "0"]
+        return [*nulls, "", "never seen before", "ü" * 1_000, "0"]
     if column.kind == "boolean":
-        return [*nothing, True, False]
-    numbers = [float(v) for v in seen if v is not None] or [0.0]
+        return [*nulls, True, False]
+    numbers = [float(v) for v in values if v is not None] or [0.0]
     most = FLOAT32_MAX / 2
     limit: Callable[[float], float] = lambda v: min(max(v, -most), most)  # noqa: E731 -- said once
     reach = [
@@ -265,4 +262,4 @@ def _edges(column: Column, seen: list[Scalar]) -> list[Scalar]:
         min(numbers),
         max(numbers),
     ]
-    return [*nothing, *(int(v) if column.kind == "integer" else v for v in reach)]
+    return [*nulls, *(int(v) if column.kind == "integer" else v for v in reach)]

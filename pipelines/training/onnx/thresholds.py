@@ -64,14 +64,12 @@ def build_rows(
     places = find_places(pipeline, schema)
     at, above = find_edges(nodes, places)
     rng = np.random.default_rng(0)
-    chosen = _choose(nodes, rng, limit)
-    chosen = (
-        np.tile(chosen, max(min(BASES, limit // (5 * len(chosen))), 1)) if len(chosen) else chosen
-    )
+    picks = _choose(nodes, rng, limit)
+    picks = np.tile(picks, max(min(BASES, limit // (5 * len(picks))), 1)) if len(picks) else picks
     values = _encode(schema, places, base)
     size = max(_CELLS // (4 * len(schema.columns)), 1)
-    for start in range(0, len(chosen), size):
-        some = chosen[start : start + size]
+    for start in range(0, len(picks), size):
+        some = picks[start : start + size]
         rows = _ask_at(
             nodes, some, (at, above), places, values[rng.integers(0, len(values), len(some))]
         )
@@ -156,24 +154,24 @@ def _follow_paths(
     null_arrives = places.nullable[own] & nodes.asks_null[some]
     node, row = some, np.arange(len(some))
     while len(node):
-        left, node = nodes.left[node], nodes.parent[node]
-        left, row, node = left[node >= 0], row[node >= 0], node[node >= 0]
+        goes_left, node = nodes.left[node], nodes.parent[node]
+        goes_left, row, node = goes_left[node >= 0], row[node >= 0], node[node >= 0]
         column, category = places.column[nodes.feature[node]], places.category[nodes.feature[node]]
-        null_arrives[row] &= (own[row] != column) | (nodes.null_left[node] == left)
+        null_arrives[row] &= (own[row] != column) | (nodes.null_left[node] == goes_left)
         plain = (category < 0) & ~nodes.by_category[node]
-        one, other = plain & left, plain & ~left
+        one, other = plain & goes_left, plain & ~goes_left
         high[row[one], column[one]] = np.minimum(high[row[one], column[one]], edges[0][node[one]])
         low[row[other], column[other]] = np.maximum(
             low[row[other], column[other]], edges[1][node[other]]
         )
         one, other = (
-            (category >= 0) & ~left,
-            (category >= 0) & left & (values[row, column] == category),
+            (category >= 0) & ~goes_left,
+            (category >= 0) & goes_left & (values[row, column] == category),
         )
         must[row[one], column[one]] = category[one]
         values[row[other], column[other]] = -1
-    bounded = np.isfinite(low) | np.isfinite(high)
-    outside = (values < low) | (values > high) | (np.isnan(values) & bounded)
+    has_bound = np.isfinite(low) | np.isfinite(high)
+    outside = (values < low) | (values > high) | (np.isnan(values) & has_bound)
     values = np.where(outside, np.where(np.isfinite(high), high, low), values)
     values[np.isposinf(low)] = np.nan  # to the right of an infinite threshold there is null alone
     return np.where(must >= 0, must, values), null_arrives
@@ -184,10 +182,10 @@ def _decode(schema: InputSchema, places: Places, rows: Array) -> Feed:
     feed: Feed = {}
     for i, column in enumerate(schema.columns):
         if places.text[i]:
-            known = np.array([*places.categories.get(i, ()), _UNKNOWN], dtype=object)
+            categories = np.array([*places.categories.get(i, ()), _UNKNOWN], dtype=object)
             # -1, not known, is the last one
-            codes = np.minimum(rows[:, i], len(known) - 2).astype(np.int64)
-            array = known[codes]
+            codes = np.minimum(rows[:, i], len(categories) - 2).astype(np.int64)
+            array = categories[codes]
         else:
             array = np.clip(rows[:, i], -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
         feed[column.name] = array.reshape(-1, 1)

@@ -1,6 +1,6 @@
-"""The inner nodes of a fitted tree or of an ensemble of trees, flat.
+"""The inner nodes of a fitted tree or of an ensemble of trees, as flat arrays.
 
-And thresholds that float32 keeps the meaning of.
+Also thresholds rounded so that float32 decides as float64 does.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def read_nodes(estimator: Any) -> Nodes | None:
     else:
         return None
     starts = np.cumsum([0, *(len(t.feature) for t in trees)])
-    joined = {f.name: np.concatenate([getattr(t, f.name) for t in trees]) for f in fields(Nodes)}
-    joined["parent"] = np.concatenate(
+    columns = {f.name: np.concatenate([getattr(t, f.name) for t in trees]) for f in fields(Nodes)}
+    columns["parent"] = np.concatenate(
         [np.where(t.parent < 0, -1, t.parent + s) for t, s in zip(trees, starts, strict=False)]
     )
-    return Nodes(**joined)
+    return Nodes(**columns)
 
 
 def round_down(values: Array) -> Array:
@@ -100,45 +100,45 @@ def _round_tree(predictor: Any) -> Any:
 def _read_boosted(nodes: Array) -> Nodes:
     """Return one tree of HistGradientBoosting."""
     inner = nodes["is_leaf"] == 0
-    parent, left = _find_parents(
+    parent, is_left = _find_parents(
         nodes["left"].astype(np.int64), nodes["right"].astype(np.int64), inner
     )
-    kept = nodes[inner]
+    splits = nodes[inner]
     return Nodes(
-        feature=kept["feature_idx"].astype(np.int64),
-        threshold=kept["num_threshold"].astype(np.float64),
+        feature=splits["feature_idx"].astype(np.int64),
+        threshold=splits["num_threshold"].astype(np.float64),
         parent=parent,
-        left=left,
-        asks_null=np.ones(len(kept), dtype=bool),
-        null_left=kept["missing_go_to_left"].astype(bool),
-        by_category=kept["is_categorical"].astype(bool),
+        left=is_left,
+        asks_null=np.ones(len(splits), dtype=bool),
+        null_left=splits["missing_go_to_left"].astype(bool),
+        by_category=splits["is_categorical"].astype(bool),
     )
 
 
 def _read_grown(tree: Any) -> Nodes:
     """Return one of scikit-learn's own trees; null is imputed before it."""
     inner = tree.children_left >= 0
-    parent, left = _find_parents(tree.children_left, tree.children_right, inner)
+    parent, is_left = _find_parents(tree.children_left, tree.children_right, inner)
     no = np.zeros(int(inner.sum()), dtype=bool)
     return Nodes(
         tree.feature[inner],
         tree.threshold[inner],
         parent,
-        left,
+        is_left,
         asks_null=no,
         null_left=no,
         by_category=no,
     )
 
 
-def _find_parents(left: Array, right: Array, inner: Array) -> tuple[Array, Array]:
+def _find_parents(left_children: Array, right_children: Array, inner: Array) -> tuple[Array, Array]:
     """Return the parents of the inner nodes, and whether a node is a left child.
 
     A parent is its position among the inner nodes.
     """
     places = np.flatnonzero(inner)
-    renumbered = np.cumsum(inner) - 1
+    numbers = np.cumsum(inner) - 1
     parent, is_left = np.full(len(inner), -1, dtype=np.int64), np.zeros(len(inner), dtype=bool)
-    parent[left[places]] = parent[right[places]] = renumbered[places]
-    is_left[left[places]] = True
+    parent[left_children[places]] = parent[right_children[places]] = numbers[places]
+    is_left[left_children[places]] = True
     return parent[places], is_left[places]

@@ -39,10 +39,10 @@ def dags(kind: str, dag_id: str | None) -> dict[str, DAG]:
 
 def problems() -> list[str]:
     """Return in words what is wrong with the models that lack their DAGs."""
-    good, broken = load_all(load_settings().models)
+    good, errors = load_all(load_settings().models)
     attempts = [_make(kind, spec) for spec in good.values() for kind in KINDS]
     return [
-        *(str(error) for error in broken.values()),
+        *(str(error) for error in errors.values()),
         *(problem for problem in attempts if isinstance(problem, str)),
     ]
 

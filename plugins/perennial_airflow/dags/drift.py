@@ -70,15 +70,15 @@ def drift(spec: Spec, rules: Drift) -> DAG:
         spec, DRIFT, schedule=rules.schedule, params=PARAMS, doc=_doc(spec, rules)
     ) as dag:
         step = Steps(spec)
-        ingest = step("ingest", given={"purpose": DRIFT})
+        ingest = step("ingest", constants={"purpose": DRIFT})
         validate = step("validate", ingest=ingest)
         check = step("drift", ingest=ingest, validate=validate)
         decide = step("decide", drift=check)
-        retraining: dict[str, Any] = {"model": spec.name, "decision": decide.output}
-        start = StartRetraining(task_id="start", execution_timeout=TIMEOUT, **retraining)
+        arguments: dict[str, Any] = {"model": spec.name, "decision": decide.output}
+        start = StartRetraining(task_id="start", execution_timeout=TIMEOUT, **arguments)
         # `start` may end skipped although there is a run to wait for: when another copy of it was
         # faster.
-        wait = AwaitRetraining(task_id="await", trigger_rule="none_failed", **retraining)
+        wait = AwaitRetraining(task_id="await", trigger_rule="none_failed", **arguments)
         report = step(
             "report", trigger_rule="none_failed", drift=check, decide=decide, retrain=wait
         )

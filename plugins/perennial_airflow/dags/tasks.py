@@ -33,7 +33,7 @@ class Steps:
         self,
         step: str,
         *,
-        given: Mapping[str, Any] | None = None,
+        constants: Mapping[str, Any] | None = None,
         skip_unless: dict[str, dict[str, Any]] | None = None,
         trigger_rule: str = "all_success",
         **needs: BaseOperator | MappedOperator,
@@ -41,10 +41,10 @@ class Steps:
         """Return the step's task, which runs after the tasks whose results it needs, by request
         field.
 
-        `given` are fields of the request that are the same in every run.
+        `constants` are fields of the request that are the same in every run.
         """
         arguments = self._arguments(step, needs)
-        request = {**(given or {}), **arguments.pop("request")}
+        request = {**(constants or {}), **arguments.pop("request")}
         task = self._operator(
             **arguments, request=request, skip_unless=skip_unless, trigger_rule=trigger_rule
         )

@@ -88,9 +88,9 @@ def make_app() -> FastAPI:
 @router.get("/")
 def overview(reader: TheReader, model_records: TheRecords) -> Response:
     """Show what serves, of each model that the user may read."""
-    good, broken = model_records.specs()
-    names = [name for name in sorted({*good, *broken}) if reader.may_read(name)]
-    states = [model_records.state(name, good.get(name), broken.get(name)) for name in names]
+    good, errors = model_records.specs()
+    names = [name for name in sorted({*good, *errors}) if reader.may_read(name)]
+    states = [model_records.state(name, good.get(name), errors.get(name)) for name in names]
     base = mlflow_address(model_records.settings)
     mlflow = experiments_page(base) if base else None
     return _page("overview", title="Models", states=states, mlflow=mlflow)
@@ -100,11 +100,11 @@ def overview(reader: TheReader, model_records: TheRecords) -> Response:
 def model_page(model: str, reader: TheReader, model_records: TheRecords) -> Response:
     """Show everything that was decided about a model."""
     _expect(reader, model)
-    good, broken = model_records.specs()
+    good, errors = model_records.specs()
     entries = model_records.history(model)
-    if not entries and model not in good and model not in broken:
+    if not entries and model not in good and model not in errors:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no model {model}.")
-    state = model_records.state(model, good.get(model), broken.get(model))
+    state = model_records.state(model, good.get(model), errors.get(model))
     return _page(
         "model",
         title=model,

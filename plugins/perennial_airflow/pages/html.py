@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from perennial_airflow.pages.sentences import in_words, span, when
+from perennial_airflow.pages.sentences import describe_entry, span, when
 from pipelines.verdicts.words import figure
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -52,5 +52,5 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals.update(in_words=in_words, when=when, span=span, figure=figure)
+    environment.globals.update(describe_entry=describe_entry, when=when, span=span, figure=figure)
     return environment

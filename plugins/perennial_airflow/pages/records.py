@@ -11,11 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pipelines.ledger import DriftCheck
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import Settings, load_settings
 from pipelines.spec import load_all
 from pipelines.store.pages import find_page
-from pipelines.watch.retrain_requests import unanswered
+from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ class Records:
     """Reads what is shown; `now` is the clock. Every method may raise one of pipelines.errors."""
 
     settings: Settings
-    ports: Ports | EmbeddedPorts
+    ports: Ports | ConfiguredPorts
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     def specs(self) -> tuple[dict[str, Spec], dict[str, SpecError]]:
@@ -69,7 +69,7 @@ class Records:
             champion=ledger.champion(name),
             verdict=_newest(ledger, name, "verdict"),
             drift=_newest(ledger, name, "drift"),
-            request=unanswered(ledger, name, self.now()),
+            request=find_open_request(ledger, name, self.now()),
         )
 
     def history(self, name: str) -> list[Entry]:
@@ -90,7 +90,7 @@ class Records:
 def records() -> Records:
     """Return the records that the environment's settings name."""
     settings = load_settings()
-    return Records(settings, EmbeddedPorts(settings))
+    return Records(settings, ConfiguredPorts(settings))
 
 
 def _newest(ledger: Ledger, model: str, kind: Kind) -> Entry | None:

@@ -55,7 +55,7 @@ class Words:
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
-def in_words(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for each kind of entry
+def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for each kind of entry
     """Return an entry in words.
 
     An entry of a kind or a shape that is not known here shows its plain fields.
@@ -74,12 +74,12 @@ def in_words(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for each 
             return _outcome(entry, outcome)
         case Crown() as crown:
             text = f"version {crown.version} became champion with release {crown.release}"
-            return Words("champion", "good", text, _retraining(entry))
+            return Words("champion", "good", text, _link_run(entry))
         case ReleaseIntent() as intent:
             text = _join(f"release {intent.number} with version {intent.version}", intent.reason)
-            return Words("release", "plain", text, _retraining(entry))
+            return Words("release", "plain", text, _link_run(entry))
         case ReleaseRefusal() as refusal:
-            return Words("refused", "bad", refusal.difference, _retraining(entry))
+            return Words("refused", "bad", refusal.difference, _link_run(entry))
         case Reconciliation() as reconciliation:
             return Words("reconciled", "warn", reconciliation.reason)
         case Quarantine() as quarantine:
@@ -105,7 +105,7 @@ def span(window: Interval) -> str:
     return " to ".join(ends)
 
 
-def _retraining(entry: Entry) -> list[tuple[str, str]]:
+def _link_run(entry: Entry) -> list[tuple[str, str]]:
     """Return the link to the run that decided, a retraining or a rollback."""
     return _runs(RETRAIN, entry.model, entry.run)
 
@@ -136,7 +136,7 @@ def _verdict(entry: Entry, verdict: GateVerdict) -> Words:
         verdict.candidate, verdict.version, verdict.reasons, verdict.started_because
     )
     pages = _pages(entry.model, entry.run, ("verdict", "verdict"), ("validation", "validation"))
-    return Words(*_badge(verdict.verdict), text, [*pages, *_retraining(entry)])
+    return Words(*_badge(verdict.verdict), text, [*pages, *_link_run(entry)])
 
 
 def _drift(entry: Entry, check: DriftCheck) -> Words:
@@ -163,4 +163,4 @@ def _request(entry: Entry, request: RetrainRequest) -> Words:
 def _outcome(entry: Entry, outcome: Outcome) -> Words:
     version = f", version {outcome.version}" if outcome.version else ""
     text = _join(f"the retraining ended{version}", words.join(outcome.reasons))
-    return Words(*_badge(outcome.outcome), text, _retraining(entry))
+    return Words(*_badge(outcome.outcome), text, _link_run(entry))

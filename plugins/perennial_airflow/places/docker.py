@@ -15,7 +15,8 @@ from docker.types import Mount
 from requests import RequestException
 
 from perennial_airflow.places.container_setup import Setup
-from perennial_airflow.places.docker_engine import Container, StepEngine, make_unreachable
+from perennial_airflow.places.docker_engine import StepEngine, make_unreachable
+from perennial_airflow.places.docker_place import DockerPlace
 from perennial_airflow.places.step_operator import StepOperator
 from pipelines.container_paths import STATE, path_in_container, store_in_container
 from pipelines.errors import GiveUp
@@ -82,7 +83,7 @@ class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]
     `limits` are the spec's: {"memory", "cpus", "network"}, each of which may be absent. What is
     secret is read from the worker's environment when the step starts, and stands in no field of the
     operator. Of DockerOperator this uses the parameters and the connection; the container is
-    `perennial_airflow.places.docker_engine`'s, for the provider's can neither drop privileges nor
+    `perennial_airflow.places.docker_place`'s, for the provider's can neither drop privileges nor
     limit cores, pulls what is missing, and takes the last line for the result.
     """
 
@@ -113,7 +114,7 @@ class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]
 
     def _place(self, context: Context) -> Place:
         """Return a container for this try of the step."""
-        return self.place or Container(
+        return self.place or DockerPlace(
             StepEngine(self._client(), self._settings.docker_host), self._setup(context)
         )
 

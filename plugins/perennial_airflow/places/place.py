@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Running(Protocol):
+class RunningStep(Protocol):
     """A step at work."""
 
     def follow(self, take_line: Callable[[str, str], None]) -> int:
@@ -34,7 +34,7 @@ class Place(Protocol):
 
     def start(
         self, step: str, model: str, request: str
-    ) -> contextlib.AbstractContextManager[Running]:
+    ) -> contextlib.AbstractContextManager[RunningStep]:
         """Start a step; when the context ends, nothing of it is left.
 
         OSError or PerennialError where it cannot be started.

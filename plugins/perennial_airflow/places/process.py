@@ -18,7 +18,7 @@ from pipelines.die_with_parent import mortal_command
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from perennial_airflow.places.place import Running
+    from perennial_airflow.places.place import RunningStep
 
 STEPS = (sys.executable, "-m", "pipelines")
 """The command of every step."""
@@ -36,7 +36,7 @@ class Process:
     grace_seconds: float = 4.0
 
     @contextlib.contextmanager
-    def start(self, step: str, model: str, request: str) -> Iterator[Running]:
+    def start(self, step: str, model: str, request: str) -> Iterator[RunningStep]:
         """Start the step's process; at the end of the context its whole group is gone."""
         command = [*self.command, step, "--model", model, "--request", request]
         with subprocess.Popen(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
     from airflow.sdk.types import DagRunProtocol
 
-    from perennial_airflow.places.place import Place, Running
+    from perennial_airflow.places.place import Place, RunningStep
 
 VERDICT = "verdict"
 """The key of the XCom that holds a verdict in words, beside the result."""
@@ -70,8 +70,8 @@ class StepOperator(BaseOperator):
         self.place = place
         self.fields: dict[str, Any] = {}
         self.result: dict[str, Any] = {}
-        self._running: Running | None = None
-        self._killed = False
+        self._running: RunningStep | None = None
+        self._is_killed = False
 
     @property
     # Airflow reads properties too.
@@ -123,7 +123,7 @@ class StepOperator(BaseOperator):
 
         One that is just being started, as soon as it is.
         """
-        self._killed = True
+        self._is_killed = True
         if self._running is not None:
             self._running.stop()
 
@@ -159,7 +159,7 @@ class StepOperator(BaseOperator):
         try:
             with self._place(context).start(self.step, self.model, request) as running:
                 self._running = running
-                if self._killed:
+                if self._is_killed:
                     running.stop()
                 return running.follow(output.take_line)
         except GiveUp as error:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
-from perennial_airflow.pages.sentences import in_words, span
+from perennial_airflow.pages.sentences import describe_entry, span
 
 from pipelines.intervals import Interval
 from pipelines.ledger import (
@@ -31,7 +31,7 @@ RUN = "drift__sales__2024-01-04T00:00:00Z"
 
 def words(key: str, decision: Decision):
     ledger = MemoryLedger(now=lambda: datetime(2024, 1, 5, tzinfo=UTC))
-    return in_words(ledger.append("sales", key, decision))
+    return describe_entry(ledger.append("sales", key, decision))
 
 
 def outcome(run: str = RUN, **facts: Any) -> Outcome:
@@ -110,14 +110,16 @@ def outcome(run: str = RUN, **facts: Any) -> Outcome:
     ],
 )
 def test_a_decision_reads_as_one_would_say_it(decision, badge, tone, text):
-    found = words("some run", decision)
-    assert (found.badge, found.tone, found.text) == (badge, tone, text)
+    sentence = words("some run", decision)
+    assert (sentence.badge, sentence.tone, sentence.text) == (badge, tone, text)
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_an_entry_of_a_shape_that_is_not_known_shows_its_fields(kind):
-    found = words("some run", raw(kind, {"grade": "good", "count": 3, "sure": True, "more": [1]}))
-    assert (found.badge, found.text) == (kind.replace("_", " "), "count 3, grade good")
+    sentence = words(
+        "some run", raw(kind, {"grade": "good", "count": 3, "sure": True, "more": [1]})
+    )
+    assert (sentence.badge, sentence.text) == (kind.replace("_", " "), "count 3, grade good")
 
 
 def test_a_run_that_decided_again_is_linked_by_its_own_name():

@@ -97,10 +97,10 @@ def test_the_engines_library_is_loaded_only_where_it_is_needed(place, found):
         "PERENNIAL_PLACE": place,
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}",
     }
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == str(found)
+    assert process.stdout.splitlines()[-1] == str(found)
 
 
 def test_a_name_says_whose_it_is_and_shows_nothing_of_what_a_run_is_called():

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from perennial_airflow.places.process import Process
 from perennial_airflow.places.step_operator import StepOperator
 
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from tests.dags.places.operators import ECHO, dag_run, execute
 from tests.decisions import gate_verdict
@@ -102,7 +102,7 @@ def test_the_log_of_a_gate_task_holds_its_verdict_once(world, monkeypatch):
     """The real step, in a process of its own, finds the run's verdict in the ledger."""
     monkeypatch.setenv("PERENNIAL_HOME", str(world.home))
     monkeypatch.setenv("PERENNIAL_STATE", str(world.home / "var"))
-    ports = EmbeddedPorts(load_settings())
+    ports = ConfiguredPorts(load_settings())
     nothing = {"uri": "objects/00/nothing.json", "sha256": "0" * 64}
     features = {
         "version": {"revision": "1", "sha256": "0" * 64},

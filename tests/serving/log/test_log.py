@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.inference.format import LoggedColumn
-from pipelines.inference.reader import read_log
+from pipelines.inference_log.format import LoggedColumn
+from pipelines.inference_log.reader import read_log
 from serving.app import create_app
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, InProcess

@@ -12,8 +12,8 @@ from pipelines.settings import Settings
 from serving.decode import PredictionRequest
 from serving.loaded_release import open_release
 from serving.log.writer import InferenceLog
-from serving.metrics import Metrics
 from serving.problems import Problem
+from serving.prometheus import Metrics
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, wait_until
 from tests.serving.log.flights import PREDICT, metric
@@ -138,12 +138,12 @@ def test_troubles_that_come_and_go_in_two_threads_leave_a_state_that_agrees(
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(log.trouble) == set(log._failed)
+    assert set(log.trouble) == set(log._failed_releases)
     assert metrics.registry.get_sample_value(
         "perennial_log_writable", {"model": "flights"}
     ) == float(not log.trouble)
     log._note_recovery("flights")
-    assert (log.trouble, log._failed) == ({}, {})
+    assert (log.trouble, log._failed_releases) == ({}, {})
 
 
 def test_a_log_that_can_be_written_again_is_found_without_a_request(

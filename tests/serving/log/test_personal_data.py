@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipelines.bundle.load import open_bundle, write_bundle
 from pipelines.bundle.manifest import BundleManifest
-from pipelines.inference.format import LoggedColumn
-from pipelines.inference.personal_data import PersonalKey
+from pipelines.inference_log.format import LoggedColumn
+from pipelines.inference_log.personal_data import PersonalKey
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW
 from tests.serving.log.flights import PREDICT

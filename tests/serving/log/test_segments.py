@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipelines.inference.format import Header
+from pipelines.inference_log.format import Header
 from pipelines.settings import Settings
 from serving.app import create_app
 from serving.log.segments import Segments
-from serving.metrics import Metrics
+from serving.prometheus import Metrics
 from tests.serving.bundles import put_release
 from tests.serving.conftest import ROW, InProcess, wait_until
 from tests.serving.log.flights import PREDICT, metric

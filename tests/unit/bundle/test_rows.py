@@ -50,8 +50,8 @@ def bits(feed):
 
 
 def test_rows_sent_as_json_become_the_table_s_values_bit_for_bit():
-    sent = json.loads(json.dumps(rows_from_table(SCHEMA.columns, TABLE), allow_nan=False))
-    assert bits(feed_from_rows(SCHEMA.columns, sent)) == bits(
+    rows = json.loads(json.dumps(rows_from_table(SCHEMA.columns, TABLE), allow_nan=False))
+    assert bits(feed_from_rows(SCHEMA.columns, rows)) == bits(
         feed_from_table(SCHEMA.columns, TABLE)
     )
 
@@ -92,21 +92,21 @@ def test_no_rows_make_an_empty_feed():
 
 
 def test_the_schema_says_kind_nullable_and_an_example():
-    found = {c.name: (c.kind, c.nullable, c.example) for c in SCHEMA.columns}
-    assert found["price"] == ("number", True, 0.1)
-    assert found["seconds"] == ("integer", False, 2**24 + 1)
-    assert found["money"] == ("number", True, 0.1)
-    assert found["open"] == ("boolean", True, True)
-    assert found["code"] == ("string", True, "a")
-    assert found["name"] == ("string", False, "x")
+    by_name = {c.name: (c.kind, c.nullable, c.example) for c in SCHEMA.columns}
+    assert by_name["price"] == ("number", True, 0.1)
+    assert by_name["seconds"] == ("integer", False, 2**24 + 1)
+    assert by_name["money"] == ("number", True, 0.1)
+    assert by_name["open"] == ("boolean", True, True)
+    assert by_name["code"] == ("string", True, "a")
+    assert by_name["name"] == ("string", False, "x")
 
 
 def test_the_schema_says_the_range_of_numbers_and_of_nothing_else():
-    found = {c.name: (c.low, c.high) for c in SCHEMA.columns}
-    assert found["price"] == (-0.0, 16777217.0)
-    assert found["seconds"] == (float(-(2**62) - 3), 9007199797366784.0)
-    assert found["money"] == (0.1, 7.3)
-    assert found["open"] == found["code"] == found["name"] == (None, None)
+    by_name = {c.name: (c.low, c.high) for c in SCHEMA.columns}
+    assert by_name["price"] == (-0.0, 16777217.0)
+    assert by_name["seconds"] == (float(-(2**62) - 3), 9007199797366784.0)
+    assert by_name["money"] == (0.1, 7.3)
+    assert by_name["open"] == by_name["code"] == by_name["name"] == (None, None)
     (empty,) = schema_of(
         pa.table({"x": pa.array([None], pa.float64())}), ["x"], "binary", None
     ).columns

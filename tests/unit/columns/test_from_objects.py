@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from pipelines.columns.from_objects import column_of
 from pipelines.errors import BadData
-from pipelines.tables import normalised
+from pipelines.tables import normalise
 
 PLUS_TWO = dt.timezone(dt.timedelta(hours=2))
 
 
 def kept(values):
-    return normalised(pd.DataFrame({"x": pd.Series(values, dtype=object)})).column("x")
+    return normalise(pd.DataFrame({"x": pd.Series(values, dtype=object)})).column("x")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_what_does_not_go_together_is_refused_by_the_column(values, words):
     ],
 )
 def test_series_of_pandas_keep_their_values(series, kind, right):
-    column = normalised(pd.DataFrame({"x": series})).column("x")
+    column = normalise(pd.DataFrame({"x": series})).column("x")
     assert (str(column.type), column.to_pylist()) == (kind, right)
 
 
@@ -178,12 +178,12 @@ def test_series_of_pandas_keep_their_values(series, kind, right):
 )
 def test_a_frame_that_cannot_be_kept_is_named(frame, words):
     with pytest.raises(BadData, match=words):
-        normalised(frame, "Rows")
+        normalise(frame, "Rows")
 
 
 def test_what_speaks_arrows_protocol_is_taken():
     batch = pa.record_batch({"x": [1]})
-    assert normalised(pa.RecordBatchReader.from_batches(batch.schema, [batch])).to_pylist() == [
+    assert normalise(pa.RecordBatchReader.from_batches(batch.schema, [batch])).to_pylist() == [
         {"x": 1}
     ]
 

@@ -133,7 +133,7 @@ def test_keys_stay_whole_where_the_floats_are_whole_too():
 
 
 def test_most_batches_say_what_is_right_and_the_others_are_named():
-    found = agree(
+    agreement = agree(
         {
             "may": column(["n/a"]),
             "june": FLOATS,
@@ -142,8 +142,8 @@ def test_most_batches_say_what_is_right_and_the_others_are_named():
             "may 2": column([None]),
         }
     )
-    assert (found.kind, found.most) == (pa.float64(), pa.float64())
-    assert found.refused == {
+    assert (agreement.kind, agreement.most) == (pa.float64(), pa.float64())
+    assert agreement.faults == {
         "may": (
             "holds texts (string), other batches hold floating numbers (double): these do not go"
             " together"
@@ -152,11 +152,11 @@ def test_most_batches_say_what_is_right_and_the_others_are_named():
 
 
 def test_of_one_type_only_the_batch_with_too_large_a_number_is_refused():
-    found = agree(
+    agreement = agree(
         {"june": FLOATS, "july": FLOATS, "may": column([7]), "april": column([2**53 + 1])}
     )
-    assert list(found.refused) == ["april"]
-    assert "too large or too fine" in found.refused["april"]
+    assert list(agreement.faults) == ["april"]
+    assert "too large or too fine" in agreement.faults["april"]
 
 
 def test_tables_are_put_together_without_a_change():
@@ -165,9 +165,9 @@ def test_tables_are_put_together_without_a_change():
         "june": pa.table({"x": [1.5], "id": [3]}),
         "july": pa.table({"id": [4]}),
     }
-    found = together(tables, "The features", whole=["id"])
-    assert found.to_pydict() == {"id": [1, 2, 3, 4], "x": [None, None, 1.5, None]}
-    assert [str(t) for t in found.schema.types] == ["int64", "double"]
+    table = together(tables, "The features", whole=["id"])
+    assert table.to_pydict() == {"id": [1, 2, 3, 4], "x": [None, None, 1.5, None]}
+    assert [str(t) for t in table.schema.types] == ["int64", "double"]
 
 
 def test_tables_that_do_not_fit_are_named_with_batch_and_column():

@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 from rich.console import Console
 
-from demo.live import WatchedRun, display, in_words, watch
+from demo.live import WatchedRun, describe_result, display, watch
 from demo.state import MARKER, begin_clean
 from pipelines.errors import RequestError
 from pipelines.settings import load_settings
@@ -108,16 +108,18 @@ def test_without_a_terminal_the_last_of_what_was_shown_is_printed_once(log):
 
 def test_results_are_told_in_words():
     assert (
-        in_words("train", trained("linear", 0.69, None), "roc_auc")
+        describe_result("train", trained("linear", 0.69, None), "roc_auc")
         == "roc_auc 0.690 in cross-validation, not finite on 1,200 held-out rows; 3 settings tried"
     )
-    assert in_words("package", {"compiled": False, "parity": None}, "roc_auc").startswith("native")
-    assert in_words("gate", None, "roc_auc") == ""
+    assert describe_result("package", {"compiled": False, "parity": None}, "roc_auc").startswith(
+        "native"
+    )
+    assert describe_result("gate", None, "roc_auc") == ""
     assert (
-        in_words("drift", {"verdict": "not_enough_data", "rows": 12, "labelled": 0}, "m")
+        describe_result("drift", {"verdict": "not_enough_data", "rows": 12, "labelled": 0}, "m")
         == "not enough data in 12 rows, 0 with labels"
     )
     assert (
-        in_words("decide", {"start": False, "why": "cooldown", "run_id": ""}, "m")
+        describe_result("decide", {"start": False, "why": "cooldown", "run_id": ""}, "m")
         == "no retraining: cooldown"
     )

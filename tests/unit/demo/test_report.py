@@ -29,7 +29,7 @@ MONTHS = [
 
 
 def test_the_report_says_what_programs_are_promised():
-    found = report(MONTHS, 401.26)
+    text = report(MONTHS, 401.26)
     promised = {
         "month",
         "rows",
@@ -39,8 +39,8 @@ def test_the_report_says_what_programs_are_promised():
         "drift_verdict",
         "action",
     }
-    assert all(promised <= month.keys() for month in found["months"])
-    assert found["totals"] == {
+    assert all(promised <= month.keys() for month in text["months"])
+    assert text["totals"] == {
         "retrains_started_by_drift": 2,
         "refused": 1,
         "deployed": 1,
@@ -79,9 +79,9 @@ def test_a_window_in_which_nothing_was_known_has_no_metric_and_breaks_nothing(tm
         "10 rows",
         started=False,
     )
-    found = report([*MONTHS, unknown], 1.0)
-    assert found["months"][-1]["live_metric"] is None
-    assert found["totals"]["mean_live_metric"] == pytest.approx(0.7323, abs=1e-4)
+    text = report([*MONTHS, unknown], 1.0)
+    assert text["months"][-1]["live_metric"] is None
+    assert text["totals"]["mean_live_metric"] == pytest.approx(0.7323, abs=1e-4)
     page = write_report(
         tmp_path, [unknown], 1.0, title="t", description="d", metric="roc_auc", start="s"
     )

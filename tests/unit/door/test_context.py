@@ -40,8 +40,10 @@ def test_a_context_is_written_anew():
     base, others = context.rebuild(tar([GOOD, (entry, b"model")]), clean)
     context.finish(clean, f"sha256:{HEX}", OWN, others)
     clean.seek(0)
-    with tarfile.open(fileobj=clean) as found:
-        members = {member.name: (member.mode, found.extractfile(member).read()) for member in found}
+    with tarfile.open(fileobj=clean) as archive:
+        members = {
+            member.name: (member.mode, archive.extractfile(member).read()) for member in archive
+        }
     assert base == "perennial/steps"
     assert members == {
         "release/model.onnx": (0o755, b"model"),
@@ -142,9 +144,9 @@ def test_a_dockerfile_copies_and_labels_and_does_nothing_else(dockerfile):
 
 
 def test_a_file_is_copied_in_pieces():
-    sent = Counted(DOCKERFILE + header("model", 1 << 20) + bytes(1 << 20) + END)
-    context.rebuild(sent, io.BytesIO())
-    assert sent.longest <= context.CHUNK
+    stream = Counted(DOCKERFILE + header("model", 1 << 20) + bytes(1 << 20) + END)
+    context.rebuild(stream, io.BytesIO())
+    assert stream.longest <= context.CHUNK
 
 
 @pytest.mark.parametrize("kind", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])

@@ -21,16 +21,16 @@ from tests.unit.door.container_requests import (
 
 
 def test_a_step_container_passes_and_is_marked_as_the_stacks_own():
-    found = create(step_container())
-    body = json.loads(found.body(f"sha256:{HEX}"))
+    request = create(step_container())
+    body = json.loads(request.body(f"sha256:{HEX}"))
     assert body["Image"] == f"sha256:{HEX}"
     assert body["Labels"] == {"perennial.model": "b", **OWN}
     assert body["HostConfig"]["CapDrop"] == ["ALL"]
     assert body["HostConfig"]["Mounts"] == [
         {"Type": "volume", "Source": "perennial_state", "Target": "/state", "ReadOnly": False}
     ]
-    assert found.subject == policy.Subject("images", "perennial/steps:latest", "run")
-    assert found.target("anything") == CREATE
+    assert request.subject == policy.Subject("images", "perennial/steps:latest", "run")
+    assert request.target("anything") == CREATE
 
 
 def test_privileges_are_dropped_whatever_is_asked():

@@ -27,17 +27,17 @@ BUILD = "/v1.41/build?t=perennial/release-bikes:1&networkmode=none"
     ],
 )
 def test_a_container_is_touched_by_its_id_and_only_if_it_is_the_stacks(method, target):
-    found = policy.judge(RULES, method, target)
-    assert found.subject == policy.Subject("containers", "x", "touch")
-    assert "/containers/ID" in found.target("ID")
+    judgement = policy.judge(RULES, method, target)
+    assert judgement.subject == policy.Subject("containers", "x", "touch")
+    assert "/containers/ID" in judgement.target("ID")
     assert (
-        policy.judge_description(RULES, found.subject, {"Id": "i", "Config": {"Labels": OWN}})
+        policy.judge_description(RULES, judgement.subject, {"Id": "i", "Config": {"Labels": OWN}})
         == "i"
     )
     for labels in (None, {}, {"perennial": "1"}, {"perennial": "1", "perennial.stack": "yours"}):
         with pytest.raises(Denied):
             policy.judge_description(
-                RULES, found.subject, {"Id": "i", "Config": {"Labels": labels}}
+                RULES, judgement.subject, {"Id": "i", "Config": {"Labels": labels}}
             )
 
 

@@ -116,13 +116,13 @@ def test_it_follows_every_decision(anchor):
 
 def test_a_cut_end_is_seen_also_after_new_decisions(anchor):
     decide(AnchoredLedger(MemoryLedger(), anchor), 6)
-    cut = AnchoredLedger(MemoryLedger(), anchor)
-    decide(cut, 4)
+    cut_ledger = AnchoredLedger(MemoryLedger(), anchor)
+    decide(cut_ledger, 4)
     with pytest.raises(Corrupted, match="has no entry 6: its end was cut off"):
-        cut.verify()
-    decide(cut, 5, first=10)
+        cut_ledger.verify()
+    decide(cut_ledger, 5, first=10)
     with pytest.raises(Corrupted, match="has another entry 6: it was rewritten"):
-        cut.verify()
+        cut_ledger.verify()
     assert anchor.read().seq == 6
 
 
@@ -159,9 +159,9 @@ def test_an_anchor_that_is_away_stops_nothing_and_catches_up(server, caplog):
     ledger = AnchoredLedger(inner, away)
     decide(ledger, 3)
     assert ledger.verify() == 3
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert "does not follow" in said
-    assert "geheim" not in said
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "does not follow" in message
+    assert "geheim" not in message
     with pytest.raises(Unreachable, match="does not answer"):
         stand(inner, away)
     there = HttpAnchor(f"{address}/ledger")

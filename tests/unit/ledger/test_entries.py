@@ -71,10 +71,10 @@ class TestWhatTheVersionBeforeWrote:
 )
 def test_an_entry_from_before_a_field_came_reads_with_its_default(kind, later):
     body = {name: value for name, value in newest(kind).body.items() if name not in later}
-    found = decision_of(kind, body)
-    assert not isinstance(found, UnknownDecision)
-    assert {name: getattr(found, name) for name in later} == later
-    assert found.body() == body
+    entry = decision_of(kind, body)
+    assert not isinstance(entry, UnknownDecision)
+    assert {name: getattr(entry, name) for name in later} == later
+    assert entry.body() == body
 
 
 @ALL

@@ -21,7 +21,7 @@ from pipelines.science.gates import GateFacts, Opponent, blind_spot, judge
 from pipelines.science.metrics import scores
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
-from pipelines.tables import normalised
+from pipelines.tables import normalise
 from pipelines.training import estimators
 from tests.conftest import ROOT
 
@@ -36,13 +36,13 @@ def context_of(model, **environ):
 def test_nothing_in_the_product_names_a_model():
     assert tuple(model_names(ROOT / "models")) == SHIPPED
     named = re.compile("|".join(SHIPPED))
-    found = [
+    mentions = [
         str(p)
         for room in ("pipelines", "dags", "plugins", "serving")
         for p in (ROOT / room).rglob("*.py")
         if named.search(p.read_text())
     ]
-    assert found == []
+    assert mentions == []
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def flights():
 
 
 def test_flights_are_unique_and_their_inputs_are_no_outcomes(flights):
-    context, _, built = flights
-    assert built.num_rows > 10_000
+    context, _, rows = flights
+    assert rows.num_rows > 10_000
     assert not set(context.spec.features.inputs) & {
         "dep_time",
         "dep_delay",
@@ -68,7 +68,7 @@ def test_flights_are_unique_and_their_inputs_are_no_outcomes(flights):
         "air_time",
     }
     for name in ("origin_late_share", "carrier_late_share"):
-        column = built.column(name).to_pandas()
+        column = rows.column(name).to_pandas()
         assert column.between(0, 1).mean() > 0.85
         assert column.nunique() > 50
 
@@ -80,8 +80,8 @@ def as_known_at(moment, tables):
     """
     flights = tables["flights"].copy()
     scheduled = flights["scheduled_departure"]
-    left = scheduled + pd.to_timedelta(flights["dep_delay"], unit="min")
-    flights["dep_delay"] = flights["dep_delay"].where(left <= moment)
+    departure = scheduled + pd.to_timedelta(flights["dep_delay"], unit="min")
+    flights["dep_delay"] = flights["dep_delay"].where(departure <= moment)
     # An arrival lies at least its delay and the shortest flight after the schedule; half a day
     # covers the longest.
 
@@ -106,7 +106,7 @@ def test_a_flight_s_row_built_at_its_departure_is_the_row_built_months_later(fli
         n: pd.concat([r.tables[n].to_pandas() for r in (raws if n != "planes" else raws[-1:])])
         for n in names
     }
-    known = {n: normalised(t) for n, t in as_known_at(moment, tables).items()}
+    known = {n: normalise(t) for n, t in as_known_at(moment, tables).items()}
     interval = Interval(
         start=moment.to_pydatetime(), end=moment.to_pydatetime() + timedelta(minutes=1)
     )
@@ -126,12 +126,12 @@ def test_a_shipped_gate_sees_what_it_should(model):
 def judged_flights(flights):
     """Ten days to learn from and four to judge on, and the honest answers of a model that knows
     little more than its champion."""
-    context, _, built = flights
+    context, _, rows = flights
     spec = context.spec
-    built = built.filter(pc.is_valid(built["late"]))
-    moment = pa.scalar(datetime(2013, 2, 25, tzinfo=UTC), built.schema.field(spec.event_time).type)
-    early = pc.less(built[spec.event_time], moment)
-    fit, held = built.filter(early), built.filter(pc.invert(early))
+    rows = rows.filter(pc.is_valid(rows["late"]))
+    moment = pa.scalar(datetime(2013, 2, 25, tzinfo=UTC), rows.schema.field(spec.event_time).type)
+    early = pc.less(rows[spec.event_time], moment)
+    fit, held_out = rows.filter(early), rows.filter(pc.invert(early))
     answers = []
     for inputs in (["hour"], spec.features.inputs):
         schema = schema_of(fit.slice(0, 1), inputs, spec.task, None)
@@ -140,9 +140,9 @@ def judged_flights(flights):
         )
         pipeline.fit(estimators.frame(schema, fit), estimators.targets(fit, spec, None))
         answers.append(
-            estimators.answers(pipeline, estimators.frame(schema, held), spec.task, None)
+            estimators.answers(pipeline, estimators.frame(schema, held_out), spec.task, None)
         )
-    return spec, held, answers
+    return spec, held_out, answers
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def judged_flights(flights):
     ],
 )
 def test_the_flights_gate_refuses_probabilities_that_are_not_true(judged_flights, change, refused):
-    spec, held, (champion, honest) = judged_flights
-    truth, times = estimators.targets(held, spec, None), labelled_rows.times(held, spec)
+    spec, held_out, (champion, honest) = judged_flights
+    truth, times = estimators.targets(held_out, spec, None), labelled_rows.times(held_out, spec)
     changed, rule = expit(change(logit(honest))), spec.gate.versus_champion
 
     def by(metric):
@@ -173,19 +173,19 @@ def test_the_flights_gate_refuses_probabilities_that_are_not_true(judged_flights
     opponent = Opponent(
         "champion", by(rule.metric), guards={metric: by(metric) for metric in spec.gate.guards}
     )
-    span = labelled_rows.span(held, spec)
+    span = labelled_rows.span(held_out, spec)
     before = span.model_copy(update={"start": span.start - timedelta(days=10), "end": span.start})
     metrics = scores(spec.task, truth, changed)
     facts = GateFacts(
         "boosted",
         dummy=False,
         metrics=metrics,
-        rows=held.num_rows,
+        rows=held_out.num_rows,
         holdout=span,
         fitted_on=before,
         opponent=opponent,
     )
-    assert [f.name for f in judge(facts, spec.gate).findings if not f.passed] == refused
+    assert [f.name for f in judge(facts, spec.gate).checks if not f.passed] == refused
 
 
 def test_bike_rows_look_back_a_day_and_a_week(real_data, tmp_path):

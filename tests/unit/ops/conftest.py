@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from pipelines.inference.personal_data import PersonalKey
+from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.ops.backup.creation import backup
 from pipelines.private_files import keep_private
 from tests.served import Watched

@@ -8,9 +8,9 @@ import tarfile
 import pytest
 
 from pipelines.errors import Corrupted, RequestError
-from pipelines.ops.backup.archive import HEAD, MANIFEST, Manifest, Writer, checked
+from pipelines.ops.backup.archive import HEAD, MANIFEST, Manifest, Writer, check_archive
 from pipelines.refs import canonical, sha256
-from pipelines.store.sealing import sealed
+from pipelines.store.sealing import seal
 
 
 class TestTheArchive:
@@ -32,7 +32,7 @@ class TestTheArchive:
         for at in range(end):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             try:
-                assert checked(path, lambda _: True) == manifest
+                assert check_archive(path, lambda _: True) == manifest
             except (Corrupted, RequestError):
                 refused += 1
         assert refused > 1_900
@@ -42,7 +42,7 @@ class TestTheArchive:
         for size in range(0, whole.rindex(b"}"), 7):
             path.write_bytes(whole[:size])
             with pytest.raises((Corrupted, RequestError)):
-                checked(path, lambda _: True)
+                check_archive(path, lambda _: True)
 
     def test_one_of_the_first_format_is_still_read(self, small):
         path, _, manifest = small
@@ -50,14 +50,16 @@ class TestTheArchive:
         members = {**manifest.members, HEAD: sha256(head)}
         older = manifest.model_copy(update={"format": 1, "members": members})
         contents = {HEAD: head, "secrets/key": b"a key", MANIFEST: canonical(older)}
-        for last, known in ((canonical(older), True), (sealed(canonical(older)), False)):
+        for last, known in ((canonical(older), True), (seal(canonical(older)), False)):
             with tarfile.open(path, "w") as tar:
                 for name, data in {**contents, MANIFEST: last}.items():
                     entry = tarfile.TarInfo(name)
                     entry.size = len(data)
                     tar.addfile(entry, io.BytesIO(data))
             if known:
-                assert checked(path, lambda _: True) == Manifest.model_validate(older.model_dump())
+                assert check_archive(path, lambda _: True) == Manifest.model_validate(
+                    older.model_dump()
+                )
             else:
                 with pytest.raises(Corrupted, match="manifest"):
-                    checked(path, lambda _: True)
+                    check_archive(path, lambda _: True)

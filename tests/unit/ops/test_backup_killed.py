@@ -14,7 +14,7 @@ from pipelines.ops.backup.creation import backup
 from pipelines.ops.doctor import machine
 from pipelines.ops.lock import hold_state
 from pipelines.ops.prune import removal
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from tests.contracts.processes import HOME
 from tests.decisions import gate_verdict
 
@@ -64,7 +64,7 @@ class TestAKilledBackup:
         (left,) = killed.iterdir()
         (finding,) = machine.check_scratch(world.settings)
         assert (finding.state, str(left) in finding.said) == ("warning", True)
-        ports = EmbeddedPorts(world.settings)
+        ports = ConfiguredPorts(world.settings)
         assert [
             leftover.name
             for leftover in removal.find_leftovers(world.settings, ports, timedelta(days=1))
@@ -80,7 +80,7 @@ class TestAKilledBackup:
             assert list(machine.check_scratch(world.settings)) == []
             assert (
                 removal.find_leftovers(
-                    world.settings, EmbeddedPorts(world.settings), timedelta(days=1)
+                    world.settings, ConfiguredPorts(world.settings), timedelta(days=1)
                 )
                 == []
             )
@@ -106,5 +106,5 @@ class TestAKilledBackup:
         draft = world.settings.state / ".restoring"
         draft.mkdir()
         (draft / "ledger.sqlite").write_bytes(b"x" * 10)
-        (going,) = removal.prune(world.settings, EmbeddedPorts(world.settings), timedelta(days=1))
+        (going,) = removal.prune(world.settings, ConfiguredPorts(world.settings), timedelta(days=1))
         assert (going.kind, going.bytes, draft.exists()) == ("killed backup or restore", 10, False)

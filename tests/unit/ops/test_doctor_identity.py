@@ -16,7 +16,7 @@ from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup.creation import backup
 from pipelines.ops.doctor import champions
 from pipelines.ops.prune.removal import prune
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import local_path
 from tests.contracts.ledgers import an_older_ledger
 from tests.decisions import gate_verdict
@@ -217,7 +217,7 @@ def test_the_anchor_is_looked_at(world, tmp_path):
     def said(anchor):
         settings = world.settings.replace(ledger_anchor=anchor)
         return [
-            (f.state, f.said) for f in champions.check_anchor(settings, EmbeddedPorts(settings))
+            (f.state, f.said) for f in champions.check_anchor(settings, ConfiguredPorts(settings))
         ]
 
     assert "would not be seen" in said(None)[0][1]

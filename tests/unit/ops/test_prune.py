@@ -14,7 +14,7 @@ from pipelines.ledger import Crown, GateVerdict, ReleaseIntent
 from pipelines.ledger.sql import SqlLedger
 from pipelines.messages import RollbackRequest
 from pipelines.ops.prune.removal import find_leftovers, prune
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.refs import canonical
 from pipelines.settings import local_path
 from pipelines.steps import rollback
@@ -158,7 +158,7 @@ class TestWhatStays:
                 "There is no ledger" if what == "no ledger" else "releases/sales/00000001, of which"
             ),
         ):
-            prune(settings, EmbeddedPorts(settings), DAY)
+            prune(settings, ConfiguredPorts(settings), DAY)
         assert (tmp_path / "other.db").exists() == (what != "no ledger")
 
     def test_nothing_goes_where_a_damaged_object_hides_what_it_refers_to(self, lived):

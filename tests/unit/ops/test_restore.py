@@ -18,7 +18,7 @@ from pipelines.ops.backup.restoration import restore
 from pipelines.ops.doctor import machine
 from pipelines.refs import sha256
 from pipelines.settings import local_path
-from pipelines.store.sealing import unsealed
+from pipelines.store.sealing import unseal
 from tests.contracts.processes import flip, small_disk, start
 from tests.unit.ops.archives import members, quiet
 from tests.unit.ops.lived import elsewhere
@@ -227,7 +227,7 @@ class TestRestore:
 
     def test_hashes_in_the_manifest_are_those_of_the_files(self, tar):
         with tarfile.open(tar) as opened:
-            said = json.loads(unsealed(MANIFEST, opened.extractfile(MANIFEST).read()))["members"]
+            said = json.loads(unseal(MANIFEST, opened.extractfile(MANIFEST).read()))["members"]
             assert said == {
                 m.name: sha256(opened.extractfile(m).read())
                 for m in opened

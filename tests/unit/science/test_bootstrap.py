@@ -51,21 +51,27 @@ CASES += [(m, VALUE, NEAR, FAR) for m in metrics_for("regression")]
 
 @pytest.mark.parametrize(("metric", "y", "good", "poor"), CASES)
 def test_the_better_model_is_found_and_never_the_worse_one(metric, y, good, poor):
-    found, turned = _compare(metric, y, good, poor, TIMES), _compare(metric, y, poor, good, TIMES)
-    assert found.lower > 0
-    assert found.p_better > 0.95
-    assert found.difference > found.lower
+    comparison, turned = (
+        _compare(metric, y, good, poor, TIMES),
+        _compare(metric, y, poor, good, TIMES),
+    )
+    assert comparison.lower > 0
+    assert comparison.p_better > 0.95
+    assert comparison.difference > comparison.lower
     assert turned.lower < 0
-    assert turned.difference == pytest.approx(-found.difference)
-    assert (found.challenger, found.opponent) == (score(metric, y, good), score(metric, y, poor))
-    assert (found.difference > 0) == (
-        (found.challenger > found.opponent) == METRICS[metric].greater_is_better
+    assert turned.difference == pytest.approx(-comparison.difference)
+    assert (comparison.challenger, comparison.opponent) == (
+        score(metric, y, good),
+        score(metric, y, poor),
+    )
+    assert (comparison.difference > 0) == (
+        (comparison.challenger > comparison.opponent) == METRICS[metric].greater_is_better
     )
 
 
 def test_a_model_is_not_better_than_itself():
-    found = _compare("roc_auc", Y, GOOD, GOOD, TIMES)
-    assert (found.difference, found.lower, found.p_better) == (0, 0, 0)
+    comparison = _compare("roc_auc", Y, GOOD, GOOD, TIMES)
+    assert (comparison.difference, comparison.lower, comparison.p_better) == (0, 0, 0)
 
 
 def test_the_seed_fixes_the_draws():
@@ -94,8 +100,8 @@ def test_more_confidence_asks_for_more():
     ],
 )
 def test_blocks_are_days_where_there_are_enough_of_them(n, days, unit, count):
-    block, found = blocks_of(_times(n, days))
-    assert found == unit
+    block, comparison = blocks_of(_times(n, days))
+    assert comparison == unit
     assert block.max() + 1 == count
     assert np.ptp(np.bincount(block)) <= 1 or unit in {"days", "hours"}
 
@@ -112,22 +118,22 @@ def test_groups_are_neighbours_in_time_whatever_the_order_of_the_rows():
 def test_resamples_are_those_of_repeated_blocks(metric, unit):
     """Scored by the plain way (rows repeated as their block was drawn), bound and share come out
     the same."""
-    chosen = slice(0, N) if unit == "days" else slice(0, 40)
-    y, good, poor, times = Y[chosen], GOOD[chosen], POOR[chosen], TIMES[chosen]
+    part = slice(0, N) if unit == "days" else slice(0, 40)
+    y, good, poor, times = Y[part], GOOD[part], POOR[part], TIMES[part]
     block, found_unit = blocks_of(times)
     assert found_unit == unit
     count = block.max() + 1
-    drawn = np.random.default_rng(1).integers(0, count, (1_000, count))
+    draws = np.random.default_rng(1).integers(0, count, (1_000, count))
     differences = []
-    for row in drawn:
+    for row in draws:
         weights = np.bincount(row, minlength=count)[block]
         truth, one, other = (np.repeat(values, weights) for values in (y, good, poor))
         differences.append(
             better_by(metric, score(metric, truth, one), score(metric, truth, other))
         )
-    found = _compare(metric, y, good, poor, times)
-    assert found.p_better == np.mean(np.array(differences) > 0)
-    assert np.min(np.abs(np.array(differences) - found.lower)) < 1e-12
+    comparison = _compare(metric, y, good, poor, times)
+    assert comparison.p_better == np.mean(np.array(differences) > 0)
+    assert np.min(np.abs(np.array(differences) - comparison.lower)) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -140,18 +146,18 @@ def test_resamples_are_those_of_repeated_blocks(metric, unit):
     ],
 )
 def test_what_cannot_be_compared_has_no_bound(y, one):
-    found = _compare("roc_auc", y, one, POOR[: len(y)], TIMES[: len(y)])
-    assert not found.lower > 0
-    assert found.p_better == 0
+    comparison = _compare("roc_auc", y, one, POOR[: len(y)], TIMES[: len(y)])
+    assert not comparison.lower > 0
+    assert comparison.p_better == 0
 
 
 def test_days_without_a_class_count_against_the_challenger():
     """A rare class: resamples that miss it are undefined, and the undefined is not a win."""
     y = np.zeros(N, dtype=int)
     y[:3] = 1
-    found = _compare("roc_auc", y, np.where(y == 1, 0.9, 0.1), np.full(N, 0.5), TIMES)
-    assert found.difference == 0.5
-    assert found.lower == -np.inf
+    comparison = _compare("roc_auc", y, np.where(y == 1, 0.9, 0.1), np.full(N, 0.5), TIMES)
+    assert comparison.difference == 0.5
+    assert comparison.lower == -np.inf
 
 
 def test_of_equal_models_one_in_twenty_is_taken_for_better():
@@ -176,15 +182,15 @@ def test_of_equal_models_one_in_twenty_is_taken_for_better():
 
 @pytest.mark.parametrize(("metric", "y", "good", "poor"), CASES)
 def test_a_metric_lies_between_its_ends_the_good_one_being_the_better(metric, y, good, poor):
-    found = spread(metric, y, poor, event_times=TIMES, confidence=0.95, seed=1)
-    assert found.value == score(metric, y, poor)
-    assert better_by(metric, found.good_end, found.value) > 0
-    assert better_by(metric, found.value, found.bad_end) > 0
-    assert better_by(metric, score(metric, y, good), found.good_end) > 0
-    assert (found.blocks, found.unit) == (30, "days")
-    assert found == spread(metric, y, poor, event_times=TIMES, confidence=0.95, seed=1)
+    interval = spread(metric, y, poor, event_times=TIMES, confidence=0.95, seed=1)
+    assert interval.value == score(metric, y, poor)
+    assert better_by(metric, interval.good_end, interval.value) > 0
+    assert better_by(metric, interval.value, interval.bad_end) > 0
+    assert better_by(metric, score(metric, y, good), interval.good_end) > 0
+    assert (interval.blocks, interval.unit) == (30, "days")
+    assert interval == spread(metric, y, poor, event_times=TIMES, confidence=0.95, seed=1)
     wider = spread(metric, y, poor, event_times=TIMES, confidence=0.99, seed=1)
-    assert better_by(metric, wider.good_end, found.good_end) > 0
+    assert better_by(metric, wider.good_end, interval.good_end) > 0
 
 
 def test_the_good_end_holds_the_truth_as_often_as_it_says():

@@ -43,7 +43,7 @@ DRIFTED = PerformanceFact("roc_auc", 0.61, 0.64, 0.72, 900, worse=True, bad_end=
 
 
 def test_what_looks_as_it_did_is_no_drift_and_the_reason_says_what_was_looked_at():
-    found = decide(
+    decision = decide(
         _facts(
             FINE,
             predictions=_column("predictions"),
@@ -51,10 +51,10 @@ def test_what_looks_as_it_did_is_no_drift_and_the_reason_says_what_was_looked_at
         ),
         RULES,
     )
-    assert found.verdict == "no_drift"
-    assert "0 of 1 inputs have drifted" in found.reasons[0]
-    assert "predictions have not" in found.reasons[0]
-    assert "mae on 700 labelled rows is 2 where 2.1 was promised" in found.reasons[0]
+    assert decision.verdict == "no_drift"
+    assert "0 of 1 inputs have drifted" in decision.reasons[0]
+    assert "predictions have not" in decision.reasons[0]
+    assert "mae on 700 labelled rows is 2 where 2.1 was promised" in decision.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_what_looks_as_it_did_is_no_drift_and_the_reason_says_what_was_looked_at
     ],
 )
 def test_what_is_broken_is_an_alarm(facts, words):
-    found = decide(facts, RULES)
-    assert found.verdict == "alarm"
-    assert words in found.reasons[0]
+    decision = decide(facts, RULES)
+    assert decision.verdict == "alarm"
+    assert words in decision.reasons[0]
 
 
 def test_an_alarm_about_hundreds_of_columns_stays_short():
@@ -102,9 +102,9 @@ def test_an_alarm_about_hundreds_of_columns_stays_short():
 
 @pytest.mark.parametrize(("rows", "words"), [(0, "no rows"), (1, "1 row;"), (499, "499 rows;")])
 def test_too_few_rows_are_no_verdict(rows, words):
-    found = decide(_facts(_column(drifted=True, score=9.0), rows=rows), RULES)
-    assert found.verdict == "not_enough_data"
-    assert words in found.reasons[0]
+    decision = decide(_facts(_column(drifted=True, score=9.0), rows=rows), RULES)
+    assert decision.verdict == "not_enough_data"
+    assert words in decision.reasons[0]
 
 
 def test_every_reason_for_drift_is_named():
@@ -113,14 +113,14 @@ def test_every_reason_for_drift_is_named():
         _column("b", 0.7, drifted=True),
         _column("c", missing=0.3, reference=0.1),
     )
-    found = decide(
+    decision = decide(
         _facts(
             *columns, predictions=_column("predictions", 0.2, drifted=True), performance=DRIFTED
         ),
         RULES,
     )
-    assert found.verdict == "drift"
-    missing, inputs, predictions, performance = found.reasons
+    assert decision.verdict == "drift"
+    missing, inputs, predictions, performance = decision.reasons
     assert "c (30.0% missing, 10.0% in the champion's training data)" in missing
     assert "2 of 3 inputs" in inputs
     assert inputs.index("b (wasserstein 0.7") < inputs.index("a (wasserstein 0.5")
@@ -154,11 +154,11 @@ def test_the_share_is_of_the_inputs_that_could_be_compared_and_is_reached_from_b
 )
 def test_missing_values(missing, reference, verdict):
     score = None if 1.0 in (missing, reference) else 0.02
-    found = decide(
+    decision = decide(
         _facts(FINE, _column("gust", score, missing=missing, reference=reference)), RULES
     )
-    assert found.verdict == verdict
-    assert ("gust" in found.reasons[0]) == (verdict == "drift")
+    assert decision.verdict == verdict
+    assert ("gust" in decision.reasons[0]) == (verdict == "drift")
 
 
 def test_notes_stand_beside_no_drift():
@@ -216,8 +216,8 @@ def test_a_promise_is_missed_only_where_even_the_good_end_misses_it_by_more_than
 
 
 def test_one_class_only_has_no_performance():
-    found = measure_performance(
+    fact = measure_performance(
         "roc_auc", np.ones(N), P, event_times=TIMES, expected=0.9, rule=Performance(), seed=1
     )
-    assert np.isnan(found.live)
-    assert (found.good_end, found.worse) == (None, False)
+    assert np.isnan(fact.live)
+    assert (fact.good_end, fact.worse) == (None, False)

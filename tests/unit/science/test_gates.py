@@ -45,7 +45,7 @@ def test_what_is_proven_is_promoted():
     verdict = judge(GOOD, GATE)
     assert verdict.promoted
     assert verdict.reasons == []
-    assert {f.name for f in verdict.findings} == {
+    assert {f.name for f in verdict.checks} == {
         "challenger",
         "rows",
         "roc_auc",
@@ -236,7 +236,7 @@ def test_within_its_share_a_guard_lets_the_challenger_through(lower):
         _opponent(guards={"log_loss": replace(LOSS, difference=lower + 0.01, lower=lower)}), GUARDED
     )
     assert verdict.promoted
-    assert "within the 0.05" in verdict.findings[-1].detail
+    assert "within the 0.05" in verdict.checks[-1].detail
 
 
 def test_a_champion_that_cannot_answer_is_an_incident_that_the_verdict_names():
@@ -245,7 +245,7 @@ def test_a_champion_that_cannot_answer_is_an_incident_that_the_verdict_names():
     )
     verdict = judge(replace(GOOD, opponent=constant), GATE)
     assert verdict.promoted
-    (said,) = [f.detail for f in verdict.findings if f.name == "champion"]
+    (said,) = [f.detail for f in verdict.checks if f.name == "champion"]
     assert said.startswith("INCIDENT: the champion, version 3, cannot answer")
     assert said.endswith("the best constant is the opponent instead")
     worse = replace(constant, comparison=replace(BETTER, lower=-0.1))
@@ -257,7 +257,7 @@ def test_all_reasons_are_told():
     assert len(judge(facts, GATE).reasons) == 5
 
 
-def test_a_verdict_without_findings_is_no_promotion():
+def test_a_verdict_without_checks_is_no_promotion():
     assert not Verdict().promoted
 
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as theirs
 
 from pipelines.errors import RequestError
-from pipelines.science.metrics import FORMULAS, better_by, resampled, score, scores, unfit
+from pipelines.science.metrics import FORMULAS, better_by, resample, score, scores, unfit
 from pipelines.spec.metrics import METRICS, metrics_for
 from pipelines.training.estimators import constant
 
@@ -50,7 +50,7 @@ def test_each_declared_metric_is_computed_for_each_of_its_tasks(metric):
     for task in METRICS[metric].tasks:
         y, p = ROWS[task]
         value = scores(task, y, p)[metric]
-        drawn = resampled(metric, y, p, np.arange(N) // 25, 20).of(np.ones((1, 20)))
+        drawn = resample(metric, y, p, np.arange(N) // 25, 20).of(np.ones((1, 20)))
         assert value is not None
         assert value == pytest.approx(drawn[0], rel=1e-9)
 
@@ -64,7 +64,7 @@ def test_there_is_no_formula_without_a_declaration():
     [
         lambda: score("r3", VALUE, GUESS),
         lambda: score("r3", VALUE[:0], GUESS[:0]),
-        lambda: resampled("r3", VALUE, GUESS, np.arange(N) // 25, 20),
+        lambda: resample("r3", VALUE, GUESS, np.arange(N) // 25, 20),
         lambda: better_by("r3", 0.7, 0.6),
         lambda: constant(VALUE, "regression", "r3", 3, None),
     ],

@@ -21,9 +21,9 @@ SKLEARN = {roc_auc: theirs.roc_auc_score, average_precision: theirs.average_prec
 @pytest.mark.parametrize("formula", SKLEARN)
 def test_weights_count_as_repeated_blocks(formula):
     weights = RNG.integers(0, 4, (3, 20))
-    got = Ranking(Y, P).resampled(formula, BLOCK, 20)(weights.astype(float))
-    for drawn, value in zip(weights, got, strict=True):
-        times = drawn[BLOCK]
+    values = Ranking(Y, P).resample(formula, BLOCK, 20)(weights.astype(float))
+    for draw, value in zip(weights, values, strict=True):
+        times = draw[BLOCK]
         assert value == pytest.approx(
             score(formula.__name__, np.repeat(Y, times), np.repeat(P, times)), rel=1e-12
         )
@@ -47,8 +47,8 @@ def test_beyond_the_levels_rows_are_exact_and_resamples_near(formula, rate):
         [np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(40)],
         dtype=float,
     )
-    exact = Ranking(y, p, levels=n).resampled(formula, block, count)(weights)
-    near = ranking.resampled(formula, block, count)(weights)
+    exact = Ranking(y, p, levels=n).resample(formula, block, count)(weights)
+    near = ranking.resample(formula, block, count)(weights)
     assert np.abs(near - exact).max() < exact.std() / 50
 
 
@@ -56,16 +56,16 @@ def test_a_level_holds_few_of_the_positives_and_few_of_all_rows():
     n = 10 * LEVELS
     y = (RNG.random(n) < 0.01).astype(int)
     ranking = Ranking(y, RNG.random(n))
-    for chosen in (y == 1, y >= 0):
+    for part in (y == 1, y >= 0):
         assert (
-            np.bincount(ranking._level[chosen], minlength=ranking.levels).max() / chosen.sum()
-            < 3 / LEVELS + 1 / chosen.sum()
+            np.bincount(ranking._level[part], minlength=ranking.levels).max() / part.sum()
+            < 3 / LEVELS + 1 / part.sum()
         )
 
 
 @pytest.mark.parametrize("formula", SKLEARN)
 def test_a_draw_without_a_class_is_not_defined(formula):
     y = np.array([1, 1, 0, 0])
-    drawn = Ranking(y, np.array([0.9, 0.8, 0.2, 0.1])).resampled(formula, np.array([0, 0, 1, 1]), 2)
-    both, none = drawn(np.array([[1.0, 1.0], [0.0, 2.0]]))
+    values = Ranking(y, np.array([0.9, 0.8, 0.2, 0.1])).resample(formula, np.array([0, 0, 1, 1]), 2)
+    both, none = values(np.array([[1.0, 1.0], [0.0, 2.0]]))
     assert (both, np.isnan(none)) == (1.0, True)

@@ -44,9 +44,9 @@ def test_a_training_row_is_older_than_its_test_span_by_the_labels_delay(seconds,
 
 
 def test_windows_expand_and_cover_the_newest_rows():
-    found = time_folds(_times(range(100)), 4, timedelta(0))
-    assert [len(train) for train, _ in found] == [20, 40, 60, 80]
-    assert [len(test) for _, test in found] == [20, 20, 20, 20]
+    folds = time_folds(_times(range(100)), 4, timedelta(0))
+    assert [len(train) for train, _ in folds] == [20, 40, 60, 80]
+    assert [len(test) for _, test in folds] == [20, 20, 20, 20]
 
 
 def test_the_order_of_the_rows_does_not_matter():

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import SpecError, StorageFull, Unreachable
 from pipelines.sources.http import Http
-from pipelines.sources.reading import without_secrets
+from pipelines.sources.urls import without_secrets
 from pipelines.spec.sources import HttpSource
 from tests.contracts.processes import small_disk
 from tests.unit.sources.days import CSV, DAY, FIRST, PASSWORD, SIGNED, assert_no_secret, files

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import BadData, Unreachable
-from pipelines.sources.reading import member_of, parse
+from pipelines.sources.parsing import member_of, parse
 from tests.unit.sources.days import CSV, DAY, FIRST, files
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.columns.kept import say_once
+from pipelines.columns.storable import say_once
 from pipelines.sources.literals import MISSING
-from pipelines.sources.reading import parse
+from pipelines.sources.parsing import parse
 
 
 def column(*texts):
@@ -94,8 +94,8 @@ def test_what_is_not_obvious_is_said_once(texts, words, caplog):
     say_once.cache_clear()
     column(*texts)
     column(*texts)
-    [said] = caplog.messages
-    assert words in said
+    [message] = caplog.messages
+    assert words in message
 
 
 WRITTEN = st.one_of(

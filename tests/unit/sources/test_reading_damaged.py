@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import BadData, PerennialError, SpecError
-from pipelines.sources.reading import unpack
+from pipelines.sources.parsing import unpack
 from tests.unit.sources.days import FIRST, read
 
 # What is no file

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 from psycopg2 import extensions
 
-from pipelines.columns.kept import say_once
+from pipelines.columns.storable import say_once
 from pipelines.errors import SpecError
-from pipelines.sources.postgres import refusing
+from pipelines.sources.parsing import with_times
+from pipelines.sources.postgres import refuse_changes
 from pipelines.sources.python import Function
-from pipelines.sources.reading import with_times
 from pipelines.sources.sql import Sql, _table
 from pipelines.spec.sources import PythonSource, SqlSource
-from pipelines.tables import normalised
+from pipelines.tables import normalise
 from tests.unit.sources.days import DAY, FIRST
 
 # Times
@@ -80,7 +80,7 @@ def test_values_of_a_database_are_kept_as_they_are():
         ),
         (None, None, None, None, None, None, None, None, None, 0.5),
     ]
-    table = normalised(_table(list("abcdefghij"), list(rows), "The database"))
+    table = normalise(_table(list("abcdefghij"), list(rows), "The database"))
     assert [str(t) for t in table.schema.types] == [
         "int64",
         "decimal128(38, 2)",
@@ -121,7 +121,7 @@ def test_a_column_of_a_database_that_cannot_be_kept_is_a_problem_that_names_it()
 
 
 def test_what_psycopg2_would_change_in_silence_is_refused():
-    interval, date = refusing(extensions.PYINTERVAL), refusing(extensions.PYDATE)
+    interval, date = refuse_changes(extensions.PYINTERVAL), refuse_changes(extensions.PYDATE)
     assert interval("1 day 02:00:00", None) == dt.timedelta(days=1, hours=2)
     assert date("9999-12-31", None) == dt.date(9999, 12, 31)
     assert interval(None, None) is None

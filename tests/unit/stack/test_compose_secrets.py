@@ -47,9 +47,9 @@ def test_what_is_there_is_kept_and_what_is_missing_added(file):
         "PERENNIAL_BIND=0.0.0.0\nPERENNIAL_SECRET_MLFLOW=mine\nPERENNIAL_SECRET_AIRFLOW=\n# a word"
     )
     file.chmod(0o600)
-    made = make(file)
-    assert "PERENNIAL_SECRET_MLFLOW" not in made
-    assert "PERENNIAL_SECRET_AIRFLOW" in made
+    names = make(file)
+    assert "PERENNIAL_SECRET_MLFLOW" not in names
+    assert "PERENNIAL_SECRET_AIRFLOW" in names
     assert file.read_text().startswith("PERENNIAL_BIND=0.0.0.0\nPERENNIAL_SECRET_MLFLOW=mine\n")
     assert "\n# a word\n" in file.read_text()
     before = file.read_bytes()
@@ -122,16 +122,18 @@ def test_the_check_names_what_is_missing(file, capsys):
     assert "make secrets" in capsys.readouterr().err
     assert not file.exists()
     assert main([str(file)]) == 0
-    said = capsys.readouterr().out
-    assert not any(value in said for value in values(file).values())
+    output = capsys.readouterr().out
+    assert not any(value in output for value in values(file).values())
     assert main(["--check", str(file)]) == 0
 
 
 def test_compose_asks_for_every_secret_and_for_no_other():
     text = (ROOT / "docker-compose.yml").read_text()
-    asked = re.findall(r"\$\{(PERENNIAL_SECRET_[A-Z_]+)(.*?)\}", text)
-    assert {name for name, _ in asked if name != "PERENNIAL_SECRETS_FILE"} == set(SECRETS)
-    assert {how for name, how in asked if name in SECRETS} == {":?is not set. Run `make secrets`"}
+    references = re.findall(r"\$\{(PERENNIAL_SECRET_[A-Z_]+)(.*?)\}", text)
+    assert {name for name, _ in references if name != "PERENNIAL_SECRETS_FILE"} == set(SECRETS)
+    assert {how for name, how in references if name in SECRETS} == {
+        ":?is not set. Run `make secrets`"
+    }
 
 
 def test_git_and_the_builds_ignore_the_file():

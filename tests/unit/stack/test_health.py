@@ -65,9 +65,9 @@ def test_a_heartbeat_counts_from_the_programs_own_start(known, answer, state):
 
 def test_a_program_with_an_address_must_answer_there():
     with client(503) as answer:
-        found = check(answer, [API], {"api-server": info()})[0]
-    assert (found.state, found.pid, found.uptime_seconds) == ("unhealthy", 7, 60)
-    assert "http://airflow/execution/health" in found.detail
+        health = check(answer, [API], {"api-server": info()})[0]
+    assert (health.state, health.pid, health.uptime_seconds) == ("unhealthy", 7, 60)
+    assert "http://airflow/execution/health" in health.detail
 
 
 def test_an_api_server_that_tasks_cannot_speak_to_yet_is_not_healthy():

@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def layout(folder: Path) -> Layout:
-    made = Layout(load_settings({"PERENNIAL_STATE": str(folder)}))
-    made.run.mkdir(parents=True)
-    return made
+    result = Layout(load_settings({"PERENNIAL_STATE": str(folder)}))
+    result.run.mkdir(parents=True)
+    return result
 
 
 def program(port: int, setting: str = "PERENNIAL_MLFLOW_PORT") -> Program:
@@ -35,10 +35,10 @@ def program(port: int, setting: str = "PERENNIAL_MLFLOW_PORT") -> Program:
 
 @pytest.fixture
 def listener():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        yield taken.getsockname()[1]
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.listen()
+        yield bound.getsockname()[1]
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_a_free_port_is_not_refused():
 
 def test_only_this_stacks_processes_are_its_own(start, tmp_path):
     ours, theirs = start("mlflow"), start("mlflow", state=str(tmp_path / "other"))
-    found = {process.pid: name for process, name in stack_processes(str(tmp_path)).items()}
-    assert found == {ours.pid: "mlflow"}
+    names_by_pid = {process.pid: name for process, name in stack_processes(str(tmp_path)).items()}
+    assert names_by_pid == {ours.pid: "mlflow"}
     end(stack_processes(str(tmp_path)), grace_seconds=10)
     assert ours.poll() is not None
     assert theirs.poll() is None
@@ -116,9 +116,9 @@ def test_a_busy_worker_of_a_killed_scheduler_is_spared_and_an_idle_one_is_not(st
 
 
 def test_whatever_another_killed_program_left_goes(start, tmp_path):
-    left = {start("mlflow").pid, start("mlflow").pid}
+    orphans = {start("mlflow").pid, start("mlflow").pid}
     start("serving")
-    assert {process.pid for process in leftovers_of(str(tmp_path), "mlflow")} == left
+    assert {process.pid for process in leftovers_of(str(tmp_path), "mlflow")} == orphans
 
 
 def test_a_record_of_a_process_whose_id_was_used_again_is_known_as_stale(tmp_path):
@@ -165,10 +165,10 @@ def test_down_of_a_stack_that_never_ran_says_so(tmp_path):
 
 
 def test_down_ends_what_a_killed_supervisord_left(start, tmp_path):
-    left = start("scheduler")
-    said: list[str] = []
-    assert control.down(layout(tmp_path), say=said.append) is True
-    assert left.poll() is not None
+    orphans = start("scheduler")
+    messages: list[str] = []
+    assert control.down(layout(tmp_path), say=messages.append) is True
+    assert orphans.poll() is not None
     assert stack_processes(str(tmp_path)) == {}
 
 

@@ -27,17 +27,24 @@ def modules() -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"pipelines.steps.{name}") for name in names}
 
 
-def differences(declared: Mapping[str, Step], found: Mapping[str, ModuleType]) -> list[str]:
+def differences(
+    declared: Mapping[str, Step], modules_by_name: Mapping[str, ModuleType]
+) -> list[str]:
     """What the declarations and the modules do not agree on, in words."""
-    said = [f"{name} lies in the folder and is not declared" for name in found.keys() - declared]
-    said += [f"{name} is declared and has no module" for name in declared.keys() - found]
-    for name in found.keys() & declared.keys():
-        signature = inspect.signature(found[name].run)
+    faults = [
+        f"{name} lies in the folder and is not declared"
+        for name in modules_by_name.keys() - declared
+    ]
+    faults += [
+        f"{name} is declared and has no module" for name in declared.keys() - modules_by_name
+    ]
+    for name in modules_by_name.keys() & declared.keys():
+        signature = inspect.signature(modules_by_name[name].run)
         kinds = (signature.parameters["request"].annotation, signature.return_annotation)
         expected = (declared[name].request.__name__, declared[name].result.__name__)
         if kinds != expected:
-            said.append(f"{name} takes and gives {kinds}, declared are {expected}")
-    return sorted(said)
+            faults.append(f"{name} takes and gives {kinds}, declared are {expected}")
+    return sorted(faults)
 
 
 def test_each_step_of_the_folder_is_declared_and_takes_and_gives_what_it_says():
@@ -45,11 +52,11 @@ def test_each_step_of_the_folder_is_declared_and_takes_and_gives_what_it_says():
 
 
 def test_a_difference_between_folder_and_catalogue_is_found():
-    known = modules()
+    in_folder = modules()
     declared = {name: step for name, step in STEPS.items() if name != "gate"}
     declared["gates"] = STEPS["gate"]
     declared["close"] = Step("close", "", messages.CloseRequest, messages.GateResult)
-    assert differences(declared, known) == [
+    assert differences(declared, in_folder) == [
         (
             "close takes and gives ('CloseRequest', 'CloseResult'), declared are ('CloseRequest',"
             " 'GateResult')"
@@ -104,8 +111,8 @@ def test_a_link_to_mlflow_names_a_field_that_is_there():
 
 def test_whoever_parses_dags_loads_no_step_and_nothing_heavy():
     program = "import json, sys, pipelines.steps.catalogue; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    loaded = set(json.loads(done.stdout))
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = set(json.loads(process.stdout))
     assert loaded & HEAVY == set()
     assert {name for name in loaded if name.startswith("pipelines.steps.")} == {
         "pipelines.steps.catalogue"

@@ -54,9 +54,9 @@ def mixed(day, values):
 
 def crowned(world, rename=None):
     """Make the world's challenger champion, with its classes renamed where `rename` says how."""
-    found = world.train_all()
-    judged = gate.run(world.context, world.gate_request(found))
-    request = PackageRequest(run=RUN, features=world.built, train=found, gate=judged)
+    results = world.train_all()
+    judged = gate.run(world.context, world.gate_request(results))
+    request = PackageRequest(run=RUN, features=world.built, train=results, gate=judged)
     store = world.context.ports.store
     manifest = BundleManifest.model_validate_json(
         store.get(package.run(world.context, request).bundle)

@@ -69,13 +69,13 @@ def held(ledger):
 
 
 def test_a_drift_starts_a_retraining_as_of_the_windows_end(decided, ledger):
-    found = decided(3)
-    assert (found.start, found.run_id) == (True, RUN_OF_3)
-    assert found.conf == {
+    decision = decided(3)
+    assert (decision.start, decision.run_id) == (True, RUN_OF_3)
+    assert decision.conf == {
         "as_of": "2024-01-05T00:00:00Z",
         "reason": "drift: the channel is another one",
     }
-    assert RetrainConf.model_validate(found.conf)
+    assert RetrainConf.model_validate(decision.conf)
     assert requests(ledger) == [("000001", RUN_OF_3)]
     [entry] = ledger.entries("sales", "retrain_request")
     request = entry.read(RetrainRequest)
@@ -85,9 +85,9 @@ def test_a_drift_starts_a_retraining_as_of_the_windows_end(decided, ledger):
 
 @pytest.mark.parametrize("verdict", ["no_drift", "alarm", "not_enough_data"])
 def test_no_other_verdict_starts_anything(decided, ledger, verdict):
-    found = decided(3, verdict=verdict)
-    assert (found.start, found.run_id, found.conf) == (False, "", {})
-    assert found.why
+    decision = decided(3, verdict=verdict)
+    assert (decision.start, decision.run_id, decision.conf) == (False, "", {})
+    assert decision.why
     assert requests(ledger) == held(ledger) == []
 
 
@@ -108,12 +108,12 @@ def test_the_window_looked_at_by_another_run_is_the_same_retraining(decided, led
 def test_while_one_is_open_no_other_window_starts_one(decided, ledger, clock):
     decided(3)
     clock.pass_(hours=2)
-    found = decided(5)
-    assert not found.start
-    assert RUN_OF_3 in found.why
-    assert "has not ended yet" in found.why
-    assert held(ledger) == [("scheduled-5", found.why)]
-    assert decided(5) == found
+    decision = decided(5)
+    assert not decision.start
+    assert RUN_OF_3 in decision.why
+    assert "has not ended yet" in decision.why
+    assert held(ledger) == [("scheduled-5", decision.why)]
+    assert decided(5) == decision
     assert len(held(ledger)) == len(requests(ledger)) == 1
 
 
@@ -164,18 +164,18 @@ def test_a_window_before_the_last_one_that_asked_starts_nothing(decided, ledger,
     decided(5)
     ended(ledger, 5)
     clock.pass_(days=400)
-    found = decided(3)
-    assert not found.start
-    assert "later window" in found.why
+    decision = decided(3)
+    assert not decision.start
+    assert "later window" in decision.why
 
 
 def test_many_reasons_fit_into_what_a_trigger_may_send(decided):
-    found = decided(
+    decision = decided(
         3, reasons=[f"the input number {i} has drifted far from where it was" for i in range(60)]
     )
-    assert len(found.conf["reason"]) == 500
-    assert RetrainConf.model_validate(found.conf)
-    assert len(canonical(found)) < XCOM_LIMIT
+    assert len(decision.conf["reason"]) == 500
+    assert RetrainConf.model_validate(decision.conf)
+    assert len(canonical(decision)) < XCOM_LIMIT
 
 
 def test_a_verdict_that_the_ledger_does_not_hold_decides_nothing(world, ports, ledger):
@@ -195,10 +195,10 @@ def test_two_windows_at_once_in_threads_start_one(world, ports, tmp_path):
         enter(ledger, f"run-{day}", drifted(day))
     asked = [DecideRequest(run=f"run-{day}", drift=drifted(day)) for day in (2, 3, 4, 5)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda request: decide.run(context, request), asked * 2))
+        decisions = list(pool.map(lambda request: decide.run(context, request), asked * 2))
     assert len(requests(ledger)) == 1
-    assert {f.run_id for f in found if f.start} == {requests(ledger)[0][1]}
-    assert sum(f.start for f in found) == 2
+    assert {f.run_id for f in decisions if f.start} == {requests(ledger)[0][1]}
+    assert sum(f.start for f in decisions) == 2
     ledger.verify()
 
 
@@ -229,7 +229,7 @@ def test_two_windows_at_once_in_two_processes_start_one(world, tmp_path):
     for process in running:
         assert process.stdout.readline() == "ready\n"
     go.touch()
-    assert sorted(said.strip() for said in finish(*running)) == ["False", "True"]
+    assert sorted(line.strip() for line in finish(*running)) == ["False", "True"]
     assert len(requests(ledger)) == 1
     assert len(held(ledger)) == 1
     ledger.verify()

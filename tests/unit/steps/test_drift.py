@@ -10,11 +10,11 @@ import pytest
 
 from pipelines.ledger import DriftCheck
 from pipelines.messages import DecideRequest
-from pipelines.ports import EmbeddedPorts
+from pipelines.ports import ConfiguredPorts
 from pipelines.refs import canonical
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import decide, drift
-from pipelines.store.figures import newest_figures
+from pipelines.store.drift_figures import newest_figures
 from pipelines.store.pages import find_page
 from tests import version_0
 from tests.decisions import crown
@@ -162,7 +162,7 @@ def test_with_the_real_ports(trained_once, watched):
 
     The same verdict, in the places where people look for it.
     """
-    ports = EmbeddedPorts(watched.world.settings)
+    ports = ConfiguredPorts(watched.world.settings)
     for uri, data in trained_once.objects.items():
         ports.store.put(data, Path(uri).suffix)
     ports.ledger.crown(

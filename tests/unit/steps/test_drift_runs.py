@@ -11,7 +11,7 @@ from pipelines.messages import DecideRequest, IngestRequest, ReportRequest, Vali
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.run_names import watch_run
 from pipelines.steps import decide, drift, ingest, report, validate
-from pipelines.store.figures import newest_figures
+from pipelines.store.drift_figures import newest_figures
 from pipelines.store.pages import find_page
 from tests.served import NOW
 from tests.unit.steps.looks import DAY, champion, crown_copy, entries

@@ -56,20 +56,20 @@ def built(world, ports, day=6):
 
 
 def test_an_empty_batch_is_told_built_as_no_rows_and_left_out_of_training(empty, ports):
-    validated, found = built(empty, ports)
+    validated, features_result = built(empty, ports)
     assert validated.warnings == [
         "2024-01-03T00: events: table row count to be between (min_value=1): 0"
     ]
-    assert found.rows == 5 * ROWS
+    assert features_result.rows == 5 * ROWS
     names = [f"2024-01-0{d}T00" for d in (2, 3, 4)]
     before, none, after = (
-        from_parquet(p) for p in ports.versions.fetch("sales", found.version, names)
+        from_parquet(p) for p in ports.versions.fetch("sales", features_result.version, names)
     )
     assert (none.num_rows, none.column_names) == (0, before.column_names)
     assert after.schema == before.schema
     assert after["trend"].null_count > 2  # nothing of the day before is known
     result = train.run(
-        empty.context(ports), TrainRequest(run="r", candidate="linear", features=found)
+        empty.context(ports), TrainRequest(run="r", candidate="linear", features=features_result)
     )
     assert (result.rows_train > 3 * ROWS, result.rows_holdout > 0) == (True, True)
 
@@ -83,17 +83,20 @@ def test_an_empty_batch_that_gets_its_rows_later_is_one_with_late_rows(empty, po
             at=empty.frame(1)["at"].str.replace("01-02T", "01-03T"),
         ),
     )
-    validated, found = built(empty, ports)
-    assert (validated.warnings, found.rows, found.rebuilt) == ([], 6 * ROWS, 2)
+    validated, features_result = built(empty, ports)
+    assert (validated.warnings, features_result.rows, features_result.rebuilt) == ([], 6 * ROWS, 2)
 
 
 def test_a_holdout_without_rows_is_named(empty, ports):
     empty.rewrite(5, empty.frame(5).iloc[:0])
-    _, found = built(empty, ports)
+    _, features_result = built(empty, ports)
     with pytest.raises(
         BadData, match="No row of the batches 2024-01-06T00 to 2024-01-06T00 has a label"
     ):
-        train.run(empty.context(ports), TrainRequest(run="r", candidate="linear", features=found))
+        train.run(
+            empty.context(ports),
+            TrainRequest(run="r", candidate="linear", features=features_result),
+        )
 
 
 def test_what_a_suite_says_of_the_number_of_rows_still_counts(empty, ports):
@@ -126,9 +129,9 @@ def test_a_window_without_rows_is_too_small_for_a_verdict_and_no_alarm(tmp_path)
     world.respec(*ALLOW)
     watched = trained(world).copied(tmp_path / "copy")
     watched.world.rewrite(6, watched.world.frame(6).iloc[:0])
-    found = watched.look(6)
-    assert (found.verdict, found.rows, found.source) == (
+    result = watched.look(6)
+    assert (result.verdict, result.rows, result.source) == (
         "not_enough_data",
         0,
         "batches",
-    ), found.reasons
+    ), result.reasons

@@ -8,7 +8,7 @@ from pipelines.errors import BadData, SpecError
 from pipelines.intervals import Interval
 from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
 from pipelines.steps import features, ingest, validate
-from pipelines.tables import from_parquet, normalised
+from pipelines.tables import from_parquet, normalise
 from tests.worlds import FIRST, ROWS, as_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,17 +27,17 @@ def run(world, ports):
     return build_as_of
 
 
-def rows_of(ports, built, name):
-    [path] = ports.versions.fetch("sales", built.version, [name])
+def rows_of(ports, features, name):
+    [path] = ports.versions.fetch("sales", features.version, [name])
     return from_parquet(path)
 
 
 def test_one_file_per_batch_with_key_time_inputs_and_target(run, ports):
-    built = run()
-    assert (built.rebuilt, built.reused, built.rows) == (5, 0, 5 * ROWS)
-    table = rows_of(ports, built, "2024-01-02T00")
+    features = run()
+    assert (features.rebuilt, features.reused, features.rows) == (5, 0, 5 * ROWS)
+    table = rows_of(ports, features, "2024-01-02T00")
     assert table.column_names == ["visit", "at", "pages", "minutes", "channel", "trend", "bought"]
-    assert ports.versions.files("sales", built.version.revision)["2024-01-02T00"].rows == ROWS
+    assert ports.versions.files("sales", features.version.revision)["2024-01-02T00"].rows == ROWS
 
 
 def test_the_same_again_is_the_same_version(run):
@@ -81,12 +81,12 @@ def test_a_row_built_from_what_was_known_at_its_time_is_the_row_built_later(run,
     raw["at"] = pd.to_datetime(raw["at"], utc=True)
     for visit in ["2-10", "2-120", "2-239"]:
         now = raw.loc[raw["visit"] == visit, "at"].iloc[0]
-        seen = raw[raw["at"] <= now].copy()
-        unknown = seen["at"] > now - timedelta(hours=1)
-        seen["bought"] = seen["bought"].astype("Int64").mask(unknown)
+        raw_then = raw[raw["at"] <= now].copy()
+        unknown = raw_then["at"] > now - timedelta(hours=1)
+        raw_then["bought"] = raw_then["bought"].astype("Int64").mask(unknown)
         interval = Interval(start=FIRST + timedelta(days=2), end=FIRST + timedelta(days=3))
         online = feature_rows.build_rows(
-            context.folder, context.spec, {"events": normalised(seen)}, interval
+            context.folder, context.spec, {"events": normalise(raw_then)}, interval
         ).to_pylist()
         [row] = [r for r in online if r["visit"] == visit]
         inputs = context.spec.features.inputs

@@ -17,8 +17,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def run(world, ports):
     def ingest_as_of(day=None, **conf):
-        asked = {"as_of": as_of(day), **conf} if day is not None else conf
-        return ingest.run(world.context(ports), IngestRequest(run="r", now=NOW, conf=asked))
+        conf_then = {"as_of": as_of(day), **conf} if day is not None else conf
+        return ingest.run(world.context(ports), IngestRequest(run="r", now=NOW, conf=conf_then))
 
     return ingest_as_of
 
@@ -283,12 +283,12 @@ def test_two_ingests_at_once_lose_nothing(world, ports):
     from pipelines.data.batches import manifest_of, newest, publish
     from pipelines.intervals import containing
     from pipelines.sources import Raw
-    from pipelines.tables import normalised
+    from pipelines.tables import normalise
 
     spec, interval = world.context(ports).spec, containing(FIRST, "day")
 
     def write(n):
-        raw = Raw({"events": normalised(visits(0, 5).assign(pages=n))})
+        raw = Raw({"events": normalise(visits(0, 5).assign(pages=n))})
         return publish(ports.store, manifest_of(ports.store, spec, interval, raw))[0].version
 
     with ThreadPoolExecutor(8) as pool:

@@ -29,7 +29,7 @@ def test_the_bundle_remembers_what_a_watch_compares_with(tmp_path, task):
     request = package_request(world)
     manifest = open_bundle(store, package.run(world.context, request).bundle).manifest
     known = reference.read(store, manifest.reference, manifest.inputs)
-    everything, _ = labelled_rows.everything(world.context, world.built)
+    everything, _ = labelled_rows.read_all(world.context, world.built)
     assert known.inputs.equals(everything.select(world.context.spec.features.inputs))
     held, _ = labelled_rows.holdout(world.context, world.built)
     best = next(t for t in request.train if t.candidate == request.gate.candidate)
@@ -105,8 +105,8 @@ def test_the_strictest_mark_of_the_key_counts(tmp_path):
     )
     spec = parse_spec(text.encode(), "model.yaml")
     schema = schema_of(rows(0), spec.features.inputs, "binary", None)
-    assert reference.marked(schema, spec).key_personal == "drop"
-    assert reference.marked(schema, world_of_task("binary").context.spec) == schema
+    assert reference.mark_personal(schema, spec).key_personal == "drop"
+    assert reference.mark_personal(schema, world_of_task("binary").context.spec) == schema
 
 
 def test_a_reference_that_lacks_an_input_is_named(tmp_path):

@@ -23,10 +23,10 @@ def context(world, ports):
     return world.context(ports)
 
 
-def said(context, found, decided=NO, state=None):
+def said(context, drift_result, decided=NO, state=None):
     retrain = {"run_id": decided.run_id, "state": state} if state else None
     return report.run(
-        context, ReportRequest(run="watch", drift=found, decide=decided, retrain=retrain)
+        context, ReportRequest(run="watch", drift=drift_result, decide=decided, retrain=retrain)
     )
 
 
@@ -41,16 +41,16 @@ def ended(context, outcome, version="2", reasons=()):
 
 @pytest.mark.parametrize("verdict", ["no_drift", "not_enough_data"])
 def test_nothing_to_do(context, verdict):
-    found = said(context, drifted(3, verdict))
-    assert found.outcome == "nothing_to_do"
-    assert "the channel is another one" in found.said
+    report_result = said(context, drifted(3, verdict))
+    assert report_result.outcome == "nothing_to_do"
+    assert "the channel is another one" in report_result.said
 
 
 def test_a_drift_that_was_held_back_says_why(context):
-    found = said(context, drifted(3))
-    assert found.outcome == "held_back"
-    assert "the channel is another one" in found.said
-    assert "cooldown: 7 days" in found.said
+    report_result = said(context, drifted(3))
+    assert report_result.outcome == "held_back"
+    assert "the channel is another one" in report_result.said
+    assert "cooldown: 7 days" in report_result.said
 
 
 def test_an_alarm_is_red_with_its_reasons(context):
@@ -63,8 +63,8 @@ def test_an_alarm_is_red_with_its_reasons(context):
 
 def test_deployed(context):
     ended(context, "deployed")
-    found = said(context, drifted(3), started(3), "success")
-    assert (found.outcome, found.said) == (
+    report_result = said(context, drifted(3), started(3), "success")
+    assert (report_result.outcome, report_result.said) == (
         "deployed",
         f"The retraining {RUN} of sales deployed version 2.",
     )
@@ -72,10 +72,10 @@ def test_deployed(context):
 
 def test_a_refused_retraining_leaves_the_champion_and_says_so(context):
     ended(context, "refused", reasons=["roc_auc 0.5 is below 0.6", "not better"])
-    found = said(context, drifted(3), started(3), "success")
-    assert found.outcome == "refused"
-    assert "roc_auc 0.5 is below 0.6; not better" in found.said
-    assert "version 1 serves on" in found.said
+    report_result = said(context, drifted(3), started(3), "success")
+    assert report_result.outcome == "refused"
+    assert "roc_auc 0.5 is below 0.6; not better" in report_result.said
+    assert "version 1 serves on" in report_result.said
 
 
 @pytest.mark.parametrize(
@@ -121,5 +121,5 @@ def test_a_refusal_that_was_cleared_and_then_failed_is_a_failure(context):
 
 def test_what_is_said_stays_small(context):
     ended(context, "refused", reasons=["x" * 10_000] * 50)
-    found = said(context, drifted(3), started(3), "success")
-    assert len(canonical(found)) < XCOM_LIMIT
+    report_result = said(context, drifted(3), started(3), "success")
+    assert len(canonical(report_result)) < XCOM_LIMIT

@@ -43,10 +43,10 @@ def drifted(day: int, verdict: str = "drift", **more: Any) -> DriftResult:
     return DriftResult.model_validate({**facts, **more})
 
 
-def enter(ledger: Ledger, run: str, found: DriftResult) -> DriftResult:
+def enter(ledger: Ledger, run: str, result: DriftResult) -> DriftResult:
     """Write the verdict down as the drift step does."""
-    ledger.append("sales", run, DriftCheck(**found.model_dump(), run=run))
-    return found
+    ledger.append("sales", run, DriftCheck(**result.model_dump(), run=run))
+    return result
 
 
 def started(day: int) -> DecideResult:

@@ -16,8 +16,8 @@ def store(request, tmp_path):
 @pytest.mark.parametrize("stem", ["batches/m/day/", "watch/m/2024-01-01T00:00:00Z~"])
 def test_what_differs_gets_the_next_number_and_the_same_again_does_not(store, stem):
     assert newest_numbered(store, stem) is None
-    written = [publish_next(store, stem, data) for data in (b"a", b"b", b"b", b"a")]
-    assert [(n.number, n.is_new) for n in written] == [(1, True), (2, True), (2, False), (3, True)]
+    entries = [publish_next(store, stem, data) for data in (b"a", b"b", b"b", b"a")]
+    assert [(n.number, n.is_new) for n in entries] == [(1, True), (2, True), (2, False), (3, True)]
     assert newest_numbered(store, stem) == (f"{stem}000003", 3, False)
     assert store.read(f"{stem}000003") == b"a"
 

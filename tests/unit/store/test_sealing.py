@@ -17,7 +17,7 @@ from pipelines.ledger import MemoryLedger, ReleaseIntent
 from pipelines.ports import Ports
 from pipelines.refs import Ref, canonical
 from pipelines.store.local import LocalStore
-from pipelines.store.sealing import read_entry, sealed, unsealed
+from pipelines.store.sealing import read_entry, seal, unseal
 from tests.unit.steps.learning import learning
 
 KEY = release_key("visits", 7)
@@ -50,12 +50,12 @@ def is_refused(store, path, raw):
 def test_every_flipped_bit_of_a_release_entry_is_refused(store, path):
     whole = path.read_bytes()
     flips = [(at, bit) for at in range(len(whole)) for bit in range(8)]
-    taken = [
+    accepted = [
         (at, bit)
         for at, bit in flips
         if not is_refused(store, path, whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
     ]
-    assert taken == []
+    assert accepted == []
     assert len(flips) > 2_000
 
 
@@ -86,27 +86,27 @@ def test_an_entry_of_an_older_version_is_still_read(store, path):
 )
 def test_what_no_version_ever_wrote_is_refused(raw):
     with pytest.raises(Corrupted, match="pages/x"):
-        unsealed("pages/x", raw)
+        unseal("pages/x", raw)
 
 
 def test_an_entry_with_other_fields_is_named(store, path):
-    path.write_bytes(sealed(b'{"format":1}'))
+    path.write_bytes(seal(b'{"format":1}'))
     with pytest.raises(Corrupted, match=rf"{KEY} is no Release"):
         read_entry(store, KEY, Release)
 
 
 def test_a_damaged_entry_is_replaced_by_one_writer_only(store, path):
     path.write_bytes(path.read_bytes()[:-1])
-    said = []
+    answers = []
     writers = [
-        threading.Thread(target=lambda n=n: said.append(store.publish(KEY, b"%d" % n)))
+        threading.Thread(target=lambda n=n: answers.append(store.publish(KEY, b"%d" % n)))
         for n in range(8)
     ]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
-    assert sorted(said) == [False] * 7 + [True]
+    assert sorted(answers) == [False] * 7 + [True]
     assert store.read(KEY).isdigit()
 
 
@@ -135,7 +135,7 @@ def test_a_ledger_without_releases_releases_nothing_into_a_store_that_has_some(
         world.context, ports=Ports(store, ports.versions, ports.registry, MemoryLedger())
     )
     with pytest.raises(Corrupted, match="has release 7 of visits, but the ledger knows of none"):
-        releases.published(
+        releases.publish_release(
             context, kind="release", key="run", version="1", bundle=BUNDLE, reason=""
         )
     assert path.is_file()

@@ -47,15 +47,15 @@ TABLE = pa.table(
 
 
 def judge(kind, table=TABLE, **kwargs):
-    [found] = check_table(
+    [result] = check_table(
         "events", table, [{"type": f"expect_{kind}", "kwargs": kwargs}], "expectations/x.json"
     )
-    return found
+    return result
 
 
 def broken_rows(kind, **kwargs):
     """Return the rows that broke the expectation."""
-    found = judge(kind, **kwargs)
-    assert not found.observed.startswith("it cannot be judged"), found.observed
-    assert found.success == (not found.rows)
-    return found.rows
+    result = judge(kind, **kwargs)
+    assert not result.observed.startswith("it cannot be judged"), result.observed
+    assert result.success == (not result.rows)
+    return result.rows

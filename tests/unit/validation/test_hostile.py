@@ -227,17 +227,17 @@ def judge_whatever(folder, seed, rounds):
         )
         path = folder / "expectations" / "sales.json"
         path.parent.mkdir(exist_ok=True)
-        asked = [
+        expectations = [
             rng.choice([expectation, sensible, sensible])(rng) for _ in range(rng.randrange(1, 3))
         ]
-        path.write_text(json.dumps({"expectations": asked}))
-        found, refused = answer(table, path)
-        assert found is not None or (
+        path.write_text(json.dumps({"expectations": expectations}))
+        results, refused = answer(table, path)
+        assert results is not None or (
             "expectations/sales.json" in refused and "validation error" not in refused
         )
-        judged += len(found or [])
-        assert found is None or len(found) == len(asked)
-        assert all(0 <= row < table.num_rows for f in found or [] for row in f.rows)
+        judged += len(results or [])
+        assert results is None or len(results) == len(expectations)
+        assert all(0 <= row < table.num_rows for f in results or [] for row in f.rows)
     return judged
 
 

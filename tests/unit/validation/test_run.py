@@ -137,8 +137,8 @@ from tests.unit.validation.events import BIG, TABLE, broken_rows, judge
     ],
 )
 def test_figures_of_a_column_are_exact(kind, kwargs, met):
-    found = judge(kind, **kwargs)
-    assert (found.success, "cannot be judged" in found.observed) == (met, False), found.observed
+    result = judge(kind, **kwargs)
+    assert (result.success, "cannot be judged" in result.observed) == (met, False), result.observed
 
 
 def test_quantiles_are_values_of_the_column():
@@ -152,8 +152,10 @@ def test_quantiles_are_values_of_the_column():
             "quantiles": [0.0, 0.6, 1.0],
             "value_ranges": [[low, low], [middle, middle], [high, high]],
         }
-        found = judge("column_quantile_values_to_be_between", column=column, quantile_ranges=ranges)
-        assert found.success, (column, found.observed)
+        result = judge(
+            "column_quantile_values_to_be_between", column=column, quantile_ranges=ranges
+        )
+        assert result.success, (column, result.observed)
 
 
 def test_distributions_are_compared_beside_nulls():

@@ -154,7 +154,7 @@ def test_everything_that_a_suite_has_wrong_is_said_at_once():
 
 
 def test_what_goes_wrong_on_the_data_is_a_finding_of_that_expectation_alone():
-    asked = [
+    expectations = [
         {
             "type": "expect_column_values_to_be_between",
             "kwargs": {"column": "name", "min_value": 3},
@@ -169,12 +169,12 @@ def test_what_goes_wrong_on_the_data_is_a_finding_of_that_expectation_alone():
         {"type": "expect_column_stdev_to_be_between", "kwargs": {"column": "name", "min_value": 3}},
         {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "whole"}},
     ]
-    found = check_table("events", TABLE, asked, "expectations/x.json")
-    assert [f.success for f in found] == [False, True, False, False, True]
-    assert [f.critical for f in found] == [True, False, True, True, False]
-    assert all("cannot be judged" in f.observed for f in found if not f.success)
-    assert [f.expectation.partition(":")[0] for f in found] == [
-        e["kwargs"]["column"] for e in asked
+    results = check_table("events", TABLE, expectations, "expectations/x.json")
+    assert [f.success for f in results] == [False, True, False, False, True]
+    assert [f.critical for f in results] == [True, False, True, True, False]
+    assert all("cannot be judged" in f.observed for f in results if not f.success)
+    assert [f.expectation.partition(":")[0] for f in results] == [
+        e["kwargs"]["column"] for e in expectations
     ]
 
 
@@ -197,10 +197,10 @@ def test_an_exception_of_the_library_itself_is_a_finding_too(monkeypatch):
         {"type": "expect_column_values_to_be_unique", "kwargs": {"column": c}}
         for c in ("id", "price", "name")
     ]
-    found = check_table("events", TABLE, suite, "expectations/x.json")
-    assert [f.success for f in found] == [True, False, False]
-    assert "KeyError: 'boom'" in found[1].observed
-    assert found[2].rows == [3, 4]
+    results = check_table("events", TABLE, suite, "expectations/x.json")
+    assert [f.success for f in results] == [True, False, False]
+    assert "KeyError: 'boom'" in results[1].observed
+    assert results[2].rows == [3, 4]
 
 
 def test_ids_and_arguments_of_the_runner_in_a_saved_suite_change_nothing():
@@ -217,8 +217,10 @@ def test_ids_and_arguments_of_the_runner_in_a_saved_suite_change_nothing():
         "catch_exceptions": False,
     }
     for _ in range(2):
-        [found] = check_table("events", TABLE, [{**saved, "kwargs": kwargs}], "expectations/x.json")
-        assert found.rows == [0, 1, 2, 3, 4]
+        [results] = check_table(
+            "events", TABLE, [{**saved, "kwargs": kwargs}], "expectations/x.json"
+        )
+        assert results.rows == [0, 1, 2, 3, 4]
 
 
 def test_two_columns_of_one_name_are_refused():

@@ -104,7 +104,7 @@ def test_a_refusal_in_one_line(candidate, reasons, said):
     ],
 )
 def test_a_retraining_that_ended_early_says_how_far_it_came(version, built, said):
-    assert words.unfinished(version, built=built) == said
+    assert words.how_it_ended(version, built=built) == said
 
 
 def test_a_drift_says_which_window_what_was_seen_and_why():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.spec.drift import NUMBER_METHODS, P_VALUES, TEXT_METHODS, Rule
-from pipelines.watch.evidently_run import ROWS, Compare, run, sampled, untied
+from pipelines.watch.evidently_run import ROWS, Compare, break_ties, run, sample_positions
 
 RNG = np.random.default_rng(2)
 NUMBER = (RNG.normal(0.15, 1, 700), RNG.normal(0, 1, 900))
@@ -107,7 +107,7 @@ def test_a_test_that_knows_no_ties_gives_its_stated_rate_of_false_alarms(kinds):
             np.random.default_rng([seed, n]).integers(0, kinds, n).astype(float)
             for n in (2_000, 800)
         )
-        ready = untied(_compare("cramer_von_mises", 0.05, text=False, sides=sides), seed)
+        ready = break_ties(_compare("cramer_von_mises", 0.05, text=False, sides=sides), seed)
         alarms += cramervonmises_2samp(ready.window, ready.reference).pvalue < 0.05
     assert alarms <= 20
     moved = tuple(
@@ -125,9 +125,9 @@ def test_the_page_loads_nothing_from_elsewhere():
 
 
 def test_a_sample_is_seeded_and_in_order():
-    assert sampled(ROWS, 1) is None
-    one, other = sampled(ROWS + 100, 1), sampled(ROWS + 100, 1)
+    assert sample_positions(ROWS, 1) is None
+    one, other = sample_positions(ROWS + 100, 1), sample_positions(ROWS + 100, 1)
     assert (one == other).all()
     assert len(np.unique(one)) == ROWS
     assert (np.diff(one) > 0).all()
-    assert (sampled(ROWS + 100, 2) != one).any()
+    assert (sample_positions(ROWS + 100, 2) != one).any()

@@ -69,26 +69,26 @@ def look_at_whatever(seed):
     )
     rules = Drift(schedule="daily", min_rows=1, numbers=numbers, texts=texts, predictions=numbers)
     predictions = rng.random(rows) if chance.random() < 0.7 else np.ones(rows)
-    found = look(
+    look_result = look(
         rules,
         Rows(seen, predictions),
         None,
         champion(learnt, predictions=rng.random(150)),
         seed=seed,
     )
-    return found, decide(found.facts, rules)
+    return look_result, decide(look_result.facts, rules)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_no_window_ends_the_look(seed):
-    found, decision = look_at_whatever(seed)
-    assert found.facts.error == ""
+    look_result, decision = look_at_whatever(seed)
+    assert look_result.facts.error == ""
     assert decision.reasons
-    assert all(c.score is not None or c.problem for c in found.facts.columns)
+    assert all(c.score is not None or c.problem for c in look_result.facts.columns)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 400))
 def test_no_window_of_hundreds_ends_the_look(seed):
-    found, _ = look_at_whatever(seed)
-    assert found.facts.error == ""
+    look_result, _ = look_at_whatever(seed)
+    assert look_result.facts.error == ""

@@ -29,10 +29,10 @@ def table(rows, seed, shift=0.0):
 def wide(rows, seed):
     """15 inputs: ten normal numbers and those of `table`."""
     rng = np.random.default_rng(seed + 500)
-    found = table(rows, seed)
+    result = table(rows, seed)
     for i in range(10):
-        found = found.append_column(f"n{i}", pa.array(rng.normal(size=rows)))
-    return found
+        result = result.append_column(f"n{i}", pa.array(rng.normal(size=rows)))
+    return result
 
 
 def answers(rows, seed):
@@ -65,9 +65,9 @@ def window(inputs=None, predictions=None):
 
 def replaced(name, values, rows=ROWS):
     """The window with one column's values replaced."""
-    found = table(rows, 1)
-    return found.set_column(
-        found.column_names.index(name),
+    result = table(rows, 1)
+    return result.set_column(
+        result.column_names.index(name),
         name,
         values if isinstance(values, pa.Array) else pa.array(values),
     )

@@ -67,7 +67,7 @@ def test_it_is_told_every_setting_that_its_server_reads(tmp_path):
     settings = load_settings({"PERENNIAL_HOME": str(tmp_path)})
     read = {
         name
-        for room in ("serving", "pipelines/inference", "pipelines/store")
+        for room in ("serving", "pipelines/inference_log", "pipelines/store")
         for file in (ROOT / room).rglob("*.py")
         for name in re.findall(r"\bsettings\.([a-z_]+)", file.read_text(encoding="utf-8"))
         if hasattr(settings, name)

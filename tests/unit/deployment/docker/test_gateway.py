@@ -74,7 +74,7 @@ def test_a_route_is_set_changed_and_removed_in_both_places(folder):
     with running(folder) as known:
         for container in ("perennial-release-m-1", "perennial-release-m-2", None):
             gateway.lead("m", container)
-            assert gateway.leads("m") == gateway.written("m") == container
+            assert gateway.leads("m") == gateway.written_route("m") == container
         gateway.lead("m", None)
         gateway.lead("other", "perennial-release-other-1")
         gateway.lead("m", "perennial-release-m-3")
@@ -95,7 +95,7 @@ def test_a_gateway_that_is_away_leaves_the_file_alone(folder):
 def test_a_folder_that_is_not_there_is_a_gateway_that_is_away(folder):
     with pytest.raises(Unreachable, match="start the gateway"):
         Gateway(folder / "nothing").lead("m", "perennial-release-m-2")
-    assert Gateway(folder / "nothing").written("m") is None
+    assert Gateway(folder / "nothing").written_route("m") is None
 
 
 def test_a_gateway_that_keeps_its_route_is_found_out(folder):
@@ -110,4 +110,4 @@ def test_what_is_routed_already_is_not_told_again(folder):
         known.routes["m"] = "perennial-release-m-1"
         Gateway(folder).lead("m", "perennial-release-m-1")
         assert [c for c in known.commands if not c.startswith("show")] == []
-    assert Gateway(folder).written("m") == "perennial-release-m-1", "but the file is mended"
+    assert Gateway(folder).written_route("m") == "perennial-release-m-1", "but the file is mended"

@@ -47,23 +47,25 @@ def test_a_true_server_proves_itself_and_any_other_answer_is_told(tmp_path, task
     store = LocalStore(tmp_path / "store")
     bundle = put_bundle(store, task=task)
     put_release(store, 1, bundle)
-    opened = open_bundle(store, bundle)
+    own_bundle = open_bundle(store, bundle)
     release = Release(model="flights", number=1, version="1", bundle=bundle, reason="a test")
     with served(store, tmp_path) as client:
-        assert differences(client, release, opened.manifest, opened.golden) == []
-        first = [a + 1e-12 for a in opened.golden.answers[0]]
-        bent = opened.golden.model_copy(update={"answers": [first, *opened.golden.answers[1:]]})
-        found = differences(client, release, opened.manifest, bent)
-        assert len(found) == 1
-        assert found[0].startswith("golden request 0: expected ")
+        assert differences(client, release, own_bundle.manifest, own_bundle.golden) == []
+        first = [a + 1e-12 for a in own_bundle.golden.answers[0]]
+        bent = own_bundle.golden.model_copy(
+            update={"answers": [first, *own_bundle.golden.answers[1:]]}
+        )
+        faults = differences(client, release, own_bundle.manifest, bent)
+        assert len(faults) == 1
+        assert faults[0].startswith("golden request 0: expected ")
         other = release.model_copy(update={"number": 2})
         assert all(
             "answered by" in text
-            for text in differences(client, other, opened.manifest, opened.golden)
+            for text in differences(client, other, own_bundle.manifest, own_bundle.golden)
         )
         unknown = release.model_copy(update={"model": "nobody"})
         assert all(
             "status 404" in text
-            for text in differences(client, unknown, opened.manifest, opened.golden)
+            for text in differences(client, unknown, own_bundle.manifest, own_bundle.golden)
         )
     assert store.segments("inference/flights/predictions") == [], "a proof is no traffic"

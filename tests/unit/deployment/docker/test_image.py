@@ -38,25 +38,25 @@ def release(bundle, number=3):
 def test_the_context_is_a_store_that_serves_the_release(shelf, tmp_path, compiled):
     store, bundles = shelf
     store.put(b"nobody needs this")
-    chosen = release(bundles[compiled])
-    contents = files(store, chosen, manifest_of(store, chosen))
+    own_release = release(bundles[compiled])
+    contents = files(store, own_release, manifest_of(store, own_release))
     with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
         tar.extractall(tmp_path, filter="data")
     served = open_release(
         LocalStore(tmp_path), "flights", 3, max_rows=10, now="2026-01-01T00:00:00Z"
     )
-    assert served.release == chosen
+    assert served.release == own_release
     assert golden_differences(served.bundle) == []
     assert len(contents) == (6 if compiled else 5)
 
 
 def test_the_same_release_gives_the_same_bytes(shelf):
     store, bundles = shelf
-    chosen = release(bundles[True])
-    contents = files(store, chosen, manifest_of(store, chosen))
+    own_release = release(bundles[True])
+    contents = files(store, own_release, manifest_of(store, own_release))
     assert archive(contents) == archive(dict(reversed(contents.items())))
     assert archive(contents) != archive(
-        files(store, release(bundles[True], 4), manifest_of(store, chosen))
+        files(store, release(bundles[True], 4), manifest_of(store, own_release))
     )
     with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
         assert {(m.mtime, m.uid, m.gid, m.uname) for m in tar} == {(0, 0, 0, "")}
@@ -65,13 +65,13 @@ def test_the_same_release_gives_the_same_bytes(shelf):
 
 def test_a_damaged_object_is_never_built_in(shelf):
     store, bundles = shelf
-    chosen = release(bundles[True])
-    manifest = manifest_of(store, chosen)
-    broken = MemoryStore()
-    broken.objects.update(store.objects)
-    broken.objects[manifest.onnx.uri] = b"another model"
+    own_release = release(bundles[True])
+    manifest = manifest_of(store, own_release)
+    empty_store = MemoryStore()
+    empty_store.objects.update(store.objects)
+    empty_store.objects[manifest.onnx.uri] = b"another model"
     with pytest.raises(Corrupted, match=manifest.onnx.uri):
-        files(broken, chosen, manifest)
+        files(empty_store, own_release, manifest)
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_names_of_two_models_differ():
 
 def test_labels_tell_another_bundle_of_the_same_number(shelf):
     store, bundles = shelf
-    chosen, other = release(bundles[True]), release(bundles[False])
-    found = labels(chosen, manifest_of(store, chosen), "promote")
-    assert is_of(found, chosen)
-    assert not is_of(found, other)
-    assert not is_of({}, chosen)
-    assert found["perennial.verdict"] == "promote"
+    own_release, other = release(bundles[True]), release(bundles[False])
+    image_labels = labels(own_release, manifest_of(store, own_release), "promote")
+    assert is_of(image_labels, own_release)
+    assert not is_of(image_labels, other)
+    assert not is_of({}, own_release)
+    assert image_labels["perennial.verdict"] == "promote"

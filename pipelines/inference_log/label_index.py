@@ -1,0 +1,225 @@
+"""Which rows were predicted, and which of them have a label already.
+
+A SQLite file made from the inference log alone.
+
+The log is the truth. The index remembers how far it has read each segment and goes on from there;
+where it is missing, damaged or of another version, it is made anew. So a crash at any moment, or a
+deleted file, loses nothing. A lock beside the file lets one process in at a time: of two that bring
+the same label, one writes it.
+
+Stored format, version 2 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then
+made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from pipelines.errors import Busy
+from pipelines.inference_log.format import identity
+from pipelines.inference_log.label_index_update import IndexUpdate
+from pipelines.locks import hold_bare
+from pipelines.sqlite import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pipelines.settings import Settings
+    from pipelines.store.port import Store
+
+FORMAT: Final = 2
+Outcome = Literal["accepted", "repeated", "contradicting", "unknown", "ambiguous"]
+
+_TABLES = f"""
+CREATE TABLE sources (
+    name TEXT PRIMARY KEY, read INTEGER NOT NULL, state INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE requests (
+    model TEXT, request_id TEXT, row INTEGER, key TEXT, several INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (model, request_id, row)
+) WITHOUT ROWID;
+CREATE TABLE keys (model TEXT, key TEXT, PRIMARY KEY (model, key)) WITHOUT ROWID;
+CREATE TABLE labels (model TEXT, identity TEXT, label, PRIMARY KEY (model, identity)) WITHOUT ROWID;
+PRAGMA user_version = {FORMAT};
+"""
+
+
+@dataclass(frozen=True)
+class NewLabel:
+    """A label that somebody brings for one row.
+
+    The row is known by its `key`, or else by its request and its place there.
+    """
+
+    label: float | str
+    key: str | None = None
+    request_id: str = ""
+    row: int = 0
+
+
+class Index:
+    """The index of all models of one store.
+
+    Every call opens and closes the file, so that a deleted one is noticed.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        """Use the file `<state>/serving/feedback.db`; it is made when it is first needed."""
+        self.path = settings.state / "serving" / "feedback.db"
+        self._store = store
+        self._patience = settings.lock_timeout_seconds
+
+    def catch_up(self, model: str) -> None:
+        """Read what the model's log holds and the index has not read yet.
+
+        Raises Busy where others hold the index too long, Corrupted where rotated rows that it has
+        not seen cannot be read.
+        """
+        with self._hold() as db:
+            IndexUpdate(db, self._store, model).run()
+
+    def accept(
+        self,
+        model: str,
+        labels: Sequence[NewLabel],
+        write: Callable[[list[tuple[str, float | str]]], None],
+    ) -> list[Outcome]:
+        """Return what becomes of each label, in order.
+
+        `write` gets the accepted ones by identity, once, and puts them on the disk.
+
+        What `write` raises is raised, and then nothing was accepted. Raises as `catch_up` does.
+        """
+        with self._hold() as db:
+            IndexUpdate(db, self._store, model).run()
+            outcomes, new = _judge(db, model, labels)
+            if new:
+                write(list(new.items()))
+                db.executemany(
+                    "INSERT OR IGNORE INTO labels VALUES (?, ?, ?)",
+                    ((model, i, label) for i, label in new.items()),
+                )
+            return outcomes
+
+    @contextlib.contextmanager
+    def _hold(self) -> Iterator[sqlite3.Connection]:
+        """Yield the open index while this thread of this process alone has it.
+
+        What was done in between is one transaction.
+
+        It is committed even after an error of somebody else's: what was read of the log until then
+        need not be read again.
+        """
+        lock = hold_bare(
+            self.path.with_suffix(".lock"),
+            f"The index of the inference log was not free within {self._patience:g} s.",
+            seconds=self._patience,
+            remedy="try again later.",
+        )
+        with lock:
+            try:
+                with contextlib.closing(self._open()) as db:
+                    try:
+                        yield db
+                    finally:
+                        db.commit()
+            except sqlite3.Error as error:
+                if fault(error) == "damaged":
+                    self._discard()  # where the opening did not see it: the next call makes it anew
+                raise Busy(
+                    f"The index {self.path} cannot be used now: {error}.",
+                    remedy="try again; it is made anew where it must be.",
+                ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        """Return the index as it is, or a new one where there is none that is fit."""
+        db = _connect(self.path)
+        if _format(db) == FORMAT:
+            return db
+        db.close()
+        self._discard()
+        db = _connect(self.path)
+        db.executescript(f"BEGIN; {_TABLES} COMMIT;")
+        return db
+
+    def _discard(self) -> None:
+        for path in (self.path, self.path.with_name(self.path.name + "-journal")):
+            path.unlink(missing_ok=True)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600)
+    return sqlite3.connect(path, isolation_level="IMMEDIATE")
+
+
+def _format(db: sqlite3.Connection) -> int | None:
+    """Return the format of an open file, 0 of an empty one, None of a file that is no database."""
+    try:
+        db.execute("PRAGMA journal_mode = TRUNCATE")
+        # what a power cut takes from the index is read again from the log
+        db.execute("PRAGMA synchronous = NORMAL")
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        if fault(error) != "damaged":
+            raise
+        return None
+    return version
+
+
+def _judge(
+    db: sqlite3.Connection, model: str, labels: Sequence[NewLabel]
+) -> tuple[list[Outcome], dict[str, float | str]]:
+    """Return what becomes of each label, and the new ones by identity.
+
+    A second one in the same request counts as repeated.
+    """
+    outcomes: list[Outcome] = []
+    new: dict[str, float | str] = {}
+    for label in labels:
+        if label.key is None and _is_ambiguous(db, model, label):
+            outcomes.append("ambiguous")
+            continue
+        name = _identity(db, model, label)
+        if name is None:
+            outcomes.append("unknown")
+            continue
+        row = db.execute(
+            "SELECT label FROM labels WHERE model = ? AND identity = ?", (model, name)
+        ).fetchone()
+        first = row[0] if row else new.get(name)
+        if first is None:
+            new[name] = label.label
+            outcomes.append("accepted")
+        else:
+            outcomes.append("repeated" if first == label.label else "contradicting")
+    return outcomes, new
+
+
+def _is_ambiguous(db: sqlite3.Connection, model: str, label: NewLabel) -> bool:
+    """Tell whether a caller used the request's id again.
+
+    Then the row there is several events.
+    """
+    place = (model, label.request_id, label.row)
+    row = db.execute(
+        "SELECT several FROM requests WHERE model = ? AND request_id = ? AND row = ?", place
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _identity(db: sqlite3.Connection, model: str, label: NewLabel) -> str | None:
+    """Return the identity of the row that is meant, or None where none like it was predicted."""
+    if label.key is not None:
+        row = db.execute(
+            "SELECT key FROM keys WHERE model = ? AND key = ?", (model, label.key)
+        ).fetchone()
+    else:
+        place = (model, label.request_id, label.row)
+        row = db.execute(
+            "SELECT key FROM requests WHERE model = ? AND request_id = ? AND row = ?", place
+        ).fetchone()
+    return identity(row[0], label.request_id, label.row) if row else None

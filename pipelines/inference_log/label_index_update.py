@@ -1,0 +1,230 @@
+"""How the index of labels learns what is new in the inference log.
+
+It reads segments from where it stopped, and rotated entries only where it must.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipelines.errors import Corrupted, Unreachable
+from pipelines.inference_log.format import LabelRecord, header_in, payload
+from pipelines.refs import Ref
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pipelines.store.port import Store
+
+GROWING, READ, ROTATED = 0, 1, 2
+"""The states of a source: it may still grow; it was read to its end; it was rotated, so that it is
+(or soon will be) away and an entry has its rows."""
+
+
+class _AnswerKeys(msgspec.Struct, array_like=True, gc=False):
+    """Of `record.AnswerRecord`, what the index needs; the values stay undecoded."""
+
+    request_id: str
+    at: msgspec.Raw
+    seconds: msgspec.Raw
+    rows: list[msgspec.Raw]
+    predictions: msgspec.Raw
+    keys: list[str | None] | None = None
+
+
+class _EntryRef(msgspec.Struct):
+    """A `Ref` as it stands in an entry."""
+
+    uri: str
+    sha256: str
+
+
+class _Entry(msgspec.Struct):
+    """Of `rotated.RotatedEntry`, what the index needs (that module loads pyarrow)."""
+
+    data: _EntryRef
+    segments: list[str]
+
+
+_ADD_ROW = """
+INSERT INTO requests (model, request_id, row, key) VALUES (?, ?, ?, ?)
+ON CONFLICT (model, request_id, row) DO UPDATE SET several = 1 WHERE key IS NOT excluded.key
+"""
+"""A request id that came again with another key stands for several events.
+
+The same row again is the same event.
+"""
+
+_decode_entry = msgspec.json.Decoder(_Entry).decode
+_decode_answer = msgspec.json.Decoder(_AnswerKeys).decode
+_decode_label = msgspec.json.Decoder(LabelRecord).decode
+
+
+class IndexUpdate:
+    """Brings the index up to date with one model's log. What is read twice changes nothing."""
+
+    def __init__(self, db: sqlite3.Connection, store: Store, model: str) -> None:
+        """Read into the open index; whoever has opened it commits."""
+        self._db = db
+        self._store = store
+        self._model = model
+        self._present: set[str] = set()
+
+    def run(self) -> None:
+        """Read on from where reading ended.
+
+        Where the log has lost something that the index knows (it was restored, or deleted), read it
+        again from its beginning.
+        """
+        self._read_on()
+        lost_names = {
+            name for name, (_, state) in self._sources().items() if state != ROTATED
+        } - self._present
+        if lost_names:
+            for table in ("requests", "keys", "labels"):
+                # `table` is one of three names.
+                delete = f"DELETE FROM {table} WHERE model = ?"  # noqa: S608
+                self._db.execute(delete, (self._model,))
+            self._db.execute(
+                "DELETE FROM sources WHERE name GLOB ?", (f"inference/{self._model}/*",)
+            )
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Read segments first, then what was rotated.
+
+        A segment that went away in between is in an entry by then.
+        """
+        self._present = set()
+        self._segments("predictions", self._add_predictions)
+        self._segments("labels", self._add_labels)
+        self._read_rotated("rotated", ("request_id", "row", "key"), self._insert_rows)
+        self._read_rotated("rotated-labels", ("identity", "label"), self._insert_labels)
+
+    def _sources(self) -> dict[str, tuple[int, int]]:
+        entries = self._db.execute(
+            "SELECT name, read, state FROM sources WHERE name GLOB ?",
+            (f"inference/{self._model}/*",),
+        )
+        return {name: (end, state) for name, end, state in entries}
+
+    def _segments(self, kind: str, add: Callable[[list[bytes]], None]) -> None:
+        sources = self._sources()
+        for name in self._store.segments(f"inference/{self._model}/{kind}"):
+            self._present.add(name)
+            start, state = sources.get(name, (0, GROWING))
+            if state != GROWING:
+                continue
+            # asked before reading: what is closed by then grows no more
+            is_growing = self._store.is_open(name)
+            data = self._store.read_segment(name, start)
+            if data is None or (is_growing and not data):
+                continue
+            whole = data.rfind(b"\n") + 1
+            lines = data[:whole].split(b"\n")[:-1]
+            readable = start > 0 or not lines or header_in(lines)[0] is not None
+            if not readable and is_growing and len(lines) == 1:
+                continue  # the header's second copy is on its way
+            if readable:
+                # a header is no record: it is passed over like whatever else cannot be read
+                add(lines)
+            self._remember(name, start + whole, GROWING if is_growing and readable else READ)
+
+    def _remember(self, name: str, end: int, state: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?)", (name, end, state))
+
+    def _add_predictions(self, lines: list[bytes]) -> None:
+        self._insert_rows(
+            (record.request_id, row, key)
+            for record in _records(lines, _decode_answer)
+            for row, key in enumerate(
+                record.keys if record.keys is not None else [None] * len(record.rows)
+            )
+        )
+
+    def _add_labels(self, lines: list[bytes]) -> None:
+        self._insert_labels(
+            (record.identity, record.label) for record in _records(lines, _decode_label)
+        )
+
+    def _insert_rows(self, rows: Iterable[tuple[str, int, str | None]]) -> None:
+        keys = []
+
+        def each() -> Iterator[tuple[str, str, int, str | None]]:
+            for request_id, row, key in rows:
+                if key is not None:
+                    keys.append((self._model, key))
+                yield self._model, request_id, row, key
+
+        self._db.executemany(_ADD_ROW, each())
+        self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?)", keys)
+
+    def _insert_labels(self, labels: Iterable[tuple[str, float | str]]) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO labels VALUES (?, ?, ?)",
+            ((self._model, *label) for label in labels),
+        )
+
+    def _read_rotated(
+        self, folder: str, columns: tuple[str, ...], insert: Callable[[Iterable[Any]], None]
+    ) -> None:
+        """Read the rotated entries that name a segment which was not read to its end.
+
+        There are none unless the index was lost: a rotation lets it catch up before.
+        """
+        sources = self._sources()
+        for name in self._store.keys(f"inference/{self._model}/{folder}"):
+            self._present.add(name)
+            if name in sources:
+                continue
+            entry = _entry(self._store, name)
+            if entry is None:  # the log's reader names it
+                continue
+            is_incomplete = any(sources.get(s, (0, GROWING))[1] == GROWING for s in entry.segments)
+            for rows in _parquet(self._store, entry.data, columns) if is_incomplete else ():
+                insert(rows)
+            for segment in entry.segments:
+                self._remember(segment, 0, ROTATED)
+            self._remember(name, 0, READ)
+
+
+def _records(lines: list[bytes], decode: Callable[[bytes], Any]) -> Iterator[Any]:
+    """Yield what can be read of the lines; the log's reader counts and names the rest."""
+    for text in lines:
+        body = payload(text)
+        if body is not None:
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                yield decode(body)
+
+
+def _entry(store: Store, key: str) -> _Entry | None:
+    """Return what an entry of the rotated log names, or None where it is none or was changed."""
+    try:
+        return _decode_entry(store.read(key) or b"")
+    except (Corrupted, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _parquet(
+    store: Store, data: _EntryRef, columns: tuple[str, ...]
+) -> Iterator[Iterable[tuple[Any, ...]]]:
+    """Yield the columns of a rotated object by row group. pyarrow is loaded here alone.
+
+    A server with a whole index never needs it.
+    """
+    try:
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise Unreachable(
+            "The index of predictions was lost, and this server cannot read the rotated log"
+            " (pyarrow is not part of its image).",
+            remedy="`perennial log MODEL --rotate` makes it anew.",
+        ) from error
+
+    file = pq.ParquetFile(store.path(Ref(uri=data.uri, sha256=data.sha256)))
+    for batch in file.iter_batches(columns=list(columns)):
+        yield zip(*(batch.column(c).to_pylist() for c in columns), strict=True)

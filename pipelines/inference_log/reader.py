@@ -1,0 +1,251 @@
+"""Read the inference log.
+
+Every answered row and every label, exactly once, from Parquet and from segments alike.
+
+What cannot be read is counted and named, and everything else is read: a damaged byte costs its
+line, never the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.errors import Busy, Corrupted
+from pipelines.inference_log.decode import INPUT, MOMENT, decode, together
+from pipelines.inference_log.rotated_entries import (
+    RotatedEntry,
+    entries_of,
+    from_parquet,
+    segments_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from pipelines.inference_log.format import Header
+    from pipelines.inference_log.rotated_entries import LogKind
+    from pipelines.store.port import Store
+
+LOOKS = 20
+"""How often a reader begins again because segments were rotated under its hands."""
+
+OURS = pa.schema(
+    {
+        "request_id": pa.string(),
+        "row": pa.int32(),
+        "at": MOMENT,
+        "key": pa.string(),
+        "event_time": MOMENT,
+        "identity": pa.string(),
+        "version": pa.string(),
+        "release": pa.int32(),
+        "seconds": pa.float64(),
+        "prediction": pa.float64(),
+        "probabilities": pa.list_(pa.float64()),
+    }
+)
+"""The log's columns before the inputs.
+
+`prediction` is a string (the best label) where the model is a multiclass one.
+"""
+
+LABELS = pa.schema({"identity": pa.string(), "label": pa.float64(), "at": MOMENT})
+
+
+@dataclass(frozen=True)
+class Log:
+    """Answered rows in the order of their entries and segments.
+
+    Their columns are `OURS` and one `input.<name>` per input.
+
+    An input that a release did not have is null in its rows; `together` says what becomes of one
+    that changed its kind. `classes` are the labels of a multiclass model in the order of
+    `probabilities`; classes that a release did not know have the probability 0 there. `torn`
+    counts last lines that a killed process never finished, `damage` names what was changed.
+    """
+
+    rows: pa.Table
+    torn: int = 0
+    damage: list[str] = field(default_factory=list)
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One label per identity, the first that was given.
+
+    Its columns are those of `LABELS`; `label` is a string for multiclass.
+    """
+
+    table: pa.Table
+    torn: int = 0
+    damage: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    header: Header
+    rows: pa.Table
+
+
+@dataclass
+class _Pieces:
+    pieces: list[_Piece] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+    torn: int = 0
+
+
+def read_log(
+    store: Store, model: str, *, since: datetime | None = None, until: datetime | None = None
+) -> Log:
+    """Return the answered rows whose event time lies in [since, until), as of now.
+
+    What is being written is among them.
+
+    `torn` and `damage` are those of everything that was looked at, whatever the event times. Raises
+    Busy where others rotate without an end.
+    """
+    first, last = (None if m is None else pa.scalar(m, MOMENT) for m in (since, until))
+
+    def within(entry: RotatedEntry) -> bool:
+        if entry.since is None or entry.until is None:
+            return True
+        return (first is None or entry.until >= first.value) and (
+            last is None or entry.since < last.value
+        )
+
+    parts = _read_pieces(store, model, "predictions", within)
+    classes = tuple(dict.fromkeys(c for piece in parts.pieces for c in piece.header.classes))
+    tables = [_finish(piece, classes) for piece in parts.pieces]
+    rows = together([_between(t, first, last) for t in tables]) if tables else OURS.empty_table()
+    return Log(rows=rows, torn=parts.torn, damage=parts.damage, classes=classes)
+
+
+def read_labels(store: Store, model: str) -> Labels:
+    """Return the first label of each identity, as of now.
+
+    Raises Busy where others rotate without an end.
+    """
+    parts = _read_pieces(store, model, "labels", lambda _: True)
+    tables = [piece.rows.select(LABELS.names) for piece in parts.pieces]
+    return Labels(
+        table=first_labels(together(tables)) if tables else LABELS.empty_table(),
+        torn=parts.torn,
+        damage=parts.damage,
+    )
+
+
+def first_labels(table: pa.Table) -> pa.Table:
+    """Return the row of each identity with the least `at`, of equal ones the first.
+
+    They keep the table's order.
+    """
+    codes = table["identity"].combine_chunks().dictionary_encode().indices.to_numpy()
+    at = table["at"].cast(pa.int64()).to_numpy()
+    order = np.lexsort((at, codes))  # stable: equal ones stay in their order
+    firsts = order[np.flatnonzero(np.diff(codes[order], prepend=-1))]
+    return table if len(firsts) == len(codes) else table.take(pa.array(np.sort(firsts)))
+
+
+def _read_pieces(
+    store: Store, model: str, kind: LogKind, is_wanted: Callable[[RotatedEntry], bool]
+) -> _Pieces:
+    """Return what is there of one kind.
+
+    A segment that is gone when it is to be read was rotated meanwhile: begin again.
+    """
+    for _ in range(LOOKS):
+        # before the entries: what is rotated in between is then in both, never in neither
+        names = segments_of(store, model, kind)
+        entries, bad_keys = entries_of(store, model, kind)
+        parts = _from_segments(
+            store, sorted(set(names) - {n for e in entries.values() for n in e.segments})
+        )
+        if parts is not None:
+            parts.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in bad_keys]
+            return _with_entries(store, parts, {k: e for k, e in entries.items() if is_wanted(e)})
+    raise Busy(
+        f"The inference log of {model} was rotated {LOOKS} times while it was read.",
+        remedy="read it again when nobody rotates.",
+    )
+
+
+def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
+    """Return what the segments hold; None where one of them is gone."""
+    parts = _Pieces()
+    for name in names:
+        # asked before reading: a torn line of a segment that was closed by then stays torn
+        is_growing = store.is_open(name)
+        data = store.read_segment(name)
+        if data is None:
+            return None
+        segment = decode(name, data, is_growing=is_growing)
+        parts.torn += segment.torn
+        parts.damage.extend(segment.damage)
+        if segment.header is not None:
+            parts.pieces.append(_Piece(segment.header, segment.rows))
+    return parts
+
+
+def _with_entries(store: Store, newer: _Pieces, entries: dict[str, RotatedEntry]) -> _Pieces:
+    """Return what was found in segments, with the entries' rows before it."""
+    older = _Pieces()
+    for key, entry in entries.items():
+        older.torn += entry.torn
+        older.damage.extend(entry.damage)
+        try:
+            older.pieces.append(_Piece(entry.read_header(), from_parquet(store.get(entry.data))))
+        except Corrupted as error:
+            older.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
+    return _Pieces(
+        pieces=older.pieces + newer.pieces,
+        damage=older.damage + newer.damage,
+        torn=older.torn + newer.torn,
+    )
+
+
+def _between(table: pa.Table, first: pa.Scalar | None, last: pa.Scalar | None) -> pa.Table:
+    if first is not None:
+        table = table.filter(pc.greater_equal(table["event_time"], first))
+    return table if last is None else table.filter(pc.less(table["event_time"], last))
+
+
+def _finish(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
+    """Return rows in stored form with what follows from them and what the header says."""
+    rows, header = piece.rows, piece.header
+    columns = {name: rows[name] for name in rows.column_names}
+    columns["identity"] = _identities(rows)
+    columns["version"] = pa.repeat(header.version, rows.num_rows)
+    columns["release"] = pa.repeat(pa.scalar(header.release, pa.int32()), rows.num_rows)
+    if header.task == "multiclass" and header.classes != classes:
+        columns["probabilities"] = _realign(rows["probabilities"], header.classes, classes)
+    return pa.table(
+        {
+            name: columns[name]
+            for name in [*OURS.names, *(n for n in columns if n.startswith(INPUT))]
+        }
+    )
+
+
+def _identities(rows: pa.Table) -> pa.ChunkedArray:
+    """Return `record.identity` of each row."""
+    by_place = pc.binary_join_element_wise(
+        "r:", rows["request_id"], "#", rows["row"].cast(pa.string()), ""
+    )
+    return pc.coalesce(pc.binary_join_element_wise("k:", rows["key"], ""), by_place)
+
+
+def _realign(
+    probabilities: pa.ChunkedArray, names: tuple[str, ...], classes: tuple[str, ...]
+) -> pa.Array:
+    """Return the probabilities in the order of `classes`."""
+    wide = np.zeros((len(probabilities), len(classes)))
+    values = pc.list_flatten(probabilities).to_numpy().reshape(len(probabilities), len(names))
+    wide[:, [classes.index(c) for c in names]] = values
+    return pa.array(list(wide), pa.list_(pa.float64()))

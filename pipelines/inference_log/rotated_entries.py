@@ -1,0 +1,110 @@
+"""What rotation leaves behind.
+
+A Parquet object in stored form, and an entry of the store that names it and its segments.
+
+Entries are numbered without a gap and written once, so that they are a log of their own: who adds
+the next one has seen all the others. A segment that an entry names counts as gone, even while its
+file is still there; that is what makes each row readable exactly once at any moment.
+
+Stored format, version 1. To evolve it: add fields with a default; for anything else raise FORMAT
+and let the reader know both.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+import pyarrow as pa
+from pydantic import Field, ValidationError
+
+from pipelines.errors import Corrupted
+from pipelines.inference_log.format import Header
+from pipelines.refs import Ref, Value, canonical
+
+if TYPE_CHECKING:
+    from pipelines.store.port import Store
+
+LogKind = Literal["predictions", "labels"]
+
+FORMAT: Final = 1
+_FOLDERS: Final[dict[LogKind, str]] = {"predictions": "rotated", "labels": "rotated-labels"}
+
+
+class RotatedEntry(Value):
+    """One entry: closed segments of one header and day, as one object.
+
+    `since` and `until` are the least and the greatest event time of predictions (microseconds since
+    1970, UTC; None for labels, and without rows). `torn` and `damage` say what of the segments
+    could not be read; `damaged` are the bytes of such segments as they were.
+    """
+
+    format: Literal[1] = FORMAT
+    data: Ref
+    rows: int
+    day: str
+    header: dict[str, Any]
+    segments: list[str]
+    torn: int = 0
+    damage: list[str] = Field(default_factory=list)
+    damaged: list[Ref] = Field(default_factory=list)
+    since: int | None = None
+    until: int | None = None
+
+    def read_header(self) -> Header:
+        """Return the header that the segments had."""
+        return msgspec.convert(self.header, Header)
+
+
+def segments_of(store: Store, model: str, kind: LogKind) -> list[str]:
+    """Return the names of a model's segments that are there, rotated or not."""
+    return store.segments(f"inference/{model}/{kind}")
+
+
+def entries_of(
+    store: Store, model: str, kind: LogKind
+) -> tuple[dict[str, RotatedEntry], list[str]]:
+    """Return the entries by key, oldest first, and the keys of entries that cannot be read."""
+    entries: dict[str, RotatedEntry] = {}
+    bad_keys = []
+    for key in store.keys(_folder(model, kind)):
+        try:
+            entry = RotatedEntry.model_validate_json(store.read(key) or b"")
+            entry.read_header()
+        except (Corrupted, ValidationError, msgspec.ValidationError):
+            bad_keys.append(key)
+        else:
+            entries[key] = entry
+    return entries, bad_keys
+
+
+def add(store: Store, model: str, kind: LogKind, number: int, entry: RotatedEntry) -> bool:
+    """Write the entry as the one of that number (from 1).
+
+    Tell whether this call did: another rotator may have been first.
+    """
+    return store.publish(f"{_folder(model, kind)}/{number:08d}", canonical(entry))
+
+
+def _folder(model: str, kind: LogKind) -> str:
+    return f"inference/{model}/{_FOLDERS[kind]}"
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """Return a table in stored form as Parquet."""
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def from_parquet(data: bytes) -> pa.Table:
+    """Return the table in verified Parquet bytes."""
+    import pyarrow.parquet as pq
+
+    # Without Arrow's pools of threads: a process that ended soon after it had used them was seen to
+    # die at its end on a busy machine.
+
+    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
