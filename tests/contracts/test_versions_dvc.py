@@ -7,26 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from filelock import FileLock
 
 from pipelines.errors import Busy, Corrupted, PerennialError, StorageFull, Unreachable
-from pipelines.refs import sha256
-from pipelines.versions import FeatureFile
 from pipelines.versions.dvc import DvcVersions
 from pipelines.versions.objects import md5, object_of_pointer, objects_of_listing
-from tests.contracts.processes import await_end, finish, flip, small_disk, start
+from tests.contracts.features_repository import WRITER, file, in_cache, in_remote, log
+from tests.contracts.processes import finish, flip, small_disk, start
 
 # DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise
 # AttributeError some day.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon raise:DeprecationWarning")
-
-
-def file(data):
-    return FeatureFile(key=sha256(b"inputs"), sha256=sha256(data), rows=len(data)), data
 
 
 @pytest.fixture
@@ -39,24 +33,19 @@ def real(root):
     return DvcVersions(root, lock_timeout=60)
 
 
-def in_cache(root, data):
-    oid = md5(data)
-    return root / "repo" / ".dvc" / "cache" / "files" / "md5" / oid[:2] / oid[2:]
-
-
-def in_remote(root, data):
-    oid = md5(data)
-    return root / "remote" / "files" / "md5" / oid[:2] / oid[2:]
-
-
-def log(root):
-    found = subprocess.run(
-        ["git", "log", "--format=%s"], cwd=root / "repo", capture_output=True, text=True, check=True
-    )
-    return found.stdout.splitlines()
-
-
 class TestDamage:
+    def test_a_git_repository_that_is_damaged_is_named(self, real, root):
+        real.commit("m", {"a": file(b"1")}, "first")
+        for path in (root / "repo" / ".git" / "objects").rglob("*"):
+            if path.is_file():
+                path.chmod(0o600)
+                path.write_bytes(b"x")
+        with pytest.raises(Corrupted, match=r"repository .* is damaged"):
+            real.files("m")
+        (root / "repo" / ".git" / "HEAD").write_bytes(b"x")
+        with pytest.raises(Corrupted, match=r"repository .* is damaged"):
+            real.files("m")
+
     @pytest.mark.parametrize("name", ["m.dvc", "m.json"])
     def test_a_pointer_or_manifest_that_is_none_is_named(self, real, root, name):
         real.commit("m", {"a": file(b"1")}, "first")
@@ -73,18 +62,6 @@ class TestDamage:
             real._git.commit([f"features/{name}"], "damaged")
             with pytest.raises(Corrupted, match="manifest of m"):
                 real.files("m")
-
-    def test_a_git_repository_that_is_damaged_is_named(self, real, root):
-        real.commit("m", {"a": file(b"1")}, "first")
-        for path in (root / "repo" / ".git" / "objects").rglob("*"):
-            if path.is_file():
-                path.chmod(0o600)
-                path.write_bytes(b"x")
-        with pytest.raises(Corrupted, match=r"repository .* is damaged"):
-            real.files("m")
-        (root / "repo" / ".git" / "HEAD").write_bytes(b"x")
-        with pytest.raises(Corrupted, match=r"repository .* is damaged"):
-            real.files("m")
 
     def test_what_dvc_remembers_is_made_anew_where_it_is_damaged(self, real, root):
         real.commit("m", {"a": file(b"1")}, "first")
@@ -232,11 +209,6 @@ class TestDvcVersions:
         with pytest.raises(Corrupted, match="is gone"):
             real.commit("m", {"a": file(b"1")}, "anew")
 
-    def test_a_repository_that_was_killed_in_the_making_is_made_anew(self, real, root):
-        (root / ".repo-draft" / ".git").mkdir(parents=True)
-        real.commit("m", {"a": file(b"1")}, "first")
-        assert sorted(p.name for p in root.iterdir()) == ["lock", "remote", "repo"]
-
     def test_a_writer_that_waits_too_long_says_so(self, root):
         impatient = DvcVersions(root, lock_timeout=0.1)
         root.mkdir()
@@ -249,85 +221,6 @@ class TestDvcVersions:
         with FileLock(root / "lock"):
             assert impatient.fetch("m", version, ["a"])
             assert impatient.files("m")
-
-    def test_locks_and_indexes_torn_by_a_crash_are_mended(self, real, root):
-        real.commit("m", {"a": file(b"1")}, "first")
-        repo = root / "repo"
-        for stale in (
-            ".git/index.lock",
-            ".git/HEAD.lock",
-            ".git/refs/heads/main.lock",
-            ".dvc/tmp/lock",
-            ".dvc/tmp/rwlock.lock",
-        ):
-            (repo / stale).write_text("torn")
-        (repo / ".git/index").write_bytes(b"DIRC torn")
-        (repo / ".dvc/tmp/rwlock").write_text('{"write": {"/')
-        (repo / "features/m.json").write_text("{")
-        (repo / "features/m.dvc").unlink()
-        (repo / "features/stray.json").write_text("{}")
-        (repo / "features/m/stray.parquet").write_bytes(b"stray")
-        (repo / "features/m/a.parquet").unlink()
-        version = real.commit("m", {"b": file(b"2")}, "second")
-        assert set(real.files("m")) == {"a", "b"}
-        assert [p.read_bytes() for p in real.fetch("m", version, ["a", "b"])] == [b"1", b"2"]
-        assert sorted(p.name for p in (repo / "features/m").iterdir()) == ["a.parquet", "b.parquet"]
-        status = subprocess.run(
-            ["git", "status", "--porcelain"], cwd=repo, capture_output=True, check=True
-        )
-        assert status.stdout == b""
-
-    def test_a_lock_in_the_name_of_a_living_process_is_not_believed(self, real, root):
-        real.commit("m", {"a": file(b"1")}, "first")
-        held = (
-            f'{{"write": {{"{root}/repo/features/m": {{"pid": {os.getppid()}, "cmd": "dvc add"}}}},'
-            ' "read": {}}'
-        )
-        (root / "repo/.dvc/tmp/rwlock").write_text(held)
-        assert real.commit("m", {"b": file(b"2")}, "second")
-
-    @pytest.mark.parametrize(
-        ("step", "when"),
-        [
-            ("_create", "first"),
-            ("_add", "first"),
-            ("_add", "later"),
-            ("_push", "later"),
-            ("_write", "later"),
-            ("_settled", "first"),
-        ],
-    )
-    def test_a_writer_killed_after_any_step_is_made_up_for(self, real, root, step, when):
-        if when == "later":
-            real.commit("m", {"a": file(b"1")}, "first")
-        killed = finish_killed(start(KILLED, root, step))
-        assert killed == -9
-        version = real.commit("m", {"c": file(b"3")}, "after")
-        assert log(root)[0] == "after"
-        assert [p.read_bytes() for p in real.fetch("m", version, ["c"])] == [b"3"]
-        assert set(real.files("m")) - {"killed"} == ({"a", "c"} if when == "later" else {"c"})
-        assert not [p for p in root.iterdir() if p.name.startswith(".repo-")]
-
-    @pytest.mark.slow
-    def test_writers_killed_at_any_time_leave_whole_versions(self, real, root):
-        """Twelve kills, spread over the two tenths of a second that a commit takes once DVC is
-        imported."""
-        version = real.commit("m", {"a": file(b"1")}, "first")
-        for n in range(12):
-            writer = start(WRITER, root, f"n{n}", 5)
-            assert writer.stdout.readline() == "ready\n"
-            time.sleep(0.02 * n)
-            writer.kill()
-            finish_killed(writer)
-            files = real.files("m")
-            assert all(
-                in_remote(root, f"{name}".encode()).is_file() for name in files if name != "a"
-            )
-            version = real.commit("m", {f"after{n}": file(f"after{n}".encode())}, f"after {n}")
-        for name, path in zip(
-            real.files("m"), real.fetch("m", version, list(real.files("m"))), strict=True
-        ):
-            assert sha256(path.read_bytes()) == real.files("m")[name].sha256
 
     def test_writers_in_several_processes_queue_up(self, real, root):
         finish(*(start(WRITER, root, f"p{n}", 3) for n in range(3)))
@@ -458,43 +351,3 @@ class TestDvcVersions:
         assert objects_of_listing((root / "remote/files/md5" / oid[:2] / oid[2:]).read_bytes()) == {
             "a.parquet": md5(b"1")
         }
-
-
-WRITER = """
-import pathlib, sys
-import dvc.repo
-from pipelines.refs import sha256
-from pipelines.versions.dvc import DvcVersions, FeatureFile
-versions = DvcVersions(pathlib.Path(sys.argv[1]), lock_timeout=60)
-print('ready', flush=True)
-for n in range(int(sys.argv[3])):
-    data = f'{sys.argv[2]}-{n}'.encode()
-    file = FeatureFile(key=sha256(b''), sha256=sha256(data), rows=1)
-    versions.commit('m', {data.decode(): (file, data)}, data.decode())
-"""
-
-KILLED = """
-import os, pathlib, signal, sys
-from pipelines.refs import sha256
-from pipelines.versions import dvc
-
-def killed(call):
-    def and_then(*arguments, **named):
-        call(*arguments, **named)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return and_then
-
-versions = dvc.DvcVersions(pathlib.Path(sys.argv[1]), lock_timeout=60)
-if sys.argv[2] == '_settled':
-    versions._git.commit = killed(lambda paths, message: versions._git._run('add', '--', *paths))
-else:
-    setattr(versions, sys.argv[2], killed(getattr(versions, sys.argv[2])))
-data = b'killed'
-file = dvc.FeatureFile(key=sha256(b''), sha256=sha256(data), rows=1)
-versions.commit('m', {'killed': (file, data)}, 'killed')
-"""
-
-
-def finish_killed(process):
-    await_end(process)
-    return process.returncode
