@@ -33,24 +33,25 @@ def hold(
     seconds: float,
     remedy: str = "wait for it to end, then run again.",
     mode: int = 0o600,
-    reentrant: bool = False,
-) -> Iterator[None]:
-    """Hold the lock of the file `path`.
+) -> Iterator[int]:
+    """Hold the lock of the file `path`; yield its file descriptor, which stays ours to close.
 
-    The file and its folder are made, the file with `mode`. Where it is `reentrant`, a thread that
-    has the lock may hold it again. Raises Busy with the complaint, and with the process that has
-    the lock, when it was not free within `seconds`. Raises OSError where the file cannot be made.
+    A program that inherits the descriptor holds the lock until it ends, whatever happens to this
+    process. The file and its folder are made, the file with `mode`. Raises Busy with the complaint,
+    and with the process that has the lock, when it was not free within `seconds`. Raises OSError
+    where the file cannot be made.
     """
     import filelock
 
     make_folder(path.parent)
-    lock = filelock.FileLock(path, mode=mode, is_singleton=reentrant)
+    descriptors: list[int] = []
+    lock = filelock.FileLock(path, mode=mode, on_acquired=descriptors.append)
     try:
         lock.acquire(timeout=seconds)
     except filelock.Timeout as error:
         raise _busy(path, complaint, remedy) from error
     try:
-        yield
+        yield descriptors[0]
     finally:
         lock.release()
 

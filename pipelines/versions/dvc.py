@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,8 @@ class DvcVersions:
         self._root = root.resolve()
         self._lock_timeout = lock_timeout
         self._folder = self._root / "repo"
-        self._git = Git(self._folder)
+        self._own = threading.local()
+        self._git = Git(self._folder, self._locks)
         self._cache = Objects(self._folder / ".dvc" / "cache")
         self._remote = Objects(self._root / "remote")
 
@@ -358,7 +360,7 @@ class DvcVersions:
         for name, content in _FILES.items():
             (draft / name).parent.mkdir(exist_ok=True)
             (draft / name).write_text(self._set_remote(content) if name == CONFIG else content)
-        Git(draft).create("An empty repository of features")
+        Git(draft, self._locks).create("An empty repository of features")
         draft.rename(self._folder)
 
     def _set_remote(self, config: str) -> str:
@@ -406,17 +408,30 @@ class DvcVersions:
     @contextlib.contextmanager
     def _only_writer(self) -> Iterator[None]:
         """Be the only writer; raise Busy where another one stays too long."""
+        if self._locks():
+            yield  # a reader that must pull may be within a writer
+            return
         seconds = self._lock_timeout
-        # A reader that must pull may be within a writer
         lock = hold(
             self._root / "lock",
             f"Another writer has held {self._root} for {seconds:g} s.",
             seconds=seconds,
             remedy="run again later; PERENNIAL_LOCK_TIMEOUT_SECONDS says how long to wait.",
-            reentrant=True,
         )
-        with file_border(self._root), lock:
-            yield
+        with file_border(self._root), lock as descriptor:
+            self._own.lock = descriptor
+            try:
+                yield
+            finally:
+                del self._own.lock
+
+    def _locks(self) -> tuple[int, ...]:
+        """Return the descriptor of the writers' lock where this thread has it.
+
+        Git inherits it: a git whose writer was killed works on, and the next writer must wait.
+        """
+        lock: int | None = getattr(self._own, "lock", None)
+        return () if lock is None else (lock,)
 
     @contextlib.contextmanager
     def _dvc(self) -> Iterator[Any]:

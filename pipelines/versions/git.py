@@ -14,6 +14,7 @@ from pipelines.errors import Corrupted, PerennialError, StorageFull
 from pipelines.full_disk import is_full
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _CONFIG = {
@@ -63,6 +64,9 @@ _DAMAGE = (
     "corrupt",
     "bad object",
     "bad signature",
+    "smaller than expected",
+    "unexpected line in",
+    "unterminated line in",
     "too long, exceeds",
     "unable to unpack",
     "unable to read",
@@ -74,9 +78,14 @@ _DAMAGE = (
 class Git:
     """A repository with one writer, who holds a lock of his own."""
 
-    def __init__(self, folder: Path) -> None:
-        """Use the repository in `folder` (its work tree)."""
+    def __init__(self, folder: Path, locks: Callable[[], tuple[int, ...]]) -> None:
+        """Use the repository in `folder` (its work tree).
+
+        `locks` returns the file descriptors of the locks that the calling thread holds. Each git
+        holds them too: where its writer is killed, nobody mends or writes before it has ended.
+        """
         self.folder = folder
+        self._locks = locks
 
     def blobs(self, *names: str) -> list[bytes | None]:
         """Return the contents of objects named as `revision:path` (or `revision^{commit}`).
@@ -125,7 +134,8 @@ class Git:
         Locks, a torn index, changes in the work tree.
         """
         inner = self.folder / ".git"
-        for stale in [*inner.glob("*.lock"), *(inner / "refs").rglob("*.lock"), inner / "index"]:
+        # A lock below objects/ would end all collecting of garbage; the index is a copy of HEAD
+        for stale in [*inner.rglob("*.lock"), inner / "packed-refs.new", inner / "index"]:
             stale.unlink(missing_ok=True)
         self._run("reset", "--quiet", "--hard", "HEAD")
         self._run("clean", "--quiet", "--force", "-d", "--", below)
@@ -163,6 +173,7 @@ class Git:
                 input=stdin,
                 capture_output=True,
                 check=False,
+                pass_fds=self._locks(),
             )
         except FileNotFoundError as error:
             raise PerennialError(

@@ -23,12 +23,19 @@ if TYPE_CHECKING:
 HOME = Path(__file__).resolve().parents[2]
 
 
-def start(program: str, *arguments: object, **environ: str) -> subprocess.Popen[str]:
+def start(
+    program: str, *arguments: object, stdin: int | None = None, **environ: str
+) -> subprocess.Popen[str]:
     """Start a program in a Python of its own."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME), **environ}
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=environment,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

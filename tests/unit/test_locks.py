@@ -75,14 +75,22 @@ def test_a_holder_of_ones_own_is_told_too(tmp_path):
     assert find_holder(tmp_path / "no lock") == ""
 
 
-def test_only_a_reentrant_lock_is_held_twice_by_one_thread(tmp_path):
-    def again():
-        return hold(tmp_path / "lock", "held", seconds=0, reentrant=True)
-
-    with again():
-        with again():
+def test_a_program_that_inherits_a_lock_holds_it_until_it_ends(tmp_path):
+    program = (
+        "import pathlib, subprocess, sys; from pipelines.locks import hold\n"
+        "with hold(pathlib.Path(sys.argv[1]), 'held', seconds=0) as lock:\n"
+        "    heir = subprocess.Popen(['cat'], stdin=0, stdout=2, pass_fds=[lock])\n"
+        "    print('ready', flush=True); heir.wait()"
+    )
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb"):
+        process = start(program, tmp_path / "lock", stdin=reading)
+        os.close(reading)
+        assert process.stdout.readline() == "ready\n", process.communicate()
+        process.kill()
+        process.wait(timeout=60)
+        with pytest.raises(Busy), take(hold, tmp_path / "lock"):
             pass
-        with pytest.raises(Busy), take(hold_bare, tmp_path / "lock"):
-            pass
-    with take(hold_bare, tmp_path / "lock"):
+    process.communicate(timeout=60)  # it ends when the heir has closed its stderr, too
+    with take(hold, tmp_path / "lock"):
         pass
