@@ -1,32 +1,12 @@
-"""The real command, in a process of its own, on a real folder."""
+"""The real command on a real folder: what it lists, shows and refuses."""
 
 import json
-from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
-from pipelines.ledger import Outcome, outcomes
-from pipelines.messages import DecideRequest
-from pipelines.step_record import last_record
-from pipelines.steps import decide
-from tests.cli.commands import run_here, run_process
 from tests.conftest import ROOT
-from tests.decisions import raw
-from tests.unit.steps.verdicts import drifted, enter
-
-
-@pytest.fixture
-def perennial(world):
-    """The command in a process of its own."""
-    return lambda *arguments, **more: run_process(world, arguments, **more)
-
-
-@pytest.fixture
-def command(world):
-    """The command in this process: for what a process of its own would not show better."""
-    return lambda *arguments, **more: run_here(world, arguments, **more)
 
 
 def test_help_teaches(perennial):
@@ -67,237 +47,6 @@ def test_schema_is_a_json_schema_of_the_spec(perennial, world):
     schema = json.loads(perennial("schema").stdout)
     body = yaml.safe_load((world.home / "models" / "sales" / "model.yaml").read_text())
     jsonschema.validate(json.loads(json.dumps(body, default=str)), schema)
-
-
-def test_check_tries_everything_on_one_batch_and_keeps_nothing(command, world):
-    done = command("check", "sales", "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert [f["check"] for f in json.loads(done.stdout)] == [
-        "spec",
-        "candidates",
-        "source",
-        "expectations",
-        "features",
-    ]
-    assert not (world.home / "var" / "store").exists()
-
-
-def test_check_warns_where_performance_can_never_be_judged_and_where_the_gate_is_blind(
-    command, world
-):
-    (blind,) = json.loads(command("check", "sales", "--json").stdout)[0]["detail"].split(
-        "WARNING: "
-    )[1:]
-    assert (
-        "a model that is far too sure, or shifted, can pass: add `guards: {log_loss: 0.05}`"
-        in blind
-    )
-    world.respec("min_rows: 50", "min_rows: 50\n  guards: {log_loss: 0.5}")
-    assert "WARNING" not in command("check", "sales", "--json").stdout
-    world.respec("known_after: 1h", "known_after: 30d")
-    done = command("check", "sales", "--json")
-    spec = json.loads(done.stdout)[0]
-    assert (done.returncode, spec["ok"]) == (0, True)
-    assert (
-        "WARNING: outcomes are known 30d after the event, later than this window of 1d"
-        in spec["detail"]
-    )
-
-
-def test_check_warns_where_a_holdout_cannot_hold_what_the_gate_needs(command, world):
-    world.respec("min_rows: 50", "min_rows: 1000")
-    done = command("check", "sales", "--json")
-    found = json.loads(done.stdout)[-1]
-    assert (done.returncode, found["check"], found["ok"]) == (0, "features", True)
-    assert "WARNING: the holdout (1 batch) would hold about 230 rows" in found["detail"]
-
-
-def test_check_names_whole_numbers_that_become_the_same_in_float32(command, world):
-    features = world.home / "models" / "sales" / "features.py"
-    build = features.read_text()
-    assert "float32" not in command("check", "sales", "--json").stdout
-    features.write_text(build.replace("mutate(", "mutate(pages=_.at.epoch_seconds(), "))
-    found = json.loads(command("check", "sales", "--json").stdout)[-1]
-    assert (found["check"], found["ok"]) == ("features", True)
-    assert "WARNING: a model is fed float32" in found["detail"]
-    assert "of pages become the same" in found["detail"]
-
-
-def test_check_takes_an_empty_batch_where_the_spec_allows_it(command, world):
-    world.rewrite(7, world.frame(7).iloc[:0])
-    assert command("check", "sales", "--json").returncode == 65
-    world.respec("batch: day\n", "batch: day\nempty_batches: allow\n")
-    done = command("check", "sales", "--json")
-    assert done.returncode == 0, done.stdout
-    assert "this batch is empty" in json.loads(done.stdout)[-1]["detail"]
-
-
-@pytest.mark.parametrize(
-    ("break_it", "check", "words", "code"),
-    [
-        pytest.param(
-            lambda w: w.respec("owner: shop\n", ""), "spec", "owner: missing", 65, id="spec"
-        ),
-        pytest.param(
-            lambda w: w.respec("{C: [0.1, 1.0]}", "{CC: [1]}"),
-            "candidates",
-            "CC",
-            65,
-            id="a parameter that is not there",
-        ),
-        pytest.param(lambda w: w.raw(7).unlink(), "source", "2024-01-08.csv", 75, id="source"),
-        pytest.param(
-            lambda w: w.raw(7).write_bytes(b"\xff"), "source", "not readable", 65, id="unreadable"
-        ),
-        pytest.param(
-            lambda w: w.rewrite(7, w.frame(7).assign(bought=9)),
-            "expectations",
-            "bought",
-            65,
-            id="expectations",
-        ),
-        pytest.param(
-            lambda w: (w.home / "models" / "sales" / "features.py").write_text("x ="),
-            "features",
-            "SyntaxError",
-            65,
-            id="features",
-        ),
-    ],
-)
-def test_check_names_what_to_mend(command, world, break_it, check, words, code):
-    break_it(world)
-    done = command("check", "sales", "--json")
-    last = json.loads(done.stdout)[-1]
-    assert (last["check"], last["ok"], done.returncode) == (check, False, code)
-    assert words in last["detail"]
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        pytest.param(
-            "import os\nos._exit(0)",
-            "ended with exit code 0 before there was a result",
-            id="it ends its process",
-        ),
-        pytest.param(
-            "import time\ntime.sleep(600)", "took longer than 3 s and was ended", id="it sleeps"
-        ),
-    ],
-)
-def test_check_says_what_the_users_code_did_to_its_process(command, world, code, words):
-    (world.home / "models" / "sales" / "features.py").write_text(code)
-    done = command("check", "sales", "--json", PERENNIAL_USER_CODE_TIMEOUT_SECONDS="3")
-    last = json.loads(done.stdout)[-1]
-    assert (last["check"], last["ok"], done.returncode) == ("features", False, 65)
-    assert words in last["detail"]
-
-
-def test_each_step_by_hand_without_airflow(perennial, command):
-    for step in ("ingest", "validate", "features", "train", "gate", "package"):
-        done = perennial(
-            step, "sales", *(["--as-of", "2024-01-05"] if step == "ingest" else []), "--json"
-        )
-        assert done.returncode == 0, f"{step}: {done.stderr}"
-        result = json.loads(done.stdout)
-        verdicts = done.stderr.count("Verdict on linear (version 1): PROMOTE")
-        assert verdicts == (step == "gate"), done.stderr
-    assert result["compiled"]
-    assert json.loads(command("status", "sales", "--json").stdout)[0]["last_verdict"].startswith(
-        "promote: linear (version 1)"
-    )
-    [verdict] = json.loads(command("history", "sales", "--json").stdout)
-    assert (verdict["kind"], verdict["body"]["verdict"]) == ("verdict", "promote")
-    away = command("deploy", "sales", PERENNIAL_DEPLOY_TIMEOUT_SECONDS="0.5")
-    assert away.returncode == 75
-    assert "127.0.0.1:1" in away.stderr
-    assert command("close", "sales").returncode == 0
-    assert "failed version 1: hand__" in command("history", "sales", COLUMNS="250").stdout
-
-
-def test_a_look_by_hand_starts_nothing_and_says_so(command):
-    done = command("drift", "sales", "--window-end", "2024-01-05")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(
-        "Verdict on the window from 2024-01-04T00:00:00Z to 2024-01-05T00:00:00Z: NOT ENOUGH DATA"
-    )
-    assert "Nothing was started" in done.stdout
-    page = done.stdout.split("Page: ")[1].splitlines()[0]
-    assert "Not enough data" in Path(page).read_text()
-    found = json.loads(command("drift", "sales", "--json").stdout)
-    assert (found["verdict"], found["window"]["end"], found["started"]) == (
-        "not_enough_data",
-        "2024-01-09T00:00:00Z",
-        None,
-    )
-    assert Path(found["page_file"]).is_file()
-    entries = json.loads(command("history", "sales", "--json").stdout)
-    assert [e["kind"] for e in entries] == ["drift", "drift"]
-    status = command("status", "sales").stdout
-    assert (
-        "not enough data: window until 2024-01-09T00:00:00Z (0 rows of batches, 0 labelled, without"
-        " a champion)" in status
-    )
-
-
-def test_the_steps_of_a_watch_for_programs(command, world):
-    def step(name, **request):
-        done = command(
-            name, "--model", "sales", "--request", json.dumps({"run": "watch", **request})
-        )
-        assert done.returncode == 0, done.stderr
-        return last_record(done.stdout.splitlines(), name)
-
-    conf = {"window_end": "2024-01-05T00:00:00Z"}
-    ingested = step("ingest", now="2026-01-01T00:00:00Z", purpose="drift", conf=conf)
-    found = step("drift", ingest=ingested, validate=step("validate", ingest=ingested))
-    decided = step("decide", drift=found)
-    assert decided["start"] is False
-    assert step("report", drift=found, decide=decided)["outcome"] == "nothing_to_do"
-
-
-def test_status_and_history_say_what_a_watch_did(command, world):
-    context = world.context()
-    ledger = context.ports.ledger
-    for day, starts in ((3, True), (5, False)):
-        run = f"watch-{day}"
-        assert (
-            decide.run(
-                context, DecideRequest(run=run, drift=enter(ledger, run, drifted(day)))
-            ).start
-            is starts
-        )
-    [status] = json.loads(command("status", "sales", "--json").stdout)
-    assert status["last_drift"].startswith(
-        "drift: window until 2024-01-07T00:00:00Z (240 rows of traffic, 230 labelled, against"
-        " version 1)"
-    )
-    asked = "retraining drift__sales__2024-01-05T00:00:00Z asked for: the channel is another one"
-    assert status["open_request"] == asked
-    said = command("history", "sales", COLUMNS="300").stdout
-    assert asked in said
-    assert (
-        "no retraining for the window until 2024-01-07T00:00:00Z: the retraining"
-        " drift__sales__2024-01-05T00:00:00Z was asked for" in said
-    )
-    outcome = Outcome(outcome="refused", version="2", reasons=["not better"])
-    outcomes.record(ledger, "sales", "drift__sales__2024-01-05T00:00:00Z", outcome)
-    assert json.loads(command("status", "sales", "--json").stdout)[0]["open_request"] is None
-    ledger.append("sales", "newer", raw("drift", {"grade": "A", "rows": 3}))
-    said = command("history", "sales", COLUMNS="300").stdout
-    assert "refused version 2: drift__sales__2024-01-05T00:00:00Z: not better" in said
-    assert "grade A, rows 3" in said  # of a newer version: shown as it is
-
-
-def test_a_step_for_programs_prints_logs_to_stderr_and_one_record(perennial):
-    request = {"run": "r", "now": "2026-01-01T00:00:00Z", "conf": {"as_of": "2024-01-05T00:00:00Z"}}
-    done = perennial("ingest", "--model", "sales", "--request", json.dumps(request))
-    assert done.returncode == 0, done.stderr
-    [line] = done.stdout.splitlines()
-    assert last_record([line], "ingest")["batches"] == 4
-    assert "batch 2024-01-01T00: 240 rows, new" in done.stderr
-    assert "peak memory" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -344,8 +93,8 @@ def test_a_step_for_programs_prints_logs_to_stderr_and_one_record(perennial):
         pytest.param(["report", "sales"], 65, "perennial drift MODEL", id="reporting by hand"),
     ],
 )
-def test_wrong_use_is_named_with_its_exit_code(perennial, arguments, code, words):
-    done = perennial(*arguments)
+def test_wrong_use_is_named_with_its_exit_code(command, arguments, code, words):
+    done = command(*arguments)
     assert done.returncode == code, done.stdout + done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
