@@ -1,9 +1,8 @@
-"""Ports, records and processes: who is ours, who is not."""
+"""Records and processes: who is ours, who is not."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.errors import Busy, RequestError
+from pipelines.errors import Busy
 from pipelines.settings import load_settings
 from stack import control
 from stack.environment import MARK
 from stack.layout import Layout
-from stack.processes import PROGRAM, end, leftovers_of, port_holder, port_is_taken, stack_processes
-from stack.programs import Program
+from stack.processes import PROGRAM, end, leftovers_of, stack_processes
 from stack.record import LONGEST_SOCKET, Record, forget, make_socket_path, read_record, write_record
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,18 +25,6 @@ def layout(folder: Path) -> Layout:
     made = Layout(load_settings({"PERENNIAL_STATE": str(folder)}))
     made.run.mkdir(parents=True)
     return made
-
-
-def program(port: int, setting: str = "PERENNIAL_MLFLOW_PORT") -> Program:
-    return Program("mlflow", ("true",), "servers", port=port, port_setting=setting)
-
-
-@pytest.fixture
-def listener():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        yield taken.getsockname()[1]
 
 
 @pytest.fixture
@@ -65,32 +51,6 @@ def start(tmp_path):
         process.kill()
         process.wait()
         process.stdout.close()
-
-
-def test_a_taken_port_is_refused_with_its_setting_and_its_holder(listener):
-    assert port_is_taken(listener)
-    with pytest.raises(RequestError) as caught:
-        control.refuse_ports([program(listener)])
-    assert f"Port {listener} for mlflow is taken by process {os.getpid()}" in str(caught.value)
-    assert "PERENNIAL_MLFLOW_PORT" in str(caught.value)
-    assert str(os.getpid()) in port_holder(listener)
-
-
-def test_a_port_wanted_twice_is_refused():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(
-        RequestError, match="PERENNIAL_SERVING_PORT and PERENNIAL_MLFLOW_PORT both say"
-    ):
-        control.refuse_ports([program(port), program(port, "PERENNIAL_SERVING_PORT")])
-
-
-def test_a_free_port_is_not_refused():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    control.refuse_ports([program(port), Program("scheduler", ("true",), "workers")])
 
 
 def test_only_this_stacks_processes_are_its_own(start, tmp_path):
