@@ -113,7 +113,7 @@ def build(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    builder, tables, before = load(MODEL / "features.py").build, {}, None
+    builder, features, before = load(MODEL / "features.py").build, {}, None
     (folder / "repo" / "features").mkdir(parents=True)
     for start, end in spans:
         tables = raw[f"{start:%Y-%m}"]
@@ -138,10 +138,10 @@ def build(
             folder / "repo" / "features" / f"{start:%Y-%m}.parquet",
             compression="zstd",
         )
-        tables[f"{start:%Y-%m}"] = rows
+        features[f"{start:%Y-%m}"] = rows
         before = tables
         connection.disconnect()
-    return tables
+    return features
 
 
 def version(folder: Path) -> str:

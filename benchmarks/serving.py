@@ -122,7 +122,7 @@ def _free_port() -> int:
 def _measure(
     folder: Path, with_log: RunningServer, without_log: RunningServer, runs: int, seconds: int
 ) -> tuple[list[Run], list[Run]]:
-    """Return what each run gave with the log and without it, after a warm-up.
+    """Return what each run gave with the log and without it, after a warm-up where it counts.
 
     They take turns, so that noise meets both.
     """
@@ -140,8 +140,9 @@ def _measure(
         f" [[{body}]]\n",
         encoding="utf-8",
     )
-    for server in (with_log, without_log):
-        _wrk(server, script, min(2, seconds))
+    if runs > 1:
+        for server in (with_log, without_log):
+            _wrk(server, script, min(2, seconds))
     turns = [
         (_wrk(with_log, script, seconds), _wrk(without_log, script, seconds)) for _ in range(runs)
     ]

@@ -1,6 +1,7 @@
 """What Perennial adds to Airflow's own server: its pages, and the way to them.
 
-The only file here that Airflow itself imports.
+The only file here that Airflow itself imports. It also loads what our DAG files need: scheduler and
+DAG processor load plugins once, before they fork, and each task and each parse finds that loaded.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+from perennial_airflow.dags import all_models  # noqa: F401 -- see the docstring
 from perennial_airflow.links import URL_PREFIX
 
 

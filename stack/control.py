@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from pipelines.errors import PerennialError, RequestError, Unreachable
+from pipelines.errors import PerennialError, Unreachable
 from pipelines.locks import hold
 from pipelines.private_files import keep_private, make_folder
 from pipelines.settings import PORTS
@@ -18,7 +18,8 @@ from stack.health import Health, check, make_client
 from stack.keys import make_keys
 from stack.migration import is_needed, migrate, prepare_home, prepare_mlflow
 from stack.patience import Patience
-from stack.processes import cpu_seconds, end, port_holder, port_is_taken, stack_processes
+from stack.ports import refuse_ports
+from stack.processes import cpu_seconds, end, stack_processes
 from stack.programs import programs
 from stack.record import Record, forget, make_socket_path, read_record, write_record
 from stack.supervisor import ENDED_EARLY, STOP_SECONDS, Supervisor, render
@@ -110,28 +111,6 @@ def down(layout: Layout, *, say: Say) -> bool:
                 f"These processes do not end: {names}.", remedy="end them by hand: kill -9 PID."
             )
         return is_running
-
-
-def refuse_ports(running: Sequence[Program]) -> None:
-    """Raise RequestError where a port is wanted twice or taken, naming the port, its setting and
-    its holder.
-    """
-    settings_by_port: dict[int, str] = {}
-    for program in running:
-        if program.port is None:
-            continue
-        if program.port in settings_by_port:
-            raise RequestError(
-                f"{program.port_setting} and {settings_by_port[program.port]} both say"
-                f" {program.port}.",
-                remedy="give each program a port of its own.",
-            )
-        settings_by_port[program.port] = program.port_setting
-        if port_is_taken(program.port):
-            raise RequestError(
-                f"Port {program.port} for {program.name} is taken by {port_holder(program.port)}.",
-                remedy=f"end it, or choose another port: {program.port_setting}=….",
-            )
 
 
 def _hold_stack(layout: Layout) -> AbstractContextManager[object]:

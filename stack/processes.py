@@ -1,17 +1,13 @@
-"""The stack's own processes, known by the mark in their environment, and who else holds a port."""
+"""The stack's own processes, known by the mark in their environment."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-import socket
 from typing import TYPE_CHECKING
 
 import psutil
 
 from stack.environment import MARK
-from stack.layout import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,35 +97,3 @@ def end(processes: Iterable[psutil.Process], grace_seconds: float) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(stubborn, timeout=grace_seconds)
-
-
-def port_is_taken(port: int) -> bool:
-    """Tell whether something listens on the port of 127.0.0.1 (or of all interfaces)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-                return True
-            raise
-    return False
-
-
-def port_holder(port: int) -> str:
-    """Return who listens on the port, in words; what the system does not tell is left out."""
-    with contextlib.suppress(psutil.AccessDenied):
-        for connection in psutil.net_connections("tcp"):
-            if (
-                connection.status == psutil.CONN_LISTEN
-                and connection.laddr
-                and connection.laddr.port == port
-                and connection.pid
-            ):
-                with contextlib.suppress(psutil.Error):
-                    process = psutil.Process(connection.pid)
-                    return (
-                        f"process {process.pid}"
-                        f" ({' '.join(process.cmdline())[:120] or process.name()})"
-                    )
-    return "a process that this user may not see" if os.geteuid() else "an unknown process"

@@ -96,8 +96,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
     rooms = ("docker/test_compose", "/e2e/", "/docker/", "/stack/")
     items.sort(
-        key=lambda item: next(
-            (i for i, room in enumerate(rooms) if room in item.path.as_posix()), len(rooms)
+        key=lambda item: (
+            next((i for i, room in enumerate(rooms) if room in item.path.as_posix()), len(rooms)),
+            "e2e/test_end" in item.path.as_posix(),  # it ends the stack that the others use
         )
     )
 
@@ -113,11 +114,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class OneStack(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             shared = next(
-                (
-                    room
-                    for room in ("tests/e2e/", "docker/test_compose", "test_stack_lives")
-                    if room in nodeid
-                ),
+                (room for room in ("tests/e2e/", "docker/test_compose") if room in nodeid),
                 None,
             )
             return shared or (

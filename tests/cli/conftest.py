@@ -1,8 +1,14 @@
-"""The command, in the process of the test."""
+"""The command `perennial`, in a process of its own and in this one."""
 
 import pytest
 
-from tests.cli.commands import run_here
+from tests.cli.commands import run_here, run_process
+
+
+@pytest.fixture
+def perennial(world):
+    """The command in a process of its own."""
+    return lambda *arguments, **more: run_process(world, arguments, **more)
 
 
 @pytest.fixture

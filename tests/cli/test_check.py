@@ -1,4 +1,4 @@
-"""`check` tries everything on one batch, and names what to mend."""
+"""`perennial check`: what it tries, what it warns of, what it names."""
 
 import json
 

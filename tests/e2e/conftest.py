@@ -1,148 +1,66 @@
-"""One running stack for all end-to-end tests.
+"""One running stack for all end-to-end tests, and the few runs that they read.
 
-A small model that they may change, and the two shipped ones on a few batches.
+A retraining costs half a minute of a processor. So each is made once, by a fixture that says what
+happens in it, and several tests read from it what each of them promises. They follow each other:
+`first`, `refused`, `renewed`, `mended`.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import socket
-import time
+import subprocess
+import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
+from demo.traffic import Client
+from pipelines.context import Context
+from pipelines.intervals import Interval
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
-from pipelines.spec import load_all
-from stack import control
+from pipelines.spec import load_all, load_spec
 from stack.airflow_api import AirflowApi
 from stack.dags import await_dags
+from stack.environment import environment
 from stack.keys import USER, password
 from stack.layout import Layout
-from stack.patience import Patience
-from stack.processes import cpu_seconds, stack_processes
 from tests.conftest import ROOT
-from tests.worlds import World, make_world
-from tools.screenshots import QUIET, log_in
+from tests.e2e.live import (
+    BACK,
+    DAYS,
+    DRIFT,
+    MODEL,
+    RETRAIN,
+    TURNED,
+    Live,
+    free_ports,
+    run_stack,
+    stack_environ,
+)
+from tests.worlds import as_of, make_world, visits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Page
-
     from pipelines.ledger import Entry
-    from pipelines.settings import Settings
 
 SHIPPED = ("flight_delays", "bike_demand")
-RUN_SECONDS = 480
-WAIT_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class Live:
-    """A running stack: its world, its settings, Airflow's API, and short ways to what tests look
-    at."""
-
-    world: World
-    watched: World
-    settings: Settings
-    layout: Layout
-    api: AirflowApi
-
-    def start(self, model: str, run_id: str, **conf: Any) -> str:
-        return self.api.trigger(f"retrain_{model}", conf, run_id)
-
-    def end(self, model: str, run_id: str) -> str:
-        return self.api.wait(f"retrain_{model}", run_id, RUN_SECONDS)
-
-    def run(self, model: str, run_id: str, **conf: Any) -> str:
-        """Start a run, wait for its end, and return its state."""
-        self.start(model, run_id, **conf)
-        return self.end(model, run_id)
-
-    def states(self, model: str, run_id: str) -> dict[str, str | None]:
-        """The state of each task; of mapped ones, of each index."""
-        return {
-            t.task if t.index < 0 else f"{t.task} {t.label}": t.state
-            for t in self.api.tasks(f"retrain_{model}", run_id)
-        }
-
-    def result(self, model: str, run_id: str, task: str, index: int = -1) -> Any:
-        return self.api.result(f"retrain_{model}", run_id, task, index)
-
-    def log(self, model: str, run_id: str, task: str) -> str:
-        return self.api.log(f"retrain_{model}", run_id, task)
-
-    def ledger(self, model: str, kind: Any = None) -> list[Entry]:
-        return ConfiguredPorts(self.settings).ledger.entries(model, kind)
-
-    def ask(self, model: str, rows: list[dict[str, Any]]) -> httpx.Response:
-        return httpx.post(
-            f"{self.layout.serving_url}/models/{model}/predict", json={"rows": rows}, timeout=30
-        )
-
-    def until(self, arrived: Callable[[], Any], what: str, *, pause_seconds: float = 0.3) -> Any:
-        """Wait for what the stack works on, as long as it works: on a busy machine that is long.
-
-        Return what `arrived` returns.
-        """
-        patience = Patience(
-            WAIT_SECONDS,
-            lambda: cpu_seconds(
-                process.pid for process in stack_processes(str(self.settings.state))
-            ),
-        )
-        while not (value := arrived()):
-            assert not patience.is_over, f"{what}: not after {patience.seconds:.0f} s"
-            time.sleep(pause_seconds)
-        return value
-
-    def is_healthy(self) -> bool:
-        return all(health.is_healthy for health in control.status(self.layout))
-
-    def told(self, model: str) -> dict[str, Any]:
-        body: dict[str, Any] = httpx.get(
-            f"{self.layout.serving_url}/models/{model}", timeout=30
-        ).json()
-        return body
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
-def _second(home: Path, model: str) -> World:
-    """The small model once more, under another name and with raw data of its own and no end."""
-    other, folder = make_world(home.parent / model), f"raw-{model}"
-    shutil.copytree(other.home / "models" / other.model, home / "models" / model)
-    shutil.copy(
-        other.home / "expectations" / f"{other.model}.json", home / "expectations" / f"{model}.json"
-    )
-    shutil.copytree(other.home / "raw", home / folder)
-    world = World(home, model, folder)
-    world.respec(f"name: {other.model}", f"name: {model}")
-    world.respec("raw/{start", f"{folder}/{{start")
-    world.respec(", until: 2024-01-09T00:00:00Z", "")
-    return world
 
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Start the stack with three models.
+    """Start the stack with a small model that tests may change, and the two shipped ones.
 
     It is stopped, and must leave nothing behind, at the end.
     """
     home = tmp_path_factory.mktemp("e2e") / "home"
-    world = make_world(home)
-    watched = _second(home, "watched")
+    world = make_world(home, days=DAYS)
+    world.respec("until: 2024-01-09T00:00:00Z", f"until: {as_of(DAYS)}")
+    for day in range(TURNED, BACK):
+        world.rewrite(day, visits(day, signal=-1.0))
     for model in SHIPPED:
         shutil.copytree(
             ROOT / "models" / model,
@@ -151,45 +69,216 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         )
         for suite in (ROOT / "expectations").glob(f"{model}*.json"):
             shutil.copy(suite, home / "expectations")
-    ports = {f"PERENNIAL_{name}_PORT": _free_port() for name in ("AIRFLOW", "MLFLOW", "SERVING")}
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
-    environ |= {
-        **ports,
-        "PERENNIAL_HOME": str(home),
-        "PERENNIAL_STATE": str(home / "var"),
-        "PERENNIAL_LOCK_TIMEOUT_SECONDS": "120",
-    }
+    environ = stack_environ(str(home), free_ports("AIRFLOW", "MLFLOW", "SERVING"))
     settings = load_settings(environ)
     layout = Layout(settings)
-    said: list[str] = []
-    control.up(layout, environ, say=said.append, timeout_seconds=240)
+    up = run_stack(environ, "up")
     try:
+        assert up.returncode == 0, up.stdout + up.stderr
         with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
             assert await_dags(api, load_all(settings.models)[0].values(), timeout_seconds=120) == []
-            yield Live(world, watched, settings, layout, api)
+            yield Live(world, settings, environ, layout, api)
     finally:
-        control.down(layout, say=said.append)
+        down = run_stack(environ, "down")
+        assert down.returncode == 0, down.stdout + down.stderr
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """The run that deployed version 1, and what the ledger held of the model after it.
+
+    `reason` is what its trigger said, `marks` what that text would make if anything executed it.
+    """
+
+    run_id: str
+    version: str
+    champions: set[str | None]
+    entries: list[Entry]
+    reason: str
+    marks: tuple[Path, ...]
 
 
 @pytest.fixture(scope="session")
-def first(live: Live) -> dict[str, str]:
-    """The first run of the small model, which deploys version 1; what comes after stands on it."""
-    run_id = "first"
-    assert live.run("sales", run_id, as_of="2024-01-04T00:00:00Z", reason="the first") == "success"
-    return json.loads(json.dumps(live.result("sales", run_id, "deploy")))
+def first(live: Live, tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """The first run of the small model, before the world turns; its reason is a hostile text."""
+    marks = tuple(
+        tmp_path_factory.mktemp("marks") / name for name in ("shell", "backtick", "jinja")
+    )
+    reason = (
+        f"'; touch {marks[0]}; `touch {marks[1]}` $(id) {{{{ 7 * 7 }}}} {{% import os %}}{{{{"
+        f" os.system('touch {marks[2]}') }}}}"
+    )
+    assert live.run(MODEL, "first", as_of=as_of(TURNED), reason=reason) == "success"
+    version = live.result(MODEL, "first", "deploy")["version"]
+    return FirstRun("first", version, live.champions(), live.ledger(MODEL), reason, marks)
 
 
-@pytest.fixture
-def page(live: Live) -> Iterator[Page]:
-    """A page of a real browser, logged in to Airflow."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
+@pytest.fixture(scope="session")
+def client(live: Live, first: FirstRun) -> Client:
+    """A client that has traffic for the small model, and tells the outcomes later."""
+    spec = load_spec(live.settings.models, MODEL)
+    return Client(
+        Context(spec, live.settings, ConfiguredPorts(live.settings)), live.layout.serving_url
+    )
 
-    with sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=chromium, args=QUIET)
-        opened = browser.new_page(viewport={"width": 1440, "height": 860})
-        log_in(opened, live.layout)
-        yield opened
-        browser.close()
+
+def live_day(client: Client, day: int) -> tuple[int, int]:
+    """Send a day's rows to the server, and tell all that is known by its end.
+
+    Return how many rows and labels.
+    """
+    interval = Interval(start=as_of(day), end=as_of(day + 1))
+    answers = client.predict(client.rows(interval), lambda _: None)
+    return answers.rows.num_rows, client.send_labels(interval.end)
+
+
+@dataclass(frozen=True)
+class RefusedRun:
+    """A retraining that drift started and the gate refused, and the drift run that started it.
+
+    `import_errors` is what Airflow said of a broken spec that lay beside the whole time.
+    """
+
+    run_id: str
+    drift_run: str
+    rows: int
+    labelled: int
+    retrainings: list[str]
+    champions: set[str | None]
+    import_errors: dict[str, str]
+    dag_ids: list[str]
+
+
+@pytest.fixture(scope="session")
+def refused(live: Live, first: FirstRun, client: Client) -> RefusedRun:
+    """The world turns over: the drift run of that day starts a retraining, which is refused.
+
+    A broken spec lies beside.
+    """
+    folder = live.world.home / "models" / "mistaken"
+    folder.mkdir()
+    (folder / "model.yaml").write_text("name: mistaken\nowner: me\ntargte: x\n")
+    try:
+        rows, labelled = live_day(client, TURNED)
+        import_errors = live.until(live.api.import_errors, "Airflow reads the broken spec")
+        assert live.drift("turned", TURNED) == "success"
+        return RefusedRun(
+            run_id=f"drift__{MODEL}__{as_of(TURNED + 1)}",
+            drift_run="turned",
+            rows=rows,
+            labelled=labelled,
+            retrainings=live.retrainings(),
+            champions=live.champions(),
+            import_errors=import_errors,
+            dag_ids=live.api.dag_ids(),
+        )
+    finally:
+        shutil.rmtree(folder)
+
+
+@dataclass(frozen=True)
+class RenewedRun:
+    """A retraining that drift started and that was deployed, through many kills.
+
+    `killed_steps` were killed once each, `killed_programs` hold the pids that were killed.
+    `next_run` was started while it was at work; its conf has an unknown key.
+    """
+
+    run_id: str
+    drift_run: str
+    next_run: str
+    killed_steps: tuple[str, ...]
+    killed_programs: dict[str, int | None]
+    champions: set[str | None]
+
+
+@pytest.fixture(scope="session")
+def renewed(live: Live, refused: RefusedRun, client: Client) -> RenewedRun:
+    """By now there is enough of the new world: what drift starts is deployed.
+
+    Meanwhile steps, the server, the scheduler and MLflow are killed, and a second run is started.
+    """
+    for day in range(TURNED + 1, BACK):
+        live_day(client, day)
+    run_id = f"drift__{MODEL}__{as_of(BACK)}"
+    live.start_drift("by-now", BACK - 1)
+    live.until(lambda: run_id in live.retrainings(), "drift starts the retraining")
+    pids = live.pids()
+    with _trigger_by_command(live, "unknown", '{"as_off": "2024-01-05"}') as trigger:
+        live.kill_step("features")
+        live.kill_program("serving")
+        live.kill_step("train")
+        live.kill_program("scheduler")
+        live.await_step("gate")
+        live.kill_program("mlflow")
+        live.kill_step("package")
+        live.kill_step("deploy")
+        assert live.end(MODEL, run_id) == "success"
+        assert live.end_drift("by-now") == "success"
+        assert trigger.wait(600) == 0
+    live.api.wait(RETRAIN, "unknown", 300)
+    return RenewedRun(
+        run_id=run_id,
+        drift_run="by-now",
+        next_run="unknown",
+        killed_steps=("features", "train", "package", "deploy"),
+        killed_programs={name: pids[name] for name in ("serving", "scheduler", "mlflow")},
+        champions=live.champions(),
+    )
+
+
+def _trigger_by_command(live: Live, run_id: str, conf: str) -> subprocess.Popen[bytes]:
+    """Start a retraining by Airflow's command, which does not ask our layer in front of the API."""
+    command = ("airflow", "dags", "trigger", RETRAIN, "--run-id", run_id, "--conf", conf)
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        env=environment(live.layout, live.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@dataclass(frozen=True)
+class MendedRun:
+    """A drift run that a person mended twice, and the retraining that it started.
+
+    `start_log` and `report_log` are what `start` said of the pause and `report` of the failure;
+    `failed_states` are those of the retraining's tasks while a batch was broken.
+    """
+
+    run_id: str
+    drift_run: str
+    retrainings_while_paused: list[str]
+    start_log: str
+    report_log: str
+    failed_states: dict[str, str | None]
+
+
+@pytest.fixture(scope="session")
+def mended(live: Live, renewed: RenewedRun, client: Client) -> MendedRun:
+    """The world turns back while the retrain DAG is paused, and a batch that only the retraining
+    reads is broken. Both are mended and cleared, one after the other.
+    """
+    for day in range(BACK, DAYS):
+        live_day(client, day)
+    drift_run, run_id, day = "mended", f"drift__{MODEL}__{as_of(DAYS)}", DAYS - 5
+    good = live.world.frame(day)
+    live.world.rewrite(day, good.assign(pages=["many"] * len(good)))
+    live.pause(RETRAIN, paused=True)
+    try:
+        assert live.drift(drift_run, DAYS - 1) == "failed"
+        start_log = live.last_log(DRIFT, drift_run, "start")
+        retrainings = live.retrainings()
+        live.pause(RETRAIN, paused=False)
+        live.clear(DRIFT, drift_run, "start")
+        assert live.end_drift(drift_run) == "failed"
+        report_log = live.last_log(DRIFT, drift_run, "report")
+        states = live.states(RETRAIN, run_id)
+    finally:
+        live.pause(RETRAIN, paused=False)
+        live.world.rewrite(day, good)
+    live.clear(RETRAIN, run_id, "ingest")
+    assert live.end(MODEL, run_id) == "success"
+    live.clear(DRIFT, drift_run, "await")
+    assert live.end_drift(drift_run) == "success"
+    return MendedRun(run_id, drift_run, retrainings, start_log, report_log, states)

@@ -1,21 +1,23 @@
 """Perennial's pages in a started Airflow.
 
-Its own log-in guards them, tasks link to them, and Evidently's page lives in its cage.
+Its own log-in guards them, and tasks link to them.
 """
 
-import subprocess
-import sys
+import html
 
 import httpx
 import pytest
 
-from pipelines.ports import ConfiguredPorts
-from pipelines.store.pages import publish_page
 from stack.keys import USER, password
+from tests.e2e.live import MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-PATHS = ["/perennial/", "/perennial/models/sales", "/perennial/pages/sales/verdict/first"]
+PATHS = [
+    "/perennial/",
+    f"/perennial/models/{MODEL}",
+    f"/perennial/pages/{MODEL}/verdict/first",
+]
 
 
 @pytest.fixture
@@ -52,93 +54,31 @@ def test_whoever_is_logged_in_reads_it_by_token_and_by_cookie(live, first, token
 def test_the_pages_say_what_serves_and_what_is_not_there(live, first, token):
     headers = {"authorization": f"Bearer {token}"}
     assert (
-        f"version {live.told('sales')['version']}" in get(live, "/perennial/", headers=headers).text
+        f"version {live.describe(MODEL)['version']}"
+        in get(live, "/perennial/", headers=headers).text
     )
-    history = get(live, "/perennial/models/sales", headers=headers).text
-    assert "(started because: the first)" in history
-    assert "/dags/retrain_sales/runs/first" in history
+    history = get(live, f"/perennial/models/{MODEL}", headers=headers).text
+    assert f"(started because: {first.reason})" in html.unescape(history)
+    assert first.reason not in history, "a hostile text is escaped"
+    assert f"/dags/retrain_{MODEL}/runs/first" in history
     assert get(live, "/perennial/models/nobody", headers=headers).status_code == 404
-    assert get(live, "/perennial/pages/sales/verdict/never", headers=headers).status_code == 404
+    assert get(live, f"/perennial/pages/{MODEL}/verdict/never", headers=headers).status_code == 404
 
 
 def test_each_task_links_to_its_pages_in_airflows_ui(live, first):
     def links(task: str, index: int = -1) -> dict[str, str]:
-        path = f"/api/v2/dags/retrain_sales/dagRuns/first/taskInstances/{task}/links"
-        found: dict[str, str] = live.api._get(path, map_index=index)["extra_links"]
-        return found
+        path = f"/api/v2/dags/retrain_{MODEL}/dagRuns/first/taskInstances/{task}/links"
+        body: dict[str, dict[str, str]] = live.api._get(path, map_index=index)
+        return body["extra_links"]
 
-    gate, trained = live.result("sales", "first", "gate"), live.result("sales", "first", "train", 1)
-    runs = "/perennial/mlflow/sales"
-    assert links("validate") == {"Page": "/perennial/pages/sales/validation/first"}
+    gate, trained = (live.result(MODEL, "first", *task) for task in (("gate",), ("train", 1)))
+    runs = f"/perennial/mlflow/{MODEL}"
+    assert links("validate") == {"Page": f"/perennial/pages/{MODEL}/validation/first"}
     assert links("gate") == {
-        "Page": "/perennial/pages/sales/verdict/first",
+        "Page": f"/perennial/pages/{MODEL}/verdict/first",
         "MLflow run": f"{runs}/{gate['run_id']}",
     }
     assert links("train", 1) == {"MLflow run": f"{runs}/{trained['run_id']}"}
     assert live.api._get(
-        "/api/v2/dags/retrain_sales/dagRuns/first/taskInstances/gate/xcomEntries/verdict"
+        f"/api/v2/dags/retrain_{MODEL}/dagRuns/first/taskInstances/gate/xcomEntries/verdict"
     )["value"].startswith("Verdict on")
-
-
-DRAW = """
-import sys
-import numpy as np
-import pandas as pd
-from evidently import Report
-from evidently.presets import DataDriftPreset
-rng = np.random.default_rng(5)
-channel = rng.choice(["mail", "search"], 300)
-before = pd.DataFrame({"pages": rng.integers(1, 30, 300), "channel": channel})
-after = before.assign(pages=before["pages"] + 20)
-seen = Report([DataDriftPreset()]).run(current_data=after, reference_data=before)
-seen.save_html(sys.argv[1])
-"""
-
-
-@pytest.fixture
-def evidently(live, tmp_path) -> str:
-    """Evidently's own page of a drifted column, published for a run; its path.
-
-    It is made as steps are run: in a process of its own.
-    """
-    page = tmp_path / "evidently.html"
-    subprocess.run([sys.executable, "-c", DRAW, str(page)], check=True, capture_output=True)
-    publish_page(
-        ConfiguredPorts(live.settings).store,
-        model="sales",
-        kind="evidently",
-        run="drawn",
-        page=page.read_bytes(),
-    )
-    return "/perennial/pages/sales/evidently/drawn"
-
-
-def test_a_browser_goes_from_a_verdict_to_the_model_and_to_its_run_in_mlflows_view_of_training(
-    live, first, page
-):
-    page.goto(f"{live.layout.airflow_url}/perennial/pages/sales/verdict/first")
-    page.locator("nav").get_by_role("link", name="sales", exact=True).click()
-    page.get_by_text("Every decision, newest first").wait_for(timeout=30_000)
-    run_id = live.result("sales", "first", "gate")["run_id"]
-    page.goto(f"{live.layout.airflow_url}/perennial/mlflow/sales/{run_id}")
-    page.get_by_text("About this run").wait_for(timeout=60_000)
-    assert page.url.startswith(f"{live.layout.mlflow_url}/#/experiments/")
-    assert page.get_by_text("Evaluation runs").count() == 0, "the view for generative AI"
-
-
-def test_a_browser_finds_the_pages_and_evidentlys_own_scripts_draw_it_and_reach_nothing_else(
-    live, first, evidently, page
-):
-    page.get_by_text("Browse", exact=True).first.click()
-    with page.context.expect_page() as opened:
-        page.get_by_text("Perennial", exact=True).last.click()
-    page = opened.value
-    page.get_by_role("link", name="sales", exact=True).click()
-    page.get_by_text("Every decision, newest first").wait_for(timeout=30_000)
-    page.goto(live.layout.airflow_url + evidently)
-    page.get_by_text("Dataset Drift", exact=True).first.wait_for(timeout=60_000)
-    assert page.evaluate("self.origin") == "null"
-    tried = page.evaluate("fetch('/api/v2/dags').then(() => 'reached', () => 'refused')")
-    assert tried == "refused"
-    with pytest.raises(Exception, match="sandboxed"):
-        page.evaluate("document.cookie")

@@ -1,9 +1,8 @@
-"""Ports, records and processes: who is ours, who is not."""
+"""Records and processes: who is ours, who is not."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,34 +10,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.errors import Busy, RequestError
+from pipelines.errors import Busy
 from pipelines.settings import load_settings
 from stack import control
 from stack.environment import MARK
 from stack.layout import Layout
-from stack.processes import PROGRAM, end, leftovers_of, port_holder, port_is_taken, stack_processes
-from stack.programs import Program
+from stack.processes import PROGRAM, end, leftovers_of, stack_processes
 from stack.record import LONGEST_SOCKET, Record, forget, make_socket_path, read_record, write_record
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def layout(folder: Path) -> Layout:
-    result = Layout(load_settings({"PERENNIAL_STATE": str(folder)}))
-    result.run.mkdir(parents=True)
-    return result
-
-
-def program(port: int, setting: str = "PERENNIAL_MLFLOW_PORT") -> Program:
-    return Program("mlflow", ("true",), "servers", port=port, port_setting=setting)
-
-
-@pytest.fixture
-def listener():
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        bound.listen()
-        yield bound.getsockname()[1]
+    made = Layout(load_settings({"PERENNIAL_STATE": str(folder)}))
+    made.run.mkdir(parents=True)
+    return made
 
 
 @pytest.fixture
@@ -67,36 +53,10 @@ def start(tmp_path):
         process.stdout.close()
 
 
-def test_a_taken_port_is_refused_with_its_setting_and_its_holder(listener):
-    assert port_is_taken(listener)
-    with pytest.raises(RequestError) as caught:
-        control.refuse_ports([program(listener)])
-    assert f"Port {listener} for mlflow is taken by process {os.getpid()}" in str(caught.value)
-    assert "PERENNIAL_MLFLOW_PORT" in str(caught.value)
-    assert str(os.getpid()) in port_holder(listener)
-
-
-def test_a_port_wanted_twice_is_refused():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(
-        RequestError, match="PERENNIAL_SERVING_PORT and PERENNIAL_MLFLOW_PORT both say"
-    ):
-        control.refuse_ports([program(port), program(port, "PERENNIAL_SERVING_PORT")])
-
-
-def test_a_free_port_is_not_refused():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    control.refuse_ports([program(port), Program("scheduler", ("true",), "workers")])
-
-
 def test_only_this_stacks_processes_are_its_own(start, tmp_path):
     ours, theirs = start("mlflow"), start("mlflow", state=str(tmp_path / "other"))
-    names_by_pid = {process.pid: name for process, name in stack_processes(str(tmp_path)).items()}
-    assert names_by_pid == {ours.pid: "mlflow"}
+    found = {process.pid: name for process, name in stack_processes(str(tmp_path)).items()}
+    assert found == {ours.pid: "mlflow"}
     end(stack_processes(str(tmp_path)), grace_seconds=10)
     assert ours.poll() is not None
     assert theirs.poll() is None
@@ -116,9 +76,9 @@ def test_a_busy_worker_of_a_killed_scheduler_is_spared_and_an_idle_one_is_not(st
 
 
 def test_whatever_another_killed_program_left_goes(start, tmp_path):
-    orphans = {start("mlflow").pid, start("mlflow").pid}
+    left = {start("mlflow").pid, start("mlflow").pid}
     start("serving")
-    assert {process.pid for process in leftovers_of(str(tmp_path), "mlflow")} == orphans
+    assert {process.pid for process in leftovers_of(str(tmp_path), "mlflow")} == left
 
 
 def test_a_record_of_a_process_whose_id_was_used_again_is_known_as_stale(tmp_path):
@@ -165,10 +125,10 @@ def test_down_of_a_stack_that_never_ran_says_so(tmp_path):
 
 
 def test_down_ends_what_a_killed_supervisord_left(start, tmp_path):
-    orphans = start("scheduler")
-    messages: list[str] = []
-    assert control.down(layout(tmp_path), say=messages.append) is True
-    assert orphans.poll() is not None
+    left = start("scheduler")
+    said: list[str] = []
+    assert control.down(layout(tmp_path), say=said.append) is True
+    assert left.poll() is not None
     assert stack_processes(str(tmp_path)) == {}
 
 
