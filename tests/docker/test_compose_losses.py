@@ -1,12 +1,15 @@
-"""`docker kill` at random while a run is at work and traffic comes in.
+"""What the composed stack loses: all of its volumes and containers, and then, by `docker kill`,
+one part after the other while a run is at work and traffic comes in.
 
-All come back, the run ends well, nothing answered is lost.
+It is restored from a backup into an empty one and goes on; the parts come back, the run ends well,
+nothing answered is lost.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 import time
 import uuid
@@ -14,7 +17,8 @@ import uuid
 import httpx
 import pytest
 
-from tests.docker.composed import as_json
+from tests.docker.composed import RETRAIN, as_json, predict
+from tests.docker.sales import SECOND_DAY
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
 VICTIMS = ("gateway", "mlflow", "postgres", "scheduler", "release")
@@ -33,18 +37,19 @@ class Traffic(threading.Thread):
         self.ended = threading.Event()
 
     def run(self):
-        while not self.ended.wait(0.05):
-            name = str(uuid.uuid4())
-            try:
-                answer = self.stack.predict(name)
-            except httpx.TransportError:
-                self.failed += 1
-                continue
-            if answer.is_success:
-                assert answer.json()["request_id"] == name
-                self.answered.append(name)
-            else:
-                self.failed += 1
+        with self.stack.client() as client:
+            while not self.ended.wait(0.05):
+                name = str(uuid.uuid4())
+                try:
+                    answer = predict(client, name)
+                except httpx.TransportError:
+                    self.failed += 1
+                    continue
+                if answer.is_success:
+                    assert answer.json()["request_id"] == name
+                    self.answered.append(name)
+                else:
+                    self.failed += 1
 
 
 def containers(engine, stack, victim):
@@ -69,15 +74,53 @@ def await_back(engine, stack, victim):
     )
 
 
-def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
+def test_a_lost_stack_is_restored(engine, up):
+    stack = up
+    stack.first_release()
+    serves = stack.predict().json()["version"]
+    before = as_json(stack.perennial("history", "sales", "--json"))
+    done = stack.compose("run", "--rm", "perennial", "backup", "/backups/one.tar", "--json")
+    assert done.returncode == 0, done.stderr
+    made = as_json(done.stdout)
+    assert re.search(r"artifacts: \d+ files", done.stderr), "what MLflow shows of its runs"
+    assert made["databases"] == {
+        "ledger": "postgresql",
+        "mlflow": "postgresql",
+        "airflow": "postgresql",
+    }
+    assert (stack.backups / "one.tar").stat().st_mode & 0o077 == 0
+
+    stack.down(engine)
+    assert engine.volumes(filters={"name": stack.project})["Volumes"] in (None, [])
+    assert stack.compose("up", "-d", "--wait", "postgres").returncode == 0
+    assert as_json(stack.perennial("restore", "/backups/one.tar", "--json"))[
+        "ledger_entries"
+    ] == len(before)
+    again = stack.compose("run", "--rm", "perennial", "restore", "/backups/one.tar")
+    assert again.returncode != 0
+    assert "is not empty" in again.stderr
+
+    stack.up()
+    stack.perennial("reconcile", "sales")
+    answer = stack.predict()
+    assert (answer.status_code, answer.json()["version"]) == (200, serves), answer.text
+    found = as_json(stack.perennial("doctor", "--json"))
+    assert [finding for finding in found["findings"] if finding["state"] == "problem"] == []
+    after = as_json(stack.perennial("history", "sales", "--json"))
+    assert after[: len(before)] == before
+    assert [entry["kind"] for entry in after[len(before) :]] in ([], ["reconciled"])
+
+
+def test_it_goes_on_though_its_parts_are_killed_and_nothing_answered_is_lost(engine, up):
+    """The stack that was restored retrains: what it knows, and where it writes, is whole."""
     up.first_release()
     random_one = random.Random(17)
     traffic = Traffic(up)
     traffic.start()
     with up.airflow() as api:
         run = api.trigger(
-            "retrain_flight_delays",
-            {"as_of": "2013-05-01T00:00:00Z", "reason": "while parts are killed"},
+            RETRAIN,
+            {"as_of": SECOND_DAY, "reason": "while parts are killed"},
         )
         for victim in random_one.sample(VICTIMS, len(VICTIMS)):
             for found in containers(engine, up, victim):
@@ -85,10 +128,8 @@ def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
             time.sleep(PAUSE_SECONDS)
         for victim in VICTIMS:
             await_back(engine, up, victim)
-        state = api.wait("retrain_flight_delays", run, 900)
-        tasks = [
-            (task.task, task.state, task.tries) for task in api.tasks("retrain_flight_delays", run)
-        ]
+        state = api.wait(RETRAIN, run, 900)
+        tasks = [(task.task, task.state, task.tries) for task in api.tasks(RETRAIN, run)]
     traffic.ended.set()
     traffic.join(30)
     assert state == "success", tasks
@@ -97,15 +138,13 @@ def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
     )
     assert up.predict().json()["version"] == "2"
     back = as_json(
-        up.perennial("rollback", "flight_delays", "--reason", "killed while it was made", "--json")
+        up.perennial("rollback", "sales", "--reason", "killed while it was made", "--json")
     )
     assert (back["version"], up.predict().json()["version"]) == ("1", "1")
-    assert as_json(up.perennial("promote", "flight_delays", "2", "--json"))["version"] == "2"
+    assert as_json(up.perennial("promote", "sales", "2", "--json"))["version"] == "2"
     logged = [
         json.loads(line)
-        for line in up.perennial(
-            "log", "flight_delays", "--json", "--limit", "1000000"
-        ).splitlines()
+        for line in up.perennial("log", "sales", "--json", "--limit", "1000000").splitlines()
         if line.startswith("{")
     ]
     seen = [line["request_id"] for line in logged if "request_id" in line]
@@ -113,7 +152,7 @@ def test_killed_parts_come_back_and_nothing_answered_is_lost(engine, up):
     assert len(traffic.answered) > 100
     assert not lost, f"{len(lost)} of {len(traffic.answered)} answered requests are not in the log"
     assert len(seen) == len(set(seen)), "a request stands in the log twice"
-    assert "chain intact" in up.perennial("history", "flight_delays")
+    assert "chain intact" in up.perennial("history", "sales")
     print(  # noqa: T201 -- the measured value
         f"\n{len(traffic.answered)} answered, {traffic.failed} not; tasks (state, tries): {tasks}"
     )
