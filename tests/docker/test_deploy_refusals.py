@@ -1,7 +1,8 @@
 """A release that cannot serve, or whose image, engine or gateway is away, changes nothing.
 
-All tests ask one model after the other: what serves before a refusal serves behind it, and then
-the other version is deployed.
+What serves before a refusal serves behind it, and then the other version is deployed. One model
+does for many tests; but a bundle that was proven on a good image is released on that one for ever,
+so whoever tries a bad image brings a bundle that is new.
 """
 
 from __future__ import annotations
@@ -68,14 +69,14 @@ def broken(engine):
         ("lies", 60.0, "does not answer as it was packaged"),
     ],
 )
-def test_a_release_that_cannot_serve_is_refused(standing, broken, fault, seconds, words):
-    before, version = standing.state(), standing.other
-    bad = standing.set(serving_image=broken[fault], deploy_timeout_seconds=seconds)
-    with standing.asked() as asked, pytest.raises(Refused, match=words):
+def test_a_release_that_cannot_serve_is_refused(model, broken, fault, seconds, words):
+    before, version = model.state(), model.other
+    bad = model.set(serving_image=broken[fault], deploy_timeout_seconds=seconds)
+    with model.asked() as asked, pytest.raises(Refused, match=words):
         bad.deploy(version)
     assert asked.failures == []
-    assert standing.state() == before
-    assert standing.deploy(version).version == version, "the next run is free to try again"
+    assert model.state() == before
+    assert model.deploy(version).version == version, "the next run is free to try again"
 
 
 def test_a_release_that_needs_too_much_memory_is_refused(standing):
@@ -86,17 +87,17 @@ def test_a_release_that_needs_too_much_memory_is_refused(standing):
     assert standing.state() == before
 
 
-def test_a_missing_image_names_what_makes_it(standing):
-    before, version, release = standing.state(), standing.other, standing.next_release
-    bad = standing.set(serving_image="perennial/never-built:latest")
+def test_a_missing_image_names_what_makes_it(model):
+    before, version, release = model.state(), model.other, model.next_release
+    bad = model.set(serving_image="perennial/never-built:latest")
     with (
-        standing.asked() as asked,
+        model.asked() as asked,
         pytest.raises(GiveUp, match=r"never-built.*make images.*PERENNIAL_SERVING_IMAGE"),
     ):
         bad.deploy(version, "without an image")
     assert asked.failures == []
-    assert standing.state() == before
-    assert standing.deploy(version, "without an image").release == release, (
+    assert model.state() == before
+    assert model.deploy(version, "without an image").release == release, (
         "the same run goes on when the image is there"
     )
 

@@ -45,7 +45,7 @@ def served_rows(live, model, version: FeaturesVersion, batch: str, count: int):
 
 
 def test_a_shipped_model_goes_from_raw_data_to_served_predictions(live, real_data):
-    """`bike_demand`; `flight_delays` goes the same way in containers (tests/docker, a long test)."""
+    """`bike_demand`; `flight_delays` goes the same way in containers (a long test)."""
     model, batch = "bike_demand", "2011-03-01T00"
     source = load_spec(live.settings.models, model).source
     cache = live.settings.state_dir / "cache" / "http"
