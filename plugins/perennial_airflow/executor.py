@@ -47,6 +47,9 @@ TITLE = "airflow worker -- LocalExecutor"
 IDLE = "<idle>"
 """How Airflow titles its workers, and those of them that wait for a task."""
 
+INIT = 1
+"""The process that takes over what a dead one leaves."""
+
 
 class VigilantExecutor(LocalExecutor):
     """A LocalExecutor that ends the scheduler when its queue is stuck, and that adopts the tasks
@@ -55,7 +58,7 @@ class VigilantExecutor(LocalExecutor):
 
     def start(self) -> None:
         """Start the workers and the watch over them."""
-        self.orphans: dict[int, psutil.Process] = {}
+        self.orphans: dict[int, psutil.Process] = orphaned_workers()
         _close_jobs_of_dead_schedulers(self.job_id)
         super().start()
         self.watch = Watch(self)
@@ -175,6 +178,19 @@ class Watch(threading.Thread):
             os._exit(TryAgain.exit_code)
 
 
+def orphaned_workers() -> dict[int, psutil.Process]:
+    """Return, by pid, the workers that init has taken over from a dead scheduler.
+
+    Those that it left at work, and those that it forked while it ended the others.
+    """
+    return {
+        process.pid: process
+        for process in psutil.process_iter(["ppid", "cmdline"])
+        if process.info["ppid"] == INIT
+        and " ".join(process.info["cmdline"] or ()).startswith(TITLE)
+    }
+
+
 def _is_at_work(worker: psutil.Process) -> bool:
     """Tell whether the worker has a task.
 
@@ -255,7 +271,5 @@ def _children(pid: int) -> list[psutil.Process]:
 
 
 def _kill(process: psutil.Process) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         process.kill()
-    except psutil.NoSuchProcess:
-        return
