@@ -81,7 +81,7 @@ class Yard:
             "release_network": self.name,
             "serving_url": self.url,
         }
-        chosen = Settings(home=home, deploy_timeout_seconds=20, **{**known, **settings})
+        chosen = Settings(home=home, deploy_timeout_seconds=60, **{**known, **settings})
         store = LocalStore(local_path(chosen.store_url))
         ports = Ports(store, MemoryVersions(), MemoryRegistry(), MemoryLedger())
         bundles = {
