@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         try:
             for image in images:
                 if _build(checkout, image) is None:
-                    print("No engine, or no base image: nothing was measured.", file=sys.stderr)
+                    print("rebuild: no engine, or no base image; nothing was measured")
                     return 0
                 with (checkout / CHANGED).open("a", encoding="utf-8") as file:
                     file.write(f"\n# changed for {image}\n")

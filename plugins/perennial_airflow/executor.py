@@ -13,7 +13,9 @@ alone. A task that was queued, or whose process is gone, begins again at once.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +47,9 @@ TITLE = "airflow worker -- LocalExecutor"
 IDLE = "<idle>"
 """How Airflow titles its workers, and those of them that wait for a task."""
 
+INIT = 1
+"""The process that takes over what a dead one leaves."""
+
 
 class VigilantExecutor(LocalExecutor):
     """A LocalExecutor that ends the scheduler when its queue is stuck, and that adopts the tasks
@@ -53,7 +58,7 @@ class VigilantExecutor(LocalExecutor):
 
     def start(self) -> None:
         """Start the workers and the watch over them."""
-        self.orphans: dict[int, psutil.Process] = {}
+        self.orphans: dict[int, psutil.Process] = orphaned_workers()
         _close_jobs_of_dead_schedulers(self.job_id)
         super().start()
         self.watch = Watch(self)
@@ -163,11 +168,48 @@ class Watch(threading.Thread):
         if self.ending.is_set():
             return
         self._executor.log.critical("The scheduler ends and has to be started again: %s.", reason)
-        # The server for the health check ends too: its port must be free.
-        for child in psutil.Process().children():
-            if child.pid not in self._executor.workers or IDLE in _title(child):
-                _kill(child)
-        os._exit(TryAgain.exit_code)
+        try:
+            # The server for the health check ends too: its port must be free.
+            for child in psutil.Process().children():
+                if child.pid not in self._executor.workers or not _is_at_work(child):
+                    _kill(child)
+            _hang_up()
+        finally:
+            os._exit(TryAgain.exit_code)
+
+
+def orphaned_workers() -> dict[int, psutil.Process]:
+    """Return, by pid, the workers that init has taken over from a dead scheduler.
+
+    Those that it left at work, and those that it forked while it ended the others.
+    """
+    return {
+        process.pid: process
+        for process in psutil.process_iter(["ppid", "cmdline"])
+        if process.info["ppid"] == INIT
+        and " ".join(process.info["cmdline"] or ()).startswith(TITLE)
+    }
+
+
+def _is_at_work(worker: psutil.Process) -> bool:
+    """Tell whether the worker has a task.
+
+    One that was just forked has no title of its own yet, and no task either.
+    """
+    title = _title(worker)
+    return title.startswith(TITLE) and IDLE not in title
+
+
+def _hang_up() -> None:
+    """End this process's connections for all who hold them.
+
+    A worker has copies of those that were open when it was forked. As long as one of them lives,
+    the database would wait for the end of a transaction that nobody ends, and keep its locks: no
+    other scheduler could start a task.
+    """
+    for connection in psutil.Process().net_connections(kind="inet"):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fd)) as copy:
+            copy.shutdown(socket.SHUT_RDWR)
 
 
 def _close_jobs_of_dead_schedulers(job_id: Any) -> None:
@@ -229,7 +271,5 @@ def _children(pid: int) -> list[psutil.Process]:
 
 
 def _kill(process: psutil.Process) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         process.kill()
-    except psutil.NoSuchProcess:
-        return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -12,8 +13,8 @@ WITH_AN_ENGINE = ("containers", "deploy", "rebuild")
 """The benchmarks that need a Docker engine; tests/docker starts them."""
 
 
-def run(name: str) -> str:
-    """Return what the benchmark printed.
+def run(name: str, **environ: str) -> str:
+    """Return what the benchmark printed; `environ` comes on top of the environment.
 
     It must end well and leave its committed figures as they are.
     """
@@ -21,6 +22,7 @@ def run(name: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--tiny"],
         cwd=ROOT,
+        env={**os.environ, **environ},
         capture_output=True,
         text=True,
         check=False,

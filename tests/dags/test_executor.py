@@ -12,70 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
 from perennial_airflow import executor
 from perennial_airflow.executor import WAITING_POLLS, VigilantExecutor, Watch
-
-ROOT = Path(__file__).resolve().parents[2]
-
-SCHEDULER = """
-import sys, time
-from airflow.executors.local_executor import LocalExecutor
-from perennial_airflow.executor import VigilantExecutor, Watch
-
-executor = VigilantExecutor(parallelism=2)
-executor.orphans = {}
-LocalExecutor.start(executor)
-executor.watch = Watch(executor, poll_seconds=0.1)
-executor.watch.start()
-print(*executor.workers, flush=True)
-sys.stdin.readline()
-executor.end()
-"""
-
-
-@pytest.fixture
-def scheduler(tmp_path):
-    """A process with a real executor of two workers; its main thread waits for a line on stdin."""
-    environ = {
-        **os.environ,
-        "AIRFLOW_HOME": str(tmp_path),
-        "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCHEDULER],
-        env=environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    while not (line := process.stdout.readline()).split()[:1] or not line.split()[0].isdigit():
-        assert line, "the executor did not start"
-    yield process, [psutil.Process(int(pid)) for pid in line.split()]
-    process.kill()
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
-
-
-def test_a_killed_worker_ends_the_scheduler_and_leaves_no_idle_one(scheduler):
-    process, workers = scheduler
-    workers[0].kill()
-    assert process.wait(60) == 75
-    _, alive = psutil.wait_procs(workers, timeout=30)
-    assert not alive
-
-
-def test_a_scheduler_that_is_asked_to_end_ends_well(scheduler):
-    process, workers = scheduler
-    process.stdin.write("\n")
-    process.stdin.flush()
-    assert process.wait(60) == 0
-    assert not [worker for worker in workers if worker.is_running()]
 
 
 class Queue:

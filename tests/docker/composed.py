@@ -12,8 +12,9 @@ import subprocess
 import tempfile
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
 import httpx
@@ -24,6 +25,10 @@ from stack.airflow_api import AirflowApi
 from stack.compose_secrets import make
 from stack.dags import await_dags
 from tests.docker.ports import free_port
+from tests.docker.sales import FIRST_DAY, ROW, image_with
+
+if TYPE_CHECKING:
+    from tests.worlds import World
 
 ENVIRON = dict(os.environ)
 """As it was when the tests began.
@@ -46,25 +51,12 @@ SERVICES = (
     "gateway",
     "door",
 )
+RETRAIN = "retrain_sales"
+FIRST_RUN = "first"
+FIRST = {"as_of": FIRST_DAY, "reason": "the first time"}
+"""The stack's first retraining, which others compare and build on: its run's id and its conf."""
+
 PORTS = {"airflow": 8080, "mlflow": 5000, "gateway": 8000}
-ROW = {
-    "origin": "JFK",
-    "dest": "LAX",
-    "carrier": "UA",
-    "hour": 18,
-    "weekday": 4,
-    "distance": 2475.0,
-    "plane_age": 8.0,
-    "seats": 178.0,
-    "temp": 41.0,
-    "wind_speed": 10.4,
-    "visib": 10.0,
-    "precip": 0.0,
-    "pressure": 1012.0,
-    "origin_traffic": 25,
-    "origin_late_share": 0.2,
-    "carrier_late_share": 0.2,
-}
 
 
 def absent(reason):
@@ -81,6 +73,10 @@ class Composed:
     project: str
     folder: Path
     ports: dict[str, int]
+    images: dict[str, str] = field(default_factory=dict)
+    """By name, the images that are other ones than those of `make images`."""
+    world: World | None = None
+    """Whose model is in them, beside the shipped ones."""
 
     @property
     def backups(self) -> Path:
@@ -120,11 +116,29 @@ class Composed:
         return {
             **kept,
             **images,
+            **{f"PERENNIAL_{name.upper()}_IMAGE": tag for name, tag in self.images.items()},
             **ports,
             "PERENNIAL_PROJECT": self.project,
             "PERENNIAL_SECRETS_FILE": str(self.file),
             "PERENNIAL_BACKUPS": str(self.backups),
         }
+
+    def with_model(self, engine, world):
+        """The same stack whose images hold the world's model."""
+        environ = self.environ()
+        return replace(
+            self,
+            images={
+                name: image_with(
+                    engine,
+                    environ[f"PERENNIAL_{name.upper()}_IMAGE"],
+                    world,
+                    f"perennial-test/{name}:{self.project}",
+                )
+                for name in ("airflow", "steps")
+            },
+            world=world,
+        )
 
     def compose(self, *arguments, timeout=900):
         command = [
@@ -170,38 +184,40 @@ class Composed:
         )
         seconds = time.monotonic() - began
         with self.airflow() as api:
-            assert await_dags(api, load_all(ROOT / "models")[0].values(), timeout_seconds=120) == []
+            homes = [ROOT, *([self.world.home] if self.world else [])]
+            models = [spec for home in homes for spec in load_all(home / "models")[0].values()]
+            assert await_dags(api, models, timeout_seconds=120) == []
         return seconds
 
-    def retrain(self, **conf):
-        """Retrain the flights; return the tasks of the run, which must have succeeded."""
+    def retrain(self, run_id=None, dag=RETRAIN, **conf):
+        """Retrain the sales, or by another DAG; return the run's tasks. It must have succeeded.
+
+        The same `run_id` a second time starts nothing.
+        """
         with self.airflow() as api:
-            run = api.trigger("retrain_flight_delays", conf)
-            state = api.wait("retrain_flight_delays", run, 600)
-            tasks = api.tasks("retrain_flight_delays", run)
-            failed = [task for task in tasks if task.state == "failed"]
+            run = api.trigger(dag, conf, run_id)
+            state = api.wait(dag, run, 600)
+            tasks = api.tasks(dag, run)
             said = "\n".join(
-                api.log("retrain_flight_delays", run, task.task, task.index, task.tries)[-3000:]
-                for task in failed
+                api.log(dag, run, task.task, task.index, task.tries)[-3000:]
+                for task in tasks
+                if task.state == "failed"
             )
         assert state == "success", said
         return tasks
 
     def first_release(self):
-        """Retrain once, unless something serves already."""
-        if self.predict().status_code != httpx.codes.OK:
-            self.retrain(as_of="2013-03-01T00:00:00Z", reason="the first time")
+        """Retrain for the first time, unless that is done; return the tasks of that run."""
+        return self.retrain(FIRST_RUN, **FIRST)
+
+    def client(self):
+        """Somebody who asks the gateway; the connection stays open."""
+        return httpx.Client(base_url=self.url("gateway"), timeout=10, trust_env=False)
 
     def predict(self, request_id=None):
         """Ask the gateway for one prediction."""
-        headers = {"x-request-id": request_id} if request_id else {}
-        return httpx.post(
-            f"{self.url('gateway')}/models/flight_delays/predict",
-            json={"rows": [ROW]},
-            headers=headers,
-            timeout=10,
-            trust_env=False,
-        )
+        with self.client() as client:
+            return predict(client, request_id)
 
     def down(self, engine):
         """Remove all that there is of this stack."""
@@ -219,6 +235,12 @@ class Composed:
             all=True, filters={"label": f"com.docker.compose.project={self.project}"}
         )
         return {one["Labels"]["com.docker.compose.service"]: one["Status"] for one in found}
+
+
+def predict(client, request_id=None):
+    """The gateway's answer to one request for a prediction."""
+    headers = {"x-request-id": request_id} if request_id else {}
+    return client.post("/models/sales/predict", json={"rows": [ROW]}, headers=headers)
 
 
 @contextlib.contextmanager

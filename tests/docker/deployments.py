@@ -10,11 +10,12 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import docker
 import httpx
 
+from pipelines.deployment import releases
 from pipelines.deployment.docker.names import of_model
 from pipelines.deployment.docker_target import DockerTarget
 from pipelines.deployment.orders import Order, carry_out
@@ -80,7 +81,7 @@ class Yard:
             "release_network": self.name,
             "serving_url": self.url,
         }
-        chosen = Settings(home=home, deploy_timeout_seconds=20, **{**known, **settings})
+        chosen = Settings(home=home, deploy_timeout_seconds=60, **{**known, **settings})
         store = LocalStore(local_path(chosen.store))
         ports = Ports(store, MemoryVersions(), MemoryRegistry(), MemoryLedger())
         bundles = {
@@ -93,6 +94,15 @@ class Yard:
             ports.registry.register(name, run, version, file, {})
         context = world.context(ports)
         return Model(self, replace(context, settings=chosen), bundles)
+
+
+class State(NamedTuple):
+    """What the public is told (release and version), and what ledger and engine know."""
+
+    says: tuple[int | None, str | None]
+    champion: str | None
+    containers: dict[int, str]
+    images: list[str]
 
 
 @dataclass(frozen=True)
@@ -164,6 +174,21 @@ class Model:
         )
         return sorted(tag for image in found for tag in image["RepoTags"] or [""])
 
+    @property
+    def other(self) -> str:
+        """The version that is not the champion."""
+        return "1" if self.champion == "2" else "2"
+
+    @property
+    def next_release(self) -> int:
+        """The number that the next release gets."""
+        newest = releases.highest(self.context)
+        return newest.number + 1 if newest else 1
+
+    def state(self) -> State:
+        """What can be seen of the model: equal before and after what changed nothing."""
+        return State(self.says(), self.champion, self.containers(), self.images())
+
     def logged(self) -> Counter[int]:
         """How many predictions the inference log holds, by release."""
         return Counter(read_log(self.context.ports.store, self.name).rows["release"].to_pylist())
@@ -176,7 +201,7 @@ class Model:
             self.yard.api.remove_image(image["Id"], force=True)
 
     @contextlib.contextmanager
-    def asked(self, askers: int = 2, pause: float = 0.005) -> Iterator[Asked]:
+    def asked(self, askers: int = 2, pause: float = 0.05) -> Iterator[Asked]:
         """Keep asking for predictions, each asker over one connection.
 
         Yield what was answered so far.

@@ -112,15 +112,15 @@ def test_mlflow_lets_in_who_knows_the_password(up):
 
 
 def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
-    tasks = up.retrain(as_of="2013-03-01T00:00:00Z", reason="the first time")
+    tasks = up.first_release()
     assert {task.state for task in tasks} == {"success"}
     answer = up.predict("first")
     assert answer.status_code == 200, answer.text
     assert answer.json()["release"] == 1
-    entries = as_json(up.perennial("history", "flight_delays", "--json"))
+    entries = as_json(up.perennial("history", "sales", "--json"))
     assert [entry["kind"] for entry in entries].count("champion") == 1
-    assert "chain intact" in up.perennial("history", "flight_delays")
-    assert "first" in up.perennial("log", "flight_delays", "--json")
+    assert "chain intact" in up.perennial("history", "sales")
+    assert "first" in up.perennial("log", "sales", "--json")
     left = engine.containers(
         all=True, filters={"label": [f"perennial.stack={up.project}", "perennial.kind=step"]}
     )
@@ -128,9 +128,15 @@ def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
 
 
 @pytest.mark.long
+def test_the_shipped_flights_go_the_same_way(up):
+    tasks = up.retrain(dag="retrain_flight_delays", as_of="2013-03-01T00:00:00Z")
+    assert {task.state for task in tasks} == {"success"}
+
+
+@pytest.mark.long
 def test_it_comes_up_again_with_what_it_knew(engine, up):
-    before = up.perennial("history", "flight_delays", "--json")
+    before = up.perennial("history", "sales", "--json")
     assert up.compose("stop", "--timeout", "20").returncode == 0
     print(f"\nhealthy again after {up.up():.0f} s")  # noqa: T201 -- the measured value
-    assert up.perennial("history", "flight_delays", "--json") == before
+    assert up.perennial("history", "sales", "--json") == before
     assert engine.containers(filters={"label": f"com.docker.compose.project={up.project}"})

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.errors import TryAgain
+
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 KILL_IDLE_WORKERS = (
@@ -28,14 +30,19 @@ def test_a_task_runs_though_idle_workers_were_killed(engine, up):
     said = engine.exec_start(engine.exec_create(container, ["bash", "-c", KILL_IDLE_WORKERS])["Id"])
     assert int(said) > 0, said
     with up.airflow() as api:
-        run = api.trigger("rollback_flight_delays", {"to": 99_999_999})
-        ended = api.wait("rollback_flight_delays", run, 300)
+        run = api.trigger("rollback_sales", {"to": 99_999_999})
+        try:
+            ended = api.wait("rollback_sales", run, 300)
+        except TryAgain as error:
+            tasks = api.tasks("rollback_sales", run)
+            log = up.compose("logs", "--tail", "200", "scheduler").stdout
+            pytest.fail(f"{error}\n{tasks}\n{log}")
         [(name, tries)] = [
             (task.task, task.tries)
-            for task in api.tasks("rollback_flight_delays", run)
+            for task in api.tasks("rollback_sales", run)
             if task.state == "failed"
         ]
-        said = api.log("rollback_flight_delays", run, name, attempt=tries)
+        said = api.log("rollback_sales", run, name, attempt=tries)
     assert (ended, "99999999" in said) == (
         "failed",
         True,

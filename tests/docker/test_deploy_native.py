@@ -8,16 +8,9 @@ import httpx
 import pytest
 
 from pipelines.bundle.load import open_bundle
-from tests.docker.deployments import gateway_yard
 from tests.serving.bundles import put_bundle, short_table
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def yard(engine, tmp_path_factory):
-    with gateway_yard(engine, tmp_path_factory.mktemp("yard")) as found:
-        yield found
 
 
 def test_a_native_bundle_answers_as_it_was_packaged(yard, engine):

@@ -19,27 +19,9 @@ from pipelines.deployment.orders import reconcile
 from pipelines.errors import Unreachable
 from pipelines.messages import RollbackRequest
 from pipelines.steps import rollback
-from tests.docker.deployments import gateway_yard
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def yard(engine, tmp_path_factory):
-    with gateway_yard(engine, tmp_path_factory.mktemp("yard")) as found:
-        yield found
-
-
-@pytest.fixture
-def model(yard):
-    """A model whose version 1 serves as release 1."""
-    found = yard.model()
-    try:
-        found.deploy("1")
-        yield found
-    finally:
-        found.remove()
 
 
 class Before(Gateway):

@@ -5,9 +5,10 @@ A scikit-learn pipeline is fitted, compiled, proven and stored, as packaging doe
 
 from __future__ import annotations
 
+import functools
 import warnings
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from pipelines.intervals import Interval
 from pipelines.refs import Ref, canonical
 
 if TYPE_CHECKING:
+    from pipelines.bundle.schema import InputSchema
     from pipelines.store.port import Store
 
 MARCH = Interval(start=datetime(2013, 3, 1, tzinfo=UTC), end=datetime(2013, 4, 1, tzinfo=UTC))
@@ -159,9 +161,49 @@ def put_bundle(
 
     `golden` replaces the true ones.
     """
+    options: dict[str, Any] = {
+        "task": task,
+        "seed": seed,
+        "iterations": iterations,
+        "compiled": compiled,
+        "linear": linear,
+    }
+    fitted = _fitted_on_the_small_table(**options) if table is None else _fit(table, **options)
+    manifest = BundleManifest(
+        model=model,
+        version=version,
+        run="run-1",
+        candidate="boosted",
+        features_revision="abc123",
+        fitted_on=MARCH,
+        rows=fitted.rows,
+        metrics={"roc_auc": 0.75, "log_loss": None},
+        inputs=fitted.inputs,
+        compiled=compiled,
+        parity=1e-7 if compiled else None,
+        why_native="" if compiled else "asked for",
+        native=store.put(fitted.native, ".skops"),
+        onnx=store.put(fitted.onnx, ".onnx") if fitted.onnx else None,
+        golden=store.put(canonical(golden or fitted.golden), ".json"),
+    )
+    return write_bundle(store, manifest)
+
+
+class Fitted(NamedTuple):
+    """A fitted pipeline as it is stored, with what it answers to eight rows."""
+
+    rows: int
+    inputs: InputSchema
+    native: bytes
+    onnx: bytes | None
+    golden: Golden
+
+
+def _fit(
+    table: pa.Table, *, task: str, seed: int, iterations: int, compiled: bool, linear: bool
+) -> Fitted:
     from skops import io
 
-    table = small_table() if table is None else table
     target = _target(table, task, seed)
     classes = sorted(set(target)) if task == "multiclass" else None
     schema = schema_of(table, table.column_names, task, classes)
@@ -171,27 +213,14 @@ def put_bundle(
     native, onnx = io.dumps(pipeline), _compiled(pipeline, schema) if compiled else None
     predictor = OnnxPredictor(schema, onnx) if onnx else NativePredictor(schema, native)
     rows = rows_from_table(schema.columns, table.slice(0, 8))
-    golden = golden or Golden(
-        rows=rows, answers=[predictor.predict([row])[0].tolist() for row in rows]
-    )
-    manifest = BundleManifest(
-        model=model,
-        version=version,
-        run="run-1",
-        candidate="boosted",
-        features_revision="abc123",
-        fitted_on=MARCH,
-        rows=table.num_rows,
-        metrics={"roc_auc": 0.75, "log_loss": None},
-        inputs=schema,
-        compiled=compiled,
-        parity=1e-7 if compiled else None,
-        why_native="" if compiled else "asked for",
-        native=store.put(native, ".skops"),
-        onnx=store.put(onnx, ".onnx") if onnx else None,
-        golden=store.put(canonical(golden), ".json"),
-    )
-    return write_bundle(store, manifest)
+    golden = Golden(rows=rows, answers=[predictor.predict([row])[0].tolist() for row in rows])
+    return Fitted(table.num_rows, schema, native, onnx, golden)
+
+
+@functools.cache
+def _fitted_on_the_small_table(**options: Any) -> Fitted:
+    """Fit once in each process: many tests want the same model under another name."""
+    return _fit(small_table(), **options)
 
 
 def put_release(
