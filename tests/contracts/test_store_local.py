@@ -37,7 +37,7 @@ class TestLocalStore:
         left.write_bytes(b"ha")
         (item,) = store.contents("unfinished")
         assert (item.name, item.size) == ("objects/ab/.half.tmp", 2)
-        assert not store.remove("unfinished", item.name, unused_since=item.used)
+        assert not store.remove("unfinished", item.name, unused_since=item.used_at)
         for name in (ref.uri, "../.x.tmp", "/.x.tmp"):
             with pytest.raises(ValueError, match="is no temporary file"):
                 store.remove("unfinished", name)

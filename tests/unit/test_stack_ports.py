@@ -29,7 +29,7 @@ def record(state, pid, created, ports=PORTS):
 
 
 def test_a_shell_without_ports_finds_those_of_the_stack_that_runs(state):
-    assert settings(state).serving == "http://127.0.0.1:8000"
+    assert settings(state).serving_url == "http://127.0.0.1:8000"
     record(state, os.getpid(), psutil.Process().create_time())
     loaded_settings = settings(state, PERENNIAL_MLFLOW_PORT="5001")
     assert (

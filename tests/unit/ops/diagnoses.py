@@ -18,7 +18,7 @@ def free_port():
 
 def settings_of(world, **changes):
     quiet = {"airflow_port": free_port(), "mlflow_port": free_port(), "serving_port": free_port()}
-    return world.settings.replace(**quiet, **changes)
+    return world.settings.replace(**{**quiet, **changes})
 
 
 def look(world, server=None, docker=None, **changes):
