@@ -20,6 +20,7 @@ from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.science.bootstrap import compare
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+TINY = (1_000, 10_000)
 WORLDS = 600
 CONFIDENCE = 0.95
 DAY = 86_400_000_000
@@ -31,7 +32,7 @@ Array = np.ndarray[Any, Any]
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where something is not as asked."""
     tiny = is_tiny(__doc__, argv)
-    rows = [*costs(SIZES[:2] if tiny else SIZES), *rates(20 if tiny else WORLDS)]
+    rows = [*costs(TINY if tiny else SIZES), *rates(2 if tiny else WORLDS)]
     show("Gate", rows)
     if tiny:
         return 0
