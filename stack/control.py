@@ -134,7 +134,7 @@ def refuse_ports(running: Sequence[Program]) -> None:
             )
 
 
-def _hold_stack(layout: Layout) -> AbstractContextManager[None]:
+def _hold_stack(layout: Layout) -> AbstractContextManager[int]:
     """Hold the lock of this stack, so that no `up` and `down` cross.
 
     Raises Busy where another one holds it.

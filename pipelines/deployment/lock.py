@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipelines.context import Context
 
 
-def hold_deployment(context: Context) -> AbstractContextManager[None]:
+def hold_deployment(context: Context) -> AbstractContextManager[int]:
     """Hold the model's deployment lock, a file in the state folder. Raises Busy."""
     model, seconds = context.spec.name, context.settings.lock_timeout_seconds
     return hold(

@@ -271,7 +271,7 @@ class MlflowRegistry:
 
     def _hold(
         self, name: str, seconds: float = LOCK_SECONDS
-    ) -> contextlib.AbstractContextManager[None]:
+    ) -> contextlib.AbstractContextManager[int]:
         complaint = f"Another process has worked on {name} in {self._name} for {seconds:.0f} s."
         path = self._artifacts / f".{name}.lock"
         return hold(path, complaint, seconds=seconds, remedy="run again.")
