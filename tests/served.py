@@ -37,6 +37,7 @@ from pipelines.messages import (
     ValidateRequest,
 )
 from pipelines.ports import Ports
+from pipelines.refs import canonical, sha256
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.steps import drift, features, gate, ingest, package, train, validate
 from pipelines.store.memory import MemoryStore
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.ledger import Ledger
     from pipelines.registry.port import Registry
+
+_rows: dict[tuple[int, str], pa.Table] = {}
+"""Built rows by their day and their world's files; tables cannot be changed."""
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -128,8 +132,19 @@ class Watched:
         return DriftRequest(run=run, ingest=ingested, validate=validated)
 
     def rows(self, day: int) -> pa.Table:
-        """The day's built rows, as a client sends them."""
-        return build_from(self.context, read_raw(self.context, interval(day)), interval(day))
+        """The day's built rows, as a client sends them.
+
+        Reading and building takes two processes: worlds with the same files and batches share the
+        rows.
+        """
+        home, kept = self.world.home, getattr(self.ports.store, "objects", {})
+        files = {str(p.relative_to(home)): p.read_bytes() for p in home.rglob("*") if p.is_file()}
+        content = {name: sha256(data) for name, data in files.items()}
+        key = (day, sha256(canonical([content, sorted(kept)])))
+        if key not in _rows:
+            raws = read_raw(self.context, interval(day))
+            _rows[key] = build_from(self.context, raws, interval(day))
+        return _rows[key]
 
     def serve(
         self,
