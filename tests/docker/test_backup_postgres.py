@@ -67,13 +67,13 @@ def test_the_restored_ledger_is_the_same_and_grows_on(world, server, filled, tmp
     assert manifest.databases == {"ledger": "postgresql", "mlflow": "postgresql"}
     target = settings_of(world, server, "new")
     assert restore(target, tmp_path / "b.tar", lambda _: None) == 6
-    before, after = SqlLedger(filled.ledger), SqlLedger(target.ledger)
+    before, after = SqlLedger(filled.ledger_url), SqlLedger(target.ledger_url)
     assert after.entries() == before.entries()
     assert after.champion("m") == before.champion("m")
     assert after.append("m", "new", raw("verdict", {})).seq == 7
     assert after.verify() == 7
     with pytest.raises(Exception, match="only grows"):
-        server.sql("DELETE FROM entries", url=target.ledger)
+        server.sql("DELETE FROM entries", url=target.ledger_url)
     moved = server.sql(
         "SELECT artifact_location FROM experiments ORDER BY id", url=target.mlflow_database
     )
@@ -84,12 +84,12 @@ def test_the_restored_ledger_is_the_same_and_grows_on(world, server, filled, tmp
 def test_a_database_that_is_not_empty_is_never_touched(world, server, filled, tmp_path):
     backup(filled, tmp_path / "b.tar", lambda _: None)
     target = settings_of(world, server, "other")
-    server.sql("CREATE TABLE mine (x int)", url=target.ledger)
+    server.sql("CREATE TABLE mine (x int)", url=target.ledger_url)
     with pytest.raises(RequestError, match=r"ledger's database .* is not empty"):
         restore(target, tmp_path / "b.tar", lambda _: None)
     assert not list(local_path(target.store).rglob("*"))
     assert server.sql(
-        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger_url
     ) == [(1,)]
 
 
@@ -101,11 +101,11 @@ def test_a_load_that_fails_says_what_is_there_and_it_is_begun_again(
     target = settings_of(world, server, "half")
     (name,) = server.sql(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace LIMIT 1",
-        url=filled.ledger,
+        url=filled.ledger_url,
     )[0]
     server.sql(
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-        url=target.ledger,
+        url=target.ledger_url,
     )
     mlflow = target.mlflow_database.rsplit("/", 1)[-1]
     there = (
@@ -116,7 +116,7 @@ def test_a_load_that_fails_says_what_is_there_and_it_is_begun_again(
         restore(target, tmp_path / "b.tar", lambda _: None)
     assert "pg_restore failed for ledger's database" in str(failed.value)
     assert server.sql(
-        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url=target.ledger_url
     ) == [(0,)]
     assert [p for p in local_path(target.store).rglob("*") if p.is_file()] == []
     with pytest.raises(
@@ -124,7 +124,7 @@ def test_a_load_that_fails_says_what_is_there_and_it_is_begun_again(
     ):
         restore(target, tmp_path / "b.tar", lambda _: None)
     server.sql(f"DROP DATABASE {mlflow}", f"CREATE DATABASE {mlflow}")
-    server.sql(f"DROP FUNCTION {name}", url=target.ledger)
+    server.sql(f"DROP FUNCTION {name}", url=target.ledger_url)
     assert restore(target, tmp_path / "b.tar", lambda _: None) == 6
 
 
