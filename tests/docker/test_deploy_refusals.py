@@ -26,9 +26,9 @@ FAULTS = {
     "lies": b"COPY sitecustomize.py /app/\n",
 }
 LIE = b"""
-from serving.loaded_release import Served
-true = Served.predictions
-Served.predictions = lambda self, rows: [answer / 2 for answer in true(self, rows)]
+from serving.loaded_release import LoadedRelease
+true = LoadedRelease.predictions
+LoadedRelease.predictions = lambda self, rows: [answer / 2 for answer in true(self, rows)]
 """
 
 
