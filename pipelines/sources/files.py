@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.intervals import Interval
-    from pipelines.spec.sources import FilesSource, Format
+    from pipelines.spec.sources import FilesSource
+    from pipelines.spec.table_options import Format
 
 _KINDS = {
     stat.S_ISDIR: "a folder",

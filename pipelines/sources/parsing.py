@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.intervals import Interval
-    from pipelines.spec.sources import Format
+    from pipelines.spec.table_options import Format
 
 _CHUNK = 2**20
 _ZIP = b"PK\x03\x04"

@@ -10,9 +10,9 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from pipelines.intervals import Moment
 from pipelines.refs import Name, Sha256, Value
+from pipelines.spec.table_options import TableOptions, Zone
 from pipelines.spec.units import Duration
 
-Format = Literal["csv", "parquet", "json"]
 _TRIAL = datetime(2024, 1, 1, tzinfo=UTC)
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
@@ -31,6 +31,8 @@ class SourceBase(Value):
     until: Moment | None = None
     event_time: Identifier | None = None
     main: Identifier = "events"
+    timezone: Zone = "UTC"
+    """The zone of times that are written without one."""
     timeout: Duration | None = None
     """How long the read of one interval may take.
 
@@ -67,7 +69,7 @@ class OneTable(SourceBase):
         return self
 
 
-class FilesSource(OneTable):
+class FilesSource(OneTable, TableOptions):
     """Files behind any fsspec URI or glob.
 
     With `{start:…}` or `{end:…}` in the URI (strftime inside) each interval has files of its own,
@@ -77,7 +79,6 @@ class FilesSource(OneTable):
 
     kind: Literal["files"]
     uri: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-    format: Format | None = None
     member: str | None = None
 
     @field_validator("uri")
@@ -125,7 +126,7 @@ def _placeholders_of(uri: str) -> list[tuple[str, str]]:
     ]
 
 
-class HttpSource(OneTable):
+class HttpSource(OneTable, TableOptions):
     """One download with a known SHA-256, kept in a cache; of a zip archive, one member."""
 
     kind: Literal["http"]
@@ -133,7 +134,6 @@ class HttpSource(OneTable):
     sha256: Sha256
     member: str | None = None
     member_sha256: Sha256 | None = None
-    format: Format | None = None
 
     @model_validator(mode="after")
     def _member(self) -> HttpSource:
