@@ -5,9 +5,11 @@ One immutable manifest per version of an interval, the newest version being the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.data.manifests import BatchManifest, BatchRef, Plan, TableRef
+from pipelines.data.row_keys import with_row_key
 from pipelines.intervals import complete_before
 from pipelines.refs import Ref, canonical
 from pipelines.sources import Raw
@@ -28,13 +30,17 @@ if TYPE_CHECKING:
 
 
 def read_source(spec: Spec, source: Source, interval: Interval) -> Raw:
-    """Return what the source has of an interval.
+    """Return what the source has of an interval, with the rows' key where the spec has it made.
 
     A file without a byte has no rows, where the spec allows empty batches.
     """
     import pyarrow as pa
 
     raw = source.read(interval)
+    main = raw.tables.get(spec.source.main)
+    if spec.makes_key and main is not None:
+        subject = f"The table {spec.source.main!r}"
+        return replace(raw, tables={**raw.tables, spec.source.main: with_row_key(main, subject)})
     if spec.empty_batches == "allow" and raw.problem and raw.unread == b"":
         return Raw({spec.source.main: pa.table({})})
     return raw

@@ -72,7 +72,7 @@ def read_known_rows(
 ) -> pa.Table:
     """Return the batches' rows, in their order, whose label was known at the moment `by`."""
     spec = context.spec
-    columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
+    columns = spec.built_columns
     names = [b.interval.name for b in batches]
     tables = {}
     for name, path in zip(
@@ -85,7 +85,7 @@ def read_known_rows(
                 f"The features of {name} lack {', '.join(absent)}.",
                 remedy="let features.py build these columns.",
             )
-        tables[name] = table.select(list(dict.fromkeys(columns)))
+        tables[name] = table.select(columns)
     table = together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key)
     table = table.filter(pa.array(visible(table, spec, by)))
     if not table.num_rows:
