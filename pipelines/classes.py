@@ -123,4 +123,6 @@ def place_of_binary(label: object, classes: Sequence[str]) -> int | None:
     name = class_of(label, classes)
     if name is not None:
         return list(classes).index(name)
-    return int(label) if not any(numbers) and label in {0, 1} else None  # type: ignore[call-overload, no-any-return]
+    if any(numbers) or not isinstance(label, int | float) or label not in {0, 1}:
+        return None
+    return int(label)

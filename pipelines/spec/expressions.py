@@ -111,12 +111,13 @@ def _allowed() -> frozenset[type]:
     """Return the kinds of nodes that may stand in an expression, columns and types apart."""
     from sqlglot import exp
 
-    values = (exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Var, exp.Interval)
-    logic = (exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between, exp.Like, exp.Case, exp.If)
-    compare = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
-    compare += (exp.NullSafeEQ, exp.NullSafeNEQ)
-    compute = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.DPipe)
-    functions = (exp.Abs, exp.Ceil, exp.Coalesce, exp.DateDiff, exp.Extract, exp.Floor)
-    functions += (exp.Greatest, exp.Least, exp.Length, exp.Lower, exp.Nullif, exp.Round)
-    functions += (exp.Trim, exp.Upper, exp.Cast, exp.TryCast, exp.DataTypeParam)
-    return frozenset({*values, *logic, *compare, *compute, *functions})
+    kinds: list[type] = [
+        *(exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Var, exp.Interval),
+        *(exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between, exp.Like, exp.Case, exp.If),
+        *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ),
+        *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.DPipe),
+        *(exp.Abs, exp.Ceil, exp.Coalesce, exp.DateDiff, exp.Extract, exp.Floor, exp.Greatest),
+        *(exp.Least, exp.Length, exp.Lower, exp.Nullif, exp.Round, exp.Trim, exp.Upper),
+        *(exp.Cast, exp.TryCast, exp.DataTypeParam),
+    ]
+    return frozenset(kinds)

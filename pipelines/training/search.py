@@ -163,6 +163,7 @@ def _usable(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
             f"In every fold {spec.target.column} has one value only, or {spec.train.metric} is not"
             " defined.",
             remedy="widen train.window or lower train.folds.",
+            at=("train", "folds"),
         )
     if len(usable) < len(folds):
         why = f"hold one value of {spec.target.column} only, or leave {spec.train.metric} undefined"
