@@ -84,7 +84,7 @@ def read_raw(context: Context, interval: Interval) -> list[Raw]:
     """
     spec = context.spec
     source = open_source(spec, context.settings)
-    raws = [read_source(spec, source, i) for i in _intervals_behind(spec, interval)]
+    raws = [read_source(spec, source, i) for i in intervals_behind(spec, interval)]
     for raw in raws:
         if raw.problem:
             raise BadData(
@@ -94,7 +94,7 @@ def read_raw(context: Context, interval: Interval) -> list[Raw]:
     return raws
 
 
-def _intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
+def intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
     """Return the batches that the interval and the lookback before it touch, oldest first."""
     return covering(
         interval.start - spec.features.lookback,
@@ -106,7 +106,7 @@ def _intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
 
 def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Table:
     """Return the features of the interval's rows from what `read_raw` returned."""
-    spec, batches = context.spec, _intervals_behind(context.spec, interval)
+    spec, batches = context.spec, intervals_behind(context.spec, interval)
     types = raw_types(context.ports.store, spec, raws, batches)
     tables = {}
     for name in raws[-1].tables:

@@ -202,7 +202,11 @@ def intervals_for(
         raise RequestError(
             f"As of {iso(as_of)} there are {len(complete)} complete batches; one to train and"
             f" {spec.train.holdout} to judge are needed.",
-            remedy=f"choose an as_of later than that; data begin at {iso(spec.source.first)}.",
+            remedy=(
+                f"choose an as_of later than that (data begin at {iso(spec.source.first)}), or a"
+                " shorter train.holdout or batch."
+            ),
+            at=("train", "holdout"),
         )
     learn, judge = complete[: -spec.train.holdout], complete[-spec.train.holdout :]
     return learn, judge, _lookback_intervals(spec, learn[0].start)
