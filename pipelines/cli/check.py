@@ -114,8 +114,11 @@ def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
     if not error.at:
         return str(error)
     place = place_of(settings.models, name, error.at)
-    field = place.rpartition(": ")[2]
-    return f"{place}: {str(error).removeprefix(f'{field}: ')}"
+    text = str(error)
+    for length in range(len(error.at), 0, -1):
+        field = ".".join(map(str, error.at[:length]))
+        text = text.removeprefix(f"{field}: ")
+    return f"{place}: {text}"
 
 
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
@@ -136,11 +139,13 @@ def _candidates(state: dict[str, Any]) -> str:
 
 def _source(at: str | None, state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import read_raw
+    from pipelines.sources import open_source
 
     context: Context = state["context"]
     interval = _interval(context.spec, at)
-    raws = read_raw(context, interval)
-    state |= {"interval": interval, "raws": raws}
+    source = open_source(context.spec, context.settings)
+    raws = read_raw(context, interval, source)
+    state |= {"interval": interval, "raws": raws, "source": source}
     rows = {n: t.num_rows for n, t in raws[-1].tables.items()}
     return f"batch {interval.name}: " + ", ".join(f"{n} {c} rows" for n, c in rows.items())
 
@@ -229,7 +234,7 @@ def _training(state: dict[str, Any]) -> str:
     learn, judge, _ = intervals_for(spec, newest.end)
     raws = dict(zip(intervals_behind(spec, newest), state["raws"], strict=True))
     with limit_threads(context.settings.threads):
-        sample = read_sample(context, learn, judge, raws)
+        sample = read_sample(context, learn, judge, raws, state["source"])
         few = ""
         if sample.held_out is None:
             few = holdout_too_small(spec, state["labels"], LONGEST[spec.batch])

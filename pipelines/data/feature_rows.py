@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipelines.data.manifests import BatchRef, Plan
     from pipelines.data.plan_types import PlanTypes
     from pipelines.intervals import Interval
-    from pipelines.sources import Raw
+    from pipelines.sources import Raw, Source
     from pipelines.spec import Spec
     from pipelines.spec.target import Target
 
@@ -74,16 +74,16 @@ def build_batch(
     return build_rows(context.folder, spec, tables, batch.interval, _timeout(context))
 
 
-def read_raw(context: Context, interval: Interval) -> list[Raw]:
+def read_raw(context: Context, interval: Interval, source: Source | None = None) -> list[Raw]:
     """Return what the source has for the interval and the lookback before it, oldest batch first.
 
-    Nothing is kept.
+    Nothing is kept. The source is opened where none is given.
 
     With `build_from` this is the way of a client that wants rows to predict. Raises BadData where a
     batch cannot be read.
     """
     spec = context.spec
-    source = open_source(spec, context.settings)
+    source = source or open_source(spec, context.settings)
     raws = [read_source(spec, source, i) for i in intervals_behind(spec, interval)]
     for raw in raws:
         if raw.problem:

@@ -157,6 +157,12 @@ def _read_rows(context: Context, features: FeaturesResult, batches: list[BatchRe
     return together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key)
 
 
+_LONGER = (
+    "these batches must outlast target.known_after: use more of them (train.holdout, train.window),"
+    " or a shorter known_after."
+)
+
+
 def known_rows(table: pa.Table, spec: Spec, batches: Sequence[Dated], *, by: datetime) -> pa.Table:
     """Return the rows of the batches whose label was known at the moment `by`.
 
@@ -166,11 +172,12 @@ def known_rows(table: pa.Table, spec: Spec, batches: Sequence[Dated], *, by: dat
     if not rows.num_rows:
         counts = count_labels(table, spec, by)
         why = f" ({said})" if (said := counts.in_words(spec)) else ""
+        waits = counts.waiting > counts.missing
         raise BadData(
             f"No row of the batches {batches[0].interval.name} to {batches[-1].interval.name} has a"
             f" label that was known by {iso(by)}{why}.",
-            remedy=f"look at {spec.target.column!r} and at target.known_after.",
-            at=("target", "known_after" if counts.waiting else "column"),
+            remedy=_LONGER if waits else f"look at {spec.target.column!r} in the source.",
+            at=("target", "known_after" if waits else "column"),
         )
     return rows
 

@@ -25,13 +25,12 @@ from pipelines.data.labelled_rows import (
 )
 from pipelines.errors import BadData, SpecError, TryAgain
 from pipelines.intervals import Interval
-from pipelines.sources import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.context import Context
-    from pipelines.sources import Raw
+    from pipelines.sources import Raw, Source
     from pipelines.spec import Spec
 
 ROWS = 20_000
@@ -76,6 +75,7 @@ def read_sample(
     learn: Sequence[Interval],
     judge: Sequence[Interval],
     raws: dict[Interval, Raw],
+    source: Source,
 ) -> Sample:
     """Return a sample of the rows of a run that learns from and is judged on these batches.
 
@@ -83,7 +83,7 @@ def read_sample(
     used, and what a source raises for the batches that it is asked for.
     """
     spec = context.spec
-    intervals = _read_newest(context, [*learn, *judge], len(judge), raws)
+    intervals = _read_newest(spec, source, [*learn, *judge], len(judge), raws)
     span = Interval(start=intervals[0].start, end=intervals[-1].end)
     table = build_from(context, [raws[i] for i in intervals_behind(spec, span)], span)
     as_of, batches = judge[-1].end, [_Batch(i) for i in intervals]
@@ -109,14 +109,17 @@ def read_sample(
 
 
 def _read_newest(
-    context: Context, intervals: Sequence[Interval], judge: int, raws: dict[Interval, Raw]
+    spec: Spec,
+    source: Source,
+    intervals: Sequence[Interval],
+    judge: int,
+    raws: dict[Interval, Raw],
 ) -> list[Interval]:
     """Read the newest of the intervals into `raws`, with what the lookback reaches before them.
 
     Return those that were read, oldest first; batches that cannot be read end the reading.
     """
-    spec, began, rows = context.spec, time.monotonic(), 0
-    source = open_source(spec, context.settings)
+    began, rows = time.monotonic(), 0
     enough = judge + 1 + _waits(spec, intervals[-1])
     chosen: list[Interval] = []
     for interval in reversed(intervals):

@@ -46,11 +46,12 @@ def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
     typed = estimators.give_types(train, names, like=holdout)
     held = estimators.give_types(holdout, names, like=typed)
     classes = classes_of(typed, spec)
+    names_of_two = binary_classes(spec, typed, held)
     y, truth = targets(typed, spec, classes), targets(held, spec, classes)
     refuse_constant(y, spec, "training rows")
-    binary_classes(spec, typed, held)
     # The kinds are all that matters here.
     schema = schema_of(typed.slice(0, 1), names, spec.task, classes)
+    schema = schema.model_copy(update={"binary_classes": names_of_two})
     return Prepared(
         train=typed,
         holdout=held,
