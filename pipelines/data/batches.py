@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.data.manifests import BatchManifest, BatchRef, Plan, TableRef
-from pipelines.intervals import complete_before
+from pipelines.intervals import complete_before, containing, preceding
 from pipelines.refs import Ref, canonical
 from pipelines.sources import Raw
 from pipelines.store.numbered import newest_numbered, publish_next
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pipelines.sources import Source
     from pipelines.spec import Spec
     from pipelines.store.port import Store
+
+_LOOKED_FOR = 20_000
+"""Intervals that are looked for at most: two years of hours."""
 
 
 def read_source(spec: Spec, source: Source, interval: Interval) -> Raw:
@@ -108,6 +111,24 @@ def manifests_before(
         batch = newest(store, spec.name, interval)
         if batch is not None:
             yield read_manifest(store, batch)
+
+
+def newest_manifests(
+    store: Store, spec: Spec, moment: datetime, most: int
+) -> Iterator[BatchManifest]:
+    """Yield the newest manifest of each of the `most` newest batches that the store holds, the
+    latest first: of intervals that end by the moment, and not before the source's `first`.
+    """
+    end = min(moment, spec.source.until) if spec.source.until else moment
+    interval = preceding(containing(end, spec.batch), spec.batch)
+    for _ in range(_LOOKED_FOR):
+        if not most or interval.end <= spec.source.first:
+            return
+        batch = newest(store, spec.name, interval)
+        if batch is not None:
+            most -= 1
+            yield read_manifest(store, batch)
+        interval = preceding(interval, spec.batch)
 
 
 def read_plan(store: Store, ref: Ref) -> Plan:
