@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from pipelines.profiling.tables import OTHERS, stands_out
+from pipelines.profiling.bins import OTHERS
+from pipelines.profiling.tables import stands_out
 from pipelines.profiling.words import short, value_text
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pipelines.errors import BadData
 from pipelines.ledger import Quarantine
 from pipelines.profiling.columns import LONGEST_VALUE
 from pipelines.profiling.personal import looks_personal
-from pipelines.profiling.tables import Roles, TableProfile, profile_table
+from pipelines.profiling.tables import Roles, TableProfile, profile_table, summarise
 from pipelines.refs import canonical, sha256
 from pipelines.tables import from_parquet
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
     from pipelines.data.manifests import BatchManifest
+    from pipelines.profiling.tables import BatchSummary
     from pipelines.refs import FeaturesVersion, Ref
     from pipelines.spec import Spec
 
@@ -87,17 +88,18 @@ def profile_model(
     spec, store = context.spec, context.ports.store
     main = spec.source.main
     manifests = [m for m in manifests if main in m.tables]
-    raw = {m.interval.name: read_table(store, m.tables[main]) for m in manifests}
+    roles = _roles(spec, spec.raw_event_time)
+    raw = {m.interval.name: summarise(read_table(store, m.tables[main]), roles) for m in manifests}
     if not raw:
         raise BadData(
             f"The store holds no batch of {spec.name} that could be read.",
             remedy=f"let {spec.name} run once: `perennial drift {spec.name}`, or its DAG.",
         )
     quarantines = _quarantines(context)
-    tables = [profile_table("Raw rows", raw, _roles(spec, spec.raw_event_time))]
-    built = _features(context, list(raw), features)
+    tables = [profile_table("Raw rows", raw, roles)]
+    roles = _roles(spec, spec.event_time)
+    built = _features(context, list(raw), features, roles)
     if built:
-        roles = _roles(spec, spec.event_time)
         tables.append(profile_table("Features", built, roles, _reference(context)))
     refused = {(q.interval.name, q.batch.sha256) for q in quarantines}
     lines = [_line(context, m, refused) for m in manifests]
@@ -123,8 +125,8 @@ def _line(context: Context, manifest: BatchManifest, refused: set[tuple[str, str
 
 
 def _features(
-    context: Context, batches: list[str], version: FeaturesVersion | None
-) -> dict[str, pa.Table]:
+    context: Context, batches: list[str], version: FeaturesVersion | None, roles: Roles
+) -> dict[str, BatchSummary]:
     """Return the built rows of those of the batches that have some."""
     name, versions = context.spec.name, context.ports.versions
     files = versions.files(name, version.revision if version else None)
@@ -134,7 +136,7 @@ def _features(
     # without changes this commits nothing and names the newest version
     version = version or versions.commit(name, {}, "profile")
     paths = versions.fetch(name, version, names)
-    return {b: from_parquet(path) for b, path in zip(names, paths, strict=True)}
+    return {b: summarise(from_parquet(p), roles) for b, p in zip(names, paths, strict=True)}
 
 
 def _reference(context: Context) -> tuple[str, pa.Table] | None:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.profiling.bins import bins_for
 from pipelines.profiling.columns import (
     ColumnFigures,
     Kind,
-    as_numbers,
     as_values,
-    common_values,
     figures_of,
     kind_of,
     sample_rows,
@@ -22,15 +21,13 @@ from pipelines.profiling.personal import looks_personal
 from pipelines.science.associations import Values, association, matrix
 from pipelines.science.distributions import (
     BINS,
-    bin_counts,
-    bin_edges,
     chance,
     distance,
     merge_rare,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -51,8 +48,6 @@ ASSOCIATED_ROWS = 5_000
 
 _TEXTS = 500
 """Texts of a column that are looked at for personal data."""
-
-OTHERS = "all others"
 
 NOTICEABLE = 0.1
 """The distance from which a column is marked, where chance alone gives less; Evidently's own."""
@@ -144,9 +139,31 @@ class Roles:
         return "input" if name in self.inputs else ""
 
 
+@dataclass(frozen=True)
+class BatchSummary:
+    """What is kept of a batch while others are read: some of its rows, and the figures of all."""
+
+    rows: int
+    sample: pa.Table
+    figures: dict[str, ColumnFigures]
+
+
+def summarise(table: pa.Table, roles: Roles) -> BatchSummary:
+    """Return the summary of a batch's rows."""
+    sample = sample_rows(table)
+    names = _in_order(table.column_names, roles)[:MOST_COLUMNS]
+    figures = {name: figures_of(table[name], sample[name]) for name in names}
+    return BatchSummary(table.num_rows, sample, figures)
+
+
+def _in_order(names: Iterable[str], roles: Roles) -> list[str]:
+    """Return the names, those first that the spec names too."""
+    return sorted(names, key=lambda name: not roles.of(name))
+
+
 def profile_table(
     title: str,
-    tables: Mapping[str, pa.Table],
+    batches: Mapping[str, BatchSummary],
     roles: Roles,
     reference: tuple[str, pa.Table] | None = None,
 ) -> TableProfile:
@@ -155,14 +172,14 @@ def profile_table(
     `reference`: what the distances are from, with its name in words; without one the older half of
     the batches, whose own distances are then None.
     """
-    samples = {name: sample_rows(table) for name, table in tables.items()}
-    names = list(dict.fromkeys(c for t in reversed(list(tables.values())) for c in t.column_names))
-    names.sort(key=lambda name: not roles.of(name))  # those that the spec names first
+    samples = {name: batch.sample for name, batch in batches.items()}
+    newest_first = reversed(list(samples.values()))
+    names = _in_order(dict.fromkeys(c for t in newest_first for c in t.column_names), roles)
     looked_at = names[:MOST_COLUMNS]
     left_out = {
         name: why for name in looked_at if (why := _why_personal(name, samples, roles)) is not None
     }
-    older = list(tables)[: len(tables) // 2] if reference is None else []
+    older = list(batches)[: len(batches) // 2] if reference is None else []
     words, rows = reference or (_words(older), None)
     pooled = _pooled(list(samples.values()), ASSOCIATED_ROWS)
     target = _values(pooled, roles.target, roles) if roles.target not in left_out else None
@@ -175,15 +192,15 @@ def profile_table(
             if rows is not None and name in rows.column_names
             else [samples[b][name] for b in older if name in samples[b].column_names]
         )
-        columns.append(_profile_column(name, tables, samples, roles, base, set(older)))
+        columns.append(_profile_column(name, batches, roles, base, set(older)))
     columns = [_with_target(c, pooled, target, roles) for c in columns]
     columns.sort(key=lambda c: (c.role != "target", -abs(c.with_target or 0.0), -c.moved))
     together = [c.name for c in columns if _values(pooled, c.name, roles) is not None][:MATRIX]
     pairs = [_values(pooled, name, roles) for name in together]
     return TableProfile(
         title,
-        list(tables),
-        [t.num_rows for t in tables.values()],
+        list(batches),
+        [batch.rows for batch in batches.values()],
         words,
         columns,
         left_out,
@@ -214,26 +231,23 @@ def _why_personal(name: str, samples: Mapping[str, pa.Table], roles: Roles) -> s
 
 def _profile_column(
     name: str,
-    tables: Mapping[str, pa.Table],
-    samples: Mapping[str, pa.Table],
+    batches: Mapping[str, BatchSummary],
     roles: Roles,
     base: list[pa.ChunkedArray],
     older: set[str],
 ) -> ColumnProfile:
-    figures = [
-        figures_of(t[name], samples[batch][name]) if name in t.column_names else None
-        for batch, t in tables.items()
-    ]
+    figures = [batch.figures.get(name) for batch in batches.values()]
+    samples = {name: batch.sample for name, batch in batches.items()}
     parts = {b: t[name] for b, t in samples.items() if name in t.column_names}
     newest = next(reversed(parts.values()))
     kind, role = kind_of(newest), roles.of(name)
-    blank: list[float | None] = [None] * len(tables)
+    blank: list[float | None] = [None] * len(batches)
     profile = ColumnProfile(name, type_word(newest.type), kind, role, figures, None, blank, blank)
     if role == "key" or kind == "other" or _is_identity(kind, figures[-1]):
         return profile
     # another kind than the newest batch's is another column: nothing to compare
     base = [b for b in base if kind_of(b) == kind] if kind != "time" else []
-    bins = _bins(kind, base or [newest])
+    bins = bins_for(kind, base or [newest])
     reference = sum((bins.counts(b) for b in base), np.zeros(bins.size, dtype=int))
     counts = {b: bins.counts(c) for b, c in parts.items() if kind_of(c) == kind}
     shape = Shape(
@@ -249,8 +263,8 @@ def _profile_column(
         role,
         figures,
         shape if bins.size else None,
-        [distance(*merged[b]) if b in merged else None for b in tables],
-        [chance(*merged[b]) if b in merged else None for b in tables],
+        [distance(*merged[b]) if b in merged else None for b in batches],
+        [chance(*merged[b]) if b in merged else None for b in batches],
     )
 
 
@@ -259,39 +273,6 @@ def _is_identity(kind: Kind, newest: ColumnFigures | None) -> bool:
     if kind != "text" or newest is None or newest.unique is None:
         return False
     return newest.unique > max(BINS, newest.rows * (1 - newest.missing) / 2)
-
-
-@dataclass(frozen=True)
-class _Bins:
-    """Places to count rows in: by `edges`, or by texts, of which the last stands for all others."""
-
-    edges: Array
-    labels: list[str]
-
-    @property
-    def size(self) -> int:
-        return len(self.labels) or max(0, len(self.edges) - 1)
-
-    def counts(self, column: pa.ChunkedArray) -> Array:
-        if not self.labels:
-            return bin_counts(as_numbers(column), self.edges)
-        places = {label: i for i, label in enumerate(self.labels)}
-        counts = np.zeros(len(self.labels), dtype=int)
-        for text, rows in common_values(column, most=len(column)):
-            counts[places.get(text, len(self.labels) - 1)] += rows
-        return counts
-
-
-def _bins(kind: Kind, columns: list[pa.ChunkedArray]) -> _Bins:
-    if kind in {"number", "time"}:
-        values = np.concatenate([as_numbers(c) for c in columns])
-        return _Bins(bin_edges(values), [])
-    rows: dict[str, int] = {}
-    for column in columns:
-        for text, count in common_values(column, most=len(column)):
-            rows[text] = rows.get(text, 0) + count
-    common = sorted(rows, key=lambda text: (-rows[text], text))[: BINS - 1]
-    return _Bins(np.array([]), [*common, OTHERS])
 
 
 def _pooled(samples: list[pa.Table], most: int) -> pa.Table:

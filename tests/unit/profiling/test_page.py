@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.profiling.page import render
 from pipelines.profiling.profile import BadRows, BatchLine, Profile
-from pipelines.profiling.tables import MOST_DETAILED, Roles, profile_table
+from pipelines.profiling.tables import MOST_DETAILED, Roles, profile_table, summarise
 from pipelines.profiling.words import share_text, value_text
 
 HOSTILE = "<script>alert(1)</script>"
@@ -18,7 +18,8 @@ ROLES = Roles(["id"], "at", "y", classes=False, inputs=["x"], personal={})
 def page_of(*batches, roles=ROLES, quarantined=()):
     tables = {f"2024-0{i}-01T00": pa.table(b) for i, b in enumerate(batches, 1)}
     lines = [BatchLine(n, t.num_rows, t.num_columns, "accepted") for n, t in tables.items()]
-    table = profile_table("Raw rows", tables, roles)
+    batches_by_name = {n: summarise(t, roles) for n, t in tables.items()}
+    table = profile_table("Raw rows", batches_by_name, roles)
     return render(Profile("sales", lines, [table], list(quarantined)))
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.profiling.tables import MOST_COLUMNS, OTHERS, Roles, profile_table
+from pipelines.profiling.bins import OTHERS
+from pipelines.profiling.tables import MOST_COLUMNS, Roles, profile_table, summarise
 
 ROWS = 1_000
 ROLES = Roles(["id"], "at", "late", classes=True, inputs=["x", "shop"], personal={"plate": "drop"})
@@ -33,7 +34,8 @@ def batch(seed, rows=ROWS, shift=0.0, **more):
 
 def profile(*batches, reference=None, roles=ROLES):
     tables = {f"2024-0{i}-01T00": b for i, b in enumerate(batches, 1)}
-    found = profile_table("Raw rows", tables, roles, reference)
+    batches = {name: summarise(table, roles) for name, table in tables.items()}
+    found = profile_table("Raw rows", batches, roles, reference)
     return found, {c.name: c for c in found.columns}
 
 
