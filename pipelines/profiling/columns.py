@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pipelines.columns.contract import type_of
 from pipelines.science.associations import Values
 
 if TYPE_CHECKING:
@@ -60,25 +61,17 @@ def kind_of(column: pa.ChunkedArray) -> Kind:
 
 
 def type_word(kind: pa.DataType) -> str:
-    """Return a type in the words of `schema.yaml`."""
+    """Return a type in the words of `schema.yaml`; of a column without values that it has none."""
     from pyarrow import types
 
-    if types.is_decimal(kind):
-        return f"decimal({kind.precision}, {kind.scale})"
-    words = (
-        ("boolean", types.is_boolean),
-        ("integer", types.is_integer),
-        ("float", types.is_floating),
-        ("text", lambda t: types.is_string(t) or types.is_large_string(t)),
-        ("category", types.is_dictionary),
-        ("time", types.is_timestamp),
-        ("date", types.is_date),
-        ("time_of_day", types.is_time),
-        ("duration", types.is_duration),
-        ("bytes", lambda t: types.is_binary(t) or types.is_large_binary(t)),
+    for word, fits in (
         ("no value", types.is_null),
-    )
-    return next((word for word, fits in words if fits(kind)), "nested")
+        ("category", types.is_dictionary),
+        ("date", types.is_date),
+    ):
+        if fits(kind):
+            return word
+    return type_of(kind)
 
 
 def sample_rows(table: pa.Table, most: int = SAMPLE) -> pa.Table:
