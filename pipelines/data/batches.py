@@ -13,7 +13,7 @@ from pipelines.columns.contract import hold, in_schema
 from pipelines.data.manifests import BatchManifest, BatchRef, Plan, TableRef
 from pipelines.data.row_keys import with_row_key
 from pipelines.errors import BadData
-from pipelines.intervals import complete_before
+from pipelines.intervals import complete_before, containing, preceding
 from pipelines.refs import Ref, canonical
 from pipelines.sources import Raw
 from pipelines.spec.schema import load_schema
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from pipelines.spec import Spec
     from pipelines.spec.schema import Schema
     from pipelines.store.port import Store
+
+_LOOKED_FOR = 20_000
+"""Intervals that are looked for at most: two years of hours."""
 
 
 def read_source(context: Context, source: Source, interval: Interval) -> Raw:
@@ -150,6 +153,24 @@ def manifests_before(
         batch = newest(store, spec.name, interval)
         if batch is not None:
             yield read_manifest(store, batch)
+
+
+def newest_manifests(
+    store: Store, spec: Spec, moment: datetime, most: int
+) -> Iterator[BatchManifest]:
+    """Yield the newest manifest of each of the `most` newest batches that the store holds, the
+    latest first: of intervals that end by the moment, and not before the source's `first`.
+    """
+    end = min(moment, spec.source.until) if spec.source.until else moment
+    interval = preceding(containing(end, spec.batch), spec.batch)
+    for _ in range(_LOOKED_FOR):
+        if not most or interval.end <= spec.source.first:
+            return
+        batch = newest(store, spec.name, interval)
+        if batch is not None:
+            most -= 1
+            yield read_manifest(store, batch)
+        interval = preceding(interval, spec.batch)
 
 
 def read_plan(store: Store, ref: Ref) -> Plan:
