@@ -19,6 +19,7 @@ from pipelines.intervals import covering, floor
 from pipelines.settings import Settings
 from pipelines.sources import open_source
 from pipelines.spec.model import ROW_KEY
+from pipelines.spec.schema import load_schema
 from pipelines.tables import sorted_rows
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def read_raw(context: Context, interval: Interval, source: Source | None = None)
     """
     spec = context.spec
     source = source or open_source(spec, context.settings)
-    raws = [read_source(spec, source, i) for i in intervals_behind(spec, interval)]
+    schema = load_schema(context.folder)
+    raws = [read_source(spec, source, i, schema) for i in intervals_behind(spec, interval)]
     for raw in raws:
         if raw.problem:
             raise BadData(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,10 @@ from pipelines.data.labelled_rows import (
 )
 from pipelines.errors import BadData, SpecError, TryAgain
 from pipelines.intervals import Interval
+from pipelines.spec.schema import load_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipelines.context import Context
     from pipelines.sources import Raw, Source
@@ -83,7 +85,8 @@ def read_sample(
     used, and what a source raises for the batches that it is asked for.
     """
     spec = context.spec
-    intervals = _read_newest(spec, source, [*learn, *judge], len(judge), raws)
+    read = partial(read_source, spec, source, schema=load_schema(context.folder))
+    intervals = _read_newest(spec, read, [*learn, *judge], len(judge), raws)
     span = Interval(start=intervals[0].start, end=intervals[-1].end)
     table = build_from(context, [raws[i] for i in intervals_behind(spec, span)], span)
     as_of, batches = judge[-1].end, [_Batch(i) for i in intervals]
@@ -110,7 +113,7 @@ def read_sample(
 
 def _read_newest(
     spec: Spec,
-    source: Source,
+    read: Callable[[Interval], Raw],
     intervals: Sequence[Interval],
     judge: int,
     raws: dict[Interval, Raw],
@@ -129,7 +132,7 @@ def _read_newest(
         for each in intervals_behind(spec, interval):
             if each not in raws:
                 try:
-                    raws[each] = read_source(spec, source, each)
+                    raws[each] = read(each)
                 except TryAgain:
                     if not chosen:
                         raise
