@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from pipelines.errors import BadData, SpecError, TryAgain
 from pipelines.intervals import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipelines.context import Context
     from pipelines.sources import Raw, Source
@@ -83,7 +84,8 @@ def read_sample(
     used, and what a source raises for the batches that it is asked for.
     """
     spec = context.spec
-    intervals = _read_newest(context, source, [*learn, *judge], len(judge), raws)
+    read = partial(read_source, context, source)
+    intervals = _read_newest(spec, read, [*learn, *judge], len(judge), raws)
     span = Interval(start=intervals[0].start, end=intervals[-1].end)
     table = build_from(context, [raws[i] for i in intervals_behind(spec, span)], span)
     as_of, batches = judge[-1].end, [_Batch(i) for i in intervals]
@@ -109,8 +111,8 @@ def read_sample(
 
 
 def _read_newest(
-    context: Context,
-    source: Source,
+    spec: Spec,
+    read: Callable[[Interval], Raw],
     intervals: Sequence[Interval],
     judge: int,
     raws: dict[Interval, Raw],
@@ -119,7 +121,7 @@ def _read_newest(
 
     Return those that were read, oldest first; batches that cannot be read end the reading.
     """
-    spec, began, rows = context.spec, time.monotonic(), 0
+    began, rows = time.monotonic(), 0
     enough = judge + 1 + _waits(spec, intervals[-1])
     chosen: list[Interval] = []
     for interval in reversed(intervals):
@@ -129,7 +131,7 @@ def _read_newest(
         for each in intervals_behind(spec, interval):
             if each not in raws:
                 try:
-                    raws[each] = read_source(context, source, each)
+                    raws[each] = read(each)
                 except TryAgain:
                     if not chosen:
                         raise
