@@ -1,0 +1,143 @@
+"""The figures of columns, batch by batch, from which a suite is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from pipelines.science.margins import QUANTILES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+Kind = Literal["number", "boolean", "text", "time", "other"]
+
+
+def kind_of(column: pd.Series[Any]) -> Kind:
+    """Return what a column holds, in the words of this room."""
+    if pd.api.types.is_bool_dtype(column):
+        return "boolean"
+    if pd.api.types.is_numeric_dtype(column):
+        return "number"
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return "time"
+    if pd.api.types.is_string_dtype(column):
+        return "text"
+    return "other"
+
+
+@dataclass(frozen=True)
+class ColumnFigures:
+    """One column over the batches: what each batch holds of it."""
+
+    name: str
+    parts: list[pd.Series[Any]]
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What the column holds: that of the first batch with a value."""
+        kinds = [kind_of(p) for p in self.parts if p.notna().any()]
+        return kinds[0] if kinds else "other"
+
+    @cached_property
+    def rows(self) -> Array:
+        """The rows of each batch, (b,)."""
+        return np.array([len(p) for p in self.parts], dtype=float)
+
+    @cached_property
+    def filled(self) -> Array:
+        """The share of rows with a value, (b,)."""
+        return np.array([p.notna().mean() if len(p) else np.nan for p in self.parts])
+
+    @cached_property
+    def values(self) -> list[Array]:
+        """The numbers of each batch that are there."""
+        return [p.dropna().to_numpy(dtype=float) for p in self.parts]
+
+    @cached_property
+    def quantiles(self) -> Array:
+        """The quantiles of numbers, (b, len(QUANTILES)); NaN for a batch without a value."""
+        nothing = np.full(len(QUANTILES), np.nan)
+        return np.array(
+            [
+                np.quantile(v, QUANTILES, method="nearest") if len(v) else nothing
+                for v in self.values
+            ]
+        )
+
+    @cached_property
+    def means(self) -> Array:
+        """The mean of numbers, (b,)."""
+        return np.array([v.mean() if len(v) else np.nan for v in self.values])
+
+    @cached_property
+    def spread(self) -> float:
+        """The standard deviation within a batch, the middle one."""
+        spreads = [v.std() for v in self.values if len(v) > 1]
+        return float(np.median(spreads)) if spreads else 0.0
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether all numbers are whole numbers by their type."""
+        return all(pd.api.types.is_integer_dtype(p) for p in self.parts if p.notna().any())
+
+    @cached_property
+    def counts(self) -> list[dict[str, int]]:
+        """How often each value of a text stands in each batch."""
+        return [p.dropna().astype(str).value_counts().to_dict() for p in self.parts]
+
+    @cached_property
+    def distinct(self) -> set[Any]:
+        """The values of all batches."""
+        found: set[Any] = set()
+        for part in self.parts:
+            found |= set(part.dropna().unique().tolist())
+        return found
+
+    @cached_property
+    def ascii_share(self) -> float:
+        """The least share of a batch's texts that hold plain ASCII alone."""
+        shares = [
+            sum(n for v, n in c.items() if v.isascii() and v.isprintable()) / sum(c.values())
+            for c in self.counts
+            if c
+        ]
+        return min(shares, default=0.0)
+
+
+CALENDAR = {"year", "quarter", "month", "week", "day_of_year"}
+
+
+def calendar_part(column: pd.Series[Any], event: pd.Series[Any]) -> str:
+    """Return which slow part of the event time a whole number tells; "" where none.
+
+    A year may be counted from any year.
+    """
+    if kind_of(column) != "number":
+        return ""
+    known = column.notna() & event.notna()
+    x = column[known].to_numpy(dtype=float)
+    times = event[known].dt
+    if not len(x):
+        return ""
+    year = x - times.year.to_numpy()
+    if pd.Series(year).value_counts(normalize=True).iloc[0] > 0.95:  # noqa: PLR2004
+        return "year"
+    for name, part in (
+        ("quarter", times.quarter),
+        ("month", times.month),
+        ("day_of_year", times.dayofyear),
+        ("week", times.isocalendar().week.astype(float)),
+    ):
+        if (
+            np.mean(np.abs(x - part.to_numpy(dtype=float)) <= (name in {"week", "day_of_year"}))
+            > 0.9
+        ):
+            return name
+    return ""
