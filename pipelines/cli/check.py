@@ -51,6 +51,13 @@ def check(
         str | None,
         typer.Option(help="A moment within the batch to try (default: the newest complete one)."),
     ] = None,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept",
+            help="Take the types that the source holds now into the model's schema.yaml.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a model's folder.
@@ -63,8 +70,10 @@ def check(
     set_up_logging("ERROR")
     findings: list[ModelFinding] = []
     code = 0
+    if accept and model is None:
+        raise SpecError("--accept needs the model's name.", remedy="perennial check NAME --accept")
     for name in [model] if model else model_names(settings.models):
-        code = max(code, _check_model(settings, name, at, findings))
+        code = max(code, _check_model(settings, name, at, findings, accept=accept))
     if as_json:
         print_json([asdict(f) for f in findings])
     else:
@@ -77,13 +86,14 @@ def check(
 
 
 def _check_model(
-    settings: Settings, name: str, at: str | None, findings: list[ModelFinding]
+    settings: Settings, name: str, at: str | None, findings: list[ModelFinding], *, accept: bool
 ) -> int:
     """Run the checks in order until one fails; later ones need the earlier ones."""
     state: dict[str, Any] = {}
     checks: list[tuple[str, Callable[[], str]]] = [
         ("spec", lambda: _spec(settings, name, state)),
         ("candidates", lambda: _candidates(state)),
+        ("schema", lambda: _schema(state, accept=accept)),
         ("source", lambda: _source(at, state)),
         ("expectations", lambda: _expectations(settings, state)),
         ("features", lambda: _features(state)),
@@ -122,6 +132,25 @@ def _candidates(state: dict[str, Any]) -> str:
     return ", ".join(c.name for c in spec.candidates)
 
 
+def _schema(state: dict[str, Any], *, accept: bool) -> str:
+    from pipelines.spec.schema import load_schema
+
+    context: Context = state["context"]
+    if accept:
+        from pipelines.data.accepting import accept_schema
+
+        changes = accept_schema(context)
+        return "; ".join(changes) or "nothing has changed"
+    schema = load_schema(context.folder)
+    if schema is None:
+        name = context.spec.name
+        return (
+            "no schema.yaml: each batch's own values decide its types; fix them by perennial check"
+            f" {name} --accept"
+        )
+    return ", ".join(f"{table} {len(columns)} columns" for table, columns in schema.tables.items())
+
+
 def _source(at: str | None, state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import read_raw
 
@@ -130,7 +159,8 @@ def _source(at: str | None, state: dict[str, Any]) -> str:
     raws = read_raw(context, interval)
     state |= {"interval": interval, "raws": raws}
     rows = {n: t.num_rows for n, t in raws[-1].tables.items()}
-    return f"batch {interval.name}: " + ", ".join(f"{n} {c} rows" for n, c in rows.items())
+    text = f"batch {interval.name}: " + ", ".join(f"{n} {c} rows" for n, c in rows.items())
+    return "; WARNING: ".join([text, *raws[-1].notices])
 
 
 def _interval(spec: Spec, at: str | None) -> Interval:

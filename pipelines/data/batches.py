@@ -5,15 +5,19 @@ One immutable manifest per version of an interval, the newest version being the 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pipelines.columns.contract import hold, in_schema
 from pipelines.data.manifests import BatchManifest, BatchRef, Plan, TableRef
+from pipelines.errors import BadData
 from pipelines.intervals import complete_before
 from pipelines.refs import Ref, canonical
 from pipelines.sources import Raw
+from pipelines.spec.table_options import TableOptions
 from pipelines.store.numbered import newest_numbered, publish_next
 from pipelines.store.sealing import read_entry
-from pipelines.tables import columns_of, from_parquet, sorted_rows, to_parquet
+from pipelines.tables import columns_of, from_parquet, problem_of, sorted_rows, to_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,20 +28,40 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.sources import Source
     from pipelines.spec import Spec
+    from pipelines.spec.schema import Schema
     from pipelines.store.port import Store
 
 
-def read_source(spec: Spec, source: Source, interval: Interval) -> Raw:
-    """Return what the source has of an interval.
+def read_source(
+    spec: Spec, source: Source, interval: Interval, schema: Schema | None = None
+) -> Raw:
+    """Return what the source has of an interval, in the types of the model's schema.
 
-    A file without a byte has no rows, where the spec allows empty batches.
+    A file without a byte has no rows, where the spec allows empty batches. Data that do not fit
+    the schema are a problem.
     """
     import pyarrow as pa
 
     raw = source.read(interval)
     if spec.empty_batches == "allow" and raw.problem and raw.unread == b"":
-        return Raw({spec.source.main: pa.table({})})
-    return raw
+        raw = Raw({spec.source.main: pa.table({})})
+    if schema is None or raw.problem:
+        return raw
+    tables, notices = {}, list(raw.notices)
+    try:
+        for name, table in raw.tables.items():
+            columns, where = schema.tables.get(name), f"{interval.name}: {name}"
+            if columns is None:
+                notices.append(f"{where}: schema.yaml does not know this table")
+                tables[name] = table
+                continue
+            place = partial("{0}, row {1}".format, where)
+            typed = in_schema(table, columns, TableOptions(), spec.source.timezone, place)
+            tables[name], sentences = hold(typed, columns, where)
+            notices += sentences
+    except BadData as error:
+        return Raw(problem=problem_of(error))
+    return Raw(tables, notices=notices)
 
 
 def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> BatchManifest:
@@ -56,7 +80,12 @@ def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> Batch
         )
     unread = store.put(raw.unread) if raw.unread is not None else None
     return BatchManifest(
-        model=spec.name, interval=interval, tables=tables, problem=raw.problem, raw=unread
+        model=spec.name,
+        interval=interval,
+        tables=tables,
+        problem=raw.problem,
+        raw=unread,
+        notices=list(raw.notices),
     )
 
 

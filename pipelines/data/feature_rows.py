@@ -18,6 +18,7 @@ from pipelines.errors import BadData, SpecError
 from pipelines.intervals import covering, floor
 from pipelines.settings import Settings
 from pipelines.sources import open_source
+from pipelines.spec.schema import load_schema
 from pipelines.tables import sorted_rows
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def read_raw(context: Context, interval: Interval) -> list[Raw]:
     """
     spec = context.spec
     source = open_source(spec, context.settings)
-    raws = [read_source(spec, source, i) for i in _intervals_behind(spec, interval)]
+    schema = load_schema(context.folder)
+    raws = [read_source(spec, source, i, schema) for i in _intervals_behind(spec, interval)]
     for raw in raws:
         if raw.problem:
             raise BadData(

@@ -9,7 +9,7 @@ from pipelines.columns.storable import check_names
 from pipelines.errors import BadData, PerennialError, RequestError, SpecError, Unreachable
 from pipelines.settings import SQL_PREFIX, database_url
 from pipelines.sources import postgres
-from pipelines.sources.parsing import with_times
+from pipelines.sources.event_times import with_times
 from pipelines.sources.port import Raw
 from pipelines.tables import normalise, problem_of
 

@@ -22,6 +22,7 @@ from pipelines.messages import IngestRequest, IngestResult
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import canonical
 from pipelines.sources import open_source
+from pipelines.spec.schema import load_schema
 from pipelines.trigger_conf import DriftConf, RetrainConf
 from pipelines.watch import window
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.sources import Source
     from pipelines.spec import Spec
+    from pipelines.spec.schema import Schema
 
 
 C = TypeVar("C", RetrainConf, DriftConf)
@@ -65,11 +67,11 @@ def run(context: Context, request: IngestRequest) -> IngestResult:
         if request.purpose == "drift"
         else _select_for_retrain(spec, request)
     )
-    source = open_source(spec, context.settings)
+    source, schema = open_source(spec, context.settings), load_schema(context.folder)
     counts = {"rows": 0, "written": 0, "late": 0, "unreadable": 0}
 
     def batches(intervals: list[Interval]) -> list[BatchRef]:
-        return [_ingest_batch(context, source, interval, counts) for interval in intervals]
+        return [_ingest_batch(context, source, schema, interval, counts) for interval in intervals]
 
     between = batches(selection.between)
     quarantine_names = _quarantine_names(context) if between else set()
@@ -218,10 +220,14 @@ def _lookback_intervals(spec: Spec, start: datetime) -> list[Interval]:
 
 
 def _ingest_batch(
-    context: Context, source: Source, interval: Interval, counts: dict[str, int]
+    context: Context,
+    source: Source,
+    schema: Schema | None,
+    interval: Interval,
+    counts: dict[str, int],
 ) -> BatchRef:
     spec, store = context.spec, context.ports.store
-    manifest = manifest_of(store, spec, interval, read_source(spec, source, interval))
+    manifest = manifest_of(store, spec, interval, read_source(spec, source, interval, schema))
     earlier = newest(store, spec.name, interval)
     batch, is_new = publish(store, manifest)
     table = manifest.tables.get(spec.source.main)

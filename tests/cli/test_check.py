@@ -11,6 +11,7 @@ def test_check_tries_everything_on_one_batch_and_keeps_nothing(command, world):
     assert [f["check"] for f in json.loads(done.stdout)] == [
         "spec",
         "candidates",
+        "schema",
         "source",
         "expectations",
         "features",
@@ -83,7 +84,7 @@ def test_check_takes_an_empty_batch_where_the_spec_allows_it(command, world):
         ),
         pytest.param(lambda w: w.raw(7).unlink(), "source", "2024-01-08.csv", 75, id="source"),
         pytest.param(
-            lambda w: w.raw(7).write_bytes(b"\xff"), "source", "not readable", 65, id="unreadable"
+            lambda w: w.raw(7).write_bytes(b"\xff"), "source", "is no utf-8", 65, id="unreadable"
         ),
         pytest.param(
             lambda w: w.rewrite(7, w.frame(7).assign(bought=9)),

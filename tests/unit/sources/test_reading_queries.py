@@ -10,7 +10,7 @@ from psycopg2 import extensions
 
 from pipelines.columns.storable import say_once
 from pipelines.errors import SpecError
-from pipelines.sources.parsing import with_times
+from pipelines.sources.event_times import with_times
 from pipelines.sources.postgres import refuse_changes
 from pipelines.sources.python import Function
 from pipelines.sources.sql import Sql, _table
