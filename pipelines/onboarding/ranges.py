@@ -22,22 +22,18 @@ FEW_CODES = 20
 def quantile_ranges(column: ColumnFigures) -> list[tuple[float, float]]:
     """Return the bounds of each quantile.
 
-    The outermost ones may come as far in as their neighbours were seen: where many rows share a
+    The outermost ones may come as far in as their neighbours: where many rows share a
     value, such as 0, a few rows decide whether an outer quantile is that value.
     """
     rows = float(np.median(column.rows * column.filled))
     step = 1.0 if column.is_whole else 0.0
-    ranges = []
-    for i, q in enumerate(QUANTILES):
-        low, high = bounds_of(
-            column.quantiles[:, i], spread=column.spread, rows=rows * min(q, 1 - q)
-        )
-        if q == QUANTILES[0]:
-            high = max(high, float(np.nanmax(column.quantiles[:, 1])))
-        if q == QUANTILES[-1]:
-            low = min(low, float(np.nanmin(column.quantiles[:, -2])))
-        ranges.append(outward(low - step, high + step))
-    return ranges
+    ranges = [
+        bounds_of(column.quantiles[:, i], spread=column.spread, rows=rows * min(q, 1 - q))
+        for i, q in enumerate(QUANTILES)
+    ]
+    ranges[0] = (ranges[0][0], max(ranges[0][1], ranges[1][1]))
+    ranges[-1] = (min(ranges[-1][0], ranges[-2][0]), ranges[-1][1])
+    return [outward(low - step, high + step) for low, high in ranges]
 
 
 def mean_range(column: ColumnFigures) -> tuple[float, float]:
