@@ -287,7 +287,7 @@ def part_of_the_target(random, rows):
 
 
 def strongest_by_far(random, rows):
-    columns, target = _binary(random, rows)
+    columns, _ = _binary(random, rows)
     weak = pd.Series((random.random(rows) < 0.15).astype(int))
     score = weak * 3 + random.normal(0, 1, rows)
     columns["risk_after"] = score

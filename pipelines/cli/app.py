@@ -10,8 +10,9 @@ app = typer.Typer(
     name="perennial",
     help=(
         "Perennial: models that renew themselves, with a gate, alarms and a ledger that can be"
-        " trusted.\n\nStart with `perennial init NAME --from FILE`, then `perennial check NAME`. Every command takes --json. Exit codes: 0 done; 65 a retry cannot help; 75"
-        " try again; 64 wrong usage; anything else is a crash."
+        " trusted.\n\nStart with `perennial init NAME --from FILE`, then `perennial check NAME`."
+        " Every command takes --json. Exit codes: 0 done; 65 a retry cannot help; 75 try again; 64"
+        " wrong usage; anything else is a crash."
     ),
     no_args_is_help=True,
     add_completion=False,

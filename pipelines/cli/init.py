@@ -91,7 +91,6 @@ def init(  # noqa: PLR0913 -- the options of a command
     assumed. Then run `perennial check NAME`.
 
     Examples:
-
       perennial init churn --from customers.csv --target left
 
       perennial init demand --from 's3://bucket/sales/**/*.parquet' --target units --time day
@@ -142,7 +141,7 @@ def _copy(settings: Settings, example: str, name: str, *, force: bool) -> list[s
     return copy_example(settings, example, name, force=force)
 
 
-def _start(  # noqa: PLR0913 -- one call, with what the command line says
+def _start(
     settings: Settings,
     name: str,
     place: str,

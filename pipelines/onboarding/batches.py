@@ -39,7 +39,7 @@ def batch_starts(times: pd.Series[Any], kind: BatchKind) -> pd.Series[Any]:
 
 
 def choose_cut(times: pd.Series[Any]) -> Cut:
-    """Return the largest batches of which there are many with rows enough; else the best there are."""
+    """Return the largest batches of which there are many with rows enough, else the best cut."""
     cuts = []
     for kind in KINDS:
         counts = batch_starts(times.dropna(), kind).value_counts()
@@ -62,7 +62,7 @@ def gaps(times: pd.Series[Any], kind: BatchKind) -> int:
     starts = batch_starts(times.dropna(), kind).drop_duplicates().sort_values()
     if starts.empty:
         return 0
-    have = set(starts.dt.to_pydatetime()) if hasattr(starts.dt, "to_pydatetime") else set(starts)
+    have = set(starts.dt.to_pydatetime())
     current = containing(starts.iloc[0].to_pydatetime(), kind)
     last, count = starts.iloc[-1].to_pydatetime(), 0
     while current.start.replace(tzinfo=None) <= last:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.errors import RequestError
 from pipelines.onboarding.columns import is_identifier_name, looks_like_an_id
-from pipelines.onboarding.figures import kind_of
+from pipelines.onboarding.figures import kind_of, varies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,10 @@ FEW_NUMBERS = 10
 
 @dataclass(frozen=True)
 class Target:
-    """The target's raw column, the task, and of two classes that are no 0 and 1 the positive one."""
+    """The target's raw column, the task, and which of two classes is the positive one.
+
+    Classes 0 and 1, and false and true, need none.
+    """
 
     column: str
     task: Task
@@ -55,7 +58,7 @@ def choose_time(frame: pd.DataFrame, given: str | None, talk: Talk) -> str | Non
             )
         return given
     times = [c for c in frame.columns if kind_of(frame[c]) == "time"]
-    good = [c for c in times if frame[c].notna().all() and frame[c].nunique() > 1]
+    good = [c for c in times if frame[c].notna().all() and varies(frame[c])]
     for name in times:
         if name not in good:
             talk.find(f"{name}: no event time, since it is empty in some rows, or always the same")
@@ -80,7 +83,7 @@ def choose_target(frame: pd.DataFrame, given: str | None, time: str | None, talk
             for c in frame.columns
             if c != time
             and kind_of(frame[c]) in {"number", "boolean", "text"}
-            and frame[c].nunique() > 1
+            and varies(frame[c])
             and not looks_like_an_id(c)
             and not (kind_of(frame[c]) == "text" and frame[c].nunique() > MOST_CLASSES)
         ]

@@ -68,7 +68,7 @@ def roles_of(frame: pd.DataFrame, others: Sequence[str]) -> Roles:
 def _why_not(name: str, column: pd.Series[Any], roles: Roles) -> str:
     """Return why a column is no input; "" where it is one."""
     kind = kind_of(column)
-    if column.notna().sum() == 0:
+    if column.isna().all():
         return "empty in all rows"
     if kind == "other":
         return "a nested or special type, which no model takes"
@@ -78,13 +78,18 @@ def _why_not(name: str, column: pd.Series[Any], roles: Roles) -> str:
         return f"personal data: {what}"
     if kind == "time":
         return "a time; build makes numbers of times where they help"
+    return _why_idle(name, column, roles)
+
+
+def _why_idle(name: str, column: pd.Series[Any], roles: Roles) -> str:
+    """Return why nothing can be learnt from a column; "" where something may."""
     distinct = column.nunique()
     if distinct == 1 and column.notna().all():
         return f"the same in all rows: {str(column.iloc[0])[:40]}"
     if _is_identifier(name, column, distinct):
         roles.identifiers.add(name)
         return "an identifier: it names rows, and says nothing of new ones"
-    if kind == "text" and distinct > MOST_CLASSES:
+    if kind_of(column) == "text" and distinct > MOST_CLASSES:
         return f"{distinct:,} different texts, too many to learn from"
     return ""
 
@@ -92,11 +97,11 @@ def _why_not(name: str, column: pd.Series[Any], roles: Roles) -> str:
 def _is_identifier(name: str, column: pd.Series[Any], distinct: int) -> bool:
     rows = int(column.notna().sum())
     if kind_of(column) == "text":
-        return distinct > 0.9 * rows or (looks_like_an_id(name) and distinct > 0.3 * rows)  # noqa: PLR2004
+        return distinct > 0.9 * rows or (looks_like_an_id(name) and distinct > 0.3 * rows)
     if not pd.api.types.is_integer_dtype(column):
         return False
     values = column.dropna()
-    runs = distinct == rows and float(values.max()) - float(values.min()) < 1.5 * rows  # noqa: PLR2004
+    runs = distinct == rows and float(values.max()) - float(values.min()) < 1.5 * rows
     return rows > 20 and (runs or (looks_like_an_id(name) and distinct > 0.5 * rows))  # noqa: PLR2004
 
 

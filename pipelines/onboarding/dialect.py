@@ -1,4 +1,4 @@
-"""How a CSV is written: its encoding, and by DuckDB's sniffer its signs and where its table begins."""
+"""How a CSV is written: its encoding, its signs (by DuckDB's sniffer), where its table begins."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _refuse_what_is_no_table(data: bytes, name: str) -> None:
 
 
 def _sample(data: bytes) -> bytes:
-    """Return the first bytes, up to the end of a line: a line that is cut looks like another one."""
+    """Return the first bytes, up to the end of a line: one that is cut looks like another line."""
     if len(data) <= SAMPLE:
         return data
     end = data.rfind(b"\n", 0, SAMPLE)
@@ -99,7 +99,7 @@ def _sample(data: bytes) -> bytes:
 
 
 def _signs(text: str, name: str) -> tuple[str, str, int, bool, str]:
-    """Return delimiter, quote, lines to leave out, whether there is a header, and comment's sign."""
+    """Return delimiter, quote, lines before the table, whether it has a header, comment's sign."""
     import duckdb
 
     with tempfile.TemporaryDirectory() as folder:

@@ -74,7 +74,7 @@ def _lag_lines(draft: Draft, lags: list[Feature]) -> list[str]:
     target = draft.target.column
     lines = [
         "    # A step's number, so that an earlier step is found even where some are missing.",
-        f"    step = (_.{time}.epoch_seconds() // {step}).cast(\"int64\")",
+        f'    step = (_.{time}.epoch_seconds() // {step}).cast("int64")',
         "    events = events.mutate(step=step)",
         f'    past = events.select("step", value=_["{target}"])',
     ]

@@ -32,6 +32,12 @@ def kind_of(column: pd.Series[Any]) -> Kind:
     return "other"
 
 
+def varies(column: pd.Series[Any]) -> bool:
+    """Tell whether the column has at least two values."""
+    known = column.dropna()
+    return bool(len(known)) and bool((known != known.iloc[0]).any())
+
+
 @dataclass(frozen=True)
 class ColumnFigures:
     """One column over the batches: what each batch holds of it."""
@@ -56,7 +62,7 @@ class ColumnFigures:
         return np.array([p.notna().mean() if len(p) else np.nan for p in self.parts])
 
     @cached_property
-    def values(self) -> list[Array]:
+    def numbers(self) -> list[Array]:
         """The numbers of each batch that are there."""
         return [p.dropna().to_numpy(dtype=float) for p in self.parts]
 
@@ -67,19 +73,19 @@ class ColumnFigures:
         return np.array(
             [
                 np.quantile(v, QUANTILES, method="nearest") if len(v) else nothing
-                for v in self.values
+                for v in self.numbers
             ]
         )
 
     @cached_property
     def means(self) -> Array:
         """The mean of numbers, (b,)."""
-        return np.array([v.mean() if len(v) else np.nan for v in self.values])
+        return np.array([v.mean() if len(v) else np.nan for v in self.numbers])
 
     @cached_property
     def spread(self) -> float:
         """The standard deviation within a batch, the middle one."""
-        spreads = [v.std() for v in self.values if len(v) > 1]
+        spreads = [v.std() for v in self.numbers if len(v) > 1]
         return float(np.median(spreads)) if spreads else 0.0
 
     @cached_property
@@ -111,7 +117,7 @@ class ColumnFigures:
         return min(shares, default=0.0)
 
 
-CALENDAR = {"year", "quarter", "month", "week", "day_of_year"}
+NEARLY_ALL = 0.9
 
 
 def calendar_part(column: pd.Series[Any], event: pd.Series[Any]) -> str:
@@ -126,18 +132,16 @@ def calendar_part(column: pd.Series[Any], event: pd.Series[Any]) -> str:
     times = event[known].dt
     if not len(x):
         return ""
-    year = x - times.year.to_numpy()
-    if pd.Series(year).value_counts(normalize=True).iloc[0] > 0.95:  # noqa: PLR2004
+    year = pd.Series(x - times.year.to_numpy())
+    if year.value_counts(normalize=True).iloc[0] > NEARLY_ALL:
         return "year"
-    for name, part in (
-        ("quarter", times.quarter),
-        ("month", times.month),
-        ("day_of_year", times.dayofyear),
-        ("week", times.isocalendar().week.astype(float)),
-    ):
-        if (
-            np.mean(np.abs(x - part.to_numpy(dtype=float)) <= (name in {"week", "day_of_year"}))
-            > 0.9
-        ):
+    parts = {
+        "quarter": (times.quarter, 0),
+        "month": (times.month, 0),
+        "day_of_year": (times.dayofyear, 1),
+        "week": (times.isocalendar().week, 1),
+    }
+    for name, (part, slack) in parts.items():
+        if np.mean(np.abs(x - part.to_numpy(dtype=float)) <= slack) > NEARLY_ALL:
             return name
     return ""

@@ -82,9 +82,7 @@ def _format_by_name(name: str) -> Format | None:
         return None
 
 
-def _options(
-    kind: Format, files: list[File], given: dict[str, Any], talk: Talk
-) -> dict[str, Any]:
+def _options(kind: Format, files: list[File], given: dict[str, Any], talk: Talk) -> dict[str, Any]:
     """Return the options by which the files are read."""
     options: dict[str, Any] = {}
     if kind == "csv":
@@ -122,7 +120,7 @@ def _excel_options(file: File, given: dict[str, Any], talk: Talk) -> dict[str, A
     return options | ({"skip": skip} if skip else {})
 
 
-def _read(  # noqa: PLR0913 -- one reading
+def _read(
     kind: Format,
     files: list[File],
     source: dict[str, Any],
@@ -218,7 +216,7 @@ def _may_be_days(column: pa.ChunkedArray) -> bool:
     if not pa.types.is_integer(column.type) or column.null_count == len(column):
         return False
     ends = pc.min_max(column).as_py()
-    return bool(19_000_101 <= ends["min"] and ends["max"] <= 21_001_231)  # noqa: PLR2004
+    return bool(ends["min"] >= 19_000_101 and ends["max"] <= 21_001_231)  # noqa: PLR2004
 
 
 def _form_of(name: str, column: pa.ChunkedArray, place: Place, talk: Talk) -> str | None:

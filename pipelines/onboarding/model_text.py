@@ -284,5 +284,7 @@ def _drift(draft: Draft) -> list[str]:
         _line(f"  cooldown: {cooldown}", "how long after a retraining no other one starts"),
     ]
     if "year" in times.rhythms:
-        lines.append("  # The data follow the year: a window shorter than one calls a season drift.")
+        lines.append(
+            "  # The data follow the year: a window shorter than one calls a season drift."
+        )
     return lines

@@ -24,8 +24,8 @@ _BY_NAME: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for what, words in (
         ("e-mail addresses", "e[-_ ]?mail|mail[-_ ]?address"),
         ("phone numbers", "phone|telephone|telefon|mobile|handy|fax|cell[-_ ]?phone"),
-        ("names of people", "(first|last|sur|full|family|given|middle)[-_ ]?name|vorname|nachname"
-         "|customer[-_ ]?name|patient[-_ ]?name|kundenname"),
+        ("names of people", "(first|last|sur|full|family|given|middle|customer|patient)[-_ ]?name"),
+        ("names of people", "vorname|nachname|kundenname|familienname"),
         ("account numbers", "iban|bic|account[-_ ]?(no|number|nr)|kontonummer|credit[-_ ]?card"),
         ("IP addresses", "ip|ip[-_ ]?addr(ess)?|client[-_ ]?ip"),
         ("addresses", "address|street|stra(ss|ß)e|adresse|anschrift|hausnummer"),

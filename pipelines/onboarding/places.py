@@ -48,7 +48,7 @@ def place_of(text: str, database: str | None, home: Path) -> Place:
             remedy="pass --from 'SELECT …', or leave --database out.",
         )
     if text.startswith(("http://", "https://")):
-        return Place("http", text.rsplit("/", 1)[-1].split("?")[0], text, {"url": text})
+        return Place("http", text.rsplit("/", 1)[-1].split("?", maxsplit=1)[0], text, {"url": text})
     if "://" in text:
         return Place("files", text.rsplit("/", 1)[-1] or text, text, {"uri": _braces(text)})
     path = Path(text).expanduser().absolute()

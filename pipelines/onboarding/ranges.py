@@ -56,7 +56,7 @@ def breaks_ranges(judge: ColumnFigures, values: ColumnFigures) -> Array:
         low, high = mean_range(judge)
         outside |= (values.means < low) | (values.means > high)
         low, high = outside_codes(judge)
-        beyond = [((v < low) | (v > high)).mean() if len(v) else 0.0 for v in values.values]
+        beyond = [((v < low) | (v > high)).mean() if len(v) else 0.0 for v in values.numbers]
         return outside | (np.array(beyond) > 0.01)  # noqa: PLR2004 -- the suite's `mostly`
     for i, (low, high) in enumerate(quantile_ranges(judge)):
         outside |= (values.quantiles[:, i] < low) | (values.quantiles[:, i] > high)

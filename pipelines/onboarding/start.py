@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from pipelines.onboarding.batches import split_batches
 from pipelines.onboarding.features_text import features_text
 from pipelines.onboarding.folder import check_free, check_name, write_folder
+from pipelines.onboarding.frames import frame_of
 from pipelines.onboarding.look import look_at
 from pipelines.onboarding.model_text import model_text
 from pipelines.onboarding.places import place_of
-from pipelines.onboarding.plan import frame_of, plan_model
+from pipelines.onboarding.plan import plan_model
 from pipelines.onboarding.queries import by_interval
 from pipelines.onboarding.suite import draw_suite
 from pipelines.spec.load import SPEC_FILE, parse_spec

@@ -143,7 +143,7 @@ def _grows(column: ColumnFigures) -> bool:
     """Tell whether a column is a number that goes on from batch to batch, as identifiers do."""
     if len(column.parts) < 3:  # noqa: PLR2004 -- two batches have a direction always
         return False
-    edges = [(v.min(), v.max()) for v in column.values if len(v)]
+    edges = [(v.min(), v.max()) for v in column.numbers if len(v)]
     return all(
         before[1] <= after[0] and before[0] < after[1] for before, after in pairwise(edges)
     ) and len(column.distinct) > len(column.parts)

@@ -64,8 +64,10 @@ def number_style(columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         votes["grouped_point"] == 0 and votes["comma"] > votes["point"]
     )
     style: dict[str, Any] = {"decimal": ","} if comma else {}
-    if votes["grouped_comma" if comma else "grouped_point"] or (groups["." if comma else ","] and not votes["point" if comma else "comma"]):
-        style["thousands"] = "." if comma else ","
+    own, other = (".", "comma") if comma else (",", "point")
+    is_grouped = votes["grouped_comma" if comma else "grouped_point"] > 0
+    if is_grouped or (groups[own] and not votes[other]):
+        style["thousands"] = own
     else:
         style |= next(({"thousands": s} for s in (" ", "'") if groups[s]), {})
     return style

@@ -1,5 +1,5 @@
-"""Columns that give a target away: copies, columns that are filled after the event, and columns that
-alone say nearly all that the others cannot.
+"""Columns that give a target away: copies, what is filled after the event, and what alone says
+nearly all that the others cannot.
 
 No statistic can tell a leak from a very good input for certain. What is found here is what is worth
 a question: was it known before the event?
@@ -44,11 +44,15 @@ MOST_TREES_ROWS, MOST_TREES_COLUMNS = 5_000, 60
 
 @dataclass(frozen=True)
 class Leak:
-    """A column that may give the target away, how much it says alone (0 to 1), and why."""
+    """A column that may give the target away, how much it says alone (0 to 1), and why.
+
+    One that is not sure may as well be a very good input: a person has to say.
+    """
 
     column: str
     skill: float
     reason: str
+    is_sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,18 +121,20 @@ def _reason_alone(
 
 def _is_pure(part: pd.Series[Any], whole: pd.Series[Any]) -> bool:
     """Tell whether so many rows of one class are no accident."""
-    if len(part) < PURE_SHARE * len(whole) or len(part) == len(whole) or part.nunique() != 1:
+    if (
+        len(part) < PURE_SHARE * len(whole)
+        or len(part) == len(whole)
+        or bool((part != part.iloc[0]).any())
+    ):
         return False
     return float(len(part) * np.log((whole == part.iloc[0]).mean())) < SURE
 
 
 def _pure_values(column: pd.Series[Any], target: pd.Series[Any], skill: float) -> str:
-    """Return why values that go with one class only are suspicious: they are a share of the rows."""
+    """Return which value always goes with one class, in so many rows that it is no accident."""
     if skill < OF_OTHERS or column.nunique() > len(column) / 20:
         return ""
-    by_value = target.groupby(column, observed=True, dropna=True)
-    pure = by_value.nunique() == 1
-    values = [v for v in pure.index[pure] if _is_pure(target[column == v], target)]
+    values = [v for v in column.dropna().unique() if _is_pure(target[column == v], target)]
     if not values:
         return ""
     value = values[0]
@@ -275,7 +281,7 @@ def _alone_nearly_all(
                 f"alone it says {suspect.skill:.0%} of it, all columns together {whole:.0%}, those"
                 f" without it {rest:.0%}"
             )
-            leaks.append(Leak(suspect.column, suspect.skill, words))
+            leaks.append(Leak(suspect.column, suspect.skill, words, is_sure=False))
     return leaks
 
 
