@@ -31,11 +31,14 @@ class Cut:
 
 def batch_starts(times: pd.Series[Any], kind: BatchKind) -> pd.Series[Any]:
     """Return the start of the batch of each row; the times are in UTC, without a zone."""
+    starts: pd.Series[Any]
     if kind == "month":
-        return times.dt.to_period("M").dt.start_time
-    if kind == "week":
-        return (times - pd.to_timedelta(times.dt.dayofweek, unit="D")).dt.normalize()
-    return times.dt.floor("h" if kind == "hour" else "D")
+        starts = times.dt.to_period("M").dt.start_time
+    elif kind == "week":
+        starts = (times - pd.to_timedelta(times.dt.dayofweek, unit="D")).dt.normalize()
+    else:
+        starts = times.dt.floor("h" if kind == "hour" else "D")
+    return starts
 
 
 def choose_cut(times: pd.Series[Any]) -> Cut:

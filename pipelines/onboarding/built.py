@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 def built_name(raw: str, taken: set[str]) -> str:
     """Return a name that a spec can hold, and that is not taken."""
-    signs = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}
+    signs: dict[str, str | int | None] = {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "ß": "ss",
+        "Ä": "Ae",
+        "Ö": "Oe",
+        "Ü": "Ue",
+    }
     plain = raw if is_identifier_name(raw) else raw.translate(str.maketrans(signs))
     name = re.sub(r"[^A-Za-z0-9_]+", "_", plain).strip("_")[:60] or "column"
     name = name if not name[0].isdigit() else f"c_{name}"

@@ -96,7 +96,8 @@ class ColumnFigures:
     @cached_property
     def counts(self) -> list[dict[str, int]]:
         """How often each value of a text stands in each batch."""
-        return [p.dropna().astype(str).value_counts().to_dict() for p in self.parts]
+        counts = [p.dropna().astype(str).value_counts() for p in self.parts]
+        return [{str(v): int(n) for v, n in c.items()} for c in counts]
 
     @cached_property
     def distinct(self) -> set[Any]:

@@ -90,7 +90,7 @@ def _folder(path: Path, home: Path) -> Place:
 
     if (path / "_delta_log").is_dir():
         return Place("files", path.name, str(path), {"uri": _relative(path, home)}, "delta")
-    formats: Counter[str] = Counter()
+    formats: Counter[Format] = Counter()
     endings: dict[str, set[str]] = {}
     for file in sorted(path.rglob("*")):
         if not file.is_file() or file.name.startswith((".", "_")):
@@ -108,12 +108,12 @@ def _folder(path: Path, home: Path) -> Place:
             remedy="pass a folder with CSV, Parquet, JSON, Arrow or Excel files, or one file.",
         )
     if len(formats) > 1 or len(endings[next(iter(formats))]) > 1:
-        counts = ", ".join(f"{n} {kind}" for kind, n in formats.items())
+        counts = ", ".join(f"{n} {word}" for word, n in formats.items())
         raise RequestError(
             f"The files below {path} are of several kinds ({counts}).",
             remedy="pass a pattern such as 'folder/**/*.csv', in quotes.",
         )
-    (kind,), (ending,) = formats, endings[next(iter(formats))]
+    (ending,) = endings[next(iter(formats))]
     pattern = path / "**" / f"*{ending}"
     return Place("files", f"{path.name}/", str(pattern), {"uri": _relative(pattern, home)})
 

@@ -90,11 +90,12 @@ def find_leaks(
         if reason:
             found[name] = Leak(name, skill, reason)
         suspects.append(Suspect(name, skill, view))
-    rest = [s for s in suspects if s.column not in found and s.column not in identifiers]
+    named = [s for s in suspects if s.column not in identifiers]
+    rest = [s for s in named if s.column not in found]
     for leak in (
         *_late(columns, event, rest),
         *(_shifted(columns, target, event, rest) if not classes and event is not None else []),
-        *(_parts(columns, target, rest) if not classes else []),
+        *(_parts(columns, target, named) if not classes else []),
     ):
         found.setdefault(leak.column, leak)
     rest = [s for s in rest if s.column not in found]
