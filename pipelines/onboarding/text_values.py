@@ -64,9 +64,9 @@ def number_style(columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         votes["grouped_point"] == 0 and votes["comma"] > votes["point"]
     )
     style: dict[str, Any] = {"decimal": ","} if comma else {}
-    own, other = (".", "comma") if comma else (",", "point")
+    own, as_fraction = (".", "point") if comma else (",", "comma")
     is_grouped = votes["grouped_comma" if comma else "grouped_point"] > 0
-    if is_grouped or (groups[own] and not votes[other]):
+    if is_grouped or (groups[own] and not votes[as_fraction]):
         style["thousands"] = own
     else:
         style |= next(({"thousands": s} for s in (" ", "'") if groups[s]), {})
