@@ -43,8 +43,8 @@ def test_good_inputs_are_no_leaks(inputs, outcome):
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda y, r: y.map({0: "open", 1: "closed"}), "a copy of the target"),
-        (lambda y, r: y * 3 + 1, "a copy of the target"),
+        (lambda y, _: y.map({0: "open", 1: "closed"}), "a copy of the target"),
+        (lambda y, _: y * 3 + 1, "a copy of the target"),
         (
             lambda y, r: pd.Series(r.choice(["moved", "price"], ROWS)).where(
                 (y == 1) & (r.random(ROWS) < 0.6)
@@ -52,7 +52,7 @@ def test_good_inputs_are_no_leaks(inputs, outcome):
             "written after the event",
         ),
         (
-            lambda y, r: pd.Series(np.where(y == 1, r.integers(1, 4, ROWS), r.integers(0, 2, ROWS))),
+            lambda y, r: pd.Series(r.integers(1, 4, ROWS)).where(y == 1, r.integers(0, 2, ROWS)),
             "the target is always",
         ),
     ],
