@@ -41,7 +41,8 @@ def _digits(texts: pa.ChunkedArray, writing: Writing, pattern: str, what: str) -
 
 def _remedy_of_number(value: str, writing: Writing) -> str:
     """Return the option that would take the text."""
-    if writing.decimal == "." and re.fullmatch(r"[+-]?[0-9]{1,3}(\.[0-9]{3})*,[0-9]+", value):
+    is_decimal = re.fullmatch(r"[+-]?[0-9]{1,3}(\.[0-9]{3})*,[0-9]+", value)
+    if writing.decimal == "." and writing.kind != "integer" and is_decimal:
         groups = ' and `thousands: "."`' if "." in value else ""
         return f'write `decimal: ","`{groups} in the source'
     for sign in (",", ".", " ", "'", "_"):

@@ -83,10 +83,13 @@ def widen(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     try:
         wide = column.cast(through).cast(kind)
         # Arrow sees whole numbers beyond 2^53 and fractions, but not what a decimal loses in a
-        # float.
+        # float, nor the digits of a float that a decimal has no place for.
 
         is_unchanged = (
-            not pa.types.is_decimal(column.type)
+            not (
+                pa.types.is_decimal(column.type)
+                or (pa.types.is_decimal(kind) and pa.types.is_floating(column.type))
+            )
             or pc.all(pc.equal(wide.cast(column.type), column)).as_py()
         )
     except pa.ArrowException:

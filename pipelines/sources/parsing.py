@@ -160,7 +160,7 @@ def _reader_of(kind: Format, reading: Reading) -> Callable[[bytes, str], pa.Tabl
         return partial(read_parquet.table_of, most=reading.most, options=options)
     if kind == "arrow":
         return partial(read_arrow.table_of, most=reading.most, options=options)
-    return partial(read_excel.table_of, options=options)
+    return partial(read_excel.table_of, options=options, stated=reading.stated)
 
 
 def _guard(subject: str, kind: Format, parse_table: Callable[[], pa.Table]) -> pa.Table:

@@ -5,6 +5,7 @@ The cells are read by calamine: formulas count as the values that the workbook k
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ from pipelines.columns.storable import check_names
 from pipelines.errors import BadData
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
+    from pipelines.spec.schema import Column
     from pipelines.spec.table_options import TableOptions
 
 _EXACT = 2**53
@@ -24,10 +28,13 @@ _EXACT = 2**53
 _RANGE = re.compile(r"^([A-Z]+)([0-9]+)(?::([A-Z]+)([0-9]+)?)?$")
 
 
-def table_of(data: bytes, subject: str, options: TableOptions) -> pa.Table:
+def table_of(
+    data: bytes, subject: str, options: TableOptions, stated: Mapping[str, Column]
+) -> pa.Table:
     """Return the rows of the sheet, or of the range in it.
 
-    Raises BadData naming sheet, row or column.
+    A column that mixes numbers and texts is one of texts where its stated type is a number: people
+    write what a cell cannot hold exactly as a text. Raises BadData naming sheet, row or column.
     """
     import pyarrow as pa
 
@@ -45,8 +52,10 @@ def table_of(data: bytes, subject: str, options: TableOptions) -> pa.Table:
     check_names(names, subject)
     columns = {}
     for place, name in enumerate(names):
-        values = [row[place] if place < len(row) else None for row in rows]
-        columns[name] = column_of([_value(v) for v in values], name, subject)
+        values = [_value(row[place]) if place < len(row) else None for row in rows]
+        if name in stated and _mixes(values) and stated[name].type not in {"text", "category"}:
+            values = [_as_text(v) for v in values]
+        columns[name] = column_of(values, name, subject)
     beyond = [i for i, row in enumerate(rows) if any(_is_full(c) for c in row[len(names) :])]
     if beyond:
         first = beyond[0] + options.skip + 1 + options.header
@@ -114,6 +123,20 @@ def _is_full(cell: Any) -> bool:
 def _value(cell: Any) -> Any:
     """Return a cell's value; an empty one has none."""
     return cell if _is_full(cell) else None
+
+
+def _mixes(values: list[Any]) -> bool:
+    """Tell whether some values are texts and others are not."""
+    return 0 < sum(isinstance(v, str) for v in values) < sum(v is not None for v in values)
+
+
+def _as_text(value: Any) -> str | None:
+    """Return a cell's value as a file of texts would have it."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) <= _EXACT else repr(value)
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    return None if value is None else str(value)
 
 
 def _whole(column: pa.Array) -> pa.Array:

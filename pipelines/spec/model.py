@@ -14,7 +14,7 @@ from pipelines.spec.drift import Cron, Drift
 from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
 from pipelines.spec.metrics import METRICS, metrics_for
 from pipelines.spec.resources import Resources
-from pipelines.spec.sources import Identifier, Source
+from pipelines.spec.sources import Identifier, Source, SqlSource
 from pipelines.spec.tasks import Task
 from pipelines.spec.units import Batches, Duration, Timeout, parse_duration
 
@@ -202,7 +202,12 @@ class Spec(Value):
 
     @model_validator(mode="after")
     def _possible(self) -> Spec:
-        faults = [*_metric_problems(self), *_column_problems(self), *_candidate_problems(self)]
+        faults = [
+            *_source_problems(self),
+            *_metric_problems(self),
+            *_column_problems(self),
+            *_candidate_problems(self),
+        ]
         if faults:
             raise Impossible(faults)
         return self
@@ -215,6 +220,14 @@ class Spec(Value):
     def candidate(self, name: str) -> Candidate:
         """Return the candidate of that name; KeyError where there is none."""
         return {c.name: c for c in self.candidates}[name]
+
+
+def _source_problems(spec: Spec) -> list[Problem]:
+    """Return what is wrong with a query of rows that have a time."""
+    if isinstance(spec.source, SqlSource) and spec.event_time and not spec.source.binds_interval:
+        must = "must bind both :start and :end, so that one interval is read"
+        return [Problem(("source", "query"), must)]
+    return []
 
 
 def _metric_problems(spec: Spec) -> list[Problem]:

@@ -9,11 +9,12 @@ import pytest
 from psycopg2 import extensions
 
 from pipelines.columns.storable import say_once
-from pipelines.errors import SpecError
+from pipelines.errors import BadData, SpecError
 from pipelines.sources.event_times import with_times
 from pipelines.sources.postgres import refuse_changes
 from pipelines.sources.python import Function
-from pipelines.sources.sql import Sql, _table
+from pipelines.sources.sql import Sql
+from pipelines.sources.sql_chunks import in_utc, table_of
 from pipelines.spec.sources import PythonSource, SqlSource
 from pipelines.tables import normalise
 from tests.unit.sources.days import DAY, FIRST
@@ -80,7 +81,7 @@ def test_values_of_a_database_are_kept_as_they_are():
         ),
         (None, None, None, None, None, None, None, None, None, 0.5),
     ]
-    table = normalise(_table(list("abcdefghij"), list(rows), "The database"))
+    table = normalise(table_of(list("abcdefghij"), [rows], "The database"))
     assert [str(t) for t in table.schema.types] == [
         "int64",
         "decimal128(38, 2)",
@@ -107,6 +108,53 @@ def test_values_of_a_database_are_kept_as_they_are():
     )
     assert tuple(table.to_pylist()[0].values()) == first
     assert list(table.to_pylist()[1].values()) == [None] * 9 + [0.5]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([None, None, 1, None, 2**62], id="nulls first"),
+        pytest.param([1, 2, 0.5, None, 3], id="a fraction later"),
+        pytest.param([2**53 + 1, 0.5, 1, None, 2], id="too fine for a float"),
+        pytest.param([1, 2**64, None, -1, 0], id="beyond 64 bits later"),
+        pytest.param([Decimal("1.1"), Decimal(2), Decimal("0.003"), None, 4], id="decimals"),
+        pytest.param([10**37, Decimal("5.0"), 1, 2, 3], id="decimals without room"),
+        pytest.param(["a", None, "b", "c", None], id="texts"),
+        pytest.param([[1], [0.5], None, [], [2]], id="lists"),
+        pytest.param([{"a": 1}, None, {"b": [1]}, {}, None], id="objects"),
+        pytest.param(
+            [dt.date(2024, 1, 1), dt.datetime(2024, 1, 1, 5), None, None, None],  # noqa: DTZ001
+            id="days",
+        ),
+        pytest.param([None] * 5, id="nothing"),
+    ],
+)
+def test_chunks_have_the_type_and_the_values_of_the_whole(values, size):
+    chunks = [[(v,) for v in values[i : i + size]] for i in range(0, len(values), size)]
+    whole = table_of(["x"], [[(v,) for v in values]], "The database")
+    parts = table_of(["x"], chunks, "The database")
+    assert normalise(in_utc(parts, "UTC", "x")).equals(normalise(in_utc(whole, "UTC", "x")))
+
+
+def test_chunks_that_do_not_go_together_are_named():
+    chunks = [[(1,), (2,)], [("x",)]]
+    with pytest.raises(BadData, match="the column 'n' mixes texts and whole numbers"):
+        table_of(["n"], chunks, "The database")
+
+
+def test_local_times_are_moments_and_odd_hours_are_said(caplog):
+    say_once.cache_clear()
+    local = [dt.datetime(2024, 7, 1), dt.datetime(2024, 10, 27, 2, 30), dt.datetime(2024, 3, 31, 2)]  # noqa: DTZ001
+    table = in_utc(table_of(["at"], [[(t,) for t in local]], "x"), "Europe/Berlin", "The database")
+    assert [f"{t:%m-%d %H:%M}" for t in normalise(table)["at"].to_pylist()] == [
+        "06-30 22:00",
+        "10-27 00:30",
+        "03-31 01:00",
+    ]
+    assert (
+        "2 times of 'at' are in an hour that Europe/Berlin has twice or not at all" in caplog.text
+    )
 
 
 def test_a_column_of_a_database_that_cannot_be_kept_is_a_problem_that_names_it():
