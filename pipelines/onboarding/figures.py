@@ -59,12 +59,19 @@ class ColumnFigures:
     @cached_property
     def filled(self) -> Array:
         """The share of rows with a value, (b,)."""
+        if self.kind == "number":
+            return np.array([np.isfinite(v).mean() if len(v) else np.nan for v in self.arrays])
         return np.array([p.notna().mean() if len(p) else np.nan for p in self.parts])
+
+    @cached_property
+    def arrays(self) -> list[Array]:
+        """The numbers of each batch, NaN where there is none."""
+        return [p.to_numpy(dtype=float, na_value=np.nan) for p in self.parts]
 
     @cached_property
     def numbers(self) -> list[Array]:
         """The numbers of each batch that are there."""
-        return [p.dropna().to_numpy(dtype=float) for p in self.parts]
+        return [v[np.isfinite(v)] for v in self.arrays]
 
     @cached_property
     def quantiles(self) -> Array:
@@ -102,6 +109,8 @@ class ColumnFigures:
     @cached_property
     def distinct(self) -> set[Any]:
         """The values of all batches."""
+        if self.kind == "number":
+            return set(np.unique(np.concatenate(self.numbers)).tolist())
         found: set[Any] = set()
         for part in self.parts:
             found |= set(part.dropna().unique().tolist())
