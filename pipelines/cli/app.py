@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.cli import check, init, log, operations, overview, releases, steps
+from pipelines.cli import check, init, log, operations, overview, profile, releases, steps
 
 app = typer.Typer(
     name="perennial",
@@ -23,6 +23,7 @@ overview.add_to(app)
 init.add_to(app)
 check.add_to(app)
 log.add_to(app)
+profile.add_to(app)
 releases.add_to(app)
 operations.add_to(app)
 steps.add_to(app)

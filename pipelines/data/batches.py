@@ -5,15 +5,18 @@ One immutable manifest per version of an interval, the newest version being the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.columns.contract import hold, in_schema
 from pipelines.data.manifests import BatchManifest, BatchRef, Plan, TableRef
+from pipelines.data.row_keys import with_row_key
 from pipelines.errors import BadData
-from pipelines.intervals import complete_before
+from pipelines.intervals import complete_before, containing, preceding
 from pipelines.refs import Ref, canonical
 from pipelines.sources import Raw
+from pipelines.spec.schema import load_schema
 from pipelines.spec.table_options import TableOptions
 from pipelines.store.numbered import newest_numbered, publish_next
 from pipelines.store.sealing import read_entry
@@ -25,32 +28,45 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipelines.context import Context
     from pipelines.intervals import Interval
     from pipelines.sources import Source
     from pipelines.spec import Spec
     from pipelines.spec.schema import Schema
     from pipelines.store.port import Store
 
+_LOOKED_FOR = 20_000
+"""Intervals that are looked for at most: two years of hours."""
 
-def read_source(
-    spec: Spec, source: Source, interval: Interval, schema: Schema | None = None
-) -> Raw:
-    """Return what the source has of an interval, in the types of the model's schema.
+
+def read_source(context: Context, source: Source, interval: Interval) -> Raw:
+    """Return what the source has of an interval: in the types of the model's schema, and with the
+    rows' key where the spec has it made.
 
     A file without a byte has no rows, where the spec allows empty batches. Data that do not fit
     the schema are a problem.
     """
     import pyarrow as pa
 
+    spec, schema = context.spec, load_schema(context.folder)
     raw = source.read(interval)
     if spec.empty_batches == "allow" and raw.problem and raw.unread == b"":
-        raw = Raw({spec.source.main: pa.table({})})
-    if schema is None or raw.problem:
-        return raw
+        return Raw({spec.source.main: pa.table({})})
+    if schema is not None and not raw.problem:
+        raw = _in_schema(spec, raw, schema, interval.name)
+    main = raw.tables.get(spec.source.main)
+    if spec.makes_key and main is not None:
+        subject = f"The table {spec.source.main!r}"
+        return replace(raw, tables={**raw.tables, spec.source.main: with_row_key(main, subject)})
+    return raw
+
+
+def _in_schema(spec: Spec, raw: Raw, schema: Schema, batch: str) -> Raw:
+    """Return the tables as the schema states them, or the problem of what does not fit."""
     tables, notices = {}, list(raw.notices)
     try:
         for name, table in raw.tables.items():
-            columns, where = schema.tables.get(name), f"{interval.name}: {name}"
+            columns, where = schema.tables.get(name), f"{batch}: {name}"
             if columns is None:
                 notices.append(f"{where}: schema.yaml does not know this table")
                 tables[name] = table
@@ -137,6 +153,24 @@ def manifests_before(
         batch = newest(store, spec.name, interval)
         if batch is not None:
             yield read_manifest(store, batch)
+
+
+def newest_manifests(
+    store: Store, spec: Spec, moment: datetime, most: int
+) -> Iterator[BatchManifest]:
+    """Yield the newest manifest of each of the `most` newest batches that the store holds, the
+    latest first: of intervals that end by the moment, and not before the source's `first`.
+    """
+    end = min(moment, spec.source.until) if spec.source.until else moment
+    interval = preceding(containing(end, spec.batch), spec.batch)
+    for _ in range(_LOOKED_FOR):
+        if not most or interval.end <= spec.source.first:
+            return
+        batch = newest(store, spec.name, interval)
+        if batch is not None:
+            most -= 1
+            yield read_manifest(store, batch)
+        interval = preceding(interval, spec.batch)
 
 
 def read_plan(store: Store, ref: Ref) -> Plan:

@@ -70,5 +70,5 @@ def open_reader(
     if isinstance(source, SqlSource):
         from pipelines.sources.sql import Sql
 
-        return Sql(source, event_time, seconds=seconds)
+        return Sql(source, event_time, seconds=seconds, schema=schema)
     raise SpecError("A `python` source is no business of the reader.")
