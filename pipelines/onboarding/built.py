@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from pipelines.onboarding.columns import MOST_INPUTS, Roles, is_identifier_name
 from pipelines.onboarding.draft import Draft, Feature
 from pipelines.onboarding.figures import varies
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def built_name(raw: str, taken: set[str]) -> str:
@@ -47,13 +46,15 @@ def built_features(frame: pd.DataFrame, roles: Roles, draft: Draft) -> list[Feat
             expression = f"_[{raw!r}].cast('float64')"
         features.append(Feature(name, expression))
     if draft.times is not None:
-        features += _time_features(frame[draft.times.column], draft.times.column, taken)
+        features += _time_features(frame, draft.times.column, taken)
     if draft.times is not None and draft.times.step_seconds:
         features += _lags(draft, taken)
     return features[:MOST_INPUTS]
 
 
-def _time_features(moments: pd.Series[Any], column: str, taken: set[str]) -> list[Feature]:
+def _time_features(frame: pd.DataFrame, column: str, taken: set[str]) -> list[Feature]:
+    """Return the parts of the event time that vary, and that no column tells already."""
+    moments = frame[column]
     parts = (
         ("hour_of_day", f"_.{column}.hour()", moments.dt.hour),
         ("day_of_week", f"_.{column}.day_of_week.index()", moments.dt.dayofweek),
@@ -64,8 +65,16 @@ def _time_features(moments: pd.Series[Any], column: str, taken: set[str]) -> lis
     return [
         Feature(built_name(name, taken), expression)
         for name, expression, values in parts
-        if varies(values) and days >= enough[name]
+        if varies(values) and days >= enough[name] and not _is_told(frame, values)
     ]
+
+
+def _is_told(frame: pd.DataFrame, part: pd.Series[Any]) -> bool:
+    """Tell whether a column of whole numbers is the part already, counted from anywhere."""
+    return any(
+        pd.api.types.is_integer_dtype(frame[name]) and not varies(frame[name] - part)
+        for name in frame.columns
+    )
 
 
 LAGS = ((1, "before"), (86_400, "day_before"), (7 * 86_400, "week_before"))

@@ -50,11 +50,16 @@ def write_folder(
     folder = settings.models / name
     folder.mkdir(parents=True, exist_ok=True)
     settings.expectations.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for file, text in files.items():
-        paths.append(_write(folder / file, text))
-    paths.append(_write(settings.expectations / f"{name}.json", suite_text(name, suite)))
-    return paths
+    texts = {folder / file: text for file, text in files.items()}
+    texts[settings.expectations / f"{name}.json"] = suite_text(name, suite)
+    for path, text in texts.items():
+        _write(path, text)
+    return [_shown(p, settings) for p in texts]
+
+
+def _shown(path: Path, settings: Settings) -> str:
+    """Return the path as people name it: from the checkout where it lies in it."""
+    return str(path.relative_to(settings.home) if path.is_relative_to(settings.home) else path)
 
 
 def suite_text(name: str, suite: list[dict[str, Any]]) -> str:
@@ -63,14 +68,13 @@ def suite_text(name: str, suite: list[dict[str, Any]]) -> str:
     return f'{{\n  "name": {json.dumps(name)},\n  "expectations": [\n{lines}\n  ]\n}}\n'
 
 
-def _write(path: Path, text: str) -> str:
+def _write(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
     ) as file:
         file.write(text)
     Path(file.name).chmod(0o644)
     Path(file.name).replace(path)
-    return f"{path.parent.name}/{path.name}"
 
 
 def copy_example(settings: Settings, example: str, name: str, *, force: bool) -> list[str]:
@@ -93,9 +97,10 @@ def copy_example(settings: Settings, example: str, name: str, *, force: bool) ->
         text = path.read_text(encoding="utf-8")
         if path.name == "model.yaml":
             text = re.sub(rf"(?m)^name: {example}$", f"name: {name}", text)
-        paths.append(_write(folder / path.name, text))
+        _write(folder / path.name, text)
+        paths.append(_shown(folder / path.name, settings))
     for path in sorted((shipped / "expectations").glob(f"{example}*.json")):
         target = settings.expectations / path.name.replace(example, name, 1)
         shutil.copyfile(path, target)
-        paths.append(f"{target.parent.name}/{target.name}")
+        paths.append(_shown(target, settings))
     return paths

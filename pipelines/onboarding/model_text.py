@@ -222,12 +222,12 @@ def _candidates(draft: Draft) -> list[str]:
         lines.append("    search: {C: [0.01, 0.1, 1.0]}")
     else:
         lines.append("    search: {alpha: [0.1, 1.0, 10.0]}")
-    leaf = max(2, min(200, draft.rows // 100))
+    leaf = max(2, min(50, draft.rows // 100))
     return [
         *lines,
         "  - name: boosted",
         f"    estimator: {boosted}",
-        _line(f"    params: {{min_samples_leaf: {leaf}}}", "about one row in a hundred"),
+        _line(f"    params: {{min_samples_leaf: {leaf}}}", "so that few rows decide nothing"),
         "    search: {learning_rate: [0.05, 0.1], max_leaf_nodes: [15, 31]}",
         _line("    budget: 3", "at most so many settings are tried"),
     ]

@@ -30,7 +30,7 @@ def cut_by_time(frame: pd.DataFrame, time: str, target: Target, talk: Talk) -> T
     counts = batch_starts(moments, cut.kind).value_counts().sort_index()
     first = floor(moments.min().to_pydatetime(), cut.kind)
     last = floor(moments.max().to_pydatetime(), cut.kind)
-    until, reason = following(last, cut.kind), "the end of what the file holds"
+    until, reason = following(last, cut.kind), "the end of the data"
     whole = len(counts)
     if len(counts) > 4 and counts.iloc[-1] < PARTIAL * cut.rows:  # noqa: PLR2004
         until, reason, whole = last, f"the last {cut.kind} is not whole yet", whole - 1

@@ -14,6 +14,7 @@ def test_an_unseen_file_is_green_without_an_edited_line(command, world, tmp_path
     file = make(tmp_path, 0.005)
     done = command("init", "tried", *file.arguments, **file.settings)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "models/tried/model.yaml" in done.stdout
     assert "Next: perennial check tried" in done.stdout
     checked = command("check", "tried", "--json", **file.settings)
     assert checked.returncode == 0, checked.stdout + checked.stderr
