@@ -12,9 +12,10 @@ import typer
 from pipelines.cli.advice import LONGEST, advice
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import CRASH, set_up_logging
+from pipelines.cli.snapshots import describe_sides
 from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
-from pipelines.intervals import Interval, containing, floor, iso, preceding
+from pipelines.intervals import SNAPSHOT, Interval, containing, floor, iso, preceding
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
@@ -130,12 +131,21 @@ def _source(at: str | None, state: dict[str, Any]) -> str:
     raws = read_raw(context, interval)
     state |= {"interval": interval, "raws": raws}
     rows = {n: t.num_rows for n, t in raws[-1].tables.items()}
-    return f"batch {interval.name}: " + ", ".join(f"{n} {c} rows" for n, c in rows.items())
+    batch = "the snapshot: " if interval == SNAPSHOT else f"batch {interval.name}: "
+    return batch + ", ".join(f"{n} {c} rows" for n, c in rows.items())
 
 
 def _interval(spec: Spec, at: str | None) -> Interval:
     from datetime import UTC, datetime
 
+    if spec.is_snapshot:
+        if at is not None:
+            raise SpecError(
+                f"--at {at!r}: the data of {spec.name} have no time; the source is read whole.",
+                remedy="leave --at out.",
+            )
+        return SNAPSHOT
+    timing = spec.timing
     if at is not None:
         try:
             moment = datetime.fromisoformat(at)
@@ -143,13 +153,13 @@ def _interval(spec: Spec, at: str | None) -> Interval:
             raise SpecError(
                 f"--at {at!r} is no date.", remedy="write 2013-03-15 or 2013-03-15T00:00:00Z."
             ) from error
-        return containing(moment, spec.batch)
+        return containing(moment, timing.batch)
     now = datetime.now(UTC)
-    until = min(now, spec.source.until) if spec.source.until else now
-    newest = preceding(containing(until, spec.batch), spec.batch)
-    if newest.start < floor(spec.source.first, spec.batch):
+    until = min(now, timing.until) if timing.until else now
+    newest = preceding(containing(until, timing.batch), timing.batch)
+    if newest.start < floor(timing.first, timing.batch):
         raise SpecError(
-            f"No batch is complete yet: data begin at {iso(spec.source.first)}.",
+            f"No batch is complete yet: data begin at {iso(timing.first)}.",
             remedy="wait, or mend `source.first`.",
         )
     return newest
@@ -199,6 +209,9 @@ def _features(state: dict[str, Any]) -> str:
         f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs, {count_with_label}"
         f" with a known {target}"
     )
-    few = holdout_too_small(context.spec, count_with_label, LONGEST[context.spec.batch])
     merge_warning = merged_inputs(table, context.spec.features.inputs)
+    if context.spec.is_snapshot:
+        text = "; ".join([text, *describe_sides(context.spec, table)])
+        return "; WARNING: ".join(filter(None, [text, merge_warning]))
+    few = holdout_too_small(context.spec, count_with_label, LONGEST[context.spec.timing.batch])
     return "; WARNING: ".join(filter(None, [text, few, merge_warning]))

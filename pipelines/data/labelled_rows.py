@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from pipelines.columns.widening import together
 from pipelines.data.batches import read_plan
+from pipelines.data.sides import held_out, sides_of
 from pipelines.errors import BadData
-from pipelines.intervals import Interval, iso
+from pipelines.intervals import SNAPSHOT, Interval, iso
 from pipelines.tables import from_parquet
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def split(context: Context, features: FeaturesResult) -> Split:
     left.
     """
     plan = _plan(context, features)
+    if plan.is_snapshot:
+        whole = whole_snapshot(context, features)
+        return Split(
+            train=_side(context, whole, held=False), holdout=_side(context, whole, held=True)
+        )
     rows, interval = holdout(context, features)
     train = read_known_rows(context, features, plan.train, by=min(interval.start, features.as_of))
     return Split(train=train, holdout=rows)
@@ -54,17 +60,42 @@ def split(context: Context, features: FeaturesResult) -> Split:
 
 def holdout(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
     """Return the rows to judge on, and the span that they come from."""
-    batches = _plan(context, features).holdout
-    return read_known_rows(context, features, batches, by=features.as_of), _span(batches)
+    plan = _plan(context, features)
+    if plan.is_snapshot:
+        return _side(context, whole_snapshot(context, features), held=True), SNAPSHOT
+    return read_known_rows(context, features, plan.holdout, by=features.as_of), _span(plan.holdout)
 
 
-def read_all(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
-    """Return all rows of the plan whose label is known by `as_of`, and the span that they come
-    from.
+def rows_to_fit(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
+    """Return the rows of a version's final fit, and the span that they come from.
+
+    All whose label is known by `as_of`; of a snapshot those that are not held out, so that a later
+    version can be compared with this one on rows that neither has seen.
     """
     plan = _plan(context, features)
+    if plan.is_snapshot:
+        return _side(context, whole_snapshot(context, features), held=False), SNAPSHOT
     batches = [*plan.train, *plan.holdout]
     return read_known_rows(context, features, batches, by=features.as_of), _span(batches)
+
+
+def whole_snapshot(context: Context, features: FeaturesResult) -> pa.Table:
+    """Return all rows of a plan's snapshot that have a label, sorted by their key."""
+    return read_known_rows(context, features, _plan(context, features).train, by=features.as_of)
+
+
+def _side(context: Context, whole: pa.Table, *, held: bool) -> pa.Table:
+    spec = context.spec
+    is_held = held_out(whole, sides_of(spec), spec.key)
+    rows = whole.filter(pa.array(is_held if held else ~is_held))
+    if not rows.num_rows:
+        side = "held out" if held else "to learn from"
+        raise BadData(
+            f"None of the {whole.num_rows} rows of the snapshot with a known {spec.target.column}"
+            f" is {side}: their hash decides, and all are on the other side.",
+            remedy="take a larger snapshot, or another train.holdout or train.seed.",
+        )
+    return rows
 
 
 def read_known_rows(
@@ -72,7 +103,7 @@ def read_known_rows(
 ) -> pa.Table:
     """Return the batches' rows, in their order, whose label was known at the moment `by`."""
     spec = context.spec
-    columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
+    columns = spec.built_columns
     names = [b.interval.name for b in batches]
     tables = {}
     for name, path in zip(
@@ -85,20 +116,28 @@ def read_known_rows(
                 f"The features of {name} lack {', '.join(absent)}.",
                 remedy="let features.py build these columns.",
             )
-        tables[name] = table.select(list(dict.fromkeys(columns)))
+        tables[name] = table.select(columns)
     table = together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key)
     table = table.filter(pa.array(visible(table, spec, by)))
     if not table.num_rows:
         raise BadData(
-            f"No row of the batches {names[0]} to {names[-1]} has a label that was known by"
+            f"No row of the snapshot has a {spec.target.column}."
+            if spec.is_snapshot
+            else f"No row of the batches {names[0]} to {names[-1]} has a label that was known by"
             f" {iso(by)}.",
-            remedy=f"look at {spec.target.column!r} and at target.known_after.",
+            remedy=f"look at {spec.target.column!r}"
+            + ("." if spec.is_snapshot else " and at target.known_after."),
         )
     return table
 
 
 def times(table: pa.Table, spec: Spec) -> Array:
-    """Return the event times as datetime64[us] (UTC). Raises BadData where one is missing."""
+    """Return the event times as datetime64[us] (UTC). Raises BadData where one is missing.
+
+    Rows of a snapshot have none; all of them are of one moment.
+    """
+    if spec.event_time is None:
+        return np.full(table.num_rows, np.datetime64(0, "us"))
     column = table[spec.event_time]
     if column.null_count:
         raise BadData(
@@ -125,7 +164,7 @@ def span(table: pa.Table, spec: Spec) -> Interval:
 
 def _plan(context: Context, features: FeaturesResult) -> Plan:
     plan = read_plan(context.ports.store, features.plan)
-    if not plan.train or not plan.holdout:
+    if not plan.train or (not plan.holdout and not plan.is_snapshot):
         raise BadData(
             "The plan has no batches to learn from or none to judge on.",
             remedy="wait for more batches or shorten train.holdout.",

@@ -45,7 +45,7 @@ class Files:
     """Reads the files behind a URI; relative paths count from `home`."""
 
     def __init__(
-        self, source: FilesSource, event_time: str, home: Path, *, most: int | None = None
+        self, source: FilesSource, event_time: str | None, home: Path, *, most: int | None = None
     ) -> None:
         """Remember where to read, and the bytes that all files together may have.
 

@@ -238,8 +238,9 @@ def together(tables: list[pa.Table], subject: str) -> pa.Table:
         ) from error
 
 
-def with_times(table: pa.Table, column: str, subject: str = "The source") -> pa.Table:
-    """Return the table with `column` as times in UTC where its texts are ISO 8601.
+def with_times(table: pa.Table, column: str | None, subject: str = "The source") -> pa.Table:
+    """Return the table with `column`, where there is one, as times in UTC where its texts are ISO
+    8601.
 
     What is no time becomes null, and is said.
 
@@ -250,7 +251,9 @@ def with_times(table: pa.Table, column: str, subject: str = "The source") -> pa.
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if column not in table.column_names or not pa.types.is_string(table.schema.field(column).type):
+    if column is None or column not in table.column_names:
+        return table
+    if not pa.types.is_string(table.schema.field(column).type):
         return table
     texts = table.column(column)
     coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
@@ -274,17 +277,17 @@ def with_times(table: pa.Table, column: str, subject: str = "The source") -> pa.
     return table.set_column(index, column, storable_column(array, column, subject))
 
 
-def pick_rows(table: pa.Table, column: str, interval: Interval) -> pa.Table:
-    """Return the rows of the interval, and those without a time.
+def pick_rows(table: pa.Table, column: str | None, interval: Interval) -> pa.Table:
+    """Return the rows of the interval, and those without a time; all rows of data without time.
 
     The latter belong nowhere, and `validate` must see them.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if column not in table.column_names or not pa.types.is_timestamp(
-        table.schema.field(column).type
-    ):
+    if column is None or column not in table.column_names:
+        return table
+    if not pa.types.is_timestamp(table.schema.field(column).type):
         return table
     times: Any = table.column(column)
     inside = pc.and_(

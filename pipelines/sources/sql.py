@@ -33,7 +33,7 @@ class Sql:
     def __init__(
         self,
         source: SqlSource,
-        event_time: str,
+        event_time: str | None,
         environ: dict[str, str] | None = None,
         *,
         seconds: float | None = None,
@@ -120,11 +120,12 @@ class Sql:
         """Return the names of the columns and the rows, as the driver has them."""
         import sqlalchemy as sa
 
-        bound = [sa.bindparam(name, type_=sa.DateTime()) for name in ("start", "end")]
         values = {
             "start": interval.start.replace(tzinfo=None),
             "end": interval.end.replace(tzinfo=None),
         }
+        values = values if self._source.per_interval else {}
+        bound = [sa.bindparam(name, type_=sa.DateTime()) for name in values]
         try:
             postgres.prepare(connection, self._seconds)
             answer = connection.execute(sa.text(self._source.query).bindparams(*bound), values)

@@ -27,7 +27,8 @@ class SourceBase(Value):
     `build` may make more precise).
     """
 
-    first: Moment
+    first: Moment | None = None
+    """Since when there are data; of data without time (see `event_time` of the spec) left out."""
     until: Moment | None = None
     event_time: Identifier | None = None
     main: Identifier = "events"
@@ -42,7 +43,7 @@ class SourceBase(Value):
 
     @model_validator(mode="after")
     def _check_order(self) -> SourceBase:
-        if self.until is not None and self.until <= self.first:
+        if self.until is not None and self.first is not None and self.until <= self.first:
             msg = "`until` must lie after `first`"
             raise ValueError(msg)
         if self.main in self.side:
@@ -144,7 +145,7 @@ class HttpSource(OneTable, TableOptions):
 
 
 class SqlSource(OneTable):
-    """A query with bound :start and :end.
+    """A query with bound :start and :end; without both where the data have no time.
 
     The setting PERENNIAL_SQL_<database> holds the SQLAlchemy URL of its database.
     """
@@ -155,14 +156,23 @@ class SqlSource(OneTable):
 
     @model_validator(mode="after")
     def _check_parameters(self) -> SqlSource:
-        if ":start" not in self.query or ":end" not in self.query:
-            msg = "the query must bind both :start and :end, so that one interval is read"
+        bound = [name for name in (":start", ":end") if name in self.query]
+        if len(bound) == 1 or (not bound and self.first is not None):
+            msg = (
+                "the query must bind both :start and :end, so that one interval is read (or neither"
+                " of them, for data without time)"
+            )
             raise ValueError(msg)
         return self
 
+    @property
+    def per_interval(self) -> bool:
+        """Whether the query asks for one interval."""
+        return ":start" in self.query
+
 
 class PythonSource(SourceBase):
-    """A function `read(start, end)` in the model's `source.py`.
+    """A function `read(start, end)` in the model's `source.py`; `read()` for data without time.
 
     It returns a table, or a dict of tables by name.
     """

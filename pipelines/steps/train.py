@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from pipelines.spec import Candidate
     from pipelines.training.search import SearchResult
 
+NAMED = 10
+"""Classes that the log names at most."""
+
 
 def run(context: Context, request: TrainRequest) -> TrainResult:
     """Return the trained candidate: once per run, candidate, features version, plan and code.
@@ -65,8 +68,8 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
 
     from pipelines.bundle.rows import schema_of
     from pipelines.data import labelled_rows
+    from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
-    from pipelines.science.splits import time_folds
     from pipelines.training import estimators, predictions
     from pipelines.training.fitting import fit_pipeline
     from pipelines.training.float32 import merged_inputs
@@ -105,9 +108,9 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         len(truth),
         len(schema.columns),
     )
-    folds = time_folds(
-        labelled_rows.times(rows.train, spec), spec.train.folds, spec.target.known_after
-    )
+    if spec.is_snapshot and spec.task != "regression":
+        log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
+    folds = _folds(context, rows.train, y)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
     result = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
     model = fit_pipeline(
@@ -142,10 +145,44 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
-        fitted_on=labelled_rows.span(rows.train, spec),
+        fitted_on=None if spec.is_snapshot else labelled_rows.span(rows.train, spec),
+        sides=sides_of(spec) if spec.is_snapshot else None,
         predictions=reference,
         model=model_ref,
         seconds=round(time.perf_counter() - began, 3),
+    )
+
+
+def _class_shares(y: Any, truth: Any, classes: list[str] | None) -> str:
+    """Return in words how the classes are shared out, which chance decides on a snapshot."""
+    names = (classes or ["0", "1"])[:NAMED]
+    shares = [
+        f"{name} {(y == i).mean():.1%} and {(truth == i).mean():.1%}"
+        for i, name in enumerate(names)
+    ]
+    return "shares among the rows to learn from and the held-out ones: " + ", ".join(shares)
+
+
+def _folds(context: Context, rows: pa.Table, y: Any) -> list[tuple[Any, Any]]:
+    """Return the folds of the search over the rows to learn from, whose targets are y (n,).
+
+    In time; of a snapshot, which has none, by chance.
+    """
+    from pipelines.data import labelled_rows
+    from pipelines.data.sides import groups_of
+    from pipelines.science.refits import row_folds
+    from pipelines.science.splits import time_folds
+
+    spec = context.spec
+    if not spec.is_snapshot:
+        times = labelled_rows.times(rows, spec)
+        return time_folds(times, spec.train.folds, spec.target.known_after)
+    return row_folds(
+        y,
+        groups_of(rows, spec) if spec.train.group else None,
+        spec.train.folds,
+        classify=spec.task != "regression",
+        seed=spec.train.seed,
     )
 
 
