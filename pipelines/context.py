@@ -56,6 +56,7 @@ class Context:
         """
         files = [
             *sorted(self.folder.glob("*.py")),
+            self.folder / "schema.yaml",
             *self.suites.values(),
             self.settings.home / "requirements.txt",
         ]

@@ -115,7 +115,9 @@ class TrainResult(Value):
     A metric that is not finite is null.
 
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
-    earlier versions, and of a snapshot, of which `sides` says which rows these were not.
+    earlier versions, and of a snapshot, of which `sides` says which rows these were not. Of all
+    rows of the run's batches, `rows_waiting` wait for their label, and `rows_without_label` have
+    none though it should be known.
     """
 
     candidate: str
@@ -127,6 +129,8 @@ class TrainResult(Value):
     metrics: dict[str, float | None]
     rows_train: int
     rows_holdout: int
+    rows_waiting: int = 0
+    rows_without_label: int = 0
     fitted_on: Interval | None = None
     sides: Sides | None = None
     predictions: Ref

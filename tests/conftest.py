@@ -105,7 +105,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give all tests that share one running stack, or one gateway, to one worker.
+    """Give all tests that share one stack, one gateway or the same databases to one worker.
 
     xdist 3.8's own mark for that does nothing with pytest 9.2.
     """
@@ -114,7 +114,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class OneStack(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             shared = next(
-                (room for room in ("tests/e2e/", "docker/test_compose") if room in nodeid),
+                (
+                    room
+                    for room in ("tests/e2e/", "docker/test_compose", "contracts/test_sql_")
+                    if room in nodeid
+                ),
                 None,
             )
             return shared or (

@@ -14,18 +14,21 @@ from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import CRASH, set_up_logging
 from pipelines.cli.snapshots import describe_sides
 from pipelines.context import Context
-from pipelines.errors import PerennialError, SpecError
+from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.intervals import SNAPSHOT, Interval, containing, floor, iso, preceding
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
-from pipelines.watch.window import holdout_too_small
+from pipelines.spec.load import place_of
+from pipelines.watch.window import holdout_too_small, too_few_to_judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipelines.data.sample import Sample
     from pipelines.settings import Settings
     from pipelines.spec import Spec
+    from pipelines.training.rehearsal import Rehearsal
 
 
 @dataclass
@@ -52,6 +55,13 @@ def check(
         str | None,
         typer.Option(help="A moment within the batch to try (default: the newest complete one)."),
     ] = None,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept",
+            help="Take the types that the source holds now into the model's schema.yaml.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a model's folder.
@@ -64,8 +74,10 @@ def check(
     set_up_logging("ERROR")
     findings: list[ModelFinding] = []
     code = 0
+    if accept and model is None:
+        raise SpecError("--accept needs the model's name.", remedy="perennial check NAME --accept")
     for name in [model] if model else model_names(settings.models):
-        code = max(code, _check_model(settings, name, at, findings))
+        code = max(code, _check_model(settings, name, at, findings, accept=accept))
     if as_json:
         print_json([asdict(f) for f in findings])
     else:
@@ -78,22 +90,25 @@ def check(
 
 
 def _check_model(
-    settings: Settings, name: str, at: str | None, findings: list[ModelFinding]
+    settings: Settings, name: str, at: str | None, findings: list[ModelFinding], *, accept: bool
 ) -> int:
     """Run the checks in order until one fails; later ones need the earlier ones."""
     state: dict[str, Any] = {}
     checks: list[tuple[str, Callable[[], str]]] = [
         ("spec", lambda: _spec(settings, name, state)),
         ("candidates", lambda: _candidates(state)),
+        ("schema", lambda: _schema(state, accept=accept)),
         ("source", lambda: _source(at, state)),
         ("expectations", lambda: _expectations(settings, state)),
         ("features", lambda: _features(state)),
+        ("training", lambda: _training(state)),
     ]
     for title, run in checks:
         try:
             findings.append(ModelFinding(name, title, ok=True, detail=run()))
         except PerennialError as error:
-            findings.append(ModelFinding(name, title, ok=False, detail=str(error)))
+            detail = _with_line(settings, name, error)
+            findings.append(ModelFinding(name, title, ok=False, detail=detail))
             return error.exit_code
         # What a library raises on one model's data must not hide the other findings.
         except Exception as error:  # noqa: BLE001
@@ -105,6 +120,18 @@ def _check_model(
             )
             return CRASH
     return 0
+
+
+def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
+    """Return what an error says, after the line of model.yaml that it is about, where it is one."""
+    if not error.at:
+        return str(error)
+    place = place_of(settings.models, name, error.at)
+    text = str(error)
+    for length in range(len(error.at), 0, -1):
+        field = ".".join(map(str, error.at[:length]))
+        text = text.removeprefix(f"{field}: ")
+    return f"{place}: {text}"
 
 
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
@@ -123,16 +150,38 @@ def _candidates(state: dict[str, Any]) -> str:
     return ", ".join(c.name for c in spec.candidates)
 
 
+def _schema(state: dict[str, Any], *, accept: bool) -> str:
+    from pipelines.spec.schema import load_schema
+
+    context: Context = state["context"]
+    if accept:
+        from pipelines.data.accepting import accept_schema
+
+        changes = accept_schema(context)
+        return "; ".join(changes) or "nothing has changed"
+    schema = load_schema(context.folder)
+    if schema is None:
+        name = context.spec.name
+        return (
+            "no schema.yaml: each batch's own values decide its types; fix them by perennial check"
+            f" {name} --accept"
+        )
+    return ", ".join(f"{table} {len(columns)} columns" for table, columns in schema.tables.items())
+
+
 def _source(at: str | None, state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import read_raw
+    from pipelines.sources import open_source
 
     context: Context = state["context"]
     interval = _interval(context.spec, at)
-    raws = read_raw(context, interval)
-    state |= {"interval": interval, "raws": raws}
+    source = open_source(context.spec, context.settings)
+    raws = read_raw(context, interval, source)
+    state |= {"interval": interval, "raws": raws, "source": source}
     rows = {n: t.num_rows for n, t in raws[-1].tables.items()}
     batch = "the snapshot: " if interval == SNAPSHOT else f"batch {interval.name}: "
-    return batch + ", ".join(f"{n} {c} rows" for n, c in rows.items())
+    text = batch + ", ".join(f"{n} {c} rows" for n, c in rows.items())
+    return "; WARNING: ".join([text, *raws[-1].notices])
 
 
 def _interval(spec: Spec, at: str | None) -> Interval:
@@ -199,19 +248,57 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 def _features(state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import build_from
+    from pipelines.data.labelled_rows import has_label
     from pipelines.training.float32 import merged_inputs
 
     context: Context = state["context"]
     table = build_from(context, state["raws"], state["interval"])
     target = context.spec.target.column
-    count_with_label = table.num_rows - table.column(target).null_count
+    state["table"] = table
+    state["labels"] = labels = int(has_label(table, context.spec).sum())
     text = (
-        f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs, {count_with_label}"
+        f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs, {labels}"
         f" with a known {target}"
     )
     merge_warning = merged_inputs(table, context.spec.features.inputs)
     if context.spec.is_snapshot:
         text = "; ".join([text, *describe_sides(context.spec, table)])
-        return "; WARNING: ".join(filter(None, [text, merge_warning]))
-    few = holdout_too_small(context.spec, count_with_label, LONGEST[context.spec.timing.batch])
-    return "; WARNING: ".join(filter(None, [text, few, merge_warning]))
+    return "; WARNING: ".join(filter(None, [text, merge_warning]))
+
+
+def _training(state: dict[str, Any]) -> str:
+    """Do what `train` would do on a sample: refuse what it would refuse."""
+    from pipelines.data.feature_rows import intervals_behind
+    from pipelines.data.sample import read_sample, sample_of_snapshot
+    from pipelines.steps.ingest import intervals_for
+    from pipelines.training.rehearsal import rehearse
+    from pipelines.training.threads import limit_threads
+
+    context: Context = state["context"]
+    spec, newest = context.spec, state["interval"]
+    if spec.is_snapshot:
+        with limit_threads(context.settings.threads):
+            sample = sample_of_snapshot(spec, state["table"])
+            return _rehearsed(spec, sample, rehearse(spec, sample), "the snapshot", "")
+    learn, judge, _ = intervals_for(spec, newest.end)
+    raws = dict(zip(intervals_behind(spec, newest), state["raws"], strict=True))
+    with limit_threads(context.settings.threads):
+        sample = read_sample(context, learn, judge, raws, state["source"])
+        few = ""
+        if sample.held_out is None:
+            few = holdout_too_small(spec, state["labels"], LONGEST[spec.timing.batch])
+        elif words := too_few_to_judge(
+            spec, sample.held_out, len(learn) + len(judge), sample.counts.waiting
+        ):
+            raise BadData(f"{words}.", at=("gate", "min_rows"))
+        found = rehearse(spec, sample)
+    return _rehearsed(spec, sample, found, f"{sample.batches} batches", few)
+
+
+def _rehearsed(spec: Spec, sample: Sample, found: Rehearsal, whose: str, few: str) -> str:
+    text = f"{found.fits} small fits on {sample.rows:,} rows of {whose}"
+    text += f" ({found.skipped} settings not tried: no time)" if found.skipped else ""
+    labels = sample.counts.in_words(spec)
+    return "; WARNING: ".join(
+        filter(None, [", ".join(filter(None, [text, labels])), few, *found.warnings])
+    )

@@ -130,9 +130,9 @@ def storable_array(array: pa.Array, where: str) -> pa.Array:  # noqa: C901, PLR0
     if types.is_timestamp(kind) or types.is_date(kind):
         return _times(array, where)
     if types.is_time(kind):
-        return _in_microseconds(array, pa.time64("us"), where)
+        return in_microseconds(array, pa.time64("us"), where)
     if types.is_duration(kind):
-        return _in_microseconds(array, pa.duration("us"), where)
+        return in_microseconds(array, pa.duration("us"), where)
     if types.is_interval(kind):
         return _durations(array, where)
     if types.is_large_string(kind) or types.is_string_view(kind):
@@ -214,7 +214,7 @@ def _times(array: pa.Array, where: str) -> pa.Array:
     import pyarrow.compute as pc
 
     kind = pa.timestamp("us", tz="UTC")
-    times = _in_microseconds(array, kind, where)
+    times = in_microseconds(array, kind, where)
     ends = pc.min_max(times.cast(pa.int64()))
     if (
         ends["min"].is_valid
@@ -227,7 +227,7 @@ def _times(array: pa.Array, where: str) -> pa.Array:
     return times
 
 
-def _in_microseconds(array: pa.Array, kind: Any, where: str) -> pa.Array:
+def in_microseconds(array: pa.Array, kind: Any, where: str) -> pa.Array:
     """Return times, times of a day or durations in microseconds.
 
     Finer ones are cut, towards the past, and that is said.
@@ -262,7 +262,7 @@ def _durations(array: pa.Array, where: str) -> pa.Array:
         lengths.append(
             None if value is None else value.days * 86_400_000_000_000 + value.nanoseconds
         )
-    return _in_microseconds(
+    return in_microseconds(
         pa.array(lengths, pa.int64()).cast(pa.duration("ns")), pa.duration("us"), where
     )
 

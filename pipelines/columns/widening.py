@@ -30,6 +30,11 @@ def without_values(column: pa.ChunkedArray) -> bool:
 
 def describe_type(kind: pa.DataType) -> str:
     """Return a type as a person would call it, with its own name beside."""
+    return f"{type_in_words(kind)} ({kind})"
+
+
+def type_in_words(kind: pa.DataType) -> str:
+    """Return a type as a person would call it."""
     from pyarrow import types
 
     tests = (
@@ -40,7 +45,7 @@ def describe_type(kind: pa.DataType) -> str:
         ("texts", _textual),
         ("times", lambda t: types.is_timestamp(t) or types.is_date(t)),
     )
-    return f"{next((words for words, test in tests if test(kind)), 'values')} ({kind})"
+    return next((words for words, test in tests if test(kind)), "values")
 
 
 def common_type(columns: Sequence[pa.ChunkedArray], *, whole: bool = False) -> pa.DataType | None:
@@ -83,10 +88,13 @@ def widen(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     try:
         wide = column.cast(through).cast(kind)
         # Arrow sees whole numbers beyond 2^53 and fractions, but not what a decimal loses in a
-        # float.
+        # float, nor the digits of a float that a decimal has no place for.
 
         is_unchanged = (
-            not pa.types.is_decimal(column.type)
+            not (
+                pa.types.is_decimal(column.type)
+                or (pa.types.is_decimal(kind) and pa.types.is_floating(column.type))
+            )
             or pc.all(pc.equal(wide.cast(column.type), column)).as_py()
         )
     except pa.ArrowException:

@@ -5,16 +5,22 @@ One immutable manifest per version of an interval, the newest version being the 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pipelines.columns.contract import hold, in_schema
 from pipelines.data.manifests import BatchManifest, BatchRef, Plan, TableRef
-from pipelines.errors import RequestError
-from pipelines.intervals import SNAPSHOT, Moment, complete_before, iso
+from pipelines.data.row_keys import with_row_key
+from pipelines.errors import BadData, RequestError
+from pipelines.intervals import SNAPSHOT, Moment, complete_before, containing, iso, preceding
 from pipelines.refs import Ref, Value, canonical
 from pipelines.sources import Raw
+from pipelines.spec.schema import load_schema
+from pipelines.spec.table_options import TableOptions
 from pipelines.store.numbered import DIGITS, newest_numbered, publish_next
 from pipelines.store.sealing import read_entry
-from pipelines.tables import columns_of, from_parquet, sorted_rows, to_parquet
+from pipelines.tables import columns_of, from_parquet, problem_of, sorted_rows, to_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,23 +28,56 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipelines.context import Context
     from pipelines.intervals import Interval
     from pipelines.sources import Source
     from pipelines.spec import Spec
+    from pipelines.spec.schema import Schema
     from pipelines.store.port import Store
 
+_LOOKED_FOR = 20_000
+"""Intervals that are looked for at most: two years of hours."""
 
-def read_source(spec: Spec, source: Source, interval: Interval) -> Raw:
-    """Return what the source has of an interval.
 
-    A file without a byte has no rows, where the spec allows empty batches.
+def read_source(context: Context, source: Source, interval: Interval) -> Raw:
+    """Return what the source has of an interval: in the types of the model's schema, and with the
+    rows' key where the spec has it made.
+
+    A file without a byte has no rows, where the spec allows empty batches. Data that do not fit
+    the schema are a problem.
     """
     import pyarrow as pa
 
+    spec, schema = context.spec, load_schema(context.folder)
     raw = source.read(interval)
     if spec.empty_batches == "allow" and raw.problem and raw.unread == b"":
         return Raw({spec.source.main: pa.table({})})
+    if schema is not None and not raw.problem:
+        raw = _in_schema(spec, raw, schema, interval.name)
+    main = raw.tables.get(spec.source.main)
+    if spec.makes_key and main is not None:
+        subject = f"The table {spec.source.main!r}"
+        return replace(raw, tables={**raw.tables, spec.source.main: with_row_key(main, subject)})
     return raw
+
+
+def _in_schema(spec: Spec, raw: Raw, schema: Schema, batch: str) -> Raw:
+    """Return the tables as the schema states them, or the problem of what does not fit."""
+    tables, notices = {}, list(raw.notices)
+    try:
+        for name, table in raw.tables.items():
+            columns, where = schema.tables.get(name), f"{batch}: {name}"
+            if columns is None:
+                notices.append(f"{where}: schema.yaml does not know this table")
+                tables[name] = table
+                continue
+            place = partial("{0}, row {1}".format, where)
+            typed = in_schema(table, columns, TableOptions(), spec.source.timezone, place)
+            tables[name], sentences = hold(typed, columns, where)
+            notices += sentences
+    except BadData as error:
+        return Raw(problem=problem_of(error))
+    return Raw(tables, notices=notices)
 
 
 def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> BatchManifest:
@@ -57,7 +96,12 @@ def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> Batch
         )
     unread = store.put(raw.unread) if raw.unread is not None else None
     return BatchManifest(
-        model=spec.name, interval=interval, tables=tables, problem=raw.problem, raw=unread
+        model=spec.name,
+        interval=interval,
+        tables=tables,
+        problem=raw.problem,
+        raw=unread,
+        notices=list(raw.notices),
     )
 
 
@@ -152,6 +196,32 @@ def manifests_before(
         batch = newest(store, spec.name, interval)
         if batch is not None:
             yield read_manifest(store, batch)
+
+
+def newest_manifests(
+    store: Store, spec: Spec, moment: datetime, most: int
+) -> Iterator[BatchManifest]:
+    """Yield the newest manifest of each of the `most` newest batches that the store holds, the
+    latest first: of intervals that end by the moment, and not before the source's `first`.
+
+    Of data without time it is the newest snapshot.
+    """
+    if spec.is_snapshot:
+        batch = newest(store, spec.name, SNAPSHOT)
+        if batch is not None:
+            yield read_manifest(store, batch)
+        return
+    timing = spec.timing
+    end = min(moment, timing.until) if timing.until else moment
+    interval = preceding(containing(end, timing.batch), timing.batch)
+    for _ in range(_LOOKED_FOR):
+        if not most or interval.end <= timing.first:
+            return
+        batch = newest(store, spec.name, interval)
+        if batch is not None:
+            most -= 1
+            yield read_manifest(store, batch)
+        interval = preceding(interval, timing.batch)
 
 
 def read_plan(store: Store, ref: Ref) -> Plan:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from pipelines.intervals import SNAPSHOT, Interval, Moment
 from pipelines.refs import Ref, Value
 
@@ -64,3 +66,8 @@ class BatchManifest(Value):
     tables: dict[str, TableRef]
     problem: str | None = None
     raw: Ref | None = None
+    notices: list[str] = Field(default_factory=list, exclude_if=lambda notices: not notices)
+    """What is new in the batch and was left out, in sentences.
+
+    Not written where there is none, so that batches of before keep their hash.
+    """

@@ -14,6 +14,7 @@ from pipelines.ledger.entries import (
     RequestConf,
     RetrainHold,
     RetrainRequest,
+    SchemaChange,
     UnknownDecision,
 )
 from pipelines.ledger.memory import MemoryLedger
@@ -48,6 +49,7 @@ __all__ = [
     "RequestConf",
     "RetrainHold",
     "RetrainRequest",
+    "SchemaChange",
     "UnknownDecision",
     "champion_of",
     "entry_hash",

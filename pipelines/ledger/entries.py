@@ -30,6 +30,7 @@ Kind = Literal[
     "retrain_request",
     "retrain_held",
     "outcome",
+    "schema",
 ]
 
 
@@ -222,6 +223,18 @@ class Outcome(DecisionOfRun):
     reasons: list[str]
 
 
+class SchemaChange(Decision):
+    """A model's schema.yaml that was taken on, with what changed in it, a line for each column.
+
+    `before` and `after` are the SHA-256 of the file; `before` is empty where there was none.
+    """
+
+    kind: Literal["schema"] = "schema"
+    changes: list[str]
+    before: str
+    after: str
+
+
 class UnknownDecision(Decision):
     """A decision as it stands in its entry, of a kind or a shape that is not known here.
 
@@ -245,7 +258,8 @@ KnownDecision = Annotated[
     | DriftCheck
     | RetrainRequest
     | RetrainHold
-    | Outcome,
+    | Outcome
+    | SchemaChange,
     Field(discriminator="kind"),
 ]
 

@@ -8,19 +8,22 @@ from pipelines.errors import SpecError
 from pipelines.spec.sources import FilesSource, HttpSource, PythonSource, SqlSource
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pipelines.settings import Settings
     from pipelines.sources.port import Source
     from pipelines.spec import Spec
+    from pipelines.spec.schema import Column
 
 
-def open_source(spec: Spec, settings: Settings) -> Source:
+def open_source(spec: Spec, settings: Settings, *, with_schema: bool = True) -> Source:
     """Return the source that the spec names; nothing is read yet.
 
-    Each is read in a process of its own.
+    Each is read in a process of its own, files with the model's schema.yaml where there is one.
     """
     from pipelines.sources.memory_limit import most_memory
+    from pipelines.spec.schema import load_schema
 
     most, own = most_memory(spec.resources), spec.source.timeout
     if isinstance(spec.source, PythonSource):
@@ -30,6 +33,7 @@ def open_source(spec: Spec, settings: Settings) -> Source:
         return Function(spec.source, settings.models / spec.name, timeout, most=most)
     from pipelines.sources.reader_process import ReaderProcess
 
+    schema = load_schema(settings.models / spec.name) if with_schema else None
     return ReaderProcess(
         spec.source,
         spec.raw_event_time,
@@ -37,6 +41,7 @@ def open_source(spec: Spec, settings: Settings) -> Source:
         settings.state / "cache" / "http",
         seconds=own.total_seconds() if own else settings.source_timeout_seconds,
         most=most,
+        schema=schema.tables.get(spec.source.main) if schema else None,
     )
 
 
@@ -46,23 +51,24 @@ def open_reader(
     home: Path,
     cache: Path,
     limits: tuple[float, int],
+    schema: Mapping[str, Column] | None = None,
 ) -> Source:
     """Return what reads a `files`, `http` or `sql` source within this process.
 
     `limits`: the seconds that a server may work on one query, and the bytes that a file may unpack
-    to.
+    to. `schema`: the columns of the model's schema.yaml, where there is one.
     """
     seconds, most = limits
     if isinstance(source, FilesSource):
         from pipelines.sources.files import Files
 
-        return Files(source, event_time, home, most=most)
+        return Files(source, event_time, home, most=most, schema=schema)
     if isinstance(source, HttpSource):
         from pipelines.sources.http import Http
 
-        return Http(source, event_time, cache, most=most)
+        return Http(source, event_time, cache, most=most, schema=schema)
     if isinstance(source, SqlSource):
         from pipelines.sources.sql import Sql
 
-        return Sql(source, event_time, seconds=seconds)
+        return Sql(source, event_time, seconds=seconds, schema=schema)
     raise SpecError("A `python` source is no business of the reader.")

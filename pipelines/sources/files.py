@@ -2,52 +2,46 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipelines.errors import BadData, GiveUp, SpecError, Unreachable
+from pipelines.errors import BadData
+from pipelines.sources.archives import member_of, name_within, unpack
+from pipelines.sources.event_times import pick_rows, require_times, with_times
+from pipelines.sources.formats import format_of
 from pipelines.sources.memory_limit import most_bytes
-from pipelines.sources.parsing import (
-    content_of,
-    format_of,
-    member_of,
-    parse_all,
-    pick_rows,
-    together,
-    unpack,
-    with_times,
-)
+from pipelines.sources.parsing import File, parse_all, reading_of, together
+from pipelines.sources.places import folders_of, read_contents
 from pipelines.sources.port import Raw
-from pipelines.sources.urls import display_url, without_secrets
+from pipelines.sources.read_delta import read_delta
+from pipelines.sources.urls import display_url
 from pipelines.tables import problem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pyarrow as pa
 
     from pipelines.intervals import Interval
+    from pipelines.spec.schema import Column
     from pipelines.spec.sources import FilesSource
     from pipelines.spec.table_options import Format
-
-_KINDS = {
-    stat.S_ISDIR: "a folder",
-    stat.S_ISFIFO: "a pipe (FIFO)",
-    stat.S_ISCHR: "a device",
-    stat.S_ISBLK: "a device",
-    stat.S_ISSOCK: "a socket",
-}
 
 
 class Files:
     """Reads the files behind a URI; relative paths count from `home`."""
 
     def __init__(
-        self, source: FilesSource, event_time: str | None, home: Path, *, most: int | None = None
+        self,
+        source: FilesSource,
+        event_time: str | None,
+        home: Path,
+        *,
+        most: int | None = None,
+        schema: Mapping[str, Column] | None = None,
     ) -> None:
-        """Remember where to read, and the bytes that all files together may have.
+        """Remember where to read, the bytes that all files together may have, and the schema.
 
         Nothing is opened yet.
         """
@@ -55,6 +49,7 @@ class Files:
         self._event_time = event_time
         self._home = home
         self._most = most or most_bytes()
+        self._reading = reading_of(source, schema, self._most)
         self._whole = lru_cache(maxsize=1)(self._parse)
 
     def read(self, interval: Interval) -> Raw:
@@ -77,27 +72,31 @@ class Files:
 
     def _parse(self, uri: str) -> pa.Table:
         subject = display_url(uri).rsplit("/", 1)[-1]
-        files: dict[Format, list[tuple[str, bytes]]] = {}
+        files: dict[Format, list[File]] = {}
         content: bytes | None = None
         try:
-            contents = _bytes_of(uri, self._most)
-            for name, content in contents:
-                kind = format_of(self._source.member or name, self._source.format)
+            if self._source.format == "delta":
+                return self._timed(read_delta(uri, subject, self._reading), subject)
+            contents = read_contents(uri, self._most)
+            size = 0
+            for path, name, content in contents:
+                within = self._source.member or name_within(content, name)
                 data = self._unpack(content, name)
-                files.setdefault(kind, []).append((name, data))
-                _check_size(
-                    sum(len(d) for several in files.values() for _, d in several),
-                    subject,
-                    self._most,
-                )
-            content = contents[0][1] if len(contents) == 1 else None
-            tables = [
-                with_times(parse_all(f, kind, subject, self._most), self._event_time, subject)
-                for kind, f in files.items()
-            ]
+                kind = format_of(within, self._source.format)
+                files.setdefault(kind, []).append(File(name, data, folders_of(path, uri)))
+                size += len(data)
+                _check_size(size, subject, self._most)
+            content = contents[0][2] if len(contents) == 1 else None
+            tables = [parse_all(f, kind, subject, self._reading) for kind, f in files.items()]
+            tables = [self._timed(table, subject) for table in tables]
             return tables[0] if len(tables) == 1 else together(tables, subject)
         except BadData as error:
             raise _UnreadableFile(problem_of(error), content) from error
+
+    def _timed(self, table: pa.Table, subject: str) -> pa.Table:
+        table = with_times(table, self._event_time, subject, self._source.timezone)
+        require_times(table, self._event_time, subject)
+        return table
 
     def _unpack(self, raw: bytes, name: str) -> bytes:
         member = self._source.member
@@ -110,64 +109,8 @@ class _UnreadableFile(Exception):
         self.data = data
 
 
-def _bytes_of(uri: str, most: int) -> list[tuple[str, bytes]]:
-    """Return name and content, as it is stored, of every file behind the URI, sorted by name."""
-    import fsspec
-
-    subject = display_url(uri)
-    try:
-        files = sorted(fsspec.open_files(uri, mode="rb", compression=None), key=lambda f: f.path)
-        for file in files:
-            _check_regular(file)
-        contents = [_read_content(f, most) for f in files]
-    except GiveUp:
-        raise
-    # Each of fsspec's file systems has errors of its own; the place alone is their cause.
-    except Exception as error:  # noqa: BLE001 -- see above
-        why = f"{type(error).__name__}: {without_secrets(str(error), uri)}"
-        # Without the cause: a library's message may hold the URL with its password or its
-        # signature.
-
-        raise Unreachable(
-            f"{subject} cannot be read: {why}.", remedy="check `source.uri` and the access to it."
-        ) from None
-    if not contents:
-        raise Unreachable(
-            f"No file matches {subject}.",
-            remedy="check `source.uri`; for a batch that is still to come, wait.",
-        )
-    return contents
-
-
 def _check_size(size: int, subject: str, most: int) -> None:
     if size > most:
         raise BadData(
             f"The files of {subject} have more than {most} bytes.", remedy="split them by interval."
         )
-
-
-def _check_regular(file: Any) -> None:
-    """Raise SpecError where a local path is there but no regular file.
-
-    Reading it might never end.
-    """
-    if "file" not in {
-        file.fs.protocol,
-        *([] if isinstance(file.fs.protocol, str) else file.fs.protocol),
-    }:
-        return
-    try:
-        mode = os.stat(file.path).st_mode  # noqa: PTH116 -- fsspec's paths are texts
-    except OSError:
-        return  # opening it says why
-    for is_kind, kind in _KINDS.items():
-        if is_kind(mode):
-            raise SpecError(
-                f"{file.path} is {kind}, no regular file.", remedy="name files in `source.uri`."
-            )
-
-
-def _read_content(file: Any, most: int) -> tuple[str, bytes]:
-    name = display_url(file.path).rsplit("/", 1)[-1]
-    with file as stream:
-        return name, content_of(stream, name, most)

@@ -16,24 +16,22 @@ from pipelines.errors import BadData, SpecError, StorageFull, Unreachable
 from pipelines.full_disk import is_full
 from pipelines.private_files import make_folder
 from pipelines.refs import sha256
+from pipelines.sources.archives import member_of, name_within, too_large, unpack
+from pipelines.sources.event_times import pick_rows, require_times, with_times
+from pipelines.sources.formats import format_of
 from pipelines.sources.memory_limit import most_bytes
-from pipelines.sources.parsing import (
-    format_of,
-    member_of,
-    parse,
-    pick_rows,
-    too_large,
-    unpack,
-    with_times,
-)
+from pipelines.sources.parsing import parse, reading_of
 from pipelines.sources.port import Raw
 from pipelines.sources.urls import display_url, without_secrets
 from pipelines.tables import problem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
     from pipelines.intervals import Interval
+    from pipelines.spec.schema import Column
     from pipelines.spec.sources import HttpSource
 
 
@@ -48,13 +46,18 @@ class Http:
         *,
         attempts: int = 4,
         most: int | None = None,
+        schema: Mapping[str, Column] | None = None,
     ) -> None:
-        """Remember where to read, and the bytes that it may have; nothing is asked for yet."""
+        """Remember where to read, the bytes that it may have, and the schema.
+
+        Nothing is asked for yet.
+        """
         self._source = source
         self._event_time = event_time
         self._cache = cache
         self._attempts = attempts
         self._most = most or most_bytes()
+        self._reading = reading_of(source, schema, self._most)
         self._whole = lru_cache(maxsize=1)(self._parse)
 
     def read(self, interval: Interval) -> Raw:
@@ -67,9 +70,13 @@ class Http:
 
     def _parse(self) -> pa.Table:
         name = self._source.member or display_url(self._source.url).rsplit("/", 1)[-1]
-        kind = format_of(name, self._source.format)
-        data = self._content() if self._source.member else unpack(self._content(), name, self._most)
-        return with_times(parse(data, kind, name, self._most), self._event_time, name)
+        content = self._content()
+        kind = format_of(name_within(content, name), self._source.format)
+        data = content if self._source.member else unpack(content, name, self._most)
+        table = parse(data, kind, name, self._reading)
+        table = with_times(table, self._event_time, name, self._source.timezone)
+        require_times(table, self._event_time, name)
+        return table
 
     def _content(self) -> bytes:
         source = self._source

@@ -8,39 +8,24 @@ docs/decisions/0020-what-a-csv-means.md.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pipelines.columns.from_objects import column_of
 from pipelines.columns.storable import DIGITS, say_once
+from pipelines.columns.texts import MISSING, values_of
+from pipelines.columns.writing import Misfit, Writing
 from pipelines.errors import BadData
+from pipelines.spec.schema import Column
+from pipelines.spec.table_options import TableOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
-MISSING = (
-    "",
-    "NA",
-    "N/A",
-    "n/a",
-    "#N/A",
-    "<NA>",
-    "NaN",
-    "nan",
-    "NAN",
-    "-NaN",
-    "-nan",
-    "NULL",
-    "null",
-    "Null",
-    "None",
-    "none",
-)
-"""What stands for a missing value in a column of numbers or booleans.
-
-In a column of texts these are texts.
-"""
-
+_PLAIN = TableOptions()
 _WHOLE = "^(0|-?[1-9][0-9]*)$"
 _NUMBER = r"^-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _INFINITE = "^-?(?i:inf|infinity)$"
@@ -52,7 +37,12 @@ _EXACT_DIGITS = 15
 """A decimal of so many digits comes back from a float64 as it was (IEEE 754: DBL_DIG)."""
 
 
-def in_own_types(table: pa.Table, subject: str) -> pa.Table:
+def in_own_types(
+    table: pa.Table,
+    subject: str,
+    options: TableOptions = _PLAIN,
+    zone: str = "UTC",
+) -> pa.Table:
     """Return a table of texts with each column in the type that its texts have.
 
     What is not obvious is said once.
@@ -62,13 +52,67 @@ def in_own_types(table: pa.Table, subject: str) -> pa.Table:
     columns_with_na: list[str] = []
     columns = {}
     for name, texts in zip(table.column_names, table.columns, strict=True):
-        columns[name] = _in_own_type(texts, name, subject, columns_with_na)
+        plain = _in_plain_digits(_without_words(texts, options), options)
+        values = _in_own_type(plain, name, subject, columns_with_na)
+        columns[name] = _formatted(texts, name, options, zone) if values is plain else values
     if columns_with_na:
         say_once(
             f"{subject}: NA, NULL and the like are read as missing in the columns of numbers"
             f" {', '.join(columns_with_na)}."
         )
     return pa.table(columns)
+
+
+def _without_words(texts: pa.ChunkedArray, options: TableOptions) -> pa.ChunkedArray:
+    """Return the texts without those that the source says stand for no value."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if options.missing is None:
+        return texts
+    words = pa.array(["", *options.missing], pa.string())
+    return pc.if_else(
+        pc.is_in(pc.utf8_trim_whitespace(texts), words), pa.scalar(None, pa.string()), texts
+    )
+
+
+def _in_plain_digits(texts: pa.ChunkedArray, options: TableOptions) -> pa.ChunkedArray:
+    """Return numbers with a point and without groups; a column that holds others as it is."""
+    import pyarrow.compute as pc
+
+    if options.decimal == "." and options.thousands is None:
+        return texts
+    sign, group = re.escape(options.decimal), re.escape(options.thousands or "")
+    whole = f"[0-9]{{1,3}}({group}[0-9]{{3}})+|[0-9]+" if group else "[0-9]+"
+    pattern = rf"^\s*[+-]?({whole})?({sign}[0-9]*)?([eE][+-]?[0-9]+)?\s*$"
+    values = texts.filter(
+        pc.invert(pc.is_in(pc.utf8_trim_whitespace(texts), _array(MISSING)))
+    ).drop_null()
+    if not pc.all(pc.match_substring_regex(values, pattern)).as_py():
+        return texts
+    if options.thousands:
+        texts = pc.replace_substring(texts, pattern=options.thousands, replacement="")
+    return pc.replace_substring(texts, pattern=options.decimal, replacement=".")
+
+
+def _array(words: Sequence[str]) -> pa.Array:
+    """Return an array of texts."""
+    import pyarrow as pa
+
+    return pa.array(words, pa.string())
+
+
+def _formatted(
+    texts: pa.ChunkedArray, name: str, options: TableOptions, zone: str
+) -> pa.ChunkedArray:
+    """Return times, where all of a column's texts are written in the format of `dates`."""
+    texts = _without_words(texts, options)
+    if not isinstance(options.dates, str) or texts.null_count == len(texts):
+        return texts
+    try:
+        return values_of(texts, Writing(name, Column(type="time"), options, zone))
+    except Misfit:
+        return texts
 
 
 def _in_own_type(

@@ -1,200 +1,169 @@
-"""Bytes to Arrow tables: CSV, JSON, Parquet and members of archives, all with limits.
-
-Also picks the rows of an interval by their event times.
+"""The bytes of files to one Arrow table, whatever their format: with a schema in its types, without
+in the types that the values themselves have.
 """
 
 from __future__ import annotations
 
-import io
-import zipfile
+from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipelines.columns.storable import check_names, say_once, storable_column
+from pipelines.columns.contract import in_schema, localise
+from pipelines.columns.storable import check_names
 from pipelines.errors import BadData
+from pipelines.sources.archives import first_line
 from pipelines.sources.memory_limit import most_bytes
+from pipelines.spec.schema import Column
+from pipelines.spec.table_options import TableOptions
 from pipelines.tables import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
 
-    from pipelines.intervals import Interval
+    from pipelines.spec.sources import FilesSource, HttpSource
     from pipelines.spec.table_options import Format
 
-_CHUNK = 2**20
-_ZIP = b"PK\x03\x04"
-_FINE = r"(\.[0-9]{6})[0-9]+"
-"""The digits of a time behind its microseconds."""
 
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: their options, the zone of times without one, and the columns' types.
 
-def content_of(file: IO[bytes], subject: str, most: int) -> bytes:
-    """Return the file's bytes.
-
-    Raises BadData beyond `most` of them; what the file itself raises goes through.
+    `schema` are the columns of the model's schema.yaml; None where there is none, so that the
+    values decide. `most` are the bytes that the files may unpack to.
     """
-    data = io.BytesIO()
-    while chunk := file.read(min(_CHUNK, most + 1 - data.tell())):
-        data.write(chunk)
-        if data.tell() > most:
-            raise too_large(subject, most)
-    return data.getvalue()
+
+    options: TableOptions = field(default_factory=TableOptions)
+    zone: str = "UTC"
+    schema: Mapping[str, Column] | None = None
+    most: int = field(default_factory=most_bytes)
+
+    @property
+    def stated(self) -> Mapping[str, Column]:
+        """The columns whose types are stated: by the schema, else by `types` and `dates`."""
+        if self.schema is not None:
+            return self.schema
+        dates = self.options.dates
+        by_date = {} if isinstance(dates, str) else dict.fromkeys(dates, Column(type="time"))
+        return by_date | {n: Column(type=t) for n, t in self.options.types.items()}
 
 
-def too_large(subject: str, most: int) -> BadData:
-    """Return the error of a file that takes more memory than reading may take."""
-    return BadData(
-        f"{subject} unpacks to more than {most} bytes.",
-        remedy=(
-            "split the file, or give the step more memory (resources.memory in model.yaml, or the"
-            " machine)."
+@dataclass(frozen=True)
+class File:
+    """One file: its name in messages, its bytes, and the columns that its folders are named for."""
+
+    name: str
+    data: bytes
+    folders: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def reading_of(
+    source: FilesSource | HttpSource, schema: Mapping[str, Column] | None, most: int
+) -> Reading:
+    """Return how a source's files are read."""
+    return Reading(source, source.timezone, schema, most)
+
+
+def parse(data: bytes, kind: Format, subject: str, reading: Reading | None = None) -> pa.Table:
+    """Return the rows in the bytes.
+
+    Raises BadData where they cannot be parsed, naming line or row, and column, where those are
+    known.
+    """
+    return parse_all([File(subject, data)], kind, subject, reading or Reading())
+
+
+def parse_all(files: list[File], kind: Format, subject: str, reading: Reading) -> pa.Table:
+    """Return the rows of several files of one format, as one table.
+
+    Without a schema the files of a CSV table decide its types together.
+    """
+    read = _csv_table if kind == "csv" else partial(_table, _reader_of(kind, reading))
+    parts = [_guard(f.name, kind, partial(read, f, reading)) for f in files]
+    texts = {name for part in parts for name in part.texts} if reading.schema is None else set()
+    return _guard(
+        subject,
+        kind,
+        lambda: _in_own_types(
+            together([p.table for p in parts], subject), sorted(texts), subject, reading
         ),
     )
 
 
-def unpack(data: bytes, name: str, most: int) -> bytes:
-    """Return what a compressed file holds, by the ending of its name; other files as they are.
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one file, and the columns whose texts stand for values of any type."""
 
-    Raises BadData beyond `most` bytes, where they cannot be decompressed, and for a zip archive.
+    table: pa.Table
+    texts: frozenset[str]
+
+
+def _in_own_types(table: pa.Table, texts: list[str], subject: str, reading: Reading) -> pa.Table:
+    """Return the table as it is kept, the columns of texts in the types that their texts have."""
+    from pipelines.sources import literals
+
+    if texts:
+        typed = literals.in_own_types(table.select(texts), subject, reading.options, reading.zone)
+        for name in texts:
+            table = table.set_column(table.column_names.index(name), name, typed[name])
+    return normalise(table, subject)
+
+
+def _csv_table(file: File, reading: Reading) -> _Part:
+    """Return a CSV's rows: stated columns in their types, the others as texts."""
+    from pipelines.sources.read_csv import Csv
+
+    options, stated = reading.options, reading.stated
+    content = Csv(file.data, file.name, options)
+    table = content.values(stated) if stated else None
+    table = _with_folders(content.texts() if table is None else table, file)
+    table = in_schema(table, stated, options, reading.zone, content.place)
+    return _Part(table, frozenset(table.column_names) - set(stated))
+
+
+def _table(read: Callable[[bytes, str], pa.Table], file: File, reading: Reading) -> _Part:
+    """Return a file's rows, stated columns in their types."""
+    stated = reading.stated
+    own = normalise(localise(read(file.data, file.name), stated, reading.zone), file.name)
+    table = in_schema(
+        _with_folders(own, file),
+        stated,
+        reading.options,
+        reading.zone,
+        lambda row: f"{file.name}, row {row + 1}",
+    )
+    return _Part(table, frozenset(file.folders) - set(own.column_names) - set(stated))
+
+
+def _with_folders(table: pa.Table, file: File) -> pa.Table:
+    """Return the table with a column for each `key=value` of the file's folders.
+
+    A column of the file itself goes before one of its folders.
     """
     import pyarrow as pa
-    from fsspec.compression import compr
-    from fsspec.utils import infer_compression
 
-    if data.startswith(_ZIP) and not name.lower().endswith(".parquet"):
-        raise BadData(
-            f"{name} is a zip archive.", remedy="name the file in it: `member: …` in the source."
-        )
-    kind = "zstd" if name.lower().endswith(".zst") else infer_compression(name)
-    if kind is None or kind == "zip":
-        return data
-    try:
-        with (
-            pa.CompressedInputStream(pa.BufferReader(data), kind)
-            if kind == "zstd"
-            else compr[kind](io.BytesIO(data), mode="rb")
-        ) as stream:
-            return content_of(stream, name, most)
-    except BadData:
-        raise
-    # Each of the libraries has errors of its own, and the bytes alone can be their cause.
-    except Exception as error:
-        raise BadData(
-            f"{name} is no readable compressed file: {_first_line(error)}.",
-            remedy="the file may be cut short.",
-        ) from error
+    for name, value in file.folders.items():
+        if name not in table.column_names:
+            column = pa.repeat(pa.scalar(value, pa.string()), table.num_rows)
+            table = table.append_column(pa.field(name, pa.string()), column)
+    return table
 
 
-def _first_line(error: Exception) -> str:
-    """Return the first line of a library's message, with its type where it says nothing."""
-    return (str(error).splitlines() or [""])[0][:300].removesuffix(".") or type(error).__name__
+def _reader_of(kind: Format, reading: Reading) -> Callable[[bytes, str], pa.Table]:
+    from pipelines.sources import read_arrow, read_excel, read_json, read_parquet
+
+    options = reading.options
+    if kind == "json":
+        return partial(read_json.table_of, options=options)
+    if kind == "parquet":
+        return partial(read_parquet.table_of, most=reading.most, options=options)
+    if kind == "arrow":
+        return partial(read_arrow.table_of, most=reading.most, options=options)
+    return partial(read_excel.table_of, options=options, stated=reading.stated)
 
 
-def format_of(name: str, choice: Format | None) -> Format:
-    """Return the format that is given, or the one that the file's name tells.
-
-    Raises BadData where neither does.
-    """
-    if choice is not None:
-        return choice
-    plain = (
-        name.lower()
-        .split("?")[0]
-        .removesuffix(".gz")
-        .removesuffix(".zip")
-        .removesuffix(".bz2")
-        .removesuffix(".xz")
-        .removesuffix(".zst")
-    )
-    for ending, kind in (
-        (".csv", "csv"),
-        (".parquet", "parquet"),
-        (".json", "json"),
-        (".jsonl", "json"),
-        (".ndjson", "json"),
-    ):
-        if plain.endswith(ending):
-            return kind  # type: ignore[return-value] # the tuple's second elements are Formats
-    raise BadData(
-        f"The format of {name!r} is not known from its name.",
-        remedy="write `format: csv` (or parquet, json) in the source.",
-    )
-
-
-def member_of(archive: bytes, member: str, subject: str, most: int) -> bytes:
-    """Return one member of a zip archive.
-
-    Raises BadData naming the archive's members where it is missing or too large.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as zip_file:
-            info = _member(zip_file, member, subject, most)
-            return unpack(zip_file.read(info), member, most)
-    except BadData:
-        raise
-    # Zipfile raises eight kinds of errors on bytes that are no archive.
-    # These alone can be their cause.
-    except Exception as error:
-        raise BadData(
-            f"{subject} is no readable zip archive: {_first_line(error)}.",
-            remedy="the file may be cut short.",
-        ) from error
-
-
-def _member(archive: zipfile.ZipFile, member: str, subject: str, most: int) -> zipfile.ZipInfo:
-    names = archive.namelist()
-    if member not in names:
-        listing = ", ".join(names[:20])
-        raise BadData(f"{subject} has no member {member!r}.", remedy=f"it has: {listing}.")
-    info = archive.getinfo(member)
-    if info.file_size > most:
-        raise too_large(f"{subject}: member {member!r} ({info.file_size} bytes)", most)
-    return info
-
-
-def parse(data: bytes, kind: Format, subject: str, most: int | None = None) -> pa.Table:
-    """Return the rows in the bytes.
-
-    They may unpack to `most` bytes, by default to what the machine's memory allows.
-
-    Raises BadData where they cannot be parsed, naming row or column where that is known.
-    """
-    return parse_all([(subject, data)], kind, subject, most or most_bytes())
-
-
-def parse_all(files: list[tuple[str, bytes]], kind: Format, subject: str, most: int) -> pa.Table:
-    """Return the rows of several files of one format, as one table.
-
-    The files of a CSV table decide its types together.
-    """
-    from pipelines.sources import literals, read_csv, read_json, read_parquet
-
-    if kind == "csv":
-        texts = [
-            _parse_or_bad_data(name, kind, partial(read_csv.texts_of, data, name))
-            for name, data in files
-        ]
-        return _parse_or_bad_data(
-            subject,
-            kind,
-            lambda: normalise(literals.in_own_types(together(texts, subject), subject), subject),
-        )
-    read_table = read_json.table_of if kind == "json" else partial(read_parquet.table_of, most=most)
-    return together(
-        [
-            _parse_or_bad_data(name, kind, partial(_read, read_table, data, name))
-            for name, data in files
-        ],
-        subject,
-    )
-
-
-def _read(read: Callable[[bytes, str], pa.Table], data: bytes, subject: str) -> pa.Table:
-    return normalise(read(data, subject), subject)
-
-
-def _parse_or_bad_data(subject: str, kind: Format, parse_table: Callable[[], pa.Table]) -> pa.Table:
+def _guard(subject: str, kind: Format, parse_table: Callable[[], pa.Table]) -> pa.Table:
     try:
         return parse_table()
     except BadData:
@@ -207,7 +176,7 @@ def _parse_or_bad_data(subject: str, kind: Format, parse_table: Callable[[], pa.
     # Parsers raise what they like on foreign bytes, and the bytes alone can be their cause.
     except Exception as error:
         raise BadData(
-            f"{subject} is not readable as {kind}: {_first_line(error)}.",
+            f"{subject} is not readable as {kind}: {first_line(error)}.",
             remedy="the file may be damaged, or of another format.",
         ) from error
 
@@ -233,70 +202,6 @@ def together(tables: list[pa.Table], subject: str) -> pa.Table:
         return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     except pa.ArrowException as error:
         raise BadData(
-            f"The files of {subject} do not fit together: {_first_line(error)}.",
+            f"The files of {subject} do not fit together: {first_line(error)}.",
             remedy="give each column one type.",
         ) from error
-
-
-def with_times(table: pa.Table, column: str | None, subject: str = "The source") -> pa.Table:
-    """Return the table with `column`, where there is one, as times in UTC where its texts are ISO
-    8601.
-
-    What is no time becomes null, and is said.
-
-    A table without the column, or where no text is a time, comes back as it was: `validate` says
-    so.
-    """
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if column is None or column not in table.column_names:
-        return table
-    if not pa.types.is_string(table.schema.field(column).type):
-        return table
-    texts = table.column(column)
-    coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
-    # Without this, pandas reads `now` and `today` as times too.
-    date_texts = pc.if_else(
-        pc.match_substring_regex(coarse, "^[ ]*[0-9]{4}"), coarse, pa.scalar(None, pa.string())
-    )
-    times = pd.to_datetime(date_texts.to_pandas(), errors="coerce", utc=True, format="ISO8601")
-    if times.isna().all():
-        return table
-    losses = int(times.isna().sum()) - texts.null_count
-    if losses:
-        say_once(f"{subject}: {losses} values of {column!r} are no times and are read as missing.")
-    if not coarse.equals(texts):
-        say_once(
-            f"{subject}: the column {column!r} has times finer than a microsecond; they are cut to"
-            " microseconds."
-        )
-    index = table.column_names.index(column)
-    array = pa.chunked_array([pa.Array.from_pandas(times)])
-    return table.set_column(index, column, storable_column(array, column, subject))
-
-
-def pick_rows(table: pa.Table, column: str | None, interval: Interval) -> pa.Table:
-    """Return the rows of the interval, and those without a time; all rows of data without time.
-
-    The latter belong nowhere, and `validate` must see them.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if column is None or column not in table.column_names:
-        return table
-    if not pa.types.is_timestamp(table.schema.field(column).type):
-        return table
-    times: Any = table.column(column)
-    inside = pc.and_(
-        pc.greater_equal(times, _scalar(interval.start)), pc.less(times, _scalar(interval.end))
-    )
-    return table.filter(pc.or_kleene(pc.is_null(times), inside))
-
-
-def _scalar(moment: Any) -> Any:
-    import pyarrow as pa
-
-    return pa.scalar(moment, type=pa.timestamp("us", tz="UTC"))

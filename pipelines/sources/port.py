@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Raw:
     """What a source had for an interval.
 
-    Tables by name, or the problem and the bytes that could not be read.
+    Tables by name, or the problem and the bytes that could not be read. `notices` say what is new
+    in the tables and was left out.
 
     Data that cannot be read are not an error of the source: they become a batch that `validate`
     refuses and quarantines.
@@ -24,6 +25,7 @@ class Raw:
     tables: dict[str, pa.Table] = field(default_factory=dict)
     problem: str | None = None
     unread: bytes | None = None
+    notices: list[str] = field(default_factory=list)
 
 
 class Source(Protocol):

@@ -10,26 +10,30 @@ from typing import TYPE_CHECKING, Any
 from pipelines.columns.from_objects import column_of
 from pipelines.columns.storable import MOST_COLUMNS
 from pipelines.errors import BadData
+from pipelines.sources.csv_text import decoded
 from pipelines.sources.literals import is_float
+from pipelines.sources.nested import flatten
+from pipelines.spec.table_options import TableOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
 
+_PLAIN = TableOptions()
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SHORT = 16
 """A number with so many signs, one of them its point, has digits that a float64 holds."""
 
 
-def table_of(data: bytes, subject: str) -> pa.Table:
+def table_of(data: bytes, subject: str, options: TableOptions = _PLAIN) -> pa.Table:
     """Return the objects as rows, their keys as columns.
 
     Raises BadData naming the line, or the column.
     """
     import pyarrow as pa
 
-    text = data.decode("utf-8-sig")
+    text = decoded(data, options, subject).decode()
     if not text.strip():
         raise BadData(f"{subject} is empty.")
     columns: dict[str, list[Any]] = {}
@@ -49,7 +53,8 @@ def table_of(data: bytes, subject: str) -> pa.Table:
             raise BadData(f"{subject} has more than {MOST_COLUMNS} columns.")
     for values in columns.values():
         values.extend([None] * (count - len(values)))
-    return pa.table({name: column_of(columns.pop(name), name, subject) for name in list(columns)})
+    table = pa.table({name: column_of(columns.pop(name), name, subject) for name in list(columns)})
+    return flatten(table, subject) if options.flatten else table
 
 
 class _KeyTwice(ValueError):

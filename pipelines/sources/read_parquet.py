@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from pipelines.columns.storable import check_names, say_once
 from pipelines.errors import BadData
+from pipelines.sources.nested import flatten
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipelines.spec.table_options import TableOptions
+
 _ROWS = 65_536
 
 
-def table_of(data: bytes, subject: str, most: int) -> pa.Table:
+def table_of(data: bytes, subject: str, most: int, options: TableOptions) -> pa.Table:
     """Return the rows.
 
     Raises BadData where they take more than `most` bytes: the file's own word on that may be a lie.
@@ -45,4 +48,5 @@ def table_of(data: bytes, subject: str, most: int) -> pa.Table:
                 break
     if size > most:
         raise BadData(f"{subject} unpacks to {size} bytes, more than {most}.")
-    return pa.Table.from_batches(batches, schema=file.schema_arrow)
+    table = pa.Table.from_batches(batches, schema=file.schema_arrow)
+    return flatten(table, subject) if options.flatten else table

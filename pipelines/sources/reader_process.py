@@ -26,7 +26,10 @@ from pipelines.sources.port import Raw
 from pipelines.sources.urls import display_url
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipelines.intervals import Interval
+    from pipelines.spec.schema import Column
     from pipelines.spec.sources import Source as SourceSpec
 
 _LOOK_SECONDS = 0.05
@@ -47,8 +50,11 @@ class ReaderProcess:
         *,
         seconds: float,
         most: int,
+        schema: Mapping[str, Column] | None = None,
     ) -> None:
         """Remember what to read, and the limits of one read: its seconds and bytes of memory.
+
+        `schema`: the columns of the model's schema.yaml, where there is one.
 
         Nothing is started yet.
         """
@@ -57,6 +63,9 @@ class ReaderProcess:
             "event_time": event_time,
             "home": str(home),
             "cache": str(cache),
+            "schema": None
+            if schema is None
+            else {name: column.model_dump(mode="json") for name, column in schema.items()},
         }
         level = logging.getLogger("perennial").getEffectiveLevel()
         self._request = json.dumps(

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 from pipelines.errors import PerennialError
 from pipelines.intervals import Interval
 from pipelines.sources.catalogue import open_reader
+from pipelines.spec.schema import Column
 from pipelines.spec.sources import Source as SourceSpec
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def main(descriptor: int) -> None:
             Path(request["home"]),
             Path(request["cache"]),
             (request["seconds"], request["most"]),
+            TypeAdapter(dict[str, Column] | None).validate_python(request["schema"]),
         )
         _bound_memory(request["most"])
         _send(answers, {"ready": True})

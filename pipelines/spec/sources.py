@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from string import Formatter
 from typing import Annotated, Literal
@@ -14,6 +15,9 @@ from pipelines.spec.table_options import TableOptions, Zone
 from pipelines.spec.units import Duration
 
 _TRIAL = datetime(2024, 1, 1, tzinfo=UTC)
+_PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?![:\w])")
+"""A parameter as SQLAlchemy reads it: `::date` is a cast, `\\:x` a literal colon."""
+
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
 
@@ -145,7 +149,7 @@ class HttpSource(OneTable, TableOptions):
 
 
 class SqlSource(OneTable):
-    """A query with bound :start and :end; without both where the data have no time.
+    """A query; with an event time it binds :start and :end, so that one interval is read.
 
     The setting PERENNIAL_SQL_<database> holds the SQLAlchemy URL of its database.
     """
@@ -154,21 +158,31 @@ class SqlSource(OneTable):
     database: Name
     query: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 
-    @model_validator(mode="after")
-    def _check_parameters(self) -> SqlSource:
-        bound = [name for name in (":start", ":end") if name in self.query]
-        if len(bound) == 1 or (not bound and self.first is not None):
+    @field_validator("query")
+    @classmethod
+    def _check_parameters(cls, query: str) -> str:
+        strangers = sorted(_parameters_of(query) - {"start", "end"})
+        if strangers:
             msg = (
-                "the query must bind both :start and :end, so that one interval is read (or neither"
-                " of them, for data without time)"
+                f"unknown parameter :{strangers[0]}; only :start and :end are bound, and a literal"
+                r" colon is written \: (in double quotes \\:)"
             )
             raise ValueError(msg)
-        return self
+        return query
 
     @property
-    def per_interval(self) -> bool:
-        """Whether the query asks for one interval."""
-        return ":start" in self.query
+    def parameters(self) -> frozenset[str]:
+        """Which of `start` and `end` the query binds."""
+        return _parameters_of(self.query)
+
+    @property
+    def binds_interval(self) -> bool:
+        """Whether the query reads one interval."""
+        return self.parameters == {"start", "end"}
+
+
+def _parameters_of(query: str) -> frozenset[str]:
+    return frozenset(_PARAMETER.findall(query))
 
 
 class PythonSource(SourceBase):

@@ -116,7 +116,7 @@ class TableOptions(Value):
     flatten: bool = False
     """Whether fields of nested columns become columns of their own, such as `address_city`.
 
-    Else a nested column is refused by name.
+    Else nested columns stay as they are, for `build` to take apart.
     """
 
     @model_validator(mode="after")

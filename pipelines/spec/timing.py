@@ -75,10 +75,10 @@ def _batch_problems(spec: WordsOfTime) -> Iterator[Problem]:
             ("drift", "window"),
             "a duration is for data without `event_time`; write a number of batches: `1 batch`",
         )
-    if isinstance(spec.source, SqlSource) and not spec.source.per_interval:
+    if isinstance(spec.source, SqlSource) and not spec.source.binds_interval:
         yield Problem(
             ("source", "query"),
-            "the query must bind both :start and :end, so that one interval is read",
+            "must bind both :start and :end, so that one interval is read",
         )
 
 
@@ -130,5 +130,5 @@ def _source_problems(spec: WordsOfTime) -> Iterator[Problem]:
         yield Problem(
             ("source", "uri"), f"{_NO_TIME}; write the URI without {{start:…}} and {{end:…}}"
         )
-    if isinstance(source, SqlSource) and source.per_interval:
+    if isinstance(source, SqlSource) and source.parameters:
         yield Problem(("source", "query"), f"{_NO_TIME}; write the query without :start and :end")

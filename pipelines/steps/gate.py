@@ -157,16 +157,15 @@ def _measure(
     """Measure the challenger anew from its predictions, and its opponent on the same rows."""
     from pipelines.science.gates import GateFacts
     from pipelines.science.metrics import scores
-    from pipelines.training import estimators, predictions
+    from pipelines.training import predictions
+    from pipelines.training.targets import targets
 
     spec = context.spec
     challenger = predictions.read(context.ports.store, spec, best.predictions, holdout)
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
-        metrics=scores(
-            spec.task, estimators.targets(holdout, spec, challenger.classes), challenger.score
-        ),
+        metrics=scores(spec.task, targets(holdout, spec, challenger.classes), challenger.score),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
@@ -191,8 +190,9 @@ def _measure_snapshot(
     from pipelines.data.sides import sides_of
     from pipelines.science.gates import GateFacts, Opponent, SnapshotFacts
     from pipelines.science.metrics import scores
-    from pipelines.training import estimators, predictions
+    from pipelines.training import predictions
     from pipelines.training.refit_comparison import fair_rows, why_folds
+    from pipelines.training.targets import targets
 
     spec = context.spec
     fair = fair_rows(context, champion, holdout)
@@ -219,7 +219,7 @@ def _measure_snapshot(
         facts = replace(facts, snapshot=replace(snapshot, why_folds=why))
         return _measure_over_folds(context, request.train, best, champion, facts, whole)
     challenger = predictions.read(context.ports.store, spec, best.predictions, holdout)
-    truth = estimators.targets(holdout, spec, challenger.classes)
+    truth = targets(holdout, spec, challenger.classes)
     own = replace(challenger, score=challenger.score[fair.mask], dummy=challenger.dummy[fair.mask])
     rows = holdout.filter(pa.array(fair.mask))
     return replace(
@@ -354,10 +354,10 @@ def _compare(
     from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
-    from pipelines.training import estimators
+    from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
-    truth = estimators.targets(holdout, spec, classes)
+    truth = targets(holdout, spec, classes)
     times = None if spec.is_snapshot else labelled_rows.times(holdout, spec)
     groups = groups_of(holdout, spec) if spec.is_snapshot else None
 

@@ -248,7 +248,11 @@ def intervals_for(
         raise RequestError(
             f"As of {iso(as_of)} there are {len(complete)} complete batches; one to train and"
             f" {timing.holdout} to judge are needed.",
-            remedy=f"choose an as_of later than that; data begin at {iso(timing.first)}.",
+            remedy=(
+                f"choose an as_of later than that (data begin at {iso(timing.first)}), or a"
+                " shorter train.holdout or batch."
+            ),
+            at=("train", "holdout"),
         )
     learn, judge = complete[: -timing.holdout], complete[-timing.holdout :]
     return learn, judge, _lookback_intervals(spec, learn[0].start)
@@ -268,7 +272,7 @@ def _ingest_batch(
     context: Context, source: Source, interval: Interval, counts: dict[str, int]
 ) -> BatchRef:
     spec, store = context.spec, context.ports.store
-    manifest = manifest_of(store, spec, interval, read_source(spec, source, interval))
+    manifest = manifest_of(store, spec, interval, read_source(context, source, interval))
     earlier = newest(store, spec.name, interval)
     batch, is_new = publish(store, manifest)
     table = manifest.tables.get(spec.source.main)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from pipelines.data.batches import read_manifest, read_plan, read_table
 from pipelines.data.manifests import BatchManifest, BatchRef, TableRef
 from pipelines.data.type_differences import type_findings
@@ -54,6 +56,7 @@ class BatchFindings(Value):
     problem: str | None
     findings: list[ExpectationResult]
     bad: dict[str, Ref]
+    notices: list[str] = Field(default_factory=list)
 
     def with_findings(self, findings: list[ExpectationResult]) -> BatchFindings:
         """Return what was found with what only a look at the other batches can tell."""
@@ -71,9 +74,12 @@ class BatchFindings(Value):
     def warnings(self) -> list[str]:
         """What is worth a look, in words."""
         return [
-            f"{f.table}: {f.expectation}: {f.observed}"
-            for f in self.findings
-            if not f.success and not f.critical
+            *self.notices,
+            *(
+                f"{f.table}: {f.expectation}: {f.observed}"
+                for f in self.findings
+                if not f.success and not f.critical
+            ),
         ]
 
 
@@ -187,7 +193,11 @@ def _judge(
         if (rows := _bad_rows(context, manifest, name, findings))
     }
     return BatchFindings(
-        rows=manifest.tables[spec.source.main].rows, problem=None, findings=findings, bad=bad
+        rows=manifest.tables[spec.source.main].rows,
+        problem=None,
+        findings=findings,
+        bad=bad,
+        notices=manifest.notices,
     )
 
 

@@ -22,6 +22,7 @@ from pipelines.spec import METRICS, Candidate
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.search import search
+from pipelines.training.targets import classes_of, refuse_constant, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,9 +75,9 @@ class Refits:
         spec = context.spec
         self._spec = spec
         self._table = estimators.give_types(table, spec.features.inputs)
-        self._classes = estimators.classes_of(self._table, spec)
-        self._y = estimators.targets(self._table, spec, self._classes)
-        estimators.refuse_constant(self._y, spec, "rows")
+        self._classes = classes_of(self._table, spec)
+        self._y = targets(self._table, spec, self._classes)
+        refuse_constant(self._y, spec, "rows")
         self._groups = groups_of(self._table, spec) if spec.train.group else None
         self._trained = [t for t in trained if not spec.candidate(t.candidate).declaration.dummy]
         self.choices = sum(t.settings_tried for t in self._trained)

@@ -207,7 +207,7 @@ def always_main(
     ]
     expectations += [
         _expect("expect_column_values_to_not_be_null", column=c)
-        for c in [*([time] if time else []), *spec.key]
+        for c in dict.fromkeys([*([time] if time else []), *spec.key])
     ]
     expectations += _times(time, interval, columns) if time else []
     unique = (

@@ -1,8 +1,10 @@
 """Fixtures of the contract tests.
 
-MLflow with a database made once, a fitted model, a ledger with entries, a repository of versions.
+MLflow with a database made once, a fitted model, a ledger with entries, a repository of versions,
+databases to query.
 """
 
+import contextlib
 import shutil
 from datetime import UTC, datetime
 
@@ -16,6 +18,7 @@ from skops import io
 from pipelines.ledger.sql import SqlLedger
 from pipelines.registry.mlflow import MlflowRegistry
 from pipelines.versions.dvc import DvcVersions
+from tests.contracts.databases import KINDS, Databases
 from tests.contracts.sql_files import url
 from tests.decisions import raw
 
@@ -75,3 +78,16 @@ def dvc_root(tmp_path):
 @pytest.fixture
 def dvc_versions(dvc_root):
     return DvcVersions(dvc_root, lock_timeout=60)
+
+
+@pytest.fixture(scope="session")
+def databases():
+    """Real databases of every kind that a `sql` source is tested on."""
+    with contextlib.ExitStack() as stack:
+        yield Databases(stack)
+
+
+@pytest.fixture(params=KINDS)
+def shop(request, databases, tmp_path):
+    """An empty database, once of each kind."""
+    return databases.shop(request.param, tmp_path)

@@ -19,6 +19,7 @@ from pipelines.ledger import (
     ReleaseRefusal,
     RetrainHold,
     RetrainRequest,
+    SchemaChange,
 )
 from pipelines.run_names import ROLLBACK as ROLLBACK_KEY
 from pipelines.run_names import is_by_hand, watch_run
@@ -89,6 +90,8 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for
                 else f"the batch {span(quarantine.interval)}"
             )
             return Words("quarantine", "bad", _join(batch, words.join(quarantine.reasons)))
+        case SchemaChange() as change:
+            return Words("schema", "plain", _join("schema.yaml", words.join(change.changes)))
         case _:
             return Words(entry.kind.replace("_", " "), "plain", entry.summary)
 

@@ -21,6 +21,7 @@ from pipelines.ledger import (
     RequestConf,
     RetrainHold,
     RetrainRequest,
+    SchemaChange,
 )
 from tests.decisions import NOTHING, crown, drift_check, gate_verdict, raw
 
@@ -85,6 +86,12 @@ def outcome(run: str = RUN, **facts: Any) -> Outcome:
             "the retraining ended, version 4: too weak",
         ),
         (outcome(), "failed", "bad", "the retraining ended"),
+        (
+            SchemaChange(changes=["events.a: new (text)", "events.b: gone"], before="", after="x"),
+            "schema",
+            "plain",
+            "schema.yaml: events.a: new (text); events.b: gone",
+        ),
         (
             Reconciliation(reason="the champion is 1"),
             "reconciled",

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import BadData, Unreachable
-from pipelines.sources.parsing import member_of, parse
+from pipelines.sources.archives import member_of
+from pipelines.sources.parsing import Reading, parse
 from tests.unit.sources.days import CSV, DAY, FIRST, files
 
 
@@ -92,7 +93,7 @@ def test_a_bomb_ends_at_the_limit():
     buffer = io.BytesIO()
     pq.write_table(pa.table({"x": list(range(5_000))}), buffer)
     with pytest.raises(BadData, match="more than 1000"):
-        parse(buffer.getvalue(), "parquet", "bomb.parquet", 1_000)
+        parse(buffer.getvalue(), "parquet", "bomb.parquet", Reading(most=1_000))
 
 
 def test_a_parquet_that_lies_about_its_size_ends_at_the_limit():
@@ -103,7 +104,7 @@ def test_a_parquet_that_lies_about_its_size_ends_at_the_limit():
     with pytest.raises(
         BadData, match=r"bomb\.parquet unpacks to [0-9]{8} bytes, more than 1000000"
     ):
-        parse(buffer.getvalue(), "parquet", "bomb.parquet", 1_000_000)
+        parse(buffer.getvalue(), "parquet", "bomb.parquet", Reading(most=1_000_000))
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_process_apart_answers_as_the_reader_does_and_says_what_the_reader_say
     with pytest.raises(Unreachable, match="2024-01-02"):
         source.read(containing(FIRST + timedelta(days=1), "day"))
     torn = source.read(containing(FIRST + timedelta(days=2), "day"))
-    assert "Row #2: Expected 2 columns, got 1" in torn.problem
+    assert "line 2: 1 fields, where the header has 2" in torn.problem
     assert torn.unread == b"at,x\n1\n"
     assert source._child._process.pid == process
     os.kill(process, signal.SIGKILL)

@@ -5,13 +5,14 @@ import io
 import os
 import random
 import socket
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import BadData, PerennialError, SpecError
-from pipelines.sources.parsing import unpack
+from pipelines.sources.archives import unpack
 from tests.unit.sources.days import FIRST, read
 
 # What is no file
@@ -38,9 +39,13 @@ def test_what_is_no_regular_file_is_refused_by_name_and_never_read(tmp_path, kin
             read(tmp_path, uri)
 
 
-def test_a_zip_archive_without_a_member_asks_for_one():
-    with pytest.raises(BadData, match=r"rows\.csv is a zip archive") as caught:
-        unpack(b"PK\x03\x04 and so on", "rows.csv", 1_000)
+def test_a_zip_archive_of_several_files_asks_for_one_of_them():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("one.csv", "a\n1\n")
+        archive.writestr("two.csv", "a\n2\n")
+    with pytest.raises(BadData, match=r"rows\.csv is a zip archive of 2 files") as caught:
+        unpack(packed.getvalue(), "rows.csv", 1_000)
     assert "member" in caught.value.remedy
 
 

@@ -1,6 +1,7 @@
 """What a database or a function returns is kept as it is, or named."""
 
 import datetime as dt
+import sqlite3
 from decimal import Decimal
 from uuid import UUID
 
@@ -8,12 +9,14 @@ import pyarrow as pa
 import pytest
 from psycopg2 import extensions
 
+from pipelines.columns.contract import localise
 from pipelines.columns.storable import say_once
-from pipelines.errors import SpecError
-from pipelines.sources.parsing import with_times
+from pipelines.errors import BadData, SpecError
+from pipelines.sources.event_times import with_times
 from pipelines.sources.postgres import refuse_changes
 from pipelines.sources.python import Function
-from pipelines.sources.sql import Sql, _table
+from pipelines.sources.sql import Sql
+from pipelines.sources.sql_chunks import table_of
 from pipelines.spec.sources import PythonSource, SqlSource
 from pipelines.tables import normalise
 from tests.unit.sources.days import DAY, FIRST
@@ -80,7 +83,7 @@ def test_values_of_a_database_are_kept_as_they_are():
         ),
         (None, None, None, None, None, None, None, None, None, 0.5),
     ]
-    table = normalise(_table(list("abcdefghij"), list(rows), "The database"))
+    table = normalise(table_of(list("abcdefghij"), [rows], "The database"))
     assert [str(t) for t in table.schema.types] == [
         "int64",
         "decimal128(38, 2)",
@@ -107,6 +110,52 @@ def test_values_of_a_database_are_kept_as_they_are():
     )
     assert tuple(table.to_pylist()[0].values()) == first
     assert list(table.to_pylist()[1].values()) == [None] * 9 + [0.5]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([None, None, 1, None, 2**62], id="nulls first"),
+        pytest.param([1, 2, 0.5, None, 3], id="a fraction later"),
+        pytest.param([2**53 + 1, 0.5, 1, None, 2], id="too fine for a float"),
+        pytest.param([1, 2**64, None, -1, 0], id="beyond 64 bits later"),
+        pytest.param([Decimal("1.1"), Decimal(2), Decimal("0.003"), None, 4], id="decimals"),
+        pytest.param([10**37, Decimal("5.0"), 1, 2, 3], id="decimals without room"),
+        pytest.param(["a", None, "b", "c", None], id="texts"),
+        pytest.param([[1], [0.5], None, [], [2]], id="lists"),
+        pytest.param([{"a": 1}, None, {"b": [1]}, {}, None], id="objects"),
+        pytest.param(
+            [dt.date(2024, 1, 1), dt.datetime(2024, 1, 1, 5), None, None, None],  # noqa: DTZ001
+            id="days",
+        ),
+        pytest.param([None] * 5, id="nothing"),
+    ],
+)
+def test_chunks_have_the_type_and_the_values_of_the_whole(values, size):
+    chunks = [[(v,) for v in values[i : i + size]] for i in range(0, len(values), size)]
+    whole = table_of(["x"], [[(v,) for v in values]], "The database")
+    parts = table_of(["x"], chunks, "The database")
+    assert normalise(localise(parts, {}, "UTC")).equals(normalise(localise(whole, {}, "UTC")))
+
+
+def test_chunks_that_do_not_go_together_are_named():
+    chunks = [[(1,), (2,)], [("x",)]]
+    with pytest.raises(BadData, match="the column 'n' mixes texts and whole numbers"):
+        table_of(["n"], chunks, "The database")
+
+
+def test_times_of_a_database_without_a_zone_are_of_the_sources_or_of_their_columns(tmp_path):
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("create table visits (at text)")
+        database.execute("insert into visits values ('2024-01-01 01:30:00')")
+    database.close()
+    query = "select * from visits where at >= :start and at < :end"
+    source = SqlSource(
+        kind="sql", database="shop", query=query, first=FIRST, timezone="Europe/Berlin"
+    )
+    table = Sql(source, "at", {"PERENNIAL_SQL_SHOP": f"sqlite:///{tmp_path}/shop.db"}).read(DAY)
+    assert table.tables["events"]["at"].to_pylist() == [FIRST.replace(minute=30)]
 
 
 def test_a_column_of_a_database_that_cannot_be_kept_is_a_problem_that_names_it():

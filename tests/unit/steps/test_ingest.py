@@ -273,7 +273,7 @@ def test_what_cannot_be_read_becomes_a_batch_with_its_problem(run, world, ports)
     result = run(4)
     manifest = read_manifest(ports.store, read_plan(ports.store, result.plan).batches[2])
     assert result.unreadable == 1
-    assert "not readable as csv" in manifest.problem
+    assert "line 2: a quote begins there and has no end" in manifest.problem
     assert ports.store.get(manifest.raw) == b'visit,at\n"open,1\n'
 
 

@@ -194,8 +194,13 @@ def test_too_few_groups_are_refused_in_words(tmp_path, ports):
 
 def test_a_class_of_one_row_is_refused_in_words(tmp_path, ports):
     world = make_snapshot(tmp_path, ports, 80)
+    world.respec("task: binary", "task: multiclass")
+    world.respec("at_least: {roc_auc: 0.6}", "at_most: {log_loss: 1.2}")
+    world.respec("metric: roc_auc", "metric: log_loss")
+    world.respec("{metric: roc_auc}, guards: {log_loss: 0.1}", "{metric: log_loss}")
     frame = loans(80)
-    faults = frame.index[frame["fault"] == 1]
-    world.write(frame.assign(fault=0).assign(fault=lambda f: (f.index == faults[3]).astype(int)))
-    with pytest.raises(BadData, match="fault"):
-        world.judge()
+    kinds = frame["fault"].map({0: "good", 1: "late"})
+    world.write(frame.assign(fault=kinds.where(frame.index != 40, "fraud")))
+    _, _, judged = world.judge()
+    assert "A class of fault has one row only" in check(judged, "versus dummy")
+    assert judged.verdict == "refuse"

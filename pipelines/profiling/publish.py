@@ -1,0 +1,39 @@
+"""The page of a profile in the store: the model's newest, and that of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.data.batches import read_manifest
+from pipelines.profiling.page import render
+from pipelines.profiling.profile import BATCHES, profile_model
+from pipelines.store.pages import NEWEST, publish_page
+
+if TYPE_CHECKING:
+    from pipelines.context import Context
+    from pipelines.data.manifests import BatchRef
+    from pipelines.profiling.profile import Profile
+    from pipelines.refs import FeaturesVersion, Ref
+
+
+def publish_profile(context: Context, profile: Profile, run: str | None = None) -> Ref:
+    """Publish the profile's page as the model's newest, and as that of a run where one made it."""
+    store, page = context.ports.store, render(profile).encode()
+    for name in (NEWEST, run):
+        if name is not None:
+            ref = publish_page(store, model=profile.model, kind="profile", run=name, page=page)
+    return ref
+
+
+def publish_run_profile(
+    context: Context, batches: list[BatchRef], version: FeaturesVersion, run: str
+) -> None:
+    """Publish the profile of a run's newest batches, oldest given first.
+
+    A profile decides nothing: where it cannot be made, the log says so, and the run goes on.
+    """
+    try:
+        manifests = [read_manifest(context.ports.store, b) for b in batches[-BATCHES:]]
+        publish_profile(context, profile_model(context, manifests, version), run)
+    except Exception:  # data may be odd in ways that nobody thought of; the run is worth more
+        context.log.warning("the profile of this run could not be made", exc_info=True)

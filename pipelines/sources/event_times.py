@@ -1,0 +1,109 @@
+"""The event times of raw rows: texts as times, and the rows of an interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.columns.storable import say_once, storable_column
+from pipelines.columns.writing import to_utc_and_say
+from pipelines.errors import BadData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.intervals import Interval
+
+_ZONE = r":[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)[ ]*$"
+_FINE = r"(\.[0-9]{6})[0-9]+"
+"""The digits of a time behind its microseconds."""
+
+
+def with_times(
+    table: pa.Table, column: str | None, subject: str = "The source", zone: str = "UTC"
+) -> pa.Table:
+    """Return the table with `column` as times in UTC where its texts are ISO 8601.
+
+    Those without a zone are in `zone`. What is no time becomes null, and is said.
+
+    A table without the column, or where no text is a time, comes back as it was.
+    """
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column is None or column not in table.column_names:
+        return table
+    if not pa.types.is_string(table.schema.field(column).type):
+        return table
+    texts = table.column(column)
+    coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
+    # Without this, pandas reads `now` and `today` as times too.
+    date_texts = pc.if_else(
+        pc.match_substring_regex(coarse, "^[ ]*[0-9]{4}"), coarse, pa.scalar(None, pa.string())
+    )
+    times = pd.to_datetime(date_texts.to_pandas(), errors="coerce", utc=True, format="ISO8601")
+    if times.isna().all():
+        return table
+    losses = int(times.isna().sum()) - texts.null_count
+    if losses:
+        say_once(f"{subject}: {losses} values of {column!r} are no times and are read as missing.")
+    if not coarse.equals(texts):
+        say_once(
+            f"{subject}: the column {column!r} has times finer than a microsecond; they are cut to"
+            " microseconds."
+        )
+    index = table.column_names.index(column)
+    array = pa.chunked_array([pa.Array.from_pandas(times)])
+    array = storable_column(array, column, subject)
+    if zone != "UTC":
+        naive = to_utc_and_say(array.cast(pa.timestamp("us")), zone, f"{subject}: {column!r}")
+        array = pc.if_else(pc.match_substring_regex(coarse, _ZONE), array, naive)
+    return table.set_column(index, column, array)
+
+
+def require_times(table: pa.Table, column: str | None, batch: str) -> None:
+    """Raise BadData where the column of event times holds values, and they are no times.
+
+    Without this every batch would be the whole source.
+    """
+    import pyarrow as pa
+
+    if column is None or column not in table.column_names:
+        return
+    values = table.column(column)
+    if pa.types.is_timestamp(values.type) or values.null_count == len(values):
+        return
+    example = repr(values.drop_null()[0].as_py())[:80]
+    remedy = (
+        'say how they are written: `dates: "%d.%m.%Y"` or the like in the source'
+        if pa.types.is_string(values.type)
+        else "name a column of times in `event_time`, or make one in a `python` source"
+    )
+    raise BadData(
+        f"{batch}: the event time {column!r} holds no times, but {example}.", remedy=f"{remedy}."
+    )
+
+
+def pick_rows(table: pa.Table, column: str | None, interval: Interval) -> pa.Table:
+    """Return the rows of the interval, and those without a time; all rows of data without time.
+
+    The latter belong nowhere, and `validate` must see them.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column is None or column not in table.column_names:
+        return table
+    if not pa.types.is_timestamp(table.schema.field(column).type):
+        return table
+    times: Any = table.column(column)
+    inside = pc.and_(
+        pc.greater_equal(times, _scalar(interval.start)), pc.less(times, _scalar(interval.end))
+    )
+    return table.filter(pc.or_kleene(pc.is_null(times), inside))
+
+
+def _scalar(moment: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.scalar(moment, type=pa.timestamp("us", tz="UTC"))
