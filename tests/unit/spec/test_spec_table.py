@@ -1,0 +1,14 @@
+"""docs/spec.md says what the spec says."""
+
+import pytest
+
+from tools.spec_table import PAGE, PARTS, page, sentences
+
+
+def test_the_page_is_in_step_with_the_spec():
+    assert PAGE.read_text() == page(), "run python -m tools.spec_table"
+
+
+@pytest.mark.parametrize(("title", "kind"), PARTS)
+def test_every_field_has_a_sentence(title, kind):
+    assert [name for name in kind.model_fields if not sentences(kind).get(name)] == []
