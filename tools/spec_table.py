@@ -1,4 +1,4 @@
-"""Make docs/spec.md: a reference of all that model.yaml and schema.yaml may say, from the spec itself.
+"""Make docs/spec.md: all that model.yaml and schema.yaml may say, from the spec itself.
 
 `python -m tools.spec_table` writes it; a test compares it with the code.
 """
@@ -88,8 +88,13 @@ def sentences(kind: type[BaseModel]) -> dict[str, str]:
     for base in reversed(kind.__mro__):
         if base.__module__.startswith("pipelines.") and base.__doc__:
             texts |= _texts_below(base)
-    texts |= {n: f.description for n, f in kind.model_fields.items() if f.description}
-    return {name: " ".join(text.split()) for name, text in texts.items()}
+    fields = kind.model_fields
+    texts |= {n: f.description for n, f in fields.items() if f.description}
+    # a field goes by its alias, where it has one
+    return {
+        (fields[name].alias or name) if name in fields else name: " ".join(text.split())
+        for name, text in texts.items()
+    }
 
 
 def _texts_below(kind: type) -> dict[str, str]:
