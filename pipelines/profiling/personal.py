@@ -17,7 +17,7 @@ _WORDS = {
     "fullname", "forename", "address", "street", "birthday", "birthdate", "birth", "dob", "ssn",
     "passport", "iban", "bic", "creditcard", "taxid", "ip", "ipaddress", "username", "login",
     "password", "gender", "religion", "ethnicity", "nationality", "patient", "person", "imei",
-    "licenceplate", "licenseplate", "latitude", "longitude",
+    "licenceplate", "licenseplate",
 }  # fmt: skip
 _PAIRS = {
     ("first", "name"), ("last", "name"), ("full", "name"), ("family", "name"), ("given", "name"),
