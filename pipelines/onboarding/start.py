@@ -48,7 +48,7 @@ def start_model(request: Request, settings: Settings, talk: Talk) -> list[str]:
     check_name(request.name)
     check_free(settings, request.name, force=request.force)
     place = place_of(request.place, request.database, settings.home)
-    look = look_at(place, request.options, talk)
+    look = look_at(place, request.options, talk, settings.state / "cache" / "http")
     draft = plan_model(request.name, look, request.wishes, place.name, talk)
     if place.kind == "sql" and draft.times:
         draft.source["query"] = by_interval(place.source, draft.times.column)

@@ -1,15 +1,31 @@
 """`perennial init`: from files as people have them to a folder that `check` finds green."""
 
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from pipelines.spec import load_spec
+from pipelines.refs import sha256
+from pipelines.spec import Spec, load_spec
 from pipelines.spec.schema import load_schema
-from tests.public_files import MAKERS
+from tests.public_files import MAKERS, no_header, no_time, text_target
+
+NO_TIME = (no_header, no_time, text_target)
 
 
-@pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
+without_time = pytest.mark.skipif(
+    Spec.model_fields["event_time"].is_required(), reason="a spec cannot say data without time yet"
+)
+FILES = [
+    pytest.param(make, id=make.__name__, marks=without_time if make in NO_TIME else [])
+    for make in MAKERS
+]
+
+
+@pytest.mark.parametrize("make", FILES)
 def test_an_unseen_file_is_green_without_an_edited_line(command, world, tmp_path, make):
     file = make(tmp_path, 0.005)
     done = command("init", "tried", *file.arguments, **file.settings)
@@ -116,6 +132,23 @@ def test_a_model_that_is_there_is_not_touched_without_force(command, world, orde
     assert (world.home / "models" / "sales" / "model.yaml").read_text() == before
     assert command("init", "sales", "--from", orders, "--force").returncode == 0
     assert (world.home / "models" / "sales" / "model.yaml").read_text() != before
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        """Say nothing."""
+
+
+def test_a_download_is_named_by_its_hash_and_read_from_the_cache(command, world, orders):
+    handler = partial(Quiet, directory=str(Path(orders).parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/orders.csv"
+        done = command("init", "tried", "--from", url, "--target", "returned")
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert spec_of(world).source.sha256 == sha256(Path(orders).read_bytes())
+    assert json.loads(command("check", "tried", "--json").stdout)[3]["ok"]
 
 
 def test_an_example_is_copied_under_a_new_name(command, world):
