@@ -319,10 +319,7 @@ def _look_at_query(place: Place, talk: Talk) -> Look:
     from pipelines.sources.sql import Sql
     from pipelines.spec.sources import SqlSource
 
-    lines = {"kind": "sql", **place.source}
-    if SqlSource.model_fields["first"].is_required():
-        lines["first"] = datetime(1700, 1, 1, tzinfo=UTC)
-    source = SqlSource.model_validate(lines)
+    source = SqlSource(kind="sql", **place.source)
     whole = Interval(start=datetime(1700, 1, 1, tzinfo=UTC), end=datetime(2199, 1, 1, tzinfo=UTC))
     raw = Sql(source, "").read(whole)
     if raw.problem:

@@ -9,23 +9,12 @@ from pathlib import Path
 import pytest
 
 from pipelines.refs import sha256
-from pipelines.spec import Spec, load_spec
+from pipelines.spec import load_spec
 from pipelines.spec.schema import load_schema
-from tests.public_files import MAKERS, no_header, no_time, text_target
-
-NO_TIME = (no_header, no_time, text_target)
+from tests.public_files import MAKERS
 
 
-without_time = pytest.mark.skipif(
-    Spec.model_fields["event_time"].is_required(), reason="a spec cannot say data without time yet"
-)
-FILES = [
-    pytest.param(make, id=make.__name__, marks=without_time if make in NO_TIME else [])
-    for make in MAKERS
-]
-
-
-@pytest.mark.parametrize("make", FILES)
+@pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
 def test_an_unseen_file_is_green_without_an_edited_line(command, world, tmp_path, make):
     file = make(tmp_path, 0.005)
     done = command("init", "tried", *file.arguments, **file.settings)
