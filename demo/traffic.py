@@ -15,7 +15,7 @@ from pipelines.data.feature_rows import build_from, read_raw
 from pipelines.errors import RequestError, Unreachable
 from pipelines.inference_log.format import key_text
 from pipelines.intervals import iso
-from pipelines.training.estimators import targets
+from pipelines.training.targets import targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -99,3 +99,30 @@ def translate_classes(
         own = class_of(name, classes) or class_name(_value(name)) or name
         translations.append(own if own not in translations else name)
     return translations
+
+
+def binary_name(value: object, positive: object) -> str | None:
+    """Return the name of the class that a label of a binary task means: the positive one's, or its
+    own. None where it means none.
+    """
+    name = class_name(value)
+    own = class_name(positive) or ""
+    return name if name is None else class_of(name, [own]) or name
+
+
+def place_of_binary(label: object, classes: Sequence[str]) -> int | None:
+    """Return 0 or 1 for a label of a binary task whose classes have names (the positive one last).
+
+    The label is a class as the data have it; or true and false, 1 and 0, where no class is a number
+    and so nothing else can be meant. None where it is neither.
+    """
+    numbers = [_value(name) is not None for name in classes]
+    booleans = set(classes) <= {"True", "False"}
+    if isinstance(label, bool) and not booleans:
+        return int(label)
+    name = class_of(label, classes)
+    if name is not None:
+        return list(classes).index(name)
+    if any(numbers) or not isinstance(label, int | float) or label not in {0, 1}:
+        return None
+    return int(label)

@@ -28,11 +28,15 @@ class PerennialError(Exception):
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
-        """Keep the message and the remedy apart, so that a UI can show both."""
+    def __init__(self, message: str, *, remedy: str = "", at: tuple[str | int, ...] = ()) -> None:
+        """Keep the message and the remedy apart, so that a UI can show both.
+
+        `at` is the place in model.yaml (keys and positions from the top) that the remedy is about.
+        """
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.at = at
 
     def __str__(self) -> str:
         """Show the message, then the remedy."""

@@ -103,7 +103,8 @@ class TrainResult(Value):
     A metric that is not finite is null.
 
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
-    earlier versions.
+    earlier versions. Of all rows of the run's batches, `rows_waiting` wait for their label, and
+    `rows_without_label` have none though it should be known.
     """
 
     candidate: str
@@ -115,6 +116,8 @@ class TrainResult(Value):
     metrics: dict[str, float | None]
     rows_train: int
     rows_holdout: int
+    rows_waiting: int = 0
+    rows_without_label: int = 0
     fitted_on: Interval | None = None
     predictions: Ref
     model: Ref

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 from pipelines.columns.from_objects import column_of
@@ -152,7 +153,7 @@ def sorted_rows(table: pa.Table, columns: list[str]) -> pa.Table:
     """Return the table sorted by those of the columns that it has, so that a source's row order
     does not matter.
     """
-    present = [(c, "ascending") for c in columns if c in table.column_names]
+    present = [(c, "ascending") for c in dict.fromkeys(columns) if c in table.column_names]
     return table.sort_by(present) if present and table.num_rows else table
 
 
@@ -206,8 +207,15 @@ def code_hash(folder: Path) -> str:
     return sha256(path.read_bytes()) if path.is_file() else sha256(b"")
 
 
-def run_build(build: Any, tables: Mapping[str, pa.Table], subject: str) -> pa.Table:
+def run_build(
+    build: Any,
+    tables: Mapping[str, pa.Table],
+    subject: str,
+    derived: tuple[str, str] | None = None,
+) -> pa.Table:
     """Run a model's `build` on DuckDB through Ibis and return what it built as an Arrow table.
+
+    `derived` is the name of a further column and the judged SQL that computes it of the built ones.
 
     One thread, so that sums of floats do not depend on the machine. Raises SpecError naming the
     file when `build` fails, and BadData naming the column where a table cannot be given to it.
@@ -228,7 +236,12 @@ def run_build(build: Any, tables: Mapping[str, pa.Table], subject: str) -> pa.Ta
         for name, table in inputs.items():
             connection.con.register(name, table)
         result = build({name: connection.table(name) for name in tables})
-        return normalise(_rows_of_expression(connection, result), f"{subject}: what build returned")
+        built = normalise(
+            _rows_of_expression(connection, result), f"{subject}: what build returned"
+        )
+        return built if derived is None else _derive(connection.con, built, *derived)
+    except SpecError:
+        raise
     except BadData as error:
         raise SpecError(
             error.message, remedy="cast the column in build, or name its columns apart."
@@ -240,6 +253,48 @@ def run_build(build: Any, tables: Mapping[str, pa.Table], subject: str) -> pa.Ta
         ) from error
     finally:
         connection.disconnect()
+
+
+def _derive(connection: Any, built: pa.Table, name: str, sql: str) -> pa.Table:
+    """Return the built table with the column that the SQL computes of its rows, one by one.
+
+    NaN is null by now, so that it is no large number. Raises SpecError where a column is not there,
+    or a value cannot be computed.
+    """
+    import duckdb
+
+    found = ", ".join(built.column_names)
+    if name.lower() in {c.lower() for c in built.column_names}:
+        raise SpecError(
+            f"target: build returns a column {name!r} already, which the expression would make.",
+            remedy="give the derived target another `column`.",
+            at=("target", "column"),
+        )
+    # What is computed is judged at load; that it cannot reach a file is held here once more.
+    connection.execute("SET enable_external_access = false")
+    connection.register("perennial_built", _give_types(built))
+    # The text is made from the judged tree; it holds columns, literals and operators alone.
+    query = f"SELECT ({sql}) AS derived FROM perennial_built"  # noqa: S608
+    try:
+        column = connection.sql(query).to_arrow_table()
+    except duckdb.Error as error:
+        raise SpecError(
+            f"target.expression: {_why(error)}.",
+            remedy=(
+                f"build returns {found}; CAST changes a type, and TRY_CAST gives null, an unknown"
+                " label, where a value does not fit."
+            ),
+            at=("target", "expression"),
+        ) from error
+    derived = normalise(column, "The derived target").column(0)
+    return built.append_column(name, derived)
+
+
+def _why(error: Exception) -> str:
+    """Return why the engine could not compute an expression."""
+    line = str(error).splitlines()[0].partition("Error: ")[2].split(" - ")[0].rstrip("!. ")
+    absent = re.match(r'Referenced column "(.*)" not found', line)
+    return f"build returns no column {absent[1]!r}" if absent else line
 
 
 def _give_types(table: pa.Table) -> pa.Table:

@@ -65,6 +65,8 @@ def label_example(schema: InputSchema) -> str:
     """Return a label as it stands in JSON."""
     if schema.task == "multiclass":
         return f'"{(schema.classes or ["text"])[0][:EXAMPLE_LIMIT]}"'
+    if schema.binary_classes:
+        return f'"{schema.binary_classes[1][:EXAMPLE_LIMIT]}"'
     return "true" if schema.task == "binary" else "1.5"
 
 

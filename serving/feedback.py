@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pipelines.classes import class_of
+from pipelines.classes import class_of, place_of_binary
 from pipelines.errors import PerennialError
 from pipelines.inference_log.label_index import Index, NewLabel
 from serving.body_problems import label_problem
@@ -268,6 +268,17 @@ def _label(label: bool | float | str, schema: InputSchema) -> float | str:  # no
                 field="label",
             )
         return name
+    if schema.task == "binary" and schema.binary_classes:
+        place = place_of_binary(label, schema.binary_classes)
+        if place is None:
+            raise Problem(
+                422,
+                "invalid_input",
+                "label is no label of this task: its classes are"
+                f" {_class_list(list(schema.binary_classes))}.",
+                field="label",
+            )
+        return float(place)
     if schema.task == "binary":
         if not isinstance(label, str) and label in {0, 1}:
             return float(label)

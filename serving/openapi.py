@@ -41,12 +41,23 @@ def describe_model(name: str, state: ModelState) -> dict[str, Any]:
         "candidate": manifest.candidate,
         "run": manifest.run,
         "task": manifest.inputs.task,
+        **_classes(manifest.inputs),
         "compiled": manifest.compiled,
         "parity": manifest.parity,
         "why_native": manifest.why_native,
         "inputs": row_schema(manifest.inputs),
         "refused": refusal,
     }
+
+
+def _classes(schema: InputSchema) -> dict[str, Any]:
+    """Return what the data call the two classes of a binary model, the positive one last."""
+    return {"classes": list(schema.binary_classes)} if schema.binary_classes else {}
+
+
+def _true_of(schema: InputSchema) -> str | bool:
+    """Return how a caller tells that the positive class came about."""
+    return schema.binary_classes[1] if schema.binary_classes else True
 
 
 def row_schema(schema: InputSchema) -> dict[str, Any]:
@@ -136,7 +147,7 @@ def _predict(name: str, loaded_release: LoadedRelease) -> dict[str, Any]:
 
 def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
-        "binary": {"enum": [True, False, 1, 0]},
+        "binary": {"enum": [*(schema.binary_classes or ()), True, False, 1, 0]},
         "regression": {"type": "number"},
         "multiclass": {"enum": schema.classes},
     }
@@ -161,7 +172,7 @@ def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
     example = (
         (schema.classes or [""])[0]
         if schema.task == "multiclass"
-        else True
+        else _true_of(schema)
         if schema.task == "binary"
         else 1.5
     )
@@ -259,7 +270,8 @@ PROBLEM = {
 def _answer_schema(schema: InputSchema) -> dict[str, Any]:
     one: dict[str, Any] = {"type": "number"}
     if schema.task == "binary":
-        one["description"] = "The probability of true."
+        of = repr(schema.binary_classes[1]) if schema.binary_classes else "true"
+        one["description"] = f"The probability of {of}."
     if schema.task == "multiclass":
         probabilities = {
             "type": "object",
@@ -267,9 +279,15 @@ def _answer_schema(schema: InputSchema) -> dict[str, Any]:
         }
         one = _closed_object({"label": {"enum": schema.classes}, "probabilities": probabilities})
     parts = {"request_id": "string", "model": "string", "version": "string", "release": "integer"}
-    return _closed_object(
-        {
-            **{k: {"type": v} for k, v in parts.items()},
-            "predictions": {"type": "array", "items": one},
+    answer: dict[str, Any] = {
+        **{k: {"type": v} for k, v in parts.items()},
+        "predictions": {"type": "array", "items": one},
+    }
+    if schema.binary_classes:
+        answer["classes"] = {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The two classes; a prediction is the probability of the second.",
+            "examples": [list(schema.binary_classes)],
         }
-    )
+    return _closed_object(answer)

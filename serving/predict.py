@@ -63,15 +63,16 @@ class PredictRoute:
         request = loaded_release.decoder.decode((await receive())["body"])
         answers = await self._predictions(loaded_release, request.rows)
         request_id = scope["perennial.request_id"]
-        body = encode(
-            {
-                "request_id": request_id,
-                "model": name,
-                "version": loaded_release.release.version,
-                "release": loaded_release.release.number,
-                "predictions": answers,
-            }
-        )
+        answer = {
+            "request_id": request_id,
+            "model": name,
+            "version": loaded_release.release.version,
+            "release": loaded_release.release.number,
+            "predictions": answers,
+        }
+        if names := loaded_release.bundle.manifest.inputs.binary_classes:
+            answer["classes"] = names
+        body = encode(answer)
         if not (self._proof and self._is_proof(scope)):
             if self._log is not None:
                 self._log.write_answer(

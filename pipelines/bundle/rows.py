@@ -169,6 +169,8 @@ def _value_type(kind: pa.DataType) -> pa.DataType:
 def _kind(name: str, arrow: pa.DataType) -> Kind:
     from pyarrow import types
 
+    from pipelines.columns.widening import type_in_words
+
     arrow = _value_type(arrow)
     if types.is_boolean(arrow):
         return "boolean"
@@ -179,8 +181,9 @@ def _kind(name: str, arrow: pa.DataType) -> Kind:
     if types.is_string(arrow) or types.is_large_string(arrow) or types.is_string_view(arrow):
         return "string"
     raise BadData(
-        f"The column {name} is of type {arrow}, which is no input.",
+        f"The column {name} holds {type_in_words(arrow)}, which are no input.",
         remedy="build a number, a boolean or text of it in features.py.",
+        at=("features", "inputs", name),
     )
 
 
@@ -196,6 +199,7 @@ def _numbers(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
         raise BadData(
             f"The column {name} holds numbers beyond float32's range.",
             remedy="clip or rescale it in features.py.",
+            at=("features", "inputs", name),
         )
     return narrow.reshape(-1, 1)
 

@@ -41,6 +41,11 @@ class InputSchema(Value):
     columns: Annotated[list[Column], Field(min_length=1)]
     classes: list[str] | None = None
     """The labels of a multiclass model, in the order of its probabilities."""
+    binary_classes: tuple[str, str] | None = None
+    """What the data call the two classes of a binary model, the positive one last.
+
+    None where they are true and false, or 1 and 0.
+    """
     key_personal: Personal | None = None
     """Whether the rows' keys are personal data.
 

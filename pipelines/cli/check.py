@@ -13,12 +13,13 @@ from pipelines.cli.advice import LONGEST, advice
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import CRASH, set_up_logging
 from pipelines.context import Context
-from pipelines.errors import PerennialError, SpecError
+from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.intervals import Interval, containing, floor, iso, preceding
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
-from pipelines.watch.window import holdout_too_small
+from pipelines.spec.load import place_of
+from pipelines.watch.window import holdout_too_small, too_few_to_judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,12 +98,14 @@ def _check_model(
         ("source", lambda: _source(at, state)),
         ("expectations", lambda: _expectations(settings, state)),
         ("features", lambda: _features(state)),
+        ("training", lambda: _training(state)),
     ]
     for title, run in checks:
         try:
             findings.append(ModelFinding(name, title, ok=True, detail=run()))
         except PerennialError as error:
-            findings.append(ModelFinding(name, title, ok=False, detail=str(error)))
+            detail = _with_line(settings, name, error)
+            findings.append(ModelFinding(name, title, ok=False, detail=detail))
             return error.exit_code
         # What a library raises on one model's data must not hide the other findings.
         except Exception as error:  # noqa: BLE001
@@ -114,6 +117,18 @@ def _check_model(
             )
             return CRASH
     return 0
+
+
+def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
+    """Return what an error says, after the line of model.yaml that it is about, where it is one."""
+    if not error.at:
+        return str(error)
+    place = place_of(settings.models, name, error.at)
+    text = str(error)
+    for length in range(len(error.at), 0, -1):
+        field = ".".join(map(str, error.at[:length]))
+        text = text.removeprefix(f"{field}: ")
+    return f"{place}: {text}"
 
 
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
@@ -153,11 +168,13 @@ def _schema(state: dict[str, Any], *, accept: bool) -> str:
 
 def _source(at: str | None, state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import read_raw
+    from pipelines.sources import open_source
 
     context: Context = state["context"]
     interval = _interval(context.spec, at)
-    raws = read_raw(context, interval)
-    state |= {"interval": interval, "raws": raws}
+    source = open_source(context.spec, context.settings)
+    raws = read_raw(context, interval, source)
+    state |= {"interval": interval, "raws": raws, "source": source}
     rows = {n: t.num_rows for n, t in raws[-1].tables.items()}
     text = f"batch {interval.name}: " + ", ".join(f"{n} {c} rows" for n, c in rows.items())
     return "; WARNING: ".join([text, *raws[-1].notices])
@@ -219,16 +236,46 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 def _features(state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import build_from
+    from pipelines.data.labelled_rows import has_label
     from pipelines.training.float32 import merged_inputs
 
     context: Context = state["context"]
     table = build_from(context, state["raws"], state["interval"])
     target = context.spec.target.column
-    count_with_label = table.num_rows - table.column(target).null_count
+    state["labels"] = labels = int(has_label(table, context.spec).sum())
     text = (
-        f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs, {count_with_label}"
+        f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs, {labels}"
         f" with a known {target}"
     )
-    few = holdout_too_small(context.spec, count_with_label, LONGEST[context.spec.batch])
     merge_warning = merged_inputs(table, context.spec.features.inputs)
-    return "; WARNING: ".join(filter(None, [text, few, merge_warning]))
+    return "; WARNING: ".join(filter(None, [text, merge_warning]))
+
+
+def _training(state: dict[str, Any]) -> str:
+    """Do what `train` would do on a sample: refuse what it would refuse."""
+    from pipelines.data.feature_rows import intervals_behind
+    from pipelines.data.sample import read_sample
+    from pipelines.steps.ingest import intervals_for
+    from pipelines.training.rehearsal import rehearse
+    from pipelines.training.threads import limit_threads
+
+    context: Context = state["context"]
+    spec, newest = context.spec, state["interval"]
+    learn, judge, _ = intervals_for(spec, newest.end)
+    raws = dict(zip(intervals_behind(spec, newest), state["raws"], strict=True))
+    with limit_threads(context.settings.threads):
+        sample = read_sample(context, learn, judge, raws, state["source"])
+        few = ""
+        if sample.held_out is None:
+            few = holdout_too_small(spec, state["labels"], LONGEST[spec.batch])
+        elif words := too_few_to_judge(
+            spec, sample.held_out, len(learn) + len(judge), sample.counts.waiting
+        ):
+            raise BadData(f"{words}.", at=("gate", "min_rows"))
+        found = rehearse(spec, sample)
+    text = f"{found.fits} small fits on {sample.rows:,} rows of {sample.batches} batches"
+    text += f" ({found.skipped} settings not tried: no time)" if found.skipped else ""
+    labels = sample.counts.in_words(spec)
+    return "; WARNING: ".join(
+        filter(None, [", ".join(filter(None, [text, labels])), few, *found.warnings])
+    )

@@ -30,6 +30,11 @@ def without_values(column: pa.ChunkedArray) -> bool:
 
 def describe_type(kind: pa.DataType) -> str:
     """Return a type as a person would call it, with its own name beside."""
+    return f"{type_in_words(kind)} ({kind})"
+
+
+def type_in_words(kind: pa.DataType) -> str:
+    """Return a type as a person would call it."""
     from pyarrow import types
 
     tests = (
@@ -40,7 +45,7 @@ def describe_type(kind: pa.DataType) -> str:
         ("texts", _textual),
         ("times", lambda t: types.is_timestamp(t) or types.is_date(t)),
     )
-    return f"{next((words for words, test in tests if test(kind)), 'values')} ({kind})"
+    return next((words for words, test in tests if test(kind)), "values")
 
 
 def common_type(columns: Sequence[pa.ChunkedArray], *, whole: bool = False) -> pa.DataType | None:

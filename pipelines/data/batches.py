@@ -5,15 +5,18 @@ One immutable manifest per version of an interval, the newest version being the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.columns.contract import hold, in_schema
 from pipelines.data.manifests import BatchManifest, BatchRef, Plan, TableRef
+from pipelines.data.row_keys import with_row_key
 from pipelines.errors import BadData
 from pipelines.intervals import complete_before, containing, preceding
 from pipelines.refs import Ref, canonical
 from pipelines.sources import Raw
+from pipelines.spec.schema import load_schema
 from pipelines.spec.table_options import TableOptions
 from pipelines.store.numbered import newest_numbered, publish_next
 from pipelines.store.sealing import read_entry
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipelines.context import Context
     from pipelines.intervals import Interval
     from pipelines.sources import Source
     from pipelines.spec import Spec
@@ -35,25 +39,34 @@ _LOOKED_FOR = 20_000
 """Intervals that are looked for at most: two years of hours."""
 
 
-def read_source(
-    spec: Spec, source: Source, interval: Interval, schema: Schema | None = None
-) -> Raw:
-    """Return what the source has of an interval, in the types of the model's schema.
+def read_source(context: Context, source: Source, interval: Interval) -> Raw:
+    """Return what the source has of an interval: in the types of the model's schema, and with the
+    rows' key where the spec has it made.
 
     A file without a byte has no rows, where the spec allows empty batches. Data that do not fit
     the schema are a problem.
     """
     import pyarrow as pa
 
+    spec, schema = context.spec, load_schema(context.folder)
     raw = source.read(interval)
     if spec.empty_batches == "allow" and raw.problem and raw.unread == b"":
-        raw = Raw({spec.source.main: pa.table({})})
-    if schema is None or raw.problem:
-        return raw
+        return Raw({spec.source.main: pa.table({})})
+    if schema is not None and not raw.problem:
+        raw = _in_schema(spec, raw, schema, interval.name)
+    main = raw.tables.get(spec.source.main)
+    if spec.makes_key and main is not None:
+        subject = f"The table {spec.source.main!r}"
+        return replace(raw, tables={**raw.tables, spec.source.main: with_row_key(main, subject)})
+    return raw
+
+
+def _in_schema(spec: Spec, raw: Raw, schema: Schema, batch: str) -> Raw:
+    """Return the tables as the schema states them, or the problem of what does not fit."""
     tables, notices = {}, list(raw.notices)
     try:
         for name, table in raw.tables.items():
-            columns, where = schema.tables.get(name), f"{interval.name}: {name}"
+            columns, where = schema.tables.get(name), f"{batch}: {name}"
             if columns is None:
                 notices.append(f"{where}: schema.yaml does not know this table")
                 tables[name] = table

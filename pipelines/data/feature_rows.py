@@ -18,7 +18,7 @@ from pipelines.errors import BadData, SpecError
 from pipelines.intervals import covering, floor
 from pipelines.settings import Settings
 from pipelines.sources import open_source
-from pipelines.spec.schema import load_schema
+from pipelines.spec.model import ROW_KEY
 from pipelines.tables import sorted_rows
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from pipelines.data.manifests import BatchRef, Plan
     from pipelines.data.plan_types import PlanTypes
     from pipelines.intervals import Interval
-    from pipelines.sources import Raw
+    from pipelines.sources import Raw, Source
     from pipelines.spec import Spec
+    from pipelines.spec.target import Target
 
 T = TypeVar("T")
 
@@ -73,18 +74,17 @@ def build_batch(
     return build_rows(context.folder, spec, tables, batch.interval, _timeout(context))
 
 
-def read_raw(context: Context, interval: Interval) -> list[Raw]:
+def read_raw(context: Context, interval: Interval, source: Source | None = None) -> list[Raw]:
     """Return what the source has for the interval and the lookback before it, oldest batch first.
 
-    Nothing is kept.
+    Nothing is kept. The source is opened where none is given.
 
     With `build_from` this is the way of a client that wants rows to predict. Raises BadData where a
     batch cannot be read.
     """
     spec = context.spec
-    source = open_source(spec, context.settings)
-    schema = load_schema(context.folder)
-    raws = [read_source(spec, source, i, schema) for i in _intervals_behind(spec, interval)]
+    source = source or open_source(spec, context.settings)
+    raws = [read_source(context, source, i) for i in intervals_behind(spec, interval)]
     for raw in raws:
         if raw.problem:
             raise BadData(
@@ -94,7 +94,7 @@ def read_raw(context: Context, interval: Interval) -> list[Raw]:
     return raws
 
 
-def _intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
+def intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
     """Return the batches that the interval and the lookback before it touch, oldest first."""
     return covering(
         interval.start - spec.features.lookback,
@@ -106,7 +106,7 @@ def _intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
 
 def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Table:
     """Return the features of the interval's rows from what `read_raw` returned."""
-    spec, batches = context.spec, _intervals_behind(context.spec, interval)
+    spec, batches = context.spec, intervals_behind(context.spec, interval)
     types = raw_types(context.ports.store, spec, raws, batches)
     tables = {}
     for name in raws[-1].tables:
@@ -147,7 +147,7 @@ def build_rows(
         name: _between(table, _time_of(spec, name), since, interval.end)
         for name, table in tables.items()
     }
-    columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
+    columns = spec.built_columns
     if (
         spec.empty_batches == "allow"
         and not _between(
@@ -158,27 +158,35 @@ def build_rows(
             pa.table({}),
             dict.fromkeys(columns, pa.null()) | {spec.event_time: pa.timestamp("us", tz="UTC")},
         )
-    result = _run(folder / "features.py", tables_before, subject, timeout)
+    result = _run(folder / "features.py", tables_before, subject, timeout, spec.target)
     absent = [c for c in columns if c not in result.column_names]
     if absent:
+        pass_on = (
+            f"the main table has {ROW_KEY}, which build must pass on; "
+            if spec.makes_key and ROW_KEY in absent
+            else ""
+        )
         raise SpecError(
             f"{subject}: build returned no column {', '.join(absent)}.",
-            remedy=f"it returned: {', '.join(result.column_names)}.",
+            remedy=f"{pass_on}it returned: {', '.join(result.column_names)}.",
         )
     rows = _between(result.select(columns), spec.event_time, interval.start, interval.end)
     _check(rows, spec, subject)
     return sorted_rows(rows, [spec.event_time, *spec.key])
 
 
-def _run(path: Path, tables: Mapping[str, pa.Table], subject: str, timeout: float) -> pa.Table:
-    """Run `build`.
+def _run(
+    path: Path, tables: Mapping[str, pa.Table], subject: str, timeout: float, target: Target
+) -> pa.Table:
+    """Run `build`, and derive the target from what it returns where the spec says how.
 
     Where it fails and nobody knows the type of some columns, the error says so too.
     """
     import pyarrow as pa
 
     try:
-        return user_code.call_build(path, tables, subject, timeout)
+        derived = (target.column, target.derivation.sql) if target.derivation else None
+        return user_code.call_build(path, tables, subject, timeout, derived)
     except SpecError as error:
         empty_columns = [
             f"{name}.{f.name}"
@@ -194,7 +202,7 @@ def _run(path: Path, tables: Mapping[str, pa.Table], subject: str, timeout: floa
             " batch that has, or cast it."
         )
         raise SpecError(
-            error.message, remedy=f"{error.remedy.removesuffix('.')}; {hint}"
+            error.message, remedy=f"{error.remedy.removesuffix('.')}; {hint}", at=error.at
         ) from error
 
 

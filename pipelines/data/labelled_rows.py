@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +17,11 @@ from pipelines.columns.widening import together
 from pipelines.data.batches import read_plan
 from pipelines.errors import BadData
 from pipelines.intervals import Interval, iso
+from pipelines.spec.units import duration_text
 from pipelines.tables import from_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from pipelines.context import Context
@@ -30,12 +32,62 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 
+class Dated(Protocol):
+    """What belongs to an interval, as a batch does."""
+
+    @property
+    def interval(self) -> Interval:
+        """The span of its rows."""
+        ...
+
+
 @dataclass(frozen=True)
 class Split:
     """Arrow tables with the key columns, the event time, the inputs and the target."""
 
     train: pa.Table
     holdout: pa.Table
+    counts: LabelCounts
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """What is known of the labels of a run's rows when it lives.
+
+    `known`: the label may be used. `waiting`: the outcome cannot be known yet (event_time +
+    known_after > as_of). `missing`: it should be known, and is not there. `aside` are the known
+    ones that are left out all the same, because nobody knew them when the held-out rows began.
+    """
+
+    known: int = 0
+    waiting: int = 0
+    missing: int = 0
+    aside: int = 0
+
+    def in_words(self, spec: Spec) -> str:
+        """Return what is not learnt from and why; "" where every row is."""
+        wait = duration_text(spec.target.known_after)
+        sentences = [
+            (self.waiting, f"wait for their label, which is known {wait} after the event"),
+            (self.missing, "have no label though it should be known by now"),
+            (self.aside, "are left out: nobody knew their label when the held-out rows began"),
+        ]
+        return "; ".join(f"{n:,} {_rows(n)} {words}" for n, words in sentences if n)
+
+
+def _rows(number: int) -> str:
+    return "row" if number == 1 else "rows"
+
+
+def count_labels(table: pa.Table, spec: Spec, by: datetime) -> LabelCounts:
+    """Count the rows by what is known of their label at the moment `by`."""
+    happened, known = _by(table, spec, by)
+    labelled = has_label(table, spec)
+    return LabelCounts(
+        known=int((known & labelled).sum()),
+        waiting=int((happened & ~known).sum()),
+        missing=int((known & ~labelled).sum()),
+    )
 
 
 def split(context: Context, features: FeaturesResult) -> Split:
@@ -46,10 +98,20 @@ def split(context: Context, features: FeaturesResult) -> Split:
     have been known when the holdout starts. Raises BadData where a column is missing or nothing is
     left.
     """
-    plan = _plan(context, features)
-    rows, interval = holdout(context, features)
-    train = read_known_rows(context, features, plan.train, by=min(interval.start, features.as_of))
-    return Split(train=train, holdout=rows)
+    plan, spec, as_of = _plan(context, features), context.spec, features.as_of
+    held = _read_rows(context, features, plan.holdout)
+    before = _read_rows(context, features, plan.train)
+    rows = known_rows(held, spec, plan.holdout, by=as_of)
+    by = min(_span(plan.holdout).start, as_of)
+    train = known_rows(before, spec, plan.train, by=by)
+    one, other = count_labels(before, spec, as_of), count_labels(held, spec, as_of)
+    counts = LabelCounts(
+        known=one.known + other.known,
+        waiting=one.waiting + other.waiting,
+        missing=one.missing + other.missing,
+        aside=one.known - train.num_rows,
+    )
+    return Split(train=train, holdout=rows, counts=counts)
 
 
 def holdout(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
@@ -71,8 +133,14 @@ def read_known_rows(
     context: Context, features: FeaturesResult, batches: list[BatchRef], *, by: datetime
 ) -> pa.Table:
     """Return the batches' rows, in their order, whose label was known at the moment `by`."""
+    table = _read_rows(context, features, batches)
+    return known_rows(table, context.spec, batches, by=by)
+
+
+def _read_rows(context: Context, features: FeaturesResult, batches: list[BatchRef]) -> pa.Table:
+    """Return the batches' rows of features, in their order."""
     spec = context.spec
-    columns = [*spec.key, spec.event_time, *spec.features.inputs, spec.target.column]
+    columns = spec.built_columns
     names = [b.interval.name for b in batches]
     tables = {}
     for name, path in zip(
@@ -85,16 +153,33 @@ def read_known_rows(
                 f"The features of {name} lack {', '.join(absent)}.",
                 remedy="let features.py build these columns.",
             )
-        tables[name] = table.select(list(dict.fromkeys(columns)))
-    table = together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key)
-    table = table.filter(pa.array(visible(table, spec, by)))
-    if not table.num_rows:
+        tables[name] = table.select(columns)
+    return together(tables, f"The features of {names[0]} to {names[-1]}", whole=spec.key)
+
+
+_LONGER = (
+    "these batches must outlast target.known_after: use more of them (train.holdout, train.window),"
+    " or a shorter known_after."
+)
+
+
+def known_rows(table: pa.Table, spec: Spec, batches: Sequence[Dated], *, by: datetime) -> pa.Table:
+    """Return the rows of the batches whose label was known at the moment `by`.
+
+    Raises BadData where there are none.
+    """
+    rows = table.filter(pa.array(visible(table, spec, by)))
+    if not rows.num_rows:
+        counts = count_labels(table, spec, by)
+        why = f" ({said})" if (said := counts.in_words(spec)) else ""
+        waits = counts.waiting > counts.missing
         raise BadData(
-            f"No row of the batches {names[0]} to {names[-1]} has a label that was known by"
-            f" {iso(by)}.",
-            remedy=f"look at {spec.target.column!r} and at target.known_after.",
+            f"No row of the batches {batches[0].interval.name} to {batches[-1].interval.name} has a"
+            f" label that was known by {iso(by)}{why}.",
+            remedy=_LONGER if waits else f"look at {spec.target.column!r} in the source.",
+            at=("target", "known_after" if waits else "column"),
         )
-    return table
+    return rows
 
 
 def times(table: pa.Table, spec: Spec) -> Array:
@@ -138,18 +223,29 @@ def visible(table: pa.Table, spec: Spec, by: datetime) -> Array:
 
     Which rows have an event before the moment `by` and a label that was known by then.
     """
+    happened, known = _by(table, spec, by)
+    return np.asarray(happened & known & has_label(table, spec))
+
+
+def _by(table: pa.Table, spec: Spec, by: datetime) -> tuple[Array, Array]:
+    """Return (n,) booleans: whether the event lies before `by`, and whether its outcome is known.
+
+    A label that is not there may be known all the same.
+    """
     event = times(table, spec)
     moment = np.datetime64(by.replace(tzinfo=None), "us")
     wait = np.timedelta64(spec.target.known_after)
-    has_label = pc.is_valid(table[spec.target.column])
-    if pa.types.is_floating(table[spec.target.column].type):
-        has_label = pc.and_(
-            has_label,
-            pc.invert(pc.fill_null(pc.is_nan(table[spec.target.column]), fill_value=False)),
-        )
-    return np.asarray(
-        (event < moment) & (event + wait <= moment) & has_label.to_numpy(zero_copy_only=False)
-    )
+    happened = event < moment
+    return happened, happened & (event + wait <= moment)
+
+
+def has_label(table: pa.Table, spec: Spec) -> Array:
+    """Return (n,) booleans: whether a label is there; null and NaN are none."""
+    column = table[spec.target.column]
+    there = pc.is_valid(column)
+    if pa.types.is_floating(column.type):
+        there = pc.and_(there, pc.invert(pc.fill_null(pc.is_nan(column), fill_value=False)))
+    return np.asarray(there.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _span(batches: list[BatchRef]) -> Interval:

@@ -16,10 +16,13 @@ anything else raise FORMAT and let the reader know both.
 from __future__ import annotations
 
 import zlib
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import msgspec
+
+from pipelines.intervals import iso
 
 FORMAT: Final = 1
 CHECKSUM = 8
@@ -103,7 +106,24 @@ def identity(key: str | None, request_id: str, row: int) -> str:
 def key_text(values: list[Any] | tuple[Any, ...]) -> str:
     """Return the key of a row as one text.
 
-    The value of a single key column, else the values joined by `/` (escaped).
+    The value of a single key column, else the values joined by `/` (escaped). A time is written in
+    UTC as `2013-04-01T00:00:00Z`, with six digits behind the second where it has a fraction; it is
+    never escaped.
+    """
+    texts = [_part(v, alone=len(values) == 1) for v in values]
+    return "/".join(texts)
+
+
+def _part(value: Any, *, alone: bool) -> str:
+    if isinstance(value, datetime):
+        return iso(value if value.tzinfo else value.replace(tzinfo=UTC))
+    return str(value) if alone else quote(str(value), safe="")
+
+
+def earlier_key_text(values: list[Any] | tuple[Any, ...]) -> str:
+    """Return the key of a row as it was written before times had the spelling of `key_text`.
+
+    The log may hold rows from then.
     """
     texts = [str(v) for v in values]
     return texts[0] if len(texts) == 1 else "/".join(quote(t, safe="") for t in texts)

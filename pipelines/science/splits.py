@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MICROSECOND = 1e-6
+_REMEDY = "widen train.window or lower train.folds."
+_FOLDS = ("train", "folds")
 
 
 def time_folds(
@@ -31,7 +33,8 @@ def time_folds(
     if len(times) < folds + 1:
         raise BadData(
             f"{len(times)} rows are too few for {folds} folds.",
-            remedy="widen train.window or lower train.folds.",
+            remedy=_REMEDY,
+            at=_FOLDS,
         )
     sorted_times = np.sort(times)
     edges = np.unique(
@@ -40,7 +43,8 @@ def time_folds(
     if len(edges) < folds:
         raise BadData(
             f"The event times are too few for {folds} folds in time.",
-            remedy="widen train.window or lower train.folds.",
+            remedy=_REMEDY,
+            at=_FOLDS,
         )
     wait = round(embargo.total_seconds() / MICROSECOND)
     positions = []
@@ -52,7 +56,8 @@ def time_folds(
             raise BadData(
                 f"No label was known before fold {i + 1} of {folds} starts: known_after is long for"
                 " this window.",
-                remedy="widen train.window or lower train.folds.",
+                remedy=_REMEDY,
+                at=_FOLDS,
             )
         positions.append((train, test))
     return positions

@@ -172,6 +172,27 @@ def parse_spec(text: bytes, subject: str) -> Spec:
         ) from error
 
 
+def place_of(models: Path, name: str, at: tuple[str | int, ...]) -> str:
+    """Return where a thing stands in a model's file: `models/churn/model.yaml:12: target.column`.
+
+    An entry of a list may be named by its position, by itself or by its `name`.
+    """
+    subject = f"{models.name}/{name}/{SPEC_FILE}"
+    document = read_yaml(_read(models, name, subject))
+    path: list[str | int] = []
+    body = document.body
+    for part in at:
+        if isinstance(body, list) and isinstance(part, str):
+            names = [e.get("name") if isinstance(e, dict) else e for e in body]
+            part = names.index(part) if part in names else part  # noqa: PLW2901
+        if isinstance(body, dict):
+            body = body.get(str(part))
+        else:
+            body = body[part] if isinstance(body, list) and isinstance(part, int) else None
+        path.append(part)
+    return f"{subject}:{document.line(tuple(path))}: {'.'.join(map(str, at))}"
+
+
 def load_all(models: Path) -> tuple[dict[str, Spec], dict[str, SpecError]]:
     """Return the good specs and the errors of the broken ones, both by model name.
 

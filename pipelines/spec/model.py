@@ -5,7 +5,15 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
@@ -15,6 +23,7 @@ from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
 from pipelines.spec.metrics import METRICS, metrics_for
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source, SqlSource
+from pipelines.spec.target import Target, target_problems
 from pipelines.spec.tasks import Task
 from pipelines.spec.units import Batches, Duration, Timeout, parse_duration
 
@@ -44,13 +53,6 @@ def _did_you_mean(word: str, names: list[str]) -> str:
     by_leaf = {name.rsplit(".", 1)[-1]: name for name in names}
     leaf = difflib.get_close_matches(word.rsplit(".", 1)[-1], by_leaf, n=1, cutoff=0.5)
     return f"; did you mean {by_leaf[leaf[0]]}?" if leaf else f"; known: {', '.join(names)}"
-
-
-class Target(Value):
-    """What is predicted: its built column, and how long after the event it is known."""
-
-    column: Identifier
-    known_after: Duration = parse_duration("0s")
 
 
 class Features(Value):
@@ -176,8 +178,27 @@ class Deploy(Value):
     strategy: Literal["replace"] = "replace"
 
 
+KeyColumns = Annotated[list[Identifier], Field(min_length=1, max_length=10)]
+
+
+def _list_or_row(value: object) -> object:
+    """Return what may be a key. Raises ValueError in words for any other form."""
+    if value != "row" and not isinstance(value, list):
+        msg = "must be a list of columns such as [customer, seen_at], or `row`"
+        raise ValueError(msg)
+    return value
+
+
+Key = Annotated[Literal["row"] | KeyColumns, BeforeValidator(_list_or_row)]
+
+ROW_KEY = "row_key"
+"""The column of the main table that is made where the spec says `key: row`."""
+
+
 class Spec(Value):
     """One model, as its `model.yaml` declares it (format version 1)."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     version: Literal[1] = SPEC_VERSION
     name: Name
@@ -190,7 +211,11 @@ class Spec(Value):
     """Whether a batch without rows breaks its expectations, or is told as a warning and left out.
     """
     event_time: Identifier
-    key: Annotated[list[Identifier], Field(min_length=1, max_length=10)]
+    declared_key: Key = Field(
+        alias="key",
+        description="The columns that together name a row; the event time may be one of them."
+        " `row`: Perennial makes the column row_key, which `build` passes on.",
+    )
     target: Target
     features: Features
     train: Train
@@ -211,6 +236,22 @@ class Spec(Value):
         if faults:
             raise Impossible(faults)
         return self
+
+    @property
+    def key(self) -> list[str]:
+        """The columns that name a row, in the spec's order."""
+        return [ROW_KEY] if self.declared_key == "row" else list(self.declared_key)
+
+    @property
+    def makes_key(self) -> bool:
+        """Whether Perennial makes the key, of the raw row's content."""
+        return self.declared_key == "row"
+
+    @property
+    def built_columns(self) -> list[str]:
+        """The columns of a row of features, each once: key, event time, inputs, target."""
+        names = [*self.key, self.event_time, *self.features.inputs, self.target.column]
+        return list(dict.fromkeys(names))
 
     @property
     def raw_event_time(self) -> str:
@@ -285,10 +326,11 @@ def _column_problems(spec: Spec) -> list[Problem]:
     faults += [
         Problem((*place, inputs.index(c)), f"{c!r} {identity}") for c in spec.key if c in inputs
     ]
-    if spec.event_time in spec.key:
-        faults.append(
-            Problem(("key",), f"{spec.event_time!r} is the event time already; leave it out")
-        )
+    faults += [
+        Problem(("key", spec.key.index(c)), f"{c!r} stands twice; remove one")
+        for c in sorted({c for c in spec.key if spec.key.count(c) > 1})
+    ]
+    faults += target_problems(spec.target, inputs, spec.task)
     names = [*inputs, *spec.key]
     stranger = "is neither an input nor part of the key; remove it"
     faults += [

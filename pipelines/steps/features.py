@@ -74,7 +74,7 @@ def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         "features": spec.features,
         "event_time": spec.event_time,
         "key": spec.key,
-        "target": spec.target,
+        "target": spec.target.built(),
         "source": spec.source,
     }
     fields = {

@@ -152,16 +152,15 @@ def _measure(
     """Measure the challenger anew from its predictions, and its opponent on the same rows."""
     from pipelines.science.gates import GateFacts
     from pipelines.science.metrics import scores
-    from pipelines.training import estimators, predictions
+    from pipelines.training import predictions
+    from pipelines.training.targets import targets
 
     spec = context.spec
     challenger = predictions.read(context.ports.store, spec, best.predictions, holdout)
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
-        metrics=scores(
-            spec.task, estimators.targets(holdout, spec, challenger.classes), challenger.score
-        ),
+        metrics=scores(spec.task, targets(holdout, spec, challenger.classes), challenger.score),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
@@ -253,10 +252,10 @@ def _compare(
     from pipelines.data import labelled_rows
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
-    from pipelines.training import estimators
+    from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
-    truth, times = estimators.targets(holdout, spec, classes), labelled_rows.times(holdout, spec)
+    truth, times = targets(holdout, spec, classes), labelled_rows.times(holdout, spec)
 
     def by(metric: str) -> Comparison:
         return compare(

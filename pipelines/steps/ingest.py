@@ -22,7 +22,6 @@ from pipelines.messages import IngestRequest, IngestResult
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import canonical
 from pipelines.sources import open_source
-from pipelines.spec.schema import load_schema
 from pipelines.trigger_conf import DriftConf, RetrainConf
 from pipelines.watch import window
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.sources import Source
     from pipelines.spec import Spec
-    from pipelines.spec.schema import Schema
 
 
 C = TypeVar("C", RetrainConf, DriftConf)
@@ -67,11 +65,11 @@ def run(context: Context, request: IngestRequest) -> IngestResult:
         if request.purpose == "drift"
         else _select_for_retrain(spec, request)
     )
-    source, schema = open_source(spec, context.settings), load_schema(context.folder)
+    source = open_source(spec, context.settings)
     counts = {"rows": 0, "written": 0, "late": 0, "unreadable": 0}
 
     def batches(intervals: list[Interval]) -> list[BatchRef]:
-        return [_ingest_batch(context, source, schema, interval, counts) for interval in intervals]
+        return [_ingest_batch(context, source, interval, counts) for interval in intervals]
 
     between = batches(selection.between)
     quarantine_names = _quarantine_names(context) if between else set()
@@ -204,7 +202,11 @@ def intervals_for(
         raise RequestError(
             f"As of {iso(as_of)} there are {len(complete)} complete batches; one to train and"
             f" {spec.train.holdout} to judge are needed.",
-            remedy=f"choose an as_of later than that; data begin at {iso(spec.source.first)}.",
+            remedy=(
+                f"choose an as_of later than that (data begin at {iso(spec.source.first)}), or a"
+                " shorter train.holdout or batch."
+            ),
+            at=("train", "holdout"),
         )
     learn, judge = complete[: -spec.train.holdout], complete[-spec.train.holdout :]
     return learn, judge, _lookback_intervals(spec, learn[0].start)
@@ -220,14 +222,10 @@ def _lookback_intervals(spec: Spec, start: datetime) -> list[Interval]:
 
 
 def _ingest_batch(
-    context: Context,
-    source: Source,
-    schema: Schema | None,
-    interval: Interval,
-    counts: dict[str, int],
+    context: Context, source: Source, interval: Interval, counts: dict[str, int]
 ) -> BatchRef:
     spec, store = context.spec, context.ports.store
-    manifest = manifest_of(store, spec, interval, read_source(spec, source, interval, schema))
+    manifest = manifest_of(store, spec, interval, read_source(context, source, interval))
     earlier = newest(store, spec.name, interval)
     batch, is_new = publish(store, manifest)
     table = manifest.tables.get(spec.source.main)

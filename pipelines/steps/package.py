@@ -153,14 +153,16 @@ def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
     from pipelines.data import labelled_rows
     from pipelines.training import estimators
     from pipelines.training.fitting import fit_pipeline
+    from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
 
     spec = context.spec
     table, interval = labelled_rows.read_all(context, request.features)
     table = estimators.give_types(table, spec.features.inputs)
-    classes = estimators.classes_of(table, spec)
-    y = estimators.targets(table, spec, classes)
-    estimators.refuse_constant(y, spec, "rows")
+    classes = classes_of(table, spec)
+    y = targets(table, spec, classes)
+    refuse_constant(y, spec, "rows")
     schema = schema_of(table, spec.features.inputs, spec.task, classes)
+    schema = schema.model_copy(update={"binary_classes": binary_classes(spec, table)})
     candidate = spec.candidate(best.candidate)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params)
     model = fit_pipeline(pipeline, estimators.frame(schema, table), y, candidate, context.log)

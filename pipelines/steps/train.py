@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +48,7 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
         iso(features.as_of),
         context.code,
         spec.train,
+        *([spec.target.positive] if spec.target.positive is not None else []),
     )
     with limit_threads(context.settings.threads):
         return once(
@@ -63,41 +63,25 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
 def _train(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> TrainResult:
     from skops import io
 
-    from pipelines.bundle.rows import schema_of
     from pipelines.data import labelled_rows
     from pipelines.science.metrics import scores
     from pipelines.science.splits import time_folds
     from pipelines.training import estimators, predictions
     from pipelines.training.fitting import fit_pipeline
     from pipelines.training.float32 import merged_inputs
+    from pipelines.training.preparation import prepare, unseen_classes
     from pipelines.training.search import search
 
     spec, log, began = context.spec, context.log, time.perf_counter()
-    rows = labelled_rows.split(context, request.features)
-    train = estimators.give_types(rows.train, spec.features.inputs, like=rows.holdout)
-    rows = replace(
-        rows,
-        train=train,
-        holdout=estimators.give_types(rows.holdout, spec.features.inputs, like=train),
-    )
-    classes = estimators.classes_of(rows.train, spec)
-    y, truth = (
-        estimators.targets(rows.train, spec, classes),
-        estimators.targets(rows.holdout, spec, classes),
-    )
-    estimators.refuse_constant(y, spec, "training rows")
-    if classes and (truth < 0).any():
-        new = sorted(set(estimators.classes_of(rows.holdout, spec) or []) - set(classes))
-        log.warning(
-            "%d held-out rows are of classes that no training row has: %s",
-            (truth < 0).sum(),
-            ", ".join(map(repr, new[:10])),
-        )
-    # The kinds are all that matters here.
-    schema = schema_of(rows.train.slice(0, 1), spec.features.inputs, spec.task, classes)
-    if warning := merged_inputs(rows.train, spec.features.inputs):
-        log.warning("%s", warning)
-    inputs = estimators.frame(schema, rows.train)
+    split = labelled_rows.split(context, request.features)
+    rows = prepare(split.train, split.holdout, spec)
+    classes, schema, y, truth = rows.classes, rows.schema, rows.y, rows.truth
+    for warning in (unseen_classes(rows, spec), merged_inputs(rows.train, spec.features.inputs)):
+        if warning:
+            log.warning("%s", warning)
+    inputs = rows.inputs
+    if said := split.counts.in_words(spec):
+        log.info("%s", said)
     log.info(
         "%s: %d rows to learn from, %d held out, %d inputs",
         candidate.name,
@@ -127,7 +111,13 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         store, spec, rows.holdout, score=answers, dummy=dummy, classes=classes
     )
     model_ref = store.put(io.dumps(model), ".skops")
-    run_id = _log_run(context, request, candidate, result, metrics, key)
+    row_counts = {
+        "rows_train": len(y),
+        "rows_holdout": len(truth),
+        "rows_waiting_for_label": split.counts.waiting,
+        "rows_without_label": split.counts.missing,
+    }
+    run_id = _log_run(context, request, candidate, result, metrics, row_counts, key)
     if not candidate.declaration.dummy:
         _attach_plots(
             context, run_id, candidate, result, (model, schema, rows.holdout, truth, answers)
@@ -142,6 +132,8 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
+        rows_waiting=split.counts.waiting,
+        rows_without_label=split.counts.missing,
         fitted_on=labelled_rows.span(rows.train, spec),
         predictions=reference,
         model=model_ref,
@@ -155,6 +147,7 @@ def _log_run(
     candidate: Candidate,
     result: SearchResult,
     metrics: dict[str, float | None],
+    row_counts: dict[str, int],
     key: str,
 ) -> str:
     """Write the candidate's run into the registry and return its id.
@@ -176,10 +169,11 @@ def _log_run(
         **context.image,
     }
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
-    values = {f"holdout_{name}": value for name, value in metrics.items()}
+    values: dict[str, float | None] = {f"holdout_{name}": value for name, value in metrics.items()}
     values |= {
         f"cv_{spec.train.metric}": result.score,
         f"cv_{spec.train.metric}_spread": result.spread,
+        **row_counts,
     }
     numbers = {name: float(value) for name, value in values.items() if value is not None}
     params = {name: str(value) for name, value in result.params.items()}

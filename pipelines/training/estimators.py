@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.bundle.rows import frame_from_table
-from pipelines.classes import class_names
-from pipelines.errors import BadData, SpecError
+from pipelines.errors import SpecError
 from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.bundle.schema import InputSchema
-    from pipelines.spec import Candidate, Spec
+    from pipelines.spec import Candidate
 
 Array = np.ndarray[Any, Any]
 
@@ -54,13 +52,15 @@ def check_parameters(candidate: Candidate) -> None:
     The closest ones that it has are named as well.
     """
     names = sorted(estimator_class(candidate)().get_params())
-    for name in [*candidate.params, *candidate.search]:
+    places = [(name, "params") for name in candidate.params]
+    for name, part in [*places, *((name, "search") for name in candidate.search)]:
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
             raise SpecError(
                 f"candidates.{candidate.name}: {candidate.estimator} has no parameter {name!r}.",
                 remedy=f"{hint}It has {', '.join(names)}.",
+                at=("candidates", candidate.name, part, name),
             )
 
 
@@ -137,73 +137,6 @@ def frame(schema: InputSchema, table: pa.Table) -> pd.DataFrame:
     Float32 numbers, and text with "" for null (see `bundle.rows`).
     """
     return frame_from_table(schema.columns, table)
-
-
-def classes_of(table: pa.Table, spec: Spec) -> list[str] | None:
-    """Return the names of a multiclass target's classes, sorted as texts; None for other tasks."""
-    if spec.task != "multiclass":
-        return None
-    return sorted(
-        name
-        for name in class_names(table[spec.target.column]).unique().to_pylist()
-        if name is not None
-    )
-
-
-def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
-    """Return what is predicted (n,).
-
-    0 or 1, the class's position (-1 where it is not among `classes`), or the value.
-
-    Raises BadData where the column does not fit the task.
-    """
-    column = table[spec.target.column]
-    if spec.task == "multiclass":
-        codes = pc.fill_null(
-            pc.index_in(class_names(column), value_set=pa.array(classes or [], pa.string())), -1
-        )
-        return np.asarray(codes.to_numpy(), dtype=np.int64)
-    if pa.types.is_string(column.type) and column.null_count < len(
-        column
-    ):  # Arrow would read numbers in texts
-        raise BadData(
-            f"The target {spec.target.column} is string, which a {spec.task} task cannot learn.",
-            remedy=_TARGET,
-        )
-    try:
-        values: Array = column.cast(pa.float64()).to_numpy()
-    except pa.ArrowException as error:
-        raise BadData(
-            f"The target {spec.target.column} is {column.type}, which a {spec.task} task cannot"
-            " learn.",
-            remedy=_TARGET,
-        ) from error
-    if not np.isfinite(values).all():
-        raise BadData(
-            f"The target {spec.target.column} holds infinite values.",
-            remedy="drop or mend these rows in features.py.",
-        )
-    if spec.task == "regression":
-        return values
-    if not np.isin(values, (0, 1)).all():
-        raise BadData(
-            f"The target {spec.target.column} of a binary task holds values besides 0 and 1.",
-            remedy=_TARGET,
-        )
-    return values.astype(np.int64)
-
-
-_TARGET = "build a boolean or 0 and 1 for binary, a number for regression."
-
-
-def refuse_constant(y: Array, spec: Spec, what: str) -> None:
-    """Raise BadData where nothing can be learnt: one value only."""
-    if len(np.unique(y)) < 2:  # noqa: PLR2004 -- two values make a difference
-        value = y[0] if len(y) else "none"
-        raise BadData(
-            f"The target {spec.target.column} is the same ({value}) in all {len(y)} {what}.",
-            remedy="widen train.window.",
-        )
 
 
 def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] | None) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -82,13 +83,37 @@ def label_errors(candidate: Candidate, what: str) -> Iterator[None]:
     try:
         yield
     except InvalidParameterError as error:
+        parameter, why = _parameter_in_words(str(error))
+        part = "params" if parameter in candidate.params else "search"
         raise SpecError(
-            f"candidates.{candidate.name}: {error}", remedy="mend `params` or `search`."
+            f"candidates.{candidate.name}: {why}.",
+            remedy="mend `params` or `search`.",
+            at=("candidates", candidate.name, part, parameter),
         ) from error
     except (ValueError, TypeError, ArithmeticError) as error:
         raise BadData(
-            f"{candidate.name} ({candidate.estimator}) could not be {what}: {error}"
+            f"{candidate.name} ({candidate.estimator}) could not be {what}: {error}",
+            remedy="mend `params`, `search` or `encode`, or choose another estimator.",
+            at=("candidates", candidate.name),
         ) from error
+
+
+_PARAMETER = re.compile(
+    r"The '(?P<name>\w+)' parameter of \w+ must be (?P<must>.*)\. Got (?P<got>.*) instead\.",
+    re.DOTALL,
+)
+_OF_PYTHON = re.compile(r"(,| or)? ?an instance of '[\w.]+'")
+
+
+def _parameter_in_words(message: str) -> tuple[str, str]:
+    """Return the parameter that the library refuses, and what it must be, in plain words."""
+    match = _PARAMETER.search(message)
+    if not match:
+        return "", message.rstrip(".")
+    must = _OF_PYTHON.sub("", match["must"]) or "of another type"
+    words = must.replace("a str among", "one of").replace("an int ", "a whole number ")
+    words = words.replace("a float ", "a number ").strip(", ")
+    return match["name"], f"{match['name']} must be {words}, found {match['got']}"
 
 
 def _leave_out(model: Any, inputs: pd.DataFrame, candidate: Candidate) -> list[str]:

@@ -80,7 +80,7 @@ def search(
     """
     from sklearn.base import clone
 
-    usable = _usable(folds, y, spec, log)
+    usable = usable_folds(folds, y, spec, log)
     settings, messages, count = [], set[str](), 0
     for setting in _settings(candidate, pipeline, spec.train.seed):
         values, seconds = [], []
@@ -142,7 +142,7 @@ def _score(model: Any, inputs: pd.DataFrame, y: Array, spec: Spec) -> float:
     return score(spec.train.metric, y, answers(model, inputs, spec.task, classes))
 
 
-def _usable(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
+def usable_folds(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
     """Return the folds that can be learnt from and judged on.
 
     The metric must be defined on the rows that judge: a constant's score is finite there.
@@ -163,6 +163,7 @@ def _usable(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
             f"In every fold {spec.target.column} has one value only, or {spec.train.metric} is not"
             " defined.",
             remedy="widen train.window or lower train.folds.",
+            at=("train", "folds"),
         )
     if len(usable) < len(folds):
         why = f"hold one value of {spec.target.column} only, or leave {spec.train.metric} undefined"

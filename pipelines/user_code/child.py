@@ -82,7 +82,7 @@ def _answer(
         _be_as(request)
         function = functions.find(request)
         if request["what"] == "build":
-            return {}, {"built": run_build(function, tables, subject)}
+            return {}, {"built": run_build(function, tables, subject, request["derived"])}
         if request["what"] == "read":
             return _read(function, request)
     except PerennialError as error:
@@ -91,7 +91,8 @@ def _answer(
                 type(error).__name__,
                 error.message + _line(error.__cause__, request["path"]),
                 error.remedy,
-            ),
+            )
+            | {"at": list(error.at)},
             {},
         )
     except SystemExit as error:

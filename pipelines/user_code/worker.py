@@ -44,9 +44,15 @@ It has closed its pipe, or was killed.
 
 
 def call_build(
-    path: Path, tables: Mapping[str, pa.Table], subject: str, timeout: float
+    path: Path,
+    tables: Mapping[str, pa.Table],
+    subject: str,
+    timeout: float,
+    derived: tuple[str, str] | None = None,
 ) -> pa.Table:
     """Return what a model's `build` makes of the tables.
+
+    `derived` is the name of a further column, and the judged SQL that computes it of the others.
 
     Raises SpecError where the file or the function is missing, fails, ends its process, or takes
     longer than `timeout` seconds.
@@ -55,6 +61,7 @@ def call_build(
         "what": "build",
         "function": "build",
         "purpose": "`build(tables)` returns the feature table",
+        "derived": derived,
     }
     return _call(path, request, subject, timeout, tables)[1]["built"]
 
@@ -133,7 +140,8 @@ def _call(
     header, results = answer
     if "error" in header:
         error_class = getattr(errors, str(header["error"]), SpecError)
-        raise error_class(str(header["message"]), remedy=str(header["remedy"]))
+        place = tuple(map(str, header.get("at", ())))
+        raise error_class(str(header["message"]), remedy=str(header["remedy"]), at=place)
     return header, results
 
 

@@ -206,7 +206,8 @@ def always_main(
         _rows("warning" if spec.empty_batches == "allow" else "critical")
     ]
     expectations += [
-        _expect("expect_column_values_to_not_be_null", column=c) for c in [time, *spec.key]
+        _expect("expect_column_values_to_not_be_null", column=c)
+        for c in dict.fromkeys([time, *spec.key])
     ]
     expectations.append(
         _expect(

@@ -52,7 +52,17 @@ def render(
         opponent=words.opponent(result),
         as_of=iso(as_of),
         because=because,
+        labels=_labels(candidates),
     )
+
+
+def _labels(candidates: Sequence[TrainResult]) -> list[str]:
+    """Return in words which rows were neither learnt from nor judged on for want of a label."""
+    waiting = max((c.rows_waiting for c in candidates), default=0)
+    missing = max((c.rows_without_label for c in candidates), default=0)
+    texts = [f"{waiting:,} {'row waits' if waiting == 1 else 'rows wait'} for their label"]
+    texts.append(f"{missing:,} {'row has' if missing == 1 else 'rows have'} none though it is due")
+    return [text for text, number in zip(texts, (waiting, missing), strict=True) if number]
 
 
 def _score(value: float | None) -> str:

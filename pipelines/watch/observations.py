@@ -17,14 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.bundle.manifest import BundleManifest
-from pipelines.classes import class_names, class_of
+from pipelines.classes import class_of
 from pipelines.columns.widening import together, widen, with_types
 from pipelines.data import labelled_rows as labelled
 from pipelines.data.feature_rows import build_batch
 from pipelines.data.plan_types import plan_types
 from pipelines.errors import PerennialError, TryAgain
 from pipelines.inference_log.decode import INPUT
-from pipelines.inference_log.format import identity, key_text
+from pipelines.inference_log.format import identity
 from pipelines.inference_log.join import Counts, join_labels
 from pipelines.inference_log.label_index import Index
 from pipelines.inference_log.personal_data import PersonalKey
@@ -32,7 +32,7 @@ from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.inference_log.rotated_entries import segments_of
 from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
-from pipelines.training import estimators
+from pipelines.watch.labels import keys_of, of_known_class, source_labels, truth_of
 from pipelines.watch.reference import best_labels
 from pipelines.watch.sides import Labelled, Rows
 
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from pipelines.inference_log.reader import Log
     from pipelines.intervals import Interval
     from pipelines.refs import Ref
-    from pipelines.spec import Spec
     from pipelines.store.port import Store
 
     Array = np.ndarray[Any, Any]
@@ -136,7 +135,9 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
     inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
-    has_label = labelled.visible(table, spec, window.end)
+    visible = labelled.visible(table, spec, window.end)
+    has_label = visible & of_known_class(table, spec, schema)
+    notes = _foreign_labels(int((visible & ~has_label).sum()), schema)
     counts = Counts(
         predicted=table.num_rows,
         rows=table.num_rows,
@@ -168,24 +169,19 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     return WindowRows(
         window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
         labelled=Labelled(
-            _truth(rows, spec, schema), answers[has_label], labelled.times(rows, spec)
+            truth_of(rows, spec, schema), answers[has_label], labelled.times(rows, spec)
         ),
         counts=counts,
+        notes=notes,
     )
 
 
-def _truth(rows: pa.Table, spec: Spec, schema: InputSchema) -> Array:
-    """Return the targets of labelled rows (n,), a class by its place among those of the champion,
-    whatever it calls them.
-    """
-    column = spec.target.column
-    if schema.classes:
-        rows = rows.set_column(
-            rows.column_names.index(column),
-            column,
-            _as_classes(class_names(rows[column]), schema.classes),
-        )
-    return estimators.targets(rows, spec, schema.classes)
+def _foreign_labels(count: int, schema: InputSchema) -> list[str]:
+    """Return in words how many labels are none of a binary champion's classes."""
+    if not count or not schema.binary_classes:
+        return []
+    names = " and ".join(map(repr, schema.binary_classes))
+    return [f"{count:,} labels are neither of the classes {names}; they do not count as labelled"]
 
 
 def _in_kinds(inputs: pa.Table, schema: InputSchema) -> pa.Table:
@@ -230,34 +226,15 @@ def _source_labels(context: Context, plan: Plan, schema: InputSchema, log: Log) 
     if schema.key_personal == "drop" or log.rows["key"].null_count == log.rows.num_rows:
         return None
     table = _build_table(context, plan)
-    keys = [
-        key_text(values) for values in zip(*(table[c].to_pylist() for c in spec.key), strict=True)
-    ]
-    if schema.key_personal == "hash":
-        key = PersonalKey(context.settings.personal_key)
-        keys = [key.hash_of(k) for k in keys]
-    target = table[spec.target.column]
-    labels = (
-        _as_classes(class_names(target), schema.classes)
-        if schema.classes
-        else target.cast(pa.float64())
-    )
-    return pa.table({"identity": [identity(k, "", 0) for k in keys], "label": labels})
-
-
-def _as_classes(names: pa.ChunkedArray, classes: list[str]) -> pa.ChunkedArray:
-    """Return labels by the names that a model has for their classes.
-
-    Those that it does not know keep their own.
-    """
-    distinct = names.unique()
-    class_names = pa.array(
-        [None if n is None else class_of(n, classes) or n for n in distinct.to_pylist()],
-        pa.string(),
-    )
-    return pa.chunked_array(
-        [class_names.take(pc.index_in(names.combine_chunks(), value_set=distinct))], pa.string()
-    )
+    labels = source_labels(table[spec.target.column], schema)
+    tables = []
+    for spelt in keys_of(table, spec):
+        keys = spelt
+        if schema.key_personal == "hash":
+            key = PersonalKey(context.settings.personal_key)
+            keys = [key.hash_of(k) for k in spelt]
+        tables.append(pa.table({"identity": [identity(k, "", 0) for k in keys], "label": labels}))
+    return pa.concat_tables(tables)
 
 
 def _inputs(rows: pa.Table, schema: InputSchema) -> pa.Table:

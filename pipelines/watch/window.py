@@ -91,6 +91,27 @@ def never_judged(spec: Spec, length: timedelta) -> str:
     )
 
 
+def too_few_to_judge(spec: Spec, held_out: int, batches: int, waiting: int) -> str:
+    """Return in words that the holdout holds fewer rows than the gate asks for, and what to write.
+
+    "" where it holds them. `held_out` counts its rows whose outcome is known, `waiting` those of
+    all batches whose outcome is not; `batches` are all that a run could have today.
+    """
+    count, min_rows = spec.train.holdout, spec.gate.min_rows
+    if held_out >= min_rows:
+        return ""
+    needed = math.ceil(min_rows * count / held_out) if held_out else batches
+    longer = f"`train: {{holdout: {needed} batches}}` or " if needed < batches else ""
+    wait = duration_text(spec.target.known_after)
+    waits = f"; {waiting:,} rows wait for theirs, known {wait} after the event" if waiting else ""
+    return (
+        f"the holdout ({count} {'batch' if count == 1 else 'batches'}) holds {held_out} rows whose"
+        f" outcome is known{waits}. The gate needs {min_rows} and would refuse every challenger:"
+        f" write {longer}`gate: {{min_rows: {max(held_out, 2)}}}` (the fewer rows judge, the"
+        " larger a gain must be to be proven)"
+    )
+
+
 def holdout_too_small(spec: Spec, labels: int, length: timedelta) -> str:
     """Return in words that the held-out batches will hardly hold the rows that the gate asks for.
 

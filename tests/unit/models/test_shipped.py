@@ -23,6 +23,7 @@ from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
 from pipelines.tables import normalise
 from pipelines.training import estimators
+from pipelines.training.targets import targets
 from tests.conftest import ROOT
 
 SHIPPED = ("bike_demand", "flight_delays")
@@ -138,7 +139,7 @@ def judged_flights(flights):
         pipeline = estimators.build_pipeline(
             spec.candidate("boosted"), schema, 17, {"max_iter": 30}
         )
-        pipeline.fit(estimators.frame(schema, fit), estimators.targets(fit, spec, None))
+        pipeline.fit(estimators.frame(schema, fit), targets(fit, spec, None))
         answers.append(
             estimators.answers(pipeline, estimators.frame(schema, held_out), spec.task, None)
         )
@@ -156,7 +157,7 @@ def judged_flights(flights):
 )
 def test_the_flights_gate_refuses_probabilities_that_are_not_true(judged_flights, change, refused):
     spec, held_out, (champion, honest) = judged_flights
-    truth, times = estimators.targets(held_out, spec, None), labelled_rows.times(held_out, spec)
+    truth, times = targets(held_out, spec, None), labelled_rows.times(held_out, spec)
     changed, rule = expit(change(logit(honest))), spec.gate.versus_champion
 
     def by(metric):

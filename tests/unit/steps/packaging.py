@@ -14,6 +14,7 @@ from pipelines.spec import Candidate
 from pipelines.steps import gate
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline
+from pipelines.training.targets import classes_of, targets
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 
 
@@ -43,10 +44,10 @@ def fitted_pipeline(
         labelled_rows.split(world_of_task(task).context, world_of_task(task).built),
         world_of_task(task).context.spec,
     )
-    classes = estimators.classes_of(split.train, spec)
+    classes = classes_of(split.train, spec)
     schema = schema_of(split.train, spec.features.inputs, task, classes)
     tried = Candidate.model_validate({"name": "tried", "estimator": candidate, **fields})
-    y = estimators.targets(split.train, spec, classes)
+    y = targets(split.train, spec, classes)
     pipeline = estimators.build_pipeline(tried, schema, 3, tried.params)
     model = fit_pipeline(
         pipeline,

@@ -17,7 +17,7 @@ from pipelines.bundle.manifest import BundleManifest
 from pipelines.data import labelled_rows
 from pipelines.messages import PackageRequest
 from pipelines.steps import gate, package
-from pipelines.training import estimators
+from pipelines.training.targets import classes_of
 from tests.decisions import crown
 from tests.served import trained
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
@@ -78,8 +78,8 @@ def test_classes_have_one_name_whatever_type_a_batch_holds_them_in(tmp_path):
     other = learning(tmp_path, spec_text("multiclass"), tables=coded(mixed))
     split = labelled_rows.split(other.context, other.built)
     assert (
-        estimators.classes_of(split.train, other.context.spec)
-        == estimators.classes_of(split.holdout, other.context.spec)
+        classes_of(split.train, other.context.spec)
+        == classes_of(split.holdout, other.context.spec)
         == NAMES
     )
     losses = [world.train("linear").metrics["log_loss"] for world in (plain, other)]

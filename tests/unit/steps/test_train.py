@@ -23,6 +23,7 @@ from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import train
 from pipelines.training import estimators, predictions
 from pipelines.training.search import Drawn
+from pipelines.training.targets import targets
 from tests.unit.steps.learning import (
     DAYS,
     FIRST,
@@ -63,7 +64,7 @@ def test_the_stored_model_and_predictions_are_those_of_the_held_out_rows(tmp_pat
         estimators.answers(model, estimators.frame(schema, split.holdout), spec.task, None),
         held.score,
     )
-    assert set(held.dummy) == {estimators.targets(split.train, spec, None).mean()}
+    assert set(held.dummy) == {targets(split.train, spec, None).mean()}
 
 
 @pytest.mark.parametrize("task", ["multiclass", "regression"])

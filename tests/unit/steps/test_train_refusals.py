@@ -26,7 +26,7 @@ def _with_target(values):
         pytest.param(
             "binary",
             lambda t: ["yes"] * t.num_rows,
-            "string, which a binary task cannot learn",
+            "holds texts, which a binary task cannot learn",
             id="text",
         ),
         pytest.param(

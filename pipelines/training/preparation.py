@@ -1,0 +1,74 @@
+"""What a fit is given of the rows: typed inputs, targets as numbers, the names of the classes.
+
+`train` and the look that `check` takes before it come through here, so that they refuse alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.bundle.rows import schema_of
+from pipelines.training import estimators
+from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    from pipelines.bundle.schema import InputSchema
+    from pipelines.spec import Spec
+
+    Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows as a fit takes them: `y` and `inputs` to learn from, `truth` of the held-out rows."""
+
+    train: pa.Table
+    holdout: pa.Table
+    y: Array
+    truth: Array
+    classes: list[str] | None
+    schema: InputSchema
+    inputs: pd.DataFrame
+
+
+def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
+    """Return the rows as a fit takes them.
+
+    Raises BadData where the target does not fit the task or is the same everywhere, or where a
+    column is no input.
+    """
+    names = spec.features.inputs
+    typed = estimators.give_types(train, names, like=holdout)
+    held = estimators.give_types(holdout, names, like=typed)
+    classes = classes_of(typed, spec)
+    names_of_two = binary_classes(spec, typed, held)
+    y, truth = targets(typed, spec, classes), targets(held, spec, classes)
+    refuse_constant(y, spec, "training rows")
+    # The kinds are all that matters here.
+    schema = schema_of(typed.slice(0, 1), names, spec.task, classes)
+    schema = schema.model_copy(update={"binary_classes": names_of_two})
+    return Prepared(
+        train=typed,
+        holdout=held,
+        y=y,
+        truth=truth,
+        classes=classes,
+        schema=schema,
+        inputs=estimators.frame(schema, typed),
+    )
+
+
+def unseen_classes(rows: Prepared, spec: Spec) -> str:
+    """Return in words which held-out rows are of classes that no training row has; "" for none."""
+    if not rows.classes or not (rows.truth < 0).any():
+        return ""
+    new = sorted(set(classes_of(rows.holdout, spec) or []) - set(rows.classes))
+    names = ", ".join(map(repr, new[:10]))
+    return (
+        f"{(rows.truth < 0).sum()} held-out rows are of classes that no training row has: {names}"
+    )

@@ -1,0 +1,234 @@
+"""What `train` would refuse, found out on a sample by the code of `train` itself.
+
+Everything that does not depend on the number of rows is refused here as it is there. What might be
+another matter with all rows (one class only, too few for the folds) is refused where the sample is
+the whole, and else told as a warning. The fits are small ones: some hundred rows, few trees or
+rounds, and every value of a search tried once, as long as there is time.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.data import labelled_rows
+from pipelines.errors import BadData, PerennialError
+from pipelines.science.metrics import score
+from pipelines.science.splits import time_folds
+from pipelines.training import estimators
+from pipelines.training.fitting import fit_pipeline, label_errors
+from pipelines.training.preparation import Prepared, prepare, unseen_classes
+from pipelines.training.search import usable_folds
+from pipelines.training.targets import targets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.data.sample import Sample
+    from pipelines.spec import Candidate, Range, Spec
+
+    Array = np.ndarray[Any, Any]
+
+ROWS = 300
+"""Rows of a fit, beside those that show every class."""
+OF_EACH_CLASS = 5
+
+SECONDS = 2.5
+"""After so long no further setting is fitted."""
+
+_AT_MOST = {"n_estimators": 5, "max_iter": 20, "hidden_layer_sizes": 10}
+"""What a small fit lowers: sizes that cost time, and are right at any size."""
+
+_QUIET = logging.getLogger("perennial.rehearsal")
+_QUIET.propagate = False
+_QUIET.addHandler(logging.NullHandler())
+
+
+@dataclass
+class Rehearsal:
+    """What was tried, and what to warn of."""
+
+    fits: int = 0
+    skipped: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def rehearse(spec: Spec, sample: Sample) -> Rehearsal:
+    """Do what `train` would do, on a sample.
+
+    Raises what `train` would raise, with the place in model.yaml.
+    """
+    found = Rehearsal()
+    rows = _prepare(spec, sample, found)
+    if rows is None:
+        return found
+    if unseen := unseen_classes(rows, spec):
+        found.warnings.append(f"{unseen}; they count as wrong answers")
+    _look_at_folds(spec, sample, rows, found)
+    _look_at_metrics(spec, sample, rows, found)
+    small = _small(spec, rows)
+    began = time.monotonic()
+    for setting, candidate in _settings(spec):
+        if found.fits >= len(spec.candidates) and time.monotonic() - began > SECONDS:
+            found.skipped += 1
+            continue
+        _fit(spec, candidate, setting, small)
+        found.fits += 1
+    return found
+
+
+def _prepare(spec: Spec, sample: Sample, found: Rehearsal) -> Prepared | None:
+    """Return the rows as a fit takes them; None where the sample shows one value of the target and
+    may not be all there is.
+    """
+    try:
+        return prepare(sample.train, sample.holdout, spec)
+    except BadData as error:
+        if sample.whole or not _may_differ(spec, sample):
+            raise
+        found.warnings.append(f"in the {sample.rows:,} rows that were looked at: {error.message}")
+        return None
+
+
+def _may_differ(spec: Spec, sample: Sample) -> bool:
+    """Tell whether more rows may show what the sample lacks: a second value of the target."""
+    table = pa.concat_tables([sample.train, sample.holdout], promote_options="default")
+    return table.column(spec.target.column).unique().drop_null().length() == 1
+
+
+def _look_at_folds(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal) -> None:
+    try:
+        folds = time_folds(
+            labelled_rows.times(rows.train, spec), spec.train.folds, spec.target.known_after
+        )
+        usable = usable_folds(folds, rows.y, spec, _QUIET)
+    except BadData as error:
+        if sample.whole:
+            raise
+        found.warnings.append(f"in the {sample.rows:,} rows that were looked at: {error.message}")
+        return
+    if len(usable) < len(folds):
+        left_out = len(folds) - len(usable)
+        found.warnings.append(
+            f"{left_out} of {len(folds)} folds hold one value of {spec.target.column} only and"
+            " would be left out"
+        )
+
+
+def _look_at_metrics(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal) -> None:
+    """Refuse a holdout on which a metric of the gate is not defined: nothing could be promoted."""
+    gate = spec.gate
+    named = [gate.versus_champion.metric, *gate.at_least, *gate.at_most, *gate.guards]
+    undefined = [
+        metric
+        for metric in dict.fromkeys(named)
+        if not np.isfinite(score(metric, rows.truth, _guesses(spec, rows)))
+    ]
+    if not undefined:
+        return
+    values = len(np.unique(rows.truth))
+    held = f"the {len(rows.truth):,} held-out rows show {values} value{'' if values == 1 else 's'}"
+    why = (
+        f"{held} of {spec.target.column}, so {', '.join(undefined)} cannot be computed there and"
+        " the gate would refuse every challenger"
+    )
+    if sample.held_out is not None:
+        raise BadData(
+            f"train.holdout: {why}.",
+            remedy="use a longer train.holdout, or another metric.",
+            at=("train", "holdout"),
+        )
+    found.warnings.append(f"in the rows that were looked at, {why}")
+
+
+def _guesses(spec: Spec, rows: Prepared) -> Array:
+    """Return answers that differ from row to row, as a model's do: (n,), or (n, k) by class."""
+    count = len(rows.truth)
+    ramp = np.linspace(0.1, 0.9, max(count, 1))[:count]
+    if spec.task != "multiclass":
+        return ramp
+    width = len(rows.classes or [])
+    wide = np.ones((count, width)) + np.outer(ramp, np.arange(width))
+    shares: Array = wide / wide.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _small(spec: Spec, rows: Prepared) -> Prepared:
+    """Return some hundred of the rows, evenly over time, with some of each class."""
+    train = rows.train.take(pa.array(_picks(rows.y, spec)))
+    holdout = rows.holdout.slice(0, ROWS)
+    return Prepared(
+        train=train,
+        holdout=holdout,
+        y=targets(train, spec, rows.classes),
+        truth=rows.truth[:ROWS],
+        classes=rows.classes,
+        schema=rows.schema,
+        inputs=estimators.frame(rows.schema, train),
+    )
+
+
+def _picks(y: Array, spec: Spec) -> Array:
+    even = np.linspace(0, len(y) - 1, min(ROWS, len(y))).astype(np.int64)
+    if spec.task == "regression":
+        return np.unique(even)
+    rare = [np.flatnonzero(y == value)[:OF_EACH_CLASS] for value in np.unique(y)[:100]]
+    return np.unique(np.concatenate([even, *rare]))
+
+
+def _settings(spec: Spec) -> Iterator[tuple[dict[str, Any], Candidate]]:
+    """Yield the first setting of every candidate, then one for each further value of a search."""
+    firsts = {}
+    for candidate in spec.candidates:
+        values = {name: _ends(space) for name, space in candidate.search.items()}
+        first = {name: ends[0] for name, ends in values.items()}
+        firsts[candidate.name] = (first, values)
+        yield {**candidate.params, **first}, candidate
+    for candidate in spec.candidates:
+        first, values = firsts[candidate.name]
+        for name, ends in values.items():
+            for value in ends[1:]:
+                yield {**candidate.params, **first, name: value}, candidate
+
+
+def _ends(space: list[Any] | Range) -> list[Any]:
+    """Return the values of a list, or the ends of a range as the search draws them."""
+    if isinstance(space, list):
+        return list(space)
+    ends: list[Any] = [space.low, space.high]
+    return [int(e) for e in ends] if all(float(e).is_integer() for e in ends) else ends
+
+
+def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepared) -> None:
+    """Fit one setting on the small rows, and ask it of the held-out ones."""
+    lowered = {
+        name: min(value, _AT_MOST[name])
+        if name in _AT_MOST and isinstance(value, int) and not isinstance(value, bool)
+        else value
+        for name, value in setting.items()
+    }
+    defaults = estimators.estimator_class(candidate)().get_params()
+    for name, most in _AT_MOST.items():
+        value = defaults.get(name)
+        if name not in lowered and isinstance(value, int | tuple):
+            lowered[name] = most
+    pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered)
+    try:
+        model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET)
+        with label_errors(candidate, "asked"):
+            estimators.answers(
+                model, estimators.frame(rows.schema, rows.holdout), spec.task, rows.classes
+            )
+    except PerennialError as error:
+        if candidate.search and error.at[2:] == ():
+            error.message += f" (with {_said(setting)})"
+        raise
+
+
+def _said(setting: dict[str, Any]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in setting.items())
