@@ -24,8 +24,9 @@ from pipelines.data.labelled_rows import (
     times,
     visible,
 )
+from pipelines.data.sides import held_out, sides_of
 from pipelines.errors import BadData, SpecError, TryAgain
-from pipelines.intervals import Interval
+from pipelines.intervals import SNAPSHOT, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +65,24 @@ class Sample:
     def rows(self) -> int:
         """Rows with a label."""
         return int(self.train.num_rows + self.holdout.num_rows)
+
+
+def sample_of_snapshot(spec: Spec, table: pa.Table) -> Sample:
+    """Return a sample of a snapshot's built rows: each side's, up to so many rows in all."""
+    as_of = SNAPSHOT.end
+    known = known_rows(table, spec, [_Batch(SNAPSHOT)], by=as_of)
+    held = held_out(known, sides_of(spec), spec.key)
+    whole = known.num_rows <= ROWS
+    if not whole:
+        known, held = known.slice(0, ROWS), held[:ROWS]
+    return Sample(
+        train=known.filter(pa.array(~held)),
+        holdout=known.filter(pa.array(held)),
+        counts=count_labels(table, spec, as_of),
+        batches=1,
+        whole=whole,
+        held_out=int(held.sum()) if whole else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def profile_model(
     return Profile(spec.name, lines, tables, _bad_rows(context, quarantines))
 
 
-def _roles(spec: Spec, event_time: str) -> Roles:
+def _roles(spec: Spec, event_time: str | None) -> Roles:
     return Roles(
         key=spec.key,
         event_time=event_time,

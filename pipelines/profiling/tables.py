@@ -122,7 +122,7 @@ class Roles:
     """What the spec says of columns: `classes`, whether the target's values are classes."""
 
     key: Sequence[str]
-    event_time: str
+    event_time: str | None
     target: str
     classes: bool
     inputs: Sequence[str]

@@ -47,7 +47,7 @@ def open_source(spec: Spec, settings: Settings, *, with_schema: bool = True) -> 
 
 def open_reader(
     source: FilesSource | HttpSource | SqlSource | PythonSource,
-    event_time: str,
+    event_time: str | None,
     home: Path,
     cache: Path,
     limits: tuple[float, int],

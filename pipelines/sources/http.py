@@ -41,7 +41,7 @@ class Http:
     def __init__(
         self,
         source: HttpSource,
-        event_time: str,
+        event_time: str | None,
         cache: Path,
         *,
         attempts: int = 4,

@@ -41,7 +41,7 @@ class Sql:
     def __init__(
         self,
         source: SqlSource,
-        event_time: str,
+        event_time: str | None,
         environ: dict[str, str] | None = None,
         *,
         seconds: float | None = None,

@@ -9,10 +9,12 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from pipelines.refs import Value
 from pipelines.spec.sources import Identifier
-from pipelines.spec.units import Batches, Duration, parse_duration
+from pipelines.spec.units import Duration, Window, parse_duration
 
 PRESETS = ("hourly", "daily", "weekly", "monthly", "yearly")
 CRON_FIELDS = 5
+TRAFFIC = timedelta(days=1)
+"""How much traffic one look takes in where the data have no time and the spec does not say."""
 
 
 def _schedule(text: str) -> str:
@@ -99,8 +101,11 @@ class Drift(Value):
     """When and how drift is looked for."""
 
     schedule: Cron
-    window: Batches = 1
-    """How many batches' time one check looks at."""
+    window: Window = 1
+    """How many batches' time one check looks at.
+
+    Of data without time whole hours or days of traffic; there the default is 1d.
+    """
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
     min_rows: Annotated[int, Field(ge=1)] = 500
     """Below this many rows there is no verdict; nor below as many labels one on performance."""

@@ -15,17 +15,20 @@ from pydantic import (
     model_validator,
 )
 
+from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.drift import Cron, Drift
+from pipelines.spec.drift import Drift
 from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
 from pipelines.spec.metrics import METRICS, metrics_for
 from pipelines.spec.resources import Resources
-from pipelines.spec.sources import Identifier, Source, SqlSource
+from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.target import Target, target_problems
 from pipelines.spec.tasks import Task
-from pipelines.spec.units import Batches, Duration, Timeout, parse_duration
+from pipelines.spec.timing import Timing, WordsOfTime, time_problems
+from pipelines.spec.train import HOLDOUT_SHARE, Train
+from pipelines.spec.units import Duration, Timeout, parse_duration
 
 SPEC_VERSION: Literal[1] = 1
 
@@ -74,17 +77,6 @@ class Features(Value):
     def seconds(self, default: float) -> float:
         """Return the time-out of `build`."""
         return self.timeout.total_seconds() if self.timeout else default
-
-
-class Train(Value):
-    """What is learnt from: at most `window` batches, judged on the `holdout` newest ones."""
-
-    window: Batches = 6
-    holdout: Batches = 1
-    metric: str
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    folds: Annotated[int, Field(ge=2, le=20)] = 3
-    schedule: Cron | None = None
 
 
 class Range(Value):
@@ -206,11 +198,16 @@ class Spec(Value):
     description: Text
     task: Task
     source: Source
-    batch: BatchKind
+    batch: BatchKind | None = None
+    """How raw rows are cut by time; left out exactly where there is no `event_time`."""
     empty_batches: Literal["refuse", "allow"] = "refuse"
     """Whether a batch without rows breaks its expectations, or is told as a warning and left out.
     """
-    event_time: Identifier
+    event_time: Identifier | None = None
+    """The built column that says when a row happened.
+
+    Without one the source is a snapshot: read whole, known by its content.
+    """
     declared_key: Key = Field(
         alias="key",
         description="The columns that together name a row; the event time may be one of them."
@@ -228,7 +225,7 @@ class Spec(Value):
     @model_validator(mode="after")
     def _possible(self) -> Spec:
         faults = [
-            *_source_problems(self),
+            *time_problems(_words_of_time(self)),
             *_metric_problems(self),
             *_column_problems(self),
             *_candidate_problems(self),
@@ -248,27 +245,80 @@ class Spec(Value):
         return self.declared_key == "row"
 
     @property
+    def is_snapshot(self) -> bool:
+        """Whether the data have no time: the source is read whole, and its rows are one batch."""
+        return self.event_time is None
+
+    @property
+    def timing(self) -> Timing:
+        """What cuts the data in time. Raises RequestError where they have none."""
+        first = self.source.first
+        if self.event_time is None or self.batch is None or first is None:
+            raise RequestError(
+                f"The data of {self.name} have no time, so there are no batches to choose from.",
+                remedy="leave the moment out; or name `event_time`, `batch` and `source.first`.",
+            )
+        return Timing(
+            batch=self.batch,
+            first=first,
+            until=self.source.until,
+            holdout=int(self.train.holdout),
+        )
+
+    @property
+    def raw_event_time(self) -> str | None:
+        """The column of the raw main table by which a row belongs to an interval.
+
+        None where the data have no time.
+        """
+        return self.source.event_time or self.event_time
+
+    @property
+    def row_order(self) -> list[str]:
+        """The built columns by which rows are sorted: event time (where there is one) and key."""
+        return list(dict.fromkeys([*([self.event_time] if self.event_time else []), *self.key]))
+
+    @property
     def built_columns(self) -> list[str]:
-        """The columns of a row of features, each once: key, event time, inputs, target."""
-        names = [*self.key, self.event_time, *self.features.inputs, self.target.column]
+        """The columns of a row of features, each once.
+
+        Key, event time, inputs, target, and the column that groups the rows.
+        """
+        times = [self.event_time] if self.event_time else []
+        groups = [self.train.group] if self.train.group else []
+        names = [*self.key, *times, *self.features.inputs, self.target.column, *groups]
         return list(dict.fromkeys(names))
 
     @property
-    def raw_event_time(self) -> str:
-        """The column of the raw main table by which a row belongs to an interval."""
-        return self.source.event_time or self.event_time
+    def side_columns(self) -> list[str]:
+        """The built columns that tell on which side a row of a snapshot is: the group, or the
+        key.
+        """
+        return [self.train.group] if self.train.group else list(self.key)
+
+    @property
+    def holdout_share(self) -> float:
+        """The share of a snapshot's rows (or groups) that are held out."""
+        holdout = self.train.holdout
+        return holdout if isinstance(holdout, float) else HOLDOUT_SHARE
 
     def candidate(self, name: str) -> Candidate:
         """Return the candidate of that name; KeyError where there is none."""
         return {c.name: c for c in self.candidates}[name]
 
 
-def _source_problems(spec: Spec) -> list[Problem]:
-    """Return what is wrong with a query of rows that have a time."""
-    if isinstance(spec.source, SqlSource) and spec.event_time and not spec.source.binds_interval:
-        must = "must bind both :start and :end, so that one interval is read"
-        return [Problem(("source", "query"), must)]
-    return []
+def _words_of_time(spec: Spec) -> WordsOfTime:
+    return WordsOfTime(
+        event_time=spec.event_time,
+        batch=spec.batch,
+        source=spec.source,
+        train=spec.train,
+        drift=spec.drift,
+        known_after=spec.target.known_after,
+        lookback=spec.features.lookback,
+        allows_empty=spec.empty_batches == "allow",
+        target=spec.target.column,
+    )
 
 
 def _metric_problems(spec: Spec) -> list[Problem]:

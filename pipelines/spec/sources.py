@@ -31,7 +31,8 @@ class SourceBase(Value):
     `build` may make more precise).
     """
 
-    first: Moment
+    first: Moment | None = None
+    """Since when there are data; of data without time (see `event_time` of the spec) left out."""
     until: Moment | None = None
     event_time: Identifier | None = None
     main: Identifier = "events"
@@ -46,7 +47,7 @@ class SourceBase(Value):
 
     @model_validator(mode="after")
     def _check_order(self) -> SourceBase:
-        if self.until is not None and self.until <= self.first:
+        if self.until is not None and self.first is not None and self.until <= self.first:
             msg = "`until` must lie after `first`"
             raise ValueError(msg)
         if self.main in self.side:
@@ -185,7 +186,7 @@ def _parameters_of(query: str) -> frozenset[str]:
 
 
 class PythonSource(SourceBase):
-    """A function `read(start, end)` in the model's `source.py`.
+    """A function `read(start, end)` in the model's `source.py`; `read()` for data without time.
 
     It returns a table, or a dict of tables by name.
     """

@@ -123,7 +123,9 @@ class TableOptions(Value):
     def _check_options(self) -> TableOptions:
         if self.format is not None:
             for name in sorted(self.model_fields_set & set(_OF_FORMAT)):
-                if self.format not in _OF_FORMAT[name]:
+                # A reader in another process is sent the defaults too.
+                is_default = getattr(self, name) == TableOptions.model_fields[name].default
+                if self.format not in _OF_FORMAT[name] and not is_default:
                     msg = (
                         f"`{name}` means nothing in {self.format}; it is an option of"
                         f" {', '.join(_OF_FORMAT[name])}"

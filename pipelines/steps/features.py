@@ -17,7 +17,7 @@ from pipelines.data.plan_types import plan_types
 from pipelines.intervals import iso
 from pipelines.messages import FeaturesRequest, FeaturesResult
 from pipelines.profiling.publish import publish_run_profile
-from pipelines.refs import sha256
+from pipelines.refs import Value, sha256
 from pipelines.tables import code_hash, features_key, to_parquet
 from pipelines.versions.port import FeatureFile
 
@@ -74,11 +74,12 @@ def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         "features": spec.features,
         "event_time": spec.event_time,
         "key": spec.key,
+        **({"group": spec.train.group} if spec.train.group else {}),
         "target": spec.target.built(),
         "source": spec.source,
     }
     fields = {
-        k: v.model_dump(mode="json", exclude={"timeout"}) if hasattr(v, "model_dump") else v
+        k: v.model_dump(mode="json", exclude={"timeout"}) if isinstance(v, Value) else v
         for k, v in says.items()
     }
     tables = [
