@@ -24,7 +24,7 @@ def named_world(home, key, target):
     world.respec("key: [visit]", f"key: {key}")
     world.respec("{column: bought, known_after: 1h}", target)
     path = home / "models" / "sales" / "features.py"
-    built = "bought=_.bought" if "expression" in target else 'outcome=_.word'
+    built = "bought=_.bought" if "expression" in target else "outcome=_.word"
     text = path.read_text().replace("bought=_.bought == 1", built)
     path.write_text(
         text.replace('"visit", "at"', f'"{"row_key" if key == "row" else "visit"}", "at"')
