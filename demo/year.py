@@ -62,7 +62,7 @@ class Year:
         intervals = []
         moment = self.start
         for _ in range(self.windows):
-            interval = containing(moment, self.context.spec.batch)
+            interval = containing(moment, self.context.spec.timing.batch)
             intervals.append(interval)
             moment = interval.end
         return intervals

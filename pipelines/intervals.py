@@ -64,8 +64,15 @@ class Interval(Value):
 
     @property
     def name(self) -> str:
-        """The interval's start as it stands in file names: 2013-03-01T00."""
-        return self.start.strftime("%Y-%m-%dT%H")
+        """The interval as it stands in file names: its start, 2013-03-01T00; or `snapshot`."""
+        return "snapshot" if self == SNAPSHOT else self.start.strftime("%Y-%m-%dT%H")
+
+    @property
+    def text(self) -> str:
+        """The interval as people read it: `2013-03-01T00 to 2013-04-01T00`, or `the snapshot`."""
+        if self == SNAPSHOT:
+            return "the snapshot"
+        return f"{self.start:%Y-%m-%dT%H} to {self.end:%Y-%m-%dT%H}"
 
     def __contains__(self, moment: datetime) -> bool:
         """Tell whether the moment lies in [start, end)."""
@@ -74,6 +81,12 @@ class Interval(Value):
     def overlaps(self, other: Interval) -> bool:
         """Tell whether the two spans share a moment."""
         return self.start < other.end and other.start < self.end
+
+
+SNAPSHOT = Interval(
+    start=datetime(YEARS[0], 1, 1, tzinfo=UTC), end=datetime(YEARS[-1], 12, 31, tzinfo=UTC)
+)
+"""What stands for the interval of data without time: all of them are one batch, the snapshot."""
 
 
 def floor(moment: datetime, kind: BatchKind) -> datetime:

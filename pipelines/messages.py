@@ -17,6 +17,18 @@ from pipelines.refs import FeaturesVersion, Ref, Value
 RunId = Annotated[str, StringConstraints(min_length=1, max_length=250)]
 
 
+class Sides(Value):
+    """On which side of a snapshot a row is, whatever else the snapshot holds.
+
+    It is held out where the seeded hash of the built `columns` lies in the lowest `share` of all
+    hashes.
+    """
+
+    seed: int
+    columns: list[str]
+    share: float
+
+
 class IngestRequest(Value):
     """`conf` is hostile input as it came (`RetrainConf` or `DriftConf`).
 
@@ -103,8 +115,9 @@ class TrainResult(Value):
     A metric that is not finite is null.
 
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
-    earlier versions. Of all rows of the run's batches, `rows_waiting` wait for their label, and
-    `rows_without_label` have none though it should be known.
+    earlier versions, and of a snapshot, of which `sides` says which rows these were not. Of all
+    rows of the run's batches, `rows_waiting` wait for their label, and `rows_without_label` have
+    none though it should be known.
     """
 
     candidate: str
@@ -119,6 +132,7 @@ class TrainResult(Value):
     rows_waiting: int = 0
     rows_without_label: int = 0
     fitted_on: Interval | None = None
+    sides: Sides | None = None
     predictions: Ref
     model: Ref
     seconds: float

@@ -8,10 +8,11 @@ verify every byte before anything is loaded. Files by role: `model.onnx` or `mod
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pipelines.bundle.schema import InputSchema
 from pipelines.intervals import Interval
+from pipelines.messages import Sides
 from pipelines.refs import Name, Ref, Value
 
 BUNDLE_FORMAT: Final = 1
@@ -49,6 +50,14 @@ class Reference(Value):
     target of the held-out rows."""
 
 
+class Settings(Value):
+    """An estimator, its parameters and how text inputs are encoded, as the spec had them."""
+
+    estimator: str
+    params: dict[str, Any]
+    encode: str | None = None
+
+
 class BundleManifest(Value):
     """What a version is made of and where it comes from.
 
@@ -76,6 +85,10 @@ class BundleManifest(Value):
     golden: Ref
     reference: Reference | None = None
     """None in bundles made before they were watched."""
+    sides: Sides | None = None
+    """Of a snapshot: which rows this version has never seen."""
+    settings: Settings | None = None
+    """How it was fitted, so that it can be fitted again; None in earlier bundles."""
 
 
 class Release(Value):

@@ -33,4 +33,6 @@ def advice(spec: Spec) -> list[str]:
 
 def _performance(spec: Spec) -> str:
     """Return what to say where the outcomes of a window come too late to be judged."""
-    return never_judged(spec, spec.drift.window * LONGEST[spec.batch]) if spec.drift else ""
+    if spec.drift is None or spec.batch is None or not isinstance(spec.drift.window, int):
+        return ""
+    return never_judged(spec, spec.drift.window * LONGEST[spec.batch])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.cli import check, log, operations, overview, releases, steps
+from pipelines.cli import check, init, log, operations, overview, profile, releases, steps
 
 app = typer.Typer(
     name="perennial",
     help=(
         "Perennial: models that renew themselves, with a gate, alarms and a ledger that can be"
-        " trusted.\n\nStart with `perennial models`; run `perennial check MODEL` on a new folder"
-        " under models/. Every command takes --json. Exit codes: 0 done; 65 a retry cannot help; 75"
-        " try again; 64 wrong usage; anything else is a crash."
+        " trusted.\n\nStart with `perennial init NAME --from FILE`, then `perennial check NAME`."
+        " Every command takes --json. Exit codes: 0 done; 65 a retry cannot help; 75 try again; 64"
+        " wrong usage; anything else is a crash."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -20,8 +20,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 overview.add_to(app)
+init.add_to(app)
 check.add_to(app)
 log.add_to(app)
+profile.add_to(app)
 releases.add_to(app)
 operations.add_to(app)
 steps.add_to(app)

@@ -12,9 +12,10 @@ import typer
 from pipelines.cli.advice import LONGEST, advice
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import CRASH, set_up_logging
+from pipelines.cli.snapshots import describe_sides
 from pipelines.context import Context
 from pipelines.errors import BadData, PerennialError, SpecError
-from pipelines.intervals import Interval, containing, floor, iso, preceding
+from pipelines.intervals import SNAPSHOT, Interval, containing, floor, iso, preceding
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
@@ -24,8 +25,10 @@ from pipelines.watch.window import holdout_too_small, too_few_to_judge
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipelines.data.sample import Sample
     from pipelines.settings import Settings
     from pipelines.spec import Spec
+    from pipelines.training.rehearsal import Rehearsal
 
 
 @dataclass
@@ -176,13 +179,22 @@ def _source(at: str | None, state: dict[str, Any]) -> str:
     raws = read_raw(context, interval, source)
     state |= {"interval": interval, "raws": raws, "source": source}
     rows = {n: t.num_rows for n, t in raws[-1].tables.items()}
-    text = f"batch {interval.name}: " + ", ".join(f"{n} {c} rows" for n, c in rows.items())
+    batch = "the snapshot: " if interval == SNAPSHOT else f"batch {interval.name}: "
+    text = batch + ", ".join(f"{n} {c} rows" for n, c in rows.items())
     return "; WARNING: ".join([text, *raws[-1].notices])
 
 
 def _interval(spec: Spec, at: str | None) -> Interval:
     from datetime import UTC, datetime
 
+    if spec.is_snapshot:
+        if at is not None:
+            raise SpecError(
+                f"--at {at!r}: the data of {spec.name} have no time; the source is read whole.",
+                remedy="leave --at out.",
+            )
+        return SNAPSHOT
+    timing = spec.timing
     if at is not None:
         try:
             moment = datetime.fromisoformat(at)
@@ -190,13 +202,13 @@ def _interval(spec: Spec, at: str | None) -> Interval:
             raise SpecError(
                 f"--at {at!r} is no date.", remedy="write 2013-03-15 or 2013-03-15T00:00:00Z."
             ) from error
-        return containing(moment, spec.batch)
+        return containing(moment, timing.batch)
     now = datetime.now(UTC)
-    until = min(now, spec.source.until) if spec.source.until else now
-    newest = preceding(containing(until, spec.batch), spec.batch)
-    if newest.start < floor(spec.source.first, spec.batch):
+    until = min(now, timing.until) if timing.until else now
+    newest = preceding(containing(until, timing.batch), timing.batch)
+    if newest.start < floor(timing.first, timing.batch):
         raise SpecError(
-            f"No batch is complete yet: data begin at {iso(spec.source.first)}.",
+            f"No batch is complete yet: data begin at {iso(timing.first)}.",
             remedy="wait, or mend `source.first`.",
         )
     return newest
@@ -242,38 +254,49 @@ def _features(state: dict[str, Any]) -> str:
     context: Context = state["context"]
     table = build_from(context, state["raws"], state["interval"])
     target = context.spec.target.column
+    state["table"] = table
     state["labels"] = labels = int(has_label(table, context.spec).sum())
     text = (
         f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs, {labels}"
         f" with a known {target}"
     )
     merge_warning = merged_inputs(table, context.spec.features.inputs)
+    if context.spec.is_snapshot:
+        text = "; ".join([text, *describe_sides(context.spec, table)])
     return "; WARNING: ".join(filter(None, [text, merge_warning]))
 
 
 def _training(state: dict[str, Any]) -> str:
     """Do what `train` would do on a sample: refuse what it would refuse."""
     from pipelines.data.feature_rows import intervals_behind
-    from pipelines.data.sample import read_sample
+    from pipelines.data.sample import read_sample, sample_of_snapshot
     from pipelines.steps.ingest import intervals_for
     from pipelines.training.rehearsal import rehearse
     from pipelines.training.threads import limit_threads
 
     context: Context = state["context"]
     spec, newest = context.spec, state["interval"]
+    if spec.is_snapshot:
+        with limit_threads(context.settings.threads):
+            sample = sample_of_snapshot(spec, state["table"])
+            return _rehearsed(spec, sample, rehearse(spec, sample), "the snapshot", "")
     learn, judge, _ = intervals_for(spec, newest.end)
     raws = dict(zip(intervals_behind(spec, newest), state["raws"], strict=True))
     with limit_threads(context.settings.threads):
         sample = read_sample(context, learn, judge, raws, state["source"])
         few = ""
         if sample.held_out is None:
-            few = holdout_too_small(spec, state["labels"], LONGEST[spec.batch])
+            few = holdout_too_small(spec, state["labels"], LONGEST[spec.timing.batch])
         elif words := too_few_to_judge(
             spec, sample.held_out, len(learn) + len(judge), sample.counts.waiting
         ):
             raise BadData(f"{words}.", at=("gate", "min_rows"))
         found = rehearse(spec, sample)
-    text = f"{found.fits} small fits on {sample.rows:,} rows of {sample.batches} batches"
+    return _rehearsed(spec, sample, found, f"{sample.batches} batches", few)
+
+
+def _rehearsed(spec: Spec, sample: Sample, found: Rehearsal, whose: str, few: str) -> str:
+    text = f"{found.fits} small fits on {sample.rows:,} rows of {whose}"
     text += f" ({found.skipped} settings not tried: no time)" if found.skipped else ""
     labels = sample.counts.in_words(spec)
     return "; WARNING: ".join(

@@ -51,7 +51,7 @@ def models(*, as_json: AsJson = False) -> None:
         {
             "model": n,
             "task": s.task,
-            "batch": s.batch,
+            "batch": s.batch or "snapshot",
             "owner": s.owner,
             "description": s.description,
             "error": None,

@@ -15,11 +15,10 @@ from pipelines.columns.widening import in_types, together
 from pipelines.data.batches import read_manifest, read_source, read_table
 from pipelines.data.plan_types import plan_types, raw_types
 from pipelines.errors import BadData, SpecError
-from pipelines.intervals import covering, floor
+from pipelines.intervals import SNAPSHOT, covering, floor
 from pipelines.settings import Settings
 from pipelines.sources import open_source
 from pipelines.spec.model import ROW_KEY
-from pipelines.spec.schema import load_schema
 from pipelines.tables import sorted_rows
 
 if TYPE_CHECKING:
@@ -85,8 +84,7 @@ def read_raw(context: Context, interval: Interval, source: Source | None = None)
     """
     spec = context.spec
     source = source or open_source(spec, context.settings)
-    schema = load_schema(context.folder)
-    raws = [read_source(spec, source, i, schema) for i in intervals_behind(spec, interval)]
+    raws = [read_source(context, source, i) for i in intervals_behind(spec, interval)]
     for raw in raws:
         if raw.problem:
             raise BadData(
@@ -98,11 +96,14 @@ def read_raw(context: Context, interval: Interval, source: Source | None = None)
 
 def intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
     """Return the batches that the interval and the lookback before it touch, oldest first."""
+    if spec.is_snapshot:
+        return [SNAPSHOT]
+    timing = spec.timing
     return covering(
         interval.start - spec.features.lookback,
         interval.end,
-        spec.batch,
-        floor(spec.source.first, spec.batch),
+        timing.batch,
+        floor(timing.first, timing.batch),
     )
 
 
@@ -144,14 +145,15 @@ def build_rows(
     import pyarrow as pa
 
     subject = f"{folder.parent.name}/{folder.name}/features.py"
-    since = interval.start - spec.features.lookback
+    since = interval.start - spec.features.lookback  # nothing before a snapshot
     tables_before = {
         name: _between(table, _time_of(spec, name), since, interval.end)
         for name, table in tables.items()
     }
     columns = spec.built_columns
     if (
-        spec.empty_batches == "allow"
+        spec.event_time
+        and spec.empty_batches == "allow"
         and not _between(
             tables_before[spec.source.main], spec.raw_event_time, interval.start, interval.end
         ).num_rows
@@ -174,7 +176,7 @@ def build_rows(
         )
     rows = _between(result.select(columns), spec.event_time, interval.start, interval.end)
     _check(rows, spec, subject)
-    return sorted_rows(rows, [spec.event_time, *spec.key])
+    return sorted_rows(rows, spec.row_order)
 
 
 def _run(

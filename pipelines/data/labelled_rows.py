@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from pipelines.columns.widening import together
 from pipelines.data.batches import read_plan
+from pipelines.data.sides import held_out, sides_of
 from pipelines.errors import BadData
-from pipelines.intervals import Interval, iso
+from pipelines.intervals import SNAPSHOT, Interval, iso
 from pipelines.spec.units import duration_text
 from pipelines.tables import from_parquet
 
@@ -99,6 +100,8 @@ def split(context: Context, features: FeaturesResult) -> Split:
     left.
     """
     plan, spec, as_of = _plan(context, features), context.spec, features.as_of
+    if plan.is_snapshot:
+        return _split_snapshot(context, features, plan)
     held = _read_rows(context, features, plan.holdout)
     before = _read_rows(context, features, plan.train)
     rows = known_rows(held, spec, plan.holdout, by=as_of)
@@ -116,17 +119,53 @@ def split(context: Context, features: FeaturesResult) -> Split:
 
 def holdout(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
     """Return the rows to judge on, and the span that they come from."""
-    batches = _plan(context, features).holdout
-    return read_known_rows(context, features, batches, by=features.as_of), _span(batches)
+    plan = _plan(context, features)
+    if plan.is_snapshot:
+        return _side(context, whole_snapshot(context, features), held=True), SNAPSHOT
+    return read_known_rows(context, features, plan.holdout, by=features.as_of), _span(plan.holdout)
 
 
-def read_all(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
-    """Return all rows of the plan whose label is known by `as_of`, and the span that they come
-    from.
+def rows_to_fit(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
+    """Return the rows of a version's final fit, and the span that they come from.
+
+    All whose label is known by `as_of`; of a snapshot those that are not held out, so that a later
+    version can be compared with this one on rows that neither has seen.
     """
     plan = _plan(context, features)
+    if plan.is_snapshot:
+        return _side(context, whole_snapshot(context, features), held=False), SNAPSHOT
     batches = [*plan.train, *plan.holdout]
     return read_known_rows(context, features, batches, by=features.as_of), _span(batches)
+
+
+def _split_snapshot(context: Context, features: FeaturesResult, plan: Plan) -> Split:
+    spec, as_of = context.spec, features.as_of
+    everything = _read_rows(context, features, plan.train)
+    whole = known_rows(everything, spec, plan.train, by=as_of)
+    return Split(
+        train=_side(context, whole, held=False),
+        holdout=_side(context, whole, held=True),
+        counts=count_labels(everything, spec, as_of),
+    )
+
+
+def whole_snapshot(context: Context, features: FeaturesResult) -> pa.Table:
+    """Return all rows of a plan's snapshot that have a label, sorted by their key."""
+    return read_known_rows(context, features, _plan(context, features).train, by=features.as_of)
+
+
+def _side(context: Context, whole: pa.Table, *, held: bool) -> pa.Table:
+    spec = context.spec
+    is_held = held_out(whole, sides_of(spec), spec.key)
+    rows = whole.filter(pa.array(is_held if held else ~is_held))
+    if not rows.num_rows:
+        side = "held out" if held else "to learn from"
+        raise BadData(
+            f"None of the {whole.num_rows} rows of the snapshot with a known {spec.target.column}"
+            f" is {side}: their hash decides, and all are on the other side.",
+            remedy="take a larger snapshot, or another train.holdout or train.seed.",
+        )
+    return rows
 
 
 def read_known_rows(
@@ -174,8 +213,10 @@ def known_rows(table: pa.Table, spec: Spec, batches: Sequence[Dated], *, by: dat
         why = f" ({said})" if (said := counts.in_words(spec)) else ""
         waits = counts.waiting > counts.missing
         raise BadData(
-            f"No row of the batches {batches[0].interval.name} to {batches[-1].interval.name} has a"
-            f" label that was known by {iso(by)}{why}.",
+            f"No row of the snapshot has a {spec.target.column}{why}."
+            if spec.is_snapshot
+            else f"No row of the batches {batches[0].interval.name} to {batches[-1].interval.name}"
+            f" has a label that was known by {iso(by)}{why}.",
             remedy=_LONGER if waits else f"look at {spec.target.column!r} in the source.",
             at=("target", "known_after" if waits else "column"),
         )
@@ -183,7 +224,12 @@ def known_rows(table: pa.Table, spec: Spec, batches: Sequence[Dated], *, by: dat
 
 
 def times(table: pa.Table, spec: Spec) -> Array:
-    """Return the event times as datetime64[us] (UTC). Raises BadData where one is missing."""
+    """Return the event times as datetime64[us] (UTC). Raises BadData where one is missing.
+
+    Rows of a snapshot have none; all of them are of one moment.
+    """
+    if spec.event_time is None:
+        return np.full(table.num_rows, np.datetime64(0, "us"))
     column = table[spec.event_time]
     if column.null_count:
         raise BadData(
@@ -210,7 +256,7 @@ def span(table: pa.Table, spec: Spec) -> Interval:
 
 def _plan(context: Context, features: FeaturesResult) -> Plan:
     plan = read_plan(context.ports.store, features.plan)
-    if not plan.train or not plan.holdout:
+    if not plan.train or (not plan.holdout and not plan.is_snapshot):
         raise BadData(
             "The plan has no batches to learn from or none to judge on.",
             remedy="wait for more batches or shorten train.holdout.",

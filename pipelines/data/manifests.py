@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.intervals import Interval, Moment
+from pipelines.intervals import SNAPSHOT, Interval, Moment
 from pipelines.refs import Ref, Value
 
 
@@ -23,7 +23,8 @@ class BatchRef(Value):
 class Plan(Value):
     """The batches of one run: to learn from, to judge on, and those that only the lookback reaches.
 
-    Kept in the store.
+    Kept in the store. Data without time are one batch, under `train` where the run learns and under
+    `holdout` where it watches; which of its rows are held out is a matter of their keys.
     """
 
     format: Literal[1] = 1
@@ -37,6 +38,11 @@ class Plan(Value):
     def batches(self) -> list[BatchRef]:
         """All batches, oldest first."""
         return [*self.lookback, *self.train, *self.holdout]
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the run stands on data without time: one batch, whose rows have two sides."""
+        return any(batch.interval == SNAPSHOT for batch in self.batches)
 
 
 class TableRef(Value):

@@ -24,9 +24,9 @@ from pipelines.data.labelled_rows import (
     times,
     visible,
 )
+from pipelines.data.sides import held_out, sides_of
 from pipelines.errors import BadData, SpecError, TryAgain
-from pipelines.intervals import Interval
-from pipelines.spec.schema import load_schema
+from pipelines.intervals import SNAPSHOT, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +67,24 @@ class Sample:
         return int(self.train.num_rows + self.holdout.num_rows)
 
 
+def sample_of_snapshot(spec: Spec, table: pa.Table) -> Sample:
+    """Return a sample of a snapshot's built rows: each side's, up to so many rows in all."""
+    as_of = SNAPSHOT.end
+    known = known_rows(table, spec, [_Batch(SNAPSHOT)], by=as_of)
+    held = held_out(known, sides_of(spec), spec.key)
+    whole = known.num_rows <= ROWS
+    if not whole:
+        known, held = known.slice(0, ROWS), held[:ROWS]
+    return Sample(
+        train=known.filter(pa.array(~held)),
+        holdout=known.filter(pa.array(held)),
+        counts=count_labels(table, spec, as_of),
+        batches=1,
+        whole=whole,
+        held_out=int(held.sum()) if whole else None,
+    )
+
+
 @dataclass(frozen=True)
 class _Batch:
     interval: Interval
@@ -85,7 +103,7 @@ def read_sample(
     used, and what a source raises for the batches that it is asked for.
     """
     spec = context.spec
-    read = partial(read_source, spec, source, schema=load_schema(context.folder))
+    read = partial(read_source, context, source)
     intervals = _read_newest(spec, read, [*learn, *judge], len(judge), raws)
     span = Interval(start=intervals[0].start, end=intervals[-1].end)
     table = build_from(context, [raws[i] for i in intervals_behind(spec, span)], span)

@@ -11,7 +11,7 @@ from pipelines.columns.text_times import ISO_TIME
 from pipelines.columns.widening import agree, without_values
 from pipelines.columns.writing import Misfit, Writing
 from pipelines.errors import BadData
-from pipelines.intervals import complete_before, containing
+from pipelines.intervals import SNAPSHOT, complete_before, containing
 from pipelines.sources import open_source
 from pipelines.spec.schema import Column, Schema
 from pipelines.spec.table_options import TableOptions
@@ -61,9 +61,12 @@ def read_columns(context: Context, *, now: datetime | None = None) -> SourceColu
 
 
 def _intervals(spec: Spec, now: datetime) -> list[Interval]:
-    until = min(now, spec.source.until) if spec.source.until else now
-    newest = complete_before(until, spec.batch, MOST_BATCHES - 1, spec.source.first)
-    first = containing(spec.source.first, spec.batch)
+    if spec.is_snapshot:
+        return [SNAPSHOT]
+    timing = spec.timing
+    until = min(now, timing.until) if timing.until else now
+    newest = complete_before(until, timing.batch, MOST_BATCHES - 1, timing.first)
+    first = containing(timing.first, timing.batch)
     return newest if not newest or first.end > newest[0].start else [first, *newest]
 
 
@@ -144,7 +147,7 @@ def agree_schema(
 
     What the known schema says stays wherever the values are of it.
     """
-    main = {spec.source.main: {spec.raw_event_time, *spec.key}}
+    main = {spec.source.main: {*([spec.raw_event_time] if spec.raw_event_time else []), *spec.key}}
     new = find_schema(columns, main)
     if known is None:
         count = sum(map(len, new.tables.values()))

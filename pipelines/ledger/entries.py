@@ -184,9 +184,9 @@ class DriftCheck(DecisionOfRun):
 
 
 class RequestConf(Value):
-    """The conf of the retraining that is asked for."""
+    """The conf of the retraining that is asked for; of a snapshot without `as_of`: the newest."""
 
-    as_of: Moment
+    as_of: Moment | None = None
     reason: str
 
 

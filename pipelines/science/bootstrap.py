@@ -43,7 +43,17 @@ RESAMPLES = 1_000
 _CELLS = 4_000_000
 """Numbers that the draws may hold in memory at once, for each array."""
 
-Unit = Literal["days", "hours", "rows", "groups of days", "groups of rows"]
+Unit = Literal[
+    "days",
+    "hours",
+    "rows",
+    "groups of days",
+    "groups of rows",
+    "groups",
+    "sets of groups",
+    "folds",
+]
+"""What is drawn; `groups` are those that the spec names, `folds` are no draws (see `refits`)."""
 
 
 @dataclass(frozen=True)
@@ -105,21 +115,44 @@ def blocks_of(event_times: Array) -> tuple[Array, Unit]:
     return position * MAX_BLOCKS // len(times), "groups of rows"
 
 
+def blocks_of_groups(groups: Array) -> tuple[Array, Unit]:
+    """Return each row's block (n,) as 0..blocks-1 for rows without a time, and what a block is.
+
+    `groups` (n,) numbers the rows' groups from 0; each row may be its own. Of more than 512 groups
+    neighbours are put together.
+    """
+    count = len(np.unique(groups))
+    alone = count == len(groups)
+    if count <= MAX_BLOCKS:
+        return groups, "rows" if alone else "groups"
+    return groups * MAX_BLOCKS // count, "groups of rows" if alone else "sets of groups"
+
+
+def _blocks(event_times: Array | None, groups: Array | None) -> tuple[Array, Unit]:
+    if event_times is not None:
+        return blocks_of(event_times)
+    if groups is None:
+        msg = "either the event times or the groups must be given"
+        raise ValueError(msg)
+    return blocks_of_groups(groups)
+
+
 def compare(
     metric: str,
     y: Array,
     *,
     challenger: Array,
     opponent: Array,
-    event_times: Array,
+    event_times: Array | None = None,
+    groups: Array | None = None,
     confidence: float,
     seed: int,
 ) -> Comparison:
     """Return the comparison of two models' predictions for the same rows (shapes as in `metrics`).
 
-    The seed fixes the draws.
+    The seed fixes the draws. `groups` (n,) stands in for the times of rows that have none.
     """
-    block, unit = blocks_of(event_times)
+    block, unit = _blocks(event_times, groups)
     count = int(block.max()) + 1 if len(block) else 0
     one, other = score(metric, y, challenger), score(metric, y, opponent)
     better: Array = np.array([-np.inf])

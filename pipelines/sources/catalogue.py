@@ -47,7 +47,7 @@ def open_source(spec: Spec, settings: Settings, *, with_schema: bool = True) -> 
 
 def open_reader(
     source: FilesSource | HttpSource | SqlSource | PythonSource,
-    event_time: str,
+    event_time: str | None,
     home: Path,
     cache: Path,
     limits: tuple[float, int],
@@ -70,5 +70,5 @@ def open_reader(
     if isinstance(source, SqlSource):
         from pipelines.sources.sql import Sql
 
-        return Sql(source, event_time, seconds=seconds)
+        return Sql(source, event_time, seconds=seconds, schema=schema)
     raise SpecError("A `python` source is no business of the reader.")

@@ -19,7 +19,7 @@ _FINE = r"(\.[0-9]{6})[0-9]+"
 
 
 def with_times(
-    table: pa.Table, column: str, subject: str = "The source", zone: str = "UTC"
+    table: pa.Table, column: str | None, subject: str = "The source", zone: str = "UTC"
 ) -> pa.Table:
     """Return the table with `column` as times in UTC where its texts are ISO 8601.
 
@@ -31,7 +31,9 @@ def with_times(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if column not in table.column_names or not pa.types.is_string(table.schema.field(column).type):
+    if column is None or column not in table.column_names:
+        return table
+    if not pa.types.is_string(table.schema.field(column).type):
         return table
     texts = table.column(column)
     coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
@@ -59,14 +61,14 @@ def with_times(
     return table.set_column(index, column, array)
 
 
-def require_times(table: pa.Table, column: str, batch: str) -> None:
+def require_times(table: pa.Table, column: str | None, batch: str) -> None:
     """Raise BadData where the column of event times holds values, and they are no times.
 
     Without this every batch would be the whole source.
     """
     import pyarrow as pa
 
-    if column not in table.column_names:
+    if column is None or column not in table.column_names:
         return
     values = table.column(column)
     if pa.types.is_timestamp(values.type) or values.null_count == len(values):
@@ -82,17 +84,17 @@ def require_times(table: pa.Table, column: str, batch: str) -> None:
     )
 
 
-def pick_rows(table: pa.Table, column: str, interval: Interval) -> pa.Table:
-    """Return the rows of the interval, and those without a time.
+def pick_rows(table: pa.Table, column: str | None, interval: Interval) -> pa.Table:
+    """Return the rows of the interval, and those without a time; all rows of data without time.
 
     The latter belong nowhere, and `validate` must see them.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if column not in table.column_names or not pa.types.is_timestamp(
-        table.schema.field(column).type
-    ):
+    if column is None or column not in table.column_names:
+        return table
+    if not pa.types.is_timestamp(table.schema.field(column).type):
         return table
     times: Any = table.column(column)
     inside = pc.and_(

@@ -35,7 +35,7 @@ class Files:
     def __init__(
         self,
         source: FilesSource,
-        event_time: str,
+        event_time: str | None,
         home: Path,
         *,
         most: int | None = None,

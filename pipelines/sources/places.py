@@ -15,6 +15,8 @@ from pipelines.sources.urls import display_url, without_secrets
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyarrow.fs import S3FileSystem
+
 _KINDS = {
     stat.S_ISDIR: "a folder",
     stat.S_ISFIFO: "a pipe (FIFO)",
@@ -87,12 +89,20 @@ def _open_files(uri: str) -> list[Any]:
         return list(fsspec.open_files(uri, mode="rb", compression=None))
     from fsspec.core import OpenFile
     from fsspec.implementations.arrow import ArrowFSWrapper
-    from pyarrow.fs import S3FileSystem
 
-    system = ArrowFSWrapper(S3FileSystem())
+    system = ArrowFSWrapper(_s3())
     path = uri.removeprefix("s3://")
     paths = system.glob(path) if re.search(r"[*?\[]", path) else [path]
     return [OpenFile(system, p, mode="rb") for p in paths if not system.isdir(p)]
+
+
+def _s3() -> S3FileSystem:
+    """Return Arrow's file system of the S3 that the environment names; Amazon's without one."""
+    from pyarrow.fs import S3FileSystem
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return S3FileSystem(endpoint_override=endpoint, region=region)
 
 
 def _check_regular(file: Any) -> None:

@@ -18,7 +18,7 @@ DEFAULT_TIMEOUT: float = Settings.model_fields["user_code_timeout_seconds"].defa
 
 
 class Function:
-    """Calls `function(start, end)` of the model's source.py."""
+    """Calls `function(start, end)` of the model's source.py; `function()` for a snapshot."""
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ class ReaderProcess:
     def __init__(
         self,
         source: SourceSpec,
-        event_time: str,
+        event_time: str | None,
         home: Path,
         cache: Path,
         *,

@@ -11,23 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from pipelines.columns.contract import localise
 from pipelines.columns.storable import check_names
 from pipelines.errors import BadData, PerennialError, RequestError, SpecError, Unreachable
 from pipelines.settings import SQL_PREFIX, database_url
 from pipelines.sources import duckdb_query, postgres
 from pipelines.sources.databases import database_of
+from pipelines.sources.event_times import with_times
 from pipelines.sources.port import Raw
-from pipelines.sources.sql_chunks import in_utc, rows_of_chunk, table_of, with_event_times
+from pipelines.sources.sql_chunks import rows_of_chunk, table_of
 from pipelines.tables import normalise, problem_of
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
     import pyarrow as pa
     import sqlalchemy as sa
 
     from pipelines.intervals import Interval
     from pipelines.sources.databases import Database
+    from pipelines.spec.schema import Column
     from pipelines.spec.sources import SqlSource
 
 
@@ -37,15 +41,18 @@ class Sql:
     def __init__(
         self,
         source: SqlSource,
-        event_time: str,
+        event_time: str | None,
         environ: dict[str, str] | None = None,
         *,
         seconds: float | None = None,
+        schema: Mapping[str, Column] | None = None,
     ) -> None:
         """Remember the query; the database's URL is looked up when it is read.
 
-        A server that can is told to end the query after `seconds`.
+        A query is ended after `seconds`. `schema`: the columns of the model's schema.yaml, which
+        may name zones of their own.
         """
+        self._schema = schema or {}
         self._seconds = seconds
         self._source = source
         self._event_time = event_time
@@ -79,10 +86,10 @@ class Sql:
                 else self._read_by_driver(url, values)
             )
             self._check_names(table.column_names)
-            table = normalise(in_utc(table, self._zone, self._subject), self._subject)
+            table = normalise(localise(table, self._schema, self._zone), self._subject)
         except BadData as error:
             return Raw(problem=problem_of(error))
-        table = with_event_times(table, self._event_time, self._zone, self._subject)
+        table = with_times(table, self._event_time, self._subject, self._zone)
         return Raw({self._source.main: table})
 
     def _values(self, interval: Interval) -> dict[str, dt.datetime]:

@@ -9,8 +9,6 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from pipelines.columns.from_objects import column_of, json_text
-from pipelines.columns.storable import say_once
-from pipelines.sources.event_times import with_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     Rows = Sequence[Sequence[Any]]
     Change = Callable[[list[Any]], list[Any]]
 
-_ZONE = r":[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?) *$"
 MOST_ROWS, MOST_VALUES = 20_000, 400_000
 """Of one chunk: what is held as Python objects at a time takes some tens of MiB."""
 
@@ -38,7 +35,7 @@ def table_of(
 ) -> pa.Table:
     """Return the rows as columns; an object of a JSON column is JSON again.
 
-    Times without a zone stay so; `in_utc` makes moments of them. `changes` gives the values of a
+    Times without a zone stay so. `changes` gives the values of a
     column (by its place) the type that the database means.
 
     Raises BadData naming the column whose values are of several kinds, or of one that is not kept.
@@ -98,49 +95,6 @@ def _array_of(values: list[Any], name: str, subject: str) -> pa.Array:
         except (pa.ArrowException, OverflowError, ValueError):  # it is named below, or a decimal
             pass
     return column_of([_json(v) for v in values], name, subject)
-
-
-def in_utc(table: pa.Table, zone: str, subject: str) -> pa.Table:
-    """Return the table with its times without a zone as moments, in UTC.
-
-    Of an hour that the clock went through twice the first is taken; a time within an hour that it
-    left out is the moment of its change. Both are said.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for place, field in enumerate(table.schema):
-        if not pa.types.is_timestamp(field.type) or field.type.tz is not None:
-            continue
-        local = table.column(place)
-        moments = pc.assume_timezone(local, zone, ambiguous="earliest", nonexistent="latest")
-        others = pc.assume_timezone(local, zone, ambiguous="latest", nonexistent="earliest")
-        odd = pc.sum(pc.not_equal(moments, others)).as_py()
-        if odd:
-            say_once(
-                f"{subject}: {odd} times of {field.name!r} are in an hour that {zone} has twice or"
-                " not at all; the first, or the moment of the change, is taken."
-            )
-        table = table.set_column(place, field.name, moments)
-    return table
-
-
-def with_event_times(table: pa.Table, column: str, zone: str, subject: str) -> pa.Table:
-    """Return the table with texts of event times as moments, where a database has no type for them.
-
-    Those without a zone are of `zone`.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    timed = with_times(table, column, subject)
-    if zone == "UTC" or timed is table:
-        return timed
-    place, moments = timed.column_names.index(column), timed.column(column)
-    clock = pa.table({column: moments.cast(pa.timestamp("us"))})
-    local = in_utc(clock, zone, subject).column(0).cast(moments.type)
-    has_zone = pc.match_substring_regex(table.column(column), _ZONE)
-    return timed.set_column(place, column, pc.if_else(has_zone, moments, local))
 
 
 def _json(value: Any) -> Any:

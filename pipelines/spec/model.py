@@ -15,17 +15,20 @@ from pydantic import (
     model_validator,
 )
 
+from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.drift import Cron, Drift
+from pipelines.spec.drift import Drift
 from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
 from pipelines.spec.metrics import METRICS, metrics_for
 from pipelines.spec.resources import Resources
-from pipelines.spec.sources import Identifier, Source, SqlSource
+from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.target import Target, target_problems
 from pipelines.spec.tasks import Task
-from pipelines.spec.units import Batches, Duration, Timeout, parse_duration
+from pipelines.spec.timing import Timing, WordsOfTime, time_problems
+from pipelines.spec.train import HOLDOUT_SHARE, Train
+from pipelines.spec.units import Duration, Timeout, parse_duration
 
 SPEC_VERSION: Literal[1] = 1
 
@@ -59,7 +62,9 @@ class Features(Value):
     """The built columns that a caller of the API sends, and how far back `build` looks."""
 
     inputs: Annotated[list[Identifier], Field(min_length=1, max_length=500)]
+    """The columns that `build` returns and a caller of the API sends."""
     lookback: Duration = parse_duration("0s")
+    """How far before its batch `build` sees raw rows."""
     personal: dict[Identifier, Literal["hash", "drop"]] = Field(default_factory=dict)
     """Inputs (or key columns) with personal data.
 
@@ -76,23 +81,15 @@ class Features(Value):
         return self.timeout.total_seconds() if self.timeout else default
 
 
-class Train(Value):
-    """What is learnt from: at most `window` batches, judged on the `holdout` newest ones."""
-
-    window: Batches = 6
-    holdout: Batches = 1
-    metric: str
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    folds: Annotated[int, Field(ge=2, le=20)] = 3
-    schedule: Cron | None = None
-
-
 class Range(Value):
     """A continuous range to draw a parameter from."""
 
     low: Finite
+    """The least value."""
     high: Finite
+    """The greatest value."""
     log: bool = False
+    """Whether small values are as likely as great ones, by their logarithm."""
 
     @model_validator(mode="after")
     def _check_order(self) -> Range:
@@ -112,13 +109,19 @@ class Candidate(Value):
     """
 
     name: Name
+    """What it is called in MLflow and on the pages."""
     estimator: str
+    """An estimator of scikit-learn; a wrong name is answered with the known ones."""
     params: dict[Identifier, Scalar] = Field(default_factory=dict)
+    """Parameters that are fixed."""
     search: dict[
         Identifier, Annotated[list[Scalar], Field(min_length=1, max_length=100)] | Range
     ] = Field(default_factory=dict)
+    """Parameters that are searched: a list of values, or a range."""
     budget: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """How many settings are tried at most."""
     encode: Encoding | None = None
+    """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
 
     @field_validator("estimator")
     @classmethod
@@ -151,7 +154,9 @@ class VersusChampion(Value):
     """The challenger must beat the champion in `metric` with at least this confidence."""
 
     metric: str
+    """What both are compared in."""
     confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
+    """How sure it must be that the challenger is better."""
 
 
 class Gate(Value):
@@ -164,18 +169,24 @@ class Gate(Value):
     """
 
     at_least: dict[str, Finite] = Field(default_factory=dict)
+    """Floors by metric, whatever the opponent does."""
     at_most: dict[str, Finite] = Field(default_factory=dict)
+    """Ceilings by metric."""
     versus_champion: VersusChampion
+    """The comparison that decides."""
     guards: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(
         default_factory=dict
     )
+    """By metric: the share of the opponent's value by which it may be worse."""
     min_rows: Annotated[int, Field(ge=2)] = 100
+    """Held-out rows with a known outcome that are needed; small data need a small number."""
 
 
 class Deploy(Value):
     """How a champion takes over."""
 
     strategy: Literal["replace"] = "replace"
+    """The new version answers as soon as it has proved itself."""
 
 
 KeyColumns = Annotated[list[Identifier], Field(min_length=1, max_length=10)]
@@ -201,34 +212,53 @@ class Spec(Value):
     model_config = ConfigDict(serialize_by_alias=True)
 
     version: Literal[1] = SPEC_VERSION
+    """The format of this file."""
     name: Name
+    """The folder's name."""
     owner: Text
+    """Who is asked when it breaks; a tag in Airflow."""
     description: Text
+    """What it predicts, in a sentence."""
     task: Task
+    """What kind of answer is learnt."""
     source: Source
-    batch: BatchKind
+    """Where raw rows come from; four kinds, below."""
+    batch: BatchKind | None = None
+    """How raw rows are cut by time; left out exactly where there is no `event_time`."""
     empty_batches: Literal["refuse", "allow"] = "refuse"
     """Whether a batch without rows breaks its expectations, or is told as a warning and left out.
     """
-    event_time: Identifier
+    event_time: Identifier | None = None
+    """The built column that says when a row happened.
+
+    Without one the source is a snapshot: read whole, known by its content.
+    """
     declared_key: Key = Field(
         alias="key",
         description="The columns that together name a row; the event time may be one of them."
         " `row`: Perennial makes the column row_key, which `build` passes on.",
     )
     target: Target
+    """What is predicted."""
     features: Features
+    """What the model sees."""
     train: Train
+    """What it learns from, and how settings are compared."""
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
+    """The estimators that compete."""
     gate: Gate
+    """What a challenger needs in order to serve."""
     drift: Drift | None = None
+    """When and how drift is looked for; without it there is no drift DAG."""
     deploy: Deploy = Deploy()
+    """How a champion takes over."""
     resources: Resources = Resources()
+    """What a step's container may use."""
 
     @model_validator(mode="after")
     def _possible(self) -> Spec:
         faults = [
-            *_source_problems(self),
+            *time_problems(_words_of_time(self)),
             *_metric_problems(self),
             *_column_problems(self),
             *_candidate_problems(self),
@@ -248,27 +278,80 @@ class Spec(Value):
         return self.declared_key == "row"
 
     @property
+    def is_snapshot(self) -> bool:
+        """Whether the data have no time: the source is read whole, and its rows are one batch."""
+        return self.event_time is None
+
+    @property
+    def timing(self) -> Timing:
+        """What cuts the data in time. Raises RequestError where they have none."""
+        first = self.source.first
+        if self.event_time is None or self.batch is None or first is None:
+            raise RequestError(
+                f"The data of {self.name} have no time, so there are no batches to choose from.",
+                remedy="leave the moment out; or name `event_time`, `batch` and `source.first`.",
+            )
+        return Timing(
+            batch=self.batch,
+            first=first,
+            until=self.source.until,
+            holdout=int(self.train.holdout),
+        )
+
+    @property
+    def raw_event_time(self) -> str | None:
+        """The column of the raw main table by which a row belongs to an interval.
+
+        None where the data have no time.
+        """
+        return self.source.event_time or self.event_time
+
+    @property
+    def row_order(self) -> list[str]:
+        """The built columns by which rows are sorted: event time (where there is one) and key."""
+        return list(dict.fromkeys([*([self.event_time] if self.event_time else []), *self.key]))
+
+    @property
     def built_columns(self) -> list[str]:
-        """The columns of a row of features, each once: key, event time, inputs, target."""
-        names = [*self.key, self.event_time, *self.features.inputs, self.target.column]
+        """The columns of a row of features, each once.
+
+        Key, event time, inputs, target, and the column that groups the rows.
+        """
+        times = [self.event_time] if self.event_time else []
+        groups = [self.train.group] if self.train.group else []
+        names = [*self.key, *times, *self.features.inputs, self.target.column, *groups]
         return list(dict.fromkeys(names))
 
     @property
-    def raw_event_time(self) -> str:
-        """The column of the raw main table by which a row belongs to an interval."""
-        return self.source.event_time or self.event_time
+    def side_columns(self) -> list[str]:
+        """The built columns that tell on which side a row of a snapshot is: the group, or the
+        key.
+        """
+        return [self.train.group] if self.train.group else list(self.key)
+
+    @property
+    def holdout_share(self) -> float:
+        """The share of a snapshot's rows (or groups) that are held out."""
+        holdout = self.train.holdout
+        return holdout if isinstance(holdout, float) else HOLDOUT_SHARE
 
     def candidate(self, name: str) -> Candidate:
         """Return the candidate of that name; KeyError where there is none."""
         return {c.name: c for c in self.candidates}[name]
 
 
-def _source_problems(spec: Spec) -> list[Problem]:
-    """Return what is wrong with a query of rows that have a time."""
-    if isinstance(spec.source, SqlSource) and spec.event_time and not spec.source.binds_interval:
-        must = "must bind both :start and :end, so that one interval is read"
-        return [Problem(("source", "query"), must)]
-    return []
+def _words_of_time(spec: Spec) -> WordsOfTime:
+    return WordsOfTime(
+        event_time=spec.event_time,
+        batch=spec.batch,
+        source=spec.source,
+        train=spec.train,
+        drift=spec.drift,
+        known_after=spec.target.known_after,
+        lookback=spec.features.lookback,
+        allows_empty=spec.empty_batches == "allow",
+        target=spec.target.column,
+    )
 
 
 def _metric_problems(spec: Spec) -> list[Problem]:

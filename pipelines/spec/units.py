@@ -72,10 +72,33 @@ def _at_least_a_second(value: timedelta) -> timedelta:
 Timeout = Annotated[Duration, AfterValidator(_at_least_a_second)]
 """How long something may take."""
 
+
+def parse_holdout(value: object) -> int | float:
+    """Return the number in a text such as `2 batches`, or a share such as 0.2."""
+    if isinstance(value, float):
+        if not 0 < value < 1:
+            msg = "a share must lie between 0 and 1, such as 0.2"
+            raise ValueError(msg)
+        return value
+    return parse_batches(value)
+
+
+def parse_window(value: object) -> int | timedelta:
+    """Return the number in a text such as `2 batches`, or the duration in a text such as `7d`."""
+    if isinstance(value, timedelta) or (isinstance(value, str) and _DURATION.match(value)):
+        return parse_duration(value)
+    return parse_batches(value)
+
+
+def batches_text(count: int) -> str:
+    """Return a number of batches as one writes it."""
+    return f"{count} batch{'' if count == 1 else 'es'}"
+
+
 Batches = Annotated[
     int,
     BeforeValidator(parse_batches),
-    PlainSerializer(lambda n: f"{n} batch{'' if n == 1 else 'es'}", return_type=str),
+    PlainSerializer(batches_text, return_type=str),
     WithJsonSchema(
         {
             "anyOf": [
@@ -85,3 +108,35 @@ Batches = Annotated[
         }
     ),
 ]
+
+Holdout = Annotated[
+    int | float,
+    BeforeValidator(parse_holdout),
+    PlainSerializer(lambda n: n if isinstance(n, float) else batches_text(n)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": _BATCHES.pattern},
+                {"type": "integer", "minimum": 1},
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            ]
+        }
+    ),
+]
+"""What is held out: the newest batches, or of data without time a share of the rows."""
+
+Window = Annotated[
+    int | timedelta,
+    BeforeValidator(parse_window),
+    PlainSerializer(lambda n: batches_text(n) if isinstance(n, int) else duration_text(n)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": _BATCHES.pattern},
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": _DURATION.pattern},
+            ]
+        }
+    ),
+]
+"""How long a watch looks back: a number of batches, or of data without time a duration."""

@@ -30,7 +30,7 @@ TIMEOUT = timedelta(hours=2)
 class PageLink:
     """A link to the HTML page of a kind that the step publishes for its run."""
 
-    kind: Literal["validation", "verdict", "drift", "evidently"]
+    kind: Literal["validation", "verdict", "drift", "evidently", "profile"]
     title: str = "Page"
 
 
@@ -108,7 +108,7 @@ _STEPS = (
         "Build the features and keep them as a DVC-tracked version.",
         messages.FeaturesRequest,
         messages.FeaturesResult,
-        links=(MlflowLink("parent_run"),),
+        links=(PageLink("profile", "Profile"), MlflowLink("parent_run")),
     ),
     Step(
         "train",

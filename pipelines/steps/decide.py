@@ -34,7 +34,9 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
             context,
             DecideResult(start=False, why=NO_RETRAINING[drift_result.verdict], run_id="", conf={}),
         )
-    retrain_request = retrain_requests.request_for(spec.name, drift_result, request.run)
+    retrain_request = retrain_requests.request_for(
+        spec.name, drift_result, request.run, newest=spec.is_snapshot
+    )
     entry, why = retrain_requests.ask(ledger, spec.name, retrain_request, rules, verdict.at)
     if entry is None:
         hold = RetrainHold(
@@ -47,9 +49,9 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
         return _log_decision(context, DecideResult(start=False, why=why, run_id="", conf={}))
     request_in_ledger = entry.read(RetrainRequest)
     because = (
-        f"the window until {iso(retrain_request.conf.as_of)} has drifted (request {entry.key})"
+        f"the window until {iso(retrain_request.window.end)} has drifted (request {entry.key})"
     )
-    conf = request_in_ledger.conf.model_dump(mode="json")
+    conf = request_in_ledger.conf.model_dump(mode="json", exclude_none=True)
     return _log_decision(
         context, DecideResult(start=True, why=because, run_id=request_in_ledger.run_id, conf=conf)
     )

@@ -140,7 +140,7 @@ def _observe(
     from pipelines.watch.observations import source_of
 
     model, rules = context.spec.name, rules_of(context.spec)
-    source = source_of(context.ports.store, model)
+    source = source_of(context.ports.store, model, snapshot=context.spec.is_snapshot)
     if champion is None:
         words = f"no version of {model} serves yet, so that there is nothing to compare with"
         return _Observation(source, DriftFacts(0), Decision("not_enough_data", [words]))

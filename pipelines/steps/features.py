@@ -16,7 +16,8 @@ from pipelines.data.feature_rows import batches_behind, build_batch
 from pipelines.data.plan_types import plan_types
 from pipelines.intervals import iso
 from pipelines.messages import FeaturesRequest, FeaturesResult
-from pipelines.refs import sha256
+from pipelines.profiling.publish import publish_run_profile
+from pipelines.refs import Value, sha256
 from pipelines.tables import code_hash, features_key, to_parquet
 from pipelines.versions.port import FeatureFile
 
@@ -48,6 +49,7 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
         context.log.info("features %s: built %d rows", name, table.num_rows)
     version = versions.commit(spec.name, new_files, f"{spec.name} as of {iso(plan.as_of)}")
     files = versions.files(spec.name, version.revision)
+    publish_run_profile(context, batches, version, request.run)
     context.log.info("features version %s (%s)", version.revision[:12], version.sha256[:12])
     return FeaturesResult(
         version=version,
@@ -72,11 +74,12 @@ def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         "features": spec.features,
         "event_time": spec.event_time,
         "key": spec.key,
+        **({"group": spec.train.group} if spec.train.group else {}),
         "target": spec.target.built(),
         "source": spec.source,
     }
     fields = {
-        k: v.model_dump(mode="json", exclude={"timeout"}) if hasattr(v, "model_dump") else v
+        k: v.model_dump(mode="json", exclude={"timeout"}) if isinstance(v, Value) else v
         for k, v in says.items()
     }
     tables = [

@@ -14,6 +14,7 @@ from pipelines.classes import translate_classes
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
+from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
 from pipelines.spec import METRICS
@@ -127,7 +128,11 @@ def _judge_challenger(
             opponent=nobody,
         )
         return _result(judge(facts, context.spec.gate), facts, champion, run_id="", version="")
-    facts = _measure(context, best, champion, holdout, interval)
+    facts = (
+        _measure_snapshot(context, request, best, champion, holdout)
+        if context.spec.is_snapshot
+        else _measure(context, best, champion, holdout, interval)
+    )
     verdict = judge(facts, context.spec.gate)
     tags = {
         "verdict": "promote" if verdict.promoted else "refuse",
@@ -165,6 +170,102 @@ def _measure(
         holdout=interval,
         fitted_on=best.fitted_on,
         opponent=_compare_with_opponent(context, challenger, champion, holdout),
+    )
+
+
+def _measure_snapshot(
+    context: Context,
+    request: GateRequest,
+    best: TrainResult,
+    champion: Champion | None,
+    holdout: pa.Table,
+) -> GateFacts:
+    """Measure the challenger on the held-out rows that no version was fitted on.
+
+    Where these are too few it is measured over folds of all rows.
+    """
+    import pyarrow as pa
+
+    from pipelines.data import labelled_rows
+    from pipelines.data.sides import sides_of
+    from pipelines.science.gates import GateFacts, Opponent, SnapshotFacts
+    from pipelines.science.metrics import scores
+    from pipelines.training import predictions
+    from pipelines.training.refit_comparison import fair_rows, why_folds
+    from pipelines.training.targets import targets
+
+    spec = context.spec
+    fair = fair_rows(context, champion, holdout)
+    whole = labelled_rows.whole_snapshot(context, request.features)
+    snapshot = SnapshotFacts(
+        held=holdout.num_rows,
+        fair=fair.count,
+        challenger_sides=best.sides == sides_of(spec),
+        champion_sides=fair.champion_sides,
+    )
+    facts = GateFacts(
+        name=best.candidate,
+        dummy=spec.candidate(best.candidate).declaration.dummy,
+        metrics={},
+        rows=fair.count,
+        holdout=SNAPSHOT,
+        fitted_on=best.fitted_on,
+        opponent=Opponent(name="champion" if champion else "dummy"),
+        snapshot=snapshot,
+    )
+    why = why_folds(spec, holdout, fair, whole.num_rows)
+    if why:
+        context.log.info("%s: all %d rows are judged over folds", why, whole.num_rows)
+        facts = replace(facts, snapshot=replace(snapshot, why_folds=why))
+        return _measure_over_folds(context, request.train, best, champion, facts, whole)
+    challenger = predictions.read(context.ports.store, spec, best.predictions, holdout)
+    truth = targets(holdout, spec, challenger.classes)
+    own = replace(challenger, score=challenger.score[fair.mask], dummy=challenger.dummy[fair.mask])
+    rows = holdout.filter(pa.array(fair.mask))
+    return replace(
+        facts,
+        metrics=scores(spec.task, truth, challenger.score),
+        opponent=(
+            _compare_with_opponent(context, own, champion, rows)
+            if rows.num_rows
+            else replace(facts.opponent, error="no held-out row is new to both")
+        ),
+    )
+
+
+def _measure_over_folds(
+    context: Context,
+    trained: list[TrainResult],
+    best: TrainResult,
+    champion: Champion | None,
+    facts: GateFacts,
+    whole: pa.Table,
+) -> GateFacts:
+    """Return the facts with what both models score when they are fitted again, fold by fold.
+
+    What cannot be cut into folds is refused, in words.
+    """
+    from pipelines.training.refit_comparison import opponent_over_folds
+    from pipelines.training.refits import Refits
+    from pipelines.training.threads import limit_threads
+
+    facts = replace(facts, rows=whole.num_rows)
+    try:
+        with limit_threads(context.settings.threads):
+            refits = Refits(context, whole, trained)
+            challenger = refits.challenger(best)
+            opponent = opponent_over_folds(context, refits, champion, challenger)
+    except BadData as error:
+        return replace(facts, opponent=replace(facts.opponent, error=str(error)))
+    return replace(
+        facts,
+        metrics=challenger.means,
+        opponent=opponent,
+        snapshot=(
+            replace(facts.snapshot, folds=refits.text, groups=refits.groups)
+            if facts.snapshot
+            else None
+        ),
     )
 
 
@@ -250,12 +351,15 @@ def _compare(
     guards.
     """
     from pipelines.data import labelled_rows
+    from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
     from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
-    truth, times = targets(holdout, spec, classes), labelled_rows.times(holdout, spec)
+    truth = targets(holdout, spec, classes)
+    times = None if spec.is_snapshot else labelled_rows.times(holdout, spec)
+    groups = groups_of(holdout, spec) if spec.is_snapshot else None
 
     def by(metric: str) -> Comparison:
         return compare(
@@ -264,6 +368,7 @@ def _compare(
             challenger=ours,
             opponent=theirs,
             event_times=times,
+            groups=groups,
             confidence=rule.confidence,
             seed=spec.train.seed,
         )

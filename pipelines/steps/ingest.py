@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from pipelines.data.batches import manifest_of, newest, publish, read_source
+from pipelines.data.batches import (
+    manifest_of,
+    mark_known,
+    newest,
+    publish,
+    read_source,
+    snapshot_known_by,
+)
 from pipelines.data.manifests import BatchRef, Plan
 from pipelines.errors import RequestError
-from pipelines.intervals import Interval, complete_before, covering, floor, iso
+from pipelines.intervals import SNAPSHOT, Interval, complete_before, covering, floor, iso
 from pipelines.ledger import DriftCheck
 from pipelines.messages import IngestRequest, IngestResult
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import canonical
 from pipelines.sources import open_source
-from pipelines.spec.schema import load_schema
 from pipelines.trigger_conf import DriftConf, RetrainConf
 from pipelines.watch import window
 
@@ -32,7 +38,6 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.sources import Source
     from pipelines.spec import Spec
-    from pipelines.spec.schema import Schema
 
 
 C = TypeVar("C", RetrainConf, DriftConf)
@@ -67,11 +72,16 @@ def run(context: Context, request: IngestRequest) -> IngestResult:
         if request.purpose == "drift"
         else _select_for_retrain(spec, request)
     )
-    source, schema = open_source(spec, context.settings), load_schema(context.folder)
+    if spec.is_snapshot and request.conf.get("as_of") is not None:
+        return _answer(context, selection, _known_snapshot(context, selection))
+    source = open_source(spec, context.settings)
     counts = {"rows": 0, "written": 0, "late": 0, "unreadable": 0}
 
     def batches(intervals: list[Interval]) -> list[BatchRef]:
-        return [_ingest_batch(context, source, schema, interval, counts) for interval in intervals]
+        refs = [_ingest_batch(context, source, interval, counts) for interval in intervals]
+        for batch in refs if spec.is_snapshot else []:
+            mark_known(store, spec.name, batch, request.now)
+        return refs
 
     between = batches(selection.between)
     quarantine_names = _quarantine_names(context) if between else set()
@@ -86,21 +96,47 @@ def run(context: Context, request: IngestRequest) -> IngestResult:
         train=batches(selection.learn),
         holdout=batches(selection.judge),
     )
-    ref = store.put(canonical(plan), ".json")
+    return _answer(context, selection, plan, counts)
+
+
+def _known_snapshot(context: Context, selection: _Selection) -> Plan:
+    """Return the plan of a run that lives in the past: the newest snapshot that was known then.
+
+    The source, which holds what it holds now, is not asked.
+    """
+    model, as_of = context.spec.name, selection.as_of
+    batch = snapshot_known_by(context.ports.store, model, as_of)
+    context.log.info("as of %s: version %d of the snapshot", iso(as_of), batch.version)
+    return Plan(model=model, as_of=as_of, lookback=[], train=[batch], holdout=[])
+
+
+def _answer(
+    context: Context, selection: _Selection, plan: Plan, counts: dict[str, int] | None = None
+) -> IngestResult:
+    """Keep the plan, and return what was read for it (nothing where `counts` is None)."""
     return IngestResult(
-        plan=ref,
+        plan=context.ports.store.put(canonical(plan), ".json"),
         as_of=selection.as_of,
         reason=selection.reason,
         force=selection.force,
         batches=len(plan.batches),
         window=selection.window,
-        **counts,
+        **(counts or dict.fromkeys(("rows", "written", "late", "unreadable"), 0)),
     )
 
 
 def _select_for_retrain(spec: Spec, request: IngestRequest) -> _Selection:
     conf = parse_conf(RetrainConf, request.conf)
     as_of = resolve_as_of(spec, conf, request.now)
+    if spec.is_snapshot:
+        return _Selection(
+            as_of=as_of,
+            before=[],
+            judge=[],
+            learn=[SNAPSHOT],
+            reason=conf.reason,
+            force=conf.force,
+        )
     learn, judge, before = intervals_for(spec, as_of)
     return _Selection(
         as_of=as_of, before=before, judge=judge, learn=learn, reason=conf.reason, force=conf.force
@@ -109,6 +145,11 @@ def _select_for_retrain(spec: Spec, request: IngestRequest) -> _Selection:
 
 def _select_for_drift(context: Context, request: IngestRequest) -> _Selection:
     spec, conf = context.spec, parse_conf(DriftConf, request.conf)
+    if spec.is_snapshot:
+        traffic = window.traffic_window(spec, conf, request.now)
+        return _Selection(
+            as_of=traffic.end, before=[], judge=[SNAPSHOT], reason=conf.reason, window=traffic
+        )
     batches = window.batches_of(spec, conf, request.now)
     whole = window.span(batches)
     before = _lookback_intervals(spec, whole.start)
@@ -131,12 +172,12 @@ def _intervals_since_last_window(context: Context, window: Interval) -> list[Int
     Its own verdict and later ones count for nothing, so that a run that is cleared reads the same
     batches again.
     """
-    spec = context.spec
+    spec, timing = context.spec, context.spec.timing
     windows = [e.read(DriftCheck).window for e in context.ports.ledger.entries(spec.name, "drift")]
     ends = [w.end for w in windows if w.end < window.end]
     if not ends:
         return []
-    intervals = covering(max(ends), window.start, spec.batch, floor(spec.source.first, spec.batch))
+    intervals = covering(max(ends), window.start, timing.batch, floor(timing.first, timing.batch))
     if len(intervals) > MOST:
         context.log.warning(
             "%d batches became complete since the window before; the newest %d of them are"
@@ -179,11 +220,13 @@ def parse_conf(kind: type[C], conf: dict[str, object]) -> C:
 def resolve_as_of(spec: Spec, conf: RetrainConf, now: datetime) -> datetime:
     """Return the moment that the run lives in.
 
-    What was asked for, else the end of the newest complete batch.
+    What was asked for, else the end of the newest complete batch; for a snapshot, now.
     """
-    until = min(now, spec.source.until) if spec.source.until else now
+    if conf.as_of is None and spec.is_snapshot:
+        return now
     if conf.as_of is None:
-        return floor(until, spec.batch)
+        timing = spec.timing
+        return floor(min(now, timing.until) if timing.until else now, timing.batch)
     if conf.as_of > now:
         raise RequestError(
             f"conf: as_of: {iso(conf.as_of)} lies in the future (now is {iso(now)}).",
@@ -198,19 +241,20 @@ def intervals_for(
     """Return the intervals to learn from, to judge on, and those that only the lookback reaches,
     each oldest first.
     """
-    count = spec.train.window + spec.train.holdout
-    complete = complete_before(as_of, spec.batch, count, spec.source.first)
-    if len(complete) <= spec.train.holdout:
+    timing = spec.timing
+    count = spec.train.window + timing.holdout
+    complete = complete_before(as_of, timing.batch, count, timing.first)
+    if len(complete) <= timing.holdout:
         raise RequestError(
             f"As of {iso(as_of)} there are {len(complete)} complete batches; one to train and"
-            f" {spec.train.holdout} to judge are needed.",
+            f" {timing.holdout} to judge are needed.",
             remedy=(
-                f"choose an as_of later than that (data begin at {iso(spec.source.first)}), or a"
+                f"choose an as_of later than that (data begin at {iso(timing.first)}), or a"
                 " shorter train.holdout or batch."
             ),
             at=("train", "holdout"),
         )
-    learn, judge = complete[: -spec.train.holdout], complete[-spec.train.holdout :]
+    learn, judge = complete[: -timing.holdout], complete[-timing.holdout :]
     return learn, judge, _lookback_intervals(spec, learn[0].start)
 
 
@@ -218,20 +262,17 @@ def _lookback_intervals(spec: Spec, start: datetime) -> list[Interval]:
     """Return the intervals before `start` that only the lookback reaches."""
     if not spec.features.lookback:
         return []
+    timing = spec.timing
     return covering(
-        start - spec.features.lookback, start, spec.batch, floor(spec.source.first, spec.batch)
+        start - spec.features.lookback, start, timing.batch, floor(timing.first, timing.batch)
     )
 
 
 def _ingest_batch(
-    context: Context,
-    source: Source,
-    schema: Schema | None,
-    interval: Interval,
-    counts: dict[str, int],
+    context: Context, source: Source, interval: Interval, counts: dict[str, int]
 ) -> BatchRef:
     spec, store = context.spec, context.ports.store
-    manifest = manifest_of(store, spec, interval, read_source(spec, source, interval, schema))
+    manifest = manifest_of(store, spec, interval, read_source(context, source, interval))
     earlier = newest(store, spec.name, interval)
     batch, is_new = publish(store, manifest)
     table = manifest.tables.get(spec.source.main)

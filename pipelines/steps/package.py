@@ -1,6 +1,7 @@
 """Package a promoted challenger.
 
-Its parameters fitted again on all rows, compiled with proof, with requests that prove it later.
+Its parameters fitted again on all rows (of a snapshot on those that are not held out), compiled
+with proof, with requests that prove it later.
 """
 
 from __future__ import annotations
@@ -84,10 +85,11 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
     from skops import io
 
     from pipelines.bundle.load import write_bundle
-    from pipelines.bundle.manifest import BundleManifest
+    from pipelines.bundle.manifest import BundleManifest, Settings
     from pipelines.bundle.predictor import NativePredictor, OnnxPredictor
     from pipelines.bundle.rows import feed_from_table, rows_from_table
     from pipelines.data import labelled_rows
+    from pipelines.data.sides import sides_of
     from pipelines.training import estimators, predictions
     from pipelines.training.onnx.export import compile_pipeline, edge_rows
     from pipelines.watch import reference
@@ -97,7 +99,7 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
     holdout_rows, _ = labelled_rows.holdout(context, features)
     holdout = estimators.give_types(holdout_rows, context.spec.features.inputs, like=fit.rows)
     sample = rows_from_table(
-        fit.schema.columns, _sample_over_time(holdout, context.spec.event_time, _RANGE_ROWS)
+        fit.schema.columns, _sample_in_order(holdout, context.spec.row_order[0], _RANGE_ROWS)
     )
     whole, single = edge_rows(fit.schema, sample)
     compilation = compile_pipeline(
@@ -110,7 +112,7 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
         else NativePredictor(fit.schema, native)
     )
     golden = rows_from_table(
-        fit.schema.columns, _sample_over_time(holdout, context.spec.event_time, GOLDEN_ROWS)
+        fit.schema.columns, _sample_in_order(holdout, context.spec.row_order[0], GOLDEN_ROWS)
     )
     manifest = BundleManifest(
         model=context.spec.name,
@@ -128,6 +130,12 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
         native=store.put(native, ".skops"),
         onnx=store.put(compilation.model, ".onnx") if compilation.model else None,
         golden=store.put(canonical(_golden_requests(predictor, [*golden, *whole])), ".json"),
+        sides=sides_of(context.spec) if context.spec.is_snapshot else None,
+        settings=Settings(
+            estimator=best.estimator,
+            params=best.params,
+            encode=context.spec.candidate(best.candidate).encode,
+        ),
         reference=reference.write(
             store,
             context.spec,
@@ -148,7 +156,9 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
 
 
 def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
-    """Fit the winning parameters again on training and held-out rows."""
+    """Fit the winning parameters again: on training and held-out rows, of a snapshot only on the
+    former.
+    """
     from pipelines.bundle.rows import schema_of
     from pipelines.data import labelled_rows
     from pipelines.training import estimators
@@ -156,7 +166,7 @@ def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
     from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
 
     spec = context.spec
-    table, interval = labelled_rows.read_all(context, request.features)
+    table, interval = labelled_rows.rows_to_fit(context, request.features)
     table = estimators.give_types(table, spec.features.inputs)
     classes = classes_of(table, spec)
     y = targets(table, spec, classes)
@@ -169,11 +179,11 @@ def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
 
-def _sample_over_time(table: pa.Table, event_time: str, count: int) -> pa.Table:
-    """Return up to `count` rows, evenly spread over time."""
+def _sample_in_order(table: pa.Table, column: str, count: int) -> pa.Table:
+    """Return up to `count` rows, evenly spread over a column: the time, or a snapshot's key."""
     import numpy as np
 
-    in_order = table.sort_by(event_time)
+    in_order = table.sort_by(column)
     return in_order.take(
         np.unique(
             np.linspace(0, in_order.num_rows - 1, min(count, in_order.num_rows)).astype(np.int64)

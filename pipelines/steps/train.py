@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pipelines.spec import Candidate
     from pipelines.training.search import SearchResult
 
+NAMED = 10
+"""Classes that the log names at most."""
+
 
 def run(context: Context, request: TrainRequest) -> TrainResult:
     """Return the trained candidate: once per run, candidate, features version, plan and code.
@@ -64,11 +67,12 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     from skops import io
 
     from pipelines.data import labelled_rows
+    from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
-    from pipelines.science.splits import time_folds
     from pipelines.training import estimators, predictions
     from pipelines.training.fitting import fit_pipeline
     from pipelines.training.float32 import merged_inputs
+    from pipelines.training.folds import search_folds
     from pipelines.training.preparation import prepare, unseen_classes
     from pipelines.training.search import search
 
@@ -89,9 +93,9 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         len(truth),
         len(schema.columns),
     )
-    folds = time_folds(
-        labelled_rows.times(rows.train, spec), spec.train.folds, spec.target.known_after
-    )
+    if spec.is_snapshot and spec.task != "regression":
+        log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
+    folds = search_folds(spec, rows.train, y)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
     result = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
     model = fit_pipeline(
@@ -134,11 +138,22 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         rows_holdout=len(truth),
         rows_waiting=split.counts.waiting,
         rows_without_label=split.counts.missing,
-        fitted_on=labelled_rows.span(rows.train, spec),
+        fitted_on=None if spec.is_snapshot else labelled_rows.span(rows.train, spec),
+        sides=sides_of(spec) if spec.is_snapshot else None,
         predictions=reference,
         model=model_ref,
         seconds=round(time.perf_counter() - began, 3),
     )
+
+
+def _class_shares(y: Any, truth: Any, classes: list[str] | None) -> str:
+    """Return in words how the classes are shared out, which chance decides on a snapshot."""
+    names = (classes or ["0", "1"])[:NAMED]
+    shares = [
+        f"{name} {(y == i).mean():.1%} and {(truth == i).mean():.1%}"
+        for i, name in enumerate(names)
+    ]
+    return "shares among the rows to learn from and the held-out ones: " + ", ".join(shares)
 
 
 def _log_run(

@@ -1,5 +1,5 @@
-"""HTML pages of runs: which object of the store shows the validation, the verdict or the drift of a
-run.
+"""HTML pages of runs: which object of the store shows the validation, the verdict, the drift or the
+data (the profile) of a run.
 
 A step publishes its page under the run's name; a cleared run may publish another one, and the
 newest counts. Whoever shows pages (Airflow's plugin) reads them from here and needs to know nothing
@@ -18,7 +18,10 @@ from pipelines.store.sealing import read_entry
 if TYPE_CHECKING:
     from pipelines.store.port import Store
 
-PageKind = Literal["validation", "verdict", "drift", "evidently"]
+PageKind = Literal["validation", "verdict", "drift", "evidently", "profile"]
+NEWEST = "newest"
+"""The run under whose name the newest page of a kind stands that needs no run: the profile's."""
+
 KINDS: tuple[PageKind, ...] = get_args(PageKind)
 
 
@@ -40,6 +43,11 @@ def find_page(store: Store, *, model: str, kind: PageKind, run: str) -> bytes | 
     newest = newest_numbered(store, _stem(model, kind, run))
     ref = read_entry(store, newest.key, Ref) if newest is not None else None
     return store.get(ref) if ref is not None else None
+
+
+def has_page(store: Store, *, model: str, kind: PageKind, run: str) -> bool:
+    """Tell whether a run has a page of a kind; it is not read."""
+    return newest_numbered(store, _stem(model, kind, run)) is not None
 
 
 def _stem(model: str, kind: PageKind, run: str) -> str:

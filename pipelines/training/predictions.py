@@ -77,8 +77,9 @@ def read(store: Store, spec: Spec, ref: Ref, holdout: pa.Table) -> Predictions:
 
 
 def _identity(holdout: pa.Table, spec: Spec) -> pa.Table:
+    times = [spec.event_time] if spec.event_time else []
     return holdout.select(
-        list(dict.fromkeys([*spec.key, spec.event_time, spec.target.column]))
+        list(dict.fromkeys([*spec.key, *times, spec.target.column]))
     ).replace_schema_metadata(None)
 
 

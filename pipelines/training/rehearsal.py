@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.data import labelled_rows
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.metrics import score
-from pipelines.science.splits import time_folds
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
+from pipelines.training.folds import search_folds
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
 from pipelines.training.search import usable_folds
 from pipelines.training.targets import targets
@@ -98,14 +97,12 @@ def _prepare(spec: Spec, sample: Sample, found: Rehearsal) -> Prepared | None:
 def _may_differ(spec: Spec, sample: Sample) -> bool:
     """Tell whether more rows may show what the sample lacks: a second value of the target."""
     table = pa.concat_tables([sample.train, sample.holdout], promote_options="default")
-    return table.column(spec.target.column).unique().drop_null().length() == 1
+    return bool(table.column(spec.target.column).unique().drop_null().length() == 1)
 
 
 def _look_at_folds(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal) -> None:
     try:
-        folds = time_folds(
-            labelled_rows.times(rows.train, spec), spec.train.folds, spec.target.known_after
-        )
+        folds = search_folds(spec, rows.train, rows.y)
         usable = usable_folds(folds, rows.y, spec, _QUIET)
     except BadData as error:
         if sample.whole:
@@ -123,6 +120,8 @@ def _look_at_folds(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal)
 def _look_at_metrics(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal) -> None:
     """Refuse a holdout on which a metric of the gate is not defined: nothing could be promoted."""
     gate = spec.gate
+    if spec.is_snapshot and len(rows.truth) < gate.min_rows:
+        return  # the gate looks at folds of all rows instead
     named = [gate.versus_champion.metric, *gate.at_least, *gate.at_most, *gate.guards]
     undefined = [
         metric

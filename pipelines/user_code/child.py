@@ -136,9 +136,7 @@ def _read(function: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], di
 
     subject, names = request["subject"], request["expected"]
     try:
-        tables = function(
-            datetime.fromisoformat(request["start"]), datetime.fromisoformat(request["end"])
-        )
+        tables = function(*map(datetime.fromisoformat, request["ends"]))
         by_name = tables if isinstance(tables, dict) else {names[0]: tables}
         if set(by_name) != set(names):
             raise SpecError(

@@ -24,6 +24,7 @@ import psutil
 from pipelines import errors
 from pipelines.die_with_parent import mortal_command
 from pipelines.errors import PerennialError, SpecError, TryAgain, Unreachable
+from pipelines.intervals import SNAPSHOT
 from pipelines.user_code.frames import LAST, PROBLEM, Torn, receive, send
 
 if TYPE_CHECKING:
@@ -77,13 +78,21 @@ def call_read(
 ) -> tuple[dict[str, pa.Table], str]:
     """Return the tables of a source's function, or in words why what it read is no data.
 
+    It is called with the interval's ends, and without any for the snapshot.
+
     `expected` names the tables, the main one first; together they may have `most` bytes.
 
     Raises SpecError as `call_build` does, and Unreachable where it cannot reach its source or takes
     longer than `timeout`.
     """
-    span = {"start": interval.start.isoformat(), "end": interval.end.isoformat()}
-    request = {"what": "read", **_source(function), **span, "expected": expected, "most": most}
+    ends = [] if interval == SNAPSHOT else [interval.start.isoformat(), interval.end.isoformat()]
+    request = {
+        "what": "read",
+        **_source(function),
+        "ends": ends,
+        "expected": expected,
+        "most": most,
+    }
     header, tables = _call(path, request, _show_path(path), timeout)
     return tables, str(header.get(PROBLEM, ""))
 
@@ -99,7 +108,8 @@ def load(path: Path, function: str, timeout: float) -> None:
 def _source(function: str) -> dict[str, str]:
     return {
         "function": function,
-        "purpose": f"`{function}(start, end)` returns the rows of an interval",
+        "purpose": f"`{function}(start, end)` returns the rows of an interval (`{function}()` all"
+        " rows, where the data have no time)",
     }
 
 

@@ -199,7 +199,7 @@ def always_main(
     spec: Spec, interval: Interval, columns: Mapping[str, str], suite: list[Expectation]
 ) -> list[Expectation]:
     """Return what is always expected of the main table: rows, unique keys, times inside the
-    interval, no empty columns.
+    interval (where the data have times), no empty columns.
     """
     time = spec.raw_event_time
     expectations: list[Expectation] = [
@@ -207,22 +207,9 @@ def always_main(
     ]
     expectations += [
         _expect("expect_column_values_to_not_be_null", column=c)
-        for c in dict.fromkeys([time, *spec.key])
+        for c in dict.fromkeys([*([time] if time else []), *spec.key])
     ]
-    expectations.append(
-        _expect(
-            "expect_column_values_to_be_in_type_list",
-            column=time,
-            type_list=["datetime64", "datetime64[us]"],
-        )
-    )
-    if str(columns.get(time, "")).startswith("timestamp"):
-        span: dict[str, Any] = {
-            "min_value": iso(interval.start)[:-1],
-            "max_value": iso(interval.end)[:-1],
-            "strict_max": True,
-        }
-        expectations.append(_expect("expect_column_values_to_be_between", column=time, **span))
+    expectations += _times(time, interval, columns) if time else []
     unique = (
         "expect_column_values_to_be_unique"
         if len(spec.key) == 1
@@ -232,7 +219,27 @@ def always_main(
         {"column": spec.key[0]} if len(spec.key) == 1 else {"column_list": list(spec.key)}
     )
     expectations.append(_expect(unique, **arguments))
-    return [*expectations, *_no_empty_columns(columns, suite, {time, *spec.key})]
+    checked = {*([time] if time else []), *spec.key}
+    return [*expectations, *_no_empty_columns(columns, suite, checked)]
+
+
+def _times(time: str, interval: Interval, columns: Mapping[str, str]) -> list[Expectation]:
+    """Return what is expected of the event times: that they are some, within the interval."""
+    expectations = [
+        _expect(
+            "expect_column_values_to_be_in_type_list",
+            column=time,
+            type_list=["datetime64", "datetime64[us]"],
+        )
+    ]
+    if str(columns.get(time, "")).startswith("timestamp"):
+        span: dict[str, Any] = {
+            "min_value": iso(interval.start)[:-1],
+            "max_value": iso(interval.end)[:-1],
+            "strict_max": True,
+        }
+        expectations.append(_expect("expect_column_values_to_be_between", column=time, **span))
+    return expectations
 
 
 def always_side(

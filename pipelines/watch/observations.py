@@ -73,14 +73,17 @@ class WindowRows:
     problem: str = ""
 
 
-def source_of(store: Store, model: str) -> WindowSource:
+def source_of(store: Store, model: str, *, snapshot: bool = False) -> WindowSource:
     """Return where a model's windows come from.
 
-    Its traffic if its inference log holds anything, else its batches.
+    Its traffic if its inference log holds anything, else its batches. A snapshot has no batches in
+    time, so there it is the traffic, if any.
     """
     return (
         "traffic"
-        if segments_of(store, model, "predictions") or store.keys(f"inference/{model}/rotated")
+        if snapshot
+        or segments_of(store, model, "predictions")
+        or store.keys(f"inference/{model}/rotated")
         else "batches"
     )
 

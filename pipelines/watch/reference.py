@@ -70,12 +70,13 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
     answers.
     """
     inputs = [c for c in spec.features.inputs if c not in spec.features.personal]
-    rows = fitted.select([spec.event_time, *inputs])
+    times = [spec.event_time] if spec.event_time else []
+    rows = fitted.select([*times, *inputs])
     if rows.num_rows > SAMPLE:
         picks = np.random.default_rng(spec.train.seed).choice(rows.num_rows, SAMPLE, replace=False)
         rows = rows.take(pa.array(np.sort(picks)))
     answers = {
-        EVENT_TIME: held.rows[spec.event_time],
+        **({EVENT_TIME: held.rows[spec.event_time]} if spec.event_time else {}),
         PREDICTION: pa.array(best_labels(held.score, held.classes) if held.classes else held.score),
         TARGET: held.rows[spec.target.column],
     }

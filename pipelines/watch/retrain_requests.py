@@ -40,15 +40,20 @@ def run_id(model: str, window: Interval) -> str:
     return f"drift__{model}__{iso(window.end)}"
 
 
-def request_for(model: str, result: DriftResult, asked_by: str) -> RetrainRequest:
-    """Return what a window's request says; `asked_by` is the drift run."""
+def request_for(
+    model: str, result: DriftResult, asked_by: str, *, newest: bool = False
+) -> RetrainRequest:
+    """Return what a window's request says; `asked_by` is the drift run.
+
+    With `newest` the retraining reads what there is when it runs, as a snapshot has it.
+    """
     reason = "drift: " + join(result.reasons)
     return RetrainRequest(
         run_id=run_id(model, result.window),
         window=result.window,
         reasons=[r[: outcomes.WORDS] for r in result.reasons[: outcomes.REASONS]],
         conf=RequestConf(
-            as_of=result.window.end,
+            **({} if newest else {"as_of": result.window.end}),
             reason=reason if len(reason) <= REASON else reason[: REASON - 1] + "…",
         ),
         asked_by=asked_by,

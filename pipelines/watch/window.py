@@ -6,15 +6,18 @@ Those of the window that was asked for, or of the newest one.
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval, complete_before, floor, following, iso
+from pipelines.spec.drift import TRAFFIC
 from pipelines.spec.units import duration_text
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
+    from pipelines.intervals import BatchKind
     from pipelines.spec import Drift, Spec
     from pipelines.trigger_conf import DriftConf
 
@@ -41,35 +44,62 @@ def batches_of(spec: Spec, conf: DriftConf, now: datetime) -> list[Interval]:
     where it lies in the future or after the data's end, where no batch ends there, or where the
     window would begin before the data do.
     """
-    rules, newest = (
-        rules_of(spec),
-        floor(min(now, spec.source.until) if spec.source.until else now, spec.batch),
-    )
+    rules, timing = rules_of(spec), spec.timing
+    newest = floor(min(now, timing.until) if timing.until else now, timing.batch)
     end = newest if conf.window_end is None else conf.window_end
     if end > now:
         raise RequestError(
             f"conf: window_end: {iso(end)} lies in the future (now is {iso(now)}).",
             remedy="choose an earlier moment.",
         )
-    start = floor(end, spec.batch)
+    start = floor(end, timing.batch)
     if start != end:
         raise RequestError(
-            f"conf: window_end: no {spec.batch} ends at {iso(end)}.",
-            remedy=f"choose {iso(start)} or {iso(following(start, spec.batch))}.",
+            f"conf: window_end: no {timing.batch} ends at {iso(end)}.",
+            remedy=f"choose {iso(start)} or {iso(following(start, timing.batch))}.",
         )
     if end > newest:
         raise RequestError(
             f"conf: window_end: {iso(end)} lies after the end of the data of {spec.name}.",
             remedy=f"choose {iso(newest)} or earlier.",
         )
-    intervals = complete_before(end, spec.batch, rules.window, spec.source.first)
-    if len(intervals) < rules.window:
+    count = rules.window if isinstance(rules.window, int) else 1
+    intervals = complete_before(end, timing.batch, count, timing.first)
+    if len(intervals) < count:
         raise RequestError(
-            f"The window of {rules.window} batches that ends at {iso(end)} begins before the data"
-            f" do ({iso(spec.source.first)}).",
+            f"The window of {count} batches that ends at {iso(end)} begins before the data"
+            f" do ({iso(timing.first)}).",
             remedy="choose a later window_end, or shorten drift.window.",
         )
     return intervals
+
+
+def length_of(rules: Drift) -> timedelta:
+    """Return how much traffic one look at a snapshot's model takes in."""
+    return rules.window if isinstance(rules.window, timedelta) else TRAFFIC
+
+
+def traffic_window(spec: Spec, conf: DriftConf, now: datetime) -> Interval:
+    """Return the window of traffic of a model whose data have no time.
+
+    It ends at the moment that was asked for, else at the last midnight (UTC), or the last full
+    hour where the window is no number of days. Raises RequestError where the end lies in the
+    future or is no full hour.
+    """
+    length = length_of(rules_of(spec))
+    kind: BatchKind = "hour" if length % timedelta(days=1) else "day"
+    end = floor(now, kind) if conf.window_end is None else conf.window_end
+    if end > now:
+        raise RequestError(
+            f"conf: window_end: {iso(end)} lies in the future (now is {iso(now)}).",
+            remedy="choose an earlier moment.",
+        )
+    if floor(end, "hour") != end:
+        raise RequestError(
+            f"conf: window_end: {iso(end)} is no full hour.",
+            remedy=f"choose {iso(floor(end, 'hour'))}.",
+        )
+    return Interval(start=end - length, end=end)
 
 
 def span(batches: list[Interval]) -> Interval:
@@ -97,7 +127,7 @@ def too_few_to_judge(spec: Spec, held_out: int, batches: int, waiting: int) -> s
     "" where it holds them. `held_out` counts its rows whose outcome is known, `waiting` those of
     all batches whose outcome is not; `batches` are all that a run could have today.
     """
-    count, min_rows = spec.train.holdout, spec.gate.min_rows
+    count, min_rows = spec.timing.holdout, spec.gate.min_rows
     if held_out >= min_rows:
         return ""
     needed = math.ceil(min_rows * count / held_out) if held_out else batches
@@ -129,7 +159,7 @@ def holdout_too_small(spec: Spec, labels: int, length: timedelta) -> str:
     long a batch is; both stand for the other batches too. What happened less than `known_after`
     before a run has no outcome yet that it may use.
     """
-    batches, min_rows, wait = spec.train.holdout, spec.gate.min_rows, spec.target.known_after
+    batches, min_rows, wait = spec.timing.holdout, spec.gate.min_rows, spec.target.known_after
     if labels == 0 and spec.empty_batches == "allow":
         return "this batch is empty and says nothing of the others; try one with rows by --at"
     rows = int(labels * max(0.0, batches - wait / length))

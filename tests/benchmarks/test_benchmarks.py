@@ -66,6 +66,10 @@ def test_comparing_models_runs():
     assert "equal models, proven better" in run("gate")
 
 
+def test_profiling_runs():
+    assert "beyond chance" in run("profile")
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("name", LONG)

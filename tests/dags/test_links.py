@@ -48,7 +48,7 @@ def test_every_task_that_has_something_to_show_links_to_it():
     assert kept(retrain(make_spec("demo"))) == {
         "ingest": set(),
         "validate": {"Page"},
-        "features": {"MLflow run"},
+        "features": {"Profile", "MLflow run"},
         "train": {"MLflow run"},
         "gate": {"Page", "MLflow run"},
         "package": {"MLflow run"},
@@ -74,6 +74,7 @@ def test_every_task_that_has_something_to_show_links_to_it():
         ("gate", "Page", "verdict"),
         ("drift", "Page", "drift"),
         ("drift", "Evidently", "evidently"),
+        ("features", "Profile", "profile"),
     ],
 )
 def test_a_page_is_linked_even_when_the_task_failed(name, title, kind):

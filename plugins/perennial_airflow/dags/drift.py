@@ -5,12 +5,15 @@ Looks at a window, decides, and has the model retrained where it must be.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
 from perennial_airflow.dags.tasks import Steps
 from perennial_airflow.retraining_operators import AwaitRetraining, StartRetraining
+from pipelines.spec.drift import TRAFFIC
+from pipelines.spec.units import batches_text, duration_text
 from pipelines.steps.catalogue import TIMEOUT
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ PARAMS = {
     "window_end": moment_param(
         "Window's end",
         "The end of the window to look at, exclusive: nothing later is seen. Empty: the end of the"
-        " newest batch.",
+        " newest batch (of data without time: the last midnight or full hour).",
     ),
     "reason": reason_param(),
 }
@@ -32,12 +35,12 @@ DOC = """
 
 {description}
 
-Owned by **{owner}**; looks at a window of {window} (batches of one {batch}), scheduled {schedule};
+Owned by **{owner}**; looks at a window of {window}, scheduled {schedule};
 one that starts a retraining keeps others from doing so for {cooldown}.
 
 | task | what it does | when it does not go on |
 |---|---|---|
-| `ingest` | reads the batches that became complete | a source is away: tried again |
+| `ingest` | reads the {reads} | a source is away: tried again |
 | `validate` | holds each batch against `expectations/{name}.json` | quarantine, the run fails |
 | `drift` | compares the window with what the champion promised | an error is an alarm |
 | `decide` | whether a retraining starts | a decision is a result |
@@ -87,6 +90,13 @@ def drift(spec: Spec, rules: Drift) -> DAG:
     return dag
 
 
+def _window(spec: Spec, rules: Drift) -> str:
+    if isinstance(rules.window, int) and spec.batch:
+        return f"{batches_text(rules.window)} (batches of one {spec.batch})"
+    length = rules.window if isinstance(rules.window, timedelta) else TRAFFIC
+    return f"{duration_text(length)} of traffic"
+
+
 def _doc(spec: Spec, rules: Drift) -> str:
     return DOC.format(
         dag=dag_name(DRIFT, spec.name),
@@ -94,8 +104,8 @@ def _doc(spec: Spec, rules: Drift) -> str:
         name=spec.name,
         description=spec.description,
         owner=spec.owner,
-        batch=spec.batch,
-        window=f"{rules.window} batch{'es' if rules.window > 1 else ''}",
+        window=_window(spec, rules),
+        reads="batches that became complete" if spec.batch else "source whole, as it is now",
         schedule=rules.schedule,
         cooldown=rules.cooldown,
         **{name: param.description for name, param in PARAMS.items()},

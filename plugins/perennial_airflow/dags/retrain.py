@@ -22,7 +22,8 @@ PARAMS = {
     "as_of": moment_param(
         "As of",
         "The moment the run pretends to live in, exclusive: nothing later is seen. Empty: the end"
-        " of the newest batch.",
+        " of the newest batch. Of data without time it names the newest snapshot known by then;"
+        " empty: the source as it is now.",
     ),
     "reason": reason_param(),
     "force": Param(
@@ -41,7 +42,7 @@ DOC = """
 
 {description}
 
-Owned by **{owner}**; a {task} task on batches of one {batch}; {when}.
+Owned by **{owner}**; a {task} task on {batches}; {when}.
 
 | task | what it does | when it does not go on |
 |---|---|---|
@@ -50,7 +51,7 @@ Owned by **{owner}**; a {task} task on batches of one {batch}; {when}.
 | `features` | builds the feature table and gives it a version | |
 | `train` | one task per candidate: {candidates} | killed or crashed: tried again |
 | `gate` | judges the best candidate | a refusal is a result: the run ends green |
-| `package` | fits the winner again on all rows and compiles it | skipped after a refusal |
+| `package` | fits the winner again on {rows}, compiles it | skipped after a refusal |
 | `deploy` | has the server switch to it, or goes back | the old version stays |
 | `close` | ends the run in the registry, whatever came of it | never decides how the run ended |
 
@@ -104,7 +105,8 @@ def _doc(spec: Spec) -> str:
         description=spec.description,
         owner=spec.owner,
         task=spec.task,
-        batch=spec.batch,
+        batches=f"batches of one {spec.batch}" if spec.batch else "a snapshot (no time)",
+        rows="all rows" if spec.batch else "all rows but the held-out ones",
         when=(
             f"scheduled {spec.train.schedule}"
             if spec.train.schedule

@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from perennial_airflow.links import URL_PREFIX, airflow_path, login_path, mlflow_path
+from perennial_airflow.links import URL_PREFIX, airflow_path, login_path, mlflow_path, page_path
 from perennial_airflow.pages.access import Reader
 from perennial_airflow.pages.html import add_frame, render
 from perennial_airflow.pages.records import HISTORY, Records, records
@@ -28,7 +28,7 @@ from pipelines.mlflow_pages import (
     mlflow_address,
 )
 from pipelines.mlflow_pages import run_page as mlflow_run_page
-from pipelines.store.pages import KINDS
+from pipelines.store.pages import KINDS, NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,6 +111,7 @@ def model_page(model: str, reader: TheReader, model_records: TheRecords) -> Resp
         state=state,
         entries=entries,
         checks=model_records.checks(model),
+        profile=page_path(model, "profile", NEWEST) if model_records.has_profile(model) else None,
         limit=HISTORY,
         model=model,
         mlflow=_mlflow(model_records, model),

@@ -14,7 +14,7 @@ from pipelines.ledger import DriftCheck
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import Settings, load_settings
 from pipelines.spec import load_all
-from pipelines.store.pages import find_page
+from pipelines.store.pages import NEWEST, find_page, has_page
 from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
@@ -80,6 +80,10 @@ class Records:
         """Return the newest drift checks of a model that can be read here, newest first."""
         newest = self.ports.ledger.entries(name, "drift", limit=CHECKS)[::-1]
         return [entry for entry in newest if isinstance(entry.decision, DriftCheck)]
+
+    def has_profile(self, model: str) -> bool:
+        """Tell whether there is a page that shows the model's data."""
+        return has_page(self.ports.store, model=model, kind="profile", run=NEWEST)
 
     def page(self, model: str, kind: PageKind, run: str) -> bytes | None:
         """Return a run's page; None where it has none."""

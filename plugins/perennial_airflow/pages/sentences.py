@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from perennial_airflow.dag_names import DRIFT, RETRAIN, ROLLBACK, dag_name
 from perennial_airflow.links import page_path, run_path
-from pipelines.intervals import iso
+from pipelines.intervals import SNAPSHOT, iso
 from pipelines.ledger import (
     Crown,
     DriftCheck,
@@ -84,7 +84,11 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for
         case Reconciliation() as reconciliation:
             return Words("reconciled", "warn", reconciliation.reason)
         case Quarantine() as quarantine:
-            batch = f"the batch {span(quarantine.interval)}"
+            batch = (
+                "the snapshot"
+                if quarantine.interval == SNAPSHOT
+                else f"the batch {span(quarantine.interval)}"
+            )
             return Words("quarantine", "bad", _join(batch, words.join(quarantine.reasons)))
         case SchemaChange() as change:
             return Words("schema", "plain", _join("schema.yaml", words.join(change.changes)))

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from pipelines.ledger import Outcome, Reconciliation, RequestConf, RetrainRequest
-from pipelines.store.pages import KINDS, publish_page
+from pipelines.store.pages import KINDS, NEWEST, publish_page
 from tests.dags.pages.visits import OLD, RUN, World
 from tests.dags.specs import spec_text
 from tests.decisions import NOTHING, crown, drift_check, gate_verdict, raw
@@ -177,3 +177,10 @@ def test_the_plugin_brings_the_app_and_the_way_to_it():
     assert plugin.fastapi_apps[0]["app"] is app["app"], "Airflow asks more than once"
     [view] = plugin.external_views
     assert (view["destination"], view["href"]) == ("nav", "/perennial/")
+
+
+def test_a_models_page_leads_to_the_profile_of_its_data_where_there_is_one(known):
+    assert "Profile of the data" not in known.get("/models/sales").text
+    publish_page(known.store, model="sales", kind="profile", run=NEWEST, page=b"<body>Here</body>")
+    assert 'href="/perennial/pages/sales/profile/newest"' in known.get("/models/sales").text
+    assert "Here" in known.get("/pages/sales/profile/newest").text

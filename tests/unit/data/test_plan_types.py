@@ -182,5 +182,5 @@ def test_keys_stay_whole_numbers_where_pandas_made_floats_of_them(loop):
     loop.world.respec('{kind: files, uri: "raw/{start:%Y-%m-%d}.csv",', "{kind: python,")
     built = loop.build()
     assert loop.types(built, "visit") == ["int64"] * 6
-    rows, _ = labelled_rows.read_all(loop.context, built)
+    rows, _ = labelled_rows.rows_to_fit(loop.context, built)
     assert rows["visit"].to_pylist()[2 * ROWS] // 1_000_000 == 3

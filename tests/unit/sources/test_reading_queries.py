@@ -1,6 +1,7 @@
 """What a database or a function returns is kept as it is, or named."""
 
 import datetime as dt
+import sqlite3
 from decimal import Decimal
 from uuid import UUID
 
@@ -8,13 +9,14 @@ import pyarrow as pa
 import pytest
 from psycopg2 import extensions
 
+from pipelines.columns.contract import localise
 from pipelines.columns.storable import say_once
 from pipelines.errors import BadData, SpecError
 from pipelines.sources.event_times import with_times
 from pipelines.sources.postgres import refuse_changes
 from pipelines.sources.python import Function
 from pipelines.sources.sql import Sql
-from pipelines.sources.sql_chunks import in_utc, table_of
+from pipelines.sources.sql_chunks import table_of
 from pipelines.spec.sources import PythonSource, SqlSource
 from pipelines.tables import normalise
 from tests.unit.sources.days import DAY, FIRST
@@ -134,7 +136,7 @@ def test_chunks_have_the_type_and_the_values_of_the_whole(values, size):
     chunks = [[(v,) for v in values[i : i + size]] for i in range(0, len(values), size)]
     whole = table_of(["x"], [[(v,) for v in values]], "The database")
     parts = table_of(["x"], chunks, "The database")
-    assert normalise(in_utc(parts, "UTC", "x")).equals(normalise(in_utc(whole, "UTC", "x")))
+    assert normalise(localise(parts, {}, "UTC")).equals(normalise(localise(whole, {}, "UTC")))
 
 
 def test_chunks_that_do_not_go_together_are_named():
@@ -143,18 +145,17 @@ def test_chunks_that_do_not_go_together_are_named():
         table_of(["n"], chunks, "The database")
 
 
-def test_local_times_are_moments_and_odd_hours_are_said(caplog):
-    say_once.cache_clear()
-    local = [dt.datetime(2024, 7, 1), dt.datetime(2024, 10, 27, 2, 30), dt.datetime(2024, 3, 31, 2)]  # noqa: DTZ001
-    table = in_utc(table_of(["at"], [[(t,) for t in local]], "x"), "Europe/Berlin", "The database")
-    assert [f"{t:%m-%d %H:%M}" for t in normalise(table)["at"].to_pylist()] == [
-        "06-30 22:00",
-        "10-27 00:30",
-        "03-31 01:00",
-    ]
-    assert (
-        "2 times of 'at' are in an hour that Europe/Berlin has twice or not at all" in caplog.text
+def test_times_of_a_database_without_a_zone_are_of_the_sources_or_of_their_columns(tmp_path):
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("create table visits (at text)")
+        database.execute("insert into visits values ('2024-01-01 01:30:00')")
+    database.close()
+    query = "select * from visits where at >= :start and at < :end"
+    source = SqlSource(
+        kind="sql", database="shop", query=query, first=FIRST, timezone="Europe/Berlin"
     )
+    table = Sql(source, "at", {"PERENNIAL_SQL_SHOP": f"sqlite:///{tmp_path}/shop.db"}).read(DAY)
+    assert table.tables["events"]["at"].to_pylist() == [FIRST.replace(minute=30)]
 
 
 def test_a_column_of_a_database_that_cannot_be_kept_is_a_problem_that_names_it():

@@ -35,7 +35,7 @@ def test_the_bundle_answers_as_packaged(tmp_path, task):
         RUN,
     )
     assert manifest.metrics == request.gate.metrics
-    everything, span = labelled_rows.read_all(world.context, world.built)
+    everything, span = labelled_rows.rows_to_fit(world.context, world.built)
     assert (manifest.rows, manifest.fitted_on) == (everything.num_rows, span)
     assert manifest.inputs.classes == (["high", "low", "middle"] if task == "multiclass" else None)
     assert len(canonical(found)) < XCOM_LIMIT

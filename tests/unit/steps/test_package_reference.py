@@ -29,7 +29,7 @@ def test_the_bundle_remembers_what_a_watch_compares_with(tmp_path, task):
     request = package_request(world)
     manifest = open_bundle(store, package.run(world.context, request).bundle).manifest
     known = reference.read(store, manifest.reference, manifest.inputs)
-    everything, _ = labelled_rows.read_all(world.context, world.built)
+    everything, _ = labelled_rows.rows_to_fit(world.context, world.built)
     assert known.inputs.equals(everything.select(world.context.spec.features.inputs))
     held, _ = labelled_rows.holdout(world.context, world.built)
     best = next(t for t in request.train if t.candidate == request.gate.candidate)

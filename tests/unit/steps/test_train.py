@@ -99,7 +99,7 @@ def test_labels_that_were_not_known_in_time_are_not_seen(tmp_path):
     assert labelled_rows.times(split.train, spec).max() <= holdout_starts - half
     assert labelled_rows.times(split.holdout, spec).max() <= as_of - half
     assert labelled_rows.times(split.holdout, spec).min() >= holdout_starts
-    everything, span = labelled_rows.read_all(world.context, world.built)
+    everything, span = labelled_rows.rows_to_fit(world.context, world.built)
     assert (
         everything.num_rows > split.train.num_rows + split.holdout.num_rows
     )  # the refit may know what came before as_of

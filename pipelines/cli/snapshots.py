@@ -1,0 +1,91 @@
+"""What `check` says of a snapshot: how its rows part, and what the gate can do with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.errors import SpecError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.spec import Spec
+
+NAMED = 5
+"""Classes that a sentence names."""
+
+
+def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
+    """Return sentences on the two sides of a snapshot's built rows, without full stops.
+
+    Raises SpecError where a training or the gate would refuse the snapshot for its size.
+    """
+    import pyarrow as pa
+
+    from pipelines.data.labelled_rows import visible
+    from pipelines.data.sides import groups_of, held_out, sides_of
+    from pipelines.intervals import SNAPSHOT
+    from pipelines.science.bootstrap import MIN_BLOCKS
+    from pipelines.science.gates import LEAST_ROWS
+    from pipelines.training.refits import MOST_ROWS
+
+    rows = table.filter(pa.array(visible(table, spec, SNAPSHOT.end)))
+    all_groups = groups_of(rows, spec)
+    total, unit = len(np.unique(all_groups)), "groups of rows" if spec.train.group else "rows"
+    if total < LEAST_ROWS:
+        raise SpecError(
+            f"The snapshot has {total} {unit} with a known {spec.target.column}; the gate needs at"
+            f" least {LEAST_ROWS} to prove anything.",
+            remedy="take a larger snapshot.",
+        )
+    is_held = held_out(rows, sides_of(spec), spec.key)
+    held, groups = int(is_held.sum()), len(np.unique(all_groups[is_held]))
+    by = f"by {spec.train.group}" if spec.train.group else "by the key"
+    sentences = [f"{held} of {rows.num_rows} rows are held out ({by}, always the same ones)"]
+    if held in {0, rows.num_rows}:
+        raise SpecError(
+            f"{sentences[0]}, so one side is empty.",
+            remedy="choose another train.holdout or train.seed, or take a larger snapshot.",
+        )
+    few = held < spec.gate.min_rows or groups < MIN_BLOCKS
+    least = f"gate.min_rows is {spec.gate.min_rows}"
+    if groups < MIN_BLOCKS and held >= spec.gate.min_rows:
+        least = f"they are of {groups} groups, and {MIN_BLOCKS} are needed"
+    if few and rows.num_rows <= MOST_ROWS:
+        sentences.append(f"{least}: the gate fits both models again over folds of all rows")
+    elif few:
+        sentences.append(
+            f"WARNING: {least}: the gate would refuse every challenger; raise train.holdout or"
+            " lower gate.min_rows"
+        )
+    return [*sentences, *_class_sentences(spec, rows, is_held, folds=few)]
+
+
+def _class_sentences(spec: Spec, rows: pa.Table, is_held: Any, *, folds: bool) -> list[str]:
+    from pipelines.classes import class_names
+
+    if spec.task == "regression":
+        return []
+    names = np.array(class_names(rows[spec.target.column]).to_pylist(), dtype=object)
+    classes, counts = np.unique(names.astype(str), return_counts=True)
+    rare = [str(c) for c, n in zip(classes, counts, strict=True) if n == 1]
+    missing = [str(c) for c in classes if c not in set(names[is_held].astype(str))]
+    sentences = []
+    if folds and rare:
+        sentences.append(
+            f"WARNING: of {_list(rare)} there is one row only: the gate would refuse every"
+            " challenger; leave such rows out in features.py or take a larger snapshot"
+        )
+    elif missing and not folds:
+        sentences.append(
+            f"WARNING: no held-out row is of {_list(missing)}: how well it is recognised is not"
+            " judged"
+        )
+    return sentences
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(map(repr, names[:NAMED])) + more

@@ -1,0 +1,1 @@
+"""A look at a model's data: its columns per batch and over time."""

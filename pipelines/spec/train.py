@@ -1,0 +1,38 @@
+"""What a spec says of learning: from which rows, and on which it is judged."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipelines.refs import Value
+from pipelines.spec.drift import Cron
+from pipelines.spec.sources import Identifier
+from pipelines.spec.units import Batches, Holdout
+
+HOLDOUT_SHARE = 0.2
+"""The share of a snapshot's rows that are held out where the spec does not say."""
+
+
+class Train(Value):
+    """What is learnt from: at most `window` batches, judged on the `holdout` newest ones.
+
+    Of data without time: the rows but a share `holdout` of them (default 0.2), on which none is
+    ever fitted. All rows with the same value of the built column `group` are on one side.
+    """
+
+    window: Batches = 6
+    """How many batches are learnt from at most."""
+    holdout: Holdout = 1
+    """How many of the newest batches judge; of a snapshot the share of its rows."""
+    group: Identifier | None = None
+    """Of a snapshot: rows with the same value of this column stay on one side."""
+    metric: str
+    """What candidates and settings are compared in."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """The same data and seed give the same model."""
+    folds: Annotated[int, Field(ge=2, le=20)] = 3
+    """On how many folds each setting is tried."""
+    schedule: Cron | None = None
+    """When it is retrained by the clock; drift and people start it too."""
