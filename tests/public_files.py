@@ -185,15 +185,19 @@ def two_zones(folder: Path, scale: float) -> PublicFile:
 
 
 def wide(folder: Path, scale: float) -> PublicFile:
-    """Five hundred columns of sensors, some constant, some empty, some twins."""
+    """Five hundred columns of sensors, some constant, some empty, some twins.
+
+    A tenth of that, where it is to be small.
+    """
     random, rows = _random(9), max(1_000, int(4_000 * scale))
-    values = random.normal(0, 1, (rows, 497))
-    frame = pd.DataFrame(values.round(4), columns=[f"s{i:03d}" for i in range(497)])
+    width = 497 if scale >= 1 else 50
+    values = random.normal(0, 1, (rows, width))
+    frame = pd.DataFrame(values.round(4), columns=[f"s{i:03d}" for i in range(width)])
     frame["s010"], frame["s020"], frame["s030"] = 1.0, np.nan, frame["s031"]
     frame.loc[random.random(rows) < 0.3, "s040"] = np.nan
     frame.insert(0, "stamp", pd.date_range("2024-01-01", periods=rows, freq="15min"))
     frame.insert(1, "unit", [f"U{i % 7}" for i in range(rows)])
-    frame["fails"] = (values[:, 100] + values[:, 200] + random.normal(0, 1, rows) > 1.5).astype(int)
+    frame["fails"] = (values[:, 5] + values[:, 45] + random.normal(0, 1, rows) > 1.5).astype(int)
     path = _write(folder, "sensors.csv", frame.to_csv(index=False))
     return PublicFile("500 columns", ["--from", path, "--target", "fails"])
 

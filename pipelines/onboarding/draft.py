@@ -50,6 +50,7 @@ class Draft:
     """Empty where the key is made of the row's content."""
     features: list[Feature] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    identifiers: list[str] = field(default_factory=list)
     personal_key: list[str] = field(default_factory=list)
     min_rows: int = 100
     batch_rows: int = 0

@@ -11,6 +11,8 @@ from pipelines.onboarding.places import Place, format_by_content
 from pipelines.onboarding.text_values import date_formats, missing_markers, number_style
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from pipelines.onboarding.talk import Talk
@@ -35,8 +37,10 @@ class Look:
     zoneless: set[str] = field(default_factory=set)
 
 
-def look_at(place: Place, given: dict[str, Any], talk: Talk) -> Look:
+def look_at(place: Place, given: dict[str, Any], talk: Talk, cache: Path) -> Look:
     """Return what the place holds; `given` are options that the command line names.
+
+    A download is kept in `cache` under its hash, where the `http` source finds it.
 
     Raises BadData where it cannot be understood, saying what was not and what to pass.
     """
@@ -49,24 +53,44 @@ def look_at(place: Place, given: dict[str, Any], talk: Talk) -> Look:
         table = read_delta(place.uri, place.name, Reading())
         talk.find(f"{place.name}: a Delta table of {table.num_rows:,} rows")
         return _typed(table, {"kind": "files", **place.source, "format": "delta"}, place, talk)
-    kind, files = _files(place, given)
     source: dict[str, Any] = {"kind": place.kind, **place.source}
+    contents = _contents(place, source, cache)
+    kind, files = _files(place, contents, given)
     if kind != _format_by_name(place.name):
         source["format"] = kind
     options = _options(kind, files, given, talk)
     return _read(kind, files, source, options, place, talk)
 
 
-def _files(place: Place, given: dict[str, Any]) -> tuple[Format, list[File]]:
+def _contents(place: Place, source: dict[str, Any], cache: Path) -> list[tuple[str, str, bytes]]:
+    """Return path, name and bytes of each file; the hash of a download goes into the source."""
+    from pipelines.sources.memory_limit import most_bytes
+    from pipelines.sources.places import read_contents
+
+    if place.kind != "http":
+        return read_contents(place.uri, most_bytes())
+    from pipelines.private_files import make_folder
+    from pipelines.refs import sha256
+    from pipelines.sources.http import fetch
+    from pipelines.sources.urls import display_url
+
+    data = fetch(place.uri, display_url(place.uri), most_bytes())
+    source["sha256"] = sha256(data)
+    make_folder(cache)
+    (cache / source["sha256"]).write_bytes(data)
+    return [(place.uri, place.name, data)]
+
+
+def _files(
+    place: Place, contents: list[tuple[str, str, bytes]], given: dict[str, Any]
+) -> tuple[Format, list[File]]:
     from pipelines.sources.archives import name_within, unpack
     from pipelines.sources.memory_limit import most_bytes
     from pipelines.sources.parsing import File
-    from pipelines.sources.places import folders_of, read_contents
+    from pipelines.sources.places import folders_of
 
-    most = most_bytes()
-    contents = read_contents(place.uri, most)
     files = [
-        File(name, unpack(data, name, most), folders_of(path, place.uri))
+        File(name, unpack(data, name, most_bytes()), folders_of(path, place.uri))
         for path, name, data in contents
     ]
     kind = given.get("format") or _format_by_name(name_within(contents[0][2], contents[0][1]))
@@ -295,10 +319,7 @@ def _look_at_query(place: Place, talk: Talk) -> Look:
     from pipelines.sources.sql import Sql
     from pipelines.spec.sources import SqlSource
 
-    lines = {"kind": "sql", **place.source}
-    if SqlSource.model_fields["first"].is_required():
-        lines["first"] = datetime(1700, 1, 1, tzinfo=UTC)
-    source = SqlSource.model_validate(lines)
+    source = SqlSource(kind="sql", **place.source)
     whole = Interval(start=datetime(1700, 1, 1, tzinfo=UTC), end=datetime(2199, 1, 1, tzinfo=UTC))
     raw = Sql(source, "").read(whole)
     if raw.problem:

@@ -63,6 +63,7 @@ def plan_model(name: str, look: Look, wishes: Wishes, place: str, talk: Talk) ->
         times=cut_by_time(frame, time, target, talk) if time else None,
         key=key,
         left_out=roles.left_out,
+        identifiers=sorted(roles.identifiers),
         personal_key=[c for c in key if c in _personal(frame, key)],
     )
     draft.features = built_features(frame, roles, draft)

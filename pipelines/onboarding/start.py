@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from pipelines.onboarding.talk import Talk
     from pipelines.settings import Settings
 
-PARTS = 8
-"""Parts of a snapshot that stand for batches: how far they differ is what chance does."""
-
 
 @dataclass(frozen=True)
 class Request:
@@ -51,7 +48,7 @@ def start_model(request: Request, settings: Settings, talk: Talk) -> list[str]:
     check_name(request.name)
     check_free(settings, request.name, force=request.force)
     place = place_of(request.place, request.database, settings.home)
-    look = look_at(place, request.options, talk)
+    look = look_at(place, request.options, talk, settings.state / "cache" / "http")
     draft = plan_model(request.name, look, request.wishes, place.name, talk)
     if place.kind == "sql" and draft.times:
         draft.source["query"] = by_interval(place.source, draft.times.column)
@@ -60,6 +57,7 @@ def start_model(request: Request, settings: Settings, talk: Talk) -> list[str]:
         _parts(frame, draft),
         event_time=draft.times.column if draft.times else None,
         key=draft.key,
+        leave_out=draft.identifiers,
     )
     text = model_text(draft)
     # A fault here is ours: it must show before a folder is written.
@@ -73,7 +71,7 @@ def start_model(request: Request, settings: Settings, talk: Talk) -> list[str]:
 
 
 def _parts(frame: pd.DataFrame, draft: Draft) -> list[pd.DataFrame]:
-    """Return the batches; of a snapshot, seeded parts of its rows."""
+    """Return the batches; a snapshot is a single one."""
     if draft.times is not None:
         return split_batches(frame, draft.times.column, draft.times.batch)
     return [frame]

@@ -33,6 +33,7 @@ FEWEST = 5
 """Rows with a value that every batch must have had, else nothing is expected of a column."""
 MANY_COLUMNS = 120
 """Columns from which on each has fewer expectations, so that a batch is judged in seconds."""
+PARTS, ROWS_OF_A_PART = 12, 25
 READABLE = r"^[\x20-\x7E\s]*$"
 GARBLED = (
     "\\x00|\ufffd|[\u00c2\u00c3\u00d0\u00d1][\u0080-\u00bf\u0152-\u0192\u2013-\u2122]|\u00e2\u20ac"
@@ -50,12 +51,17 @@ def draw_suite(
     """Return the expectations for the batches, which are in the order of their times.
 
     `key` are the columns that are unique in each batch (none: rows are told apart by nothing).
+    Nothing is expected of the columns in `leave_out`. Without an event time the only batch is a
+    snapshot: seeded parts of it say what chance moves, so that the whole lies well within.
     """
+    wholes = batches
+    if event_time is None and len(batches) == 1:
+        batches = _parts(batches[0])
     names = [c for c in batches[0].columns if c not in {event_time, *key, *leave_out}]
     figures = {n: ColumnFigures(n, [b[n] for b in batches if n in b]) for n in names}
     figures = {n: f for n, f in figures.items() if _has_enough(f)}
     whole = pd.concat([b[event_time] for b in batches], ignore_index=True) if event_time else None
-    suite = [_row_count(batches, judged_by_key=bool(key))]
+    suite = [_row_count(wholes, judged_by_key=bool(key))]
     slow = set()
     for name, column in figures.items():
         part = ""
@@ -67,8 +73,15 @@ def draw_suite(
     numbers = [f for n, f in figures.items() if f.kind == "number" and n not in slow]
     suite += pair_expectations(numbers)
     if not key:
-        suite += _duplicates(batches, names)
+        suite += _duplicates(wholes, names)
     return suite
+
+
+def _parts(snapshot: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return seeded parts of a snapshot, each with rows enough to say something."""
+    count = max(1, min(PARTS, len(snapshot) // ROWS_OF_A_PART))
+    order = np.random.default_rng(0).permutation(len(snapshot))
+    return [snapshot.iloc[part].reset_index(drop=True) for part in np.array_split(order, count)]
 
 
 def _has_enough(column: ColumnFigures) -> bool:
@@ -76,14 +89,16 @@ def _has_enough(column: ColumnFigures) -> bool:
 
     A batch in which a named column is empty is refused, so a sparse one must not be named.
     """
-    least, greatest = share_bounds(column.filled, float(np.median(column.rows)))
-    del greatest
+    low, high = float(np.min(column.filled)), float(np.max(column.filled))
+    if low == 1:
+        return True
     rows = float(np.min(column.rows))
-    return bool(np.min(column.filled) * rows >= FEWEST) and (least * rows >= 1 or rows < FEWEST * 4)
+    return bool(low * rows >= FEWEST and low * low / max(high, low) * rows >= 2 * FEWEST)
 
 
 def _of_column(column: ColumnFigures, part: str, *, brief: bool) -> list[Expectation]:
-    suite = [_filled(column)]
+    # A quantile of nothing cannot be judged, and is refused: brief suites need no more.
+    suite = [] if brief and column.kind == "number" else [_filled(column)]
     if column.kind == "number":
         if column.is_whole and not brief:
             suite.append(

@@ -311,7 +311,7 @@ def _skill_of_trees(
 
     On one thread: so small fits wait for one another longer than they work.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1):
         return _skill_on_one_thread(columns, outcomes, folds, classes=classes)

@@ -133,7 +133,7 @@ class Http:
             reraise=True,
         ):
             with attempt:
-                data = _fetch(self._source.url, subject, self._most)
+                data = fetch(self._source.url, subject, self._most)
         if sha256(data) != self._source.sha256:
             raise BadData(
                 f"{subject} has SHA-256 {sha256(data)}, not {self._source.sha256} as the spec"
@@ -146,7 +146,8 @@ class Http:
         return data
 
 
-def _fetch(url: str, subject: str, most: int) -> bytes:
+def fetch(url: str, subject: str, most: int) -> bytes:
+    """Return what the URL answers. Raises Unreachable, BadData beyond `most` bytes."""
     # at INFO it logs every URL as it is, password and query with it
     logging.getLogger("httpx").setLevel(logging.WARNING)
     data = bytearray()

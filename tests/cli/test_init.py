@@ -1,9 +1,14 @@
 """`perennial init`: from files as people have them to a folder that `check` finds green."""
 
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from pipelines.refs import sha256
 from pipelines.spec import load_spec
 from pipelines.spec.schema import load_schema
 from tests.public_files import MAKERS
@@ -116,6 +121,23 @@ def test_a_model_that_is_there_is_not_touched_without_force(command, world, orde
     assert (world.home / "models" / "sales" / "model.yaml").read_text() == before
     assert command("init", "sales", "--from", orders, "--force").returncode == 0
     assert (world.home / "models" / "sales" / "model.yaml").read_text() != before
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        """Say nothing."""
+
+
+def test_a_download_is_named_by_its_hash_and_read_from_the_cache(command, world, orders):
+    handler = partial(Quiet, directory=str(Path(orders).parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/orders.csv"
+        done = command("init", "tried", "--from", url, "--target", "returned")
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert spec_of(world).source.sha256 == sha256(Path(orders).read_bytes())
+    assert json.loads(command("check", "tried", "--json").stdout)[3]["ok"]
 
 
 def test_an_example_is_copied_under_a_new_name(command, world):
