@@ -44,7 +44,7 @@ def test_groups_count_where_there_are_some():
         .encode(),
         "models/loans/model.yaml",
     )
-    sentences = describe_sides(few, table(600))
+    sentences = describe_sides(few, table(800))
     assert "by branch" in sentences[0]
     assert "groups, and 20 are needed" in sentences[1]
 
