@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import BadData
+from pipelines.errors import BadData, RequestError
 from pipelines.onboarding.dialect import dialect_of
 from pipelines.onboarding.places import Place, format_by_content
 from pipelines.onboarding.text_values import date_formats, missing_markers, number_style
@@ -58,6 +58,8 @@ def look_at(place: Place, given: dict[str, Any], talk: Talk, cache: Path) -> Loo
     kind, files = _files(place, contents, given)
     if kind != _format_by_name(place.name):
         source["format"] = kind
+    if "timezone" in given:
+        source["timezone"] = _known_zone(given["timezone"])
     options = _options(kind, files, given, talk)
     return _read(kind, files, source, options, place, talk)
 
@@ -116,7 +118,35 @@ def _options(kind: Format, files: list[File], given: dict[str, Any], talk: Talk)
             talk.find(sentence)
     elif kind == "excel":
         options = _excel_options(files[0], given, talk)
-    return options | {k: v for k, v in given.items() if k != "format"}
+    return options | {k: v for k, v in given.items() if k not in {"format", "timezone"}}
+
+
+def _known_zone(name: str) -> str:
+    """Return the zone's name. Raises RequestError where there is no such zone."""
+    from zoneinfo import available_timezones
+
+    if name not in available_timezones():
+        raise RequestError(
+            f"--timezone {name}: no zone has this name.",
+            remedy="pass one of the IANA names, such as Europe/Berlin.",
+        )
+    return name
+
+
+def _checked(options: dict[str, Any]) -> TableOptions:
+    """Return the options as a value. Raises RequestError for one that means nothing."""
+    from pydantic import ValidationError
+
+    from pipelines.plain_errors import problems
+    from pipelines.spec.table_options import TableOptions
+
+    try:
+        return TableOptions(**options)
+    except ValidationError as error:
+        words = "; ".join(str(p) for p in problems(error, options, TableOptions))
+        raise RequestError(
+            f"An option cannot be used: {words}.", remedy="perennial init --help names them."
+        ) from error
 
 
 def _excel_options(file: File, given: dict[str, Any], talk: Talk) -> dict[str, Any]:
@@ -154,12 +184,11 @@ def _read(
 ) -> Look:
     from pipelines.sources.memory_limit import most_bytes
     from pipelines.sources.parsing import Reading, parse_all
-    from pipelines.spec.table_options import TableOptions
 
     if kind == "csv":
         options |= {k: v for k, v in _style(files[0], options).items() if k not in options}
-    values = TableOptions(**options)
-    table = parse_all(files, kind, place.name, Reading(values, "UTC", None, most_bytes()))
+    values, zone = _checked(options), source.get("timezone", "UTC")
+    table = parse_all(files, kind, place.name, Reading(values, zone, None, most_bytes()))
     if not table.num_rows:
         raise BadData(f"{place.name} has no rows.", remedy="pass data with rows.")
     for option in ("decimal", "thousands", "missing"):
@@ -171,9 +200,8 @@ def _read(
 def _style(file: File, options: dict[str, Any]) -> dict[str, Any]:
     """Return decimal sign, groups and markers of missing values, from the first rows' texts."""
     from pipelines.sources.read_csv import Csv
-    from pipelines.spec.table_options import TableOptions
 
-    texts = Csv(_first_lines(file.data), file.name, TableOptions(**options)).texts()
+    texts = Csv(_first_lines(file.data), file.name, _checked(options)).texts()
     texts = texts.slice(0, SAMPLE_ROWS)
     columns = {n: [v for v in texts[n].to_pylist() if v] for n in texts.column_names}
     style = number_style(columns)
@@ -217,7 +245,9 @@ def _typed(
             form = given or _form_of(name, column, place, talk)
             if form is None:
                 continue
-            times, types[name], has_zone = _times(column.cast(pa.string()), form)
+            times, types[name], has_zone = _times(
+                column.cast(pa.string()), form, source.get("timezone", "UTC")
+            )
             look.table = look.table.set_column(place_of_column, name, times)
             if form != "ISO":
                 formats[name] = form
@@ -278,10 +308,8 @@ def _likelier(texts: pa.ChunkedArray, forms: list[str]) -> str:
     return min(forms, key=lambda f: steps[f])
 
 
-def _times(texts: pa.ChunkedArray, form: str) -> tuple[pa.ChunkedArray, str, bool]:
+def _times(texts: pa.ChunkedArray, form: str, zone: str) -> tuple[pa.ChunkedArray, str, bool]:
     """Return the moments in UTC, the schema's type, and whether the texts name their zones."""
-    import pyarrow as pa
-
     from pipelines.columns.texts import values_of
     from pipelines.columns.writing import Misfit, Writing
     from pipelines.onboarding.text_values import ISO_WITH_ZONE
@@ -290,7 +318,7 @@ def _times(texts: pa.ChunkedArray, form: str) -> tuple[pa.ChunkedArray, str, boo
 
     options = TableOptions(dates={"x": form}) if form != "ISO" else TableOptions()
     try:
-        times = values_of(texts, Writing("x", Column(type="time"), options, "UTC"))
+        times = values_of(texts, Writing("x", Column(type="time"), options, zone))
     except Misfit as misfit:
         raise BadData(
             f"A time that cannot be read: {misfit.value!r}.",
@@ -298,8 +326,11 @@ def _times(texts: pa.ChunkedArray, form: str) -> tuple[pa.ChunkedArray, str, boo
         ) from misfit
     first = next((v for v in texts.to_pylist()[:1000] if v), "")
     has_zone = bool(ISO_WITH_ZONE.search(first)) if form == "ISO" else "%z" in form
-    if pa.types.is_timestamp(times.type) and _are_midnights(times) and not has_zone:
-        return times, "date", False
+    if not has_zone:
+        # Dates are midnights in UTC, whatever the zone of times is.
+        days = values_of(texts, Writing("x", Column(type="time"), options, "UTC"))
+        if _are_midnights(days):
+            return days, "date", False
     return times, "time", has_zone
 
 
