@@ -10,27 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from pipelines.context import Context
 from pipelines.data.batches import read_plan
+from pipelines.data.manifests import BatchRef, Plan
+from pipelines.intervals import SNAPSHOT
+from pipelines.ledger import Crown
 from pipelines.messages import (
     FeaturesRequest,
+    FeaturesResult,
     GateRequest,
     IngestRequest,
     PackageRequest,
     TrainRequest,
     ValidateRequest,
 )
+from pipelines.refs import canonical, sha256
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
 from pipelines.steps import features, gate, ingest, package, train, validate
+from pipelines.tables import to_parquet
+from pipelines.versions.port import FeatureFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.data.manifests import Plan
     from pipelines.messages import (
-        FeaturesResult,
         GateResult,
         IngestResult,
         PackageResult,
@@ -123,7 +129,27 @@ class Snapshot:
     def plan(self, ingested: IngestResult) -> Plan:
         return read_plan(self.ports.store, ingested.plan)
 
-    def build(self, **conf: str) -> FeaturesResult:
+    def build(self, frame: pd.DataFrame) -> FeaturesResult:
+        """Commit the loans as features straight away, without the steps before."""
+        data = to_parquet(pa.Table.from_pandas(frame.sort_values("customer"), preserve_index=False))
+        file = FeatureFile(key=sha256(data), sha256=sha256(data), rows=len(frame))
+        store = self.ports.store
+        version = self.ports.versions.commit("loans", {SNAPSHOT.name: (file, data)}, "features")
+        batch = BatchRef(interval=SNAPSHOT, version=1, manifest=store.put(b"{}", ".json"))
+        plan = Plan(model="loans", as_of=self.now, lookback=[], train=[batch], holdout=[])
+        return FeaturesResult(
+            version=version,
+            plan=store.put(canonical(plan), ".json"),
+            as_of=self.now,
+            reason="a test",
+            force=False,
+            rebuilt=1,
+            reused=0,
+            rows=len(frame),
+            parent_run=self.ports.registry.parent("loans", self.run, {}),
+        )
+
+    def build_from_source(self, **conf: str) -> FeaturesResult:
         ingested = self.ingest(**conf)
         judged = validate.run(self.context, ValidateRequest(run=self.run, ingest=ingested))
         request = FeaturesRequest(run=self.run, ingest=ingested, validate=judged)
@@ -135,8 +161,10 @@ class Snapshot:
             for c in self.context.spec.candidates
         ]
 
-    def judge(self, **conf: str) -> tuple[FeaturesResult, list[TrainResult], GateResult]:
-        built = self.build(**conf)
+    def judge(
+        self, built: FeaturesResult | pd.DataFrame
+    ) -> tuple[FeaturesResult, list[TrainResult], GateResult]:
+        built = self.build(built) if isinstance(built, pd.DataFrame) else built
         trained = self.train(built)
         request = GateRequest(run=self.run, features=built, train=trained)
         return built, trained, gate.run(self.context, request)
@@ -147,11 +175,9 @@ class Snapshot:
         request = PackageRequest(run=self.run, features=built, train=trained, gate=judged)
         return package.run(self.context, request)
 
-    def crown(self) -> PackageResult:
-        """Train, judge and package the present snapshot, and make it champion."""
-        from pipelines.ledger import Crown
-
-        built, trained, judged = self.judge()
+    def crown(self, frame: pd.DataFrame) -> PackageResult:
+        """Train, judge and package a snapshot, and make it champion."""
+        built, trained, judged = self.judge(frame)
         assert judged.reasons == []
         packaged = self.package(built, trained, judged)
         champion = self.ports.ledger.champion("loans")
@@ -161,8 +187,8 @@ class Snapshot:
         return packaged
 
 
-def make_snapshot(home: Path, ports: Ports, rows: int) -> Snapshot:
-    """Write the model's folder, its suite and its loans below `home`."""
+def make_snapshot(home: Path, ports: Ports, rows: int = 0) -> Snapshot:
+    """Write the model's folder, its suite and its loans (if any) below `home`."""
     folder = home / "models" / "loans"
     for path in (folder, home / "expectations"):
         path.mkdir(parents=True)
@@ -171,7 +197,8 @@ def make_snapshot(home: Path, ports: Ports, rows: int) -> Snapshot:
     (home / "expectations" / "loans.json").write_text(json.dumps(SUITE))
     (home / "requirements.txt").write_text("# locked\n")
     world = Snapshot(home, ports)
-    world.write(loans(rows))
+    if rows:
+        world.write(loans(rows))
     return world
 
 

@@ -9,7 +9,7 @@ import typer
 
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for, set_up_logging
-from pipelines.data.batches import newest_manifests
+from pipelines.data.batches import newest_batches
 from pipelines.profiling.profile import BATCHES, MOST_BATCHES, profile_model
 from pipelines.profiling.publish import publish_profile
 from pipelines.profiling.words import share_text, short
@@ -43,7 +43,7 @@ def profile(
     """
     set_up_logging("WARNING")
     context = context_for(model)
-    newest = newest_manifests(context.ports.store, context.spec, datetime.now(UTC), batches)
+    newest = newest_batches(context.ports.store, context.spec, datetime.now(UTC), batches)
     found = profile_model(context, list(newest)[::-1])
     path = context.ports.store.path(publish_profile(context, found))
     if as_json:

@@ -28,7 +28,7 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
     from pipelines.data.sides import groups_of, held_out, sides_of
     from pipelines.intervals import SNAPSHOT
     from pipelines.science.bootstrap import MIN_BLOCKS
-    from pipelines.science.gates import LEAST_ROWS
+    from pipelines.science.gates import LEAST_HELD_OUT, LEAST_ROWS
     from pipelines.training.refits import MOST_ROWS
 
     rows = table.filter(pa.array(visible(table, spec, SNAPSHOT.end)))
@@ -49,9 +49,10 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
             f"{sentences[0]}, so one side is empty.",
             remedy="choose another train.holdout or train.seed, or take a larger snapshot.",
         )
-    few = held < spec.gate.min_rows or groups < MIN_BLOCKS
-    least = f"gate.min_rows is {spec.gate.min_rows}"
-    if groups < MIN_BLOCKS and held >= spec.gate.min_rows:
+    needed = max(spec.gate.min_rows, LEAST_HELD_OUT)
+    few = held < needed or groups < MIN_BLOCKS
+    least = f"{needed} are needed to compare on them alone"
+    if groups < MIN_BLOCKS and held >= needed:
         least = f"they are of {groups} groups, and {MIN_BLOCKS} are needed"
     if few and rows.num_rows <= MOST_ROWS:
         sentences.append(f"{least}: the gate fits both models again over folds of all rows")

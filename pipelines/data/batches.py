@@ -198,18 +198,14 @@ def manifests_before(
             yield read_manifest(store, batch)
 
 
-def newest_manifests(
-    store: Store, spec: Spec, moment: datetime, most: int
-) -> Iterator[BatchManifest]:
-    """Yield the newest manifest of each of the `most` newest batches that the store holds, the
-    latest first: of intervals that end by the moment, and not before the source's `first`.
+def newest_batches(store: Store, spec: Spec, moment: datetime, most: int) -> Iterator[BatchRef]:
+    """Yield the `most` newest batches that the store holds, each in its newest version, the latest
+    first: of intervals that end by the moment, and not before the source's `first`.
 
-    Of data without time it is the newest snapshot.
+    Of data without time they are the newest snapshots.
     """
     if spec.is_snapshot:
-        batch = newest(store, spec.name, SNAPSHOT)
-        if batch is not None:
-            yield read_manifest(store, batch)
+        yield from newest_snapshots(store, spec.name, most)
         return
     timing = spec.timing
     end = min(moment, timing.until) if timing.until else moment
@@ -220,8 +216,18 @@ def newest_manifests(
         batch = newest(store, spec.name, interval)
         if batch is not None:
             most -= 1
-            yield read_manifest(store, batch)
+            yield batch
         interval = preceding(interval, timing.batch)
+
+
+def newest_snapshots(store: Store, model: str, most: int) -> Iterator[BatchRef]:
+    """Yield the `most` newest snapshots of a model, the latest first."""
+    keys = store.keys(_stem(model, SNAPSHOT).rstrip("/"))
+    for key in reversed(keys[-most:]):
+        manifest = read_entry(store, key, Ref)
+        if manifest is not None:
+            version = int(key.rpartition("/")[2])
+            yield BatchRef(interval=SNAPSHOT, version=version, manifest=manifest)
 
 
 def read_plan(store: Store, ref: Ref) -> Plan:

@@ -17,12 +17,15 @@ _WORDS = {
     "fullname", "forename", "address", "street", "birthday", "birthdate", "birth", "dob", "ssn",
     "passport", "iban", "bic", "creditcard", "taxid", "ip", "ipaddress", "username", "login",
     "password", "gender", "religion", "ethnicity", "nationality", "patient", "person", "imei",
-    "licenceplate", "licenseplate",
+    "licenceplate", "licenseplate", "telefon", "handy", "vorname", "nachname", "kundenname",
+    "familienname", "adresse", "anschrift", "hausnummer", "strasse", "straße", "kontonummer",
+    "geburtsdatum",
 }  # fmt: skip
 _PAIRS = {
     ("first", "name"), ("last", "name"), ("full", "name"), ("family", "name"), ("given", "name"),
     ("user", "name"), ("customer", "name"), ("card", "number"), ("credit", "card"), ("tax", "id"),
     ("ip", "address"), ("social", "security"), ("date", "birth"), ("license", "plate"),
+    ("account", "number"), ("account", "no"), ("middle", "name"),
 }  # fmt: skip
 _SHAPES = {
     "addresses of e-mail": re.compile(r"[^@\s]{1,64}@[^@\s]+\.[A-Za-z]{2,}"),
@@ -37,7 +40,7 @@ _PART = 0.3
 
 def looks_personal(name: str, texts: Iterable[str] = ()) -> str | None:
     """Return why a column looks personal, in words; None where it does not."""
-    words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower())
+    words = re.findall(r"[^\W\d_]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower())
     singular = {w.removesuffix("es") for w in words} | {w.removesuffix("s") for w in words}
     if (
         _WORDS & {*words, *singular, "".join(words)}

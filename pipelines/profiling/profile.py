@@ -10,13 +10,13 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.manifest import BundleManifest
-from pipelines.data.batches import read_table
+from pipelines.data.batches import read_manifest, read_table
 from pipelines.errors import BadData
+from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import Quarantine
 from pipelines.profiling.columns import LONGEST_VALUE
 from pipelines.profiling.personal import looks_personal
 from pipelines.profiling.tables import Roles, TableProfile, profile_table, summarise
-from pipelines.refs import canonical, sha256
 from pipelines.tables import from_parquet
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.context import Context
-    from pipelines.data.manifests import BatchManifest
+    from pipelines.data.manifests import BatchRef
     from pipelines.profiling.tables import BatchSummary
     from pipelines.refs import FeaturesVersion, Ref
     from pipelines.spec import Spec
@@ -78,7 +78,7 @@ class Profile:
 
 
 def profile_model(
-    context: Context, manifests: Sequence[BatchManifest], features: FeaturesVersion | None = None
+    context: Context, batches: Sequence[BatchRef], features: FeaturesVersion | None = None
 ) -> Profile:
     """Return the profile of batches, given oldest first.
 
@@ -86,24 +86,39 @@ def profile_model(
     of the batches could be read.
     """
     spec, store = context.spec, context.ports.store
-    main = spec.source.main
-    manifests = [m for m in manifests if main in m.tables]
+    quarantines = _quarantines(context)
+    refused = {q.batch for q in quarantines}
     roles = _roles(spec, spec.raw_event_time)
-    raw = {m.interval.name: summarise(read_table(store, m.tables[main]), roles) for m in manifests}
+    raw: dict[str, BatchSummary] = {}
+    labels: dict[str, str] = {}
+    lines = []
+    for batch in batches:
+        table = read_manifest(store, batch).tables.get(spec.source.main)
+        if table is None:  # it could not be read
+            continue
+        label = _label(batch)
+        raw[label] = summarise(read_table(store, table), roles)
+        # of one interval (a snapshot's) the newest version alone has features
+        labels[batch.interval.name] = label
+        state = "quarantined" if batch.manifest in refused else "accepted"
+        lines.append(BatchLine(label, table.rows, len(table.columns), state))
     if not raw:
         raise BadData(
             f"The store holds no batch of {spec.name} that could be read.",
             remedy=f"let {spec.name} run once: `perennial drift {spec.name}`, or its DAG.",
         )
-    quarantines = _quarantines(context)
     tables = [profile_table("Raw rows", raw, roles)]
     roles = _roles(spec, spec.event_time)
-    built = _features(context, list(raw), features, roles)
+    built = _features(context, labels, features, roles)
     if built:
         tables.append(profile_table("Features", built, roles, _reference(context)))
-    refused = {(q.interval.name, q.batch.sha256) for q in quarantines}
-    lines = [_line(context, m, refused) for m in manifests]
     return Profile(spec.name, lines, tables, _bad_rows(context, quarantines))
+
+
+def _label(batch: BatchRef) -> str:
+    """Return what a batch is called on the page."""
+    name = batch.interval.name
+    return f"{name} {batch.version}" if batch.interval == SNAPSHOT else name
 
 
 def _roles(spec: Spec, event_time: str | None) -> Roles:
@@ -117,26 +132,22 @@ def _roles(spec: Spec, event_time: str | None) -> Roles:
     )
 
 
-def _line(context: Context, manifest: BatchManifest, refused: set[tuple[str, str]]) -> BatchLine:
-    table, name = manifest.tables[context.spec.source.main], manifest.interval.name
-    is_refused = (name, sha256(canonical(manifest))) in refused
-    state = "quarantined" if is_refused else "accepted"
-    return BatchLine(name, table.rows, len(table.columns), state)
-
-
 def _features(
-    context: Context, batches: list[str], version: FeaturesVersion | None, roles: Roles
+    context: Context, labels: dict[str, str], version: FeaturesVersion | None, roles: Roles
 ) -> dict[str, BatchSummary]:
-    """Return the built rows of those of the batches that have some."""
+    """Return the built rows of those of the batches that have some.
+
+    `labels`: by the batches' names among the features what they are called on the page.
+    """
     name, versions = context.spec.name, context.ports.versions
     files = versions.files(name, version.revision if version else None)
-    names = [b for b in batches if b in files]
+    names = [b for b in labels if b in files]
     if not names:
         return {}
     # without changes this commits nothing and names the newest version
     version = version or versions.commit(name, {}, "profile")
     paths = versions.fetch(name, version, names)
-    return {b: summarise(from_parquet(p), roles) for b, p in zip(names, paths, strict=True)}
+    return {labels[b]: summarise(from_parquet(p), roles) for b, p in zip(names, paths, strict=True)}
 
 
 def _reference(context: Context) -> tuple[str, pa.Table] | None:

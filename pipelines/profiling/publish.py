@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.data.batches import read_manifest
+from pipelines.data.batches import newest_snapshots
 from pipelines.profiling.page import render
 from pipelines.profiling.profile import BATCHES, profile_model
 from pipelines.store.pages import NEWEST, publish_page
@@ -33,7 +33,15 @@ def publish_run_profile(
     A profile decides nothing: where it cannot be made, the log says so, and the run goes on.
     """
     try:
-        manifests = [read_manifest(context.ports.store, b) for b in batches[-BATCHES:]]
-        publish_profile(context, profile_model(context, manifests, version), run)
+        profile = profile_model(context, _with_earlier(context, batches), version)
+        publish_profile(context, profile, run)
     except Exception:  # data may be odd in ways that nobody thought of; the run is worth more
         context.log.warning("the profile of this run could not be made", exc_info=True)
+
+
+def _with_earlier(context: Context, batches: list[BatchRef]) -> list[BatchRef]:
+    """Return the newest of a run's batches; a run on a snapshot is seen beside earlier ones."""
+    if not context.spec.is_snapshot:
+        return batches[-BATCHES:]
+    found = newest_snapshots(context.ports.store, context.spec.name, BATCHES)
+    return [b for b in found if b.version <= batches[-1].version][::-1]

@@ -40,6 +40,9 @@ class Opponent:
     incident: str = ""
 
 
+LEAST_HELD_OUT = 100
+"""Fewer held-out rows of a snapshot than this prove less than folds over all of its rows do."""
+
 LEAST_ROWS = 30
 """Fewer rows (or groups of rows) than this prove nothing, however often they are cut into folds.
 

@@ -13,6 +13,7 @@ Comparing Learning Algorithms", PAKDD (the same for repeated cross-validation).
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,8 +56,11 @@ def row_folds(y: Array, units: Array | None, folds: int, *, classify: bool, seed
         (True, True): selection.StratifiedGroupKFold,
         (False, True): selection.GroupKFold,
     }[classify, units is not None](**options)
-    # One row stands for what the splitter does not look at.
-    cuts = splitter.split(np.zeros((len(y), 1)), y, units)
+    with warnings.catch_warnings():
+        # A class with fewer rows than folds is lacking in some of them, which the caller sees.
+        warnings.simplefilter("ignore", UserWarning)
+        # The splitter does not look at the inputs, only at their number.
+        cuts = list(splitter.split(np.zeros((len(y), 1)), y, units))
     return [(train, test) for train, test in cuts if len(train) and len(test)]
 
 

@@ -79,7 +79,9 @@ class Rule(Value):
         "t_test",
         "chisquare",
     ]
+    """Evidently's method."""
     threshold: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+    """The score, or the p-value, that decides."""
 
 
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
@@ -94,26 +96,33 @@ class Performance(Value):
     """
 
     tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.02
+    """How much worse than on the holdout is still as promised, in the metric's unit."""
     confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
+    """How sure it must be that the live answers are worse."""
 
 
 class Drift(Value):
     """When and how drift is looked for."""
 
     schedule: Cron
+    """When one looks."""
     window: Window = 1
     """How many batches' time one check looks at.
 
     Of data without time whole hours or days of traffic; there the default is 1d.
     """
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """The share of windows without drift that may be called drift."""
     min_rows: Annotated[int, Field(ge=1)] = 500
     """Below this many rows there is no verdict; nor below as many labels one on performance."""
     cooldown: Duration = parse_duration("7d")
     """How long after a window that started a retraining no other window starts one."""
     numbers: Rule = Rule(method="wasserstein", threshold=0.1)
+    """The rule for inputs that are numbers."""
     texts: Rule = Rule(method="jensenshannon", threshold=0.1)
+    """The rule for inputs that are texts."""
     predictions: Rule = Rule(method="jensenshannon", threshold=0.1)
+    """The rule for what the model answers."""
     columns: dict[Identifier, Rule] = Field(default_factory=dict)
     """Rules of single inputs."""
     share: Share = 0.5
@@ -121,6 +130,7 @@ class Drift(Value):
     missing: Share = 0.1
     """How much the share of missing values may rise above that of the champion's training data."""
     performance: Performance = Performance()
+    """When live answers are worse than promised."""
 
     def rule(self, column: str, *, text: bool) -> Rule:
         """Return an input's rule."""

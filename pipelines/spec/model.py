@@ -62,7 +62,9 @@ class Features(Value):
     """The built columns that a caller of the API sends, and how far back `build` looks."""
 
     inputs: Annotated[list[Identifier], Field(min_length=1, max_length=500)]
+    """The columns that `build` returns and a caller of the API sends."""
     lookback: Duration = parse_duration("0s")
+    """How far before its batch `build` sees raw rows."""
     personal: dict[Identifier, Literal["hash", "drop"]] = Field(default_factory=dict)
     """Inputs (or key columns) with personal data.
 
@@ -83,8 +85,11 @@ class Range(Value):
     """A continuous range to draw a parameter from."""
 
     low: Finite
+    """The least value."""
     high: Finite
+    """The greatest value."""
     log: bool = False
+    """Whether small values are as likely as great ones, by their logarithm."""
 
     @model_validator(mode="after")
     def _check_order(self) -> Range:
@@ -104,13 +109,19 @@ class Candidate(Value):
     """
 
     name: Name
+    """What it is called in MLflow and on the pages."""
     estimator: str
+    """An estimator of scikit-learn; a wrong name is answered with the known ones."""
     params: dict[Identifier, Scalar] = Field(default_factory=dict)
+    """Parameters that are fixed."""
     search: dict[
         Identifier, Annotated[list[Scalar], Field(min_length=1, max_length=100)] | Range
     ] = Field(default_factory=dict)
+    """Parameters that are searched: a list of values, or a range."""
     budget: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """How many settings are tried at most."""
     encode: Encoding | None = None
+    """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
 
     @field_validator("estimator")
     @classmethod
@@ -143,7 +154,9 @@ class VersusChampion(Value):
     """The challenger must beat the champion in `metric` with at least this confidence."""
 
     metric: str
+    """What both are compared in."""
     confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
+    """How sure it must be that the challenger is better."""
 
 
 class Gate(Value):
@@ -156,18 +169,24 @@ class Gate(Value):
     """
 
     at_least: dict[str, Finite] = Field(default_factory=dict)
+    """Floors by metric, whatever the opponent does."""
     at_most: dict[str, Finite] = Field(default_factory=dict)
+    """Ceilings by metric."""
     versus_champion: VersusChampion
+    """The comparison that decides."""
     guards: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(
         default_factory=dict
     )
+    """By metric: the share of the opponent's value by which it may be worse."""
     min_rows: Annotated[int, Field(ge=2)] = 100
+    """Held-out rows with a known outcome that are needed; small data need a small number."""
 
 
 class Deploy(Value):
     """How a champion takes over."""
 
     strategy: Literal["replace"] = "replace"
+    """The new version answers as soon as it has proved itself."""
 
 
 KeyColumns = Annotated[list[Identifier], Field(min_length=1, max_length=10)]
@@ -193,11 +212,17 @@ class Spec(Value):
     model_config = ConfigDict(serialize_by_alias=True)
 
     version: Literal[1] = SPEC_VERSION
+    """The format of this file."""
     name: Name
+    """The folder's name."""
     owner: Text
+    """Who is asked when it breaks; a tag in Airflow."""
     description: Text
+    """What it predicts, in a sentence."""
     task: Task
+    """What kind of answer is learnt."""
     source: Source
+    """Where raw rows come from; four kinds, below."""
     batch: BatchKind | None = None
     """How raw rows are cut by time; left out exactly where there is no `event_time`."""
     empty_batches: Literal["refuse", "allow"] = "refuse"
@@ -214,13 +239,21 @@ class Spec(Value):
         " `row`: Perennial makes the column row_key, which `build` passes on.",
     )
     target: Target
+    """What is predicted."""
     features: Features
+    """What the model sees."""
     train: Train
+    """What it learns from, and how settings are compared."""
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
+    """The estimators that compete."""
     gate: Gate
+    """What a challenger needs in order to serve."""
     drift: Drift | None = None
+    """When and how drift is looked for; without it there is no drift DAG."""
     deploy: Deploy = Deploy()
+    """How a champion takes over."""
     resources: Resources = Resources()
+    """What a step's container may use."""
 
     @model_validator(mode="after")
     def _possible(self) -> Spec:

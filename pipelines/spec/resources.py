@@ -25,7 +25,9 @@ class Limits(Value):
     """
 
     memory: Memory | None = None
+    """Memory, such as 1g."""
     cpus: Cpus | None = None
+    """Cores."""
 
 
 class Resources(Limits):
@@ -40,3 +42,4 @@ class Resources(Limits):
     A model whose source lies in another network names that.
     """
     serving: Limits = Limits()
+    """The same of the container that serves."""

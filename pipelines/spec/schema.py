@@ -36,10 +36,17 @@ class Column(Value):
     """
 
     type: ColumnType
+    """integer, float, decimal(10, 2), text, category, boolean, time, date, time_of_day, duration,
+    bytes or nested.
+    """
     nullable: bool = True
+    """Whether a value may be missing."""
     optional: bool = False
+    """Whether a batch may lack the column."""
     timezone: Zone | None = None
+    """The zone of times that are written without one."""
     order: Annotated[list[str], Field(min_length=1, max_length=10_000)] | None = None
+    """The values of a category, the least first."""
 
     @model_validator(mode="after")
     def _fits(self) -> Column:

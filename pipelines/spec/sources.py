@@ -34,8 +34,11 @@ class SourceBase(Value):
     first: Moment | None = None
     """Since when there are data; of data without time (see `event_time` of the spec) left out."""
     until: Moment | None = None
+    """When a closed data set ends; without it more rows come."""
     event_time: Identifier | None = None
+    """The raw column of the event time, where `build` makes a finer one."""
     main: Identifier = "events"
+    """The name of the table of events, as `build` sees it."""
     timezone: Zone = "UTC"
     """The zone of times that are written without one."""
     timeout: Duration | None = None
@@ -44,6 +47,7 @@ class SourceBase(Value):
     Default: the setting PERENNIAL_SOURCE_TIMEOUT_SECONDS.
     """
     side: dict[Identifier, Identifier | None] = Field(default_factory=dict)
+    """Further tables of a `python` source: the column that says when a row was known, or null."""
 
     @model_validator(mode="after")
     def _check_order(self) -> SourceBase:
@@ -83,8 +87,11 @@ class FilesSource(OneTable, TableOptions):
     """
 
     kind: Literal["files"]
+    """Files."""
     uri: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    """A path (from the home folder), a pattern, or a URI such as s3://bucket/*.parquet."""
     member: str | None = None
+    """The file within a zip archive, where there are several."""
 
     @field_validator("uri")
     @classmethod
@@ -135,10 +142,15 @@ class HttpSource(OneTable, TableOptions):
     """One download with a known SHA-256, kept in a cache; of a zip archive, one member."""
 
     kind: Literal["http"]
+    """A download."""
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=1024)]
+    """Where it is."""
     sha256: Sha256
+    """The SHA-256 of the download."""
     member: str | None = None
+    """The file within a zip archive, where there are several."""
     member_sha256: Sha256 | None = None
+    """The SHA-256 of that file: with it in the cache, no download is needed."""
 
     @model_validator(mode="after")
     def _member(self) -> HttpSource:
@@ -155,8 +167,11 @@ class SqlSource(OneTable):
     """
 
     kind: Literal["sql"]
+    """A query."""
     database: Name
+    """PERENNIAL_SQL_<DATABASE> holds the URL."""
     query: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+    """A SELECT that binds :start and :end; without an event time, neither."""
 
     @field_validator("query")
     @classmethod
@@ -192,7 +207,9 @@ class PythonSource(SourceBase):
     """
 
     kind: Literal["python"]
+    """The user's own function."""
     function: Identifier = "read"
+    """Its name in source.py."""
 
 
 Source = Annotated[FilesSource | HttpSource | SqlSource | PythonSource, Field(discriminator="kind")]

@@ -80,6 +80,7 @@ class TableOptions(Value):
     delimiter: Sign | None = None
     """Between the fields of a CSV; default `,`."""
     encoding: Annotated[str, StringConstraints(max_length=40), AfterValidator(_encoding)] = "utf-8"
+    """The encoding of a text file: utf-8, cp1252, latin-1, utf-16 …"""
     quote: Sign | Literal["none"] = '"'
     """Around fields that hold delimiters, or `none`."""
     header: bool = True
@@ -96,6 +97,7 @@ class TableOptions(Value):
     Default: an empty field; among numbers and booleans also NA, NULL and the like.
     """
     decimal: Literal[".", ","] = "."
+    """The decimal sign."""
     thousands: Literal[",", ".", " ", "'", "_"] | None = None
     """The sign between groups of three digits; default none."""
     dates: DateFormat | dict[ColumnName, DateFormat] = Field(default_factory=dict)
@@ -111,6 +113,7 @@ class TableOptions(Value):
     sheet: Annotated[str, StringConstraints(min_length=1, max_length=31)] | None = None
     """Default: the first one."""
     range: Annotated[str, AfterValidator(_range)] | None = None
+    """The cells of a sheet that hold the table, such as A3:F200, A3:F or A3."""
     table_version: Annotated[int, Field(ge=0)] | None = None
     """The version of a Delta table; default the newest."""
     flatten: bool = False

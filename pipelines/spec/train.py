@@ -23,9 +23,16 @@ class Train(Value):
     """
 
     window: Batches = 6
+    """How many batches are learnt from at most."""
     holdout: Holdout = 1
+    """How many of the newest batches judge; of a snapshot the share of its rows."""
     group: Identifier | None = None
+    """Of a snapshot: rows with the same value of this column stay on one side."""
     metric: str
+    """What candidates and settings are compared in."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """The same data and seed give the same model."""
     folds: Annotated[int, Field(ge=2, le=20)] = 3
+    """On how many folds each setting is tried."""
     schedule: Cron | None = None
+    """When it is retrained by the clock; drift and people start it too."""

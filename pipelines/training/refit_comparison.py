@@ -11,7 +11,7 @@ from pipelines.bundle.manifest import BundleManifest
 from pipelines.data.sides import groups_of, held_out, sides_of
 from pipelines.errors import BadData, PerennialError, TryAgain
 from pipelines.science.bootstrap import MIN_BLOCKS
-from pipelines.science.gates import Opponent
+from pipelines.science.gates import LEAST_HELD_OUT, Opponent
 from pipelines.science.refits import compare_over_folds
 from pipelines.training.refits import MOST_ROWS
 
@@ -70,9 +70,10 @@ def why_folds(spec: Spec, holdout: pa.Table, fair: FairRows, rows: int) -> str:
     """
     if rows > MOST_ROWS:
         return ""
-    if fair.count < spec.gate.min_rows:
+    least = max(spec.gate.min_rows, LEAST_HELD_OUT)
+    if fair.count < least:
         new = " are new to both" if fair.count < holdout.num_rows else " are held out"
-        return f"only {fair.count} rows{new}, and gate.min_rows asks for {spec.gate.min_rows}"
+        return f"only {fair.count} rows{new}, and {least} are needed"
     # Few groups are few draws, however many rows they hold.
     groups = len(np.unique(groups_of(holdout, spec)[fair.mask]))
     if groups < MIN_BLOCKS:

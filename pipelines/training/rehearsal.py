@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.errors import BadData, PerennialError
+from pipelines.science.gates import LEAST_HELD_OUT
 from pipelines.science.metrics import score
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -120,7 +121,7 @@ def _look_at_folds(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal)
 def _look_at_metrics(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal) -> None:
     """Refuse a holdout on which a metric of the gate is not defined: nothing could be promoted."""
     gate = spec.gate
-    if spec.is_snapshot and len(rows.truth) < gate.min_rows:
+    if spec.is_snapshot and len(rows.truth) < max(gate.min_rows, LEAST_HELD_OUT):
         return  # the gate looks at folds of all rows instead
     named = [gate.versus_champion.metric, *gate.at_least, *gate.at_most, *gate.guards]
     undefined = [

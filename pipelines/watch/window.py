@@ -131,14 +131,22 @@ def too_few_to_judge(spec: Spec, held_out: int, batches: int, waiting: int) -> s
     if held_out >= min_rows:
         return ""
     needed = math.ceil(min_rows * count / held_out) if held_out else batches
-    longer = f"`train: {{holdout: {needed} batches}}` or " if needed < batches else ""
+    third = max(count, batches // 3)
+    if needed < batches:
+        advice = (
+            f"`train: {{holdout: {needed} batches}}` or `gate: {{min_rows: {max(held_out, 2)}}}`"
+        )
+    elif third > count:
+        fewer = max(held_out * third // count, 2)
+        advice = f"`train: {{holdout: {third} batches}}` and `gate: {{min_rows: {fewer}}}`"
+    else:
+        advice = f"`gate: {{min_rows: {max(held_out, 2)}}}`"
     wait = duration_text(spec.target.known_after)
     waits = f"; {waiting:,} rows wait for theirs, known {wait} after the event" if waiting else ""
     return (
         f"the holdout ({count} {'batch' if count == 1 else 'batches'}) holds {held_out} rows whose"
         f" outcome is known{waits}. The gate needs {min_rows} and would refuse every challenger:"
-        f" write {longer}`gate: {{min_rows: {max(held_out, 2)}}}` (the fewer rows judge, the"
-        " larger a gain must be to be proven)"
+        f" write {advice} (the fewer rows judge, the larger a gain must be to be proven)"
     )
 
 

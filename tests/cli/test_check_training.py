@@ -110,7 +110,7 @@ REFUSALS = {
     "a minimum of rows that is never reached": (
         lambda w: respec(w, ("min_rows: 50", "min_rows: 100000")),
         "20: gate.min_rows: the holdout (1 batch) holds 220 rows whose outcome is known",
-        "write `gate: {min_rows: 220}`",
+        "write `train: {holdout: 2 batches}` and `gate: {min_rows: 440}`",
     ),
     "a holdout that is too small": (
         lambda w: respec(w, ("min_rows: 50", "min_rows: 1000")),
@@ -214,6 +214,19 @@ def test_one_positive_among_many_is_looked_for_in_all_rows_and_said(command, wor
     assert code == 65
     assert "fold" in found["detail"] or "held-out rows show 1 value" in found["detail"]
     assert "is the same" not in found["detail"]
+
+
+def test_thirty_rows_in_all_are_told_what_to_write_and_are_then_green(command, world):
+    (world.home / "expectations" / "sales.json").write_text('{"name": "s", "expectations": []}')
+    for day in range(DAYS):
+        world.rewrite(day, world.frame(day).iloc[::60].head(4))
+    code, found = check(command)
+    assert code == 65
+    assert "holds 4 rows whose outcome is known. The gate needs 50" in found["detail"]
+    assert "write `train: {holdout: 2 batches}` and `gate: {min_rows: 8}`" in found["detail"]
+    respec(world, ("holdout: 1 batch", "holdout: 2 batches"), ("min_rows: 50", "min_rows: 8"))
+    code, found = check(command)
+    assert (code, found["check"]) == (0, "training"), found["detail"]
 
 
 def test_labels_that_wait_are_counted_apart_from_those_that_are_missing(command, world):

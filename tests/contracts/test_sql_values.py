@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from pipelines.errors import RequestError
 from pipelines.sources.reader_process import ReaderProcess
 from pipelines.spec.sources import SqlSource
-from tests.contracts.databases import DAY, FIRST, WHERE, read
+from tests.contracts.databases import DAY, FIRST, WHERE, problem, read
 
 pytestmark = pytest.mark.slow
 
@@ -142,6 +144,59 @@ def test_times_without_a_zone_are_of_the_sources_zone(shop):
         "seen": [FIRST.replace(minute=30), FIRST.replace(hour=23, minute=30)],
         "id": [2, 3],
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "expression", "value"),
+    [
+        ("postgresql", "interval '1 day 2 hours'", dt.timedelta(days=1, hours=2)),
+        ("postgresql", "time '01:02:03.5'", dt.time(1, 2, 3, 500_000)),
+        ("postgresql", """'{"a": 1.10}'::jsonb""", '{"a": 1.10}'),
+        ("postgresql", "'00000000-0000-0000-0000-000000000001'::uuid", str(UUID(int=1))),
+        ("postgresql", "array[1, 2]", [1, 2]),
+        ("postgresql", "'NaN'::numeric", None),
+        ("mysql", "time '26:02:03'", dt.timedelta(hours=26, minutes=2, seconds=3)),
+        ("mysql", """json_compact('{"a": 1.10}')""", '{"a":1.10}'),
+        ("mysql", "date '2024-01-01'", FIRST),
+        ("duckdb", "interval '1 day 2 hours'", dt.timedelta(days=1, hours=2)),
+        ("duckdb", "time '01:02:03.5'", dt.time(1, 2, 3, 500_000)),
+        ("duckdb", "'00000000-0000-0000-0000-000000000001'::uuid", str(UUID(int=1))),
+        ("duckdb", "[1, 2]", [1, 2]),
+        ("duckdb", "'north'::enum('north', 'south')", "north"),
+        ("sqlite", "true", 1),
+    ],
+)
+def test_other_types_are_kept_as_the_documentation_says(
+    databases, tmp_path, kind, expression, value
+):
+    shop = databases.shop(kind, tmp_path)
+    query = f"select {expression.replace(':', chr(92) + ':')} as x where :start < :end"
+    assert read(shop, query)["x"].to_pylist() == [value]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expression", "words"),
+    [
+        ("postgresql", "interval '1 month'", "has no length in days"),
+        ("postgresql", "'infinity'::timestamp", "no end"),
+        ("postgresql", "time with time zone '01:02+02'", "times of a day with a zone"),
+        ("postgresql", "int4range(1, 3)", "the type NumericRange"),
+        ("duckdb", "interval '1 month'", "intervals of months"),
+        ("duckdb", "'01:02:03+02'::timetz", "TIME WITH TIME ZONE"),
+        ("duckdb", "'101'::bit", "the type BIT"),
+        ("duckdb", f"{2**127 - 1}::hugeint", "more than 38 digits"),
+    ],
+)
+def test_what_would_lose_something_is_named(databases, tmp_path, kind, expression, words):
+    shop = databases.shop(kind, tmp_path)
+    query = f"select {expression.replace(':', chr(92) + ':')} as x where :start < :end"
+    assert words in problem(shop, query)
+
+
+def test_postgresql_gives_the_rows_by_a_cursor_of_its_own(databases, tmp_path):
+    shop = databases.shop("postgresql", tmp_path)
+    found = read(shop, "select is_scrollable, name from pg_cursors where :start < :end")
+    assert found.num_rows == 1
 
 
 def test_the_process_of_a_source_reads_each_database(shop, tmp_path, monkeypatch):

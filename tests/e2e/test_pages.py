@@ -17,6 +17,7 @@ PATHS = [
     "/perennial/",
     f"/perennial/models/{MODEL}",
     f"/perennial/pages/{MODEL}/verdict/first",
+    f"/perennial/pages/{MODEL}/profile/first",
 ]
 
 

@@ -8,7 +8,8 @@ from pipelines.profiling.personal import looks_personal
 @pytest.mark.parametrize(
     "name",
     ["email", "customer_email", "E-Mail", "phoneNumber", "first_name", "LastName", "name",
-     "date_of_birth", "iban", "home_address", "ip_address", "client_ip", "emails", "user_name"],
+     "date_of_birth", "iban", "home_address", "ip_address", "client_ip", "emails", "user_name",
+     "Straße", "kunde_vorname", "account_number"],
 )  # fmt: skip
 def test_names_that_look_personal(name):
     assert looks_personal(name) == "by its name"

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.data.batches import newest_manifests
+from pipelines.data.batches import newest_batches
 from pipelines.errors import BadData
 from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
 from pipelines.profiling.profile import profile_model
 from pipelines.profiling.publish import publish_profile, publish_run_profile
 from pipelines.steps import features, ingest, validate
 from pipelines.store.pages import NEWEST, find_page, has_page
+from tests.snapshots import loans, make_snapshot
 from tests.worlds import ROWS, as_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,14 +29,14 @@ def ingested(context, day=5):
     return ingest.run(context, IngestRequest(run="r", now=NOW, conf={"as_of": as_of(day)}))
 
 
-def manifests(context, most=6):
-    found = newest_manifests(context.ports.store, context.spec, NOW, most)
+def batches(context, most=6):
+    found = newest_batches(context.ports.store, context.spec, NOW, most)
     return list(found)[::-1]
 
 
 def test_the_newest_batches_are_looked_at_and_no_older_ones(context):
     ingested(context)
-    found = profile_model(context, manifests(context, 3))
+    found = profile_model(context, batches(context, 3))
     assert [(b.name, b.rows, b.state) for b in found.batches] == [
         (f"2024-01-0{day}T00", ROWS, "accepted") for day in (3, 4, 5)
     ]
@@ -50,8 +51,8 @@ def test_features_are_looked_at_where_there_are_some(context):
     validated = validate.run(context, ValidateRequest(run="r", ingest=plan))
     request = FeaturesRequest(run="r", ingest=plan, validate=validated)
     version = features.run(context, request).version
-    found = profile_model(context, manifests(context))
-    assert found == profile_model(context, manifests(context), version)
+    found = profile_model(context, batches(context))
+    assert found == profile_model(context, batches(context), version)
     raw, built = found.tables
     assert {c.name for c in built.columns if c.role == "input"} == {
         "pages", "minutes", "channel", "trend"
@@ -85,7 +86,7 @@ def test_quarantined_rows_are_shown_without_what_is_personal(world, context):
     plan = ingested(context)
     with pytest.raises(BadData):
         validate.run(context, ValidateRequest(run="r", ingest=plan))
-    found = profile_model(context, manifests(context))
+    found = profile_model(context, batches(context))
     assert [b.state for b in found.batches][-1] == "quarantined"
     [bad] = found.quarantined
     assert (bad.batch, bad.count, len(bad.rows)) == ("2024-01-05T00", 7, 5)
@@ -99,10 +100,25 @@ def test_quarantined_rows_are_shown_without_what_is_personal(world, context):
 def test_a_batch_that_could_not_be_read_is_passed_over(world, context):
     world.raw(2).write_bytes(b"\x00\xff not a table")
     ingested(context)
-    assert len(profile_model(context, manifests(context)).batches) == 4
+    assert len(profile_model(context, batches(context)).batches) == 4
 
 
 def test_a_store_without_batches_is_named(context):
     with pytest.raises(BadData, match="holds no batch of sales") as caught:
         profile_model(context, [])
     assert "perennial drift sales" in caught.value.remedy
+
+
+def test_snapshots_are_looked_at_beside_earlier_ones(tmp_path, ports):
+    world = make_snapshot(tmp_path, ports, 300)
+    world.build_from_source()
+    world.later("r2")
+    world.write(loans(400))
+    world.build_from_source()
+    context = world.context
+    page = find_page(ports.store, model="loans", kind="profile", run="r2").decode()
+    found = profile_model(context, list(newest_batches(ports.store, context.spec, NOW, 5))[::-1])
+    assert [(b.name, b.rows) for b in found.batches] == [("snapshot 1", 300), ("snapshot 2", 400)]
+    raw, built = found.tables
+    assert (raw.reference, built.batches) == ("the batch snapshot 1", ["snapshot 2"])
+    assert "from snapshot 1 to snapshot 2" in " ".join(page.split())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.bundle.load import open_bundle
+from pipelines.bundle.load import open_bundle, write_bundle
 from pipelines.data import labelled_rows
 from pipelines.data.sides import held_out, sides_of
 from pipelines.errors import BadData, RequestError
 from pipelines.intervals import SNAPSHOT
-from pipelines.ledger import Quarantine
+from pipelines.ledger import Crown, Quarantine
 from tests.snapshots import check, loans, make_snapshot
 
 
@@ -47,14 +47,14 @@ def test_a_snapshot_that_breaks_its_suite_goes_to_quarantine_by_that_name(tmp_pa
     world = make_snapshot(tmp_path, ports, 300)
     world.write(loans(300).assign(late=99))
     with pytest.raises(BadData, match="snapshot: events"):
-        world.build()
+        world.build_from_source()
     (entry,) = ports.ledger.entries("loans", "quarantine")
     assert entry.read(Quarantine).interval == SNAPSHOT
 
 
 def test_a_first_model_is_judged_on_rows_that_no_fit_has_seen(tmp_path, ports):
     world = make_snapshot(tmp_path, ports, 700)
-    built, trained, judged = world.judge()
+    built, trained, judged = world.judge(world.build_from_source())
     assert (judged.verdict, judged.reasons) == ("promote", [])
     assert "resamples of" in check(judged, "versus dummy")
     assert trained[1].sides == sides_of(world.context.spec)
@@ -69,12 +69,11 @@ def test_a_first_model_is_judged_on_rows_that_no_fit_has_seen(tmp_path, ports):
 
 
 def test_a_second_snapshot_is_compared_on_rows_that_neither_has_seen(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 700)
-    world.crown()
-    before, _ = labelled_rows.holdout(world.context, world.build())
+    world = make_snapshot(tmp_path, ports)
+    world.crown(loans(700))
+    before, _ = labelled_rows.holdout(world.context, world.build(loans(700)))
     world.later("r2")
-    world.write(loans(1_400).sample(frac=1, random_state=2))
-    built, trained, judged = world.judge()
+    built, trained, judged = world.judge(loans(1_400))
     after, _ = labelled_rows.holdout(world.context, built)
     assert set(before["customer"].to_pylist()) <= set(after["customer"].to_pylist())
     assert check(judged, "rows").startswith(f"{after.num_rows} held-out rows")
@@ -87,12 +86,12 @@ def test_a_second_snapshot_is_compared_on_rows_that_neither_has_seen(tmp_path, p
 
 
 def test_other_sides_leave_the_rows_that_both_hold_out(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 2_000)
-    world.crown()
+    world = make_snapshot(tmp_path, ports)
+    world.crown(loans(2_000))
     champion = sides_of(world.context.spec)
     world.later("r2")
     world.respec("seed: 1", "seed: 1, holdout: 0.5")
-    built, _, judged = world.judge()
+    built, _, judged = world.judge(loans(2_000))
     holdout, _ = labelled_rows.holdout(world.context, built)
     fair = int(held_out(holdout, champion, ["customer"]).sum())
     assert 300 < fair < holdout.num_rows
@@ -101,11 +100,11 @@ def test_other_sides_leave_the_rows_that_both_hold_out(tmp_path, ports):
 
 
 def test_with_another_seed_too_few_rows_are_fair_and_both_are_fitted_again(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 700)
-    world.crown()
+    world = make_snapshot(tmp_path, ports)
+    world.crown(loans(700))
     world.later("r2")
     world.respec("seed: 1", "seed: 2")
-    _, _, judged = world.judge()
+    _, _, judged = world.judge(loans(700))
     assert "are new to both" in check(judged, "rows")
     assert "fitted again over all 700 rows" in check(judged, "rows")
     # Both have the same settings: no fold tells them apart.
@@ -114,26 +113,22 @@ def test_with_another_seed_too_few_rows_are_fair_and_both_are_fitted_again(tmp_p
 
 
 def test_a_champion_from_a_time_with_event_times_is_not_compared_unseen(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 700)
-    packaged = world.crown()
+    world = make_snapshot(tmp_path, ports)
+    packaged = world.crown(loans(700))
     manifest = open_bundle(ports.store, packaged.bundle).manifest
-    from pipelines.bundle.load import write_bundle
-    from pipelines.ledger import Crown
-
     older = write_bundle(ports.store, manifest.model_copy(update={"sides": None, "version": "9"}))
     crown = Crown(version="9", bundle=older, release=2)
     ports.ledger.crown("loans", expected=packaged.version, champion=crown, key="older")
     world.later("r2")
     world.respec("seed: 1", "seed: 1, holdout: 0.3")
-    world.write(loans(12_000))
-    _, _, judged = world.judge()
+    _, _, judged = world.judge(loans(12_000))
     assert "it is not known which of the held-out rows the champion" in check(judged, "unseen")
     assert judged.verdict == "refuse"
 
 
 def test_a_small_snapshot_is_judged_over_folds(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 80)
-    _, _, judged = world.judge()
+    world = make_snapshot(tmp_path, ports)
+    _, _, judged = world.judge(loans(80))
     assert "fitted again over all 80 rows (5 folds, cut 10 times)" in check(judged, "rows")
     assert "of the 50 folds" in check(judged, "versus dummy")
     assert (judged.verdict, judged.reasons) == ("promote", [])
@@ -141,20 +136,20 @@ def test_a_small_snapshot_is_judged_over_folds(tmp_path, ports):
 
 
 def test_a_search_is_repeated_within_each_fold(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 80)
-    world.respec("LogisticRegression}", "LogisticRegression, search: {C: [0.01, 0.1, 1.0]}}")
-    _, _, judged = world.judge()
-    assert "the best of 3 settings chosen anew in each" in check(judged, "rows")
+    world = make_snapshot(tmp_path, ports)
+    world.respec("LogisticRegression}", "LogisticRegression, search: {C: [0.01, 1.0]}}")
+    _, _, judged = world.judge(loans(80))
+    assert "the best of 2 settings chosen anew in each" in check(judged, "rows")
 
 
 def test_a_small_snapshot_whose_champion_has_other_settings(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 80)
+    world = make_snapshot(tmp_path, ports)
     world.respec("LogisticRegression}", "LogisticRegression, params: {C: 0.000001}}")
     world.respec("at_least: {roc_auc: 0.6}", "at_least: {roc_auc: 0.5}")
-    world.crown()
+    world.crown(loans(80))
     world.later("r2")
     world.respec("C: 0.000001", "C: 1.0")
-    _, _, judged = world.judge()
+    _, _, judged = world.judge(loans(80))
     assert judged.champion == "1"
     assert judged.incident == ""
     assert "of the 50 folds" in check(judged, "versus champion")
@@ -162,22 +157,19 @@ def test_a_small_snapshot_whose_champion_has_other_settings(tmp_path, ports):
 
 
 def test_a_champion_that_cannot_be_fitted_again_is_an_incident(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 80)
-    world.crown()
+    world = make_snapshot(tmp_path, ports)
+    world.crown(loans(80))
     world.later("r2")
     world.respec("[income, late, region]", "[late, region]")
-    (tmp_path / "models" / "loans" / "features.py").write_text(
-        "def build(tables):\n    return tables['events'].drop('income')\n"
-    )
-    _, _, judged = world.judge()
+    _, _, judged = world.judge(loans(80).drop(columns="income"))
     assert "it needs income, which is not built any more" in judged.incident
     assert "of the 50 folds" in check(judged, "versus dummy")
 
 
 def test_rows_of_a_group_are_on_one_side_and_are_drawn_together(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 2_000)
+    world = make_snapshot(tmp_path, ports)
     world.respec("seed: 1", "seed: 1, group: branch")
-    built, _, judged = world.judge()
+    built, _, judged = world.judge(loans(2_000))
     split = labelled_rows.split(world.context, built)
     sides = [set(part["branch"].to_pylist()) for part in (split.train, split.holdout)]
     assert sides[0].isdisjoint(sides[1])
@@ -185,22 +177,21 @@ def test_rows_of_a_group_are_on_one_side_and_are_drawn_together(tmp_path, ports)
 
 
 def test_too_few_groups_are_refused_in_words(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 290)
+    world = make_snapshot(tmp_path, ports)
     world.respec("seed: 1", "seed: 1, group: branch")
-    _, _, judged = world.judge()
+    _, _, judged = world.judge(loans(290))
     assert "29 groups are fewer than 30: nothing can be proven" in check(judged, "rows")
     assert judged.verdict == "refuse"
 
 
 def test_a_class_of_one_row_is_refused_in_words(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports, 80)
+    world = make_snapshot(tmp_path, ports)
     world.respec("task: binary", "task: multiclass")
     world.respec("at_least: {roc_auc: 0.6}", "at_most: {log_loss: 1.2}")
     world.respec("metric: roc_auc", "metric: log_loss")
-    world.respec("{metric: roc_auc}, guards: {log_loss: 0.1}", "{metric: log_loss}")
+    world.respec("log_loss}, guards: {log_loss: 0.1}", "log_loss}")
     frame = loans(80)
     kinds = frame["fault"].map({0: "good", 1: "late"})
-    world.write(frame.assign(fault=kinds.where(frame.index != 40, "fraud")))
-    _, _, judged = world.judge()
+    _, _, judged = world.judge(frame.assign(fault=kinds.where(frame.index != 40, "fraud")))
     assert "A class of fault has one row only" in check(judged, "versus dummy")
     assert judged.verdict == "refuse"
