@@ -21,8 +21,8 @@ from pipelines.science.leaks import find_leaks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipelines.onboarding.look import Look
     from pipelines.onboarding.talk import Talk
+    from pipelines.onboarding.typed import Look
 
 LEAK_ROWS = 6_000
 """Rows on which leaks are looked for; of more, as many as these are drawn."""
