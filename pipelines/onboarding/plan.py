@@ -184,7 +184,8 @@ def _warn_of(roles: Roles, talk: Talk) -> None:
     ):  # fmt: skip
         names = [n for n, reason in roles.left_out.items() if reason.startswith(start)]
         if names:
-            shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")  # noqa: PLR2004
+            more = f" and {len(names) - 8} more" if len(names) > 8 else ""  # noqa: PLR2004
+            shown = ", ".join(names[:8]) + more
             talk.find(f"left out, {word}: {shown}")
 
 
