@@ -20,6 +20,8 @@ MOST_CLASSES = 1_000
 MOST_INPUTS = 500
 SAME = 0.9995
 """Correlation from which two columns say the same."""
+FEW_ROWS = 20
+"""Up to so many rows, numbers that differ tell nothing."""
 _ID_NAME = re.compile(r"(^|[^a-z])(id|uuid|guid|key|nr|no|number|code|index|instant)([^a-z]|$)")
 _IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")
 
@@ -102,8 +104,8 @@ def _is_identifier(name: str, column: pd.Series[Any], distinct: int) -> bool:
         return False
     values = column.dropna()
     runs = distinct == rows and float(values.max()) - float(values.min()) < 1.5 * rows
-    is_id = looks_like_an_id(name) and distinct > 0.5 * rows
-    return rows > 20 and (runs or is_id)  # noqa: PLR2004
+    named = looks_like_an_id(name) and distinct > rows / 2
+    return rows > FEW_ROWS and (runs or named)
 
 
 def near_duplicates(frame: pd.DataFrame) -> dict[str, str]:

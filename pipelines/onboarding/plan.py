@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pipelines.onboarding.talk import Talk
     from pipelines.onboarding.typed import Look
 
+SHOWN = 8
+"""Names that a finding shows."""
 LEAK_ROWS = 6_000
 """Rows on which leaks are looked for; of more, as many as these are drawn."""
 
@@ -184,8 +186,8 @@ def _warn_of(roles: Roles, talk: Talk) -> None:
     ):  # fmt: skip
         names = [n for n, reason in roles.left_out.items() if reason.startswith(start)]
         if names:
-            more = f" and {len(names) - 8} more" if len(names) > 8 else ""  # noqa: PLR2004
-            shown = ", ".join(names[:8]) + more
+            more = len(names) - SHOWN
+            shown = ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
             talk.find(f"left out, {word}: {shown}")
 
 

@@ -26,6 +26,9 @@ _MISSING = {"-", "--", "---", "?", "??", ".", "n.a.", "N.A.", "k.A.", "#N/V", "#
 """Texts that stand for no value where all others of a column are numbers or times."""
 _SIMPLE = {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "Null", "None",
            "none"}  # fmt: skip
+DIGITS_OF_A_GROUP = 3
+LENGTHS = (6, 30)
+"""How short and how long a text of a time is."""
 _POINT = re.compile(r"^\s*[+-]?\d*\.\d+\s*$")
 _COMMA = re.compile(r"^\s*[+-]?\d*,\d+\s*$")
 _GROUPED_COMMA = re.compile(r"^\s*[+-]?\d{1,3}(\.\d{3})+,\d+\s*$")
@@ -76,8 +79,9 @@ def number_style(columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 def _are_fractions(numbers: list[str], pattern: re.Pattern[str], sign: str) -> bool:
     """Tell whether the sign stands before fractions: not always before three digits."""
     with_sign = [v for v in numbers if pattern.match(v)]
-    behind = [v.strip().rsplit(sign, 1)[1] for v in with_sign]
-    return any(len(digits) != 3 for digits in behind)  # noqa: PLR2004
+    return bool(with_sign) and any(
+        len(v.strip().rsplit(sign, 1)[1]) != DIGITS_OF_A_GROUP for v in with_sign
+    )
 
 
 def missing_markers(columns: Mapping[str, Sequence[str]]) -> list[str]:
@@ -110,8 +114,7 @@ def date_formats(values: Sequence[str]) -> list[str]:
     if all(ISO.match(v) for v in known):
         return ["ISO"]
     texts = pd.Series(sorted(set(known)))
-    lengths = texts.str.len()
-    if not 6 <= lengths.min() <= lengths.max() <= 30:  # noqa: PLR2004 -- as dates are
+    if not LENGTHS[0] <= texts.str.len().min() <= texts.str.len().max() <= LENGTHS[1]:
         return []
     few = texts.iloc[:: max(1, len(texts) // 20)]
     return [f for f in FORMATS if _reads(few, f) and _reads(texts, f)][:2]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pipelines.onboarding.talk import Talk
 
 MOST_WINDOW = {"hour": 24 * 28, "day": 180, "week": 104, "month": 24}
+MOST_OF_A_SERIES = 3
+"""Columns of a plain series, at most: time, target and one more."""
 PARTIAL = 0.2
 """Share of a middle batch's rows below which the first or the last batch is not whole."""
 HELD_OUT, ROWS_TO_JUDGE = 0.15, 200
@@ -86,8 +88,8 @@ def _step(frame: pd.DataFrame, time: str, target: Target) -> int:
 
     A plain series has one row at each time and at most one column beside time and target.
     """
-    is_wide = len(frame.columns) > 3  # noqa: PLR2004 -- time, number and one more
-    if is_wide or not frame[time].is_unique or target.task != "regression":
+    is_series = len(frame.columns) <= MOST_OF_A_SERIES and bool(frame[time].is_unique)
+    if not is_series or target.task != "regression":
         return 0
     steps = frame[time].sort_values().diff().dropna().dt.total_seconds()
     step = int(steps.median()) if len(steps) else 0
