@@ -127,7 +127,13 @@ def _folds(world: World, folds: int, seed: int) -> list[tuple[Array, Array]]:
     return row_folds(world.y, world.groups, folds, classify=world.metric != "rmse", seed=seed)
 
 
-def _judge_folds(metric: str, size: int, grouped: bool, seed: int, edge: float = 1.0) -> bool:  # noqa: FBT001
+def _judge_folds(
+    metric: str,
+    size: int,
+    grouped: bool,  # noqa: FBT001
+    seed: int,
+    edge: float = 1.0,
+) -> bool:
     world = _world(metric, size, seed, grouped=grouped, edge=edge, inputs=2)
     cuts = [cut for repeat in range(REPEATS) for cut in _folds(world, FOLDS, repeat)]
     ours, theirs = (np.array([_fit(world, c, *cut) for cut in cuts]) for c in (0, 1))

@@ -38,11 +38,11 @@ def main(argv: list[str] | None = None) -> int:
         results = {}
         for number, file in enumerate(make_all(data, 0.01 if tiny else 1.0)):
             seconds, words = _try(file, Path(folder) / f"home{number}")
-            results[file.name] = (sum(seconds), words == "green")
+            results[file.name] = (sum(seconds), words == "green", seconds[0])
             table.add_row(file.name, *(f"{s:.1f} s" for s in seconds), words)
     Console(width=140).print(table)
-    green = sum(ok for _, ok in results.values())
-    median = statistics.median(s for s, _ in results.values())
+    green = sum(ok for _, ok, _ in results.values())
+    median = statistics.median(s for s, _, _ in results.values())
     rows: list[Measure] = [
         {
             "measure": f"files of {len(results)} that are green without an edit",
@@ -55,6 +55,12 @@ def main(argv: list[str] | None = None) -> int:
             "value": round(median, 1),
             "unit": "s",
             "asked": f"< {MEDIAN:.0f}",
+        },
+        {
+            "measure": "of that init alone, the median",
+            "value": round(statistics.median(s for _, _, s in results.values()), 1),
+            "unit": "s",
+            "asked": "",
         },
         {
             "measure": f"init and check, {LARGE}",

@@ -18,12 +18,28 @@ if TYPE_CHECKING:
     from pipelines.onboarding.talk import Talk
     from pipelines.settings import Settings
 
+HELP = """Write the folder of a new model from data that you have.
+
+Looks at all of the data and writes models/NAME/ and expectations/NAME.json: each line with its
+reason. It asks where it is not sure; without a terminal, or with --yes, it says what it assumed.
+Then run `perennial check NAME`.
+
+\b
+Examples:
+  perennial init churn --from customers.csv --target left
+  perennial init demand --from 's3://shop/sales/*.parquet' --time day
+  perennial init late --from 'SELECT * FROM orders' --database shop
+  perennial init bikes --example bike_demand
+
+Exit code 65 where the data cannot be understood: it says what was not, and what to pass.
+"""
+FORMATS = ("csv", "parquet", "json", "arrow", "excel", "delta")
 TASKS = ("binary", "multiclass", "regression")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(no_args_is_help=True)(init)
+    app.command(no_args_is_help=True, help=HELP)(init)
 
 
 def init(  # noqa: PLR0913 -- the options of a command
@@ -78,29 +94,15 @@ def init(  # noqa: PLR0913 -- the options of a command
     timezone: Annotated[
         str | None, typer.Option(help="The zone of times without one, such as Europe/Berlin.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Write over a model that is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a model that is there.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Ask nothing: take what is assumed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the folder of a new model from data that you have.
-
-    Looks at all of the data and writes models/NAME/ and expectations/NAME.json: each line with its
-    reason. It asks where it is not sure; without a terminal, or with --yes, it says what it
-    assumed. Then run `perennial check NAME`.
-
-    Examples:
-      perennial init churn --from customers.csv --target left
-
-      perennial init demand --from 's3://bucket/sales/**/*.parquet' --target units --time day
-
-      perennial init returns --from 'SELECT * FROM orders' --database shop --target returned
-
-      perennial init bikes --example bike_demand
-
-    Exit code 65 where the data cannot be understood: it says what was not, and what to pass.
-    """
+    """Write the folder of a new model from data that you have."""
     from pipelines.onboarding.talk import Talk
 
     settings = load_settings()
@@ -112,6 +114,10 @@ def init(  # noqa: PLR0913 -- the options of a command
         )
     if task is not None and task not in TASKS:
         raise RequestError(f"--task {task} is no task.", remedy=f"pass one of {', '.join(TASKS)}.")
+    if format_ is not None and format_ not in FORMATS:
+        raise RequestError(
+            f"--format {format_} is no format.", remedy=f"pass one of {', '.join(FORMATS)}."
+        )
     talk = Talk(None if yes or as_json or not sys.stdin.isatty() else _ask)
     if example is not None:
         paths = _copy(settings, example, name, force=force)

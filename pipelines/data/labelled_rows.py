@@ -69,15 +69,16 @@ class LabelCounts:
         """Return what is not learnt from and why; "" where every row is."""
         wait = duration_text(spec.target.known_after)
         sentences = [
-            (self.waiting, f"wait for their label, which is known {wait} after the event"),
-            (self.missing, "have no label though it should be known by now"),
-            (self.aside, "are left out: nobody knew their label when the held-out rows began"),
+            (self.waiting, "wait", f"for their label, which is known {wait} after the event"),
+            (self.missing, "have", "no label though it should be known by now"),
+            (self.aside, "are", "left out: nobody knew their label when the held-out rows began"),
         ]
-        return "; ".join(f"{n:,} {_rows(n)} {words}" for n, words in sentences if n)
-
-
-def _rows(number: int) -> str:
-    return "row" if number == 1 else "rows"
+        one = {"wait": "waits", "have": "has", "are": "is"}
+        return "; ".join(
+            f"{n:,} {f'row {one[verb]}' if n == 1 else f'rows {verb}'} {words}"
+            for n, verb, words in sentences
+            if n
+        )
 
 
 def count_labels(table: pa.Table, spec: Spec, by: datetime) -> LabelCounts:

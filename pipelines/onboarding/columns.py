@@ -102,7 +102,8 @@ def _is_identifier(name: str, column: pd.Series[Any], distinct: int) -> bool:
         return False
     values = column.dropna()
     runs = distinct == rows and float(values.max()) - float(values.min()) < 1.5 * rows
-    return rows > 20 and (runs or (looks_like_an_id(name) and distinct > 0.5 * rows))  # noqa: PLR2004
+    is_id = looks_like_an_id(name) and distinct > 0.5 * rows
+    return rows > 20 and (runs or is_id)  # noqa: PLR2004
 
 
 def near_duplicates(frame: pd.DataFrame) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.onboarding.look import Look
+    from pipelines.onboarding.typed import Look
 
 
 def frame_of(look: Look) -> pd.DataFrame:

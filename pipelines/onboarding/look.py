@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import BadData
+from pipelines.errors import BadData, RequestError
 from pipelines.onboarding.dialect import dialect_of
 from pipelines.onboarding.places import Place, format_by_content
-from pipelines.onboarding.text_values import date_formats, missing_markers, number_style
+from pipelines.onboarding.text_values import missing_markers, number_style
+from pipelines.onboarding.typed import Look, typed_look
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pyarrow as pa
 
     from pipelines.onboarding.talk import Talk
     from pipelines.sources.parsing import File
@@ -21,20 +19,6 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 20_000
 """Rows whose texts decide how numbers are written."""
-
-
-@dataclass
-class Look:
-    """What a place holds.
-
-    `source` are the lines of the spec's source (without the interval), `types` the schema's type of
-    each column, `zones` the columns whose times are written without a zone.
-    """
-
-    table: pa.Table
-    source: dict[str, Any]
-    types: dict[str, str]
-    zoneless: set[str] = field(default_factory=set)
 
 
 def look_at(place: Place, given: dict[str, Any], talk: Talk, cache: Path) -> Look:
@@ -52,12 +36,14 @@ def look_at(place: Place, given: dict[str, Any], talk: Talk, cache: Path) -> Loo
 
         table = read_delta(place.uri, place.name, Reading())
         talk.find(f"{place.name}: a Delta table of {table.num_rows:,} rows")
-        return _typed(table, {"kind": "files", **place.source, "format": "delta"}, place, talk)
+        return typed_look(table, {"kind": "files", **place.source, "format": "delta"}, place, talk)
     source: dict[str, Any] = {"kind": place.kind, **place.source}
     contents = _contents(place, source, cache)
     kind, files = _files(place, contents, given)
     if kind != _format_by_name(place.name):
         source["format"] = kind
+    if "timezone" in given:
+        source["timezone"] = _known_zone(given["timezone"])
     options = _options(kind, files, given, talk)
     return _read(kind, files, source, options, place, talk)
 
@@ -116,7 +102,35 @@ def _options(kind: Format, files: list[File], given: dict[str, Any], talk: Talk)
             talk.find(sentence)
     elif kind == "excel":
         options = _excel_options(files[0], given, talk)
-    return options | {k: v for k, v in given.items() if k != "format"}
+    return options | {k: v for k, v in given.items() if k not in {"format", "timezone"}}
+
+
+def _known_zone(name: str) -> str:
+    """Return the zone's name. Raises RequestError where there is no such zone."""
+    from zoneinfo import available_timezones
+
+    if name not in available_timezones():
+        raise RequestError(
+            f"--timezone {name}: no zone has this name.",
+            remedy="pass one of the IANA names, such as Europe/Berlin.",
+        )
+    return name
+
+
+def _checked(options: dict[str, Any]) -> TableOptions:
+    """Return the options as a value. Raises RequestError for one that means nothing."""
+    from pydantic import ValidationError
+
+    from pipelines.plain_errors import problems
+    from pipelines.spec.table_options import TableOptions
+
+    try:
+        return TableOptions(**options)
+    except ValidationError as error:
+        words = "; ".join(str(p) for p in problems(error, options, TableOptions))
+        raise RequestError(
+            f"An option cannot be used: {words}.", remedy="perennial init --help names them."
+        ) from error
 
 
 def _excel_options(file: File, given: dict[str, Any], talk: Talk) -> dict[str, Any]:
@@ -154,26 +168,24 @@ def _read(
 ) -> Look:
     from pipelines.sources.memory_limit import most_bytes
     from pipelines.sources.parsing import Reading, parse_all
-    from pipelines.spec.table_options import TableOptions
 
     if kind == "csv":
         options |= {k: v for k, v in _style(files[0], options).items() if k not in options}
-    values = TableOptions(**options)
-    table = parse_all(files, kind, place.name, Reading(values, "UTC", None, most_bytes()))
+    values, zone = _checked(options), source.get("timezone", "UTC")
+    table = parse_all(files, kind, place.name, Reading(values, zone, None, most_bytes()))
     if not table.num_rows:
         raise BadData(f"{place.name} has no rows.", remedy="pass data with rows.")
     for option in ("decimal", "thousands", "missing"):
         if option in options:
             talk.find(f"{place.name}: {option} {options[option]!r}")
-    return _typed(table, {**source, **options}, place, talk, values)
+    return typed_look(table, {**source, **options}, place, talk, values)
 
 
 def _style(file: File, options: dict[str, Any]) -> dict[str, Any]:
     """Return decimal sign, groups and markers of missing values, from the first rows' texts."""
     from pipelines.sources.read_csv import Csv
-    from pipelines.spec.table_options import TableOptions
 
-    texts = Csv(_first_lines(file.data), file.name, TableOptions(**options)).texts()
+    texts = Csv(_first_lines(file.data), file.name, _checked(options)).texts()
     texts = texts.slice(0, SAMPLE_ROWS)
     columns = {n: [v for v in texts[n].to_pylist() if v] for n in texts.column_names}
     style = number_style(columns)
@@ -194,123 +206,6 @@ def _first_lines(data: bytes, size: int = 4_000_000) -> bytes:
     return lines if lines.count(b'"') % 2 == 0 else data
 
 
-def _typed(
-    table: pa.Table,
-    source: dict[str, Any],
-    place: Place,
-    talk: Talk,
-    options: TableOptions | None = None,
-) -> Look:
-    """Return the table with its texts of times as times, and the schema's types."""
-    import pyarrow as pa
-
-    from pipelines.columns.contract import type_of
-
-    types: dict[str, str] = {}
-    formats: dict[str, str] = {}
-    look = Look(table, source, types)
-    for place_of_column, name in enumerate(table.column_names):
-        column = table[name]
-        types[name] = type_of(column.type)
-        given = options.dates.get(name) if options and isinstance(options.dates, dict) else None
-        if pa.types.is_string(column.type) or _may_be_days(column):
-            form = given or _form_of(name, column, place, talk)
-            if form is None:
-                continue
-            times, types[name], has_zone = _times(column.cast(pa.string()), form)
-            look.table = look.table.set_column(place_of_column, name, times)
-            if form != "ISO":
-                formats[name] = form
-            if not has_zone and types[name] == "time":
-                look.zoneless.add(name)
-        elif pa.types.is_timestamp(column.type):
-            types[name] = "date" if _are_midnights(column) else "time"
-    if formats:
-        source["dates"] = formats
-        for name, form in formats.items():
-            talk.find(f"{name}: times written as {form}")
-    return look
-
-
-def _may_be_days(column: pa.ChunkedArray) -> bool:
-    """Tell whether whole numbers may be days such as 20231231."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if not pa.types.is_integer(column.type) or column.null_count == len(column):
-        return False
-    ends = pc.min_max(column).as_py()
-    return bool(ends["min"] >= 19_000_101 and ends["max"] <= 21_001_231)  # noqa: PLR2004
-
-
-def _form_of(name: str, column: pa.ChunkedArray, place: Place, talk: Talk) -> str | None:
-    """Return how a column's times are written; None where it holds no times."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    texts = column.cast(pa.string())
-    few = [v for v in texts.slice(0, 200).to_pylist() if v]
-    if not date_formats(few):
-        return None
-    forms = date_formats([v for v in pc.unique(texts).to_pylist() if v])
-    if not forms:
-        return None
-    if len(forms) == 1:
-        return forms[0]
-    assumed = _likelier(texts, forms)
-    return talk.choose(
-        f"{place.name}: {name} holds times such as {few[0]!r}, which can be read as"
-        f" {forms[0]} or {forms[1]}: which one?",
-        assumed,
-        forms,
-        f"--date-format {name}={forms[1] if assumed == forms[0] else forms[0]}",
-    )
-
-
-def _likelier(texts: pa.ChunkedArray, forms: list[str]) -> str:
-    """Return the format in which neighbouring rows are nearer to one another in time."""
-    import pandas as pd
-
-    steps = {}
-    for form in forms:
-        times = pd.to_datetime(texts.to_pandas(), format=form, errors="coerce")
-        steps[form] = times.diff().abs().sum()
-    return min(forms, key=lambda f: steps[f])
-
-
-def _times(texts: pa.ChunkedArray, form: str) -> tuple[pa.ChunkedArray, str, bool]:
-    """Return the moments in UTC, the schema's type, and whether the texts name their zones."""
-    import pyarrow as pa
-
-    from pipelines.columns.texts import values_of
-    from pipelines.columns.writing import Misfit, Writing
-    from pipelines.onboarding.text_values import ISO_WITH_ZONE
-    from pipelines.spec.schema import Column
-    from pipelines.spec.table_options import TableOptions
-
-    options = TableOptions(dates={"x": form}) if form != "ISO" else TableOptions()
-    try:
-        times = values_of(texts, Writing("x", Column(type="time"), options, "UTC"))
-    except Misfit as misfit:
-        raise BadData(
-            f"A time that cannot be read: {misfit.value!r}.",
-            remedy="pass --date-format COLUMN=FORMAT, or --type COLUMN=text.",
-        ) from misfit
-    first = next((v for v in texts.to_pylist()[:1000] if v), "")
-    has_zone = bool(ISO_WITH_ZONE.search(first)) if form == "ISO" else "%z" in form
-    if pa.types.is_timestamp(times.type) and _are_midnights(times) and not has_zone:
-        return times, "date", False
-    return times, "time", has_zone
-
-
-def _are_midnights(times: pa.ChunkedArray) -> bool:
-    import pyarrow.compute as pc
-
-    if times.null_count == len(times):
-        return False
-    return bool(pc.all(pc.equal(pc.floor_temporal(times, unit="day"), times)).as_py())
-
-
 def _look_at_query(place: Place, talk: Talk) -> Look:
     """Return what a query returns, all of it."""
     from datetime import UTC, datetime
@@ -328,4 +223,4 @@ def _look_at_query(place: Place, talk: Talk) -> Look:
     if not table.num_rows:
         raise BadData(f"{place.name} returns no rows.", remedy="pass a query that returns some.")
     talk.find(f"{place.name}: {table.num_rows:,} rows, {table.num_columns} columns")
-    return _typed(table, {"kind": "sql", **place.source}, place, talk)
+    return typed_look(table, {"kind": "sql", **place.source}, place, talk)

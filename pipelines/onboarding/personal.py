@@ -15,7 +15,8 @@ _EMAIL = re.compile(r"^[^@\s]{1,64}@[\w-]+(\.[\w-]+)+$")
 _PHONE = re.compile(r"^(\+|00)\d[\d\s()/.-]{6,18}\d$|^\(?0\d{2,5}\)?[\s/-]+[\d\s-]{5,12}$")
 _IBAN = re.compile(r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$")
 _STREET = re.compile(
-    r"\b(street|avenue|road|lane|drive|boulevard|straße|strasse|str\.|weg|platz|gasse|rue|via|calle)"
+    r"\b(street|avenue|road|lane|drive|boulevard|straße|strasse|str\.|weg|platz|gasse|rue|via"
+    r"|calle)"
     r"\b.*\d|\d+\s+\w+.*\b(st|ave|rd|street|avenue|road|lane|drive|blvd)\b",
     re.IGNORECASE,
 )

@@ -21,8 +21,8 @@ from pipelines.science.leaks import find_leaks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipelines.onboarding.look import Look
     from pipelines.onboarding.talk import Talk
+    from pipelines.onboarding.typed import Look
 
 LEAK_ROWS = 6_000
 """Rows on which leaks are looked for; of more, as many as these are drawn."""
@@ -184,7 +184,8 @@ def _warn_of(roles: Roles, talk: Talk) -> None:
     ):  # fmt: skip
         names = [n for n, reason in roles.left_out.items() if reason.startswith(start)]
         if names:
-            shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")  # noqa: PLR2004
+            more = f" and {len(names) - 8} more" if len(names) > 8 else ""  # noqa: PLR2004
+            shown = ", ".join(names[:8]) + more
             talk.find(f"left out, {word}: {shown}")
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.onboarding.draft import Draft
-    from pipelines.onboarding.look import Look
     from pipelines.onboarding.plan import Wishes
     from pipelines.onboarding.talk import Talk
+    from pipelines.onboarding.typed import Look
     from pipelines.settings import Settings
 
 

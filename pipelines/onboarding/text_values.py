@@ -76,7 +76,8 @@ def number_style(columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 def _are_fractions(numbers: list[str], pattern: re.Pattern[str], sign: str) -> bool:
     """Tell whether the sign stands before fractions: not always before three digits."""
     with_sign = [v for v in numbers if pattern.match(v)]
-    return bool(with_sign) and any(len(v.strip().rsplit(sign, 1)[1]) != 3 for v in with_sign)  # noqa: PLR2004
+    behind = [v.strip().rsplit(sign, 1)[1] for v in with_sign]
+    return any(len(digits) != 3 for digits in behind)  # noqa: PLR2004
 
 
 def missing_markers(columns: Mapping[str, Sequence[str]]) -> list[str]:
@@ -109,7 +110,8 @@ def date_formats(values: Sequence[str]) -> list[str]:
     if all(ISO.match(v) for v in known):
         return ["ISO"]
     texts = pd.Series(sorted(set(known)))
-    if not 6 <= texts.str.len().min() <= texts.str.len().max() <= 30:  # noqa: PLR2004 -- as dates are
+    lengths = texts.str.len()
+    if not 6 <= lengths.min() <= lengths.max() <= 30:  # noqa: PLR2004 -- as dates are
         return []
     few = texts.iloc[:: max(1, len(texts) // 20)]
     return [f for f in FORMATS if _reads(few, f) and _reads(texts, f)][:2]

@@ -86,7 +86,8 @@ def _step(frame: pd.DataFrame, time: str, target: Target) -> int:
 
     A plain series has one row at each time and at most one column beside time and target.
     """
-    if len(frame.columns) > 3 or not frame[time].is_unique or target.task != "regression":  # noqa: PLR2004
+    is_wide = len(frame.columns) > 3  # noqa: PLR2004 -- time, number and one more
+    if is_wide or not frame[time].is_unique or target.task != "regression":
         return 0
     steps = frame[time].sort_values().diff().dropna().dt.total_seconds()
     step = int(steps.median()) if len(steps) else 0

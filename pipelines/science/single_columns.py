@@ -37,7 +37,8 @@ def ranks_of(target: pd.Series[Any], *, classes: bool) -> list[Array]:
         ranks: Array = target.rank(pct=True).to_numpy(dtype=float)
         return [ranks]
     codes, names = pd.factorize(target, sort=True)
-    chosen = range(len(names)) if len(names) > 2 else range(len(names) - 1, len(names))  # noqa: PLR2004
+    first = 0 if len(names) > 2 else len(names) - 1  # noqa: PLR2004 -- of two classes one
+    chosen = range(first, len(names))
     return [(codes == k).astype(float) for k in chosen]
 
 

@@ -61,6 +61,13 @@ def _encoding(name: str) -> str:
     return name
 
 
+def _directives(text: str) -> str:
+    if "%" not in text:
+        msg = "write strptime's directives, such as %d.%m.%Y"
+        raise ValueError(msg)
+    return text
+
+
 def _range(text: str) -> str:
     if not _RANGE.fullmatch(text):
         msg = "write it as in Excel: A3:F200, A3:F or A3"
@@ -69,7 +76,9 @@ def _range(text: str) -> str:
 
 
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
-DateFormat = Annotated[str, StringConstraints(min_length=2, max_length=64, pattern="%")]
+DateFormat = Annotated[
+    str, StringConstraints(min_length=2, max_length=64), AfterValidator(_directives)
+]
 
 
 class TableOptions(Value):

@@ -99,6 +99,10 @@ def test_what_is_assumed_is_said_with_the_option_that_says_otherwise(command, wo
         ("a,b\n1,2\n3,4\n", ["--target", "b", "--time", "a"], "the column holds no times"),
         ("a,b\n1,2\n1,4\n", ["--target", "b", "--key", "a"], "1 rows have the key"),
         ("a,b\n1,2\n3,2\n", ["--target", "b"], "nothing to predict (always the same)"),
+        ("a,b\n1,2\n3,4\n", ["--delimiter", ";;"], "delimiter"),
+        ("a,b\n1,2\n3,4\n", ["--encoding", "utf-99"], "no encoding is named"),
+        ("a,b\n1,2\n3,4\n", ["--timezone", "Berlin"], "no zone has this name"),
+        ("a,b\n1,2\n3,4\n", ["--format", "docx"], "is no format"),
     ],
 )
 def test_what_is_not_understood_is_said_with_what_to_pass(
@@ -121,6 +125,19 @@ def test_a_model_that_is_there_is_not_touched_without_force(command, world, orde
     assert (world.home / "models" / "sales" / "model.yaml").read_text() == before
     assert command("init", "sales", "--from", orders, "--force").returncode == 0
     assert (world.home / "models" / "sales" / "model.yaml").read_text() != before
+
+
+def test_local_times_are_read_in_the_zone_that_is_passed(command, world, tmp_path):
+    rows = "\n".join(f"2024-01-{i // 24 + 1:02d} {i % 24:02d}:30:00,{i % 9}.5" for i in range(480))
+    path = tmp_path / "hours.csv"
+    path.write_text(f"at,amount\n{rows}\n")
+    zone = ["--timezone", "Asia/Tokyo"]
+    done = command("init", "tried", "--from", str(path), *zone)
+    assert done.returncode == 0, done.stderr
+    assert "Assumed: UTC" not in done.stdout
+    spec = spec_of(world)
+    assert spec.source.timezone == "Asia/Tokyo"
+    assert command("check", "tried").returncode == 0
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -195,7 +195,10 @@ def _serving(
                     time.sleep(0.1)
             yield
         finally:
-            server.send_signal(signal.SIGQUIT)  # both end at once, with their children
+            # PostgreSQL takes its children along; MariaDB has none, and would first write all
+            server.send_signal(
+                signal.SIGQUIT if Path(command[0]).name == "postgres" else signal.SIGKILL
+            )
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(START_SECONDS)
             server.kill()

@@ -12,7 +12,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS = [*PAGES, ROOT / "CHANGELOG.md"]
 LONGEST_LINE = 100
 EXAMPLE = "churn"
-EXAMPLES = (EXAMPLE, "traffic")
+EXAMPLES = (EXAMPLE, "traffic", "loans")
 """The models that docs/add-a-model.md adds; they are in no checkout."""
 
 

@@ -76,3 +76,6 @@ def test_train_tells_them_in_its_result_its_log_and_the_registry(half, caplog):
 def test_nothing_is_said_where_every_row_has_its_label():
     spec = parse_spec(spec_text().encode(), "model.yaml")
     assert LabelCounts(known=5).in_words(spec) == ""
+    assert LabelCounts(missing=1).in_words(spec) == (
+        "1 row has no label though it should be known by now"
+    )

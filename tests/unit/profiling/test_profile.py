@@ -111,10 +111,10 @@ def test_a_store_without_batches_is_named(context):
 
 def test_snapshots_are_looked_at_beside_earlier_ones(tmp_path, ports):
     world = make_snapshot(tmp_path, ports, 300)
-    world.build()
+    world.build_from_source()
     world.later("r2")
     world.write(loans(400))
-    world.build()
+    world.build_from_source()
     context = world.context
     page = find_page(ports.store, model="loans", kind="profile", run="r2").decode()
     found = profile_model(context, list(newest_batches(ports.store, context.spec, NOW, 5))[::-1])

@@ -126,9 +126,14 @@ def test_there_are_no_more_neighbours_than_rows(caplog):
 
 def test_a_bad_value_is_still_the_specs_fault():
     x = np.arange(40.0)
-    for params in ({"validation_fraction": "much", "early_stopping": True}, {"max_iter": -1}):
-        with pytest.raises(SpecError, match=r"candidates\.tried: The '"):
+    for params, name in (
+        ({"validation_fraction": "much", "early_stopping": True}, "validation_fraction"),
+        ({"max_iter": -1}, "max_iter"),
+    ):
+        words = rf"candidates\.tried: {name} must be a .*, found ('much'|-1)\."
+        with pytest.raises(SpecError, match=words) as caught:
             fit(small_candidate(BOOSTED, **params), pa.table({"x": x}), (x > 9).astype(int))
+        assert caught.value.at == ("candidates", "tried", "params", name)
 
 
 def test_what_a_fit_has_said_is_not_said_again(caplog):
