@@ -84,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     return int(bool(failed))
 
 
-def _measure(measure: str, value: float, asked: str) -> Measure:
+def _measure(measure: str, value: float | np.floating[Any], asked: str) -> Measure:
     return {"measure": measure, "value": round(float(value), 3), "unit": "share", "asked": asked}
 
 
@@ -161,6 +161,7 @@ def _judge_search(size: int, seed: int) -> bool:
         np.array(theirs),
         tested=1 / (FOLDS - 1),
         confidence=CONFIDENCE,
+        freedom=FOLDS - 1,
     )
     return comparison.lower > 0
 

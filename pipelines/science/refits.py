@@ -65,12 +65,20 @@ def row_folds(y: Array, units: Array | None, folds: int, *, classify: bool, seed
 
 
 def compare_over_folds(
-    metric: str, challenger: Array, opponent: Array, *, tested: float, confidence: float
+    metric: str,
+    challenger: Array,
+    opponent: Array,
+    *,
+    tested: float,
+    confidence: float,
+    freedom: int | None = None,
 ) -> Comparison:
     """Return the comparison of two models' scores (J,) in `metric`, fold by fold.
 
-    `tested` is how many rows judge for each row that is learnt from: 0.25 with five folds. A score
-    that is not finite proves nothing: the bound is -inf.
+    `tested` is how many rows judge for each row that is learnt from: 0.25 with five folds.
+    `freedom` are the degrees of freedom of Student's t, J - 1 where it is not given; with few
+    repeats those of a single one are the safe choice. A score that is not finite proves nothing:
+    the bound is -inf.
     """
     from scipy.special import stdtrit
 
@@ -79,7 +87,7 @@ def compare_over_folds(
     lower = -np.inf
     if count > 1 and np.isfinite(gains).all():
         error = np.sqrt((1 / count + tested) * gains.var(ddof=1))
-        lower = float(gains.mean() + stdtrit(count - 1, 1 - confidence) * error)
+        lower = float(gains.mean() + stdtrit(freedom or count - 1, 1 - confidence) * error)
     return Comparison(
         metric=metric,
         challenger=float(np.mean(challenger)),

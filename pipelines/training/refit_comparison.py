@@ -118,6 +118,7 @@ def _compare(
             ours.by_metric[metric],
             theirs.by_metric[metric],
             tested=refits.tested,
+            freedom=refits.freedom,
             confidence=rule.confidence,
         )
 

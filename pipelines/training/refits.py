@@ -100,6 +100,13 @@ class Refits:
         return 1 / (self.folds - 1)
 
     @property
+    def freedom(self) -> int | None:
+        """The degrees of freedom of the comparison: where folds are cut less often than ten times,
+        those of one repeat.
+        """
+        return None if self.repeats >= REPEATS else self.folds - 1
+
+    @property
     def text(self) -> str:
         """How the models are compared, in words."""
         text = f"{self.folds} folds, cut {self.repeats} times"

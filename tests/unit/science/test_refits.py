@@ -61,3 +61,15 @@ def test_too_few_rows_groups_or_rows_of_a_class_are_named():
         row_folds(np.arange(3.0), None, 5, classify=False, seed=0)
     with pytest.raises(BadData, match="2 groups are too few for 5 folds"):
         row_folds(np.arange(10.0), np.arange(10) % 2, 5, classify=False, seed=0)
+
+
+def test_fewer_degrees_of_freedom_are_the_safer_choice():
+    rng = np.random.default_rng(1)
+    ours, theirs = rng.normal(0.8, 0.05, 10), rng.normal(0.75, 0.05, 10)
+    bounds = [
+        compare_over_folds(
+            "roc_auc", ours, theirs, tested=0.25, confidence=0.95, freedom=freedom
+        ).lower
+        for freedom in (None, 4)
+    ]
+    assert bounds[1] < bounds[0]
