@@ -29,7 +29,7 @@ Examples:
   perennial init churn --from customers.csv --target left
   perennial init demand --from 's3://shop/sales/*.parquet' --time day
   perennial init late --from 'SELECT * FROM orders' --database shop
-  perennial init bikes --example bike_demand
+  perennial init trial --example EXAMPLE
 
 Exit code 65 where the data cannot be understood: it says what was not, and what to pass.
 """
@@ -55,7 +55,7 @@ def init(  # noqa: PLR0913 -- the options of a command
     ] = None,
     example: Annotated[
         str | None,
-        typer.Option(help="Copy a worked example instead: bike_demand or flight_delays."),
+        typer.Option(help="Copy a worked example instead; a wrong name lists them."),
     ] = None,
     target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
     positive: Annotated[
@@ -110,7 +110,7 @@ def init(  # noqa: PLR0913 -- the options of a command
     if (place is None) == (example is None):
         raise RequestError(
             "init needs either --from or --example.",
-            remedy="perennial init NAME --from FILE, or perennial init NAME --example bike_demand.",
+            remedy="perennial init NAME --from FILE, or perennial init NAME --example EXAMPLE.",
         )
     if task is not None and task not in TASKS:
         raise RequestError(f"--task {task} is no task.", remedy=f"pass one of {', '.join(TASKS)}.")

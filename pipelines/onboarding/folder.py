@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Conflict, RequestError
 from pipelines.refs import NAME_PATTERN
+from pipelines.spec import model_names
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
-
-EXAMPLES = ("bike_demand", "flight_delays")
 
 
 def check_name(name: str) -> None:
@@ -83,9 +82,10 @@ def copy_example(settings: Settings, example: str, name: str, *, force: bool) ->
     Raises RequestError where there is no such example, Conflict where the name is taken.
     """
     shipped = Path(__file__).resolve().parents[2]
-    if example not in EXAMPLES or not (shipped / "models" / example).is_dir():
+    examples = model_names(shipped / "models")
+    if example not in examples:
         raise RequestError(
-            f"There is no example {example!r}.", remedy=f"pass one of {', '.join(EXAMPLES)}."
+            f"There is no example {example!r}.", remedy=f"pass one of {', '.join(examples)}."
         )
     check_name(name)
     check_free(settings, name, force=force)

@@ -170,7 +170,7 @@ def test_an_example_is_copied_under_a_new_name(command, world):
 def test_the_help_teaches_by_examples(command):
     text = command("init", "--help").stdout
     assert "perennial init churn --from customers.csv --target left" in text
-    assert "perennial init bikes --example bike_demand" in text
+    assert "perennial init trial --example EXAMPLE" in text
 
 
 def test_one_of_from_and_example_is_needed(command):
