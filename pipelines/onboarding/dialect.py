@@ -16,6 +16,10 @@ _MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
 )  # fmt: skip
+MOST_TITLES = 50
+_FULL = 0.8
+"""The share of the fields of a table's header that are filled at least."""
+
 _WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -29,6 +33,8 @@ def dialect_of(data: bytes, name: str) -> tuple[dict[str, Any], list[str]]:
     text = _sample(data).decode(encoding, errors="ignore").removeprefix("\ufeff")
     options: dict[str, Any] = {} if encoding in {"utf-8", "ascii"} else {"encoding": encoding}
     delimiter, quote, skip, header, comment = _signs(text, name)
+    titles = _title_lines(text, delimiter, quote or '"', skip) if header else 0
+    skip += titles
     if delimiter != ",":
         options["delimiter"] = delimiter
     if quote not in {'"', ""}:
@@ -123,6 +129,20 @@ def _signs(text: str, name: str) -> tuple[str, str, int, bool, str]:
     delimiter, quote, skip, header, comment = row or (",", '"', 0, True, "")
     clean = ["" if s in {"(empty)", "\0", None} else str(s) for s in (delimiter, quote, comment)]
     return clean[0] or ",", clean[1], int(skip), bool(header), clean[2]
+
+
+def _title_lines(text: str, delimiter: str, quote: str, skip: int) -> int:
+    """Return the lines of titles before the header that a spreadsheet has filled up with signs.
+
+    They have as many fields as the table, and most of those are empty.
+    """
+    lines = text.splitlines()[skip : skip + MOST_TITLES]
+    rows = [next(csv.reader([line], delimiter=delimiter, quotechar=quote), []) for line in lines]
+    full = [sum(bool(field.strip()) for field in row) for row in rows]
+    width = max(full, default=0)
+    if not full or full[0] >= max(2, _FULL * width):
+        return 0
+    return next((i for i, count in enumerate(full) if count >= max(2, _FULL * width)), 0)
 
 
 def _width(text: str, delimiter: str, quote: str, skip: int) -> int:

@@ -141,7 +141,9 @@ def _excel_options(file: File, given: dict[str, Any], talk: Talk) -> dict[str, A
 
     workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(file.data))
     sheets = workbook.sheet_names
-    sheet = given.get("sheet") or sheets[0]
+    # A cover sheet has few rows: the table is most likely where most of them are.
+    largest = max(sheets, key=lambda name: workbook.get_sheet_by_name(name).height)
+    sheet = given.get("sheet") or largest
     if len(sheets) > 1 and "sheet" not in given:
         sheet = talk.choose(
             f"{file.name} has the sheets {', '.join(sheets)}: which one?", sheet, sheets, "--sheet"
@@ -166,6 +168,8 @@ def _read(
     place: Place,
     talk: Talk,
 ) -> Look:
+    import pyarrow as pa
+
     from pipelines.sources.memory_limit import most_bytes
     from pipelines.sources.parsing import Reading, parse_all
 
@@ -173,6 +177,12 @@ def _read(
         options |= {k: v for k, v in _style(files[0], options).items() if k not in options}
     values, zone = _checked(options), source.get("timezone", "UTC")
     table = parse_all(files, kind, place.name, Reading(values, zone, None, most_bytes()))
+    nested = [f.name for f in table.schema if pa.types.is_struct(f.type)]
+    if nested and "flatten" not in options:
+        options["flatten"] = True
+        values = _checked(options)
+        table = parse_all(files, kind, place.name, Reading(values, zone, None, most_bytes()))
+        talk.find(f"{place.name}: fields of {', '.join(nested)} become columns of their own")
     if not table.num_rows:
         raise BadData(f"{place.name} has no rows.", remedy="pass data with rows.")
     for option in ("decimal", "thousands", "missing"):
