@@ -159,8 +159,28 @@ def choose_key(
         return list(given)
     key = _unique_key(frame, time, target)
     if not key:
-        talk.find("No column, and no pair of them, names each row: the key is made of its content.")
+        talk.find(_without_key(frame, time, target))
     return key
+
+
+def _without_key(frame: pd.DataFrame, time: str | None, target: str) -> str:
+    """Return why the key is made of each row's content."""
+    wild = [
+        c
+        for c in frame.columns
+        if c not in {target, time}
+        and not is_identifier_name(c)
+        and (kind_of(frame[c]) == "text" or pd.api.types.is_integer_dtype(frame[c]))
+        and frame[c].notna().all()
+        and frame[c].is_unique
+        and _is_short(frame[c])
+    ]
+    if wild:
+        return (
+            f"{wild[0]} names each row, but a key's name has letters, digits and _ only: rename it"
+            " in the file to make it the key. Until then the key is made of each row's content."
+        )
+    return "No column, and no pair of them, names each row: the key is made of its content."
 
 
 def _unique_key(frame: pd.DataFrame, time: str | None, target: str) -> list[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COPY = 0.97
 """Skill from which a column alone is as good as the target itself."""
-ALONE, OF_ALL, OF_OTHERS = 0.6, 0.9, 0.5
+ALONE, OF_ALL, OF_OTHERS = 0.8, 0.9, 0.5
 """A column is worth a question when its skill is at least `ALONE` and `OF_ALL` of all columns', and
 the others without it have at most `OF_OTHERS` of it."""
 IDENTIFIER = 0.3

@@ -57,3 +57,12 @@ def test_what_is_no_table_is_named(data, words):
     with pytest.raises(BadData, match=words) as caught:
         dialect_of(data, "x.csv")
     assert caught.value.remedy
+
+
+def test_titles_that_a_spreadsheet_fills_up_with_signs_are_no_header():
+    text = (
+        "Sales of 2024;;\nmade by Ann;;\n;;\nday;shop;amount\n2024-01-01;1;2,5\n2024-01-02;1;3,5\n"
+    )
+    options, found = dialect_of(text.encode(), "sales.csv")
+    assert options == {"delimiter": ";", "skip": 3}
+    assert "3 lines before the table" in found[0]
