@@ -61,6 +61,7 @@ def main(model: str, drift_run: str, folder: str) -> None:
             "overview": "",
             "drift": f"pages/{model}/drift/{drift_run}",
             "evidently": f"pages/{model}/evidently/{drift_run}",
+            "profile": f"pages/{model}/profile/{retraining}",
         }.items():
             page.goto(f"{layout.airflow_url}/perennial/{path}")
             page.wait_for_timeout(SETTLED_MS)
