@@ -16,7 +16,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run
 
-LONG = ("loop", "demo", "kills")
+LONG = ("loop", "demo", "kills", "init", "suites")
 
 
 def test_each_benchmark_is_started_by_a_test():
@@ -68,6 +68,18 @@ def test_comparing_models_runs():
 
 def test_profiling_runs():
     assert "beyond chance" in run("profile")
+
+
+def test_reading_a_csv_runs():
+    assert "against DuckDB" in run("ingest")
+
+
+def test_planted_leaks_run():
+    assert "harmless columns" in run("leaks")
+
+
+def test_comparing_over_folds_runs():
+    assert "30 rows: equal, better" in run("folds")
 
 
 @pytest.mark.long

@@ -139,9 +139,15 @@ def test_the_schema_keeps_the_order_that_was_asked_for():
         pytest.param(pa.table({"price": [1e39]}), "beyond float32", id="too large"),
         pytest.param(pa.table({"price": [float("-inf")]}), "beyond float32", id="infinite"),
         pytest.param(
-            pa.table({"price": pa.array([0], pa.timestamp("us"))}), "timestamp", id="a moment"
+            pa.table({"price": pa.array([0], pa.timestamp("us"))}),
+            "holds times, which are no input",
+            id="a moment",
         ),
-        pytest.param(pa.table({"price": pa.nulls(2)}), "null", id="nulls without a type"),
+        pytest.param(
+            pa.table({"price": pa.nulls(2)}),
+            "holds values, which are no input",
+            id="nulls without a type",
+        ),
     ],
 )
 def test_what_does_not_fit_names_the_column(table, words):

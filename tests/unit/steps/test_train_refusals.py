@@ -92,7 +92,7 @@ def test_unknown_parameters_and_values_name_the_known_ones(tmp_path):
             "estimator: sklearn.linear_model.LogisticRegression, search: {C: [-1.0, 1.0]}"
         ),
     )
-    with pytest.raises(SpecError, match=r"candidates\.tried: The 'C' parameter"):
+    with pytest.raises(SpecError, match=r"candidates\.tried: C must be a number in the range"):
         world.train("tried")
 
 
