@@ -23,6 +23,9 @@ ISO_TIME = (
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
 )
 _ISO_ZONE = r":[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_PLAIN_LENGTHS = {10, 16, 19, *range(21, 27)}
+"""Signs of a date, of a time to the minute or second, and of one with up to 6 digits behind it."""
+
 _TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 _FINE = r"(\.[0-9]{6})[0-9]+"
 """The digits of a time behind its microseconds."""
@@ -50,6 +53,9 @@ def _iso_times(texts: pa.ChunkedArray, writing: Writing, zone: str) -> pa.Chunke
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    plain = _plain_times(texts)
+    if plain is not None:
+        return to_utc_and_say(plain, zone, writing.where)
     how = 'say how times are written: `dates: "%d.%m.%Y"` or the like in the source'
     require(texts, ISO_TIME, "no time as in ISO 8601", how)
     coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
@@ -64,6 +70,20 @@ def _iso_times(texts: pa.ChunkedArray, writing: Writing, zone: str) -> pa.Chunke
         row = first_failure(coarse, _moments)
         raise Misfit(row, texts[row].as_py(), "no time that there is", "mend the value") from None
     return pc.coalesce(zoned, to_utc_and_say(naive, zone, writing.where))
+
+
+def _plain_times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Return times of the usual lengths without a zone, at once; None where some are of others."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lengths = pc.unique(pc.utf8_length(texts)).drop_null().to_pylist()
+    if not {*lengths} <= _PLAIN_LENGTHS:
+        return None
+    try:
+        return texts.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return None
 
 
 def _moments(texts: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:

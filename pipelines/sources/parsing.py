@@ -190,6 +190,8 @@ def together(tables: list[pa.Table], subject: str) -> pa.Table:
 
     names = dict.fromkeys(name for table in tables for name in table.column_names)
     check_names(names, subject)
+    if len(tables) == 1:
+        return tables[0]
     for name in names:
         kinds = {table.schema.field(name).type for table in tables if name in table.column_names}
         # Arrow would make floats of decimals, and lose digits.

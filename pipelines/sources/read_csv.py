@@ -41,7 +41,7 @@ class Csv:
 
         Raises BadData where it is no CSV of this dialect.
         """
-        if not data.strip():
+        if not data[:_BLOCK].strip() and not data.strip():
             raise BadData(f"{subject} is empty: not even a header.")
         self._subject = subject
         self._options = options
