@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pipelines.columns.writing import Writing
 
 
+NARROW_SPACES = "[\u00a0\u202f\u2009]"
+"""Spaces that keep a number together, as spreadsheets write them between groups."""
+
 _WHOLE = r"^[+-]?[0-9]+(D0*)?$"
 _NUMBER = r"^[+-]?([0-9]+(D[0-9]*)?|D[0-9]+)([eE][+-]?[0-9]+)?$"
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
@@ -24,6 +27,8 @@ def _digits(texts: pa.ChunkedArray, writing: Writing, pattern: str, what: str) -
     import pyarrow.compute as pc
 
     decimal, group = re.escape(writing.decimal), writing.thousands
+    if group == " ":
+        texts = pc.replace_substring_regex(texts, pattern=NARROW_SPACES, replacement=" ")
     number = pattern.replace("D", decimal)
     if group:
         grouped = rf"^[+-]?[0-9]{{1,3}}({re.escape(group)}[0-9]{{3}})+({decimal}[0-9]*)?$"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.columns.from_objects import column_of
 from pipelines.columns.storable import DIGITS, say_once
+from pipelines.columns.text_numbers import NARROW_SPACES
 from pipelines.columns.texts import MISSING, values_of
 from pipelines.columns.writing import Misfit, Writing
 from pipelines.errors import BadData
@@ -82,6 +83,8 @@ def _in_plain_digits(texts: pa.ChunkedArray, options: TableOptions) -> pa.Chunke
 
     if options.decimal == "." and options.thousands is None:
         return texts
+    if options.thousands == " ":
+        texts = pc.replace_substring_regex(texts, pattern=NARROW_SPACES, replacement=" ")
     sign, group = re.escape(options.decimal), re.escape(options.thousands or "")
     whole = f"[0-9]{{1,3}}({group}[0-9]{{3}})+|[0-9]+" if group else "[0-9]+"
     pattern = rf"^\s*[+-]?({whole})?({sign}[0-9]*)?([eE][+-]?[0-9]+)?\s*$"

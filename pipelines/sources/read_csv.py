@@ -10,7 +10,6 @@ from pipelines.columns.storable import check_names
 from pipelines.columns.texts import FALSE, TRUE
 from pipelines.errors import BadData
 from pipelines.sources.csv_text import OpenQuote, decoded, line_of_row, records, rows_of
-from pipelines.spec.column_types import decimal_digits
 from pipelines.spec.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -81,12 +80,14 @@ class Csv:
         """
         import pyarrow as pa
 
+        if b"0x" in self._rows or b"0X" in self._rows:
+            return None  # the parser takes 0x1F for 31
         types = {name: _parsed_type(columns.get(name), self._options) for name in self.names}
         try:
             table = self._read(types, threads=True)
         except _parser_errors():
             return None
-        if any(_is_infinite(table[n], types[n]) for n in table.column_names):
+        if not all(_is_finite(table[n]) for n in table.column_names):
             return None
         self._check_quotes()
         if all(kind == pa.string() for kind in types.values()):
@@ -241,15 +242,18 @@ def _parsed_type(column: Column | None, options: TableOptions) -> pa.DataType:
 
     if column is None:
         return pa.string()
-    is_number = column.type in {"integer", "float"} or decimal_digits(column.type)
+    # Not decimals: the parser takes one digit too many where its last places are none.
+    is_number = column.type in {"integer", "float"}
     if column.type == "boolean" or (is_number and options.thousands is None):
         return arrow_type(column.type)
     return pa.string()
 
 
-def _is_infinite(values: pa.ChunkedArray, kind: pa.DataType) -> bool:
-    """Tell whether floats hold an infinity: the parser makes one of 1e400 too."""
+def _is_finite(values: pa.ChunkedArray) -> bool:
+    """Tell whether floats are all finite: the parser makes infinities of 1e400, and takes nan."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return bool(pa.types.is_floating(kind) and pc.any(pc.is_inf(values)).as_py())
+    return (
+        not pa.types.is_floating(values.type) or pc.all(pc.is_finite(values)).as_py() is not False
+    )
