@@ -58,11 +58,13 @@ def chances(rng: np.random.Generator, worlds: int) -> list[Measure]:
     """Return the shares of samples that lie beyond chance though nothing has changed."""
     measures: list[Measure] = []
     for n, m in SAMPLES:
-        for words, draw in (("normal", _normal), ("skewed", _skewed), ("groups", _groups)):
+        for words, draw in (("normal", _normal), ("skewed", _draw_skewed), ("groups", _groups)):
             beyond = sum(_is_beyond(draw(rng, n), draw(rng, m)) for _ in range(worlds))
             title = f"{n:,} {words} rows from a reference of {m:,}, beyond chance"
             measures.append(_measure(title, beyond / worlds, "share", "<= 0.1"))
-    beyond = sum(_is_beyond(_chained(rng, 1_000), _chained(rng, 5_000)) for _ in range(worlds))
+    beyond = sum(
+        _is_beyond(_draw_chained(rng, 1_000), _draw_chained(rng, 5_000)) for _ in range(worlds)
+    )
     title = f"1,000 rows, each {CORRELATION} like the one before, beyond chance"
     return [*measures, _measure(title, beyond / worlds, "share", "")]
 
@@ -71,7 +73,7 @@ def _normal(rng: np.random.Generator, rows: int) -> Array:
     return rng.normal(size=rows)
 
 
-def _skewed(rng: np.random.Generator, rows: int) -> Array:
+def _draw_skewed(rng: np.random.Generator, rows: int) -> Array:
     return rng.exponential(size=rows)
 
 
@@ -79,7 +81,7 @@ def _groups(rng: np.random.Generator, rows: int) -> Array:
     return rng.geometric(0.3, size=rows).clip(max=19).astype(float)
 
 
-def _chained(rng: np.random.Generator, rows: int) -> Array:
+def _draw_chained(rng: np.random.Generator, rows: int) -> Array:
     from scipy.signal import lfilter
 
     return lfilter([np.sqrt(1 - CORRELATION**2)], [1, -CORRELATION], rng.normal(size=rows))

@@ -168,7 +168,7 @@ def _measured(batch: pd.DataFrame, time: str, key: list[str]) -> list[str]:
     ]
 
 
-def _scaled(factor: float, offset: float = 0.0) -> Callable[..., Any]:
+def _scale(factor: float, offset: float = 0.0) -> Callable[..., Any]:
     def make(batch, time, key, random):
         names = _measured(batch, time, key)
         if not names:
@@ -180,7 +180,7 @@ def _scaled(factor: float, offset: float = 0.0) -> Callable[..., Any]:
     return make
 
 
-def _emptied(batch, time, key, random):
+def _empty(batch, time, key, random):
     names = [c for c in batch.columns if c not in {time, *key} and batch[c].notna().mean() > 0.05]
     name = str(random.choice(names))
     kind = batch[name].dtype
@@ -191,7 +191,7 @@ def _emptied(batch, time, key, random):
     return batch.assign(**{name: empty}), name
 
 
-def _swapped(batch, time, key, random):
+def _swap(batch, time, key, random):
     names = [c for c in batch.columns if c not in {time, *key} and len(batch[c].unique()) > 1]
     pairs = [
         (a, b)
@@ -206,7 +206,7 @@ def _swapped(batch, time, key, random):
     return batch.assign(**{a: batch[b], b: batch[a]}), f"{a} and {b}"
 
 
-def _doubled(batch, time, key, random):
+def _double(batch, time, key, random):
     del time, key, random
     return pd.concat([batch, batch], ignore_index=True), "all rows"
 
@@ -228,7 +228,7 @@ def _later(hours: Callable[[np.random.Generator], float]) -> Callable[..., Any]:
     return make
 
 
-def _garbled(batch, time, key, random):
+def _garble(batch, time, key, random):
     names = [
         c
         for c in batch.columns
@@ -249,16 +249,16 @@ def _garbled(batch, time, key, random):
 
 
 BREAKS: dict[str, Callable[..., Any]] = {
-    "unit x 1000": _scaled(1000),
-    "unit x 1.8 + 32": _scaled(1.8, 32),
-    "cents": _scaled(100),
-    "emptied": _emptied,
-    "swapped": _swapped,
-    "duplicated": _doubled,
+    "unit x 1000": _scale(1000),
+    "unit x 1.8 + 32": _scale(1.8, 32),
+    "cents": _scale(100),
+    "emptied": _empty,
+    "swapped": _swap,
+    "duplicated": _double,
     "half duplicated": _partly_doubled,
     "day shifted": _later(lambda r: float(r.choice([-24, 24]))),
     "zone shifted": _later(lambda r: float(r.choice([-8, -5, -1, 1, 2, 5]))),
-    "encoding broken": _garbled,
+    "encoding broken": _garble,
 }
 
 

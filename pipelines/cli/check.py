@@ -279,7 +279,7 @@ def _training(state: dict[str, Any]) -> str:
     if spec.is_snapshot:
         with limit_threads(context.settings.threads):
             sample = sample_of_snapshot(spec, state["table"])
-            return _rehearsed(spec, sample, rehearse(spec, sample), "the snapshot", "")
+            return _rehearse_training(spec, sample, rehearse(spec, sample), "the snapshot", "")
     learn, judge, _ = intervals_for(spec, newest.end)
     raws = dict(zip(intervals_behind(spec, newest), state["raws"], strict=True))
     with limit_threads(context.settings.threads):
@@ -292,10 +292,10 @@ def _training(state: dict[str, Any]) -> str:
         ):
             raise BadData(f"{words}.", at=("gate", "min_rows"))
         found = rehearse(spec, sample)
-    return _rehearsed(spec, sample, found, f"{sample.batches} batches", few)
+    return _rehearse_training(spec, sample, found, f"{sample.batches} batches", few)
 
 
-def _rehearsed(spec: Spec, sample: Sample, found: Rehearsal, whose: str, few: str) -> str:
+def _rehearse_training(spec: Spec, sample: Sample, found: Rehearsal, whose: str, few: str) -> str:
     text = f"{found.fits} small fits on {sample.rows:,} rows of {whose}"
     text += f" ({found.skipped} settings not tried: no time)" if found.skipped else ""
     labels = sample.counts.in_words(spec)

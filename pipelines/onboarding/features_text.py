@@ -55,7 +55,7 @@ def _selection(draft: Draft, plain: list[Feature], lags: list[Feature]) -> list[
             names.append(target)
     else:
         renames[draft.target_built] = f"_[{target!r}]"
-    text = ", ".join(_quoted(n) for n in names) + ","
+    text = ", ".join(_quote(n) for n in names) + ","
     lines = textwrap.wrap(
         text, WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8, break_long_words=False,
         break_on_hyphens=False,
@@ -63,7 +63,7 @@ def _selection(draft: Draft, plain: list[Feature], lags: list[Feature]) -> list[
     return [*lines, *(f"        {n}={e.replace(chr(39), chr(34))}," for n, e in renames.items())]
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return f'"{name}"'
 
 

@@ -117,7 +117,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
-def _checked(options: dict[str, Any]) -> TableOptions:
+def _check_options(options: dict[str, Any]) -> TableOptions:
     """Return the options as a value. Raises RequestError for one that means nothing."""
     from pydantic import ValidationError
 
@@ -175,12 +175,12 @@ def _read(
 
     if kind == "csv":
         options |= {k: v for k, v in _style(files[0], options).items() if k not in options}
-    values, zone = _checked(options), source.get("timezone", "UTC")
+    values, zone = _check_options(options), source.get("timezone", "UTC")
     table = parse_all(files, kind, place.name, Reading(values, zone, None, most_bytes()))
     nested = [f.name for f in table.schema if pa.types.is_struct(f.type)]
     if nested and "flatten" not in options:
         options["flatten"] = True
-        values = _checked(options)
+        values = _check_options(options)
         table = parse_all(files, kind, place.name, Reading(values, zone, None, most_bytes()))
         talk.find(f"{place.name}: fields of {', '.join(nested)} become columns of their own")
     if not table.num_rows:
@@ -195,7 +195,7 @@ def _style(file: File, options: dict[str, Any]) -> dict[str, Any]:
     """Return decimal sign, groups and markers of missing values, from the first rows' texts."""
     from pipelines.sources.read_csv import Csv
 
-    texts = Csv(_first_lines(file.data), file.name, _checked(options)).texts()
+    texts = Csv(_first_lines(file.data), file.name, _check_options(options)).texts()
     texts = texts.slice(0, SAMPLE_ROWS)
     columns = {n: [v for v in texts[n].to_pylist() if v] for n in texts.column_names}
     style = number_style(columns)

@@ -105,7 +105,7 @@ def figures_of(column: pa.ChunkedArray, sample: pa.ChunkedArray) -> ColumnFigure
     import pyarrow.compute as pc
 
     rows, kind = len(column), kind_of(column)
-    plain = _decoded(column)
+    plain = _decode(column)
     if pa.types.is_floating(plain.type):
         plain = pc.if_else(pc.is_nan(plain), None, plain)
     missing = int(plain.null_count)
@@ -122,7 +122,7 @@ def figures_of(column: pa.ChunkedArray, sample: pa.ChunkedArray) -> ColumnFigure
     return figures
 
 
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _decode(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the texts of a category."""
     import pyarrow as pa
 
@@ -144,7 +144,7 @@ def common_values(column: pa.ChunkedArray, most: int = MOST_GROUPS) -> list[tupl
     """Return the most frequent values as texts with their rows, the most frequent first."""
     import pyarrow.compute as pc
 
-    counts = pc.value_counts(_decoded(column).combine_chunks().drop_null())
+    counts = pc.value_counts(_decode(column).combine_chunks().drop_null())
     pairs = zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)
     ordered = sorted(((_text(v), n) for v, n in pairs), key=lambda pair: (-pair[1], pair[0]))
     return ordered[:most]
@@ -166,7 +166,7 @@ def as_values(column: pa.ChunkedArray, *, groups: bool = False) -> Values | None
     if kind == "number" and not groups:
         return Values(as_numbers(column), groups=False)
     if kind in {"number", "text", "boolean"}:
-        encoded = _decoded(column).combine_chunks().dictionary_encode()
+        encoded = _decode(column).combine_chunks().dictionary_encode()
         if len(encoded.dictionary) > MOST_GROUPS:
             return None
         codes: Array = np.asarray(pc.cast(encoded.indices, pa.float64()), dtype=float)

@@ -181,7 +181,7 @@ def profile_table(
     }
     older = list(batches)[: len(batches) // 2] if reference is None else []
     words, rows = reference or (_words(older), None)
-    pooled = _pooled(list(samples.values()), ASSOCIATED_ROWS)
+    pooled = _pool(list(samples.values()), ASSOCIATED_ROWS)
     target = _values(pooled, roles.target, roles) if roles.target not in left_out else None
     columns = []
     for name in looked_at:
@@ -275,7 +275,7 @@ def _is_identity(kind: Kind, newest: ColumnFigures | None) -> bool:
     return newest.unique > max(BINS, newest.rows * (1 - newest.missing) / 2)
 
 
-def _pooled(samples: list[pa.Table], most: int) -> pa.Table:
+def _pool(samples: list[pa.Table], most: int) -> pa.Table:
     """Return rows of all batches; of the newest alone where their types do not go together."""
     import pyarrow as pa
 

@@ -103,7 +103,7 @@ def find_leaks(
     rest = [s for s in named if s.column not in found]
     for leak in (
         *_late(columns, event, rest),
-        *(_shifted(columns, target, event, rest) if not classes and event is not None else []),
+        *(_shift(columns, target, event, rest) if not classes and event is not None else []),
         *(_parts(columns, target, named) if not classes else []),
     ):
         found.setdefault(leak.column, leak)
@@ -174,7 +174,7 @@ def _late(
     ]
 
 
-def _shifted(
+def _shift(
     columns: Mapping[str, pd.Series[Any]],
     target: pd.Series[Any],
     event: pd.Series[Any] | None,

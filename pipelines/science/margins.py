@@ -77,10 +77,10 @@ def novelty(batches: list[set[str]], counts: list[dict[str, int]]) -> float:
 
 def outward(low: float, high: float, digits: int = 4) -> tuple[float, float]:
     """Return bounds with few digits, never narrower than they were."""
-    return _rounded(low, digits, np.floor), _rounded(high, digits, np.ceil)
+    return _round(low, digits, np.floor), _round(high, digits, np.ceil)
 
 
-def _rounded(value: float, digits: int, toward: Any) -> float:
+def _round(value: float, digits: int, toward: Any) -> float:
     if value == 0 or not np.isfinite(value):
         return value
     exponent = int(np.floor(np.log10(abs(value)))) - digits + 1

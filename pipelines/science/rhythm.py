@@ -35,7 +35,7 @@ def rhythms_of(times: pd.Series[Any], amounts: pd.Series[Any] | None = None) -> 
     for name, unit, turn, phase, possible in choices:
         if not possible or span < (FEWEST if name != "year" else 2) * turn:
             continue
-        if any(_adjusted(s, phase) >= STRONG for s in _series(times, amounts, unit)):
+        if any(_adjust(s, phase) >= STRONG for s in _series(times, amounts, unit)):
             found.append(name)
     return found
 
@@ -52,7 +52,7 @@ def _series(
     return series
 
 
-def _adjusted(values: pd.Series[Any], phase: str) -> float:
+def _adjust(values: pd.Series[Any], phase: str) -> float:
     """Return the adjusted R² of the phases' means."""
     phases: NDArray[Any] = getattr(values.index, phase).to_numpy()
     # What a trend says is no rhythm: each value is held against those around it.

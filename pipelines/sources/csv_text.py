@@ -36,7 +36,7 @@ _SAMPLE = 200_000
 """Bytes around a wrong one that are looked at in order to guess the encoding."""
 
 
-def decoded(data: bytes, options: TableOptions, subject: str) -> bytes:
+def decode_text(data: bytes, options: TableOptions, subject: str) -> bytes:
     """Return the file in UTF-8, without a byte order mark.
 
     Raises BadData naming the line where it is of another encoding, a web page, or holds NUL.

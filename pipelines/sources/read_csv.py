@@ -9,7 +9,7 @@ from pipelines.columns.contract import arrow_type
 from pipelines.columns.storable import check_names
 from pipelines.columns.texts import FALSE, TRUE
 from pipelines.errors import BadData
-from pipelines.sources.csv_text import OpenQuote, decoded, line_of_row, records, rows_of
+from pipelines.sources.csv_text import OpenQuote, decode_text, line_of_row, records, rows_of
 from pipelines.spec.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Csv:
             raise BadData(f"{subject} is empty: not even a header.")
         self._subject = subject
         self._options = options
-        self._text = decoded(data, options, subject)
+        self._text = decode_text(data, options, subject)
         self._rows = rows_of(self._text, options)
         if not self._rows.endswith((b"\n", b"\r")):
             self._rows += b"\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.columns.from_objects import column_of
 from pipelines.columns.storable import MOST_COLUMNS
 from pipelines.errors import BadData
-from pipelines.sources.csv_text import decoded
+from pipelines.sources.csv_text import decode_text
 from pipelines.sources.literals import is_float
 from pipelines.sources.nested import flatten
 from pipelines.spec.table_options import TableOptions
@@ -33,7 +33,7 @@ def table_of(data: bytes, subject: str, options: TableOptions = _PLAIN) -> pa.Ta
     """
     import pyarrow as pa
 
-    text = decoded(data, options, subject).decode()
+    text = decode_text(data, options, subject).decode()
     if not text.strip():
         raise BadData(f"{subject} is empty.")
     columns: dict[str, list[Any]] = {}
