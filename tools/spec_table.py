@@ -13,7 +13,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.spec import drift, model, resources, schema, sources, target, train
+from pipelines.spec import (
+    candidates,
+    drift,
+    features,
+    gate,
+    model,
+    resources,
+    schema,
+    sources,
+    target,
+    train,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -27,12 +38,12 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("source, `kind: sql`", sources.SqlSource),
     ("source, `kind: python`", sources.PythonSource),
     ("target", target.Target),
-    ("features", model.Features),
+    ("features", features.Features),
     ("train", train.Train),
-    ("candidates, each", model.Candidate),
-    ("candidates, a range in `search`", model.Range),
-    ("gate", model.Gate),
-    ("gate.versus_champion", model.VersusChampion),
+    ("candidates, each", candidates.Candidate),
+    ("candidates, a range in `search`", candidates.Range),
+    ("gate", gate.Gate),
+    ("gate.versus_champion", gate.VersusChampion),
     ("drift", drift.Drift),
     ("drift: a rule in `numbers`, `texts`, `predictions`, `columns`", drift.Rule),
     ("drift.performance", drift.Performance),

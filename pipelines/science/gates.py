@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pipelines.intervals import Interval
     from pipelines.science.bootstrap import Comparison
-    from pipelines.spec.model import Gate
+    from pipelines.spec.gate import Gate
     from pipelines.spec.tasks import Task
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -11,7 +10,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    field_validator,
     model_validator,
 )
 
@@ -19,16 +17,16 @@ from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
+from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.drift import Drift
-from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
-from pipelines.spec.metrics import METRICS, metrics_for
+from pipelines.spec.features import Features
+from pipelines.spec.gate import Gate, metric_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.target import Target, target_problems
 from pipelines.spec.tasks import Task
 from pipelines.spec.timing import Timing, WordsOfTime, time_problems
 from pipelines.spec.train import HOLDOUT_SHARE, Train
-from pipelines.spec.units import Duration, Timeout, parse_duration
 
 SPEC_VERSION: Literal[1] = 1
 
@@ -48,138 +46,6 @@ def _without_controls(text: str) -> str:
 Text = Annotated[
     str, StringConstraints(min_length=1, max_length=500), AfterValidator(_without_controls)
 ]
-Scalar = bool | int | float | str | None
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-def _did_you_mean(word: str, names: list[str]) -> str:
-    by_leaf = {name.rsplit(".", 1)[-1]: name for name in names}
-    leaf = difflib.get_close_matches(word.rsplit(".", 1)[-1], by_leaf, n=1, cutoff=0.5)
-    return f"; did you mean {by_leaf[leaf[0]]}?" if leaf else f"; known: {', '.join(names)}"
-
-
-class Features(Value):
-    """The built columns that a caller of the API sends, and how far back `build` looks."""
-
-    inputs: Annotated[list[Identifier], Field(min_length=1, max_length=500)]
-    """The columns that `build` returns and a caller of the API sends."""
-    lookback: Duration = parse_duration("0s")
-    """How far before its batch `build` sees raw rows."""
-    personal: dict[Identifier, Literal["hash", "drop"]] = Field(default_factory=dict)
-    """Inputs (or key columns) with personal data.
-
-    The inference log holds a keyed hash of them, or nothing.
-    """
-    timeout: Timeout | None = None
-    """How long `build` may take for one batch.
-
-    Default: the setting PERENNIAL_USER_CODE_TIMEOUT_SECONDS.
-    """
-
-    def seconds(self, default: float) -> float:
-        """Return the time-out of `build`."""
-        return self.timeout.total_seconds() if self.timeout else default
-
-
-class Range(Value):
-    """A continuous range to draw a parameter from."""
-
-    low: Finite
-    """The least value."""
-    high: Finite
-    """The greatest value."""
-    log: bool = False
-    """Whether small values are as likely as great ones, by their logarithm."""
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Range:
-        if not self.low < self.high:
-            msg = "`low` must lie below `high`"
-            raise ValueError(msg)
-        if self.log and self.low <= 0:
-            msg = "a log range must start above 0"
-            raise ValueError(msg)
-        return self
-
-
-class Candidate(Value):
-    """One estimator with fixed `params` and a `search` space.
-
-    At most `budget` settings of the space are tried.
-    """
-
-    name: Name
-    """What it is called in MLflow and on the pages."""
-    estimator: str
-    """An estimator of scikit-learn; a wrong name is answered with the known ones."""
-    params: dict[Identifier, Scalar] = Field(default_factory=dict)
-    """Parameters that are fixed."""
-    search: dict[
-        Identifier, Annotated[list[Scalar], Field(min_length=1, max_length=100)] | Range
-    ] = Field(default_factory=dict)
-    """Parameters that are searched: a list of values, or a range."""
-    budget: Annotated[int, Field(ge=1, le=1_000)] = 20
-    """How many settings are tried at most."""
-    encode: Encoding | None = None
-    """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
-
-    @field_validator("estimator")
-    @classmethod
-    def _check_estimator(cls, path: str) -> str:
-        if path not in ESTIMATORS:
-            msg = f"unknown estimator {path}{_did_you_mean(path, sorted(ESTIMATORS))}"
-            raise ValueError(msg)
-        return path
-
-    @model_validator(mode="after")
-    def _apart(self) -> Candidate:
-        both = sorted(set(self.params) & set(self.search))
-        if both:
-            msg = f"{', '.join(both)} stands in both `params` and `search`; keep one"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def declaration(self) -> Estimator:
-        """What the catalogue says of the estimator."""
-        return ESTIMATORS[self.estimator]
-
-    @property
-    def encoding(self) -> Encoding:
-        """How text inputs are encoded."""
-        return self.encode or self.declaration.encode
-
-
-class VersusChampion(Value):
-    """The challenger must beat the champion in `metric` with at least this confidence."""
-
-    metric: str
-    """What both are compared in."""
-    confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
-    """How sure it must be that the challenger is better."""
-
-
-class Gate(Value):
-    """What a challenger needs in order to serve.
-
-    `at_least` and `at_most` are floors and ceilings by metric.
-
-    `guards` are further metrics in which it may be worse than its opponent by no more than a share
-    of the opponent's value.
-    """
-
-    at_least: dict[str, Finite] = Field(default_factory=dict)
-    """Floors by metric, whatever the opponent does."""
-    at_most: dict[str, Finite] = Field(default_factory=dict)
-    """Ceilings by metric."""
-    versus_champion: VersusChampion
-    """The comparison that decides."""
-    guards: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(
-        default_factory=dict
-    )
-    """By metric: the share of the opponent's value by which it may be worse."""
-    min_rows: Annotated[int, Field(ge=2)] = 100
-    """Held-out rows with a known outcome that are needed; small data need a small number."""
 
 
 class Deploy(Value):
@@ -259,9 +125,9 @@ class Spec(Value):
     def _possible(self) -> Spec:
         faults = [
             *time_problems(_words_of_time(self)),
-            *_metric_problems(self),
+            *metric_problems(self.gate, self.task, self.train.metric),
             *_column_problems(self),
-            *_candidate_problems(self),
+            *candidate_problems(self.candidates, self.task),
         ]
         if faults:
             raise Impossible(faults)
@@ -354,44 +220,6 @@ def _words_of_time(spec: Spec) -> WordsOfTime:
     )
 
 
-def _metric_problems(spec: Spec) -> list[Problem]:
-    mentions: list[tuple[tuple[str, ...], str]] = [
-        (("train", "metric"), spec.train.metric),
-        (("gate", "versus_champion", "metric"), spec.gate.versus_champion.metric),
-        *((("gate", "at_least", m), m) for m in spec.gate.at_least),
-        *((("gate", "at_most", m), m) for m in spec.gate.at_most),
-        *((("gate", "guards", m), m) for m in spec.gate.guards),
-    ]
-    choices = metrics_for(spec.task)
-    wrong = f"does not fit a {spec.task} task; use one of {', '.join(choices)}"
-    faults = [Problem(path, f"{m[:80]!r} {wrong}") for path, m in mentions if m not in choices]
-    faults += [
-        Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")
-        for m in spec.gate.at_least
-        if m in METRICS and not METRICS[m].greater_is_better
-    ]
-    faults += [
-        Problem(("gate", "at_most", m), "is better when greater; put it under at_least")
-        for m in spec.gate.at_most
-        if m in METRICS and METRICS[m].greater_is_better
-    ]
-    decides = spec.gate.versus_champion.metric
-    if decides in spec.gate.guards:
-        faults.append(
-            Problem(
-                ("gate", "guards", decides),
-                "decides in versus_champion already; name another metric",
-            )
-        )
-    if not spec.gate.at_least and not spec.gate.at_most:
-        none = (
-            "name at least one floor (at_least) or ceiling (at_most); a gate without a threshold"
-            " refuses everything"
-        )
-        faults.append(Problem(("gate",), none))
-    return faults
-
-
 def _column_problems(spec: Spec) -> list[Problem]:
     inputs, place = spec.features.inputs, ("features", "inputs")
     faults = [
@@ -427,25 +255,6 @@ def _column_problems(spec: Spec) -> list[Problem]:
         for c in drift_columns
         if c not in inputs
     ]
-
-
-def _candidate_problems(spec: Spec) -> list[Problem]:
-    names = [c.name for c in spec.candidates]
-    faults = [
-        Problem(("candidates", names.index(n), "name"), f"the name {n!r} stands twice; rename one")
-        for n in sorted({n for n in names if names.count(n) > 1})
-    ]
-    faults += [
-        Problem(
-            ("candidates", place, "estimator"),
-            f"{c.estimator} of {c.name} cannot do a {spec.task} task; choose another one",
-        )
-        for place, c in enumerate(spec.candidates)
-        if spec.task not in c.declaration.tasks
-    ]
-    if all(c.declaration.dummy for c in spec.candidates):
-        faults.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
-    return faults
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""What a spec says of its candidates: the estimators that compete, and what is searched."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from pipelines.plain_errors import Problem
+from pipelines.refs import Name, Value
+from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
+from pipelines.spec.numbers import Finite, Scalar
+from pipelines.spec.sources import Identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipelines.spec.tasks import Task
+
+
+def _did_you_mean(word: str, names: list[str]) -> str:
+    by_leaf = {name.rsplit(".", 1)[-1]: name for name in names}
+    leaf = difflib.get_close_matches(word.rsplit(".", 1)[-1], by_leaf, n=1, cutoff=0.5)
+    return f"; did you mean {by_leaf[leaf[0]]}?" if leaf else f"; known: {', '.join(names)}"
+
+
+class Range(Value):
+    """A continuous range to draw a parameter from."""
+
+    low: Finite
+    """The least value."""
+    high: Finite
+    """The greatest value."""
+    log: bool = False
+    """Whether small values are as likely as great ones, by their logarithm."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Range:
+        if not self.low < self.high:
+            msg = "`low` must lie below `high`"
+            raise ValueError(msg)
+        if self.log and self.low <= 0:
+            msg = "a log range must start above 0"
+            raise ValueError(msg)
+        return self
+
+
+class Candidate(Value):
+    """One estimator with fixed `params` and a `search` space.
+
+    At most `budget` settings of the space are tried.
+    """
+
+    name: Name
+    """What it is called in MLflow and on the pages."""
+    estimator: str
+    """An estimator of scikit-learn; a wrong name is answered with the known ones."""
+    params: dict[Identifier, Scalar] = Field(default_factory=dict)
+    """Parameters that are fixed."""
+    search: dict[
+        Identifier, Annotated[list[Scalar], Field(min_length=1, max_length=100)] | Range
+    ] = Field(default_factory=dict)
+    """Parameters that are searched: a list of values, or a range."""
+    budget: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """How many settings are tried at most."""
+    encode: Encoding | None = None
+    """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
+
+    @field_validator("estimator")
+    @classmethod
+    def _check_estimator(cls, path: str) -> str:
+        if path not in ESTIMATORS:
+            msg = f"unknown estimator {path}{_did_you_mean(path, sorted(ESTIMATORS))}"
+            raise ValueError(msg)
+        return path
+
+    @model_validator(mode="after")
+    def _apart(self) -> Candidate:
+        both = sorted(set(self.params) & set(self.search))
+        if both:
+            msg = f"{', '.join(both)} stands in both `params` and `search`; keep one"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def declaration(self) -> Estimator:
+        """What the catalogue says of the estimator."""
+        return ESTIMATORS[self.estimator]
+
+    @property
+    def encoding(self) -> Encoding:
+        """How text inputs are encoded."""
+        return self.encode or self.declaration.encode
+
+
+def candidate_problems(candidates: Sequence[Candidate], task: Task) -> list[Problem]:
+    """Return what is wrong with the candidates together, and beside the task."""
+    names = [c.name for c in candidates]
+    faults = [
+        Problem(("candidates", names.index(n), "name"), f"the name {n!r} stands twice; rename one")
+        for n in sorted({n for n in names if names.count(n) > 1})
+    ]
+    faults += [
+        Problem(
+            ("candidates", place, "estimator"),
+            f"{c.estimator} of {c.name} cannot do a {task} task; choose another one",
+        )
+        for place, c in enumerate(candidates)
+        if task not in c.declaration.tasks
+    ]
+    if all(c.declaration.dummy for c in candidates):
+        faults.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
+    return faults

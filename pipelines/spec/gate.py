@@ -1,0 +1,86 @@
+"""What a spec says of the gate: what a challenger needs in order to serve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from pipelines.plain_errors import Problem
+from pipelines.refs import Value
+from pipelines.spec.metrics import METRICS, metrics_for
+from pipelines.spec.numbers import Finite
+
+if TYPE_CHECKING:
+    from pipelines.spec.tasks import Task
+
+
+class VersusChampion(Value):
+    """The challenger must beat the champion in `metric` with at least this confidence."""
+
+    metric: str
+    """What both are compared in."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
+    """How sure it must be that the challenger is better."""
+
+
+class Gate(Value):
+    """What a challenger needs in order to serve.
+
+    `at_least` and `at_most` are floors and ceilings by metric.
+
+    `guards` are further metrics in which it may be worse than its opponent by no more than a share
+    of the opponent's value.
+    """
+
+    at_least: dict[str, Finite] = Field(default_factory=dict)
+    """Floors by metric, whatever the opponent does."""
+    at_most: dict[str, Finite] = Field(default_factory=dict)
+    """Ceilings by metric."""
+    versus_champion: VersusChampion
+    """The comparison that decides."""
+    guards: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
+    """By metric: the share of the opponent's value by which it may be worse."""
+    min_rows: Annotated[int, Field(ge=2)] = 100
+    """Held-out rows with a known outcome that are needed; small data need a small number."""
+
+
+def metric_problems(gate: Gate, task: Task, trained_by: str) -> list[Problem]:
+    """Return what is wrong with the metrics that gate and training name."""
+    mentions: list[tuple[tuple[str, ...], str]] = [
+        (("train", "metric"), trained_by),
+        (("gate", "versus_champion", "metric"), gate.versus_champion.metric),
+        *((("gate", "at_least", m), m) for m in gate.at_least),
+        *((("gate", "at_most", m), m) for m in gate.at_most),
+        *((("gate", "guards", m), m) for m in gate.guards),
+    ]
+    choices = metrics_for(task)
+    wrong = f"does not fit a {task} task; use one of {', '.join(choices)}"
+    faults = [Problem(path, f"{m[:80]!r} {wrong}") for path, m in mentions if m not in choices]
+    faults += [
+        Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")
+        for m in gate.at_least
+        if m in METRICS and not METRICS[m].greater_is_better
+    ]
+    faults += [
+        Problem(("gate", "at_most", m), "is better when greater; put it under at_least")
+        for m in gate.at_most
+        if m in METRICS and METRICS[m].greater_is_better
+    ]
+    decides = gate.versus_champion.metric
+    if decides in gate.guards:
+        faults.append(
+            Problem(
+                ("gate", "guards", decides),
+                "decides in versus_champion already; name another metric",
+            )
+        )
+    if not gate.at_least and not gate.at_most:
+        none = (
+            "name at least one floor (at_least) or ceiling (at_most); a gate without a threshold"
+            " refuses everything"
+        )
+        faults.append(Problem(("gate",), none))
+    return faults
