@@ -114,6 +114,10 @@ class TrainResult(Value):
 
     A metric that is not finite is null.
 
+    `fold_scores` are those of the winning setting in train.metric, over folds that all candidates
+    share; empty in results of earlier versions. `trials` is every setting that was tried
+    (`pipelines.training.search.record`), and `search_ended_by` what ended the search.
+
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
     earlier versions, and of a snapshot, of which `sides` says which rows these were not. Of all
     rows of the run's batches, `rows_waiting` wait for their label, and `rows_without_label` have
@@ -126,6 +130,9 @@ class TrainResult(Value):
     params: dict[str, Any]
     settings_tried: int
     cv_score: float | None
+    fold_scores: list[float] = Field(default_factory=list)
+    trials: Ref | None = None
+    search_ended_by: Literal["trials", "minutes"] = "trials"
     metrics: dict[str, float | None]
     rows_train: int
     rows_holdout: int

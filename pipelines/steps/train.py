@@ -4,6 +4,8 @@ and score the holdout once.
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from pipelines.spec import Candidate
     from pipelines.training.search import SearchResult
 
+SEARCHES = "searches"
+"""The folder of the state in which a search that is killed leaves what it has found."""
+KEPT = 14 * 86_400.0
+"""Seconds after which it is removed though nobody resumed it."""
 NAMED = 10
 """Classes that the log names at most."""
 
@@ -54,13 +60,25 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
         *([spec.target.positive] if spec.target.positive is not None else []),
     )
     with limit_threads(context.settings.threads):
-        return once(
+        result = once(
             context.ports.store,
             "train",
             key,
             TrainResult,
             lambda: _train(context, request, candidate, key),
         )
+    _clear_searches(context.settings.state / SEARCHES, key)
+    return result
+
+
+def _clear_searches(folder: Path, done: str) -> None:
+    """Remove what the search left to be resumed from, and what nobody resumed for weeks."""
+    if not folder.is_dir():
+        return
+    for each in folder.iterdir():
+        with contextlib.suppress(OSError):  # another process may have removed it
+            if each.name == done or time.time() - each.stat().st_mtime > KEPT:
+                shutil.rmtree(each)
 
 
 def _train(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> TrainResult:
@@ -74,7 +92,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     from pipelines.training.float32 import merged_inputs
     from pipelines.training.folds import search_folds
     from pipelines.training.preparation import prepare, unseen_classes
-    from pipelines.training.search import search
+    from pipelines.training.search import record, search
 
     spec, log, began = context.spec, context.log, time.perf_counter()
     split = labelled_rows.split(context, request.features)
@@ -97,7 +115,16 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
     folds = search_folds(spec, rows.train, y)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
-    result = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
+    result = search(
+        pipeline,
+        candidate,
+        spec,
+        inputs=inputs,
+        y=y,
+        folds=folds,
+        log=log,
+        folder=context.settings.state / SEARCHES / key,
+    )
     model = fit_pipeline(
         estimators.build_pipeline(candidate, schema, spec.train.seed, result.params),
         inputs,
@@ -133,6 +160,9 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         params=result.params,
         settings_tried=len(result.settings),
         cv_score=result.score,
+        fold_scores=result.fold_scores,
+        trials=store.put(record.write(spec, folds, result), ".json"),
+        search_ended_by=result.ended_by,
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
