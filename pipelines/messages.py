@@ -115,7 +115,8 @@ class TrainResult(Value):
     A metric that is not finite is null.
 
     `fold_scores` are those of the winning setting in train.metric, over folds that all candidates
-    share; empty in results of earlier versions. `trials` is every setting that was tried
+    share, and `tested` how many rows judge there for each that is learnt from; empty in results of
+    earlier versions. `trials` is every setting that was tried
     (`pipelines.training.search.record`), and `search_ended_by` what ended the search.
 
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
@@ -131,6 +132,7 @@ class TrainResult(Value):
     settings_tried: int
     cv_score: float | None
     fold_scores: list[float] = Field(default_factory=list)
+    tested: float | None = None
     trials: Ref | None = None
     search_ended_by: Literal["trials", "minutes"] = "trials"
     metrics: dict[str, float | None]
@@ -164,6 +166,7 @@ class GateCheck(Value):
 class GateResult(Value):
     """The verdict on the challenger, with reasons in words (empty when promoted).
 
+    `choice` says in words why this candidate is the challenger; empty where there was one only.
     `incident` says in words why the champion could not be the opponent; empty where it was, or
     where there is none.
     """
@@ -176,6 +179,7 @@ class GateResult(Value):
     version: str
     metrics: dict[str, float | None]
     champion: str | None
+    choice: str = ""
     incident: str = ""
 
 

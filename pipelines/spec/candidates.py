@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
+from pipelines.spec.estimators import ESTIMATORS, RANKS, Encoding, Estimator, Rank
 from pipelines.spec.numbers import Scalar
 from pipelines.spec.search import (
     TRIALS,
@@ -79,6 +79,14 @@ class Candidate(Value):
     def declaration(self) -> Estimator:
         """What the catalogue says of the estimator."""
         return ESTIMATORS[self.estimator]
+
+    @property
+    def rank(self) -> int:
+        """How simple it is (see `Rank`): of equals the lowest wins."""
+        module, leaf = self.estimator.rsplit(".", 2)[-2:]
+        boosting = Rank.BOOSTING if "Boosting" in leaf else Rank.FOREST
+        by_module = {**RANKS, "ensemble": boosting}
+        return by_module.get(module, Rank.NETWORK)
 
     @property
     def limits(self) -> Budget:

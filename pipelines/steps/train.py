@@ -161,6 +161,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         settings_tried=len(result.settings),
         cv_score=result.score,
         fold_scores=result.fold_scores,
+        tested=result.tested,
         trials=store.put(record.write(spec, folds, result), ".json"),
         search_ended_by=result.ended_by,
         metrics=metrics,

@@ -1,4 +1,4 @@
-"""The trials of a search as they are stored: one JSON object, read by the pages that compare them."""
+"""The trials of a search as they are stored: one JSON object, which the pages read."""
 
 from __future__ import annotations
 

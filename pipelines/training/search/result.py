@@ -44,6 +44,8 @@ class SearchResult:
     """The standard deviation of the score over the folds."""
     fold_scores: list[float] = field(default_factory=list)
     """The winning setting's scores, fold by fold."""
+    tested: float | None = None
+    """How many rows judge for each row that is learnt from, on average over the folds."""
     trials: list[Trial] = field(default_factory=list)
     ended_by: Ending = "trials"
     """Whether all trials were run, or the minutes of the budget were over before."""

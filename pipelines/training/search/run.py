@@ -105,6 +105,7 @@ def _result(trials: Trials, ended_by: Ending) -> SearchResult:
         score=best.mean,
         spread=best.spread,
         fold_scores=best.scores,
+        tested=float(np.mean([len(test) / len(train) for train, test in ground.folds])),
         trials=trials.tried,
         ended_by=ended_by,
         out_of_fold=_out_of_fold(tests, given),
