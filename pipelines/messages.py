@@ -116,7 +116,9 @@ class TrainResult(Value):
 
     `fold_scores` are those of the winning setting in train.metric, over folds that all candidates
     share, and `tested` how many rows judge there for each that is learnt from; empty in results of
-    earlier versions. `trials` is every setting that was tried
+    earlier versions. `cv_nested` is the mean of the winner's scores on outer folds that have not
+    chosen it, where `train.nested` asks for it, and `cv_nested_spread` their standard deviation.
+    `trials` is every setting that was tried
     (`pipelines.training.search.record`), and `search_ended_by` what ended the search.
 
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
@@ -133,6 +135,8 @@ class TrainResult(Value):
     cv_score: float | None
     fold_scores: list[float] = Field(default_factory=list)
     tested: float | None = None
+    cv_nested: float | None = None
+    cv_nested_spread: float | None = None
     trials: Ref | None = None
     search_ended_by: Literal["trials", "minutes"] = "trials"
     metrics: dict[str, float | None]

@@ -19,6 +19,7 @@ from pipelines.spec.search import (
     Range,
     Trials,
     search_problems,
+    stopping_problems,
 )
 from pipelines.spec.sources import Identifier
 
@@ -116,6 +117,8 @@ def candidate_problems(candidates: Sequence[Candidate], task: Task) -> list[Prob
     ]
     for place, c in enumerate(candidates):
         faults += search_problems(("candidates", place), c.search, c.method, c.limits)
+        if c.early_stopping:
+            faults += stopping_problems(("candidates", place), c.estimator, c.search)
     if all(c.declaration.dummy for c in candidates):
         faults.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
     return faults

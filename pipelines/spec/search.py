@@ -70,6 +70,36 @@ class EarlyStopping(Value):
     """It stops after so many rounds that have not helped."""
 
 
+STOPS_EARLY = {
+    "HistGradientBoosting": "max_iter",
+    "GradientBoosting": "n_estimators",
+    "XGB": "n_estimators",
+    "LGBM": "n_estimators",
+}
+"""The parameter that says how many rounds, by how an estimator's class begins."""
+
+
+def rounds_of(estimator: str) -> str | None:
+    """Return the parameter that early stopping finds; None where an estimator has none."""
+    leaf = estimator.rsplit(".", 1)[-1]
+    return next((rounds for stem, rounds in STOPS_EARLY.items() if leaf.startswith(stem)), None)
+
+
+def stopping_problems(
+    place: tuple[str | int, ...], estimator: str, space: Mapping[str, Any]
+) -> list[Problem]:
+    """Return what is wrong with the early stopping of a candidate at `place` of the spec."""
+    rounds = rounds_of(estimator)
+    if rounds is None:
+        known = ", ".join(f"{stem}*" for stem in STOPS_EARLY)
+        why = f"{estimator} cannot stop on rows that are held back; only {known} can"
+        return [Problem((*place, "early_stopping"), f"{why}; remove it")]
+    if rounds in space:
+        why = f"early stopping finds {rounds}; give its most in `params` instead"
+        return [Problem((*place, "search", rounds), why)]
+    return []
+
+
 def search_problems(
     place: tuple[str | int, ...],
     space: Mapping[str, Any],

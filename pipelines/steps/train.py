@@ -82,6 +82,7 @@ def _clear_searches(folder: Path, done: str) -> None:
 
 
 def _train(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> TrainResult:
+    import numpy as np
     from skops import io
 
     from pipelines.data import labelled_rows
@@ -93,6 +94,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     from pipelines.training.folds import search_folds
     from pipelines.training.preparation import prepare, unseen_classes
     from pipelines.training.search import record, search
+    from pipelines.training.search.nested import nested_scores
 
     spec, log, began = context.spec, context.log, time.perf_counter()
     split = labelled_rows.split(context, request.features)
@@ -125,6 +127,11 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         log=log,
         folder=context.settings.state / SEARCHES / key,
     )
+    outer = []
+    if spec.train.nested and candidate.search:
+        outer = nested_scores(
+            pipeline, candidate, spec, rows=rows.train, inputs=inputs, y=y, folds=folds, log=log
+        )
     model = fit_pipeline(
         estimators.build_pipeline(candidate, schema, spec.train.seed, result.params),
         inputs,
@@ -142,13 +149,22 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         store, spec, rows.holdout, score=answers, dummy=dummy, classes=classes
     )
     model_ref = store.put(io.dumps(model), ".skops")
-    row_counts = {
+    row_counts: dict[str, float | None] = {
         "rows_train": len(y),
         "rows_holdout": len(truth),
         "rows_waiting_for_label": split.counts.waiting,
         "rows_without_label": split.counts.missing,
     }
-    run_id = _log_run(context, request, candidate, result, metrics, row_counts, key)
+    metric = spec.train.metric
+    nested, nested_spread = (float(f(outer)) if outer else None for f in (np.mean, np.std))
+    figures = {
+        f"cv_{metric}": result.score,
+        f"cv_{metric}_spread": result.spread,
+        f"cv_nested_{metric}": nested,
+        f"cv_nested_{metric}_spread": nested_spread,
+        **row_counts,
+    }
+    run_id = _log_run(context, request, candidate, result, metrics, figures, key)
     if not candidate.declaration.dummy:
         _attach_plots(
             context, run_id, candidate, result, (model, schema, rows.holdout, truth, answers)
@@ -162,6 +178,8 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         cv_score=result.score,
         fold_scores=result.fold_scores,
         tested=result.tested,
+        cv_nested=nested,
+        cv_nested_spread=nested_spread,
         trials=store.put(record.write(spec, folds, result), ".json"),
         search_ended_by=result.ended_by,
         metrics=metrics,
@@ -193,7 +211,7 @@ def _log_run(
     candidate: Candidate,
     result: SearchResult,
     metrics: dict[str, float | None],
-    row_counts: dict[str, int],
+    figures: dict[str, float | None],
     key: str,
 ) -> str:
     """Write the candidate's run into the registry and return its id.
@@ -216,11 +234,7 @@ def _log_run(
     }
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
     values: dict[str, float | None] = {f"holdout_{name}": value for name, value in metrics.items()}
-    values |= {
-        f"cv_{spec.train.metric}": result.score,
-        f"cv_{spec.train.metric}_spread": result.spread,
-        **row_counts,
-    }
+    values |= figures
     numbers = {name: float(value) for name, value in values.items() if value is not None}
     params = {name: str(value) for name, value in result.params.items()}
     registry.log(

@@ -28,14 +28,21 @@ if TYPE_CHECKING:
 def search_folds(spec: Spec, rows: pa.Table, y: Array) -> Folds:
     """Return (train, test) positions over the rows to learn from, whose targets are y (n,).
 
-    In time; of a snapshot, which has none, by chance. Raises BadData where there are too few rows.
+    In time; of a snapshot, which has none, by chance, cut anew `train.repeats` times. Raises
+    BadData where there are too few rows.
     """
     if not spec.is_snapshot:
         times = labelled_rows.times(rows, spec)
         return time_folds(times, spec.train.folds, spec.target.known_after)
     groups = groups_of(rows, spec) if spec.train.group else None
     classify = spec.task != "regression"
-    return row_folds(y, groups, spec.train.folds, classify=classify, seed=spec.train.seed)
+    return [
+        fold
+        for repeat in range(spec.train.repeats)
+        for fold in row_folds(
+            y, groups, spec.train.folds, classify=classify, seed=spec.train.seed + repeat
+        )
+    ]
 
 
 def usable_folds(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:

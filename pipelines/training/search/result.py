@@ -46,6 +46,8 @@ class SearchResult:
     """The winning setting's scores, fold by fold."""
     tested: float | None = None
     """How many rows judge for each row that is learnt from, on average over the folds."""
+    setting: dict[str, Any] = field(default_factory=dict)
+    """What the search chose, by the pipeline's names."""
     trials: list[Trial] = field(default_factory=list)
     ended_by: Ending = "trials"
     """Whether all trials were run, or the minutes of the budget were over before."""

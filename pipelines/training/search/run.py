@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import BadData
+from pipelines.spec.search import rounds_of
+from pipelines.training.estimators import ESTIMATOR
 from pipelines.training.folds import usable_folds
 from pipelines.training.search.clock import Clock, TimeIsUp
 from pipelines.training.search.halving import halve
@@ -100,16 +102,38 @@ def _result(trials: Trials, ended_by: Ending) -> SearchResult:
         trials.answer(trials.best_setting, fold) for fold in range(len(ground.folds))
     ]
     tests = [test for _, test in ground.folds]
+    setting, params = trials.best_setting, {**candidate.params, **best.params}
+    rounds = _rounds(ground, setting)
+    if rounds:
+        params |= rounds
+        setting = setting | {f"{ESTIMATOR}__{name}": value for name, value in rounds.items()}
     return SearchResult(
-        params={**candidate.params, **best.params},
+        params=params,
         score=best.mean,
         spread=best.spread,
         fold_scores=best.scores,
         tested=float(np.mean([len(test) / len(train) for train, test in ground.folds])),
+        setting=setting,
         trials=trials.tried,
         ended_by=ended_by,
         out_of_fold=_out_of_fold(tests, given),
     )
+
+
+def _rounds(ground: Ground, setting: dict[str, Any]) -> dict[str, Any]:
+    """Return the number of rounds that early stopping finds on all rows, by its parameter.
+
+    The final fit then has that many, and an estimator that would stop by itself must not.
+    """
+    parameter = rounds_of(ground.candidate.estimator)
+    if ground.candidate.early_stopping is None or parameter is None:
+        return {}
+    _, rounds = ground.fit(setting, np.arange(len(ground.y)))
+    if rounds is None:
+        return {}
+    ground.log.info("%s: early stopping found %s = %d", ground.candidate.name, parameter, rounds)
+    own = "early_stopping" in ground.pipeline.named_steps[ESTIMATOR].get_params()
+    return {parameter: rounds, **({"early_stopping": False} if own else {})}
 
 
 def _out_of_fold(tests: list[Array], given: list[Array]) -> OutOfFold:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.errors import BadData
 from pipelines.science.metrics import better_by, score
+from pipelines.training.early_stopping import fit_and_stop
 from pipelines.training.estimators import answers
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.search.clock import TimeIsUp
@@ -79,6 +80,22 @@ class Ground:
     y: Array
     folds: Folds
     log: logging.Logger
+
+    def pipeline_with(self, setting: dict[str, Any]) -> Any:
+        """Return the unfitted pipeline with a setting by the pipeline's names."""
+        from sklearn.base import clone
+
+        return clone(self.pipeline).set_params(**setting)
+
+    def fit(
+        self, setting: dict[str, Any], rows: Array, messages: set[str] | None = None
+    ) -> tuple[Any, int | None]:
+        """Fit a setting on some rows; return the model and the rounds that early stopping found."""
+        given = (self.pipeline_with(setting), self.inputs.iloc[rows], self.y[rows], self.candidate)
+        if self.candidate.early_stopping is None:
+            return fit_pipeline(*given, self.log, messages), None
+        seed = self.spec.train.seed if self.spec.is_snapshot else None
+        return fit_and_stop(*given, self.log, messages, seed=seed)
 
     def newest(self, rows: Array, share: float) -> Array:
         """Return a share of the positions of a fold's training rows.
@@ -183,19 +200,10 @@ class Trials:
     def _model_and_score(
         self, setting: dict[str, Any], share: float, fold: int
     ) -> tuple[float, Array]:
-        from sklearn.base import clone
-
         ground = self.ground
         train, test = ground.folds[fold]
         train = ground.newest(train, share)
-        model = fit_pipeline(
-            clone(ground.pipeline).set_params(**setting),
-            ground.inputs.iloc[train],
-            ground.y[train],
-            ground.candidate,
-            ground.log,
-            self._messages,
-        )
+        model, _ = ground.fit(setting, train, self._messages)
         return ground.score(model, test)
 
     def _keep(

@@ -41,13 +41,18 @@ def folds(count: int, number: int = 3) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(np.arange(edges[i]), np.arange(edges[i], edges[i + 1])) for i in range(1, number + 1)]
 
 
+def pipeline_of(spec: Spec, inputs: pd.DataFrame) -> Any:
+    """The unfitted pipeline of the spec's last candidate."""
+    candidate = spec.candidates[-1]
+    schema = schema_of(pa.Table.from_pandas(inputs), list(inputs.columns), "binary", None)
+    return estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
+
+
 def searched(line: str, *, number: int = 3, folder: Any = None, log: Any = LOG) -> SearchResult:
     """The result of a search over small rows."""
     spec = spec_with(line)
     inputs, y = rows()
-    candidate = spec.candidates[-1]
-    schema = schema_of(pa.Table.from_pandas(inputs), list(inputs.columns), "binary", None)
-    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
+    candidate, pipeline = spec.candidates[-1], pipeline_of(spec, inputs)
     return search(
         pipeline,
         candidate,
