@@ -121,6 +121,9 @@ class TrainResult(Value):
     `trials` is every setting that was tried
     (`pipelines.training.search.record`), and `search_ended_by` what ended the search.
 
+    `skipped` says in words why a candidate that `automl` proposed was not trained; then it has no
+    scores, and `predictions` and `model` are of that note.
+
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
     earlier versions, and of a snapshot, of which `sides` says which rows these were not. Of all
     rows of the run's batches, `rows_waiting` wait for their label, and `rows_without_label` have
@@ -139,6 +142,7 @@ class TrainResult(Value):
     cv_nested_spread: float | None = None
     trials: Ref | None = None
     search_ended_by: Literal["trials", "minutes"] = "trials"
+    skipped: str = ""
     metrics: dict[str, float | None]
     rows_train: int
     rows_holdout: int

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.spec import (
+    automl,
     candidates,
     drift,
     features,
@@ -45,6 +46,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("candidates, a range in `search`", search.Range),
     ("candidates, `budget` with minutes", search.Budget),
     ("candidates, `early_stopping`", search.EarlyStopping),
+    ("automl, with a budget", automl.AutoML),
     ("gate", gate.Gate),
     ("gate.versus_champion", gate.VersusChampion),
     ("drift", drift.Drift),

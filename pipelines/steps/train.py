@@ -5,6 +5,7 @@ and score the holdout once.
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import tempfile
 import time
@@ -17,6 +18,7 @@ from pipelines.errors import RequestError
 from pipelines.intervals import iso
 from pipelines.messages import TrainRequest, TrainResult
 from pipelines.refs import digest, sha256
+from pipelines.spec.automl import REASONS, why_skipped
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
-    from pipelines.spec import Candidate
+    from pipelines.spec import Candidate, Spec
     from pipelines.training.search import SearchResult
 
 SEARCHES = "searches"
@@ -115,6 +117,8 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     )
     if spec.is_snapshot and spec.task != "regression":
         log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
+    if why := _why_skipped(spec, candidate, len(y)):
+        return _skip(context, request, candidate, key, why, rows=(len(y), len(truth)))
     folds = search_folds(spec, rows.train, y)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
     result = search(
@@ -195,6 +199,45 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     )
 
 
+def _why_skipped(spec: Spec, candidate: Candidate, rows: int) -> str:
+    if not spec.is_proposed(candidate.name):
+        return ""
+    return why_skipped(candidate.name, rows, len(spec.features.inputs))
+
+
+def _skip(
+    context: Context,
+    request: TrainRequest,
+    candidate: Candidate,
+    key: str,
+    why: str,
+    rows: tuple[int, int],
+) -> TrainResult:
+    """Return the result of a candidate that is not trained, and record why."""
+    from pipelines.training.search import SearchResult
+
+    context.log.warning("%s is skipped: %s", candidate.name, why)
+    nothing = SearchResult(params=dict(candidate.params), score=None, spread=None)
+    run_id = _log_run(context, request, candidate, nothing, {}, {}, key)
+    context.ports.registry.log(run_id, params={}, metrics={}, tags={"skipped": why})
+    note = context.ports.store.put(json.dumps({"skipped": why}).encode(), ".json")
+    return TrainResult(
+        candidate=candidate.name,
+        run_id=run_id,
+        estimator=candidate.estimator,
+        params=dict(candidate.params),
+        settings_tried=0,
+        cv_score=None,
+        skipped=why,
+        metrics={},
+        rows_train=rows[0],
+        rows_holdout=rows[1],
+        predictions=note,
+        model=note,
+        seconds=0.0,
+    )
+
+
 def _class_shares(y: Any, truth: Any, classes: list[str] | None) -> str:
     """Return in words how the classes are shared out, which chance decides on a snapshot."""
     names = (classes or ["0", "1"])[:NAMED]
@@ -232,6 +275,8 @@ def _log_run(
         "as_of": iso(features.as_of),
         **context.image,
     }
+    if spec.is_proposed(candidate.name):
+        tags["proposed_because"] = REASONS[candidate.name]
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
     values: dict[str, float | None] = {f"holdout_{name}": value for name, value in metrics.items()}
     values |= figures
