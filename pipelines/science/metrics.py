@@ -31,32 +31,56 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+THRESHOLD = 0.5
+"""Above it a probability means class 1, where a model names no other threshold."""
 _ROUNDING = 1e-6
 """How far float32 may carry a probability out of [0, 1]."""
 
 
-def score(metric: str, y: Array, p: Array) -> float:
+def score(
+    metric: str, y: Array, p: Array, *, weights: Array | None = None, threshold: float = THRESHOLD
+) -> float:
     """Return the metric over the rows, or NaN where it is not defined on them.
 
-    Raises RequestError for an unknown metric.
+    `weights` (n,) say how much each row counts, not negative: all alike where they are not given.
+    Above the `threshold` a probability (n,) means class 1. Raises RequestError for an unknown
+    metric.
     """
-    if not usable(metric, y, p):
+    if not usable(metric, y, p, weights=weights):
         return float("nan")
-    return FORMULAS[metric].score(y, _answers(metric, p))
+    return FORMULAS[metric].score(y, _answers(metric, p, threshold), weights)
 
 
-def resample(metric: str, y: Array, p: Array, block: Array, count: int) -> Resampling:
+def resample(
+    metric: str,
+    y: Array,
+    p: Array,
+    block: Array,
+    count: int,
+    *,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
+) -> Resampling:
     """Return how the metric follows from how often each block of rows is drawn.
 
-    `block` (n,) is each row's block, 0..count-1. Raises RequestError for an unknown metric.
+    `block` (n,) is each row's block, 0..count-1; weights and threshold are those of `score`.
+    Raises RequestError for an unknown metric.
     """
     find_metric(metric)
-    return FORMULAS[metric].resample(y, _answers(metric, p), block, count)
+    return FORMULAS[metric].resample(y, _answers(metric, p, threshold), weights, block, count)
 
 
-def scores(task: Task, y: Array, p: Array) -> dict[str, float | None]:
-    """Return every metric that fits the task; what is not finite is None."""
-    values = {metric: score(metric, y, p) for metric in metrics_for(task)}
+def scores(
+    task: Task, y: Array, p: Array, *, weights: Array | None = None, threshold: float = THRESHOLD
+) -> dict[str, float | None]:
+    """Return every metric that fits the task; what is not finite is None.
+
+    Weights and threshold are those of `score`.
+    """
+    values = {
+        metric: score(metric, y, p, weights=weights, threshold=threshold)
+        for metric in metrics_for(task)
+    }
     return {metric: value if np.isfinite(value) else None for metric, value in values.items()}
 
 
@@ -68,14 +92,21 @@ def better_by(metric: str, one: Array | float, other: Array | float) -> Any:
     return (np.asarray(one) - np.asarray(other)) * sign
 
 
-def usable(metric: str, y: Array, p: Array) -> bool:
+def usable(metric: str, y: Array, p: Array, *, weights: Array | None = None) -> bool:
     """Tell whether rows and predictions can be scored at all.
 
-    There must be rows, of equal number, all finite, and probabilities in [0, 1]. Raises
-    RequestError for an unknown metric.
+    There must be rows, of equal number, all finite, and probabilities in [0, 1]; weights that are
+    not negative, and not all 0. Raises RequestError for an unknown metric.
     """
     regression = find_metric(metric).tasks == REGRESS
     if len(y) == 0 or len(y) != len(p) or not np.isfinite(y).all() or not np.isfinite(p).all():
+        return False
+    if weights is not None and not (
+        len(weights) == len(y)
+        and np.isfinite(weights).all()
+        and float(np.min(weights)) >= 0
+        and float(np.max(weights)) > 0
+    ):
         return False
     if regression:
         return True
@@ -94,12 +125,12 @@ def unfit(answers: Array, task: Task) -> int:
     return int((~fit.all(axis=1)).sum())
 
 
-def _answers(metric: str, p: Array) -> Array:
+def _answers(metric: str, p: Array, threshold: float) -> Array:
     """Return what the metric sees of the model's answers: scores and values, or labels (n,)."""
     if find_metric(metric).sees != "labels":
         return p
-    # As `predict` decides; a tie is class 0.
-    return p.argmax(axis=1) if p.ndim > 1 else p > 0.5  # noqa: PLR2004
+    # A probability at the threshold itself is class 0, as `predict` decides.
+    return p.argmax(axis=1) if p.ndim > 1 else p > threshold
 
 
 @dataclass(frozen=True)
@@ -123,20 +154,23 @@ class OfSums:
     terms: Callable[[Array, Array], tuple[Array, ...]]
     value: Callable[..., Array]
 
-    def score(self, y: Array, p: Array) -> float:
+    def score(self, y: Array, p: Array, weights: Array | None = None) -> float:
         """Return the metric over the rows."""
-        return float(self._value(self._rows(y, p).sum(axis=0)[None, :])[0])
+        return float(self._value(self._rows(y, p, weights).sum(axis=0)[None, :])[0])
 
-    def resample(self, y: Array, p: Array, block: Array, count: int) -> Resampling:
+    def resample(
+        self, y: Array, p: Array, weights: Array | None, block: Array, count: int
+    ) -> Resampling:
         """Return how the metric follows from the blocks' weights."""
         sums = np.column_stack(
-            [np.bincount(block, column, minlength=count) for column in self._rows(y, p).T]
+            [np.bincount(block, column, minlength=count) for column in self._rows(y, p, weights).T]
         )
-        return Resampling(lambda weights: self._value(weights @ sums), sums.shape[1])
+        return Resampling(lambda draws: self._value(draws @ sums), sums.shape[1])
 
-    def _rows(self, y: Array, p: Array) -> Array:
-        """Return per row what is summed: (n, m), the last column being 1."""
-        return np.column_stack([*self.terms(y, p), np.ones(len(y))])
+    def _rows(self, y: Array, p: Array, weights: Array | None) -> Array:
+        """Return per row what is summed: (n, m), the last column being its weight."""
+        rows = np.column_stack([*self.terms(y, p), np.ones(len(y))])
+        return rows if weights is None else rows * np.asarray(weights, np.float64)[:, None]
 
     def _value(self, sums: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -153,13 +187,15 @@ class OfOrder:
 
     value: Callable[[Array, Array], Array]
 
-    def score(self, y: Array, p: Array) -> float:
+    def score(self, y: Array, p: Array, weights: Array | None = None) -> float:
         """Return the metric over the rows."""
-        return Ranking(y, p).score(self.value)
+        return Ranking(y, p, weights=weights).score(self.value)
 
-    def resample(self, y: Array, p: Array, block: Array, count: int) -> Resampling:
+    def resample(
+        self, y: Array, p: Array, weights: Array | None, block: Array, count: int
+    ) -> Resampling:
         """Return how the metric follows from the blocks' weights."""
-        ranking = Ranking(y, p)
+        ranking = Ranking(y, p, weights=weights)
         return Resampling(ranking.resample(self.value, block, count), ranking.levels)
 
 

@@ -219,3 +219,35 @@ def test_a_metric_that_is_not_defined_has_no_ends_and_rare_draws_without_a_class
         spread("mae", VALUE[:1], NEAR[:1], event_times=TIMES[:1], confidence=0.95, seed=1).blocks
         == 1
     )
+
+
+def test_each_model_is_compared_at_its_own_threshold():
+    halved = GOOD / 2
+    same = compare(
+        "accuracy",
+        Y,
+        challenger=halved,
+        opponent=GOOD,
+        event_times=TIMES,
+        confidence=0.95,
+        seed=1,
+        challenger_threshold=0.25,
+    )
+    assert (same.challenger, same.difference, same.lower) == (same.opponent, 0, 0)
+    at_half = spread("accuracy", Y, GOOD, event_times=TIMES, confidence=0.95, seed=1)
+    moved = spread(
+        "accuracy", Y, halved, event_times=TIMES, confidence=0.95, seed=1, threshold=0.25
+    )
+    assert at_half == moved
+
+
+def test_rows_of_weight_zero_are_not_there():
+    half = np.arange(N) % 2 == 0
+    whole, part = (
+        spread("rmse", y, p, event_times=times, confidence=0.95, seed=1, weights=weights)
+        for y, p, times, weights in (
+            (VALUE, NEAR, TIMES, half.astype(float)),
+            (VALUE[half], NEAR[half], TIMES[half], None),
+        )
+    )
+    assert (whole.value, whole.bad_end) == pytest.approx((part.value, part.bad_end))

@@ -41,6 +41,31 @@ def test_a_metric_is_scikit_learns(metric, y, p, expected):
     assert score(metric, y, p) == pytest.approx(expected, rel=1e-9)
 
 
+def test_rows_count_as_their_weights_say():
+    weights = RNG.uniform(0, 3, N)
+    for metric, y, p, expected in [
+        ("roc_auc", Y, P, theirs.roc_auc_score(Y, P, sample_weight=weights)),
+        ("accuracy", Y, P, theirs.accuracy_score(Y, P > 0.5, sample_weight=weights)),
+        ("r2", VALUE, GUESS, theirs.r2_score(VALUE, GUESS, sample_weight=weights)),
+    ]:
+        assert score(metric, y, p, weights=weights) == pytest.approx(expected, rel=1e-9)
+        drawn = resample(metric, y, p, np.arange(N) // 25, 20, weights=weights)
+        assert drawn.of(np.ones((1, 20)))[0] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("weights", [np.zeros(N), np.full(N, -1.0), np.full(N, np.nan), np.ones(3)])
+def test_weights_that_weigh_nothing_give_no_score(weights):
+    assert np.isnan(score("accuracy", Y, P, weights=weights))
+
+
+def test_a_probability_above_the_threshold_is_class_1_and_at_it_class_0():
+    y, p = np.array([0, 1, 1]), np.array([0.3, 0.3, 0.4])
+    assert score("accuracy", y, p, threshold=0.3) == pytest.approx(2 / 3)
+    assert score("accuracy", y, p, threshold=0.2) == pytest.approx(2 / 3)
+    assert score("accuracy", y, p) == pytest.approx(1 / 3)
+    assert scores("binary", y, p, threshold=0.3)["accuracy"] == pytest.approx(2 / 3)
+
+
 ROWS = {"binary": (Y, P), "multiclass": (CLASS, PROBA), "regression": (VALUE, GUESS)}
 
 
