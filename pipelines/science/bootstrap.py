@@ -24,12 +24,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipelines.science.metrics import THRESHOLD, Resampling, better_by, resample, score
+from pipelines.science.metrics import THRESHOLD, better_by, resample, score
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from pipelines.science.formulas.kinds import Resampling
 
     Array = NDArray[Any]
 

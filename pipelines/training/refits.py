@@ -18,7 +18,8 @@ from pipelines.data.sides import groups_of
 from pipelines.errors import BadData
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
-from pipelines.spec import METRICS, Candidate
+from pipelines.spec import Candidate
+from pipelines.spec.metrics import find_metric
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.search import search
@@ -182,7 +183,12 @@ class Refits:
 
     def _scores(self, answer: Answer) -> FoldScores:
         rows = [
-            scores(self._spec.task, self._y[test], answer(train, test))
+            scores(
+                self._spec.task,
+                self._y[test],
+                answer(train, test),
+                also=self._spec.metrics,
+            )
             for train, test in self._cuts
         ]
         return FoldScores(
@@ -211,7 +217,7 @@ class Refits:
         schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._cut(train, spec.train.folds, spec.train.seed)
-        sign = 1.0 if METRICS[spec.train.metric].greater_is_better else -1.0
+        sign = 1.0 if find_metric(spec.train.metric).greater_is_better else -1.0
         options = []
         for order, result in enumerate(self._trained):
             candidate = spec.candidate(result.candidate)

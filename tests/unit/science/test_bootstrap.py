@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.science.bootstrap import MAX_BLOCKS, MIN_BLOCKS, blocks_of, compare, spread
 from pipelines.science.metrics import better_by, score
-from pipelines.spec.metrics import METRICS, metrics_for
+from pipelines.spec.metrics import find_metric, metrics_for
 
 RNG = np.random.default_rng(11)
 
@@ -65,7 +65,7 @@ def test_the_better_model_is_found_and_never_the_worse_one(metric, y, good, poor
         score(metric, y, poor),
     )
     assert (comparison.difference > 0) == (
-        (comparison.challenger > comparison.opponent) == METRICS[metric].greater_is_better
+        (comparison.challenger > comparison.opponent) == find_metric(metric).greater_is_better
     )
 
 
