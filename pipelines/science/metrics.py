@@ -99,16 +99,33 @@ def scores(
     also: Iterable[str] = (),
     weights: Array | None = None,
     threshold: float = THRESHOLD,
+    of_constant: bool = False,
 ) -> dict[str, float | None]:
     """Return the metrics that are always computed for the task, and `also` others.
 
-    What is not finite is None.
+    What is not finite is None. `of_constant`: the answers are a constant, and each metric has the
+    threshold that is best for it.
     """
     values = {
-        metric: score(metric, y, p, weights=weights, threshold=threshold)
+        metric: score(
+            metric,
+            y,
+            p,
+            weights=weights,
+            threshold=constant_threshold(metric) if of_constant else threshold,
+        )
         for metric in dict.fromkeys((*metrics_for(task), *also))
     }
     return {metric: value if np.isfinite(value) else None for metric, value in values.items()}
+
+
+def constant_threshold(metric: str) -> float:
+    """Return above which probability the best constant answer means class 1.
+
+    Where a metric is best when every row is called positive, as F1, it is below every probability.
+    Raises RequestError for an unknown metric.
+    """
+    return -1.0 if find_metric(metric).constant == "positive" else THRESHOLD
 
 
 def better_by(metric: str, one: Array | float, other: Array | float) -> Any:

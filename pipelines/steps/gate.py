@@ -359,6 +359,7 @@ def _compare(
     from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
+    from pipelines.science.metrics import THRESHOLD, constant_threshold
     from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
@@ -376,6 +377,7 @@ def _compare(
             groups=groups,
             confidence=rule.confidence,
             seed=spec.train.seed,
+            opponent_threshold=constant_threshold(metric) if name == "dummy" else THRESHOLD,
         )
 
     return Opponent(
