@@ -9,6 +9,7 @@ import pytest
 from pipelines.errors import RequestError
 from pipelines.registry.port import check_keys
 from pipelines.spec.metrics import FAMILIES, METRICS, find_metric, fits, metrics_for, names_for
+from tools.metric_table import PAGE, page
 
 TASKS = ("binary", "multiclass", "regression")
 
@@ -83,3 +84,7 @@ def test_a_metric_of_values_fits_no_classes():
     assert not fits("pinball_0.9", "binary")
     assert not fits("top_3_accuracy", "binary")
     assert fits("precision_at_5_percent", "binary")
+
+
+def test_the_page_of_metrics_is_in_step_with_the_declarations():
+    assert PAGE.read_text() == page(), "run python -m tools.metric_table"
