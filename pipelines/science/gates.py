@@ -89,6 +89,8 @@ class GateFacts:
     fitted_on: Interval | None
     opponent: Opponent
     snapshot: SnapshotFacts | None = None
+    undefined: Mapping[str, str] = field(default_factory=dict)
+    """Why a metric has no value on the held-out rows, in words."""
 
 
 @dataclass(frozen=True)
@@ -212,13 +214,11 @@ def _check_thresholds(facts: GateFacts, gate: Gate) -> list[GateCheck]:
                 name="thresholds", passed=False, detail="the gate names no floor and no ceiling"
             )
         ]
-    return [
-        _check_threshold(metric, facts.metrics.get(metric), bound, floor=floor)
-        for metric, bound, floor in bounds
-    ]
+    return [_check_threshold(metric, facts, bound, floor=floor) for metric, bound, floor in bounds]
 
 
-def _check_threshold(metric: str, value: float | None, bound: float, *, floor: bool) -> GateCheck:
+def _check_threshold(metric: str, facts: GateFacts, bound: float, *, floor: bool) -> GateCheck:
+    value, why = facts.metrics.get(metric), facts.undefined.get(metric, "")
     what = "floor" if floor else "ceiling"
     if not isfinite(bound):
         return GateCheck(name=metric, passed=False, detail=f"the {what} of {metric} is not finite")
@@ -229,8 +229,8 @@ def _check_threshold(metric: str, value: float | None, bound: float, *, floor: b
             name=metric,
             passed=False,
             detail=(
-                f"{metric} is missing or not finite, so it cannot be held against the {what}"
-                f" {_number(bound)}"
+                f"{metric} is missing or not finite{f' ({why})' if why else ''}, so it cannot be"
+                f" held against the {what} {_number(bound)}"
             ),
         )
     passed = value >= bound if floor else value <= bound

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import GateFacts, Opponent, Verdict
+    from pipelines.spec import Spec
     from pipelines.training.predictions import Predictions
 
     Array = np.ndarray[Any, Any]
@@ -175,7 +176,16 @@ def _measure(
         holdout=interval,
         fitted_on=best.fitted_on,
         opponent=_compare_with_opponent(context, challenger, champion, holdout),
+        undefined=_reasons(spec, targets(holdout, spec, challenger.classes), challenger.score),
     )
+
+
+def _reasons(spec: Spec, truth: Array, answers: Array) -> dict[str, str]:
+    """Return why each of the spec's metrics that has no value has none, in words."""
+    from pipelines.science.metrics import why_undefined
+
+    reasons = {metric: why_undefined(metric, truth, answers) for metric in spec.metrics}
+    return {metric: why for metric, why in reasons.items() if why}
 
 
 def _measure_snapshot(
@@ -230,6 +240,7 @@ def _measure_snapshot(
     return replace(
         facts,
         metrics=scores(spec.task, truth, challenger.score, also=spec.metrics),
+        undefined=_reasons(spec, truth, challenger.score),
         opponent=(
             _compare_with_opponent(context, own, champion, rows)
             if rows.num_rows
