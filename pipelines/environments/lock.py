@@ -6,6 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pipelines.errors import GiveUp
@@ -14,12 +15,20 @@ from pipelines.refs import sha256
 LOCK = Path(__file__).resolve().parents[2] / "requirements.txt"
 """Perennial's own lock, of which an environment changes nothing."""
 
-_PACKAGE = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
+_PACKAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?==[^\n\\]+", re.MULTILINE)
 
 
 def packages(text: str) -> dict[str, str]:
-    """Return the versions in a lock by the packages' canonical names."""
-    return {canonicalize_name(name): version for name, version in _PACKAGE.findall(text)}
+    """Return the versions in a lock by the packages' canonical names.
+
+    Entries for another Python or platform are left out.
+    """
+    entries = (Requirement(line.strip()) for line in _PACKAGE.findall(text))
+    return {
+        canonicalize_name(entry.name): str(entry.specifier).removeprefix("==")
+        for entry in entries
+        if entry.marker is None or entry.marker.evaluate()
+    }
 
 
 def only(text: str, names: set[str]) -> str:

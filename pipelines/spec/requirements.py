@@ -26,17 +26,17 @@ def parse_requirement(text: str) -> Requirement:
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        msg = f"{text!r} names no package; write a name with its version, as catboost==1.2.8"
+        msg = "names no package; write a name with its version, as catboost==1.2.8"
         raise ValueError(msg) from error
     if requirement.url is not None:
-        msg = f"{text!r} names an address; write name and version, and let the index have it"
+        msg = "names an address; write name and version, and let the index have it"
         raise ValueError(msg)
     if requirement.marker is not None:
-        msg = f"{text!r} has a condition; remove it: every machine gets the same packages"
+        msg = "has a condition; remove it: every machine gets the same packages"
         raise ValueError(msg)
     operators = {bound.operator for bound in requirement.specifier}
     if "===" in operators or not operators & BOUNDS_FROM_ABOVE:
-        msg = f"{text!r} says no version; write {requirement.name}==1.2.3, or ~=1.2, or a bound (<)"
+        msg = f"says no version; write {requirement.name}==1.2.3, or ~=1.2, or a bound (<)"
         raise ValueError(msg)
     return requirement
 
