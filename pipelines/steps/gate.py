@@ -62,6 +62,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
             features_revision=features.version.revision,
             as_of=features.as_of,
             started_because=features.reason,
+            **({"environment": context.environment.sha256} if context.environment else {}),
         )
         entry = ledger.append(spec.name, request.run, verdict)
     result = entry.read(GateVerdict).part(GateResult)
@@ -141,6 +142,7 @@ def _judge_challenger(
         "features_revision": request.features.version.revision,
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
+        **context.environment_tags,
     }
     model_version = context.ports.registry.register(
         context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags

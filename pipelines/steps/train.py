@@ -181,6 +181,7 @@ def _log_run(
         "features_sha256": features.version.sha256,
         "seed": str(spec.train.seed),
         "as_of": iso(features.as_of),
+        **context.environment_tags,
         **context.image,
     }
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
