@@ -148,6 +148,11 @@ class Spec(Value):
         return self.declared_key == "row"
 
     @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that training and gate name, each once."""
+        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics)))
+
+    @property
     def is_snapshot(self) -> bool:
         """Whether the data have no time: the source is read whole, and its rows are one batch."""
         return self.event_time is None

@@ -17,7 +17,7 @@ from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
-from pipelines.spec import METRICS
+from pipelines.spec.metrics import find_metric
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join
@@ -100,7 +100,7 @@ def choose_challenger(context: Context, candidates: list[TrainResult]) -> TrainR
     unknown = [t.candidate for t in candidates if t.candidate not in order]
     if unknown:
         raise RequestError(f"{context.spec.name} has no candidate {', '.join(unknown)}.")
-    sign = 1.0 if METRICS[context.spec.train.metric].greater_is_better else -1.0
+    sign = 1.0 if find_metric(context.spec.train.metric).greater_is_better else -1.0
     fit = [
         (sign * t.cv_score, t)
         for t in candidates
@@ -167,7 +167,12 @@ def _measure(
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
-        metrics=scores(spec.task, targets(holdout, spec, challenger.classes), challenger.score),
+        metrics=scores(
+            spec.task,
+            targets(holdout, spec, challenger.classes),
+            challenger.score,
+            also=spec.metrics,
+        ),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
@@ -226,7 +231,7 @@ def _measure_snapshot(
     rows = holdout.filter(pa.array(fair.mask))
     return replace(
         facts,
-        metrics=scores(spec.task, truth, challenger.score),
+        metrics=scores(spec.task, truth, challenger.score, also=spec.metrics),
         opponent=(
             _compare_with_opponent(context, own, champion, rows)
             if rows.num_rows
@@ -356,6 +361,7 @@ def _compare(
     from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
+    from pipelines.science.metrics import THRESHOLD, constant_threshold
     from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
@@ -373,6 +379,7 @@ def _compare(
             groups=groups,
             confidence=rule.confidence,
             seed=spec.train.seed,
+            opponent_threshold=constant_threshold(metric) if name == "dummy" else THRESHOLD,
         )
 
     return Opponent(
