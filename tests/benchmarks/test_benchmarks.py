@@ -51,6 +51,11 @@ def test_parsing_runs_and_finds_the_dags_of_each_model():
 
 
 @pytest.mark.slow
+def test_packages_of_a_model_are_measured():
+    assert "second use, slowest of 5" in run("environments")
+
+
+@pytest.mark.slow
 def test_looking_for_drift_runs():
     assert "600 x 15 rows" in run("drift")
 
