@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import GateFacts, Opponent, Verdict
+    from pipelines.spec import Spec
     from pipelines.training.predictions import Predictions
 
     Array = np.ndarray[Any, Any]
@@ -60,6 +61,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
             features_revision=features.version.revision,
             as_of=features.as_of,
             started_because=features.reason,
+            **({"environment": context.environment.sha256} if context.environment else {}),
         )
         entry = ledger.append(spec.name, request.run, verdict)
     result = entry.read(GateVerdict).part(GateResult)
@@ -149,6 +151,7 @@ def _judge_challenger(
         "features_revision": request.features.version.revision,
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
+        **context.environment_tags,
     }
     model_version = context.ports.registry.register(
         context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
@@ -175,12 +178,26 @@ def _measure(
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
-        metrics=scores(spec.task, targets(holdout, spec, challenger.classes), challenger.score),
+        metrics=scores(
+            spec.task,
+            targets(holdout, spec, challenger.classes),
+            challenger.score,
+            also=spec.metrics,
+        ),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
         opponent=_compare_with_opponent(context, challenger, champion, holdout),
+        undefined=_reasons(spec, targets(holdout, spec, challenger.classes), challenger.score),
     )
+
+
+def _reasons(spec: Spec, truth: Array, answers: Array) -> dict[str, str]:
+    """Return why each of the spec's metrics that has no value has none, in words."""
+    from pipelines.science.metrics import why_undefined
+
+    reasons = {metric: why_undefined(metric, truth, answers) for metric in spec.metrics}
+    return {metric: why for metric, why in reasons.items() if why}
 
 
 def _measure_snapshot(
@@ -234,7 +251,8 @@ def _measure_snapshot(
     rows = holdout.filter(pa.array(fair.mask))
     return replace(
         facts,
-        metrics=scores(spec.task, truth, challenger.score),
+        metrics=scores(spec.task, truth, challenger.score, also=spec.metrics),
+        undefined=_reasons(spec, truth, challenger.score),
         opponent=(
             _compare_with_opponent(context, own, champion, rows)
             if rows.num_rows
@@ -364,6 +382,7 @@ def _compare(
     from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
+    from pipelines.science.metrics import THRESHOLD, constant_threshold
     from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
@@ -381,6 +400,7 @@ def _compare(
             groups=groups,
             confidence=rule.confidence,
             seed=spec.train.seed,
+            opponent_threshold=constant_threshold(metric) if name == "dummy" else THRESHOLD,
         )
 
     return Opponent(

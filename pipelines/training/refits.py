@@ -153,7 +153,7 @@ class Refits:
         def answer(train: Array, test: Array) -> Array:
             return estimators.constant(self._y[train], spec.task, metric, len(test), self._classes)
 
-        return self._scores(answer)
+        return self._scores(answer, of_constant=True)
 
     def _count_folds(self) -> int:
         """Return how many folds there are: as many as each class has rows, at most five."""
@@ -181,9 +181,15 @@ class Refits:
         classify = self._spec.task != "regression"
         return row_folds(self._y[rows], groups, folds, classify=classify, seed=seed)
 
-    def _scores(self, answer: Answer) -> FoldScores:
+    def _scores(self, answer: Answer, *, of_constant: bool = False) -> FoldScores:
         rows = [
-            scores(self._spec.task, self._y[test], answer(train, test))
+            scores(
+                self._spec.task,
+                self._y[test],
+                answer(train, test),
+                also=self._spec.metrics,
+                of_constant=of_constant,
+            )
             for train, test in self._cuts
         ]
         return FoldScores(

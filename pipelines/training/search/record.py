@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from pipelines.spec import METRICS
+from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,7 @@ def write(spec: Spec, folds: list[tuple[Array, Array]], result: SearchResult) ->
     body = {
         "version": FORMAT,
         "metric": spec.train.metric,
-        "greater_is_better": METRICS[spec.train.metric].greater_is_better,
+        "greater_is_better": find_metric(spec.train.metric).greater_is_better,
         "folds": [{"learn": len(train), "judge": len(test)} for train, test in folds],
         "ended_by": result.ended_by,
         "params": result.params,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.spec import METRICS
+from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
     from pipelines.training.search.space import Space
@@ -34,7 +34,7 @@ def study(trials: Trials, space: Space, count: int, seed: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     startup = max(min(STARTUP, count // 3), 1)
     folds = len(trials.ground.folds)
-    greater = METRICS[trials.ground.spec.train.metric].greater_is_better
+    greater = find_metric(trials.ground.spec.train.metric).greater_is_better
     found = optuna.create_study(
         direction="maximize" if greater else "minimize",
         pruner=optuna.pruners.MedianPruner(startup, n_warmup_steps=1 if folds >= LATE else 0),
