@@ -62,6 +62,6 @@ class Context:
         ]
         # How much memory a container has, and how long code may take, changes no result.
         spec = self.spec.model_dump(
-            mode="json", exclude={"resources": True, "features": {"timeout"}}
+            mode="json", exclude={"resources": True, "features": {"timeout"}, "train": {"timeout"}}
         )
         return digest({p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, spec)

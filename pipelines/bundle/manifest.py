@@ -83,12 +83,20 @@ class BundleManifest(Value):
     and rebuilding)."""
     onnx: Ref | None
     golden: Ref
+    code: Ref | None = None
+    """The model's own code, which the native model is loaded with; None where it has none."""
     reference: Reference | None = None
     """None in bundles made before they were watched."""
     sides: Sides | None = None
     """Of a snapshot: which rows this version has never seen."""
     settings: Settings | None = None
     """How it was fitted, so that it can be fitted again; None in earlier bundles."""
+
+    @property
+    def files(self) -> list[Ref]:
+        """The objects that answering needs, all verified before anything is loaded."""
+        refs = (self.native, self.onnx, self.golden, self.code)
+        return [ref for ref in refs if ref is not None]
 
 
 class Release(Value):

@@ -141,8 +141,14 @@ def _judge_challenger(
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
     }
+    store = context.ports.store
     model_version = context.ports.registry.register(
-        context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
+        context.spec.name,
+        best.run_id,
+        request.run,
+        store.path(best.model),
+        tags,
+        code=store.path(best.code) if best.code else None,
     )
     return _result(verdict, facts, champion, run_id=best.run_id, version=model_version.version)
 
@@ -245,14 +251,18 @@ def _measure_over_folds(
 
     What cannot be cut into folds is refused, in words.
     """
+    from pipelines.training.own.process import own_code_of
     from pipelines.training.refit_comparison import opponent_over_folds
     from pipelines.training.refits import Refits
     from pipelines.training.threads import limit_threads
 
     facts = replace(facts, rows=whole.num_rows)
     try:
-        with limit_threads(context.settings.threads):
-            refits = Refits(context, whole, trained)
+        with (
+            limit_threads(context.settings.threads),
+            own_code_of(context.spec, context.settings) as own,
+        ):
+            refits = Refits(context, whole, trained, own)
             challenger = refits.challenger(best)
             opponent = opponent_over_folds(context, refits, champion, challenger)
     except BadData as error:
