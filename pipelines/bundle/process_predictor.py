@@ -58,7 +58,7 @@ class ProcessPredictor(Predictor):
         """
         self.schema = schema
         self.restarts = 0
-        self._model, self._code, self._seconds = model, code, seconds
+        self._model, self._code, self.seconds = model, code, seconds
         self._limits = Limits(memory=memory, paths=tuple(paths))
         self._lock = threading.Lock()
         self._child: Child | None = None
@@ -128,7 +128,7 @@ class ProcessPredictor(Predictor):
     ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
         child = self._child
         assert child is not None  # noqa: S101 -- whoever asks has opened it
-        limit = self._seconds if seconds is None else seconds
+        limit = self.seconds if seconds is None else seconds
         try:
             return child.ask(request, tables, limit)
         except TimeoutError as error:
