@@ -48,7 +48,8 @@ def make(numbers, texts):
     number = Pipeline([("impute", SimpleImputer()), ("clip", Clip())])
     code = OneHotEncoder(handle_unknown="ignore")
     columns = ColumnTransformer([("numbers", number, numbers), ("texts", code, texts)])
-    return Pipeline([("columns", columns), ("model", DecisionTreeClassifier(max_depth=4, random_state=0))])
+    tree = DecisionTreeClassifier(max_depth=4, random_state=0)
+    return Pipeline([("columns", columns), ("model", tree)])
 """
 HANG, EXIT, RAISE = 666_000.0, 667_000.0, 668_000.0
 """Distances on which the model hangs, ends its process and raises."""
@@ -58,14 +59,15 @@ def own_code(source=MODEL, model="flights"):
     return OwnCode(model=model, files={"model.py": source})
 
 
-def fitted(code):
+def fitted(code, table=None):
     """The model fitted in this process: schema, skops bytes, and golden requests."""
     from skops import io
 
-    table = small_table()
+    table = small_table() if table is None else table
     schema = schema_of(table, table.column_names, "binary", None)
     frame = frame_from_table(schema.columns, table)
-    y = (np.nan_to_num(table["distance"].to_numpy()) > 500).astype(int)
+    first = frame[frame.columns[0]].to_numpy()
+    y = (np.nan_to_num(first) > np.nanmedian(first)).astype(int)
     texts = [c.name for c in schema.columns if c.kind == "string"]
     model = load_code(code).make([c for c in table.column_names if c not in texts], texts)
     model.fit(frame, y)
@@ -74,9 +76,9 @@ def fitted(code):
     return schema, io.dumps(model), Golden(rows=rows, answers=answers)
 
 
-def put_own_bundle(store, code=None, version="1", golden=None):
+def put_own_bundle(store, code=None, version="1", golden=None, table=None):
     code = code or own_code()
-    schema, native, true_golden = fitted(code)
+    schema, native, true_golden = fitted(code, table)
     manifest = BundleManifest(
         model="flights",
         version=version,
