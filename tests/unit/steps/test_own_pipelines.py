@@ -1,4 +1,4 @@
-"""An own pipeline through `train`, `gate` and `package`, and as the champion that is fitted again."""
+"""An own pipeline through `train`, `gate` and `package`, and as a champion fitted again."""
 
 from __future__ import annotations
 
