@@ -140,7 +140,7 @@ class Follower:
                 number,
                 max_rows=self._settings.max_rows,
                 now=iso(datetime.now(UTC)),
-                seconds=self._settings.own_code_answer_seconds,
+                settings=self._settings,
             )
         except (OSError, TryAgain) as error:
             self._unread.append(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pipelines.bundle.load import OpenBundle, golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.errors import BadData, Corrupted, ModelFailed, PerennialError, Refused
+from pipelines.settings import load_settings
 from serving.batching import Batcher
 from serving.decode import RequestDecoder
 from serving.event_log import log
@@ -19,6 +20,7 @@ from serving.problems import Problem, encode
 
 if TYPE_CHECKING:
     from pipelines.bundle.predictor import Answers
+    from pipelines.settings import Settings
     from pipelines.store.port import Store
 
 SHOWN = 3
@@ -112,17 +114,23 @@ def _are_valid(answers: Answers, *, probabilities: bool) -> bool:
 
 
 def open_release(
-    store: Store, model: str, number: int, *, max_rows: int, now: str, seconds: float
+    store: Store,
+    model: str,
+    number: int,
+    *,
+    max_rows: int,
+    now: str,
+    settings: Settings | None = None,
 ) -> LoadedRelease:
     """Return the release, verified, loaded and proven on its golden requests.
-
-    A model's own code has `seconds` for each answer.
 
     Raises Corrupted naming the object, DamagedEntry where the release's own entry is damaged,
     BadData for what makes no sense, Refused with the golden differences in words.
     """
     release = _read(store, model, number)
-    bundle = open_bundle(store, release.bundle, seconds=seconds)
+    settings = settings or load_settings()
+    seconds = settings.own_code_answer_seconds
+    bundle = open_bundle(store, release.bundle, settings, seconds=seconds)
     manifest = bundle.manifest
     if (manifest.model, manifest.version) != (model, release.version):
         raise BadData(

@@ -18,9 +18,8 @@ from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Value, canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipelines.refs import Ref
+    from pipelines.settings import Settings
     from pipelines.store.port import Store
 
 V = TypeVar("V", bound=Value)
@@ -48,19 +47,25 @@ def write_bundle(store: Store, manifest: BundleManifest) -> Ref:
     return store.put(canonical(manifest), ".json")
 
 
+def read_manifest(store: Store, ref: Ref) -> BundleManifest:
+    """Return a bundle's manifest, verified. Raises Corrupted, and BadData where it is none."""
+    return _parse(BundleManifest, store.get(ref), ref)
+
+
 def open_bundle(
-    store: Store, ref: Ref, *, seconds: float = SECONDS, paths: Sequence[str] = ()
+    store: Store, ref: Ref, settings: Settings | None = None, *, seconds: float = SECONDS
 ) -> OpenBundle:
     """Return the bundle of a manifest's reference.
 
     The manifest and all its files are verified first; a compiled bundle then imports neither pandas
     nor scikit-learn. One with code of its own answers in a process of its own, each time within
-    `seconds`, with the packages in the folders `paths`.
+    `seconds`, with the packages that it requires, which `settings` (default: those of the
+    environment) say where to install.
 
     Raises Corrupted naming the object, BadData where a verified file makes no sense, Refused for
     types not trusted.
     """
-    manifest = _parse(BundleManifest, store.get(ref), ref)
+    manifest = read_manifest(store, ref)
     files = {file.uri: store.get(file) for file in manifest.files}
     golden = _parse(Golden, files[manifest.golden.uri], manifest.golden)
     _refuse_nonsense(manifest, golden)
@@ -79,11 +84,21 @@ def open_bundle(
             code,
             memory=free_memory() // 2,
             seconds=seconds,
-            paths=paths,
+            paths=_paths(store, manifest, settings),
         )
     else:
         predictor = NativePredictor(manifest.inputs, files[manifest.native.uri])
     return OpenBundle(manifest, predictor, golden)
+
+
+def _paths(store: Store, manifest: BundleManifest, settings: Settings | None) -> list[str]:
+    """Return the folders of the packages that the version requires, installed."""
+    if manifest.environment is None:
+        return []
+    from pipelines.environments.ready import paths
+    from pipelines.settings import load_settings
+
+    return paths(manifest.environment, settings or load_settings(), store)
 
 
 def golden_differences(bundle: OpenBundle) -> list[str]:

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
-from pipelines.spec.metrics import METRICS, find_metric
+from pipelines.spec.metrics import find_metric, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -222,7 +222,7 @@ def _check_threshold(metric: str, value: float | None, bound: float, *, floor: b
     what = "floor" if floor else "ceiling"
     if not isfinite(bound):
         return GateCheck(name=metric, passed=False, detail=f"the {what} of {metric} is not finite")
-    if metric not in METRICS or METRICS[metric].greater_is_better != floor:
+    if not is_known(metric) or find_metric(metric).greater_is_better != floor:
         return GateCheck(name=metric, passed=False, detail=f"{metric} cannot have a {what}")
     if value is None or not isfinite(value):
         return GateCheck(

@@ -17,7 +17,7 @@ from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
-from pipelines.spec import METRICS
+from pipelines.spec.metrics import find_metric
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join
@@ -61,6 +61,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
             features_revision=features.version.revision,
             as_of=features.as_of,
             started_because=features.reason,
+            **({"environment": context.environment.sha256} if context.environment else {}),
         )
         entry = ledger.append(spec.name, request.run, verdict)
     result = entry.read(GateVerdict).part(GateResult)
@@ -99,7 +100,7 @@ def choose_challenger(context: Context, candidates: list[TrainResult]) -> TrainR
     unknown = [t.candidate for t in candidates if t.candidate not in order]
     if unknown:
         raise RequestError(f"{context.spec.name} has no candidate {', '.join(unknown)}.")
-    sign = 1.0 if METRICS[context.spec.train.metric].greater_is_better else -1.0
+    sign = 1.0 if find_metric(context.spec.train.metric).greater_is_better else -1.0
     fit = [
         (sign * t.cv_score, t)
         for t in candidates
@@ -140,6 +141,7 @@ def _judge_challenger(
         "features_revision": request.features.version.revision,
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
+        **context.environment_tags,
     }
     store = context.ports.store
     model_version = context.ports.registry.register(
@@ -171,7 +173,12 @@ def _measure(
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
-        metrics=scores(spec.task, targets(holdout, spec, challenger.classes), challenger.score),
+        metrics=scores(
+            spec.task,
+            targets(holdout, spec, challenger.classes),
+            challenger.score,
+            also=spec.metrics,
+        ),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
@@ -230,7 +237,7 @@ def _measure_snapshot(
     rows = holdout.filter(pa.array(fair.mask))
     return replace(
         facts,
-        metrics=scores(spec.task, truth, challenger.score),
+        metrics=scores(spec.task, truth, challenger.score, also=spec.metrics),
         opponent=(
             _compare_with_opponent(context, own, champion, rows)
             if rows.num_rows
@@ -260,7 +267,7 @@ def _measure_over_folds(
     try:
         with (
             limit_threads(context.settings.threads),
-            own_code_of(context.spec, context.settings) as own,
+            own_code_of(context) as own,
         ):
             refits = Refits(context, whole, trained, own)
             challenger = refits.challenger(best)
@@ -300,7 +307,7 @@ def _compare_with_opponent(
             context, holdout, "dummy", challenger.score, challenger.dummy, challenger.classes
         )
     try:
-        bundle = open_bundle(context.ports.store, champion.bundle)
+        bundle = open_bundle(context.ports.store, champion.bundle, context.settings)
         theirs = bundle.manifest.inputs
         if theirs.task != context.spec.task:
             # An incident like others.
@@ -364,6 +371,7 @@ def _compare(
     from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
+    from pipelines.science.metrics import THRESHOLD, constant_threshold
     from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
@@ -381,6 +389,7 @@ def _compare(
             groups=groups,
             confidence=rule.confidence,
             seed=spec.train.seed,
+            opponent_threshold=constant_threshold(metric) if name == "dummy" else THRESHOLD,
         )
 
     return Opponent(

@@ -76,7 +76,7 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
 def _package(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
     from pipelines.training.own.process import own_code_of
 
-    with own_code_of(context.spec, context.settings) as own:
+    with own_code_of(context) as own:
         return _build_bundle(context, request, best, own)
 
 
@@ -136,6 +136,7 @@ def _build_bundle(
         onnx=store.put(compilation.model, ".onnx") if compilation.model else None,
         golden=store.put(canonical(_golden_requests(predictor, [*golden, *whole])), ".json"),
         code=store.put(canonical(code), ".json") if code else None,
+        environment=context.environment,
         sides=sides_of(context.spec) if context.spec.is_snapshot else None,
         settings=Settings(
             estimator=best.estimator,

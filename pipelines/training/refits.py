@@ -15,12 +15,14 @@ import numpy as np
 
 from pipelines.bundle.rows import schema_of
 from pipelines.data.sides import groups_of
+from pipelines.environments import ready
 from pipelines.errors import BadData
 from pipelines.fence.own_code import OwnCode
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
-from pipelines.spec import METRICS, Candidate
+from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
+from pipelines.spec.metrics import find_metric
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.own.process import own_code_of
@@ -161,7 +163,9 @@ class Refits:
             return self._scores(self._answer(candidate, settings.params, inputs))
         # Its own code, not that which the folder holds by now.
         code = OwnCode.model_validate_json(self._context.ports.store.get(manifest.code))
-        with own_code_of(self._spec, self._context.settings, code) as own:
+        record, store = manifest.environment, self._context.ports.store
+        paths = [] if record is None else ready.paths(record, self._context.settings, store)
+        with own_code_of(self._context, code, paths) as own:
             return self._scores(self._answer(candidate, settings.params, inputs, own))
 
     def constant(self) -> FoldScores:
@@ -171,7 +175,7 @@ class Refits:
         def answer(train: Array, test: Array) -> Array:
             return estimators.constant(self._y[train], spec.task, metric, len(test), self._classes)
 
-        return self._scores(answer)
+        return self._scores(answer, of_constant=True)
 
     def _count_folds(self) -> int:
         """Return how many folds there are: as many as each class has rows, at most five."""
@@ -199,9 +203,15 @@ class Refits:
         classify = self._spec.task != "regression"
         return row_folds(self._y[rows], groups, folds, classify=classify, seed=seed)
 
-    def _scores(self, answer: Answer) -> FoldScores:
+    def _scores(self, answer: Answer, *, of_constant: bool = False) -> FoldScores:
         rows = [
-            scores(self._spec.task, self._y[test], answer(train, test))
+            scores(
+                self._spec.task,
+                self._y[test],
+                answer(train, test),
+                also=self._spec.metrics,
+                of_constant=of_constant,
+            )
             for train, test in self._cuts
         ]
         return FoldScores(
@@ -238,7 +248,7 @@ class Refits:
         schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._cut(train, spec.train.folds, spec.train.seed)
-        sign = 1.0 if METRICS[spec.train.metric].greater_is_better else -1.0
+        sign = 1.0 if find_metric(spec.train.metric).greater_is_better else -1.0
         options = []
         for order, result in enumerate(self._trained):
             candidate = spec.candidate(result.candidate)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import BadData
-from pipelines.science.metrics import better_by, score
+from pipelines.science.metrics import better_by, constant_threshold, score
 from pipelines.spec import Range
 from pipelines.training.estimators import ESTIMATOR, answers, constant, default_parameters
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -155,7 +155,14 @@ def usable_folds(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Fol
         if (
             many[0]
             and (many[1] or spec.task == "regression")
-            and np.isfinite(score(spec.train.metric, y[test], guess))
+            and np.isfinite(
+                score(
+                    spec.train.metric,
+                    y[test],
+                    guess,
+                    threshold=constant_threshold(spec.train.metric),
+                )
+            )
         ):
             usable.append((train, test))
     if not usable:

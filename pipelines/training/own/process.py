@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipelines.context import Context
     from pipelines.fence.process import Answer
-    from pipelines.settings import Settings
-    from pipelines.spec import Spec
 
 
 class CodeProcess:
@@ -125,21 +124,22 @@ class CodeProcess:
 
 @contextlib.contextmanager
 def own_code_of(
-    spec: Spec, settings: Settings, code: OwnCode | None = None, paths: Sequence[str] = ()
+    context: Context, code: OwnCode | None = None, paths: Sequence[str] | None = None
 ) -> Iterator[CodeProcess | None]:
     """Yield the process for the model's own code, and end it; None where no candidate has any.
 
-    `code`: that of an earlier version, in the place of the folder's. Raises SpecError where
-    `model.py` is not there.
+    `code` and `paths`: those of an earlier version, in the place of the folder's and the spec's.
+    Raises SpecError where `model.py` is not there.
     """
+    spec, settings = context.spec, context.settings
     if code is None and not any(c.pipeline for c in spec.candidates):
         yield None
         return
     process = CodeProcess(
-        code or read_code(settings.models / spec.name),
+        code or read_code(context.folder),
         seconds=spec.train.seconds(settings.user_code_timeout_seconds),
         memory=most_memory(spec.resources),
-        paths=paths,
+        paths=context.paths if paths is None else paths,
     )
     try:
         yield process
