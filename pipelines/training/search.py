@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.errors import BadData
 from pipelines.science.metrics import better_by, constant_threshold, score, why_undefined
 from pipelines.spec import Range
-from pipelines.training.estimators import ESTIMATOR, answers, constant
+from pipelines.training.estimators import ESTIMATOR, answers, constant, default_parameters
 from pipelines.training.fitting import fit_pipeline, label_errors
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _space(candidate: Candidate, pipeline: Any) -> dict[str, Any]:
     A `Range` is drawn in whole numbers where the estimator's default is one (max_iter), or is no
     number at all (max_depth: None) and both bounds are whole.
     """
-    defaults = type(pipeline.named_steps[ESTIMATOR])().get_params()
+    defaults = default_parameters(pipeline) if candidate.search else {}
     space: dict[str, Any] = {}
     for name, values in candidate.search.items():
         if isinstance(values, Range):
