@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field, field_validator, model_validator
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
+from pipelines.spec.estimators import ESTIMATORS, FINISHED, OF_FINISHED, Encoding, Estimator
 from pipelines.spec.numbers import Finite, Scalar
 from pipelines.spec.sources import Identifier
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.spec.tasks import Task
+
+ONNX_FILE: Final = r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$"
+"""A file in the model's folder or below; no name in it begins with a dot."""
 
 
 def _did_you_mean(word: str, names: list[str]) -> str:
@@ -54,8 +57,11 @@ class Candidate(Value):
 
     name: Name
     """What it is called in MLflow and on the pages."""
-    estimator: str
+    estimator: str = ""
     """An estimator of scikit-learn; a wrong name is answered with the known ones."""
+    onnx: Annotated[str, Field(pattern=ONNX_FILE, max_length=200)] | None = None
+    """In place of `estimator`: a finished model, a file in the model's folder, which is not fitted.
+    """
     params: dict[Identifier, Scalar] = Field(default_factory=dict)
     """Parameters that are fixed."""
     search: dict[
@@ -67,13 +73,39 @@ class Candidate(Value):
     encode: Encoding | None = None
     """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_finished(cls, fields: Any) -> Any:
+        """Give a finished model the one name that stands where others name an estimator."""
+        if isinstance(fields, dict) and fields.get("onnx") and not fields.get("estimator"):
+            return {**fields, "estimator": FINISHED}
+        return fields
+
     @field_validator("estimator")
     @classmethod
     def _check_estimator(cls, path: str) -> str:
-        if path not in ESTIMATORS:
+        if path not in ESTIMATORS and path != FINISHED:
             msg = f"unknown estimator {path}{_did_you_mean(path, sorted(ESTIMATORS))}"
             raise ValueError(msg)
         return path
+
+    @model_validator(mode="after")
+    def _check_finished(self) -> Candidate:
+        if not self.estimator:
+            msg = "`estimator` is missing; name one, or a finished model by `onnx: FILE`"
+            raise ValueError(msg)
+        if (self.estimator == FINISHED) != (self.onnx is not None):
+            msg = (
+                "a finished model is named by `onnx: FILE`, without `estimator`"
+                if self.onnx is None
+                else "`onnx` is a finished model and `estimator` is fitted; keep one"
+            )
+            raise ValueError(msg)
+        of_fits = [name for name in ("params", "search", "encode") if getattr(self, name)]
+        if self.onnx and of_fits:
+            msg = f"`onnx` is a finished model, for which nothing is fitted; leave out {of_fits[0]}"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _apart(self) -> Candidate:
@@ -86,7 +118,7 @@ class Candidate(Value):
     @property
     def declaration(self) -> Estimator:
         """What the catalogue says of the estimator."""
-        return ESTIMATORS[self.estimator]
+        return OF_FINISHED if self.onnx else ESTIMATORS[self.estimator]
 
     @property
     def encoding(self) -> Encoding:

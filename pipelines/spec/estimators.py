@@ -7,7 +7,7 @@ To add one, declare it here; `pipelines/training/estimators.py` makes it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pipelines.spec.tasks import CLASSIFY, REGRESS, Task
 
@@ -32,6 +32,11 @@ def _pair(module: str, stem: str, encode: Encoding, *, dummy: bool = False) -> d
         f"sklearn.{module}.{stem}Regressor": Estimator(REGRESS, encode, dummy),
     }
 
+
+FINISHED: Final = "onnx"
+"""What stands for the estimator of a finished model, which a folder brings as a file."""
+OF_FINISHED: Final = Estimator(CLASSIFY | REGRESS, "ordinal")
+"""What is known of a finished model: it may do any task, and gets texts as they are."""
 
 ESTIMATORS: dict[str, Estimator] = {
     **_pair("dummy", "Dummy", "ordinal", dummy=True),
