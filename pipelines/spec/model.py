@@ -127,10 +127,12 @@ class Spec(Value):
             *time_problems(_words_of_time(self)),
             *metric_problems(self.gate, self.task, self.train.metric),
             *_column_problems(self),
-            *candidate_problems(self.candidates, self.task),
+            *candidate_problems(self.candidates, self.task, self.features.inputs),
         ]
         if faults:
             raise Impossible(faults)
+        for candidate in self.candidates:
+            candidate.place(self.candidates, in_time=not self.is_snapshot)
         return self
 
     @property
