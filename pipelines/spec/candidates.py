@@ -65,8 +65,9 @@ class Candidate(Value):
     name: Name
     """What it is called in MLflow and on the pages."""
     estimator: str = ""
-    """A class that keeps scikit-learn's contract, by its import path: scikit-learn's own, XGBoost's,
-    LightGBM's, or another package's.
+    """A class that keeps scikit-learn's contract, by its import path.
+
+    Scikit-learn's own, XGBoost's, LightGBM's, imbalanced-learn's, or another package's.
     """
     onnx: Annotated[str, Field(pattern=ONNX_FILE, max_length=200)] | None = None
     """In place of `estimator`: a finished model, a file in the model's folder, which is not fitted.

@@ -82,8 +82,13 @@ def _declare(
 
 
 _CLASSIFIES = ("Classifier", "ClassifierCV", "NB", "SVC", "Analysis", "Centroid", "RFClassifier")
-_CLASSIFIES_TOO = ("LogisticRegression", "LogisticRegressionCV", "Perceptron")
-_CLASSIFIES_TOO += ("LabelPropagation", "LabelSpreading")
+_CLASSIFIES_TOO = (
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "Perceptron",
+    "LabelPropagation",
+    "LabelSpreading",
+)
 
 
 def _classifies(path: str) -> bool:
@@ -114,7 +119,7 @@ ESTIMATORS: dict[str, Estimator] = {
         sklearn.linear_model.PoissonRegressor sklearn.linear_model.GammaRegressor
         sklearn.linear_model.TweedieRegressor sklearn.linear_model.QuantileRegressor
         sklearn.linear_model.RANSACRegressor sklearn.linear_model.TheilSenRegressor
-        sklearn.linear_model.SGD* sklearn.linear_model.PassiveAggressive*
+        sklearn.linear_model.SGD*
         sklearn.linear_model.RidgeClassifier sklearn.linear_model.RidgeClassifierCV
         sklearn.linear_model.Perceptron sklearn.svm.LinearSVC sklearn.svm.LinearSVR
         sklearn.discriminant_analysis.LinearDiscriminantAnalysis
@@ -207,6 +212,11 @@ UNFIT: dict[str, str] = {
             "cross_decomposition.CCA",
             "cross_decomposition.PLSCanonical",
         )
+    },
+    **{
+        f"sklearn.linear_model.PassiveAggressive{kind}": f"leaves scikit-learn with 1.10; name"
+        f" sklearn.linear_model.SGD{kind} with `learning_rate: pa1`"
+        for kind in ("Classifier", "Regressor")
     },
     "sklearn.isotonic.IsotonicRegression": "takes one input only; name another one",
     "sklearn.naive_bayes.CategoricalNB": "ends at a category that it has not learnt;"

@@ -37,6 +37,8 @@ class StepBase(Value):
     named_only: ClassVar[bool] = False
     """Whether its columns must be named."""
 
+    step: str
+    """What it does."""
     name: Identifier | None = None
     """By which its parameters are named in `params`; default: what it does."""
     columns: Columns | None = None

@@ -46,6 +46,7 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
     key = digest(
         request.run,
         candidate,
+        *candidate.parts,
         features.version,
         features.plan,
         iso(features.as_of),
@@ -97,7 +98,9 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
     folds = search_folds(spec, rows.train, y)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
-    result = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
+    result = search(
+        pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log, schema=schema
+    )
     model = fit_pipeline(
         estimators.build_pipeline(candidate, schema, spec.train.seed, result.params),
         inputs,

@@ -219,7 +219,14 @@ class Refits:
                 candidate, schema, spec.train.seed, candidate.params
             )
             tried = search(
-                pipeline, candidate, spec, inputs=frame, y=self._y[train], folds=inner, log=_quiet
+                pipeline,
+                candidate,
+                spec,
+                inputs=frame,
+                y=self._y[train],
+                folds=inner,
+                log=_quiet,
+                schema=schema,
             )
             if tried.score is not None:
                 options.append((sign * tried.score, -order, candidate, tried.params))

@@ -22,6 +22,7 @@ from pipelines.science.metrics import score
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.folds import search_folds
+from pipelines.training.inspection import new_estimator
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
 from pipelines.training.search import usable_folds
 from pipelines.training.targets import targets
@@ -206,17 +207,7 @@ def _ends(space: list[Any] | Range) -> list[Any]:
 
 def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepared) -> None:
     """Fit one setting on the small rows, and ask it of the held-out ones."""
-    lowered = {
-        name: min(value, _AT_MOST[name])
-        if name in _AT_MOST and isinstance(value, int) and not isinstance(value, bool)
-        else value
-        for name, value in setting.items()
-    }
-    defaults = estimators.estimator_class(candidate)().get_params()
-    for name, most in _AT_MOST.items():
-        value = defaults.get(name)
-        if name not in lowered and isinstance(value, int | tuple):
-            lowered[name] = most
+    lowered = _lowered(candidate, setting)
     pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered)
     try:
         model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET)
@@ -232,3 +223,22 @@ def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepar
 
 def _said(setting: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in setting.items())
+
+
+def _lowered(candidate: Candidate, setting: dict[str, Any]) -> dict[str, Any]:
+    """Return the setting with sizes that cost time lowered, those that it leaves out too."""
+    lowered = {
+        name: min(value, _AT_MOST[name])
+        if name in _AT_MOST and isinstance(value, int) and not isinstance(value, bool)
+        else value
+        for name, value in setting.items()
+    }
+    if candidate.vote or candidate.onnx:
+        return lowered
+    defaults = new_estimator(candidate).get_params()
+    for name, most in _AT_MOST.items():
+        value = defaults.get(name, 0)
+        few = isinstance(value, int | tuple) or (value is None and name == "n_estimators")
+        if name not in lowered and name in defaults and few:
+            lowered[name] = most
+    return lowered
