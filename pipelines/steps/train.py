@@ -107,6 +107,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         y,
         candidate,
         log,
+        weights=rows.weights,
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)

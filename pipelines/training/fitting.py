@@ -12,7 +12,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import BadData, SpecError
+from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.training.adapting import adapt
 from pipelines.training.own_fits import fit_adapted
 from pipelines.training.printing import stdout_to_stderr
@@ -85,13 +85,21 @@ def label_errors(candidate: Candidate, what: str) -> Iterator[None]:
             remedy="mend `params` or `search`.",
             at=("candidates", candidate.name, part, parameter),
         ) from error
-    except (ValueError, TypeError, ArithmeticError) as error:
+    except (PerennialError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        if candidate.estimator.startswith("sklearn.") and not isinstance(error, _EXPECTED):
+            raise
         raise BadData(
-            f"{candidate.name} ({candidate.estimator}) could not be {what}: {error}",
+            f"{candidate.name} ({candidate.estimator}) could not be {what}:"
+            f" {error or type(error).__name__}",
             remedy="mend `params`, `search` or `encode`, or choose another estimator.",
             at=("candidates", candidate.name),
         ) from error
 
+
+_EXPECTED = (ValueError, TypeError, ArithmeticError)
+"""What scikit-learn raises on bad values and unfit data; of unknown code anything is expected."""
 
 _PARAMETER = re.compile(
     r"The '(?P<name>\w+)' parameter of \w+ must be (?P<must>.*)\. Got (?P<got>.*) instead\.",

@@ -49,7 +49,7 @@ def fit_adapted(
         _fit_with_held_back(model, inputs, y, named)
     else:
         model.fit(inputs, y, **{f"{ESTIMATOR}__{name}": value for name, value in named.items()})
-    _forget_folds(model)
+    _forget_folds(model, candidate)
     return _without_sampler(model) if draws else model
 
 
@@ -74,11 +74,12 @@ def _set_folds(model: Any, candidate: Candidate) -> None:
         whole.set_params(cv=KFold(STACK_FOLDS) if candidate.in_time else by_chance)
 
 
-def _forget_folds(model: Any) -> None:
+def _forget_folds(model: Any, candidate: Candidate) -> None:
     """Take the folds out of what is kept: they were of this fit."""
     whole = model.named_steps[ESTIMATOR]
-    parts = [e for _, e in getattr(whole, "estimators", []) if hasattr(e, "named_steps")]
-    parts += [e for e in getattr(whole, "estimators_", []) if hasattr(e, "named_steps")]
+    parts = []
+    if candidate.part_names:
+        parts = [*(part for _, part in whole.estimators), *whole.estimators_]
     ends = [whole, *(part.named_steps[ESTIMATOR] for part in parts)]
     for estimator in ends:
         if type(estimator).__name__.startswith(("CalibratedClassifierCV", "Stacking")):

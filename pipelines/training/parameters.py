@@ -100,11 +100,18 @@ def _leads_to(path: list[str], owners: list[str], leaf: str) -> bool:
     return all(owner in rest for owner in owners)
 
 
+_AROUND = {
+    "CalibratedClassifierCV": "estimator",
+    "StackingClassifier": "final_estimator",
+    "StackingRegressor": "final_estimator",
+}
+"""What lies around an estimator, and the parameter by which it holds it."""
+
+
 def _prefix(pipeline: Any) -> str:
-    """Return what stands before the estimator's own parameters: a calibration lies around it."""
-    estimator = pipeline.named_steps[ESTIMATOR]
-    around = type(estimator).__name__ == "CalibratedClassifierCV"
-    return f"{ESTIMATOR}__estimator__" if around else f"{ESTIMATOR}__"
+    """Return what stands before the estimator's own parameters."""
+    inner = _AROUND.get(type(pipeline.named_steps[ESTIMATOR]).__name__)
+    return f"{ESTIMATOR}__{inner}__" if inner else f"{ESTIMATOR}__"
 
 
 def _own_name(pipeline: Any, name: str) -> str:

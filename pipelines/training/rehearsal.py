@@ -20,12 +20,14 @@ from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
 from pipelines.science.metrics import score
 from pipelines.training import estimators
+from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.folds import search_folds
 from pipelines.training.inspection import new_estimator
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
 from pipelines.training.search import usable_folds
 from pipelines.training.targets import targets
+from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +36,6 @@ if TYPE_CHECKING:
     from pipelines.spec import Candidate, Range, Spec
 
     Array = np.ndarray[Any, Any]
-
-ROWS = 300
-"""Rows of a fit, beside those that show every class."""
-OF_EACH_CLASS = 5
 
 SECONDS = 2.5
 """After so long no further setting is fitted."""
@@ -161,7 +159,7 @@ def _guesses(spec: Spec, rows: Prepared) -> Array:
 
 def _small(spec: Spec, rows: Prepared) -> Prepared:
     """Return some hundred of the rows, evenly over time, with some of each class."""
-    train = rows.train.take(pa.array(_picks(rows.y, spec)))
+    train = rows.train.take(pa.array(some_rows(rows.y, classify=spec.task != "regression")))
     holdout = rows.holdout.slice(0, ROWS)
     return Prepared(
         train=train,
@@ -171,15 +169,8 @@ def _small(spec: Spec, rows: Prepared) -> Prepared:
         classes=rows.classes,
         schema=rows.schema,
         inputs=estimators.frame(rows.schema, train),
+        weights=weights_of(train, spec),
     )
-
-
-def _picks(y: Array, spec: Spec) -> Array:
-    even = np.linspace(0, len(y) - 1, min(ROWS, len(y))).astype(np.int64)
-    if spec.task == "regression":
-        return np.unique(even)
-    rare = [np.flatnonzero(y == value)[:OF_EACH_CLASS] for value in np.unique(y)[:100]]
-    return np.unique(np.concatenate([even, *rare]))
 
 
 def _settings(spec: Spec) -> Iterator[tuple[dict[str, Any], Candidate]]:
@@ -210,7 +201,15 @@ def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepar
     lowered = _lowered(candidate, setting)
     pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered)
     try:
-        model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET)
+        check_contract(
+            candidate,
+            lambda: estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered),
+            rows.inputs,
+            rows.y,
+            classify=spec.task != "regression",
+            log=_QUIET,
+        )
+        model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET, weights=rows.weights)
         with label_errors(candidate, "asked"):
             estimators.answers(
                 model, estimators.frame(rows.schema, rows.holdout), spec.task, rows.classes

@@ -43,10 +43,15 @@ def _impute(step: declared.Impute, near: Near) -> Any:
     if step.strategy == "iterative":
         from sklearn.experimental import enable_iterative_imputer  # noqa: F401 -- brings the next
         from sklearn.impute import IterativeImputer
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import StandardScaler
 
-        return IterativeImputer(
+        # It writes into what it is given, and a frame's values cannot be written: a copy goes in.
+        copy = StandardScaler(with_mean=False, with_std=False)
+        impute = IterativeImputer(
             random_state=near.seed, add_indicator=step.indicator, keep_empty_features=True
         )
+        return Pipeline([("copy", copy), ("impute", impute)])
     fill = {"fill_value": np.float32(step.fill).item()} if step.strategy == "constant" else {}
     return SimpleImputer(
         strategy=step.strategy, add_indicator=step.indicator, keep_empty_features=True, **fill
