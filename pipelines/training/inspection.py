@@ -150,6 +150,8 @@ LIGHTGBM = frozenset(
         "cat_smooth",
         "deterministic",
         "drop_rate",
+        "early_stopping_round",
+        "early_stopping_rounds",
         "extra_seed",
         "extra_trees",
         "fair_c",

@@ -93,8 +93,11 @@ def pipeline_parameters(pipeline: Any, candidate: Candidate, name: str) -> list[
 
 
 def _leads_to(path: list[str], owners: list[str], leaf: str) -> bool:
-    """Tell whether the owners stand in a path in their order, the last right before the leaf."""
-    if path[-1] != leaf or len(path) <= len(owners) or path[-2] != owners[-1]:
+    """Tell whether the owners stand in a path in their order, the last right before the leaf.
+
+    A part of a stack is itself a pipeline, whose estimator may be left out.
+    """
+    if path[-1] != leaf or len(path) <= len(owners) or path[-2] not in {owners[-1], ESTIMATOR}:
         return False
     rest = iter(path[:-1])
     return all(owner in rest for owner in owners)

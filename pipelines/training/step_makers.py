@@ -102,9 +102,12 @@ def _ordinal(step: declared.Ordinal, _near: Near) -> Any:
 
 
 def _target(step: declared.TargetMean, near: Near) -> Any:
+    from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.preprocessing import TargetEncoder
 
-    return TargetEncoder(smooth=step.smooth, cv=step.folds, random_state=near.seed)
+    folds = StratifiedKFold if near.classify else KFold
+    cv = folds(step.folds, shuffle=True, random_state=near.seed)
+    return TargetEncoder(smooth=step.smooth, cv=cv)
 
 
 def _tfidf(step: declared.Tfidf, _near: Near) -> Any:
@@ -153,7 +156,7 @@ def _bins(step: declared.Bins, near: Near) -> Any:
         n_bins=step.count,
         strategy=step.by,
         encode=onehot if step.encode == "onehot" else "ordinal",
-        quantile_method="averaged_inverted_cdf" if step.by == "quantile" else "warn",
+        **({"quantile_method": "averaged_inverted_cdf"} if step.by == "quantile" else {}),
         random_state=near.seed,
     )
 

@@ -1,5 +1,6 @@
 """Estimators of another package, each of which breaks one rule, and one that keeps them all."""
 
+# ruff: noqa: N803, ARG002, T201 -- scikit-learn's names
 from __future__ import annotations
 
 import os
