@@ -105,14 +105,17 @@ def test_what_makes_no_sense_is_refused_at_load(candidate, field, why):
 
 def test_weights_are_no_input():
     assert "heavy" in spec_of(LINEAR, sample_weight="heavy").built_columns
-    with pytest.raises(SpecError, match="train.sample_weight"):
+    with pytest.raises(SpecError, match=r"train\.sample_weight"):
         spec_of(LINEAR, sample_weight=INPUT)
 
 
 def test_a_spec_is_read_without_importing_what_it_names():
+    candidates = [{"name": "x", "estimator": "xgboost.XGBClassifier"}]
+    candidates += [{"name": "y", "estimator": "nowhere.Forest"}]
+    text = yaml.safe_dump({**BODY, "candidates": candidates}).encode()
     code = (
         "import sys\nfrom pipelines.spec import parse_spec\n"
-        f"parse_spec({yaml.safe_dump({**BODY, 'candidates': [{'name': 'x', 'estimator': 'xgboost.XGBClassifier'}, {'name': 'y', 'estimator': 'nowhere.Forest'}]}).encode()!r}, 'm')\n"
+        f"parse_spec({text!r}, 'm')\n"
         "assert not {'xgboost', 'sklearn', 'numpy', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
