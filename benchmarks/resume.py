@@ -28,7 +28,7 @@ from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.bundle.rows import schema_of
 from pipelines.spec import parse_spec
 from pipelines.training import estimators
-from pipelines.training.search import search
+from pipelines.training.search import Ground, search
 from pipelines.training.search.run import JOURNAL
 
 KILLS = 10
@@ -98,18 +98,17 @@ def run_search(folder: Path | None, trials: int) -> dict[str, Any]:
     (candidate,) = spec.candidates
     schema = schema_of(pa.Table.from_pandas(inputs), list(inputs.columns), "binary", None)
     edges = np.linspace(0, ROWS, FOLDS + 2).astype(int)
-    found = search(
+    ground = Ground(
         estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params),
         candidate,
         spec,
-        inputs=inputs,
-        y=y,
-        folds=[
-            (np.arange(edges[i]), np.arange(edges[i], edges[i + 1])) for i in range(1, FOLDS + 1)
-        ],
-        log=logging.getLogger("perennial.benchmarks"),
-        folder=folder,
+        inputs,
+        y,
+        [(np.arange(edges[i]), np.arange(edges[i], edges[i + 1])) for i in range(1, FOLDS + 1)],
+        logging.getLogger("perennial.benchmarks"),
+        schema,
     )
+    found = search(ground, folder=folder)
     return {
         "best": [found.params, found.fold_scores],
         "trials": [[t.number, t.params, t.scores, t.state] for t in found.trials],

@@ -24,12 +24,20 @@ from pipelines.spec import (
     schema,
     search,
     sources,
+    steps,
     target,
     train,
 )
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+
+def _step_of(kind: type[steps.StepBase]) -> str:
+    """Return how a step is written: `step: pca` or `step: svd`."""
+    names = kind.model_fields["step"].annotation.__args__  # type: ignore[union-attr]
+    return " or ".join(f"`step: {name}`" for name in names)
+
 
 _LONGEST_DEFAULT = 60
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "spec.md"
@@ -43,9 +51,11 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("features", features.Features),
     ("train", train.Train),
     ("candidates, each", candidates.Candidate),
+    ("candidates, `pipeline`", candidates.OwnPipeline),
     ("candidates, a range in `search`", search.Range),
     ("candidates, `budget` with minutes", search.Budget),
     ("candidates, `early_stopping`", search.EarlyStopping),
+    *((f"candidates, {_step_of(kind)}", kind) for kind in steps.KINDS),
     ("automl, with a budget", automl.AutoML),
     ("gate", gate.Gate),
     ("gate.versus_champion", gate.VersusChampion),

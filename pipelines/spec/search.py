@@ -86,9 +86,15 @@ def rounds_of(estimator: str) -> str | None:
 
 
 def stopping_problems(
-    place: tuple[str | int, ...], estimator: str, space: Mapping[str, Any]
+    place: tuple[str | int, ...], estimator: str, space: Mapping[str, Any], around: str
 ) -> list[Problem]:
-    """Return what is wrong with the early stopping of a candidate at `place` of the spec."""
+    """Return what is wrong with the early stopping of a candidate at `place` of the spec.
+
+    `around` is what lies around the estimator, such as `calibrate`; empty where nothing does.
+    """
+    if around:
+        why = f"does not go with `{around}`; keep one of them"
+        return [Problem((*place, "early_stopping"), why)]
     rounds = rounds_of(estimator)
     if rounds is None:
         known = ", ".join(f"{stem}*" for stem in STOPS_EARLY)

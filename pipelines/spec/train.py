@@ -9,7 +9,7 @@ from pydantic import Field
 from pipelines.refs import Value
 from pipelines.spec.drift import Cron
 from pipelines.spec.sources import Identifier
-from pipelines.spec.units import Batches, Holdout
+from pipelines.spec.units import Batches, Holdout, Timeout
 
 Choice = Literal["one_standard_error", "best"]
 HOLDOUT_SHARE = 0.2
@@ -43,5 +43,16 @@ class Train(Value):
     """Which candidate is the challenger: the simplest within one standard error of the best, or
     the best.
     """
+    sample_weight: Identifier | None = None
+    """A built column that says how much each row counts in a fit; no input."""
     schedule: Cron | None = None
     """When it is retrained by the clock; drift and people start it too."""
+    timeout: Timeout | None = None
+    """How long one fit or answer of an own pipeline may take.
+
+    Default: the setting PERENNIAL_USER_CODE_TIMEOUT_SECONDS.
+    """
+
+    def seconds(self, default: float) -> float:
+        """Return the time-out of an own pipeline."""
+        return self.timeout.total_seconds() if self.timeout else default

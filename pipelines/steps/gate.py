@@ -153,8 +153,14 @@ def _judge_challenger(
         "run": request.run,
         **context.environment_tags,
     }
+    store = context.ports.store
     model_version = context.ports.registry.register(
-        context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
+        context.spec.name,
+        best.run_id,
+        request.run,
+        store.path(best.model),
+        tags,
+        code=store.path(best.code) if best.code else None,
     )
     result = _result(verdict, facts, champion, run_id=best.run_id, version=model_version.version)
     return result.model_copy(update={"choice": choice})
@@ -273,14 +279,18 @@ def _measure_over_folds(
 
     What cannot be cut into folds is refused, in words.
     """
+    from pipelines.training.own.process import own_code_of
     from pipelines.training.refit_comparison import opponent_over_folds
     from pipelines.training.refits import Refits
     from pipelines.training.threads import limit_threads
 
     facts = replace(facts, rows=whole.num_rows)
     try:
-        with limit_threads(context.settings.threads):
-            refits = Refits(context, whole, trained)
+        with (
+            limit_threads(context.settings.threads),
+            own_code_of(context) as own,
+        ):
+            refits = Refits(context, whole, trained, own)
             challenger = refits.challenger(best)
             opponent = opponent_over_folds(context, refits, champion, challenger)
     except BadData as error:
@@ -318,7 +328,7 @@ def _compare_with_opponent(
             context, holdout, "dummy", challenger.score, challenger.dummy, challenger.classes
         )
     try:
-        bundle = open_bundle(context.ports.store, champion.bundle)
+        bundle = open_bundle(context.ports.store, champion.bundle, context.settings)
         theirs = bundle.manifest.inputs
         if theirs.task != context.spec.task:
             # An incident like others.

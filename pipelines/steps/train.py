@@ -4,9 +4,7 @@ and score the holdout once.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -17,9 +15,10 @@ from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
 from pipelines.messages import TrainRequest, TrainResult
-from pipelines.refs import digest, sha256
+from pipelines.refs import canonical, digest, sha256
 from pipelines.spec.automl import REASONS, why_skipped
 from pipelines.store.results import once
+from pipelines.training.search_state import SEARCHES, clear
 from pipelines.training.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -27,12 +26,9 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate, Spec
-    from pipelines.training.search import SearchResult
+    from pipelines.training.own.process import CodeProcess
+    from pipelines.training.search import Ground, SearchResult
 
-SEARCHES = "searches"
-"""The folder of the state in which a search that is killed leaves what it has found."""
-KEPT = 14 * 86_400.0
-"""Seconds after which it is removed though nobody resumed it."""
 NAMED = 10
 """Classes that the log names at most."""
 
@@ -54,6 +50,7 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
     key = digest(
         request.run,
         candidate,
+        *candidate.parts,
         features.version,
         features.plan,
         iso(features.as_of),
@@ -61,42 +58,38 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
         spec.train,
         *([spec.target.positive] if spec.target.positive is not None else []),
     )
+
+    def train() -> TrainResult:
+        from pipelines.training.own.process import own_code_of
+
+        with own_code_of(context) as own:
+            return _train(context, request, candidate, key, own)
+
     with limit_threads(context.settings.threads):
-        result = once(
-            context.ports.store,
-            "train",
-            key,
-            TrainResult,
-            lambda: _train(context, request, candidate, key),
-        )
-    _clear_searches(context.settings.state / SEARCHES, key)
+        result = once(context.ports.store, "train", key, TrainResult, train)
+    clear(context.settings.state / SEARCHES, key)
     return result
 
 
-def _clear_searches(folder: Path, done: str) -> None:
-    """Remove what the search left to be resumed from, and what nobody resumed for weeks."""
-    if not folder.is_dir():
-        return
-    for each in folder.iterdir():
-        with contextlib.suppress(OSError):  # another process may have removed it
-            if each.name == done or time.time() - each.stat().st_mtime > KEPT:
-                shutil.rmtree(each)
-
-
-def _train(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> TrainResult:
-    import numpy as np
-    from skops import io
-
+def _train(
+    context: Context,
+    request: TrainRequest,
+    candidate: Candidate,
+    key: str,
+    own: CodeProcess | None,
+) -> TrainResult:
+    from pipelines.bundle.rows import feed_from_table
     from pipelines.data import labelled_rows
     from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
     from pipelines.training import estimators, predictions
+    from pipelines.training.contract import check_contract
     from pipelines.training.fitting import fit_pipeline
     from pipelines.training.float32 import merged_inputs
     from pipelines.training.folds import search_folds
     from pipelines.training.preparation import prepare, unseen_classes
-    from pipelines.training.search import record, search
-    from pipelines.training.search.nested import nested_scores
+    from pipelines.training.search import Ground, record, search
+    from pipelines.training.storing import code_of, dump, prove_stored
 
     spec, log, began = context.spec, context.log, time.perf_counter()
     split = labelled_rows.split(context, request.features)
@@ -120,28 +113,27 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     if why := _why_skipped(spec, candidate, len(y)):
         return _skip(context, request, candidate, key, why, rows=(len(y), len(truth)))
     folds = search_folds(spec, rows.train, y)
-    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
-    result = search(
-        pipeline,
+    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params, own)
+    check_contract(
         candidate,
-        spec,
-        inputs=inputs,
-        y=y,
-        folds=folds,
+        lambda: estimators.build_pipeline(
+            candidate, schema, spec.train.seed, candidate.params, own
+        ),
+        inputs,
+        y,
+        classify=spec.task != "regression",
         log=log,
-        folder=context.settings.state / SEARCHES / key,
     )
-    outer = []
-    if spec.train.nested and candidate.search:
-        outer = nested_scores(
-            pipeline, candidate, spec, rows=rows.train, inputs=inputs, y=y, folds=folds, log=log
-        )
+    ground = Ground(pipeline, candidate, spec, inputs, y, folds, log, schema, rows.weights)
+    result = search(ground, folder=context.settings.state / SEARCHES / key)
+    nested, nested_spread = _nested(ground, rows.train)
     model = fit_pipeline(
-        estimators.build_pipeline(candidate, schema, spec.train.seed, result.params),
+        estimators.build_pipeline(candidate, schema, spec.train.seed, result.params, own),
         inputs,
         y,
         candidate,
         log,
+        weights=rows.weights,
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
@@ -152,7 +144,10 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     reference = predictions.write(
         store, spec, rows.holdout, score=answers, dummy=dummy, classes=classes
     )
-    model_ref = store.put(io.dumps(model), ".skops")
+    native, code = dump(model), code_of(model)
+    prove_stored(model, schema, native, feed_from_table(schema.columns, rows.holdout))
+    model_ref = store.put(native, ".skops")
+    code_ref = store.put(canonical(code), ".json") if code else None
     row_counts: dict[str, float | None] = {
         "rows_train": len(y),
         "rows_holdout": len(truth),
@@ -160,7 +155,6 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         "rows_without_label": split.counts.missing,
     }
     metric = spec.train.metric
-    nested, nested_spread = (float(f(outer)) if outer else None for f in (np.mean, np.std))
     figures = {
         f"cv_{metric}": result.score,
         f"cv_{metric}_spread": result.spread,
@@ -195,6 +189,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         sides=sides_of(spec) if spec.is_snapshot else None,
         predictions=reference,
         model=model_ref,
+        code=code_ref,
         seconds=round(time.perf_counter() - began, 3),
     )
 
@@ -236,6 +231,18 @@ def _skip(
         model=note,
         seconds=0.0,
     )
+
+
+def _nested(ground: Ground, rows: pa.Table) -> tuple[float | None, float | None]:
+    """Return mean and spread of nested cross-validation; None where the spec asks for none."""
+    import numpy as np
+
+    from pipelines.training.search.nested import nested_scores
+
+    if not (ground.spec.train.nested and ground.candidate.search):
+        return None, None
+    scores = nested_scores(ground, rows)
+    return (float(np.mean(scores)), float(np.std(scores))) if scores else (None, None)
 
 
 def _class_shares(y: Any, truth: Any, classes: list[str] | None) -> str:

@@ -39,6 +39,7 @@ def fit_and_stop(
     log: logging.Logger,
     messages: set[str] | None = None,
     *,
+    weights: Array | None = None,
     seed: int | None,
 ) -> tuple[Any, int | None]:
     """Fit the pipeline until rounds do not help any more; return it and how many did.
@@ -50,10 +51,10 @@ def fit_and_stop(
     learn, held = _held_back(y, candidate, seed)
     if not len(held):
         log.warning("%s: too few rows to hold any back: no early stopping", candidate.name)
-        return fit_pipeline(model, inputs, y, candidate, log, messages), None
+        return fit_pipeline(model, inputs, y, candidate, log, messages, weights=weights), None
     found: list[int] = []
 
-    def fit(pipeline: Any, x: pd.DataFrame, target: Array) -> None:
+    def fit(pipeline: Any, x: pd.DataFrame, target: Array, named: dict[str, Array]) -> None:
         estimator = pipeline[-1]
         if rounds_of(type(estimator).__name__) is None:  # the constant that stands in its place
             pipeline.fit(x, target)
@@ -61,9 +62,13 @@ def fit_and_stop(
         encoded = pipeline[:-1].fit_transform(x, target)
         judged = pipeline[:-1].transform(inputs.iloc[held])
         rounds = candidate.early_stopping.rounds if candidate.early_stopping else 0
-        found.append(_fit(estimator, encoded, target, judged, y[held], rounds))
+        held_back = (judged, y[held])
+        found.append(_fit(estimator, (encoded, target), held_back, rounds, named))
 
-    model = fit_pipeline(model, inputs.iloc[learn], y[learn], candidate, log, messages, fit=fit)
+    own = None if weights is None else weights[learn]
+    model = fit_pipeline(
+        model, inputs.iloc[learn], y[learn], candidate, log, messages, weights=own, fit=fit
+    )
     return model, max(found[0], 1) if found else None
 
 
@@ -84,29 +89,50 @@ def _held_back(y: Array, candidate: Candidate, seed: int | None) -> tuple[Array,
     return learn, held if len(held) >= LEAST_HELD else held[:0]
 
 
-def _fit(estimator: Any, x: Any, y: Array, judged: Any, truth: Array, patience: int) -> int:
-    """Fit one estimator and return after how many rounds it was best."""
+def _fit(
+    estimator: Any,
+    learnt: tuple[Any, Array],
+    held: tuple[Any, Array],
+    patience: int,
+    named: dict[str, Array],
+) -> int:
+    """Fit one estimator and return after how many rounds it was best.
+
+    `learnt` and `held` are encoded inputs and targets; `named` may hold the rows' weights.
+    """
+    (x, y), (judged, truth) = learnt, held
     name = type(estimator).__name__
     if name.startswith("HistGradientBoosting"):
         estimator.set_params(early_stopping=True, n_iter_no_change=patience, scoring="loss")
-        estimator.fit(x, y, X_val=judged, y_val=truth)
+        estimator.fit(x, y, X_val=judged, y_val=truth, **named)
         return int(np.argmax(estimator.validation_score_))
     if name.startswith("XGB"):
         estimator.set_params(early_stopping_rounds=patience)
-        estimator.fit(x, y, eval_set=[(judged, truth)], verbose=False)
+        estimator.fit(x, y, eval_set=[held], verbose=False, **named)
         return int(estimator.best_iteration) + 1
     if name.startswith("LGBM"):
         from lightgbm import early_stopping
 
         estimator.fit(
-            x, y, eval_set=[(judged, truth)], callbacks=[early_stopping(patience, verbose=False)]
+            x,
+            y,
+            eval_set=[held],
+            callbacks=[early_stopping(patience, verbose=False)],
+            **named,
         )
         return int(estimator.best_iteration_)
-    return _grow(estimator, x, y, judged, truth, patience)
+    return _grow(estimator, learnt, held, patience, named)
 
 
-def _grow(estimator: Any, x: Any, y: Array, judged: Any, truth: Array, patience: int) -> int:
+def _grow(
+    estimator: Any,
+    learnt: tuple[Any, Array],
+    held: tuple[Any, Array],
+    patience: int,
+    named: dict[str, Array],
+) -> int:
     """Fit a GradientBoosting, `patience` rounds at a time: it has no rows to judge of its own."""
+    (x, y), (judged, truth) = learnt, held
     most, count = estimator.n_estimators, 0
     best, best_count = np.inf, 0
     estimator.set_params(warm_start=True, n_iter_no_change=None)
@@ -114,7 +140,7 @@ def _grow(estimator: Any, x: Any, y: Array, judged: Any, truth: Array, patience:
         before, count = count, min(count + patience, most)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            estimator.set_params(n_estimators=count).fit(x, y)
+            estimator.set_params(n_estimators=count).fit(x, y, **named)
         for rounds, answers in enumerate(_staged(estimator, judged), start=1):
             if rounds > before and (loss := _loss(truth, answers, estimator)) < best:
                 best, best_count = loss, rounds

@@ -16,6 +16,7 @@ from pipelines.training.estimators import constant
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Iterator
 
     import pyarrow as pa
 
@@ -23,6 +24,27 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
     Folds = list[tuple[Array, Array]]
+
+
+CALIBRATE = 0.2
+"""The share of the rows, the latest ones, on which probabilities are corrected."""
+
+
+class LaterRows:
+    """One fold: the earlier rows to learn from, the later ones to correct on.
+
+    A splitter as scikit-learn takes it, of rows in the order of time.
+    """
+
+    def get_n_splits(self, *_: Any) -> int:
+        """Return how many folds there are."""
+        return 1
+
+    def split(self, rows: Any, *_: Any) -> Iterator[tuple[Array, Array]]:
+        """Yield the positions of both sides."""
+        count = rows.shape[0]
+        cut = count - max(int(count * CALIBRATE), 1)
+        yield np.arange(cut), np.arange(cut, count)
 
 
 def search_folds(spec: Spec, rows: pa.Table, y: Array) -> Folds:

@@ -15,15 +15,21 @@ import numpy as np
 
 from pipelines.bundle.rows import schema_of
 from pipelines.data.sides import groups_of
+from pipelines.environments import ready
 from pipelines.errors import BadData
+from pipelines.fence.own_code import OwnCode
 from pipelines.science.choice import Contender, choose
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
+from pipelines.spec.candidates import OWN_FILE
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
+from pipelines.training.own.process import own_code_of
 from pipelines.training.search import search
+from pipelines.training.search.trials import Ground
 from pipelines.training.targets import classes_of, refuse_constant, targets
+from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.context import Context
     from pipelines.messages import TrainResult
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
     Answer = Callable[[Array, Array], Array]
@@ -68,16 +75,25 @@ class FoldScores:
 class Refits:
     """A snapshot cut into folds, again and again, on which models are fitted anew."""
 
-    def __init__(self, context: Context, table: pa.Table, trained: Sequence[TrainResult]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        table: pa.Table,
+        trained: Sequence[TrainResult],
+        own: CodeProcess | None = None,
+    ) -> None:
         """Cut the folds. Raises BadData where there are too few rows, groups or rows of a class.
 
-        `table` are all labelled rows; `trained` are the candidates that were chosen among.
+        `table` are all labelled rows; `trained` are the candidates that were chosen among; `own` is
+        the process of the model's own code.
         """
         spec = context.spec
+        self._context, self._own = context, own
         self._spec = spec
         self._table = estimators.give_types(table, spec.features.inputs)
         self._classes = classes_of(self._table, spec)
         self._y = targets(self._table, spec, self._classes)
+        self._weights = weights_of(self._table, spec)
         refuse_constant(self._y, spec, "rows")
         self._groups = groups_of(self._table, spec) if spec.train.group else None
         self._trained = [t for t in trained if not spec.candidate(t.candidate).declaration.dummy]
@@ -137,14 +153,23 @@ class Refits:
         absent = [name for name in inputs if name not in self._table.column_names]
         if absent:
             raise BadData(f"it needs {', '.join(absent)}, which is not built any more")
+        function = settings.estimator.removeprefix(f"{OWN_FILE}:")
         candidate = Candidate.model_validate(
             {
                 "name": manifest.candidate,
                 "estimator": settings.estimator,
                 **({"encode": settings.encode} if settings.encode else {}),
+                **({"pipeline": function} if function != settings.estimator else {}),
             }
         )
-        return self._scores(self._answer(candidate, settings.params, inputs))
+        if manifest.code is None:
+            return self._scores(self._answer(candidate, settings.params, inputs))
+        # Its own code, not that which the folder holds by now.
+        code = OwnCode.model_validate_json(self._context.ports.store.get(manifest.code))
+        record, store = manifest.environment, self._context.ports.store
+        paths = [] if record is None else ready.paths(record, self._context.settings, store)
+        with own_code_of(self._context, code, paths) as own:
+            return self._scores(self._answer(candidate, settings.params, inputs, own))
 
     def constant(self) -> FoldScores:
         """Return the scores of the best constant of each fold's training rows."""
@@ -199,14 +224,30 @@ class Refits:
             }
         )
 
-    def _answer(self, candidate: Candidate, params: dict[str, Any], inputs: list[str]) -> Answer:
+    def _answer(
+        self,
+        candidate: Candidate,
+        params: dict[str, Any],
+        inputs: list[str],
+        own: CodeProcess | None = None,
+    ) -> Answer:
         """Return what a candidate with these parameters answers, fitted on each fold."""
         schema = schema_of(self._table, inputs, self._spec.task, self._classes)
         frame = estimators.frame(schema, self._table)
 
         def answer(train: Array, test: Array) -> Array:
-            pipeline = estimators.build_pipeline(candidate, schema, self._spec.train.seed, params)
-            model = fit_pipeline(pipeline, frame.iloc[train], self._y[train], candidate, _quiet)
+            pipeline = estimators.build_pipeline(
+                candidate, schema, self._spec.train.seed, params, own or self._own
+            )
+            weights = None if self._weights is None else self._weights[train]
+            model = fit_pipeline(
+                pipeline,
+                frame.iloc[train],
+                self._y[train],
+                candidate,
+                _quiet,
+                weights=weights,
+            )
             with label_errors(candidate, "asked"):
                 return estimators.answers(model, frame.iloc[test], self._spec.task, self._classes)
 
@@ -222,10 +263,13 @@ class Refits:
         for result in self._trained:
             candidate = spec.candidate(result.candidate)
             pipeline = estimators.build_pipeline(
-                candidate, schema, spec.train.seed, candidate.params
+                candidate, schema, spec.train.seed, candidate.params, self._own
             )
+            weights = None if self._weights is None else self._weights[train]
             tried = search(
-                pipeline, candidate, spec, inputs=frame, y=self._y[train], folds=inner, log=_quiet
+                Ground(
+                    pipeline, candidate, spec, frame, self._y[train], inner, _quiet, schema, weights
+                )
             )
             if tried.score is not None:
                 options[candidate.name] = (candidate, tried, tried.score)

@@ -16,26 +16,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
 from pipelines.science.metrics import why_undefined
 from pipelines.training import estimators
+from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.folds import search_folds, usable_folds
+from pipelines.training.inspection import new_estimator
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
+from pipelines.training.storing import dump, prove_stored
 from pipelines.training.targets import targets
+from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipelines.bundle.rows import Feed
     from pipelines.data.sample import Sample
     from pipelines.spec import Candidate, Range, Spec
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
-
-ROWS = 300
-"""Rows of a fit, beside those that show every class."""
-OF_EACH_CLASS = 5
 
 SECONDS = 2.5
 """After so long no further setting is fitted."""
@@ -57,8 +60,8 @@ class Rehearsal:
     warnings: list[str] = field(default_factory=list)
 
 
-def rehearse(spec: Spec, sample: Sample) -> Rehearsal:
-    """Do what `train` would do, on a sample.
+def rehearse(spec: Spec, sample: Sample, own: CodeProcess | None = None) -> Rehearsal:
+    """Do what `train` would do, on a sample; own pipelines in the process `own`.
 
     Raises what `train` would raise, with the place in model.yaml.
     """
@@ -71,12 +74,15 @@ def rehearse(spec: Spec, sample: Sample) -> Rehearsal:
     _look_at_folds(spec, sample, rows, found)
     _look_at_metrics(spec, sample, rows, found)
     small = _small(spec, rows)
-    began = time.monotonic()
+    began, stored = time.monotonic(), set[str]()
     for setting, candidate in _settings(spec):
         if found.fits >= len(spec.candidates) and time.monotonic() - began > SECONDS:
             found.skipped += 1
             continue
-        _fit(spec, candidate, setting, small)
+        model = _fit(spec, candidate, setting, small, own)
+        if candidate.pipeline and candidate.name not in stored:
+            stored.add(candidate.name)
+            prove_stored(model, small.schema, dump(model), _feed(small))
         found.fits += 1
     return found
 
@@ -157,7 +163,7 @@ def _guesses(spec: Spec, rows: Prepared) -> Array:
 
 def _small(spec: Spec, rows: Prepared) -> Prepared:
     """Return some hundred of the rows, evenly over time, with some of each class."""
-    train = rows.train.take(pa.array(_picks(rows.y, spec)))
+    train = rows.train.take(pa.array(some_rows(rows.y, classify=spec.task != "regression")))
     holdout = rows.holdout.slice(0, ROWS)
     return Prepared(
         train=train,
@@ -167,15 +173,8 @@ def _small(spec: Spec, rows: Prepared) -> Prepared:
         classes=rows.classes,
         schema=rows.schema,
         inputs=estimators.frame(rows.schema, train),
+        weights=weights_of(train, spec),
     )
-
-
-def _picks(y: Array, spec: Spec) -> Array:
-    even = np.linspace(0, len(y) - 1, min(ROWS, len(y))).astype(np.int64)
-    if spec.task == "regression":
-        return np.unique(even)
-    rare = [np.flatnonzero(y == value)[:OF_EACH_CLASS] for value in np.unique(y)[:100]]
-    return np.unique(np.concatenate([even, *rare]))
 
 
 def _settings(spec: Spec) -> Iterator[tuple[dict[str, Any], Candidate]]:
@@ -201,22 +200,32 @@ def _ends(space: list[Any] | Range) -> list[Any]:
     return [int(e) for e in ends] if all(float(e).is_integer() for e in ends) else ends
 
 
-def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepared) -> None:
-    """Fit one setting on the small rows, and ask it of the held-out ones."""
-    lowered = {
-        name: min(value, _AT_MOST[name])
-        if name in _AT_MOST and isinstance(value, int) and not isinstance(value, bool)
-        else value
-        for name, value in setting.items()
-    }
-    defaults = estimators.estimator_class(candidate)().get_params()
-    for name, most in _AT_MOST.items():
-        value = defaults.get(name)
-        if name not in lowered and isinstance(value, int | tuple):
-            lowered[name] = most
-    pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered)
+def _feed(rows: Prepared) -> Feed:
+    return feed_from_table(rows.schema.columns, rows.holdout)
+
+
+def _fit(
+    spec: Spec,
+    candidate: Candidate,
+    setting: dict[str, Any],
+    rows: Prepared,
+    own: CodeProcess | None,
+) -> Any:
+    """Fit one setting on the small rows, ask it of the held-out ones, and return it."""
+    lowered = _lowered(candidate, setting)
+    pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered, own)
     try:
-        model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET)
+        check_contract(
+            candidate,
+            lambda: estimators.build_pipeline(
+                candidate, rows.schema, spec.train.seed, lowered, own
+            ),
+            rows.inputs,
+            rows.y,
+            classify=spec.task != "regression",
+            log=_QUIET,
+        )
+        model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET, weights=rows.weights)
         with label_errors(candidate, "asked"):
             estimators.answers(
                 model, estimators.frame(rows.schema, rows.holdout), spec.task, rows.classes
@@ -225,7 +234,27 @@ def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepar
         if candidate.search and error.at[2:] == ():
             error.message += f" (with {_said(setting)})"
         raise
+    return model
 
 
 def _said(setting: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in setting.items())
+
+
+def _lowered(candidate: Candidate, setting: dict[str, Any]) -> dict[str, Any]:
+    """Return the setting with sizes that cost time lowered, those that it leaves out too."""
+    lowered = {
+        name: min(value, _AT_MOST[name])
+        if name in _AT_MOST and isinstance(value, int) and not isinstance(value, bool)
+        else value
+        for name, value in setting.items()
+    }
+    if candidate.vote or candidate.onnx or candidate.pipeline:
+        return lowered
+    defaults = new_estimator(candidate).get_params()
+    for name, most in _AT_MOST.items():
+        value = defaults.get(name, 0)
+        few = isinstance(value, int | tuple) or (value is None and name == "n_estimators")
+        if name not in lowered and name in defaults and few:
+            lowered[name] = most
+    return lowered

@@ -67,6 +67,13 @@ def test_serving_runs():
     assert "requests/s" in run("serving")
 
 
+@pytest.mark.slow
+def test_serving_own_pipelines_runs():
+    if not (shutil.which("wrk") and shutil.which("taskset")):
+        pytest.skip("wrk or taskset is not installed (Debian: apt-get install wrk util-linux)")
+    assert "gathering requests gains" in run("native")
+
+
 def test_comparing_models_runs():
     assert "equal models, proven better" in run("gate")
 

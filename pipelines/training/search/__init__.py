@@ -2,5 +2,6 @@
 
 from pipelines.training.search.result import SearchResult
 from pipelines.training.search.run import search
+from pipelines.training.search.trials import Ground
 
-__all__ = ["SearchResult", "search"]
+__all__ = ["Ground", "SearchResult", "search"]

@@ -11,6 +11,7 @@ BMC Bioinformatics 7; Cawley & Talbot (2010), "On Over-fitting in Model Selectio
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,40 +20,31 @@ from pipelines.errors import BadData
 from pipelines.training.fitting import fit_pipeline
 from pipelines.training.folds import search_folds, usable_folds
 from pipelines.training.search.run import search
-from pipelines.training.search.trials import Ground
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
-    from pipelines.spec import Candidate, Spec
+    from pipelines.spec import Spec
+    from pipelines.training.search.trials import Ground
 
     Array = np.ndarray[Any, Any]
-    Folds = list[tuple[Array, Array]]
 
 _quiet = logging.getLogger("perennial.nested")
 _quiet.setLevel(logging.ERROR)
 
 
-def nested_scores(
-    pipeline: Any,
-    candidate: Candidate,
-    spec: Spec,
-    *,
-    rows: pa.Table,
-    inputs: pd.DataFrame,
-    y: Array,
-    folds: Folds,
-    log: logging.Logger,
-) -> list[float]:
-    """Return the winner's scores by train.metric, one for each outer fold.
+def nested_scores(ground: Ground, rows: pa.Table) -> list[float]:
+    """Return the winner's scores by train.metric, one for each fold of the ground.
+
+    `rows` are those to learn from, by which the inner folds are cut.
 
     A fold whose training rows are too few to be searched by themselves is left out, and named in
     the log.
     """
-    usable = usable_folds(folds, y, spec, log)
+    candidate, spec, log = ground.candidate, ground.spec, ground.log
+    usable = usable_folds(ground.folds, ground.y, spec, log)
     log.info("%s: nested cross-validation searches %d times more", candidate.name, len(usable))
-    ground = Ground(pipeline, candidate, spec, inputs, y, usable, _quiet)
+    ground = replace(ground, log=_quiet)
     found = []
     for number, (train, test) in enumerate(usable, start=1):
         try:
@@ -68,21 +60,22 @@ def nested_scores(
 def _outer_score(ground: Ground, rows: pa.Table, train: Array, test: Array) -> float:
     """Return what the setting that the training rows choose scores on the others."""
     spec, y = _once(ground.spec), ground.y[train]
-    inner = search(
-        ground.pipeline,
-        ground.candidate,
-        spec,
+    part = replace(
+        ground,
+        spec=spec,
         inputs=ground.inputs.iloc[train],
         y=y,
         folds=search_folds(spec, rows.take(train), y),
-        log=_quiet,
+        weights=None if ground.weights is None else ground.weights[train],
     )
+    inner = search(part)
     model = fit_pipeline(
         ground.pipeline_with(inner.setting),
-        ground.inputs.iloc[train],
+        part.inputs,
         y,
         ground.candidate,
         _quiet,
+        weights=part.weights,
     )
     return ground.score(model, test)[0]
 

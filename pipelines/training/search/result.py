@@ -47,7 +47,7 @@ class SearchResult:
     tested: float | None = None
     """How many rows judge for each row that is learnt from, on average over the folds."""
     setting: dict[str, Any] = field(default_factory=dict)
-    """What the search chose, by the pipeline's names."""
+    """What the search chose, by the spec's names, with what early stopping found."""
     trials: list[Trial] = field(default_factory=list)
     ended_by: Ending = "trials"
     """Whether all trials were run, or the minutes of the budget were over before."""

@@ -5,61 +5,48 @@ A candidate without a search is scored on the same folds.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.errors import BadData
 from pipelines.spec.search import rounds_of
-from pipelines.training.estimators import ESTIMATOR
 from pipelines.training.folds import usable_folds
+from pipelines.training.parameters import ESTIMATOR
 from pipelines.training.search.clock import Clock, TimeIsUp
 from pipelines.training.search.halving import halve
 from pipelines.training.search.journal import Journal
 from pipelines.training.search.result import OutOfFold, SearchResult, in_words
-from pipelines.training.search.space import settings_of, space_of
+from pipelines.training.search.space import plain, settings_of, space_of
 from pipelines.training.search.study import study
-from pipelines.training.search.trials import Ground, Trials
+from pipelines.training.search.trials import Trials
 
 if TYPE_CHECKING:
-    import logging
     from pathlib import Path
 
-    import pandas as pd
-
-    from pipelines.spec import Candidate, Spec
     from pipelines.training.search.result import Ending
+    from pipelines.training.search.trials import Ground
 
     Array = np.ndarray[Any, Any]
-    Folds = list[tuple[Array, Array]]
 
 JOURNAL = "trials.jsonl"
 
 
-def search(
-    pipeline: Any,
-    candidate: Candidate,
-    spec: Spec,
-    *,
-    inputs: pd.DataFrame,
-    y: Array,
-    folds: Folds,
-    log: logging.Logger,
-    folder: Path | None = None,
-) -> SearchResult:
+def search(ground: Ground, *, folder: Path | None = None) -> SearchResult:
     """Return the best setting by train.metric, by its mean over the folds; the first of equals.
 
     With a `folder` the search is resumed where a killed process has left it there. Raises
     SpecError or BadData; a setting that fails is a failed trial, and an error only where all fail.
     """
-    usable = usable_folds(folds, y, spec, log)
+    candidate, spec = ground.candidate, ground.spec
+    usable = usable_folds(ground.folds, ground.y, spec, ground.log)
     journal = Journal(folder / JOURNAL if folder else None)
     clock = Clock(candidate.limits.minutes)
     clock.earlier = journal.seconds
-    space = space_of(candidate, pipeline)
+    space = space_of(candidate, ground.pipeline)
     limit = candidate.limits.trials
-    ground = Ground(pipeline, candidate, spec, inputs, y, usable, log)
-    trials = Trials(ground, journal, clock, limit)
+    trials = Trials(replace(ground, folds=usable), journal, clock, limit)
     ended_by: Ending = "trials"
     try:
         if candidate.method == "optuna":
@@ -102,13 +89,9 @@ def _result(trials: Trials, ended_by: Ending) -> SearchResult:
         trials.answer(trials.best_setting, fold) for fold in range(len(ground.folds))
     ]
     tests = [test for _, test in ground.folds]
-    setting, params = trials.best_setting, {**candidate.params, **best.params}
-    rounds = _rounds(ground, setting)
-    if rounds:
-        params |= rounds
-        setting = setting | {f"{ESTIMATOR}__{name}": value for name, value in rounds.items()}
+    setting = {**trials.best_setting, **_rounds(ground, trials.best_setting)}
     return SearchResult(
-        params=params,
+        params={**candidate.params, **plain(setting)},
         score=best.mean,
         spread=best.spread,
         fold_scores=best.scores,

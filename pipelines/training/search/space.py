@@ -1,4 +1,4 @@
-"""The values that a search tries, by the pipeline's own parameter names."""
+"""The values that a search tries, by the spec's names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.spec import Range
-from pipelines.training.estimators import ESTIMATOR
+from pipelines.training.parameters import default_of
 
 if TYPE_CHECKING:
     from pipelines.spec import Candidate
@@ -39,21 +39,20 @@ Space = dict[str, list[Any] | Drawn]
 
 
 def space_of(candidate: Candidate, pipeline: Any) -> Space:
-    """Return the search space by the pipeline's parameter names.
+    """Return the search space by the spec's names.
 
     A `Range` is drawn in whole numbers where it says so; where it does not, if the estimator's
     default is one (max_iter), or is no number at all (max_depth: None) and both bounds are whole.
     """
-    defaults = type(pipeline.named_steps[ESTIMATOR])().get_params()
     space: Space = {}
     for name, values in candidate.search.items():
         if isinstance(values, Range):
             whole = values.whole
             if whole is None:
-                whole = _is_whole(defaults[name], values)
-            space[f"{ESTIMATOR}__{name}"] = Drawn(values.low, values.high, values.log, whole)
+                whole = _is_whole(default_of(pipeline, candidate, name), values)
+            space[name] = Drawn(values.low, values.high, values.log, whole)
         else:
-            space[f"{ESTIMATOR}__{name}"] = list(values)
+            space[name] = list(values)
     return space
 
 
@@ -70,9 +69,9 @@ def settings_of(space: Space, trials: int, seed: int, method: str | None) -> lis
     return list(ParameterSampler(space, trials, random_state=seed))
 
 
-def in_words_of_spec(setting: dict[str, Any]) -> dict[str, Any]:
-    """Return a setting by the names that the spec gives, with Python's own numbers."""
-    return {name.removeprefix(f"{ESTIMATOR}__"): _plain(value) for name, value in setting.items()}
+def plain(setting: dict[str, Any]) -> dict[str, Any]:
+    """Return a setting with Python's own numbers."""
+    return {name: _plain(value) for name, value in setting.items()}
 
 
 def _is_whole(default: Any, values: Range) -> bool:

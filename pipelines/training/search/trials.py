@@ -13,9 +13,10 @@ from pipelines.science.metrics import better_by, score
 from pipelines.training.early_stopping import fit_and_stop
 from pipelines.training.estimators import answers
 from pipelines.training.fitting import fit_pipeline, label_errors
+from pipelines.training.parameters import set_parameters
 from pipelines.training.search.clock import TimeIsUp
 from pipelines.training.search.journal import FoldRun
-from pipelines.training.search.space import in_words_of_spec
+from pipelines.training.search.space import plain
 
 if TYPE_CHECKING:
     import logging
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate, Spec
     from pipelines.training.search.clock import Clock
     from pipelines.training.search.journal import Journal
@@ -71,7 +73,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ground:
-    """What every trial of a candidate stands on."""
+    """What every trial of a candidate stands on.
+
+    The unfitted pipeline, inputs and targets y (n,) of the rows to learn from, folds of positions,
+    and how much each row counts, weights (n,).
+    """
 
     pipeline: Any
     candidate: Candidate
@@ -80,22 +86,25 @@ class Ground:
     y: Array
     folds: Folds
     log: logging.Logger
+    schema: InputSchema
+    weights: Array | None = None
 
     def pipeline_with(self, setting: dict[str, Any]) -> Any:
-        """Return the unfitted pipeline with a setting by the pipeline's names."""
+        """Return the unfitted pipeline with a setting by the spec's names."""
         from sklearn.base import clone
 
-        return clone(self.pipeline).set_params(**setting)
+        return set_parameters(clone(self.pipeline), self.candidate, self.schema, setting)
 
     def fit(
         self, setting: dict[str, Any], rows: Array, messages: set[str] | None = None
     ) -> tuple[Any, int | None]:
         """Fit a setting on some rows; return the model and the rounds that early stopping found."""
         given = (self.pipeline_with(setting), self.inputs.iloc[rows], self.y[rows], self.candidate)
+        weights = None if self.weights is None else self.weights[rows]
         if self.candidate.early_stopping is None:
-            return fit_pipeline(*given, self.log, messages), None
+            return fit_pipeline(*given, self.log, messages, weights=weights), None
         seed = self.spec.train.seed if self.spec.is_snapshot else None
-        return fit_and_stop(*given, self.log, messages, seed=seed)
+        return fit_and_stop(*given, self.log, messages, weights=weights, seed=seed)
 
     def newest(self, rows: Array, share: float) -> Array:
         """Return a share of the positions of a fold's training rows.
@@ -139,7 +148,7 @@ class Trials:
 
     def run(self, setting: dict[str, Any], share: float = 1.0, watch: Watch | None = None) -> Trial:
         """Try a setting and return what came of it. Raises TimeIsUp where the minutes are over."""
-        params, state, reason = in_words_of_spec(setting), "complete", ""
+        params, state, reason = plain(setting), "complete", ""
         runs: list[FoldRun] = []
         given: list[Array] = []
         for fold in range(len(self.ground.folds)):

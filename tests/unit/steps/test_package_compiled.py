@@ -16,7 +16,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from pipelines.bundle.rows import FLOAT32_MAX, feed_from_table, frame_from_table, rows_from_table
-from pipelines.spec.estimators import ESTIMATORS
 from pipelines.training.onnx.export import (
     TOLERANCE,
     compile_pipeline,
@@ -25,6 +24,7 @@ from pipelines.training.onnx.export import (
     to_onnx,
 )
 from tests.unit.steps.packaging import fitted_pipeline
+from tests.unit.training.usual import USUAL
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -36,7 +36,7 @@ HOME = Path(__file__).resolve().parents[3]
     ("task", "estimator"),
     [
         (task, name)
-        for name, known in sorted(ESTIMATORS.items())
+        for name, known in sorted(USUAL.items())
         for task in sorted(known.tasks)
         if not known.dummy
     ],

@@ -10,7 +10,7 @@ from pipelines.refs import canonical
 from pipelines.spec import automl
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import gate
-from pipelines.steps.train import SEARCHES
+from pipelines.training.search_state import SEARCHES
 from tests.unit.steps.learning import learning, spec_of_candidate, spec_text
 
 SEARCH = "estimator: sklearn.linear_model.LogisticRegression, search: {C: [0.001, 1.0]}"

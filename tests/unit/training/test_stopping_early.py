@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.errors import SpecError
 from pipelines.training.early_stopping import fit_and_stop
-from tests.unit.training.search.worlds import LINEAR, LOG, pipeline_of, rows, searched, spec_with
+from tests.unit.training.search.worlds import LINEAR, LOG, ground_of, rows, searched, spec_with
 
 STOP = "early_stopping: {share: 0.25, rounds: 5}"
 HIST = (
@@ -24,7 +24,9 @@ def stopped(line, y=None, seed=None):
     spec = spec_with(f"{line}, {STOP}")
     inputs, truth = rows()
     y = truth if y is None else y
-    return fit_and_stop(pipeline_of(spec, inputs), inputs, y, spec.candidates[-1], LOG, seed=seed)
+    return fit_and_stop(
+        ground_of(spec, inputs, y).pipeline, inputs, y, spec.candidates[-1], LOG, seed=seed
+    )
 
 
 @pytest.mark.parametrize(("line", "most"), [(HIST, 200), (OLD, 60)])

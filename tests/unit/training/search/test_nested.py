@@ -13,7 +13,7 @@ from pipelines.spec import parse_spec
 from pipelines.training.folds import search_folds
 from pipelines.training.search.nested import nested_scores
 from tests.unit.steps.learning import learning, spec_of_candidate, spec_text
-from tests.unit.training.search.worlds import LINEAR, LOG, pipeline_of, rows, spec_with
+from tests.unit.training.search.worlds import LINEAR, ground_of, rows, spec_with
 
 SEARCH = f"{LINEAR}, search: {{C: [0.0001, 0.01, 1.0]}}"
 
@@ -30,31 +30,13 @@ def test_each_outer_fold_is_searched_by_itself_and_judged_on_other_rows():
         }
     )
     folds = search_folds(spec, table, y)
-    scores = nested_scores(
-        pipeline_of(spec, inputs),
-        spec.candidates[-1],
-        spec,
-        rows=table,
-        inputs=inputs,
-        y=y,
-        folds=folds,
-        log=LOG,
-    )
+    scores = nested_scores(ground_of(spec, inputs, y, folds), table)
     assert len(scores) == 2
     assert all(0.5 < score <= 1 for score in scores)
     # What judges an outer fold has no say in what was chosen for it.
     turned = y.copy()
     turned[folds[0][1]] = 1 - turned[folds[0][1]]
-    again = nested_scores(
-        pipeline_of(spec, inputs),
-        spec.candidates[-1],
-        spec,
-        rows=table,
-        inputs=inputs,
-        y=turned,
-        folds=folds[:1],
-        log=LOG,
-    )
+    again = nested_scores(ground_of(spec, inputs, turned, folds[:1]), table)
     assert again == [pytest.approx(1 - scores[0])]
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.bundle.rows import schema_of
 from pipelines.spec import Spec, parse_spec
 from pipelines.training import estimators
-from pipelines.training.search import SearchResult, search
+from pipelines.training.search import Ground, SearchResult, search
 from tests.unit.steps.learning import spec_of_candidate
 
 LOG = logging.getLogger("perennial.tests")
@@ -41,25 +41,16 @@ def folds(count: int, number: int = 3) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(np.arange(edges[i]), np.arange(edges[i], edges[i + 1])) for i in range(1, number + 1)]
 
 
-def pipeline_of(spec: Spec, inputs: pd.DataFrame) -> Any:
-    """The unfitted pipeline of the spec's last candidate."""
+def ground_of(spec: Spec, inputs: pd.DataFrame, y: Any, cuts: Any = (), log: Any = LOG) -> Ground:
+    """What trials of the spec's last candidate stand on."""
     candidate = spec.candidates[-1]
     schema = schema_of(pa.Table.from_pandas(inputs), list(inputs.columns), "binary", None)
-    return estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
+    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
+    return Ground(pipeline, candidate, spec, inputs, y, list(cuts), log, schema)
 
 
 def searched(line: str, *, number: int = 3, folder: Any = None, log: Any = LOG) -> SearchResult:
     """The result of a search over small rows."""
     spec = spec_with(line)
     inputs, y = rows()
-    candidate, pipeline = spec.candidates[-1], pipeline_of(spec, inputs)
-    return search(
-        pipeline,
-        candidate,
-        spec,
-        inputs=inputs,
-        y=y,
-        folds=folds(len(y), number),
-        log=log,
-        folder=folder,
-    )
+    return search(ground_of(spec, inputs, y, folds(len(y), number), log), folder=folder)
