@@ -56,7 +56,7 @@ def choose(
 ) -> Decision | None:
     """Return the chosen one of candidates with finite scores; None where there is none.
 
-    `tested` is how many rows judge for each row that is learnt from, on average over the folds. Of
+    `tested` is how many rows judge for each row that is learnt from, over all folds. Of
     those that are equally simple the better wins, then the first. With the rule `best`, or without
     scores by fold, the best mean wins, then the first.
     """

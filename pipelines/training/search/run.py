@@ -95,7 +95,7 @@ def _result(trials: Trials, ended_by: Ending) -> SearchResult:
         score=best.mean,
         spread=best.spread,
         fold_scores=best.scores,
-        tested=float(np.mean([len(test) / len(train) for train, test in ground.folds])),
+        tested=sum(len(test) for test in tests) / sum(len(train) for train, _ in ground.folds),
         setting=setting,
         trials=trials.tried,
         ended_by=ended_by,
