@@ -279,7 +279,7 @@ def _training(state: dict[str, Any]) -> str:
     if spec.is_snapshot:
         with limit_threads(context.settings.threads):
             sample = sample_of_snapshot(spec, state["table"])
-            return _rehearse_training(spec, sample, rehearse(spec, sample), "the snapshot", "")
+            return _rehearse_training(spec, sample, rehearse(context, sample), "the snapshot", "")
     learn, judge, _ = intervals_for(spec, newest.end)
     raws = dict(zip(intervals_behind(spec, newest), state["raws"], strict=True))
     with limit_threads(context.settings.threads):
@@ -291,7 +291,7 @@ def _training(state: dict[str, Any]) -> str:
             spec, sample.held_out, len(learn) + len(judge), sample.counts.waiting
         ):
             raise BadData(f"{words}.", at=("gate", "min_rows"))
-        found = rehearse(spec, sample)
+        found = rehearse(context, sample)
     return _rehearse_training(spec, sample, found, f"{sample.batches} batches", few)
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipelines.science.own_metrics import RowMetric
+
     Array = NDArray[Any]
 
 MIN_BLOCKS = 20
@@ -138,7 +140,7 @@ def _blocks(event_times: Array | None, groups: Array | None) -> tuple[Array, Uni
 
 
 def compare(  # noqa: PLR0913 -- two models, each with its own threshold
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     *,
     challenger: Array,
@@ -167,7 +169,7 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
         ]
         better = _gains(metric, scorers, count, seed)
     return Comparison(
-        metric=metric,
+        metric=metric if isinstance(metric, str) else metric.name,
         challenger=one,
         opponent=other,
         difference=float(better_by(metric, one, other)),
@@ -180,7 +182,7 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
 
 
 def spread(
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     p: Array,
     *,
@@ -214,7 +216,8 @@ def spread(
             sign * float(np.quantile(worst, level, method="lower")),
             sign * float(np.quantile(best, 1 - level, method="higher")),
         )
-    return Spread(metric, value, *ends, confidence, count, unit)
+    name = metric if isinstance(metric, str) else metric.name
+    return Spread(name, value, *ends, confidence, count, unit)
 
 
 def _level(confidence: float, blocks: int) -> float:
@@ -229,7 +232,7 @@ def _level(confidence: float, blocks: int) -> float:
     return float(ndtr(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 1 - confidence)))
 
 
-def _gains(metric: str, scorers: list[Resampling], count: int, seed: int) -> Array:
+def _gains(metric: str | RowMetric, scorers: list[Resampling], count: int, seed: int) -> Array:
     """Return by how much the challenger, the first of two, is better in each resample.
 
     A draw on which the metric is not defined counts as lost.

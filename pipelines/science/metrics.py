@@ -16,16 +16,17 @@ Definitions are scikit-learn's (tests compare them); `wape` is sum|y - p| / sum|
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from pipelines.science.own_metrics import RowMetric
 from pipelines.science.ranking import Ranking, average_precision, roc_auc
 from pipelines.spec.metrics import find_metric, metrics_for
 from pipelines.spec.tasks import REGRESS, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -37,8 +38,21 @@ _ROUNDING = 1e-6
 """How far float32 may carry a probability out of [0, 1]."""
 
 
+class Directed(Protocol):
+    """What knows which way is better: a metric of the catalogue, or of a model's own."""
+
+    @property
+    def greater_is_better(self) -> bool:
+        """Whether a greater value is the better one."""
+
+
 def score(
-    metric: str, y: Array, p: Array, *, weights: Array | None = None, threshold: float = THRESHOLD
+    metric: str | RowMetric,
+    y: Array,
+    p: Array,
+    *,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
 ) -> float:
     """Return the metric over the rows, or NaN where it is not defined on them.
 
@@ -46,13 +60,15 @@ def score(
     Above the `threshold` a probability (n,) means class 1. Raises RequestError for an unknown
     metric.
     """
+    if isinstance(metric, RowMetric):
+        return metric.score(y, p, weights, threshold)
     if not usable(metric, y, p, weights=weights):
         return float("nan")
     return FORMULAS[metric].score(y, _answers(metric, p, threshold), weights)
 
 
 def resample(
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     p: Array,
     block: Array,
@@ -66,29 +82,41 @@ def resample(
     `block` (n,) is each row's block, 0..count-1; weights and threshold are those of `score`.
     Raises RequestError for an unknown metric.
     """
+    if isinstance(metric, RowMetric):
+        sums = metric.sums(y, p, weights, threshold, block, count)
+        return Resampling(lambda draws: metric.of_sums(draws @ sums), sums.shape[1])
     find_metric(metric)
     return FORMULAS[metric].resample(y, _answers(metric, p, threshold), weights, block, count)
 
 
 def scores(
-    task: Task, y: Array, p: Array, *, weights: Array | None = None, threshold: float = THRESHOLD
+    task: Task,
+    y: Array,
+    p: Array,
+    *,
+    own: Iterable[RowMetric] = (),
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
 ) -> dict[str, float | None]:
-    """Return every metric that fits the task; what is not finite is None.
+    """Return every metric that fits the task, and the model's `own`; what is not finite is None.
 
     Weights and threshold are those of `score`.
     """
+    named: dict[str, str | RowMetric] = {name: name for name in metrics_for(task)}
+    named |= {metric.name: metric for metric in own}
     values = {
-        metric: score(metric, y, p, weights=weights, threshold=threshold)
-        for metric in metrics_for(task)
+        name: score(metric, y, p, weights=weights, threshold=threshold)
+        for name, metric in named.items()
     }
     return {metric: value if np.isfinite(value) else None for metric, value in values.items()}
 
 
-def better_by(metric: str, one: Array | float, other: Array | float) -> Any:
+def better_by(metric: str | Directed, one: Array | float, other: Array | float) -> Any:
     """Return by how much `one` is better than `other` (positive is better, whichever way the metric
     points). Raises RequestError for an unknown metric.
     """
-    sign = 1.0 if find_metric(metric).greater_is_better else -1.0
+    found: Directed = find_metric(metric) if isinstance(metric, str) else metric
+    sign = 1.0 if found.greater_is_better else -1.0
     return (np.asarray(one) - np.asarray(other)) * sign
 
 

@@ -12,6 +12,10 @@ from pipelines.spec.metrics import METRICS, metrics_for
 from pipelines.spec.numbers import Finite
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipelines.spec.metrics import Metric
+    from pipelines.spec.own_metrics import OwnMetric
     from pipelines.spec.tasks import Task
 
 
@@ -47,8 +51,14 @@ class Gate(Value):
     """Held-out rows with a known outcome that are needed; small data need a small number."""
 
 
-def metric_problems(gate: Gate, task: Task, trained_by: str) -> list[Problem]:
-    """Return what is wrong with the metrics that gate and training name."""
+def metric_problems(
+    gate: Gate, task: Task, trained_by: str, own: Mapping[str, OwnMetric]
+) -> list[Problem]:
+    """Return what is wrong with the metrics that gate and training name.
+
+    `own` are those of the model's own, by name.
+    """
+    known: dict[str, Metric | OwnMetric] = {**METRICS, **own}
     mentions: list[tuple[tuple[str, ...], str]] = [
         (("train", "metric"), trained_by),
         (("gate", "versus_champion", "metric"), gate.versus_champion.metric),
@@ -56,18 +66,18 @@ def metric_problems(gate: Gate, task: Task, trained_by: str) -> list[Problem]:
         *((("gate", "at_most", m), m) for m in gate.at_most),
         *((("gate", "guards", m), m) for m in gate.guards),
     ]
-    choices = metrics_for(task)
+    choices = (*metrics_for(task), *own)
     wrong = f"does not fit a {task} task; use one of {', '.join(choices)}"
     faults = [Problem(path, f"{m[:80]!r} {wrong}") for path, m in mentions if m not in choices]
     faults += [
         Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")
         for m in gate.at_least
-        if m in METRICS and not METRICS[m].greater_is_better
+        if m in known and not known[m].greater_is_better
     ]
     faults += [
         Problem(("gate", "at_most", m), "is better when greater; put it under at_least")
         for m in gate.at_most
-        if m in METRICS and METRICS[m].greater_is_better
+        if m in known and known[m].greater_is_better
     ]
     decides = gate.versus_champion.metric
     if decides in gate.guards:

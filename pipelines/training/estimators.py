@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
+    from pipelines.spec.metrics import Metric
+    from pipelines.spec.own_metrics import OwnMetric
 
 Array = np.ndarray[Any, Any]
 
@@ -156,13 +158,17 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
     return wide if task == "multiclass" else wide[:, 1]
 
 
-def constant(y: Array, task: str, metric: str, rows: int, classes: list[str] | None) -> Array:
+def constant(
+    y: Array, task: str, metric: str | OwnMetric | Metric, rows: int, classes: list[str] | None
+) -> Array:
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
-    Shares, or the mean (the median for a metric of distances, such as mae).
+    Shares, or the mean (the median for a metric of distances, such as mae; the mean for a metric
+    of the model's own, of which nobody knows the best one).
     """
     if task == "multiclass":
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))
-    value = np.median(y) if find_metric(metric).sees == "distances" else np.mean(y)
+    declared = find_metric(metric) if isinstance(metric, str) else metric
+    value = np.median(y) if declared.sees == "distances" else np.mean(y)
     return np.full(rows, float(value))

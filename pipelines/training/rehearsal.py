@@ -22,6 +22,7 @@ from pipelines.science.metrics import score
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.folds import search_folds
+from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
 from pipelines.training.search import usable_folds
 from pipelines.training.targets import targets
@@ -29,7 +30,9 @@ from pipelines.training.targets import targets
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipelines.context import Context
     from pipelines.data.sample import Sample
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Candidate, Range, Spec
 
     Array = np.ndarray[Any, Any]
@@ -58,19 +61,21 @@ class Rehearsal:
     warnings: list[str] = field(default_factory=list)
 
 
-def rehearse(spec: Spec, sample: Sample) -> Rehearsal:
+def rehearse(context: Context, sample: Sample) -> Rehearsal:
     """Do what `train` would do, on a sample.
 
     Raises what `train` would raise, with the place in model.yaml.
     """
-    found = Rehearsal()
+    spec, found = context.spec, Rehearsal()
     rows = _prepare(spec, sample, found)
     if rows is None:
         return found
+    learn = measure_rows(context, rows.train, rows.y, rows.classes)
+    judge = measure_rows(context, rows.holdout, rows.truth, rows.classes)
     if unseen := unseen_classes(rows, spec):
         found.warnings.append(f"{unseen}; they count as wrong answers")
-    _look_at_folds(spec, sample, rows, found)
-    _look_at_metrics(spec, sample, rows, found)
+    _look_at_folds(spec, sample, rows, found, learn)
+    _look_at_metrics(spec, sample, rows, found, judge)
     small = _small(spec, rows)
     began = time.monotonic()
     for setting, candidate in _settings(spec):
@@ -101,10 +106,12 @@ def _may_differ(spec: Spec, sample: Sample) -> bool:
     return bool(table.column(spec.target.column).unique().drop_null().length() == 1)
 
 
-def _look_at_folds(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal) -> None:
+def _look_at_folds(
+    spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal, measures: Measures
+) -> None:
     try:
         folds = search_folds(spec, rows.train, rows.y)
-        usable = usable_folds(folds, rows.y, spec, _QUIET)
+        usable = usable_folds(folds, rows.y, spec, _QUIET, measures)
     except BadData as error:
         if sample.whole:
             raise
@@ -118,8 +125,16 @@ def _look_at_folds(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal)
         )
 
 
-def _look_at_metrics(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal) -> None:
-    """Refuse a holdout on which a metric of the gate is not defined: nothing could be promoted."""
+def _look_at_metrics(
+    spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal, measures: Measures
+) -> None:
+    """Refuse a holdout on which a metric of the gate is not defined: nothing could be promoted.
+
+    The model's own metrics are all asked, named by the gate or not.
+    """
+    guesses = _guesses(spec, rows)
+    for own in measures.own.values():
+        score(own, rows.truth, guesses)
     gate = spec.gate
     if spec.is_snapshot and len(rows.truth) < max(gate.min_rows, LEAST_HELD_OUT):
         return  # the gate looks at folds of all rows instead
@@ -127,7 +142,7 @@ def _look_at_metrics(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsa
     undefined = [
         metric
         for metric in dict.fromkeys(named)
-        if not np.isfinite(score(metric, rows.truth, _guesses(spec, rows)))
+        if not np.isfinite(score(measures.find(metric), rows.truth, guesses))
     ]
     if not undefined:
         return
