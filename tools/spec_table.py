@@ -19,10 +19,12 @@ from pipelines.spec import (
     features,
     gate,
     model,
+    own_metrics,
     resources,
     schema,
     sources,
     target,
+    threshold,
     train,
 )
 
@@ -40,6 +42,8 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("target", target.Target),
     ("features", features.Features),
     ("train", train.Train),
+    ("metrics, each", own_metrics.OwnMetric),
+    ("threshold, chosen", threshold.ThresholdFor),
     ("candidates, each", candidates.Candidate),
     ("candidates, a range in `search`", candidates.Range),
     ("gate", gate.Gate),
