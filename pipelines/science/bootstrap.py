@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipelines.science.metrics import THRESHOLD, Resampling, better_by, resample, score
+from pipelines.science.formulas.kinds import Resampling
+from pipelines.science.metrics import THRESHOLD, better_by, resample, score, usable
+from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,11 +164,16 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
     count = int(block.max()) + 1 if len(block) else 0
     sides = ((challenger, challenger_threshold), (opponent, opponent_threshold))
     one, other = (score(metric, y, p, weights=weights, threshold=t) for p, t in sides)
+    stand_in = _stand_in(metric, one, other, usable(metric, y, opponent, weights=weights))
     better: Array = np.array([-np.inf])
+    if stand_in is not None:
+        other = stand_in
     if count > 1 and np.isfinite(one) and np.isfinite(other):
         scorers = [
             resample(metric, y, p, block, count, weights=weights, threshold=t) for p, t in sides
         ]
+        if stand_in is not None:
+            scorers[1] = Resampling(lambda draws: np.full(len(draws), stand_in), 1)
         better = _gains(metric, scorers, count, seed)
     return Comparison(
         metric=metric if isinstance(metric, str) else metric.name,
@@ -220,6 +227,33 @@ def spread(
     return Spread(name, value, *ends, confidence, count, unit)
 
 
+def two_sided(
+    metric: str | RowMetric,
+    y: Array,
+    p: Array,
+    *,
+    event_times: Array,
+    confidence: float,
+    seed: int,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
+) -> tuple[float, float]:
+    """Return the lower and the upper end of the interval that holds the metric with so much
+    confidence: each end is that of a one-sided interval with (1 + confidence) / 2.
+    """
+    found = spread(
+        metric,
+        y,
+        p,
+        event_times=event_times,
+        confidence=(1 + confidence) / 2,
+        seed=seed,
+        weights=weights,
+        threshold=threshold,
+    )
+    return min(found.bad_end, found.good_end), max(found.bad_end, found.good_end)
+
+
 def _level(confidence: float, blocks: int) -> float:
     """Return the percentile of the draws that is the lower bound.
 
@@ -230,6 +264,27 @@ def _level(confidence: float, blocks: int) -> float:
     if blocks <= 1:
         return 0.0
     return float(ndtr(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 1 - confidence)))
+
+
+def _stand_in(
+    metric: str | RowMetric,
+    one: float,
+    other: float,
+    answered: bool,  # noqa: FBT001
+) -> float | None:
+    """Return what stands in for an opponent's score that is not defined; None where nothing does.
+
+    Where the challenger's is defined on the same rows, the opponent's answers are the cause, as of
+    a champion that calls no row positive when precision decides. It has the worst score then: else
+    nobody could ever take its place.
+    """
+    if not isinstance(metric, str):  # nobody knows the worst that such a one can be
+        return None
+    if not answered or not np.isfinite(one) or np.isfinite(other):
+        return None
+    found = find_metric(metric)
+    worst = found.bounds[0 if found.greater_is_better else 1]
+    return worst if np.isfinite(worst) else None
 
 
 def _gains(metric: str | RowMetric, scorers: list[Resampling], count: int, seed: int) -> Array:

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
-from pipelines.spec.metrics import METRICS
+from pipelines.spec.metrics import find_metric, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.science.bootstrap import Comparison
     from pipelines.spec.gate import Gate
-    from pipelines.spec.metrics import Metric
+    from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
     from pipelines.spec.tasks import Task
 
@@ -118,7 +118,7 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
     All checks are made, so it holds every reason, not only the first. `own` are the metrics of the
     model's own, by name.
     """
-    declared: dict[str, Metric | OwnMetric] = {**METRICS, **(own or {})}
+    declared = {m: find_metric(m) for m in gate.metrics if is_known(m)} | dict(own or {})
     units = {name: metric.shown_unit for name, metric in (own or {}).items()}
     checks = [
         _check_challenger(facts),
@@ -143,7 +143,7 @@ def blind_spot(gate: Gate, task: Task) -> str:
     """
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
     # What a metric of the model's own sees nobody knows.
-    views = {METRICS[metric].sees for metric in metrics if metric in METRICS}
+    views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
     if task != "regression":
         if "probabilities" in views:
             return ""

@@ -38,11 +38,18 @@ class Ranking:
     """Binary rows (n,) in the order of their scores (n,), best first."""
 
     def __init__(
-        self, y: Array, p: Array, levels: int = LEVELS, *, weights: Array | None = None
+        self,
+        y: Array,
+        p: Array,
+        levels: int = LEVELS,
+        *,
+        weights: Array | None = None,
+        focus: float | None = None,
     ) -> None:
         """Sort once; rows of equal score are one step of the ranking.
 
         `weights` (n,) say for how many rows each one counts: for one where they are not given.
+        Where a metric looks at the best ranked rows alone, `focus` is their share.
         """
         order = np.argsort(-np.asarray(p, dtype=np.float64), kind="stable")
         scores = np.asarray(p, dtype=np.float64)[order]
@@ -55,7 +62,7 @@ class Ranking:
             np.add.reduceat(np.where(self._positive[order], sizes, 0.0), starts),
             np.add.reduceat(np.where(self._positive[order], 0.0, sizes), starts),
         )
-        level_of_step = _levels(self._steps[0], self._steps[0] + self._steps[1], levels)
+        level_of_step = _levels(self._steps[0], self._steps[0] + self._steps[1], levels, focus)
         self._count = int(level_of_step[-1]) + 1
         self._exact = self._count == len(starts)
         self._level = np.empty(len(scores), dtype=np.int64)
@@ -96,16 +103,20 @@ class Ranking:
         return self._count
 
 
-def _levels(positive: Array, rows: Array, most: int) -> Array:
+def _levels(positive: Array, rows: Array, most: int, focus: float | None) -> Array:
     """Return each step's level (steps,), counted from 0 without gaps.
 
-    A level is one step, or where there are too many, several neighbours together.
+    A level is one step, or where there are too many, several neighbours together; half of the
+    levels are for the best ranked rows, three times as many as the `focus`.
     """
     if len(rows) <= most:
         return np.arange(len(rows))
     before = [np.cumsum(part) - part for part in (positive, rows)]
-    shares = [part / max(float(part[-1]), 1.0) for part in before]
-    level = np.floor((shares[0] + shares[1]) / 2 * (most - 1)).astype(np.int64)
+    shares = [part / (float(part[-1]) or 1.0) for part in before]
+    place = (shares[0] + shares[1]) / 2
+    if focus is not None:
+        place = (place + np.minimum(shares[1] / min(3 * focus, 1.0), 1.0)) / 2
+    level = np.floor(place * (most - 1)).astype(np.int64)
     return np.cumsum(np.concatenate([[False], level[1:] != level[:-1]]))
 
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
-from pipelines.spec.metrics import METRICS, metrics_for
+from pipelines.spec.metrics import find_metric, fits, is_known, names_for
 from pipelines.spec.numbers import Finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipelines.spec.metrics import Metric
+    from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
     from pipelines.spec.tasks import Task
 
@@ -50,6 +51,12 @@ class Gate(Value):
     min_rows: Annotated[int, Field(ge=2)] = 100
     """Held-out rows with a known outcome that are needed; small data need a small number."""
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that it names, each once."""
+        named = (self.versus_champion.metric, *self.at_least, *self.at_most, *self.guards)
+        return tuple(dict.fromkeys(named))
+
 
 def metric_problems(
     gate: Gate, task: Task, trained_by: str, own: Mapping[str, OwnMetric]
@@ -58,7 +65,8 @@ def metric_problems(
 
     `own` are those of the model's own, by name.
     """
-    known: dict[str, Metric | OwnMetric] = {**METRICS, **own}
+    catalogue = {m: find_metric(m) for m in gate.metrics if is_known(m)}
+    known: dict[str, Metric | OwnMetric] = {**catalogue, **own}
     mentions: list[tuple[tuple[str, ...], str]] = [
         (("train", "metric"), trained_by),
         (("gate", "versus_champion", "metric"), gate.versus_champion.metric),
@@ -66,9 +74,11 @@ def metric_problems(
         *((("gate", "at_most", m), m) for m in gate.at_most),
         *((("gate", "guards", m), m) for m in gate.guards),
     ]
-    choices = (*metrics_for(task), *own)
-    wrong = f"does not fit a {task} task; use one of {', '.join(choices)}"
-    faults = [Problem(path, f"{m[:80]!r} {wrong}") for path, m in mentions if m not in choices]
+    faults = [
+        Problem(path, _say_wrong(m, task, own))
+        for path, m in mentions
+        if m not in own and not fits(m, task)
+    ]
     faults += [
         Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")
         for m in gate.at_least
@@ -94,3 +104,14 @@ def metric_problems(
         )
         faults.append(Problem(("gate",), none))
     return faults
+
+
+def _say_wrong(metric: str, task: Task, own: Mapping[str, OwnMetric]) -> str:
+    """Return in words why a metric cannot be named, and which can."""
+    try:
+        find_metric(metric)
+    except RequestError as error:
+        mine = f" The model's own are {', '.join(own)}." if own else ""
+        return f"{error.message} {error.remedy}{mine}"
+    choices = ", ".join((*own, *names_for(task)))
+    return f"{metric!r} does not fit a {task} task; use one of {choices}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -21,8 +21,9 @@ from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
 from pipelines.spec.gate import Gate, metric_problems
-from pipelines.spec.metrics import Metric, find_metric
+from pipelines.spec.metrics import find_metric
 from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problems
+from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.target import Target, target_problems
@@ -30,6 +31,9 @@ from pipelines.spec.tasks import Task
 from pipelines.spec.threshold import Threshold, threshold_problems
 from pipelines.spec.timing import Timing, WordsOfTime, time_problems
 from pipelines.spec.train import HOLDOUT_SHARE, Train
+
+if TYPE_CHECKING:
+    from pipelines.spec.metric import Metric
 
 SPEC_VERSION: Literal[1] = 1
 
@@ -88,6 +92,8 @@ class Spec(Value):
     """Who is asked when it breaks; a tag in Airflow."""
     description: Text
     """What it predicts, in a sentence."""
+    requires: Requirements = Field(default_factory=list)
+    """Packages beside Perennial's lock, each with its version: `catboost==1.2.8`."""
     task: Task
     """What kind of answer is learnt."""
     source: Source
@@ -143,6 +149,7 @@ class Spec(Value):
             *threshold_problems(self.threshold, self.task, self.own_metrics),
             *_column_problems(self),
             *candidate_problems(self.candidates, self.task),
+            *requirement_problems(self.requires),
         ]
         if faults:
             raise Impossible(faults)
@@ -157,6 +164,11 @@ class Spec(Value):
     def makes_key(self) -> bool:
         """Whether Perennial makes the key, of the raw row's content."""
         return self.declared_key == "row"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that training and gate name, each once."""
+        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics)))
 
     @property
     def is_snapshot(self) -> bool:

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
-from pipelines.spec.metrics import METRICS
+from pipelines.spec.metrics import is_known
 from pipelines.spec.sources import Identifier
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def own_metric_problems(
     faults = [
         Problem(("metrics", name), "is a metric of the catalogue; give yours another name")
         for name in own
-        if name in METRICS
+        if is_known(name)
     ]
     faults += [
         Problem(

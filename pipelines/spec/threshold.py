@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
-from pipelines.spec.metrics import METRICS, find_metric, metrics_for
+from pipelines.spec.metric_catalogue import METRICS
+from pipelines.spec.metrics import find_metric, fits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,11 +56,11 @@ def threshold_problems(
         return []
     name, place = threshold.metric, ("threshold", "for")
     choices = [n for n, metric in own.items() if metric.sees == LABELS]
-    choices += [n for n in metrics_for(task) if find_metric(n).sees == LABELS]
+    choices += [n for n, m in METRICS.items() if task in m.tasks and m.sees == LABELS]
     if name in own:
         sees = own[name].sees
-    elif name in METRICS and task in METRICS[name].tasks:
-        sees = "labels" if METRICS[name].sees == LABELS else "probabilities"
+    elif fits(name, task):
+        sees = "labels" if find_metric(name).sees == LABELS else "probabilities"
     else:
         wrong = f"{name[:80]!r} is no metric of a {task} task; use one of {', '.join(choices)}"
         return [Problem(place, wrong)]

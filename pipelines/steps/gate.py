@@ -61,6 +61,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
             features_revision=features.version.revision,
             as_of=features.as_of,
             started_because=features.reason,
+            **({"environment": context.environment.sha256} if context.environment else {}),
         )
         entry = ledger.append(spec.name, request.run, verdict)
     result = entry.read(GateVerdict).part(GateResult)
@@ -143,6 +144,7 @@ def _judge_challenger(
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
         **({"threshold": f"{best.threshold.value:g}"} if best.threshold else {}),
+        **context.environment_tags,
     }
     model_version = context.ports.registry.register(
         context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
@@ -173,7 +175,14 @@ def _measure(
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
-        metrics=scores(spec.task, truth, challenger.score, own=own, threshold=threshold),
+        metrics=scores(
+            spec.task,
+            truth,
+            challenger.score,
+            also=spec.metrics,
+            own=own,
+            threshold=threshold,
+        ),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
@@ -240,6 +249,7 @@ def _measure_snapshot(
             spec.task,
             truth,
             challenger.score,
+            also=spec.metrics,
             own=measures.own.values(),
             threshold=threshold,
         ),
@@ -395,7 +405,7 @@ def _compare(
     from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
-    from pipelines.training.decision_threshold import constant_threshold
+    from pipelines.training.decision_threshold import constants_threshold
     from pipelines.training.own_metrics import measure_rows
     from pipelines.training.targets import targets
 
@@ -409,6 +419,7 @@ def _compare(
 
     def by(metric: str) -> Comparison:
         measure = measures.find(metric)
+        constants_threshold(measure, truth, theirs, spec)
         return compare(
             measure,
             truth,
@@ -416,7 +427,9 @@ def _compare(
             opponent=theirs,
             challenger_threshold=ours_at,
             opponent_threshold=(
-                constant_threshold(measure, truth, theirs, spec) if theirs_at is None else theirs_at
+                constants_threshold(measure, truth, theirs, spec)
+                if theirs_at is None
+                else theirs_at
             ),
             event_times=times,
             groups=groups,

@@ -120,7 +120,14 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     judged_by = spec.metric_named(spec.gate.versus_champion.metric)
     dummy = estimators.constant(y, spec.task, judged_by, len(truth), classes)
     held_out = measure_rows(context, rows.holdout, truth, classes)
-    metrics = scores(spec.task, truth, answers, own=held_out.own.values(), threshold=chosen.value)
+    metrics = scores(
+        spec.task,
+        truth,
+        answers,
+        also=spec.metrics,
+        own=held_out.own.values(),
+        threshold=chosen.value,
+    )
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)
     store = context.ports.store
     reference = predictions.write(
@@ -202,6 +209,7 @@ def _log_run(
         "features_sha256": features.version.sha256,
         "seed": str(spec.train.seed),
         "as_of": iso(features.as_of),
+        **context.environment_tags,
         **context.image,
         **({"threshold": f"{threshold.value:g}"} if threshold else {}),
         **{f"unit_{name}": unit for name in metrics if (unit := spec.unit_of(name))},

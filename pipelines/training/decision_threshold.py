@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.errors import BadData
 from pipelines.messages import Threshold
 from pipelines.science.decision_threshold import Curve, choose_threshold
-from pipelines.science.metrics import THRESHOLD, score
+from pipelines.science.metrics import THRESHOLD, constant_threshold, score
 from pipelines.spec.threshold import LABELS, ThresholdFor
 from pipelines.training.estimators import answers, build_pipeline
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -140,21 +140,17 @@ def fold_score(metric: str | RowMetric, y: Array, p: Array, spec: Spec) -> float
     return score(metric, y, p, threshold=threshold)
 
 
-def constant_threshold(metric: str | RowMetric, y: Array, constant: Array, spec: Spec) -> float:
+def constants_threshold(metric: str | RowMetric, y: Array, constant: Array, spec: Spec) -> float:
     """Return where a constant (n,) decides as well as a constant can on these rows.
 
     It may call all rows positive or none, whichever is better. Models without a threshold are
-    compared with a constant at 0.5, by metrics of the catalogue.
+    compared, by metrics of the catalogue, as these say (see `science.metrics`).
     """
-    own = not isinstance(metric, str)
-    if (
-        spec.task != "binary"
-        or not (own or spec.threshold is not None)
-        or not decides(metric, spec)
-    ):
-        return THRESHOLD
-    curve = choose_threshold(metric, y, constant)
-    return curve.threshold if curve else THRESHOLD
+    asked = not isinstance(metric, str) or spec.threshold is not None
+    if spec.task == "binary" and asked and decides(metric, spec):
+        curve = choose_threshold(metric, y, constant)
+        return curve.threshold if curve else THRESHOLD
+    return constant_threshold(metric) if isinstance(metric, str) else THRESHOLD
 
 
 def decides(metric: str | RowMetric, spec: Spec) -> bool:

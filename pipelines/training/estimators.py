@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipelines.bundle.rows import frame_from_table
 from pipelines.errors import SpecError
+from pipelines.spec.metric import Metric
 from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
-    from pipelines.spec.metrics import Metric
     from pipelines.spec.own_metrics import OwnMetric
 
 Array = np.ndarray[Any, Any]
@@ -163,12 +163,28 @@ def constant(
 ) -> Array:
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
-    Shares, or the mean (the median for a metric of distances, such as mae; the mean for a metric
-    of the model's own, of which nobody knows the best one).
+    Shares, or the value that is best by the metric, such as the mean, or for mae the median; the
+    mean for a metric of the model's own, of which nobody knows the best one.
     """
     if task == "multiclass":
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))
     declared = find_metric(metric) if isinstance(metric, str) else metric
-    value = np.median(y) if declared.sees == "distances" else np.mean(y)
-    return np.full(rows, float(value))
+    return np.full(rows, _best_value(np.asarray(y, dtype=np.float64), declared))
+
+
+def _best_value(y: Array, metric: Metric | OwnMetric) -> float:
+    """Return the constant that is best on `y` (n,) by a metric."""
+    if not isinstance(metric, Metric):
+        return float(np.mean(y))
+    if metric.constant == "median":
+        return float(np.median(y))
+    if metric.constant == "quantile" and metric.number is not None:
+        return float(np.quantile(y, metric.number))
+    if metric.constant == "log_mean" and (y > -1).all():
+        return float(np.expm1(np.mean(np.log1p(y))))
+    if metric.constant == "relative_median" and (y != 0).all():
+        order = np.argsort(y)
+        heavy = np.cumsum(1 / np.abs(y[order]))
+        return float(y[order][np.searchsorted(heavy, heavy[-1] / 2)])
+    return float(np.mean(y))

@@ -19,6 +19,7 @@ from pipelines.refs import sha256
 from pipelines.science.own_metrics import Measures, RowMetric, by_decision
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipelines.context import Context
@@ -46,7 +47,9 @@ def measure_rows(context: Context, rows: pa.Table, y: Array, classes: list[str] 
     seen = rows.select([c for c in visible_columns(spec) if c in rows.column_names])
     return Measures(
         {
-            name: _Asked(context.folder / FILE, name, metric, spec, timeout).on(seen, y, classes)
+            name: _Asked(context.folder / FILE, name, metric, spec, timeout, context.paths).on(
+                seen, y, classes
+            )
             for name, metric in spec.own_metrics.items()
         }
     )
@@ -64,8 +67,15 @@ class _Asked:
     """One metric of the spec, whose function is asked in the process of the user's code."""
 
     def __init__(
-        self, path: Path, name: str, metric: OwnMetric, spec: Spec, timeout: float
+        self,
+        path: Path,
+        name: str,
+        metric: OwnMetric,
+        spec: Spec,
+        timeout: float,
+        paths: Sequence[str],
     ) -> None:
+        self._paths = paths
         self._path, self._name, self._metric = path, name, metric
         self._function = metric.function or name
         self._task, self._timeout = spec.task, timeout
@@ -123,7 +133,9 @@ class _Asked:
         tables = {"rows": rows, "truth": self._truth(y)}
         tables |= {f"prediction {i}": table for i, table in enumerate(predictions)}
         try:
-            values = user_code.call_metric(self._path, self._function, tables, self._timeout)
+            values = user_code.call_metric(
+                self._path, self._function, tables, self._timeout, paths=self._paths
+            )
         except PerennialError as error:
             error.at = error.at or ("metrics", self._name)
             raise

@@ -20,7 +20,7 @@ from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
 from pipelines.training import estimators
-from pipelines.training.decision_threshold import FoldedRows, choose, constant_threshold
+from pipelines.training.decision_threshold import FoldedRows, choose, constants_threshold
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.search import search
@@ -160,9 +160,9 @@ class Refits:
                 self._y[train], spec.task, spec.metric_named(metric), len(test), self._classes
             )
             measure = self.measures.on(metric, test)
-            return p, constant_threshold(measure, self._y[test], p, spec)
+            return p, constants_threshold(measure, self._y[test], p, spec)
 
-        return self._scores(answer)
+        return self._scores(answer, of_constant=True)
 
     def _count_folds(self) -> int:
         """Return how many folds there are: as many as each class has rows, at most five."""
@@ -190,12 +190,21 @@ class Refits:
         classify = self._spec.task != "regression"
         return row_folds(self._y[rows], groups, folds, classify=classify, seed=seed)
 
-    def _scores(self, answer: Answer) -> FoldScores:
+    def _scores(self, answer: Answer, *, of_constant: bool = False) -> FoldScores:
         rows = []
         for train, test in self._cuts:
             p, threshold = answer(train, test)
-            own = self.measures.take(test).own.values()
-            rows.append(scores(self._spec.task, self._y[test], p, own=own, threshold=threshold))
+            rows.append(
+                scores(
+                    self._spec.task,
+                    self._y[test],
+                    p,
+                    also=self._spec.metrics,
+                    own=self.measures.take(test).own.values(),
+                    threshold=threshold,
+                    of_constant=of_constant and self._spec.threshold is None,
+                )
+            )
         return FoldScores(
             {
                 name: np.array([np.nan if r[name] is None else r[name] for r in rows], np.float64)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
-from pipelines.science.metrics import score
+from pipelines.science.metrics import score, why_undefined
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.folds import search_folds
@@ -138,12 +138,8 @@ def _look_at_metrics(
     gate = spec.gate
     if spec.is_snapshot and len(rows.truth) < max(gate.min_rows, LEAST_HELD_OUT):
         return  # the gate looks at folds of all rows instead
-    named = [gate.versus_champion.metric, *gate.at_least, *gate.at_most, *gate.guards]
-    undefined = [
-        metric
-        for metric in dict.fromkeys(named)
-        if not np.isfinite(score(measures.find(metric), rows.truth, guesses))
-    ]
+    reasons = {metric: _why_undefined(metric, measures, rows, guesses) for metric in gate.metrics}
+    undefined = [f"{metric} ({why})" for metric, why in reasons.items() if why]
     if not undefined:
         return
     values = len(np.unique(rows.truth))
@@ -159,6 +155,15 @@ def _look_at_metrics(
             at=("train", "holdout"),
         )
     found.warnings.append(f"in the rows that were looked at, {why}")
+
+
+def _why_undefined(metric: str, measures: Measures, rows: Prepared, guesses: Array) -> str:
+    """Return in words why a metric has no value on the held-out rows; empty where it has one."""
+    measure = measures.find(metric)
+    if isinstance(measure, str):
+        return why_undefined(measure, rows.truth, guesses)
+    defined = np.isfinite(score(measure, rows.truth, guesses))
+    return "" if defined else "there are no rows"
 
 
 def _guesses(spec: Spec, rows: Prepared) -> Array:

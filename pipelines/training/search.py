@@ -16,7 +16,7 @@ from pipelines.errors import BadData
 from pipelines.science.metrics import better_by, score
 from pipelines.science.own_metrics import Measures
 from pipelines.spec import Range
-from pipelines.training.decision_threshold import fold_score
+from pipelines.training.decision_threshold import constants_threshold, fold_score
 from pipelines.training.estimators import ESTIMATOR, answers, constant
 from pipelines.training.fitting import fit_pipeline, label_errors
 
@@ -151,6 +151,12 @@ def _score(
     return fold_score(metric, y, answers(model, inputs, spec.task, classes), spec)
 
 
+def _is_defined(metric: str | RowMetric, y: Array, guess: Array, spec: Spec) -> bool:
+    """Tell whether a constant has a score on the rows of a fold."""
+    at = constants_threshold(metric, y, guess, spec)
+    return bool(np.isfinite(score(metric, y, guess, threshold=at)))
+
+
 def usable_folds(
     folds: Folds, y: Array, spec: Spec, log: logging.Logger, measures: Measures | None = None
 ) -> Folds:
@@ -167,7 +173,7 @@ def usable_folds(
         if (
             many[0]
             and (many[1] or spec.task == "regression")
-            and np.isfinite(score(measures.on(spec.train.metric, test), y[test], guess))
+            and _is_defined(measures.on(spec.train.metric, test), y[test], guess, spec)
         ):
             usable.append((train, test))
     if not usable:

@@ -8,9 +8,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.science.bootstrap import MAX_BLOCKS, MIN_BLOCKS, blocks_of, compare, spread
+from pipelines.science.bootstrap import (
+    MAX_BLOCKS,
+    MIN_BLOCKS,
+    blocks_of,
+    compare,
+    spread,
+    two_sided,
+)
 from pipelines.science.metrics import better_by, score
-from pipelines.spec.metrics import METRICS, metrics_for
+from pipelines.spec.metrics import find_metric, metrics_for
 
 RNG = np.random.default_rng(11)
 
@@ -65,7 +72,7 @@ def test_the_better_model_is_found_and_never_the_worse_one(metric, y, good, poor
         score(metric, y, poor),
     )
     assert (comparison.difference > 0) == (
-        (comparison.challenger > comparison.opponent) == METRICS[metric].greater_is_better
+        (comparison.challenger > comparison.opponent) == find_metric(metric).greater_is_better
     )
 
 
@@ -251,3 +258,29 @@ def test_rows_of_weight_zero_are_not_there():
         )
     )
     assert (whole.value, whole.bad_end) == pytest.approx((part.value, part.bad_end))
+
+
+def test_a_champion_that_calls_nothing_positive_can_be_beaten_in_precision():
+    silent = compare(
+        "precision",
+        Y,
+        challenger=GOOD,
+        opponent=np.full(N, 0.2),
+        event_times=TIMES,
+        confidence=0.95,
+        seed=1,
+    )
+    assert silent.opponent == 0
+    assert silent.lower > 0.5
+    turned = _compare("precision", Y, np.full(N, 0.2), GOOD, TIMES)
+    assert np.isnan(turned.challenger)
+    assert not turned.lower > 0
+    broken = _compare("precision", Y, GOOD, np.full(N, np.nan), TIMES)
+    assert not broken.lower > 0
+
+
+def test_each_end_of_a_two_sided_interval_has_half_of_what_may_lie_outside():
+    low, high = two_sided("rmse", VALUE, NEAR, event_times=TIMES, confidence=0.9, seed=1)
+    ends = spread("rmse", VALUE, NEAR, event_times=TIMES, confidence=0.95, seed=1)
+    assert (low, high) == (ends.good_end, ends.bad_end)
+    assert low < ends.value < high
