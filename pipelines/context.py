@@ -93,7 +93,12 @@ class Context:
         # How much memory a container has, and how long code may take, changes no result.
         spec = self.spec.model_dump(
             mode="json",
-            exclude={"resources": True, "features": {"timeout"}, "requires": True},
+            exclude={
+                "resources": True,
+                "features": {"timeout"},
+                "train": {"timeout"},
+                "requires": True,
+            },
         )
         environment = [self.environment.sha256] if self.environment else []
         return digest(

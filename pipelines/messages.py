@@ -152,6 +152,8 @@ class TrainResult(Value):
     sides: Sides | None = None
     predictions: Ref
     model: Ref
+    code: Ref | None = None
+    """The model's own code, where the candidate is an own pipeline."""
     seconds: float
     threshold: Threshold | None = None
     """None where the spec names none, and in results of earlier versions: then it is 0.5."""

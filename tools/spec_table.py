@@ -45,6 +45,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("metrics, each", own_metrics.OwnMetric),
     ("threshold, chosen", threshold.ThresholdFor),
     ("candidates, each", candidates.Candidate),
+    ("candidates, `pipeline`", candidates.OwnPipeline),
     ("candidates, a range in `search`", candidates.Range),
     ("gate", gate.Gate),
     ("gate.versus_champion", gate.VersusChampion),

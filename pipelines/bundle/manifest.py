@@ -85,6 +85,8 @@ class BundleManifest(Value):
     and rebuilding)."""
     onnx: Ref | None
     golden: Ref
+    code: Ref | None = None
+    """The model's own code, which the native model is loaded with; None where it has none."""
     reference: Reference | None = None
     """None in bundles made before they were watched."""
     sides: Sides | None = None
@@ -105,6 +107,13 @@ class BundleManifest(Value):
     def threshold_value(self) -> float:
         """Above which probability the version decides for the positive class."""
         return self.threshold.value if self.threshold else DEFAULT_THRESHOLD
+
+    @property
+    def files(self) -> list[Ref]:
+        """The objects that answering needs, all verified before anything is loaded."""
+        lock = self.environment.lock if self.environment else None
+        refs = (self.native, self.onnx, self.golden, self.code, lock)
+        return [ref for ref in refs if ref is not None]
 
 
 class Release(Value):

@@ -288,18 +288,20 @@ def _training(state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import intervals_behind
     from pipelines.data.sample import read_sample, sample_of_snapshot
     from pipelines.steps.ingest import intervals_for
+    from pipelines.training.own.process import own_code_of
     from pipelines.training.rehearsal import rehearse
     from pipelines.training.threads import limit_threads
 
     context: Context = state["context"]
     spec, newest = context.spec, state["interval"]
     if spec.is_snapshot:
-        with limit_threads(context.settings.threads):
+        with limit_threads(context.settings.threads), own_code_of(context) as own:
             sample = sample_of_snapshot(spec, state["table"])
-            return _rehearse_training(spec, sample, rehearse(context, sample), "the snapshot", "")
+            found = rehearse(context, sample, own)
+            return _rehearse_training(spec, sample, found, "the snapshot", "")
     learn, judge, _ = intervals_for(spec, newest.end)
     raws = dict(zip(intervals_behind(spec, newest), state["raws"], strict=True))
-    with limit_threads(context.settings.threads):
+    with limit_threads(context.settings.threads), own_code_of(context) as own:
         sample = read_sample(context, learn, judge, raws, state["source"])
         few = ""
         if sample.held_out is None:
@@ -308,7 +310,7 @@ def _training(state: dict[str, Any]) -> str:
             spec, sample.held_out, len(learn) + len(judge), sample.counts.waiting
         ):
             raise BadData(f"{words}.", at=("gate", "min_rows"))
-        found = rehearse(context, sample)
+        found = rehearse(context, sample, own)
     return _rehearse_training(spec, sample, found, f"{sample.batches} batches", few)
 
 

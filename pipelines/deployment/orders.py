@@ -143,7 +143,7 @@ def _refuse_again(context: Context, order: Order, target: Target) -> None:
 
 def _verify(context: Context, order: Order) -> None:
     """Open the bundle and let it answer its golden requests before anything is touched."""
-    bundle = open_bundle(context.ports.store, order.bundle)
+    bundle = open_bundle(context.ports.store, order.bundle, context.settings)
     manifest = bundle.manifest
     if (manifest.model, manifest.version) != (context.spec.name, order.version):
         raise Refused(

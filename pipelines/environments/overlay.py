@@ -8,6 +8,7 @@ and renamed, and remembers each of its files: one that was half built or touched
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -75,8 +76,9 @@ def install(settings: Settings, lock: str) -> list[str]:
     """Return the paths of an environment, installed unless it is there whole.
 
     None where the running Python has all of it. Of two that install at once, one does it and the
-    other waits. Raises what `run_uv` and `refuse_shadows` raise, Conflict as `absent_packages`,
-    Busy.
+    other waits. The record's time says when an overlay was last used.
+
+    Raises what `run_uv` and `refuse_shadows` raise, Conflict as `absent_packages`, Busy.
     """
     path = base_path(settings)
     absent = absent_packages(lock, path)
@@ -91,6 +93,7 @@ def install(settings: Settings, lock: str) -> list[str]:
         ):
             if find_damage(folder):
                 _build(folder, only(lock, set(absent)), path)
+    os.utime(folder / RECORD)
     return [str(folder / SITE)]
 
 
@@ -182,7 +185,16 @@ def _is_same(path: Path, recorded: list[Any], *, thorough: bool) -> bool:
     return bool(status.st_mtime_ns == changed)
 
 
+def find_overlay(settings: Settings, lock: str) -> Path | None:
+    """Return where the overlay of a lock is, or would be; None where it needs none.
+
+    Raises Conflict as `absent_packages`.
+    """
+    absent = absent_packages(lock, base_path(settings))
+    return overlay_folder(settings, lock, absent) if absent else None
+
+
 def verify(settings: Settings, lock: str) -> str:
     """Return in words what is wrong with the overlay of a lock, by hash; nothing is installed."""
-    absent = absent_packages(lock, base_path(settings))
-    return find_damage(overlay_folder(settings, lock, absent), thorough=True) if absent else ""
+    folder = find_overlay(settings, lock)
+    return find_damage(folder, thorough=True) if folder is not None else ""

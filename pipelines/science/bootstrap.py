@@ -211,20 +211,43 @@ def spread(
     value = score(metric, y, p, weights=weights, threshold=threshold)
     ends = (float("nan"), float("nan"))
     if count > 1 and np.isfinite(value):
-        scorer = resample(metric, y, p, block, count, weights=weights, threshold=threshold)
-        draws = np.concatenate(
-            [better_by(metric, scorer.of(w), 0.0) for w in _weights([scorer], count, seed)]
-        )
-        level, sign = _level(confidence, count), float(better_by(metric, 1.0, 0.0))
-        worst, best = (
-            np.where(np.isfinite(draws), draws, replacement) for replacement in (-np.inf, np.inf)
-        )
-        ends = (
-            sign * float(np.quantile(worst, level, method="lower")),
-            sign * float(np.quantile(best, 1 - level, method="higher")),
-        )
+        draws = draw_scores(metric, y, p, block, count, seed, weights=weights, threshold=threshold)
+        ends = ends_of(metric, draws, confidence, count)
     name = metric if isinstance(metric, str) else metric.name
     return Spread(name, value, *ends, confidence, count, unit)
+
+
+def draw_scores(
+    metric: str | RowMetric,
+    y: Array,
+    p: Array,
+    block: Array,
+    count: int,
+    seed: int,
+    *,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
+) -> Array:
+    """Return the metric (b,) of every resample of the blocks (n,), 0..count-1."""
+    scorer = resample(metric, y, p, block, count, weights=weights, threshold=threshold)
+    return np.concatenate([scorer.of(w) for w in _weights([scorer], count, seed)])
+
+
+def ends_of(
+    metric: str | RowMetric, draws: Array, confidence: float, blocks: int
+) -> tuple[float, float]:
+    """Return the bad and the good end of one-sided intervals, from a metric's draws (b,) of so many
+    blocks.
+    """
+    better = better_by(metric, draws, 0.0)
+    level, sign = _level(confidence, blocks), float(better_by(metric, 1.0, 0.0))
+    worst, best = (
+        np.where(np.isfinite(better), better, replacement) for replacement in (-np.inf, np.inf)
+    )
+    return (
+        sign * float(np.quantile(worst, level, method="lower")),
+        sign * float(np.quantile(best, 1 - level, method="higher")),
+    )
 
 
 def two_sided(

@@ -91,6 +91,8 @@ class GateFacts:
     fitted_on: Interval | None
     opponent: Opponent
     snapshot: SnapshotFacts | None = None
+    undefined: Mapping[str, str] = field(default_factory=dict)
+    """Why a metric has no value on the held-out rows, in words."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def _check_thresholds(
     return [
         _check_threshold(
             metric,
-            facts.metrics.get(metric),
+            facts,
             bound,
             floor=floor,
             fits=metric in declared and declared[metric].greater_is_better == floor,
@@ -242,8 +244,9 @@ def _behind(unit: str) -> str:
 
 
 def _check_threshold(
-    metric: str, value: float | None, bound: float, *, floor: bool, fits: bool, unit: str
+    metric: str, facts: GateFacts, bound: float, *, floor: bool, fits: bool, unit: str
 ) -> GateCheck:
+    value, why = facts.metrics.get(metric), facts.undefined.get(metric, "")
     what = "floor" if floor else "ceiling"
     if not isfinite(bound):
         return GateCheck(name=metric, passed=False, detail=f"the {what} of {metric} is not finite")
@@ -254,8 +257,8 @@ def _check_threshold(
             name=metric,
             passed=False,
             detail=(
-                f"{metric} is missing or not finite, so it cannot be held against the {what}"
-                f" {_number(bound)}{unit}"
+                f"{metric} is missing or not finite{f' ({why})' if why else ''}, so it cannot be"
+                f" held against the {what} {_number(bound)}{unit}"
             ),
         )
     passed = value >= bound if floor else value <= bound

@@ -181,7 +181,7 @@ def usable(metric: str | RowMetric, y: Array, p: Array, *, weights: Array | None
 
 
 def why_undefined(
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     p: Array,
     *,
@@ -192,6 +192,9 @@ def why_undefined(
 
     Raises RequestError for an unknown metric.
     """
+    if isinstance(metric, RowMetric):
+        value = metric.score(y, p, weights, threshold)
+        return "" if np.isfinite(value) else "there are no rows, or answers that are no numbers"
     found = find_metric(metric)
     if np.isfinite(score(metric, y, p, weights=weights, threshold=threshold)):
         return ""

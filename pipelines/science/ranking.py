@@ -17,6 +17,7 @@ scikit-learn defines it, one step for each different score.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,11 +63,19 @@ class Ranking:
             np.add.reduceat(np.where(self._positive[order], sizes, 0.0), starts),
             np.add.reduceat(np.where(self._positive[order], 0.0, sizes), starts),
         )
-        level_of_step = _levels(self._steps[0], self._steps[0] + self._steps[1], levels, focus)
-        self._count = int(level_of_step[-1]) + 1
-        self._exact = self._count == len(starts)
-        self._level = np.empty(len(scores), dtype=np.int64)
-        self._level[order] = level_of_step[np.cumsum(new) - 1]
+        self._order, self._new = order, new
+        self._most, self._focus = levels, focus
+
+    @cached_property
+    def _level_of_step(self) -> Array:
+        return _levels(self._steps[0], self._steps[0] + self._steps[1], self._most, self._focus)
+
+    @cached_property
+    def _level(self) -> Array:
+        """Each row's level (n,): a resample needs it, a score does not."""
+        level = np.empty(len(self._order), dtype=np.int64)
+        level[self._order] = self._level_of_step[np.cumsum(self._new) - 1]
+        return level
 
     def score(self, formula: Formula) -> float:
         """Return the metric over the rows, exactly; NaN where a class is missing."""
@@ -78,20 +87,21 @@ class Ranking:
 
         NaN where a draw misses a class.
         """
-        cell = block * self._count + self._level
-        size = count * self._count
+        levels = self.levels
+        cell = block * levels + self._level
+        size = count * levels
         positive, negative = (
             np.bincount(
                 cell[rows],
                 None if self._weights is None else self._weights[rows],
                 minlength=size,
             )
-            .reshape(count, self._count)
+            .reshape(count, levels)
             .astype(np.float64)
             for rows in (self._positive, ~self._positive)
         )
         shift = 0.0
-        if not self._exact:
+        if levels < len(self._level_of_step):
             shift = self.score(formula) - float(
                 formula(positive.sum(axis=0)[None, :], negative.sum(axis=0)[None, :])[0]
             )
@@ -100,7 +110,7 @@ class Ranking:
     @property
     def levels(self) -> int:
         """How many levels a resample counts."""
-        return self._count
+        return int(self._level_of_step[-1]) + 1
 
 
 def _levels(positive: Array, rows: Array, most: int, focus: float | None) -> Array:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
+from pipelines.spec.estimators import ESTIMATORS, OWN, Encoding, Estimator
 from pipelines.spec.numbers import Finite, Scalar
 from pipelines.spec.sources import Identifier
 
@@ -46,6 +46,26 @@ class Range(Value):
         return self
 
 
+class OwnPipeline(Value):
+    """A pipeline that the model's own code makes."""
+
+    function: Identifier
+    """The function of `model.py` that returns an estimator or a pipeline."""
+
+    @property
+    def shown(self) -> str:
+        """What stands in the place of an estimator's name."""
+        return f"{OWN_FILE}:{self.function}"
+
+
+OWN_FILE = "model.py"
+
+
+def _named_function(value: Any) -> Any:
+    """Return the short form, a function's name, as the long one."""
+    return {"function": value} if isinstance(value, str) else value
+
+
 class Candidate(Value):
     """One estimator with fixed `params` and a `search` space.
 
@@ -54,8 +74,10 @@ class Candidate(Value):
 
     name: Name
     """What it is called in MLflow and on the pages."""
-    estimator: str
+    estimator: str = ""
     """An estimator of scikit-learn; a wrong name is answered with the known ones."""
+    pipeline: Annotated[OwnPipeline, BeforeValidator(_named_function)] | None = None
+    """In place of `estimator`: a function of the folder's `model.py`, such as `make`."""
     params: dict[Identifier, Scalar] = Field(default_factory=dict)
     """Parameters that are fixed."""
     search: dict[
@@ -67,13 +89,39 @@ class Candidate(Value):
     encode: Encoding | None = None
     """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_own(cls, fields: Any) -> Any:
+        """Give an own pipeline a name where others name an estimator."""
+        if isinstance(fields, dict) and fields.get("pipeline") and "estimator" not in fields:
+            named = _named_function(fields["pipeline"])
+            function = named.get("function", "") if isinstance(named, dict) else ""
+            return {**fields, "estimator": f"{OWN_FILE}:{function}"}
+        return fields
+
     @field_validator("estimator")
     @classmethod
     def _check_estimator(cls, path: str) -> str:
-        if path not in ESTIMATORS:
+        if path not in ESTIMATORS and not path.startswith(f"{OWN_FILE}:"):
             msg = f"unknown estimator {path}{_did_you_mean(path, sorted(ESTIMATORS))}"
             raise ValueError(msg)
         return path
+
+    @model_validator(mode="after")
+    def _check_own(self) -> Candidate:
+        if not self.estimator:
+            msg = "`estimator` is missing; name one, or a function of model.py by `pipeline`"
+            raise ValueError(msg)
+        if self.estimator != (self.pipeline.shown if self.pipeline else self.estimator):
+            msg = "`pipeline` makes the estimator; leave `estimator` out, or the other one"
+            raise ValueError(msg)
+        if self.estimator.startswith(f"{OWN_FILE}:") and self.pipeline is None:
+            msg = "a function of model.py is named by `pipeline: {function: NAME}`"
+            raise ValueError(msg)
+        if self.pipeline and self.encode:
+            msg = "`pipeline` encodes its texts itself; leave `encode` out"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _apart(self) -> Candidate:
@@ -86,7 +134,7 @@ class Candidate(Value):
     @property
     def declaration(self) -> Estimator:
         """What the catalogue says of the estimator."""
-        return ESTIMATORS[self.estimator]
+        return OWN if self.pipeline else ESTIMATORS[self.estimator]
 
     @property
     def encoding(self) -> Encoding:

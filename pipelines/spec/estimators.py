@@ -33,6 +33,9 @@ def _pair(module: str, stem: str, encode: Encoding, *, dummy: bool = False) -> d
     }
 
 
+OWN = Estimator(CLASSIFY | REGRESS, "ordinal")
+"""What is known of an own pipeline: it may do any task, and gets texts as they are."""
+
 ESTIMATORS: dict[str, Estimator] = {
     **_pair("dummy", "Dummy", "ordinal", dummy=True),
     **_pair("ensemble", "HistGradientBoosting", "ordinal"),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import GateFacts, Opponent, Verdict
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Spec
     from pipelines.training.predictions import Predictions
 
@@ -146,8 +147,14 @@ def _judge_challenger(
         **({"threshold": f"{best.threshold.value:g}"} if best.threshold else {}),
         **context.environment_tags,
     }
+    store = context.ports.store
     model_version = context.ports.registry.register(
-        context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
+        context.spec.name,
+        best.run_id,
+        request.run,
+        store.path(best.model),
+        tags,
+        code=store.path(best.code) if best.code else None,
     )
     return _result(context.spec, verdict, facts, champion, best, version=model_version.version)
 
@@ -170,7 +177,7 @@ def _measure(
     spec = context.spec
     challenger = predictions.read(context.ports.store, spec, best.predictions, holdout)
     truth = targets(holdout, spec, challenger.classes)
-    own = measure_rows(context, holdout, truth, challenger.classes).own.values()
+    measures = measure_rows(context, holdout, truth, challenger.classes)
     threshold = threshold_of(best.threshold)
     return GateFacts(
         name=best.candidate,
@@ -180,14 +187,28 @@ def _measure(
             truth,
             challenger.score,
             also=spec.metrics,
-            own=own,
+            own=measures.own.values(),
             threshold=threshold,
         ),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
         opponent=_compare_with_opponent(context, challenger, champion, holdout, threshold),
+        undefined=_reasons(spec, measures, truth, challenger.score, threshold),
     )
+
+
+def _reasons(
+    spec: Spec, measures: Measures, truth: Array, answers: Array, threshold: float
+) -> dict[str, str]:
+    """Return why each of the spec's metrics that has no value has none, in words."""
+    from pipelines.science.metrics import why_undefined
+
+    reasons = {
+        metric: why_undefined(measures.find(metric), truth, answers, threshold=threshold)
+        for metric in spec.metrics
+    }
+    return {metric: why for metric, why in reasons.items() if why}
 
 
 def _measure_snapshot(
@@ -253,6 +274,7 @@ def _measure_snapshot(
             own=measures.own.values(),
             threshold=threshold,
         ),
+        undefined=_reasons(spec, measures, truth, challenger.score, threshold),
         opponent=(
             _compare_with_opponent(context, own, champion, rows, threshold)
             if rows.num_rows
@@ -273,14 +295,18 @@ def _measure_over_folds(
 
     What cannot be cut into folds is refused, in words.
     """
+    from pipelines.training.own.process import own_code_of
     from pipelines.training.refit_comparison import opponent_over_folds
     from pipelines.training.refits import Refits
     from pipelines.training.threads import limit_threads
 
     facts = replace(facts, rows=whole.num_rows)
     try:
-        with limit_threads(context.settings.threads):
-            refits = Refits(context, whole, trained)
+        with (
+            limit_threads(context.settings.threads),
+            own_code_of(context) as own,
+        ):
+            refits = Refits(context, whole, trained, own)
             challenger = refits.challenger(best)
             opponent = opponent_over_folds(context, refits, champion, challenger)
     except BadData as error:
@@ -322,7 +348,7 @@ def _compare_with_opponent(
         sides = (challenger.score, challenger.dummy)
         return _compare(context, holdout, "dummy", sides, challenger.classes, threshold, None)
     try:
-        bundle = open_bundle(context.ports.store, champion.bundle)
+        bundle = open_bundle(context.ports.store, champion.bundle, context.settings)
         theirs = bundle.manifest.inputs
         if theirs.task != context.spec.task:
             # An incident like others.

@@ -14,7 +14,7 @@ from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
 from pipelines.messages import TrainRequest, TrainResult
-from pipelines.refs import digest, sha256
+from pipelines.refs import canonical, digest, sha256
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.science.own_metrics import Measures
     from pipelines.spec import Candidate
     from pipelines.training.decision_threshold import Chosen
+    from pipelines.training.own.process import CodeProcess
     from pipelines.training.search import SearchResult
 
 NAMED = 10
@@ -56,19 +57,25 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
         spec.train,
         *([spec.target.positive] if spec.target.positive is not None else []),
     )
+
+    def train() -> TrainResult:
+        from pipelines.training.own.process import own_code_of
+
+        with own_code_of(context) as own:
+            return _train(context, request, candidate, key, own)
+
     with limit_threads(context.settings.threads):
-        return once(
-            context.ports.store,
-            "train",
-            key,
-            TrainResult,
-            lambda: _train(context, request, candidate, key),
-        )
+        return once(context.ports.store, "train", key, TrainResult, train)
 
 
-def _train(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> TrainResult:
-    from skops import io
-
+def _train(
+    context: Context,
+    request: TrainRequest,
+    candidate: Candidate,
+    key: str,
+    own: CodeProcess | None,
+) -> TrainResult:
+    from pipelines.bundle.rows import feed_from_table
     from pipelines.data import labelled_rows
     from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
@@ -80,6 +87,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     from pipelines.training.own_metrics import measure_rows
     from pipelines.training.preparation import prepare, unseen_classes
     from pipelines.training.search import search
+    from pipelines.training.storing import code_of, dump, prove_stored
 
     spec, log, began = context.spec, context.log, time.perf_counter()
     split = labelled_rows.split(context, request.features)
@@ -101,15 +109,15 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     if spec.is_snapshot and spec.task != "regression":
         log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
     folds = search_folds(spec, rows.train, y)
-    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
+    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params, own)
     measures = measure_rows(context, rows.train, y, classes)
     result = search(
         pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log, measures=measures
     )
-    folded = FoldedRows(schema, inputs, y, folds, measures)
+    folded = FoldedRows(schema, inputs, y, folds, measures, own)
     chosen = choose(spec, candidate, result.params, folded, log)
     model = fit_pipeline(
-        estimators.build_pipeline(candidate, schema, spec.train.seed, result.params),
+        estimators.build_pipeline(candidate, schema, spec.train.seed, result.params, own),
         inputs,
         y,
         candidate,
@@ -133,7 +141,10 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     reference = predictions.write(
         store, spec, rows.holdout, score=answers, dummy=dummy, classes=classes
     )
-    model_ref = store.put(io.dumps(model), ".skops")
+    native, code = dump(model), code_of(model)
+    prove_stored(model, schema, native, feed_from_table(schema.columns, rows.holdout))
+    model_ref = store.put(native, ".skops")
+    code_ref = store.put(canonical(code), ".json") if code else None
     row_counts = {
         "rows_train": len(y),
         "rows_holdout": len(truth),
@@ -168,6 +179,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         sides=sides_of(spec) if spec.is_snapshot else None,
         predictions=reference,
         model=model_ref,
+        code=code_ref,
         seconds=round(time.perf_counter() - began, 3),
         threshold=chosen.threshold,
     )

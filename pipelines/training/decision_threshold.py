@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
     from pipelines.science.own_metrics import Measures, RowMetric
     from pipelines.spec import Candidate, Spec
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
 
@@ -58,6 +59,8 @@ class FoldedRows:
     y: Array
     folds: Sequence[tuple[Array, Array]]
     measures: Measures
+    own: CodeProcess | None = None
+    """Where a pipeline of the model's own is made and fitted."""
 
 
 def choose(
@@ -79,7 +82,7 @@ def choose(
     usable = [(train, test) for train, test in rows.folds if len(np.unique(y[train])) > 1]
     parts = []
     for train, test in usable:
-        pipeline = build_pipeline(candidate, rows.schema, spec.train.seed, params)
+        pipeline = build_pipeline(candidate, rows.schema, spec.train.seed, params, rows.own)
         model = fit_pipeline(pipeline, inputs.iloc[train], y[train], candidate, log)
         with label_errors(candidate, "asked"):
             parts.append(answers(model, inputs.iloc[test], spec.task, None))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
     from pipelines.spec.own_metrics import OwnMetric
+    from pipelines.training.own.process import CodeProcess
 
 Array = np.ndarray[Any, Any]
 
@@ -48,12 +49,12 @@ def estimator_class(candidate: Candidate) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def check_parameters(candidate: Candidate) -> None:
+def check_parameters(candidate: Candidate, known: Mapping[str, Any] | None = None) -> None:
     """Raise SpecError naming the parameters that the estimator does not have.
 
-    The closest ones that it has are named as well.
+    The closest ones that it has are named as well. `known`: those of an own pipeline.
     """
-    names = sorted(estimator_class(candidate)().get_params())
+    names = sorted(estimator_class(candidate)().get_params() if known is None else known)
     places = [(name, "params") for name in candidate.params]
     for name, part in [*places, *((name, "search") for name in candidate.search)]:
         if name not in names:
@@ -75,14 +76,26 @@ def takes_null(candidate: Candidate) -> bool:
 
 
 def build_pipeline(
-    candidate: Candidate, schema: InputSchema, seed: int, params: Mapping[str, Any]
+    candidate: Candidate,
+    schema: InputSchema,
+    seed: int,
+    params: Mapping[str, Any],
+    own: CodeProcess | None = None,
 ) -> Any:
     """Return the unfitted pipeline.
 
-    Columns encoded by kind, then the estimator with these parameters and the spec's seed.
+    Columns encoded by kind, then the estimator with these parameters and the spec's seed. An own
+    pipeline, which does both, is made in the process `own`.
     """
     from sklearn.pipeline import Pipeline
 
+    if candidate.pipeline is not None:
+        from pipelines.training.own.estimator import OwnEstimator
+
+        assert own is not None  # noqa: S101 -- whoever has such a candidate opens its process
+        made = OwnEstimator(own, candidate, schema, seed)
+        check_parameters(candidate, made.defaults())
+        return Pipeline([(ESTIMATOR, made.set_params(**params))])
     check_parameters(candidate)
     estimator = estimator_class(candidate)()
     arguments = dict(params)
@@ -91,6 +104,14 @@ def build_pipeline(
     return Pipeline(
         [(ENCODER, _encoder(candidate, schema)), (ESTIMATOR, estimator.set_params(**arguments))]
     )
+
+
+def default_parameters(pipeline: Any) -> dict[str, Any]:
+    """Return the estimator's parameters as they are where nobody has set them."""
+    estimator = pipeline.named_steps[ESTIMATOR]
+    if hasattr(estimator, "defaults"):
+        return dict(estimator.defaults())
+    return dict(type(estimator)().get_params())
 
 
 def _encoder(candidate: Candidate, schema: InputSchema) -> Any:

@@ -15,13 +15,17 @@ import numpy as np
 
 from pipelines.bundle.rows import schema_of
 from pipelines.data.sides import groups_of
+from pipelines.environments import ready
 from pipelines.errors import BadData
+from pipelines.fence.own_code import OwnCode
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
+from pipelines.spec.candidates import OWN_FILE
 from pipelines.training import estimators
 from pipelines.training.decision_threshold import FoldedRows, choose, constants_threshold
 from pipelines.training.fitting import fit_pipeline, label_errors
+from pipelines.training.own.process import own_code_of
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.search import search
 from pipelines.training.targets import classes_of, refuse_constant, targets
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.context import Context
     from pipelines.messages import TrainResult
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
     Answer = Callable[[Array, Array], tuple[Array, float]]
@@ -71,12 +76,20 @@ class FoldScores:
 class Refits:
     """A snapshot cut into folds, again and again, on which models are fitted anew."""
 
-    def __init__(self, context: Context, table: pa.Table, trained: Sequence[TrainResult]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        table: pa.Table,
+        trained: Sequence[TrainResult],
+        own: CodeProcess | None = None,
+    ) -> None:
         """Cut the folds. Raises BadData where there are too few rows, groups or rows of a class.
 
-        `table` are all labelled rows; `trained` are the candidates that were chosen among.
+        `table` are all labelled rows; `trained` are the candidates that were chosen among; `own` is
+        the process of the model's own code.
         """
         spec = context.spec
+        self._context, self._own = context, own
         self._spec = spec
         self._table = estimators.give_types(table, spec.features.inputs)
         self._classes = classes_of(self._table, spec)
@@ -123,7 +136,7 @@ class Refits:
         """Return the scores of the challenger: of the way in which it was chosen and fitted."""
         if self.choices == 1:
             candidate = self._spec.candidate(best.candidate)
-            return self._scores(self._own_answer(candidate, best.params))
+            return self._scores(self._deciding_answer(candidate, best.params, self._own))
         return self._scores(self._chosen_answer)
 
     def champion(self, manifest: BundleManifest) -> FoldScores:
@@ -141,15 +154,24 @@ class Refits:
         absent = [name for name in inputs if name not in self._table.column_names]
         if absent:
             raise BadData(f"it needs {', '.join(absent)}, which is not built any more")
+        function = settings.estimator.removeprefix(f"{OWN_FILE}:")
         candidate = Candidate.model_validate(
             {
                 "name": manifest.candidate,
                 "estimator": settings.estimator,
                 **({"encode": settings.encode} if settings.encode else {}),
+                **({"pipeline": function} if function != settings.estimator else {}),
             }
         )
-        answer = self._answer(candidate, settings.params, inputs)
-        return self._scores(lambda *fold: (answer(*fold), manifest.threshold_value))
+        if manifest.code is None:
+            return self._scores_of(self._answer(candidate, settings.params, inputs), manifest)
+        # Its own code, not that which the folder holds by now.
+        code = OwnCode.model_validate_json(self._context.ports.store.get(manifest.code))
+        record, store = manifest.environment, self._context.ports.store
+        paths = [] if record is None else ready.paths(record, self._context.settings, store)
+        with own_code_of(self._context, code, paths) as own:
+            answer = self._answer(candidate, settings.params, inputs, own)
+            return self._scores_of(answer, manifest)
 
     def constant(self) -> FoldScores:
         """Return the scores of the best constant of each fold's training rows."""
@@ -212,38 +234,52 @@ class Refits:
             }
         )
 
-    def _own_answer(self, candidate: Candidate, params: dict[str, Any]) -> Answer:
+    def _deciding_answer(
+        self, candidate: Candidate, params: dict[str, Any], own: CodeProcess | None = None
+    ) -> Answer:
         """Return what a candidate answers, with a threshold chosen from each fold's training
         rows.
         """
         spec = self._spec
         schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table)
-        answer = self._answer(candidate, params, spec.features.inputs)
+        answer = self._answer(candidate, params, spec.features.inputs, own)
 
         def answer_with_threshold(train: Array, test: Array) -> tuple[Array, float]:
             folds = [] if spec.threshold is None else self._inner_folds(train)
             rows = FoldedRows(
-                schema, frame.iloc[train], self._y[train], folds, self.measures.take(train)
+                schema, frame.iloc[train], self._y[train], folds, self.measures.take(train), own
             )
             chosen = choose(spec, candidate, params, rows, _quiet)
             return answer(train, test), chosen.value
 
         return answer_with_threshold
 
+    def _scores_of(
+        self, answer: Callable[[Array, Array], Array], manifest: BundleManifest
+    ) -> FoldScores:
+        """Return the scores of a version, which decides at its own threshold."""
+        return self._scores(lambda *fold: (answer(*fold), manifest.threshold_value))
+
     def _inner_folds(self, train: Array) -> list[tuple[Array, Array]]:
         """Return the folds on which settings are compared, as positions among the rows."""
         return self._cut(train, self._spec.train.folds, self._spec.train.seed)
 
     def _answer(
-        self, candidate: Candidate, params: dict[str, Any], inputs: list[str]
+        self,
+        candidate: Candidate,
+        params: dict[str, Any],
+        inputs: list[str],
+        own: CodeProcess | None = None,
     ) -> Callable[[Array, Array], Array]:
         """Return what a candidate with these parameters answers, fitted on each fold."""
         schema = schema_of(self._table, inputs, self._spec.task, self._classes)
         frame = estimators.frame(schema, self._table)
 
         def answer(train: Array, test: Array) -> Array:
-            pipeline = estimators.build_pipeline(candidate, schema, self._spec.train.seed, params)
+            pipeline = estimators.build_pipeline(
+                candidate, schema, self._spec.train.seed, params, own or self._own
+            )
             model = fit_pipeline(pipeline, frame.iloc[train], self._y[train], candidate, _quiet)
             with label_errors(candidate, "asked"):
                 return estimators.answers(model, frame.iloc[test], self._spec.task, self._classes)
@@ -262,7 +298,7 @@ class Refits:
         for order, result in enumerate(self._trained):
             candidate = spec.candidate(result.candidate)
             pipeline = estimators.build_pipeline(
-                candidate, schema, spec.train.seed, candidate.params
+                candidate, schema, spec.train.seed, candidate.params, self._own
             )
             tried = search(
                 pipeline,
@@ -279,4 +315,4 @@ class Refits:
         if not options:
             raise BadData("No candidate has a finite score on the training rows of a fold.")
         _, _, candidate, params = max(options, key=lambda option: option[:2])
-        return self._own_answer(candidate, params)(train, test)
+        return self._deciding_answer(candidate, params, self._own)(train, test)

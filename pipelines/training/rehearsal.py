@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
 from pipelines.science.metrics import score, why_undefined
@@ -25,15 +26,18 @@ from pipelines.training.folds import search_folds
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
 from pipelines.training.search import usable_folds
+from pipelines.training.storing import dump, prove_stored
 from pipelines.training.targets import targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipelines.bundle.rows import Feed
     from pipelines.context import Context
     from pipelines.data.sample import Sample
     from pipelines.science.own_metrics import Measures
     from pipelines.spec import Candidate, Range, Spec
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
 
@@ -61,8 +65,8 @@ class Rehearsal:
     warnings: list[str] = field(default_factory=list)
 
 
-def rehearse(context: Context, sample: Sample) -> Rehearsal:
-    """Do what `train` would do, on a sample.
+def rehearse(context: Context, sample: Sample, own: CodeProcess | None = None) -> Rehearsal:
+    """Do what `train` would do, on a sample; own pipelines in the process `own`.
 
     Raises what `train` would raise, with the place in model.yaml.
     """
@@ -77,12 +81,15 @@ def rehearse(context: Context, sample: Sample) -> Rehearsal:
     _look_at_folds(spec, sample, rows, found, learn)
     _look_at_metrics(spec, sample, rows, found, judge)
     small = _small(spec, rows)
-    began = time.monotonic()
+    began, stored = time.monotonic(), set[str]()
     for setting, candidate in _settings(spec):
         if found.fits >= len(spec.candidates) and time.monotonic() - began > SECONDS:
             found.skipped += 1
             continue
-        _fit(spec, candidate, setting, small)
+        model = _fit(spec, candidate, setting, small, own)
+        if candidate.pipeline and candidate.name not in stored:
+            stored.add(candidate.name)
+            prove_stored(model, small.schema, dump(model), _feed(small))
         found.fits += 1
     return found
 
@@ -224,20 +231,31 @@ def _ends(space: list[Any] | Range) -> list[Any]:
     return [int(e) for e in ends] if all(float(e).is_integer() for e in ends) else ends
 
 
-def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepared) -> None:
-    """Fit one setting on the small rows, and ask it of the held-out ones."""
+def _feed(rows: Prepared) -> Feed:
+    return feed_from_table(rows.schema.columns, rows.holdout)
+
+
+def _fit(
+    spec: Spec,
+    candidate: Candidate,
+    setting: dict[str, Any],
+    rows: Prepared,
+    own: CodeProcess | None,
+) -> Any:
+    """Fit one setting on the small rows, ask it of the held-out ones, and return it."""
     lowered = {
         name: min(value, _AT_MOST[name])
         if name in _AT_MOST and isinstance(value, int) and not isinstance(value, bool)
         else value
         for name, value in setting.items()
     }
-    defaults = estimators.estimator_class(candidate)().get_params()
+    # An own pipeline is made as it is: what it calls its parameters is its own matter.
+    defaults = {} if candidate.pipeline else estimators.estimator_class(candidate)().get_params()
     for name, most in _AT_MOST.items():
         value = defaults.get(name)
         if name not in lowered and isinstance(value, int | tuple):
             lowered[name] = most
-    pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered)
+    pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered, own)
     try:
         model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET)
         with label_errors(candidate, "asked"):
@@ -248,6 +266,7 @@ def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepar
         if candidate.search and error.at[2:] == ():
             error.message += f" (with {_said(setting)})"
         raise
+    return model
 
 
 def _said(setting: dict[str, Any]) -> str:

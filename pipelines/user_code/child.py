@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
+from pipelines.fence.frames import LAST, PROBLEM, Torn, receive, send
 from pipelines.refs import sha256
 from pipelines.tables import problem_of, run_build, storable_tables, user_function
-from pipelines.user_code.frames import LAST, PROBLEM, Torn, receive, send
 from pipelines.user_code.metric_call import call_function
 
 if TYPE_CHECKING:
