@@ -19,11 +19,13 @@ from pipelines.spec import (
     features,
     gate,
     model,
+    own_metrics,
     resources,
     schema,
     sources,
     steps,
     target,
+    threshold,
     train,
 )
 
@@ -48,6 +50,8 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("target", target.Target),
     ("features", features.Features),
     ("train", train.Train),
+    ("metrics, each", own_metrics.OwnMetric),
+    ("threshold, chosen", threshold.ThresholdFor),
     ("candidates, each", candidates.Candidate),
     ("candidates, `pipeline`", candidates.OwnPipeline),
     ("candidates, a range in `search`", candidates.Range),

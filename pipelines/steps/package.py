@@ -58,6 +58,7 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
         gate_result.version,
         spec.candidate(best.candidate),
         best.params,
+        *([best.threshold] if best.threshold else []),
         features.version,
         features.plan,
         iso(features.as_of),
@@ -143,6 +144,7 @@ def _build_bundle(
             params=best.params,
             encode=context.spec.candidate(best.candidate).encode,
         ),
+        threshold=best.threshold,
         reference=reference.write(
             store,
             context.spec,

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
+    from pipelines.messages import Threshold
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Candidate
+    from pipelines.training.decision_threshold import Chosen
     from pipelines.training.own.process import CodeProcess
     from pipelines.training.search import SearchResult
 
@@ -79,9 +82,11 @@ def _train(
     from pipelines.science.metrics import scores
     from pipelines.training import estimators, predictions
     from pipelines.training.contract import check_contract
+    from pipelines.training.decision_threshold import FoldedRows, choose
     from pipelines.training.fitting import fit_pipeline
     from pipelines.training.float32 import merged_inputs
     from pipelines.training.folds import search_folds
+    from pipelines.training.own_metrics import measure_rows
     from pipelines.training.preparation import prepare, unseen_classes
     from pipelines.training.search import search
     from pipelines.training.storing import code_of, dump, prove_stored
@@ -117,9 +122,21 @@ def _train(
         classify=spec.task != "regression",
         log=log,
     )
+    measures = measure_rows(context, rows.train, y, classes)
     result = search(
-        pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log, schema=schema
+        pipeline,
+        candidate,
+        spec,
+        inputs=inputs,
+        y=y,
+        folds=folds,
+        log=log,
+        measures=measures,
+        schema=schema,
+        weights=rows.weights,
     )
+    folded = FoldedRows(schema, inputs, y, folds, measures, own)
+    chosen = choose(spec, candidate, result.params, folded, log)
     model = fit_pipeline(
         estimators.build_pipeline(candidate, schema, spec.train.seed, result.params, own),
         inputs,
@@ -130,8 +147,17 @@ def _train(
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
-    dummy = estimators.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
-    metrics = scores(spec.task, truth, answers, also=spec.metrics)
+    judged_by = spec.metric_named(spec.gate.versus_champion.metric)
+    dummy = estimators.constant(y, spec.task, judged_by, len(truth), classes)
+    held_out = measure_rows(context, rows.holdout, truth, classes)
+    metrics = scores(
+        spec.task,
+        truth,
+        answers,
+        also=spec.metrics,
+        own=held_out.own.values(),
+        threshold=chosen.value,
+    )
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)
     store = context.ports.store
     reference = predictions.write(
@@ -147,10 +173,17 @@ def _train(
         "rows_waiting_for_label": split.counts.waiting,
         "rows_without_label": split.counts.missing,
     }
-    run_id = _log_run(context, request, candidate, result, metrics, row_counts, key)
+    run_id = _log_run(
+        context, request, candidate, (result, chosen.threshold), metrics, row_counts, key
+    )
     if not candidate.declaration.dummy:
         _attach_plots(
-            context, run_id, candidate, result, (model, schema, rows.holdout, truth, answers)
+            context,
+            run_id,
+            candidate,
+            (result, chosen),
+            (model, schema, rows.holdout, truth, answers),
+            held_out,
         )
     return TrainResult(
         candidate=candidate.name,
@@ -170,6 +203,7 @@ def _train(
         model=model_ref,
         code=code_ref,
         seconds=round(time.perf_counter() - began, 3),
+        threshold=chosen.threshold,
     )
 
 
@@ -187,7 +221,7 @@ def _log_run(
     context: Context,
     request: TrainRequest,
     candidate: Candidate,
-    result: SearchResult,
+    learnt: tuple[SearchResult, Threshold | None],
     metrics: dict[str, float | None],
     row_counts: dict[str, int],
     key: str,
@@ -197,6 +231,7 @@ def _log_run(
     The same again changes nothing.
     """
     spec, features, registry = context.spec, request.features, context.ports.registry
+    result, threshold = learnt
     tags = {
         "run": request.run,
         "candidate": candidate.name,
@@ -210,6 +245,8 @@ def _log_run(
         "as_of": iso(features.as_of),
         **context.environment_tags,
         **context.image,
+        **({"threshold": f"{threshold.value:g}"} if threshold else {}),
+        **{f"unit_{name}": unit for name in metrics if (unit := spec.unit_of(name))},
     }
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
     values: dict[str, float | None] = {f"holdout_{name}": value for name, value in metrics.items()}
@@ -217,6 +254,7 @@ def _log_run(
         f"cv_{spec.train.metric}": result.score,
         f"cv_{spec.train.metric}_spread": result.spread,
         **row_counts,
+        **_threshold_figures(threshold),
     }
     numbers = {name: float(value) for name, value in values.items() if value is not None}
     params = {name: str(value) for name, value in result.params.items()}
@@ -229,25 +267,45 @@ def _log_run(
     return run_id
 
 
+def _threshold_figures(threshold: Threshold | None) -> dict[str, float | None]:
+    """Return what the registry keeps of a threshold as numbers."""
+    if threshold is None:
+        return {}
+    figures: dict[str, float | None] = {"threshold": threshold.value}
+    if threshold.chosen_for:
+        name = threshold.chosen_for
+        figures |= {
+            "threshold_rows": threshold.rows,
+            f"out_of_fold_{name}": threshold.score,
+            f"out_of_fold_{name}_at_half": threshold.default_score,
+        }
+    return figures
+
+
 def _attach_plots(
     context: Context,
     run_id: str,
     candidate: Candidate,
-    result: SearchResult,
+    learnt: tuple[SearchResult, Chosen],
     judged: tuple[Any, InputSchema, pa.Table, Any, Any],
+    measures: Measures,
 ) -> None:
     """Attach the search's table and the plots to the candidate's run."""
     from pipelines.data import labelled_rows
     from pipelines.training import plots
 
     model, schema, holdout, truth, answers = judged
+    result, chosen = learnt
     spec = context.spec
     with tempfile.TemporaryDirectory(prefix="perennial-plots-") as folder:
         files = [plots.table(Path(folder), result.settings)]
         files += plots.holdout(
             Path(folder), spec, truth, answers, labelled_rows.times(holdout, spec)
         )
-        files += plots.importance(Path(folder), spec, model, schema, holdout, truth)
+        files += plots.importance(
+            Path(folder), spec, model, schema, holdout, truth, measures, chosen.value
+        )
+        files += plots.threshold(Path(folder), spec, chosen)
         if candidate.search:
             files += plots.search(Path(folder), spec, result.settings)
         for file in files:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import BadData
-from pipelines.science.metrics import better_by, constant_threshold, score, why_undefined
+from pipelines.science.metrics import better_by, why_undefined
+from pipelines.science.own_metrics import Measures
 from pipelines.spec import Range
+from pipelines.training.decision_threshold import constants_threshold, fold_score
 from pipelines.training.estimators import answers, constant
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.parameters import default_of, set_parameters
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.bundle.schema import InputSchema
+    from pipelines.science.own_metrics import RowMetric
     from pipelines.spec import Candidate, Spec
 
     Array = np.ndarray[Any, Any]
@@ -77,14 +80,17 @@ def search(  # noqa: PLR0913 -- what is searched, on what, for whom
     log: logging.Logger,
     schema: InputSchema,
     weights: Array | None = None,
+    measures: Measures | None = None,
 ) -> SearchResult:
     """Return the best setting by train.metric, by its mean over the folds; the first of equals.
 
+    `measures` are those of the rows of `inputs`, where the model has metrics of its own.
     Raises SpecError or BadData.
     """
     from sklearn.base import clone
 
-    usable = usable_folds(folds, y, spec, log)
+    measures = measures or Measures()
+    usable = usable_folds(folds, y, spec, log, measures)
     settings, messages, count = [], set[str](), 0
     for setting in _settings(candidate, pipeline, spec.train.seed):
         values, seconds = [], []
@@ -101,7 +107,8 @@ def search(  # noqa: PLR0913 -- what is searched, on what, for whom
             )
             seconds.append(time.perf_counter() - began)
             with label_errors(candidate, "asked"):
-                values.append(_score(model, inputs.iloc[test], y[test], spec))
+                metric = measures.on(spec.train.metric, test)
+                values.append(_score(metric, model, inputs.iloc[test], y[test], spec))
             count += 1
             log.info(
                 "%s: fit %d on %d rows: %s %.4f",
@@ -139,23 +146,30 @@ def _settings(candidate: Candidate, pipeline: Any, seed: int) -> list[dict[str, 
     return list(ParameterSampler(space, candidate.budget, random_state=seed))
 
 
-def _score(model: Any, inputs: pd.DataFrame, y: Array, spec: Spec) -> float:
+def _score(
+    metric: str | RowMetric, model: Any, inputs: pd.DataFrame, y: Array, spec: Spec
+) -> float:
     """Return the spec's metric of the model's answers; NaN where it is not defined."""
     classes = [""] * (int(max(y.max(), *model.classes_)) + 1) if spec.task == "multiclass" else None
-    return score(spec.train.metric, y, answers(model, inputs, spec.task, classes))
+    return fold_score(metric, y, answers(model, inputs, spec.task, classes), spec)
 
 
-def usable_folds(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
+def usable_folds(
+    folds: Folds, y: Array, spec: Spec, log: logging.Logger, measures: Measures | None = None
+) -> Folds:
     """Return the folds that can be learnt from and judged on.
 
     The metric must be defined on the rows that judge: a constant's score is finite there.
     """
     classes = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
-    usable, why, limit = [], "", constant_threshold(spec.train.metric)
+    measures, declared = measures or Measures(), spec.metric_named(spec.train.metric)
+    usable, why = [], ""
     for train, test in folds:
-        guess = constant(y[train], spec.task, spec.train.metric, len(test), classes)
+        guess = constant(y[train], spec.task, declared, len(test), classes)
         many = [len(np.unique(y[rows])) > 1 for rows in (train, test)]
-        undefined = why_undefined(spec.train.metric, y[test], guess, threshold=limit)
+        metric = measures.on(spec.train.metric, test)
+        limit = constants_threshold(metric, y[test], guess, spec)
+        undefined = why_undefined(metric, y[test], guess, threshold=limit)
         why = why or undefined
         if many[0] and (many[1] or spec.task == "regression") and not undefined:
             usable.append((train, test))
@@ -203,7 +217,9 @@ def _best(settings: list[dict[str, Any]], candidate: Candidate, spec: Spec) -> S
 
     A setting whose score is not finite never wins.
     """
-    gain = np.array([better_by(spec.train.metric, row["score"], 0.0) for row in settings])
+    gain = np.array(
+        [better_by(spec.metric_named(spec.train.metric), row["score"], 0.0) for row in settings]
+    )
     best = int(np.argmax(np.where(np.isfinite(gain), gain, -np.inf)))
     params = {**candidate.params, **{k: settings[best][k] for k in candidate.search}}
     if not np.isfinite(gain[best]):
