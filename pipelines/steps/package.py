@@ -91,7 +91,8 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
     from pipelines.data import labelled_rows
     from pipelines.data.sides import sides_of
     from pipelines.training import estimators, predictions
-    from pipelines.training.onnx.export import compile_pipeline, edge_rows
+    from pipelines.training.onnx.edges import edge_rows
+    from pipelines.training.onnx.export import compile_pipeline
     from pipelines.watch import reference
 
     store, features = context.ports.store, request.features

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.training.onnx.nested import replace_estimators
+
 Array = np.ndarray[Any, Any]
 
 
@@ -42,16 +44,32 @@ def read_nodes(estimator: Any) -> Nodes | None:
 
     None for an estimator without trees.
     """
+    trees = _read_trees(estimator)
+    return None if trees is None else join(trees)
+
+
+def _read_trees(estimator: Any) -> list[Nodes] | None:
+    from pipelines.training.onnx import boosters
+
     if hasattr(estimator, "_predictors"):
         # It shows its trees nowhere else.
         rounds = estimator._predictors  # noqa: SLF001
-        trees = [_read_boosted(p.nodes) for of_round in rounds for p in of_round]
-    elif hasattr(estimator, "tree_"):
-        trees = [_read_grown(estimator.tree_)]
-    elif hasattr(estimator, "estimators_"):
-        trees = [_read_grown(tree.tree_) for tree in np.ravel(estimator.estimators_)]
-    else:
-        return None
+        return [_read_boosted(p.nodes) for of_round in rounds for p in of_round]
+    if hasattr(estimator, "tree_"):
+        return [_read_grown(estimator.tree_)]
+    if hasattr(estimator, "get_booster") and hasattr(estimator, "_Booster"):
+        return boosters.read_xgboost(estimator)
+    if hasattr(estimator, "booster_"):
+        return boosters.read_lightgbm(estimator)
+    if hasattr(estimator, "estimators_"):
+        members = np.ravel(np.array(estimator.estimators_, dtype=object))
+        if all(hasattr(member, "tree_") for member in members):
+            return [_read_grown(tree.tree_) for tree in members]
+    return None
+
+
+def join(trees: list[Nodes]) -> Nodes:
+    """Return the nodes of all trees as one."""
     starts = np.cumsum([0, *(len(t.feature) for t in trees)])
     columns = {f.name: np.concatenate([getattr(t, f.name) for t in trees]) for f in fields(Nodes)}
     columns["parent"] = np.concatenate(
@@ -77,17 +95,24 @@ def round_thresholds(pipeline: Any) -> Any:
 
     skl2onnx 1.20 rounds the thresholds of scikit-learn's own trees down, and those of
     HistGradientBoosting to the nearest float32, half of them upwards: then `x <= threshold` is true
-    for an x where it was false.
+    for an x where it was false. onnxmltools does the latter with LightGBM; XGBoost's are float32.
     """
-    name, estimator = pipeline.steps[-1]
-    if not hasattr(estimator, "_predictors"):
-        return pipeline
-    twin, whole = copy.copy(estimator), copy.copy(pipeline)
-    # It shows its trees nowhere else.
-    rounds = estimator._predictors  # noqa: SLF001
-    twin._predictors = [[_round_tree(p) for p in of_round] for of_round in rounds]  # noqa: SLF001
-    whole.steps = [*pipeline.steps[:-1], (name, twin)]
-    return whole
+    from pipelines.training.onnx.boosters import round_lightgbm
+
+    def change(estimator: Any) -> Any:
+        if hasattr(estimator, "_predictors"):
+            twin = copy.copy(estimator)
+            # It shows its trees nowhere else.
+            rounds = estimator._predictors  # noqa: SLF001
+            twin._predictors = [  # noqa: SLF001
+                [_round_tree(p) for p in of_round] for of_round in rounds
+            ]
+            return twin
+        if type(estimator).__module__.startswith("lightgbm.") and hasattr(estimator, "booster_"):
+            return round_lightgbm(estimator)
+        return estimator
+
+    return replace_estimators(pipeline, change)
 
 
 def _round_tree(predictor: Any) -> Any:
@@ -116,18 +141,21 @@ def _read_boosted(nodes: Array) -> Nodes:
 
 
 def _read_grown(tree: Any) -> Nodes:
-    """Return one of scikit-learn's own trees; null is imputed before it."""
+    """Return one of scikit-learn's own trees.
+
+    It sends null a way of its own where it learnt from nulls; where null is imputed before it, a
+    row with null merely takes another path.
+    """
     inner = tree.children_left >= 0
     parent, is_left = _find_parents(tree.children_left, tree.children_right, inner)
-    no = np.zeros(int(inner.sum()), dtype=bool)
     return Nodes(
         tree.feature[inner],
         tree.threshold[inner],
         parent,
         is_left,
-        asks_null=no,
-        null_left=no,
-        by_category=no,
+        asks_null=np.ones(int(inner.sum()), dtype=bool),
+        null_left=tree.missing_go_to_left[inner].astype(bool),
+        by_category=np.zeros(int(inner.sum()), dtype=bool),
     )
 
 

@@ -13,7 +13,7 @@ from pipelines.spec import Candidate
 from pipelines.spec.estimators import ESTIMATORS
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline
-from pipelines.training.onnx.export import difference, native_answers
+from pipelines.training.onnx.answers import difference, native_answers
 
 KNOWN = [
     (task, name)

@@ -24,7 +24,9 @@ from pipelines.bundle.rows import (
 from pipelines.spec import Candidate
 from pipelines.training import estimators
 from pipelines.training.onnx import export
-from pipelines.training.onnx.export import TOLERANCE, compile_pipeline, edge_rows, native_answers
+from pipelines.training.onnx.answers import native_answers
+from pipelines.training.onnx.edges import edge_rows
+from pipelines.training.onnx.export import TOLERANCE, compile_pipeline
 from pipelines.training.onnx.thresholds import build_rows
 from pipelines.training.onnx.tree_nodes import read_nodes, round_down, round_thresholds
 from tests.unit.training.onnx.compiled import (

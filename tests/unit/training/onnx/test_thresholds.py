@@ -15,8 +15,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from pipelines.bundle.predictor import OnnxPredictor
 from pipelines.bundle.rows import feed_from_table, frame_from_feed, schema_of
-from pipelines.training.onnx import export
-from pipelines.training.onnx.export import TOLERANCE, to_onnx
+from pipelines.training.onnx import export, questions
+from pipelines.training.onnx.conversion import to_onnx
+from pipelines.training.onnx.export import TOLERANCE
 from pipelines.training.onnx.thresholds import build_rows
 from pipelines.training.onnx.tree_nodes import read_nodes, round_down
 from tests.unit.training.onnx.compiled import (
@@ -41,7 +42,7 @@ def test_thresholds_that_are_rounded_to_the_nearest_float32_are_refused(task, na
     feed = feed_from_table(schema.columns, table.slice(0, 100))
     assert largest_difference(pipeline, schema, wrong, feed) < TOLERANCE[task]
     proof = export._prove(
-        pipeline, OnnxPredictor(schema, wrong), export._ask(pipeline, schema, feed, [])
+        pipeline, OnnxPredictor(schema, wrong), questions.ask(pipeline, schema, feed, [])
     )
     assert "on a row at a threshold" in proof.why_not
 
@@ -84,7 +85,7 @@ def test_a_threshold_that_is_one_float32_off_is_refused(task, name):
     right = to_onnx(pipeline, schema)
     feed = feed_from_table(schema.columns, table.slice(0, 50))
     questions = [
-        q for q in export._ask(pipeline, schema, feed, []) if q[0] == "a row at a threshold"
+        q for q in questions.ask(pipeline, schema, feed, []) if q[0] == "a row at a threshold"
     ]
     assert not export._prove(pipeline, OnnxPredictor(schema, right), iter(questions)).why_not
     of_numbers = np.flatnonzero(

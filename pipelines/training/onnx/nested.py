@@ -1,0 +1,143 @@
+"""What a fitted pipeline is made of: estimators within estimators, however deep."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Array = np.ndarray[Any, Any]
+
+_PACKAGES = ("sklearn.", "imblearn.", "xgboost.", "lightgbm.")
+
+
+@dataclass(frozen=True)
+class Part:
+    """An estimator of a pipeline that answers on its own, and what its inputs went through."""
+
+    before: tuple[Any, ...]
+    """The transformers, from the frame of inputs on."""
+    estimator: Any
+    columns: Array | None = None
+    """Which positions of what comes out of them it looks at; None for all."""
+
+
+def estimators_in(model: Any) -> Iterator[Any]:
+    """Yield every estimator and transformer within a fitted one, itself included, each once."""
+    seen: set[int] = set()
+    waiting = [model]
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen or isinstance(found, str | bytes | int | float | type(None)):
+            continue
+        seen.add(id(found))
+        if hasattr(found, "get_params") and not isinstance(found, type):
+            yield found
+            waiting += list(vars(found).values())
+        elif isinstance(found, dict):
+            waiting += list(found.values())
+        elif isinstance(found, list | tuple):
+            waiting += list(found)
+        elif isinstance(found, np.ndarray) and found.dtype == object and found.size:
+            # A vocabulary or a list of categories holds texts, which are no estimators.
+            waiting += [item for item in found.ravel() if not isinstance(item, str)]
+        elif hasattr(found, "estimator") and hasattr(found, "calibrators"):
+            waiting.append(found.estimator)  # of CalibratedClassifierCV, by fold
+
+
+def answering_parts(model: Any, before: tuple[Any, ...] = ()) -> Iterator[Part]:
+    """Yield the estimators whose answers a model's answer is made of, with what comes before them.
+
+    A stack's last estimator is left out: it is asked answers, not inputs.
+    """
+    for part in _members(model, before):
+        if part.estimator is model:
+            yield part
+            continue
+        for deeper in answering_parts(part.estimator, part.before):
+            columns = deeper.columns
+            if part.columns is not None and len(deeper.before) == len(part.before):
+                columns = part.columns if columns is None else part.columns[columns]
+            yield Part(deeper.before, deeper.estimator, columns)
+
+
+def _members(model: Any, before: tuple[Any, ...]) -> Iterator[Part]:
+    """Yield what a model directly asks the inputs of, or the model itself."""
+    if hasattr(model, "steps"):
+        inner = [step for _, step in model.steps[:-1] if step not in {None, "passthrough"}]
+        yield Part((*before, *inner), model.steps[-1][1])
+    elif hasattr(model, "calibrated_classifiers_"):
+        for fold in model.calibrated_classifiers_:
+            yield Part(before, fold.estimator)
+    elif hasattr(model, "tree_") or hasattr(model, "_predictors"):
+        yield Part(before, model)
+    elif hasattr(model, "estimators_"):
+        columns = getattr(model, "estimators_features_", None)
+        members = [m for m in np.ravel(np.array([*model.estimators_, None], dtype=object))[:-1]]
+        members = [m for member in members for m in np.ravel(np.array([member, None], object))[:-1]]
+        for nth, member in enumerate(members):
+            if member not in {None, "drop"}:
+                yield Part(before, member, None if columns is None else np.asarray(columns[nth]))
+    else:
+        for name in ("best_estimator_", "regressor_", "estimator_", "classifier_"):
+            inner_model = getattr(model, name, None)
+            if inner_model is not None and not hasattr(model, "support_"):
+                yield Part(before, inner_model)
+                return
+        yield Part(before, model)
+
+
+def replace_estimators(model: Any, change: Callable[[Any], Any]) -> Any:
+    """Return the model with estimators within it replaced; what is not replaced stays the very same.
+
+    `change` gives another estimator, or the same one where nothing is to be changed. The fitted
+    model is left as it is.
+    """
+    done: dict[int, Any] = {}
+
+    def visit(value: Any) -> Any:
+        if id(value) not in done:
+            done[id(value)] = value  # a circle ends here
+            done[id(value)] = _visit(value)
+        return done[id(value)]
+
+    def _visit(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            items = [visit(item) for item in value]
+            same = all(a is b for a, b in zip(items, value, strict=True))
+            return value if same else type(value)(items)
+        if isinstance(value, dict):
+            by_key = {key: visit(item) for key, item in value.items()}
+            if all(by_key[key] is value[key] for key in value):
+                return value
+            twin = copy.copy(value)
+            twin.update(by_key)
+            return twin
+        if isinstance(value, np.ndarray) and value.dtype == object and value.size:
+            if isinstance(value.flat[0], str):
+                return value
+            twin = value.copy()
+            for place in np.ndindex(value.shape):
+                twin[place] = visit(value[place])
+            same = all(twin[p] is value[p] for p in np.ndindex(value.shape))
+            return value if same else twin
+        if not hasattr(value, "__dict__") or isinstance(value, type):
+            return value
+        if not type(value).__module__.startswith(_PACKAGES):
+            return value
+        changed = change(value)
+        if changed is not value:
+            return changed
+        fields = {name: visit(item) for name, item in vars(value).items()}
+        if all(fields[name] is item for name, item in vars(value).items()):
+            return value
+        twin = copy.copy(value)
+        vars(twin).update(fields)
+        return twin
+
+    return visit(model)
