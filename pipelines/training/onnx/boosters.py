@@ -57,13 +57,24 @@ def _lightgbm_rows(tree: Any) -> list[tuple[Any, ...]]:
         if "left_child" not in node:
             continue
         sets = node["decision_type"] != "<="
-        threshold = 0.0 if sets else float(node["threshold"])
+        threshold = 0.0 if sets else _past_zero(float(node["threshold"]))
         rows.append(
             (node["split_feature"], threshold, parent, is_left, True, _null_left(node), sets)
         )
         here = len(rows) - 1
         waiting += [(node["left_child"], here, True), (node["right_child"], here, False)]
     return rows
+
+
+_ZERO = float(np.float32(1e-35))
+"""LightGBM takes a number for zero whose size is not above this."""
+
+
+def _past_zero(threshold: float) -> float:
+    """Return the threshold that splits numbers as LightGBM does, which takes tiny ones for zero."""
+    if -_ZERO <= threshold < 0:
+        return float(np.nextafter(np.float32(-_ZERO), np.float32(-np.inf)))
+    return _ZERO if 0 <= threshold <= _ZERO else threshold
 
 
 def _null_left(node: Any) -> bool:
@@ -92,8 +103,8 @@ def asks_for_zero(estimator: Any) -> bool:
 class RoundedBooster:
     """A booster of LightGBM as the converter reads it, its thresholds rounded down to float32.
 
-    onnxmltools 1.16 rounds them to the nearest float32, half of them upwards, and sends null to
-    the right where `missing_type` is None and `default_left` is not set, though LightGBM takes it
+    onnxmltools 1.16 rounds them to the nearest float32, half of them upwards, forgets that
+    LightGBM takes numbers below 1e-35 for zero, and sends null to the right where `missing_type` is None and `default_left` is not set, though LightGBM takes it
     for zero there.
     """
 
@@ -119,7 +130,8 @@ def _round_tree(tree: Any) -> None:
             continue
         if node["decision_type"] == "<=":
             left = _null_left(node)
-            node["threshold"] = float(round_down(np.array([node["threshold"]]))[0])
+            threshold = _past_zero(float(node["threshold"]))
+            node["threshold"] = float(round_down(np.array([threshold]))[0])
             node["default_left"], node["missing_type"] = left, "NaN"
         waiting += [node["left_child"], node["right_child"]]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.predictor import output_name
-from pipelines.training.onnx.nested import estimators_in
+from pipelines.training.onnx.nested import estimators_in, replace_estimators
 from pipelines.training.onnx.tree_nodes import round_thresholds
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
     register_converters()
-    pipeline = round_thresholds(pipeline)
+    pipeline = replace_estimators(round_thresholds(pipeline), _adapt)
     kinds = [
         (c.name, StringTensorType([None, 1]) if c.kind == "string" else FloatTensorType([None, 1]))
         for c in schema.columns
@@ -48,6 +49,7 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
             target_opset={"": OPSET, "ai.onnx.ml": _ML_OPSET},
         )
     _name_output(model, schema)
+    _set_locale(model)
     opsets = sorted((o.domain, o.version) for o in model.opset_import)
     del model.opset_import[:]
     for domain, version in opsets:
@@ -66,6 +68,29 @@ def _options(pipeline: Any, schema: InputSchema) -> dict[int, dict[str, Any]]:
             if found.analyzer == "word" and found.token_pattern == _DEFAULT_WORDS:
                 options[id(found)] = {"tokenexp": _WORDS}
     return options
+
+
+def _adapt(estimator: Any) -> Any:
+    """Return a twin where the converter refuses a setting that does not touch the answers."""
+    if getattr(estimator, "flatten_transform", False):
+        twin = copy.copy(estimator)
+        twin.flatten_transform = False  # of `transform` only
+        return twin
+    return estimator
+
+
+_LOCALE = b"C.UTF-8"
+"""By which ONNX Runtime lowers letters; it is part of glibc, the runtime's default en_US is not."""
+
+
+def _set_locale(model: Any) -> None:
+    """Let texts be lowered by a locale that a slim image has."""
+    for node in model.graph.node:
+        if node.op_type == "StringNormalizer":
+            kept = [a for a in node.attribute if a.name != "locale"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+            node.attribute.add(name="locale", s=_LOCALE, type=3)
 
 
 def _name_output(model: Any, schema: InputSchema) -> None:

@@ -45,6 +45,11 @@ def why_unprovable(pipeline: Any) -> str:
                 "where two rows are equally far, float32 chooses other neighbours, and nobody can"
                 " ask for all such requests"
             )
+        if type(found).__name__ == "CalibratedClassifierCV" and found.method == "isotonic":
+            return (
+                "of an isotonic calibration the converter takes the nearest learnt point, and not"
+                " the line between two"
+            )
     for part in answering_parts(pipeline):
         nodes = read_nodes(part.estimator)
         if nodes is not None and nodes.by_category.any():
@@ -78,7 +83,7 @@ def ask(
                 held_out, lambda feed: _pick_classes(native_answers(pipeline, schema, feed))
             ),
         )
-    for one_input in (False, True):
+    for one_input in (False, True) if _cuts(pipeline) else ():
         yield (
             "a row where the answer changes",
             find_boundary(
@@ -101,8 +106,25 @@ def _all_traced(pipeline: Any, schema: InputSchema) -> bool:
     )
 
 
+_CUTTING = frozenset({"Binarizer", "KBinsDiscretizer", "RandomTreesEmbedding", "Perceptron"})
+_SMOOTH = ("sklearn.", "imblearn.")
+
+
+def _cuts(pipeline: Any) -> bool:
+    """Tell whether answers may jump at numbers that nobody has told us: there a search is due."""
+    return any(
+        _is_tree(found)
+        or type(found).__name__ in _CUTTING
+        or getattr(found, "func", None) is not None
+        or not type(found).__module__.startswith(_SMOOTH)
+        for found in estimators_in(pipeline)
+    )
+
+
 def _is_tree(estimator: Any) -> bool:
-    return any(hasattr(estimator, name) for name in ("tree_", "_predictors", "_Booster"))
+    # An estimator of LightGBM or XGBoost that is not fitted may have a booster that is None.
+    names = ("tree_", "_predictors", "_Booster")
+    return any(getattr(estimator, name, None) is not None for name in names)
 
 
 def _pick_classes(answers: Array) -> Array:
