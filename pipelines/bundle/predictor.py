@@ -80,9 +80,13 @@ class OnnxPredictor(Predictor):
                 f" or outputs are {outputs}."
             )
 
-    def predict_feed(self, feed: Feed) -> Answers:
-        """Answer a whole feed; the compiled float32 answers are widened without change."""
-        (output,) = self._session.run([self._output], {name: feed[name] for name in self._inputs})
+    def predict_feed(self, feed: Feed, options: Any = None) -> Answers:
+        """Answer a whole feed; the compiled float32 answers are widened without change.
+
+        `options` are ONNX Runtime's own, by which a run that does not end can be ended.
+        """
+        inputs = {name: feed[name] for name in self._inputs}
+        (output,) = self._session.run([self._output], inputs, options)
         return _shape(self.schema, output)
 
 

@@ -69,6 +69,7 @@ _SKLEARN = {
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 }
 
+_SELECTION = "imblearn.under_sampling._prototype_selection"
 _IMBLEARN = {
     "imblearn.combine._smote_enn.SMOTEENN",
     "imblearn.combine._smote_tomek.SMOTETomek",
@@ -86,21 +87,16 @@ _IMBLEARN = {
     "imblearn.over_sampling._smote.filter.SVMSMOTE",
     "imblearn.pipeline.Pipeline",
     "imblearn.under_sampling._prototype_generation._cluster_centroids.ClusterCentroids",
-    "imblearn.under_sampling._prototype_selection._condensed_nearest_neighbour"
-    ".CondensedNearestNeighbour",
-    "imblearn.under_sampling._prototype_selection._edited_nearest_neighbours.AllKNN",
-    "imblearn.under_sampling._prototype_selection._edited_nearest_neighbours"
-    ".EditedNearestNeighbours",
-    "imblearn.under_sampling._prototype_selection._edited_nearest_neighbours"
-    ".RepeatedEditedNearestNeighbours",
-    "imblearn.under_sampling._prototype_selection._instance_hardness_threshold"
-    ".InstanceHardnessThreshold",
-    "imblearn.under_sampling._prototype_selection._nearmiss.NearMiss",
-    "imblearn.under_sampling._prototype_selection._neighbourhood_cleaning_rule"
-    ".NeighbourhoodCleaningRule",
-    "imblearn.under_sampling._prototype_selection._one_sided_selection.OneSidedSelection",
-    "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
-    "imblearn.under_sampling._prototype_selection._tomek_links.TomekLinks",
+    f"{_SELECTION}._condensed_nearest_neighbour.CondensedNearestNeighbour",
+    f"{_SELECTION}._edited_nearest_neighbours.AllKNN",
+    f"{_SELECTION}._edited_nearest_neighbours.EditedNearestNeighbours",
+    f"{_SELECTION}._edited_nearest_neighbours.RepeatedEditedNearestNeighbours",
+    f"{_SELECTION}._instance_hardness_threshold.InstanceHardnessThreshold",
+    f"{_SELECTION}._nearmiss.NearMiss",
+    f"{_SELECTION}._neighbourhood_cleaning_rule.NeighbourhoodCleaningRule",
+    f"{_SELECTION}._one_sided_selection.OneSidedSelection",
+    f"{_SELECTION}._random_under_sampler.RandomUnderSampler",
+    f"{_SELECTION}._tomek_links.TomekLinks",
 }
 
 _BOOSTERS = {
@@ -114,4 +110,6 @@ _BOOSTERS = {
     "xgboost.sklearn.XGBRegressor",
 }
 
-TRUSTED = frozenset(_NUMPY | _SKLEARN | _IMBLEARN | _BOOSTERS)
+_OWN = {"pipelines.bundle.finished.FinishedModel"}
+
+TRUSTED = frozenset(_OWN | _NUMPY | _SKLEARN | _IMBLEARN | _BOOSTERS)

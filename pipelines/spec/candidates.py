@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Name, Value
@@ -73,6 +74,8 @@ class Candidate(Value):
     encode: Encoding | None = None
     """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
 
+    _folder: Path = PrivateAttr(default=Path())
+
     @model_validator(mode="before")
     @classmethod
     def _name_finished(cls, fields: Any) -> Any:
@@ -114,6 +117,15 @@ class Candidate(Value):
             msg = f"{', '.join(both)} stands in both `params` and `search`; keep one"
             raise ValueError(msg)
         return self
+
+    @property
+    def folder(self) -> Path:
+        """The model's folder, where a finished model lies; the spec's reader says which it is."""
+        return self._folder
+
+    def locate(self, folder: Path) -> None:
+        """Let it know the folder that its spec was read from."""
+        self._folder = folder
 
     @property
     def declaration(self) -> Estimator:

@@ -182,6 +182,7 @@ def _log_run(
         "seed": str(spec.train.seed),
         "as_of": iso(features.as_of),
         **context.image,
+        **_finished_tag(context, candidate),
     }
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
     values: dict[str, float | None] = {f"holdout_{name}": value for name, value in metrics.items()}
@@ -199,6 +200,15 @@ def _log_run(
         tags=tags,
     )
     return run_id
+
+
+def _finished_tag(context: Context, candidate: Candidate) -> dict[str, str]:
+    """Return the hash of a finished model's file; nothing for a model that was fitted."""
+    if not candidate.onnx:
+        return {}
+    from pipelines.training.onnx.finished import digest_of
+
+    return {"onnx_sha256": digest_of(context.folder, candidate)}
 
 
 def _attach_plots(

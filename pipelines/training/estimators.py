@@ -51,6 +51,11 @@ def check_parameters(candidate: Candidate) -> None:
 
     The closest ones that it has are named as well.
     """
+    if candidate.onnx:
+        from pipelines.training.onnx.finished import read_file
+
+        read_file(candidate.folder, candidate)
+        return
     names = sorted(estimator_class(candidate)().get_params())
     places = [(name, "params") for name in candidate.params]
     for name, part in [*places, *((name, "search") for name in candidate.search)]:
@@ -81,6 +86,10 @@ def build_pipeline(
     """
     from sklearn.pipeline import Pipeline
 
+    if candidate.onnx:
+        from pipelines.training.onnx.finished import open_finished
+
+        return Pipeline([(ESTIMATOR, open_finished(candidate.folder, candidate, schema))])
     check_parameters(candidate)
     estimator = estimator_class(candidate)()
     arguments = dict(params)

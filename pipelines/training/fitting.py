@@ -122,7 +122,7 @@ def _leave_out(model: Any, inputs: pd.DataFrame, candidate: Candidate) -> list[s
     They are taken out and not filled: a value that first comes later, in the rows that judge, must
     not move the answers. Where none is left, the fit is the best constant's.
     """
-    if candidate.declaration.dummy:
+    if candidate.declaration.dummy or candidate.onnx:
         return []
     few = _count_needed(model.named_steps[ESTIMATOR], len(inputs))
     idle = {

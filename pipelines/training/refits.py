@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.bundle.rows import schema_of
+from pipelines.bundle.predictor import NativePredictor
+from pipelines.bundle.rows import feed_from_table, schema_of
 from pipelines.data.sides import groups_of
 from pipelines.errors import BadData
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import METRICS, Candidate
+from pipelines.spec.estimators import FINISHED
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.search import search
@@ -73,7 +75,7 @@ class Refits:
         `table` are all labelled rows; `trained` are the candidates that were chosen among.
         """
         spec = context.spec
-        self._spec = spec
+        self._spec, self._store = spec, context.ports.store
         self._table = estimators.give_types(table, spec.features.inputs)
         self._classes = classes_of(self._table, spec)
         self._y = targets(self._table, spec, self._classes)
@@ -136,6 +138,8 @@ class Refits:
         absent = [name for name in inputs if name not in self._table.column_names]
         if absent:
             raise BadData(f"it needs {', '.join(absent)}, which is not built any more")
+        if settings.estimator == FINISHED:
+            return self._scores(self._finished_answer(manifest))
         candidate = Candidate.model_validate(
             {
                 "name": manifest.candidate,
@@ -202,6 +206,17 @@ class Refits:
             model = fit_pipeline(pipeline, frame.iloc[train], self._y[train], candidate, _quiet)
             with label_errors(candidate, "asked"):
                 return estimators.answers(model, frame.iloc[test], self._spec.task, self._classes)
+
+        return answer
+
+    def _finished_answer(self, manifest: BundleManifest) -> Answer:
+        """Return what a finished champion answers: nothing of it is fitted again."""
+        model = NativePredictor(manifest.inputs, self._store.get(manifest.native))
+        feed = feed_from_table(manifest.inputs.columns, self._table)
+
+        def answer(_: Array, test: Array) -> Array:
+            answers = model.predict_feed({name: a[test] for name, a in feed.items()})
+            return answers if self._spec.task == "multiclass" else answers[:, 0]
 
         return answer
 

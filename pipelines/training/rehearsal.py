@@ -212,7 +212,7 @@ def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepar
         else value
         for name, value in setting.items()
     }
-    defaults = estimators.estimator_class(candidate)().get_params()
+    defaults = {} if candidate.onnx else estimators.estimator_class(candidate)().get_params()
     for name, most in _AT_MOST.items():
         value = defaults.get(name)
         if name not in lowered and isinstance(value, int | tuple):

@@ -38,8 +38,8 @@ def _xgboost_rows(tree: Any, position: dict[str, int] | None) -> list[tuple[Any,
         rows.append(
             (feature, threshold, parent, is_left, True, node["missing"] == node["yes"], sets)
         )
-        for child in node["children"]:
-            waiting.append((child, len(rows) - 1, child["nodeid"] == node["yes"]))
+        here, yes = len(rows) - 1, node["yes"]
+        waiting += [(child, here, child["nodeid"] == yes) for child in node["children"]]
     return rows
 
 
@@ -103,9 +103,9 @@ def asks_for_zero(estimator: Any) -> bool:
 class RoundedBooster:
     """A booster of LightGBM as the converter reads it, its thresholds rounded down to float32.
 
-    onnxmltools 1.16 rounds them to the nearest float32, half of them upwards, forgets that
-    LightGBM takes numbers below 1e-35 for zero, and sends null to the right where `missing_type` is None and `default_left` is not set, though LightGBM takes it
-    for zero there.
+    onnxmltools 1.16 rounds them to the nearest float32, half of them upwards. It does not know that
+    LightGBM takes numbers below 1e-35 for zero, nor that it takes null for zero where no null was
+    learnt from.
     """
 
     is_mock = True

@@ -32,6 +32,9 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
+    if type(pipeline.steps[-1][1]).__name__ == "FinishedModel":
+        finished: bytes = pipeline.steps[-1][1].model
+        return finished
     register_converters()
     pipeline = replace_estimators(round_thresholds(pipeline), _adapt)
     kinds = [
@@ -64,9 +67,9 @@ def _options(pipeline: Any, schema: InputSchema) -> dict[int, dict[str, Any]]:
     if schema.task != "regression":
         options[id(pipeline)] = {"zipmap": False}
     for found in estimators_in(pipeline):
-        if type(found).__name__ in {"TfidfVectorizer", "CountVectorizer"}:
-            if found.analyzer == "word" and found.token_pattern == _DEFAULT_WORDS:
-                options[id(found)] = {"tokenexp": _WORDS}
+        counts_words = type(found).__name__ in {"TfidfVectorizer", "CountVectorizer"}
+        if counts_words and (found.analyzer, found.token_pattern) == ("word", _DEFAULT_WORDS):
+            options[id(found)] = {"tokenexp": _WORDS}
     return options
 
 
@@ -112,6 +115,8 @@ def _name_output(model: Any, schema: InputSchema) -> None:
 @functools.cache
 def register_converters() -> None:
     """Tell skl2onnx how estimators of XGBoost and LightGBM are converted; once per process."""
+    import lightgbm
+    import xgboost
     from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
     from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
     from skl2onnx import update_registered_converter
@@ -119,9 +124,6 @@ def register_converters() -> None:
         calculate_linear_classifier_output_shapes,
         calculate_linear_regressor_output_shapes,
     )
-
-    import lightgbm
-    import xgboost
 
     ways = {
         "Classifier": (

@@ -105,9 +105,7 @@ def _sources(
     """Return input and category of the first positions of a transformer; none where unknown."""
     coder = _coder(transformer)
     if coder is not None:
-        by_input = {
-            i: tuple(map(str, c)) for i, c in zip(inputs, coder.categories_, strict=True)
-        }
+        by_input = {i: tuple(map(str, c)) for i, c in zip(inputs, coder.categories_, strict=True)}
         found.categories.update(by_input)
         if type(coder).__name__ == "OrdinalEncoder":
             return [(i, -1) for i in inputs]
@@ -132,7 +130,9 @@ def _coder(transformer: Any) -> Any:
         return None
     if any(type(step).__name__ != "SimpleImputer" for step in steps[:-1]):
         return None
-    shared = any(infrequent is not None for infrequent in getattr(last, "infrequent_categories_", []))
+    shared = any(
+        infrequent is not None for infrequent in getattr(last, "infrequent_categories_", [])
+    )
     dropped = getattr(last, "drop_idx_", None) is not None
     return None if shared or dropped else last
 

@@ -78,9 +78,7 @@ def _members(model: Any, before: tuple[Any, ...]) -> Iterator[Part]:
         yield Part(before, model)
     elif hasattr(model, "estimators_"):
         columns = getattr(model, "estimators_features_", None)
-        members = [m for m in np.ravel(np.array([*model.estimators_, None], dtype=object))[:-1]]
-        members = [m for member in members for m in np.ravel(np.array([member, None], object))[:-1]]
-        for nth, member in enumerate(members):
+        for nth, member in enumerate(_flatten(model.estimators_)):
             if member not in {None, "drop"}:
                 yield Part(before, member, None if columns is None else np.asarray(columns[nth]))
     else:
@@ -92,52 +90,68 @@ def _members(model: Any, before: tuple[Any, ...]) -> Iterator[Part]:
         yield Part(before, model)
 
 
+def _flatten(members: Any) -> list[Any]:
+    """Return the estimators of a list or an array, whose rows may be lists of estimators again."""
+    flat: list[Any] = []
+    for member in members:
+        if isinstance(member, list | tuple | np.ndarray):
+            flat += _flatten(member)
+        else:
+            flat.append(member)
+    return flat
+
+
 def replace_estimators(model: Any, change: Callable[[Any], Any]) -> Any:
-    """Return the model with estimators within it replaced; what is not replaced stays the very same.
+    """Return the model with estimators within it replaced; all else stays the very same.
 
     `change` gives another estimator, or the same one where nothing is to be changed. The fitted
     model is left as it is.
     """
-    done: dict[int, Any] = {}
+    return _Replacement(change).visit(model)
 
-    def visit(value: Any) -> Any:
-        if id(value) not in done:
-            done[id(value)] = value  # a circle ends here
-            done[id(value)] = _visit(value)
-        return done[id(value)]
 
-    def _visit(value: Any) -> Any:
+class _Replacement:
+    """One walk through a model: what was seen, by its identity, and what takes its place."""
+
+    def __init__(self, change: Callable[[Any], Any]) -> None:
+        self._change = change
+        self._done: dict[int, Any] = {}
+
+    def visit(self, value: Any) -> Any:
+        """Return what takes the value's place: the value itself where nothing in it changes."""
+        if id(value) not in self._done:
+            self._done[id(value)] = value  # a circle ends here
+            self._done[id(value)] = self._replace(value)
+        return self._done[id(value)]
+
+    def _replace(self, value: Any) -> Any:
         if isinstance(value, list | tuple):
-            items = [visit(item) for item in value]
+            items = [self.visit(item) for item in value]
             same = all(a is b for a, b in zip(items, value, strict=True))
             return value if same else type(value)(items)
         if isinstance(value, dict):
-            by_key = {key: visit(item) for key, item in value.items()}
-            if all(by_key[key] is value[key] for key in value):
-                return value
-            twin = copy.copy(value)
-            twin.update(by_key)
-            return twin
-        if isinstance(value, np.ndarray) and value.dtype == object and value.size:
-            if isinstance(value.flat[0], str):
-                return value
-            twin = value.copy()
-            for place in np.ndindex(value.shape):
-                twin[place] = visit(value[place])
-            same = all(twin[p] is value[p] for p in np.ndindex(value.shape))
-            return value if same else twin
-        if not hasattr(value, "__dict__") or isinstance(value, type):
+            return self._replace_fields(value, value)
+        if isinstance(value, np.ndarray):
+            return self._replace_array(value)
+        own = type(value).__module__.startswith(_PACKAGES) and not isinstance(value, type)
+        if not own or not hasattr(value, "__dict__"):
             return value
-        if not type(value).__module__.startswith(_PACKAGES):
-            return value
-        changed = change(value)
-        if changed is not value:
-            return changed
-        fields = {name: visit(item) for name, item in vars(value).items()}
-        if all(fields[name] is item for name, item in vars(value).items()):
+        changed = self._change(value)
+        return changed if changed is not value else self._replace_fields(value, vars(value))
+
+    def _replace_fields(self, value: Any, fields: dict[Any, Any]) -> Any:
+        new = {name: self.visit(item) for name, item in fields.items()}
+        if all(new[name] is item for name, item in fields.items()):
             return value
         twin = copy.copy(value)
-        vars(twin).update(fields)
+        (twin if isinstance(twin, dict) else vars(twin)).update(new)
         return twin
 
-    return visit(model)
+    def _replace_array(self, value: Array) -> Array:
+        if value.dtype != object or not value.size or isinstance(value.flat[0], str):
+            return value
+        twin = value.copy()
+        for place in np.ndindex(value.shape):
+            twin[place] = self.visit(value[place])
+        same = all(twin[place] is value[place] for place in np.ndindex(value.shape))
+        return value if same else twin
