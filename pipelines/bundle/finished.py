@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-class FinishedModel(BaseEstimator):  # type: ignore[misc] -- scikit-learn has no types
+class FinishedModel(BaseEstimator):  # type: ignore[misc]
     """Answers by an ONNX model that takes the inputs as `bundle.rows` feeds them."""
 
     def __init__(self, model: bytes = b"", schema: str = "{}") -> None:

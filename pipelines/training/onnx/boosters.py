@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.training.onnx.tree_nodes import Nodes, round_down
+from pipelines.training.onnx.nodes import Nodes, round_down
 
 Array = np.ndarray[Any, Any]
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.bundle.rows import FLOAT32_MAX
-from pipelines.training.onnx.tree_nodes import round_down
+from pipelines.training.onnx.nodes import round_down
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.bundle.schema import InputSchema
-    from pipelines.training.onnx.tree_nodes import Nodes
+    from pipelines.training.onnx.nodes import Nodes
 
 Array = np.ndarray[Any, Any]
 

@@ -19,7 +19,8 @@ import numpy as np
 from pipelines.bundle.rows import FLOAT32_MAX
 from pipelines.training.onnx.encoded_inputs import UNKNOWN, find_edges, find_places
 from pipelines.training.onnx.nested import answering_parts
-from pipelines.training.onnx.tree_nodes import join, read_nodes
+from pipelines.training.onnx.nodes import join
+from pipelines.training.onnx.tree_nodes import read_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed
     from pipelines.bundle.schema import InputSchema
     from pipelines.training.onnx.encoded_inputs import Places
-    from pipelines.training.onnx.tree_nodes import Nodes
+    from pipelines.training.onnx.nodes import Nodes
 
 Array = np.ndarray[Any, Any]
 

@@ -1,42 +1,17 @@
-"""The inner nodes of a fitted tree or of an ensemble of trees, as flat arrays.
-
-Also thresholds rounded so that float32 decides as float64 does.
-"""
+"""The inner nodes of the trees of any estimator, and thresholds rounded for the converter."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from pipelines.training.onnx.boosters import read_lightgbm, read_xgboost, round_lightgbm
 from pipelines.training.onnx.nested import replace_estimators
+from pipelines.training.onnx.nodes import Nodes, join, round_down
 
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """The inner nodes of all trees of a model, arrays of shape (n,)."""
-
-    feature: Array
-    """The position in the encoded row."""
-    threshold: Array
-    """float64: a row goes left where its value is not above this."""
-    parent: Array
-    """The position of the node above in these arrays, -1 for a root."""
-    left: Array
-    """Whether the node is its parent's left child."""
-    asks_null: Array
-    """Whether the node sends null a way of its own."""
-    null_left: Array
-    """Whether that way is the left one."""
-    by_category: Array
-    """Whether the node asks for membership in a set of categories.
-
-    Its threshold then means nothing.
-    """
 
 
 def read_nodes(estimator: Any) -> Nodes | None:
@@ -49,8 +24,6 @@ def read_nodes(estimator: Any) -> Nodes | None:
 
 
 def _read_trees(estimator: Any) -> list[Nodes] | None:
-    from pipelines.training.onnx import boosters
-
     if hasattr(estimator, "_predictors"):
         # It shows its trees nowhere else.
         rounds = estimator._predictors  # noqa: SLF001
@@ -58,34 +31,14 @@ def _read_trees(estimator: Any) -> list[Nodes] | None:
     if hasattr(estimator, "tree_"):
         return [_read_grown(estimator.tree_)]
     if hasattr(estimator, "get_booster") and hasattr(estimator, "_Booster"):
-        return boosters.read_xgboost(estimator)
+        return read_xgboost(estimator)
     if hasattr(estimator, "booster_"):
-        return boosters.read_lightgbm(estimator)
+        return read_lightgbm(estimator)
     if hasattr(estimator, "estimators_"):
         members = np.ravel(np.array(estimator.estimators_, dtype=object))
         if all(hasattr(member, "tree_") for member in members):
             return [_read_grown(tree.tree_) for tree in members]
     return None
-
-
-def join(trees: list[Nodes]) -> Nodes:
-    """Return the nodes of all trees as one."""
-    starts = np.cumsum([0, *(len(t.feature) for t in trees)])
-    columns = {f.name: np.concatenate([getattr(t, f.name) for t in trees]) for f in fields(Nodes)}
-    columns["parent"] = np.concatenate(
-        [np.where(t.parent < 0, -1, t.parent + s) for t, s in zip(trees, starts, strict=False)]
-    )
-    return Nodes(**columns)
-
-
-def round_down(values: Array) -> Array:
-    """Return the greatest float32 that is not above each value.
-
-    `x <= value` means the same with it, for every float32 x.
-    """
-    with np.errstate(over="ignore"):
-        near = np.asarray(values).astype(np.float32)
-    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
 def round_thresholds(pipeline: Any) -> Any:
@@ -97,7 +50,6 @@ def round_thresholds(pipeline: Any) -> Any:
     HistGradientBoosting to the nearest float32, half of them upwards: then `x <= threshold` is true
     for an x where it was false. onnxmltools does the latter with LightGBM; XGBoost's are float32.
     """
-    from pipelines.training.onnx.boosters import round_lightgbm
 
     def change(estimator: Any) -> Any:
         if hasattr(estimator, "_predictors"):

@@ -27,8 +27,9 @@ from pipelines.training.onnx import questions
 from pipelines.training.onnx.answers import native_answers
 from pipelines.training.onnx.edges import edge_rows
 from pipelines.training.onnx.export import TOLERANCE, compile_pipeline
+from pipelines.training.onnx.nodes import round_down
 from pipelines.training.onnx.thresholds import build_rows
-from pipelines.training.onnx.tree_nodes import read_nodes, round_down, round_thresholds
+from pipelines.training.onnx.tree_nodes import read_nodes, round_thresholds
 from tests.unit.training.onnx.compiled import (
     KNOWN,
     TREES,

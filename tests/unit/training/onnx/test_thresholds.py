@@ -18,8 +18,9 @@ from pipelines.bundle.rows import feed_from_table, frame_from_feed, schema_of
 from pipelines.training.onnx import export, questions
 from pipelines.training.onnx.conversion import to_onnx
 from pipelines.training.onnx.export import TOLERANCE
+from pipelines.training.onnx.nodes import round_down
 from pipelines.training.onnx.thresholds import build_rows
-from pipelines.training.onnx.tree_nodes import read_nodes, round_down
+from pipelines.training.onnx.tree_nodes import read_nodes
 from tests.unit.training.onnx.compiled import (
     TREES,
     fitted_on_grid,
