@@ -8,7 +8,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.predictor import output_name
-from pipelines.training.onnx.nested import estimators_in, replace_estimators
+from pipelines.training.onnx.nested import acting_steps, estimators_in, replace_estimators
+from pipelines.training.onnx.stacks import convert_stack, stack_shape
 from pipelines.training.onnx.tree_nodes import round_thresholds
 
 if TYPE_CHECKING:
@@ -74,7 +75,11 @@ def _options(pipeline: Any, schema: InputSchema) -> dict[int, dict[str, Any]]:
 
 
 def _adapt(estimator: Any) -> Any:
-    """Return a twin where the converter refuses a setting that does not touch the answers."""
+    """Return a twin where the converter refuses what does not touch the answers."""
+    if hasattr(estimator, "steps") and len(acting_steps(estimator)) < len(estimator.steps):
+        from sklearn.pipeline import Pipeline
+
+        return Pipeline(acting_steps(estimator))
     if getattr(estimator, "flatten_transform", False):
         twin = copy.copy(estimator)
         twin.flatten_transform = False  # of `transform` only
@@ -114,7 +119,7 @@ def _name_output(model: Any, schema: InputSchema) -> None:
 
 @functools.cache
 def register_converters() -> None:
-    """Tell skl2onnx how estimators of XGBoost and LightGBM are converted; once per process."""
+    """Tell skl2onnx how XGBoost, LightGBM and stacks are converted; once per process."""
     import lightgbm
     import xgboost
     from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
@@ -124,7 +129,16 @@ def register_converters() -> None:
         calculate_linear_classifier_output_shapes,
         calculate_linear_regressor_output_shapes,
     )
+    from sklearn.ensemble import StackingClassifier, StackingRegressor
 
+    for stack in (StackingClassifier, StackingRegressor):
+        update_registered_converter(
+            stack,
+            f"Perennial{stack.__name__}",
+            stack_shape,
+            convert_stack,
+            options={"zipmap": [True, False, "columns"]},
+        )
     ways = {
         "Classifier": (
             calculate_linear_classifier_output_shapes,

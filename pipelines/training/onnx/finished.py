@@ -77,7 +77,7 @@ def open_finished(folder: Path, candidate: Candidate, schema: InputSchema) -> Fi
     except PerennialError as error:
         raise SpecError(
             f"candidates.{candidate.name}: {candidate.onnx}: {error.message}",
-            remedy=error.remedy,
+            remedy=error.remedy or "export the model again, for the inputs of features.inputs.",
             at=("candidates", candidate.name, "onnx"),
         ) from error
     return model

@@ -69,8 +69,8 @@ def answering_parts(model: Any, before: tuple[Any, ...] = ()) -> Iterator[Part]:
 def _members(model: Any, before: tuple[Any, ...]) -> Iterator[Part]:
     """Yield what a model directly asks the inputs of, or the model itself."""
     if hasattr(model, "steps"):
-        inner = [step for _, step in model.steps[:-1] if step not in {None, "passthrough"}]
-        yield Part((*before, *inner), model.steps[-1][1])
+        inner = [step for _, step in acting_steps(model)]
+        yield Part((*before, *inner[:-1]), inner[-1])
     elif hasattr(model, "calibrated_classifiers_"):
         for fold in model.calibrated_classifiers_:
             yield Part(before, fold.estimator)
@@ -88,6 +88,15 @@ def _members(model: Any, before: tuple[Any, ...]) -> Iterator[Part]:
                 yield Part(before, inner_model)
                 return
         yield Part(before, model)
+
+
+def acting_steps(pipeline: Any) -> list[tuple[str, Any]]:
+    """Return the steps of a pipeline that change an answer: none that pass through or draw rows."""
+    return [
+        (name, step)
+        for name, step in pipeline.steps
+        if step is not None and step != "passthrough" and not hasattr(step, "fit_resample")
+    ]
 
 
 def _flatten(members: Any) -> list[Any]:
@@ -137,7 +146,7 @@ class _Replacement:
         if not own or not hasattr(value, "__dict__"):
             return value
         changed = self._change(value)
-        return changed if changed is not value else self._replace_fields(value, vars(value))
+        return self._replace_fields(changed, vars(changed))
 
     def _replace_fields(self, value: Any, fields: dict[Any, Any]) -> Any:
         new = {name: self.visit(item) for name, item in fields.items()}
