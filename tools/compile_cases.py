@@ -22,7 +22,6 @@ _DICTIONARIES = "takes dictionaries or sets, which no input is"
 _ONE_COLUMN = "takes one number only; make a step for that input alone"
 _SAME_ROWS = "cannot transform rows that it was not fitted on"
 _KERNEL = "takes a matrix of distances between rows, and no inputs"
-_SEARCH = "searches settings, which `search:` does"
 REFUSED = {
     **dict.fromkeys(
         (
@@ -33,6 +32,7 @@ REFUSED = {
             "MultiTaskElasticNetCV",
             "MultiTaskLasso",
             "MultiTaskLassoCV",
+            "PLSSVD",
             "RegressorChain",
         ),
         _TARGETS,
@@ -42,6 +42,7 @@ REFUSED = {
     **dict.fromkeys(("IsotonicRegression",), _ONE_COLUMN),
     **dict.fromkeys(("PatchExtractor",), "takes images, which no input is"),
     "KernelCenterer": _KERNEL,
+    "TSNE": _SAME_ROWS,
     "FixedThresholdClassifier": "moves the threshold, which `threshold:` does",
     "TunedThresholdClassifierCV": "moves the threshold, which `threshold:` does",
     "FrozenEstimator": "holds what was fitted before; name that, or a finished model by `onnx:`",
@@ -50,8 +51,17 @@ _TEXT = ("CountVectorizer", "HashingVectorizer", "TfidfVectorizer")
 _OF_WORDS = ("TfidfTransformer",)
 _OF_CATEGORIES = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 _OF_NULLS = ("IterativeImputer", "KNNImputer", "MissingIndicator", "SimpleImputer")
-_POSITIVE = ("ComplementNB", "MultinomialNB", "CategoricalNB", "AdditiveChi2Sampler")
-_TREES = ("Tree", "Forest", "Boosting", "Bagging", "AdaBoost", "XGB", "LGBM")
+_POSITIVE = (
+    "AdditiveChi2Sampler",
+    "CategoricalNB",
+    "ComplementNB",
+    "LatentDirichletAllocation",
+    "MiniBatchNMF",
+    "MultinomialNB",
+    "NMF",
+    "SkewedChi2Sampler",
+)
+_TREES = ("Tree", "Forest", "Boosting", "Bagging", "AdaBoost", "XGB", "LGBM", "Voting", "Stacking")
 
 
 @functools.cache
@@ -105,7 +115,14 @@ def _all_of_kind(kind: str) -> dict[str, Any]:
         return {found.__name__: found for found in known}
     from sklearn.utils import all_estimators
 
-    return dict(all_estimators(type_filter=kind))
+    found = dict(all_estimators(type_filter=kind))
+    if kind == "transformer":  # an estimator that transforms as well stands among those that answer
+        found = {
+            n: f
+            for n, f in found.items()
+            if not {n} & {*_all_of_kind("classifier"), *_all_of_kind("regressor")}
+        }
+    return found
 
 
 _KINDS_OF_TASK = ("Classifier", "Regressor")
@@ -116,11 +133,20 @@ def classes_of_kind(kind: str) -> list[str]:
     return sorted(_all_of_kind(kind))
 
 
-def build(kind: str, name: str) -> Any:
+def task_of(kind: str, name: str) -> str:
+    """Return the task that an estimator is tried at."""
+    regress = kind == "regressor" or (kind == "booster" and name.endswith("Regressor"))
+    return "regression" if regress else "binary"
+
+
+def build(kind: str, name: str, *, calibrate: bool = False) -> Any:
     """Return the unfitted pipeline that shows how an estimator is served."""
+    from sklearn.calibration import CalibratedClassifierCV
     from sklearn.linear_model import LogisticRegression
 
     made = _configure(_make(kind, name))
+    if calibrate:
+        made = CalibratedClassifierCV(made, method="sigmoid")
     if kind != "transformer":
         encoder = _encoder(tree=any(t in name for t in _TREES), positive=name in _POSITIVE)
         return _chain(encoder, made)
@@ -162,7 +188,7 @@ def _make(kind: str, name: str) -> Any:
         "CCA": {"n_components": 1},
         "PLSCanonical": {"n_components": 1},
         "PLSSVD": {"n_components": 1},
-        "RANSACRegressor": {"estimator": Ridge()},
+        "QuadraticDiscriminantAnalysis": {"reg_param": 0.1},
         "KNeighborsTransformer": {"n_neighbors": 3},
         "VotingClassifier": {"estimators": [("one", one), ("tree", tree)], "voting": "soft"},
     }

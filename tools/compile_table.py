@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from pipelines.training.threads import limit_threads
-from tools.compile_cases import KINDS, REFUSED, build, classes_of_kind, table, target_of
+from tools.compile_cases import KINDS, REFUSED, build, classes_of_kind, table, target_of, task_of
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "compiled.md"
 _WIDTH = 100
+_NO_PROBABILITIES = "has no probabilities"
 HEAD = """# What is served compiled
 
 Made by `python -m tools.compile_table`, which fits each estimator in a small pipeline over mixed
@@ -85,27 +86,37 @@ def look_at(kind: str, name: str) -> Outcome:
         return Outcome("refused", REFUSED[name])
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        return _look_at(kind, name)
+        found = _look_at(kind, name)
+        if found.why != _NO_PROBABILITIES:
+            return found
+        calibrated = _look_at(kind, name, calibrate=True)
+        if calibrated.how == "refused":
+            return found
+        why = [
+            calibrated.why,
+            "with `calibrate: sigmoid`; without it refused, for want of probabilities",
+        ]
+        return Outcome(calibrated.how, "; ".join(filter(None, why)))
 
 
-def _look_at(kind: str, name: str) -> Outcome:
+def _look_at(kind: str, name: str, *, calibrate: bool = False) -> Outcome:
     from pipelines.bundle.rows import feed_from_table, frame_from_feed, rows_from_table, schema_of
     from pipelines.training.onnx.answers import native_answers
     from pipelines.training.onnx.edges import edge_rows
     from pipelines.training.onnx.export import compile_pipeline
 
     rows = table()
-    task = "regression" if kind == "regressor" else "binary"
+    task = task_of(kind, name)
     schema = schema_of(rows, rows.column_names, task, None)
     feed = feed_from_table(schema.columns, rows)
     frame = frame_from_feed(feed)
-    pipeline = build(kind, name)
+    pipeline = build(kind, name, calibrate=calibrate)
     try:
         pipeline.fit(frame, target_of(rows, task))
     except Exception as error:  # noqa: BLE001 -- whatever it raises is why it is refused
         return Outcome("refused", f"cannot be fitted: {_short(error)}")
     if task == "binary" and not hasattr(pipeline, "predict_proba"):
-        return Outcome("refused", "has no probabilities; `calibrate: sigmoid` makes them")
+        return Outcome("refused", _NO_PROBABILITIES)
     if why := _why_not_stored(pipeline, schema, feed):
         return Outcome("refused", why)
     if not np.isfinite(native_answers(pipeline, schema, feed)).all():
@@ -140,6 +151,8 @@ def _plain(why: str) -> str:
         return "there is no converter for it"
     if "BadData: The compiled model cannot be loaded" in why:
         return "what the converter writes cannot be loaded"
+    if "['label', 'scores']" in why:
+        return "the converter writes labels too, where the step gives distances"
     return _cut(re.sub(r"^\w+(Error|Exception): ", "", why))
 
 

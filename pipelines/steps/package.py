@@ -215,10 +215,13 @@ def _log_compilation(
         )
     else:
         context.log.info(
-            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g",
+            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g%s",
             candidate,
             len(compilation.model),
             native,
             compilation.rows,
             compilation.parity,
+            f"; asked at {compilation.asked:,} of {compilation.thresholds:,} thresholds"
+            if compilation.thresholds
+            else "",
         )

@@ -106,14 +106,13 @@ def _name_output(model: Any, schema: InputSchema) -> None:
     name, outputs = output_name(schema), model.graph.output
     if name in {o.name for o in outputs}:
         return
-    output = outputs[len(outputs) - 1]  # a classifier gives labels first
+    # A classifier gives labels first, a regressor perhaps its deviations last.
+    output = outputs[0] if schema.task == "regression" else outputs[len(outputs) - 1]
+    renamed = {name: f"{name}_within", output.name: name}
     for node in model.graph.node:
-        for nth, written in enumerate(node.output):
-            if written == output.name:
-                node.output[nth] = name
-        for nth, read in enumerate(node.input):
-            if read == output.name:
-                node.input[nth] = name
+        for names in (node.input, node.output):
+            for nth, old in enumerate(names):
+                names[nth] = renamed.get(old, old)
     output.name = name
 
 
@@ -131,14 +130,6 @@ def register_converters() -> None:
     )
     from sklearn.ensemble import StackingClassifier, StackingRegressor
 
-    for stack in (StackingClassifier, StackingRegressor):
-        update_registered_converter(
-            stack,
-            f"Perennial{stack.__name__}",
-            stack_shape,
-            convert_stack,
-            options={"zipmap": [True, False, "columns"]},
-        )
     ways = {
         "Classifier": (
             calculate_linear_classifier_output_shapes,
@@ -146,6 +137,14 @@ def register_converters() -> None:
         ),
         "Regressor": (calculate_linear_regressor_output_shapes, None),
     }
+    for stack in (StackingClassifier, StackingRegressor):
+        update_registered_converter(
+            stack,
+            f"Perennial{stack.__name__}",
+            stack_shape,
+            convert_stack,
+            options=ways["Classifier" if stack is StackingClassifier else "Regressor"][1],
+        )
     for library, stem, convert in (
         (xgboost, "XGB", convert_xgboost),
         (xgboost, "XGBRF", convert_xgboost),
