@@ -80,8 +80,8 @@ def main(argv: list[str] | None = None) -> int:
         store = open_store(str(Path(folder) / "store"))
         put_release(store, 1, put_bundle(store, table=wide_table(), iterations=iterations))
         with (
-            _start_server(folder, LOGGED) as with_log,
-            _start_server(folder, UNLOGGED) as without_log,
+            start_server(folder, LOGGED) as with_log,
+            start_server(folder, UNLOGGED) as without_log,
         ):
             runs, unlogged_runs = _measure(Path(folder), with_log, without_log, runs_each, seconds)
             memory = round(with_log.process.memory_info().rss / 2**20, 1)
@@ -96,7 +96,8 @@ class RunningServer(NamedTuple):
 
 
 @contextlib.contextmanager
-def _start_server(folder: str, command: list[str]) -> Iterator[RunningServer]:
+def start_server(folder: str, command: list[str]) -> Iterator[RunningServer]:
+    """Yield a server on core 0 that follows the store in the folder."""
     port = _free_port()
     environment = {
         **os.environ,
@@ -126,8 +127,21 @@ def _measure(
 
     They take turns, so that noise meets both.
     """
-    document = _await_ready(with_log.url)
-    _await_ready(without_log.url)
+    document = await_ready(with_log.url)
+    await_ready(without_log.url)
+    script = write_script(folder, document)
+    if runs > 1:
+        for server in (with_log, without_log):
+            run_wrk(server, script, min(2, seconds))
+    turns = [
+        (run_wrk(with_log, script, seconds), run_wrk(without_log, script, seconds))
+        for _ in range(runs)
+    ]
+    return [with_ for with_, _ in turns], [unlogged_runs for _, unlogged_runs in turns]
+
+
+def write_script(folder: Path, document: dict) -> Path:
+    """Write what wrk sends: the example of the server's own document, one row."""
     row = document["paths"]["/models/flights/predict"]["post"]["requestBody"]["content"][
         "application/json"
     ]["example"]["rows"][0]
@@ -140,16 +154,11 @@ def _measure(
         f" [[{body}]]\n",
         encoding="utf-8",
     )
-    if runs > 1:
-        for server in (with_log, without_log):
-            _wrk(server, script, min(2, seconds))
-    turns = [
-        (_wrk(with_log, script, seconds), _wrk(without_log, script, seconds)) for _ in range(runs)
-    ]
-    return [with_ for with_, _ in turns], [unlogged_runs for _, unlogged_runs in turns]
+    return script
 
 
-def _await_ready(url: str) -> dict:
+def await_ready(url: str) -> dict:
+    """Return the server's document once it is ready."""
     for _ in range(300):
         try:
             if httpx.get(f"{url}/ready").status_code == 200:
@@ -160,7 +169,8 @@ def _await_ready(url: str) -> dict:
     raise SystemExit("The server was not ready within 30 seconds.")
 
 
-def _wrk(server: RunningServer, script: Path, seconds: int) -> Run:
+def run_wrk(server: RunningServer, script: Path, seconds: int) -> Run:
+    """Ask from core 1 for so many seconds."""
     command = [
         "taskset",
         "-c",

@@ -7,7 +7,8 @@ PerennialError                  exit 70   something named went wrong
 │   ├── BadData                           data broke their expectations or cannot be read
 │   ├── Corrupted                         stored bytes are not what their hash says
 │   ├── Conflict                          somebody else decided first (compare-and-set lost)
-│   └── Refused                           the server would not take a release; the old one stays
+│   ├── Refused                           the server would not take a release; the old one stays
+│   └── ModelFailed                       the process of a model's own code hung, died or lied
 └── TryAgain                    exit 75   a service or resource is away; a retry may help
     ├── Unreachable                       a source, a remote or a service does not answer
     ├── StorageFull                       no space left
@@ -71,6 +72,10 @@ class Conflict(GiveUp):
 
 class Refused(GiveUp):
     """The server would not take a release; the old one stays."""
+
+
+class ModelFailed(GiveUp):
+    """The process of a model's own code did not answer; the model may be asked again."""
 
 
 class TryAgain(PerennialError):

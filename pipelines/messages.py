@@ -135,6 +135,8 @@ class TrainResult(Value):
     sides: Sides | None = None
     predictions: Ref
     model: Ref
+    code: Ref | None = None
+    """The model's own code, where the candidate is an own pipeline."""
     seconds: float
 
 

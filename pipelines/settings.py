@@ -219,6 +219,11 @@ class Settings(Value):
     user_code_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 1_800
     """How long one run of a model's own code may take (`build` or `read` for one batch), unless its
     spec says otherwise."""
+    own_code_answer_seconds: Annotated[float, Field(gt=0, le=3_600)] = 10
+    """How long the server waits for an answer of a model's own code.
+
+    Then its process is ended and started anew.
+    """
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one training task (OpenMP); predictions do not depend on it."""
     log_level: str = "INFO"

@@ -140,6 +140,7 @@ class Follower:
                 number,
                 max_rows=self._settings.max_rows,
                 now=iso(datetime.now(UTC)),
+                settings=self._settings,
             )
         except (OSError, TryAgain) as error:
             self._unread.append(

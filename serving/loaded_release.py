@@ -10,13 +10,17 @@ from pydantic import ValidationError
 
 from pipelines.bundle.load import OpenBundle, golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
-from pipelines.errors import BadData, Corrupted, Refused
+from pipelines.errors import BadData, Corrupted, ModelFailed, PerennialError, Refused
+from pipelines.settings import load_settings
+from serving.batching import Batcher
 from serving.decode import RequestDecoder
+from serving.event_log import log
 from serving.far_values import refuse_far
 from serving.problems import Problem, encode
 
 if TYPE_CHECKING:
     from pipelines.bundle.predictor import Answers
+    from pipelines.settings import Settings
     from pipelines.store.port import Store
 
 SHOWN = 3
@@ -44,6 +48,13 @@ class LoadedRelease:
     bundle: OpenBundle
     decoder: RequestDecoder
     since: str
+    batcher: Batcher | None = None
+    """Gathers requests that wait for a model that is not compiled; None for a compiled one."""
+
+    @property
+    def name(self) -> dict[str, Any]:
+        """What the log says of it."""
+        return {"model": self.release.model, "version": self.release.version}
 
     def predictions(self, rows: list[tuple[Any, ...]]) -> list[Any]:
         """Return one prediction per row: a number, or label and probabilities.
@@ -60,6 +71,15 @@ class LoadedRelease:
         ):  # scikit-learn refuses what became infinite on the way, without telling in which row
             refuse_far(schema.columns, dict(enumerate(rows)))
             raise
+        except PerennialError as error:
+            log.error("A model's own code failed.", extra={"reason": str(error), **self.name})
+            raise Problem(
+                503 if isinstance(error, ModelFailed) else 500,
+                "model_failed",
+                f"The own code of {self.release.model} {self.release.version} failed; the"
+                " server's log tells why.",
+                headers={"retry-after": "1"} if isinstance(error, ModelFailed) else None,
+            ) from error
         if not _are_valid(answers, probabilities=probabilities):
             refuse_far(
                 schema.columns,
@@ -94,7 +114,13 @@ def _are_valid(answers: Answers, *, probabilities: bool) -> bool:
 
 
 def open_release(
-    store: Store, model: str, number: int, *, max_rows: int, now: str
+    store: Store,
+    model: str,
+    number: int,
+    *,
+    max_rows: int,
+    now: str,
+    settings: Settings | None = None,
 ) -> LoadedRelease:
     """Return the release, verified, loaded and proven on its golden requests.
 
@@ -102,14 +128,18 @@ def open_release(
     BadData for what makes no sense, Refused with the golden differences in words.
     """
     release = _read(store, model, number)
-    bundle = open_bundle(store, release.bundle)
+    settings = settings or load_settings()
+    seconds = settings.own_code_answer_seconds
+    bundle = open_bundle(store, release.bundle, settings, seconds=seconds)
     manifest = bundle.manifest
     if (manifest.model, manifest.version) != (model, release.version):
         raise BadData(
             f"Release {number} of {model} {release.version} names the bundle of {manifest.model}"
             f" {manifest.version}."
         )
-    loaded_release = LoadedRelease(release, bundle, RequestDecoder(manifest.inputs, max_rows), now)
+    batcher = None if manifest.compiled else Batcher()
+    decoder = RequestDecoder(manifest.inputs, max_rows)
+    loaded_release = LoadedRelease(release, bundle, decoder, now, batcher)
     _refuse_unaskable(loaded_release)
     differences = golden_differences(bundle)
     if differences:

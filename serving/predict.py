@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from functools import partial
 from typing import TYPE_CHECKING
 
 from serving.middleware import json_start
 from serving.problems import Problem, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from starlette.types import Receive, Scope, Send
@@ -97,11 +99,20 @@ class PredictRoute:
         try:
             if loaded_release.bundle.manifest.compiled and len(rows) <= INLINE_ROWS:
                 return loaded_release.predictions(rows)
+            if loaded_release.batcher is not None:
+                return await loaded_release.batcher.predictions(
+                    rows, loaded_release.predictions, self._observe(loaded_release)
+                )
             return await asyncio.to_thread(loaded_release.predictions, rows)
         except Problem as problem:
             if problem.code == "model_output_invalid":
                 self._metrics.count_invalid(loaded_release.release.model)
+            if problem.code == "model_failed":
+                self._metrics.count_model_failure(loaded_release.release.model)
             raise
+
+    def _observe(self, loaded_release: LoadedRelease) -> Callable[[int], None]:
+        return partial(self._metrics.observe_batch, loaded_release.release.model)
 
 
 def served_model(follower: Follower, name: str) -> LoadedRelease:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
 SHARED = "PROMETHEUS_MULTIPROC_DIR" in os.environ
 """Whether counts are kept in files.
 
@@ -58,6 +60,19 @@ class Metrics:
             "perennial_outputs_invalid",
             "Answers of a model that were no valid number.",
             ["model"],
+            **one,
+        )
+        self._model_failures = Counter(
+            "perennial_model_failures",
+            "Requests that a model's own code failed to answer.",
+            ["model"],
+            **one,
+        )
+        self._batches = Histogram(
+            "perennial_batch_requests",
+            "Requests that one call of a model that is not compiled answered together.",
+            ["model"],
+            buckets=BATCHES,
             **one,
         )
         self._release = Gauge(
@@ -138,6 +153,14 @@ class Metrics:
     def count_invalid(self, model: str) -> None:
         """Count an answer of a model that was no valid number."""
         self._invalid.labels(model).inc()
+
+    def count_model_failure(self, model: str) -> None:
+        """Count a request that a model's own code failed to answer."""
+        self._model_failures.labels(model).inc()
+
+    def observe_batch(self, model: str, requests: int) -> None:
+        """Count the requests of one call of a model."""
+        self._batches.labels(model).observe(requests)
 
     def count_swap(self, model: str, release: int) -> None:
         """Count a release that began to serve."""

@@ -41,6 +41,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("features", features.Features),
     ("train", train.Train),
     ("candidates, each", candidates.Candidate),
+    ("candidates, `pipeline`", candidates.OwnPipeline),
     ("candidates, a range in `search`", candidates.Range),
     ("gate", gate.Gate),
     ("gate.versus_champion", gate.VersusChampion),

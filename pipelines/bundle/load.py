@@ -13,15 +13,19 @@ from pydantic import ValidationError
 from pipelines.bundle.manifest import BundleManifest, Golden
 from pipelines.bundle.predictor import NativePredictor, OnnxPredictor, Predictor
 from pipelines.errors import BadData
+from pipelines.fence.own_code import OwnCode
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Value, canonical
 
 if TYPE_CHECKING:
     from pipelines.refs import Ref
+    from pipelines.settings import Settings
     from pipelines.store.port import Store
 
 V = TypeVar("V", bound=Value)
 
+SECONDS = 1_800.0
+"""How long one answer of a model's own code may take, where whole tables are asked."""
 MOST_PROBLEMS = 5
 """So many are named of an object that makes no sense."""
 
@@ -43,27 +47,58 @@ def write_bundle(store: Store, manifest: BundleManifest) -> Ref:
     return store.put(canonical(manifest), ".json")
 
 
-def open_bundle(store: Store, ref: Ref) -> OpenBundle:
+def read_manifest(store: Store, ref: Ref) -> BundleManifest:
+    """Return a bundle's manifest, verified. Raises Corrupted, and BadData where it is none."""
+    return _parse(BundleManifest, store.get(ref), ref)
+
+
+def open_bundle(
+    store: Store, ref: Ref, settings: Settings | None = None, *, seconds: float = SECONDS
+) -> OpenBundle:
     """Return the bundle of a manifest's reference.
 
     The manifest and all its files are verified first; a compiled bundle then imports neither pandas
-    nor scikit-learn. Raises Corrupted naming the object, BadData where a verified file makes no
-    sense, Refused for types not trusted.
+    nor scikit-learn. One with code of its own answers in a process of its own, each time within
+    `seconds`, with the packages that it requires, which `settings` (default: those of the
+    environment) say where to install.
+
+    Raises Corrupted naming the object, BadData where a verified file makes no sense, Refused for
+    types not trusted.
     """
-    manifest = _parse(BundleManifest, store.get(ref), ref)
-    files = {
-        f.uri: store.get(f)
-        for f in (manifest.native, manifest.onnx, manifest.golden)
-        if f is not None
-    }
+    manifest = read_manifest(store, ref)
+    files = {file.uri: store.get(file) for file in manifest.files}
     golden = _parse(Golden, files[manifest.golden.uri], manifest.golden)
     _refuse_nonsense(manifest, golden)
     predictor: Predictor
     if manifest.compiled and manifest.onnx is not None:
         predictor = OnnxPredictor(manifest.inputs, files[manifest.onnx.uri])
+    elif manifest.code is not None:
+        # Imported where it is needed: the image for compiled models lacks what it imports.
+        from pipelines.bundle.process_predictor import ProcessPredictor
+        from pipelines.fence.memory import free_memory
+
+        code = _parse(OwnCode, files[manifest.code.uri], manifest.code)
+        predictor = ProcessPredictor(
+            manifest.inputs,
+            files[manifest.native.uri],
+            code,
+            memory=free_memory() // 2,
+            seconds=seconds,
+            paths=_paths(store, manifest, settings),
+        )
     else:
         predictor = NativePredictor(manifest.inputs, files[manifest.native.uri])
     return OpenBundle(manifest, predictor, golden)
+
+
+def _paths(store: Store, manifest: BundleManifest, settings: Settings | None) -> list[str]:
+    """Return the folders of the packages that the version requires, installed."""
+    if manifest.environment is None:
+        return []
+    from pipelines.environments.ready import paths
+    from pipelines.settings import load_settings
+
+    return paths(manifest.environment, settings or load_settings(), store)
 
 
 def golden_differences(bundle: OpenBundle) -> list[str]:

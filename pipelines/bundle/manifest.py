@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 from pipelines.bundle.schema import InputSchema
+from pipelines.environments.record import EnvironmentRecord
 from pipelines.intervals import Interval
 from pipelines.messages import Sides
 from pipelines.refs import Name, Ref, Value
@@ -83,12 +84,24 @@ class BundleManifest(Value):
     and rebuilding)."""
     onnx: Ref | None
     golden: Ref
+    code: Ref | None = None
+    """The model's own code, which the native model is loaded with; None where it has none."""
     reference: Reference | None = None
     """None in bundles made before they were watched."""
     sides: Sides | None = None
     """Of a snapshot: which rows this version has never seen."""
     settings: Settings | None = None
     """How it was fitted, so that it can be fitted again; None in earlier bundles."""
+    environment: EnvironmentRecord | None = None
+    """The packages that it needs beside the lock; None where it needs none, as in earlier bundles.
+    """
+
+    @property
+    def files(self) -> list[Ref]:
+        """The objects that answering needs, all verified before anything is loaded."""
+        lock = self.environment.lock if self.environment else None
+        refs = (self.native, self.onnx, self.golden, self.code, lock)
+        return [ref for ref in refs if ref is not None]
 
 
 class Release(Value):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pipelines.bundle.rows import feed_from_rows, feed_from_values, frame_from_feed
+from pipelines.bundle.trusted import TRUSTED
 from pipelines.errors import BadData, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pipelines.bundle.rows import Feed, Scalar
     from pipelines.bundle.schema import InputSchema
@@ -96,8 +97,10 @@ class NativePredictor(Predictor):
     5 ms and more per request.
     """
 
-    def __init__(self, schema: InputSchema, model: bytes) -> None:
-        """Load verified bytes with the loader's own list of types.
+    def __init__(
+        self, schema: InputSchema, model: bytes, trusted: Collection[str] = TRUSTED
+    ) -> None:
+        """Load verified bytes with the loader's own list of types, or a longer one.
 
         Raises Refused naming types that are not on it.
         """
@@ -105,10 +108,8 @@ class NativePredictor(Predictor):
         from skops import io
         from skops.io.exceptions import UntrustedTypesFoundException
 
-        from pipelines.bundle.trusted import TRUSTED
-
         try:
-            self._pipeline = io.loads(model, trusted=sorted(TRUSTED))
+            self._pipeline = io.loads(model, trusted=sorted(trusted))
         except UntrustedTypesFoundException as error:
             raise Refused(f"The model holds types that are not trusted: {error}") from error
         except Exception as error:  # a broken file fails as zip, JSON, key or type error

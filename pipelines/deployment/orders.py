@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.bundle.load import golden_differences, open_bundle
+from pipelines.bundle.load import golden_differences, open_bundle, read_manifest
 from pipelines.deployment import releases
 from pipelines.deployment.targets import target_for
 from pipelines.errors import Conflict, GiveUp, PerennialError, Refused, TryAgain
@@ -143,7 +143,7 @@ def _refuse_again(context: Context, order: Order, target: Target) -> None:
 
 def _verify(context: Context, order: Order) -> None:
     """Open the bundle and let it answer its golden requests before anything is touched."""
-    bundle = open_bundle(context.ports.store, order.bundle)
+    bundle = open_bundle(context.ports.store, order.bundle, context.settings)
     manifest = bundle.manifest
     if (manifest.model, manifest.version) != (context.spec.name, order.version):
         raise Refused(
@@ -201,8 +201,10 @@ def _crown(
     context: Context, order: Order, release: Release, target: Target, facts: dict[str, Any]
 ) -> Entry:
     """Make the release's version the champion; `facts` are what the target says beside it."""
+    environment = read_manifest(context.ports.store, release.bundle).environment
     champion = Crown(
         **facts,
+        **({"environment": environment.sha256} if environment else {}),
         version=release.version,
         bundle=release.bundle,
         release=release.number,

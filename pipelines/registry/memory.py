@@ -99,7 +99,14 @@ class MemoryRegistry:
         return self._run(run_id).state
 
     def register(
-        self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]
+        self,
+        model: str,
+        run_id: str,
+        key: str,
+        model_file: Path,
+        tags: Mapping[str, str],
+        *,
+        code: Path | None = None,
     ) -> ModelVersion:
         """Register the file as the next version, once per key.
 
@@ -115,6 +122,8 @@ class MemoryRegistry:
             if not data:
                 raise BadData(f"{model_file} is no skops file.")
             run.artifacts["model/model.skops"] = data
+            if code is not None:
+                run.artifacts["model/code.json"] = code.read_bytes()
             version = ModelVersion(
                 version=str(len(versions) + 1),
                 run_id=run_id,

@@ -153,20 +153,28 @@ class MlflowRegistry:
         return str(self._run(run_id).info.status)
 
     def register(
-        self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]
+        self,
+        model: str,
+        run_id: str,
+        key: str,
+        model_file: Path,
+        tags: Mapping[str, str],
+        *,
+        code: Path | None = None,
     ) -> ModelVersion:
         """Log the skops file as the run's model and register it as the next version, once per key.
 
         Raises BadData where the file is no skops file of trusted types.
         """
-        from pipelines.registry.sklearn_model import sklearn_folder
+        from pipelines.registry.sklearn_model import own_folder, sklearn_folder
 
         with self._once(model):
             versions = [v for v in self.versions(model) if v.tags.get(KEY) == key]
             if versions:
                 return versions[0]
             self._run(run_id)
-            with sklearn_folder(model_file) as folder:
+            opened = sklearn_folder(model_file) if code is None else own_folder(model_file, code)
+            with opened as folder:
                 self._client.log_artifacts(run_id, str(folder), "model")
             self._ensure_model(model)
             version = self._client.create_model_version(

@@ -81,11 +81,18 @@ class Registry(Protocol):
         ...
 
     def register(
-        self, model: str, run_id: str, key: str, model_file: Path, tags: Mapping[str, str]
+        self,
+        model: str,
+        run_id: str,
+        key: str,
+        model_file: Path,
+        tags: Mapping[str, str],
+        *,
+        code: Path | None = None,
     ) -> ModelVersion:
         """Log the skops file as the run's model and register it as the next version.
 
-        Once per key.
+        Once per key. `code`: the file of the model's own code, which is logged beside it.
         """
         ...
 

@@ -15,6 +15,8 @@ from pipelines.errors import BadData
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+OWN_FLAVOR, MODEL_FILE, CODE_FILE = "perennial", "model.skops", "code.json"
+
 _REQUIRED = ("scikit-learn", "skops", "pandas", "numpy")
 """Given to MLflow, which would otherwise run the model for seconds to find them out."""
 
@@ -38,7 +40,26 @@ def sklearn_folder(model_file: Path) -> Iterator[Path]:
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
         )
         # what was judged, not a second writing of it
-        shutil.copyfile(model_file, folder / "model.skops")
+        shutil.copyfile(model_file, folder / MODEL_FILE)
+        yield folder
+
+
+@contextlib.contextmanager
+def own_folder(model_file: Path, code: Path) -> Iterator[Path]:
+    """Yield a temporary folder with MLmodel, the skops file and the code that it is loaded with.
+
+    MLflow shows and keeps it, and loads none of it: own code runs behind its fence only.
+    """
+    from mlflow.models import Model
+
+    with tempfile.TemporaryDirectory(prefix="perennial-model-") as scratch:
+        folder = Path(scratch) / "model"
+        folder.mkdir()
+        model = Model()
+        model.add_flavor(OWN_FLAVOR, data=MODEL_FILE, code=CODE_FILE)
+        model.save(str(folder / "MLmodel"))
+        shutil.copyfile(model_file, folder / MODEL_FILE)
+        shutil.copyfile(code, folder / CODE_FILE)
         yield folder
 
 

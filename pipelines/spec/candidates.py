@@ -6,11 +6,11 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.estimators import ESTIMATORS, FINISHED, OF_FINISHED, Encoding, Estimator
+from pipelines.spec.estimators import ESTIMATORS, FINISHED, OF_FINISHED, OWN, Encoding, Estimator
 from pipelines.spec.numbers import Finite, Scalar
 from pipelines.spec.sources import Identifier
 
@@ -50,6 +50,26 @@ class Range(Value):
         return self
 
 
+class OwnPipeline(Value):
+    """A pipeline that the model's own code makes."""
+
+    function: Identifier
+    """The function of `model.py` that returns an estimator or a pipeline."""
+
+    @property
+    def shown(self) -> str:
+        """What stands in the place of an estimator's name."""
+        return f"{OWN_FILE}:{self.function}"
+
+
+OWN_FILE = "model.py"
+
+
+def _named_function(value: Any) -> Any:
+    """Return the short form, a function's name, as the long one."""
+    return {"function": value} if isinstance(value, str) else value
+
+
 class Candidate(Value):
     """One estimator with fixed `params` and a `search` space.
 
@@ -63,6 +83,8 @@ class Candidate(Value):
     onnx: Annotated[str, Field(pattern=ONNX_FILE, max_length=200)] | None = None
     """In place of `estimator`: a finished model, a file in the model's folder, which is not fitted.
     """
+    pipeline: Annotated[OwnPipeline, BeforeValidator(_named_function)] | None = None
+    """In place of `estimator`: a function of the folder's `model.py`, such as `make`."""
     params: dict[Identifier, Scalar] = Field(default_factory=dict)
     """Parameters that are fixed."""
     search: dict[
@@ -78,24 +100,43 @@ class Candidate(Value):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_finished(cls, fields: Any) -> Any:
-        """Give a finished model the one name that stands where others name an estimator."""
-        if isinstance(fields, dict) and fields.get("onnx") and not fields.get("estimator"):
+    def _name_in_place(cls, fields: Any) -> Any:
+        """Give a finished model, or an own pipeline, a name where others name an estimator."""
+        if not isinstance(fields, dict) or fields.get("estimator"):
+            return fields
+        if fields.get("onnx"):
             return {**fields, "estimator": FINISHED}
+        if fields.get("pipeline"):
+            named = _named_function(fields["pipeline"])
+            function = named.get("function", "") if isinstance(named, dict) else ""
+            return {**fields, "estimator": f"{OWN_FILE}:{function}"}
         return fields
 
     @field_validator("estimator")
     @classmethod
     def _check_estimator(cls, path: str) -> str:
-        if path not in ESTIMATORS and path != FINISHED:
+        own = path.startswith(f"{OWN_FILE}:")
+        if path and path not in ESTIMATORS and path != FINISHED and not own:
             msg = f"unknown estimator {path}{_did_you_mean(path, sorted(ESTIMATORS))}"
             raise ValueError(msg)
         return path
 
     @model_validator(mode="after")
-    def _check_finished(self) -> Candidate:
+    def _check_kind(self) -> Candidate:
         if not self.estimator:
-            msg = "`estimator` is missing; name one, or a finished model by `onnx: FILE`"
+            msg = (
+                "`estimator` is missing; name one, a function of model.py by `pipeline`, or a"
+                " finished model by `onnx: FILE`"
+            )
+            raise ValueError(msg)
+        if self.pipeline and self.onnx:
+            msg = "`pipeline` and `onnx` are two models; keep one"
+            raise ValueError(msg)
+        if self.pipeline and self.estimator != self.pipeline.shown:
+            msg = "`pipeline` makes the estimator; leave `estimator` out, or the other one"
+            raise ValueError(msg)
+        if self.estimator.startswith(f"{OWN_FILE}:") and self.pipeline is None:
+            msg = "a function of model.py is named by `pipeline: {function: NAME}`"
             raise ValueError(msg)
         if (self.estimator == FINISHED) != (self.onnx is not None):
             msg = (
@@ -104,9 +145,16 @@ class Candidate(Value):
                 else "`onnx` is a finished model and `estimator` is fitted; keep one"
             )
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> Candidate:
         of_fits = [name for name in ("params", "search", "encode") if getattr(self, name)]
         if self.onnx and of_fits:
             msg = f"`onnx` is a finished model, for which nothing is fitted; leave out {of_fits[0]}"
+            raise ValueError(msg)
+        if self.pipeline and self.encode:
+            msg = "`pipeline` encodes its texts itself; leave `encode` out"
             raise ValueError(msg)
         return self
 
@@ -130,7 +178,9 @@ class Candidate(Value):
     @property
     def declaration(self) -> Estimator:
         """What the catalogue says of the estimator."""
-        return OF_FINISHED if self.onnx else ESTIMATORS[self.estimator]
+        if self.onnx:
+            return OF_FINISHED
+        return OWN if self.pipeline else ESTIMATORS[self.estimator]
 
     @property
     def encoding(self) -> Encoding:

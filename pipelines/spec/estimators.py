@@ -37,6 +37,8 @@ FINISHED: Final = "onnx"
 """What stands for the estimator of a finished model, which a folder brings as a file."""
 OF_FINISHED: Final = Estimator(CLASSIFY | REGRESS, "ordinal")
 """What is known of a finished model: it may do any task, and gets texts as they are."""
+OWN = Estimator(CLASSIFY | REGRESS, "ordinal")
+"""What is known of an own pipeline: it may do any task, and gets texts as they are."""
 
 ESTIMATORS: dict[str, Estimator] = {
     **_pair("dummy", "Dummy", "ordinal", dummy=True),

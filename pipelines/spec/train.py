@@ -9,7 +9,7 @@ from pydantic import Field
 from pipelines.refs import Value
 from pipelines.spec.drift import Cron
 from pipelines.spec.sources import Identifier
-from pipelines.spec.units import Batches, Holdout
+from pipelines.spec.units import Batches, Holdout, Timeout
 
 HOLDOUT_SHARE = 0.2
 """The share of a snapshot's rows that are held out where the spec does not say."""
@@ -36,3 +36,12 @@ class Train(Value):
     """On how many folds each setting is tried."""
     schedule: Cron | None = None
     """When it is retrained by the clock; drift and people start it too."""
+    timeout: Timeout | None = None
+    """How long one fit or answer of an own pipeline may take.
+
+    Default: the setting PERENNIAL_USER_CODE_TIMEOUT_SECONDS.
+    """
+
+    def seconds(self, default: float) -> float:
+        """Return the time-out of an own pipeline."""
+        return self.timeout.total_seconds() if self.timeout else default

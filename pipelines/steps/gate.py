@@ -17,7 +17,7 @@ from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
-from pipelines.spec import METRICS
+from pipelines.spec.metrics import find_metric
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import GateFacts, Opponent, Verdict
+    from pipelines.spec import Spec
     from pipelines.training.predictions import Predictions
 
     Array = np.ndarray[Any, Any]
@@ -61,6 +62,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
             features_revision=features.version.revision,
             as_of=features.as_of,
             started_because=features.reason,
+            **({"environment": context.environment.sha256} if context.environment else {}),
         )
         entry = ledger.append(spec.name, request.run, verdict)
     result = entry.read(GateVerdict).part(GateResult)
@@ -99,7 +101,7 @@ def choose_challenger(context: Context, candidates: list[TrainResult]) -> TrainR
     unknown = [t.candidate for t in candidates if t.candidate not in order]
     if unknown:
         raise RequestError(f"{context.spec.name} has no candidate {', '.join(unknown)}.")
-    sign = 1.0 if METRICS[context.spec.train.metric].greater_is_better else -1.0
+    sign = 1.0 if find_metric(context.spec.train.metric).greater_is_better else -1.0
     fit = [
         (sign * t.cv_score, t)
         for t in candidates
@@ -140,9 +142,16 @@ def _judge_challenger(
         "features_revision": request.features.version.revision,
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
+        **context.environment_tags,
     }
+    store = context.ports.store
     model_version = context.ports.registry.register(
-        context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
+        context.spec.name,
+        best.run_id,
+        request.run,
+        store.path(best.model),
+        tags,
+        code=store.path(best.code) if best.code else None,
     )
     return _result(verdict, facts, champion, run_id=best.run_id, version=model_version.version)
 
@@ -165,12 +174,26 @@ def _measure(
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
-        metrics=scores(spec.task, targets(holdout, spec, challenger.classes), challenger.score),
+        metrics=scores(
+            spec.task,
+            targets(holdout, spec, challenger.classes),
+            challenger.score,
+            also=spec.metrics,
+        ),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
         opponent=_compare_with_opponent(context, challenger, champion, holdout),
+        undefined=_reasons(spec, targets(holdout, spec, challenger.classes), challenger.score),
     )
+
+
+def _reasons(spec: Spec, truth: Array, answers: Array) -> dict[str, str]:
+    """Return why each of the spec's metrics that has no value has none, in words."""
+    from pipelines.science.metrics import why_undefined
+
+    reasons = {metric: why_undefined(metric, truth, answers) for metric in spec.metrics}
+    return {metric: why for metric, why in reasons.items() if why}
 
 
 def _measure_snapshot(
@@ -224,7 +247,8 @@ def _measure_snapshot(
     rows = holdout.filter(pa.array(fair.mask))
     return replace(
         facts,
-        metrics=scores(spec.task, truth, challenger.score),
+        metrics=scores(spec.task, truth, challenger.score, also=spec.metrics),
+        undefined=_reasons(spec, truth, challenger.score),
         opponent=(
             _compare_with_opponent(context, own, champion, rows)
             if rows.num_rows
@@ -245,14 +269,18 @@ def _measure_over_folds(
 
     What cannot be cut into folds is refused, in words.
     """
+    from pipelines.training.own.process import own_code_of
     from pipelines.training.refit_comparison import opponent_over_folds
     from pipelines.training.refits import Refits
     from pipelines.training.threads import limit_threads
 
     facts = replace(facts, rows=whole.num_rows)
     try:
-        with limit_threads(context.settings.threads):
-            refits = Refits(context, whole, trained)
+        with (
+            limit_threads(context.settings.threads),
+            own_code_of(context) as own,
+        ):
+            refits = Refits(context, whole, trained, own)
             challenger = refits.challenger(best)
             opponent = opponent_over_folds(context, refits, champion, challenger)
     except BadData as error:
@@ -290,7 +318,7 @@ def _compare_with_opponent(
             context, holdout, "dummy", challenger.score, challenger.dummy, challenger.classes
         )
     try:
-        bundle = open_bundle(context.ports.store, champion.bundle)
+        bundle = open_bundle(context.ports.store, champion.bundle, context.settings)
         theirs = bundle.manifest.inputs
         if theirs.task != context.spec.task:
             # An incident like others.
@@ -354,6 +382,7 @@ def _compare(
     from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
+    from pipelines.science.metrics import THRESHOLD, constant_threshold
     from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
@@ -371,6 +400,7 @@ def _compare(
             groups=groups,
             confidence=rule.confidence,
             seed=spec.train.seed,
+            opponent_threshold=constant_threshold(metric) if name == "dummy" else THRESHOLD,
         )
 
     return Opponent(

@@ -6,6 +6,7 @@ with proof, with requests that prove it later.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
     from pipelines.intervals import Interval
     from pipelines.training.onnx.export import Compilation
+    from pipelines.training.own.process import CodeProcess
 
 
 GOLDEN_ROWS = 16
@@ -67,8 +69,15 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
             "package",
             key,
             PackageResult,
-            lambda: _build_bundle(context, request, best),
+            lambda: _package(context, request, best),
         )
+
+
+def _package(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
+    from pipelines.training.own.process import own_code_of
+
+    with own_code_of(context) as own:
+        return _build_bundle(context, request, best, own)
 
 
 @dataclass(frozen=True)
@@ -81,37 +90,32 @@ class _Fit:
     interval: Interval
 
 
-def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
-    from skops import io
-
+def _build_bundle(
+    context: Context, request: PackageRequest, best: TrainResult, own: CodeProcess | None
+) -> PackageResult:
     from pipelines.bundle.load import write_bundle
     from pipelines.bundle.manifest import BundleManifest, Settings
-    from pipelines.bundle.predictor import NativePredictor, OnnxPredictor
     from pipelines.bundle.rows import feed_from_table, rows_from_table
     from pipelines.data import labelled_rows
     from pipelines.data.sides import sides_of
     from pipelines.training import estimators, predictions
     from pipelines.training.onnx.edges import edge_rows
-    from pipelines.training.onnx.export import compile_pipeline
+    from pipelines.training.storing import code_of, compile_model, dump, open_predictor
     from pipelines.watch import reference
 
     store, features = context.ports.store, request.features
-    fit = _fit(context, request, best)
+    fit = _fit(context, request, best, own)
     holdout_rows, _ = labelled_rows.holdout(context, features)
     holdout = estimators.give_types(holdout_rows, context.spec.features.inputs, like=fit.rows)
     sample = rows_from_table(
         fit.schema.columns, _sample_in_order(holdout, context.spec.row_order[0], _RANGE_ROWS)
     )
     whole, single = edge_rows(fit.schema, sample)
-    compilation = compile_pipeline(
+    compilation = compile_model(
         fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single]
     )
-    native = io.dumps(fit.model)
-    predictor: Predictor = (
-        OnnxPredictor(fit.schema, compilation.model)
-        if compilation.model
-        else NativePredictor(fit.schema, native)
-    )
+    native, code = dump(fit.model), code_of(fit.model)
+    predictor = open_predictor(fit.model, fit.schema, native, compilation.model)
     golden = rows_from_table(
         fit.schema.columns, _sample_in_order(holdout, context.spec.row_order[0], GOLDEN_ROWS)
     )
@@ -131,6 +135,8 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
         native=store.put(native, ".skops"),
         onnx=store.put(compilation.model, ".onnx") if compilation.model else None,
         golden=store.put(canonical(_golden_requests(predictor, [*golden, *whole])), ".json"),
+        code=store.put(canonical(code), ".json") if code else None,
+        environment=context.environment,
         sides=sides_of(context.spec) if context.spec.is_snapshot else None,
         settings=Settings(
             estimator=best.estimator,
@@ -156,7 +162,9 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
     )
 
 
-def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
+def _fit(
+    context: Context, request: PackageRequest, best: TrainResult, own: CodeProcess | None
+) -> _Fit:
     """Fit the winning parameters again: on training and held-out rows, of a snapshot only on the
     former.
     """
@@ -175,7 +183,7 @@ def _fit(context: Context, request: PackageRequest, best: TrainResult) -> _Fit:
     schema = schema_of(table, spec.features.inputs, spec.task, classes)
     schema = schema.model_copy(update={"binary_classes": binary_classes(spec, table)})
     candidate = spec.candidate(best.candidate)
-    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params)
+    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params, own)
     model = fit_pipeline(pipeline, estimators.frame(schema, table), y, candidate, context.log)
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
@@ -201,8 +209,12 @@ def _golden_requests(predictor: Predictor, rows: list[Row]) -> Any:
 
     from pipelines.bundle.manifest import Golden
 
-    pairs = [(row, predictor.predict([row])[0]) for row in rows]
-    examples = [(row, answer.tolist()) for row, answer in pairs if np.isfinite(answer).all()]
+    examples = []
+    for row in rows:
+        with contextlib.suppress(ValueError):  # scikit-learn refuses what became infinite
+            answer = predictor.predict([row])[0]
+            if np.isfinite(answer).all():
+                examples.append((row, answer.tolist()))
     return Golden(rows=[row for row, _ in examples], answers=[answer for _, answer in examples])
 
 

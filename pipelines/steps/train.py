@@ -14,7 +14,7 @@ from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
 from pipelines.messages import TrainRequest, TrainResult
-from pipelines.refs import digest, sha256
+from pipelines.refs import canonical, digest, sha256
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
+    from pipelines.training.own.process import CodeProcess
     from pipelines.training.search import SearchResult
 
 NAMED = 10
@@ -53,19 +54,25 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
         spec.train,
         *([spec.target.positive] if spec.target.positive is not None else []),
     )
+
+    def train() -> TrainResult:
+        from pipelines.training.own.process import own_code_of
+
+        with own_code_of(context) as own:
+            return _train(context, request, candidate, key, own)
+
     with limit_threads(context.settings.threads):
-        return once(
-            context.ports.store,
-            "train",
-            key,
-            TrainResult,
-            lambda: _train(context, request, candidate, key),
-        )
+        return once(context.ports.store, "train", key, TrainResult, train)
 
 
-def _train(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> TrainResult:
-    from skops import io
-
+def _train(
+    context: Context,
+    request: TrainRequest,
+    candidate: Candidate,
+    key: str,
+    own: CodeProcess | None,
+) -> TrainResult:
+    from pipelines.bundle.rows import feed_from_table
     from pipelines.data import labelled_rows
     from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
@@ -75,6 +82,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     from pipelines.training.folds import search_folds
     from pipelines.training.preparation import prepare, unseen_classes
     from pipelines.training.search import search
+    from pipelines.training.storing import code_of, dump, prove_stored
 
     spec, log, began = context.spec, context.log, time.perf_counter()
     split = labelled_rows.split(context, request.features)
@@ -96,10 +104,10 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     if spec.is_snapshot and spec.task != "regression":
         log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
     folds = search_folds(spec, rows.train, y)
-    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
+    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params, own)
     result = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
     model = fit_pipeline(
-        estimators.build_pipeline(candidate, schema, spec.train.seed, result.params),
+        estimators.build_pipeline(candidate, schema, spec.train.seed, result.params, own),
         inputs,
         y,
         candidate,
@@ -108,13 +116,16 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
     dummy = estimators.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
-    metrics = scores(spec.task, truth, answers)
+    metrics = scores(spec.task, truth, answers, also=spec.metrics)
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)
     store = context.ports.store
     reference = predictions.write(
         store, spec, rows.holdout, score=answers, dummy=dummy, classes=classes
     )
-    model_ref = store.put(io.dumps(model), ".skops")
+    native, code = dump(model), code_of(model)
+    prove_stored(model, schema, native, feed_from_table(schema.columns, rows.holdout))
+    model_ref = store.put(native, ".skops")
+    code_ref = store.put(canonical(code), ".json") if code else None
     row_counts = {
         "rows_train": len(y),
         "rows_holdout": len(truth),
@@ -142,6 +153,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         sides=sides_of(spec) if spec.is_snapshot else None,
         predictions=reference,
         model=model_ref,
+        code=code_ref,
         seconds=round(time.perf_counter() - began, 3),
     )
 
@@ -181,6 +193,7 @@ def _log_run(
         "features_sha256": features.version.sha256,
         "seed": str(spec.train.seed),
         "as_of": iso(features.as_of),
+        **context.environment_tags,
         **context.image,
         **_finished_tag(context, candidate),
     }

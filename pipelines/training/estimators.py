@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
+    from pipelines.spec.metric import Metric
+    from pipelines.training.own.process import CodeProcess
 
 Array = np.ndarray[Any, Any]
 
@@ -46,17 +48,17 @@ def estimator_class(candidate: Candidate) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def check_parameters(candidate: Candidate) -> None:
+def check_parameters(candidate: Candidate, known: Mapping[str, Any] | None = None) -> None:
     """Raise SpecError naming the parameters that the estimator does not have.
 
-    The closest ones that it has are named as well.
+    The closest ones that it has are named as well. `known`: those of an own pipeline.
     """
     if candidate.onnx:
         from pipelines.training.onnx.finished import read_file
 
         read_file(candidate.folder, candidate)
         return
-    names = sorted(estimator_class(candidate)().get_params())
+    names = sorted(estimator_class(candidate)().get_params() if known is None else known)
     places = [(name, "params") for name in candidate.params]
     for name, part in [*places, *((name, "search") for name in candidate.search)]:
         if name not in names:
@@ -78,11 +80,16 @@ def takes_null(candidate: Candidate) -> bool:
 
 
 def build_pipeline(
-    candidate: Candidate, schema: InputSchema, seed: int, params: Mapping[str, Any]
+    candidate: Candidate,
+    schema: InputSchema,
+    seed: int,
+    params: Mapping[str, Any],
+    own: CodeProcess | None = None,
 ) -> Any:
     """Return the unfitted pipeline.
 
-    Columns encoded by kind, then the estimator with these parameters and the spec's seed.
+    Columns encoded by kind, then the estimator with these parameters and the spec's seed. An own
+    pipeline, which does both, is made in the process `own`.
     """
     from sklearn.pipeline import Pipeline
 
@@ -90,6 +97,13 @@ def build_pipeline(
         from pipelines.training.onnx.finished import open_finished
 
         return Pipeline([(ESTIMATOR, open_finished(candidate.folder, candidate, schema))])
+    if candidate.pipeline is not None:
+        from pipelines.training.own.estimator import OwnEstimator
+
+        assert own is not None  # noqa: S101 -- whoever has such a candidate opens its process
+        made = OwnEstimator(own, candidate, schema, seed)
+        check_parameters(candidate, made.defaults())
+        return Pipeline([(ESTIMATOR, made.set_params(**params))])
     check_parameters(candidate)
     estimator = estimator_class(candidate)()
     arguments = dict(params)
@@ -98,6 +112,14 @@ def build_pipeline(
     return Pipeline(
         [(ENCODER, _encoder(candidate, schema)), (ESTIMATOR, estimator.set_params(**arguments))]
     )
+
+
+def default_parameters(pipeline: Any) -> dict[str, Any]:
+    """Return the estimator's parameters as they are where nobody has set them."""
+    estimator = pipeline.named_steps[ESTIMATOR]
+    if hasattr(estimator, "defaults"):
+        return dict(estimator.defaults())
+    return dict(type(estimator)().get_params())
 
 
 def _encoder(candidate: Candidate, schema: InputSchema) -> Any:
@@ -168,10 +190,24 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
 def constant(y: Array, task: str, metric: str, rows: int, classes: list[str] | None) -> Array:
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
-    Shares, or the mean (the median for a metric of distances, such as mae).
+    Shares, or the value that is best by the metric, such as the mean, or for mae the median.
     """
     if task == "multiclass":
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))
-    value = np.median(y) if find_metric(metric).sees == "distances" else np.mean(y)
-    return np.full(rows, float(value))
+    return np.full(rows, _best_value(np.asarray(y, dtype=np.float64), find_metric(metric)))
+
+
+def _best_value(y: Array, metric: Metric) -> float:
+    """Return the constant that is best on `y` (n,) by a metric."""
+    if metric.constant == "median":
+        return float(np.median(y))
+    if metric.constant == "quantile" and metric.number is not None:
+        return float(np.quantile(y, metric.number))
+    if metric.constant == "log_mean" and (y > -1).all():
+        return float(np.expm1(np.mean(np.log1p(y))))
+    if metric.constant == "relative_median" and (y != 0).all():
+        order = np.argsort(y)
+        heavy = np.cumsum(1 / np.abs(y[order]))
+        return float(y[order][np.searchsorted(heavy, heavy[-1] / 2)])
+    return float(np.mean(y))

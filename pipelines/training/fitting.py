@@ -60,7 +60,11 @@ def fit_pipeline(
     messages = set() if messages is None else messages
     with warnings.catch_warnings(record=True) as caught, label_errors(candidate, "fitted"):
         warnings.simplefilter("always")
-        notes = [*_fit_to_size(model, y), *_leave_out(model, inputs, candidate)]
+        notes = (
+            []  # an own pipeline is fitted as it is
+            if candidate.pipeline
+            else [*_fit_to_size(model, y), *_leave_out(model, inputs, candidate)]
+        )
         model.fit(inputs, y)
     for message in [
         *notes,

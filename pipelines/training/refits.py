@@ -16,13 +16,18 @@ import numpy as np
 from pipelines.bundle.predictor import NativePredictor
 from pipelines.bundle.rows import feed_from_table, schema_of
 from pipelines.data.sides import groups_of
+from pipelines.environments import ready
 from pipelines.errors import BadData
+from pipelines.fence.own_code import OwnCode
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
-from pipelines.spec import METRICS, Candidate
+from pipelines.spec import Candidate
+from pipelines.spec.candidates import OWN_FILE
 from pipelines.spec.estimators import FINISHED
+from pipelines.spec.metrics import find_metric
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
+from pipelines.training.own.process import own_code_of
 from pipelines.training.search import search
 from pipelines.training.targets import classes_of, refuse_constant, targets
 
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.context import Context
     from pipelines.messages import TrainResult
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
     Answer = Callable[[Array, Array], Array]
@@ -69,13 +75,21 @@ class FoldScores:
 class Refits:
     """A snapshot cut into folds, again and again, on which models are fitted anew."""
 
-    def __init__(self, context: Context, table: pa.Table, trained: Sequence[TrainResult]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        table: pa.Table,
+        trained: Sequence[TrainResult],
+        own: CodeProcess | None = None,
+    ) -> None:
         """Cut the folds. Raises BadData where there are too few rows, groups or rows of a class.
 
-        `table` are all labelled rows; `trained` are the candidates that were chosen among.
+        `table` are all labelled rows; `trained` are the candidates that were chosen among; `own` is
+        the process of the model's own code.
         """
         spec = context.spec
-        self._spec, self._store = spec, context.ports.store
+        self._context, self._own = context, own
+        self._spec = spec
         self._table = estimators.give_types(table, spec.features.inputs)
         self._classes = classes_of(self._table, spec)
         self._y = targets(self._table, spec, self._classes)
@@ -140,14 +154,23 @@ class Refits:
             raise BadData(f"it needs {', '.join(absent)}, which is not built any more")
         if settings.estimator == FINISHED:
             return self._scores(self._finished_answer(manifest))
+        function = settings.estimator.removeprefix(f"{OWN_FILE}:")
         candidate = Candidate.model_validate(
             {
                 "name": manifest.candidate,
                 "estimator": settings.estimator,
                 **({"encode": settings.encode} if settings.encode else {}),
+                **({"pipeline": function} if function != settings.estimator else {}),
             }
         )
-        return self._scores(self._answer(candidate, settings.params, inputs))
+        if manifest.code is None:
+            return self._scores(self._answer(candidate, settings.params, inputs))
+        # Its own code, not that which the folder holds by now.
+        code = OwnCode.model_validate_json(self._context.ports.store.get(manifest.code))
+        record, store = manifest.environment, self._context.ports.store
+        paths = [] if record is None else ready.paths(record, self._context.settings, store)
+        with own_code_of(self._context, code, paths) as own:
+            return self._scores(self._answer(candidate, settings.params, inputs, own))
 
     def constant(self) -> FoldScores:
         """Return the scores of the best constant of each fold's training rows."""
@@ -156,7 +179,7 @@ class Refits:
         def answer(train: Array, test: Array) -> Array:
             return estimators.constant(self._y[train], spec.task, metric, len(test), self._classes)
 
-        return self._scores(answer)
+        return self._scores(answer, of_constant=True)
 
     def _count_folds(self) -> int:
         """Return how many folds there are: as many as each class has rows, at most five."""
@@ -184,9 +207,15 @@ class Refits:
         classify = self._spec.task != "regression"
         return row_folds(self._y[rows], groups, folds, classify=classify, seed=seed)
 
-    def _scores(self, answer: Answer) -> FoldScores:
+    def _scores(self, answer: Answer, *, of_constant: bool = False) -> FoldScores:
         rows = [
-            scores(self._spec.task, self._y[test], answer(train, test))
+            scores(
+                self._spec.task,
+                self._y[test],
+                answer(train, test),
+                also=self._spec.metrics,
+                of_constant=of_constant,
+            )
             for train, test in self._cuts
         ]
         return FoldScores(
@@ -196,13 +225,21 @@ class Refits:
             }
         )
 
-    def _answer(self, candidate: Candidate, params: dict[str, Any], inputs: list[str]) -> Answer:
+    def _answer(
+        self,
+        candidate: Candidate,
+        params: dict[str, Any],
+        inputs: list[str],
+        own: CodeProcess | None = None,
+    ) -> Answer:
         """Return what a candidate with these parameters answers, fitted on each fold."""
         schema = schema_of(self._table, inputs, self._spec.task, self._classes)
         frame = estimators.frame(schema, self._table)
 
         def answer(train: Array, test: Array) -> Array:
-            pipeline = estimators.build_pipeline(candidate, schema, self._spec.train.seed, params)
+            pipeline = estimators.build_pipeline(
+                candidate, schema, self._spec.train.seed, params, own or self._own
+            )
             model = fit_pipeline(pipeline, frame.iloc[train], self._y[train], candidate, _quiet)
             with label_errors(candidate, "asked"):
                 return estimators.answers(model, frame.iloc[test], self._spec.task, self._classes)
@@ -211,7 +248,7 @@ class Refits:
 
     def _finished_answer(self, manifest: BundleManifest) -> Answer:
         """Return what a finished champion answers: nothing of it is fitted again."""
-        model = NativePredictor(manifest.inputs, self._store.get(manifest.native))
+        model = NativePredictor(manifest.inputs, self._context.ports.store.get(manifest.native))
         feed = feed_from_table(manifest.inputs.columns, self._table)
 
         def answer(_: Array, test: Array) -> Array:
@@ -226,12 +263,12 @@ class Refits:
         schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._cut(train, spec.train.folds, spec.train.seed)
-        sign = 1.0 if METRICS[spec.train.metric].greater_is_better else -1.0
+        sign = 1.0 if find_metric(spec.train.metric).greater_is_better else -1.0
         options = []
         for order, result in enumerate(self._trained):
             candidate = spec.candidate(result.candidate)
             pipeline = estimators.build_pipeline(
-                candidate, schema, spec.train.seed, candidate.params
+                candidate, schema, spec.train.seed, candidate.params, self._own
             )
             tried = search(
                 pipeline, candidate, spec, inputs=frame, y=self._y[train], folds=inner, log=_quiet

@@ -16,21 +16,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
-from pipelines.science.metrics import score
+from pipelines.science.metrics import why_undefined
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.folds import search_folds
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
 from pipelines.training.search import usable_folds
+from pipelines.training.storing import dump, prove_stored
 from pipelines.training.targets import targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipelines.bundle.rows import Feed
     from pipelines.data.sample import Sample
     from pipelines.spec import Candidate, Range, Spec
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
 
@@ -58,8 +62,8 @@ class Rehearsal:
     warnings: list[str] = field(default_factory=list)
 
 
-def rehearse(spec: Spec, sample: Sample) -> Rehearsal:
-    """Do what `train` would do, on a sample.
+def rehearse(spec: Spec, sample: Sample, own: CodeProcess | None = None) -> Rehearsal:
+    """Do what `train` would do, on a sample; own pipelines in the process `own`.
 
     Raises what `train` would raise, with the place in model.yaml.
     """
@@ -72,12 +76,15 @@ def rehearse(spec: Spec, sample: Sample) -> Rehearsal:
     _look_at_folds(spec, sample, rows, found)
     _look_at_metrics(spec, sample, rows, found)
     small = _small(spec, rows)
-    began = time.monotonic()
+    began, stored = time.monotonic(), set[str]()
     for setting, candidate in _settings(spec):
         if found.fits >= len(spec.candidates) and time.monotonic() - began > SECONDS:
             found.skipped += 1
             continue
-        _fit(spec, candidate, setting, small)
+        model = _fit(spec, candidate, setting, small, own)
+        if candidate.pipeline and candidate.name not in stored:
+            stored.add(candidate.name)
+            prove_stored(model, small.schema, dump(model), _feed(small))
         found.fits += 1
     return found
 
@@ -123,12 +130,10 @@ def _look_at_metrics(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsa
     gate = spec.gate
     if spec.is_snapshot and len(rows.truth) < max(gate.min_rows, LEAST_HELD_OUT):
         return  # the gate looks at folds of all rows instead
-    named = [gate.versus_champion.metric, *gate.at_least, *gate.at_most, *gate.guards]
-    undefined = [
-        metric
-        for metric in dict.fromkeys(named)
-        if not np.isfinite(score(metric, rows.truth, _guesses(spec, rows)))
-    ]
+    named = gate.metrics
+    guesses = _guesses(spec, rows)
+    reasons = {metric: why_undefined(metric, rows.truth, guesses) for metric in named}
+    undefined = [f"{metric} ({why})" for metric, why in reasons.items() if why]
     if not undefined:
         return
     values = len(np.unique(rows.truth))
@@ -204,20 +209,32 @@ def _ends(space: list[Any] | Range) -> list[Any]:
     return [int(e) for e in ends] if all(float(e).is_integer() for e in ends) else ends
 
 
-def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepared) -> None:
-    """Fit one setting on the small rows, and ask it of the held-out ones."""
+def _feed(rows: Prepared) -> Feed:
+    return feed_from_table(rows.schema.columns, rows.holdout)
+
+
+def _fit(
+    spec: Spec,
+    candidate: Candidate,
+    setting: dict[str, Any],
+    rows: Prepared,
+    own: CodeProcess | None,
+) -> Any:
+    """Fit one setting on the small rows, ask it of the held-out ones, and return it."""
     lowered = {
         name: min(value, _AT_MOST[name])
         if name in _AT_MOST and isinstance(value, int) and not isinstance(value, bool)
         else value
         for name, value in setting.items()
     }
-    defaults = {} if candidate.onnx else estimators.estimator_class(candidate)().get_params()
+    # An own pipeline is made as it is: what it calls its parameters is its own matter.
+    made = candidate.pipeline or candidate.onnx
+    defaults = {} if made else estimators.estimator_class(candidate)().get_params()
     for name, most in _AT_MOST.items():
         value = defaults.get(name)
         if name not in lowered and isinstance(value, int | tuple):
             lowered[name] = most
-    pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered)
+    pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered, own)
     try:
         model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET)
         with label_errors(candidate, "asked"):
@@ -228,6 +245,7 @@ def _fit(spec: Spec, candidate: Candidate, setting: dict[str, Any], rows: Prepar
         if candidate.search and error.at[2:] == ():
             error.message += f" (with {_said(setting)})"
         raise
+    return model
 
 
 def _said(setting: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run
 
-LONG = ("loop", "demo", "kills", "init", "suites")
+LONG = ("loop", "demo", "kills", "init", "suites", "metrics")
 
 
 def test_each_benchmark_is_started_by_a_test():
@@ -51,6 +51,11 @@ def test_parsing_runs_and_finds_the_dags_of_each_model():
 
 
 @pytest.mark.slow
+def test_packages_of_a_model_are_measured():
+    assert "second use, slowest of 5" in run("environments")
+
+
+@pytest.mark.slow
 def test_looking_for_drift_runs():
     assert "600 x 15 rows" in run("drift")
 
@@ -60,6 +65,13 @@ def test_serving_runs():
     if not (shutil.which("wrk") and shutil.which("taskset")):
         pytest.skip("wrk or taskset is not installed (Debian: apt-get install wrk util-linux)")
     assert "requests/s" in run("serving")
+
+
+@pytest.mark.slow
+def test_serving_own_pipelines_runs():
+    if not (shutil.which("wrk") and shutil.which("taskset")):
+        pytest.skip("wrk or taskset is not installed (Debian: apt-get install wrk util-linux)")
+    assert "gathering requests gains" in run("native")
 
 
 def test_comparing_models_runs():

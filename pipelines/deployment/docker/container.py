@@ -48,6 +48,7 @@ _HANDED_ON = (
     "log_when_full",
     "log_segment_bytes",
     "log_level",
+    "own_code_answer_seconds",
     "lock_timeout_seconds",
     "serving_poll_seconds",
 )

@@ -113,12 +113,7 @@ def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str,
     The native model of a compiled bundle is among them: whoever opens a bundle verifies every file
     that its manifest names.
     """
-    refs = [
-        ref
-        for ref in (release.bundle, manifest.native, manifest.onnx, manifest.golden)
-        if ref is not None
-    ]
-    objects = {ref.uri: store.get(ref) for ref in refs}
+    objects = {ref.uri: store.get(ref) for ref in (release.bundle, *manifest.files)}
     objects[f"{KEYS}/{release_key(release.model, release.number)}"] = canonical(release)
     objects[f"{KEYS}/{served_key(release.model)}"] = b"1"
     return objects

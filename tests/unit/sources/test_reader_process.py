@@ -17,10 +17,11 @@ import pytest
 
 from pipelines.columns.storable import say_once
 from pipelines.errors import Unreachable
+from pipelines.fence.memory import group_limits
 from pipelines.intervals import containing
 from pipelines.settings import Settings
 from pipelines.sources import open_source
-from pipelines.sources.memory_limit import _group_limits, most_memory
+from pipelines.sources.memory_limit import most_memory
 from pipelines.sources.reader_process import ReaderProcess
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import FilesSource, SqlSource
@@ -209,7 +210,7 @@ def test_the_smallest_limit_of_machine_container_and_spec_counts(tmp_path):
         (groups / path).parent.mkdir(parents=True, exist_ok=True)
         (groups / path).write_text(limit + "\n")
     (tmp_path / "own").write_text("4:memory:/c\n3:cpuset:/\n0::/a/b\n")
-    assert sorted(_group_limits(groups, tmp_path / "own")) == [5000, 7000, 9223372036854771712]
-    assert list(_group_limits(groups, Path("/nowhere"))) == []
+    assert sorted(group_limits(groups, tmp_path / "own")) == [5000, 7000, 9223372036854771712]
+    assert list(group_limits(groups, Path("/nowhere"))) == []
     assert most_memory(Resources(memory="64m")) == 32 * MIB
     assert most_memory(Resources()) > 32 * MIB

@@ -1,0 +1,241 @@
+"""The process in which own pipelines are made, fitted, asked, compiled and stored.
+
+`python -m pipelines.training.own.program REQUESTS ANSWERS PARENT LIMITS`
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.bundle.feed_tables import (
+    bytes_of_table,
+    feed_of_table,
+    table_of_array,
+    table_of_bytes,
+)
+from pipelines.bundle.own_types import split_types
+from pipelines.bundle.rows import frame_from_feed
+from pipelines.bundle.schema import InputSchema
+from pipelines.errors import SpecError
+from pipelines.fence.own_code import FILE, OwnCode, load_code
+from pipelines.fence.program import Limits, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from pipelines.fence.program import Reply
+
+    Array = np.ndarray[Any, Any]
+
+MOST_WARNINGS = 20
+_PLAIN = (bool, int, float, str, type(None))
+REMEDY = (
+    "write a class or a `def` at the top level of model.py in the place of a lambda, a function"
+    " within a function, an open file or a connection."
+)
+
+
+class TrainingProgram:
+    """Holds fitted models by number. Asked to `make`, `fit`, `ask`, `dump` or `compile`."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Know no model yet."""
+        self.code: OwnCode | None = None
+        self._paths = paths
+        self._models: dict[int, Any] = {}
+
+    def answer(self, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
+        """Answer one question."""
+        for number in request.get("forget", ()):
+            self._models.pop(number, None)
+        if request["what"] == "make":
+            return self._make(request)
+        if request["what"] == "fit":
+            return self._fit(request, tables)
+        model = self._models[request["model"]]
+        if request["what"] == "ask":
+            answers = _ask(model, request["method"], frame_from_feed(feed_of_table(tables["x"])))
+            return {}, {"answers": table_of_array(answers)}
+        if request["what"] == "dump":
+            return {}, {"model": table_of_bytes(self._dump(model))}
+        return _compile(model, request, tables)
+
+    def _make(self, request: Mapping[str, Any]) -> Reply:
+        made = self._estimator(request, {})
+        parameters = made.get_params(deep=True)
+        plain = {
+            name: value if isinstance(value, _PLAIN) else None for name, value in parameters.items()
+        }
+        return {"parameters": plain}, {}
+
+    def _estimator(self, request: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+        """Return what the model's function makes, with these parameters and the spec's seed."""
+        self.code = OwnCode.model_validate(request["code"])
+        module, name = load_code(self.code), request["function"]
+        function = getattr(module, name, None)
+        if not callable(function):
+            raise SpecError(
+                f"{FILE} has no function {name!r}.",
+                remedy=f"add it: `def {name}(numbers, texts)` returns the estimator.",
+            )
+        made = function(**_arguments(function, name, request["facts"]))
+        _refuse_no_estimator(made, name, request["facts"]["task"])
+        parameters = made.get_params(deep=True)
+        seeds = {
+            key: request["facts"]["seed"]
+            for key, value in parameters.items()
+            if value is None and (key == "random_state" or key.endswith("__random_state"))
+        }
+        return made.set_params(**{**seeds, **settings})
+
+    def _fit(self, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
+        model = self._estimator(request, request["settings"])
+        frame, y = frame_from_feed(feed_of_table(tables["x"])), tables["y"]["y"].to_numpy()
+        before = frame.copy()
+        extra = {}
+        if "w" in tables:
+            step = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""
+            extra = {f"{step}sample_weight": tables["w"]["w"].to_numpy()}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fitted = model.fit(frame, y.copy(), **extra)
+        if not frame.equals(before):
+            raise SpecError(
+                "`fit` changes the table that it is given.", remedy="work on a copy of it."
+            )
+        model = model if fitted is None else fitted
+        classes = _classes(model, y) if request["facts"]["task"] != "regression" else None
+        self._models[request["model"]] = model
+        texts = [f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught]
+        return {"classes": classes, "warnings": list(dict.fromkeys(texts))[:MOST_WARNINGS]}, {}
+
+    def _dump(self, model: Any) -> bytes:
+        """Return the model as skops stores it. Raises SpecError with the way out."""
+        from skops import io
+
+        code = self.code
+        assert code is not None  # noqa: S101 -- no model without code
+        try:
+            data: bytes = io.dumps(model)
+            names = io.get_untrusted_types(data=data)
+            trusted, foreign = split_types(names, code, self._paths)
+            if not foreign:
+                io.loads(data, trusted=trusted)
+        except Exception as error:
+            words = " ".join(str(error).split())[:300]
+            raise SpecError(
+                f"the fitted model cannot be stored: {type(error).__name__}: {words}.",
+                remedy=REMEDY,
+            ) from error
+        if foreign:
+            raise SpecError(
+                f"the fitted model cannot be stored: it holds {', '.join(foreign)}, which a"
+                " loader must not build.",
+                remedy=REMEDY,
+            )
+        return data
+
+
+def _arguments(function: Any, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that the function asks for by the names of its parameters."""
+    arguments = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
+            continue
+        if parameter.name in facts and parameter.kind != parameter.POSITIONAL_ONLY:
+            arguments[parameter.name] = facts[parameter.name]
+        elif parameter.default is parameter.empty:
+            raise SpecError(
+                f"`{name}` of {FILE} asks for {parameter.name!r}, which nobody gives.",
+                remedy=f"its parameters may be {', '.join(facts)}; or give it a default.",
+            )
+    return arguments
+
+
+def _refuse_no_estimator(made: Any, name: str, task: str) -> None:
+    """Raise SpecError for what cannot be fitted and asked."""
+    kind = type(made).__name__
+    if isinstance(made, type):
+        raise SpecError(
+            f"`{name}` of {FILE} returns the class {made.__name__}, not an estimator.",
+            remedy=f"return `{made.__name__}(...)`.",
+        )
+    needed = ["get_params", "set_params", "fit"]
+    needed.append("predict" if task == "regression" else "predict_proba")
+    # A pipeline shows a method of its last step once that is there, fitted or not; one that cannot
+    # say yet is asked again when it is fitted.
+    absent = [method for method in needed if not hasattr(made, method)]
+    if absent:
+        raise SpecError(
+            f"`{name}` of {FILE} returns a {kind} without {' and '.join(absent)}.",
+            remedy="return an estimator or a Pipeline of scikit-learn's kind"
+            " (`class Mine(ClassifierMixin, BaseEstimator)`); a classifier gives probabilities.",
+        )
+
+
+def _classes(model: Any, y: Array) -> list[int]:
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        raise SpecError("the fitted model has no `classes_`.", remedy="set them in its `fit`.")
+    known = [int(value) for value in np.asarray(classes).ravel()]
+    strange = sorted(set(known) - {int(v) for v in np.unique(y)})
+    if strange:
+        raise SpecError(
+            f"the fitted model has the classes {strange}, which no row has.",
+            remedy="`classes_` are the sorted distinct values of the `y` that `fit` is given.",
+        )
+    return known
+
+
+def _ask(model: Any, method: str, frame: pd.DataFrame) -> Array:
+    """Return the answers, (n,) or (n, k). Raises SpecError where they have another form."""
+    before = frame.copy()
+    with np.errstate(all="ignore"):
+        answers = np.asarray(getattr(model, method)(frame))
+    if not frame.equals(before):
+        raise SpecError(
+            f"`{method}` changes the table that it is given.", remedy="work on a copy of it."
+        )
+    width = 0 if method == "predict" else len(model.classes_)
+    right = (len(frame), width) if width else (len(frame),)
+    if method == "predict" and answers.shape == (len(frame), 1):
+        answers = answers[:, 0]
+    if answers.shape != right:
+        raise SpecError(
+            f"`{method}` answers {len(frame)} rows in the shape {answers.shape}, not {right}."
+        )
+    try:
+        return answers.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"`{method}` answers {answers.dtype}, not numbers.") from error
+
+
+def _compile(model: Any, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
+    """Compile the model with proof, as any other."""
+    import json
+
+    from sklearn.pipeline import Pipeline
+
+    from pipelines.training.onnx.export import compile_pipeline
+
+    whole = model if isinstance(model, Pipeline) else Pipeline([("estimator", model)])
+    found = compile_pipeline(
+        whole,
+        InputSchema.model_validate(request["schema"]),
+        feed_of_table(tables["held_out"]),
+        json.loads(bytes_of_table(tables["edges"])),
+    )
+    header = {"parity": found.parity, "why_not": found.why_not, "rows": found.rows}
+    return header, {"onnx": table_of_bytes(found.model)} if found.model else {}
+
+
+if __name__ == "__main__":
+    run(TrainingProgram(Limits.model_validate_json(sys.argv[4]).paths), sys.argv[1:])
