@@ -22,12 +22,20 @@ from pipelines.spec import (
     resources,
     schema,
     sources,
+    steps,
     target,
     train,
 )
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+
+def _step_of(kind: type[steps.StepBase]) -> str:
+    """Return how a step is written: `step: pca` or `step: svd`."""
+    names = kind.model_fields["step"].annotation.__args__  # type: ignore[union-attr]
+    return " or ".join(f"`step: {name}`" for name in names)
+
 
 _LONGEST_DEFAULT = 60
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "spec.md"
@@ -43,6 +51,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("candidates, each", candidates.Candidate),
     ("candidates, `pipeline`", candidates.OwnPipeline),
     ("candidates, a range in `search`", candidates.Range),
+    *((f"candidates, {_step_of(kind)}", kind) for kind in steps.KINDS),
     ("gate", gate.Gate),
     ("gate.versus_champion", gate.VersusChampion),
     ("drift", drift.Drift),

@@ -46,6 +46,8 @@ _SKLEARN = {
     "sklearn.gaussian_process.kernels.RationalQuadratic",
     "sklearn.gaussian_process.kernels.Sum",
     "sklearn.gaussian_process.kernels.WhiteKernel",
+    "sklearn.impute._iterative.IterativeImputer",
+    "sklearn.impute._iterative._ImputerTriplet",
     "sklearn.metrics._classification.balanced_accuracy_score",
     "sklearn.metrics._dist_metrics.BrayCurtisDistance64",
     "sklearn.metrics._dist_metrics.CanberraDistance64",
@@ -57,6 +59,7 @@ _SKLEARN = {
     "sklearn.metrics._scorer._CurveScorer",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.multiclass._ConstantPredictor",
     "sklearn.neighbors._ball_tree.BallTree",
@@ -110,6 +113,11 @@ _BOOSTERS = {
     "xgboost.sklearn.XGBRegressor",
 }
 
-_OWN = {"pipelines.bundle.finished.FinishedModel"}
+_OWN = {
+    "pipelines.bundle.finished.FinishedModel",
+    "pipelines.transformers.dates.DateParts",
+    "pipelines.transformers.numbers.Cycles",
+    "pipelines.transformers.numbers.SignedLog",
+}
 
 TRUSTED = frozenset(_OWN | _NUMPY | _SKLEARN | _IMBLEARN | _BOOSTERS)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.estimators import ESTIMATORS, FINISHED, OF_FINISHED, OWN, Encoding, Estimator
-from pipelines.spec.numbers import Finite, Scalar
+from pipelines.spec.estimators import (
+    ESTIMATORS,
+    FINISHED,
+    OF_FINISHED,
+    OWN,
+    UNKNOWN,
+    VOTE,
+    Encoding,
+    Estimator,
+    Rank,
+    estimator_problem,
+)
+from pipelines.spec.numbers import Finite, Parameter
 from pipelines.spec.sources import Identifier
+from pipelines.spec.steps import Steps, step_problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +32,6 @@ if TYPE_CHECKING:
 
 ONNX_FILE: Final = r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$"
 """A file in the model's folder or below; no name in it begins with a dot."""
-
-
-def _did_you_mean(word: str, names: list[str]) -> str:
-    by_leaf = {name.rsplit(".", 1)[-1]: name for name in names}
-    leaf = difflib.get_close_matches(word.rsplit(".", 1)[-1], by_leaf, n=1, cutoff=0.5)
-    return f"; did you mean {by_leaf[leaf[0]]}?" if leaf else f"; known: {', '.join(names)}"
 
 
 class Range(Value):
@@ -48,6 +53,9 @@ class Range(Value):
             msg = "a log range must start above 0"
             raise ValueError(msg)
         return self
+
+
+Weight = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class OwnPipeline(Value):
@@ -79,34 +87,60 @@ class Candidate(Value):
     name: Name
     """What it is called in MLflow and on the pages."""
     estimator: str = ""
-    """An estimator of scikit-learn; a wrong name is answered with the known ones."""
-    onnx: Annotated[str, Field(pattern=ONNX_FILE, max_length=200)] | None = None
-    """In place of `estimator`: a finished model, a file in the model's folder, which is not fitted.
+    """A class that keeps scikit-learn's contract, by its import path.
+
+    Scikit-learn's own, XGBoost's, LightGBM's, imbalanced-learn's, or another package's.
     """
     pipeline: Annotated[OwnPipeline, BeforeValidator(_named_function)] | None = None
     """In place of `estimator`: a function of the folder's `model.py`, such as `make`."""
-    params: dict[Identifier, Scalar] = Field(default_factory=dict)
-    """Parameters that are fixed."""
+    onnx: Annotated[str, Field(pattern=ONNX_FILE, max_length=200)] | None = None
+    """In place of `estimator`: a finished model, a file in the model's folder, which is not fitted.
+    """
+    stack: Annotated[list[Name], Field(min_length=2, max_length=20)] | None = None
+    """Candidates from whose answers `estimator` learns."""
+    vote: (
+        Annotated[list[Name], Field(min_length=2, max_length=20)]
+        | Annotated[dict[Name, Weight], Field(min_length=2, max_length=20)]
+        | None
+    ) = None
+    """In place of `estimator`: candidates whose mean answer counts; by name with weights, if any.
+    """
+    params: dict[Identifier, Parameter] = Field(default_factory=dict)
+    """Parameters that are fixed: the estimator's, or by `step__parameter` a step's."""
     search: dict[
-        Identifier, Annotated[list[Scalar], Field(min_length=1, max_length=100)] | Range
+        Identifier, Annotated[list[Parameter], Field(min_length=1, max_length=100)] | Range
     ] = Field(default_factory=dict)
     """Parameters that are searched: a list of values, or a range."""
     budget: Annotated[int, Field(ge=1, le=1_000)] = 20
     """How many settings are tried at most."""
     encode: Encoding | None = None
     """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
+    steps: Steps = Field(default_factory=list)
+    """Preprocessing by name, in order; what no step takes is prepared as without steps."""
+    calibrate: Literal["isotonic", "sigmoid"] | None = None
+    """How the probabilities are corrected, on rows later than those that were learnt from."""
 
+    _parts: tuple[Candidate, ...] = PrivateAttr(default=())
+    _in_time: bool = PrivateAttr(default=True)
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
     @classmethod
     def _name_in_place(cls, fields: Any) -> Any:
-        """Give a finished model, or an own pipeline, a name where others name an estimator."""
+        """Give a finished model, or a vote, the one name that stands where others name an
+        estimator.
+        """
         if not isinstance(fields, dict) or fields.get("estimator"):
             return fields
         if fields.get("onnx"):
             return {**fields, "estimator": FINISHED}
-        if fields.get("pipeline"):
+        return {**fields, "estimator": VOTE} if fields.get("vote") else fields
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_own(cls, fields: Any) -> Any:
+        """Give an own pipeline a name where others name an estimator."""
+        if isinstance(fields, dict) and fields.get("pipeline") and "estimator" not in fields:
             named = _named_function(fields["pipeline"])
             function = named.get("function", "") if isinstance(named, dict) else ""
             return {**fields, "estimator": f"{OWN_FILE}:{function}"}
@@ -116,10 +150,24 @@ class Candidate(Value):
     @classmethod
     def _check_estimator(cls, path: str) -> str:
         own = path.startswith(f"{OWN_FILE}:")
-        if path and path not in ESTIMATORS and path != FINISHED and not own:
-            msg = f"unknown estimator {path}{_did_you_mean(path, sorted(ESTIMATORS))}"
-            raise ValueError(msg)
+        if path and not own and (problem := estimator_problem(path)):
+            raise ValueError(problem)
         return path
+
+    @model_validator(mode="after")
+    def _check_own(self) -> Candidate:
+        own = self.estimator.startswith(f"{OWN_FILE}:")
+        if self.pipeline and (self.estimator != self.pipeline.shown or self.onnx or self.vote):
+            msg = "`pipeline` makes the estimator; leave `estimator` out, or the other one"
+            raise ValueError(msg)
+        if own and self.pipeline is None:
+            msg = "a function of model.py is named by `pipeline: {function: NAME}`"
+            raise ValueError(msg)
+        for name in ("encode", "steps", "calibrate", "stack"):
+            if self.pipeline and getattr(self, name):
+                msg = f"`pipeline` does all of it itself; leave `{name}` out"
+                raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _check_kind(self) -> Candidate:
@@ -129,15 +177,6 @@ class Candidate(Value):
                 " finished model by `onnx: FILE`"
             )
             raise ValueError(msg)
-        if self.pipeline and self.onnx:
-            msg = "`pipeline` and `onnx` are two models; keep one"
-            raise ValueError(msg)
-        if self.pipeline and self.estimator != self.pipeline.shown:
-            msg = "`pipeline` makes the estimator; leave `estimator` out, or the other one"
-            raise ValueError(msg)
-        if self.estimator.startswith(f"{OWN_FILE}:") and self.pipeline is None:
-            msg = "a function of model.py is named by `pipeline: {function: NAME}`"
-            raise ValueError(msg)
         if (self.estimator == FINISHED) != (self.onnx is not None):
             msg = (
                 "a finished model is named by `onnx: FILE`, without `estimator`"
@@ -145,16 +184,26 @@ class Candidate(Value):
                 else "`onnx` is a finished model and `estimator` is fitted; keep one"
             )
             raise ValueError(msg)
+        if (self.estimator == VOTE) != (self.vote is not None) or (self.vote and self.stack):
+            msg = "`vote: [names]` stands alone, without `estimator` and `stack`; keep one"
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
     def _check_fields(self) -> Candidate:
-        of_fits = [name for name in ("params", "search", "encode") if getattr(self, name)]
-        if self.onnx and of_fits:
-            msg = f"`onnx` is a finished model, for which nothing is fitted; leave out {of_fits[0]}"
-            raise ValueError(msg)
-        if self.pipeline and self.encode:
-            msg = "`pipeline` encodes its texts itself; leave `encode` out"
+        of_fits = ("params", "search", "encode", "steps", "calibrate", "stack")
+        of_one = ("encode", "steps", "calibrate")
+        for kind, names, why in (
+            (self.onnx, of_fits, "`onnx` is a finished model, for which nothing is fitted"),
+            (self.vote, of_one, "`vote` takes its candidates as they are prepared"),
+            (self.stack, of_one, "`stack` takes its candidates as they are prepared"),
+        ):
+            wrong = [name for name in names if getattr(self, name)]
+            if kind and wrong:
+                msg = f"{why}; leave out {wrong[0]}"
+                raise ValueError(msg)
+        if self.encode and any(step.encodes for step in self.steps):
+            msg = "`encode` says how all texts are encoded, and `steps` says it too; keep one"
             raise ValueError(msg)
         return self
 
@@ -177,18 +226,60 @@ class Candidate(Value):
 
     @property
     def declaration(self) -> Estimator:
-        """What the catalogue says of the estimator."""
-        if self.onnx:
-            return OF_FINISHED
-        return OWN if self.pipeline else ESTIMATORS[self.estimator]
+        """What the catalogue says of the estimator; of an unknown one, nothing is taken for
+        granted.
+        """
+        if self.pipeline:
+            return OWN
+        return OF_FINISHED if self.onnx else ESTIMATORS.get(self.estimator, UNKNOWN)
+
+    @property
+    def known(self) -> bool:
+        """Whether the catalogue knows the estimator, and each of those that it is made of."""
+        if self.vote or self.stack:
+            return all(part.known for part in self.parts) and (
+                bool(self.vote) or self.estimator in ESTIMATORS
+            )
+        return bool(self.onnx) or self.estimator in ESTIMATORS
+
+    @property
+    def rank(self) -> int:
+        """How simple it is (see `Rank`): of equals the lowest wins; a stack is above its parts."""
+        if self.vote or self.stack:
+            above = max((part.rank for part in self.parts), default=Rank.NETWORK) + 1
+            return max(above, Rank.NETWORK)
+        return self.declaration.rank
 
     @property
     def encoding(self) -> Encoding:
         """How text inputs are encoded."""
         return self.encode or self.declaration.encode
 
+    @property
+    def part_names(self) -> list[str]:
+        """The candidates that a stack or a vote is made of, by name."""
+        return list(self.stack or self.vote or ())
 
-def candidate_problems(candidates: Sequence[Candidate], task: Task) -> list[Problem]:
+    @property
+    def parts(self) -> tuple[Candidate, ...]:
+        """The candidates that a stack or a vote is made of; the spec gives them to it."""
+        return self._parts
+
+    @property
+    def in_time(self) -> bool:
+        """Whether the rows it is fitted on come in the order of time; the spec says it."""
+        return self._in_time
+
+    def place(self, candidates: Sequence[Candidate], *, in_time: bool) -> None:
+        """Let it know its spec: the candidates that it may be made of, and the rows' order."""
+        by_name = {c.name: c for c in candidates}
+        self._parts = tuple(by_name[name] for name in self.part_names)
+        self._in_time = in_time
+
+
+def candidate_problems(
+    candidates: Sequence[Candidate], task: Task, inputs: Sequence[str]
+) -> list[Problem]:
     """Return what is wrong with the candidates together, and beside the task."""
     names = [c.name for c in candidates]
     faults = [
@@ -201,8 +292,41 @@ def candidate_problems(candidates: Sequence[Candidate], task: Task) -> list[Prob
             f"{c.estimator} of {c.name} cannot do a {task} task; choose another one",
         )
         for place, c in enumerate(candidates)
-        if task not in c.declaration.tasks
+        if task not in (c.declaration.tasks if c.estimator != VOTE else {task})
     ]
+    for place, c in enumerate(candidates):
+        at = ("candidates", place)
+        faults += [
+            Problem((*at, *fault.path), fault.text)
+            for fault in step_problems(c.steps, inputs, task)
+        ]
+        if c.calibrate and task == "regression":
+            why = "corrects probabilities, and a regression has none; remove it"
+            faults.append(Problem((*at, "calibrate"), why))
+        faults += [Problem((*at, *f.path), f.text) for f in _part_problems(c, candidates)]
     if all(c.declaration.dummy for c in candidates):
         faults.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
+    return faults
+
+
+def _part_problems(whole: Candidate, candidates: Sequence[Candidate]) -> list[Problem]:
+    """Return what is wrong with the candidates that a stack or a vote names."""
+    field = "stack" if whole.stack else "vote"
+    by_name = {c.name: c for c in candidates}
+    faults = []
+    for place, name in enumerate(whole.part_names):
+        at = (field, place) if isinstance(getattr(whole, field), list) else (field, name)
+        part, why = by_name.get(name), ""
+        if part is None:
+            why = f"there is no candidate {name!r}; known: {', '.join(by_name)}"
+        elif part.part_names or part.onnx or part.pipeline:
+            why = f"{name!r} is a stack, a vote, finished or own code; name one that is fitted here"
+        elif part.declaration.dummy:
+            why = f"{name!r} is a dummy and adds nothing; remove it"
+        elif any(step.step == "resample" for step in part.steps):
+            why = f"{name!r} draws rows (resample), which its part of a {field} cannot; remove it"
+        elif whole.part_names.count(name) > 1 and whole.part_names.index(name) != place:
+            why = f"{name!r} stands twice; remove one"
+        if why:
+            faults.append(Problem(at, why))
     return faults

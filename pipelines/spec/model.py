@@ -130,11 +130,13 @@ class Spec(Value):
             *time_problems(_words_of_time(self)),
             *metric_problems(self.gate, self.task, self.train.metric),
             *_column_problems(self),
-            *candidate_problems(self.candidates, self.task),
+            *candidate_problems(self.candidates, self.task, self.features.inputs),
             *requirement_problems(self.requires),
         ]
         if faults:
             raise Impossible(faults)
+        for candidate in self.candidates:
+            candidate.place(self.candidates, in_time=not self.is_snapshot)
         return self
 
     @property
@@ -190,11 +192,11 @@ class Spec(Value):
     def built_columns(self) -> list[str]:
         """The columns of a row of features, each once.
 
-        Key, event time, inputs, target, and the column that groups the rows.
+        Key, event time, inputs, target, and the columns that group and weigh the rows.
         """
         times = [self.event_time] if self.event_time else []
-        groups = [self.train.group] if self.train.group else []
-        names = [*self.key, *times, *self.features.inputs, self.target.column, *groups]
+        extra = [name for name in (self.train.group, self.train.sample_weight) if name]
+        names = [*self.key, *times, *self.features.inputs, self.target.column, *extra]
         return list(dict.fromkeys(names))
 
     @property
@@ -250,6 +252,10 @@ def _column_problems(spec: Spec) -> list[Problem]:
         Problem(("key", spec.key.index(c)), f"{c!r} stands twice; remove one")
         for c in sorted({c for c in spec.key if spec.key.count(c) > 1})
     ]
+    weight = spec.train.sample_weight
+    if weight in {*inputs, spec.target.column, *spec.key}:
+        why = f"{weight!r} is an input, the target or part of the key; build a column of its own"
+        faults.append(Problem(("train", "sample_weight"), why))
     faults += target_problems(spec.target, inputs, spec.task)
     names = [*inputs, *spec.key]
     stranger = "is neither an input nor part of the key; remove it"

@@ -34,6 +34,8 @@ class Train(Value):
     """The same data and seed give the same model."""
     folds: Annotated[int, Field(ge=2, le=20)] = 3
     """On how many folds each setting is tried."""
+    sample_weight: Identifier | None = None
+    """A built column that says how much each row counts in a fit; no input."""
     schedule: Cron | None = None
     """When it is retrained by the clock; drift and people start it too."""
     timeout: Timeout | None = None

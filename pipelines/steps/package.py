@@ -173,6 +173,7 @@ def _fit(
     from pipelines.training import estimators
     from pipelines.training.fitting import fit_pipeline
     from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
+    from pipelines.training.weights import weights_of
 
     spec = context.spec
     table, interval = labelled_rows.rows_to_fit(context, request.features)
@@ -184,7 +185,14 @@ def _fit(
     schema = schema.model_copy(update={"binary_classes": binary_classes(spec, table)})
     candidate = spec.candidate(best.candidate)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params, own)
-    model = fit_pipeline(pipeline, estimators.frame(schema, table), y, candidate, context.log)
+    model = fit_pipeline(
+        pipeline,
+        estimators.frame(schema, table),
+        y,
+        candidate,
+        context.log,
+        weights=weights_of(table, spec),
+    )
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
 

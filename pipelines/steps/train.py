@@ -47,6 +47,7 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
     key = digest(
         request.run,
         candidate,
+        *candidate.parts,
         features.version,
         features.plan,
         iso(features.as_of),
@@ -77,6 +78,7 @@ def _train(
     from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
     from pipelines.training import estimators, predictions
+    from pipelines.training.contract import check_contract
     from pipelines.training.fitting import fit_pipeline
     from pipelines.training.float32 import merged_inputs
     from pipelines.training.folds import search_folds
@@ -105,13 +107,26 @@ def _train(
         log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
     folds = search_folds(spec, rows.train, y)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params, own)
-    result = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
+    check_contract(
+        candidate,
+        lambda: estimators.build_pipeline(
+            candidate, schema, spec.train.seed, candidate.params, own
+        ),
+        inputs,
+        y,
+        classify=spec.task != "regression",
+        log=log,
+    )
+    result = search(
+        pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log, schema=schema
+    )
     model = fit_pipeline(
         estimators.build_pipeline(candidate, schema, spec.train.seed, result.params, own),
         inputs,
         y,
         candidate,
         log,
+        weights=rows.weights,
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)

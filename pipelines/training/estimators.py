@@ -1,74 +1,43 @@
-"""From a candidate of the spec to a scikit-learn pipeline: encoding, estimator, targets, answers.
+"""From a candidate of the spec to a scikit-learn pipeline: encoding, steps, estimator, parameters.
 
-Numbers are imputed with the median unless the estimator is HistGradientBoosting, the one whose
-treatment of NaN survives compilation (skl2onnx 1.20 compiles forests and trees that learnt from NaN
-silently wrong, and indicator columns not at all).
+What feeds it and what it answers is in `training.answers`, and is reached from here as well.
 """
 
 from __future__ import annotations
 
-import difflib
-import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-
-from pipelines.bundle.rows import frame_from_table
 from pipelines.errors import SpecError
-from pipelines.spec.metrics import find_metric
+from pipelines.training.answers import answers, constant, frame, give_types
+from pipelines.training.encoding import encoder_of
+from pipelines.training.inspection import (
+    check_task,
+    estimator_class,
+    new_estimator,
+    traits_of,
+)
+from pipelines.training.parameters import ENCODER, ESTIMATOR, check_parameters, set_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
-
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
-    from pipelines.spec.metric import Metric
     from pipelines.training.own.process import CodeProcess
 
-Array = np.ndarray[Any, Any]
-
-ENCODER, ESTIMATOR = "encode", "estimator"
-"""The pipeline's two steps."""
-
-_TAKES_NAN = ("HistGradientBoosting", "Dummy")
-_TAKES_SPARSE = ("LogisticRegression",)
-_UNSCALED = ("sklearn.ensemble.", "sklearn.tree.", "sklearn.dummy.")
-"""Trees gain nothing from scaling, and compiled scaling rounds another way.
-
-Values would fall on the other side of a split.
-"""
-
-
-def estimator_class(candidate: Candidate) -> Any:
-    """Return the estimator's class; the catalogue has vouched for the path."""
-    module, name = candidate.estimator.rsplit(".", 1)
-    return getattr(importlib.import_module(module), name)
-
-
-def check_parameters(candidate: Candidate, known: Mapping[str, Any] | None = None) -> None:
-    """Raise SpecError naming the parameters that the estimator does not have.
-
-    The closest ones that it has are named as well. `known`: those of an own pipeline.
-    """
-    if candidate.onnx:
-        from pipelines.training.onnx.finished import read_file
-
-        read_file(candidate.folder, candidate)
-        return
-    names = sorted(estimator_class(candidate)().get_params() if known is None else known)
-    places = [(name, "params") for name in candidate.params]
-    for name, part in [*places, *((name, "search") for name in candidate.search)]:
-        if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise SpecError(
-                f"candidates.{candidate.name}: {candidate.estimator} has no parameter {name!r}.",
-                remedy=f"{hint}It has {', '.join(names)}.",
-                at=("candidates", candidate.name, part, name),
-            )
+__all__ = [
+    "ENCODER",
+    "ESTIMATOR",
+    "answers",
+    "build_pipeline",
+    "check_parameters",
+    "constant",
+    "estimator_class",
+    "frame",
+    "give_types",
+    "takes_null",
+]
 
 
 def takes_null(candidate: Candidate) -> bool:
@@ -76,7 +45,9 @@ def takes_null(candidate: Candidate) -> bool:
 
     For all others it is imputed.
     """
-    return candidate.estimator.rsplit(".", 1)[-1].startswith(_TAKES_NAN)
+    if candidate.known or candidate.part_names or candidate.pipeline:
+        return candidate.declaration.takes_null
+    return traits_of(candidate, new_estimator(candidate)).takes_null
 
 
 def build_pipeline(
@@ -88,126 +59,140 @@ def build_pipeline(
 ) -> Any:
     """Return the unfitted pipeline.
 
-    Columns encoded by kind, then the estimator with these parameters and the spec's seed. An own
-    pipeline, which does both, is made in the process `own`.
+    Columns encoded by kind or by the candidate's steps, then the estimator with these parameters
+    and the spec's seed. An own pipeline, which does all of it, is made in the process `own`.
+    Raises SpecError with the place in model.yaml.
     """
-    from sklearn.pipeline import Pipeline
-
     if candidate.onnx:
-        from pipelines.training.onnx.finished import open_finished
-
-        return Pipeline([(ESTIMATOR, open_finished(candidate.folder, candidate, schema))])
+        return _finished_pipeline(candidate, schema)
     if candidate.pipeline is not None:
-        from pipelines.training.own.estimator import OwnEstimator
-
-        assert own is not None  # noqa: S101 -- whoever has such a candidate opens its process
-        made = OwnEstimator(own, candidate, schema, seed)
-        check_parameters(candidate, made.defaults())
-        return Pipeline([(ESTIMATOR, made.set_params(**params))])
+        return _own_pipeline(candidate, schema, seed, params, own)
     check_parameters(candidate)
-    estimator = estimator_class(candidate)()
-    arguments = dict(params)
-    if "random_state" in estimator.get_params():
-        arguments.setdefault("random_state", seed)
-    return Pipeline(
-        [(ENCODER, _encoder(candidate, schema)), (ESTIMATOR, estimator.set_params(**arguments))]
-    )
-
-
-def default_parameters(pipeline: Any) -> dict[str, Any]:
-    """Return the estimator's parameters as they are where nobody has set them."""
-    estimator = pipeline.named_steps[ESTIMATOR]
-    if hasattr(estimator, "defaults"):
-        return dict(estimator.defaults())
-    return dict(type(estimator)().get_params())
-
-
-def _encoder(candidate: Candidate, schema: InputSchema) -> Any:
-    """Return the ColumnTransformer: everything float32, as compiled models compute."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
-
-    texts = [c.name for c in schema.columns if c.kind == "string"]
-    numbers = [c.name for c in schema.columns if c.kind != "string"]
-    leaf = candidate.estimator.rsplit(".", 1)[-1]
-    impute = SimpleImputer(strategy="median", keep_empty_features=True)
-    sparse = leaf.startswith(_TAKES_SPARSE)
-    number: Any = "passthrough" if takes_null(candidate) else impute
-    if candidate.encoding == "onehot":
-        number = (
-            number
-            if candidate.estimator.startswith(_UNSCALED)
-            else Pipeline([("impute", impute), ("scale", StandardScaler())])
-        )
-        text: Any = OneHotEncoder(handle_unknown="ignore", dtype=np.float32, sparse_output=sparse)
+    if candidate.part_names:
+        pipeline = _whole(candidate, schema, seed)
     else:
-        text = OrdinalEncoder(
-            handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float32
+        pipeline = _single(candidate, schema, seed)
+    _set_seeds(pipeline, seed)
+    set_parameters(pipeline, candidate, schema, params)
+    if schema.task != "regression":
+        _refuse_scores_only(candidate, pipeline)
+    return pipeline
+
+
+def _finished_pipeline(candidate: Candidate, schema: InputSchema) -> Any:
+    from sklearn.pipeline import Pipeline
+
+    from pipelines.training.onnx.finished import open_finished
+
+    return Pipeline([(ESTIMATOR, open_finished(candidate.folder, candidate, schema))])
+
+
+def _own_pipeline(
+    candidate: Candidate,
+    schema: InputSchema,
+    seed: int,
+    params: Mapping[str, Any],
+    own: CodeProcess | None,
+) -> Any:
+    from sklearn.pipeline import Pipeline
+
+    from pipelines.training.own.estimator import OwnEstimator
+
+    assert own is not None  # noqa: S101 -- whoever has such a candidate opens its process
+    made = OwnEstimator(own, candidate, schema, seed)
+    check_parameters(candidate, made.defaults())
+    return Pipeline([(ESTIMATOR, made.set_params(**params))])
+
+
+def _single(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
+    estimator = _quiet(new_estimator(candidate))
+    check_task(candidate, estimator, schema.task)
+    encoder, behind = encoder_of(candidate, schema, traits_of(candidate, estimator), seed)
+    if candidate.calibrate:
+        from sklearn.calibration import CalibratedClassifierCV
+
+        # The folds are made where it is fitted, since they are of its rows.
+        estimator = CalibratedClassifierCV(
+            estimator, method=candidate.calibrate, ensemble=candidate.in_time
         )
-    columns = [("numbers", number, numbers), ("texts", text, texts)]
-    return ColumnTransformer([c for c in columns if c[2]], sparse_threshold=0.3 if sparse else 0)
+    parts = [(ENCODER, encoder), *behind, (ESTIMATOR, estimator)]
+    if any(hasattr(part, "fit_resample") for _, part in behind):
+        from imblearn.pipeline import Pipeline as WithSampler
+
+        return WithSampler(parts)
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline(parts)
 
 
-def give_types(table: pa.Table, inputs: list[str], like: pa.Table | None = None) -> pa.Table:
-    """Give a type to the inputs of null's own type, which have no value in any batch.
+def _whole(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
+    """Return the pipeline of a stack or a vote: each part encodes its inputs in its own way."""
+    from sklearn import ensemble
+    from sklearn.pipeline import Pipeline
 
-    That of `like`, or a number's.
+    classify = schema.task != "regression"
+    parts = [(p.name, build_pipeline(p, schema, seed, p.params)) for p in candidate.parts]
+    estimator: Any
+    if candidate.stack:
+        final = _quiet(new_estimator(candidate))
+        check_task(candidate, final, schema.task)
+        kind = ensemble.StackingClassifier if classify else ensemble.StackingRegressor
+        estimator = kind(parts, final_estimator=final)
+        if classify:
+            estimator.stack_method = "predict_proba"
+    else:
+        vote: Any = candidate.vote
+        weights = list(vote.values()) if isinstance(vote, dict) else None
+        kind = ensemble.VotingClassifier if classify else ensemble.VotingRegressor
+        estimator = kind(parts, weights=weights)
+        if classify:
+            estimator.voting = "soft"
+    return Pipeline([(ENCODER, "passthrough"), (ESTIMATOR, estimator)])
+
+
+_SEEDS = ("random_state", "random_seed")
+
+
+def _set_seeds(pipeline: Any, seed: int) -> None:
+    """Give the seed to everything that draws and has none."""
+    unset = {
+        name: seed
+        for name, value in pipeline.get_params(deep=True).items()
+        if name.rsplit("__", 1)[-1] in _SEEDS and value is None
+    }
+    pipeline.set_params(**unset)
+
+
+def _quiet(estimator: Any) -> Any:
+    """Return the estimator with what its library needs to be silent and the same each time.
+
+    Threads are as many as the step holds them to (`training.threads`).
     """
-    for name in (n for n in inputs if pa.types.is_null(table.schema.field(n).type)):
-        kind = like.schema.field(name).type if like is not None else pa.null()
-        column = table[name].cast(pa.float64() if pa.types.is_null(kind) else kind)
-        table = table.set_column(table.column_names.index(name), name, column)
-    return table
+    family = type(estimator).__module__.split(".", maxsplit=1)[0]
+    threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
+    needed: dict[str, dict[str, Any]] = {
+        "xgboost": {"n_jobs": threads, "verbosity": 0},
+        "lightgbm": {
+            "n_jobs": threads,
+            "verbosity": -1,
+            "deterministic": True,
+            "force_row_wise": True,
+        },
+        "catboost": {"thread_count": threads, "verbose": 0, "allow_writing_files": False},
+    }
+    return estimator.set_params(**needed.get(family, {}))
 
 
-def frame(schema: InputSchema, table: pa.Table) -> pd.DataFrame:
-    """Return the inputs as a model is fed them.
-
-    Float32 numbers, and text with "" for null (see `bundle.rows`).
-    """
-    return frame_from_table(schema.columns, table)
-
-
-def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] | None) -> Array:
-    """Return the predictions: (n,) probability of 1 or value, or (n, k) by class.
-
-    A class never learnt has probability 0.
-    """
-    with np.errstate(
-        over="ignore", invalid="ignore", divide="ignore"
-    ):  # what is not finite is refused by the metrics
-        if task == "regression":
-            return np.asarray(pipeline.predict(inputs), dtype=np.float64)
-        probabilities = np.asarray(pipeline.predict_proba(inputs), dtype=np.float64)
-    width = len(classes) if classes else 2
-    wide = np.zeros((len(probabilities), width))
-    wide[:, np.asarray(pipeline.classes_, dtype=np.int64)] = probabilities
-    return wide if task == "multiclass" else wide[:, 1]
-
-
-def constant(y: Array, task: str, metric: str, rows: int, classes: list[str] | None) -> Array:
-    """Return what the best constant learnt from `y` would predict for `rows` rows.
-
-    Shares, or the value that is best by the metric, such as the mean, or for mae the median.
-    """
-    if task == "multiclass":
-        shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
-        return np.tile(shares, (rows, 1))
-    return np.full(rows, _best_value(np.asarray(y, dtype=np.float64), find_metric(metric)))
-
-
-def _best_value(y: Array, metric: Metric) -> float:
-    """Return the constant that is best on `y` (n,) by a metric."""
-    if metric.constant == "median":
-        return float(np.median(y))
-    if metric.constant == "quantile" and metric.number is not None:
-        return float(np.quantile(y, metric.number))
-    if metric.constant == "log_mean" and (y > -1).all():
-        return float(np.expm1(np.mean(np.log1p(y))))
-    if metric.constant == "relative_median" and (y != 0).all():
-        order = np.argsort(y)
-        heavy = np.cumsum(1 / np.abs(y[order]))
-        return float(y[order][np.searchsorted(heavy, heavy[-1] / 2)])
-    return float(np.mean(y))
+def _refuse_scores_only(candidate: Candidate, pipeline: Any) -> None:
+    """Raise SpecError where a classifier has no probabilities."""
+    if hasattr(pipeline.named_steps[ESTIMATOR], "predict_proba"):
+        return
+    remedy = "write `calibrate: sigmoid`, which makes probabilities of its scores."
+    if candidate.part_names:
+        remedy = "give `calibrate: sigmoid` to the candidates that have none."
+    raise SpecError(
+        f"candidates.{candidate.name}: {candidate.estimator} answers with classes or scores, and"
+        " with no probabilities.",
+        remedy=remedy,
+        at=("candidates", candidate.name, "estimator"),
+    )

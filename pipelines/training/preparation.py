@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.bundle.rows import schema_of
 from pipelines.training import estimators
 from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
+from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,7 @@ class Prepared:
     classes: list[str] | None
     schema: InputSchema
     inputs: pd.DataFrame
+    weights: Array | None = None
 
 
 def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
@@ -60,6 +62,7 @@ def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
         classes=classes,
         schema=schema,
         inputs=estimators.frame(schema, typed),
+        weights=weights_of(typed, spec),
     )
 
 

@@ -30,6 +30,7 @@ from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.own.process import own_code_of
 from pipelines.training.search import search
 from pipelines.training.targets import classes_of, refuse_constant, targets
+from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,6 +94,7 @@ class Refits:
         self._table = estimators.give_types(table, spec.features.inputs)
         self._classes = classes_of(self._table, spec)
         self._y = targets(self._table, spec, self._classes)
+        self._weights = weights_of(self._table, spec)
         refuse_constant(self._y, spec, "rows")
         self._groups = groups_of(self._table, spec) if spec.train.group else None
         self._trained = [t for t in trained if not spec.candidate(t.candidate).declaration.dummy]
@@ -240,7 +242,15 @@ class Refits:
             pipeline = estimators.build_pipeline(
                 candidate, schema, self._spec.train.seed, params, own or self._own
             )
-            model = fit_pipeline(pipeline, frame.iloc[train], self._y[train], candidate, _quiet)
+            weights = None if self._weights is None else self._weights[train]
+            model = fit_pipeline(
+                pipeline,
+                frame.iloc[train],
+                self._y[train],
+                candidate,
+                _quiet,
+                weights=weights,
+            )
             with label_errors(candidate, "asked"):
                 return estimators.answers(model, frame.iloc[test], self._spec.task, self._classes)
 
@@ -271,7 +281,15 @@ class Refits:
                 candidate, schema, spec.train.seed, candidate.params, self._own
             )
             tried = search(
-                pipeline, candidate, spec, inputs=frame, y=self._y[train], folds=inner, log=_quiet
+                pipeline,
+                candidate,
+                spec,
+                inputs=frame,
+                y=self._y[train],
+                folds=inner,
+                log=_quiet,
+                schema=schema,
+                weights=None if self._weights is None else self._weights[train],
             )
             if tried.score is not None:
                 options.append((sign * tried.score, -order, candidate, tried.params))

@@ -21,12 +21,15 @@ from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
 from pipelines.science.metrics import why_undefined
 from pipelines.training import estimators
+from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.folds import search_folds
+from pipelines.training.inspection import new_estimator
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
 from pipelines.training.search import usable_folds
 from pipelines.training.storing import dump, prove_stored
 from pipelines.training.targets import targets
+from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +40,6 @@ if TYPE_CHECKING:
     from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
-
-ROWS = 300
-"""Rows of a fit, beside those that show every class."""
-OF_EACH_CLASS = 5
 
 SECONDS = 2.5
 """After so long no further setting is fitted."""
@@ -165,7 +164,7 @@ def _guesses(spec: Spec, rows: Prepared) -> Array:
 
 def _small(spec: Spec, rows: Prepared) -> Prepared:
     """Return some hundred of the rows, evenly over time, with some of each class."""
-    train = rows.train.take(pa.array(_picks(rows.y, spec)))
+    train = rows.train.take(pa.array(some_rows(rows.y, classify=spec.task != "regression")))
     holdout = rows.holdout.slice(0, ROWS)
     return Prepared(
         train=train,
@@ -175,15 +174,8 @@ def _small(spec: Spec, rows: Prepared) -> Prepared:
         classes=rows.classes,
         schema=rows.schema,
         inputs=estimators.frame(rows.schema, train),
+        weights=weights_of(train, spec),
     )
-
-
-def _picks(y: Array, spec: Spec) -> Array:
-    even = np.linspace(0, len(y) - 1, min(ROWS, len(y))).astype(np.int64)
-    if spec.task == "regression":
-        return np.unique(even)
-    rare = [np.flatnonzero(y == value)[:OF_EACH_CLASS] for value in np.unique(y)[:100]]
-    return np.unique(np.concatenate([even, *rare]))
 
 
 def _settings(spec: Spec) -> Iterator[tuple[dict[str, Any], Candidate]]:
@@ -221,22 +213,20 @@ def _fit(
     own: CodeProcess | None,
 ) -> Any:
     """Fit one setting on the small rows, ask it of the held-out ones, and return it."""
-    lowered = {
-        name: min(value, _AT_MOST[name])
-        if name in _AT_MOST and isinstance(value, int) and not isinstance(value, bool)
-        else value
-        for name, value in setting.items()
-    }
-    # An own pipeline is made as it is: what it calls its parameters is its own matter.
-    made = candidate.pipeline or candidate.onnx
-    defaults = {} if made else estimators.estimator_class(candidate)().get_params()
-    for name, most in _AT_MOST.items():
-        value = defaults.get(name)
-        if name not in lowered and isinstance(value, int | tuple):
-            lowered[name] = most
+    lowered = _lowered(candidate, setting)
     pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered, own)
     try:
-        model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET)
+        check_contract(
+            candidate,
+            lambda: estimators.build_pipeline(
+                candidate, rows.schema, spec.train.seed, lowered, own
+            ),
+            rows.inputs,
+            rows.y,
+            classify=spec.task != "regression",
+            log=_QUIET,
+        )
+        model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET, weights=rows.weights)
         with label_errors(candidate, "asked"):
             estimators.answers(
                 model, estimators.frame(rows.schema, rows.holdout), spec.task, rows.classes
@@ -250,3 +240,22 @@ def _fit(
 
 def _said(setting: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in setting.items())
+
+
+def _lowered(candidate: Candidate, setting: dict[str, Any]) -> dict[str, Any]:
+    """Return the setting with sizes that cost time lowered, those that it leaves out too."""
+    lowered = {
+        name: min(value, _AT_MOST[name])
+        if name in _AT_MOST and isinstance(value, int) and not isinstance(value, bool)
+        else value
+        for name, value in setting.items()
+    }
+    if candidate.vote or candidate.onnx or candidate.pipeline:
+        return lowered
+    defaults = new_estimator(candidate).get_params()
+    for name, most in _AT_MOST.items():
+        value = defaults.get(name, 0)
+        few = isinstance(value, int | tuple) or (value is None and name == "n_estimators")
+        if name not in lowered and name in defaults and few:
+            lowered[name] = most
+    return lowered

@@ -15,14 +15,16 @@ import numpy as np
 from pipelines.errors import BadData
 from pipelines.science.metrics import better_by, constant_threshold, score, why_undefined
 from pipelines.spec import Range
-from pipelines.training.estimators import ESTIMATOR, answers, constant, default_parameters
+from pipelines.training.estimators import answers, constant
 from pipelines.training.fitting import fit_pipeline, label_errors
+from pipelines.training.parameters import default_of, set_parameters
 
 if TYPE_CHECKING:
     import logging
 
     import pandas as pd
 
+    from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate, Spec
 
     Array = np.ndarray[Any, Any]
@@ -64,7 +66,7 @@ class Drawn:
         return round(value) if self.whole else float(value)
 
 
-def search(
+def search(  # noqa: PLR0913 -- what is searched, on what, for whom
     pipeline: Any,
     candidate: Candidate,
     spec: Spec,
@@ -73,6 +75,8 @@ def search(
     y: Array,
     folds: Folds,
     log: logging.Logger,
+    schema: InputSchema,
+    weights: Array | None = None,
 ) -> SearchResult:
     """Return the best setting by train.metric, by its mean over the folds; the first of equals.
 
@@ -87,12 +91,13 @@ def search(
         for train, test in usable:
             began = time.perf_counter()
             model = fit_pipeline(
-                clone(pipeline).set_params(**setting),
+                set_parameters(clone(pipeline), candidate, schema, setting),
                 inputs.iloc[train],
                 y[train],
                 candidate,
                 log,
                 messages,
+                weights=None if weights is None else weights[train],
             )
             seconds.append(time.perf_counter() - began)
             with label_errors(candidate, "asked"):
@@ -106,9 +111,7 @@ def search(
                 spec.train.metric,
                 values[-1],
             )
-        plain = {
-            name.removeprefix(f"{ESTIMATOR}__"): _plain(value) for name, value in setting.items()
-        }
+        plain = {name: _plain(value) for name, value in setting.items()}
         settings.append(
             {
                 **plain,
@@ -121,7 +124,7 @@ def search(
 
 
 def _settings(candidate: Candidate, pipeline: Any, seed: int) -> list[dict[str, Any]]:
-    """Return every setting of the search space, by the pipeline's parameter names.
+    """Return every setting of the search space, by the spec's names.
 
     Of a space with more than `budget` settings, `budget` are drawn.
     """
@@ -175,25 +178,23 @@ def usable_folds(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Fol
 
 
 def _space(candidate: Candidate, pipeline: Any) -> dict[str, Any]:
-    """Return the search space by the pipeline's parameter names.
+    """Return the search space by the spec's names.
 
     A `Range` is drawn in whole numbers where the estimator's default is one (max_iter), or is no
     number at all (max_depth: None) and both bounds are whole.
     """
-    defaults = default_parameters(pipeline) if candidate.search else {}
     space: dict[str, Any] = {}
     for name, values in candidate.search.items():
         if isinstance(values, Range):
-            default, bounds = defaults[name], (values.low, values.high)
+            default = default_of(pipeline, candidate, name)
+            bounds = (values.low, values.high)
             numeric = isinstance(default, int | float) and not isinstance(default, bool)
             whole = (
                 isinstance(default, int) if numeric else all(float(b).is_integer() for b in bounds)
             )
-            space[f"{ESTIMATOR}__{name}"] = Drawn(
-                values.low, values.high, log=values.log, whole=whole
-            )
+            space[name] = Drawn(values.low, values.high, log=values.log, whole=whole)
         else:
-            space[f"{ESTIMATOR}__{name}"] = list(values)
+            space[name] = list(values)
     return space
 
 

@@ -17,8 +17,11 @@ import xgboost as xgb
 from imblearn.pipeline import Pipeline as WithSampler
 from sklearn import feature_selection as fs
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.gaussian_process import GaussianProcessRegressor, kernels
+from sklearn.impute import IterativeImputer
 from sklearn.linear_model import LogisticRegression, Ridge, TweedieRegressor
+from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -27,6 +30,8 @@ from skops import io
 from threadpoolctl import threadpool_limits
 
 from pipelines.bundle.trusted import TRUSTED
+from pipelines.transformers.dates import DateParts
+from pipelines.transformers.numbers import Cycles, SignedLog
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -128,6 +133,12 @@ def of_settings():
         found = KNeighborsClassifier(metric=metric, algorithm="ball_tree")
         yield metric, found, X, CLASSES
     yield "p3", KNeighborsClassifier(p=3), X, CLASSES
+    yield "folds", CalibratedClassifierCV(ONE, cv=KFold(3)), X, CLASSES
+    yield "imputed", IterativeImputer(), X, CLASSES
+    for own in (Cycles(7.0), SignedLog()):
+        yield type(own).__name__, own, X, CLASSES
+    dates = np.array([["2024-01-02"], ["2024-03-04T05:06:07Z"]] * 30, dtype=object)
+    yield "dates", DateParts(), dates, CLASSES
     yield "sgd", MLPClassifier(solver="sgd", hidden_layer_sizes=(4,), max_iter=5), X, CLASSES
     for power in (0, 1.5):
         yield "tweedie", TweedieRegressor(power=power, link="auto"), X, VALUES

@@ -31,7 +31,7 @@ def test_a_path_that_leads_out_of_the_folder_or_to_another_kind_of_file_is_refus
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({}, "a finished model by `onnx: FILE`"),
+        ({}, "`estimator` is missing; name one, a function of model.py by `pipeline`"),
         ({"estimator": FINISHED}, "named by `onnx: FILE`"),
         ({"estimator": "sklearn.linear_model.Ridge", "onnx": "n.onnx"}, "keep one"),
         ({"onnx": "n.onnx", "params": {"alpha": 1}}, "leave out params"),

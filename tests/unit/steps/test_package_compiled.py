@@ -16,12 +16,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from pipelines.bundle.rows import FLOAT32_MAX, feed_from_table, frame_from_table, rows_from_table
-from pipelines.spec.estimators import ESTIMATORS
 from pipelines.training.onnx.answers import difference
 from pipelines.training.onnx.conversion import to_onnx
 from pipelines.training.onnx.edges import edge_rows
 from pipelines.training.onnx.export import TOLERANCE, compile_pipeline
 from tests.unit.steps.packaging import fitted_pipeline
+from tests.unit.training.usual import USUAL
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,7 +33,7 @@ HOME = Path(__file__).resolve().parents[3]
     ("task", "estimator"),
     [
         (task, name)
-        for name, known in sorted(ESTIMATORS.items())
+        for name, known in sorted(USUAL.items())
         for task in sorted(known.tasks)
         if not known.dummy
     ],

@@ -10,17 +10,17 @@ import pytest
 from pipelines.bundle.predictor import OnnxPredictor
 from pipelines.bundle.rows import feed_from_table, frame_from_feed, rows_from_table, schema_of
 from pipelines.errors import BadData, SpecError
-from pipelines.spec.estimators import ESTIMATORS
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline
 from pipelines.training.onnx.answers import native_answers
 from pipelines.training.onnx.edges import edge_rows
 from pipelines.training.onnx.export import compile_pipeline
 from tests.unit.training.fits import BOOSTED, LOG, fit, small_candidate
+from tests.unit.training.usual import USUAL
 
 KNOWN = [
     (task, name)
-    for name, known in sorted(ESTIMATORS.items())
+    for name, known in sorted(USUAL.items())
     for task in sorted(known.tasks)
     if not known.dummy
 ]

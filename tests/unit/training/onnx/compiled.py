@@ -10,14 +10,14 @@ import pyarrow as pa
 from pipelines.bundle.predictor import OnnxPredictor
 from pipelines.bundle.rows import schema_of
 from pipelines.spec import Candidate
-from pipelines.spec.estimators import ESTIMATORS
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline
 from pipelines.training.onnx.answers import difference, native_answers
+from tests.unit.training.usual import USUAL
 
 KNOWN = [
     (task, name)
-    for name, known in sorted(ESTIMATORS.items())
+    for name, known in sorted(USUAL.items())
     for task in sorted(known.tasks)
     if not known.dummy
 ]
