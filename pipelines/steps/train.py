@@ -247,6 +247,7 @@ def _log_run(
         **context.image,
         **({"threshold": f"{threshold.value:g}"} if threshold else {}),
         **{f"unit_{name}": unit for name in metrics if (unit := spec.unit_of(name))},
+        **_finished_tag(context, candidate),
     }
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
     values: dict[str, float | None] = {f"holdout_{name}": value for name, value in metrics.items()}
@@ -280,6 +281,15 @@ def _threshold_figures(threshold: Threshold | None) -> dict[str, float | None]:
             f"out_of_fold_{name}_at_half": threshold.default_score,
         }
     return figures
+
+
+def _finished_tag(context: Context, candidate: Candidate) -> dict[str, str]:
+    """Return the hash of a finished model's file; nothing for a model that was fitted."""
+    if not candidate.onnx:
+        return {}
+    from pipelines.training.onnx.finished import digest_of
+
+    return {"onnx_sha256": digest_of(context.folder, candidate)}
 
 
 def _attach_plots(

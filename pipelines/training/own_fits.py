@@ -31,6 +31,8 @@ def fit_adapted(
     model: Any, inputs: pd.DataFrame, y: Array, candidate: Candidate, weights: Array | None
 ) -> Any:
     """Return the fitted pipeline, a plain one. Raises SpecError where it cannot take weights."""
+    if candidate.onnx:
+        return model.fit(inputs, y)  # nothing is learnt, and no row has a weight
     if candidate.pipeline:
         own = {} if weights is None else {f"{ESTIMATOR}__sample_weight": weights}
         return model.fit(inputs, y, **own)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.bundle.rows import schema_of
+from pipelines.bundle.predictor import NativePredictor
+from pipelines.bundle.rows import feed_from_table, schema_of
 from pipelines.data.sides import groups_of
 from pipelines.environments import ready
 from pipelines.errors import BadData
@@ -22,6 +23,7 @@ from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
+from pipelines.spec.estimators import FINISHED
 from pipelines.training import estimators
 from pipelines.training.decision_threshold import FoldedRows, choose, constants_threshold
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -156,6 +158,8 @@ class Refits:
         absent = [name for name in inputs if name not in self._table.column_names]
         if absent:
             raise BadData(f"it needs {', '.join(absent)}, which is not built any more")
+        if settings.estimator == FINISHED:
+            return self._scores_of(self._finished_answer(manifest), manifest)
         function = settings.estimator.removeprefix(f"{OWN_FILE}:")
         candidate = Candidate.model_validate(
             {
@@ -293,6 +297,17 @@ class Refits:
             )
             with label_errors(candidate, "asked"):
                 return estimators.answers(model, frame.iloc[test], self._spec.task, self._classes)
+
+        return answer
+
+    def _finished_answer(self, manifest: BundleManifest) -> Callable[[Array, Array], Array]:
+        """Return what a finished champion answers: nothing of it is fitted again."""
+        model = NativePredictor(manifest.inputs, self._context.ports.store.get(manifest.native))
+        feed = feed_from_table(manifest.inputs.columns, self._table)
+
+        def answer(_: Array, test: Array) -> Array:
+            answers = model.predict_feed({name: a[test] for name, a in feed.items()})
+            return answers if self._spec.task == "multiclass" else answers[:, 0]
 
         return answer
 
