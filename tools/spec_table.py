@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.spec import (
+    automl,
     candidates,
     drift,
     features,
@@ -22,6 +23,7 @@ from pipelines.spec import (
     own_metrics,
     resources,
     schema,
+    search,
     sources,
     steps,
     target,
@@ -54,8 +56,11 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("threshold, chosen", threshold.ThresholdFor),
     ("candidates, each", candidates.Candidate),
     ("candidates, `pipeline`", candidates.OwnPipeline),
-    ("candidates, a range in `search`", candidates.Range),
+    ("candidates, a range in `search`", search.Range),
+    ("candidates, `budget` with minutes", search.Budget),
+    ("candidates, `early_stopping`", search.EarlyStopping),
     *((f"candidates, {_step_of(kind)}", kind) for kind in steps.KINDS),
+    ("automl, with a budget", automl.AutoML),
     ("gate", gate.Gate),
     ("gate.versus_champion", gate.VersusChampion),
     ("drift", drift.Drift),

@@ -89,6 +89,7 @@ class GateVerdict(Decision):
     version: str
     metrics: dict[str, float | None]
     champion: str | None
+    choice: str = ""
     incident: str = ""
     threshold: Threshold | None = None
     """The challenger's; None where its spec names none, and in earlier verdicts."""

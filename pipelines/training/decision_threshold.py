@@ -15,8 +15,8 @@ import numpy as np
 from pipelines.errors import BadData
 from pipelines.messages import Threshold
 from pipelines.science.decision_threshold import Curve, choose_threshold
-from pipelines.science.metrics import THRESHOLD, constant_threshold, score
-from pipelines.spec.threshold import LABELS, ThresholdFor
+from pipelines.science.metrics import THRESHOLD
+from pipelines.spec.threshold import ThresholdFor
 from pipelines.training.estimators import answers, build_pipeline
 from pipelines.training.fitting import fit_pipeline, label_errors
 
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.bundle.schema import InputSchema
-    from pipelines.science.own_metrics import Measures, RowMetric
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Candidate, Spec
     from pipelines.training.own.process import CodeProcess
+    from pipelines.training.search.result import OutOfFold
 
     Array = np.ndarray[Any, Any]
 
@@ -61,6 +62,8 @@ class FoldedRows:
     measures: Measures
     own: CodeProcess | None = None
     """Where a pipeline of the model's own is made and fitted."""
+    given: OutOfFold | None = None
+    """What the search has answered out of fold already; without it each fold is fitted."""
 
 
 def choose(
@@ -78,17 +81,8 @@ def choose(
         return Chosen()
     if not isinstance(spec.threshold, ThresholdFor):
         return Chosen(Threshold(value=spec.threshold))
-    inputs, y = rows.inputs, rows.y
-    usable = [(train, test) for train, test in rows.folds if len(np.unique(y[train])) > 1]
-    parts = []
-    for train, test in usable:
-        pipeline = build_pipeline(candidate, rows.schema, spec.train.seed, params, rows.own)
-        model = fit_pipeline(pipeline, inputs.iloc[train], y[train], candidate, log)
-        with label_errors(candidate, "asked"):
-            parts.append(answers(model, inputs.iloc[test], spec.task, None))
-    places = np.concatenate([test for _, test in usable]) if usable else np.empty(0, np.int64)
-    p = np.concatenate(parts) if parts else np.empty(0)
-    metric = spec.threshold.metric
+    places, p = _out_of_fold(spec, candidate, params, rows, log)
+    y, metric = rows.y, spec.threshold.metric
     curve = choose_threshold(rows.measures.on(metric, places), y[places], p)
     if curve is None:
         raise BadData(
@@ -109,6 +103,29 @@ def choose(
     return Chosen(threshold, curve)
 
 
+def _out_of_fold(
+    spec: Spec,
+    candidate: Candidate,
+    params: dict[str, Any],
+    rows: FoldedRows,
+    log: logging.Logger,
+) -> tuple[Array, Array]:
+    """Return the positions of rows that were judged unseen, and the answers to them, (m,) each."""
+    if rows.given is not None:
+        return rows.given.positions, rows.given.answers
+    inputs, y = rows.inputs, rows.y
+    usable = [(train, test) for train, test in rows.folds if len(np.unique(y[train])) > 1]
+    parts = []
+    for train, test in usable:
+        pipeline = build_pipeline(candidate, rows.schema, spec.train.seed, params, rows.own)
+        model = fit_pipeline(pipeline, inputs.iloc[train], y[train], candidate, log)
+        with label_errors(candidate, "asked"):
+            parts.append(answers(model, inputs.iloc[test], spec.task, None))
+    places = np.concatenate([test for _, test in usable]) if usable else np.empty(0, np.int64)
+    p = np.concatenate(parts) if parts else np.empty(0)
+    return places, p
+
+
 def threshold_of(threshold: Threshold | None) -> float:
     """Return above which probability a model decides; 0.5 where it has no threshold."""
     return threshold.value if threshold else THRESHOLD
@@ -125,42 +142,6 @@ def in_words(threshold: Threshold, unit: str = "") -> str:
         f" {threshold.rows:,} out-of-fold rows ({threshold.positives:,} positive), where it is"
         f" {threshold.score:.4g}{behind} and would be {default} at 0.5"
     )
-
-
-def fold_score(metric: str | RowMetric, y: Array, p: Array, spec: Spec) -> float:
-    """Return a setting's score on the rows of a fold; NaN where it is not defined.
-
-    A metric of decisions is taken at the spec's fixed threshold. Where the threshold is chosen
-    later, it is taken at the one that is best on these rows: this flatters all settings alike,
-    while at 0.5 those would win whose probabilities lie there by chance.
-    """
-    threshold = THRESHOLD
-    if isinstance(spec.threshold, float):
-        threshold = spec.threshold
-    elif spec.threshold is not None and decides(metric, spec):
-        curve = choose_threshold(metric, y, p)
-        threshold = curve.threshold if curve else THRESHOLD
-    return score(metric, y, p, threshold=threshold)
-
-
-def constants_threshold(metric: str | RowMetric, y: Array, constant: Array, spec: Spec) -> float:
-    """Return where a constant (n,) decides as well as a constant can on these rows.
-
-    It may call all rows positive or none, whichever is better. Models without a threshold are
-    compared, by metrics of the catalogue, as these say (see `science.metrics`).
-    """
-    asked = not isinstance(metric, str) or spec.threshold is not None
-    if spec.task == "binary" and asked and decides(metric, spec):
-        curve = choose_threshold(metric, y, constant)
-        return curve.threshold if curve else THRESHOLD
-    return constant_threshold(metric) if isinstance(metric, str) else THRESHOLD
-
-
-def decides(metric: str | RowMetric, spec: Spec) -> bool:
-    """Tell whether a metric of a binary model depends on the threshold."""
-    if isinstance(metric, str):
-        return spec.metric_named(metric).sees == LABELS
-    return metric.by_decision is not None
 
 
 def _finite(value: float) -> float | None:

@@ -19,17 +19,21 @@ from pipelines.data.sides import groups_of
 from pipelines.environments import ready
 from pipelines.errors import BadData
 from pipelines.fence.own_code import OwnCode
+from pipelines.science.choice import Contender
+from pipelines.science.choice import choose as choose_candidate
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
 from pipelines.spec.estimators import FINISHED
 from pipelines.training import estimators
-from pipelines.training.decision_threshold import FoldedRows, choose, constants_threshold
+from pipelines.training.decision_threshold import FoldedRows, choose
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.own.process import own_code_of
 from pipelines.training.own_metrics import measure_rows
+from pipelines.training.scoring import constants_threshold
 from pipelines.training.search import search
+from pipelines.training.search.trials import Ground
 from pipelines.training.targets import classes_of, refuse_constant, targets
 from pipelines.training.weights import weights_of
 
@@ -318,28 +322,42 @@ class Refits:
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._inner_folds(train)
         measures = self.measures.take(train)
-        sign = 1.0 if spec.metric_named(spec.train.metric).greater_is_better else -1.0
-        options = []
-        for order, result in enumerate(self._trained):
+        options = {}
+        for result in self._trained:
             candidate = spec.candidate(result.candidate)
             pipeline = estimators.build_pipeline(
                 candidate, schema, spec.train.seed, candidate.params, self._own
             )
+            weights = None if self._weights is None else self._weights[train]
             tried = search(
-                pipeline,
-                candidate,
-                spec,
-                inputs=frame,
-                y=self._y[train],
-                folds=inner,
-                log=_quiet,
-                schema=schema,
-                weights=None if self._weights is None else self._weights[train],
-                measures=measures,
+                Ground(
+                    pipeline,
+                    candidate,
+                    spec,
+                    frame,
+                    self._y[train],
+                    inner,
+                    _quiet,
+                    schema,
+                    weights,
+                    measures,
+                )
             )
             if tried.score is not None:
-                options.append((sign * tried.score, -order, candidate, tried.params))
-        if not options:
+                options[candidate.name] = (candidate, tried, tried.score)
+        contenders = [
+            Contender(name, score, tuple(tried.fold_scores), candidate.rank)
+            for name, (candidate, tried, score) in options.items()
+        ]
+        tested = max((tried.tested or 0.0 for _, tried, _ in options.values()), default=0.0)
+        decision = choose_candidate(
+            spec.train.metric,
+            contenders,
+            greater_is_better=spec.metric_named(spec.train.metric).greater_is_better,
+            tested=tested,
+            rule=spec.train.choice,
+        )
+        if decision is None:
             raise BadData("No candidate has a finite score on the training rows of a fold.")
-        _, _, candidate, params = max(options, key=lambda option: option[:2])
-        return self._deciding_answer(candidate, params, self._own)(train, test)
+        candidate, tried, _ = options[decision.name]
+        return self._deciding_answer(candidate, tried.params, self._own)(train, test)

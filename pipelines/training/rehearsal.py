@@ -23,11 +23,10 @@ from pipelines.science.metrics import score, why_undefined
 from pipelines.training import estimators
 from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
-from pipelines.training.folds import search_folds
+from pipelines.training.folds import search_folds, usable_folds
 from pipelines.training.inspection import new_estimator
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
-from pipelines.training.search import usable_folds
 from pipelines.training.storing import dump, prove_stored
 from pipelines.training.targets import targets
 from pipelines.training.weights import weights_of
