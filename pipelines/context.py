@@ -101,6 +101,8 @@ class Context:
             },
         )
         environment = [self.environment.sha256] if self.environment else []
-        return digest(
-            {p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, spec, *environment
-        )
+        found = {p.name: sha256(p.read_bytes()) for p in files if p.is_file()}
+        # Of a finished model the file is what a fit is of others.
+        nets = {c.onnx: self.folder / c.onnx for c in self.spec.candidates if c.onnx}
+        found |= {name: sha256(p.read_bytes()) for name, p in nets.items() if p.is_file()}
+        return digest(found, spec, *environment)

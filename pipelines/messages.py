@@ -109,6 +109,23 @@ class TrainRequest(Value):
     features: FeaturesResult
 
 
+class Threshold(Value):
+    """Above which probability a binary model decides for the positive class.
+
+    `chosen_for` is the metric for which it was chosen, on `rows` rows (`positives` of them of the
+    positive class) that the fits which answered them had not seen; empty where the spec fixes it.
+    `score` is the metric there, `default_score` what 0.5 would have reached: the first flatters
+    itself, since the same rows have chosen it.
+    """
+
+    value: float = Field(gt=0, lt=1)
+    chosen_for: str = ""
+    rows: int = 0
+    positives: int = 0
+    score: float | None = None
+    default_score: float | None = None
+
+
 class TrainResult(Value):
     """What `train` answers for one candidate; metrics are of the holdout.
 
@@ -155,6 +172,8 @@ class TrainResult(Value):
     code: Ref | None = None
     """The model's own code, where the candidate is an own pipeline."""
     seconds: float
+    threshold: Threshold | None = None
+    """None where the spec names none, and in results of earlier versions: then it is 0.5."""
 
 
 class GateRequest(Value):
@@ -191,6 +210,10 @@ class GateResult(Value):
     champion: str | None
     choice: str = ""
     incident: str = ""
+    threshold: Threshold | None = None
+    """The challenger's; None where the spec names none, and in verdicts of earlier versions."""
+    units: dict[str, str] = Field(default_factory=dict)
+    """The metrics of the model's own, with what each is counted in; empty where in nothing."""
 
 
 class PackageRequest(Value):

@@ -20,12 +20,14 @@ from pipelines.spec import (
     features,
     gate,
     model,
+    own_metrics,
     resources,
     schema,
     search,
     sources,
     steps,
     target,
+    threshold,
     train,
 )
 
@@ -50,6 +52,8 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("target", target.Target),
     ("features", features.Features),
     ("train", train.Train),
+    ("metrics, each", own_metrics.OwnMetric),
+    ("threshold, chosen", threshold.ThresholdFor),
     ("candidates, each", candidates.Candidate),
     ("candidates, `pipeline`", candidates.OwnPipeline),
     ("candidates, a range in `search`", search.Range),

@@ -72,7 +72,7 @@ class OnnxPredictor(Predictor):
         except Exception as error:  # its exceptions have no common base
             raise BadData(f"The compiled model cannot be loaded: {error}") from error
         self._inputs = [i.name for i in self._session.get_inputs()]
-        self._output = "variable" if schema.task == "regression" else "probabilities"
+        self._output = output_name(schema)
         unknown = set(self._inputs) - {c.name for c in schema.columns}
         outputs = [o.name for o in self._session.get_outputs()]
         if unknown or self._output not in outputs:
@@ -81,9 +81,13 @@ class OnnxPredictor(Predictor):
                 f" or outputs are {outputs}."
             )
 
-    def predict_feed(self, feed: Feed) -> Answers:
-        """Answer a whole feed; the compiled float32 answers are widened without change."""
-        (output,) = self._session.run([self._output], {name: feed[name] for name in self._inputs})
+    def predict_feed(self, feed: Feed, options: Any = None) -> Answers:
+        """Answer a whole feed; the compiled float32 answers are widened without change.
+
+        `options` are ONNX Runtime's own, by which a run that does not end can be ended.
+        """
+        inputs = {name: feed[name] for name in self._inputs}
+        (output,) = self._session.run([self._output], inputs, options)
         return _shape(self.schema, output)
 
 
@@ -123,6 +127,11 @@ class NativePredictor(Predictor):
             if self.schema.task == "regression":
                 return _shape(self.schema, np.asarray(self._pipeline.predict(frame)))
             return _shape(self.schema, self._pipeline.predict_proba(frame))
+
+
+def output_name(schema: InputSchema) -> str:
+    """Return what a compiled model calls the output that holds its answers."""
+    return "variable" if schema.task == "regression" else "probabilities"
 
 
 def _shape(schema: InputSchema, output: np.ndarray[Any, Any]) -> Answers:

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.metrics import better_by
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,7 +50,12 @@ class Decision:
 
 
 def choose(
-    metric: str, contenders: Sequence[Contender], *, tested: float, rule: str
+    metric: str,
+    contenders: Sequence[Contender],
+    *,
+    greater_is_better: bool = True,
+    tested: float,
+    rule: str,
 ) -> Decision | None:
     """Return the chosen one of candidates with finite scores; None where there is none.
 
@@ -62,7 +65,8 @@ def choose(
     """
     if not contenders:
         return None
-    gains = [float(better_by(metric, each.score, 0.0)) for each in contenders]
+    sign = 1.0 if greater_is_better else -1.0
+    gains = [sign * each.score for each in contenders]
     best = contenders[int(np.argmax(gains))]
     alone = f"{best.name} has the best {metric} over the folds, {best.score:.4f}"
     if len(contenders) == 1:
@@ -72,12 +76,12 @@ def choose(
     if not _comparable(contenders):
         why = "not all candidates have scores of the same folds, so their noise is not known"
         return Decision(best.name, f"{alone}; {why}")
-    within = {each.name: _lies_lower(metric, best, each, tested) for each in contenders}
+    within = {each.name: _lies_lower(sign, best, each, tested) for each in contenders}
     equal = [each for each in contenders if within[each.name][0] <= within[each.name][1]]
     least = min(each.rank for each in equal)
     chosen = max(
         (each for each in equal if each.rank == least),
-        key=lambda each: float(better_by(metric, each.score, 0.0)),
+        key=lambda each: sign * each.score,
     )
     crude = f"; {len(best.scores)} folds make a crude standard error" if _few(best) else ""
     if chosen is best:
@@ -106,9 +110,9 @@ def _few(contender: Contender) -> bool:
 
 
 def _lies_lower(
-    metric: str, best: Contender, other: Contender, tested: float
+    sign: float, best: Contender, other: Contender, tested: float
 ) -> tuple[float, float]:
     """Return by how much the other is worse than the best on average, and the standard error."""
-    worse = np.asarray(better_by(metric, np.array(best.scores), np.array(other.scores)))
+    worse = sign * (np.array(best.scores) - np.array(other.scores))
     error = np.sqrt((1 / len(worse) + tested) * worse.var(ddof=1))
     return float(worse.mean()), float(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
@@ -114,6 +115,7 @@ class Candidate(Value):
 
     _parts: tuple[Candidate, ...] = PrivateAttr(default=())
     _in_time: bool = PrivateAttr(default=True)
+    _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
     @classmethod
@@ -205,6 +207,15 @@ class Candidate(Value):
             msg = f"{', '.join(both)} stands in both `params` and `search`; keep one"
             raise ValueError(msg)
         return self
+
+    @property
+    def folder(self) -> Path:
+        """The model's folder, where a finished model lies; the spec's reader says which it is."""
+        return self._folder
+
+    def locate(self, folder: Path) -> None:
+        """Let it know the folder that its spec was read from."""
+        self._folder = folder
 
     @property
     def declaration(self) -> Estimator:

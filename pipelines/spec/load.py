@@ -99,6 +99,8 @@ def load_spec(models: Path, name: str) -> Spec:
             f"{subject}: name: {spec.name!r} is not the folder's name.",
             remedy=f"write `name: {name}` or rename the folder.",
         )
+    for candidate in spec.candidates:
+        candidate.locate(models / name)
     return spec
 
 

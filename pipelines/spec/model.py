@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -23,13 +23,19 @@ from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
 from pipelines.spec.gate import Gate, metric_problems
+from pipelines.spec.metrics import find_metric
+from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problems
 from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.target import Target, target_problems
 from pipelines.spec.tasks import Task
+from pipelines.spec.threshold import Threshold, threshold_problems
 from pipelines.spec.timing import Timing, WordsOfTime, time_problems
 from pipelines.spec.train import HOLDOUT_SHARE, Train
+
+if TYPE_CHECKING:
+    from pipelines.spec.metric import Metric
 
 SPEC_VERSION: Literal[1] = 1
 
@@ -115,6 +121,16 @@ class Spec(Value):
     """What the model sees."""
     train: Train
     """What it learns from, and how settings are compared."""
+    own_metrics: OwnMetrics = Field(
+        default_factory=dict,
+        alias="metrics",
+        description="The model's own metrics by name, computed by functions in metrics.py.",
+    )
+    threshold: Threshold | None = None
+    """Above which probability a binary model decides for the positive class.
+
+    A number, or `{for: METRIC}`; without it 0.5, and the server answers with probabilities only.
+    """
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
     """The estimators that compete."""
     automl: bool | AutoML = False
@@ -149,7 +165,9 @@ class Spec(Value):
     def _possible(self) -> Spec:
         faults = [
             *time_problems(_words_of_time(self)),
-            *metric_problems(self.gate, self.task, self.train.metric),
+            *metric_problems(self.gate, self.task, self.train.metric, self.own_metrics),
+            *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
+            *threshold_problems(self.threshold, self.task, self.own_metrics),
             *_column_problems(self),
             *candidate_problems(self.candidates, self.task, self.features.inputs),
             *requirement_problems(self.requires),
@@ -232,6 +250,17 @@ class Spec(Value):
         """The share of a snapshot's rows (or groups) that are held out."""
         holdout = self.train.holdout
         return holdout if isinstance(holdout, float) else HOLDOUT_SHARE
+
+    def metric_named(self, name: str) -> Metric | OwnMetric:
+        """Return the declaration of a metric, its own or the catalogue's.
+
+        Raises RequestError for an unknown name.
+        """
+        return self.own_metrics[name] if name in self.own_metrics else find_metric(name)
+
+    def unit_of(self, metric: str) -> str:
+        """Return what a metric is counted in; empty where it has no unit."""
+        return self.own_metrics[metric].shown_unit if metric in self.own_metrics else ""
 
     def is_proposed(self, name: str) -> bool:
         """Whether `automl` has proposed the candidate of that name."""

@@ -58,6 +58,7 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
         gate_result.version,
         spec.candidate(best.candidate),
         best.params,
+        *([best.threshold] if best.threshold else []),
         features.version,
         features.plan,
         iso(features.as_of),
@@ -99,7 +100,7 @@ def _build_bundle(
     from pipelines.data import labelled_rows
     from pipelines.data.sides import sides_of
     from pipelines.training import estimators, predictions
-    from pipelines.training.onnx.export import edge_rows
+    from pipelines.training.onnx.edges import edge_rows
     from pipelines.training.storing import code_of, compile_model, dump, open_predictor
     from pipelines.watch import reference
 
@@ -143,6 +144,7 @@ def _build_bundle(
             params=best.params,
             encode=context.spec.candidate(best.candidate).encode,
         ),
+        threshold=best.threshold,
         reference=reference.write(
             store,
             context.spec,
@@ -235,10 +237,13 @@ def _log_compilation(
         )
     else:
         context.log.info(
-            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g",
+            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g%s",
             candidate,
             len(compilation.model),
             native,
             compilation.rows,
             compilation.parity,
+            f"; asked at {compilation.asked:,} of {compilation.thresholds:,} thresholds"
+            if compilation.thresholds
+            else "",
         )

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
+    from pipelines.messages import Threshold
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Candidate, Spec
+    from pipelines.training.decision_threshold import Chosen
     from pipelines.training.own.process import CodeProcess
+    from pipelines.training.preparation import Prepared
     from pipelines.training.search import Ground, SearchResult
 
 NAMED = 10
@@ -84,10 +88,11 @@ def _train(
     from pipelines.science.metrics import scores
     from pipelines.training import estimators, predictions
     from pipelines.training.contract import check_contract
+    from pipelines.training.decision_threshold import FoldedRows, choose
     from pipelines.training.fitting import fit_pipeline
-    from pipelines.training.float32 import merged_inputs
     from pipelines.training.folds import search_folds
-    from pipelines.training.preparation import prepare, unseen_classes
+    from pipelines.training.own_metrics import measure_rows
+    from pipelines.training.preparation import prepare
     from pipelines.training.search import Ground, record, search
     from pipelines.training.storing import code_of, dump, prove_stored
 
@@ -95,21 +100,8 @@ def _train(
     split = labelled_rows.split(context, request.features)
     rows = prepare(split.train, split.holdout, spec)
     classes, schema, y, truth = rows.classes, rows.schema, rows.y, rows.truth
-    for warning in (unseen_classes(rows, spec), merged_inputs(rows.train, spec.features.inputs)):
-        if warning:
-            log.warning("%s", warning)
     inputs = rows.inputs
-    if said := split.counts.in_words(spec):
-        log.info("%s", said)
-    log.info(
-        "%s: %d rows to learn from, %d held out, %d inputs",
-        candidate.name,
-        len(y),
-        len(truth),
-        len(schema.columns),
-    )
-    if spec.is_snapshot and spec.task != "regression":
-        log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
+    _log_rows(context, candidate, rows, split.counts.in_words(spec))
     if why := _why_skipped(spec, candidate, len(y)):
         return _skip(context, request, candidate, key, why, rows=(len(y), len(truth)))
     folds = search_folds(spec, rows.train, y)
@@ -124,9 +116,14 @@ def _train(
         classify=spec.task != "regression",
         log=log,
     )
-    ground = Ground(pipeline, candidate, spec, inputs, y, folds, log, schema, rows.weights)
+    measures = measure_rows(context, rows.train, y, classes)
+    ground = Ground(
+        pipeline, candidate, spec, inputs, y, folds, log, schema, rows.weights, measures
+    )
     result = search(ground, folder=context.settings.state / SEARCHES / key)
     nested, nested_spread = _nested(ground, rows.train)
+    folded = FoldedRows(schema, inputs, y, folds, measures, own, result.out_of_fold)
+    chosen = choose(spec, candidate, result.params, folded, log)
     model = fit_pipeline(
         estimators.build_pipeline(candidate, schema, spec.train.seed, result.params, own),
         inputs,
@@ -137,8 +134,17 @@ def _train(
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
-    dummy = estimators.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
-    metrics = scores(spec.task, truth, answers, also=spec.metrics)
+    judged_by = spec.metric_named(spec.gate.versus_champion.metric)
+    dummy = estimators.constant(y, spec.task, judged_by, len(truth), classes)
+    held_out = measure_rows(context, rows.holdout, truth, classes)
+    metrics = scores(
+        spec.task,
+        truth,
+        answers,
+        also=spec.metrics,
+        own=held_out.own.values(),
+        threshold=chosen.value,
+    )
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)
     store = context.ports.store
     reference = predictions.write(
@@ -162,10 +168,17 @@ def _train(
         f"cv_nested_{metric}_spread": nested_spread,
         **row_counts,
     }
-    run_id = _log_run(context, request, candidate, result, metrics, figures, key)
+    run_id = _log_run(
+        context, request, candidate, (result, chosen.threshold), metrics, figures, key
+    )
     if not candidate.declaration.dummy:
         _attach_plots(
-            context, run_id, candidate, result, (model, schema, rows.holdout, truth, answers)
+            context,
+            run_id,
+            candidate,
+            (result, chosen),
+            (model, schema, rows.holdout, truth, answers),
+            held_out,
         )
     return TrainResult(
         candidate=candidate.name,
@@ -191,7 +204,30 @@ def _train(
         model=model_ref,
         code=code_ref,
         seconds=round(time.perf_counter() - began, 3),
+        threshold=chosen.threshold,
     )
+
+
+def _log_rows(context: Context, candidate: Candidate, rows: Prepared, counted: str) -> None:
+    """Log how many rows there are, and what is to be warned of."""
+    from pipelines.training.float32 import merged_inputs
+    from pipelines.training.preparation import unseen_classes
+
+    spec, log = context.spec, context.log
+    for warning in (unseen_classes(rows, spec), merged_inputs(rows.train, spec.features.inputs)):
+        if warning:
+            log.warning("%s", warning)
+    if counted:
+        log.info("%s", counted)
+    log.info(
+        "%s: %d rows to learn from, %d held out, %d inputs",
+        candidate.name,
+        len(rows.y),
+        len(rows.truth),
+        len(rows.schema.columns),
+    )
+    if spec.is_snapshot and spec.task != "regression":
+        log.info("%s: %s", candidate.name, _class_shares(rows.y, rows.truth, rows.classes))
 
 
 def _why_skipped(spec: Spec, candidate: Candidate, rows: int) -> str:
@@ -213,7 +249,7 @@ def _skip(
 
     context.log.warning("%s is skipped: %s", candidate.name, why)
     nothing = SearchResult(params=dict(candidate.params), score=None, spread=None)
-    run_id = _log_run(context, request, candidate, nothing, {}, {}, key)
+    run_id = _log_run(context, request, candidate, (nothing, None), {}, {}, key)
     context.ports.registry.log(run_id, params={}, metrics={}, tags={"skipped": why})
     note = context.ports.store.put(json.dumps({"skipped": why}).encode(), ".json")
     return TrainResult(
@@ -259,7 +295,7 @@ def _log_run(
     context: Context,
     request: TrainRequest,
     candidate: Candidate,
-    result: SearchResult,
+    learnt: tuple[SearchResult, Threshold | None],
     metrics: dict[str, float | None],
     figures: dict[str, float | None],
     key: str,
@@ -269,6 +305,7 @@ def _log_run(
     The same again changes nothing.
     """
     spec, features, registry = context.spec, request.features, context.ports.registry
+    result, threshold = learnt
     tags = {
         "run": request.run,
         "candidate": candidate.name,
@@ -282,12 +319,15 @@ def _log_run(
         "as_of": iso(features.as_of),
         **context.environment_tags,
         **context.image,
+        **({"threshold": f"{threshold.value:g}"} if threshold else {}),
+        **{f"unit_{name}": unit for name in metrics if (unit := spec.unit_of(name))},
+        **_finished_tag(context, candidate),
     }
     if spec.is_proposed(candidate.name):
         tags["proposed_because"] = REASONS[candidate.name]
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
     values: dict[str, float | None] = {f"holdout_{name}": value for name, value in metrics.items()}
-    values |= figures
+    values |= {**figures, **_threshold_figures(threshold)}
     numbers = {name: float(value) for name, value in values.items() if value is not None}
     params = {name: str(value) for name, value in result.params.items()}
     registry.log(
@@ -299,25 +339,54 @@ def _log_run(
     return run_id
 
 
+def _threshold_figures(threshold: Threshold | None) -> dict[str, float | None]:
+    """Return what the registry keeps of a threshold as numbers."""
+    if threshold is None:
+        return {}
+    figures: dict[str, float | None] = {"threshold": threshold.value}
+    if threshold.chosen_for:
+        name = threshold.chosen_for
+        figures |= {
+            "threshold_rows": threshold.rows,
+            f"out_of_fold_{name}": threshold.score,
+            f"out_of_fold_{name}_at_half": threshold.default_score,
+        }
+    return figures
+
+
+def _finished_tag(context: Context, candidate: Candidate) -> dict[str, str]:
+    """Return the hash of a finished model's file; nothing for a model that was fitted."""
+    if not candidate.onnx:
+        return {}
+    from pipelines.training.onnx.finished import digest_of
+
+    return {"onnx_sha256": digest_of(context.folder, candidate)}
+
+
 def _attach_plots(
     context: Context,
     run_id: str,
     candidate: Candidate,
-    result: SearchResult,
+    learnt: tuple[SearchResult, Chosen],
     judged: tuple[Any, InputSchema, pa.Table, Any, Any],
+    measures: Measures,
 ) -> None:
     """Attach the search's table and the plots to the candidate's run."""
     from pipelines.data import labelled_rows
     from pipelines.training import plots
 
     model, schema, holdout, truth, answers = judged
+    result, chosen = learnt
     spec = context.spec
     with tempfile.TemporaryDirectory(prefix="perennial-plots-") as folder:
         files = [plots.table(Path(folder), result.settings)]
         files += plots.holdout(
             Path(folder), spec, truth, answers, labelled_rows.times(holdout, spec)
         )
-        files += plots.importance(Path(folder), spec, model, schema, holdout, truth)
+        files += plots.importance(
+            Path(folder), spec, model, schema, holdout, truth, measures, chosen.value
+        )
+        files += plots.threshold(Path(folder), spec, chosen)
         if candidate.search:
             files += plots.search(Path(folder), spec, result.settings)
         for file in files:

@@ -63,6 +63,8 @@ def build_pipeline(
     and the spec's seed. An own pipeline, which does all of it, is made in the process `own`.
     Raises SpecError with the place in model.yaml.
     """
+    if candidate.onnx:
+        return _finished_pipeline(candidate, schema)
     if candidate.pipeline is not None:
         return _own_pipeline(candidate, schema, seed, params, own)
     check_parameters(candidate)
@@ -75,6 +77,14 @@ def build_pipeline(
     if schema.task != "regression":
         _refuse_scores_only(candidate, pipeline)
     return pipeline
+
+
+def _finished_pipeline(candidate: Candidate, schema: InputSchema) -> Any:
+    from sklearn.pipeline import Pipeline
+
+    from pipelines.training.onnx.finished import open_finished
+
+    return Pipeline([(ESTIMATOR, open_finished(candidate.folder, candidate, schema))])
 
 
 def _own_pipeline(

@@ -9,10 +9,12 @@ import numpy as np
 from pipelines.data import labelled_rows
 from pipelines.data.sides import groups_of
 from pipelines.errors import BadData
-from pipelines.science.metrics import constant_threshold, why_undefined
+from pipelines.science.metrics import why_undefined
+from pipelines.science.own_metrics import Measures
 from pipelines.science.refits import row_folds
 from pipelines.science.splits import time_folds
 from pipelines.training.estimators import constant
+from pipelines.training.scoring import constants_threshold
 
 if TYPE_CHECKING:
     import logging
@@ -67,13 +69,18 @@ def search_folds(spec: Spec, rows: pa.Table, y: Array) -> Folds:
     ]
 
 
-def usable_folds(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Folds:
+def usable_folds(
+    folds: Folds, y: Array, spec: Spec, log: logging.Logger, measures: Measures | None = None
+) -> Folds:
     """Return the folds that can be learnt from and judged on; what is left out is named.
 
-    The metric must be defined on the rows that judge: a constant's score is finite there. Raises
-    BadData where no fold is left.
+    The metric must be defined on the rows that judge: a constant's score is finite there;
+    `measures` are the model's own metrics of these rows. Raises BadData where no fold is left.
     """
-    why = {number: _why_unusable(fold, y, spec) for number, fold in enumerate(folds, start=1)}
+    measures = measures or Measures()
+    why = {
+        number: _why_unusable(fold, y, spec, measures) for number, fold in enumerate(folds, start=1)
+    }
     usable = [fold for number, fold in enumerate(folds, start=1) if not why[number]]
     left_out = "; ".join(f"fold {number} {reason}" for number, reason in why.items() if reason)
     if not usable:
@@ -89,16 +96,18 @@ def usable_folds(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Fol
     return usable
 
 
-def _why_unusable(fold: tuple[Array, Array], y: Array, spec: Spec) -> str:
+def _why_unusable(fold: tuple[Array, Array], y: Array, spec: Spec, measures: Measures) -> str:
     """Return why nothing can be learnt from a fold, or judged on it; empty where it can."""
     train, test = fold
-    column, metric = spec.target.column, spec.train.metric
+    column, name = spec.target.column, spec.train.metric
     learnt, judged = (len(np.unique(y[rows])) for rows in (train, test))
     if learnt < 2:  # noqa: PLR2004 -- one value teaches nothing
         return f"learns from one value of {column} only ({len(train):,} rows)"
     if judged < 2 and spec.task != "regression":  # noqa: PLR2004
         return f"judges on one value of {column} only ({len(test):,} rows)"
     classes = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
-    guess = constant(y[train], spec.task, metric, len(test), classes)
-    why = why_undefined(metric, y[test], guess, threshold=constant_threshold(metric))
-    return f"leaves {metric} undefined ({why})" if why else ""
+    guess = constant(y[train], spec.task, spec.metric_named(name), len(test), classes)
+    metric = measures.on(name, test)
+    limit = constants_threshold(metric, y[test], guess, spec)
+    why = why_undefined(metric, y[test], guess, threshold=limit)
+    return f"leaves {name} undefined ({why})" if why else ""

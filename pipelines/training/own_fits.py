@@ -43,6 +43,8 @@ def fit_adapted(
 
     Raises SpecError where it cannot take weights.
     """
+    if candidate.onnx:
+        return model.fit(inputs, y)  # nothing is learnt, and no row has a weight
     if candidate.pipeline:
         own = {} if weights is None else {f"{ESTIMATOR}__sample_weight": weights}
         return model.fit(inputs, y, **own)

@@ -40,6 +40,10 @@ def check_parameters(candidate: Candidate, known: Iterable[str] | None = None) -
         return
     for one in candidate.parts:
         check_parameters(one)
+    if candidate.onnx:
+        from pipelines.training.onnx.finished import read_file
+
+        read_file(candidate.folder, candidate)
     if candidate.vote or candidate.onnx or candidate.pipeline:
         return
     names = parameter_names(new_estimator(candidate))

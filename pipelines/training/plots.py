@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.metrics import better_by, score
+from pipelines.science.metrics import THRESHOLD, better_by, score
 from pipelines.training.estimators import answers, frame
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Spec
+    from pipelines.training.decision_threshold import Chosen
 
     Array = np.ndarray[Any, Any]
 
@@ -56,27 +59,35 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
 
 
 def importance(
-    folder: Path, spec: Spec, model: Any, schema: InputSchema, rows: pa.Table, y: Array
+    folder: Path,
+    spec: Spec,
+    model: Any,
+    schema: InputSchema,
+    rows: pa.Table,
+    y: Array,
+    measures: Measures,
+    threshold: float,
 ) -> list[Path]:
     """Draw how much train.metric loses when one input is shuffled.
 
-    It is measured on a sample (Breiman 2001, permutation importance).
+    `measures` are those of the rows. It is measured on a sample (Breiman 2001, permutation
+    importance).
     """
     rng = np.random.default_rng(spec.train.seed)
     sample = np.sort(rng.permutation(len(y))[:SAMPLE])
     inputs, truth, metric = frame(schema, rows.take(sample)), y[sample], spec.train.metric
-    base = score(metric, truth, answers(model, inputs, spec.task, schema.classes))
+    measure = measures.on(metric, sample)
+
+    def scored(frame: pd.DataFrame) -> float:
+        p = answers(model, frame, spec.task, schema.classes)
+        return score(measure, truth, p, threshold=threshold)
+
+    base = scored(inputs)
     losses = {}
     for column in schema.columns[:INPUTS]:
         shuffled = inputs.copy()
         shuffled[column.name] = inputs[column.name].to_numpy()[rng.permutation(len(sample))]
-        losses[column.name] = float(
-            better_by(
-                metric,
-                base,
-                score(metric, truth, answers(model, shuffled, spec.task, schema.classes)),
-            )
-        )
+        losses[column.name] = float(better_by(measure, base, scored(shuffled)))
     top = [
         item for item in sorted(losses.items(), key=lambda item: item[1]) if np.isfinite(item[1])
     ][-15:]
@@ -86,6 +97,26 @@ def importance(
     axis.barh([name for name, _ in top], [loss for _, loss in top])
     axis.set(title="inputs, shuffled one by one", xlabel=f"{metric} lost ({len(sample)} rows)")
     return [_save(figure, folder / "importance.png")]
+
+
+def threshold(folder: Path, spec: Spec, chosen: Chosen) -> list[Path]:
+    """Draw the metric that the threshold was chosen for against the threshold, and the choice."""
+    curve, kept = chosen.curve, chosen.threshold
+    if curve is None or kept is None:
+        return []
+    figure, (axis,) = _figure(1)
+    axis.plot(curve.thresholds, curve.scores, "-")
+    axis.plot([kept.value], [curve.scores[curve.best]], "o", label=f"chosen: {kept.value:.3g}")
+    axis.axvline(THRESHOLD, linestyle=":", color="grey", label="0.5")
+    unit = spec.unit_of(kept.chosen_for)
+    axis.set(
+        title=f"{kept.rows:,} out-of-fold rows",
+        xlabel="threshold",
+        ylabel=f"{kept.chosen_for} ({unit})" if unit else kept.chosen_for,
+        xlim=(0, 1),
+    )
+    axis.legend()
+    return [_save(figure, folder / "threshold.png")]
 
 
 def search(folder: Path, spec: Spec, settings: list[dict[str, Any]]) -> list[Path]:

@@ -12,7 +12,8 @@ from pipelines.bundle.predictor import NativePredictor, OnnxPredictor, Predictor
 from pipelines.errors import SpecError
 from pipelines.fence.own_code import FILE
 from pipelines.training.estimators import ESTIMATOR
-from pipelines.training.onnx.export import Compilation, compile_pipeline, native_answers
+from pipelines.training.onnx.answers import native_answers
+from pipelines.training.onnx.export import Compilation, compile_pipeline
 
 if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed, Row

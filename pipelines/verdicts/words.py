@@ -61,6 +61,12 @@ def figure(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) else "?"
 
 
+def with_unit(value: float | None, unit: str) -> str:
+    """Return a metric's value with what it is counted in."""
+    text = "not finite" if value is None else f"{value:.6g}"
+    return f"{text} {unit}" if unit else text
+
+
 def count(value: object) -> str:
     """Return a whole number as people read it; a question mark where there is none."""
     return f"{value:,}" if isinstance(value, int) else "?"

@@ -90,6 +90,11 @@ def test_planted_leaks_run():
     assert "harmless columns" in run("leaks")
 
 
+@pytest.mark.slow
+def test_comparing_what_is_served_with_what_was_fitted_runs():
+    assert "greatest difference" in run("parity")
+
+
 def test_resuming_searches_runs():
     assert "same best trial as undisturbed" in run("resume")
 

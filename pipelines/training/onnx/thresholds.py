@@ -11,12 +11,15 @@ own. Thresholds live in the encoded row; what is built are rows of inputs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.bundle.rows import FLOAT32_MAX
-from pipelines.training.onnx.encoded_inputs import find_edges, find_places
+from pipelines.training.onnx.encoded_inputs import UNKNOWN, find_edges, find_places
+from pipelines.training.onnx.nested import answering_parts
+from pipelines.training.onnx.nodes import join
 from pipelines.training.onnx.tree_nodes import read_nodes
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed
     from pipelines.bundle.schema import InputSchema
     from pipelines.training.onnx.encoded_inputs import Places
-    from pipelines.training.onnx.tree_nodes import Nodes
+    from pipelines.training.onnx.nodes import Nodes
 
 Array = np.ndarray[Any, Any]
 
@@ -39,6 +42,8 @@ BASES = 4
 
 Below a node, two rows may meet by chance.
 """
+_WORK = 60_000_000
+"""Rows times trees that are asked at most: a forest of many deep trees takes about a minute."""
 _CELLS = 2_000_000
 """Rows times inputs of one feed.
 
@@ -47,25 +52,79 @@ A wide model or a deep forest takes no more memory than a small one.
 _UNKNOWN = "no category of any training row"
 
 
+@dataclass(frozen=True)
+class Traced:
+    """The nodes of trees that see the same encoded row, and what its positions stand for."""
+
+    nodes: Nodes
+    places: Places
+    trees: int
+
+    @property
+    def askable(self) -> Array:
+        """The positions of the nodes that can be asked at: their input is known."""
+        known = self.places.column[self.nodes.feature] != UNKNOWN
+        return np.flatnonzero(known & ~self.nodes.by_category)
+
+
+def trace(pipeline: Any, schema: InputSchema) -> list[Traced]:
+    """Return the trees of a fitted pipeline, by what the row went through before it came to them.
+
+    None for a pipeline whose answers are not made by trees.
+    """
+    by_encoding: dict[tuple[int, ...], tuple[tuple[Any, ...], list[Nodes]]] = {}
+    for part in answering_parts(pipeline):
+        nodes = read_nodes(part.estimator)
+        if nodes is None or not len(nodes.feature):
+            continue
+        if part.columns is not None:
+            nodes = replace(nodes, feature=part.columns[nodes.feature])
+        key = tuple(id(step) for step in part.before)
+        by_encoding.setdefault(key, (part.before, []))[1].append(nodes)
+    found = []
+    for before, trees in by_encoding.values():
+        nodes = join(trees)
+        places = _widen(find_places(before, schema), int(nodes.feature.max()) + 1)
+        found.append(Traced(nodes, places, int((nodes.parent < 0).sum())))
+    return found
+
+
+def _widen(places: Places, width: int) -> Places:
+    """Return the places with unknown ones behind, where a tree looks at more than is known."""
+    more = max(width - len(places.column), 0)
+    column = np.append(places.column, np.full(more, UNKNOWN)).astype(np.int64)
+    return replace(places, column=column, category=np.append(places.category, np.full(more, -1)))
+
+
+def count_asked(traced: Traced, limit: int = LIMIT) -> int:
+    """Return at how many nodes is asked: as many as can be, within what may be computed."""
+    most = max(_WORK // (3 * max(traced.trees, 1)), 1)
+    return min(len(traced.askable), limit, most)
+
+
 def build_rows(
     pipeline: Any, schema: InputSchema, base: Feed, limit: int = LIMIT
 ) -> Iterator[Feed]:
-    """Yield feeds with rows at, just below and just above the thresholds of the last step.
+    """Yield feeds with rows at, just below and just above the thresholds of a pipeline's trees.
 
-    Nothing is yielded where the last step has no thresholds.
+    Nothing is yielded where it has none, or none that can be traced back to an input.
 
-    `base` gives the values of the inputs that a node's path leaves open. Raises BadData where the
-    pipeline encodes in a way that is not known here, so that a threshold cannot be traced back
-    to an input.
+    `base` gives the values of the inputs that a node's path leaves open.
     """
-    nodes = read_nodes(pipeline.steps[-1][1])
-    if nodes is None or not len(nodes.feature):
-        return
-    places = find_places(pipeline, schema)
+    for traced in trace(pipeline, schema):
+        yield from _build_rows(traced, schema, base, limit)
+
+
+def _build_rows(traced: Traced, schema: InputSchema, base: Feed, limit: int) -> Iterator[Feed]:
+    nodes, places = traced.nodes, _keep_texts(traced.places, schema, base)
     at, above = find_edges(nodes, places)
     rng = np.random.default_rng(0)
-    picks = _choose(nodes, rng, limit)
-    picks = np.tile(picks, max(min(BASES, limit // (5 * len(picks))), 1)) if len(picks) else picks
+    most = count_asked(traced, limit)
+    picks = _choose(nodes, traced.askable, rng, most)
+    if not len(picks):
+        return
+    within = _WORK // (3 * max(traced.trees, 1) * len(picks))
+    picks = np.tile(picks, max(min(BASES, limit // (5 * len(picks)), within), 1))
     values = _encode(schema, places, base)
     size = max(_CELLS // (4 * len(schema.columns)), 1)
     for start in range(0, len(picks), size):
@@ -76,12 +135,25 @@ def build_rows(
         yield _decode(schema, places, rows)
 
 
-def _choose(nodes: Nodes, rng: np.random.Generator, limit: int) -> Array:
-    """Return the positions of up to `limit` nodes, in order.
+def _keep_texts(places: Places, schema: InputSchema, base: Feed) -> Places:
+    """Return the places with codes for texts of which no node asks for a category.
+
+    They stay what they are in `base`.
+    """
+    own = {
+        i: tuple(dict.fromkeys(base[column.name][:, 0].tolist()))
+        for i, column in enumerate(schema.columns)
+        if column.kind == "string" and i not in places.categories
+    }
+    return replace(places, categories={**places.categories, **own})
+
+
+def _choose(nodes: Nodes, askable: Array, rng: np.random.Generator, limit: int) -> Array:
+    """Return the positions of up to `limit` of the askable nodes, in order.
 
     First one per threshold, then others of the same.
     """
-    order = rng.permutation(np.flatnonzero(~nodes.by_category))
+    order = rng.permutation(askable)
     if len(order) > limit:
         feature, threshold = nodes.feature[order], nodes.threshold[order]
         alike = np.lexsort((threshold, feature))
@@ -156,9 +228,10 @@ def _follow_paths(
     while len(node):
         goes_left, node = nodes.left[node], nodes.parent[node]
         goes_left, row, node = goes_left[node >= 0], row[node >= 0], node[node >= 0]
+        known = places.column[nodes.feature[node]] != UNKNOWN
         column, category = places.column[nodes.feature[node]], places.category[nodes.feature[node]]
         null_arrives[row] &= (own[row] != column) | (nodes.null_left[node] == goes_left)
-        plain = (category < 0) & ~nodes.by_category[node]
+        plain = (category < 0) & ~nodes.by_category[node] & known
         one, other = plain & goes_left, plain & ~goes_left
         high[row[one], column[one]] = np.minimum(high[row[one], column[one]], edges[0][node[one]])
         low[row[other], column[other]] = np.maximum(

@@ -1,40 +1,17 @@
-"""The inner nodes of a fitted tree or of an ensemble of trees, as flat arrays.
-
-Also thresholds rounded so that float32 decides as float64 does.
-"""
+"""The inner nodes of the trees of any estimator, and thresholds rounded for the converter."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from pipelines.training.onnx.boosters import read_lightgbm, read_xgboost, round_lightgbm
+from pipelines.training.onnx.nested import replace_estimators
+from pipelines.training.onnx.nodes import Nodes, join, round_down
+
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """The inner nodes of all trees of a model, arrays of shape (n,)."""
-
-    feature: Array
-    """The position in the encoded row."""
-    threshold: Array
-    """float64: a row goes left where its value is not above this."""
-    parent: Array
-    """The position of the node above in these arrays, -1 for a root."""
-    left: Array
-    """Whether the node is its parent's left child."""
-    asks_null: Array
-    """Whether the node sends null a way of its own."""
-    null_left: Array
-    """Whether that way is the left one."""
-    by_category: Array
-    """Whether the node asks for membership in a set of categories.
-
-    Its threshold then means nothing.
-    """
 
 
 def read_nodes(estimator: Any) -> Nodes | None:
@@ -42,32 +19,26 @@ def read_nodes(estimator: Any) -> Nodes | None:
 
     None for an estimator without trees.
     """
+    trees = _read_trees(estimator)
+    return None if trees is None else join(trees)
+
+
+def _read_trees(estimator: Any) -> list[Nodes] | None:
     if hasattr(estimator, "_predictors"):
         # It shows its trees nowhere else.
         rounds = estimator._predictors  # noqa: SLF001
-        trees = [_read_boosted(p.nodes) for of_round in rounds for p in of_round]
-    elif hasattr(estimator, "tree_"):
-        trees = [_read_grown(estimator.tree_)]
-    elif hasattr(estimator, "estimators_"):
-        trees = [_read_grown(tree.tree_) for tree in np.ravel(estimator.estimators_)]
-    else:
-        return None
-    starts = np.cumsum([0, *(len(t.feature) for t in trees)])
-    columns = {f.name: np.concatenate([getattr(t, f.name) for t in trees]) for f in fields(Nodes)}
-    columns["parent"] = np.concatenate(
-        [np.where(t.parent < 0, -1, t.parent + s) for t, s in zip(trees, starts, strict=False)]
-    )
-    return Nodes(**columns)
-
-
-def round_down(values: Array) -> Array:
-    """Return the greatest float32 that is not above each value.
-
-    `x <= value` means the same with it, for every float32 x.
-    """
-    with np.errstate(over="ignore"):
-        near = np.asarray(values).astype(np.float32)
-    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
+        return [_read_boosted(p.nodes) for of_round in rounds for p in of_round]
+    if hasattr(estimator, "tree_"):
+        return [_read_grown(estimator.tree_)]
+    if hasattr(estimator, "get_booster") and hasattr(estimator, "_Booster"):
+        return read_xgboost(estimator)
+    if hasattr(estimator, "booster_"):
+        return read_lightgbm(estimator)
+    if hasattr(estimator, "estimators_"):
+        members = np.ravel(np.array(estimator.estimators_, dtype=object))
+        if all(hasattr(member, "tree_") for member in members):
+            return [_read_grown(tree.tree_) for tree in members]
+    return None
 
 
 def round_thresholds(pipeline: Any) -> Any:
@@ -77,17 +48,23 @@ def round_thresholds(pipeline: Any) -> Any:
 
     skl2onnx 1.20 rounds the thresholds of scikit-learn's own trees down, and those of
     HistGradientBoosting to the nearest float32, half of them upwards: then `x <= threshold` is true
-    for an x where it was false.
+    for an x where it was false. onnxmltools does the latter with LightGBM; XGBoost's are float32.
     """
-    name, estimator = pipeline.steps[-1]
-    if not hasattr(estimator, "_predictors"):
-        return pipeline
-    twin, whole = copy.copy(estimator), copy.copy(pipeline)
-    # It shows its trees nowhere else.
-    rounds = estimator._predictors  # noqa: SLF001
-    twin._predictors = [[_round_tree(p) for p in of_round] for of_round in rounds]  # noqa: SLF001
-    whole.steps = [*pipeline.steps[:-1], (name, twin)]
-    return whole
+
+    def change(estimator: Any) -> Any:
+        if hasattr(estimator, "_predictors"):
+            twin = copy.copy(estimator)
+            # It shows its trees nowhere else.
+            rounds = estimator._predictors  # noqa: SLF001
+            twin._predictors = [  # noqa: SLF001
+                [_round_tree(p) for p in of_round] for of_round in rounds
+            ]
+            return twin
+        if type(estimator).__module__.startswith("lightgbm.") and hasattr(estimator, "booster_"):
+            return round_lightgbm(estimator)
+        return estimator
+
+    return replace_estimators(pipeline, change)
 
 
 def _round_tree(predictor: Any) -> Any:
@@ -116,18 +93,21 @@ def _read_boosted(nodes: Array) -> Nodes:
 
 
 def _read_grown(tree: Any) -> Nodes:
-    """Return one of scikit-learn's own trees; null is imputed before it."""
+    """Return one of scikit-learn's own trees.
+
+    It sends null a way of its own where it learnt from nulls; where null is imputed before it, a
+    row with null merely takes another path.
+    """
     inner = tree.children_left >= 0
     parent, is_left = _find_parents(tree.children_left, tree.children_right, inner)
-    no = np.zeros(int(inner.sum()), dtype=bool)
     return Nodes(
         tree.feature[inner],
         tree.threshold[inner],
         parent,
         is_left,
-        asks_null=no,
-        null_left=no,
-        by_category=no,
+        asks_null=np.ones(int(inner.sum()), dtype=bool),
+        null_left=tree.missing_go_to_left[inner].astype(bool),
+        by_category=np.zeros(int(inner.sum()), dtype=bool),
     )
 
 

@@ -42,7 +42,7 @@ def nested_scores(ground: Ground, rows: pa.Table) -> list[float]:
     the log.
     """
     candidate, spec, log = ground.candidate, ground.spec, ground.log
-    usable = usable_folds(ground.folds, ground.y, spec, log)
+    usable = usable_folds(ground.folds, ground.y, spec, log, ground.measures)
     log.info("%s: nested cross-validation searches %d times more", candidate.name, len(usable))
     ground = replace(ground, log=_quiet)
     found = []
@@ -67,6 +67,7 @@ def _outer_score(ground: Ground, rows: pa.Table, train: Array, test: Array) -> f
         y=y,
         folds=search_folds(spec, rows.take(train), y),
         weights=None if ground.weights is None else ground.weights[train],
+        measures=ground.measures.take(train),
     )
     inner = search(part)
     model = fit_pipeline(

@@ -6,8 +6,6 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from pipelines.spec.metrics import find_metric
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -44,7 +42,7 @@ def write(spec: Spec, folds: list[tuple[Array, Array]], result: SearchResult) ->
     body = {
         "version": FORMAT,
         "metric": spec.train.metric,
-        "greater_is_better": find_metric(spec.train.metric).greater_is_better,
+        "greater_is_better": spec.metric_named(spec.train.metric).greater_is_better,
         "folds": [{"learn": len(train), "judge": len(test)} for train, test in folds],
         "ended_by": result.ended_by,
         "params": result.params,

@@ -40,7 +40,7 @@ def search(ground: Ground, *, folder: Path | None = None) -> SearchResult:
     SpecError or BadData; a setting that fails is a failed trial, and an error only where all fail.
     """
     candidate, spec = ground.candidate, ground.spec
-    usable = usable_folds(ground.folds, ground.y, spec, ground.log)
+    usable = usable_folds(ground.folds, ground.y, spec, ground.log, ground.measures)
     journal = Journal(folder / JOURNAL if folder else None)
     clock = Clock(candidate.limits.minutes)
     clock.earlier = journal.seconds

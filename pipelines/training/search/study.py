@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.spec.metrics import find_metric
-
 if TYPE_CHECKING:
     from pipelines.training.search.space import Space
     from pipelines.training.search.trials import Trials
@@ -34,7 +32,8 @@ def study(trials: Trials, space: Space, count: int, seed: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     startup = max(min(STARTUP, count // 3), 1)
     folds = len(trials.ground.folds)
-    greater = find_metric(trials.ground.spec.train.metric).greater_is_better
+    spec = trials.ground.spec
+    greater = spec.metric_named(spec.train.metric).greater_is_better
     found = optuna.create_study(
         direction="maximize" if greater else "minimize",
         pruner=optuna.pruners.MedianPruner(startup, n_warmup_steps=1 if folds >= LATE else 0),

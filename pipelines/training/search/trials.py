@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from pipelines.errors import BadData
-from pipelines.science.metrics import better_by, score
+from pipelines.science.metrics import better_by
+from pipelines.science.own_metrics import Measures
 from pipelines.training.early_stopping import fit_and_stop
 from pipelines.training.estimators import answers
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.parameters import set_parameters
+from pipelines.training.scoring import fold_score
 from pipelines.training.search.clock import TimeIsUp
 from pipelines.training.search.journal import FoldRun
 from pipelines.training.search.space import plain
@@ -88,6 +90,8 @@ class Ground:
     log: logging.Logger
     schema: InputSchema
     weights: Array | None = None
+    measures: Measures = field(default_factory=Measures)
+    """The metrics of the model's own, on these rows."""
 
     def pipeline_with(self, setting: dict[str, Any]) -> Any:
         """Return the unfitted pipeline with a setting by the spec's names."""
@@ -126,7 +130,8 @@ class Ground:
             if self.spec.task == "multiclass":
                 classes = [""] * (int(max(y.max(), *model.classes_)) + 1)
             given = answers(model, self.inputs.iloc[test], self.spec.task, classes)
-            return score(self.spec.train.metric, y, given), given
+            metric = self.measures.on(self.spec.train.metric, test)
+            return fold_score(metric, y, given, self.spec), given
 
 
 class Trials:
@@ -179,7 +184,8 @@ class Trials:
 
     def gain(self, trial: Trial) -> float:
         """Return the trial's mean so that more is better."""
-        return float(better_by(self.ground.spec.train.metric, trial.mean, 0.0))
+        spec = self.ground.spec
+        return float(better_by(spec.metric_named(spec.train.metric), trial.mean, 0.0))
 
     def answer(self, setting: dict[str, Any], fold: int) -> Array:
         """Return a setting's answers to a fold, fitted once more."""

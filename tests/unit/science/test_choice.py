@@ -58,7 +58,7 @@ def test_of_equally_simple_ones_the_better_wins_and_of_equals_the_first():
 
 
 def test_of_an_error_the_least_is_best():
-    assert name_of([LINEAR, BOOSTED], metric="rmse") == "linear"
+    assert name_of([LINEAR, BOOSTED], metric="rmse", greater_is_better=False) == "linear"
 
 
 @pytest.mark.parametrize("scores", [(), (0.7,), (0.7, 0.7)])

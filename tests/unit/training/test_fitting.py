@@ -12,7 +12,9 @@ from pipelines.bundle.rows import feed_from_table, frame_from_feed, rows_from_ta
 from pipelines.errors import BadData, SpecError
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline
-from pipelines.training.onnx.export import compile_pipeline, edge_rows, native_answers
+from pipelines.training.onnx.answers import native_answers
+from pipelines.training.onnx.edges import edge_rows
+from pipelines.training.onnx.export import compile_pipeline
 from tests.unit.training.fits import BOOSTED, LOG, fit, small_candidate
 from tests.unit.training.usual import USUAL
 

@@ -12,7 +12,7 @@ from pipelines.bundle.rows import schema_of
 from pipelines.spec import Candidate
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline
-from pipelines.training.onnx.export import difference, native_answers
+from pipelines.training.onnx.answers import difference, native_answers
 from tests.unit.training.usual import USUAL
 
 KNOWN = [

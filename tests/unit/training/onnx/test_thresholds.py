@@ -15,10 +15,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 from pipelines.bundle.predictor import OnnxPredictor
 from pipelines.bundle.rows import feed_from_table, frame_from_feed, schema_of
-from pipelines.training.onnx import export
-from pipelines.training.onnx.export import TOLERANCE, to_onnx
+from pipelines.training.onnx import export, questions
+from pipelines.training.onnx.conversion import to_onnx
+from pipelines.training.onnx.export import TOLERANCE
+from pipelines.training.onnx.nodes import round_down
 from pipelines.training.onnx.thresholds import build_rows
-from pipelines.training.onnx.tree_nodes import read_nodes, round_down
+from pipelines.training.onnx.tree_nodes import read_nodes
 from tests.unit.training.onnx.compiled import (
     TREES,
     fitted_on_grid,
@@ -41,7 +43,7 @@ def test_thresholds_that_are_rounded_to_the_nearest_float32_are_refused(task, na
     feed = feed_from_table(schema.columns, table.slice(0, 100))
     assert largest_difference(pipeline, schema, wrong, feed) < TOLERANCE[task]
     proof = export._prove(
-        pipeline, OnnxPredictor(schema, wrong), export._ask(pipeline, schema, feed, [])
+        pipeline, OnnxPredictor(schema, wrong), questions.ask(pipeline, schema, feed, [])
     )
     assert "on a row at a threshold" in proof.why_not
 
@@ -83,10 +85,8 @@ def test_a_threshold_that_is_one_float32_off_is_refused(task, name):
     pipeline, schema = fitted_on_grid(task, name, table)
     right = to_onnx(pipeline, schema)
     feed = feed_from_table(schema.columns, table.slice(0, 50))
-    questions = [
-        q for q in export._ask(pipeline, schema, feed, []) if q[0] == "a row at a threshold"
-    ]
-    assert not export._prove(pipeline, OnnxPredictor(schema, right), iter(questions)).why_not
+    asked = [q for q in questions.ask(pipeline, schema, feed, []) if q[0] == "a row at a threshold"]
+    assert not export._prove(pipeline, OnnxPredictor(schema, right), iter(asked)).why_not
     of_numbers = np.flatnonzero(
         read_nodes(pipeline.steps[-1][1]).feature < 4
     )  # between two codes of a text there is no other value
@@ -98,7 +98,7 @@ def test_a_threshold_that_is_one_float32_off_is_refused(task, name):
                 values[inner[at]] = np.nextafter(np.float32(values[inner[at]]), side)
 
             wrong = OnnxPredictor(schema, _changed(right, "nodes_values", move))
-            refused.append(bool(export._prove(pipeline, wrong, iter(questions)).why_not))
+            refused.append(bool(export._prove(pipeline, wrong, iter(asked)).why_not))
     assert np.mean(refused) >= 0.8
 
 
@@ -174,7 +174,7 @@ def test_of_a_large_model_a_sample_is_asked_with_each_threshold_first():
     assert distinct < len(nodes.feature)
     feed = feed_from_table(schema.columns, table)
     (rows,) = build_rows(pipeline, schema, feed, limit=distinct)
-    assert len(rows["price"]) == 3 * distinct
+    assert 3 * distinct <= len(rows["price"]) <= 4 * distinct  # some also with a null
     prices = round_down(np.unique(nodes.threshold[nodes.feature == 0]))
     assert set(prices) <= set(rows["price"][:, 0])
     (again,) = build_rows(pipeline, schema, feed, limit=distinct)

@@ -1,0 +1,54 @@
+"""What a fitted pipeline answers, and how far a compiled one is from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.bundle.rows import frame_from_feed
+
+if TYPE_CHECKING:
+    from pipelines.bundle.rows import Feed
+    from pipelines.bundle.schema import InputSchema
+
+    Array = np.ndarray[Any, Any]
+
+
+def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
+    """Return the fitted pipeline's answers [rows, k], as a bundle's predictor gives them."""
+    frame = frame_from_feed(feed)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # edge rows may overflow in both; `difference` compares what came of it
+        if schema.task == "regression":
+            return np.asarray(pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
+        probabilities = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)
+    return probabilities[:, 1:2] if schema.task == "binary" else probabilities
+
+
+def difference(native: Array, compiled: Array, task: str, usual: float | None = None) -> float:
+    """Return the greatest difference between the two models' answers.
+
+    It is absolute for probabilities, and for values relative to the value (or to `usual`, if that
+    is greater).
+
+    `usual` is the answers' usual size, by default their median one. What is not finite must be the
+    same on both sides, else the difference is infinite.
+    """
+    if native.shape != compiled.shape:
+        return float("inf")
+    finite = np.isfinite(native) & np.isfinite(compiled)
+    same = (native == compiled) | (np.isnan(native) & np.isnan(compiled))
+    gap = np.abs(np.where(finite, native, 0.0) - np.where(finite, compiled, 0.0))
+    if task == "regression":
+        size = np.abs(np.where(finite, native, 0.0))
+        gap = gap / np.maximum(
+            np.maximum(size, usual_size(native) if usual is None else usual),
+            np.finfo(np.float64).tiny,
+        )
+    return float(np.where(finite, gap, np.where(same, 0.0, np.inf)).max(initial=0.0))
+
+
+def usual_size(answers: Array) -> float:
+    """Return the median size of the answers; 0 stands for those that are not finite."""
+    return float(np.median(np.abs(np.where(np.isfinite(answers), answers, 0.0))))
