@@ -117,7 +117,8 @@ class TrainResult(Value):
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
     earlier versions, and of a snapshot, of which `sides` says which rows these were not. Of all
     rows of the run's batches, `rows_waiting` wait for their label, and `rows_without_label` have
-    none though it should be known.
+    none though it should be known. `trials` is a Ref to the JSON of every setting that was
+    tried; null in results of earlier versions.
     """
 
     candidate: str
@@ -135,6 +136,7 @@ class TrainResult(Value):
     sides: Sides | None = None
     predictions: Ref
     model: Ref
+    trials: Ref | None = None
     seconds: float
 
 

@@ -105,7 +105,11 @@ class Snapshot:
     @property
     def context(self) -> Context:
         settings = load_settings(
-            {"PERENNIAL_HOME": str(self.home), "PERENNIAL_STATE": str(self.home / "var")}
+            {
+                "PERENNIAL_HOME": str(self.home),
+                "PERENNIAL_STATE": str(self.home / "var"),
+                "PERENNIAL_COMPARISON_SECONDS": "0",
+            }
         )
         return Context(load_spec(settings.models, "loans"), settings, self.ports)
 

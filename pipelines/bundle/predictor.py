@@ -98,17 +98,7 @@ class NativePredictor(Predictor):
         Raises Refused naming types that are not on it.
         """
         self.schema = schema
-        from skops import io
-        from skops.io.exceptions import UntrustedTypesFoundException
-
-        from pipelines.bundle.trusted import TRUSTED
-
-        try:
-            self._pipeline = io.loads(model, trusted=sorted(TRUSTED))
-        except UntrustedTypesFoundException as error:
-            raise Refused(f"The model holds types that are not trusted: {error}") from error
-        except Exception as error:  # a broken file fails as zip, JSON, key or type error
-            raise BadData(f"The model cannot be loaded: {type(error).__name__}: {error}") from error
+        self._pipeline = load_native(model)
 
     def predict_feed(self, feed: Feed) -> Answers:
         """Answer a whole feed.
@@ -122,6 +112,24 @@ class NativePredictor(Predictor):
             if self.schema.task == "regression":
                 return _shape(self.schema, np.asarray(self._pipeline.predict(frame)))
             return _shape(self.schema, self._pipeline.predict_proba(frame))
+
+
+def load_native(model: bytes) -> Any:
+    """Return the fitted pipeline of a verified skops file.
+
+    Raises Refused naming types that are not on the loader's own list, BadData for a broken file.
+    """
+    from skops import io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    from pipelines.bundle.trusted import TRUSTED
+
+    try:
+        return io.loads(model, trusted=sorted(TRUSTED))
+    except UntrustedTypesFoundException as error:
+        raise Refused(f"The model holds types that are not trusted: {error}") from error
+    except Exception as error:  # a broken file fails as zip, JSON, key or type error
+        raise BadData(f"The model cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 def _shape(schema: InputSchema, output: np.ndarray[Any, Any]) -> Answers:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
 from pipelines.messages import TrainRequest, TrainResult
-from pipelines.refs import digest, sha256
+from pipelines.refs import canonical, digest, sha256
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
 
@@ -142,8 +143,23 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         sides=sides_of(spec) if spec.is_snapshot else None,
         predictions=reference,
         model=model_ref,
+        trials=store.put(canonical(_trials(result)), ".json"),
         seconds=round(time.perf_counter() - began, 3),
     )
+
+
+def _trials(result: SearchResult) -> list[dict[str, Any]]:
+    """Return the settings as they are kept: parameters, scores (null: not finite), seconds."""
+    figures = {"score", "spread", "seconds"}
+    return [
+        {
+            "params": {name: value for name, value in row.items() if name not in figures},
+            "scores": [score if isfinite(score) else None for score in scores],
+            "seconds": row["seconds"],
+            "state": "complete",
+        }
+        for row, scores in zip(result.settings, result.fold_scores, strict=True)
+    ]
 
 
 def _class_shares(y: Any, truth: Any, classes: list[str] | None) -> str:

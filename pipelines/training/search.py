@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +42,8 @@ class SearchResult:
     """The standard deviation of the score over the folds."""
     settings: list[dict[str, Any]]
     """One row per setting: its parameters, `score`, `spread`, `seconds` (of one fit)."""
+    fold_scores: list[list[float]] = field(default_factory=list)
+    """The scores of each setting, fold by fold."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def search(
     from sklearn.base import clone
 
     usable = usable_folds(folds, y, spec, log)
-    settings, messages, count = [], set[str](), 0
+    settings, fold_scores, messages, count = [], [], set[str](), 0
     for setting in _settings(candidate, pipeline, spec.train.seed):
         values, seconds = [], []
         for train, test in usable:
@@ -117,7 +119,8 @@ def search(
                 "seconds": float(np.mean(seconds)),
             }
         )
-    return _best(settings, candidate, spec)
+        fold_scores.append([float(v) for v in values])
+    return replace(_best(settings, candidate, spec), fold_scores=fold_scores)
 
 
 def _settings(candidate: Candidate, pipeline: Any, seed: int) -> list[dict[str, Any]]:

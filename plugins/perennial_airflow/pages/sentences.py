@@ -142,7 +142,8 @@ def _verdict(entry: Entry, verdict: GateVerdict) -> Words:
     text = words.gate_entry(
         verdict.candidate, verdict.version, verdict.reasons, verdict.started_because
     )
-    pages = _pages(entry.model, entry.run, ("verdict", "verdict"), ("validation", "validation"))
+    kinds = ("verdict", "comparison", "validation")
+    pages = _pages(entry.model, entry.run, *((kind, kind) for kind in kinds))
     return Words(*_badge(verdict.verdict), text, [*pages, *_link_run(entry)])
 
 
