@@ -16,7 +16,7 @@ from pipelines.science.metrics import score
 from pipelines.science.slices import LEAST, SliceLoss, compare_slices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Sequence
 
     from pipelines.comparison.judged import Judged
 
@@ -65,7 +65,8 @@ class WorstRows:
 
 def error_slices(judged: Judged, p: Array) -> ErrorSlices:
     """Return the slices of the holdout by the inputs that may be shown, given the answers p."""
-    spec, named = judged.spec, list(slices_of(judged))
+    spec = judged.spec
+    named = list(slices_of(judged.holdout, spec.features.inputs, judged.hidden))
     block, unit = judged.blocks
     loss = row_losses(spec.task, judged.truth, p)
     found = compare_slices(loss, [mask for _, mask in named], block)
@@ -79,11 +80,16 @@ def error_slices(judged: Judged, p: Array) -> ErrorSlices:
     return ErrorSlices(judgements[:_SHOWN], len(judgements), words, unit)
 
 
-def slices_of(judged: Judged) -> Iterator[tuple[str, Array]]:
-    """Yield each slice's name and its rows (m,): categories, parts of numbers, missing values."""
-    shown = [n for n in judged.spec.features.inputs if n not in judged.hidden]
+def slices_of(
+    table: pa.Table, inputs: Sequence[str], hidden: Container[str]
+) -> Iterator[tuple[str, Array]]:
+    """Yield each slice's name and its rows (m,): categories, parts of numbers, missing values.
+
+    Of the inputs that are in the table and are not hidden.
+    """
+    shown = [n for n in inputs if n not in hidden and n in table.column_names]
     for name in shown[:_COLUMNS]:
-        column = judged.holdout[name].combine_chunks()
+        column = table[name].combine_chunks()
         missing = np.asarray(pc.is_null(column, nan_is_null=True))
         title = short(name, _LONGEST)
         if missing.any() and not missing.all():
@@ -144,16 +150,22 @@ def worst_rows(judged: Judged, p: Array, inputs: list[str]) -> WorstRows:
     identity = [*spec.key, *([spec.event_time] if spec.event_time else [])]
     names = list(dict.fromkeys([*identity, *inputs]))
     shown = [n for n in names if n not in judged.hidden]
-    table = judged.holdout.select(shown).take(pa.array(worst))
-    values = [[_value_text(v) for v in table[n].to_pylist()] for n in shown]
+    values = row_texts(judged.holdout, shown, worst)
     truth, said = _truths(judged, worst), [_answer_text(judged, p[i]) for i in worst]
     rows = [
-        [truth[i], said[i], value_text(float(loss[at]), "number"), *(v[i] for v in values)]
+        [truth[i], said[i], value_text(float(loss[at]), "number"), *values[i]]
         for i, at in enumerate(worst)
     ]
     titles = [short(n, _LONGEST) for n in shown]
     left_out = {n: why for n, why in judged.hidden.items() if n in names}
     return WorstRows(["truth", "predicted", "loss", *titles], rows, left_out)
+
+
+def row_texts(table: pa.Table, names: Sequence[str], rows: Array) -> list[list[str]]:
+    """Return some rows' values of these columns as they are read."""
+    some = table.select(list(names)).take(pa.array(rows))
+    columns = [[_value_text(v) for v in some[n].to_pylist()] for n in names]
+    return [list(row) for row in zip(*columns, strict=True)] or [[] for _ in rows]
 
 
 def _truths(judged: Judged, rows: Array) -> list[str]:

@@ -86,6 +86,14 @@ class Plot:
             f'<line class="whisker" x1="{a:.1f}" x2="{a:.1f}" y1="{b:.1f}" y2="{c:.1f}"/>'
         )
 
+    def block(self, low: float, high: float, value: float, says: str) -> None:
+        """Draw an upright bar from the floor between two values of x."""
+        (a, b), (c, floor) = self.at(low, value), self.at(high, self._y.low)
+        self._parts.append(
+            f'<rect class="bar" x="{a + 0.5:.1f}" y="{b:.1f}" width="{max(c - a - 1, 0.5):.1f}"'
+            f' height="{floor - b:.1f}"><title>{escape(says)}</title></rect>'
+        )
+
     def dot(
         self,
         x: float,

@@ -135,7 +135,10 @@ _STEPS = (
         "It is fitted again on all rows first; that the compiled model answers the same is proven.",
         messages.PackageRequest,
         messages.PackageResult,
-        links=(MlflowLink("run_id", of="gate"),),
+        links=(
+            PageLink("versions", "Against the champion"),
+            MlflowLink("run_id", of="gate"),
+        ),
     ),
     Step(
         "deploy",

@@ -142,6 +142,7 @@ def _judge_challenger(
         "features_revision": request.features.version.revision,
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
+        "code_sha256": context.code,
     }
     model_version = context.ports.registry.register(
         context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
