@@ -187,8 +187,8 @@ def attributions(found: Attribution, rows: Any) -> str:
 
     The colour is the input's own value, low blue to high orange; grey where it has no order.
     """
-    order = np.argsort(-np.abs(found.values).mean(axis=0), kind="stable")[:_INPUTS]
-    shown = found.values[:, order]
+    order = np.argsort(-np.abs(found.amounts).mean(axis=0), kind="stable")[:_INPUTS]
+    shown = found.amounts[:, order]
     if not shown.size:
         return ""
     left, width, height = 150, 470, 26

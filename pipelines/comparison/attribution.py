@@ -26,14 +26,14 @@ _INNER, _LAST = slice(None, -1), -1
 
 @dataclass(frozen=True)
 class Attribution:
-    """What inputs add to the margin (before it becomes a probability): `values` (n, inputs).
+    """What inputs add to the margin (before it becomes a probability): `amounts` (n, inputs).
 
     Of several classes they are those of the class with the greatest probability in each row.
     `off` is the greatest distance of a sum from the answer.
     """
 
     inputs: list[str]
-    values: Array
+    amounts: Array
     method: str
     off: float
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.comparison.error_slices import row_texts, slices_of
-from pipelines.profiling.words import short, value_text
+from pipelines.comparison.scales import number_text
+from pipelines.profiling.words import short
 from pipelines.science.slices import LEAST
 
 if TYPE_CHECKING:
@@ -130,4 +131,4 @@ def _text(answer: Any, classes: list[str] | None) -> str:
     if classes:
         best = int(np.argmax(answer))
         return f"{short(classes[best], 40)} ({float(answer[best]):.3f})"
-    return value_text(float(answer), "number")
+    return number_text(float(answer))

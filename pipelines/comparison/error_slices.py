@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.comparison.judged import row_losses
-from pipelines.profiling.words import short, value_text
+from pipelines.comparison.scales import number_text
+from pipelines.profiling.words import short
 from pipelines.science.metrics import score
 from pipelines.science.slices import LEAST, SliceLoss, compare_slices
 
@@ -113,13 +114,13 @@ def _of_numbers(title: str, column: pa.Array, missing: Array) -> Iterator[tuple[
     single = np.unique(present)
     if len(single) <= BINS + 1:
         for value in single if len(single) > 1 else ():
-            yield f"{title} = {value_text(float(value), 'number')}", values == value
+            yield f"{title} = {number_text(float(value))}", values == value
         return
     edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1), method="lower"))
     for i, (low, high) in enumerate(itertools.pairwise(edges)):
         last = i == len(edges) - 2  # which holds its upper end too
         inside = (values >= low) & ((values <= high) if last else (values < high))
-        ends = f"{value_text(float(low), 'number')} to {value_text(float(high), 'number')}"
+        ends = f"{number_text(float(low))} to {number_text(float(high))}"
         yield f"{title}: {ends}", inside
 
 
@@ -153,8 +154,7 @@ def worst_rows(judged: Judged, p: Array, inputs: list[str]) -> WorstRows:
     values = row_texts(judged.holdout, shown, worst)
     truth, said = _truths(judged, worst), [_answer_text(judged, p[i]) for i in worst]
     rows = [
-        [truth[i], said[i], value_text(float(loss[at]), "number"), *values[i]]
-        for i, at in enumerate(worst)
+        [truth[i], said[i], number_text(float(loss[at])), *values[i]] for i, at in enumerate(worst)
     ]
     titles = [short(n, _LONGEST) for n in shown]
     left_out = {n: why for n, why in judged.hidden.items() if n in names}
@@ -177,14 +177,14 @@ def _answer_text(judged: Judged, answer: Any) -> str:
     if judged.classes:
         best = int(np.argmax(answer))
         return f"{short(judged.classes[best], _LONGEST)} ({float(answer[best]):.3f})"
-    return value_text(float(answer), "number")
+    return number_text(float(answer))
 
 
 def _value_text(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return value_text(value, "number") if np.isfinite(value) else str(value)
+        return number_text(value) if np.isfinite(value) else str(value)
     return short(str(value), _LONGEST)
 
 

@@ -71,6 +71,14 @@ def nice_values(low: float, high: float) -> list[float]:
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
+def number_text(value: float) -> str:
+    """Return a number as it stands in a table: four digits, or all whole ones."""
+    if value == int(value) and abs(value) < 1e9:  # noqa: PLR2004 -- up to here every digit is read
+        return f"{int(value):,}"
+    whole = 1_000 <= abs(value) < 1e9  # noqa: PLR2004 -- as above
+    return f"{value:,.0f}" if whole else f"{value:,.4g}"
+
+
 def tick_text(value: float) -> str:
     """Return a value as it stands beside an axis."""
     if value == 0:

@@ -121,7 +121,9 @@ def _against(entry: Entry, crown: Crown) -> list[tuple[str, str]]:
     """Return the link to what differs from the champion before; none where there was none."""
     if crown.previous is None:
         return []
-    path = page_path(entry.model, "versions", pair_name(crown.previous, crown.version))
+    # A rollback leads back, and the page was made when the later one was new.
+    pair = sorted((crown.previous, crown.version), key=lambda v: (len(v), v))
+    path = page_path(entry.model, "versions", pair_name(*pair))
     return [(f"against {crown.previous}", path)]
 
 
