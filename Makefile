@@ -14,8 +14,8 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
-.PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo bench \
-	images clean secrets
+.PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo example \
+	bench images clean secrets
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -66,6 +66,9 @@ down: venv ## stop the stack
 # A model lives through the months, renewed by its own drift DAG; the stack keeps running.
 demo: venv ## four months of real flights through the whole loop (MONTHS=10: the year)
 	@MONTHS=$(MONTHS) $(BIN)/python -m demo
+
+example: venv ## bring a worked example to life in the running stack (NAME=iris)
+	@$(BIN)/python -m demo.example $(NAME)
 
 bench: venv-dev ## measure what the documentation claims about speed; writes benchmarks/results/
 	$(BIN)/python -m benchmarks

@@ -12,6 +12,7 @@ from pipelines.refs import digest, sha256
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipelines.environments.record import EnvironmentRecord
     from pipelines.ports import ConfiguredPorts, Ports
     from pipelines.settings import Settings
     from pipelines.spec import Spec
@@ -49,10 +50,39 @@ class Context:
         """The tag that says in a run which image the step ran in; none outside containers."""
         return {"image": self.settings.image} if self.settings.image else {}
 
+    @property
+    def environment_tags(self) -> dict[str, str]:
+        """The tags that name the model's environment in a run; none where it requires nothing."""
+        return self.environment.tags if self.environment else {}
+
+    @cached_property
+    def environment(self) -> EnvironmentRecord | None:
+        """What the model's `requires` was resolved to; None where it requires nothing.
+
+        Raises what `resolve` raises.
+        """
+        if not self.spec.requires:
+            return None
+        from pipelines.environments.resolution import resolve
+
+        return resolve(self.spec.requires, self.ports.store)
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """The folders to append to `sys.path` of a process that needs what the model requires.
+
+        They are installed unless they are there. Raises what `resolve` and `install` raise.
+        """
+        if self.environment is None:
+            return []
+        from pipelines.environments.ready import paths
+
+        return paths(self.environment, self.settings, self.ports.store)
+
     @cached_property
     def code(self) -> str:
-        """The hash of everything that the user wrote for this model and of the locked
-        dependencies.
+        """The hash of everything that the user wrote for this model and of the packages that run
+        it: Perennial's lock and the model's environment.
         """
         files = [
             *sorted(self.folder.glob("*.py")),
@@ -62,6 +92,10 @@ class Context:
         ]
         # How much memory a container has, and how long code may take, changes no result.
         spec = self.spec.model_dump(
-            mode="json", exclude={"resources": True, "features": {"timeout"}}
+            mode="json",
+            exclude={"resources": True, "features": {"timeout"}, "requires": True},
         )
-        return digest({p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, spec)
+        environment = [self.environment.sha256] if self.environment else []
+        return digest(
+            {p.name: sha256(p.read_bytes()) for p in files if p.is_file()}, spec, *environment
+        )

@@ -76,6 +76,7 @@ HEAVY = (
     "tests/unit/bundle/test_trusted",
     "tests/unit/data/",
     "tests/unit/door/test_keeper",
+    "tests/unit/environments/",
     "tests/unit/models/",
     "tests/unit/ops/",
     "tests/unit/sources/test_reader_process",

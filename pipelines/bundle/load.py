@@ -43,6 +43,11 @@ def write_bundle(store: Store, manifest: BundleManifest) -> Ref:
     return store.put(canonical(manifest), ".json")
 
 
+def read_manifest(store: Store, ref: Ref) -> BundleManifest:
+    """Return a bundle's manifest, verified. Raises Corrupted, and BadData where it is none."""
+    return _parse(BundleManifest, store.get(ref), ref)
+
+
 def open_bundle(store: Store, ref: Ref) -> OpenBundle:
     """Return the bundle of a manifest's reference.
 
@@ -50,7 +55,7 @@ def open_bundle(store: Store, ref: Ref) -> OpenBundle:
     nor scikit-learn. Raises Corrupted naming the object, BadData where a verified file makes no
     sense, Refused for types not trusted.
     """
-    manifest = _parse(BundleManifest, store.get(ref), ref)
+    manifest = read_manifest(store, ref)
     files = {
         f.uri: store.get(f)
         for f in (manifest.native, manifest.onnx, manifest.golden)

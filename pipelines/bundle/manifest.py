@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 from pipelines.bundle.schema import InputSchema
+from pipelines.environments.record import EnvironmentRecord
 from pipelines.intervals import Interval
 from pipelines.messages import Sides
 from pipelines.refs import Name, Ref, Value
@@ -89,6 +90,9 @@ class BundleManifest(Value):
     """Of a snapshot: which rows this version has never seen."""
     settings: Settings | None = None
     """How it was fitted, so that it can be fitted again; None in earlier bundles."""
+    environment: EnvironmentRecord | None = None
+    """The packages that it needs beside the lock; None where it needs none, as in earlier bundles.
+    """
 
 
 class Release(Value):

@@ -96,6 +96,7 @@ def _check_model(
     state: dict[str, Any] = {}
     checks: list[tuple[str, Callable[[], str]]] = [
         ("spec", lambda: _spec(settings, name, state)),
+        ("packages", lambda: _packages(state)),
         ("candidates", lambda: _candidates(state)),
         ("schema", lambda: _schema(state, accept=accept)),
         ("source", lambda: _source(at, state)),
@@ -105,10 +106,12 @@ def _check_model(
     ]
     for title, run in checks:
         try:
-            findings.append(ModelFinding(name, title, ok=True, detail=run()))
+            detail = run()
+            if detail:
+                findings.append(ModelFinding(name, title, ok=True, detail=detail))
         except PerennialError as error:
-            detail = _with_line(settings, name, error)
-            findings.append(ModelFinding(name, title, ok=False, detail=detail))
+            words = _with_line(settings, name, error)
+            findings.append(ModelFinding(name, title, ok=False, detail=words))
             return error.exit_code
         # What a library raises on one model's data must not hide the other findings.
         except Exception as error:  # noqa: BLE001
@@ -139,6 +142,20 @@ def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     state["context"] = Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings))
     text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
     return "; ".join([text, *(f"WARNING: {warning}" for warning in advice(spec))])
+
+
+def _packages(state: dict[str, Any]) -> str:
+    """Have what the model requires at hand; nothing where it requires nothing."""
+    from pipelines.environments.lock import base_lock, packages
+    from pipelines.environments.ready import read_lock
+
+    context: Context = state["context"]
+    if context.environment is None:
+        return ""
+    lock = packages(read_lock(context.environment, context.ports.store))
+    beside = [f"{n} {v}" for n, v in lock.items() if n not in base_lock()[1]]
+    folders = ", ".join(context.paths) or "all in the lock"
+    return f"{', '.join(beside)}; environment {context.environment.sha256[:12]} ({folders})"
 
 
 def _candidates(state: dict[str, Any]) -> str:
@@ -175,7 +192,7 @@ def _source(at: str | None, state: dict[str, Any]) -> str:
 
     context: Context = state["context"]
     interval = _interval(context.spec, at)
-    source = open_source(context.spec, context.settings)
+    source = open_source(context.spec, context.settings, paths=context.paths)
     raws = read_raw(context, interval, source)
     state |= {"interval": interval, "raws": raws, "source": source}
     rows = {n: t.num_rows for n, t in raws[-1].tables.items()}

@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.comparison.error_slices import row_texts, slices_of
 from pipelines.comparison.scales import number_text
 from pipelines.profiling.words import short
+from pipelines.science.metrics import THRESHOLD
 from pipelines.science.slices import LEAST
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-THRESHOLD = 0.5
 FARTHEST = 10
 BINS = 30
 _SLICES = 10

@@ -13,6 +13,7 @@ from pipelines.comparison.attribution import Attribution
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
 from pipelines.profiling.words import short
+from pipelines.science.metrics import THRESHOLD
 from pipelines.templates import fill
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _TEMPLATE = Path(__file__).with_name("page.html")
 _LONGEST = 60
 _PARAMETERS = 6
-THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)

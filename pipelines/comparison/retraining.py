@@ -21,7 +21,7 @@ from pipelines.comparison.learning import LearningCurve, learning_curve
 from pipelines.comparison.permutation import Importance, importance
 from pipelines.comparison.trials import Trial, read_trials
 from pipelines.science.bootstrap import Spread, spread
-from pipelines.science.metrics import scores
+from pipelines.science.metrics import THRESHOLD, constant_threshold, scores
 from pipelines.training import predictions
 from pipelines.training.estimators import answers
 from pipelines.training.threads import limit_threads
@@ -121,11 +121,12 @@ def _numbers(context: Context, judged: Judged, result: TrainResult) -> Candidate
     """Return a candidate with its answers to the holdout, its metrics and their intervals."""
     spec, store = context.spec, context.ports.store
     said = predictions.read(store, spec, result.predictions, judged.raw_holdout).score
+    dummy = spec.candidate(result.candidate).declaration.dummy
     look = CandidateLook(
         result=result,
         trials=read_trials(store, result),
-        dummy=spec.candidate(result.candidate).declaration.dummy,
-        metrics=scores(spec.task, judged.truth, said),
+        dummy=dummy,
+        metrics=scores(spec.task, judged.truth, said, also=spec.metrics, of_constant=dummy),
         answers=said,
     )
     return replace(
@@ -139,6 +140,7 @@ def _numbers(context: Context, judged: Judged, result: TrainResult) -> Candidate
                 groups=judged.groups,
                 confidence=CONFIDENCE,
                 seed=spec.train.seed,
+                threshold=constant_threshold(metric) if dummy else THRESHOLD,
             )
             for metric in look.metrics
         },

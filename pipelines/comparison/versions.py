@@ -176,7 +176,7 @@ def _metrics(
         "seed": spec.train.seed,
     }
     pairs = []
-    for metric in metrics_for(spec.task):
+    for metric in dict.fromkeys((*metrics_for(spec.task), *spec.metrics)):
         if not np.isfinite([score(metric, y, first), score(metric, y, second)]).all():
             continue
         up = compare(metric, y, challenger=second, opponent=first, **chance)

@@ -22,7 +22,7 @@ from pipelines.spec.model import ROW_KEY
 from pipelines.tables import sorted_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -71,7 +71,9 @@ def build_batch(
             m.interval.name: read_table(store, m.tables[name]) for m in _parts(spec, name, raw)
         }
         tables[name] = _join(spec, name, parts, types)
-    return build_rows(context.folder, spec, tables, batch.interval, _timeout(context))
+    return build_rows(
+        context.folder, spec, tables, batch.interval, _timeout(context), context.paths
+    )
 
 
 def read_raw(context: Context, interval: Interval, source: Source | None = None) -> list[Raw]:
@@ -83,7 +85,7 @@ def read_raw(context: Context, interval: Interval, source: Source | None = None)
     batch cannot be read.
     """
     spec = context.spec
-    source = source or open_source(spec, context.settings)
+    source = source or open_source(spec, context.settings, paths=context.paths)
     raws = [read_source(context, source, i) for i in intervals_behind(spec, interval)]
     for raw in raws:
         if raw.problem:
@@ -118,7 +120,7 @@ def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Tabl
             for b, r in _parts(spec, name, list(zip(batches, raws, strict=True)))
         }
         tables[name] = _join(spec, name, parts, types)
-    return build_rows(context.folder, spec, tables, interval, _timeout(context))
+    return build_rows(context.folder, spec, tables, interval, _timeout(context), context.paths)
 
 
 def _timeout(context: Context) -> float:
@@ -131,12 +133,14 @@ def build_rows(
     tables: Mapping[str, pa.Table],
     interval: Interval,
     timeout: float = DEFAULT_TIMEOUT,
+    paths: Sequence[str] = (),
 ) -> pa.Table:
     """Return the features of the rows within the interval.
 
     The raw tables reach back as far as the lookback.
 
-    `build` runs in a process of its own, which is ended after `timeout` seconds.
+    `build` runs in a process of its own, which is ended after `timeout` seconds; `paths` are those
+    of the model's environment (see `Context.paths`).
 
     This is what a client calls too that has raw rows and wants predictions. Where the spec allows
     empty batches, an interval without raw rows has none here either; its columns but the time
@@ -162,7 +166,7 @@ def build_rows(
             pa.table({}),
             dict.fromkeys(columns, pa.null()) | {spec.event_time: pa.timestamp("us", tz="UTC")},
         )
-    result = _run(folder / "features.py", tables_before, subject, timeout, spec.target)
+    result = _run((folder / "features.py", paths), tables_before, subject, timeout, spec.target)
     absent = [c for c in columns if c not in result.column_names]
     if absent:
         pass_on = (
@@ -180,9 +184,15 @@ def build_rows(
 
 
 def _run(
-    path: Path, tables: Mapping[str, pa.Table], subject: str, timeout: float, target: Target
+    code: tuple[Path, Sequence[str]],
+    tables: Mapping[str, pa.Table],
+    subject: str,
+    timeout: float,
+    target: Target,
 ) -> pa.Table:
     """Run `build`, and derive the target from what it returns where the spec says how.
+
+    `code` is its file and the paths of its environment.
 
     Where it fails and nobody knows the type of some columns, the error says so too.
     """
@@ -190,7 +200,8 @@ def _run(
 
     try:
         derived = (target.column, target.derivation.sql) if target.derivation else None
-        return user_code.call_build(path, tables, subject, timeout, derived)
+        path, paths = code
+        return user_code.call_build(path, tables, subject, timeout, derived, paths)
     except SpecError as error:
         empty_columns = [
             f"{name}.{f.name}"

@@ -47,7 +47,7 @@ def read_columns(context: Context, *, now: datetime | None = None) -> SourceColu
     Raises BadData where a batch cannot be read.
     """
     spec = context.spec
-    source = open_source(spec, context.settings, with_schema=False)
+    source = open_source(spec, context.settings, with_schema=False, paths=context.paths)
     columns = SourceColumns({})
     for interval in _intervals(spec, now or datetime.now(UTC)):
         raw = source.read(interval)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.bundle.load import golden_differences, open_bundle
+from pipelines.bundle.load import golden_differences, open_bundle, read_manifest
 from pipelines.deployment import releases
 from pipelines.deployment.targets import target_for
 from pipelines.errors import Conflict, GiveUp, PerennialError, Refused, TryAgain
@@ -201,8 +201,10 @@ def _crown(
     context: Context, order: Order, release: Release, target: Target, facts: dict[str, Any]
 ) -> Entry:
     """Make the release's version the champion; `facts` are what the target says beside it."""
+    environment = read_manifest(context.ports.store, release.bundle).environment
     champion = Crown(
         **facts,
+        **({"environment": environment.sha256} if environment else {}),
         version=release.version,
         bundle=release.bundle,
         release=release.number,

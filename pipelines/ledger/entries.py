@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines.intervals import Interval, Moment
 from pipelines.messages import GateCheck
-from pipelines.refs import Ref, Value
+from pipelines.refs import Ref, Sha256, Value
 
 V = TypeVar("V", bound=Value)
 
@@ -76,7 +76,8 @@ class Quarantine(Decision):
 class GateVerdict(Decision):
     """The gate's verdict on a challenger; version, candidate and run are empty without one.
 
-    A metric that is not finite is null. `champion` is the version that served then.
+    A metric that is not finite is null. `champion` is the version that served then. `environment`
+    names the packages that the model requires beside the lock.
     """
 
     kind: Literal["verdict"] = "verdict"
@@ -92,6 +93,7 @@ class GateVerdict(Decision):
     features_revision: str
     as_of: Moment
     started_because: str = ""
+    environment: Sha256 | None = None
 
 
 class ReleaseIntent(Decision):
@@ -121,7 +123,8 @@ class Crown(Decision):
     """A version that became champion, its bundle, and the release that brought it.
 
     `previous` is the version before. `image` is the id of the container's image; None where the
-    release serves without one.
+    release serves without one. `environment` names the packages that the bundle records beside the
+    lock.
     """
 
     kind: Literal["champion"] = "champion"
@@ -130,6 +133,7 @@ class Crown(Decision):
     release: int
     previous: str | None = None
     image: str | None = None
+    environment: Sha256 | None = None
 
 
 class Reconciliation(Decision):

@@ -76,20 +76,27 @@ def _write(path: Path, text: str) -> None:
     Path(file.name).replace(path)
 
 
+def find_examples() -> dict[str, Path]:
+    """Return the folders of the worked examples by name: the shipped models, and examples/."""
+    shipped = Path(__file__).resolve().parents[2]
+    rooms = [shipped / "models", shipped / "examples"]
+    return {name: room / name for room in rooms if room.is_dir() for name in model_names(room)}
+
+
 def copy_example(settings: Settings, example: str, name: str, *, force: bool) -> list[str]:
     """Copy a worked example, with its suites, under a name; return the paths.
 
     Raises RequestError where there is no such example, Conflict where the name is taken.
     """
-    shipped = Path(__file__).resolve().parents[2]
-    examples = model_names(shipped / "models")
+    examples = find_examples()
     if example not in examples:
         raise RequestError(
-            f"There is no example {example!r}.", remedy=f"pass one of {', '.join(examples)}."
+            f"There is no example {example!r}.",
+            remedy=f"pass one of {', '.join(sorted(examples))}.",
         )
     check_name(name)
     check_free(settings, name, force=force)
-    source, folder = shipped / "models" / example, settings.models / name
+    source, folder = examples[example], settings.models / name
     folder.mkdir(parents=True, exist_ok=True)
     settings.expectations.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -99,8 +106,15 @@ def copy_example(settings: Settings, example: str, name: str, *, force: bool) ->
             text = re.sub(rf"(?m)^name: {example}$", f"name: {name}", text)
         _write(folder / path.name, text)
         paths.append(_shown(folder / path.name, settings))
-    for path in sorted((shipped / "expectations").glob(f"{example}*.json")):
+    for path in _suites_of(source):
         target = settings.expectations / path.name.replace(example, name, 1)
         shutil.copyfile(path, target)
         paths.append(_shown(target, settings))
     return paths
+
+
+def _suites_of(folder: Path) -> list[Path]:
+    """Return the suites of an example: beside the other examples' ones, or among the models'."""
+    inside = folder.parent / "expectations"
+    room = inside if inside.is_dir() else folder.parents[1] / "expectations"
+    return sorted([*room.glob(f"{folder.name}.json"), *room.glob(f"{folder.name}.*.json")])

@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipelines.science.metrics import Resampling, better_by, resample, score, usable
+from pipelines.science.formulas.kinds import Resampling
+from pipelines.science.metrics import THRESHOLD, better_by, resample, score, usable
+from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +139,7 @@ def _blocks(event_times: Array | None, groups: Array | None) -> tuple[Array, Uni
     return blocks_of_groups(groups)
 
 
-def compare(
+def compare(  # noqa: PLR0913 -- two models, each with its own threshold
     metric: str,
     y: Array,
     *,
@@ -147,25 +149,30 @@ def compare(
     groups: Array | None = None,
     confidence: float,
     seed: int,
+    weights: Array | None = None,
+    challenger_threshold: float = THRESHOLD,
+    opponent_threshold: float = THRESHOLD,
 ) -> Comparison:
     """Return the comparison of two models' predictions for the same rows (shapes as in `metrics`).
 
-    The seed fixes the draws. `groups` (n,) stands in for the times of rows that have none.
+    The seed fixes the draws. `groups` (n,) stands in for the times of rows that have none. Each
+    model has its own threshold, above which a probability means class 1.
     """
     block, unit = _blocks(event_times, groups)
     count = int(block.max()) + 1 if len(block) else 0
-    one, other = score(metric, y, challenger), score(metric, y, opponent)
+    sides = ((challenger, challenger_threshold), (opponent, opponent_threshold))
+    one, other = (score(metric, y, p, weights=weights, threshold=t) for p, t in sides)
+    stand_in = _stand_in(metric, one, other, usable(metric, y, opponent, weights=weights))
     better: Array = np.array([-np.inf])
-    if (
-        count > 1
-        and np.isfinite(one)
-        and np.isfinite(other)
-        and usable(metric, y, challenger)
-        and usable(metric, y, opponent)
-    ):
-        better = _gains(
-            metric, y, challenger=challenger, opponent=opponent, block=block, count=count, seed=seed
-        )
+    if stand_in is not None:
+        other = stand_in
+    if count > 1 and np.isfinite(one) and np.isfinite(other):
+        scorers = [
+            resample(metric, y, p, block, count, weights=weights, threshold=t) for p, t in sides
+        ]
+        if stand_in is not None:
+            scorers[1] = Resampling(lambda draws: np.full(len(draws), stand_in), 1)
+        better = _gains(metric, scorers, count, seed)
     return Comparison(
         metric=metric,
         challenger=one,
@@ -179,7 +186,7 @@ def compare(
     )
 
 
-def spread(
+def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how they count
     metric: str,
     y: Array,
     p: Array,
@@ -188,6 +195,8 @@ def spread(
     groups: Array | None = None,
     confidence: float,
     seed: int,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
 ) -> Spread:
     """Return a model's metric on rows (shapes as in `metrics`) with its one-sided bounds.
 
@@ -198,22 +207,70 @@ def spread(
     """
     block, unit = _blocks(event_times, groups)
     count = int(block.max()) + 1 if len(block) else 0
-    value = score(metric, y, p)
+    value = score(metric, y, p, weights=weights, threshold=threshold)
     ends = (float("nan"), float("nan"))
     if count > 1 and np.isfinite(value):
-        scorer = resample(metric, y, p, block, count)
-        draws = np.concatenate(
-            [better_by(metric, scorer.of(w), 0.0) for w in _weights([scorer], count, seed)]
-        )
-        level, sign = _level(confidence, count), float(better_by(metric, 1.0, 0.0))
-        worst, best = (
-            np.where(np.isfinite(draws), draws, replacement) for replacement in (-np.inf, np.inf)
-        )
-        ends = (
-            sign * float(np.quantile(worst, level, method="lower")),
-            sign * float(np.quantile(best, 1 - level, method="higher")),
-        )
+        draws = draw_scores(metric, y, p, block, count, seed, weights=weights, threshold=threshold)
+        ends = ends_of(metric, draws, confidence, count)
     return Spread(metric, value, *ends, confidence, count, unit)
+
+
+def draw_scores(
+    metric: str,
+    y: Array,
+    p: Array,
+    block: Array,
+    count: int,
+    seed: int,
+    *,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
+) -> Array:
+    """Return the metric (b,) of every resample of the blocks (n,), 0..count-1."""
+    scorer = resample(metric, y, p, block, count, weights=weights, threshold=threshold)
+    return np.concatenate([scorer.of(w) for w in _weights([scorer], count, seed)])
+
+
+def ends_of(metric: str, draws: Array, confidence: float, blocks: int) -> tuple[float, float]:
+    """Return the bad and the good end of one-sided intervals, from a metric's draws (b,) of so many
+    blocks.
+    """
+    better = better_by(metric, draws, 0.0)
+    level, sign = _level(confidence, blocks), float(better_by(metric, 1.0, 0.0))
+    worst, best = (
+        np.where(np.isfinite(better), better, replacement) for replacement in (-np.inf, np.inf)
+    )
+    return (
+        sign * float(np.quantile(worst, level, method="lower")),
+        sign * float(np.quantile(best, 1 - level, method="higher")),
+    )
+
+
+def two_sided(
+    metric: str,
+    y: Array,
+    p: Array,
+    *,
+    event_times: Array,
+    confidence: float,
+    seed: int,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
+) -> tuple[float, float]:
+    """Return the lower and the upper end of the interval that holds the metric with so much
+    confidence: each end is that of a one-sided interval with (1 + confidence) / 2.
+    """
+    found = spread(
+        metric,
+        y,
+        p,
+        event_times=event_times,
+        confidence=(1 + confidence) / 2,
+        seed=seed,
+        weights=weights,
+        threshold=threshold,
+    )
+    return min(found.bad_end, found.good_end), max(found.bad_end, found.good_end)
 
 
 def _level(confidence: float, blocks: int) -> float:
@@ -228,21 +285,26 @@ def _level(confidence: float, blocks: int) -> float:
     return float(ndtr(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 1 - confidence)))
 
 
-def _gains(
-    metric: str,
-    y: Array,
-    *,
-    challenger: Array,
-    opponent: Array,
-    block: Array,
-    count: int,
-    seed: int,
-) -> Array:
-    """Return by how much the challenger is better in each resample.
+def _stand_in(metric: str, one: float, other: float, answered: bool) -> float | None:  # noqa: FBT001
+    """Return what stands in for an opponent's score that is not defined; None where nothing does.
+
+    Where the challenger's is defined on the same rows, the opponent's answers are the cause, as of
+    a champion that calls no row positive when precision decides. It has the worst score then: else
+    nobody could ever take its place.
+    """
+    if not answered or not np.isfinite(one) or np.isfinite(other):
+        return None
+    found = find_metric(metric)
+    worst = found.bounds[0 if found.greater_is_better else 1]
+    return worst if np.isfinite(worst) else None
+
+
+def _gains(metric: str, scorers: list[Resampling], count: int, seed: int) -> Array:
+    """Return by how much the challenger, the first of two, is better in each resample.
 
     A draw on which the metric is not defined counts as lost.
     """
-    one, other = scorers = [resample(metric, y, p, block, count) for p in (challenger, opponent)]
+    one, other = scorers
     better = np.concatenate(
         [better_by(metric, one.of(w), other.of(w)) for w in _weights(scorers, count, seed)]
     )

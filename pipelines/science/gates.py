@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
-from pipelines.spec.metrics import METRICS, find_metric
+from pipelines.spec.metrics import find_metric, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,6 +89,8 @@ class GateFacts:
     fitted_on: Interval | None
     opponent: Opponent
     snapshot: SnapshotFacts | None = None
+    undefined: Mapping[str, str] = field(default_factory=dict)
+    """Why a metric has no value on the held-out rows, in words."""
 
 
 @dataclass(frozen=True)
@@ -212,25 +214,23 @@ def _check_thresholds(facts: GateFacts, gate: Gate) -> list[GateCheck]:
                 name="thresholds", passed=False, detail="the gate names no floor and no ceiling"
             )
         ]
-    return [
-        _check_threshold(metric, facts.metrics.get(metric), bound, floor=floor)
-        for metric, bound, floor in bounds
-    ]
+    return [_check_threshold(metric, facts, bound, floor=floor) for metric, bound, floor in bounds]
 
 
-def _check_threshold(metric: str, value: float | None, bound: float, *, floor: bool) -> GateCheck:
+def _check_threshold(metric: str, facts: GateFacts, bound: float, *, floor: bool) -> GateCheck:
+    value, why = facts.metrics.get(metric), facts.undefined.get(metric, "")
     what = "floor" if floor else "ceiling"
     if not isfinite(bound):
         return GateCheck(name=metric, passed=False, detail=f"the {what} of {metric} is not finite")
-    if metric not in METRICS or METRICS[metric].greater_is_better != floor:
+    if not is_known(metric) or find_metric(metric).greater_is_better != floor:
         return GateCheck(name=metric, passed=False, detail=f"{metric} cannot have a {what}")
     if value is None or not isfinite(value):
         return GateCheck(
             name=metric,
             passed=False,
             detail=(
-                f"{metric} is missing or not finite, so it cannot be held against the {what}"
-                f" {_number(bound)}"
+                f"{metric} is missing or not finite{f' ({why})' if why else ''}, so it cannot be"
+                f" held against the {what} {_number(bound)}"
             ),
         )
     passed = value >= bound if floor else value <= bound

@@ -1,63 +1,131 @@
-"""The formulas of the catalogue's metrics, each written once, for plain and for resampled
-(block-weighted) rows alike.
+"""Scores of a model's answers, by any metric of the catalogue.
 
-A metric is declared in `pipelines.spec.metrics.METRICS`; here is what it computes (`FORMULAS`).
+A metric is declared in `pipelines.spec.metric_catalogue`; what it computes stands under the same
+name in `pipelines.science.formulas`.
 
 Shapes: `y` is (n,), `p` is (n,) for binary (the probability of 1) and regression (the value), and
 (n, k) for multiclass, where `y` holds the class's position in 0..k-1, or -1 for a class that the
-model does not know. A metric that is not defined on the rows (one class only, no variance, a
-prediction that is not finite) is NaN, never an error and never a number: the gate refuses what is
-not finite.
+model does not know. `weights` (n,) say how much each row counts, as scikit-learn's `sample_weight`:
+all alike where they are not given; a row of weight 0 is not there. Above the `threshold` a
+probability (n,) means class 1; at it, and below, class 0.
 
-Definitions are scikit-learn's (tests compare them); `wape` is sum|y - p| / sum|y| (Kolassa & Schütz
-2007).
+A metric that is not defined on the rows (one class only, no variance, a prediction that is not
+finite) is NaN, never an error and never a number, and `why_undefined` says why in words: the gate
+refuses what is not finite.
+
+Where a metric is defined it is scikit-learn's (tests compare them to 1e-12).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.ranking import Ranking, average_precision, roc_auc
+from pipelines.science.formulas import labels, order, probabilities, values
 from pipelines.spec.metrics import find_metric, metrics_for
 from pipelines.spec.tasks import REGRESS, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
+    from pipelines.science.formulas.kinds import Formula, Resampling
+    from pipelines.spec.metric import Metric, Need
+
     Array = NDArray[Any]
 
+THRESHOLD = 0.5
+"""Above it a probability means class 1, where a model names no other threshold."""
 _ROUNDING = 1e-6
 """How far float32 may carry a probability out of [0, 1]."""
 
+FORMULAS: dict[str, Formula] = {
+    **order.FORMULAS,
+    **probabilities.FORMULAS,
+    **labels.FORMULAS,
+    **values.FORMULAS,
+}
+"""What each metric of the catalogue computes, by its name (a test holds the two together)."""
+FAMILIES: dict[str, Callable[[float], Formula]] = {
+    **order.FAMILIES,
+    **labels.FAMILIES,
+    **values.FAMILIES,
+}
+"""By family: how a formula follows from the number in a metric's name."""
 
-def score(metric: str, y: Array, p: Array) -> float:
+
+def score(
+    metric: str, y: Array, p: Array, *, weights: Array | None = None, threshold: float = THRESHOLD
+) -> float:
     """Return the metric over the rows, or NaN where it is not defined on them.
 
     Raises RequestError for an unknown metric.
     """
-    if not usable(metric, y, p):
+    found = find_metric(metric)
+    y, p, weights, _ = _drop_weightless(y, p, weights)
+    if not _usable(found, y, p, weights):
         return float("nan")
-    return FORMULAS[metric].score(y, _answers(metric, p))
+    formula = _formula(found)
+    return formula.score(y, _answers(formula, p, threshold), _floats(weights))
 
 
-def resample(metric: str, y: Array, p: Array, block: Array, count: int) -> Resampling:
+def resample(
+    metric: str,
+    y: Array,
+    p: Array,
+    block: Array,
+    count: int,
+    *,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
+) -> Resampling:
     """Return how the metric follows from how often each block of rows is drawn.
 
     `block` (n,) is each row's block, 0..count-1. Raises RequestError for an unknown metric.
     """
-    find_metric(metric)
-    return FORMULAS[metric].resample(y, _answers(metric, p), block, count)
+    formula = _formula(find_metric(metric))
+    y, p, weights, kept = _drop_weightless(y, p, weights)
+    block = block if kept is None else block[kept]
+    return formula.resample(y, _answers(formula, p, threshold), _floats(weights), block, count)
 
 
-def scores(task: Task, y: Array, p: Array) -> dict[str, float | None]:
-    """Return every metric that fits the task; what is not finite is None."""
-    values = {metric: score(metric, y, p) for metric in metrics_for(task)}
+def scores(
+    task: Task,
+    y: Array,
+    p: Array,
+    *,
+    also: Iterable[str] = (),
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
+    of_constant: bool = False,
+) -> dict[str, float | None]:
+    """Return the metrics that are always computed for the task, and `also` others.
+
+    What is not finite is None. `of_constant`: the answers are a constant, and each metric has the
+    threshold that is best for it.
+    """
+    values = {
+        metric: score(
+            metric,
+            y,
+            p,
+            weights=weights,
+            threshold=constant_threshold(metric) if of_constant else threshold,
+        )
+        for metric in dict.fromkeys((*metrics_for(task), *also))
+    }
     return {metric: value if np.isfinite(value) else None for metric, value in values.items()}
+
+
+def constant_threshold(metric: str) -> float:
+    """Return above which probability the best constant answer means class 1.
+
+    Where a metric is best when every row is called positive, as F1, it is below every probability.
+    Raises RequestError for an unknown metric.
+    """
+    return -1.0 if find_metric(metric).constant == "positive" else THRESHOLD
 
 
 def better_by(metric: str, one: Array | float, other: Array | float) -> Any:
@@ -68,19 +136,57 @@ def better_by(metric: str, one: Array | float, other: Array | float) -> Any:
     return (np.asarray(one) - np.asarray(other)) * sign
 
 
-def usable(metric: str, y: Array, p: Array) -> bool:
+def usable(metric: str, y: Array, p: Array, *, weights: Array | None = None) -> bool:
     """Tell whether rows and predictions can be scored at all.
 
-    There must be rows, of equal number, all finite, and probabilities in [0, 1]. Raises
-    RequestError for an unknown metric.
+    There must be rows, of equal number, all finite, and probabilities in [0, 1]; weights that are
+    not negative, and not all 0; and what the metric needs of them. Raises RequestError for an
+    unknown metric.
     """
-    regression = find_metric(metric).tasks == REGRESS
-    if len(y) == 0 or len(y) != len(p) or not np.isfinite(y).all() or not np.isfinite(p).all():
-        return False
-    if regression:
-        return True
-    labels_fit = p.ndim > 1 or bool(np.isin(y, (0, 1)).all())
-    return labels_fit and float(p.min()) >= -_ROUNDING and float(p.max()) <= 1 + _ROUNDING
+    found = find_metric(metric)
+    y, p, weights, _ = _drop_weightless(y, p, weights)
+    return _usable(found, y, p, weights)
+
+
+def why_undefined(
+    metric: str,
+    y: Array,
+    p: Array,
+    *,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
+) -> str:
+    """Return in words why a metric has no value on the rows; empty where it has one.
+
+    Raises RequestError for an unknown metric.
+    """
+    found = find_metric(metric)
+    if np.isfinite(score(metric, y, p, weights=weights, threshold=threshold)):
+        return ""
+    if len(y) == 0 or len(y) != len(p):
+        return f"there are {len(y):,} true values and {len(p):,} answers"
+    fault = _weights_fault(y, weights)
+    if not fault:
+        y, p, weights, _ = _drop_weightless(y, p, weights)
+        fault = _fault(found, y, p)
+    return fault or found.undefined or "its sums are no finite numbers"
+
+
+def _fault(metric: Metric, y: Array, p: Array) -> str:
+    """Return in words which rows the metric cannot take; empty where it takes all."""
+    faults = [
+        (_count_rows(~np.isfinite(y)), "true values are missing or infinite"),
+        (_count_rows(~np.isfinite(p)), "answers are missing or infinite"),
+    ]
+    if metric.tasks == REGRESS:
+        faults += [(_count_rows(~_meets(need, y, p)), need.broken) for need in metric.needs]
+    else:
+        faults.append(
+            (_count_rows((p < -_ROUNDING) | (p > 1 + _ROUNDING)), "answers are no probabilities")
+        )
+        if p.ndim == 1:
+            faults.append((int((~_is_binary(y)).sum()), "true values are neither 0 nor 1"))
+    return next((f"{rows:,} of {len(y):,} {what}" for rows, what in faults if rows), "")
 
 
 def unfit(answers: Array, task: Task) -> int:
@@ -94,124 +200,67 @@ def unfit(answers: Array, task: Task) -> int:
     return int((~fit.all(axis=1)).sum())
 
 
-def _answers(metric: str, p: Array) -> Array:
-    """Return what the metric sees of the model's answers: scores and values, or labels (n,)."""
-    if find_metric(metric).sees != "labels":
+def _formula(metric: Metric) -> Formula:
+    if metric.number is None:
+        return FORMULAS[metric.formula]
+    return FAMILIES[metric.formula](metric.number)
+
+
+def _usable(metric: Metric, y: Array, p: Array, weights: Array | None) -> bool:
+    if len(y) == 0 or len(y) != len(p) or _weights_fault(y, weights):
+        return False
+    if not np.isfinite(y).all() or not np.isfinite(p).all():
+        return False
+    if metric.tasks == REGRESS:
+        return all(bool(_meets(need, y, p).all()) for need in metric.needs)
+    labels_fit = p.ndim > 1 or bool(_is_binary(y).all())
+    return labels_fit and float(p.min()) >= -_ROUNDING and float(p.max()) <= 1 + _ROUNDING
+
+
+def _weights_fault(y: Array, weights: Array | None) -> str:
+    """Return in words what is wrong with the weights; empty where nothing is."""
+    if weights is None:
+        return ""
+    if len(weights) != len(y):
+        return f"there are {len(weights):,} weights for {len(y):,} rows"
+    if not np.isfinite(weights).all() or (len(weights) and float(np.min(weights)) < 0):
+        return "a weight is missing, infinite or below 0"
+    return "" if np.any(weights) else "all weights are 0"
+
+
+def _drop_weightless(
+    y: Array, p: Array, weights: Array | None
+) -> tuple[Array, Array, Array | None, Array | None]:
+    """Return the rows whose weight is not 0, and which they are (None where all are)."""
+    if weights is None or not len(weights) == len(y) == len(p):
+        return y, p, weights, None
+    kept = np.asarray(weights) != 0
+    if kept.all() or not kept.any():
+        return y, p, weights, None
+    return y[kept], p[kept], weights[kept], kept
+
+
+def _is_binary(y: Array) -> Array:
+    return np.asarray((y == 0) | (y == 1))
+
+
+def _meets(need: Need, y: Array, p: Array) -> Array:
+    values = y if need.side == "truth" else p
+    compare = {">": np.greater, ">=": np.greater_equal, "!=": np.not_equal}[need.sign]
+    return np.asarray(compare(values, need.bound))
+
+
+def _count_rows(wrong: Array) -> int:
+    return int((wrong if wrong.ndim == 1 else wrong.any(axis=1)).sum())
+
+
+def _floats(weights: Array | None) -> Array | None:
+    return None if weights is None else np.asarray(weights, dtype=np.float64)
+
+
+def _answers(formula: Formula, p: Array, threshold: float) -> Array:
+    """Return what the formula takes of the model's answers: as they are, or labels (n,)."""
+    if not formula.labels:
         return p
-    # As `predict` decides; a tie is class 0.
-    return p.argmax(axis=1) if p.ndim > 1 else p > 0.5  # noqa: PLR2004
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """A function from the blocks' weights (b, blocks) to the metric (b,), and how many numbers it
-    holds for each draw.
-    """
-
-    of: Callable[[Array], Array]
-    width: int
-
-
-@dataclass(frozen=True)
-class OfSums:
-    """A metric that follows from sums over rows.
-
-    `terms` are what is summed, each (n,). `value` takes their sums and at last the number of rows,
-    each (b,), and returns the metric (b,).
-    """
-
-    terms: Callable[[Array, Array], tuple[Array, ...]]
-    value: Callable[..., Array]
-
-    def score(self, y: Array, p: Array) -> float:
-        """Return the metric over the rows."""
-        return float(self._value(self._rows(y, p).sum(axis=0)[None, :])[0])
-
-    def resample(self, y: Array, p: Array, block: Array, count: int) -> Resampling:
-        """Return how the metric follows from the blocks' weights."""
-        sums = np.column_stack(
-            [np.bincount(block, column, minlength=count) for column in self._rows(y, p).T]
-        )
-        return Resampling(lambda weights: self._value(weights @ sums), sums.shape[1])
-
-    def _rows(self, y: Array, p: Array) -> Array:
-        """Return per row what is summed: (n, m), the last column being 1."""
-        return np.column_stack([*self.terms(y, p), np.ones(len(y))])
-
-    def _value(self, sums: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.where(sums[:, -1] > 0, self.value(*sums.T), np.nan))
-
-
-@dataclass(frozen=True)
-class OfOrder:
-    """A metric of how scores rank the rows.
-
-    `value` takes the positives and the negatives at each level of the score, each (b, levels), the
-    best level first, and returns the metric (b,).
-    """
-
-    value: Callable[[Array, Array], Array]
-
-    def score(self, y: Array, p: Array) -> float:
-        """Return the metric over the rows."""
-        return Ranking(y, p).score(self.value)
-
-    def resample(self, y: Array, p: Array, block: Array, count: int) -> Resampling:
-        """Return how the metric follows from the blocks' weights."""
-        ranking = Ranking(y, p)
-        return Resampling(ranking.resample(self.value, block, count), ranking.levels)
-
-
-def _error(y: Array, p: Array) -> Array:
-    return np.asarray(y, dtype=np.float64) - np.asarray(p, dtype=np.float64)
-
-
-def _spread(y: Array, p: Array) -> tuple[Array, Array, Array]:
-    """Return squared errors, and how y lies about its mean: sums of squares far from zero would
-    cancel badly.
-    """
-    deviation = y - np.mean(y)
-    return _error(y, p) ** 2, deviation, deviation**2
-
-
-def _explained_share(squares: Array, deviation: Array, spread: Array, rows: Array) -> Array:
-    around = spread - deviation**2 / rows
-    return 1 - squares / _positive(around)
-
-
-def _positive(sums: Array) -> Array:
-    """Return the sums, NaN where one is not above 0 and so nothing can be divided by it."""
-    return np.where(sums > 0, sums, np.nan)
-
-
-def _surprise(y: Array, p: Array) -> Array:
-    """Return -log of the probability that each row's own class was given, clipped as scikit-learn
-    clips it.
-    """
-    p = np.asarray(p, dtype=np.float64)
-    by_class = np.column_stack([1 - p, p]) if p.ndim == 1 else p
-    truth = np.where(y < 0, 0.0, by_class[np.arange(len(y)), np.maximum(y, 0).astype(np.int64)])
-    eps = np.finfo(np.float64).eps
-    return np.asarray(-np.log(np.clip(truth, eps, 1 - eps)))
-
-
-def _mean(total: Array, rows: Array) -> Array:
-    return total / rows
-
-
-FORMULAS: dict[str, OfSums | OfOrder] = {
-    "roc_auc": OfOrder(roc_auc),
-    "average_precision": OfOrder(average_precision),
-    "brier": OfSums(lambda y, p: (_error(y, p) ** 2,), _mean),
-    "log_loss": OfSums(lambda y, p: (_surprise(y, p),), _mean),
-    "accuracy": OfSums(lambda y, label: (label == y,), _mean),
-    "mae": OfSums(lambda y, p: (np.abs(_error(y, p)),), _mean),
-    "rmse": OfSums(lambda y, p: (_error(y, p) ** 2,), lambda total, n: np.sqrt(total / n)),
-    "r2": OfSums(_spread, _explained_share),
-    "wape": OfSums(
-        lambda y, p: (np.abs(_error(y, p)), np.abs(y)),
-        lambda off, size, _: off / _positive(size),
-    ),
-}
-"""What each metric of the catalogue computes, by its name (a test holds the two together)."""
+    # A probability at the threshold itself is class 0, as `predict` decides.
+    return p.argmax(axis=1) if p.ndim > 1 else p > threshold

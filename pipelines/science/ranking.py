@@ -17,6 +17,7 @@ scikit-learn defines it, one step for each different score.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,42 +38,70 @@ LEVELS = 4_096
 class Ranking:
     """Binary rows (n,) in the order of their scores (n,), best first."""
 
-    def __init__(self, y: Array, p: Array, levels: int = LEVELS) -> None:
-        """Sort once; rows of equal score are one step of the ranking."""
+    def __init__(
+        self,
+        y: Array,
+        p: Array,
+        levels: int = LEVELS,
+        *,
+        weights: Array | None = None,
+        focus: float | None = None,
+    ) -> None:
+        """Sort once; rows of equal score are one step of the ranking.
+
+        `weights` (n,) say for how many rows each one counts: for one where they are not given.
+        Where a metric looks at the best ranked rows alone, `focus` is their share.
+        """
         order = np.argsort(-np.asarray(p, dtype=np.float64), kind="stable")
         scores = np.asarray(p, dtype=np.float64)[order]
         new = np.concatenate([[True], scores[1:] != scores[:-1]])
         starts = np.flatnonzero(new)
-        positive = np.asarray(y)[order] == 1
-        self._steps = (
-            np.add.reduceat(positive, starts, dtype=np.float64),
-            np.diff(np.append(starts, len(scores))),
-        )
         self._positive = np.asarray(y) == 1
-        level_of_step = _levels(*self._steps, levels)
-        self._count = int(level_of_step[-1]) + 1
-        self._exact = self._count == len(starts)
-        self._level = np.empty(len(scores), dtype=np.int64)
-        self._level[order] = level_of_step[np.cumsum(new) - 1]
+        self._weights = weights
+        sizes = np.ones(len(scores)) if weights is None else np.asarray(weights, np.float64)[order]
+        self._steps = (
+            np.add.reduceat(np.where(self._positive[order], sizes, 0.0), starts),
+            np.add.reduceat(np.where(self._positive[order], 0.0, sizes), starts),
+        )
+        self._order, self._new = order, new
+        self._most, self._focus = levels, focus
+
+    @cached_property
+    def _level_of_step(self) -> Array:
+        return _levels(self._steps[0], self._steps[0] + self._steps[1], self._most, self._focus)
+
+    @cached_property
+    def _level(self) -> Array:
+        """Each row's level (n,): a resample needs it, a score does not."""
+        level = np.empty(len(self._order), dtype=np.int64)
+        level[self._order] = self._level_of_step[np.cumsum(self._new) - 1]
+        return level
 
     def score(self, formula: Formula) -> float:
         """Return the metric over the rows, exactly; NaN where a class is missing."""
-        positive, rows = self._steps
-        return float(formula(positive[None, :], (rows - positive)[None, :])[0])
+        positive, negative = self._steps
+        return float(formula(positive[None, :], negative[None, :])[0])
 
     def resample(self, formula: Formula, block: Array, count: int) -> Callable[[Array], Array]:
         """Return a function from the blocks' weights (b, count) to the metric (b,).
 
         NaN where a draw misses a class.
         """
-        cell = block * self._count + self._level
-        size = count * self._count
+        levels = self.levels
+        cell = block * levels + self._level
+        size = count * levels
         positive, negative = (
-            np.bincount(cell[rows], minlength=size).reshape(count, self._count).astype(np.float64)
+            np.bincount(
+                cell[rows],
+                None if self._weights is None else self._weights[rows],
+                minlength=size,
+            )
+            .reshape(count, levels)
+            .astype(np.float64)
             for rows in (self._positive, ~self._positive)
         )
         shift = 0.0
-        if not self._exact:
+        if levels < len(self._level_of_step):
             shift = self.score(formula) - float(
                 formula(positive.sum(axis=0)[None, :], negative.sum(axis=0)[None, :])[0]
             )
@@ -81,19 +110,23 @@ class Ranking:
     @property
     def levels(self) -> int:
         """How many levels a resample counts."""
-        return self._count
+        return int(self._level_of_step[-1]) + 1
 
 
-def _levels(positive: Array, rows: Array, most: int) -> Array:
+def _levels(positive: Array, rows: Array, most: int, focus: float | None) -> Array:
     """Return each step's level (steps,), counted from 0 without gaps.
 
-    A level is one step, or where there are too many, several neighbours together.
+    A level is one step, or where there are too many, several neighbours together; half of the
+    levels are for the best ranked rows, three times as many as the `focus`.
     """
     if len(rows) <= most:
         return np.arange(len(rows))
     before = [np.cumsum(part) - part for part in (positive, rows)]
-    shares = [part / max(float(part[-1]), 1.0) for part in before]
-    level = np.floor((shares[0] + shares[1]) / 2 * (most - 1)).astype(np.int64)
+    shares = [part / (float(part[-1]) or 1.0) for part in before]
+    place = (shares[0] + shares[1]) / 2
+    if focus is not None:
+        place = (place + np.minimum(shares[1] / min(3 * focus, 1.0), 1.0)) / 2
+    level = np.floor(place * (most - 1)).astype(np.int64)
     return np.cumsum(np.concatenate([[False], level[1:] != level[:-1]]))
 
 

@@ -8,7 +8,7 @@ from pipelines.errors import SpecError
 from pipelines.spec.sources import FilesSource, HttpSource, PythonSource, SqlSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pipelines.settings import Settings
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from pipelines.spec.schema import Column
 
 
-def open_source(spec: Spec, settings: Settings, *, with_schema: bool = True) -> Source:
+def open_source(
+    spec: Spec, settings: Settings, *, with_schema: bool = True, paths: Sequence[str] = ()
+) -> Source:
     """Return the source that the spec names; nothing is read yet.
 
+    `paths` are those of the model's environment, for code of its own (see `Context.paths`).
     Each is read in a process of its own, files with the model's schema.yaml where there is one.
     """
     from pipelines.sources.memory_limit import most_memory
@@ -30,7 +33,8 @@ def open_source(spec: Spec, settings: Settings, *, with_schema: bool = True) -> 
         from pipelines.sources.python import Function
 
         timeout = own.total_seconds() if own else settings.user_code_timeout_seconds
-        return Function(spec.source, settings.models / spec.name, timeout, most=most)
+        folder = settings.models / spec.name
+        return Function(spec.source, folder, timeout, most=most, paths=paths)
     from pipelines.sources.reader_process import ReaderProcess
 
     schema = load_schema(settings.models / spec.name) if with_schema else None

@@ -9,6 +9,7 @@ from pipelines.settings import Settings
 from pipelines.sources.port import Raw
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipelines.intervals import Interval
@@ -27,17 +28,19 @@ class Function:
         timeout: float = DEFAULT_TIMEOUT,
         *,
         most: int | None = None,
+        paths: Sequence[str] = (),
     ) -> None:
         """Load the function. Raises SpecError where the file or the function is missing or broken.
 
         Loading it, and each call of it, may take `timeout` seconds; its tables may have `most`
-        bytes.
+        bytes. It finds modules in `paths` too.
         """
         self._source = source
         self._path = folder / "source.py"
         self._timeout = timeout
         self._most = most
-        user_code.load(self._path, source.function, timeout)
+        self._paths = paths
+        user_code.load(self._path, source.function, timeout, paths=paths)
 
     def read(self, interval: Interval) -> Raw:
         """Return the function's tables.
@@ -47,6 +50,12 @@ class Function:
         source = self._source
         names = [source.main, *source.side]
         tables, problem = user_code.call_read(
-            self._path, source.function, interval, names, self._timeout, most=self._most
+            self._path,
+            source.function,
+            interval,
+            names,
+            self._timeout,
+            most=self._most,
+            paths=self._paths,
         )
         return Raw(problem=problem) if problem else Raw(tables)

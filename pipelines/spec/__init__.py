@@ -8,12 +8,10 @@ from pipelines.spec.drift import PRESETS, Drift, Rule
 from pipelines.spec.estimators import ESTIMATORS
 from pipelines.spec.gate import Gate
 from pipelines.spec.load import SPEC_FILE, load_all, load_spec, model_names, parse_spec
-from pipelines.spec.metrics import METRICS
 from pipelines.spec.model import Spec, json_schema
 
 __all__ = [
     "ESTIMATORS",
-    "METRICS",
     "PRESETS",
     "SPEC_FILE",
     "Candidate",

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
-from pipelines.spec.metrics import METRICS, metrics_for
+from pipelines.spec.metrics import find_metric, fits, is_known, names_for
 from pipelines.spec.numbers import Finite
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ class Gate(Value):
     min_rows: Annotated[int, Field(ge=2)] = 100
     """Held-out rows with a known outcome that are needed; small data need a small number."""
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that it names, each once."""
+        named = (self.versus_champion.metric, *self.at_least, *self.at_most, *self.guards)
+        return tuple(dict.fromkeys(named))
+
 
 def metric_problems(gate: Gate, task: Task, trained_by: str) -> list[Problem]:
     """Return what is wrong with the metrics that gate and training name."""
@@ -56,18 +63,16 @@ def metric_problems(gate: Gate, task: Task, trained_by: str) -> list[Problem]:
         *((("gate", "at_most", m), m) for m in gate.at_most),
         *((("gate", "guards", m), m) for m in gate.guards),
     ]
-    choices = metrics_for(task)
-    wrong = f"does not fit a {task} task; use one of {', '.join(choices)}"
-    faults = [Problem(path, f"{m[:80]!r} {wrong}") for path, m in mentions if m not in choices]
+    faults = [Problem(path, _say_wrong(m, task)) for path, m in mentions if not fits(m, task)]
     faults += [
         Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")
         for m in gate.at_least
-        if m in METRICS and not METRICS[m].greater_is_better
+        if is_known(m) and not find_metric(m).greater_is_better
     ]
     faults += [
         Problem(("gate", "at_most", m), "is better when greater; put it under at_least")
         for m in gate.at_most
-        if m in METRICS and METRICS[m].greater_is_better
+        if is_known(m) and find_metric(m).greater_is_better
     ]
     decides = gate.versus_champion.metric
     if decides in gate.guards:
@@ -84,3 +89,12 @@ def metric_problems(gate: Gate, task: Task, trained_by: str) -> list[Problem]:
         )
         faults.append(Problem(("gate",), none))
     return faults
+
+
+def _say_wrong(metric: str, task: Task) -> str:
+    """Return in words why a metric cannot be named, and which can."""
+    try:
+        find_metric(metric)
+    except RequestError as error:
+        return f"{error.message} {error.remedy}"
+    return f"{metric!r} does not fit a {task} task; use one of {', '.join(names_for(task))}"

@@ -21,6 +21,7 @@ from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
 from pipelines.spec.gate import Gate, metric_problems
+from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.target import Target, target_problems
@@ -85,6 +86,8 @@ class Spec(Value):
     """Who is asked when it breaks; a tag in Airflow."""
     description: Text
     """What it predicts, in a sentence."""
+    requires: Requirements = Field(default_factory=list)
+    """Packages beside Perennial's lock, each with its version: `catboost==1.2.8`."""
     task: Task
     """What kind of answer is learnt."""
     source: Source
@@ -128,6 +131,7 @@ class Spec(Value):
             *metric_problems(self.gate, self.task, self.train.metric),
             *_column_problems(self),
             *candidate_problems(self.candidates, self.task),
+            *requirement_problems(self.requires),
         ]
         if faults:
             raise Impossible(faults)
@@ -142,6 +146,11 @@ class Spec(Value):
     def makes_key(self) -> bool:
         """Whether Perennial makes the key, of the raw row's content."""
         return self.declared_key == "row"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that training and gate name, each once."""
+        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics)))
 
     @property
     def is_snapshot(self) -> bool:

@@ -75,6 +75,7 @@ def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         "event_time": spec.event_time,
         "key": spec.key,
         **({"group": spec.train.group} if spec.train.group else {}),
+        **({"environment": context.environment.sha256} if context.environment else {}),
         "target": spec.target.built(),
         "source": spec.source,
     }

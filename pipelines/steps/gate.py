@@ -18,7 +18,7 @@ from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
-from pipelines.spec import METRICS
+from pipelines.spec.metrics import find_metric
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import GateFacts, Opponent, Verdict
+    from pipelines.spec import Spec
     from pipelines.training.predictions import Predictions
 
     Array = np.ndarray[Any, Any]
@@ -62,6 +63,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
             features_revision=features.version.revision,
             as_of=features.as_of,
             started_because=features.reason,
+            **({"environment": context.environment.sha256} if context.environment else {}),
         )
         entry = ledger.append(spec.name, request.run, verdict)
     result = entry.read(GateVerdict).part(GateResult)
@@ -101,7 +103,7 @@ def choose_challenger(context: Context, candidates: list[TrainResult]) -> TrainR
     unknown = [t.candidate for t in candidates if t.candidate not in order]
     if unknown:
         raise RequestError(f"{context.spec.name} has no candidate {', '.join(unknown)}.")
-    sign = 1.0 if METRICS[context.spec.train.metric].greater_is_better else -1.0
+    sign = 1.0 if find_metric(context.spec.train.metric).greater_is_better else -1.0
     fit = [
         (sign * t.cv_score, t)
         for t in candidates
@@ -143,6 +145,7 @@ def _judge_challenger(
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
         "code_sha256": context.code,
+        **context.environment_tags,
     }
     model_version = context.ports.registry.register(
         context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
@@ -168,12 +171,26 @@ def _measure(
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
-        metrics=scores(spec.task, targets(holdout, spec, challenger.classes), challenger.score),
+        metrics=scores(
+            spec.task,
+            targets(holdout, spec, challenger.classes),
+            challenger.score,
+            also=spec.metrics,
+        ),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
         opponent=_compare_with_opponent(context, challenger, champion, holdout),
+        undefined=_reasons(spec, targets(holdout, spec, challenger.classes), challenger.score),
     )
+
+
+def _reasons(spec: Spec, truth: Array, answers: Array) -> dict[str, str]:
+    """Return why each of the spec's metrics that has no value has none, in words."""
+    from pipelines.science.metrics import why_undefined
+
+    reasons = {metric: why_undefined(metric, truth, answers) for metric in spec.metrics}
+    return {metric: why for metric, why in reasons.items() if why}
 
 
 def _measure_snapshot(
@@ -227,7 +244,8 @@ def _measure_snapshot(
     rows = holdout.filter(pa.array(fair.mask))
     return replace(
         facts,
-        metrics=scores(spec.task, truth, challenger.score),
+        metrics=scores(spec.task, truth, challenger.score, also=spec.metrics),
+        undefined=_reasons(spec, truth, challenger.score),
         opponent=(
             _compare_with_opponent(context, own, champion, rows)
             if rows.num_rows
@@ -357,6 +375,7 @@ def _compare(
     from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
+    from pipelines.science.metrics import THRESHOLD, constant_threshold
     from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
@@ -374,6 +393,7 @@ def _compare(
             groups=groups,
             confidence=rule.confidence,
             seed=spec.train.seed,
+            opponent_threshold=constant_threshold(metric) if name == "dummy" else THRESHOLD,
         )
 
     return Opponent(

@@ -74,7 +74,7 @@ def run(context: Context, request: IngestRequest) -> IngestResult:
     )
     if spec.is_snapshot and request.conf.get("as_of") is not None:
         return _answer(context, selection, _known_snapshot(context, selection))
-    source = open_source(spec, context.settings)
+    source = open_source(spec, context.settings, paths=context.paths)
     counts = {"rows": 0, "written": 0, "late": 0, "unreadable": 0}
 
     def batches(intervals: list[Interval]) -> list[BatchRef]:

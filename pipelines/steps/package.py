@@ -133,6 +133,7 @@ def _build_bundle(context: Context, request: PackageRequest, best: TrainResult) 
         native=store.put(native, ".skops"),
         onnx=store.put(compilation.model, ".onnx") if compilation.model else None,
         golden=store.put(canonical(_golden_requests(predictor, [*golden, *whole])), ".json"),
+        environment=context.environment,
         sides=sides_of(context.spec) if context.spec.is_snapshot else None,
         settings=Settings(
             estimator=best.estimator,

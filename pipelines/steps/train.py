@@ -109,7 +109,7 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
     dummy = estimators.constant(y, spec.task, spec.gate.versus_champion.metric, len(truth), classes)
-    metrics = scores(spec.task, truth, answers)
+    metrics = scores(spec.task, truth, answers, also=spec.metrics)
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)
     store = context.ports.store
     reference = predictions.write(
@@ -197,6 +197,7 @@ def _log_run(
         "features_sha256": features.version.sha256,
         "seed": str(spec.train.seed),
         "as_of": iso(features.as_of),
+        **context.environment_tags,
         **context.image,
     }
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)

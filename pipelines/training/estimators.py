@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.spec import Candidate
+    from pipelines.spec.metric import Metric
 
 Array = np.ndarray[Any, Any]
 
@@ -159,10 +160,24 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
 def constant(y: Array, task: str, metric: str, rows: int, classes: list[str] | None) -> Array:
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
-    Shares, or the mean (the median for a metric of distances, such as mae).
+    Shares, or the value that is best by the metric, such as the mean, or for mae the median.
     """
     if task == "multiclass":
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))
-    value = np.median(y) if find_metric(metric).sees == "distances" else np.mean(y)
-    return np.full(rows, float(value))
+    return np.full(rows, _best_value(np.asarray(y, dtype=np.float64), find_metric(metric)))
+
+
+def _best_value(y: Array, metric: Metric) -> float:
+    """Return the constant that is best on `y` (n,) by a metric."""
+    if metric.constant == "median":
+        return float(np.median(y))
+    if metric.constant == "quantile" and metric.number is not None:
+        return float(np.quantile(y, metric.number))
+    if metric.constant == "log_mean" and (y > -1).all():
+        return float(np.expm1(np.mean(np.log1p(y))))
+    if metric.constant == "relative_median" and (y != 0).all():
+        order = np.argsort(y)
+        heavy = np.cumsum(1 / np.abs(y[order]))
+        return float(y[order][np.searchsorted(heavy, heavy[-1] / 2)])
+    return float(np.mean(y))

@@ -18,7 +18,8 @@ from pipelines.data.sides import groups_of
 from pipelines.errors import BadData
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
-from pipelines.spec import METRICS, Candidate
+from pipelines.spec import Candidate
+from pipelines.spec.metrics import find_metric
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.search import search
@@ -152,7 +153,7 @@ class Refits:
         def answer(train: Array, test: Array) -> Array:
             return estimators.constant(self._y[train], spec.task, metric, len(test), self._classes)
 
-        return self._scores(answer)
+        return self._scores(answer, of_constant=True)
 
     def _count_folds(self) -> int:
         """Return how many folds there are: as many as each class has rows, at most five."""
@@ -180,9 +181,15 @@ class Refits:
         classify = self._spec.task != "regression"
         return row_folds(self._y[rows], groups, folds, classify=classify, seed=seed)
 
-    def _scores(self, answer: Answer) -> FoldScores:
+    def _scores(self, answer: Answer, *, of_constant: bool = False) -> FoldScores:
         rows = [
-            scores(self._spec.task, self._y[test], answer(train, test))
+            scores(
+                self._spec.task,
+                self._y[test],
+                answer(train, test),
+                also=self._spec.metrics,
+                of_constant=of_constant,
+            )
             for train, test in self._cuts
         ]
         return FoldScores(
@@ -211,7 +218,7 @@ class Refits:
         schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._cut(train, spec.train.folds, spec.train.seed)
-        sign = 1.0 if METRICS[spec.train.metric].greater_is_better else -1.0
+        sign = 1.0 if find_metric(spec.train.metric).greater_is_better else -1.0
         options = []
         for order, result in enumerate(self._trained):
             candidate = spec.candidate(result.candidate)

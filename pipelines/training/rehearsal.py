@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
-from pipelines.science.metrics import score
+from pipelines.science.metrics import why_undefined
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.folds import search_folds
@@ -123,12 +123,10 @@ def _look_at_metrics(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsa
     gate = spec.gate
     if spec.is_snapshot and len(rows.truth) < max(gate.min_rows, LEAST_HELD_OUT):
         return  # the gate looks at folds of all rows instead
-    named = [gate.versus_champion.metric, *gate.at_least, *gate.at_most, *gate.guards]
-    undefined = [
-        metric
-        for metric in dict.fromkeys(named)
-        if not np.isfinite(score(metric, rows.truth, _guesses(spec, rows)))
-    ]
+    named = gate.metrics
+    guesses = _guesses(spec, rows)
+    reasons = {metric: why_undefined(metric, rows.truth, guesses) for metric in named}
+    undefined = [f"{metric} ({why})" for metric, why in reasons.items() if why]
     if not undefined:
         return
     values = len(np.unique(rows.truth))

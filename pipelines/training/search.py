@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import BadData
-from pipelines.science.metrics import better_by, score
+from pipelines.science.metrics import better_by, constant_threshold, score, why_undefined
 from pipelines.spec import Range
 from pipelines.training.estimators import ESTIMATOR, answers, constant
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -151,27 +151,28 @@ def usable_folds(folds: Folds, y: Array, spec: Spec, log: logging.Logger) -> Fol
     The metric must be defined on the rows that judge: a constant's score is finite there.
     """
     classes = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
-    usable = []
+    usable, why, limit = [], "", constant_threshold(spec.train.metric)
     for train, test in folds:
         guess = constant(y[train], spec.task, spec.train.metric, len(test), classes)
         many = [len(np.unique(y[rows])) > 1 for rows in (train, test)]
-        if (
-            many[0]
-            and (many[1] or spec.task == "regression")
-            and np.isfinite(score(spec.train.metric, y[test], guess))
-        ):
+        undefined = why_undefined(spec.train.metric, y[test], guess, threshold=limit)
+        why = why or undefined
+        if many[0] and (many[1] or spec.task == "regression") and not undefined:
             usable.append((train, test))
     if not usable:
         raise BadData(
             f"In every fold {spec.target.column} has one value only, or {spec.train.metric} is not"
-            " defined.",
+            f" defined{f' ({why})' if why else ''}.",
             remedy="widen train.window or lower train.folds.",
             at=("train", "folds"),
         )
     if len(usable) < len(folds):
-        why = f"hold one value of {spec.target.column} only, or leave {spec.train.metric} undefined"
+        words = (
+            f"hold one value of {spec.target.column} only, or leave {spec.train.metric} undefined"
+        )
+        words += f" ({why})" if why else ""
         log.warning(
-            "%d of %d folds %s, and are left out.", len(folds) - len(usable), len(folds), why
+            "%d of %d folds %s, and are left out.", len(folds) - len(usable), len(folds), words
         )
     return usable
 

@@ -90,7 +90,7 @@ def _answer(
             _error(
                 type(error).__name__,
                 error.message + _line(error.__cause__, request["path"]),
-                error.remedy,
+                _remedy(error.__cause__, error.remedy),
             )
             | {"at": list(error.at)},
             {},
@@ -111,7 +111,7 @@ def _answer(
             _error(
                 SpecError.__name__,
                 f"{subject}: {_words(error)}." + _line(error, request["path"]),
-                "mend the function.",
+                _remedy(error, "mend the function."),
             ),
             {},
         )
@@ -182,6 +182,16 @@ def _words(error: BaseException) -> str:
     except Exception as broken:  # noqa: BLE001
         text = f"(its text cannot be shown: {type(broken).__name__})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _remedy(error: BaseException | None, otherwise: str) -> str:
+    """Return what helps against an error of the user's code."""
+    if not isinstance(error, ModuleNotFoundError):
+        return otherwise
+    return (
+        "name the package that has it, with a version, under `requires` in model.yaml"
+        " (docs/add-a-model.md); or mend the import."
+    )
 
 
 def _line(error: BaseException | None, path: str) -> str:

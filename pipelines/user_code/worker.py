@@ -28,7 +28,7 @@ from pipelines.intervals import SNAPSHOT
 from pipelines.user_code.frames import LAST, PROBLEM, Torn, receive, send
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -50,10 +50,12 @@ def call_build(
     subject: str,
     timeout: float,
     derived: tuple[str, str] | None = None,
+    paths: Sequence[str] = (),
 ) -> pa.Table:
     """Return what a model's `build` makes of the tables.
 
     `derived` is the name of a further column, and the judged SQL that computes it of the others.
+    `paths` are the folders of the model's environment, behind all others on `sys.path`.
 
     Raises SpecError where the file or the function is missing, fails, ends its process, or takes
     longer than `timeout` seconds.
@@ -64,7 +66,7 @@ def call_build(
         "purpose": "`build(tables)` returns the feature table",
         "derived": derived,
     }
-    return _call(path, request, subject, timeout, tables)[1]["built"]
+    return _call(path, request, subject, timeout, tables, paths=paths)[1]["built"]
 
 
 def call_read(
@@ -75,6 +77,7 @@ def call_read(
     timeout: float,
     *,
     most: int | None = None,
+    paths: Sequence[str] = (),
 ) -> tuple[dict[str, pa.Table], str]:
     """Return the tables of a source's function, or in words why what it read is no data.
 
@@ -93,16 +96,16 @@ def call_read(
         "expected": expected,
         "most": most,
     }
-    header, tables = _call(path, request, _show_path(path), timeout)
+    header, tables = _call(path, request, _show_path(path), timeout, paths=paths)
     return tables, str(header.get(PROBLEM, ""))
 
 
-def load(path: Path, function: str, timeout: float) -> None:
+def load(path: Path, function: str, timeout: float, *, paths: Sequence[str] = ()) -> None:
     """Load a source's function, so that a broken file is known before anything is read.
 
     Raises SpecError.
     """
-    _call(path, {"what": "load", **_source(function)}, _show_path(path), timeout)
+    _call(path, {"what": "load", **_source(function)}, _show_path(path), timeout, paths=paths)
 
 
 def _source(function: str) -> dict[str, str]:
@@ -123,14 +126,16 @@ def _call(
     subject: str,
     timeout: float,
     tables: Mapping[str, pa.Table] | None = None,
+    *,
+    paths: Sequence[str] = (),
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     """Return the child's answer. Raises the error that it names, or says how it ended."""
-    child = _own.child()
+    child = _own.child(tuple(paths))
     full_request = {
         **request,
         "path": str(path),
         "subject": subject,
-        "sys_path": sys.path,
+        "sys_path": [*sys.path, *(entry for entry in paths if entry not in sys.path)],
         "environ": dict(os.environ),
     }
     try:
@@ -335,14 +340,18 @@ class _Own(threading.local):
 
     def __init__(self) -> None:
         self._child: Child | None = None
+        self._paths: tuple[str, ...] = ()
 
-    def child(self) -> Child:
-        """Return a child that can be asked."""
-        if self._child is not None and not self._child.fit:
+    def child(self, paths: tuple[str, ...]) -> Child:
+        """Return a child that can be asked.
+
+        It has seen no other environment: what it imported from one it would keep.
+        """
+        if self._child is not None and not (self._child.fit and self._paths == paths):
             _end(self._child)
             self._child = None
         if self._child is None:
-            self._child = Child()
+            self._child, self._paths = Child(), paths
             _children.add(self._child)
         return self._child
 

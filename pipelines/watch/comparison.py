@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.science.drift import ColumnFact, DriftFacts, measure_performance
+from pipelines.science.metrics import why_undefined
 from pipelines.watch import evidently_run
 from pipelines.watch.evidently_run import (
     LEAST,
@@ -170,11 +171,11 @@ def _with_performance(
         )
         return replace(facts, broken=[*facts.broken, words[:_WORDS]])
     if not np.isfinite(performance.live):
-        why = "; all of them have the same label" if len(np.unique(labelled.y)) == 1 else ""
+        why = why_undefined(champion.metric, labelled.y, labelled.p)
         return _with_note(
             facts,
             f"no verdict on performance: {champion.metric} is not defined on the {rows:,} labelled"
-            f" rows{why}",
+            f" rows: {why}",
         )
     facts = replace(facts, performance=performance)
     if performance.expected is None:

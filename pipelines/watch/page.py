@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipelines.science.drift import score_text, strength, values_gone, values_new
 from pipelines.science.metrics import better_by
 from pipelines.spec.drift import P_VALUES
-from pipelines.spec.metrics import METRICS
+from pipelines.spec.metrics import find_metric
 from pipelines.templates import fill
 from pipelines.verdicts.words import MEANINGS, plain
 
@@ -111,7 +111,7 @@ def _column(fact: ColumnFact, values: str) -> dict[str, Any]:
 
 def _performance(fact: PerformanceFact, rules: Drift) -> dict[str, Any]:
     """Return where things stand in the plot, and the same in words."""
-    greater = METRICS[fact.metric].greater_is_better
+    greater = find_metric(fact.metric).greater_is_better
     marks = [v for v in (fact.live, fact.bad_end, fact.good_end, fact.expected) if v is not None]
     low, reach = min(marks), max(marks) - min(marks)
 

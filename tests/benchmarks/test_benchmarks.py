@@ -16,7 +16,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run
 
-LONG = ("loop", "demo", "kills", "init", "suites")
+LONG = ("loop", "demo", "kills", "init", "suites", "metrics")
 
 
 def test_each_benchmark_is_started_by_a_test():
@@ -48,6 +48,11 @@ def test_reading_the_log_back_runs():
 @pytest.mark.slow
 def test_parsing_runs_and_finds_the_dags_of_each_model():
     assert "2 models (3 DAGs each)" in run("parsing")
+
+
+@pytest.mark.slow
+def test_packages_of_a_model_are_measured():
+    assert "second use, slowest of 5" in run("environments")
 
 
 @pytest.mark.slow

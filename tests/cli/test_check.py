@@ -43,6 +43,21 @@ def test_check_warns_where_performance_can_never_be_judged_and_where_the_gate_is
     )
 
 
+def test_check_names_a_package_that_cannot_be_had_with_its_line(command, world, monkeypatch):
+    world.respec("task: binary", "task: binary\nrequires:\n  - pandas==1.5.3")
+    found = json.loads((done := command("check", "sales", "--json")).stdout)[-1]
+    assert (done.returncode, found["check"], found["ok"]) == (65, "packages", False)
+    assert found["detail"].startswith(
+        "models/sales/model.yaml:7: requires.0: pandas==1.5.3 conflicts with Perennial's lock"
+    )
+    world.respec("pandas==1.5.3", "pnnowhere==1.0")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    found = json.loads((done := command("check", "sales", "--json")).stdout)[-1]
+    assert (done.returncode, found["check"], found["ok"]) == (75, "packages", False)
+    assert "The package index did not answer" in found["detail"]
+
+
 def test_check_names_whole_numbers_that_become_the_same_in_float32(command, world):
     features = world.home / "models" / "sales" / "features.py"
     build = features.read_text()

@@ -115,7 +115,13 @@ def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str,
     """
     refs = [
         ref
-        for ref in (release.bundle, manifest.native, manifest.onnx, manifest.golden)
+        for ref in (
+            release.bundle,
+            manifest.native,
+            manifest.onnx,
+            manifest.golden,
+            manifest.environment.lock if manifest.environment else None,
+        )
         if ref is not None
     ]
     objects = {ref.uri: store.get(ref) for ref in refs}

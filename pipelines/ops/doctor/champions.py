@@ -15,6 +15,7 @@ from pipelines.ledger import Crown
 from pipelines.ledger.anchors import FileAnchor, stand
 from pipelines.ledger.database import REVISION
 from pipelines.ledger.sql import SqlLedger
+from pipelines.ops.doctor.packages import check_packages
 from pipelines.ops.findings import Finding, ok, problem, run_check, warning
 from pipelines.store.sealing import read_entry
 
@@ -118,6 +119,7 @@ def check_champion(
         return [ok(f"{model}: champion", "none yet")]
     checks = {
         "bundle": lambda: _check_bundle(ports, model, champion),
+        "packages": lambda: check_packages(settings, ports, model, champion),
         "features": lambda: _check_features(ports, model, champion),
         "MLflow": lambda: _check_registry(settings, ports, model, champion),
         "release": lambda: _check_release(ports, model, champion),

@@ -12,6 +12,7 @@ from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.agreement import mlflow_and_ledger, store_and_ledger
 from pipelines.ops.lock import hold_features, hold_state
 from pipelines.ops.prune import files, store_leftovers
+from pipelines.ops.prune.environments import unused_environments
 from pipelines.ops.prune.images import unused_images
 from pipelines.ops.prune.mlflow_runs import unused_runs
 
@@ -76,6 +77,7 @@ def _find(
         *files.cached_features(settings, limit),
         *unused_runs(settings, ports.ledger, limit),
         *files.old_logs(settings, limit),
+        *unused_environments(settings, ports, limit),
         *(unused_images(engine, ports.ledger) if engine is not None else ()),
     ]
 

@@ -53,9 +53,21 @@ OWN_SETTINGS = frozenset(
 )
 """The settings of the worker that say nothing to a container, which has its own."""
 
+INDEX_VARIABLES = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_HTTP_TIMEOUT",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+)
+"""Where the packages of `requires` come from; folders of the worker's are none of a container."""
+
 PASSED_VARIABLES = frozenset(
     {
         *QUIET,
+        *INDEX_VARIABLES,
         "MLFLOW_TRACKING_USERNAME",
         "MLFLOW_TRACKING_PASSWORD",
         "MLFLOW_TRACKING_TOKEN",

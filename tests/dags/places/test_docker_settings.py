@@ -23,6 +23,7 @@ WORKER = {
     "PERENNIAL_LEDGER_URL": "postgresql://u:p@db/ledger",
     "PERENNIAL_SQL_SHOP": "postgresql://u:p@db/shop",
     "MLFLOW_TRACKING_PASSWORD": "secret",
+    "UV_DEFAULT_INDEX": "https://mirror.example/simple",
     "DO_NOT_TRACK": "true",
     "AIRFLOW__CORE__FERNET_KEY": "not theirs",
     "PATH": "/opt/airflow/bin",
@@ -58,6 +59,7 @@ def test_a_step_gets_the_workers_settings_and_secrets_but_its_own_folders():
             for name in ("PERENNIAL_MLFLOW_URI", "PERENNIAL_LEDGER_URL", "PERENNIAL_SQL_SHOP")
         },
         "MLFLOW_TRACKING_PASSWORD": "secret",
+        "UV_DEFAULT_INDEX": "https://mirror.example/simple",
         "DO_NOT_TRACK": "true",
     }
 

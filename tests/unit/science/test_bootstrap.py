@@ -8,9 +8,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.science.bootstrap import MAX_BLOCKS, MIN_BLOCKS, blocks_of, compare, spread
+from pipelines.science.bootstrap import (
+    MAX_BLOCKS,
+    MIN_BLOCKS,
+    blocks_of,
+    compare,
+    spread,
+    two_sided,
+)
 from pipelines.science.metrics import better_by, score
-from pipelines.spec.metrics import METRICS, metrics_for
+from pipelines.spec.metrics import find_metric, metrics_for
 
 RNG = np.random.default_rng(11)
 
@@ -65,7 +72,7 @@ def test_the_better_model_is_found_and_never_the_worse_one(metric, y, good, poor
         score(metric, y, poor),
     )
     assert (comparison.difference > 0) == (
-        (comparison.challenger > comparison.opponent) == METRICS[metric].greater_is_better
+        (comparison.challenger > comparison.opponent) == find_metric(metric).greater_is_better
     )
 
 
@@ -219,3 +226,61 @@ def test_a_metric_that_is_not_defined_has_no_ends_and_rare_draws_without_a_class
         spread("mae", VALUE[:1], NEAR[:1], event_times=TIMES[:1], confidence=0.95, seed=1).blocks
         == 1
     )
+
+
+def test_each_model_is_compared_at_its_own_threshold():
+    halved = GOOD / 2
+    same = compare(
+        "accuracy",
+        Y,
+        challenger=halved,
+        opponent=GOOD,
+        event_times=TIMES,
+        confidence=0.95,
+        seed=1,
+        challenger_threshold=0.25,
+    )
+    assert (same.challenger, same.difference, same.lower) == (same.opponent, 0, 0)
+    at_half = spread("accuracy", Y, GOOD, event_times=TIMES, confidence=0.95, seed=1)
+    moved = spread(
+        "accuracy", Y, halved, event_times=TIMES, confidence=0.95, seed=1, threshold=0.25
+    )
+    assert at_half == moved
+
+
+def test_rows_of_weight_zero_are_not_there():
+    half = np.arange(N) % 2 == 0
+    whole, part = (
+        spread("rmse", y, p, event_times=times, confidence=0.95, seed=1, weights=weights)
+        for y, p, times, weights in (
+            (VALUE, NEAR, TIMES, half.astype(float)),
+            (VALUE[half], NEAR[half], TIMES[half], None),
+        )
+    )
+    assert (whole.value, whole.bad_end) == pytest.approx((part.value, part.bad_end))
+
+
+def test_a_champion_that_calls_nothing_positive_can_be_beaten_in_precision():
+    silent = compare(
+        "precision",
+        Y,
+        challenger=GOOD,
+        opponent=np.full(N, 0.2),
+        event_times=TIMES,
+        confidence=0.95,
+        seed=1,
+    )
+    assert silent.opponent == 0
+    assert silent.lower > 0.5
+    turned = _compare("precision", Y, np.full(N, 0.2), GOOD, TIMES)
+    assert np.isnan(turned.challenger)
+    assert not turned.lower > 0
+    broken = _compare("precision", Y, GOOD, np.full(N, np.nan), TIMES)
+    assert not broken.lower > 0
+
+
+def test_each_end_of_a_two_sided_interval_has_half_of_what_may_lie_outside():
+    low, high = two_sided("rmse", VALUE, NEAR, event_times=TIMES, confidence=0.9, seed=1)
+    ends = spread("rmse", VALUE, NEAR, event_times=TIMES, confidence=0.95, seed=1)
+    assert (low, high) == (ends.good_end, ends.bad_end)
+    assert low < ends.value < high

@@ -1,62 +1,81 @@
-"""Every metric of the catalogue is scikit-learn's, and is NaN where it has no meaning."""
+"""Every metric of the catalogue is computed, and is NaN, with a reason, where it has no meaning."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn import metrics as theirs
 
 from pipelines.errors import RequestError
-from pipelines.science.metrics import FORMULAS, better_by, resample, score, scores, unfit
-from pipelines.spec.metrics import METRICS, metrics_for
+from pipelines.science.metrics import FAMILIES as FORMULA_FAMILIES
+from pipelines.science.metrics import (
+    FORMULAS,
+    better_by,
+    resample,
+    score,
+    scores,
+    unfit,
+    why_undefined,
+)
+from pipelines.spec.metrics import FAMILIES, METRICS, find_metric, metrics_for
 from pipelines.training.estimators import constant
 
 RNG = np.random.default_rng(3)
 N = 500
 Y = RNG.integers(0, 2, N)
 P = np.round(np.clip(0.3 * Y + RNG.uniform(0, 0.7, N), 0, 1), 2)  # rounded: many ties
-CLASS = RNG.integers(0, 3, N)
-PROBA = RNG.dirichlet([1, 1, 1], N)
+CLASS = RNG.integers(0, 4, N)
+PROBA = RNG.dirichlet([1, 1, 1, 1], N)
 VALUE = 1e6 + RNG.normal(0, 3, N)
 GUESS = VALUE + RNG.normal(0, 1, N)
 
 
-@pytest.mark.parametrize(
-    ("metric", "y", "p", "expected"),
-    [
-        ("roc_auc", Y, P, theirs.roc_auc_score(Y, P)),
-        ("average_precision", Y, P, theirs.average_precision_score(Y, P)),
-        ("brier", Y, P, theirs.brier_score_loss(Y, P)),
-        ("log_loss", Y, P, theirs.log_loss(Y, P)),
-        ("accuracy", Y, P, theirs.accuracy_score(Y, P > 0.5)),
-        ("log_loss", CLASS, PROBA, theirs.log_loss(CLASS, PROBA)),
-        ("accuracy", CLASS, PROBA, theirs.accuracy_score(CLASS, PROBA.argmax(axis=1))),
-        ("mae", VALUE, GUESS, theirs.mean_absolute_error(VALUE, GUESS)),
-        ("rmse", VALUE, GUESS, theirs.root_mean_squared_error(VALUE, GUESS)),
-        ("r2", VALUE, GUESS, theirs.r2_score(VALUE, GUESS)),
-        ("wape", VALUE, GUESS, np.abs(VALUE - GUESS).sum() / np.abs(VALUE).sum()),
-    ],
-)
-def test_a_metric_is_scikit_learns(metric, y, p, expected):
-    assert score(metric, y, p) == pytest.approx(expected, rel=1e-9)
+@pytest.mark.parametrize("weights", [np.zeros(N), np.full(N, -1.0), np.full(N, np.nan), np.ones(3)])
+def test_weights_that_weigh_nothing_give_no_score(weights):
+    assert np.isnan(score("accuracy", Y, P, weights=weights))
+
+
+def test_a_probability_above_the_threshold_is_class_1_and_at_it_class_0():
+    y, p = np.array([0, 1, 1]), np.array([0.3, 0.3, 0.4])
+    assert score("accuracy", y, p, threshold=0.3) == pytest.approx(2 / 3)
+    assert score("accuracy", y, p, threshold=0.2) == pytest.approx(2 / 3)
+    assert score("accuracy", y, p) == pytest.approx(1 / 3)
+    assert scores("binary", y, p, threshold=0.3)["accuracy"] == pytest.approx(2 / 3)
 
 
 ROWS = {"binary": (Y, P), "multiclass": (CLASS, PROBA), "regression": (VALUE, GUESS)}
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_each_declared_metric_is_computed_for_each_of_its_tasks(metric):
-    assert METRICS[metric].tasks
-    for task in METRICS[metric].tasks:
+EXAMPLES = [family.example for family in FAMILIES]
+WEIGHTS = RNG.uniform(0, 3, N)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+@pytest.mark.parametrize("metric", [*METRICS, *EXAMPLES])
+def test_each_declared_metric_is_computed_for_each_of_its_tasks(metric, weights):
+    declared = find_metric(metric)
+    assert declared.tasks
+    assert declared.means
+    for task in declared.tasks:
         y, p = ROWS[task]
-        value = scores(task, y, p)[metric]
-        drawn = resample(metric, y, p, np.arange(N) // 25, 20).of(np.ones((1, 20)))
+        value = scores(task, y, p, also=[metric], weights=weights)[metric]
+        drawn = resample(metric, y, p, np.arange(N) // 25, 20, weights=weights)
         assert value is not None
-        assert value == pytest.approx(drawn[0], rel=1e-9)
+        assert declared.bounds[0] <= value <= declared.bounds[1]
+        assert value == pytest.approx(drawn.of(np.ones((1, 20)))[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("metric", [*METRICS, *EXAMPLES])
+def test_rows_of_weight_zero_are_not_there(metric):
+    for task in find_metric(metric).tasks:
+        y, p = ROWS[task]
+        part = np.arange(N) % 3 > 0
+        weighted = score(metric, y, p, weights=part.astype(np.int64))
+        assert weighted == pytest.approx(score(metric, y[part], p[part]), rel=1e-12)
 
 
 def test_there_is_no_formula_without_a_declaration():
     assert set(FORMULAS) == set(METRICS)
+    assert set(FORMULA_FAMILIES) == {family.metric.family for family in FAMILIES}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +89,7 @@ def test_there_is_no_formula_without_a_declaration():
     ],
 )
 def test_an_unknown_metric_is_an_error_that_names_the_known_ones(compute):
-    with pytest.raises(RequestError, match=r"no metric 'r3'.*roc_auc.*wape"):
+    with pytest.raises(RequestError, match=r"no metric 'r3'.*did you mean r2\?.*roc_auc.*wape"):
         compute()
 
 
@@ -94,17 +113,59 @@ def test_what_cannot_be_scored_is_nan_and_in_a_result_none(metric, y, p):
 
 
 @pytest.mark.parametrize(
-    ("metric", "y", "p"),
+    ("metric", "y", "p", "why"),
     [
-        ("roc_auc", [1, 1], [0.1, 0.9]),
-        ("roc_auc", [0, 0], [0.1, 0.9]),
-        ("average_precision", [0, 0], [0.1, 0.9]),
-        ("r2", [2.0, 2.0], [1.0, 2.0]),
-        ("wape", [0.0, 0.0], [1.0, 2.0]),
+        ("roc_auc", [1, 1], [0.1, 0.9], "the rows show one class only"),
+        ("roc_auc", [0, 0], [0.1, 0.9], "the rows show one class only"),
+        ("average_precision", [0, 0], [0.1, 0.9], "no true value is positive"),
+        ("precision", [0, 1], [0.1, 0.5], "the model calls no row positive"),
+        ("recall", [0, 0], [0.1, 0.9], "no true value is positive"),
+        ("f1", [0, 0], [0.1, 0.5], "no true value is positive and the model calls no row positive"),
+        ("matthews", [1, 1], [0.1, 0.9], "the rows show one class only"),
+        ("balanced_accuracy", [1, 1], [0.1, 0.9], "the rows show one class only"),
+        ("kappa", [1, 1], [0.8, 0.9], "the rows and the answers show one class only, the same"),
+        ("precision_at_3", [0, 1], [0.1, 0.9], "there are fewer rows than it looks at"),
+        ("r2", [2.0, 2.0], [1.0, 2.0], "the true values are all the same"),
+        ("wape", [0.0, 0.0], [1.0, 2.0], "all true values are 0"),
+        ("mape", [0.0, 2.0], [1.0, 2.0], "1 of 2 true values are equal to 0"),
+        ("rmsle", [0.0, 2.0], [1.0, -2.0], "1 of 2 predicted values are not above -1"),
+        ("poisson_deviance", [-1.0, -2.0], [1.0, 2.0], "2 of 2 true values are below 0"),
+        ("gamma_deviance", [0.0, 2.0], [1.0, 2.0], "1 of 2 true values are not above 0"),
+        ("tweedie_1.5", [0.0, 2.0], [0.0, 2.0], "1 of 2 predicted values are not above 0"),
+        ("tweedie_-1", [0.0, 2.0], [0.0, 2.0], "1 of 2 predicted values are not above 0"),
+        ("mae", [1.0, np.nan], [0.0, 2.0], "1 of 2 true values are missing or infinite"),
+        ("mae", [], [], "there are 0 true values and 0 answers"),
+        ("brier", [0, 1], [0.1, 1.5], "1 of 2 answers are no probabilities"),
+        ("brier", [0, 2], [0.1, 0.5], "1 of 2 true values are neither 0 nor 1"),
+        ("mse", [1e200, 0.0], [0.0, 2.0], "its sums are no finite numbers"),
     ],
 )
-def test_a_metric_without_meaning_on_the_rows_is_nan(metric, y, p):
-    assert np.isnan(score(metric, np.array(y), np.array(p)))
+def test_a_metric_without_meaning_on_the_rows_is_nan_and_says_why(metric, y, p, why):
+    y, p = np.array(y), np.array(p)
+    assert not np.isfinite(score(metric, y, p))
+    assert why_undefined(metric, y, p) == why
+
+
+def test_several_classes_of_which_the_rows_show_one_have_no_ranking():
+    y, p = np.zeros(3, dtype=int), PROBA[:3]
+    for metric in ("roc_auc_ovr", "average_precision_macro", "top_4_accuracy"):
+        assert np.isnan(score(metric, y, p))
+        assert why_undefined(metric, y, p) == find_metric(metric).undefined
+    assert why_undefined("accuracy", y, p) == ""
+
+
+def test_weights_that_are_none_are_named():
+    for weights, why in [
+        (np.zeros(N), "all weights are 0"),
+        (np.full(N, -1.0), "a weight is missing, infinite or below 0"),
+        (np.ones(3), "there are 3 weights for 500 rows"),
+    ]:
+        assert why_undefined("accuracy", Y, P, weights=weights) == why
+
+
+def test_a_constant_answer_agrees_by_chance_only():
+    for metric in ("matthews", "kappa", "f1", "recall"):
+        assert score(metric, Y, np.full(N, 0.3)) == 0
 
 
 def test_a_class_that_the_model_does_not_know_counts_as_given_no_chance():

@@ -102,7 +102,7 @@ def test_one_class_of_labels_leaves_the_verdict_to_the_inputs_and_says_so():
     _, decision = look_and_decide(window(), labels=labels)
     assert decision.verdict == "no_drift"
     assert (
-        "roc_auc is not defined on the 800 labelled rows; all of them have the same label"
+        "roc_auc is not defined on the 800 labelled rows: the rows show one class only"
         in decision.reasons[1]
     )
     assert (

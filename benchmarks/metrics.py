@@ -1,0 +1,181 @@
+"""How often an interval holds a metric's true value, and what a metric costs at a million rows.
+
+`python -m benchmarks.metrics` from the checkout.
+
+The true value is that of very many rows of the same world; each simulation draws new rows. Rows are
+independent of each other, or those of one day are alike; intervals are two-sided, and days (or
+groups of 512 neighbours) are drawn. What is asked of independent rows is the nominal coverage,
+within three standard errors. Costs are ratios to scikit-learn's function, and the seconds of an
+interval with 1,000 resamples.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn import metrics as theirs
+
+from benchmarks.report import Measure, is_tiny, show, write
+from pipelines.science.bootstrap import blocks_of, draw_scores, ends_of, two_sided
+from pipelines.science.metrics import score
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIMULATIONS = 1_000
+SIZES = (500, 5_000)
+CONFIDENCES = (0.9, 0.95)
+TRUTH_ROWS = 2_000_000
+DAYS = 50
+MANY = 1_000_000
+CLASS_METRICS = (
+    "roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1", "matthews",
+    "precision_at_10_percent",
+)  # fmt: skip
+VALUE_METRICS = ("mae", "rmse", "r2", "median_error", "pinball_0.9", "wape")
+
+Array = np.ndarray[Any, Any]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print, write; 1 where something is not as asked."""
+    tiny = is_tiny(__doc__, argv)
+    simulations, sizes, many, truth_rows = (
+        (3, (500,), 2_000, 20_000) if tiny else (SIMULATIONS, SIZES, MANY, TRUTH_ROWS)
+    )
+    rows: list[Measure] = []
+    for metric in (*CLASS_METRICS, *VALUE_METRICS):
+        for alike in (False, True):
+            truth = _true_value(metric, truth_rows, alike=alike)
+            for size in sizes:
+                rows += _coverage(metric, size, simulations, truth, alike=alike)
+    rows += _costs(many)
+    show("Metrics", rows)
+    if tiny:
+        return 0
+    write("metrics", rows)
+    return int(any(_missed(row) for row in rows))
+
+
+def _world(metric: str, size: int, seed: int, *, alike: bool) -> tuple[Array, Array, Array]:
+    """Return truth, answers and event times of `size` rows on 50 days.
+
+    Where rows of a day are `alike`, a fourth of the variance is the day's.
+    """
+    rng = np.random.default_rng([seed, size, int(alike)])
+    # The truth has a day for every hundred rows, so that it has very many.
+    days = DAYS if size <= max(SIZES) else size // 100
+    day = np.arange(size) * days // size
+    shared = rng.normal(0, 0.5, days)[day] if alike else 0.0
+    signal = rng.normal(0, 1, size) + shared
+    times = np.datetime64("2026-01-01", "D") + day
+    if not alike:  # one row is as good as another: no days, but the moments of one
+        times = np.datetime64("2026-01-01", "us") + np.arange(size)
+    if metric in CLASS_METRICS:
+        y = (rng.random(size) < 1 / (1 + np.exp(1.4 - 1.5 * signal))).astype(np.int64)
+        return y, 1 / (1 + np.exp(1.4 - 1.2 * signal - rng.normal(0, 0.3, size))), times
+    y = 10 + 3 * signal + rng.standard_t(5, size)
+    return y, 10 + 2.8 * (signal - shared), times
+
+
+def _true_value(metric: str, rows: int, *, alike: bool) -> float:
+    y, p, _ = _world(metric, rows, 0, alike=alike)
+    return score(metric, y, p)
+
+
+def _coverage(
+    metric: str, size: int, simulations: int, truth: float, *, alike: bool
+) -> list[Measure]:
+    held = dict.fromkeys(CONFIDENCES, 0)
+    for seed in range(1, simulations + 1):
+        y, p, times = _world(metric, size, seed, alike=alike)
+        block, _ = blocks_of(times)
+        count = int(block.max()) + 1
+        draws = draw_scores(metric, y, p, block, count, seed)
+        for confidence in CONFIDENCES:
+            ends = ends_of(metric, draws, (1 + confidence) / 2, count)
+            held[confidence] += min(ends) <= truth <= max(ends)
+    what = f"{DAYS} days alike within" if alike else "independent"
+    return [
+        {
+            "measure": f"{metric}, {size:,} rows, {what}: {confidence:.0%} interval is right",
+            "value": round(count / simulations, 4),
+            "unit": "share",
+            "asked": "" if alike else _asked(confidence, simulations),
+        }
+        for confidence, count in held.items()
+    ]
+
+
+def _asked(confidence: float, simulations: int) -> str:
+    slack = 3 * (confidence * (1 - confidence) / simulations) ** 0.5
+    return f"{confidence - slack:.3f} to {min(confidence + slack, 1):.3f}"
+
+
+def _missed(row: Measure) -> bool:
+    low, _, high = row["asked"].partition(" to ")
+    return bool(high) and not float(low) <= row["value"] <= float(high)
+
+
+def _costs(rows: int) -> list[Measure]:
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, rows)
+    p = np.clip(0.3 * y + rng.uniform(0, 0.7, rows), 0, 1)
+    value = rng.gamma(2, 3, rows) + 0.1
+    guess = value * rng.uniform(0.5, 1.5, rows)
+    times = np.datetime64("2026-01-01", "us") + np.arange(rows) * 1_000_000
+    called = p > 0.5
+    pairs: list[tuple[str, Array, Array, Callable[[], float] | None]] = [
+        ("roc_auc", y, p, lambda: theirs.roc_auc_score(y, p)),
+        ("average_precision", y, p, lambda: theirs.average_precision_score(y, p)),
+        ("log_loss", y, p, lambda: theirs.log_loss(y, p)),
+        ("brier", y, p, lambda: theirs.brier_score_loss(y, p)),
+        ("accuracy", y, p, lambda: theirs.accuracy_score(y, called)),
+        ("f1", y, p, lambda: theirs.f1_score(y, called)),
+        ("matthews", y, p, lambda: theirs.matthews_corrcoef(y, called)),
+        ("kappa", y, p, lambda: theirs.cohen_kappa_score(y, called)),
+        ("precision_at_1_percent", y, p, None),
+        ("mae", value, guess, lambda: theirs.mean_absolute_error(value, guess)),
+        ("rmse", value, guess, lambda: theirs.root_mean_squared_error(value, guess)),
+        ("r2", value, guess, lambda: theirs.r2_score(value, guess)),
+        ("median_error", value, guess, lambda: theirs.median_absolute_error(value, guess)),
+        ("mape", value, guess, lambda: theirs.mean_absolute_percentage_error(value, guess)),
+        ("pinball_0.9", value, guess, lambda: theirs.mean_pinball_loss(value, guess, alpha=0.9)),
+        ("gamma_deviance", value, guess, lambda: theirs.mean_gamma_deviance(value, guess)),
+    ]
+    found: list[Measure] = []
+    for metric, truth, answers, other in pairs:
+        seconds = _seconds(lambda m=metric, t=truth, a=answers: score(m, t, a))  # type: ignore[misc]
+        found.append(_cost(f"{metric}, {rows:,} rows", seconds, "s", "<= 1"))
+        if other is not None:
+            ratio = seconds / _seconds(other)
+            found.append(_cost(f"{metric}, {rows:,} rows, scikit-learn's time", ratio, "times", ""))
+        spread = _seconds(
+            lambda m=metric, t=truth, a=answers: two_sided(  # type: ignore[misc]
+                m, t, a, event_times=times, confidence=0.9, seed=1
+            ),
+            repeats=1,
+        )
+        found.append(_cost(f"{metric}, {rows:,} rows, interval of 1,000 draws", spread, "s", ""))
+    return found
+
+
+def _seconds(run: Callable[[], object], repeats: int = 3) -> float:
+    """Return the least of some times."""
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def _cost(measure: str, value: float, unit: str, asked: str) -> Measure:
+    return {"measure": measure, "value": round(value, 3), "unit": unit, "asked": asked}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What each metric computes, by kinds of formulas."""
