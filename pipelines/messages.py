@@ -114,11 +114,20 @@ class TrainResult(Value):
 
     A metric that is not finite is null.
 
+    `fold_scores` are those of the winning setting in train.metric, over folds that all candidates
+    share, and `tested` how many rows judge there for each that is learnt from; empty in results of
+    earlier versions. `cv_nested` is the mean of the winner's scores on outer folds that have not
+    chosen it, where `train.nested` asks for it, and `cv_nested_spread` their standard deviation.
+    `trials` is every setting that was tried
+    (`pipelines.training.search.record`), and `search_ended_by` what ended the search.
+
+    `skipped` says in words why a candidate that `automl` proposed was not trained; then it has no
+    scores, and `predictions` and `model` are of that note.
+
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
     earlier versions, and of a snapshot, of which `sides` says which rows these were not. Of all
     rows of the run's batches, `rows_waiting` wait for their label, and `rows_without_label` have
-    none though it should be known. `trials` is a Ref to the JSON of every setting that was
-    tried; null in results of earlier versions.
+    none though it should be known.
     """
 
     candidate: str
@@ -127,6 +136,13 @@ class TrainResult(Value):
     params: dict[str, Any]
     settings_tried: int
     cv_score: float | None
+    fold_scores: list[float] = Field(default_factory=list)
+    tested: float | None = None
+    cv_nested: float | None = None
+    cv_nested_spread: float | None = None
+    trials: Ref | None = None
+    search_ended_by: Literal["trials", "minutes"] = "trials"
+    skipped: str = ""
     metrics: dict[str, float | None]
     rows_train: int
     rows_holdout: int
@@ -136,7 +152,6 @@ class TrainResult(Value):
     sides: Sides | None = None
     predictions: Ref
     model: Ref
-    trials: Ref | None = None
     seconds: float
 
 
@@ -159,6 +174,7 @@ class GateCheck(Value):
 class GateResult(Value):
     """The verdict on the challenger, with reasons in words (empty when promoted).
 
+    `choice` says in words why this candidate is the challenger; empty where there was one only.
     `incident` says in words why the champion could not be the opponent; empty where it was, or
     where there is none.
     """
@@ -171,6 +187,7 @@ class GateResult(Value):
     version: str
     metrics: dict[str, float | None]
     champion: str | None
+    choice: str = ""
     incident: str = ""
 
 

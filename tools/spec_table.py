@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.spec import (
+    automl,
     candidates,
     drift,
     features,
@@ -21,6 +22,7 @@ from pipelines.spec import (
     model,
     resources,
     schema,
+    search,
     sources,
     target,
     train,
@@ -41,7 +43,10 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("features", features.Features),
     ("train", train.Train),
     ("candidates, each", candidates.Candidate),
-    ("candidates, a range in `search`", candidates.Range),
+    ("candidates, a range in `search`", search.Range),
+    ("candidates, `budget` with minutes", search.Budget),
+    ("candidates, `early_stopping`", search.EarlyStopping),
+    ("automl, with a budget", automl.AutoML),
     ("gate", gate.Gate),
     ("gate.versus_champion", gate.VersusChampion),
     ("drift", drift.Drift),

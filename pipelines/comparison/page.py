@@ -59,6 +59,7 @@ def render(retraining: Retraining) -> str:
         legend=[(n, trial_plots.candidate_colour(i)) for i, n in enumerate(names)],
         confidence=round(100 * (2 * CONFIDENCE - 1)),
         unit=judged.blocks[1],
+        skipped=retraining.skipped,
         seconds=f"{retraining.seconds:g}",
         beeswarm=BEESWARM_ROWS,
         hidden=[(short(n, _LONGEST), why) for n, why in judged.hidden.items()],
@@ -85,6 +86,9 @@ def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
         "chosen": look.name == retraining.chosen,
         "cv": _figure(result.cv_score),
         "spread": _figure(found[0].spread) if found and found[0].spread is not None else "",
+        "nested": _figure(result.cv_nested) if result.cv_nested is not None else "",
+        "nested_spread": _figure(result.cv_nested_spread),
+        "cut_off": result.search_ended_by == "minutes",
         "seconds": f"{result.seconds:,.1f}",
         "settings": result.settings_tried,
         "params": ", ".join(

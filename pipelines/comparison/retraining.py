@@ -81,6 +81,8 @@ class Retraining:
     verdict: GateResult
     candidates: list[CandidateLook]
     seconds: float
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Why a proposed candidate was not trained, by its name."""
 
     @property
     def chosen(self) -> str:
@@ -98,7 +100,7 @@ def compare_candidates(
     """Return the candidates of a run side by side. Raises what reading their rows raises."""
     began, spec = time.perf_counter(), context.spec
     judged = judged_rows(context, features)
-    looks = [_numbers(context, judged, result) for result in trained]
+    looks = [_numbers(context, judged, result) for result in trained if not result.skipped]
     looks.sort(key=lambda c: (c.dummy, c.name != verdict.candidate))
     allowed = context.settings.comparison_seconds
     others = max(1, sum(not c.dummy and c.name != verdict.candidate for c in looks))
@@ -114,7 +116,8 @@ def compare_candidates(
         ]
     took = time.perf_counter() - began
     context.log.info("%s: the candidates were compared in %.1f s", spec.name, took)
-    return Retraining(judged, run, verdict, looks, allowed)
+    skipped = {result.candidate: result.skipped for result in trained if result.skipped}
+    return Retraining(judged, run, verdict, looks, allowed, skipped)
 
 
 def _numbers(context: Context, judged: Judged, result: TrainResult) -> CandidateLook:

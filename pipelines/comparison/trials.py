@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 if TYPE_CHECKING:
     from pipelines.messages import TrainResult
@@ -19,7 +16,8 @@ class Trial:
     """One setting of one candidate.
 
     `score` is the mean over the folds in the metric's own unit and `spread` its standard
-    deviation, None where not finite; `seconds` are those of one fit.
+    deviation, None where it was given up, failed, or saw a part of the rows only. `seconds` are
+    those of one fit.
     """
 
     candidate: str
@@ -35,22 +33,27 @@ def read_trials(store: Store, result: TrainResult) -> list[Trial]:
     """Return what a candidate tried; empty for results of earlier versions, which did not say."""
     if result.trials is None:
         return []
-    trials = [_trial(result.candidate, row) for row in json.loads(store.get(result.trials))]
+    record = json.loads(store.get(result.trials))
+    trials = [_trial(result.candidate, row) for row in record["trials"]]
     for i, trial in enumerate(trials):
-        if all(result.params.get(name) == value for name, value in trial.params.items()):
+        won = {name: record["params"].get(name) for name in trial.params} == trial.params
+        if won and trial.score is not None:
             trials[i] = replace(trial, chosen=True)
             break
     return trials
 
 
 def _trial(candidate: str, row: dict[str, Any]) -> Trial:
-    scores = [s for s in row["scores"] if s is not None and isfinite(s)]
-    whole = bool(scores) and len(scores) == len(row["scores"])
+    """Return a trial of the record.
+
+    It has a score where it could have won: complete, and on all rows of the folds.
+    """
+    counts = row["state"] == "complete" and row["share"] == 1
     return Trial(
         candidate=candidate,
         params=row["params"],
-        score=float(np.mean(scores)) if whole else None,
-        spread=float(np.std(scores)) if whole else None,
+        score=row["mean"] if counts else None,
+        spread=row["spread"] if counts else None,
         seconds=float(row["seconds"]),
-        state=str(row.get("state", "complete")),
+        state=row["state"],
     )

@@ -89,6 +89,7 @@ class GateVerdict(Decision):
     version: str
     metrics: dict[str, float | None]
     champion: str | None
+    choice: str = ""
     incident: str = ""
     features_revision: str
     as_of: Moment

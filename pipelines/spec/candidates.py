@@ -9,8 +9,18 @@ from pydantic import Field, field_validator, model_validator
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.estimators import ESTIMATORS, Encoding, Estimator
-from pipelines.spec.numbers import Finite, Scalar
+from pipelines.spec.estimators import ESTIMATORS, RANKS, Encoding, Estimator, Rank
+from pipelines.spec.numbers import Scalar
+from pipelines.spec.search import (
+    TRIALS,
+    Budget,
+    EarlyStopping,
+    Method,
+    Range,
+    Trials,
+    search_problems,
+    stopping_problems,
+)
 from pipelines.spec.sources import Identifier
 
 if TYPE_CHECKING:
@@ -25,31 +35,10 @@ def _did_you_mean(word: str, names: list[str]) -> str:
     return f"; did you mean {by_leaf[leaf[0]]}?" if leaf else f"; known: {', '.join(names)}"
 
 
-class Range(Value):
-    """A continuous range to draw a parameter from."""
-
-    low: Finite
-    """The least value."""
-    high: Finite
-    """The greatest value."""
-    log: bool = False
-    """Whether small values are as likely as great ones, by their logarithm."""
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Range:
-        if not self.low < self.high:
-            msg = "`low` must lie below `high`"
-            raise ValueError(msg)
-        if self.log and self.low <= 0:
-            msg = "a log range must start above 0"
-            raise ValueError(msg)
-        return self
-
-
 class Candidate(Value):
     """One estimator with fixed `params` and a `search` space.
 
-    At most `budget` settings of the space are tried.
+    At most `budget` settings of the space are tried, chosen by `method`.
     """
 
     name: Name
@@ -62,8 +51,12 @@ class Candidate(Value):
         Identifier, Annotated[list[Scalar], Field(min_length=1, max_length=100)] | Range
     ] = Field(default_factory=dict)
     """Parameters that are searched: a list of values, or a range."""
-    budget: Annotated[int, Field(ge=1, le=1_000)] = 20
-    """How many settings are tried at most."""
+    method: Method | None = None
+    """How settings are chosen; default: the whole grid if it fits the budget, else at random."""
+    budget: Trials | Budget = TRIALS
+    """How many settings are tried at most; or trials and minutes, below."""
+    early_stopping: EarlyStopping | None = None
+    """How many rounds a boosting is given is found on the newest training rows, below."""
     encode: Encoding | None = None
     """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
 
@@ -89,6 +82,19 @@ class Candidate(Value):
         return ESTIMATORS[self.estimator]
 
     @property
+    def rank(self) -> int:
+        """How simple it is (see `Rank`): of equals the lowest wins."""
+        module, leaf = self.estimator.rsplit(".", 2)[-2:]
+        boosting = Rank.BOOSTING if "Boosting" in leaf else Rank.FOREST
+        by_module = {**RANKS, "ensemble": boosting}
+        return by_module.get(module, Rank.NETWORK)
+
+    @property
+    def limits(self) -> Budget:
+        """When the search ends, as one value."""
+        return self.budget if isinstance(self.budget, Budget) else Budget(trials=self.budget)
+
+    @property
     def encoding(self) -> Encoding:
         """How text inputs are encoded."""
         return self.encode or self.declaration.encode
@@ -109,6 +115,10 @@ def candidate_problems(candidates: Sequence[Candidate], task: Task) -> list[Prob
         for place, c in enumerate(candidates)
         if task not in c.declaration.tasks
     ]
+    for place, c in enumerate(candidates):
+        faults += search_problems(("candidates", place), c.search, c.method, c.limits)
+        if c.early_stopping:
+            faults += stopping_problems(("candidates", place), c.estimator, c.search)
     if all(c.declaration.dummy for c in candidates):
         faults.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
     return faults

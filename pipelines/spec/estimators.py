@@ -7,11 +7,34 @@ To add one, declare it here; `pipelines/training/estimators.py` makes it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
 from pipelines.spec.tasks import CLASSIFY, REGRESS, Task
 
 Encoding = Literal["onehot", "ordinal"]
+
+
+class Rank(IntEnum):
+    """How simple an estimator is: of equals the one with the lowest rank wins."""
+
+    DUMMY = 0
+    LINEAR = 1
+    SINGLE = 2
+    """A single tree, naive Bayes, neighbours."""
+    FOREST = 3
+    BOOSTING = 4
+    NETWORK = 5
+    """Networks, kernels, and whatever is not known."""
+
+
+RANKS = {
+    "dummy": Rank.DUMMY,
+    "linear_model": Rank.LINEAR,
+    "tree": Rank.SINGLE,
+    "neighbors": Rank.SINGLE,
+    "naive_bayes": Rank.SINGLE,
+}
 
 
 @dataclass(frozen=True)

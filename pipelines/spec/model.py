@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
     model_validator,
 )
 
@@ -17,6 +18,7 @@ from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
+from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
@@ -115,6 +117,8 @@ class Spec(Value):
     """What it learns from, and how settings are compared."""
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
     """The estimators that compete."""
+    automl: bool | AutoML = False
+    """Whether Perennial adds candidates that suit the task, and within which budget, below."""
     gate: Gate
     """What a challenger needs in order to serve."""
     drift: Drift | None = None
@@ -123,6 +127,23 @@ class Spec(Value):
     """How a champion takes over."""
     resources: Resources = Resources()
     """What a step's container may use."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_proposals(cls, body: Any) -> Any:
+        """Add what `automl` proposes to the candidates, save for names that are there already."""
+        if not isinstance(body, dict) or body.get("automl") in (None, False):
+            return body
+        own = body.get("candidates", [])
+        try:
+            budget = AutoML() if body["automl"] is True else AutoML.model_validate(body["automl"])
+        except ValidationError:
+            return body  # which is then refused with its place
+        if not isinstance(own, list) or body.get("task") not in get_args(Task):
+            return body
+        names = {c.get("name") if isinstance(c, dict) else c.name for c in own}
+        proposed = [c for c in propose(body["task"], budget) if c["name"] not in names]
+        return {**body, "candidates": [*own, *proposed]}
 
     @model_validator(mode="after")
     def _possible(self) -> Spec:
@@ -209,6 +230,15 @@ class Spec(Value):
         """The share of a snapshot's rows (or groups) that are held out."""
         holdout = self.train.holdout
         return holdout if isinstance(holdout, float) else HOLDOUT_SHARE
+
+    def is_proposed(self, name: str) -> bool:
+        """Whether `automl` has proposed the candidate of that name."""
+        if not self.automl:
+            return False
+        budget = self.automl if isinstance(self.automl, AutoML) else AutoML()
+        return any(
+            Candidate.model_validate(c) == self.candidate(name) for c in propose(self.task, budget)
+        )
 
     def candidate(self, name: str) -> Candidate:
         """Return the candidate of that name; KeyError where there is none."""

@@ -18,7 +18,6 @@ from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
-from pipelines.spec.metrics import find_metric
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 def run(context: Context, request: GateRequest) -> GateResult:
     """Return the verdict of this run; a retry finds the one in the ledger and changes nothing.
 
-    The challenger is the best by cross-validation, so that the held-out rows have chosen nothing. A
+    The challenger is chosen by cross-validation, so that the held-out rows have chosen nothing. A
     champion that cannot answer is an incident; only a service that is away is an error (and may be
     retried).
     """
@@ -88,6 +87,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
     }
     tags |= {"incident": result.incident} if result.incident else {}
     tags |= {"chosen_by": f"cv_{spec.train.metric}"} if result.candidate else {}
+    tags |= {"choice": result.choice} if result.choice else {}
     for run_id in filter(None, (features.parent_run, result.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)
     run_ending.amend(context, request.run, result)
@@ -95,21 +95,30 @@ def run(context: Context, request: GateRequest) -> GateResult:
     return result
 
 
-def choose_challenger(context: Context, candidates: list[TrainResult]) -> TrainResult | None:
-    """Return the best candidate by cross-validation that is no dummy, the first in the spec of
-    equals; None where there is none.
+def choose_challenger(
+    context: Context, candidates: list[TrainResult]
+) -> tuple[TrainResult | None, str]:
+    """Return the candidate that cross-validation chooses by the spec's rule, no dummy, and why in
+    words; None where there is none.
     """
-    order = {c.name: (i, c.declaration.dummy) for i, c in enumerate(context.spec.candidates)}
+    from pipelines.science.choice import Contender, choose
+
+    spec = context.spec
+    order = {c.name: i for i, c in enumerate(spec.candidates)}
     unknown = [t.candidate for t in candidates if t.candidate not in order]
     if unknown:
-        raise RequestError(f"{context.spec.name} has no candidate {', '.join(unknown)}.")
-    sign = 1.0 if find_metric(context.spec.train.metric).greater_is_better else -1.0
-    fit = [
-        (sign * t.cv_score, t)
-        for t in candidates
-        if t.cv_score is not None and isfinite(t.cv_score) and not order[t.candidate][1]
+        raise RequestError(f"{spec.name} has no candidate {', '.join(unknown)}.")
+    by_name = {t.candidate: t for t in sorted(candidates, key=lambda t: order[t.candidate])}
+    contenders = [
+        Contender(name, t.cv_score, tuple(t.fold_scores), spec.candidate(name).rank)
+        for name, t in by_name.items()
+        if t.cv_score is not None
+        and isfinite(t.cv_score)
+        and not spec.candidate(name).declaration.dummy
     ]
-    return max(fit, key=lambda pair: (pair[0], -order[pair[1].candidate][0]))[1] if fit else None
+    tested = max((t.tested or 0.0 for t in candidates), default=0.0)
+    decision = choose(spec.train.metric, contenders, tested=tested, rule=spec.train.choice)
+    return (by_name[decision.name], decision.words) if decision else (None, "")
 
 
 def _judge_challenger(
@@ -118,7 +127,7 @@ def _judge_challenger(
     from pipelines.data import labelled_rows
     from pipelines.science.gates import GateFacts, Opponent, judge
 
-    best = choose_challenger(context, request.train)
+    best, choice = choose_challenger(context, request.train)
     holdout, interval = labelled_rows.holdout(context, request.features)
     if best is None:
         nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
@@ -150,7 +159,8 @@ def _judge_challenger(
     model_version = context.ports.registry.register(
         context.spec.name, best.run_id, request.run, context.ports.store.path(best.model), tags
     )
-    return _result(verdict, facts, champion, run_id=best.run_id, version=model_version.version)
+    result = _result(verdict, facts, champion, run_id=best.run_id, version=model_version.version)
+    return result.model_copy(update={"choice": choice})
 
 
 def _measure(
@@ -445,4 +455,6 @@ def _log_candidates(context: Context, candidates: list[TrainResult], result: Gat
         lines.append(
             f"  {each.candidate}: {chosen_by} in cross-validation, {held_out} held out{mark}"
         )
+    if result.choice:
+        lines.append(f"  {result.choice}.")
     context.log.info("%s", "\n".join(lines))

@@ -4,9 +4,11 @@ and score the holdout once.
 
 from __future__ import annotations
 
+import contextlib
+import json
+import shutil
 import tempfile
 import time
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,8 @@ from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
 from pipelines.messages import TrainRequest, TrainResult
-from pipelines.refs import canonical, digest, sha256
+from pipelines.refs import digest, sha256
+from pipelines.spec.automl import REASONS, why_skipped
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
 
@@ -23,9 +26,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
-    from pipelines.spec import Candidate
+    from pipelines.spec import Candidate, Spec
     from pipelines.training.search import SearchResult
 
+SEARCHES = "searches"
+"""The folder of the state in which a search that is killed leaves what it has found."""
+KEPT = 14 * 86_400.0
+"""Seconds after which it is removed though nobody resumed it."""
 NAMED = 10
 """Classes that the log names at most."""
 
@@ -55,16 +62,29 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
         *([spec.target.positive] if spec.target.positive is not None else []),
     )
     with limit_threads(context.settings.threads):
-        return once(
+        result = once(
             context.ports.store,
             "train",
             key,
             TrainResult,
             lambda: _train(context, request, candidate, key),
         )
+    _clear_searches(context.settings.state / SEARCHES, key)
+    return result
+
+
+def _clear_searches(folder: Path, done: str) -> None:
+    """Remove what the search left to be resumed from, and what nobody resumed for weeks."""
+    if not folder.is_dir():
+        return
+    for each in folder.iterdir():
+        with contextlib.suppress(OSError):  # another process may have removed it
+            if each.name == done or time.time() - each.stat().st_mtime > KEPT:
+                shutil.rmtree(each)
 
 
 def _train(context: Context, request: TrainRequest, candidate: Candidate, key: str) -> TrainResult:
+    import numpy as np
     from skops import io
 
     from pipelines.data import labelled_rows
@@ -75,7 +95,8 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     from pipelines.training.float32 import merged_inputs
     from pipelines.training.folds import search_folds
     from pipelines.training.preparation import prepare, unseen_classes
-    from pipelines.training.search import search
+    from pipelines.training.search import record, search
+    from pipelines.training.search.nested import nested_scores
 
     spec, log, began = context.spec, context.log, time.perf_counter()
     split = labelled_rows.split(context, request.features)
@@ -96,9 +117,25 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
     )
     if spec.is_snapshot and spec.task != "regression":
         log.info("%s: %s", candidate.name, _class_shares(y, truth, classes))
+    if why := _why_skipped(spec, candidate, len(y)):
+        return _skip(context, request, candidate, key, why, rows=(len(y), len(truth)))
     folds = search_folds(spec, rows.train, y)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params)
-    result = search(pipeline, candidate, spec, inputs=inputs, y=y, folds=folds, log=log)
+    result = search(
+        pipeline,
+        candidate,
+        spec,
+        inputs=inputs,
+        y=y,
+        folds=folds,
+        log=log,
+        folder=context.settings.state / SEARCHES / key,
+    )
+    outer = []
+    if spec.train.nested and candidate.search:
+        outer = nested_scores(
+            pipeline, candidate, spec, rows=rows.train, inputs=inputs, y=y, folds=folds, log=log
+        )
     model = fit_pipeline(
         estimators.build_pipeline(candidate, schema, spec.train.seed, result.params),
         inputs,
@@ -116,13 +153,22 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         store, spec, rows.holdout, score=answers, dummy=dummy, classes=classes
     )
     model_ref = store.put(io.dumps(model), ".skops")
-    row_counts = {
+    row_counts: dict[str, float | None] = {
         "rows_train": len(y),
         "rows_holdout": len(truth),
         "rows_waiting_for_label": split.counts.waiting,
         "rows_without_label": split.counts.missing,
     }
-    run_id = _log_run(context, request, candidate, result, metrics, row_counts, key)
+    metric = spec.train.metric
+    nested, nested_spread = (float(f(outer)) if outer else None for f in (np.mean, np.std))
+    figures = {
+        f"cv_{metric}": result.score,
+        f"cv_{metric}_spread": result.spread,
+        f"cv_nested_{metric}": nested,
+        f"cv_nested_{metric}_spread": nested_spread,
+        **row_counts,
+    }
+    run_id = _log_run(context, request, candidate, result, metrics, figures, key)
     if not candidate.declaration.dummy:
         _attach_plots(
             context, run_id, candidate, result, (model, schema, rows.holdout, truth, answers)
@@ -134,6 +180,12 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         params=result.params,
         settings_tried=len(result.settings),
         cv_score=result.score,
+        fold_scores=result.fold_scores,
+        tested=result.tested,
+        cv_nested=nested,
+        cv_nested_spread=nested_spread,
+        trials=store.put(record.write(spec, folds, result), ".json"),
+        search_ended_by=result.ended_by,
         metrics=metrics,
         rows_train=len(y),
         rows_holdout=len(truth),
@@ -143,23 +195,47 @@ def _train(context: Context, request: TrainRequest, candidate: Candidate, key: s
         sides=sides_of(spec) if spec.is_snapshot else None,
         predictions=reference,
         model=model_ref,
-        trials=store.put(canonical(_trials(result)), ".json"),
         seconds=round(time.perf_counter() - began, 3),
     )
 
 
-def _trials(result: SearchResult) -> list[dict[str, Any]]:
-    """Return the settings as they are kept: parameters, scores (null: not finite), seconds."""
-    figures = {"score", "spread", "seconds"}
-    return [
-        {
-            "params": {name: value for name, value in row.items() if name not in figures},
-            "scores": [score if isfinite(score) else None for score in scores],
-            "seconds": row["seconds"],
-            "state": "complete",
-        }
-        for row, scores in zip(result.settings, result.fold_scores, strict=True)
-    ]
+def _why_skipped(spec: Spec, candidate: Candidate, rows: int) -> str:
+    if not spec.is_proposed(candidate.name):
+        return ""
+    return why_skipped(candidate.name, rows, len(spec.features.inputs))
+
+
+def _skip(
+    context: Context,
+    request: TrainRequest,
+    candidate: Candidate,
+    key: str,
+    why: str,
+    rows: tuple[int, int],
+) -> TrainResult:
+    """Return the result of a candidate that is not trained, and record why."""
+    from pipelines.training.search import SearchResult
+
+    context.log.warning("%s is skipped: %s", candidate.name, why)
+    nothing = SearchResult(params=dict(candidate.params), score=None, spread=None)
+    run_id = _log_run(context, request, candidate, nothing, {}, {}, key)
+    context.ports.registry.log(run_id, params={}, metrics={}, tags={"skipped": why})
+    note = context.ports.store.put(json.dumps({"skipped": why}).encode(), ".json")
+    return TrainResult(
+        candidate=candidate.name,
+        run_id=run_id,
+        estimator=candidate.estimator,
+        params=dict(candidate.params),
+        settings_tried=0,
+        cv_score=None,
+        skipped=why,
+        metrics={},
+        rows_train=rows[0],
+        rows_holdout=rows[1],
+        predictions=note,
+        model=note,
+        seconds=0.0,
+    )
 
 
 def _class_shares(y: Any, truth: Any, classes: list[str] | None) -> str:
@@ -178,7 +254,7 @@ def _log_run(
     candidate: Candidate,
     result: SearchResult,
     metrics: dict[str, float | None],
-    row_counts: dict[str, int],
+    figures: dict[str, float | None],
     key: str,
 ) -> str:
     """Write the candidate's run into the registry and return its id.
@@ -200,13 +276,11 @@ def _log_run(
         **context.environment_tags,
         **context.image,
     }
+    if spec.is_proposed(candidate.name):
+        tags["proposed_because"] = REASONS[candidate.name]
     run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
     values: dict[str, float | None] = {f"holdout_{name}": value for name, value in metrics.items()}
-    values |= {
-        f"cv_{spec.train.metric}": result.score,
-        f"cv_{spec.train.metric}_spread": result.spread,
-        **row_counts,
-    }
+    values |= figures
     numbers = {name: float(value) for name, value in values.items() if value is not None}
     params = {name: str(value) for name, value in result.params.items()}
     registry.log(

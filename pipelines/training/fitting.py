@@ -20,7 +20,7 @@ from pipelines.training.estimators import ENCODER, ESTIMATOR, takes_null
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -48,8 +48,10 @@ def fit_pipeline(
     candidate: Candidate,
     log: logging.Logger,
     messages: set[str] | None = None,
+    *,
+    fit: Callable[[Any, pd.DataFrame, Array], Any] | None = None,
 ) -> Any:
-    """Fit and return the pipeline.
+    """Fit and return the pipeline; `fit` is how, where it is not by its own method.
 
     Warnings go to the log, each once; what is in `messages` already is not logged again.
 
@@ -61,7 +63,7 @@ def fit_pipeline(
     with warnings.catch_warnings(record=True) as caught, label_errors(candidate, "fitted"):
         warnings.simplefilter("always")
         notes = [*_fit_to_size(model, y), *_leave_out(model, inputs, candidate)]
-        model.fit(inputs, y)
+        (fit or type(model).fit)(model, inputs, y)
     for message in [
         *notes,
         *(f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught),

@@ -27,6 +27,8 @@ SAMPLE = 400
 """Rows on which importance is measured; twice as many are drawn where points are."""
 INPUTS = 30
 BINS = 10
+OF_A_TRIAL = {"score", "spread", "seconds", "state", "reason", "share"}
+"""What the table of settings says beside the parameters."""
 
 
 def table(folder: Path, settings: list[dict[str, Any]]) -> Path:
@@ -88,7 +90,8 @@ def importance(
 
 def search(folder: Path, spec: Spec, settings: list[dict[str, Any]]) -> list[Path]:
     """Draw the score of every setting against each parameter of the search."""
-    names = [n for n in settings[0] if n not in {"score", "spread", "seconds"}][:4]
+    settings = [row for row in settings if row["state"] == "complete"]
+    names = [n for n in settings[0] if n not in OF_A_TRIAL][:4]
     figure, axes = new_figure(len(names))
     for axis, name in zip(axes, names, strict=True):
         values = [row[name] for row in settings]

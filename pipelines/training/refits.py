@@ -16,10 +16,10 @@ import numpy as np
 from pipelines.bundle.rows import schema_of
 from pipelines.data.sides import groups_of
 from pipelines.errors import BadData
+from pipelines.science.choice import Contender, choose
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
-from pipelines.spec.metrics import find_metric
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.search import search
@@ -218,9 +218,8 @@ class Refits:
         schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._cut(train, spec.train.folds, spec.train.seed)
-        sign = 1.0 if find_metric(spec.train.metric).greater_is_better else -1.0
-        options = []
-        for order, result in enumerate(self._trained):
+        options = {}
+        for result in self._trained:
             candidate = spec.candidate(result.candidate)
             pipeline = estimators.build_pipeline(
                 candidate, schema, spec.train.seed, candidate.params
@@ -229,8 +228,14 @@ class Refits:
                 pipeline, candidate, spec, inputs=frame, y=self._y[train], folds=inner, log=_quiet
             )
             if tried.score is not None:
-                options.append((sign * tried.score, -order, candidate, tried.params))
-        if not options:
+                options[candidate.name] = (candidate, tried, tried.score)
+        contenders = [
+            Contender(name, score, tuple(tried.fold_scores), candidate.rank)
+            for name, (candidate, tried, score) in options.items()
+        ]
+        tested = max((tried.tested or 0.0 for _, tried, _ in options.values()), default=0.0)
+        decision = choose(spec.train.metric, contenders, tested=tested, rule=spec.train.choice)
+        if decision is None:
             raise BadData("No candidate has a finite score on the training rows of a fold.")
-        _, _, candidate, params = max(options, key=lambda option: option[:2])
-        return self._answer(candidate, params, spec.features.inputs)(train, test)
+        candidate, tried, _ = options[decision.name]
+        return self._answer(candidate, tried.params, spec.features.inputs)(train, test)

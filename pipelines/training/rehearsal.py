@@ -21,9 +21,8 @@ from pipelines.science.gates import LEAST_HELD_OUT
 from pipelines.science.metrics import why_undefined
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
-from pipelines.training.folds import search_folds
+from pipelines.training.folds import search_folds, usable_folds
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
-from pipelines.training.search import usable_folds
 from pipelines.training.targets import targets
 
 if TYPE_CHECKING:

@@ -137,6 +137,8 @@ def gate(result: GateResult) -> list[Line]:
     """Return the gate's verdict for a log: every check, and every reason to refuse, once."""
     who = "the challenger" if not result.candidate else challenger(result.candidate, result.version)
     lines = [Line(logging.INFO, f"Verdict on {who}: {result.verdict.upper()}")]
+    if result.choice:
+        lines.append(Line(logging.INFO, f"  chosen: {result.choice}"))
     if result.incident:
         lines.append(Line(logging.ERROR, f"  INCIDENT: {result.incident}"))
     for check in result.checks:
