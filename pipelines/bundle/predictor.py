@@ -117,7 +117,7 @@ class NativePredictor(Predictor):
 def load_native(model: bytes) -> Any:
     """Return the fitted pipeline of a verified skops file.
 
-    Raises Refused naming types that are not on the loader's own list, BadData for a broken file.
+    Raises Refused naming types that are not on the loader's list, BadData for a broken file.
     """
     from skops import io
     from skops.io.exceptions import UntrustedTypesFoundException

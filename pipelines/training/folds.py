@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.data import labelled_rows
 from pipelines.data.sides import groups_of
 from pipelines.errors import BadData
-from pipelines.science.metrics import score
+from pipelines.science.metrics import constant_threshold, why_undefined
 from pipelines.science.refits import row_folds
 from pipelines.science.splits import time_folds
 from pipelines.training.estimators import constant
@@ -78,6 +78,5 @@ def _why_unusable(fold: tuple[Array, Array], y: Array, spec: Spec) -> str:
         return f"judges on one value of {column} only ({len(test):,} rows)"
     classes = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
     guess = constant(y[train], spec.task, metric, len(test), classes)
-    if not np.isfinite(score(metric, y[test], guess)):
-        return f"leaves {metric} undefined ({len(test):,} rows)"
-    return ""
+    why = why_undefined(metric, y[test], guess, threshold=constant_threshold(metric))
+    return f"leaves {metric} undefined ({why})" if why else ""
