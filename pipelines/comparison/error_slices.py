@@ -76,7 +76,7 @@ def error_slices(judged: Judged, p: Array) -> ErrorSlices:
         for (name, mask), one in zip(named, found, strict=True)
         if one is not None
     ]
-    judgements.sort(key=lambda s: (s.found.p_holm > 0.05, -s.found.difference))  # noqa: PLR2004
+    judgements.sort(key=lambda s: -s.found.difference)
     words = "distance from the truth" if spec.task == "regression" else "log loss"
     return ErrorSlices(judgements[:_SHOWN], len(judgements), words, unit)
 

@@ -45,21 +45,29 @@ def importance(
 ) -> Importance:
     """Return the importance of each input on at most 1,000 of the rows, the greatest first.
 
-    No input is begun after so many seconds.
+    All inputs are shuffled once before any is shuffled again; no further round is begun that would
+    end after so many seconds, and no input is begun after them.
     """
     rng, began = np.random.default_rng(seed), time.perf_counter()
     sample = np.sort(rng.permutation(len(y))[:ROWS])
     rows, truth = inputs.iloc[sample], y[sample]
-    base, losses, left_out = score(metric, truth, answer(rows)), {}, 0
-    for name in rows.columns:
-        if time.perf_counter() - began > seconds:
-            left_out += 1
-            continue
-        lost = [_loss(answer, rows, truth, name, metric, base, rng) for _ in range(REPEATS)]
-        if np.isfinite(lost).all():
-            losses[str(name)] = (float(np.mean(lost)), float(np.std(lost)))
-    in_order = dict(sorted(losses.items(), key=lambda item: -item[1][0]))
-    return Importance(in_order, len(truth), REPEATS, left_out)
+    base, lost = score(metric, truth, answer(rows)), {name: list[float]() for name in rows.columns}
+    repeats = 0
+    for repeats in range(1, REPEATS + 1):
+        round_began = time.perf_counter()
+        for name, losses in lost.items():
+            if repeats > 1 or time.perf_counter() - began < seconds:
+                losses.append(_loss(answer, rows, truth, name, metric, base, rng))
+        if time.perf_counter() * 2 - round_began - began > seconds:
+            break
+    found = {
+        str(name): (float(np.mean(losses)), float(np.std(losses)))
+        for name, losses in lost.items()
+        if losses and np.isfinite(losses).all()
+    }
+    in_order = dict(sorted(found.items(), key=lambda item: -item[1][0]))
+    left_out = sum(not losses for losses in lost.values())
+    return Importance(in_order, len(truth), repeats, left_out)
 
 
 def _loss(
