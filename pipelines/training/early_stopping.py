@@ -78,7 +78,8 @@ def _held_back(y: Array, candidate: Candidate, seed: int | None) -> tuple[Array,
     learn, held = np.sort(order[: len(y) - count]), np.sort(order[len(y) - count :])
     if "Classifier" in candidate.estimator:
         held = held[np.isin(y[held], np.unique(y[learn]))]
-        if len(np.unique(y[held])) < 2 or len(np.unique(y[learn])) < len(np.unique(y)):  # noqa: PLR2004
+        learnt, judged = np.unique(y[learn]), np.unique(y[held])
+        if len(judged) < 2 or len(learnt) < len(np.unique(y)):  # noqa: PLR2004 -- two classes
             held = held[:0]
     return learn, held if len(held) >= LEAST_HELD else held[:0]
 
