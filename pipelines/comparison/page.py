@@ -76,7 +76,7 @@ def _metrics_in_order(retraining: Retraining) -> list[str]:
 
 def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
     judged, metric = retraining.judged, retraining.judged.spec.train.metric
-    result, drawn = look.result, look.learning is not None or look.importance is not None
+    result, drawn = look.result, look.slices is not None
     found = [t for t in look.trials if t.chosen]
     names = list(dict.fromkeys(n for t in look.trials for n in t.params))
     return {

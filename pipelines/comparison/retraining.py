@@ -163,25 +163,45 @@ def _look_closely(
     spec, failed = context.spec, dict[str, str]()
     attempt = partial(_attempt, context, failed)
     model = attempt("the fitted model", lambda: read_model(context, look.result))
-    if model is None:
-        return replace(look, failed=failed)
-    rows = judged.held_inputs.iloc[_spread_out(len(said), BEESWARM_ROWS)]
-    fits = [t.seconds for t in look.trials if t.chosen]
-    found = attempt(
-        "importance",
-        lambda: importance(
-            lambda inputs: answers(model, inputs, spec.task, judged.classes),
-            judged.held_inputs,
-            judged.truth,
-            metric=spec.train.metric,
-            seed=spec.train.seed,
-            seconds=seconds * _SHARES["importance"],
-        ),
-    )
+    if model is not None:
+        look = _ask_model(context, judged, look, model, seconds, attempt)
+    found = look.importance
     telling = list(found.losses)[:8] if found else spec.features.inputs[:8]
     return replace(
         look,
-        importance=found,
+        slices=attempt("errors by slice", lambda: error_slices(judged, said)),
+        worst=attempt("the worst rows", lambda: worst_rows(judged, said, telling)),
+        failed=failed,
+    )
+
+
+def _ask_model(
+    context: Context,
+    judged: Judged,
+    look: CandidateLook,
+    model: Any,
+    seconds: float,
+    attempt: Callable[..., Any],
+) -> CandidateLook:
+    """Return a candidate with all that its fitted model must be asked or fitted again for."""
+    spec, said = context.spec, look.answers
+    if said is None:
+        return look
+    rows = judged.held_inputs.iloc[_spread_out(len(said), BEESWARM_ROWS)]
+    fits = [t.seconds for t in look.trials if t.chosen]
+    return replace(
+        look,
+        importance=attempt(
+            "importance",
+            lambda: importance(
+                lambda inputs: answers(model, inputs, spec.task, judged.classes),
+                judged.held_inputs,
+                judged.truth,
+                metric=spec.train.metric,
+                seed=spec.train.seed,
+                seconds=seconds * _SHARES["importance"],
+            ),
+        ),
         learning=attempt(
             "the learning curve",
             lambda: learning_curve(
@@ -196,9 +216,6 @@ def _look_closely(
         ),
         attribution=attempt("attributions", lambda: attribute(model, rows)),
         attribution_rows=rows,
-        slices=attempt("errors by slice", lambda: error_slices(judged, said)),
-        worst=attempt("the worst rows", lambda: worst_rows(judged, said, telling)),
-        failed=failed,
     )
 
 

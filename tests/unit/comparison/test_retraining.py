@@ -153,7 +153,10 @@ def test_a_model_that_cannot_be_read_is_said_and_the_others_are_shown(judged):
     world, trained, verdict = judged
     broken = trained[1].model_copy(update={"model": world.context.ports.store.put(b"x", ".skops")})
     made = compare_candidates(world.context, world.built, [trained[0], broken], verdict, RUN)
-    assert "Could not be made: the fitted model" in text_of(render(made))
+    said = text_of(render(made))
+    assert "Could not be made: the fitted model" in said
+    assert "Errors by slice" in said
+    assert "calibration, in tenths" in said
 
 
 def test_no_seconds_no_page_and_a_fault_ends_no_run(tmp_path, caplog):
