@@ -188,12 +188,13 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
     )
 
 
-def spread(
+def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how they count
     metric: str | RowMetric,
     y: Array,
     p: Array,
     *,
-    event_times: Array,
+    event_times: Array | None = None,
+    groups: Array | None = None,
     confidence: float,
     seed: int,
     weights: Array | None = None,
@@ -201,12 +202,12 @@ def spread(
 ) -> Spread:
     """Return a model's metric on rows (shapes as in `metrics`) with its one-sided bounds.
 
-    The seed fixes the draws.
+    The seed fixes the draws. `groups` (n,) stands in for the times of rows that have none.
 
     A draw on which the metric is not defined (one class only) could have been anything: it counts
     as the best for the good end and as the worst for the bad end.
     """
-    block, unit = blocks_of(event_times)
+    block, unit = _blocks(event_times, groups)
     count = int(block.max()) + 1 if len(block) else 0
     value = score(metric, y, p, weights=weights, threshold=threshold)
     ends = (float("nan"), float("nan"))

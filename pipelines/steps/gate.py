@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import run_ending
 from pipelines.classes import translate_classes
+from pipelines.comparison.publish import publish_run_comparison
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
@@ -91,6 +92,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
     for run_id in filter(None, (features.parent_run, result.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)
     run_ending.amend(context, request.run, result)
+    publish_run_comparison(context, features, request.train, result, request.run)
     return result
 
 
@@ -160,6 +162,7 @@ def _judge_challenger(
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
         **({"threshold": f"{best.threshold.value:g}"} if best.threshold else {}),
+        "code_sha256": context.code,
         **context.environment_tags,
     }
     store = context.ports.store

@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipelines.comparison.publish import publish_against_champion
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
@@ -65,13 +66,15 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
         context.code,
     )
     with limit_threads(context.settings.threads):
-        return once(
+        packaged = once(
             context.ports.store,
             "package",
             key,
             PackageResult,
             lambda: _package(context, request, best),
         )
+    publish_against_champion(context, packaged.version, packaged.bundle, features, request.run)
+    return packaged
 
 
 def _package(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:

@@ -53,9 +53,9 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
     if not len(y) or not np.isfinite(p).all():
         return []
     panels = {"binary": _binary, "regression": _regression, "multiclass": _multiclass}[spec.task]
-    figure, axes = _figure({"binary": 3, "regression": 2, "multiclass": 1}[spec.task])
+    figure, axes = new_figure({"binary": 3, "regression": 2, "multiclass": 1}[spec.task])
     panels(axes, y, p, times)
-    return [_save(figure, folder / "holdout.png")]
+    return [save_figure(figure, folder / "holdout.png")]
 
 
 def importance(
@@ -93,10 +93,10 @@ def importance(
     ][-15:]
     if not top:
         return []
-    figure, (axis,) = _figure(1, left=0.35)
+    figure, (axis,) = new_figure(1, left=0.35)
     axis.barh([name for name, _ in top], [loss for _, loss in top])
     axis.set(title="inputs, shuffled one by one", xlabel=f"{metric} lost ({len(sample)} rows)")
-    return [_save(figure, folder / "importance.png")]
+    return [save_figure(figure, folder / "importance.png")]
 
 
 def threshold(folder: Path, spec: Spec, chosen: Chosen) -> list[Path]:
@@ -104,7 +104,7 @@ def threshold(folder: Path, spec: Spec, chosen: Chosen) -> list[Path]:
     curve, kept = chosen.curve, chosen.threshold
     if curve is None or kept is None:
         return []
-    figure, (axis,) = _figure(1)
+    figure, (axis,) = new_figure(1)
     axis.plot(curve.thresholds, curve.scores, "-")
     axis.plot([kept.value], [curve.scores[curve.best]], "o", label=f"chosen: {kept.value:.3g}")
     axis.axvline(THRESHOLD, linestyle=":", color="grey", label="0.5")
@@ -116,14 +116,14 @@ def threshold(folder: Path, spec: Spec, chosen: Chosen) -> list[Path]:
         xlim=(0, 1),
     )
     axis.legend()
-    return [_save(figure, folder / "threshold.png")]
+    return [save_figure(figure, folder / "threshold.png")]
 
 
 def search(folder: Path, spec: Spec, settings: list[dict[str, Any]]) -> list[Path]:
     """Draw the score of every setting against each parameter of the search."""
     settings = [row for row in settings if row["state"] == "complete"]
     names = [n for n in settings[0] if n not in OF_A_TRIAL][:4]
-    figure, axes = _figure(len(names))
+    figure, axes = new_figure(len(names))
     for axis, name in zip(axes, names, strict=True):
         values = [row[name] for row in settings]
         numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
@@ -134,7 +134,7 @@ def search(folder: Path, spec: Spec, settings: list[dict[str, Any]]) -> list[Pat
             alpha=0.6,
         )
         axis.set(xlabel=name, ylabel=f"{spec.train.metric} over the folds")
-    return [_save(figure, folder / "search.png")]
+    return [save_figure(figure, folder / "search.png")]
 
 
 def _binary(axes: list[Any], y: Array, p: Array, _: Array) -> None:
@@ -178,7 +178,8 @@ def _multiclass(axes: list[Any], y: Array, p: Array, _: Array) -> None:
     )
 
 
-def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
+def new_figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
+    """Return a figure with panels beside each other."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -189,6 +190,7 @@ def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 
 
-def _save(figure: Any, path: Path) -> Path:
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write a figure as PNG and return the file."""
     figure.savefig(path)
     return path
