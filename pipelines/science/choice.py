@@ -6,8 +6,9 @@ standard error, not the spread of each candidate's scores.
 
 Sources: Breiman, Friedman, Olshen & Stone (1984), "Classification and Regression Trees", section
 3.4.3; Hastie, Tibshirani & Friedman (2009), "The Elements of Statistical Learning", section 7.10.
-Where a snapshot is cut again and again, the fits share rows, and the variance of the mean difference
-is widened as Nadeau & Bengio (2003) do: (1/J + tested/trained) times that of the J differences.
+Where a snapshot is cut again and again, the fits share rows, and the variance of the mean
+difference is widened as Nadeau & Bengio (2003) do: (1/J + tested/trained) times that of the J
+differences.
 """
 
 from __future__ import annotations
