@@ -86,7 +86,8 @@ def convert_isotonic(
     """Add the lines between the learnt points of a fold's k-th isotonic calibrator.
 
     Returns the name of the probabilities (n, 1): the first learnt one, and what each stretch
-    between two points adds up to the score. Raises NotImplementedError where two points are one float32.
+    between two points adds up to the score. Raises NotImplementedError where two points are one
+    float32.
     """
     del dtype, proto_type  # skl2onnx hands them to its own function
     x, y = (np.asarray(a, np.float64) for a in _points(model.calibrators[k]))
