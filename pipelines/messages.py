@@ -109,10 +109,37 @@ class TrainRequest(Value):
     features: FeaturesResult
 
 
+class Threshold(Value):
+    """Above which probability a binary model decides for the positive class.
+
+    `chosen_for` is the metric for which it was chosen, on `rows` rows (`positives` of them of the
+    positive class) that the fits which answered them had not seen; empty where the spec fixes it.
+    `score` is the metric there, `default_score` what 0.5 would have reached: the first flatters
+    itself, since the same rows have chosen it.
+    """
+
+    value: float = Field(gt=0, lt=1)
+    chosen_for: str = ""
+    rows: int = 0
+    positives: int = 0
+    score: float | None = None
+    default_score: float | None = None
+
+
 class TrainResult(Value):
     """What `train` answers for one candidate; metrics are of the holdout.
 
     A metric that is not finite is null.
+
+    `fold_scores` are those of the winning setting in train.metric, over folds that all candidates
+    share, and `tested` how many rows judge there for each that is learnt from; empty in results of
+    earlier versions. `cv_nested` is the mean of the winner's scores on outer folds that have not
+    chosen it, where `train.nested` asks for it, and `cv_nested_spread` their standard deviation.
+    `trials` is every setting that was tried
+    (`pipelines.training.search.record`), and `search_ended_by` what ended the search.
+
+    `skipped` says in words why a candidate that `automl` proposed was not trained; then it has no
+    scores, and `predictions` and `model` are of that note.
 
     `fitted_on` is the span of the event times of the rows that were learnt from; null in results of
     earlier versions, and of a snapshot, of which `sides` says which rows these were not. Of all
@@ -126,6 +153,13 @@ class TrainResult(Value):
     params: dict[str, Any]
     settings_tried: int
     cv_score: float | None
+    fold_scores: list[float] = Field(default_factory=list)
+    tested: float | None = None
+    cv_nested: float | None = None
+    cv_nested_spread: float | None = None
+    trials: Ref | None = None
+    search_ended_by: Literal["trials", "minutes"] = "trials"
+    skipped: str = ""
     metrics: dict[str, float | None]
     rows_train: int
     rows_holdout: int
@@ -138,6 +172,8 @@ class TrainResult(Value):
     code: Ref | None = None
     """The model's own code, where the candidate is an own pipeline."""
     seconds: float
+    threshold: Threshold | None = None
+    """None where the spec names none, and in results of earlier versions: then it is 0.5."""
 
 
 class GateRequest(Value):
@@ -159,6 +195,7 @@ class GateCheck(Value):
 class GateResult(Value):
     """The verdict on the challenger, with reasons in words (empty when promoted).
 
+    `choice` says in words why this candidate is the challenger; empty where there was one only.
     `incident` says in words why the champion could not be the opponent; empty where it was, or
     where there is none.
     """
@@ -171,7 +208,12 @@ class GateResult(Value):
     version: str
     metrics: dict[str, float | None]
     champion: str | None
+    choice: str = ""
     incident: str = ""
+    threshold: Threshold | None = None
+    """The challenger's; None where the spec names none, and in verdicts of earlier versions."""
+    units: dict[str, str] = Field(default_factory=dict)
+    """The metrics of the model's own, with what each is counted in; empty where in nothing."""
 
 
 class PackageRequest(Value):

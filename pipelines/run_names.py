@@ -50,3 +50,8 @@ def rollback_run(run: str) -> str:
     Airflow tells runs apart by DAG, the ledger by key alone.
     """
     return f"{ROLLBACK}{run}"
+
+
+def pair_name(before: str, after: str) -> str:
+    """Return the name under which the page of two versions beside each other stands."""
+    return f"{before}..{after}"

@@ -226,6 +226,8 @@ class Settings(Value):
     """
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one training task (OpenMP); predictions do not depend on it."""
+    comparison_seconds: Annotated[float, Field(ge=0, le=3_600)] = 6
+    """How long the refits and shufflings of a comparison's page may take; 0: no such page."""
     log_level: str = "INFO"
 
     @field_validator("state", "versions", "gateway", "mlflow_artifacts")

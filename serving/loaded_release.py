@@ -106,6 +106,19 @@ class LoadedRelease:
             for p in answers
         ]
 
+    def decisions(self, answers: list[Any]) -> list[Any] | None:
+        """Return what the model decides of answers: by row true or false, or the class's name.
+
+        None where nobody has named a threshold. A probability at the threshold is no decision for
+        the positive class.
+        """
+        manifest = self.bundle.manifest
+        if manifest.threshold is None:
+            return None
+        negative, positive = manifest.inputs.binary_classes or (False, True)
+        value = manifest.threshold.value
+        return [positive if answer > value else negative for answer in answers]
+
 
 def _are_valid(answers: Answers, *, probabilities: bool) -> bool:
     if not np.isfinite(answers).all():

@@ -11,6 +11,7 @@ from pipelines.inference_log.format import KEY_LIMIT
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import Column, InputSchema
+    from pipelines.messages import Threshold
     from serving.follower import ModelState
     from serving.loaded_release import LoadedRelease
 
@@ -42,6 +43,7 @@ def describe_model(name: str, state: ModelState) -> dict[str, Any]:
         "run": manifest.run,
         "task": manifest.inputs.task,
         **_classes(manifest.inputs),
+        **({"threshold": manifest.threshold_value} if manifest.threshold else {}),
         "compiled": manifest.compiled,
         "parity": manifest.parity,
         "why_native": manifest.why_native,
@@ -140,7 +142,7 @@ def _predict(name: str, loaded_release: LoadedRelease) -> dict[str, Any]:
         example={"rows": [loaded_release.bundle.golden.rows[0]]},
         answer={
             "description": "One prediction per row.",
-            "content": _json(_answer_schema(manifest.inputs)),
+            "content": _json(_answer_schema(manifest.inputs, manifest.threshold)),
         },
     )
 
@@ -267,7 +269,7 @@ PROBLEM = {
 """The JSON schema of every answer that is no 2xx."""
 
 
-def _answer_schema(schema: InputSchema) -> dict[str, Any]:
+def _answer_schema(schema: InputSchema, threshold: Threshold | None) -> dict[str, Any]:
     one: dict[str, Any] = {"type": "number"}
     if schema.task == "binary":
         of = repr(schema.binary_classes[1]) if schema.binary_classes else "true"
@@ -289,5 +291,16 @@ def _answer_schema(schema: InputSchema) -> dict[str, Any]:
             "items": {"type": "string"},
             "description": "The two classes; a prediction is the probability of the second.",
             "examples": [list(schema.binary_classes)],
+        }
+    if threshold is not None:
+        answer["threshold"] = {
+            "type": "number",
+            "description": "Above it a probability is a decision for the positive class.",
+            "examples": [threshold.value],
+        }
+        answer["decisions"] = {
+            "type": "array",
+            "items": {"enum": list(schema.binary_classes or (False, True))},
+            "description": "What is decided of each row, in the order of the predictions.",
         }
     return _closed_object(answer)

@@ -74,6 +74,9 @@ class PredictRoute:
         }
         if names := loaded_release.bundle.manifest.inputs.binary_classes:
             answer["classes"] = names
+        if (decisions := loaded_release.decisions(answers)) is not None:
+            answer["threshold"] = loaded_release.bundle.manifest.threshold_value
+            answer["decisions"] = decisions
         body = encode(answer)
         if not (self._proof and self._is_proof(scope)):
             if self._log is not None:

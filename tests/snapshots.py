@@ -101,11 +101,16 @@ class Snapshot:
     ports: Ports
     now: datetime = NOW
     run: str = "r1"
+    comparison_seconds: float = 0
 
     @property
     def context(self) -> Context:
         settings = load_settings(
-            {"PERENNIAL_HOME": str(self.home), "PERENNIAL_STATE": str(self.home / "var")}
+            {
+                "PERENNIAL_HOME": str(self.home),
+                "PERENNIAL_STATE": str(self.home / "var"),
+                "PERENNIAL_COMPARISON_SECONDS": str(self.comparison_seconds),
+            }
         )
         return Context(load_spec(settings.models, "loans"), settings, self.ports)
 
@@ -187,7 +192,9 @@ class Snapshot:
         return packaged
 
 
-def make_snapshot(home: Path, ports: Ports, rows: int = 0) -> Snapshot:
+def make_snapshot(
+    home: Path, ports: Ports, rows: int = 0, *, comparison_seconds: float = 0
+) -> Snapshot:
     """Write the model's folder, its suite and its loans (if any) below `home`."""
     folder = home / "models" / "loans"
     for path in (folder, home / "expectations"):
@@ -196,7 +203,7 @@ def make_snapshot(home: Path, ports: Ports, rows: int = 0) -> Snapshot:
     (folder / "features.py").write_text("def build(tables):\n    return tables['events']\n")
     (home / "expectations" / "loans.json").write_text(json.dumps(SUITE))
     (home / "requirements.txt").write_text("# locked\n")
-    world = Snapshot(home, ports)
+    world = Snapshot(home, ports, comparison_seconds=comparison_seconds)
     if rows:
         world.write(loans(rows))
     return world

@@ -113,7 +113,11 @@ class World:
     @property
     def settings(self) -> Settings:
         return load_settings(
-            {"PERENNIAL_HOME": str(self.home), "PERENNIAL_STATE": str(self.home / "var")}
+            {
+                "PERENNIAL_HOME": str(self.home),
+                "PERENNIAL_STATE": str(self.home / "var"),
+                "PERENNIAL_COMPARISON_SECONDS": "0",
+            }
         )
 
     def raw(self, day: int) -> Path:

@@ -62,6 +62,7 @@ def main(model: str, drift_run: str, folder: str) -> None:
             "drift": f"pages/{model}/drift/{drift_run}",
             "evidently": f"pages/{model}/evidently/{drift_run}",
             "profile": f"pages/{model}/profile/{retraining}",
+            "comparison": f"pages/{model}/comparison/{retraining}",
         }.items():
             page.goto(f"{layout.airflow_url}/perennial/{path}")
             page.wait_for_timeout(SETTLED_MS)

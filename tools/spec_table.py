@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.spec import (
+    automl,
     candidates,
     drift,
     features,
     gate,
     model,
+    own_metrics,
     resources,
     schema,
+    search,
     sources,
     steps,
     target,
+    threshold,
     train,
 )
 
@@ -48,10 +52,15 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("target", target.Target),
     ("features", features.Features),
     ("train", train.Train),
+    ("metrics, each", own_metrics.OwnMetric),
+    ("threshold, chosen", threshold.ThresholdFor),
     ("candidates, each", candidates.Candidate),
     ("candidates, `pipeline`", candidates.OwnPipeline),
-    ("candidates, a range in `search`", candidates.Range),
+    ("candidates, a range in `search`", search.Range),
+    ("candidates, `budget` with minutes", search.Budget),
+    ("candidates, `early_stopping`", search.EarlyStopping),
     *((f"candidates, {_step_of(kind)}", kind) for kind in steps.KINDS),
+    ("automl, with a budget", automl.AutoML),
     ("gate", gate.Gate),
     ("gate.versus_champion", gate.VersusChampion),
     ("drift", drift.Drift),

@@ -13,11 +13,12 @@ from typing import Any, Final, Literal
 from pipelines.bundle.schema import InputSchema
 from pipelines.environments.record import EnvironmentRecord
 from pipelines.intervals import Interval
-from pipelines.messages import Sides
+from pipelines.messages import Sides, Threshold
 from pipelines.refs import Name, Ref, Value
 
 BUNDLE_FORMAT: Final = 1
 RELEASE_FORMAT: Final = 1
+DEFAULT_THRESHOLD: Final = 0.5
 
 SERVED: Final = "served"
 """Where each model's name is entered once, so that the server knows which releases to follow.
@@ -95,6 +96,17 @@ class BundleManifest(Value):
     environment: EnvironmentRecord | None = None
     """The packages that it needs beside the lock; None where it needs none, as in earlier bundles.
     """
+    threshold: Threshold | None = None
+    """Of a binary model: above which probability it decides for the positive class.
+
+    None where the spec names none, and in earlier bundles: then it is 0.5, and no decision is
+    answered.
+    """
+
+    @property
+    def threshold_value(self) -> float:
+        """Above which probability the version decides for the positive class."""
+        return self.threshold.value if self.threshold else DEFAULT_THRESHOLD
 
     @property
     def files(self) -> list[Ref]:

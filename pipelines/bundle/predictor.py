@@ -105,15 +105,7 @@ class NativePredictor(Predictor):
         Raises Refused naming types that are not on it.
         """
         self.schema = schema
-        from skops import io
-        from skops.io.exceptions import UntrustedTypesFoundException
-
-        try:
-            self._pipeline = io.loads(model, trusted=sorted(trusted))
-        except UntrustedTypesFoundException as error:
-            raise Refused(f"The model holds types that are not trusted: {error}") from error
-        except Exception as error:  # a broken file fails as zip, JSON, key or type error
-            raise BadData(f"The model cannot be loaded: {type(error).__name__}: {error}") from error
+        self._pipeline = load_native(model, trusted)
 
     def predict_feed(self, feed: Feed) -> Answers:
         """Answer a whole feed.
@@ -132,6 +124,22 @@ class NativePredictor(Predictor):
 def output_name(schema: InputSchema) -> str:
     """Return what a compiled model calls the output that holds its answers."""
     return "variable" if schema.task == "regression" else "probabilities"
+
+
+def load_native(model: bytes, trusted: Collection[str] = TRUSTED) -> Any:
+    """Return the fitted pipeline of a verified skops file.
+
+    Raises Refused naming types that are not on the loader's list, BadData for a broken file.
+    """
+    from skops import io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return io.loads(model, trusted=sorted(trusted))
+    except UntrustedTypesFoundException as error:
+        raise Refused(f"The model holds types that are not trusted: {error}") from error
+    except Exception as error:  # a broken file fails as zip, JSON, key or type error
+        raise BadData(f"The model cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 def _shape(schema: InputSchema, output: np.ndarray[Any, Any]) -> Answers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.cli import check, init, log, operations, overview, profile, releases, steps
+from pipelines.cli import check, compare, init, log, operations, overview, profile, releases, steps
 
 app = typer.Typer(
     name="perennial",
@@ -24,6 +24,7 @@ init.add_to(app)
 check.add_to(app)
 log.add_to(app)
 profile.add_to(app)
+compare.add_to(app)
 releases.add_to(app)
 operations.add_to(app)
 steps.add_to(app)

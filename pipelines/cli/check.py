@@ -297,7 +297,7 @@ def _training(state: dict[str, Any]) -> str:
     if spec.is_snapshot:
         with limit_threads(context.settings.threads), own_code_of(context) as own:
             sample = sample_of_snapshot(spec, state["table"])
-            found = rehearse(spec, sample, own)
+            found = rehearse(context, sample, own)
             return _rehearse_training(spec, sample, found, "the snapshot", "")
     learn, judge, _ = intervals_for(spec, newest.end)
     raws = dict(zip(intervals_behind(spec, newest), state["raws"], strict=True))
@@ -310,7 +310,7 @@ def _training(state: dict[str, Any]) -> str:
             spec, sample.held_out, len(learn) + len(judge), sample.counts.waiting
         ):
             raise BadData(f"{words}.", at=("gate", "min_rows"))
-        found = rehearse(spec, sample, own)
+        found = rehearse(context, sample, own)
     return _rehearse_training(spec, sample, found, f"{sample.batches} batches", few)
 
 

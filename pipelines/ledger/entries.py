@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines.intervals import Interval, Moment
-from pipelines.messages import GateCheck
+from pipelines.messages import GateCheck, Threshold
 from pipelines.refs import Ref, Sha256, Value
 
 V = TypeVar("V", bound=Value)
@@ -89,7 +89,12 @@ class GateVerdict(Decision):
     version: str
     metrics: dict[str, float | None]
     champion: str | None
+    choice: str = ""
     incident: str = ""
+    threshold: Threshold | None = None
+    """The challenger's; None where its spec names none, and in earlier verdicts."""
+    units: dict[str, str] = Field(default_factory=dict)
+    """The metrics of the model's own, with what each is counted in."""
     features_revision: str
     as_of: Moment
     started_because: str = ""

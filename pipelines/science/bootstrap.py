@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipelines.science.own_metrics import RowMetric
+
     Array = NDArray[Any]
 
 MIN_BLOCKS = 20
@@ -140,7 +142,7 @@ def _blocks(event_times: Array | None, groups: Array | None) -> tuple[Array, Uni
 
 
 def compare(  # noqa: PLR0913 -- two models, each with its own threshold
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     *,
     challenger: Array,
@@ -174,7 +176,7 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
             scorers[1] = Resampling(lambda draws: np.full(len(draws), stand_in), 1)
         better = _gains(metric, scorers, count, seed)
     return Comparison(
-        metric=metric,
+        metric=metric if isinstance(metric, str) else metric.name,
         challenger=one,
         opponent=other,
         difference=float(better_by(metric, one, other)),
@@ -186,12 +188,13 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
     )
 
 
-def spread(
-    metric: str,
+def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how they count
+    metric: str | RowMetric,
     y: Array,
     p: Array,
     *,
-    event_times: Array,
+    event_times: Array | None = None,
+    groups: Array | None = None,
     confidence: float,
     seed: int,
     weights: Array | None = None,
@@ -199,23 +202,24 @@ def spread(
 ) -> Spread:
     """Return a model's metric on rows (shapes as in `metrics`) with its one-sided bounds.
 
-    The seed fixes the draws.
+    The seed fixes the draws. `groups` (n,) stands in for the times of rows that have none.
 
     A draw on which the metric is not defined (one class only) could have been anything: it counts
     as the best for the good end and as the worst for the bad end.
     """
-    block, unit = blocks_of(event_times)
+    block, unit = _blocks(event_times, groups)
     count = int(block.max()) + 1 if len(block) else 0
     value = score(metric, y, p, weights=weights, threshold=threshold)
     ends = (float("nan"), float("nan"))
     if count > 1 and np.isfinite(value):
         draws = draw_scores(metric, y, p, block, count, seed, weights=weights, threshold=threshold)
         ends = ends_of(metric, draws, confidence, count)
-    return Spread(metric, value, *ends, confidence, count, unit)
+    name = metric if isinstance(metric, str) else metric.name
+    return Spread(name, value, *ends, confidence, count, unit)
 
 
 def draw_scores(
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     p: Array,
     block: Array,
@@ -230,7 +234,9 @@ def draw_scores(
     return np.concatenate([scorer.of(w) for w in _weights([scorer], count, seed)])
 
 
-def ends_of(metric: str, draws: Array, confidence: float, blocks: int) -> tuple[float, float]:
+def ends_of(
+    metric: str | RowMetric, draws: Array, confidence: float, blocks: int
+) -> tuple[float, float]:
     """Return the bad and the good end of one-sided intervals, from a metric's draws (b,) of so many
     blocks.
     """
@@ -246,7 +252,7 @@ def ends_of(metric: str, draws: Array, confidence: float, blocks: int) -> tuple[
 
 
 def two_sided(
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     p: Array,
     *,
@@ -284,13 +290,20 @@ def _level(confidence: float, blocks: int) -> float:
     return float(ndtr(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 1 - confidence)))
 
 
-def _stand_in(metric: str, one: float, other: float, answered: bool) -> float | None:  # noqa: FBT001
+def _stand_in(
+    metric: str | RowMetric,
+    one: float,
+    other: float,
+    answered: bool,  # noqa: FBT001
+) -> float | None:
     """Return what stands in for an opponent's score that is not defined; None where nothing does.
 
     Where the challenger's is defined on the same rows, the opponent's answers are the cause, as of
     a champion that calls no row positive when precision decides. It has the worst score then: else
     nobody could ever take its place.
     """
+    if not isinstance(metric, str):  # nobody knows the worst that such a one can be
+        return None
     if not answered or not np.isfinite(one) or np.isfinite(other):
         return None
     found = find_metric(metric)
@@ -298,7 +311,7 @@ def _stand_in(metric: str, one: float, other: float, answered: bool) -> float | 
     return worst if np.isfinite(worst) else None
 
 
-def _gains(metric: str, scorers: list[Resampling], count: int, seed: int) -> Array:
+def _gains(metric: str | RowMetric, scorers: list[Resampling], count: int, seed: int) -> Array:
     """Return by how much the challenger, the first of two, is better in each resample.
 
     A draw on which the metric is not defined counts as lost.

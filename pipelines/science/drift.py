@@ -14,7 +14,7 @@ from math import isfinite, log
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.science.bootstrap import spread
-from pipelines.science.metrics import better_by
+from pipelines.science.metrics import THRESHOLD, better_by
 from pipelines.spec.drift import P_VALUES
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipelines.science.own_metrics import RowMetric
     from pipelines.spec.drift import Drift, Performance
 
     Array = NDArray[Any]
@@ -73,6 +74,22 @@ class PerformanceFact:
     rows: int
     worse: bool
     bad_end: float | None = None
+    greater_is_better: bool | None = None
+    """Whether a greater value is better; None where the catalogue says it."""
+    unit: str = ""
+    """What the metric is counted in; empty where it has no unit."""
+
+    @property
+    def rises(self) -> bool:
+        """Whether a greater value is better."""
+        if self.greater_is_better is None:
+            return float(better_by(self.metric, 1.0, 0.0)) > 0
+        return self.greater_is_better
+
+    @property
+    def behind(self) -> str:
+        """The unit as it stands behind a number."""
+        return f" {self.unit}" if self.unit else ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +166,7 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
 
 
 def measure_performance(
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     p: Array,
     *,
@@ -157,19 +174,39 @@ def measure_performance(
     expected: float | None,
     rule: Performance,
     seed: int,
+    threshold: float = THRESHOLD,
 ) -> PerformanceFact:
     """Return how the champion does on labelled rows (shapes as in `metrics`).
 
+    `threshold` is the champion's.
     `live` is NaN where the metric is not defined on them.
     """
-    interval = spread(metric, y, p, event_times=event_times, confidence=rule.confidence, seed=seed)
+    interval = spread(
+        metric,
+        y,
+        p,
+        event_times=event_times,
+        confidence=rule.confidence,
+        seed=seed,
+        threshold=threshold,
+    )
     good, bad = (end if isfinite(end) else None for end in (interval.good_end, interval.bad_end))
     worse = (
         good is not None
         and expected is not None
         and float(better_by(metric, expected, good)) > rule.tolerance
     )
-    return PerformanceFact(metric, interval.value, good, expected, len(y), worse, bad)
+    return PerformanceFact(
+        interval.metric,
+        interval.value,
+        good,
+        expected,
+        len(y),
+        worse,
+        bad,
+        greater_is_better=float(better_by(metric, 1.0, 0.0)) > 0,
+        unit="" if isinstance(metric, str) else metric.unit,
+    )
 
 
 def values_gone(column: ColumnFact, rows: int, rules: Drift) -> bool:
@@ -242,7 +279,7 @@ def _explain_performance(facts: DriftFacts, rules: Drift) -> list[str]:
     if fact is None or not fact.worse:
         return []
     live = (
-        f"{fact.metric} on {fact.rows:,} labelled rows is {fact.live:.4g}, at best"
+        f"{fact.metric} on {fact.rows:,} labelled rows is {fact.live:.4g}{fact.behind}, at best"
         f" {fact.good_end:.4g}"
     )
     interval = f"one-sided {rules.performance.confidence:.0%} interval"
@@ -279,7 +316,8 @@ def _explain_no_drift(facts: DriftFacts, rules: Drift) -> str:
             else f"{live.expected:.4g} was promised"
         )
         sentences.append(
-            f"{live.metric} on {live.rows:,} labelled rows is {live.live:.4g} where {promise}"
+            f"{live.metric} on {live.rows:,} labelled rows is {live.live:.4g}{live.behind} where"
+            f" {promise}"
         )
     return "; ".join(sentences)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.science.bootstrap import Comparison
     from pipelines.spec.gate import Gate
+    from pipelines.spec.metric import Metric
+    from pipelines.spec.own_metrics import OwnMetric
     from pipelines.spec.tasks import Task
 
 
@@ -112,23 +114,26 @@ class Verdict:
         return not self.reasons
 
 
-def judge(facts: GateFacts, gate: Gate) -> Verdict:
+def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = None) -> Verdict:
     """Return the verdict on the challenger.
 
-    All checks are made, so it holds every reason, not only the first.
+    All checks are made, so it holds every reason, not only the first. `own` are the metrics of the
+    model's own, by name.
     """
+    declared = {m: find_metric(m) for m in gate.metrics if is_known(m)} | dict(own or {})
+    units = {name: metric.shown_unit for name, metric in (own or {}).items()}
     checks = [
         _check_challenger(facts),
         _check_rows(facts, gate),
-        *_check_thresholds(facts, gate),
+        *_check_thresholds(facts, gate, declared, units),
         _check_overlap(facts) if facts.snapshot is None else _check_sides(facts, facts.snapshot),
         *_note_incident(facts),
     ]
     return Verdict(
         [
             *checks,
-            _check_better(facts, gate),
-            *(_check_guard(facts, metric, gate) for metric in gate.guards),
+            _check_better(facts, gate, units.get(gate.versus_champion.metric, "")),
+            *(_check_guard(facts, metric, gate, units.get(metric, "")) for metric in gate.guards),
         ]
     )
 
@@ -139,7 +144,8 @@ def blind_spot(gate: Gate, task: Task) -> str:
     Empty where they see all that they should.
     """
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
-    views = {find_metric(metric).sees for metric in metrics}
+    # What a metric of the model's own sees nobody knows.
+    views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
     if task != "regression":
         if "probabilities" in views:
             return ""
@@ -204,7 +210,12 @@ def _check_fold_rows(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:
     return GateCheck(name="rows", passed=enough, detail=detail)
 
 
-def _check_thresholds(facts: GateFacts, gate: Gate) -> list[GateCheck]:
+def _check_thresholds(
+    facts: GateFacts,
+    gate: Gate,
+    declared: Mapping[str, Metric | OwnMetric],
+    units: Mapping[str, str],
+) -> list[GateCheck]:
     bounds = [(m, v, True) for m, v in gate.at_least.items()] + [
         (m, v, False) for m, v in gate.at_most.items()
     ]
@@ -214,15 +225,32 @@ def _check_thresholds(facts: GateFacts, gate: Gate) -> list[GateCheck]:
                 name="thresholds", passed=False, detail="the gate names no floor and no ceiling"
             )
         ]
-    return [_check_threshold(metric, facts, bound, floor=floor) for metric, bound, floor in bounds]
+    return [
+        _check_threshold(
+            metric,
+            facts,
+            bound,
+            floor=floor,
+            fits=metric in declared and declared[metric].greater_is_better == floor,
+            unit=_behind(units.get(metric, "")),
+        )
+        for metric, bound, floor in bounds
+    ]
 
 
-def _check_threshold(metric: str, facts: GateFacts, bound: float, *, floor: bool) -> GateCheck:
+def _behind(unit: str) -> str:
+    """Return a unit as it stands behind a number."""
+    return f" {unit}" if unit else ""
+
+
+def _check_threshold(
+    metric: str, facts: GateFacts, bound: float, *, floor: bool, fits: bool, unit: str
+) -> GateCheck:
     value, why = facts.metrics.get(metric), facts.undefined.get(metric, "")
     what = "floor" if floor else "ceiling"
     if not isfinite(bound):
         return GateCheck(name=metric, passed=False, detail=f"the {what} of {metric} is not finite")
-    if not is_known(metric) or find_metric(metric).greater_is_better != floor:
+    if not fits:
         return GateCheck(name=metric, passed=False, detail=f"{metric} cannot have a {what}")
     if value is None or not isfinite(value):
         return GateCheck(
@@ -230,7 +258,7 @@ def _check_threshold(metric: str, facts: GateFacts, bound: float, *, floor: bool
             passed=False,
             detail=(
                 f"{metric} is missing or not finite{f' ({why})' if why else ''}, so it cannot be"
-                f" held against the {what} {_number(bound)}"
+                f" held against the {what} {_number(bound)}{unit}"
             ),
         )
     passed = value >= bound if floor else value <= bound
@@ -240,7 +268,9 @@ def _check_threshold(metric: str, facts: GateFacts, bound: float, *, floor: bool
     return GateCheck(
         name=metric,
         passed=passed,
-        detail=f"{metric} {_number(value, bound)} is {side} the {what} {_number(bound)}",
+        detail=(
+            f"{metric} {_number(value, bound)}{unit} is {side} the {what} {_number(bound)}{unit}"
+        ),
     )
 
 
@@ -310,7 +340,7 @@ def _span(interval: Interval) -> str:
     return interval.text
 
 
-def _check_better(facts: GateFacts, gate: Gate) -> GateCheck:
+def _check_better(facts: GateFacts, gate: Gate, unit: str) -> GateCheck:
     rule, opponent, comparison = gate.versus_champion, facts.opponent, facts.opponent.comparison
     name = f"versus {opponent.name}"
     if opponent.error:
@@ -337,17 +367,24 @@ def _check_better(facts: GateFacts, gate: Gate) -> GateCheck:
         else f"resamples of {comparison.blocks} {comparison.unit}"
     )
     is_better = (
-        f"is {'better' if proven else 'not proven better'} than the {opponent.name}'s {theirs}"
+        f"is {'better' if proven else 'not proven better'} than the {opponent.name}'s"
+        f" {theirs}{_behind(unit)}"
     )
-    bound = (
-        f"by {comparison.difference:+.4g}, at least {comparison.lower:+.4g} with"
-        f" {rule.confidence:.0%} confidence"
-    )
-    detail = f"{rule.metric} {ours} {is_better}: {bound}, {draws}"
+    bound = f"{_gain(comparison, unit)} with {rule.confidence:.0%} confidence"
+    detail = f"{rule.metric} {ours}{_behind(unit)} {is_better}: {bound}, {draws}"
     return GateCheck(name=name, passed=proven, detail=detail)
 
 
-def _check_guard(facts: GateFacts, metric: str, gate: Gate) -> GateCheck:
+def _gain(comparison: Comparison, unit: str) -> str:
+    """Return by how much the challenger is better, and at least; what has a unit is told in it."""
+    if not unit:
+        return f"by {comparison.difference:+.4g}, at least {comparison.lower:+.4g}"
+    change = comparison.challenger - comparison.opponent
+    way = "less" if change < 0 else "more"
+    return f"{abs(change):.4g} {unit} {way}, better by at least {comparison.lower:+.4g} {unit}"
+
+
+def _check_guard(facts: GateFacts, metric: str, gate: Gate, unit: str) -> GateCheck:
     """Check that the challenger is proven to be worse by no more than the guard's share of the
     opponent's value.
     """
@@ -372,10 +409,7 @@ def _check_guard(facts: GateFacts, metric: str, gate: Gate) -> GateCheck:
         _number(comparison.challenger, comparison.opponent),
         _number(comparison.opponent, comparison.challenger),
     )
-    bound = (
-        f"by {comparison.difference:+.4g}, at least {comparison.lower:+.4g} with"
-        f" {comparison.confidence:.0%} confidence"
-    )
+    bound = f"{_gain(comparison, unit)} with {comparison.confidence:.0%} confidence"
     limit = (
         f"{'within' if within else 'beyond'} the {share:.3g} of it that gate.guards allows it to be"
         " worse"
@@ -383,7 +417,10 @@ def _check_guard(facts: GateFacts, metric: str, gate: Gate) -> GateCheck:
     return GateCheck(
         name=name,
         passed=within,
-        detail=f"{metric} {ours} against the {opponent.name}'s {theirs}: {bound}, {limit}",
+        detail=(
+            f"{metric} {ours}{_behind(unit)} against the {opponent.name}'s {theirs}"
+            f"{_behind(unit)}: {bound}, {limit}"
+        ),
     )
 
 

@@ -18,11 +18,13 @@ Where a metric is defined it is scikit-learn's (tests compare them to 1e-12).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from pipelines.science.formulas import labels, order, probabilities, values
+from pipelines.science.formulas.kinds import Resampling
+from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.metrics import find_metric, metrics_for
 from pipelines.spec.tasks import REGRESS, Task
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipelines.science.formulas.kinds import Formula, Resampling
+    from pipelines.science.formulas.kinds import Formula
     from pipelines.spec.metric import Metric, Need
 
     Array = NDArray[Any]
@@ -56,13 +58,28 @@ FAMILIES: dict[str, Callable[[float], Formula]] = {
 """By family: how a formula follows from the number in a metric's name."""
 
 
+class Directed(Protocol):
+    """What knows which way is better: a metric of the catalogue, or of a model's own."""
+
+    @property
+    def greater_is_better(self) -> bool:
+        """Whether a greater value is the better one."""
+
+
 def score(
-    metric: str, y: Array, p: Array, *, weights: Array | None = None, threshold: float = THRESHOLD
+    metric: str | RowMetric,
+    y: Array,
+    p: Array,
+    *,
+    weights: Array | None = None,
+    threshold: float = THRESHOLD,
 ) -> float:
     """Return the metric over the rows, or NaN where it is not defined on them.
 
     Raises RequestError for an unknown metric.
     """
+    if isinstance(metric, RowMetric):
+        return metric.score(y, p, weights, threshold)
     found = find_metric(metric)
     y, p, weights, _ = _drop_weightless(y, p, weights)
     if not _usable(found, y, p, weights):
@@ -72,7 +89,7 @@ def score(
 
 
 def resample(
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     p: Array,
     block: Array,
@@ -85,6 +102,9 @@ def resample(
 
     `block` (n,) is each row's block, 0..count-1. Raises RequestError for an unknown metric.
     """
+    if isinstance(metric, RowMetric):
+        of_rows = metric.sums(y, p, weights, threshold, block, count)
+        return Resampling(lambda draws: metric.of_sums(draws @ of_rows), of_rows.shape[1])
     formula = _formula(find_metric(metric))
     y, p, weights, kept = _drop_weightless(y, p, weights)
     block = block if kept is None else block[kept]
@@ -97,24 +117,33 @@ def scores(
     p: Array,
     *,
     also: Iterable[str] = (),
+    own: Iterable[RowMetric] = (),
     weights: Array | None = None,
     threshold: float = THRESHOLD,
     of_constant: bool = False,
 ) -> dict[str, float | None]:
-    """Return the metrics that are always computed for the task, and `also` others.
+    """Return the metrics that are always computed for the task, `also` others, and the model's
+    `own`.
 
     What is not finite is None. `of_constant`: the answers are a constant, and each metric has the
     threshold that is best for it.
     """
+    mine = {metric.name: metric for metric in own}
+    named: dict[str, str | RowMetric] = {
+        name: name for name in (*metrics_for(task), *also) if name not in mine
+    }
+    named |= mine
     values = {
-        metric: score(
+        name: score(
             metric,
             y,
             p,
             weights=weights,
-            threshold=constant_threshold(metric) if of_constant else threshold,
+            threshold=(
+                constant_threshold(metric) if of_constant and isinstance(metric, str) else threshold
+            ),
         )
-        for metric in dict.fromkeys((*metrics_for(task), *also))
+        for name, metric in named.items()
     }
     return {metric: value if np.isfinite(value) else None for metric, value in values.items()}
 
@@ -128,28 +157,31 @@ def constant_threshold(metric: str) -> float:
     return -1.0 if find_metric(metric).constant == "positive" else THRESHOLD
 
 
-def better_by(metric: str, one: Array | float, other: Array | float) -> Any:
+def better_by(metric: str | Directed, one: Array | float, other: Array | float) -> Any:
     """Return by how much `one` is better than `other` (positive is better, whichever way the metric
     points). Raises RequestError for an unknown metric.
     """
-    sign = 1.0 if find_metric(metric).greater_is_better else -1.0
+    found: Directed = find_metric(metric) if isinstance(metric, str) else metric
+    sign = 1.0 if found.greater_is_better else -1.0
     return (np.asarray(one) - np.asarray(other)) * sign
 
 
-def usable(metric: str, y: Array, p: Array, *, weights: Array | None = None) -> bool:
+def usable(metric: str | RowMetric, y: Array, p: Array, *, weights: Array | None = None) -> bool:
     """Tell whether rows and predictions can be scored at all.
 
     There must be rows, of equal number, all finite, and probabilities in [0, 1]; weights that are
     not negative, and not all 0; and what the metric needs of them. Raises RequestError for an
     unknown metric.
     """
+    if isinstance(metric, RowMetric):
+        return bool(len(y) and len(y) == len(p) and np.isfinite(p).all())
     found = find_metric(metric)
     y, p, weights, _ = _drop_weightless(y, p, weights)
     return _usable(found, y, p, weights)
 
 
 def why_undefined(
-    metric: str,
+    metric: str | RowMetric,
     y: Array,
     p: Array,
     *,
@@ -160,6 +192,9 @@ def why_undefined(
 
     Raises RequestError for an unknown metric.
     """
+    if isinstance(metric, RowMetric):
+        value = metric.score(y, p, weights, threshold)
+        return "" if np.isfinite(value) else "there are no rows, or answers that are no numbers"
     found = find_metric(metric)
     if np.isfinite(score(metric, y, p, weights=weights, threshold=threshold)):
         return ""

@@ -25,6 +25,8 @@ from pipelines.science.metrics import better_by
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipelines.science.own_metrics import RowMetric
+
     Array = NDArray[Any]
     Folds = list[tuple[Array, Array]]
 
@@ -65,7 +67,7 @@ def row_folds(y: Array, units: Array | None, folds: int, *, classify: bool, seed
 
 
 def compare_over_folds(
-    metric: str,
+    metric: str | RowMetric,
     challenger: Array,
     opponent: Array,
     *,
@@ -89,7 +91,7 @@ def compare_over_folds(
         error = np.sqrt((1 / count + tested) * gains.var(ddof=1))
         lower = float(gains.mean() + stdtrit(freedom or count - 1, 1 - confidence) * error)
     return Comparison(
-        metric=metric,
+        metric=metric if isinstance(metric, str) else metric.name,
         challenger=float(np.mean(challenger)),
         opponent=float(np.mean(opponent)),
         difference=float(gains.mean()) if count else float("nan"),

@@ -21,7 +21,17 @@ from pipelines.spec.estimators import (
     Rank,
     estimator_problem,
 )
-from pipelines.spec.numbers import Finite, Parameter
+from pipelines.spec.numbers import Parameter
+from pipelines.spec.search import (
+    TRIALS,
+    Budget,
+    EarlyStopping,
+    Method,
+    Range,
+    Trials,
+    search_problems,
+    stopping_problems,
+)
 from pipelines.spec.sources import Identifier
 from pipelines.spec.steps import Steps, step_problems
 
@@ -32,27 +42,6 @@ if TYPE_CHECKING:
 
 ONNX_FILE: Final = r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$"
 """A file in the model's folder or below; no name in it begins with a dot."""
-
-
-class Range(Value):
-    """A continuous range to draw a parameter from."""
-
-    low: Finite
-    """The least value."""
-    high: Finite
-    """The greatest value."""
-    log: bool = False
-    """Whether small values are as likely as great ones, by their logarithm."""
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Range:
-        if not self.low < self.high:
-            msg = "`low` must lie below `high`"
-            raise ValueError(msg)
-        if self.log and self.low <= 0:
-            msg = "a log range must start above 0"
-            raise ValueError(msg)
-        return self
 
 
 Weight = Annotated[float, Field(gt=0, le=1e6)]
@@ -81,7 +70,7 @@ def _named_function(value: Any) -> Any:
 class Candidate(Value):
     """One estimator with fixed `params` and a `search` space.
 
-    At most `budget` settings of the space are tried.
+    At most `budget` settings of the space are tried, chosen by `method`.
     """
 
     name: Name
@@ -111,8 +100,12 @@ class Candidate(Value):
         Identifier, Annotated[list[Parameter], Field(min_length=1, max_length=100)] | Range
     ] = Field(default_factory=dict)
     """Parameters that are searched: a list of values, or a range."""
-    budget: Annotated[int, Field(ge=1, le=1_000)] = 20
-    """How many settings are tried at most."""
+    method: Method | None = None
+    """How settings are chosen; default: the whole grid if it fits the budget, else at random."""
+    budget: Trials | Budget = TRIALS
+    """How many settings are tried at most; or trials and minutes, below."""
+    early_stopping: EarlyStopping | None = None
+    """How many rounds a boosting is given is found on the newest training rows, below."""
     encode: Encoding | None = None
     """How texts are encoded; default by estimator: one-hot, or ordinal for trees."""
     steps: Steps = Field(default_factory=list)
@@ -251,6 +244,11 @@ class Candidate(Value):
         return self.declaration.rank
 
     @property
+    def limits(self) -> Budget:
+        """When the search ends, as one value."""
+        return self.budget if isinstance(self.budget, Budget) else Budget(trials=self.budget)
+
+    @property
     def encoding(self) -> Encoding:
         """How text inputs are encoded."""
         return self.encode or self.declaration.encode
@@ -296,6 +294,9 @@ def candidate_problems(
     ]
     for place, c in enumerate(candidates):
         at = ("candidates", place)
+        faults += search_problems(at, c.search, c.method, c.limits)
+        if c.early_stopping:
+            faults += stopping_problems(at, c.estimator, c.search, _around(c))
         faults += [
             Problem((*at, *fault.path), fault.text)
             for fault in step_problems(c.steps, inputs, task)
@@ -307,6 +308,15 @@ def candidate_problems(
     if all(c.declaration.dummy for c in candidates):
         faults.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
     return faults
+
+
+def _around(candidate: Candidate) -> str:
+    """Return what lies around the estimator that early stopping does not reach through."""
+    if candidate.part_names:
+        return "stack" if candidate.stack else "vote"
+    if any(step.step == "resample" for step in candidate.steps):
+        return "resample"
+    return "calibrate" if candidate.calibrate else ""
 
 
 def _part_problems(whole: Candidate, candidates: Sequence[Candidate]) -> list[Problem]:

@@ -13,6 +13,10 @@ from pipelines.spec.metrics import find_metric, fits, is_known, names_for
 from pipelines.spec.numbers import Finite
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipelines.spec.metric import Metric
+    from pipelines.spec.own_metrics import OwnMetric
     from pipelines.spec.tasks import Task
 
 
@@ -54,8 +58,15 @@ class Gate(Value):
         return tuple(dict.fromkeys(named))
 
 
-def metric_problems(gate: Gate, task: Task, trained_by: str) -> list[Problem]:
-    """Return what is wrong with the metrics that gate and training name."""
+def metric_problems(
+    gate: Gate, task: Task, trained_by: str, own: Mapping[str, OwnMetric]
+) -> list[Problem]:
+    """Return what is wrong with the metrics that gate and training name.
+
+    `own` are those of the model's own, by name.
+    """
+    catalogue = {m: find_metric(m) for m in gate.metrics if is_known(m)}
+    known: dict[str, Metric | OwnMetric] = {**catalogue, **own}
     mentions: list[tuple[tuple[str, ...], str]] = [
         (("train", "metric"), trained_by),
         (("gate", "versus_champion", "metric"), gate.versus_champion.metric),
@@ -63,16 +74,20 @@ def metric_problems(gate: Gate, task: Task, trained_by: str) -> list[Problem]:
         *((("gate", "at_most", m), m) for m in gate.at_most),
         *((("gate", "guards", m), m) for m in gate.guards),
     ]
-    faults = [Problem(path, _say_wrong(m, task)) for path, m in mentions if not fits(m, task)]
+    faults = [
+        Problem(path, _say_wrong(m, task, own))
+        for path, m in mentions
+        if m not in own and not fits(m, task)
+    ]
     faults += [
         Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")
         for m in gate.at_least
-        if is_known(m) and not find_metric(m).greater_is_better
+        if m in known and not known[m].greater_is_better
     ]
     faults += [
         Problem(("gate", "at_most", m), "is better when greater; put it under at_least")
         for m in gate.at_most
-        if is_known(m) and find_metric(m).greater_is_better
+        if m in known and known[m].greater_is_better
     ]
     decides = gate.versus_champion.metric
     if decides in gate.guards:
@@ -91,10 +106,12 @@ def metric_problems(gate: Gate, task: Task, trained_by: str) -> list[Problem]:
     return faults
 
 
-def _say_wrong(metric: str, task: Task) -> str:
+def _say_wrong(metric: str, task: Task, own: Mapping[str, OwnMetric]) -> str:
     """Return in words why a metric cannot be named, and which can."""
     try:
         find_metric(metric)
     except RequestError as error:
-        return f"{error.message} {error.remedy}"
-    return f"{metric!r} does not fit a {task} task; use one of {', '.join(names_for(task))}"
+        mine = f" The model's own are {', '.join(own)}." if own else ""
+        return f"{error.message} {error.remedy}{mine}"
+    choices = ", ".join((*own, *names_for(task)))
+    return f"{metric!r} does not fit a {task} task; use one of {choices}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
     model_validator,
 )
 
@@ -17,17 +18,24 @@ from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
+from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
 from pipelines.spec.gate import Gate, metric_problems
+from pipelines.spec.metrics import find_metric
+from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problems
 from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.target import Target, target_problems
 from pipelines.spec.tasks import Task
+from pipelines.spec.threshold import Threshold, threshold_problems
 from pipelines.spec.timing import Timing, WordsOfTime, time_problems
 from pipelines.spec.train import HOLDOUT_SHARE, Train
+
+if TYPE_CHECKING:
+    from pipelines.spec.metric import Metric
 
 SPEC_VERSION: Literal[1] = 1
 
@@ -113,8 +121,20 @@ class Spec(Value):
     """What the model sees."""
     train: Train
     """What it learns from, and how settings are compared."""
+    own_metrics: OwnMetrics = Field(
+        default_factory=dict,
+        alias="metrics",
+        description="The model's own metrics by name, computed by functions in metrics.py.",
+    )
+    threshold: Threshold | None = None
+    """Above which probability a binary model decides for the positive class.
+
+    A number, or `{for: METRIC}`; without it 0.5, and the server answers with probabilities only.
+    """
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
     """The estimators that compete."""
+    automl: bool | AutoML = False
+    """Whether Perennial adds candidates that suit the task, and within which budget, below."""
     gate: Gate
     """What a challenger needs in order to serve."""
     drift: Drift | None = None
@@ -124,11 +144,30 @@ class Spec(Value):
     resources: Resources = Resources()
     """What a step's container may use."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _add_proposals(cls, body: Any) -> Any:
+        """Add what `automl` proposes to the candidates, save for names that are there already."""
+        if not isinstance(body, dict) or body.get("automl") in (None, False):
+            return body
+        own = body.get("candidates", [])
+        try:
+            budget = AutoML() if body["automl"] is True else AutoML.model_validate(body["automl"])
+        except ValidationError:
+            return body  # which is then refused with its place
+        if not isinstance(own, list) or body.get("task") not in get_args(Task):
+            return body
+        names = {c.get("name") if isinstance(c, dict) else c.name for c in own}
+        proposed = [c for c in propose(body["task"], budget) if c["name"] not in names]
+        return {**body, "candidates": [*own, *proposed]}
+
     @model_validator(mode="after")
     def _possible(self) -> Spec:
         faults = [
             *time_problems(_words_of_time(self)),
-            *metric_problems(self.gate, self.task, self.train.metric),
+            *metric_problems(self.gate, self.task, self.train.metric, self.own_metrics),
+            *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
+            *threshold_problems(self.threshold, self.task, self.own_metrics),
             *_column_problems(self),
             *candidate_problems(self.candidates, self.task, self.features.inputs),
             *requirement_problems(self.requires),
@@ -211,6 +250,26 @@ class Spec(Value):
         """The share of a snapshot's rows (or groups) that are held out."""
         holdout = self.train.holdout
         return holdout if isinstance(holdout, float) else HOLDOUT_SHARE
+
+    def metric_named(self, name: str) -> Metric | OwnMetric:
+        """Return the declaration of a metric, its own or the catalogue's.
+
+        Raises RequestError for an unknown name.
+        """
+        return self.own_metrics[name] if name in self.own_metrics else find_metric(name)
+
+    def unit_of(self, metric: str) -> str:
+        """Return what a metric is counted in; empty where it has no unit."""
+        return self.own_metrics[metric].shown_unit if metric in self.own_metrics else ""
+
+    def is_proposed(self, name: str) -> bool:
+        """Whether `automl` has proposed the candidate of that name."""
+        if not self.automl:
+            return False
+        budget = self.automl if isinstance(self.automl, AutoML) else AutoML()
+        return any(
+            Candidate.model_validate(c) == self.candidate(name) for c in propose(self.task, budget)
+        )
 
     def candidate(self, name: str) -> Candidate:
         """Return the candidate of that name; KeyError where there is none."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pipelines.spec.train import Train
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOST_FOLDS = 100
+"""Folds in all: their scores travel with a result, which must stay small."""
 _NO_TIME = "without `event_time` the source is a snapshot, read whole"
 
 
@@ -70,6 +72,12 @@ def _batch_problems(spec: WordsOfTime) -> Iterator[Problem]:
             ("train", "group"),
             "is for data without `event_time`; with one, time parts the sides; remove it",
         )
+    if spec.train.repeats > 1:
+        yield Problem(
+            ("train", "repeats"),
+            "is for data without `event_time`: time can be cut in one order only; raise"
+            " `train.folds` instead",
+        )
     if spec.drift is not None and isinstance(spec.drift.window, timedelta):
         yield Problem(
             ("drift", "window"),
@@ -102,6 +110,10 @@ def _sides_problems(spec: WordsOfTime) -> Iterator[Problem]:
         yield Problem(("train", "window"), f"{_NO_TIME}; remove it, all rows are learnt from")
     if "holdout" in spec.train.model_fields_set and not isinstance(spec.train.holdout, float):
         yield Problem(("train", "holdout"), f"{_NO_TIME}; write a share of the rows, such as 0.2")
+    cuts = spec.train.folds * spec.train.repeats
+    if cuts > MOST_FOLDS:
+        why = f"{cuts} folds in all are too many; at most {MOST_FOLDS}"
+        yield Problem(("train", "repeats"), f"{why}: lower `folds` or `repeats`")
     group = spec.train.group
     if group is not None and group == spec.target:
         yield Problem(("train", "group"), f"{group!r} is the target; name another column")

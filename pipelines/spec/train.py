@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from pipelines.spec.drift import Cron
 from pipelines.spec.sources import Identifier
 from pipelines.spec.units import Batches, Holdout, Timeout
 
+Choice = Literal["one_standard_error", "best"]
 HOLDOUT_SHARE = 0.2
 """The share of a snapshot's rows that are held out where the spec does not say."""
 
@@ -34,6 +35,14 @@ class Train(Value):
     """The same data and seed give the same model."""
     folds: Annotated[int, Field(ge=2, le=20)] = 3
     """On how many folds each setting is tried."""
+    repeats: Annotated[int, Field(ge=1, le=20)] = 1
+    """Of a snapshot: how often the folds are cut anew, by another seed each time."""
+    nested: bool = False
+    """Whether folds around the search say what its winner is worth: as many searches more."""
+    choice: Choice = "one_standard_error"
+    """Which candidate is the challenger: the simplest within one standard error of the best, or
+    the best.
+    """
     sample_weight: Identifier | None = None
     """A built column that says how much each row counts in a fit; no input."""
     schedule: Cron | None = None

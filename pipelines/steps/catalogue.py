@@ -30,7 +30,9 @@ TIMEOUT = timedelta(hours=2)
 class PageLink:
     """A link to the HTML page of a kind that the step publishes for its run."""
 
-    kind: Literal["validation", "verdict", "drift", "evidently", "profile"]
+    kind: Literal[
+        "validation", "verdict", "drift", "evidently", "profile", "comparison", "versions"
+    ]
     title: str = "Page"
 
 
@@ -124,7 +126,7 @@ _STEPS = (
         messages.GateRequest,
         messages.GateResult,
         deploys=True,
-        links=(PageLink("verdict"), MlflowLink("run_id")),
+        links=(PageLink("verdict"), PageLink("comparison", "Comparison"), MlflowLink("run_id")),
         words=words.gate,
     ),
     Step(
@@ -133,7 +135,10 @@ _STEPS = (
         "It is fitted again on all rows first; that the compiled model answers the same is proven.",
         messages.PackageRequest,
         messages.PackageResult,
-        links=(MlflowLink("run_id", of="gate"),),
+        links=(
+            PageLink("versions", "Against the champion"),
+            MlflowLink("run_id", of="gate"),
+        ),
     ),
     Step(
         "deploy",

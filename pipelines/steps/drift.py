@@ -29,10 +29,12 @@ from pipelines.watch.registry_run import log_run, open_run
 from pipelines.watch.window import never_judged, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pipelines.ledger import Champion
+    from pipelines.science.own_metrics import RowMetric
     from pipelines.watch.observations import WindowSource
+    from pipelines.watch.sides import Labelled
 
 
 REASONS, NAMES = 3_000, 2_000
@@ -194,6 +196,8 @@ def _compare(
         spec.train.metric,
         holdout_score,
         spec.task,
+        manifest.threshold_value,
+        _measure(context) if spec.train.metric in spec.own_metrics else None,
     )
     plan = read_plan(store, request.ingest.plan)
     observe = observations.traffic if source == "traffic" else observations.batches
@@ -211,6 +215,21 @@ def _compare(
     return _Observation(
         source, facts, decision, champion.version, holdout_score, asdict(sample.counts), evidently
     )
+
+
+def _measure(context: Context) -> Callable[[Labelled], str | RowMetric]:
+    """Return what scores a window's labelled rows by the model's own train.metric."""
+    from pipelines.training.own_metrics import measure_rows
+
+    def measure(labelled: Labelled) -> str | RowMetric:
+        rows = labelled.inputs
+        if rows is None:
+            raise BadData("the labelled rows have no inputs, which the model's own metric sees")
+        return measure_rows(context, rows, labelled.y, labelled.classes).find(
+            context.spec.train.metric
+        )
+
+    return measure
 
 
 def _figures(

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import run_ending
 from pipelines.classes import translate_classes
+from pipelines.comparison.publish import publish_run_comparison
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import BadData, GiveUp, RequestError, TryAgain
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
-from pipelines.spec.metrics import find_metric
 from pipelines.store.pages import publish_page
 from pipelines.verdicts import page
-from pipelines.verdicts.words import join
+from pipelines.verdicts.words import join, with_unit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import GateFacts, Opponent, Verdict
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Spec
     from pipelines.training.predictions import Predictions
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 def run(context: Context, request: GateRequest) -> GateResult:
     """Return the verdict of this run; a retry finds the one in the ledger and changes nothing.
 
-    The challenger is the best by cross-validation, so that the held-out rows have chosen nothing. A
+    The challenger is chosen by cross-validation, so that the held-out rows have chosen nothing. A
     champion that cannot answer is an incident; only a service that is away is an error (and may be
     retried).
     """
@@ -58,7 +59,7 @@ def run(context: Context, request: GateRequest) -> GateResult:
         champion = ledger.champion(spec.name)
         result = _judge_challenger(context, request, champion)
         verdict = GateVerdict(
-            **result.model_dump(),
+            **result.model_dump(exclude_unset=True),
             features_revision=features.version.revision,
             as_of=features.as_of,
             started_because=features.reason,
@@ -87,27 +88,44 @@ def run(context: Context, request: GateRequest) -> GateResult:
     }
     tags |= {"incident": result.incident} if result.incident else {}
     tags |= {"chosen_by": f"cv_{spec.train.metric}"} if result.candidate else {}
+    tags |= {"choice": result.choice} if result.choice else {}
     for run_id in filter(None, (features.parent_run, result.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)
     run_ending.amend(context, request.run, result)
+    publish_run_comparison(context, features, request.train, result, request.run)
     return result
 
 
-def choose_challenger(context: Context, candidates: list[TrainResult]) -> TrainResult | None:
-    """Return the best candidate by cross-validation that is no dummy, the first in the spec of
-    equals; None where there is none.
+def choose_challenger(
+    context: Context, candidates: list[TrainResult]
+) -> tuple[TrainResult | None, str]:
+    """Return the candidate that cross-validation chooses by the spec's rule, no dummy, and why in
+    words; None where there is none.
     """
-    order = {c.name: (i, c.declaration.dummy) for i, c in enumerate(context.spec.candidates)}
+    from pipelines.science.choice import Contender, choose
+
+    spec = context.spec
+    order = {c.name: i for i, c in enumerate(spec.candidates)}
     unknown = [t.candidate for t in candidates if t.candidate not in order]
     if unknown:
-        raise RequestError(f"{context.spec.name} has no candidate {', '.join(unknown)}.")
-    sign = 1.0 if find_metric(context.spec.train.metric).greater_is_better else -1.0
-    fit = [
-        (sign * t.cv_score, t)
-        for t in candidates
-        if t.cv_score is not None and isfinite(t.cv_score) and not order[t.candidate][1]
+        raise RequestError(f"{spec.name} has no candidate {', '.join(unknown)}.")
+    by_name = {t.candidate: t for t in sorted(candidates, key=lambda t: order[t.candidate])}
+    contenders = [
+        Contender(name, t.cv_score, tuple(t.fold_scores), spec.candidate(name).rank)
+        for name, t in by_name.items()
+        if t.cv_score is not None
+        and isfinite(t.cv_score)
+        and not spec.candidate(name).declaration.dummy
     ]
-    return max(fit, key=lambda pair: (pair[0], -order[pair[1].candidate][0]))[1] if fit else None
+    tested = max((t.tested or 0.0 for t in candidates), default=0.0)
+    decision = choose(
+        spec.train.metric,
+        contenders,
+        greater_is_better=spec.metric_named(spec.train.metric).greater_is_better,
+        tested=tested,
+        rule=spec.train.choice,
+    )
+    return (by_name[decision.name], decision.words) if decision else (None, "")
 
 
 def _judge_challenger(
@@ -116,7 +134,7 @@ def _judge_challenger(
     from pipelines.data import labelled_rows
     from pipelines.science.gates import GateFacts, Opponent, judge
 
-    best = choose_challenger(context, request.train)
+    best, choice = choose_challenger(context, request.train)
     holdout, interval = labelled_rows.holdout(context, request.features)
     if best is None:
         nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
@@ -129,19 +147,22 @@ def _judge_challenger(
             fitted_on=None,
             opponent=nobody,
         )
-        return _result(judge(facts, context.spec.gate), facts, champion, run_id="", version="")
+        verdict = judge(facts, context.spec.gate, context.spec.own_metrics)
+        return _result(context.spec, verdict, facts, champion, None, version="")
     facts = (
         _measure_snapshot(context, request, best, champion, holdout)
         if context.spec.is_snapshot
         else _measure(context, best, champion, holdout, interval)
     )
-    verdict = judge(facts, context.spec.gate)
+    verdict = judge(facts, context.spec.gate, context.spec.own_metrics)
     tags = {
         "verdict": "promote" if verdict.promoted else "refuse",
         "candidate": best.candidate,
         "features_revision": request.features.version.revision,
         f"cv_{context.spec.train.metric}": f"{best.cv_score:.6g}",
         "run": request.run,
+        **({"threshold": f"{best.threshold.value:g}"} if best.threshold else {}),
+        "code_sha256": context.code,
         **context.environment_tags,
     }
     store = context.ports.store
@@ -153,7 +174,8 @@ def _judge_challenger(
         tags,
         code=store.path(best.code) if best.code else None,
     )
-    return _result(verdict, facts, champion, run_id=best.run_id, version=model_version.version)
+    result = _result(context.spec, verdict, facts, champion, best, version=model_version.version)
+    return result.model_copy(update={"choice": choice})
 
 
 def _measure(
@@ -167,32 +189,44 @@ def _measure(
     from pipelines.science.gates import GateFacts
     from pipelines.science.metrics import scores
     from pipelines.training import predictions
+    from pipelines.training.decision_threshold import threshold_of
+    from pipelines.training.own_metrics import measure_rows
     from pipelines.training.targets import targets
 
     spec = context.spec
     challenger = predictions.read(context.ports.store, spec, best.predictions, holdout)
+    truth = targets(holdout, spec, challenger.classes)
+    measures = measure_rows(context, holdout, truth, challenger.classes)
+    threshold = threshold_of(best.threshold)
     return GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
         metrics=scores(
             spec.task,
-            targets(holdout, spec, challenger.classes),
+            truth,
             challenger.score,
             also=spec.metrics,
+            own=measures.own.values(),
+            threshold=threshold,
         ),
         rows=holdout.num_rows,
         holdout=interval,
         fitted_on=best.fitted_on,
-        opponent=_compare_with_opponent(context, challenger, champion, holdout),
-        undefined=_reasons(spec, targets(holdout, spec, challenger.classes), challenger.score),
+        opponent=_compare_with_opponent(context, challenger, champion, holdout, threshold),
+        undefined=_reasons(spec, measures, truth, challenger.score, threshold),
     )
 
 
-def _reasons(spec: Spec, truth: Array, answers: Array) -> dict[str, str]:
+def _reasons(
+    spec: Spec, measures: Measures, truth: Array, answers: Array, threshold: float
+) -> dict[str, str]:
     """Return why each of the spec's metrics that has no value has none, in words."""
     from pipelines.science.metrics import why_undefined
 
-    reasons = {metric: why_undefined(metric, truth, answers) for metric in spec.metrics}
+    reasons = {
+        metric: why_undefined(measures.find(metric), truth, answers, threshold=threshold)
+        for metric in spec.metrics
+    }
     return {metric: why for metric, why in reasons.items() if why}
 
 
@@ -214,6 +248,8 @@ def _measure_snapshot(
     from pipelines.science.gates import GateFacts, Opponent, SnapshotFacts
     from pipelines.science.metrics import scores
     from pipelines.training import predictions
+    from pipelines.training.decision_threshold import threshold_of
+    from pipelines.training.own_metrics import measure_rows
     from pipelines.training.refit_comparison import fair_rows, why_folds
     from pipelines.training.targets import targets
 
@@ -245,12 +281,21 @@ def _measure_snapshot(
     truth = targets(holdout, spec, challenger.classes)
     own = replace(challenger, score=challenger.score[fair.mask], dummy=challenger.dummy[fair.mask])
     rows = holdout.filter(pa.array(fair.mask))
+    measures = measure_rows(context, holdout, truth, challenger.classes)
+    threshold = threshold_of(best.threshold)
     return replace(
         facts,
-        metrics=scores(spec.task, truth, challenger.score, also=spec.metrics),
-        undefined=_reasons(spec, truth, challenger.score),
+        metrics=scores(
+            spec.task,
+            truth,
+            challenger.score,
+            also=spec.metrics,
+            own=measures.own.values(),
+            threshold=threshold,
+        ),
+        undefined=_reasons(spec, measures, truth, challenger.score, threshold),
         opponent=(
-            _compare_with_opponent(context, own, champion, rows)
+            _compare_with_opponent(context, own, champion, rows, threshold)
             if rows.num_rows
             else replace(facts.opponent, error="no held-out row is new to both")
         ),
@@ -298,11 +343,16 @@ def _measure_over_folds(
 
 
 def _compare_with_opponent(
-    context: Context, challenger: Predictions, champion: Champion | None, holdout: pa.Table
+    context: Context,
+    challenger: Predictions,
+    champion: Champion | None,
+    holdout: pa.Table,
+    threshold: float,
 ) -> Opponent:
     """Compare with the champion.
 
-    Where there is none, or where it cannot answer, with the best constant.
+    Where there is none, or where it cannot answer, with the best constant. The challenger decides
+    at its own `threshold`, the champion at its.
 
     A champion that cannot answer would lock every successor out, and must not be replaced unseen:
     it is an incident that the verdict names, and the floors and guards of the gate hold as ever. A
@@ -314,9 +364,8 @@ def _compare_with_opponent(
     from pipelines.science.metrics import unfit
 
     if champion is None:
-        return _compare(
-            context, holdout, "dummy", challenger.score, challenger.dummy, challenger.classes
-        )
+        sides = (challenger.score, challenger.dummy)
+        return _compare(context, holdout, "dummy", sides, challenger.classes, threshold, None)
     try:
         bundle = open_bundle(context.ports.store, champion.bundle, context.settings)
         theirs = bundle.manifest.inputs
@@ -331,7 +380,12 @@ def _compare_with_opponent(
     except Exception as error:
         context.log.exception("the champion %s cannot answer", champion.version)
         return _compare_with_constant(
-            context, challenger, holdout, champion, f"{type(error).__name__}: {error}"[:500]
+            context,
+            challenger,
+            holdout,
+            champion,
+            threshold,
+            f"{type(error).__name__}: {error}"[:500],
         )
     wrong = unfit(answers, theirs.task)
     if wrong:
@@ -340,6 +394,7 @@ def _compare_with_opponent(
             challenger,
             holdout,
             champion,
+            threshold,
             f"{wrong} of its {len(answers)} answers are no numbers that may be served",
         )
     if theirs.task == "multiclass":
@@ -352,17 +407,26 @@ def _compare_with_opponent(
         answers, _ = _widen(answers, class_names, classes)
     else:
         ours, classes, answers = challenger.score, None, answers[:, 0]
-    opponent = _compare(context, holdout, "champion", ours, answers, classes)
+    theirs_at = bundle.manifest.threshold_value
+    opponent = _compare(
+        context, holdout, "champion", (ours, answers), classes, threshold, theirs_at
+    )
     return replace(opponent, fitted_on=bundle.manifest.fitted_on)
 
 
 def _compare_with_constant(
-    context: Context, challenger: Predictions, holdout: pa.Table, champion: Champion, why: str
+    context: Context,
+    challenger: Predictions,
+    holdout: pa.Table,
+    champion: Champion,
+    threshold: float,
+    why: str,
 ) -> Opponent:
     """Compare with the best constant instead of the champion, which cannot answer."""
     incident = f"the champion, version {champion.version}, cannot answer ({why})"
+    sides = (challenger.score, challenger.dummy)
     return replace(
-        _compare(context, holdout, "dummy", challenger.score, challenger.dummy, challenger.classes),
+        _compare(context, holdout, "dummy", sides, challenger.classes, threshold, None),
         incident=incident,
     )
 
@@ -371,18 +435,23 @@ def _compare(
     context: Context,
     holdout: pa.Table,
     name: str,
-    ours: Array,
-    theirs: Array,
+    sides: tuple[Array, Array],
     classes: list[str] | None,
+    ours_at: float,
+    theirs_at: float | None,
 ) -> Opponent:
     """Return the opponent, compared on the held-out rows by the gate's metric and by each of its
     guards.
+
+    `sides` are the challenger's answers and the opponent's. The opponent's threshold is None where
+    it is a constant, which may decide as is best for it.
     """
     from pipelines.data import labelled_rows
     from pipelines.data.sides import groups_of
     from pipelines.science.bootstrap import compare
     from pipelines.science.gates import Opponent
-    from pipelines.science.metrics import THRESHOLD, constant_threshold
+    from pipelines.training.own_metrics import measure_rows
+    from pipelines.training.scoring import constants_threshold
     from pipelines.training.targets import targets
 
     spec, rule = context.spec, context.spec.gate.versus_champion
@@ -390,17 +459,27 @@ def _compare(
     times = None if spec.is_snapshot else labelled_rows.times(holdout, spec)
     groups = groups_of(holdout, spec) if spec.is_snapshot else None
 
+    measures = measure_rows(context, holdout, truth, classes)
+    ours, theirs = sides
+
     def by(metric: str) -> Comparison:
+        measure = measures.find(metric)
+        constants_threshold(measure, truth, theirs, spec)
         return compare(
-            metric,
+            measure,
             truth,
             challenger=ours,
             opponent=theirs,
+            challenger_threshold=ours_at,
+            opponent_threshold=(
+                constants_threshold(measure, truth, theirs, spec)
+                if theirs_at is None
+                else theirs_at
+            ),
             event_times=times,
             groups=groups,
             confidence=rule.confidence,
             seed=spec.train.seed,
-            opponent_threshold=constant_threshold(metric) if name == "dummy" else THRESHOLD,
         )
 
     return Opponent(
@@ -424,24 +503,38 @@ def _widen(
 
 
 def _result(
-    verdict: Verdict, facts: GateFacts, champion: Champion | None, *, run_id: str, version: str
+    spec: Spec,
+    verdict: Verdict,
+    facts: GateFacts,
+    champion: Champion | None,
+    best: TrainResult | None,
+    *,
+    version: str,
 ) -> GateResult:
+    units = {name: spec.unit_of(name) for name in spec.own_metrics}
     return GateResult(
         verdict="promote" if verdict.promoted else "refuse",
         reasons=verdict.reasons,
         checks=verdict.checks,
         candidate=facts.name,
-        run_id=run_id,
+        run_id=best.run_id if best else "",
         version=version,
         metrics=dict(facts.metrics),
         champion=champion.version if champion else None,
         incident=facts.opponent.incident,
+        # Only where there are any: other verdicts are written as they ever were.
+        **({"threshold": best.threshold} if best and best.threshold else {}),
+        **({"units": units} if units else {}),
     )
 
 
 def _log_candidates(context: Context, candidates: list[TrainResult], result: GateResult) -> None:
-    """Log what each candidate scored, and which one cross-validation has chosen."""
-    metric = context.spec.train.metric
+    """Log what each candidate scored, and which one cross-validation has chosen.
+
+    The model's own metrics stand beside the one that has chosen.
+    """
+    spec = context.spec
+    metric = spec.train.metric
     lines = [f"Candidates by {metric} (cross-validation chooses, the held-out rows judge):"]
     for each in candidates:
         mark = "  <- chosen" if each.candidate == result.candidate else ""
@@ -449,7 +542,17 @@ def _log_candidates(context: Context, candidates: list[TrainResult], result: Gat
             "not finite" if value is None else f"{value:.4f}"
             for value in (each.cv_score, each.metrics.get(metric))
         )
-        lines.append(
-            f"  {each.candidate}: {chosen_by} in cross-validation, {held_out} held out{mark}"
+        own = "".join(
+            f", {name} {with_unit(each.metrics.get(name), spec.unit_of(name))}"
+            for name in spec.own_metrics
+            if name != metric
         )
+        unit = f" {text}" if (text := spec.unit_of(metric)) else ""
+        at = f", threshold {each.threshold.value:g}" if each.threshold else ""
+        lines.append(
+            f"  {each.candidate}: {chosen_by}{unit} in cross-validation, {held_out}{unit} held out"
+            f"{own}{at}{mark}"
+        )
+    if result.choice:
+        lines.append(f"  {result.choice}.")
     context.log.info("%s", "\n".join(lines))

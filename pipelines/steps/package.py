@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipelines.comparison.publish import publish_against_champion
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
@@ -58,19 +59,22 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
         gate_result.version,
         spec.candidate(best.candidate),
         best.params,
+        *([best.threshold] if best.threshold else []),
         features.version,
         features.plan,
         iso(features.as_of),
         context.code,
     )
     with limit_threads(context.settings.threads):
-        return once(
+        packaged = once(
             context.ports.store,
             "package",
             key,
             PackageResult,
             lambda: _package(context, request, best),
         )
+    publish_against_champion(context, packaged.version, packaged.bundle, features, request.run)
+    return packaged
 
 
 def _package(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
@@ -143,6 +147,7 @@ def _build_bundle(
             params=best.params,
             encode=context.spec.candidate(best.candidate).encode,
         ),
+        threshold=best.threshold,
         reference=reference.write(
             store,
             context.spec,

@@ -1,5 +1,5 @@
 """HTML pages of runs: which object of the store shows the validation, the verdict, the drift or the
-data (the profile) of a run.
+data (the profile) of a run, its candidates (the comparison) or its version beside the champion.
 
 A step publishes its page under the run's name; a cleared run may publish another one, and the
 newest counts. Whoever shows pages (Airflow's plugin) reads them from here and needs to know nothing
@@ -18,7 +18,9 @@ from pipelines.store.sealing import read_entry
 if TYPE_CHECKING:
     from pipelines.store.port import Store
 
-PageKind = Literal["validation", "verdict", "drift", "evidently", "profile"]
+PageKind = Literal[
+    "validation", "verdict", "drift", "evidently", "profile", "comparison", "versions"
+]
 NEWEST = "newest"
 """The run under whose name the newest page of a kind stands that needs no run: the profile's."""
 

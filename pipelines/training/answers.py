@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.bundle.rows import frame_from_table
+from pipelines.spec.metric import Metric
 from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.bundle.schema import InputSchema
-    from pipelines.spec.metric import Metric
+    from pipelines.spec.own_metrics import OwnMetric
 
 Array = np.ndarray[Any, Any]
 
@@ -56,19 +57,25 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
     return wide if task == "multiclass" else wide[:, 1]
 
 
-def constant(y: Array, task: str, metric: str, rows: int, classes: list[str] | None) -> Array:
+def constant(
+    y: Array, task: str, metric: str | OwnMetric | Metric, rows: int, classes: list[str] | None
+) -> Array:
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
-    Shares, or the value that is best by the metric, such as the mean, or for mae the median.
+    Shares, or the value that is best by the metric, such as the mean, or for mae the median; the
+    mean for a metric of the model's own, of which nobody knows the best one.
     """
     if task == "multiclass":
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))
-    return np.full(rows, _best_value(np.asarray(y, dtype=np.float64), find_metric(metric)))
+    declared = find_metric(metric) if isinstance(metric, str) else metric
+    return np.full(rows, _best_value(np.asarray(y, dtype=np.float64), declared))
 
 
-def _best_value(y: Array, metric: Metric) -> float:
+def _best_value(y: Array, metric: Metric | OwnMetric) -> float:
     """Return the constant that is best on `y` (n,) by a metric."""
+    if not isinstance(metric, Metric):
+        return float(np.mean(y))
     if metric.constant == "median":
         return float(np.median(y))
     if metric.constant == "quantile" and metric.number is not None:

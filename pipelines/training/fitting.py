@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.spec import Candidate
+    from pipelines.training.own_fits import Fit
 
     Array = np.ndarray[Any, Any]
 
@@ -38,8 +39,11 @@ def fit_pipeline(
     messages: set[str] | None = None,
     *,
     weights: Array | None = None,
+    fit: Fit | None = None,
 ) -> Any:
     """Fit and return the pipeline, in which nothing is left that draws rows.
+
+    `fit` is how the pipeline is fitted, where it is not by its own method.
 
     `weights` (n,) say how much each row counts. Warnings go to the log, each once; what is in
     `messages` already is not logged again. What is printed goes to stderr.
@@ -56,7 +60,7 @@ def fit_pipeline(
     ):
         warnings.simplefilter("always")
         notes = [] if candidate.pipeline or candidate.onnx else adapt(model, inputs, y, candidate)
-        fitted = fit_adapted(model, inputs, y, candidate, weights)
+        fitted = fit_adapted(model, inputs, y, candidate, weights, fit)
     for message in [
         *notes,
         *(f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught),

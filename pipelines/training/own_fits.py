@@ -16,11 +16,15 @@ from pipelines.training.folds import LaterRows
 from pipelines.training.parameters import ENCODER, ESTIMATOR, MONOTONE, core_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from pipelines.spec import Candidate
 
     Array = np.ndarray[Any, Any]
+    Fit = Callable[[Any, pd.DataFrame, Array, dict[str, Array]], None]
+    """Fits a pipeline in place, on inputs and targets; the last may hold `sample_weight`."""
 
 STACK_FOLDS = 5
 HELD_BACK = 0.1
@@ -28,9 +32,17 @@ HELD_BACK = 0.1
 
 
 def fit_adapted(
-    model: Any, inputs: pd.DataFrame, y: Array, candidate: Candidate, weights: Array | None
+    model: Any,
+    inputs: pd.DataFrame,
+    y: Array,
+    candidate: Candidate,
+    weights: Array | None,
+    fit: Fit | None = None,
 ) -> Any:
-    """Return the fitted pipeline, a plain one. Raises SpecError where it cannot take weights."""
+    """Return the fitted pipeline, a plain one; `fit` is how, where it is not by its own method.
+
+    Raises SpecError where it cannot take weights.
+    """
     if candidate.onnx:
         return model.fit(inputs, y)  # nothing is learnt, and no row has a weight
     if candidate.pipeline:
@@ -50,7 +62,9 @@ def fit_adapted(
         y = np.concatenate([y, lacking])
         weights = np.concatenate([weights, np.zeros(len(lacking))])
     named = {} if weights is None else {"sample_weight": weights}
-    if _stops_early(model) and not draws:
+    if fit is not None:
+        fit(model, inputs, y, named)
+    elif _stops_early(model) and not draws:
         _fit_with_held_back(model, inputs, y, named)
     else:
         model.fit(inputs, y, **{f"{ESTIMATOR}__{name}": value for name, value in named.items()})

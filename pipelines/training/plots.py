@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.metrics import better_by, score
+from pipelines.science.metrics import THRESHOLD, better_by, score
 from pipelines.training.estimators import answers, frame
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     import pyarrow as pa
 
     from pipelines.bundle.schema import InputSchema
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Spec
+    from pipelines.training.decision_threshold import Chosen
 
     Array = np.ndarray[Any, Any]
 
@@ -27,6 +30,8 @@ SAMPLE = 400
 """Rows on which importance is measured; twice as many are drawn where points are."""
 INPUTS = 30
 BINS = 10
+OF_A_TRIAL = {"score", "spread", "seconds", "state", "reason", "share"}
+"""What the table of settings says beside the parameters."""
 
 
 def table(folder: Path, settings: list[dict[str, Any]]) -> Path:
@@ -48,48 +53,77 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
     if not len(y) or not np.isfinite(p).all():
         return []
     panels = {"binary": _binary, "regression": _regression, "multiclass": _multiclass}[spec.task]
-    figure, axes = _figure({"binary": 3, "regression": 2, "multiclass": 1}[spec.task])
+    figure, axes = new_figure({"binary": 3, "regression": 2, "multiclass": 1}[spec.task])
     panels(axes, y, p, times)
-    return [_save(figure, folder / "holdout.png")]
+    return [save_figure(figure, folder / "holdout.png")]
 
 
 def importance(
-    folder: Path, spec: Spec, model: Any, schema: InputSchema, rows: pa.Table, y: Array
+    folder: Path,
+    spec: Spec,
+    model: Any,
+    schema: InputSchema,
+    rows: pa.Table,
+    y: Array,
+    measures: Measures,
+    threshold: float,
 ) -> list[Path]:
     """Draw how much train.metric loses when one input is shuffled.
 
-    It is measured on a sample (Breiman 2001, permutation importance).
+    `measures` are those of the rows. It is measured on a sample (Breiman 2001, permutation
+    importance).
     """
     rng = np.random.default_rng(spec.train.seed)
     sample = np.sort(rng.permutation(len(y))[:SAMPLE])
     inputs, truth, metric = frame(schema, rows.take(sample)), y[sample], spec.train.metric
-    base = score(metric, truth, answers(model, inputs, spec.task, schema.classes))
+    measure = measures.on(metric, sample)
+
+    def scored(frame: pd.DataFrame) -> float:
+        p = answers(model, frame, spec.task, schema.classes)
+        return score(measure, truth, p, threshold=threshold)
+
+    base = scored(inputs)
     losses = {}
     for column in schema.columns[:INPUTS]:
         shuffled = inputs.copy()
         shuffled[column.name] = inputs[column.name].to_numpy()[rng.permutation(len(sample))]
-        losses[column.name] = float(
-            better_by(
-                metric,
-                base,
-                score(metric, truth, answers(model, shuffled, spec.task, schema.classes)),
-            )
-        )
+        losses[column.name] = float(better_by(measure, base, scored(shuffled)))
     top = [
         item for item in sorted(losses.items(), key=lambda item: item[1]) if np.isfinite(item[1])
     ][-15:]
     if not top:
         return []
-    figure, (axis,) = _figure(1, left=0.35)
+    figure, (axis,) = new_figure(1, left=0.35)
     axis.barh([name for name, _ in top], [loss for _, loss in top])
     axis.set(title="inputs, shuffled one by one", xlabel=f"{metric} lost ({len(sample)} rows)")
-    return [_save(figure, folder / "importance.png")]
+    return [save_figure(figure, folder / "importance.png")]
+
+
+def threshold(folder: Path, spec: Spec, chosen: Chosen) -> list[Path]:
+    """Draw the metric that the threshold was chosen for against the threshold, and the choice."""
+    curve, kept = chosen.curve, chosen.threshold
+    if curve is None or kept is None:
+        return []
+    figure, (axis,) = new_figure(1)
+    axis.plot(curve.thresholds, curve.scores, "-")
+    axis.plot([kept.value], [curve.scores[curve.best]], "o", label=f"chosen: {kept.value:.3g}")
+    axis.axvline(THRESHOLD, linestyle=":", color="grey", label="0.5")
+    unit = spec.unit_of(kept.chosen_for)
+    axis.set(
+        title=f"{kept.rows:,} out-of-fold rows",
+        xlabel="threshold",
+        ylabel=f"{kept.chosen_for} ({unit})" if unit else kept.chosen_for,
+        xlim=(0, 1),
+    )
+    axis.legend()
+    return [save_figure(figure, folder / "threshold.png")]
 
 
 def search(folder: Path, spec: Spec, settings: list[dict[str, Any]]) -> list[Path]:
     """Draw the score of every setting against each parameter of the search."""
-    names = [n for n in settings[0] if n not in {"score", "spread", "seconds"}][:4]
-    figure, axes = _figure(len(names))
+    settings = [row for row in settings if row["state"] == "complete"]
+    names = [n for n in settings[0] if n not in OF_A_TRIAL][:4]
+    figure, axes = new_figure(len(names))
     for axis, name in zip(axes, names, strict=True):
         values = [row[name] for row in settings]
         numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
@@ -100,7 +134,7 @@ def search(folder: Path, spec: Spec, settings: list[dict[str, Any]]) -> list[Pat
             alpha=0.6,
         )
         axis.set(xlabel=name, ylabel=f"{spec.train.metric} over the folds")
-    return [_save(figure, folder / "search.png")]
+    return [save_figure(figure, folder / "search.png")]
 
 
 def _binary(axes: list[Any], y: Array, p: Array, _: Array) -> None:
@@ -144,7 +178,8 @@ def _multiclass(axes: list[Any], y: Array, p: Array, _: Array) -> None:
     )
 
 
-def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
+def new_figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
+    """Return a figure with panels beside each other."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -155,6 +190,7 @@ def _figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 
 
-def _save(figure: Any, path: Path) -> Path:
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write a figure as PNG and return the file."""
     figure.savefig(path)
     return path

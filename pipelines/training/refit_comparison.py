@@ -114,7 +114,7 @@ def _compare(
 
     def by(metric: str) -> Comparison:
         return compare_over_folds(
-            metric,
+            refits.measures.find(metric),
             ours.by_metric[metric],
             theirs.by_metric[metric],
             tested=refits.tested,

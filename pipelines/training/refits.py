@@ -19,16 +19,21 @@ from pipelines.data.sides import groups_of
 from pipelines.environments import ready
 from pipelines.errors import BadData
 from pipelines.fence.own_code import OwnCode
+from pipelines.science.choice import Contender
+from pipelines.science.choice import choose as choose_candidate
 from pipelines.science.metrics import scores
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
 from pipelines.spec.estimators import FINISHED
-from pipelines.spec.metrics import find_metric
 from pipelines.training import estimators
+from pipelines.training.decision_threshold import FoldedRows, choose
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.own.process import own_code_of
+from pipelines.training.own_metrics import measure_rows
+from pipelines.training.scoring import constants_threshold
 from pipelines.training.search import search
+from pipelines.training.search.trials import Ground
 from pipelines.training.targets import classes_of, refuse_constant, targets
 from pipelines.training.weights import weights_of
 
@@ -43,8 +48,10 @@ if TYPE_CHECKING:
     from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
-    Answer = Callable[[Array, Array], Array]
-    """From the positions to learn from and to judge on to the answers to the latter."""
+    Answer = Callable[[Array, Array], tuple[Array, float]]
+    """From the positions to learn from and to judge on to the answers to the latter, and to the
+    threshold of a decision.
+    """
 
 MOST_ROWS = 10_000
 """Above so many rows nothing is refitted: it would take too long, and enough can be held out."""
@@ -97,6 +104,7 @@ class Refits:
         self._weights = weights_of(self._table, spec)
         refuse_constant(self._y, spec, "rows")
         self._groups = groups_of(self._table, spec) if spec.train.group else None
+        self.measures = measure_rows(context, self._table, self._y, self._classes)
         self._trained = [t for t in trained if not spec.candidate(t.candidate).declaration.dummy]
         self.choices = sum(t.settings_tried for t in self._trained)
         self.folds = self._count_folds()
@@ -136,7 +144,7 @@ class Refits:
         """Return the scores of the challenger: of the way in which it was chosen and fitted."""
         if self.choices == 1:
             candidate = self._spec.candidate(best.candidate)
-            return self._scores(self._answer(candidate, best.params, self._spec.features.inputs))
+            return self._scores(self._deciding_answer(candidate, best.params, self._own))
         return self._scores(self._chosen_answer)
 
     def champion(self, manifest: BundleManifest) -> FoldScores:
@@ -155,7 +163,7 @@ class Refits:
         if absent:
             raise BadData(f"it needs {', '.join(absent)}, which is not built any more")
         if settings.estimator == FINISHED:
-            return self._scores(self._finished_answer(manifest))
+            return self._scores_of(self._finished_answer(manifest), manifest)
         function = settings.estimator.removeprefix(f"{OWN_FILE}:")
         candidate = Candidate.model_validate(
             {
@@ -166,20 +174,25 @@ class Refits:
             }
         )
         if manifest.code is None:
-            return self._scores(self._answer(candidate, settings.params, inputs))
+            return self._scores_of(self._answer(candidate, settings.params, inputs), manifest)
         # Its own code, not that which the folder holds by now.
         code = OwnCode.model_validate_json(self._context.ports.store.get(manifest.code))
         record, store = manifest.environment, self._context.ports.store
         paths = [] if record is None else ready.paths(record, self._context.settings, store)
         with own_code_of(self._context, code, paths) as own:
-            return self._scores(self._answer(candidate, settings.params, inputs, own))
+            answer = self._answer(candidate, settings.params, inputs, own)
+            return self._scores_of(answer, manifest)
 
     def constant(self) -> FoldScores:
         """Return the scores of the best constant of each fold's training rows."""
         spec, metric = self._spec, self._spec.gate.versus_champion.metric
 
-        def answer(train: Array, test: Array) -> Array:
-            return estimators.constant(self._y[train], spec.task, metric, len(test), self._classes)
+        def answer(train: Array, test: Array) -> tuple[Array, float]:
+            p = estimators.constant(
+                self._y[train], spec.task, spec.metric_named(metric), len(test), self._classes
+            )
+            measure = self.measures.on(metric, test)
+            return p, constants_threshold(measure, self._y[test], p, spec)
 
         return self._scores(answer, of_constant=True)
 
@@ -210,16 +223,20 @@ class Refits:
         return row_folds(self._y[rows], groups, folds, classify=classify, seed=seed)
 
     def _scores(self, answer: Answer, *, of_constant: bool = False) -> FoldScores:
-        rows = [
-            scores(
-                self._spec.task,
-                self._y[test],
-                answer(train, test),
-                also=self._spec.metrics,
-                of_constant=of_constant,
+        rows = []
+        for train, test in self._cuts:
+            p, threshold = answer(train, test)
+            rows.append(
+                scores(
+                    self._spec.task,
+                    self._y[test],
+                    p,
+                    also=self._spec.metrics,
+                    own=self.measures.take(test).own.values(),
+                    threshold=threshold,
+                    of_constant=of_constant and self._spec.threshold is None,
+                )
             )
-            for train, test in self._cuts
-        ]
         return FoldScores(
             {
                 name: np.array([np.nan if r[name] is None else r[name] for r in rows], np.float64)
@@ -227,13 +244,44 @@ class Refits:
             }
         )
 
+    def _deciding_answer(
+        self, candidate: Candidate, params: dict[str, Any], own: CodeProcess | None = None
+    ) -> Answer:
+        """Return what a candidate answers, with a threshold chosen from each fold's training
+        rows.
+        """
+        spec = self._spec
+        schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
+        frame = estimators.frame(schema, self._table)
+        answer = self._answer(candidate, params, spec.features.inputs, own)
+
+        def answer_with_threshold(train: Array, test: Array) -> tuple[Array, float]:
+            folds = [] if spec.threshold is None else self._inner_folds(train)
+            rows = FoldedRows(
+                schema, frame.iloc[train], self._y[train], folds, self.measures.take(train), own
+            )
+            chosen = choose(spec, candidate, params, rows, _quiet)
+            return answer(train, test), chosen.value
+
+        return answer_with_threshold
+
+    def _scores_of(
+        self, answer: Callable[[Array, Array], Array], manifest: BundleManifest
+    ) -> FoldScores:
+        """Return the scores of a version, which decides at its own threshold."""
+        return self._scores(lambda *fold: (answer(*fold), manifest.threshold_value))
+
+    def _inner_folds(self, train: Array) -> list[tuple[Array, Array]]:
+        """Return the folds on which settings are compared, as positions among the rows."""
+        return self._cut(train, self._spec.train.folds, self._spec.train.seed)
+
     def _answer(
         self,
         candidate: Candidate,
         params: dict[str, Any],
         inputs: list[str],
         own: CodeProcess | None = None,
-    ) -> Answer:
+    ) -> Callable[[Array, Array], Array]:
         """Return what a candidate with these parameters answers, fitted on each fold."""
         schema = schema_of(self._table, inputs, self._spec.task, self._classes)
         frame = estimators.frame(schema, self._table)
@@ -256,7 +304,7 @@ class Refits:
 
         return answer
 
-    def _finished_answer(self, manifest: BundleManifest) -> Answer:
+    def _finished_answer(self, manifest: BundleManifest) -> Callable[[Array, Array], Array]:
         """Return what a finished champion answers: nothing of it is fitted again."""
         model = NativePredictor(manifest.inputs, self._context.ports.store.get(manifest.native))
         feed = feed_from_table(manifest.inputs.columns, self._table)
@@ -267,33 +315,49 @@ class Refits:
 
         return answer
 
-    def _chosen_answer(self, train: Array, test: Array) -> Array:
+    def _chosen_answer(self, train: Array, test: Array) -> tuple[Array, float]:
         """Return the answers of the candidate and settings that the fold's training rows choose."""
         spec = self._spec
         schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table).iloc[train]
-        inner = self._cut(train, spec.train.folds, spec.train.seed)
-        sign = 1.0 if find_metric(spec.train.metric).greater_is_better else -1.0
-        options = []
-        for order, result in enumerate(self._trained):
+        inner = self._inner_folds(train)
+        measures = self.measures.take(train)
+        options = {}
+        for result in self._trained:
             candidate = spec.candidate(result.candidate)
             pipeline = estimators.build_pipeline(
                 candidate, schema, spec.train.seed, candidate.params, self._own
             )
+            weights = None if self._weights is None else self._weights[train]
             tried = search(
-                pipeline,
-                candidate,
-                spec,
-                inputs=frame,
-                y=self._y[train],
-                folds=inner,
-                log=_quiet,
-                schema=schema,
-                weights=None if self._weights is None else self._weights[train],
+                Ground(
+                    pipeline,
+                    candidate,
+                    spec,
+                    frame,
+                    self._y[train],
+                    inner,
+                    _quiet,
+                    schema,
+                    weights,
+                    measures,
+                )
             )
             if tried.score is not None:
-                options.append((sign * tried.score, -order, candidate, tried.params))
-        if not options:
+                options[candidate.name] = (candidate, tried, tried.score)
+        contenders = [
+            Contender(name, score, tuple(tried.fold_scores), candidate.rank)
+            for name, (candidate, tried, score) in options.items()
+        ]
+        tested = max((tried.tested or 0.0 for _, tried, _ in options.values()), default=0.0)
+        decision = choose_candidate(
+            spec.train.metric,
+            contenders,
+            greater_is_better=spec.metric_named(spec.train.metric).greater_is_better,
+            tested=tested,
+            rule=spec.train.choice,
+        )
+        if decision is None:
             raise BadData("No candidate has a finite score on the training rows of a fold.")
-        _, _, candidate, params = max(options, key=lambda option: option[:2])
-        return self._answer(candidate, params, spec.features.inputs)(train, test)
+        candidate, tried, _ = options[decision.name]
+        return self._deciding_answer(candidate, tried.params, self._own)(train, test)

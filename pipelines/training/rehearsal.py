@@ -19,14 +19,14 @@ import pyarrow as pa
 from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
-from pipelines.science.metrics import why_undefined
+from pipelines.science.metrics import score, why_undefined
 from pipelines.training import estimators
 from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
-from pipelines.training.folds import search_folds
+from pipelines.training.folds import search_folds, usable_folds
 from pipelines.training.inspection import new_estimator
+from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
-from pipelines.training.search import usable_folds
 from pipelines.training.storing import dump, prove_stored
 from pipelines.training.targets import targets
 from pipelines.training.weights import weights_of
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.bundle.rows import Feed
+    from pipelines.context import Context
     from pipelines.data.sample import Sample
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Candidate, Range, Spec
     from pipelines.training.own.process import CodeProcess
 
@@ -61,19 +63,21 @@ class Rehearsal:
     warnings: list[str] = field(default_factory=list)
 
 
-def rehearse(spec: Spec, sample: Sample, own: CodeProcess | None = None) -> Rehearsal:
+def rehearse(context: Context, sample: Sample, own: CodeProcess | None = None) -> Rehearsal:
     """Do what `train` would do, on a sample; own pipelines in the process `own`.
 
     Raises what `train` would raise, with the place in model.yaml.
     """
-    found = Rehearsal()
+    spec, found = context.spec, Rehearsal()
     rows = _prepare(spec, sample, found)
     if rows is None:
         return found
+    learn = measure_rows(context, rows.train, rows.y, rows.classes)
+    judge = measure_rows(context, rows.holdout, rows.truth, rows.classes)
     if unseen := unseen_classes(rows, spec):
         found.warnings.append(f"{unseen}; they count as wrong answers")
-    _look_at_folds(spec, sample, rows, found)
-    _look_at_metrics(spec, sample, rows, found)
+    _look_at_folds(spec, sample, rows, found, learn)
+    _look_at_metrics(spec, sample, rows, found, judge)
     small = _small(spec, rows)
     began, stored = time.monotonic(), set[str]()
     for setting, candidate in _settings(spec):
@@ -107,10 +111,12 @@ def _may_differ(spec: Spec, sample: Sample) -> bool:
     return bool(table.column(spec.target.column).unique().drop_null().length() == 1)
 
 
-def _look_at_folds(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal) -> None:
+def _look_at_folds(
+    spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal, measures: Measures
+) -> None:
     try:
         folds = search_folds(spec, rows.train, rows.y)
-        usable = usable_folds(folds, rows.y, spec, _QUIET)
+        usable = usable_folds(folds, rows.y, spec, _QUIET, measures)
     except BadData as error:
         if sample.whole:
             raise
@@ -124,14 +130,20 @@ def _look_at_folds(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal)
         )
 
 
-def _look_at_metrics(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal) -> None:
-    """Refuse a holdout on which a metric of the gate is not defined: nothing could be promoted."""
+def _look_at_metrics(
+    spec: Spec, sample: Sample, rows: Prepared, found: Rehearsal, measures: Measures
+) -> None:
+    """Refuse a holdout on which a metric of the gate is not defined: nothing could be promoted.
+
+    The model's own metrics are all asked, named by the gate or not.
+    """
+    guesses = _guesses(spec, rows)
+    for own in measures.own.values():
+        score(own, rows.truth, guesses)
     gate = spec.gate
     if spec.is_snapshot and len(rows.truth) < max(gate.min_rows, LEAST_HELD_OUT):
         return  # the gate looks at folds of all rows instead
-    named = gate.metrics
-    guesses = _guesses(spec, rows)
-    reasons = {metric: why_undefined(metric, rows.truth, guesses) for metric in named}
+    reasons = {metric: _why_undefined(metric, measures, rows, guesses) for metric in gate.metrics}
     undefined = [f"{metric} ({why})" for metric, why in reasons.items() if why]
     if not undefined:
         return
@@ -148,6 +160,15 @@ def _look_at_metrics(spec: Spec, sample: Sample, rows: Prepared, found: Rehearsa
             at=("train", "holdout"),
         )
     found.warnings.append(f"in the rows that were looked at, {why}")
+
+
+def _why_undefined(metric: str, measures: Measures, rows: Prepared, guesses: Array) -> str:
+    """Return in words why a metric has no value on the held-out rows; empty where it has one."""
+    measure = measures.find(metric)
+    if isinstance(measure, str):
+        return why_undefined(measure, rows.truth, guesses)
+    defined = np.isfinite(score(measure, rows.truth, guesses))
+    return "" if defined else "there are no rows"
 
 
 def _guesses(spec: Spec, rows: Prepared) -> Array:

@@ -1,8 +1,8 @@
-"""The user's own code (`build`, `read`), run in a child process.
+"""The user's own code (`build`, `read`, own metrics), run in a child process.
 
 The child has a time-out and may end however it likes.
 """
 
-from pipelines.user_code.worker import call_build, call_read, load
+from pipelines.user_code.worker import call_build, call_metric, call_read, load
 
-__all__ = ["call_build", "call_read", "load"]
+__all__ = ["call_build", "call_metric", "call_read", "load"]

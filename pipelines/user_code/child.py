@@ -22,6 +22,7 @@ from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.fence.frames import LAST, PROBLEM, Torn, receive, send
 from pipelines.refs import sha256
 from pipelines.tables import problem_of, run_build, storable_tables, user_function
+from pipelines.user_code.metric_call import call_function
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,10 +82,7 @@ def _answer(
     try:
         _be_as(request)
         function = functions.find(request)
-        if request["what"] == "build":
-            return {}, {"built": run_build(function, tables, subject, request["derived"])}
-        if request["what"] == "read":
-            return _read(function, request)
+        return _run(function, request, tables)
     except PerennialError as error:
         return (
             _error(
@@ -115,6 +113,19 @@ def _answer(
             ),
             {},
         )
+
+
+def _run(
+    function: Any, request: Mapping[str, Any], tables: dict[str, pa.Table]
+) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    """Run what is asked for: nothing where the function shall only be loaded."""
+    subject = request["subject"]
+    if request["what"] == "build":
+        return {}, {"built": run_build(function, tables, subject, request["derived"])}
+    if request["what"] == "read":
+        return _read(function, request)
+    if request["what"] == "metric":
+        return {}, call_function(function, tables, subject)
     return {}, {}
 
 

@@ -87,6 +87,27 @@ def call_read(
     return tables, str(header.get(PROBLEM, ""))
 
 
+def call_metric(
+    path: Path,
+    function: str,
+    tables: Mapping[str, pa.Table],
+    timeout: float,
+    *,
+    paths: Sequence[str] = (),
+) -> pa.Table:
+    """Return what each row counts by a metric of the model's own: a column for each prediction.
+
+    The tables are those of `metric_call.call_function`. Raises SpecError as `call_build` does, and
+    where the function does not return one finite number per row.
+    """
+    request = {
+        "what": "metric",
+        "function": function,
+        "purpose": f"`{function}(y, prediction, rows)` returns one number per row",
+    }
+    return _call(path, request, _show_path(path), timeout, tables, paths=paths)[1]["values"]
+
+
 def load(path: Path, function: str, timeout: float, *, paths: Sequence[str] = ()) -> None:
     """Load a source's function, so that a broken file is known before anything is read.
 
@@ -133,7 +154,9 @@ def _call(
             f"{subject}: {request['function']} took longer than {timeout:g} s and was"
             f" ended.{child.last_words()}",
             remedy=(
-                "mend it, or give it more time: `timeout` in model.yaml (of `features` or"
+                f"mend it, or give it more time: {TIMEOUT}."
+                if request["what"] == "metric"
+                else "mend it, or give it more time: `timeout` in model.yaml (of `features` or"
                 f" `source`), or {TIMEOUT}."
             ),
         ) from error
@@ -160,7 +183,7 @@ def _error_of_end(subject: str, function: str, child: Child) -> PerennialError:
         f"{subject}: the process of {function} {how} before there was a"
         f" result.{child.last_words()}",
         remedy=(
-            "the code must return its table, and neither end its process nor close what it did not"
+            "the code must return its result, and neither end its process nor close what it did not"
             " open."
         ),
     )

@@ -42,7 +42,9 @@ def render(
         j=result,
         candidates=candidates,
         metric=metric,
-        score=_score,
+        scored=lambda name, value: words.with_unit(value, result.units.get(name, "")),
+        own=[name for name in result.units if name != metric],
+        threshold=_threshold(result),
         promoted=result.verdict == "promote",
         who=(
             f"the challenger {words.challenger(result.candidate, result.version)}"
@@ -65,5 +67,19 @@ def _labels(candidates: Sequence[TrainResult]) -> list[str]:
     return [text for text, number in zip(texts, (waiting, missing), strict=True) if number]
 
 
-def _score(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.6g}"
+def _threshold(result: GateResult) -> str:
+    """Return in words above which probability the challenger decides; empty where nobody asked."""
+    threshold = result.threshold
+    if threshold is None:
+        return ""
+    if not threshold.chosen_for:
+        return f"It decides for the positive class above {threshold.value:g}, as the spec says."
+    name = threshold.chosen_for
+    unit = result.units.get(name, "")
+    return (
+        f"It decides for the positive class above {threshold.value:g}, chosen for {name} on"
+        f" {threshold.rows:,} out-of-fold rows ({threshold.positives:,} positive):"
+        f" {words.with_unit(threshold.score, unit)} there, against"
+        f" {words.with_unit(threshold.default_score, unit)} at 0.5. The rows that chose it flatter"
+        " it; the held-out rows judge."
+    )

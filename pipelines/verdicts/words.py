@@ -61,6 +61,12 @@ def figure(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) else "?"
 
 
+def with_unit(value: float | None, unit: str) -> str:
+    """Return a metric's value with what it is counted in."""
+    text = "not finite" if value is None else f"{value:.6g}"
+    return f"{text} {unit}" if unit else text
+
+
 def count(value: object) -> str:
     """Return a whole number as people read it; a question mark where there is none."""
     return f"{value:,}" if isinstance(value, int) else "?"
@@ -137,6 +143,8 @@ def gate(result: GateResult) -> list[Line]:
     """Return the gate's verdict for a log: every check, and every reason to refuse, once."""
     who = "the challenger" if not result.candidate else challenger(result.candidate, result.version)
     lines = [Line(logging.INFO, f"Verdict on {who}: {result.verdict.upper()}")]
+    if result.choice:
+        lines.append(Line(logging.INFO, f"  chosen: {result.choice}"))
     if result.incident:
         lines.append(Line(logging.ERROR, f"  INCIDENT: {result.incident}"))
     for check in result.checks:

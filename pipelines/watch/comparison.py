@@ -153,13 +153,14 @@ def _with_performance(
         )
     try:
         performance = measure_performance(
-            champion.metric,
+            champion.measure(labelled) if champion.measure else champion.metric,
             labelled.y,
             labelled.p,
             event_times=labelled.event_times,
             expected=champion.expected,
             rule=rules.performance,
             seed=seed,
+            threshold=champion.threshold,
         )
     except MemoryError:
         raise

@@ -172,7 +172,11 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     return WindowRows(
         window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
         labelled=Labelled(
-            truth_of(rows, spec, schema), answers[has_label], labelled.times(rows, spec)
+            truth_of(rows, spec, schema),
+            answers[has_label],
+            labelled.times(rows, spec),
+            inputs.filter(pa.array(has_label)),
+            schema.classes,
         ),
         counts=counts,
         notes=notes,
@@ -315,6 +319,7 @@ def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> L
             rows["label"].cast(pa.float64()).to_numpy(),
             rows["prediction"].cast(pa.float64()).to_numpy(),
             times,
+            _as_learnt(rows, schema),
         )
     position = {name: i for i, name in enumerate(classes)}
     own = (
@@ -328,6 +333,8 @@ def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> L
         y,
         np.array(rows["probabilities"].to_pylist(), dtype=np.float64).reshape(len(y), len(classes)),
         times,
+        _as_learnt(rows, schema),
+        classes,
     )
 
 

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.science.drift import score_text, strength, values_gone, values_new
-from pipelines.science.metrics import better_by
 from pipelines.spec.drift import P_VALUES
-from pipelines.spec.metrics import find_metric
 from pipelines.templates import fill
 from pipelines.verdicts.words import MEANINGS, plain
 
@@ -111,7 +109,7 @@ def _column(fact: ColumnFact, values: str) -> dict[str, Any]:
 
 def _performance(fact: PerformanceFact, rules: Drift) -> dict[str, Any]:
     """Return where things stand in the plot, and the same in words."""
-    greater = find_metric(fact.metric).greater_is_better
+    greater = fact.rises
     marks = [v for v in (fact.live, fact.bad_end, fact.good_end, fact.expected) if v is not None]
     low, reach = min(marks), max(marks) - min(marks)
 
@@ -144,7 +142,7 @@ def _anchor(x: float) -> str:
 
 def _in_words(fact: PerformanceFact, rules: Drift, worse: str) -> str:
     rule = rules.performance
-    text = f"Live it is {fact.live:.4g}"
+    text = f"Live it is {fact.live:.4g}{fact.behind}"
     if fact.good_end is not None:
         text += f", and {fact.good_end:.4g} at best (one-sided {rule.confidence:.0%} interval)"
     if fact.expected is None:
@@ -152,7 +150,8 @@ def _in_words(fact: PerformanceFact, rules: Drift, worse: str) -> str:
     if fact.worse:
         end = f"even at best it is {worse} by more than that"
     else:
-        is_kept = float(better_by(fact.metric, fact.live, fact.expected)) >= 0
+        gain = fact.live - fact.expected
+        is_kept = (gain if fact.rises else -gain) >= 0
         end = "that is kept" if is_kept else "that is not proven to be missed"
     return (
         f"{text}. The champion promised {fact.expected:.4g}, and {rule.tolerance:g} {worse} is"

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipelines.science.metrics import THRESHOLD
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from pipelines.bundle.schema import InputSchema
+    from pipelines.science.own_metrics import RowMetric
 
     Array = NDArray[Any]
 
@@ -34,18 +39,24 @@ class Rows:
 class Labelled:
     """The window's rows whose outcome is known.
 
-    Shapes as in `science.metrics`, `event_times` (n,) datetime64.
+    Shapes as in `science.metrics`, `event_times` (n,) datetime64. `inputs` are the rows' own, for
+    metrics of the model's own; `classes` name the columns of `p` of several classes.
     """
 
     y: Array
     p: Array
     event_times: Array
+    inputs: pa.Table | None = None
+    classes: list[str] | None = None
 
 
 @dataclass(frozen=True)
 class ChampionReference:
     """What the champion learnt from, and the score of `metric` that its ancestor reached on the
     holdout.
+
+    `measure` gives what scores labelled rows by that metric where it is one of the model's own.
+    Above `threshold` the champion's probability is a decision for the positive class.
     """
 
     schema: InputSchema
@@ -53,3 +64,5 @@ class ChampionReference:
     metric: str
     expected: float | None
     task: str
+    threshold: float = THRESHOLD
+    measure: Callable[[Labelled], str | RowMetric] | None = None

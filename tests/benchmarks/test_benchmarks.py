@@ -95,6 +95,14 @@ def test_comparing_what_is_served_with_what_was_fitted_runs():
     assert "greatest difference" in run("parity")
 
 
+def test_resuming_searches_runs():
+    assert "same best trial as undisturbed" in run("resume")
+
+
+def test_choosing_among_candidates_runs():
+    assert "one standard error takes the simple one" in run("choice")
+
+
 def test_comparing_over_folds_runs():
     assert "30 rows: equal, better" in run("folds")
 

@@ -26,6 +26,7 @@ def settings_of(world: World) -> dict[str, str]:
         "PERENNIAL_HOME": str(world.home),
         "PERENNIAL_STATE": str(world.home / "var"),
         "PERENNIAL_SERVING_PORT": "1",
+        "PERENNIAL_COMPARISON_SECONDS": "0",
     }
 
 

@@ -50,8 +50,8 @@ def test_every_task_that_has_something_to_show_links_to_it():
         "validate": {"Page"},
         "features": {"Profile", "MLflow run"},
         "train": {"MLflow run"},
-        "gate": {"Page", "MLflow run"},
-        "package": {"MLflow run"},
+        "gate": {"Page", "Comparison", "MLflow run"},
+        "package": {"Against the champion", "MLflow run"},
         "deploy": {"MLflow run", "Model's history"},
         "close": {"MLflow run", "Model's history"},
     }
@@ -75,6 +75,8 @@ def test_every_task_that_has_something_to_show_links_to_it():
         ("drift", "Page", "drift"),
         ("drift", "Evidently", "evidently"),
         ("features", "Profile", "profile"),
+        ("gate", "Comparison", "comparison"),
+        ("package", "Against the champion", "versions"),
     ],
 )
 def test_a_page_is_linked_even_when_the_task_failed(name, title, kind):

@@ -18,6 +18,7 @@ PATHS = [
     f"/perennial/models/{MODEL}",
     f"/perennial/pages/{MODEL}/verdict/first",
     f"/perennial/pages/{MODEL}/profile/first",
+    f"/perennial/pages/{MODEL}/comparison/first",
 ]
 
 

@@ -22,7 +22,7 @@ from pipelines.ledger import (
     SchemaChange,
 )
 from pipelines.run_names import ROLLBACK as ROLLBACK_KEY
-from pipelines.run_names import is_by_hand, watch_run
+from pipelines.run_names import is_by_hand, pair_name, watch_run
 from pipelines.verdicts import words
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for
             return _outcome(entry, outcome)
         case Crown() as crown:
             text = f"version {crown.version} became champion with release {crown.release}"
-            return Words("champion", "good", text, _link_run(entry))
+            return Words("champion", "good", text, [*_against(entry, crown), *_link_run(entry)])
         case ReleaseIntent() as intent:
             text = _join(f"release {intent.number} with version {intent.version}", intent.reason)
             return Words("release", "plain", text, _link_run(entry))
@@ -117,6 +117,16 @@ def _link_run(entry: Entry) -> list[tuple[str, str]]:
     return _runs(RETRAIN, entry.model, entry.run)
 
 
+def _against(entry: Entry, crown: Crown) -> list[tuple[str, str]]:
+    """Return the link to what differs from the champion before; none where there was none."""
+    if crown.previous is None:
+        return []
+    # A rollback leads back, and the page was made when the later one was new.
+    pair = sorted((crown.previous, crown.version), key=lambda v: (len(v), v))
+    path = page_path(entry.model, "versions", pair_name(*pair))
+    return [(f"against {crown.previous}", path)]
+
+
 def _runs(kind: str, model: str, run: str, name: str = "run") -> list[tuple[str, str]]:
     """Return the link to a run's page in Airflow; none where a command has made the run."""
     if is_by_hand(run):
@@ -142,7 +152,8 @@ def _verdict(entry: Entry, verdict: GateVerdict) -> Words:
     text = words.gate_entry(
         verdict.candidate, verdict.version, verdict.reasons, verdict.started_because
     )
-    pages = _pages(entry.model, entry.run, ("verdict", "verdict"), ("validation", "validation"))
+    kinds = ("verdict", "comparison", "validation")
+    pages = _pages(entry.model, entry.run, *((kind, kind) for kind in kinds))
     return Words(*_badge(verdict.verdict), text, [*pages, *_link_run(entry)])
 
 

@@ -159,6 +159,19 @@ def test_a_rollback_by_dag_links_to_its_run():
     ]
 
 
+@pytest.mark.parametrize(("before", "after"), [("9", "10"), ("10", "9")])
+def test_a_champion_leads_to_what_differs_from_the_one_before(before, after):
+    """Also after a rollback: the page was made when version 10 was new."""
+    follower = crown(after).model_copy(update={"previous": before})
+    name, path = words("first", follower).links[0]
+    assert (name, path) == (f"against {before}", "/perennial/pages/sales/versions/9..10")
+
+
+def test_a_verdict_leads_to_the_candidates():
+    found = dict(words("first", gate_verdict()).links)
+    assert found["comparison"] == "/perennial/pages/sales/comparison/first"
+
+
 def test_a_request_links_to_the_retraining_and_to_who_asked_for_it():
     request = RetrainRequest(
         run_id="x",

@@ -173,7 +173,9 @@ def ports() -> Ports:
 
 
 def context(home: Path, text: str, outside: Ports | None = None) -> Context:
-    settings = Settings(home=home, serving_poll_seconds=0.01, deploy_timeout_seconds=0.2)
+    settings = Settings(
+        home=home, serving_poll_seconds=0.01, deploy_timeout_seconds=0.2, comparison_seconds=0
+    )
     return Context(
         parse_spec(text.encode(), "model.yaml"),
         settings,

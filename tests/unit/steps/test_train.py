@@ -21,7 +21,7 @@ from pipelines.spec.metrics import find_metric
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import train
 from pipelines.training import estimators, predictions
-from pipelines.training.search import Drawn
+from pipelines.training.search.space import Drawn
 from pipelines.training.targets import targets
 from tests.unit.steps.learning import (
     DAYS,

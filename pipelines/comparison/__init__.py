@@ -1,0 +1,1 @@
+"""Candidates of a retraining side by side, and two versions of a model."""

@@ -1,0 +1,217 @@
+"""The page of a retraining: its candidates side by side, complete in itself, everything escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.comparison import answer_plots, trial_plots
+from pipelines.comparison.attribution import Attribution
+from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
+from pipelines.comparison.threshold_curves import threshold_curves
+from pipelines.profiling.words import short
+from pipelines.templates import fill
+from pipelines.training.decision_threshold import threshold_of
+
+if TYPE_CHECKING:
+    from pipelines.comparison.judged import Judged
+    from pipelines.comparison.retraining import CandidateLook, Retraining
+    from pipelines.science.bootstrap import Spread
+
+    Array = np.ndarray[Any, Any]
+
+_TEMPLATE = Path(__file__).with_name("page.html")
+_LONGEST = 60
+_PARAMETERS = 6
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing, what stands below it, and the names of its lines by colour."""
+
+    svg: str
+    words: str
+    lines: list[str] = field(default_factory=list)
+
+
+def render(retraining: Retraining) -> str:
+    """Return the page; the same figures give the same page."""
+    judged, spec = retraining.judged, retraining.judged.spec
+    trials = [t for c in retraining.candidates for t in c.trials if not c.dummy]
+    names = [c.name for c in retraining.candidates if not c.dummy]
+    return fill(
+        _TEMPLATE,
+        title=f"Candidates of {spec.name}",
+        spec=spec,
+        run=retraining.run,
+        rows_train=len(judged.y),
+        rows_holdout=len(judged.truth),
+        verdict=retraining.verdict,
+        metric=spec.train.metric,
+        metrics=_metrics_in_order(retraining),
+        candidates=[_candidate(retraining, c) for c in retraining.candidates],
+        trials=len(trials),
+        unscored=sum(t.score is None for t in trials),
+        against_seconds=trial_plots.against_seconds(trials, spec.train.metric),
+        legend=[(n, trial_plots.candidate_colour(i)) for i, n in enumerate(names)],
+        confidence=round(100 * (2 * CONFIDENCE - 1)),
+        unit=judged.blocks[1],
+        skipped=retraining.skipped,
+        seconds=f"{retraining.seconds:g}",
+        beeswarm=BEESWARM_ROWS,
+        hidden=[(short(n, _LONGEST), why) for n, why in judged.hidden.items()],
+    )
+
+
+def _metrics_in_order(retraining: Retraining) -> list[str]:
+    """Return the metrics of the holdout, those first by which the model is chosen and judged."""
+    spec = retraining.judged.spec
+    first = [spec.train.metric, spec.gate.versus_champion.metric]
+    known = list(retraining.candidates[0].metrics) if retraining.candidates else []
+    return sorted(known, key=lambda m: first.index(m) if m in first else len(first))
+
+
+def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
+    judged, metric = retraining.judged, retraining.judged.spec.train.metric
+    result, drawn = look.result, look.slices is not None
+    found = [t for t in look.trials if t.chosen]
+    names = list(dict.fromkeys(n for t in look.trials for n in t.params))
+    return {
+        "name": look.name,
+        "estimator": result.estimator,
+        "dummy": look.dummy,
+        "chosen": look.name == retraining.chosen,
+        "cv": _figure(result.cv_score),
+        "spread": _figure(found[0].spread) if found and found[0].spread is not None else "",
+        "nested": _figure(result.cv_nested) if result.cv_nested is not None else "",
+        "nested_spread": _figure(result.cv_nested_spread),
+        "cut_off": result.search_ended_by == "minutes",
+        "seconds": f"{result.seconds:,.1f}",
+        "settings": result.settings_tried,
+        "params": ", ".join(
+            f"{short(k, 40)} {short(trial_plots.parameter_text(v), 40)}"
+            for k, v in result.params.items()
+        ),
+        "intervals": {m: _interval(s) for m, s in look.intervals.items()},
+        "looked_at": drawn,
+        "failed": look.failed,
+        "parallel": trial_plots.parallel_coordinates(look.trials, metric),
+        "parameters": [
+            plot
+            for n in names[:_PARAMETERS]
+            if len({str(t.params.get(n)) for t in look.trials}) > 1
+            and (plot := trial_plots.against_parameter(look.trials, n, metric))
+        ],
+        "learning": answer_plots.learning(look.learning, metric) if look.learning else "",
+        "learning_note": look.learning.note if look.learning else "",
+        "answers": _answers(judged, look) if drawn else [],
+        "importance": look.importance,
+        "importance_plot": answer_plots.importances(look.importance, metric)
+        if look.importance
+        else "",
+        **_attribution(look),
+        "slices": _slices(look),
+        "looked_at_slices": look.slices,
+        "worst": look.worst,
+    }
+
+
+def _attribution(look: CandidateLook) -> dict[str, Any]:
+    found = look.attribution
+    if isinstance(found, Attribution):
+        plot = answer_plots.attributions(found, look.attribution_rows)
+        return {"attribution": plot, "attribution_words": found.method, "off": f"{found.off:.1g}"}
+    return {"attribution": "", "attribution_words": found.why if found else "", "off": ""}
+
+
+def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
+    """Return the drawings of a candidate's answers by task."""
+    y, p = judged.truth, look.answers
+    if p is None:
+        return []
+    if judged.spec.task == "regression":
+        return _of_values(judged, p)
+    if judged.classes:
+        return _of_classes(judged, judged.classes, p)
+    names = list(judged.schema.binary_classes or ("0", "1"))
+    at_threshold = threshold_of(look.result.threshold)
+    table = answer_plots.confusion_table(y, p > at_threshold, 2)
+    at, curves = threshold_curves(y, p)
+    return [
+        Drawing(
+            answer_plots.calibration_plot(y, p, "calibration"),
+            "calibration, in tenths of the rows (95 %)",
+        ),
+        Drawing(
+            answer_plots.confusion(table, names, "confusion"),
+            f"at a threshold of {at_threshold:g}: truth down, prediction across",
+        ),
+        Drawing(
+            answer_plots.thresholds(curves, at, at_threshold, "metrics by threshold"),
+            "by the threshold above which a row counts as positive",
+            list(curves),
+        ),
+    ]
+
+
+def _of_values(judged: Judged, p: Array) -> list[Drawing]:
+    drawings = [
+        Drawing(
+            answer_plots.residuals(judged.truth, p),
+            "residuals; the line is the median of tenths, the band their middle half",
+        )
+    ]
+    if judged.times is not None:
+        over = answer_plots.residuals_over_time(judged.times, judged.truth, p)
+        drawings.append(Drawing(over, "residuals over time: median and middle half of 20 spans"))
+    return drawings
+
+
+def _of_classes(judged: Judged, classes: list[str], p: Array) -> list[Drawing]:
+    label, y = p.argmax(axis=1), judged.truth
+    table = answer_plots.confusion_table(y, label, len(classes))
+    sure = answer_plots.calibration_plot((label == y).astype(int), p.max(axis=1), "calibration")
+    return [
+        Drawing(sure, "calibration of the most probable class, in tenths of the rows (95 %)"),
+        Drawing(
+            answer_plots.confusion(table, classes, "confusion"),
+            "truth down, prediction across; darker is a greater share of the truth"
+            + answer_plots.classes_left_out(classes),
+        ),
+    ]
+
+
+def _slices(look: CandidateLook) -> list[dict[str, Any]]:
+    if look.slices is None:
+        return []
+    return [
+        {
+            "name": s.name,
+            "rows": f"{s.found.rows:,}",
+            "metric": _figure(s.metric),
+            "loss": f"{s.found.loss:.4g}",
+            "ends": f"{s.found.low:.4g} to {s.found.high:.4g}",
+            "difference": f"{s.found.difference:+.3g}",
+            "p": _chance(s.found.p_holm),
+            "worse": s.found.p_holm <= 0.05 and s.found.difference > 0,  # noqa: PLR2004 -- 5 %
+        }
+        for s in look.slices.slices
+    ]
+
+
+def _chance(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004 -- three digits are read
+
+
+def _interval(found: Spread) -> tuple[str, str]:
+    """Return a metric's value and the ends of its interval, each as text."""
+    ends = sorted((found.bad_end, found.good_end))
+    known = all(np.isfinite(ends))
+    return _figure(found.value), f"{ends[0]:.4g} to {ends[1]:.4g}" if known else ""
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None or not np.isfinite(value) else f"{value:.4g}"

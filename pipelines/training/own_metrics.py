@@ -1,0 +1,142 @@
+"""The metrics of a model's own, bound to rows: what `metrics.py` says each of them counts.
+
+A binary model's metric of labels is asked twice for a set of rows, once as if all were decided for
+class 0 and once for class 1: whatever a model, a fold, a threshold or a draw decides, its cost then
+follows by sums. Other metrics are asked for each set of answers.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines import user_code
+from pipelines.errors import PerennialError
+from pipelines.refs import sha256
+from pipelines.science.own_metrics import Measures, RowMetric, by_decision
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipelines.context import Context
+    from pipelines.spec import Spec
+    from pipelines.spec.own_metrics import OwnMetric
+
+    Array = np.ndarray[Any, Any]
+
+FILE = "metrics.py"
+_KEPT = 8
+"""Sets of answers whose values are remembered: scoring, comparing and drawing ask for the same."""
+
+
+def measure_rows(context: Context, rows: pa.Table, y: Array, classes: list[str] | None) -> Measures:
+    """Return what answers to these rows are scored by.
+
+    `rows` hold at least the inputs that are not personal, `y` (n,) is as in `science.metrics`, and
+    `classes` name those of a multiclass model. The functions are only run where the spec names
+    metrics of its own. Raises SpecError naming metrics.py and what is wrong with it.
+    """
+    spec = context.spec
+    if not spec.own_metrics:
+        return Measures()
+    timeout = context.settings.user_code_timeout_seconds
+    seen = rows.select([c for c in visible_columns(spec) if c in rows.column_names])
+    return Measures(
+        {
+            name: _Asked(context.folder / FILE, name, metric, spec, timeout, context.paths).on(
+                seen, y, classes
+            )
+            for name, metric in spec.own_metrics.items()
+        }
+    )
+
+
+def visible_columns(spec: Spec) -> list[str]:
+    """Return the columns that `rows` has: the inputs without personal ones.
+
+    The watch has no others, and a metric must mean the same there.
+    """
+    return [c for c in spec.features.inputs if c not in spec.features.personal]
+
+
+class _Asked:
+    """One metric of the spec, whose function is asked in the process of the user's code."""
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        metric: OwnMetric,
+        spec: Spec,
+        timeout: float,
+        paths: Sequence[str],
+    ) -> None:
+        self._paths = paths
+        self._path, self._name, self._metric = path, name, metric
+        self._function = metric.function or name
+        self._task, self._timeout = spec.task, timeout
+
+    def on(self, rows: pa.Table, y: Array, classes: list[str] | None) -> RowMetric:
+        """Return the metric bound to the rows."""
+        self._rows, self._y, self._classes = rows, y, classes
+        values = None
+        if self._task == "binary" and self._metric.sees == "labels" and len(y):
+            decided = [pa.table({"p": np.full(len(y), c, dtype=np.int64)}) for c in (0, 1)]
+            values = self._ask(rows, y, decided)
+        return RowMetric(
+            name=self._name,
+            greater_is_better=self._metric.greater_is_better,
+            per_row=self._remembered() if values is None else by_decision(values),
+            positions=np.arange(len(y)),
+            total=self._metric.per == "total",
+            unit=self._metric.shown_unit,
+            by_decision=values,
+        )
+
+    def _remembered(self) -> Any:
+        """Return the function of positions, answers and threshold, with a short memory."""
+        memory: OrderedDict[str, Array] = OrderedDict()
+
+        def per_row(positions: Array, p: Array, _threshold: float) -> Array:
+            key = sha256(positions.tobytes() + np.ascontiguousarray(p).tobytes())
+            if key not in memory:
+                rows = self._rows.take(pa.array(positions))
+                asked = self._ask(rows, self._y[positions], [self._prediction(p)])
+                memory[key] = asked[:, 0]
+                if len(memory) > _KEPT:
+                    memory.popitem(last=False)
+            return memory[key]
+
+        return per_row
+
+    def _prediction(self, p: Array) -> pa.Table:
+        """Return answers as the function sees them."""
+        if self._classes is None or self._task != "multiclass":
+            return pa.table({"p": np.asarray(p, dtype=np.float64)})
+        if self._metric.sees == "labels":
+            return pa.table({"p": pa.array([self._classes[i] for i in p.argmax(axis=1)])})
+        return pa.table({name: p[:, i] for i, name in enumerate(self._classes)})
+
+    def _truth(self, y: Array) -> pa.Table:
+        if self._task == "multiclass":
+            names = self._classes or []
+            return pa.table({"y": pa.array([names[i] if i >= 0 else None for i in y], pa.string())})
+        kind = np.int64 if self._task == "binary" else np.float64
+        return pa.table({"y": np.asarray(y).astype(kind)})
+
+    def _ask(self, rows: pa.Table, y: Array, predictions: list[pa.Table]) -> Array:
+        """Return what each row counts, a column for each prediction: (n, m)."""
+        tables = {"rows": rows, "truth": self._truth(y)}
+        tables |= {f"prediction {i}": table for i, table in enumerate(predictions)}
+        try:
+            values = user_code.call_metric(
+                self._path, self._function, tables, self._timeout, paths=self._paths
+            )
+        except PerennialError as error:
+            error.at = error.at or ("metrics", self._name)
+            raise
+        return np.column_stack([c.to_numpy() for c in values.columns])

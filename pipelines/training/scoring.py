@@ -1,0 +1,53 @@
+"""What answers to some rows are worth by a metric of the spec, at the threshold that it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.science.decision_threshold import choose_threshold
+from pipelines.science.metrics import THRESHOLD, constant_threshold, score
+from pipelines.spec.threshold import LABELS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipelines.science.own_metrics import RowMetric
+    from pipelines.spec import Spec
+
+    Array = np.ndarray[Any, Any]
+
+
+def fold_score(metric: str | RowMetric, y: Array, p: Array, spec: Spec) -> float:
+    """Return a setting's score on the rows of a fold; NaN where it is not defined.
+
+    A metric of decisions is taken at the spec's fixed threshold. Where the threshold is chosen
+    later, it is taken at the one that is best on these rows: this flatters all settings alike,
+    while at 0.5 those would win whose probabilities lie there by chance.
+    """
+    threshold = THRESHOLD
+    if isinstance(spec.threshold, float):
+        threshold = spec.threshold
+    elif spec.threshold is not None and decides(metric, spec):
+        curve = choose_threshold(metric, y, p)
+        threshold = curve.threshold if curve else THRESHOLD
+    return score(metric, y, p, threshold=threshold)
+
+
+def constants_threshold(metric: str | RowMetric, y: Array, constant: Array, spec: Spec) -> float:
+    """Return where a constant (n,) decides as well as a constant can on these rows.
+
+    It may call all rows positive or none, whichever is better. Models without a threshold are
+    compared, by metrics of the catalogue, as these say (see `science.metrics`).
+    """
+    asked = not isinstance(metric, str) or spec.threshold is not None
+    if spec.task == "binary" and asked and decides(metric, spec):
+        curve = choose_threshold(metric, y, constant)
+        return curve.threshold if curve else THRESHOLD
+    return constant_threshold(metric) if isinstance(metric, str) else THRESHOLD
+
+
+def decides(metric: str | RowMetric, spec: Spec) -> bool:
+    """Tell whether a metric of a binary model depends on the threshold."""
+    if isinstance(metric, str):
+        return spec.metric_named(metric).sees == LABELS
+    return metric.by_decision is not None
