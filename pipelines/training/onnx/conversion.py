@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import functools
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.predictor import output_name
+from pipelines.training.onnx.converters import register_converters
 from pipelines.training.onnx.nested import acting_steps, estimators_in, replace_estimators
-from pipelines.training.onnx.stacks import convert_stack, stack_shape
 from pipelines.training.onnx.tree_nodes import round_thresholds
 
 if TYPE_CHECKING:
@@ -114,44 +113,3 @@ def _name_output(model: Any, schema: InputSchema) -> None:
             for nth, old in enumerate(names):
                 names[nth] = renamed.get(old, old)
     output.name = name
-
-
-@functools.cache
-def register_converters() -> None:
-    """Tell skl2onnx how XGBoost, LightGBM and stacks are converted; once per process."""
-    import lightgbm
-    import xgboost
-    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
-    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
-    from skl2onnx import update_registered_converter
-    from skl2onnx.common.shape_calculator import (
-        calculate_linear_classifier_output_shapes,
-        calculate_linear_regressor_output_shapes,
-    )
-    from sklearn.ensemble import StackingClassifier, StackingRegressor
-
-    ways = {
-        "Classifier": (
-            calculate_linear_classifier_output_shapes,
-            {"nocl": [True, False], "zipmap": [True, False, "columns"]},
-        ),
-        "Regressor": (calculate_linear_regressor_output_shapes, None),
-    }
-    for stack in (StackingClassifier, StackingRegressor):
-        update_registered_converter(
-            stack,
-            f"Perennial{stack.__name__}",
-            stack_shape,
-            convert_stack,
-            options=ways["Classifier" if stack is StackingClassifier else "Regressor"][1],
-        )
-    for library, stem, convert in (
-        (xgboost, "XGB", convert_xgboost),
-        (xgboost, "XGBRF", convert_xgboost),
-        (lightgbm, "LGBM", convert_lightgbm),
-    ):
-        for kind, (shape, options) in ways.items():
-            estimator = getattr(library, stem + kind)
-            update_registered_converter(
-                estimator, f"Perennial{stem}{kind}", shape, convert, options=options
-            )

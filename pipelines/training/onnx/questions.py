@@ -45,11 +45,6 @@ def why_unprovable(pipeline: Any) -> str:
                 "where two rows are equally far, float32 chooses other neighbours, and nobody can"
                 " ask for all such requests"
             )
-        if type(found).__name__ == "CalibratedClassifierCV" and found.method == "isotonic":
-            return (
-                "of an isotonic calibration the converter takes the nearest learnt point, and not"
-                " the line between two"
-            )
     for part in answering_parts(pipeline):
         nodes = read_nodes(part.estimator)
         if nodes is not None and nodes.by_category.any():

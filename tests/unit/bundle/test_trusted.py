@@ -13,7 +13,7 @@ from skops import io
 from threadpoolctl import threadpool_limits
 
 from pipelines.bundle.trusted import TRUSTED
-from pipelines.spec import ESTIMATORS
+from tests.unit.training.usual import USUAL
 
 # Small fits do not converge, scikit-learn advises against the friedman_mse of old, and tests need
 # neither.
@@ -60,7 +60,7 @@ SETTINGS = {
 }
 CASES = [
     (path, settings)
-    for path in ESTIMATORS
+    for path in USUAL
     for settings in [{}, *SETTINGS.get(path.rsplit(".", 1)[1], [])]
 ]
 

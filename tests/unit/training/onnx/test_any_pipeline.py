@@ -9,6 +9,7 @@ import xgboost as xgb
 from imblearn.pipeline import Pipeline as WithSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -20,6 +21,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.tree import DecisionTreeClassifier
@@ -28,6 +30,7 @@ from pipelines.bundle.rows import frame_from_feed
 from pipelines.training.onnx import conversion
 from pipelines.training.onnx.conversion import to_onnx
 from pipelines.training.onnx.export import compile_pipeline
+from pipelines.transformers.numbers import Cycles, SignedLog
 from tests.unit.training.onnx.pipelines_by_hand import (
     chain,
     compile_with_proof,
@@ -75,6 +78,37 @@ COMPILED = {
         "binary",
         lambda: (encoder(), CalibratedClassifierCV(xgb.XGBClassifier(**FEW), cv=2)),
     ),
+    "isotonic calibration": (
+        "multiclass",
+        lambda: (
+            encoder("passthrough"),
+            CalibratedClassifierCV(
+                HistGradientBoostingClassifier(max_iter=3), method="isotonic", cv=2
+            ),
+        ),
+    ),
+    "LightGBM calibrated": (
+        "binary",
+        lambda: (encoder(), CalibratedClassifierCV(lgb.LGBMClassifier(**QUIET), cv=2)),
+    ),
+    "LightGBM's classes calibrated": (
+        "multiclass",
+        lambda: (encoder(), CalibratedClassifierCV(lgb.LGBMClassifier(**QUIET), cv=2)),
+    ),
+    "cycles and logarithms": (
+        "binary",
+        lambda: (
+            encoder(
+                ColumnTransformer(
+                    [
+                        ("cycle", chain(SimpleImputer(), Cycles(7.0)), [0, 2]),
+                        ("log", chain(SimpleImputer(), SignedLog()), [1]),
+                    ]
+                )
+            ),
+            LogisticRegression(),
+        ),
+    ),
     "PCA": ("binary", lambda: (encoder(scaled()), PCA(3), LogisticRegression())),
     "polynomials": ("regression", lambda: (encoder(scaled()), PolynomialFeatures(), Ridge())),
     "drawn rows": (
@@ -103,14 +137,6 @@ def test_it_is_compiled_and_answers_as_the_fitted_one(name):
 
 
 NATIVE = {
-    "isotonic": (
-        "binary",
-        "nearest learnt point",
-        lambda: (
-            encoder("passthrough"),
-            CalibratedClassifierCV(HistGradientBoostingClassifier(max_iter=3), method="isotonic"),
-        ),
-    ),
     "null in a forest": (
         "regression",
         "differs by",
