@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,7 +149,7 @@ def _costs(rows: int) -> list[Measure]:
     ]
     found: list[Measure] = []
     for metric, truth, answers, other in pairs:
-        seconds = _seconds(lambda m=metric, t=truth, a=answers: score(m, t, a))  # type: ignore[misc]
+        seconds = _seconds(partial(score, metric, truth, answers))
         found.append(_cost(f"{metric}, {rows:,} rows", seconds, "s", "<= 1"))
         if other is not None:
             ratio = seconds / _seconds(other)

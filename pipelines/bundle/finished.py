@@ -29,8 +29,9 @@ class FinishedModel(BaseEstimator):  # type: ignore[misc]
         self.model = model
         self.schema = schema
 
-    def fit(self, inputs: pd.DataFrame | None, y: Array | None = None) -> FinishedModel:  # noqa: ARG002
+    def fit(self, inputs: pd.DataFrame | None, y: Array | None = None) -> FinishedModel:
         """Learn nothing. The classes are those that the schema names."""
+        del inputs, y
         schema = InputSchema.model_validate_json(self.schema)
         if schema.task != "regression":
             self.classes_ = np.arange(len(schema.classes or [0, 1]))

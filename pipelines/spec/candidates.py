@@ -215,7 +215,8 @@ class Candidate(Value):
 
     def locate(self, folder: Path) -> None:
         """Let it know the folder that its spec was read from."""
-        self._folder = folder
+        if self.onnx:  # others say the same wherever they lie
+            self._folder = folder
 
     @property
     def declaration(self) -> Estimator:

@@ -31,7 +31,7 @@ RIDGE = "sklearn.linear_model.Ridge"
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, "`estimator` is missing; name one, or a function of model.py by `pipeline`"),
+        ({}, "`estimator` is missing; name one, a function of model.py by `pipeline`"),
         ({"pipeline": "make", "estimator": RIDGE}, "leave `estimator` out, or the other one"),
         ({"estimator": "model.py:make"}, "is named by `pipeline: {function: NAME}`"),
         ({"pipeline": "make", "encode": "onehot"}, "leave `encode` out"),
