@@ -132,9 +132,10 @@ class TrainResult(Value):
     A metric that is not finite is null.
 
     `fold_scores` are those of the winning setting in train.metric, over folds that all candidates
-    share, and `tested` how many rows judge there for each that is learnt from; empty in results of
-    earlier versions. `cv_nested` is the mean of the winner's scores on outer folds that have not
-    chosen it, where `train.nested` asks for it, and `cv_nested_spread` their standard deviation.
+    share, and `tested` how many rows of a snapshot judge there for each that is learnt from (in
+    time 0); empty in results of earlier versions. `cv_nested` is the mean of the winner's scores on
+    outer folds that have not chosen it, where `train.nested` asks for it, and `cv_nested_spread`
+    their standard deviation.
     `trials` is every setting that was tried
     (`pipelines.training.search.record`), and `search_ended_by` what ended the search.
 

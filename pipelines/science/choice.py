@@ -6,8 +6,9 @@ standard error, not the spread of each candidate's scores.
 
 Sources: Breiman, Friedman, Olshen & Stone (1984), "Classification and Regression Trees", section
 3.4.3; Hastie, Tibshirani & Friedman (2009), "The Elements of Statistical Learning", section 7.10.
-The fits of different folds share rows, so the variance of the mean difference is widened as Nadeau
-& Bengio (2003) do: (1/J + tested/trained) times that of the J differences.
+Where a snapshot is cut again and again, the fits share rows, and the variance of the mean
+difference is widened as Nadeau & Bengio (2003) do: (1/J + tested/trained) times that of the J
+differences.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def choose(
 ) -> Decision | None:
     """Return the chosen one of candidates with finite scores; None where there is none.
 
-    `tested` is how many rows judge for each row that is learnt from, on average over the folds. Of
+    `tested` is how many rows judge for each row that is learnt from, 0 for no correction. Of
     those that are equally simple the better wins, then the first. With the rule `best`, or without
     scores by fold, the best mean wins, then the first.
     """

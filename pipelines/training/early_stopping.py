@@ -116,7 +116,8 @@ def _fit(
         estimator.fit(
             x,
             y,
-            eval_set=[held],
+            eval_X=judged,
+            eval_y=truth,
             callbacks=[early_stopping(patience, verbose=False)],
             **named,
         )

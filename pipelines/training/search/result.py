@@ -45,7 +45,7 @@ class SearchResult:
     fold_scores: list[float] = field(default_factory=list)
     """The winning setting's scores, fold by fold."""
     tested: float | None = None
-    """How many rows judge for each row that is learnt from, on average over the folds."""
+    """How many rows of a snapshot judge for each that is learnt from; in time 0."""
     setting: dict[str, Any] = field(default_factory=dict)
     """What the search chose, by the spec's names, with what early stopping found."""
     trials: list[Trial] = field(default_factory=list)
