@@ -50,7 +50,7 @@ def _whole() -> pd.DataFrame:
 def _download() -> bytes:
     own = os.environ.get("HOTEL_BOOKINGS")
     if own is None:
-        data = httpx.get(URL, follow_redirects=True, timeout=60).raise_for_status().content
+        data = _fetch()
     elif own.endswith(".zip"):
         with zipfile.ZipFile(own) as archive:
             data = archive.read(archive.namelist()[0])
@@ -60,3 +60,12 @@ def _download() -> bytes:
         msg = f"{own or URL} is another file than the one that this example was written for"
         raise ValueError(msg)
     return data
+
+
+def _fetch() -> bytes:
+    """Return the download. An OSError means that it cannot be reached now: it is tried again."""
+    try:
+        return httpx.get(URL, follow_redirects=True, timeout=60).raise_for_status().content
+    except httpx.HTTPError as error:
+        msg = f"{URL}: {error}"
+        raise OSError(msg) from error

@@ -16,7 +16,10 @@ from pathlib import Path
 import httpx
 import pandas as pd
 
-URL = "https://files.pythonhosted.org/packages/source/v/vaderSentiment/vaderSentiment-0.5.zip"
+URL = (
+    "https://files.pythonhosted.org/packages/ab/3c/"
+    "8c63fad2e90fb7f60fb2a15d91edcef2659ba5fe18b728a59087f7a412e0/vaderSentiment-0.5.zip"
+)
 SHA256 = "5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a"
 INNER = "vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz"
 SENTENCES = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
@@ -39,11 +42,17 @@ def read() -> pd.DataFrame:
 
 def _download() -> bytes:
     own = os.environ.get("REVIEWS")
-    if own is None:
-        data = httpx.get(URL, follow_redirects=True, timeout=60).raise_for_status().content
-    else:
-        data = Path(own).read_bytes()
+    data = _fetch() if own is None else Path(own).read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
         msg = f"{own or URL} is another file than the one that this example was written for"
         raise ValueError(msg)
     return data
+
+
+def _fetch() -> bytes:
+    """Return the download. An OSError means that it cannot be reached now: it is tried again."""
+    try:
+        return httpx.get(URL, follow_redirects=True, timeout=60).raise_for_status().content
+    except httpx.HTTPError as error:
+        msg = f"{URL}: {error}"
+        raise OSError(msg) from error
