@@ -113,6 +113,7 @@ def _all_of_kind(kind: str) -> dict[str, Any]:
         known = [getattr(xgboost, f"XGB{e}{k}") for e in ("", "RF") for k in _KINDS_OF_TASK]
         known += [getattr(lightgbm, f"LGBM{k}") for k in _KINDS_OF_TASK]
         return {found.__name__: found for found in known}
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401 -- lists it
     from sklearn.utils import all_estimators
 
     found = dict(all_estimators(type_filter=kind))
