@@ -129,7 +129,7 @@ REFUSALS = {
     ),
     "a holdout of one class": (
         lambda w: w.rewrite(7, w.frame(7).assign(bought=1)),
-        "13: train.holdout: the 220 held-out rows show 1 value of bought, so roc_auc (the rows show",
+        "13: train.holdout: the 220 held-out rows show 1 value of bought, so roc_auc (the rows",
         "use a longer train.holdout",
     ),
     "an expression over a column that is not there": (
