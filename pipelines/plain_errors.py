@@ -174,6 +174,10 @@ PATTERNS = {
         f"write an absolute path without colons, or a volume's name ({_NAME})"
     ),
     r"^[A-Za-z0-9._, -]*$": "write host names with commas between them, without ports",
+    r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$": (
+        "write a path within the model's folder that ends in .onnx, of letters, digits, _, . and -"
+    ),
+    r"^[^\s\x00-\x1f<>&]{1,20}$": "write at most 20 characters, without blanks, <, > and &",
     r"^[^\x00-\x1f\x7f]+$": "leave out control characters, such as line ends and tabs",
 }
 """What to write where a text must have a form.

@@ -74,13 +74,14 @@ def _ask(
     model: Any, inputs: pd.DataFrame, y: Array, candidate: Candidate, *, classify: bool
 ) -> Array:
     """Return the fitted model's answers; refuse what is wrong with them, and changed inputs."""
-    encoded = inputs.to_numpy() if candidate.part_names else model[:-1].transform(inputs.copy())
+    whole = candidate.part_names or candidate.pipeline  # it encodes by itself
+    encoded = inputs.to_numpy() if whole else model[:-1].transform(inputs.copy())
     before = _hash(encoded)
-    estimator = model if candidate.part_names else model.named_steps[ESTIMATOR]
-    asked = inputs if candidate.part_names else encoded
+    estimator = model if whole else model.named_steps[ESTIMATOR]
+    asked = inputs if whole else encoded
     with label_errors(candidate, "asked"), stdout_to_stderr():
         raw = estimator.predict_proba(asked) if classify else estimator.predict(asked)
-    if not candidate.part_names and _hash(encoded) != before:
+    if not whole and _hash(encoded) != before:
         raise _refusal(
             candidate, "changes the rows that it is asked about", "let it copy them first."
         )

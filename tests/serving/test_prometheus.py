@@ -52,6 +52,12 @@ def value(client, name, **labels):
     return samples(client).get((name, *sorted(labels.items())))
 
 
+def test_a_compiled_model_is_asked_at_once_and_has_no_process_that_fails(client):
+    client.post(PREDICT, json={"row": ROW})
+    assert not value(client, "perennial_batch_requests_count", model="flights")
+    assert not value(client, "perennial_model_failures_total", model="flights")
+
+
 def test_every_metric_is_tested_here_and_every_one_that_is_tested_is_there(client, store):
     client.post(PREDICT, json={"row": ROW})
     names = {
