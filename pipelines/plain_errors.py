@@ -177,6 +177,10 @@ PATTERNS = {
     r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$": (
         "write a path within the model's folder that ends in .onnx, of letters, digits, _, . and -"
     ),
+    r"^[a-z][a-z0-9_]{0,39}$": (
+        "begin with a lower-case letter; then lower-case letters, digits and _, at most 40"
+        " characters"
+    ),
     r"^[^\s\x00-\x1f<>&]{1,20}$": "write at most 20 characters, without blanks, <, > and &",
     r"^[^\x00-\x1f\x7f]+$": "leave out control characters, such as line ends and tabs",
 }
