@@ -6,17 +6,15 @@ names the line; so is an attempt to end the process or to reach the network.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.die_with_parent import die_with_parent
 from pipelines.errors import PerennialError, SpecError
-from pipelines.fence.frames import LAST, Torn, receive, send
+from pipelines.fence.answering import answer_requests, keep_from_children
 from pipelines.fence.guard import NetworkForbidden, cut_network, limit_memory
 from pipelines.refs import Value
 
@@ -58,32 +56,15 @@ def run(program: Program, arguments: list[str]) -> None:
     """
     requests, answers, parent, text = int(arguments[0]), int(arguments[1]), *arguments[2:]
     limits = Limits.model_validate_json(text)
-    os.set_inheritable(requests, False)  # noqa: FBT003 -- the library's signature
-    os.set_inheritable(answers, False)  # noqa: FBT003 -- likewise
+    keep_from_children(requests, answers)
     cut_network(int(parent))
     limit_memory(limits.memory)
     die_with_parent(signal.SIGKILL, int(parent))
     sys.path.extend(path for path in limits.paths if path not in sys.path)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    process = os.getpid()
-    with os.fdopen(requests, "rb") as request_pipe, os.fdopen(answers, "wb") as answer_pipe:
-        while True:
-            try:
-                request, tables = receive(request_pipe)
-            except Torn:
-                return
-            header, values = _answer(program, request, tables, limits)
-            if os.getpid() != process:
-                # the code has forked, and this is not the process that was asked
-                os._exit(0)
-            with contextlib.suppress(OSError, ValueError):
-                # a stream that the code has closed
-                sys.stdout.flush()
-            # the next call's code shall find them open
-            last = sys.stdout.closed or sys.stderr.closed
-            send(answer_pipe, {**header, "call": request["call"], LAST: last}, values)
-            if last:
-                return
+    answer_requests(
+        requests, answers, lambda request, tables: _answer(program, request, tables, limits)
+    )
 
 
 def _answer(

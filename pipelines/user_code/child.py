@@ -9,7 +9,6 @@ for as long as it stays as it is.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
@@ -19,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
-from pipelines.fence.frames import LAST, PROBLEM, Torn, receive, send
+from pipelines.fence.answering import answer_requests, keep_from_children
+from pipelines.fence.frames import PROBLEM
 from pipelines.refs import sha256
 from pipelines.tables import problem_of, run_build, storable_tables, user_function
 from pipelines.user_code.metric_call import call_function
@@ -51,28 +51,10 @@ class Functions:
 
 def main(requests: int, answers: int) -> None:
     """Answer requests until there are no more."""
-    os.set_inheritable(requests, False)  # noqa: FBT003 -- the library's signature
-    os.set_inheritable(answers, False)  # noqa: FBT003 -- likewise
+    keep_from_children(requests, answers)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    functions, process = Functions(), os.getpid()
-    with os.fdopen(requests, "rb") as request_pipe, os.fdopen(answers, "wb") as answer_pipe:
-        while True:
-            try:
-                request, tables = receive(request_pipe)
-            except Torn:
-                return
-            answer, values = _answer(functions, request, tables)
-            if os.getpid() != process:
-                # the user's code has forked, and this is not the process that was asked
-                os._exit(0)
-            with contextlib.suppress(OSError, ValueError):
-                # a stream that the user's code has closed
-                sys.stdout.flush()
-            # the next call's code shall find them open
-            last = sys.stdout.closed or sys.stderr.closed
-            send(answer_pipe, {**answer, "call": request["call"], LAST: last}, values)
-            if last:
-                return
+    functions = Functions()
+    answer_requests(requests, answers, lambda request, tables: _answer(functions, request, tables))
 
 
 def _answer(
