@@ -115,6 +115,7 @@ _BOOSTERS = {
 
 _OWN = {
     "pipelines.bundle.finished.FinishedModel",
+    "pipelines.bundle.quantile_fits.QuantileFits",
     "pipelines.transformers.dates.DateParts",
     "pipelines.transformers.numbers.Cycles",
     "pipelines.transformers.numbers.SignedLog",
