@@ -24,6 +24,16 @@ def level_names(levels: Sequence[float]) -> list[str]:
     return [level_name(level) for level in levels]
 
 
+def pick_levels(answers: Array, own: Sequence[float], wanted: Sequence[float]) -> Array | None:
+    """Return the answers (n, m) at the wanted levels, of answers (n, k) at a model's own.
+
+    None where one of them is not among these.
+    """
+    names = level_names(own)
+    places = [names.index(name) for name in level_names(wanted) if name in names]
+    return None if len(places) < len(wanted) else np.asarray(answers)[:, places]
+
+
 def middle(answers: Array, levels: Sequence[float]) -> Array:
     """Return the answers at the median (n,), of answers (n, k) at k increasing levels.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.comparison import answer_plots, trial_plots
+from pipelines.comparison import answer_plots, level_plots, trial_plots
 from pipelines.comparison.attribution import Attribution
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
@@ -133,6 +133,8 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
     y, p = judged.truth, look.answers
     if p is None:
         return []
+    if judged.spec.levels:
+        return _of_levels(judged, p)
     if not classifies(judged.spec.task):
         return _of_values(judged, p)
     if judged.classes:
@@ -155,6 +157,24 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
             "by the threshold above which a row counts as positive",
             list(curves),
         ),
+    ]
+
+
+def _of_levels(judged: Judged, p: Array) -> list[Drawing]:
+    y, levels = judged.truth, judged.spec.levels
+    in_time = judged.times is not None
+    order = np.argsort(judged.times if judged.times is not None else middle(p, levels))
+    return [
+        Drawing(
+            level_plots.reliability(y, p, levels, "reliability"),
+            "the share of outcomes below each level (95 %, rows taken as independent)",
+        ),
+        Drawing(
+            level_plots.fan(y, p, levels, order, "fan"),
+            f"outcomes and levels in the order of {'time' if in_time else 'the median'};"
+            " what lies outside is drawn bold",
+        ),
+        *_of_values(judged, middle(p, levels)),
     ]
 
 

@@ -26,6 +26,7 @@ import numpy as np
 
 from pipelines.science.formulas.kinds import Resampling
 from pipelines.science.metrics import THRESHOLD, better_by, resample, score, usable
+from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
 
     Array = NDArray[Any]
 
@@ -142,7 +143,7 @@ def _blocks(event_times: Array | None, groups: Array | None) -> tuple[Array, Uni
 
 
 def compare(  # noqa: PLR0913 -- two models, each with its own threshold
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     *,
     challenger: Array,
@@ -189,7 +190,7 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
 
 
 def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how they count
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -219,7 +220,7 @@ def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how the
 
 
 def draw_scores(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     block: Array,
@@ -234,9 +235,7 @@ def draw_scores(
     return np.concatenate([scorer.of(w) for w in _weights([scorer], count, seed)])
 
 
-def ends_of(
-    metric: str | RowMetric, draws: Array, confidence: float, blocks: int
-) -> tuple[float, float]:
+def ends_of(metric: AnyMetric, draws: Array, confidence: float, blocks: int) -> tuple[float, float]:
     """Return the bad and the good end of one-sided intervals, from a metric's draws (b,) of so many
     blocks.
     """
@@ -252,7 +251,7 @@ def ends_of(
 
 
 def two_sided(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -291,7 +290,7 @@ def _level(confidence: float, blocks: int) -> float:
 
 
 def _stand_in(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     one: float,
     other: float,
     answered: bool,  # noqa: FBT001
@@ -302,16 +301,16 @@ def _stand_in(
     a champion that calls no row positive when precision decides. It has the worst score then: else
     nobody could ever take its place.
     """
-    if not isinstance(metric, str):  # nobody knows the worst that such a one can be
+    if isinstance(metric, RowMetric):  # nobody knows the worst that such a one can be
         return None
     if not answered or not np.isfinite(one) or np.isfinite(other):
         return None
-    found = find_metric(metric)
+    found = find_metric(metric) if isinstance(metric, str) else metric
     worst = found.bounds[0 if found.greater_is_better else 1]
     return worst if np.isfinite(worst) else None
 
 
-def _gains(metric: str | RowMetric, scorers: list[Resampling], count: int, seed: int) -> Array:
+def _gains(metric: AnyMetric, scorers: list[Resampling], count: int, seed: int) -> Array:
     """Return by how much the challenger, the first of two, is better in each resample.
 
     A draw on which the metric is not defined counts as lost.

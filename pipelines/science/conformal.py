@@ -4,8 +4,8 @@ Each level is corrected by itself: the score of a row is its outcome less the an
 and the shift is a quantile of the scores of n calibration rows, with the correction for their
 number. Then, whatever the model is, for a further row that is exchangeable with them
 
-- of a level u above one half, the outcome lies above its answer with a probability of at most 1 - u;
-- of a level l below one half, it lies below its answer with a probability of at most l;
+- of a level u above one half, it lies above the answer with a probability of at most 1 - u;
+- of a level l below one half, it lies below the answer with a probability of at most l;
 
 so it lies between the two with a probability of at least u - l, and (where no two scores are
 equal) of at most u - l + 2 / (n + 1). Of one model for all levels this is split conformal
@@ -39,9 +39,7 @@ _ROUNDING = 1e-9
 _MEDIAN = 0.5
 
 
-def conformal_shifts(
-    scores: Array, levels: Sequence[float], groups: Array | None = None
-) -> Array:
+def conformal_shifts(scores: Array, levels: Sequence[float], groups: Array | None = None) -> Array:
     """Return the shift (k,) of each level.
 
     `scores` (n, k) are outcomes less answers at the k levels; `groups` (n,) numbers the rows'
@@ -49,9 +47,7 @@ def conformal_shifts(
     one below one half -inf.
     """
     count, mass = _masses(len(scores), groups)
-    return np.array(
-        [_shift(scores[:, i], mass, count, level) for i, level in enumerate(levels)]
-    )
+    return np.array([_shift(scores[:, i], mass, count, level) for i, level in enumerate(levels)])
 
 
 def _masses(rows: int, groups: Array | None) -> tuple[int, Array]:

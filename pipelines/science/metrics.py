@@ -5,9 +5,11 @@ name in `pipelines.science.formulas`.
 
 Shapes: `y` is (n,), `p` is (n,) for binary (the probability of 1) and regression (the value), and
 (n, k) for multiclass, where `y` holds the class's position in 0..k-1, or -1 for a class that the
-model does not know. `weights` (n,) say how much each row counts, as scikit-learn's `sample_weight`:
-all alike where they are not given; a row of weight 0 is not there. Above the `threshold` a
-probability (n,) means class 1; at it, and below, class 0.
+model does not know. Of quantiles `p` is (n, k), a column for each level; a metric is then asked by
+its declaration with these levels (`Metric.of_levels`), not by its name. `weights` (n,) say how much
+each row counts, as scikit-learn's `sample_weight`: all alike where they are not given; a row of
+weight 0 is not there. Above the `threshold` a probability (n,) means class 1; at it, and below,
+class 0.
 
 A metric that is not defined on the rows (one class only, no variance, a prediction that is not
 finite) is NaN, never an error and never a number, and `why_undefined` says why in words: the gate
@@ -24,6 +26,7 @@ import numpy as np
 
 from pipelines.science.formulas import labels, order, probabilities, values
 from pipelines.science.formulas.kinds import Resampling
+from pipelines.science.formulas.levels import formula_of_levels
 from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.metrics import find_metric, metrics_for
 from pipelines.tasks import CLASSIFY, Task, answers_probabilities
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.science.formulas.kinds import Formula
+    from pipelines.science.own_metrics import AnyMetric
     from pipelines.spec.metric import Metric, Need
 
     Array = NDArray[Any]
@@ -67,7 +71,7 @@ class Directed(Protocol):
 
 
 def score(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -80,7 +84,7 @@ def score(
     """
     if isinstance(metric, RowMetric):
         return metric.score(y, p, weights, threshold)
-    found = find_metric(metric)
+    found = _declaration(metric)
     y, p, weights, _ = _drop_weightless(y, p, weights)
     if not _usable(found, y, p, weights):
         return float("nan")
@@ -89,7 +93,7 @@ def score(
 
 
 def resample(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     block: Array,
@@ -105,19 +109,20 @@ def resample(
     if isinstance(metric, RowMetric):
         of_rows = metric.sums(y, p, weights, threshold, block, count)
         return Resampling(lambda draws: metric.of_sums(draws @ of_rows), of_rows.shape[1])
-    formula = _formula(find_metric(metric))
+    formula = _formula(_declaration(metric))
     y, p, weights, kept = _drop_weightless(y, p, weights)
     block = block if kept is None else block[kept]
     return formula.resample(y, _answers(formula, p, threshold), _floats(weights), block, count)
 
 
-def scores(
+def scores(  # noqa: PLR0913 -- which rows, which metrics, and where is decided
     task: Task,
     y: Array,
     p: Array,
     *,
     also: Iterable[str] = (),
     own: Iterable[RowMetric] = (),
+    levels: tuple[float, ...] = (),
     weights: Array | None = None,
     threshold: float = THRESHOLD,
     of_constant: bool = False,
@@ -125,12 +130,14 @@ def scores(
     """Return the metrics that are always computed for the task, `also` others, and the model's
     `own`.
 
-    What is not finite is None. `of_constant`: the answers are a constant, and each metric has the
-    threshold that is best for it.
+    What is not finite is None. `levels` are those of a model of quantiles. `of_constant`: the
+    answers are a constant, and each metric has the threshold that is best for it.
     """
     mine = {metric.name: metric for metric in own}
-    named: dict[str, str | RowMetric] = {
-        name: name for name in (*metrics_for(task), *also) if name not in mine
+    named: dict[str, AnyMetric] = {
+        name: find_metric(name).of_levels(levels) if levels else name
+        for name in (*metrics_for(task, levels), *also)
+        if name not in mine
     }
     named |= mine
     values = {
@@ -166,7 +173,7 @@ def better_by(metric: str | Directed, one: Array | float, other: Array | float) 
     return (np.asarray(one) - np.asarray(other)) * sign
 
 
-def usable(metric: str | RowMetric, y: Array, p: Array, *, weights: Array | None = None) -> bool:
+def usable(metric: AnyMetric, y: Array, p: Array, *, weights: Array | None = None) -> bool:
     """Tell whether rows and predictions can be scored at all.
 
     There must be rows, of equal number, all finite, and probabilities in [0, 1]; weights that are
@@ -175,13 +182,13 @@ def usable(metric: str | RowMetric, y: Array, p: Array, *, weights: Array | None
     """
     if isinstance(metric, RowMetric):
         return bool(len(y) and len(y) == len(p) and np.isfinite(p).all())
-    found = find_metric(metric)
+    found = _declaration(metric)
     y, p, weights, _ = _drop_weightless(y, p, weights)
     return _usable(found, y, p, weights)
 
 
 def why_undefined(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -195,7 +202,7 @@ def why_undefined(
     if isinstance(metric, RowMetric):
         value = metric.score(y, p, weights, threshold)
         return "" if np.isfinite(value) else "there are no rows, or answers that are no numbers"
-    found = find_metric(metric)
+    found = _declaration(metric)
     if np.isfinite(score(metric, y, p, weights=weights, threshold=threshold)):
         return ""
     if len(y) == 0 or len(y) != len(p):
@@ -235,7 +242,14 @@ def unfit(answers: Array, task: Task) -> int:
     return int((~fit.all(axis=1)).sum())
 
 
+def _declaration(metric: str | Metric) -> Metric:
+    """Return a metric's declaration. Raises RequestError for an unknown name."""
+    return find_metric(metric) if isinstance(metric, str) else metric
+
+
 def _formula(metric: Metric) -> Formula:
+    if metric.levels:
+        return formula_of_levels(metric)
     if metric.number is None:
         return FORMULAS[metric.formula]
     return FAMILIES[metric.formula](metric.number)

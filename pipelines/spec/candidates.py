@@ -22,6 +22,7 @@ from pipelines.spec.estimators import (
     estimator_problem,
 )
 from pipelines.spec.numbers import Parameter
+from pipelines.spec.quantiles import Quantiles
 from pipelines.spec.search import (
     TRIALS,
     Budget,
@@ -39,6 +40,7 @@ from pipelines.tasks import classifies
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipelines.spec.quantiles import Conformal
     from pipelines.tasks import Task
 
 ONNX_FILE: Final = r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$"
@@ -116,6 +118,7 @@ class Candidate(Value):
 
     _parts: tuple[Candidate, ...] = PrivateAttr(default=())
     _in_time: bool = PrivateAttr(default=True)
+    _quantiles: Quantiles | None = PrivateAttr(default=None)
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
@@ -270,11 +273,38 @@ class Candidate(Value):
         """Whether the rows it is fitted on come in the order of time; the spec says it."""
         return self._in_time
 
-    def place(self, candidates: Sequence[Candidate], *, in_time: bool) -> None:
-        """Let it know its spec: the candidates that it may be made of, and the rows' order."""
+    @property
+    def quantiles(self) -> Quantiles | None:
+        """The quantiles that it shall learn, where it shall; the spec says it."""
+        return self._quantiles
+
+    @property
+    def conformal(self) -> Conformal | None:
+        """How its quantiles are corrected, where they are; the spec says it."""
+        return self._quantiles.conformal if self._quantiles else None
+
+    def uncorrected(self) -> Candidate:
+        """Return the same one without that correction: for a look at few rows."""
+        if self.conformal is None:
+            return self
+        twin = self.model_copy()
+        twin._quantiles = None  # noqa: SLF001 -- its own
+        return twin
+
+    def place(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        in_time: bool,
+        quantiles: Quantiles | None = None,
+    ) -> None:
+        """Let it know its spec: the candidates that it may be made of, the rows' order, and which
+        quantiles it shall learn.
+        """
         by_name = {c.name: c for c in candidates}
         self._parts = tuple(by_name[name] for name in self.part_names)
         self._in_time = in_time
+        self._quantiles = quantiles
 
 
 def candidate_problems(

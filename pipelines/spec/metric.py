@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pipelines.tasks import Task
 
-Sees = Literal["order", "probabilities", "labels", "squares", "distances"]
+Sees = Literal["order", "probabilities", "labels", "squares", "distances", "spans"]
 """What a metric sees of an answer.
 
 - order: how the scores rank the rows, never what they say by themselves
@@ -16,6 +16,7 @@ Sees = Literal["order", "probabilities", "labels", "squares", "distances"]
 - labels: the class that the model decides for, not how sure it is
 - squares: errors by their squares, so great misses above all
 - distances: errors by their size, all alike
+- spans: how wide they are, or how many rows lie within, but never both
 """
 Constant = Literal["mean", "median", "relative_median", "quantile", "log_mean", "positive"]
 """The best constant answer by a metric.
@@ -25,6 +26,14 @@ Constant = Literal["mean", "median", "relative_median", "quantile", "log_mean", 
 - quantile: the one that the metric's number names
 - log_mean: the mean of log(1 + value), taken back
 - positive: the share of class 1, and every row is called positive
+"""
+LooksAt = Literal["levels", "span", "level", "median"]
+"""Which answers of a model of quantiles a metric looks at.
+
+- levels: all of them
+- span: a lower and an upper one; the outermost, or those around the number of its name
+- level: the one that the number in its name says
+- median: the one at 0.5
 """
 
 
@@ -73,6 +82,16 @@ class Metric:
     """The number in its name."""
     family: str = ""
     """Under which its formula stands, where its name holds a number."""
+    looks_at: LooksAt = "level"
+    """Which answers of a model of quantiles it looks at."""
+    decides: bool = True
+    """Whether it may compare models: not where it is best for a model that says nothing."""
+    levels: tuple[float, ...] = ()
+    """The levels of the answers that it is computed of; none where these are no quantiles."""
+
+    def of_levels(self, levels: tuple[float, ...]) -> Metric:
+        """Return the metric of answers at these levels."""
+        return replace(self, levels=levels)
 
     @property
     def formula(self) -> str:

@@ -23,9 +23,11 @@ from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
-from pipelines.spec.gate import Gate, metric_problems
+from pipelines.spec.gate import Gate, metric_problems, named_metrics
 from pipelines.spec.metrics import find_metric
 from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problems
+from pipelines.spec.quantile_problems import quantile_problems
+from pipelines.spec.quantiles import QuantileBlock
 from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
@@ -135,6 +137,8 @@ class Spec(Value):
 
     A number, or `{for: METRIC}`; without it 0.5, and the server answers with probabilities only.
     """
+    quantiles: QuantileBlock = None
+    """Of the task quantiles: the levels, such as `[0.05, 0.5, 0.95]`, or keys and values, below."""
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
     """The estimators that compete."""
     automl: bool | AutoML = False
@@ -184,12 +188,18 @@ class Spec(Value):
             *threshold_problems(self.threshold, self.task, self.own_metrics),
             *_column_problems(self),
             *candidate_problems(self.candidates, self.task, self.features.inputs),
+            *quantile_problems(
+                self.quantiles,
+                self.task,
+                self.candidates,
+                named_metrics(self.gate, self.train.metric),
+            ),
             *requirement_problems(self.requires),
         ]
         if faults:
             raise Impossible(faults)
         for candidate in self.candidates:
-            candidate.place(self.candidates, in_time=not self.is_snapshot)
+            candidate.place(self.candidates, in_time=not self.is_snapshot, quantiles=self.quantiles)
         return self
 
     @property
@@ -211,6 +221,11 @@ class Spec(Value):
     def has_target(self) -> bool:
         """Whether the built rows have a target."""
         return self.declared_target is not None
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels of a model of quantiles; none for every other task."""
+        return tuple(self.quantiles.levels) if self.quantiles else ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -303,7 +318,7 @@ class Spec(Value):
 
 def _unbuilt(task: Task) -> list[Problem]:
     """Return what is wrong with a task that has a name already, and no training yet."""
-    if task not in {"quantiles", "anomaly", "cluster", "forecast"}:
+    if task not in {"anomaly", "cluster", "forecast"}:
         return []
     return [Problem(("task",), f"{task!r} cannot be trained yet; use another task")]
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Final
 
 from pipelines.spec.metric import Family, Metric
+from pipelines.tasks import QUANTILES
 
-if TYPE_CHECKING:
-    from pipelines.spec.tasks import Task
-
-QUANTILES: Final[frozenset[Task]] = frozenset({"quantiles"})
 _LEAST = 1e-9
 
 _LOSS = Metric(

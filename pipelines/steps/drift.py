@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pipelines.ledger import Champion
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
     from pipelines.watch.observations import WindowSource
     from pipelines.watch.sides import Labelled
 
@@ -197,7 +197,7 @@ def _compare(
         holdout_score,
         spec.task,
         manifest.threshold_value,
-        _measure(context) if spec.train.metric in spec.own_metrics else None,
+        _measure(context, manifest.inputs),
     )
     plan = read_plan(store, request.ingest.plan)
     observe = observations.traffic if source == "traffic" else observations.batches
@@ -217,17 +217,23 @@ def _compare(
     )
 
 
-def _measure(context: Context) -> Callable[[Labelled], str | RowMetric]:
-    """Return what scores a window's labelled rows by the model's own train.metric."""
+def _measure(context: Context, champion: InputSchema) -> Callable[[Labelled], AnyMetric] | None:
+    """Return what scores a window's labelled rows by train.metric.
+
+    None for a metric that its name alone says. Of quantiles the champion's own levels count.
+    """
+    from pipelines.science.own_metrics import Measures
     from pipelines.training.own_metrics import measure_rows
 
-    def measure(labelled: Labelled) -> str | RowMetric:
+    levels, metric = tuple(champion.levels or ()), context.spec.train.metric
+    if metric not in context.spec.own_metrics:
+        return (lambda _: Measures(levels=levels).find(metric)) if levels else None
+
+    def measure(labelled: Labelled) -> AnyMetric:
         rows = labelled.inputs
         if rows is None:
             raise BadData("the labelled rows have no inputs, which the model's own metric sees")
-        return measure_rows(context, rows, labelled.y, labelled.classes).find(
-            context.spec.train.metric
-        )
+        return measure_rows(context, rows, labelled.y, labelled.classes, levels).find(metric)
 
     return measure
 

@@ -208,6 +208,7 @@ def _measure(
             challenger.score,
             also=spec.metrics,
             own=measures.own.values(),
+            levels=spec.levels,
             threshold=threshold,
         ),
         rows=holdout.num_rows,
@@ -292,6 +293,7 @@ def _measure_snapshot(
             challenger.score,
             also=spec.metrics,
             own=measures.own.values(),
+            levels=spec.levels,
             threshold=threshold,
         ),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
@@ -375,7 +377,11 @@ def _compare_with_opponent(
             raise BadData(  # noqa: TRY301
                 f"it does a {theirs.task} task, the spec asks for {context.spec.task}"
             )
-        answers = bundle.predictor.predict_feed(feed_from_table(theirs.columns, holdout))
+        answers = _at_levels(
+            bundle.predictor.predict_feed(feed_from_table(theirs.columns, holdout)),
+            theirs.levels,
+            context.spec.levels,
+        )
     except (TryAgain, MemoryError):
         raise
     except Exception as error:
@@ -414,6 +420,21 @@ def _compare_with_opponent(
         context, holdout, "champion", (ours, answers), classes, threshold, theirs_at
     )
     return replace(opponent, fitted_on=bundle.manifest.fitted_on)
+
+
+def _at_levels(answers: Array, own: list[float] | None, wanted: tuple[float, ...]) -> Array:
+    """Return the champion's answers at the spec's levels, as they are where it has none.
+
+    Raises BadData where the champion does not answer at one of them.
+    """
+    from pipelines.levels import level_names, pick_levels
+
+    if not wanted:
+        return answers
+    found = pick_levels(answers, own or [], wanted)
+    if found is None:
+        raise BadData(f"it answers at the levels {', '.join(level_names(own or []))} only")
+    return found
 
 
 def _compare_with_constant(

@@ -62,6 +62,7 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
         context.code,
         spec.train,
         *([spec.target.positive] if spec.target.positive is not None else []),
+        *([spec.quantiles] if spec.quantiles else []),
     )
 
     def train() -> TrainResult:
@@ -119,7 +120,17 @@ def _train(
     )
     measures = measure_rows(context, rows.train, y, classes)
     ground = Ground(
-        pipeline, candidate, spec, inputs, y, folds, log, schema, rows.weights, measures
+        pipeline,
+        candidate,
+        spec,
+        inputs,
+        y,
+        folds,
+        log,
+        schema,
+        weights=rows.weights,
+        groups=rows.groups,
+        measures=measures,
     )
     result = search(ground, folder=context.settings.state / SEARCHES / key)
     nested, nested_spread = _nested(ground, rows.train)
@@ -132,11 +143,12 @@ def _train(
         candidate,
         log,
         weights=rows.weights,
+        groups=rows.groups,
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
     judged_by = spec.metric_named(spec.gate.versus_champion.metric)
-    dummy = estimators.constant(y, spec.task, judged_by, len(truth), classes)
+    dummy = estimators.constant(y, spec.task, judged_by, len(truth), classes, spec.levels)
     held_out = measure_rows(context, rows.holdout, truth, classes)
     metrics = scores(
         spec.task,
@@ -144,6 +156,7 @@ def _train(
         answers,
         also=spec.metrics,
         own=held_out.own.values(),
+        levels=spec.levels,
         threshold=chosen.value,
     )
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)

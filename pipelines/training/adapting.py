@@ -129,7 +129,11 @@ def _make_constant(model: Any, column: str) -> None:
     from sklearn.base import is_classifier
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
-    dummy = DummyClassifier() if is_classifier(model.named_steps[ESTIMATOR]) else DummyRegressor()
+    estimator = model.named_steps[ESTIMATOR]
+    dummy: Any = DummyClassifier() if is_classifier(estimator) else DummyRegressor()
+    if core_of(estimator) is not estimator and not is_classifier(estimator):
+        levels = DummyRegressor(strategy="quantile")
+        dummy = estimator.set_params(estimator=levels, parameter="quantile")
     model.named_steps[ENCODER].transformers = [("numbers", "passthrough", [column])]
     model.steps = [model.steps[0], (ESTIMATOR, dummy)]
 

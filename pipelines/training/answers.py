@@ -13,6 +13,8 @@ from pipelines.spec.metrics import find_metric
 from pipelines.tasks import answers_probabilities, has_named_classes, learns_named_classes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from pipelines.bundle.schema import InputSchema
@@ -59,13 +61,21 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
 
 
 def constant(
-    y: Array, task: str, metric: str | OwnMetric | Metric, rows: int, classes: list[str] | None
+    y: Array,
+    task: str,
+    metric: str | OwnMetric | Metric,
+    rows: int,
+    classes: list[str] | None,
+    levels: Sequence[float] = (),
 ) -> Array:
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
     Shares, or the value that is best by the metric, such as the mean, or for mae the median; the
-    mean for a metric of the model's own, of which nobody knows the best one.
+    mean for a metric of the model's own, of which nobody knows the best one. Of quantiles those of
+    `y`, whatever the metric.
     """
+    if levels:
+        return np.tile(np.quantile(np.asarray(y, dtype=np.float64), levels), (rows, 1))
     if learns_named_classes(task):
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.rows import schema_of
 from pipelines.training import estimators
+from pipelines.training.quantiles import correction_groups
 from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
 from pipelines.training.weights import weights_of
 
@@ -36,6 +37,8 @@ class Prepared:
     schema: InputSchema
     inputs: pd.DataFrame
     weights: Array | None = None
+    groups: Array | None = None
+    """The groups (n,) that a correction of quantiles must not tear apart, where there are any."""
 
 
 def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
@@ -52,7 +55,7 @@ def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
     y, truth = targets(typed, spec, classes), targets(held, spec, classes)
     refuse_constant(y, spec, "training rows")
     # The kinds are all that matters here.
-    schema = schema_of(typed.slice(0, 1), names, spec.task, classes)
+    schema = schema_of(typed.slice(0, 1), names, spec.task, classes, spec.levels)
     schema = schema.model_copy(update={"binary_classes": names_of_two})
     return Prepared(
         train=typed,
@@ -63,6 +66,7 @@ def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
         schema=schema,
         inputs=estimators.frame(schema, typed),
         weights=weights_of(typed, spec),
+        groups=correction_groups(typed, spec),
     )
 
 

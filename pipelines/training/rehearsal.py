@@ -248,7 +248,8 @@ def _fit(
             classify=classifies(spec.task),
             log=_QUIET,
         )
-        model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET, weights=rows.weights)
+        few = candidate.uncorrected()
+        model = fit_pipeline(pipeline, rows.inputs, rows.y, few, _QUIET, weights=rows.weights)
         with label_errors(candidate, "asked"):
             estimators.answers(
                 model, estimators.frame(rows.schema, rows.holdout), spec.task, rows.classes

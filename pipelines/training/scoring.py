@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.science.decision_threshold import choose_threshold
 from pipelines.science.metrics import THRESHOLD, constant_threshold, score
+from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.threshold import LABELS
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
     from pipelines.spec import Spec
 
     Array = np.ndarray[Any, Any]
 
 
-def fold_score(metric: str | RowMetric, y: Array, p: Array, spec: Spec) -> float:
+def fold_score(metric: AnyMetric, y: Array, p: Array, spec: Spec) -> float:
     """Return a setting's score on the rows of a fold; NaN where it is not defined.
 
     A metric of decisions is taken at the spec's fixed threshold. Where the threshold is chosen
@@ -33,7 +34,7 @@ def fold_score(metric: str | RowMetric, y: Array, p: Array, spec: Spec) -> float
     return score(metric, y, p, threshold=threshold)
 
 
-def constants_threshold(metric: str | RowMetric, y: Array, constant: Array, spec: Spec) -> float:
+def constants_threshold(metric: AnyMetric, y: Array, constant: Array, spec: Spec) -> float:
     """Return where a constant (n,) decides as well as a constant can on these rows.
 
     It may call all rows positive or none, whichever is better. Models without a threshold are
@@ -46,8 +47,8 @@ def constants_threshold(metric: str | RowMetric, y: Array, constant: Array, spec
     return constant_threshold(metric) if isinstance(metric, str) else THRESHOLD
 
 
-def decides(metric: str | RowMetric, spec: Spec) -> bool:
+def decides(metric: AnyMetric, spec: Spec) -> bool:
     """Tell whether a metric of a binary model depends on the threshold."""
-    if isinstance(metric, str):
-        return spec.metric_named(metric).sees == LABELS
-    return metric.by_decision is not None
+    if isinstance(metric, RowMetric):
+        return metric.by_decision is not None
+    return spec.metric_named(metric if isinstance(metric, str) else metric.name).sees == LABELS

@@ -34,7 +34,6 @@ from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
 from pipelines.tasks import has_named_classes, is_wide
 from pipelines.watch.labels import keys_of, of_known_class, source_labels, truth_of
-from pipelines.watch.reference import best_labels
 from pipelines.watch.sides import Labelled, Rows
 
 if TYPE_CHECKING:
@@ -171,7 +170,7 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
         )
     rows = table.filter(pa.array(has_label))
     return WindowRows(
-        window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
+        window=Rows(inputs, watched(answers, schema.classes, schema.levels)),
         labelled=Labelled(
             truth_of(rows, spec, schema),
             answers[has_label],
@@ -312,13 +311,26 @@ def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
     return values
 
 
+def _numbers(rows: pa.Table, schema: InputSchema, names: list[str]) -> Array:
+    """Return the logged answers that are values: (n,), or (n, k) at the champion's levels.
+
+    `names` are those of all the log's numbers, of which other versions may have had others.
+    """
+    if not schema.levels:
+        values: Array = rows["prediction"].cast(pa.float64()).to_numpy()
+        return values
+    wide = np.array(rows["probabilities"].to_pylist(), dtype=np.float64)
+    own = [names.index(name) for name in schema.answer_names if name in names]
+    return wide.reshape(rows.num_rows, len(names))[:, own]
+
+
 def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
     """Return labelled rows of the log as metrics take them."""
     times = rows["event_time"].to_numpy().astype("datetime64[us]")
     if not has_named_classes(schema.task):
         return Labelled(
             rows["label"].cast(pa.float64()).to_numpy(),
-            rows["prediction"].cast(pa.float64()).to_numpy(),
+            _numbers(rows, schema, classes),
             times,
             _as_learnt(rows, schema),
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.bundle.schema import InputSchema
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
 
     Array = NDArray[Any]
 
@@ -65,4 +65,4 @@ class ChampionReference:
     expected: float | None
     task: str
     threshold: float = THRESHOLD
-    measure: Callable[[Labelled], str | RowMetric] | None = None
+    measure: Callable[[Labelled], AnyMetric] | None = None

@@ -42,8 +42,10 @@ def differences(
 def format_answer(manifest: BundleManifest, answer: list[float]) -> Any:
     """Return a golden answer as the API tells it.
 
-    A number, or of several classes the label and its probabilities.
+    A number, of several classes the label and its probabilities, of quantiles the values by level.
     """
+    if manifest.inputs.levels:
+        return dict(zip(manifest.inputs.answer_names, answer, strict=True))
     if not has_named_classes(manifest.inputs.task):
         return answer[0]
     classes = manifest.inputs.classes or []

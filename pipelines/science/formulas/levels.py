@@ -13,7 +13,7 @@ import numpy as np
 
 from pipelines.science.formulas import values
 from pipelines.science.formulas.kinds import OfSums, mean
-from pipelines.spec.quantiles import place_of_level, wanted_levels
+from pipelines.spec.levels import place_of_level, wanted_levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ def formula_of_levels(metric: Metric) -> Formula:
         raise ValueError(msg)
     columns = [place for place in places if place is not None]
     if metric.looks_at == "levels":
-        return OfSums(lambda y, p: (_mean_loss(y, p, metric.levels),), mean)
+        return OfSums(lambda y, p: (mean_losses(y, p, metric.levels),), mean)
     if metric.looks_at == "span":
         share = wanted[1] - wanted[0]
         row = _SPANS[metric.formula]
@@ -71,7 +71,7 @@ def formula_of_levels(metric: Metric) -> Formula:
     return OfColumn(of_value, columns[0])
 
 
-def _mean_loss(y: Array, p: Array, levels: tuple[float, ...]) -> Array:
+def mean_losses(y: Array, p: Array, levels: tuple[float, ...]) -> Array:
     """Return the pinball loss of each row (n,), the mean over the levels."""
     off = np.asarray(y, dtype=np.float64)[:, None] - np.asarray(p, dtype=np.float64)
     of_level = np.asarray(levels)
@@ -92,6 +92,8 @@ def _interval_score(y: Array, lower: Array, upper: Array, coverage: float) -> Ar
     return np.asarray(upper - lower + price * outside)
 
 
+NAMES = frozenset({"pinball", "coverage", "width", "interval_score"})
+"""The metrics of the catalogue that only answers at levels have."""
 _SPANS: dict[str, Callable[[Array, Array, Array, float], Array]] = {
     "coverage": _covered,
     "width": _width,

@@ -62,9 +62,7 @@ def register_converters() -> None:
         (SignedLog, _signed_log_shape, _convert_signed_log),
     ):
         update_registered_converter(numbers, f"Perennial{numbers.__name__}", shape, convert)
-    update_registered_converter(
-        QuantileFits, "PerennialQuantileFits", level_shape, convert_levels
-    )
+    update_registered_converter(QuantileFits, "PerennialQuantileFits", level_shape, convert_levels)
     # skl2onnx 1.20 takes the nearest learnt point, and scikit-learn the line between two.
     calibrated_classifier_cv._transform_isotonic = convert_isotonic  # noqa: SLF001
 

@@ -32,8 +32,7 @@ def convert_levels(scope: Any, operator: Any, container: Any) -> None:
     shifts = graph.constant(np.asarray(fits.shifts_, dtype=np.float32).reshape(1, -1))
     shifted = graph.add("Add", joined, shifts)
     columns = [
-        graph.add("Gather", shifted, graph.constant([i], whole=True), axis=1)
-        for i in range(count)
+        graph.add("Gather", shifted, graph.constant([i], whole=True), axis=1) for i in range(count)
     ]
     start = int(np.argmin(np.abs(np.asarray(fits.levels) - MEDIAN)))
     for i in range(start + 1, count):
