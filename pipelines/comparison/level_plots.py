@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pipelines.comparison.scales import Scale, scale_of
 from pipelines.comparison.svg import Plot
 from pipelines.levels import level_name, middle
@@ -16,6 +14,8 @@ from pipelines.science.calibration import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
 
     Array = np.ndarray[Any, Any]
 

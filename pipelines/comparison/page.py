@@ -12,6 +12,7 @@ from pipelines.comparison import answer_plots, level_plots, trial_plots
 from pipelines.comparison.attribution import Attribution
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
+from pipelines.levels import middle
 from pipelines.profiling.words import short
 from pipelines.tasks import classifies
 from pipelines.templates import fill

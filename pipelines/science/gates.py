@@ -10,6 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
+from pipelines.science.promise import check_promise
 from pipelines.spec.metrics import find_metric, is_known
 from pipelines.tasks import classifies
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipelines.intervals import Interval
     from pipelines.science.bootstrap import Comparison
+    from pipelines.science.promise import Promise
     from pipelines.spec.gate import Gate
     from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
@@ -94,6 +96,8 @@ class GateFacts:
     snapshot: SnapshotFacts | None = None
     undefined: Mapping[str, str] = field(default_factory=dict)
     """Why a metric has no value on the held-out rows, in words."""
+    promise: Promise | None = None
+    """What a model of quantiles promises of its coverage; None where it promises nothing."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
         _check_rows(facts, gate),
         *_check_thresholds(facts, gate, declared, units),
         _check_overlap(facts) if facts.snapshot is None else _check_sides(facts, facts.snapshot),
+        *check_promise(facts.promise),
         *_note_incident(facts),
     ]
     return Verdict(
@@ -145,6 +150,14 @@ def blind_spot(gate: Gate, task: Task) -> str:
     Empty where they see all that they should.
     """
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
+    if task == "quantiles":
+        levels = ("pinball", "interval_score")
+        if any(metric.startswith(levels) for metric in metrics):
+            return ""
+        return (
+            "the gate sees the median alone, so a model whose other levels are wrong can pass: add"
+            " `guards: {pinball: 0.05}`"
+        )
     # What a metric of the model's own sees nobody knows.
     views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
     if classifies(task):

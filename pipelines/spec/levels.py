@@ -19,9 +19,11 @@ def wanted_levels(metric: Metric, levels: Sequence[float]) -> tuple[float, ...]:
         return (0.5,)
     if metric.looks_at == "level" and metric.number is not None:
         return (metric.number,)
-    if metric.looks_at == "span":
+    if metric.looks_at in {"span", "reach"}:
         if metric.number is not None:
             return ((1 - metric.number) / 2, (1 + metric.number) / 2)
+        if metric.looks_at == "reach" and len(levels) == 1:
+            return (levels[0],)
         return (levels[0], levels[-1]) if len(levels) > 1 else ()
     return tuple(levels)
 

@@ -27,11 +27,12 @@ Constant = Literal["mean", "median", "relative_median", "quantile", "log_mean", 
 - log_mean: the mean of log(1 + value), taken back
 - positive: the share of class 1, and every row is called positive
 """
-LooksAt = Literal["levels", "span", "level", "median"]
+LooksAt = Literal["levels", "span", "reach", "level", "median"]
 """Which answers of a model of quantiles a metric looks at.
 
 - levels: all of them
 - span: a lower and an upper one; the outermost, or those around the number of its name
+- reach: as span; of a single level all that lies on its long side
 - level: the one that the number in its name says
 - median: the one at 0.5
 """

@@ -26,8 +26,8 @@ _COVERAGE = replace(
     sees="spans",
     greater_is_better=True,
     bounds=(0, 1),
-    means="the share of rows that lie between the outermost levels, the ends included",
-    looks_at="span",
+    means="the share of rows between the outermost levels, the ends included; of one level beyond it",
+    looks_at="reach",
     decides=False,
 )
 _WIDTH = replace(
@@ -35,6 +35,7 @@ _WIDTH = replace(
     name="width",
     greater_is_better=False,
     bounds=(0, inf),
+    looks_at="span",
     means="the mean distance of the outermost levels, in the target's unit",
 )
 _INTERVAL = replace(

@@ -31,6 +31,7 @@ from pipelines.watch.window import never_judged, rules_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pipelines.bundle.schema import InputSchema
     from pipelines.ledger import Champion
     from pipelines.science.own_metrics import AnyMetric
     from pipelines.watch.observations import WindowSource

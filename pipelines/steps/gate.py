@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.gates import GateFacts, Opponent, Verdict
     from pipelines.science.own_metrics import Measures
+    from pipelines.science.promise import Promise
     from pipelines.spec import Spec
     from pipelines.training.predictions import Predictions
 
@@ -216,6 +217,26 @@ def _measure(
         fitted_on=best.fitted_on,
         opponent=_compare_with_opponent(context, challenger, champion, holdout, threshold),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
+        promise=_promise(spec, holdout, truth, challenger.score),
+    )
+
+
+def _promise(spec: Spec, rows: pa.Table, truth: Array, answers: Array) -> Promise | None:
+    """Return what the held-out rows show of a promised coverage; None where none is promised."""
+    from pipelines.data import labelled_rows
+    from pipelines.data.sides import groups_of
+    from pipelines.science.promise import promise_on_rows
+
+    if spec.quantiles is None:
+        return None
+    return promise_on_rows(
+        spec.quantiles,
+        truth,
+        answers,
+        event_times=None if spec.is_snapshot else labelled_rows.times(rows, spec),
+        groups=groups_of(rows, spec) if spec.is_snapshot else None,
+        confidence=spec.gate.versus_champion.confidence,
+        seed=spec.train.seed,
     )
 
 
@@ -297,6 +318,7 @@ def _measure_snapshot(
             threshold=threshold,
         ),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
+        promise=_promise(spec, holdout, truth, challenger.score),
         opponent=(
             _compare_with_opponent(context, own, champion, rows, threshold)
             if rows.num_rows
@@ -336,6 +358,7 @@ def _measure_over_folds(
     return replace(
         facts,
         metrics=challenger.means,
+        promise=refits.promise(challenger),
         opponent=opponent,
         snapshot=(
             replace(facts.snapshot, folds=refits.text, groups=refits.groups)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def fit_pipeline(
+def fit_pipeline(  # noqa: PLR0913 -- the rows, how they count, and how they hang together
     model: Any,
     inputs: pd.DataFrame,
     y: Array,

@@ -23,6 +23,7 @@ from pipelines.levels import level_names, pick_levels
 from pipelines.science.choice import Contender
 from pipelines.science.choice import choose as choose_candidate
 from pipelines.science.metrics import scores
+from pipelines.science.promise import COVERAGE, promise_over_folds
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.context import Context
     from pipelines.messages import TrainResult
+    from pipelines.science.promise import Promise
     from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
@@ -208,6 +210,18 @@ class Refits:
             return p, constants_threshold(measure, self._y[test], p, spec)
 
         return self._scores(answer, of_constant=True)
+
+    def promise(self, scores: FoldScores) -> Promise | None:
+        """Return what the folds show of a promised coverage; None where none is promised."""
+        if self._spec.quantiles is None:
+            return None
+        return promise_over_folds(
+            self._spec.quantiles,
+            scores.by_metric[COVERAGE],
+            tested=self.tested,
+            freedom=self.freedom,
+            confidence=self._spec.gate.versus_champion.confidence,
+        )
 
     def _count_folds(self) -> int:
         """Return how many folds there are: as many as each class has rows, at most five."""

@@ -34,6 +34,7 @@ from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
 from pipelines.tasks import has_named_classes, is_wide
 from pipelines.watch.labels import keys_of, of_known_class, source_labels, truth_of
+from pipelines.watch.reference import watched
 from pipelines.watch.sides import Labelled, Rows
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.levels import MEDIAN
 from pipelines.science.formulas import values
 from pipelines.science.formulas.kinds import OfSums, mean
 from pipelines.spec.levels import place_of_level, wanted_levels
@@ -58,7 +59,9 @@ def formula_of_levels(metric: Metric) -> Formula:
     columns = [place for place in places if place is not None]
     if metric.looks_at == "levels":
         return OfSums(lambda y, p: (mean_losses(y, p, metric.levels),), mean)
-    if metric.looks_at == "span":
+    if metric.formula == "coverage" and len(columns) == 1:
+        return OfSums(lambda y, p: (_beyond(y, p[:, 0], metric.levels[0]),), mean)
+    if metric.looks_at in {"span", "reach"}:
         share = wanted[1] - wanted[0]
         row = _SPANS[metric.formula]
         lower, upper = columns
@@ -80,6 +83,11 @@ def mean_losses(y: Array, p: Array, levels: tuple[float, ...]) -> Array:
 
 def _covered(y: Array, lower: Array, upper: Array, _: float) -> Array:
     return np.asarray((y >= lower) & (y <= upper), dtype=np.float64)
+
+
+def _beyond(y: Array, answer: Array, level: float) -> Array:
+    """Return which rows lie on the long side of a single level."""
+    return np.asarray(y <= answer if level >= MEDIAN else y >= answer, dtype=np.float64)
 
 
 def _width(_y: Array, lower: Array, upper: Array, _: float) -> Array:
