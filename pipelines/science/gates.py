@@ -151,13 +151,7 @@ def blind_spot(gate: Gate, task: Task) -> str:
     """
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
     if task == "quantiles":
-        levels = ("pinball", "interval_score")
-        if any(metric.startswith(levels) for metric in metrics):
-            return ""
-        return (
-            "the gate sees the median alone, so a model whose other levels are wrong can pass: add"
-            " `guards: {pinball: 0.05}`"
-        )
+        return _blind_of_levels(metrics)
     # What a metric of the model's own sees nobody knows.
     views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
     if classifies(task):
@@ -179,6 +173,15 @@ def blind_spot(gate: Gate, task: Task) -> str:
             " can pass: add `guards: {mae: 0.05}`"
         )
     return ""
+
+
+def _blind_of_levels(metrics: set[str]) -> str:
+    if any(metric.startswith(("pinball", "interval_score")) for metric in metrics):
+        return ""
+    return (
+        "the gate does not see whether the levels are true, so a model whose intervals are wrong"
+        " can pass: add `guards: {pinball: 0.05}`"
+    )
 
 
 def _check_challenger(facts: GateFacts) -> GateCheck:

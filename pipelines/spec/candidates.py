@@ -322,7 +322,7 @@ def candidate_problems(
             f"{c.estimator} of {c.name} cannot do a {task} task; choose another one",
         )
         for place, c in enumerate(candidates)
-        if task not in (c.declaration.tasks if c.estimator != VOTE else {task})
+        if c.estimator != VOTE and not can_do(c, task)
     ]
     for place, c in enumerate(candidates):
         at = ("candidates", place)
@@ -340,6 +340,11 @@ def candidate_problems(
     if all(c.declaration.dummy for c in candidates):
         faults.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
     return faults
+
+
+def can_do(candidate: Candidate, task: Task) -> bool:
+    """Tell whether a candidate's estimator can do a task; quantiles are made of a regressor."""
+    return ("regression" if task == "quantiles" else task) in candidate.declaration.tasks
 
 
 def _around(candidate: Candidate) -> str:

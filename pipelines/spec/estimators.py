@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Literal
 
-from pipelines.tasks import CLASSIFY, QUANTILES, REGRESS, Task
+from pipelines.tasks import CLASSIFY, REGRESS, Task
 
-_VALUES = REGRESS | QUANTILES
 Encoding = Literal["onehot", "ordinal"]
 Scaling = Literal["standard", "minmax", "none"]
 
@@ -51,11 +50,11 @@ class Estimator:
 
 FINISHED: Final = "onnx"
 """What stands for the estimator of a finished model, which a folder brings as a file."""
-OF_FINISHED: Final = Estimator(CLASSIFY | _VALUES, "ordinal")
+OF_FINISHED: Final = Estimator(CLASSIFY | REGRESS, "ordinal")
 """What is known of a finished model: it may do any task, and gets texts as they are."""
 VOTE: Final = "vote"
 """What stands for the estimator of a candidate that is the vote of others."""
-UNKNOWN: Final = Estimator(CLASSIFY | _VALUES, "onehot")
+UNKNOWN: Final = Estimator(CLASSIFY | REGRESS, "onehot")
 """What is taken for granted of a class that is not known: nothing."""
 
 
@@ -70,7 +69,7 @@ def _declare(
     """Return the declarations of estimators alike; what ends in one of `_CLASSIFIES` classifies."""
     return {
         name: Estimator(
-            CLASSIFY if _classifies(name) else _VALUES,
+            CLASSIFY if _classifies(name) else REGRESS,
             encode,
             dummy=rank == Rank.DUMMY,
             rank=rank,
@@ -82,7 +81,7 @@ def _declare(
     }
 
 
-OWN = Estimator(CLASSIFY | _VALUES, "ordinal")
+OWN = Estimator(CLASSIFY | REGRESS, "ordinal")
 """What is known of an own pipeline: it may do any task, and gets texts as they are."""
 _CLASSIFIES = ("Classifier", "ClassifierCV", "NB", "SVC", "Analysis", "Centroid", "RFClassifier")
 _CLASSIFIES_TOO = (

@@ -26,7 +26,7 @@ _COVERAGE = replace(
     sees="spans",
     greater_is_better=True,
     bounds=(0, 1),
-    means="the share of rows between the outermost levels, the ends included; of one level beyond it",
+    means="the share of rows between the outermost levels, or on the long side of a single one",
     looks_at="reach",
     decides=False,
 )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pipelines.plain_errors import Problem
 from pipelines.spec.levels import why_unanswered
 from pipelines.spec.metrics import find_metric, is_known
-from pipelines.tasks import QUANTILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,7 +88,7 @@ def _why_not_named(path: Path, metric: Metric, levels: Sequence[float]) -> str:
 
 def _candidate_problems(candidate: Candidate, quantiles: Quantiles) -> list[Problem]:
     """Return what keeps a candidate from answering with quantiles."""
-    if not candidate.declaration.tasks & QUANTILES:
+    if "regression" not in candidate.declaration.tasks:
         return []  # which is told of every task
     for kind in ("stack", "vote", "onnx", "pipeline", "early_stopping"):
         if getattr(candidate, kind):
