@@ -63,7 +63,10 @@ class Quantiles(Value):
 
     levels: Annotated[list[float], BeforeValidator(_check_levels)]
     """The levels in increasing order: at 0.9, nine of ten outcomes lie below the answer."""
-    conformal: Annotated[Conformal | None, BeforeValidator(_conformal_or_not)] = None
+    conformal: Annotated[
+        Conformal | None,
+        BeforeValidator(_conformal_or_not, json_schema_input_type=bool | Conformal | None),
+    ] = None
     """Whether coverage is promised: `true`, or keys and values, below.
 
     Needed where an estimator learns no quantiles.
@@ -88,4 +91,7 @@ def _levels_or_block(value: Any) -> Any:
     return {"levels": _check_levels(value)} if isinstance(value, list) else value
 
 
-QuantileBlock = Annotated[Quantiles | None, BeforeValidator(_levels_or_block)]
+QuantileBlock = Annotated[
+    Quantiles | None,
+    BeforeValidator(_levels_or_block, json_schema_input_type=list[float] | Quantiles | None),
+]

@@ -62,7 +62,7 @@ def fit_corrected(
     """
     learn, correct = split_rows(candidate, len(y), groups)
     own = None if groups is None else groups[correct]
-    _refuse_too_few(candidate, len(correct) if own is None else len(np.unique(own)), own)
+    _refuse_too_few(candidate, correct, own)
     model = fit(learn)
     fits = model.named_steps[ESTIMATOR]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -95,9 +95,19 @@ def split_rows(candidate: Candidate, rows: int, groups: Array | None) -> tuple[A
     return np.flatnonzero(~correct), np.flatnonzero(correct)
 
 
-def _refuse_too_few(candidate: Candidate, count: int, groups: Array | None) -> None:
-    """Raise BadData where so many rows, or groups of them, cannot hold what the levels promise."""
+def refuse_too_few(candidate: Candidate, rows: int, groups: Array | None) -> None:
+    """Raise BadData where a fit on so many rows leaves too few to correct on; not where nothing is
+    corrected.
+    """
+    if candidate.conformal is not None:
+        _, correct = split_rows(candidate, rows, groups)
+        _refuse_too_few(candidate, correct, None if groups is None else groups[correct])
+
+
+def _refuse_too_few(candidate: Candidate, correct: Array, groups: Array | None) -> None:
+    """Raise BadData where rows, or groups of them, cannot hold what the levels promise."""
     quantiles = candidate.quantiles
+    count = len(correct) if groups is None else len(np.unique(groups))
     if quantiles is None or count >= quantiles.least_rows:
         return
     unit = "rows" if groups is None else "groups"

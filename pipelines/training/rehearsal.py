@@ -28,6 +28,7 @@ from pipelines.training.folds import search_folds, usable_folds
 from pipelines.training.inspection import new_estimator
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
+from pipelines.training.quantiles import refuse_too_few
 from pipelines.training.storing import dump, prove_stored
 from pipelines.training.targets import targets
 from pipelines.training.weights import weights_of
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed
     from pipelines.context import Context
     from pipelines.data.sample import Sample
-    from pipelines.science.own_metrics import Measures
+    from pipelines.science.own_metrics import Measures, RowMetric
     from pipelines.spec import Candidate, Range, Spec
     from pipelines.training.own.process import CodeProcess
 
@@ -118,6 +119,9 @@ def _look_at_folds(
     try:
         folds = search_folds(spec, rows.train, rows.y)
         usable = usable_folds(folds, rows.y, spec, _QUIET, measures)
+        for train, _ in usable:
+            groups = None if rows.groups is None else rows.groups[train]
+            refuse_too_few(spec.candidates[0], len(train), groups)
     except BadData as error:
         if sample.whole:
             raise
@@ -166,16 +170,20 @@ def _look_at_metrics(
 def _why_undefined(metric: str, measures: Measures, rows: Prepared, guesses: Array) -> str:
     """Return in words why a metric has no value on the held-out rows; empty where it has one."""
     measure = measures.find(metric)
-    if isinstance(measure, str):
+    if not isinstance(measure, RowMetric):
         return why_undefined(measure, rows.truth, guesses)
     defined = np.isfinite(score(measure, rows.truth, guesses))
     return "" if defined else "there are no rows"
 
 
 def _guesses(spec: Spec, rows: Prepared) -> Array:
-    """Return answers that differ from row to row, as a model's do: (n,), or (n, k) by class."""
+    """Return answers that differ from row to row, as a model's do: (n,), or (n, k) by class or
+    level.
+    """
     count = len(rows.truth)
     ramp = np.linspace(0.1, 0.9, max(count, 1))[:count]
+    if spec.levels:
+        return np.add.outer(ramp, np.asarray(spec.levels))
     if not learns_named_classes(spec.task):
         return ramp
     width = len(rows.classes or [])

@@ -18,11 +18,11 @@ class Crossing(RegressorMixin, BaseEstimator):
     def __init__(self, level=0.5):
         self.level = level
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None):  # noqa: N803, ARG002
         self.weight_ = None if sample_weight is None else float(np.sum(sample_weight))
         return self
 
-    def predict(self, X):
+    def predict(self, X):  # noqa: N803
         return np.where(np.asarray(X)[:, 0] > 0, self.level, -self.level)
 
 
