@@ -20,6 +20,7 @@ from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
 from pipelines.science.metrics import score, why_undefined
+from pipelines.science.own_metrics import RowMetric
 from pipelines.tasks import classifies, learns_named_classes
 from pipelines.training import estimators
 from pipelines.training.contract import ROWS, check_contract, some_rows
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed
     from pipelines.context import Context
     from pipelines.data.sample import Sample
-    from pipelines.science.own_metrics import Measures, RowMetric
+    from pipelines.science.own_metrics import Measures
     from pipelines.spec import Candidate, Range, Spec
     from pipelines.training.own.process import CodeProcess
 
@@ -183,7 +184,7 @@ def _guesses(spec: Spec, rows: Prepared) -> Array:
     count = len(rows.truth)
     ramp = np.linspace(0.1, 0.9, max(count, 1))[:count]
     if spec.levels:
-        return np.add.outer(ramp, np.asarray(spec.levels))
+        return np.asarray(np.add.outer(ramp, np.asarray(spec.levels)))
     if not learns_named_classes(spec.task):
         return ramp
     width = len(rows.classes or [])

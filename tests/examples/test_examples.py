@@ -1,11 +1,13 @@
 """Each worked example goes through the loop on real data, up to a bundle that answers."""
 
+import json
+
 import httpx
 import numpy as np
 import pytest
 
 from pipelines.bundle.load import golden_differences
-from tests.examples.loop import copy, live
+from tests.examples.loop import copy, live, watch
 
 REVIEWS = (
     "https://files.pythonhosted.org/packages/ab/3c/"
@@ -59,3 +61,22 @@ def test_reviews_are_read_by_their_words(tmp_path, reviews_archive, monkeypatch)
     )[:, 0]
     assert praise > 0.7
     assert blame < 0.4
+
+
+def test_bikes_have_intervals_whose_coverage_is_checked_and_watched(
+    tmp_path, real_data, monkeypatch
+):
+    monkeypatch.setenv("BIKE_SHARING", str(real_data / "bike_sharing" / "hour.csv"))
+    run = live(copy("bike_range", tmp_path / "home"), as_of="2012-02-01T00:00:00Z")
+    details = {check.name: check.detail for check in run.judged.checks}
+    assert "does not disprove the promised 0.9" in details["promise"]
+    assert 0.8 < run.judged.metrics["coverage"] < 1
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    assert run.bundle.manifest.inputs.answer_names == ["0.05", "0.25", "0.5", "0.75", "0.95"]
+    looked = watch(run, until="2012-03-01T00:00:00Z")
+    assert looked.source == "batches"
+    assert looked.rows > 600
+    figures = json.loads(run.context.ports.store.get(looked.figures))
+    assert figures["facts"]["performance"]["metric"] == "pinball"
+    assert figures["facts"]["performance"]["live"] > 0
