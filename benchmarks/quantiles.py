@@ -37,7 +37,6 @@ KEPT = 0.95
 """How much of a day's shift the next day keeps, where days hang together."""
 RISE = 3.0
 """By how much the level rises over all rows of a world, where it does."""
-MOST_LEARNT = 5_000
 
 Array = np.ndarray[Any, Any]
 
@@ -102,7 +101,7 @@ def _tenth(found: list[float]) -> float:
 def _covered(size: int, per_level: bool, kind: str, seed: int) -> float:  # noqa: FBT001
     """Return the share of fresh rows between the outermost levels in one world."""
     rng = np.random.default_rng([seed, size, len(kind)])
-    learnt = min(max(LEARNT, size), MOST_LEARNT if not per_level else 500)
+    learnt = LEARNT
     count = learnt + size + ASKED
     x = rng.uniform(0, 2, count)
     y = x + (rng.gamma(2, 0.5, count) - 1) * (0.3 + x)

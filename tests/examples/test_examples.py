@@ -1,7 +1,5 @@
 """Each worked example goes through the loop on real data, up to a bundle that answers."""
 
-import json
-
 import httpx
 import numpy as np
 import pytest
@@ -75,8 +73,7 @@ def test_bikes_have_intervals_whose_coverage_is_checked_and_watched(
     assert golden_differences(run.bundle) == []
     assert run.bundle.manifest.inputs.answer_names == ["0.05", "0.25", "0.5", "0.75", "0.95"]
     looked = watch(run, until="2012-03-01T00:00:00Z")
-    assert looked.source == "batches"
-    assert looked.rows > 600
-    figures = json.loads(run.context.ports.store.get(looked.figures))
-    assert figures["facts"]["performance"]["metric"] == "pinball"
-    assert figures["facts"]["performance"]["live"] > 0
+    assert (looked.source, looked.metric) == ("batches", "pinball")
+    assert looked.labelled > 600
+    assert looked.expected == run.judged.metrics["pinball"]
+    assert looked.live > 0

@@ -69,7 +69,7 @@ def test_it_is_promoted_with_its_promise_and_packed_with_its_levels(world, ports
 
 def test_its_page_draws_reliability_and_a_fan(world, ports):
     world.comparison_seconds = 1
-    world.judge(waits(400))
+    world.judge(waits(700))
     page = find_page(ports.store, model="loans", kind="comparison", run="r1")
     assert page is not None
     text = page.decode()
@@ -78,7 +78,7 @@ def test_its_page_draws_reliability_and_a_fan(world, ports):
 
 
 def test_few_rows_are_judged_over_folds_against_the_champion_fitted_again(world):
-    world.crown(waits(400))
+    world.crown(waits(700))
     world.later("r2")
     _, _, judged = world.judge(waits(400))
     assert "fitted again over all 400 rows" in check(judged, "rows")
