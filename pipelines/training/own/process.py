@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,12 @@ class CodeProcess:
     ) -> Answer:
         child, place = self._child, ("candidates", candidate)
         assert child is not None  # noqa: S101 -- `ask` has started it
-        doing = {"make": "making the estimator", "fit": "fitting", "ask": "answering"}
+        doing = {
+            "make": "making the estimator",
+            "fit": "fitting",
+            "ask": "answering",
+            "load": "loading",
+        }
         what = doing.get(str(request["what"]), "storing")
         try:
             header, values = child.ask(request, tables, self.seconds)
@@ -124,12 +130,17 @@ class CodeProcess:
 
 @contextlib.contextmanager
 def own_code_of(
-    context: Context, code: OwnCode | None = None, paths: Sequence[str] | None = None
+    context: Context,
+    code: OwnCode | None = None,
+    paths: Sequence[str] | None = None,
+    *,
+    seconds: float = math.inf,
 ) -> Iterator[CodeProcess | None]:
     """Yield the process for the model's own code, and end it; None where no candidate has any.
 
     `code` and `paths`: those of an earlier version, in the place of the folder's and the spec's.
-    Raises SpecError where `model.py` is not there.
+    One fit or answer may take as long as the spec says, and `seconds` at most. Raises SpecError
+    where `model.py` is not there.
     """
     spec, settings = context.spec, context.settings
     if code is None and not any(c.pipeline for c in spec.candidates):
@@ -137,7 +148,7 @@ def own_code_of(
         return
     process = CodeProcess(
         code or read_code(context.folder),
-        seconds=spec.train.seconds(settings.user_code_timeout_seconds),
+        seconds=min(seconds, spec.train.seconds(settings.user_code_timeout_seconds)),
         memory=most_memory(spec.resources),
         paths=context.paths if paths is None else paths,
     )

@@ -1,4 +1,4 @@
-"""The process in which own pipelines are made, fitted, asked, compiled and stored.
+"""The process in which own pipelines are made, fitted, loaded, asked, compiled and stored.
 
 `python -m pipelines.training.own.program REQUESTS ANSWERS PARENT LIMITS`
 """
@@ -18,7 +18,9 @@ from pipelines.bundle.feed_tables import (
     table_of_array,
     table_of_bytes,
 )
+from pipelines.bundle.model_process import trusted_types
 from pipelines.bundle.own_types import split_types
+from pipelines.bundle.predictor import load_native
 from pipelines.bundle.rows import frame_from_feed
 from pipelines.bundle.schema import InputSchema
 from pipelines.errors import SpecError
@@ -44,7 +46,7 @@ REMEDY = (
 
 
 class TrainingProgram:
-    """Holds fitted models by number. Asked to `make`, `fit`, `ask`, `dump` or `compile`."""
+    """Holds fitted models by number. Asked to `make`, `fit`, `load`, `ask`, `dump` or `compile`."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         """Know no model yet."""
@@ -60,6 +62,8 @@ class TrainingProgram:
             return self._make(request)
         if request["what"] == "fit":
             return self._fit(request, tables)
+        if request["what"] == "load":
+            return self._load(request, tables)
         model = self._models[request["model"]]
         if request["what"] == "ask":
             answers = _ask(model, request["method"], frame_from_feed(feed_of_table(tables["x"])))
@@ -116,6 +120,16 @@ class TrainingProgram:
         self._models[request["model"]] = model
         texts = [f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught]
         return {"classes": classes, "warnings": list(dict.fromkeys(texts))[:MOST_WARNINGS]}, {}
+
+    def _load(self, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
+        """Hold a stored model as one that was fitted here."""
+        self.code = OwnCode.model_validate(request["code"])
+        data = bytes_of_table(tables["model"])
+        model = load_native(data, trusted_types(data, self.code, self._paths))
+        self._models[request["model"]] = model
+        classes = getattr(model, "classes_", None)
+        known = None if classes is None else [int(value) for value in np.asarray(classes).ravel()]
+        return {"classes": known}, {}
 
     def _dump(self, model: Any) -> bytes:
         """Return the model as skops stores it. Raises SpecError with the way out."""
