@@ -15,6 +15,7 @@ from pipelines.comparison.threshold_curves import threshold_curves
 from pipelines.profiling.words import short
 from pipelines.science.decision_threshold import choose_threshold
 from pipelines.spec.threshold import ThresholdFor
+from pipelines.tasks import classifies
 from pipelines.templates import fill
 from pipelines.training.decision_threshold import threshold_of
 
@@ -135,7 +136,7 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
     y, p = judged.truth, look.answers
     if p is None:
         return []
-    if judged.spec.task == "regression":
+    if not classifies(judged.spec.task):
         return _of_values(judged, p)
     if judged.classes:
         return _of_classes(judged, judged.classes, p)
