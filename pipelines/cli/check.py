@@ -134,6 +134,9 @@ def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
     for length in range(len(error.at), 0, -1):
         field = ".".join(map(str, error.at[:length]))
         text = text.removeprefix(f"{field}: ")
+        if text.startswith(f"{field} (") and place.endswith(field):
+            # the message says in which file, behind the same field
+            return place + text.removeprefix(field)
     return f"{place}: {text}"
 
 
