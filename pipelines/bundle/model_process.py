@@ -67,7 +67,8 @@ def open_model(
     from pipelines.bundle.own_types import split_types
     from pipelines.bundle.predictor import NativePredictor
 
-    load_code(code)
+    if code.files:
+        load_code(code)
     try:
         names = io.get_untrusted_types(data=data)
     except Exception as error:  # a broken file fails as zip, JSON, key or type error

@@ -242,8 +242,10 @@ def read_model(context: Context, result: TrainResult) -> Any:
     """Return a candidate's fitted pipeline. Raises BadData or Refused as serving would."""
     from pipelines.bundle.predictor import load_native
 
-    if context.spec.candidate(result.candidate).pipeline:
-        raise BadData("its model is made by own code, which this page does not run")
+    if context.spec.candidate(result.candidate).fenced:
+        raise BadData(
+            "its model is of own code or a required package, which this page does not run"
+        )
     return load_native(context.ports.store.get(result.model))
 
 
