@@ -66,6 +66,8 @@ def compile_model(model: Any, schema: InputSchema, held_out: Feed, edges: list[R
         header["parity"],
         header["why_not"],
         header["rows"],
+        header["thresholds"],
+        header["asked"],
     )
 
 

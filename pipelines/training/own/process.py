@@ -69,7 +69,6 @@ class CodeProcess:
                 environment=bare_environment(),
             )
         unused, self._unused = self._unused, []
-        # What a package's candidate does wrong says itself which it is.
         subject = f"candidates.{candidate} ({self.code.subject})"
         return self._exchange(subject, candidate, {**request, "forget": unused}, tables)
 
@@ -122,9 +121,10 @@ class CodeProcess:
             error_class = getattr(errors, str(header["error"]), SpecError)
             if not issubclass(error_class, PerennialError):
                 error_class = SpecError
-            message, at = str(header["message"]), tuple(header["at"]) or place
-            if self.code.files or not header["at"]:
-                message = f"{subject}: {message}"
+            message, at = f"{subject}: {header['message']}", place
+            if "candidate" in request and header["at"]:
+                # by the code of all candidates, which names its subject and place itself
+                message, at = str(header["message"]), tuple(header["at"])
             raise error_class(message, remedy=str(header["remedy"]), at=at)
         return header, values
 

@@ -270,5 +270,11 @@ def _compile(model: Any, request: Mapping[str, Any], tables: dict[str, pa.Table]
         feed_of_table(tables["held_out"]),
         json.loads(bytes_of_table(tables["edges"])),
     )
-    header = {"parity": found.parity, "why_not": found.why_not, "rows": found.rows}
+    header = {
+        "parity": found.parity,
+        "why_not": found.why_not,
+        "rows": found.rows,
+        "thresholds": found.thresholds,
+        "asked": found.asked,
+    }
     return header, {"onnx": table_of_bytes(found.model)} if found.model else {}
