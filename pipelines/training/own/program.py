@@ -22,6 +22,7 @@ from pipelines.bundle.rows import frame_from_feed
 from pipelines.bundle.schema import InputSchema
 from pipelines.errors import SpecError
 from pipelines.fence.own_code import FILE, OwnCode, load_code
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,7 +141,7 @@ class TrainingProgram:
                 "`fit` changes the table that it is given.", remedy="work on a copy of it."
             )
         model = model if fitted is None else fitted
-        classes = _classes(model, y) if request["facts"]["task"] != "regression" else None
+        classes = _classes(model, y) if classifies(request["facts"]["task"]) else None
         self._models[request["model"]] = model
         texts = [f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught]
         return {"classes": classes, "warnings": list(dict.fromkeys(texts))[:MOST_WARNINGS]}, {}
@@ -150,7 +151,7 @@ class TrainingProgram:
         frame, y = frame_from_feed(feed_of_table(tables["x"])), tables["y"]["y"].to_numpy()
         weights = tables["w"]["w"].to_numpy() if "w" in tables else None
         model, messages = self._builder.fit(request, frame, y, weights)
-        classes = _classes(model, y) if request["facts"]["task"] != "regression" else None
+        classes = _classes(model, y) if classifies(request["facts"]["task"]) else None
         self._models[request["model"]] = model
         return {"classes": classes, "warnings": messages[:MOST_WARNINGS]}, {}
 
@@ -206,7 +207,7 @@ def _refuse_no_estimator(made: Any, name: str, task: str) -> None:
             remedy=f"return `{made.__name__}(...)`.",
         )
     needed = ["get_params", "set_params", "fit"]
-    needed.append("predict" if task == "regression" else "predict_proba")
+    needed.append("predict" if not classifies(task) else "predict_proba")
     # A pipeline shows a method of its last step once that is there, fitted or not; one that cannot
     # say yet is asked again when it is fitted.
     absent = [method for method in needed if not hasattr(made, method)]
