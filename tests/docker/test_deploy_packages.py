@@ -30,8 +30,8 @@ from pipelines.messages import (
 from pipelines.spec import load_spec
 from pipelines.steps import deploy, features, gate, ingest, package, train, validate
 from tests.own_models import MODEL, own_code, put_own_bundle
+from tests.required_package import PACKAGE
 from tests.served import NOW
-from tests.unit.training.test_required_estimators import PACKAGE
 from tests.wheels import Index, only_index
 from tests.worlds import World, as_of, visits
 
