@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BLOCK = 512
 EXTENDED_BYTES = 65_536
 NAME = 1_024
-MEMBERS = 60_000
+MEMBERS = 30_000
 """The most files and folders of an archive.
 
 A release has some twenty, the packages that a model requires some ten thousand.

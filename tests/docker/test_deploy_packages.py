@@ -4,7 +4,6 @@ neither uv nor a network to any index."""
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from dataclasses import replace
@@ -18,22 +17,11 @@ from pipelines.deployment.docker.engine import engine_for
 from pipelines.deployment.docker.names import OF_ENVIRONMENTS, environment_image
 from pipelines.environments.ready import paths
 from pipelines.environments.resolution import resolve
-from pipelines.messages import (
-    DeployRequest,
-    FeaturesRequest,
-    GateRequest,
-    IngestRequest,
-    PackageRequest,
-    TrainRequest,
-    ValidateRequest,
-)
-from pipelines.spec import load_spec
-from pipelines.steps import deploy, features, gate, ingest, package, train, validate
+from pipelines.steps import deploy
+from tests.docker.requiring import packaged, requiring
 from tests.own_models import MODEL, own_code, put_own_bundle
 from tests.required_package import PACKAGE
-from tests.served import NOW
 from tests.wheels import Index, only_index
-from tests.worlds import World, as_of, visits
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -76,7 +64,7 @@ def found(yard, index, monkeypatch):
         engine.remove_image(image.id)
 
 
-def test_a_release_brings_the_packages_that_it_requires(found, engine, yard, index):
+def test_a_release_brings_the_packages_that_it_requires(found, engine, yard):
     model, record = found
     deployed = model.deploy("1")
     assert (deployed.release, model.says()) == (1, (1, "1"))
@@ -95,48 +83,24 @@ def test_a_release_brings_the_packages_that_it_requires(found, engine, yard, ind
         assert httpx.post(url, json={"row": row}).json()["predictions"] == answer
 
     # The second release of the same environment asks nobody, and shares the layer.
-    shutil.rmtree(index.root)
-    assert model.deploy("2").release == 2
+    for _ in only_index("http://127.0.0.1:9/simple"):
+        assert model.deploy("2").release == 2
     assert model.says() == (2, "2")
     again = engine.inspect_image(f"perennial/release-{model.name}:2")
     assert again["Config"]["Labels"]["perennial.base"] == packages["Id"]
 
 
-def trained(model, day=4):
-    """Run the steps of a retraining up to the bundle, and return what `deploy` is asked."""
-    run, context = "first", model.context
-    ingested = ingest.run(context, IngestRequest(run=run, now=NOW, conf={"as_of": as_of(day)}))
-    validated = validate.run(context, ValidateRequest(run=run, ingest=ingested))
-    built = features.run(context, FeaturesRequest(run=run, ingest=ingested, validate=validated))
-    fits = [
-        train.run(context, TrainRequest(run=run, candidate=c.name, features=built))
-        for c in context.spec.candidates
-    ]
-    judged = gate.run(context, GateRequest(run=run, features=built, train=fits))
-    packed = package.run(context, PackageRequest(run=run, features=built, train=fits, gate=judged))
-    return DeployRequest(run=run, gate=judged, package=packed)
-
-
 def test_an_estimator_of_a_required_package_comes_from_the_spec_to_a_container(yard, index):
-    model = yard.model(serving_native_image=NATIVE)
-    context = model.context
-    world = World(context.settings.home, model=model.name)
-    for day in range(4):
-        world.rewrite(day, visits(day))
-    world.respec("task: binary", "task: binary\nrequires: [pnboost~=1.0]")
-    world.respec("window: 5 batches", "window: 2 batches")
-    linear = "name: linear, estimator: sklearn.linear_model.LogisticRegression"
-    world.respec(linear, "name: tree, estimator: pnboost.Tree, encode: onehot")
-    world.respec("search: {C: [0.1, 1.0]}", "search: {depth: [3, 5]}")
-    spec = load_spec(context.settings.models, model.name)
-    model = replace(model, context=replace(context, spec=spec))
+    candidate = "{name: tree, estimator: pnboost.Tree, encode: onehot, search: {depth: [3, 5]}}"
+    model = requiring(yard, "pnboost~=1.0", candidate, serving_native_image=NATIVE)
     try:
-        request = trained(model)
-        manifest = read_manifest(model.context.ports.store, request.package.bundle)
+        request = packaged(model, "first")
+        store, settings = model.context.ports.store, model.context.settings
+        manifest = read_manifest(store, request.package.bundle)
         assert (manifest.candidate, manifest.compiled) == ("tree", False)
         assert manifest.packages == model.context.environment
         deploy.run(model.context, request)
-        bundle = open_bundle(model.context.ports.store, request.package.bundle, context.settings)
+        bundle = open_bundle(store, request.package.bundle, settings)
         rows = [
             {"pages": p, "minutes": m, "channel": c, "trend": 0.4}
             for p, m, c in [(3, 2.5, "mail"), (25, None, "search"), (14, 9.0, "unheard of")]
