@@ -94,6 +94,11 @@ def test_a_stack_knows_its_parts_and_ranks_above_them():
             "estimator",
             "`stack: [names of candidates]`",
         ),
+        (
+            {"name": "x", "estimator": "pnboost.LGBMClassifier", "early_stopping": {}},
+            "early_stopping",
+            "cannot stop on rows that are held back",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_at_load(candidate, field, why):
