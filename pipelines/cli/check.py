@@ -163,10 +163,15 @@ def _packages(state: dict[str, Any]) -> str:
 
 def _candidates(state: dict[str, Any]) -> str:
     from pipelines.training.estimators import check_parameters
+    from pipelines.training.own.process import own_code_of
 
-    spec: Spec = state["context"].spec
-    for candidate in spec.candidates:
-        check_parameters(candidate)
+    context: Context = state["context"]
+    spec = context.spec
+    with own_code_of(context) as own:
+        for candidate in spec.candidates:
+            check_parameters(candidate)
+            if own is not None and candidate.fenced and not candidate.pipeline:
+                own.check(candidate)  # its class is where the required packages are
     return ", ".join(c.name for c in spec.candidates)
 
 
