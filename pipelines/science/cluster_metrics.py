@@ -33,7 +33,8 @@ _KEPT = 4
 
 def cluster_of(_positions: Array, p: Array, _threshold: float) -> Array:
     """Return the cluster of each row (n,) from the answers (n, k): of equals the first one."""
-    return np.asarray(p).argmax(axis=1)
+    found: Array = np.asarray(p).argmax(axis=1)
+    return found
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,19 @@ class ClusterMetric(RowMetric):
     space: Array = field(default_factory=lambda: _NOTHING)
     seed: int = 0
 
+    @property
+    def undefined(self) -> str:
+        """Where it has no value, in words."""
+        return find_metric(self.name).undefined
+
     def score(self, y: Array, p: Array, weights: Array | None, threshold: float) -> float:
         """Return the metric over the rows; NaN where it is not defined on them."""
         sums = self.sums(y, p, weights, threshold, np.zeros(len(p), dtype=np.int64), 1)
         return float(self.of_sums(sums)[0])
 
-    def _clusters(self, y: Array, p: Array) -> Array | None:
+    def _clusters(self, y: Array, p: Array, threshold: float) -> Array | None:
         """Return each row's cluster (n,); None where an answer is no number."""
-        found = self._values(y, p, 0.0)
+        found = self._values(y, p, threshold)
         return None if found is None else found.astype(np.int64)
 
 
@@ -71,7 +77,7 @@ class Silhouette(ClusterMetric):
         self, y: Array, p: Array, weights: Array | None, threshold: float, block: Array, count: int
     ) -> Array:
         """Return by block what its rows add up to and how much they weigh: (count, 2)."""
-        clusters = self._clusters(y, p)
+        clusters = self._clusters(y, p, threshold)
         if clusters is None:
             return np.full((count, 2), np.nan)
         values = self._of_rows(clusters)
@@ -98,7 +104,7 @@ class Separation(ClusterMetric):
         self, y: Array, p: Array, weights: Array | None, threshold: float, block: Array, count: int
     ) -> Array:
         """Return by block and cluster rows and sums, and the squares at last."""
-        clusters, width = self._clusters(y, p), self.space.shape[1]
+        clusters, width = self._clusters(y, p, threshold), self.space.shape[1]
         if clusters is None:
             return np.full((count, 1 + (1 + width)), np.nan)
         rows, k = self.space[self.positions], p.shape[1]
@@ -130,7 +136,7 @@ class Stability(ClusterMetric):
         self, y: Array, p: Array, weights: Array | None, threshold: float, block: Array, count: int
     ) -> Array:
         """Return by block how many rows are of each pair of clusters: (count, k * l)."""
-        clusters, width = self._clusters(y, p), self._width
+        clusters, width = self._clusters(y, p, threshold), self._width
         if clusters is None:
             return np.full((count, width), np.nan)
         cells = p.shape[1] * width

@@ -88,6 +88,7 @@ def _train(
     from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
     from pipelines.training import estimators, predictions
+    from pipelines.training.clusters.names import found_classes
     from pipelines.training.contract import check_contract
     from pipelines.training.decision_threshold import FoldedRows, choose
     from pipelines.training.fitting import fit_pipeline
@@ -135,6 +136,7 @@ def _train(
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
+    classes = found_classes(model, spec.task) or classes
     judged_by = spec.metric_named(spec.gate.versus_champion.metric)
     dummy = estimators.constant(y, spec.task, judged_by, len(truth), classes)
     held_out = measure_rows(context, rows.holdout, truth, classes)

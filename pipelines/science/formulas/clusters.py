@@ -94,4 +94,5 @@ def _pairs(counts: Array) -> Array:
 def contingency(one: Array, other: Array, shape: tuple[int, int]) -> Array:
     """Return how many rows (k, l) are of each cluster of one (n,) and of the other clustering."""
     cells = np.bincount(one * shape[1] + other, minlength=shape[0] * shape[1])
-    return cells.reshape(shape)
+    table: Array = cells.reshape(shape)
+    return table
