@@ -88,7 +88,8 @@ def adjusted_rand(tables: Array) -> Array:
 
 
 def _pairs(counts: Array) -> Array:
-    return counts * (counts - 1) / 2
+    pairs: Array = counts * (counts - 1) / 2
+    return pairs
 
 
 def contingency(one: Array, other: Array, shape: tuple[int, int]) -> Array:
