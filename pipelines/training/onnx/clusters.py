@@ -36,7 +36,7 @@ def convert_clusters(scope: Any, operator: Any, container: Any) -> None:
     graph = Graph(scope, container)
     places, answers = (output.full_name for output in operator.outputs)
     if model.is_mixture:
-        given = _ask_mixture(scope, model.estimator_, operator.inputs)
+        given = _ask_mixture(graph, model.estimator_, operator.inputs[0].full_name)
     else:
         given = _ask_nearest(graph, model, operator.inputs[0].full_name)
     order = graph.constant(np.asarray(model.order_, dtype=np.int64))
@@ -44,18 +44,44 @@ def convert_clusters(scope: Any, operator: Any, container: Any) -> None:
     graph.add("ArgMax", answers, to=places, axis=1, keepdims=0)
 
 
-def _ask_mixture(scope: Any, mixture: Any, inputs: Any) -> str:
-    """Declare the mixture over the inputs, which skl2onnx converts; return its probabilities."""
-    from skl2onnx._supported_operators import sklearn_operator_name_map
-    from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
+def _ask_mixture(graph: Graph, mixture: Any, inputs: str) -> str:
+    """Add the probabilities of a mixture of normal distributions (n, k), found in float64.
 
-    declared = scope.declare_local_operator(sklearn_operator_name_map[type(mixture)], mixture)
-    declared.inputs = list(inputs)
-    declared.outputs.append(scope.declare_local_variable("cluster_label", Int64TensorType()))
-    probabilities = scope.declare_local_variable("cluster_probabilities", FloatTensorType())
-    declared.outputs.append(probabilities)
-    name: str = probabilities.onnx_name
-    return name
+    skl2onnx computes them in float32, where a row far away has none. The logarithm of each density
+    is half of a squared distance below a constant, which is read off at one point.
+    """
+    from onnx import TensorProto
+
+    whitening, means = _whitening(mixture), mixture.means_
+    k, m = means.shape
+    centred = np.einsum("km,kmj->kj", means, whitening)
+    at = means[:1]
+    squares = ((np.einsum("m,kmj->kj", at[0], whitening) - centred) ** 2).sum(axis=1)
+    log_densities = mixture._estimate_weighted_log_prob(at)[0]  # noqa: SLF001 -- weights included
+    constants = log_densities + squares / 2
+    rows = graph.add("Cast", inputs, to_type=TensorProto.DOUBLE)
+    stacked = graph.constant(whitening.transpose(1, 0, 2).reshape(m, k * m))
+    white = graph.add("MatMul", rows, stacked)
+    apart = graph.add("Sub", white, graph.constant(centred.reshape(1, k * m)))
+    square = graph.add("Mul", apart, apart)
+    by_component = graph.add("Reshape", square, graph.constant(np.array([-1, k, m])))
+    far = graph.add("ReduceSum", by_component, graph.constant(np.array([2])), keepdims=0)
+    half = graph.add("Mul", far, graph.constant(np.array([-0.5])))
+    logs = graph.add("Add", half, graph.constant(constants[None, :]))
+    shares = graph.add("Softmax", logs, axis=1)
+    return graph.add("Cast", shares, to_type=TensorProto.FLOAT)
+
+
+def _whitening(mixture: Any) -> Any:
+    """Return by component what makes a row's distance one in standard deviations (k, m, m)."""
+    k, m = mixture.means_.shape
+    factors = mixture.precisions_cholesky_
+    if mixture.covariance_type == "full":
+        return factors
+    if mixture.covariance_type == "tied":
+        return np.broadcast_to(factors, (k, m, m))
+    scales = factors if mixture.covariance_type == "diag" else factors[:, None]
+    return np.eye(m) * np.broadcast_to(scales, (k, m))[:, None, :]
 
 
 def _ask_nearest(graph: Graph, model: Any, inputs: str) -> str:
