@@ -80,13 +80,17 @@ class Silhouette(ClusterMetric):
         clusters = self._clusters(y, p, threshold)
         if clusters is None:
             return np.full((count, 2), np.nan)
-        values = self._of_rows(clusters)
+        values = self._find(clusters)
         heavy = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
         counts = np.where(np.isfinite(values), heavy, 0.0)
         parts = (np.nan_to_num(values) * counts, counts)
         return np.column_stack([np.bincount(block, part, minlength=count) for part in parts])
 
-    def _of_rows(self, clusters: Array) -> Array:
+    def of_rows(self, p: Array) -> Array:
+        """Return each row's silhouette (n,) by answers (n, k); NaN where it was not looked for."""
+        return self._find(np.asarray(p.argmax(axis=1)))
+
+    def _find(self, clusters: Array) -> Array:
         key = clusters.tobytes()
         if key not in self.memory:
             if len(self.memory) >= _KEPT:

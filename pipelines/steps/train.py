@@ -377,6 +377,7 @@ def _attach_plots(
     """Attach the search's table and the plots to the candidate's run."""
     from pipelines.data import labelled_rows
     from pipelines.training import plots
+    from pipelines.training.clusters.plots import clusters
 
     model, schema, holdout, truth, answers = judged
     result, chosen = learnt
@@ -386,6 +387,7 @@ def _attach_plots(
         files += plots.holdout(
             Path(folder), spec, truth, answers, labelled_rows.times(holdout, spec)
         )
+        files += clusters(Path(folder), measures, answers)
         files += plots.importance(
             Path(folder), spec, model, schema, holdout, truth, measures, chosen.value
         )
