@@ -88,6 +88,7 @@ def _train(
     from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
     from pipelines.training import estimators, predictions
+    from pipelines.training.clusters.names import found_classes
     from pipelines.training.contract import check_contract
     from pipelines.training.decision_threshold import FoldedRows, choose
     from pipelines.training.fitting import fit_pipeline
@@ -135,6 +136,7 @@ def _train(
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
+    classes = found_classes(model, spec.task) or classes
     judged_by = spec.metric_named(spec.gate.versus_champion.metric)
     dummy = estimators.constant(y, spec.task, judged_by, len(truth), classes)
     held_out = measure_rows(context, rows.holdout, truth, classes)
@@ -375,6 +377,7 @@ def _attach_plots(
     """Attach the search's table and the plots to the candidate's run."""
     from pipelines.data import labelled_rows
     from pipelines.training import plots
+    from pipelines.training.clusters.plots import clusters
 
     model, schema, holdout, truth, answers = judged
     result, chosen = learnt
@@ -384,6 +387,7 @@ def _attach_plots(
         files += plots.holdout(
             Path(folder), spec, truth, answers, labelled_rows.times(holdout, spec)
         )
+        files += clusters(Path(folder), measures, answers)
         files += plots.importance(
             Path(folder), spec, model, schema, holdout, truth, measures, chosen.value
         )
