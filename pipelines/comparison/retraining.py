@@ -181,7 +181,7 @@ def _look_closely(
     if model is not None:
         look = _ask_model(context, judged, look, model, seconds, attempt)
     found = look.importance
-    telling = list(found.losses)[:8] if found else spec.features.inputs[:8]
+    telling = list(found.losses)[:8] if found else spec.inputs[:8]
     return replace(
         look,
         slices=attempt(

@@ -127,7 +127,7 @@ def _roles(spec: Spec, event_time: str | None) -> Roles:
         event_time=event_time,
         target=spec.target.column,
         classes=spec.task != "regression",
-        inputs=spec.features.inputs,
+        inputs=spec.inputs,
         personal=spec.features.personal,
     )
 

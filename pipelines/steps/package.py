@@ -110,7 +110,7 @@ def _build_bundle(
     store, features = context.ports.store, request.features
     fit = _fit(context, request, best, own)
     holdout_rows, _ = labelled_rows.holdout(context, features)
-    holdout = estimators.give_types(holdout_rows, context.spec.features.inputs, like=fit.rows)
+    holdout = estimators.give_types(holdout_rows, context.spec.inputs, like=fit.rows)
     sample = rows_from_table(
         fit.schema.columns, _sample_in_order(holdout, context.spec.row_order[0], _RANGE_ROWS)
     )
@@ -182,11 +182,11 @@ def _fit(
 
     spec = context.spec
     table, interval = labelled_rows.rows_to_fit(context, request.features)
-    table = estimators.give_types(table, spec.features.inputs)
+    table = estimators.give_types(table, spec.inputs)
     classes = classes_of(table, spec)
     y = targets(table, spec, classes)
     refuse_constant(y, spec, "rows")
-    schema = schema_of(table, spec.features.inputs, spec.task, classes)
+    schema = schema_of(table, spec.inputs, spec.task, classes)
     schema = schema.model_copy(update={"binary_classes": binary_classes(spec, table)})
     candidate = spec.candidate(best.candidate)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params, own)

@@ -214,7 +214,7 @@ def _log_rows(context: Context, candidate: Candidate, rows: Prepared, counted: s
     from pipelines.training.preparation import unseen_classes
 
     spec, log = context.spec, context.log
-    for warning in (unseen_classes(rows, spec), merged_inputs(rows.train, spec.features.inputs)):
+    for warning in (unseen_classes(rows, spec), merged_inputs(rows.train, spec.inputs)):
         if warning:
             log.warning("%s", warning)
     if counted:
@@ -233,7 +233,7 @@ def _log_rows(context: Context, candidate: Candidate, rows: Prepared, counted: s
 def _why_skipped(spec: Spec, candidate: Candidate, rows: int) -> str:
     if not spec.is_proposed(candidate.name):
         return ""
-    return why_skipped(candidate.name, rows, len(spec.features.inputs))
+    return why_skipped(candidate.name, rows, len(spec.inputs))
 
 
 def _skip(

@@ -44,7 +44,7 @@ def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
     Raises BadData where the target does not fit the task or is the same everywhere, or where a
     column is no input.
     """
-    names = spec.features.inputs
+    names = spec.inputs
     typed = estimators.give_types(train, names, like=holdout)
     held = estimators.give_types(holdout, names, like=typed)
     classes = classes_of(typed, spec)

@@ -137,7 +137,7 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, schema = context.spec, bundle.manifest.inputs
     table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
-    inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
+    inputs = _in_kinds(table.select([c for c in spec.inputs if c not in personal]), schema)
     visible = labelled.visible(table, spec, window.end)
     has_label = visible & of_known_class(table, spec, schema)
     notes = _foreign_labels(int((visible & ~has_label).sum()), schema)
