@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
 from pipelines.spec.metrics import find_metric, is_known
-from pipelines.tasks import classifies
+from pipelines.tasks import STAND_INS, classifies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -333,7 +333,8 @@ def _check_sides(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:
 def _note_incident(facts: GateFacts) -> list[GateCheck]:
     if not facts.opponent.incident:
         return []
-    detail = f"INCIDENT: {facts.opponent.incident}; the best constant is the opponent instead"
+    stand_in = STAND_INS.get(facts.opponent.name, STAND_INS["dummy"])
+    detail = f"INCIDENT: {facts.opponent.incident}; {stand_in} is the opponent instead"
     return [GateCheck(name="champion", passed=True, detail=detail)]
 
 
