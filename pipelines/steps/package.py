@@ -177,6 +177,7 @@ def _fit(
     from pipelines.data import labelled_rows
     from pipelines.training import estimators
     from pipelines.training.fitting import fit_pipeline
+    from pipelines.training.preparation import with_series
     from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
     from pipelines.training.weights import weights_of
 
@@ -188,6 +189,7 @@ def _fit(
     refuse_constant(y, spec, "rows")
     schema = schema_of(table, spec.inputs, spec.task, classes)
     schema = schema.model_copy(update={"binary_classes": binary_classes(spec, table)})
+    schema = with_series(schema, spec)
     candidate = spec.candidate(best.candidate)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params, own)
     model = fit_pipeline(
