@@ -37,7 +37,8 @@ def sales_body(**changes):
     }
     for name, change in changes.items():
         whole = body.get(name)
-        body[name] = {**whole, **change} if isinstance(whole, dict) else change
+        both = isinstance(whole, dict) and isinstance(change, dict)
+        body[name] = {**whole, **change} if both else change
     return body
 
 

@@ -7,6 +7,8 @@ from ibis import _
 
 AGO = 25 * 3_600
 """Seconds: the horizon, and the hour after which a measurement is there."""
+COLDEST, WETTEST = 200, 100
+"""Kelvin and millimetres beyond which nothing is weather."""
 
 
 def build(tables: dict[str, ibis.Table]) -> ibis.Table:
@@ -19,8 +21,8 @@ def build(tables: dict[str, ibis.Table]) -> ibis.Table:
         "traffic_volume",
         "clouds_all",
         second=_.hour.epoch_seconds(),
-        temp=ibis.ifelse(_.temp > 200, _.temp, None),
-        rain=ibis.ifelse(_.rain_1h < 100, _.rain_1h, None),
+        temp=ibis.ifelse(_.temp > COLDEST, _.temp, None),
+        rain=ibis.ifelse(_.rain_1h < WETTEST, _.rain_1h, None),
         # The file names a holiday in its first hour only.
         holiday=(_.holiday != "None").max().over(group_by=_.day),
     )

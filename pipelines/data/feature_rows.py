@@ -181,7 +181,9 @@ def build_rows(
             remedy=f"{pass_on}it returned: {', '.join(result.column_names)}.",
         )
     whole = add_series_columns(result.select(columns), spec, subject)
-    rows = _between(whole, spec.event_time, interval.start, interval.end)
+    rows = _between(
+        whole.select(spec.feature_columns), spec.event_time, interval.start, interval.end
+    )
     _check(rows, spec, subject)
     return sorted_rows(rows, spec.row_order)
 

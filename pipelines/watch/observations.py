@@ -104,7 +104,12 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     source = _source_labels(context, plan, schema, log) if log.rows.num_rows else None
     labels = read_labels(store, spec.name)
     matches = join_labels(
-        log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
+        log,
+        labels,
+        source=source,
+        known_by=window.end,
+        known_after=spec.target.known_after,
+        horizon=spec.horizon,
     )
     version = bundle.manifest.version
     own = matches.rows.filter(pc.equal(matches.rows["version"], version))
