@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
+from pipelines.bundle.load import open_bundle, write_bundle
 from pipelines.bundle.rows import rows_from_table
 from pipelines.bundle.schema import Column, InputSchema
 from pipelines.data.series import add_series_columns
@@ -13,6 +14,10 @@ from pipelines.intervals import iso
 from serving.history import SeriesDecoder
 from serving.problems import Problem
 from tests.series import hourly, sales_spec
+from tests.serving.bundles import put_bundle, put_release
+from tests.serving.logged import records
+
+PREDICT = "/models/sales/predict"
 
 STEP = timedelta(hours=1)
 SPEC = sales_spec()
@@ -31,6 +36,56 @@ SCHEMA = InputSchema(
 )
 DECODER = SeriesDecoder(SCHEMA, SPEC.series, max_rows=1_000)
 KNOWN = dict(zip(TABLE["at"].to_pylist(), TABLE["sold"].to_pylist(), strict=True))
+
+
+@pytest.fixture
+def forecasting(store, serve):
+    """A server of the forecast."""
+    fitted = put_bundle(
+        store, model="sales", task="regression", table=TABLE.select(SPEC.inputs), compiled=False
+    )
+    manifest = open_bundle(store, fitted).manifest
+    inputs = manifest.inputs.model_copy(update={"task": "forecast", "series": SPEC.series})
+    bundle = write_bundle(store, manifest.model_copy(update={"inputs": inputs}))
+    put_release(store, 1, bundle, model="sales")
+    return serve()
+
+
+def test_both_ways_of_asking_have_the_same_answers_and_the_log_holds_the_made_columns(
+    store, forecasting
+):
+    rows = TABLE.slice(240, 4)
+    times = rows["at"].to_pylist()
+    whole = {"rows": rows_from_table(SCHEMA.columns, rows), "event_times": [iso(t) for t in times]}
+    history = known(times[0] - SPEC.lookback, times[0] - STEP)
+    own = {
+        **whole,
+        "rows": rows.select(["open"]).to_pylist(),
+        "history": history,
+        "keys": [iso(t) for t in times],
+    }
+    first, second = (forecasting.post(PREDICT, json=body) for body in (whole, own))
+    assert second.status_code == 200
+    assert first.json()["predictions"] == second.json()["predictions"]
+    logged = records(store, "sales")
+    assert logged[0].rows == logged[1].rows
+    assert logged[1].keys == [iso(t) for t in times]
+    assert forecasting.post(PREDICT, json={**own, "history": history[5:]}).status_code == 422
+
+
+def test_the_server_tells_what_a_history_must_hold(forecasting):
+    assert forecasting.get("/models/sales").json()["series"]["gap"] == 6
+    operation = forecasting.get("/openapi.json").json()["paths"][PREDICT]["post"]
+    bodies = operation["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    assert [sorted(b["required"]) for b in bodies[2:]] == [
+        ["event_times", "history", "rows"],
+        ["event_time", "history", "row"],
+    ]
+    assert bodies[2]["properties"]["rows"]["items"]["required"] == ["open"]
+    assert (
+        "from 24 steps before the first row to 6 steps"
+        in (bodies[3]["properties"]["history"]["description"])
+    )
 
 
 def known(first, last):

@@ -113,7 +113,7 @@ class TrainingProgram:
                 "`fit` changes the table that it is given.", remedy="work on a copy of it."
             )
         model = model if fitted is None else fitted
-        classes = _classes(model, y) if request["facts"]["task"] != "regression" else None
+        classes = _classes(model, y) if classifies(request["facts"]["task"]) else None
         self._models[request["model"]] = model
         texts = [f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught]
         return {"classes": classes, "warnings": list(dict.fromkeys(texts))[:MOST_WARNINGS]}, {}
