@@ -12,7 +12,7 @@ from pipelines.bundle.rows import rows_from_table
 from pipelines.data import labelled_rows
 from pipelines.intervals import iso
 from serving.history import SeriesDecoder
-from tests.examples.loop import copy, live
+from tests.examples.loop import copy, live, watch
 
 REVIEWS = (
     "https://files.pythonhosted.org/packages/ab/3c/"
@@ -101,3 +101,11 @@ def test_traffic_is_forecast_a_day_ahead_and_asked_with_its_history(
     answers = run.bundle.predictor.predict_values(request.rows)[:, 0]
     error = np.abs(answers - asked["traffic_volume"].to_numpy()).mean()
     assert error < 0.3 * asked["traffic_volume"].to_numpy().mean()
+
+    found = watch(run, window_end="2016-09-01T00:00:00Z")
+    figures = json.loads(run.context.ports.store.get(found.figures))["facts"]
+    missing = {c["name"]: c["missing"] for c in figures["columns"]}
+    assert missing["traffic_volume_lag_2w"] == 0, "the window's lags come from earlier batches"
+    assert "hour_hour" not in missing
+    assert found.labelled == found.rows
+    assert "the truth on the mean" in " ".join(figures["notes"])
