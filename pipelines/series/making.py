@@ -21,6 +21,8 @@ SECOND = 1_000_000
 """Microseconds."""
 _QUARTER = 15 * 60 * SECOND
 """Clocks change at whole quarters of an hour (UTC)."""
+_CELLS = 1_000_000
+"""Values that a mean looks up at once: 8 MB."""
 
 
 class History:
@@ -76,16 +78,21 @@ def _mean(
 ) -> Array:
     """Return the mean (n,) over the newest `steps` that may be seen, of the values that are there.
 
-    NaN where fewer than half of them are. Summed step by step, so that one row has the same sum
-    alone and among others, bit for bit.
+    NaN where fewer than half of them are. Summed one after another, so that one row has the same
+    sum alone and among others, bit for bit.
     """
-    total, count = np.zeros(len(times)), np.zeros(len(times), dtype=np.int64)
-    for step in range(declared.gap, declared.gap + steps):
-        values = history.at(times - step * declared.step * SECOND, series)
+    back = np.arange(declared.gap, declared.gap + steps) * declared.step * SECOND
+    means = np.empty(len(times))
+    at_once = max(_CELLS // steps, 1)
+    for first in range(0, len(times), at_once):
+        rows = slice(first, first + at_once)
+        moments = times[rows, None] - back
+        values = history.at(moments.ravel(), np.repeat(series[rows], steps)).reshape(moments.shape)
         there = ~np.isnan(values)
-        total += np.where(there, values, 0.0)
-        count += there
-    return np.where(2 * count >= steps, total / np.maximum(count, 1), np.nan)
+        total = np.cumsum(np.where(there, values, 0.0), axis=1)[:, -1]
+        count = there.sum(axis=1)
+        means[rows] = np.where(2 * count >= steps, total / np.maximum(count, 1), np.nan)
+    return means
 
 
 def local_times(times: Array, timezone: str) -> Array:
