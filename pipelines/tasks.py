@@ -71,6 +71,15 @@ REGRESS: frozenset[Task] = frozenset({"regression", "forecast"})
 """The tasks whose answer is one number in the target's unit."""
 
 
+STAND_INS = {"dummy": "the best constant", "seasonal naive": "the seasonal naive forecast"}
+"""The opponents that are no model, by the names that verdicts have for them."""
+
+
+def stand_in_of(task: str) -> str:
+    """Return the name of the opponent that a challenger must beat where no champion answers."""
+    return "seasonal naive" if task == "forecast" else "dummy"
+
+
 def traits_of(task: str) -> TaskTraits:
     """Return the declaration of a task. KeyError for an unknown one."""
     return TASKS[task]

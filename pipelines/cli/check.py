@@ -143,7 +143,7 @@ def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     spec = load_spec(settings.models, name)
     state["context"] = Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings))
-    text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
+    text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.inputs)} inputs"
     return "; ".join([text, *(f"WARNING: {warning}" for warning in advice(spec))])
 
 
@@ -281,10 +281,10 @@ def _features(state: dict[str, Any]) -> str:
     target = context.spec.target.column
     state["table"] = table
     state["labels"] = labels = int(has_label(table, context.spec).sum())
-    text = f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs"
+    text = f"{table.num_rows} rows, {len(context.spec.inputs)} inputs"
     if context.spec.has_target:
         text += f", {labels} with a known {target}"
-    merge_warning = merged_inputs(table, context.spec.features.inputs)
+    merge_warning = merged_inputs(table, context.spec.inputs)
     if context.spec.is_snapshot:
         text = "; ".join([text, *describe_sides(context.spec, table)])
     return "; WARNING: ".join(filter(None, [text, merge_warning]))

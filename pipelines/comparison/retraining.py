@@ -189,7 +189,7 @@ def _look_closely(
     if not spec.has_target:  # without a truth there are no errors
         return replace(look, failed=failed)
     found = look.importance
-    telling = list(found.losses)[:8] if found else spec.features.inputs[:8]
+    telling = list(found.losses)[:8] if found else spec.inputs[:8]
     return replace(
         look,
         slices=attempt(

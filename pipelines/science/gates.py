@@ -13,7 +13,7 @@ from pipelines.intervals import iso
 from pipelines.messages import GateCheck
 from pipelines.science.cluster_gate import check_succession
 from pipelines.spec.metrics import find_metric, is_known
-from pipelines.tasks import classifies, traits_of
+from pipelines.tasks import STAND_INS, classifies, traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -355,7 +355,8 @@ def _check_sides(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:
 def _note_incident(facts: GateFacts) -> list[GateCheck]:
     if not facts.opponent.incident:
         return []
-    detail = f"INCIDENT: {facts.opponent.incident}; the best constant is the opponent instead"
+    stand_in = STAND_INS.get(facts.opponent.name, STAND_INS["dummy"])
+    detail = f"INCIDENT: {facts.opponent.incident}; {stand_in} is the opponent instead"
     return [GateCheck(name="champion", passed=True, detail=detail)]
 
 

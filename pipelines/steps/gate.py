@@ -19,7 +19,7 @@ from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
 from pipelines.store.pages import publish_page
-from pipelines.tasks import finds_classes, is_wide, learns_named_classes
+from pipelines.tasks import finds_classes, is_wide, learns_named_classes, stand_in_of
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join, with_unit
 
@@ -139,7 +139,10 @@ def _judge_challenger(
     best, choice = choose_challenger(context, request.train)
     holdout, interval = labelled_rows.holdout(context, request.features)
     if best is None:
-        nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
+        nobody = Opponent(
+            name="champion" if champion else stand_in_of(context.spec.task),
+            error="there is no challenger",
+        )
         facts = GateFacts(
             name="",
             dummy=False,
@@ -365,8 +368,8 @@ def _compare_with_opponent(
 ) -> Opponent:
     """Compare with the champion.
 
-    Where there is none, or where it cannot answer, with the best constant. The challenger decides
-    at its own `threshold`, the champion at its.
+    Where there is none, or where it cannot answer, with the best constant (of a forecast with the
+    seasonal naive one). The challenger decides at its own `threshold`, the champion at its.
 
     A champion that cannot answer would lock every successor out, and must not be replaced unseen:
     it is an incident that the verdict names, and the floors and guards of the gate hold as ever. A
@@ -379,7 +382,8 @@ def _compare_with_opponent(
 
     if champion is None:
         sides = (challenger.score, challenger.dummy)
-        return _compare(context, holdout, "dummy", sides, challenger.classes, threshold, None)
+        name = stand_in_of(context.spec.task)
+        return _compare(context, holdout, name, sides, challenger.classes, threshold, None)
     try:
         bundle = open_bundle(context.ports.store, champion.bundle, context.settings)
         theirs = bundle.manifest.inputs
@@ -441,7 +445,15 @@ def _compare_with_constant(
     incident = f"the champion, version {champion.version}, cannot answer ({why})"
     sides = (challenger.score, challenger.dummy)
     return replace(
-        _compare(context, holdout, "dummy", sides, challenger.classes, threshold, None),
+        _compare(
+            context,
+            holdout,
+            stand_in_of(context.spec.task),
+            sides,
+            challenger.classes,
+            threshold,
+            None,
+        ),
         incident=incident,
     )
 

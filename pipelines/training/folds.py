@@ -58,7 +58,7 @@ def search_folds(spec: Spec, rows: pa.Table, y: Array) -> Folds:
     """
     if not spec.is_snapshot:
         times = labelled_rows.times(rows, spec)
-        return time_folds(times, spec.train.folds, spec.target.known_after)
+        return time_folds(times, spec.train.folds, spec.target.known_after + spec.horizon)
     groups = groups_of(rows, spec) if spec.train.group else None
     classify = classifies(spec.task)
     return [

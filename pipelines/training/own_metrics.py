@@ -64,7 +64,7 @@ def visible_columns(spec: Spec) -> list[str]:
 
     The watch has no others, and a metric must mean the same there.
     """
-    return [c for c in spec.features.inputs if c not in spec.features.personal]
+    return [c for c in spec.inputs if c not in spec.features.personal]
 
 
 class _Asked:

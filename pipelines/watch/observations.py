@@ -105,7 +105,12 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     source = _source_labels(context, plan, schema, log) if asks else None
     labels = read_labels(store, spec.name)
     matches = join_labels(
-        log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
+        log,
+        labels,
+        source=source,
+        known_by=window.end,
+        known_after=spec.target.known_after,
+        horizon=spec.horizon,
     )
     version = bundle.manifest.version
     own = matches.rows.filter(pc.equal(matches.rows["version"], version))
@@ -139,7 +144,7 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, schema = context.spec, bundle.manifest.inputs
     table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
-    inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
+    inputs = _in_kinds(table.select([c for c in spec.inputs if c not in personal]), schema)
     visible = labelled.visible(table, spec, window.end)
     known = of_known_class(table, spec, schema) if spec.has_target else True
     has_label = np.asarray(visible & known)
