@@ -19,6 +19,7 @@ from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
+from pipelines.spec.anomaly import anomaly_problems, promise_of
 from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.drift import Drift
@@ -134,6 +135,7 @@ class Spec(Value):
     """Above which probability a binary model decides for the positive class.
 
     A number, or `{for: METRIC}`; without it 0.5, and the server answers with probabilities only.
+    Of an anomaly model `{rate: 0.01}`, the share of rows that is flagged.
     """
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
     """The estimators that compete."""
@@ -182,6 +184,7 @@ class Spec(Value):
             *metric_problems(self.gate, self.task, self.train.metric, self.own_metrics),
             *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
             *threshold_problems(self.threshold, self.task, self.own_metrics),
+            *anomaly_problems(self),
             *_column_problems(self),
             *candidate_problems(self.candidates, self.task, self.features.inputs),
             *requirement_problems(self.requires),
@@ -214,8 +217,9 @@ class Spec(Value):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that training and gate name, each once."""
-        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics)))
+        """The metrics that training and gate name, each once; the promise of a rate is one too."""
+        promise = [name] if (name := promise_of(self)) else []
+        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics, *promise)))
 
     @property
     def is_snapshot(self) -> bool:
@@ -303,7 +307,7 @@ class Spec(Value):
 
 def _unbuilt(task: Task) -> list[Problem]:
     """Return what is wrong with a task that has a name already, and no training yet."""
-    if task not in {"quantiles", "anomaly", "cluster", "forecast"}:
+    if task not in {"quantiles", "cluster", "forecast"}:
         return []
     return [Problem(("task",), f"{task!r} cannot be trained yet; use another task")]
 
