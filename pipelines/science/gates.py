@@ -10,13 +10,16 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
+from pipelines.science.anomaly_gates import AnomalyFacts, anomaly_checks
+from pipelines.spec.anomaly import needs_truth
 from pipelines.spec.metrics import find_metric, is_known
-from pipelines.tasks import classifies
+from pipelines.tasks import answers_scores, classifies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.intervals import Interval
+    from pipelines.science.anomaly import Agreement, FlagRate
     from pipelines.science.bootstrap import Comparison
     from pipelines.spec.gate import Gate
     from pipelines.spec.metric import Metric
@@ -41,6 +44,8 @@ class Opponent:
     error: str = ""
     fitted_on: Interval | None = None
     incident: str = ""
+    agreement: Agreement | None = None
+    """Of anomaly models: how far both flag the same rows; None where there is no champion."""
 
 
 LEAST_HELD_OUT = 100
@@ -94,6 +99,10 @@ class GateFacts:
     snapshot: SnapshotFacts | None = None
     undefined: Mapping[str, str] = field(default_factory=dict)
     """Why a metric has no value on the held-out rows, in words."""
+    flags: FlagRate | None = None
+    """Of an anomaly model: the share of the held-out rows that it flags."""
+    labelled: int | None = None
+    """Of an anomaly model with a target: how many held-out rows have a label."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,21 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
     return Verdict(
         [
             *checks,
-            _check_better(facts, gate, units.get(gate.versus_champion.metric, "")),
+            *anomaly_checks(
+                AnomalyFacts(
+                    flags=facts.flags,
+                    labelled=facts.labelled,
+                    agreement=facts.opponent.agreement,
+                    versus_champion=facts.opponent.name == "champion",
+                    error=facts.opponent.error,
+                ),
+                gate,
+            ),
+            *(
+                [_check_better(facts, gate, units.get(gate.versus_champion.metric, ""))]
+                if needs_truth(gate.versus_champion.metric)
+                else []
+            ),
             *(_check_guard(facts, metric, gate, units.get(metric, "")) for metric in gate.guards),
         ]
     )
@@ -147,6 +170,8 @@ def blind_spot(gate: Gate, task: Task) -> str:
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
     # What a metric of the model's own sees nobody knows.
     views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
+    if answers_scores(task):
+        return ""
     if classifies(task):
         if "probabilities" in views:
             return ""

@@ -5,6 +5,7 @@ Its estimators learn from rows without a truth. Labels, where there is a target,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.plain_errors import Problem
@@ -13,27 +14,43 @@ from pipelines.spec.metrics import find_metric, is_known
 from pipelines.spec.threshold import ThresholdAtRate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pipelines.spec.candidates import Candidate
     from pipelines.spec.gate import Gate
-    from pipelines.spec.model import Spec
+    from pipelines.spec.threshold import ThresholdFor
+    from pipelines.tasks import Task
 
 LOCAL_OUTLIERS = "sklearn.neighbors.LocalOutlierFactor"
+
+
+@dataclass(frozen=True)
+class WordsOfAnomaly:
+    """What a spec says that an anomaly task looks at; `own` are the model's own metrics, by name."""
+
+    task: Task
+    threshold: float | ThresholdFor | ThresholdAtRate | None
+    gate: Gate
+    trained_by: str
+    candidates: Sequence[Candidate]
+    has_target: bool
+    own: Sequence[str]
+    automl: bool
+
 
 def needs_truth(metric: str) -> bool:
     """Tell whether a metric looks at true values; one of the model's own does."""
     return not is_known(metric) or find_metric(metric).needs_truth
 
 
-def promise_of(spec: Spec) -> str:
+def promise_of(threshold: float | ThresholdFor | ThresholdAtRate | None) -> str:
     """Return the metric that holds the flagged share against the promised rate; "" if none is."""
-    if not isinstance(spec.threshold, ThresholdAtRate):
+    if not isinstance(threshold, ThresholdAtRate):
         return ""
-    return flag_rate_error(spec.threshold.rate)
+    return flag_rate_error(threshold.rate)
 
 
-def anomaly_problems(spec: Spec) -> list[Problem]:
+def anomaly_problems(spec: WordsOfAnomaly) -> list[Problem]:
     """Return what is wrong with the spec of an anomaly task; nothing for any other task."""
     if spec.task != "anomaly":
         belongs = f"belongs to an anomaly task, this one is {spec.task}; remove it"
@@ -41,6 +58,10 @@ def anomaly_problems(spec: Spec) -> list[Problem]:
     unproposed = "proposes no candidates for an anomaly task; write them, and remove it"
     return [
         *([Problem(("automl",), unproposed)] if spec.automl else []),
+        *(
+            Problem(("metrics", name), "an anomaly task takes no metric of its own yet; remove it")
+            for name in spec.own
+        ),
         *_metric_problems(spec),
         *_search_problems(spec),
         *(
@@ -51,9 +72,9 @@ def anomaly_problems(spec: Spec) -> list[Problem]:
     ]
 
 
-def _metric_problems(spec: Spec) -> Iterator[Problem]:
-    promise = promise_of(spec)
-    for path, name in _mentions(spec.gate, spec.train.metric):
+def _metric_problems(spec: WordsOfAnomaly) -> Iterator[Problem]:
+    promise = promise_of(spec.threshold)
+    for path, name in _mentions(spec.gate, spec.trained_by):
         if not needs_truth(name) and promise and name != promise:
             rate = find_metric(name).number
             why = f"looks at {rate:g} per cent, and `threshold` promises another rate"
@@ -78,11 +99,11 @@ def _mentions(gate: Gate, trained_by: str) -> list[tuple[tuple[str, ...], str]]:
     ]
 
 
-def _search_problems(spec: Spec) -> Iterator[Problem]:
+def _search_problems(spec: WordsOfAnomaly) -> Iterator[Problem]:
     """Say where settings or candidates would be chosen although nothing tells which is better."""
-    if needs_truth(spec.train.metric):
+    if needs_truth(spec.trained_by):
         return
-    blind = f"{spec.train.metric} needs no labels and cannot tell which is better"
+    blind = f"{spec.trained_by} needs no labels and cannot tell which is better"
     for place, candidate in enumerate(spec.candidates):
         if candidate.search:
             why = f"{blind}: fix `params`, or name a `target` and a metric that needs it"

@@ -19,7 +19,7 @@ from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
-from pipelines.spec.anomaly import anomaly_problems, promise_of
+from pipelines.spec.anomaly import WordsOfAnomaly, anomaly_problems, promise_of
 from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.drift import Drift
@@ -184,7 +184,7 @@ class Spec(Value):
             *metric_problems(self.gate, self.task, self.train.metric, self.own_metrics),
             *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
             *threshold_problems(self.threshold, self.task, self.own_metrics),
-            *anomaly_problems(self),
+            *anomaly_problems(_words_of_anomaly(self)),
             *_column_problems(self),
             *candidate_problems(self.candidates, self.task, self.features.inputs),
             *requirement_problems(self.requires),
@@ -218,7 +218,7 @@ class Spec(Value):
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics that training and gate name, each once; the promise of a rate is one too."""
-        promise = [name] if (name := promise_of(self)) else []
+        promise = [name] if (name := promise_of(self.threshold)) else []
         return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics, *promise)))
 
     @property
@@ -320,6 +320,19 @@ def _missing_target(spec: Spec) -> list[Problem]:
     if wanted == "none" and spec.has_target:
         return [Problem(("target",), f"a {spec.task} task has none; remove it")]
     return []
+
+
+def _words_of_anomaly(spec: Spec) -> WordsOfAnomaly:
+    return WordsOfAnomaly(
+        task=spec.task,
+        threshold=spec.threshold,
+        gate=spec.gate,
+        trained_by=spec.train.metric,
+        candidates=spec.candidates,
+        has_target=spec.has_target,
+        own=list(spec.own_metrics),
+        automl=bool(spec.automl),
+    )
 
 
 def _words_of_time(spec: Spec) -> WordsOfTime:

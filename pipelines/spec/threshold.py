@@ -69,7 +69,11 @@ def _rate_problems(threshold: float | ThresholdFor | ThresholdAtRate | None) -> 
     if isinstance(threshold, ThresholdAtRate):
         return []
     wanted = "write the share of rows to flag, such as `threshold: {rate: 0.01}`"
-    why = f"missing; {wanted}" if threshold is None else f"scores have no scale of their own; {wanted}"
+    why = (
+        f"missing; {wanted}"
+        if threshold is None
+        else f"scores have no scale of their own; {wanted}"
+    )
     return [Problem(("threshold",), why)]
 
 
@@ -81,17 +85,20 @@ def threshold_problems(
     """Return what is wrong with a threshold."""
     if task == "anomaly":
         return _rate_problems(threshold)
-    if threshold is None:
-        return []
     if isinstance(threshold, ThresholdAtRate):
         why = f"belongs to an anomaly task, this one is {task}; remove it"
         return [Problem(("threshold", "rate"), why)]
-    if task != "binary":
+    if threshold is not None and task != "binary":
         return [
             Problem(("threshold",), f"a {task} task has no threshold, only a binary one; remove it")
         ]
-    if not isinstance(threshold, ThresholdFor):
-        return []
+    return _choice_problems(threshold, task, own) if isinstance(threshold, ThresholdFor) else []
+
+
+def _choice_problems(
+    threshold: ThresholdFor, task: Task, own: Mapping[str, OwnMetric]
+) -> list[Problem]:
+    """Return what is wrong with the metric that a threshold is chosen for."""
     name, place = threshold.metric, ("threshold", "for")
     choices = [n for n, metric in own.items() if metric.sees == LABELS]
     choices += [n for n, m in METRICS.items() if task in m.tasks and m.sees == LABELS]

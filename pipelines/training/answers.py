@@ -8,9 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.bundle.rows import frame_from_table
+from pipelines.bundle.strangeness import strangeness
 from pipelines.spec.metric import Metric
 from pipelines.spec.metrics import find_metric
-from pipelines.tasks import answers_probabilities, has_named_classes, learns_named_classes
+from pipelines.tasks import (
+    answers_probabilities,
+    answers_scores,
+    has_named_classes,
+    learns_named_classes,
+    learns_nothing,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +53,8 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
 
     A class never learnt has probability 0.
     """
+    if answers_scores(task):
+        return strangeness(pipeline, inputs)
     with np.errstate(
         over="ignore", invalid="ignore", divide="ignore"
     ):  # what is not finite is refused by the metrics
@@ -64,11 +73,14 @@ def constant(
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
     Shares, or the value that is best by the metric, such as the mean, or for mae the median; the
-    mean for a metric of the model's own, of which nobody knows the best one.
+    mean for a metric of the model's own, of which nobody knows the best one. Zeros for a task that
+    learns nothing from a target: any constant is as good.
     """
     if learns_named_classes(task):
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))
+    if learns_nothing(task):
+        return np.zeros(rows)
     declared = find_metric(metric) if isinstance(metric, str) else metric
     return np.full(rows, _best_value(np.asarray(y, dtype=np.float64), declared))
 

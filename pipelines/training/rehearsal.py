@@ -245,7 +245,7 @@ def _fit(
             ),
             rows.inputs,
             rows.y,
-            classify=classifies(spec.task),
+            task=spec.task,
             log=_QUIET,
         )
         model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET, weights=rows.weights)

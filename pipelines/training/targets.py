@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from pipelines.classes import binary_name, class_name, class_names
 from pipelines.columns.widening import type_in_words
 from pipelines.errors import BadData
-from pipelines.tasks import classifies, learns_named_classes
+from pipelines.science.metrics import UNLABELLED
+from pipelines.tasks import answers_scores, classifies, learns_named_classes, learns_nothing
 
 if TYPE_CHECKING:
     from pipelines.spec import Spec
@@ -71,6 +72,8 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
 
     Zeros where the model has no target. Raises BadData where the column does not fit the task.
     """
+    if answers_scores(spec.task):
+        return _anomalies(table, spec)
     if not spec.has_target:
         return np.zeros(table.num_rows)
     column = table[spec.target.column]
@@ -107,8 +110,34 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
     return values.astype(np.int64)
 
 
+def _anomalies(table: pa.Table, spec: Spec) -> Array:
+    """Return 1 for an anomaly, 0 for none, and -1 where nobody has told, (n,)."""
+    if not spec.has_target:
+        return np.full(table.num_rows, UNLABELLED, dtype=np.int64)
+    column = table[spec.target.column]
+    if not _is_number(column):
+        raise BadData(
+            f"The target {spec.target.column} holds {type_in_words(column.type)}, and an anomaly"
+            " task takes true and false, or 1 and 0, and null where nobody has told.",
+            remedy="derive it by `expression`, or build a boolean.",
+            at=_COLUMN,
+        )
+    values = column.cast(pa.float64()).to_numpy()
+    unknown = np.isnan(values)
+    if not np.isin(values[~unknown], (0, 1)).all():
+        raise BadData(
+            f"The target {spec.target.column} of an anomaly task holds values besides 0 and 1:"
+            f" {_shown(sorted(_seen(spec, table)))}.",
+            remedy="derive it by `expression`, or build a boolean; null where nobody has told.",
+            at=_COLUMN,
+        )
+    return np.where(unknown, UNLABELLED, values).astype(np.int64)
+
+
 def refuse_constant(y: Array, spec: Spec, what: str) -> None:
     """Raise BadData where nothing can be learnt: one value only."""
+    if learns_nothing(spec.task):
+        return
     if len(np.unique(y)) < TWO:
         value = y[0] if len(y) else "none"
         raise BadData(

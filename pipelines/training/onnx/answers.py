@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.bundle.rows import frame_from_feed
-from pipelines.tasks import answers_probabilities
+from pipelines.bundle.strangeness import strangeness
+from pipelines.tasks import answers_probabilities, answers_scores
 
 if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
     """Return the fitted pipeline's answers [rows, k], as a bundle's predictor gives them."""
     frame = frame_from_feed(feed)
+    if answers_scores(schema.task):
+        return strangeness(pipeline, frame).reshape(-1, 1)
     with np.errstate(over="ignore", invalid="ignore"):
         # edge rows may overflow in both; `difference` compares what came of it
         if not answers_probabilities(schema.task):

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
 
 TOLERANCE = {
-    **dict.fromkeys(("binary", "multiclass", "cluster"), 1e-5),
-    **dict.fromkeys(("regression", "forecast", "quantiles", "anomaly"), 1e-4),
+    **dict.fromkeys(("binary", "multiclass", "cluster", "anomaly"), 1e-5),
+    **dict.fromkeys(("regression", "forecast", "quantiles"), 1e-4),
 }
 """How far answers may differ.
 
-Absolutely for probabilities, relatively for values (see `difference`).
+Absolutely for probabilities, relatively for values and scores (see `difference`).
 """
 ALONE = 300
 """Rows of a feed that the compiled model is also asked one at a time, as callers mostly do."""

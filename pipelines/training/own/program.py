@@ -21,10 +21,11 @@ from pipelines.bundle.feed_tables import (
 from pipelines.bundle.own_types import split_types
 from pipelines.bundle.rows import frame_from_feed
 from pipelines.bundle.schema import InputSchema
+from pipelines.bundle.strangeness import strangeness
 from pipelines.errors import SpecError
 from pipelines.fence.own_code import FILE, OwnCode, load_code
 from pipelines.fence.program import Limits, run
-from pipelines.tasks import classifies
+from pipelines.tasks import answers_scores, classifies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +114,7 @@ class TrainingProgram:
                 "`fit` changes the table that it is given.", remedy="work on a copy of it."
             )
         model = model if fitted is None else fitted
-        classes = _classes(model, y) if request["facts"]["task"] != "regression" else None
+        classes = _classes(model, y) if classifies(request["facts"]["task"]) else None
         self._models[request["model"]] = model
         texts = [f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught]
         return {"classes": classes, "warnings": list(dict.fromkeys(texts))[:MOST_WARNINGS]}, {}
@@ -170,7 +171,13 @@ def _refuse_no_estimator(made: Any, name: str, task: str) -> None:
             remedy=f"return `{made.__name__}(...)`.",
         )
     needed = ["get_params", "set_params", "fit"]
-    needed.append("predict" if not classifies(task) else "predict_proba")
+    needed.append(
+        "score_samples"
+        if answers_scores(task)
+        else "predict"
+        if not classifies(task)
+        else "predict_proba"
+    )
     # A pipeline shows a method of its last step once that is there, fitted or not; one that cannot
     # say yet is asked again when it is fitted.
     absent = [method for method in needed if not hasattr(made, method)]
@@ -200,12 +207,15 @@ def _ask(model: Any, method: str, frame: pd.DataFrame) -> Array:
     """Return the answers, (n,) or (n, k). Raises SpecError where they have another form."""
     before = frame.copy()
     with np.errstate(all="ignore"):
-        answers = np.asarray(getattr(model, method)(frame))
+        if method == "score_samples":  # as it is served, by which one fit is like another
+            answers = -strangeness(model, frame)
+        else:
+            answers = np.asarray(getattr(model, method)(frame))
     if not frame.equals(before):
         raise SpecError(
             f"`{method}` changes the table that it is given.", remedy="work on a copy of it."
         )
-    width = 0 if method == "predict" else len(model.classes_)
+    width = len(model.classes_) if method == "predict_proba" else 0
     right = (len(frame), width) if width else (len(frame),)
     if method == "predict" and answers.shape == (len(frame), 1):
         answers = answers[:, 0]
