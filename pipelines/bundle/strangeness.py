@@ -28,11 +28,11 @@ def strangeness(model: Any, inputs: pd.DataFrame) -> Array:
 def size_of_scores(model: Any) -> float:
     """Return by what a model's scores are divided, so that fits on few and many rows are alike.
 
-    A support vector machine sums the kernel over its vectors, with weights that sum to nu * n:
-    twice the rows would give twice the score, and no threshold of one fit would suit another.
-    Divided by that sum, its score is the weighted mean of the kernel.
+    A support vector machine sums the kernel over its vectors, with weights that grow with the rows:
+    of twice the rows its score is about twice as great, and no threshold of one fit would suit
+    another. Divided by its offset it is -1 at the machine's own boundary.
     """
     last = model.steps[-1][1] if hasattr(model, "steps") else model
-    if type(last).__name__ == "OneClassSVM" and hasattr(last, "dual_coef_"):
-        return float(last.dual_coef_.sum())
+    if type(last).__name__ in {"OneClassSVM", "SGDOneClassSVM"} and hasattr(last, "offset_"):
+        return float(np.abs(np.ravel(last.offset_)[0])) or 1.0
     return 1.0

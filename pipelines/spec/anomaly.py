@@ -26,7 +26,7 @@ LOCAL_OUTLIERS = "sklearn.neighbors.LocalOutlierFactor"
 
 @dataclass(frozen=True)
 class WordsOfAnomaly:
-    """What a spec says that an anomaly task looks at; `own` are the model's own metrics, by name."""
+    """What a spec says that an anomaly task looks at; `own` names the model's own metrics."""
 
     task: Task
     threshold: float | ThresholdFor | ThresholdAtRate | None

@@ -24,6 +24,10 @@ def turn_scores(model: Any, pipeline: Any, name: str) -> None:
     if not outputs:
         msg = "the converter gives no scores of this estimator"
         raise ValueError(msg)
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            for nth, old in enumerate(names):
+                names[nth] = f"{name}_within" if old == name else old
     last = pipeline.steps[-1][1]
     size = size_of_scores(pipeline)
     offset = float(np.ravel(last.offset_)[0])
