@@ -13,7 +13,8 @@ from pipelines.comparison.attribution import Attribution
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
 from pipelines.profiling.words import short
-from pipelines.tasks import classifies
+from pipelines.science.metrics import UNLABELLED
+from pipelines.tasks import answers_scores, classifies
 from pipelines.templates import fill
 from pipelines.training.decision_threshold import threshold_of
 
@@ -128,11 +129,23 @@ def _attribution(look: CandidateLook) -> dict[str, Any]:
     return {"attribution": "", "attribution_words": found.why if found else "", "off": ""}
 
 
+def _of_scores(y: Array, p: Array, threshold: float) -> list[Drawing]:
+    told = "; rows with a label by what they are" if (y != UNLABELLED).any() else ""
+    return [
+        Drawing(
+            answer_plots.score_histogram(y, p, threshold, "scores"),
+            f"rows by their score: right of the line ({threshold:.4g}) they are flagged{told}",
+        )
+    ]
+
+
 def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
     """Return the drawings of a candidate's answers by task."""
     y, p = judged.truth, look.answers
     if p is None:
         return []
+    if answers_scores(judged.spec.task):
+        return _of_scores(y, p, threshold_of(look.result.threshold))
     if not classifies(judged.spec.task):
         return _of_values(judged, p)
     if judged.classes:
