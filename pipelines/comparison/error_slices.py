@@ -177,6 +177,8 @@ def row_texts(table: pa.Table, names: Sequence[str], rows: Array) -> list[list[s
 
 
 def _truths(judged: Judged, rows: Array) -> list[str]:
+    if not judged.spec.has_target:
+        return ["-"] * len(rows)
     column = judged.holdout[judged.spec.target.column].take(pa.array(rows))
     return [_value_text(v) for v in column.to_pylist()]
 

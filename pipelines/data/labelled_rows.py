@@ -100,7 +100,7 @@ def count_labels(table: pa.Table, spec: Spec, by: datetime) -> LabelCounts:
     happened, known = _by(table, spec, by, spec.target.known_after)
     if not spec.has_target:
         return LabelCounts(known=int(happened.sum()))
-    labelled = _is_there(table[spec.target.column])
+    labelled = is_there(table[spec.target.column])
     return LabelCounts(
         known=int((known & labelled).sum()),
         waiting=int((happened & ~known).sum()),
@@ -232,7 +232,7 @@ def known_rows(table: pa.Table, spec: Spec, batches: Sequence[Dated], *, by: dat
         why = f" ({said})" if (said := counts.in_words(spec)) else ""
         waits = counts.waiting > counts.missing
         raise BadData(
-            f"No row of the snapshot has a {spec.target.column}{why}."
+            f"No row of the snapshot has a {spec.target.column or 'value'}{why}."
             if spec.is_snapshot
             else f"No row of the batches {batches[0].interval.name} to {batches[-1].interval.name}"
             f" has a label that was known by {iso(by)}{why}.",
@@ -258,7 +258,7 @@ def label_known(table: pa.Table, spec: Spec, by: datetime) -> Array:
     if not spec.has_target:
         return np.full(table.num_rows, fill_value=False)
     _, known = _by(table, spec, by, spec.target.known_after)
-    return np.asarray(known & _is_there(table[spec.target.column]))
+    return np.asarray(known & is_there(table[spec.target.column]))
 
 
 def times(table: pa.Table, spec: Spec) -> Array:
@@ -331,10 +331,11 @@ def has_label(table: pa.Table, spec: Spec) -> Array:
     """
     if learns_nothing(spec.task):
         return np.full(table.num_rows, fill_value=True)
-    return _is_there(table[spec.target.column])
+    return is_there(table[spec.target.column])
 
 
-def _is_there(column: pa.ChunkedArray) -> Array:
+def is_there(column: pa.ChunkedArray) -> Array:
+    """Return (n,) booleans: whether a label is there; null and NaN are none."""
     there = pc.is_valid(column)
     if pa.types.is_floating(column.type):
         there = pc.and_(there, pc.invert(pc.fill_null(pc.is_nan(column), fill_value=False)))

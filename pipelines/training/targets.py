@@ -12,6 +12,7 @@ from pipelines.classes import binary_name, class_name, class_names
 from pipelines.columns.widening import type_in_words
 from pipelines.errors import BadData
 from pipelines.science.metrics import UNLABELLED
+from pipelines.spec.anomaly import needs_truth
 from pipelines.tasks import answers_scores, classifies, learns_named_classes, learns_nothing
 
 if TYPE_CHECKING:
@@ -145,6 +146,25 @@ def refuse_constant(y: Array, spec: Spec, what: str) -> None:
             remedy="widen train.window, or choose a target that varies.",
             at=_COLUMN,
         )
+
+
+def refuse_one_label(y: Array, spec: Spec) -> None:
+    """Raise BadData where the labels of an anomaly task, which are to judge, are all alike.
+
+    `y` (n,) are those of all rows, -1 where there is none.
+    """
+    if not (learns_nothing(spec.task) and spec.has_target and needs_truth(spec.train.metric)):
+        return
+    known = np.unique(y[y != UNLABELLED])
+    if len(known) >= TWO:
+        return
+    says = f"all {bool(known[0])}".lower() if len(known) else "all missing"
+    raise BadData(
+        f"The labels in {spec.target.column} are {says} in these {len(y):,} rows, and"
+        f" {spec.train.metric} needs both rows that are anomalies and rows that are none.",
+        remedy="widen train.window, or name a metric that needs no label and leave the target out.",
+        at=_COLUMN,
+    )
 
 
 def _of_positive(column: pa.ChunkedArray, spec: Spec) -> Array:
