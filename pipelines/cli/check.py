@@ -271,7 +271,7 @@ def _features(state: dict[str, Any]) -> str:
     context: Context = state["context"]
     table = build_from(context, state["raws"], state["interval"])
     state["table"] = table
-    state["labels"] = labels = int(has_label(table, context.spec).sum())
+    state["labels"] = int(has_label(table, context.spec).sum())
     text = f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs"
     if context.spec.has_target:
         known = int(is_there(table[context.spec.target.column]).sum())

@@ -73,13 +73,13 @@ def _note_labels(flags: FlagRate, labelled: int | None) -> list[GateCheck]:
 def _say_unproven(facts: AnomalyFacts) -> GateCheck:
     if not facts.versus_champion:
         detail = (
-            "no label says which rows are anomalies, so that nothing is proven of what it finds;"
-            " its promise and the bounds decide"
+            "the metric that decides needs no label, so that nothing is proven of what it finds; its"
+            " promise and the bounds decide"
         )
         return GateCheck(name="unproven", passed=True, detail=detail)
     detail = (
-        "no label says which rows are anomalies, so that it is not proven better than the champion,"
-        " and cannot be; it takes its place where its promise and the bounds hold on newer rows"
+        "the metric that decides needs no label, so that it is not proven better than the champion,"
+        " and cannot be; it takes its place where its promise and the bounds hold on these rows"
     )
     if facts.error:
         detail = f"the champion could not be compared: {facts.error}"

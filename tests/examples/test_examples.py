@@ -59,3 +59,14 @@ def test_reviews_are_read_by_their_words(tmp_path, reviews_archive, monkeypatch)
     )[:, 0]
     assert praise > 0.7
     assert blame < 0.4
+
+
+def test_odd_cells_are_found_at_the_promised_rate(tmp_path):
+    run = live(copy("odd_cells", tmp_path / "home"))
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    threshold = run.bundle.manifest.threshold
+    assert threshold.rate == 0.05
+    assert threshold.rows == run.trained[0].rows_train
+    assert run.judged.metrics["roc_auc"] > 0.75, "malignant cells look strange"
+    assert any("nothing is proven" in check.detail for check in run.judged.checks)
