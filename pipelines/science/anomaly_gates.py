@@ -73,8 +73,8 @@ def _note_labels(flags: FlagRate, labelled: int | None) -> list[GateCheck]:
 def _say_unproven(facts: AnomalyFacts) -> GateCheck:
     if not facts.versus_champion:
         detail = (
-            "the metric that decides needs no label, so that nothing is proven of what it finds; its"
-            " promise and the bounds decide"
+            "the metric that decides needs no label, so that nothing is proven of what it finds:"
+            " its promise and the bounds decide"
         )
         return GateCheck(name="unproven", passed=True, detail=detail)
     detail = (

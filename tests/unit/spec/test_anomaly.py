@@ -38,7 +38,7 @@ def test_without_a_target_the_promise_alone_judges():
 
 
 def test_with_a_target_labels_judge_and_settings_are_searched():
-    text = SPEC.replace("key: [visit]", "key: [visit]\ntarget: {column: fraud, known_after: 90d}")
+    text = SPEC.replace("key: [visit]", "key: [visit]\ntarget: {column: fraud}")
     text = text.replace(METRIC, "train: {metric: average_precision}")
     spec = parsed(FOREST, f"{FOREST}, search: {{n_estimators: [50, 100]}}", text)
     assert spec.metrics == ("average_precision", "flag_rate_error_at_5_percent")
