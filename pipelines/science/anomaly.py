@@ -139,7 +139,12 @@ def flag_rate(
     if not rows:
         return FlagRate(rate, 0, 0, 0.0, 1.0, 1.0, confidence)
     low, high = exact_interval(hits, rows, confidence)
-    share = RowMetric("share", True, lambda positions, p, _: p[positions], np.arange(rows))  # noqa: FBT003
+    share = RowMetric(
+        name="share",
+        greater_is_better=True,
+        per_row=lambda positions, p, _: p[positions],
+        positions=np.arange(rows),
+    )
     if event_times is None and groups is None:
         groups = np.arange(rows)
     drawn = spread(
