@@ -8,7 +8,8 @@ import numpy as np
 
 from pipelines.bundle.clusters import Clusters
 from pipelines.bundle.rows import frame_from_feed
-from pipelines.tasks import answers_probabilities
+from pipelines.bundle.strangeness import strangeness
+from pipelines.tasks import answers_probabilities, answers_scores
 
 if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed
@@ -23,6 +24,8 @@ BORDER = 1e-5
 def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
     """Return the fitted pipeline's answers [rows, k], as a bundle's predictor gives them."""
     frame = frame_from_feed(feed)
+    if answers_scores(schema.task):
+        return strangeness(pipeline, frame).reshape(-1, 1)
     with np.errstate(over="ignore", invalid="ignore"):
         # edge rows may overflow in both; `difference` compares what came of it
         if not answers_probabilities(schema.task):

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
 
 TOLERANCE = {
-    **dict.fromkeys(("binary", "multiclass", "cluster"), 1e-5),
-    **dict.fromkeys(("regression", "forecast", "quantiles", "anomaly"), 1e-4),
+    **dict.fromkeys(("binary", "multiclass", "cluster", "anomaly"), 1e-5),
+    **dict.fromkeys(("regression", "forecast", "quantiles"), 1e-4),
 }
 """How far answers may differ.
 
-Absolutely for probabilities, relatively for values (see `difference`).
+Absolutely for probabilities, relatively for values and scores (see `difference`).
 """
 _NO_CONVERTER = re.compile(r"shape calculator for type '<class '(?:[\w.]+\.)?(?P<name>\w+)'>")
 """What skl2onnx says of a class that it does not know."""
