@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipelines.inference_log.format import KEY_LIMIT
+from pipelines.tasks import learns_named_classes
 from serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def row_example(schema: InputSchema) -> str:
 
 def label_example(schema: InputSchema) -> str:
     """Return a label as it stands in JSON."""
-    if schema.task == "multiclass":
+    if learns_named_classes(schema.task):
         return f'"{(schema.classes or ["text"])[0][:EXAMPLE_LIMIT]}"'
     if schema.binary_classes:
         return f'"{schema.binary_classes[1][:EXAMPLE_LIMIT]}"'

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 from pipelines.classes import class_of, place_of_binary
 from pipelines.errors import PerennialError
 from pipelines.inference_log.label_index import Index, NewLabel
+from pipelines.tasks import learns_named_classes
 from serving.body_problems import label_problem
 from serving.decode import Key, make_json_problem, refuse_repeated_keys
 from serving.event_log import log
@@ -257,7 +258,7 @@ def _label(label: bool | float | str, schema: InputSchema) -> float | str:  # no
     label of a row counts. So it is refused; where the class is new in the world, it can be told
     again once a version that knows it serves.
     """
-    if schema.task == "multiclass":
+    if learns_named_classes(schema.task):
         classes = schema.classes or []
         name = class_of(label, classes)
         if name is None:

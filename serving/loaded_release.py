@@ -12,6 +12,7 @@ from pipelines.bundle.load import OpenBundle, golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.errors import BadData, Corrupted, ModelFailed, PerennialError, Refused
 from pipelines.settings import load_settings
+from pipelines.tasks import answers_probabilities, has_named_classes
 from serving.batching import Batcher
 from serving.decode import RequestDecoder
 from serving.event_log import log
@@ -63,7 +64,7 @@ class LoadedRelease:
         why, else 500.
         """
         schema = self.bundle.manifest.inputs
-        probabilities = schema.task != "regression"
+        probabilities = answers_probabilities(schema.task)
         try:
             answers = self.bundle.predictor.predict_values(rows)
         except (
@@ -95,7 +96,7 @@ class LoadedRelease:
                 f"{self.release.model} {self.release.version} gave an answer that is no valid"
                 " number.",
             )
-        if schema.task != "multiclass":
+        if not has_named_classes(schema.task):
             return answers[:, 0].tolist()  # type: ignore[no-any-return]
         classes = schema.classes or []
         return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.inference_log.format import KEY_LIMIT
+from pipelines.tasks import has_named_classes
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import Column, InputSchema
@@ -150,10 +151,10 @@ def _predict(name: str, loaded_release: LoadedRelease) -> dict[str, Any]:
 def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
         "binary": {"enum": [*(schema.binary_classes or ()), True, False, 1, 0]},
-        "regression": {"type": "number"},
         "multiclass": {"enum": schema.classes},
+        "anomaly": {"enum": [True, False, 1, 0]},
     }
-    label = {**kinds[schema.task], "description": "What happened."}
+    label = {**kinds.get(schema.task, {"type": "number"}), "description": "What happened."}
     request = {
         "type": "string",
         "minLength": 1,
@@ -274,7 +275,7 @@ def _answer_schema(schema: InputSchema, threshold: Threshold | None) -> dict[str
     if schema.task == "binary":
         of = repr(schema.binary_classes[1]) if schema.binary_classes else "true"
         one["description"] = f"The probability of {of}."
-    if schema.task == "multiclass":
+    if has_named_classes(schema.task):
         probabilities = {
             "type": "object",
             "properties": {label: {"type": "number"} for label in schema.classes or []},

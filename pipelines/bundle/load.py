@@ -16,6 +16,7 @@ from pipelines.errors import BadData
 from pipelines.fence.own_code import OwnCode
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Value, canonical
+from pipelines.tasks import has_named_classes
 
 if TYPE_CHECKING:
     from pipelines.refs import Ref
@@ -138,7 +139,7 @@ def _refuse_nonsense(manifest: BundleManifest, golden: Golden) -> None:
         "an input stands twice" if len(set(names)) != len(names) else "",
         (
             "a multiclass model needs two classes or more"
-            if manifest.inputs.task == "multiclass" and not many
+            if has_named_classes(manifest.inputs.task) and not many
             else ""
         ),
         "it has no golden requests" if not golden.rows else "",

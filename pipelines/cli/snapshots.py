@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import SpecError
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +68,7 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
 def _class_sentences(spec: Spec, rows: pa.Table, is_held: Any, *, folds: bool) -> list[str]:
     from pipelines.classes import class_names
 
-    if spec.task == "regression":
+    if not classifies(spec.task):
         return []
     names = np.array(class_names(rows[spec.target.column]).to_pylist(), dtype=object)
     classes, counts = np.unique(names.astype(str), return_counts=True)

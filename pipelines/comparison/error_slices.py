@@ -15,6 +15,7 @@ from pipelines.comparison.scales import number_text
 from pipelines.profiling.words import short
 from pipelines.science.metrics import THRESHOLD, score
 from pipelines.science.slices import LEAST, SliceLoss, compare_slices
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -82,7 +83,7 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
         if one is not None
     ]
     judgements.sort(key=lambda s: -s.found.difference)
-    words = "distance from the truth" if spec.task == "regression" else "log loss"
+    words = "distance from the truth" if not classifies(spec.task) else "log loss"
     return ErrorSlices(judgements[:_SHOWN], len(judgements), words, unit)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.science.metrics import score
+from pipelines.tasks import classifies
 from pipelines.training.decision_threshold import threshold_of
 from pipelines.training.estimators import answers, build_pipeline
 from pipelines.training.fitting import fit_pipeline
@@ -73,7 +74,7 @@ def learning_curve(
             note = f"from {size:,} rows on the fits would take longer than {seconds:g} s"
             break
         part = np.sort(order[:size])
-        if spec.task != "regression" and len(np.unique(judged.y[part])) < 2:  # noqa: PLR2004
+        if classifies(spec.task) and len(np.unique(judged.y[part])) < 2:  # noqa: PLR2004
             note = "the smallest parts hold one class only"
             continue
         fit_began = time.perf_counter()

@@ -13,6 +13,7 @@ from pipelines.comparison.attribution import Attribution
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
 from pipelines.profiling.words import short
+from pipelines.tasks import classifies
 from pipelines.templates import fill
 from pipelines.training.decision_threshold import threshold_of
 
@@ -132,7 +133,7 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
     y, p = judged.truth, look.answers
     if p is None:
         return []
-    if judged.spec.task == "regression":
+    if not classifies(judged.spec.task):
         return _of_values(judged, p)
     if judged.classes:
         return _of_classes(judged, judged.classes, p)

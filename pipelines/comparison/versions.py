@@ -20,6 +20,7 @@ from pipelines.ledger import SchemaChange
 from pipelines.science.bootstrap import compare, spread
 from pipelines.science.metrics import score
 from pipelines.spec.metrics import metrics_for
+from pipelines.tasks import has_named_classes, is_wide
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.targets import targets
 
@@ -120,7 +121,9 @@ def _answers(
         v.bundle.predictor.predict_feed(feed_from_table(v.manifest.inputs.columns, rows.table))
         for v in (one, other)
     )
-    if one.manifest.inputs.task != "multiclass":
+    if not has_named_classes(one.manifest.inputs.task):
+        if is_wide(one.manifest.inputs.task):
+            return first, second, None
         return first[:, 0], second[:, 0], None
     kind = rows.table.schema.field(context.spec.target.column).type
     newer = other.manifest.inputs.classes or []

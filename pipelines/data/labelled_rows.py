@@ -20,6 +20,7 @@ from pipelines.errors import BadData
 from pipelines.intervals import SNAPSHOT, Interval, iso
 from pipelines.spec.units import duration_text
 from pipelines.tables import from_parquet
+from pipelines.tasks import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -281,13 +282,19 @@ def _by(table: pa.Table, spec: Spec, by: datetime) -> tuple[Array, Array]:
     """
     event = times(table, spec)
     moment = np.datetime64(by.replace(tzinfo=None), "us")
-    wait = np.timedelta64(spec.target.known_after)
+    learns_it = traits_of(spec.task).learns != "nothing"
+    wait = np.timedelta64(spec.target.known_after if learns_it else timedelta())
     happened = event < moment
     return happened, happened & (event + wait <= moment)
 
 
 def has_label(table: pa.Table, spec: Spec) -> Array:
-    """Return (n,) booleans: whether a label is there; null and NaN are none."""
+    """Return (n,) booleans: whether a label is there; null and NaN are none.
+
+    True everywhere for a task that learns from rows without one.
+    """
+    if traits_of(spec.task).learns == "nothing":
+        return np.full(table.num_rows, fill_value=True)
     column = table[spec.target.column]
     there = pc.is_valid(column)
     if pa.types.is_floating(column.type):

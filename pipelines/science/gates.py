@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
 from pipelines.spec.metrics import find_metric, is_known
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.spec.gate import Gate
     from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def blind_spot(gate: Gate, task: Task) -> str:
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
     # What a metric of the model's own sees nobody knows.
     views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
-    if task != "regression":
+    if classifies(task):
         if "probabilities" in views:
             return ""
         blind = (

@@ -26,7 +26,7 @@ from pipelines.science.formulas import labels, order, probabilities, values
 from pipelines.science.formulas.kinds import Resampling
 from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.metrics import find_metric, metrics_for
-from pipelines.spec.tasks import REGRESS, Task
+from pipelines.tasks import CLASSIFY, Task, answers_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -213,7 +213,7 @@ def _fault(metric: Metric, y: Array, p: Array) -> str:
         (_count_rows(~np.isfinite(y)), "true values are missing or infinite"),
         (_count_rows(~np.isfinite(p)), "answers are missing or infinite"),
     ]
-    if metric.tasks == REGRESS:
+    if not metric.tasks & CLASSIFY:
         faults += [(_count_rows(~_meets(need, y, p)), need.broken) for need in metric.needs]
     else:
         faults.append(
@@ -230,7 +230,7 @@ def unfit(answers: Array, task: Task) -> int:
     They are not finite, or no probabilities where they should be.
     """
     fit = np.isfinite(answers)
-    if task != "regression":
+    if answers_probabilities(task):
         fit &= (answers >= -_ROUNDING) & (answers <= 1 + _ROUNDING)
     return int((~fit.all(axis=1)).sum())
 
@@ -246,7 +246,7 @@ def _usable(metric: Metric, y: Array, p: Array, weights: Array | None) -> bool:
         return False
     if not np.isfinite(y).all() or not np.isfinite(p).all():
         return False
-    if metric.tasks == REGRESS:
+    if not metric.tasks & CLASSIFY:
         return all(bool(_meets(need, y, p).all()) for need in metric.needs)
     labels_fit = p.ndim > 1 or bool(_is_binary(y).all())
     return labels_fit and float(p.min()) >= -_ROUNDING and float(p.max()) <= 1 + _ROUNDING

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.refs import Value
 from pipelines.spec.estimators import ESTIMATORS
 from pipelines.spec.search import Minutes, Trials
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 TRIALS = 40
 """Trials in all where the spec does not say."""
@@ -45,7 +46,7 @@ class AutoML(Value):
 
 def propose(task: Task, budget: AutoML) -> list[dict[str, Any]]:
     """Return the proposed candidates as a spec would write them; the same for the same spec."""
-    classify = task != "regression"
+    classify = classifies(task)
     kind = "Classifier" if classify else "Regressor"
     linear: dict[str, Any] = (
         {

@@ -34,11 +34,12 @@ from pipelines.spec.search import (
 )
 from pipelines.spec.sources import Identifier
 from pipelines.spec.steps import Steps, step_problems
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 ONNX_FILE: Final = r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$"
 """A file in the model's folder or below; no name in it begins with a dot."""
@@ -302,7 +303,7 @@ def candidate_problems(
             Problem((*at, *fault.path), fault.text)
             for fault in step_problems(c.steps, inputs, task)
         ]
-        if c.calibrate and task == "regression":
+        if c.calibrate and not classifies(task):
             why = "corrects probabilities, and a regression has none; remove it"
             faults.append(Problem((*at, "calibrate"), why))
         faults += [Problem((*at, *f.path), f.text) for f in _part_problems(c, candidates)]

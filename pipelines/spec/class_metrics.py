@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import inf
 
 from pipelines.spec.metric import Family, Metric
-from pipelines.spec.tasks import CLASSIFY, Task
+from pipelines.tasks import CLASSIFY, Task
 
 _BINARY: frozenset[Task] = frozenset({"binary"})
 _MANY: frozenset[Task] = frozenset({"multiclass"})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Literal
 
-from pipelines.spec.tasks import CLASSIFY, REGRESS, Task
+from pipelines.tasks import CLASSIFY, REGRESS, Task
 
 Encoding = Literal["onehot", "ordinal"]
 Scaling = Literal["standard", "minmax", "none"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 
 class VersusChampion(Value):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 Sees = Literal["order", "probabilities", "labels", "squares", "distances"]
 """What a metric sees of an answer.

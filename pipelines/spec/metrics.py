@@ -17,7 +17,7 @@ from pipelines.spec.value_metrics import tweedie_needs
 
 if TYPE_CHECKING:
     from pipelines.spec.metric import Family, Metric
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 _LONGEST_NAME = 80
 

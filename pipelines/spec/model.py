@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -28,11 +29,11 @@ from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problem
 from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
-from pipelines.spec.target import Target, target_problems
-from pipelines.spec.tasks import Task
+from pipelines.spec.target import NO_TARGET, Target, target_problems
 from pipelines.spec.threshold import Threshold, threshold_problems
 from pipelines.spec.timing import Timing, WordsOfTime, time_problems
 from pipelines.spec.train import HOLDOUT_SHARE, Train
+from pipelines.tasks import Task, traits_of
 
 if TYPE_CHECKING:
     from pipelines.spec.metric import Metric
@@ -115,8 +116,11 @@ class Spec(Value):
         description="The columns that together name a row; the event time may be one of them."
         " `row`: Perennial makes the column row_key, which `build` passes on.",
     )
-    target: Target
-    """What is predicted."""
+    declared_target: Target | None = Field(
+        default=None,
+        alias="target",
+        description="What is predicted; left out where a task has none.",
+    )
     features: Features
     """What the model sees."""
     train: Train
@@ -144,6 +148,14 @@ class Spec(Value):
     resources: Resources = Resources()
     """What a step's container may use."""
 
+    @field_validator("declared_target", mode="before")
+    @classmethod
+    def _written(cls, target: object) -> object:
+        if target is None:
+            msg = "must be a mapping such as {column: churned}"
+            raise ValueError(msg)
+        return target
+
     @model_validator(mode="before")
     @classmethod
     def _add_proposals(cls, body: Any) -> Any:
@@ -164,6 +176,8 @@ class Spec(Value):
     @model_validator(mode="after")
     def _possible(self) -> Spec:
         faults = [
+            *_unbuilt(self.task),
+            *_missing_target(self),
             *time_problems(_words_of_time(self)),
             *metric_problems(self.gate, self.task, self.train.metric, self.own_metrics),
             *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
@@ -187,6 +201,16 @@ class Spec(Value):
     def makes_key(self) -> bool:
         """Whether Perennial makes the key, of the raw row's content."""
         return self.declared_key == "row"
+
+    @property
+    def target(self) -> Target:
+        """What is predicted; NO_TARGET where the model has none, which `has_target` tells."""
+        return self.declared_target or NO_TARGET
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the built rows have a target."""
+        return self.declared_target is not None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -235,7 +259,8 @@ class Spec(Value):
         """
         times = [self.event_time] if self.event_time else []
         extra = [name for name in (self.train.group, self.train.sample_weight) if name]
-        names = [*self.key, *times, *self.features.inputs, self.target.column, *extra]
+        target = [self.target.column] if self.has_target else []
+        names = [*self.key, *times, *self.features.inputs, *target, *extra]
         return list(dict.fromkeys(names))
 
     @property
@@ -274,6 +299,23 @@ class Spec(Value):
     def candidate(self, name: str) -> Candidate:
         """Return the candidate of that name; KeyError where there is none."""
         return {c.name: c for c in self.candidates}[name]
+
+
+def _unbuilt(task: Task) -> list[Problem]:
+    """Return what is wrong with a task that has a name already, and no training yet."""
+    if task not in {"quantiles", "anomaly", "cluster", "forecast"}:
+        return []
+    return [Problem(("task",), f"{task!r} cannot be trained yet; use another task")]
+
+
+def _missing_target(spec: Spec) -> list[Problem]:
+    """Return what is wrong with a target that is there, or is not, beside the task."""
+    wanted = traits_of(spec.task).target
+    if wanted == "needed" and not spec.has_target:
+        return [Problem(("target",), "missing; add it")]
+    if wanted == "none" and spec.has_target:
+        return [Problem(("target",), f"a {spec.task} task has none; remove it")]
+    return []
 
 
 def _words_of_time(spec: Spec) -> WordsOfTime:

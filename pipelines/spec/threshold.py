@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.spec.own_metrics import OwnMetric
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 LABELS = "labels"
 

@@ -76,7 +76,7 @@ def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         "key": spec.key,
         **({"group": spec.train.group} if spec.train.group else {}),
         **({"environment": context.environment.sha256} if context.environment else {}),
-        "target": spec.target.built(),
+        **({"target": spec.target.built()} if spec.has_target else {}),
         "source": spec.source,
     }
     fields = {

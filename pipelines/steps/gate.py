@@ -19,6 +19,7 @@ from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
 from pipelines.store.pages import publish_page
+from pipelines.tasks import has_named_classes, is_wide
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join, with_unit
 
@@ -397,7 +398,7 @@ def _compare_with_opponent(
             threshold,
             f"{wrong} of its {len(answers)} answers are no numbers that may be served",
         )
-    if theirs.task == "multiclass":
+    if has_named_classes(theirs.task):
         class_names = translate_classes(
             theirs.classes or [],
             challenger.classes or [],
@@ -406,7 +407,8 @@ def _compare_with_opponent(
         ours, classes = _widen(challenger.score, challenger.classes, class_names)
         answers, _ = _widen(answers, class_names, classes)
     else:
-        ours, classes, answers = challenger.score, None, answers[:, 0]
+        ours, classes = challenger.score, None
+        answers = answers if is_wide(theirs.task) else answers[:, 0]
     theirs_at = bundle.manifest.threshold_value
     opponent = _compare(
         context, holdout, "champion", (ours, answers), classes, threshold, theirs_at

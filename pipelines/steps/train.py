@@ -18,6 +18,7 @@ from pipelines.messages import TrainRequest, TrainResult
 from pipelines.refs import canonical, digest, sha256
 from pipelines.spec.automl import REASONS, why_skipped
 from pipelines.store.results import once
+from pipelines.tasks import classifies
 from pipelines.training.search_state import SEARCHES, clear
 from pipelines.training.threads import limit_threads
 
@@ -113,7 +114,7 @@ def _train(
         ),
         inputs,
         y,
-        classify=spec.task != "regression",
+        classify=classifies(spec.task),
         log=log,
     )
     measures = measure_rows(context, rows.train, y, classes)
@@ -226,7 +227,7 @@ def _log_rows(context: Context, candidate: Candidate, rows: Prepared, counted: s
         len(rows.truth),
         len(rows.schema.columns),
     )
-    if spec.is_snapshot and spec.task != "regression":
+    if spec.is_snapshot and classifies(spec.task):
         log.info("%s: %s", candidate.name, _class_shares(rows.y, rows.truth, rows.classes))
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines.bundle.rows import frame_from_table
 from pipelines.spec.metric import Metric
 from pipelines.spec.metrics import find_metric
+from pipelines.tasks import answers_probabilities, has_named_classes, learns_named_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,20 +42,20 @@ def frame(schema: InputSchema, table: pa.Table) -> pd.DataFrame:
 
 
 def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] | None) -> Array:
-    """Return the predictions: (n,) probability of 1 or value, or (n, k) by class.
+    """Return the predictions: (n,) probability of 1 or value, or (n, k) by class or level.
 
     A class never learnt has probability 0.
     """
     with np.errstate(
         over="ignore", invalid="ignore", divide="ignore"
     ):  # what is not finite is refused by the metrics
-        if task == "regression":
+        if not answers_probabilities(task):
             return np.asarray(pipeline.predict(inputs), dtype=np.float64)
         probabilities = np.asarray(pipeline.predict_proba(inputs), dtype=np.float64)
     width = len(classes) if classes else 2
     wide = np.zeros((len(probabilities), width))
     wide[:, np.asarray(pipeline.classes_, dtype=np.int64)] = probabilities
-    return wide if task == "multiclass" else wide[:, 1]
+    return wide if has_named_classes(task) else wide[:, 1]
 
 
 def constant(
@@ -65,7 +66,7 @@ def constant(
     Shares, or the value that is best by the metric, such as the mean, or for mae the median; the
     mean for a metric of the model's own, of which nobody knows the best one.
     """
-    if task == "multiclass":
+    if learns_named_classes(task):
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))
     declared = find_metric(metric) if isinstance(metric, str) else metric

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
+from pipelines.tasks import classifies
 from pipelines.training.answers import answers, constant, frame, give_types
 from pipelines.training.encoding import encoder_of
 from pipelines.training.inspection import (
@@ -74,7 +75,7 @@ def build_pipeline(
         pipeline = _single(candidate, schema, seed)
     _set_seeds(pipeline, seed)
     set_parameters(pipeline, candidate, schema, params)
-    if schema.task != "regression":
+    if classifies(schema.task):
         _refuse_scores_only(candidate, pipeline)
     return pipeline
 
@@ -130,7 +131,7 @@ def _whole(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
     from sklearn import ensemble
     from sklearn.pipeline import Pipeline
 
-    classify = schema.task != "regression"
+    classify = classifies(schema.task)
     parts = [(p.name, build_pipeline(p, schema, seed, p.params)) for p in candidate.parts]
     estimator: Any
     if candidate.stack:

@@ -13,6 +13,7 @@ from pipelines.science.metrics import why_undefined
 from pipelines.science.own_metrics import Measures
 from pipelines.science.refits import row_folds
 from pipelines.science.splits import time_folds
+from pipelines.tasks import classifies, learns_named_classes
 from pipelines.training.estimators import constant
 from pipelines.training.scoring import constants_threshold
 
@@ -59,7 +60,7 @@ def search_folds(spec: Spec, rows: pa.Table, y: Array) -> Folds:
         times = labelled_rows.times(rows, spec)
         return time_folds(times, spec.train.folds, spec.target.known_after)
     groups = groups_of(rows, spec) if spec.train.group else None
-    classify = spec.task != "regression"
+    classify = classifies(spec.task)
     return [
         fold
         for repeat in range(spec.train.repeats)
@@ -103,9 +104,9 @@ def _why_unusable(fold: tuple[Array, Array], y: Array, spec: Spec, measures: Mea
     learnt, judged = (len(np.unique(y[rows])) for rows in (train, test))
     if learnt < 2:  # noqa: PLR2004 -- one value teaches nothing
         return f"learns from one value of {column} only ({len(train):,} rows)"
-    if judged < 2 and spec.task != "regression":  # noqa: PLR2004
+    if judged < 2 and classifies(spec.task):  # noqa: PLR2004
         return f"judges on one value of {column} only ({len(test):,} rows)"
-    classes = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
+    classes = ["0"] * (int(y.max()) + 1) if learns_named_classes(spec.task) else None
     guess = constant(y[train], spec.task, spec.metric_named(name), len(test), classes)
     metric = measures.on(name, test)
     limit = constants_threshold(metric, y[test], guess, spec)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from pipelines.spec import Candidate
     from pipelines.spec.estimators import Scaling
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def check_task(candidate: Candidate, estimator: Any, task: Task) -> None:
 
     if candidate.known:
         return
-    classify = task != "regression"
+    classify = classifies(task)
     if (is_regressor(estimator) and classify) or (is_classifier(estimator) and not classify):
         kind = "regressor" if classify else "classifier"
         raise SpecError(

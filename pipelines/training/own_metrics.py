@@ -17,7 +17,9 @@ from pipelines import user_code
 from pipelines.errors import PerennialError
 from pipelines.refs import sha256
 from pipelines.science.own_metrics import Measures, RowMetric, by_decision
+
 from pipelines.sources.memory_limit import most_memory
+from pipelines.tasks import has_named_classes, learns_named_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,14 +119,14 @@ class _Asked:
 
     def _prediction(self, p: Array) -> pa.Table:
         """Return answers as the function sees them."""
-        if self._classes is None or self._task != "multiclass":
+        if self._classes is None or not has_named_classes(self._task):
             return pa.table({"p": np.asarray(p, dtype=np.float64)})
         if self._metric.sees == "labels":
             return pa.table({"p": pa.array([self._classes[i] for i in p.argmax(axis=1)])})
         return pa.table({name: p[:, i] for i, name in enumerate(self._classes)})
 
     def _truth(self, y: Array) -> pa.Table:
-        if self._task == "multiclass":
+        if learns_named_classes(self._task):
             names = self._classes or []
             return pa.table({"y": pa.array([names[i] if i >= 0 else None for i in y], pa.string())})
         kind = np.int64 if self._task == "binary" else np.float64

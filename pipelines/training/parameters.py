@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.classes import class_of, place_of_binary
 from pipelines.errors import SpecError
+from pipelines.tasks import learns_named_classes
 from pipelines.training.inspection import new_estimator, parameter_names
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _weights(
     classes = schema.classes or schema.binary_classes or ["0", "1"]
     codes: dict[int, float] = {}
     for name, weight in weights.items():
-        if schema.task == "multiclass":
+        if learns_named_classes(schema.task):
             own = class_of(name, classes)
             code = None if own is None else list(classes).index(own)
         else:

@@ -52,9 +52,11 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
     """
     if not len(y) or not np.isfinite(p).all():
         return []
-    panels = {"binary": _binary, "regression": _regression, "multiclass": _multiclass}[spec.task]
-    figure, axes = new_figure({"binary": 3, "regression": 2, "multiclass": 1}[spec.task])
-    panels(axes, y, p, times)
+    if spec.task not in _PANELS:
+        return []
+    draw, count = _PANELS[spec.task]
+    figure, axes = new_figure(count)
+    draw(axes, y, p, times)
     return [save_figure(figure, folder / "holdout.png")]
 
 
@@ -194,3 +196,12 @@ def save_figure(figure: Any, path: Path) -> Path:
     """Write a figure as PNG and return the file."""
     figure.savefig(path)
     return path
+
+
+_PANELS: dict[str, tuple[Any, int]] = {
+    "binary": (_binary, 3),
+    "multiclass": (_multiclass, 1),
+    "regression": (_regression, 2),
+    "forecast": (_regression, 2),
+}
+"""By task: what draws the held-out rows, and on how many panels."""

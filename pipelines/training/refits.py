@@ -26,6 +26,7 @@ from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
 from pipelines.spec.estimators import FINISHED
+from pipelines.tasks import classifies, is_wide
 from pipelines.training import estimators
 from pipelines.training.decision_threshold import FoldedRows, choose
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -198,7 +199,7 @@ class Refits:
 
     def _count_folds(self) -> int:
         """Return how many folds there are: as many as each class has rows, at most five."""
-        if self._spec.task == "regression":
+        if not classifies(self._spec.task):
             return FOLDS
         counts = np.bincount(self._y[self._y >= 0])
         least = int(counts[counts > 0].min())
@@ -219,7 +220,7 @@ class Refits:
     def _cut(self, rows: Array, folds: int, seed: int) -> list[tuple[Array, Array]]:
         """Return the folds of some of the rows, as positions among these."""
         groups = None if self._groups is None else self._groups[rows]
-        classify = self._spec.task != "regression"
+        classify = classifies(self._spec.task)
         return row_folds(self._y[rows], groups, folds, classify=classify, seed=seed)
 
     def _scores(self, answer: Answer, *, of_constant: bool = False) -> FoldScores:
@@ -311,7 +312,7 @@ class Refits:
 
         def answer(_: Array, test: Array) -> Array:
             answers = model.predict_feed({name: a[test] for name, a in feed.items()})
-            return answers if self._spec.task == "multiclass" else answers[:, 0]
+            return answers if is_wide(self._spec.task) else answers[:, 0]
 
         return answer
 

@@ -20,6 +20,7 @@ from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.gates import LEAST_HELD_OUT
 from pipelines.science.metrics import score, why_undefined
+from pipelines.tasks import classifies, learns_named_classes
 from pipelines.training import estimators
 from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -175,7 +176,7 @@ def _guesses(spec: Spec, rows: Prepared) -> Array:
     """Return answers that differ from row to row, as a model's do: (n,), or (n, k) by class."""
     count = len(rows.truth)
     ramp = np.linspace(0.1, 0.9, max(count, 1))[:count]
-    if spec.task != "multiclass":
+    if not learns_named_classes(spec.task):
         return ramp
     width = len(rows.classes or [])
     wide = np.ones((count, width)) + np.outer(ramp, np.arange(width))
@@ -185,7 +186,7 @@ def _guesses(spec: Spec, rows: Prepared) -> Array:
 
 def _small(spec: Spec, rows: Prepared) -> Prepared:
     """Return some hundred of the rows, evenly over time, with some of each class."""
-    train = rows.train.take(pa.array(some_rows(rows.y, classify=spec.task != "regression")))
+    train = rows.train.take(pa.array(some_rows(rows.y, classify=classifies(spec.task))))
     holdout = rows.holdout.slice(0, ROWS)
     return Prepared(
         train=train,
@@ -244,7 +245,7 @@ def _fit(
             ),
             rows.inputs,
             rows.y,
-            classify=spec.task != "regression",
+            classify=classifies(spec.task),
             log=_QUIET,
         )
         model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET, weights=rows.weights)

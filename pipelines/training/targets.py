@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pipelines.classes import binary_name, class_name, class_names
 from pipelines.columns.widening import type_in_words
 from pipelines.errors import BadData
+from pipelines.tasks import classifies, learns_named_classes
 
 if TYPE_CHECKING:
     from pipelines.spec import Spec
@@ -26,7 +27,7 @@ _COLUMN, _POSITIVE = ("target", "column"), ("target", "positive")
 
 def classes_of(table: pa.Table, spec: Spec) -> list[str] | None:
     """Return the names of a multiclass target's classes, sorted as texts; None for other tasks."""
-    if spec.task != "multiclass":
+    if not learns_named_classes(spec.task):
         return None
     return sorted(_seen(spec, table))
 
@@ -68,10 +69,12 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
 
     0 or 1, the class's position (-1 where it is not among `classes`), or the value.
 
-    Raises BadData where the column does not fit the task.
+    Zeros where the model has no target. Raises BadData where the column does not fit the task.
     """
+    if not spec.has_target:
+        return np.zeros(table.num_rows)
     column = table[spec.target.column]
-    if spec.task == "multiclass":
+    if learns_named_classes(spec.task):
         codes = pc.fill_null(
             pc.index_in(class_names(column), value_set=pa.array(classes or [], pa.string())), -1
         )
@@ -92,7 +95,7 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
             remedy="drop or mend these rows in features.py.",
             at=_COLUMN,
         )
-    if spec.task == "regression":
+    if not classifies(spec.task):
         return values
     if not np.isin(values, (0, 1)).all():
         raise BadData(
@@ -157,7 +160,7 @@ def _is_number(column: pa.ChunkedArray) -> bool:
 
 def _remedy(column: pa.ChunkedArray, spec: Spec) -> str:
     """Return what to write instead of a target that does not fit its task."""
-    if spec.task == "regression":
+    if not classifies(spec.task):
         return "build a number, or use the task multiclass (or binary)."
     names = sorted(n for n in class_names(column).unique().to_pylist() if n is not None)
     if len(names) == TWO:

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipelines.science.drift import ColumnFact, DriftFacts, measure_performance
 from pipelines.science.metrics import why_undefined
+from pipelines.tasks import has_named_classes
 from pipelines.watch import evidently_run
 from pipelines.watch.evidently_run import (
     LEAST,
@@ -301,7 +302,7 @@ def _answers(
             f" {rules.min_rows:,} are needed (min_rows)"
         )
         return None, _with_note(facts, f"the predictions are not compared: {few}")
-    text = champion.task == "multiclass"
+    text = has_named_classes(champion.task)
     sides = []
     for predictions in (window.predictions, champion.reference.predictions):
         rows = sample_positions(len(predictions), seed)

@@ -32,6 +32,7 @@ from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.inference_log.rotated_entries import segments_of
 from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
+from pipelines.tasks import has_named_classes, is_wide
 from pipelines.watch.labels import keys_of, of_known_class, source_labels, truth_of
 from pipelines.watch.reference import best_labels
 from pipelines.watch.sides import Labelled, Rows
@@ -213,7 +214,7 @@ def _answers(bundle: OpenBundle, table: pa.Table) -> Array:
 
     schema = bundle.manifest.inputs
     answers = bundle.predictor.predict_feed(feed_from_table(schema.columns, table))
-    return answers if schema.task == "multiclass" else answers[:, 0]
+    return answers if is_wide(schema.task) else answers[:, 0]
 
 
 def _build_table(context: Context, plan: Plan) -> pa.Table:
@@ -305,7 +306,7 @@ def _logged_inputs(store: Store, bundle: Ref) -> set[tuple[str, str]]:
 
 def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
     column = rows["prediction"]
-    if schema.task == "multiclass":
+    if has_named_classes(schema.task):
         return np.array(column.to_pylist(), dtype=object)
     values: Array = column.cast(pa.float64()).to_numpy()
     return values
@@ -314,7 +315,7 @@ def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
 def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
     """Return labelled rows of the log as metrics take them."""
     times = rows["event_time"].to_numpy().astype("datetime64[us]")
-    if schema.task != "multiclass":
+    if not has_named_classes(schema.task):
         return Labelled(
             rows["label"].cast(pa.float64()).to_numpy(),
             rows["prediction"].cast(pa.float64()).to_numpy(),

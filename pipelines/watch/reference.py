@@ -78,7 +78,7 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
     answers = {
         **({EVENT_TIME: held.rows[spec.event_time]} if spec.event_time else {}),
         PREDICTION: pa.array(best_labels(held.score, held.classes) if held.classes else held.score),
-        TARGET: held.rows[spec.target.column],
+        **({TARGET: held.rows[spec.target.column]} if spec.has_target else {}),
     }
     return Reference(
         rows=store.put(to_parquet(rows.replace_schema_metadata(None)), ".parquet"),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipelines.tasks import has_named_classes
+
 if TYPE_CHECKING:
     import httpx
 
@@ -42,7 +44,7 @@ def format_answer(manifest: BundleManifest, answer: list[float]) -> Any:
 
     A number, or of several classes the label and its probabilities.
     """
-    if manifest.inputs.task != "multiclass":
+    if not has_named_classes(manifest.inputs.task):
         return answer[0]
     classes = manifest.inputs.classes or []
     best = max(

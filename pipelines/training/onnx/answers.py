@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.bundle.rows import frame_from_feed
+from pipelines.tasks import answers_probabilities
 
 if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed
@@ -20,8 +21,9 @@ def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
     frame = frame_from_feed(feed)
     with np.errstate(over="ignore", invalid="ignore"):
         # edge rows may overflow in both; `difference` compares what came of it
-        if schema.task == "regression":
-            return np.asarray(pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
+        if not answers_probabilities(schema.task):
+            values = np.asarray(pipeline.predict(frame), dtype=np.float64)
+            return values.reshape(len(values), -1)
         probabilities = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)
     return probabilities[:, 1:2] if schema.task == "binary" else probabilities
 
@@ -40,7 +42,7 @@ def difference(native: Array, compiled: Array, task: str, usual: float | None = 
     finite = np.isfinite(native) & np.isfinite(compiled)
     same = (native == compiled) | (np.isnan(native) & np.isnan(compiled))
     gap = np.abs(np.where(finite, native, 0.0) - np.where(finite, compiled, 0.0))
-    if task == "regression":
+    if not answers_probabilities(task):
         size = np.abs(np.where(finite, native, 0.0))
         gap = gap / np.maximum(
             np.maximum(size, usual_size(native) if usual is None else usual),

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed, Row
     from pipelines.bundle.schema import InputSchema
 
-TOLERANCE = {"binary": 1e-5, "multiclass": 1e-5, "regression": 1e-4}
+TOLERANCE = {
+    **dict.fromkeys(("binary", "multiclass", "cluster"), 1e-5),
+    **dict.fromkeys(("regression", "forecast", "quantiles", "anomaly"), 1e-4),
+}
 """How far answers may differ.
 
 Absolutely for probabilities, relatively for values (see `difference`).

@@ -24,6 +24,7 @@ from pipelines.bundle.schema import InputSchema
 from pipelines.errors import SpecError
 from pipelines.fence.own_code import FILE, OwnCode, load_code
 from pipelines.fence.program import Limits, run
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,7 +170,7 @@ def _refuse_no_estimator(made: Any, name: str, task: str) -> None:
             remedy=f"return `{made.__name__}(...)`.",
         )
     needed = ["get_params", "set_params", "fit"]
-    needed.append("predict" if task == "regression" else "predict_proba")
+    needed.append("predict" if not classifies(task) else "predict_proba")
     # A pipeline shows a method of its last step once that is there, fitted or not; one that cannot
     # say yet is asked again when it is fitted.
     absent = [method for method in needed if not hasattr(made, method)]

@@ -5,7 +5,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import all_estimators
 
 from pipelines.spec.estimators import ESTIMATORS, UNFIT, Rank, estimator_problem
-from pipelines.spec.tasks import CLASSIFY
+from pipelines.tasks import CLASSIFY
 
 HERE = sorted(name for name in ESTIMATORS if not name.startswith("catboost."))
 
