@@ -17,7 +17,6 @@ from pipelines import user_code
 from pipelines.errors import PerennialError
 from pipelines.refs import sha256
 from pipelines.science.own_metrics import Measures, RowMetric, by_decision
-
 from pipelines.sources.memory_limit import most_memory
 from pipelines.tasks import has_named_classes, learns_named_classes
 
