@@ -233,8 +233,15 @@ def _compile(model: Any, request: Mapping[str, Any], tables: dict[str, pa.Table]
         InputSchema.model_validate(request["schema"]),
         feed_of_table(tables["held_out"]),
         json.loads(bytes_of_table(tables["edges"])),
+        request["threshold"],
     )
-    header = {"parity": found.parity, "why_not": found.why_not, "rows": found.rows}
+    header = {
+        "parity": found.parity,
+        "why_not": found.why_not,
+        "rows": found.rows,
+        "apart": found.apart,
+        "decision_gap": found.decision_gap,
+    }
     return header, {"onnx": table_of_bytes(found.model)} if found.model else {}
 
 
