@@ -50,6 +50,7 @@ TITLES = {
     "multiclass": "Several classes",
     "regression": "Values",
     "quantiles": "Quantiles",
+    "anomaly": "Anomalies",
 }
 
 

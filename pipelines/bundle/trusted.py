@@ -114,6 +114,7 @@ _BOOSTERS = {
 }
 
 _OWN = {
+    "pipelines.bundle.clusters.Clusters",
     "pipelines.bundle.finished.FinishedModel",
     "pipelines.bundle.quantile_fits.QuantileFits",
     "pipelines.transformers.dates.DateParts",

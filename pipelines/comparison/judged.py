@@ -14,7 +14,7 @@ from pipelines.profiling.personal import looks_personal
 from pipelines.science.bootstrap import blocks_of, blocks_of_groups
 from pipelines.science.formulas.levels import mean_losses
 from pipelines.science.own_metrics import Measures
-from pipelines.tasks import classifies
+from pipelines.tasks import answers_scores, classifies
 from pipelines.training.estimators import frame
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import prepare
@@ -135,10 +135,13 @@ def judged_rows(context: Context, features: FeaturesResult) -> Judged:
 def row_losses(task: str, y: Array, p: Array, levels: tuple[float, ...] = ()) -> Array:
     """Return each row's loss (n,): the distance of a value, or -log of its class's probability.
 
-    Of quantiles the mean pinball loss over their `levels`.
+    Of quantiles it is the mean pinball loss over their `levels`. Of an anomaly model it is the
+    score itself: the strangest rows are to be looked at.
     """
     if levels:
         return mean_losses(y, p, levels)
+    if answers_scores(task):
+        return np.asarray(p)
     if not classifies(task):
         return np.asarray(np.abs(y - p))
     if p.ndim == 1:

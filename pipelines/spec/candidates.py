@@ -12,6 +12,7 @@ from pipelines.refs import Name, Value
 from pipelines.spec.estimators import (
     ESTIMATORS,
     FINISHED,
+    LOCKED,
     OF_FINISHED,
     OWN,
     UNKNOWN,
@@ -119,6 +120,7 @@ class Candidate(Value):
     _parts: tuple[Candidate, ...] = PrivateAttr(default=())
     _in_time: bool = PrivateAttr(default=True)
     _quantiles: Quantiles | None = PrivateAttr(default=None)
+    _requires: bool = PrivateAttr(default=False)
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
@@ -291,16 +293,28 @@ class Candidate(Value):
         twin._quantiles = None  # noqa: SLF001 -- its own
         return twin
 
+    @property
+    def fenced(self) -> bool:
+        """Whether it is made, fitted and asked in a process of its own.
+
+        An own pipeline, and what is not of Perennial's lock where the model requires packages.
+        """
+        fitted = self.estimator and self.estimator not in {FINISHED, VOTE}
+        beside = self._requires and fitted and self.estimator.split(".")[0] not in LOCKED
+        return bool(self.pipeline or beside or any(part.fenced for part in self.parts))
+
     def place(
         self,
         candidates: Sequence[Candidate],
         *,
         in_time: bool,
+        requires: bool = False,
         quantiles: Quantiles | None = None,
     ) -> None:
-        """Let it know its spec: the candidates that it may be made of, the rows' order, and which
-        quantiles it shall learn.
+        """Let it know its spec: the candidates that it may be made of, the rows' order, whether the
+        model requires packages, and which quantiles it shall learn.
         """
+        self._requires = requires
         by_name = {c.name: c for c in candidates}
         self._parts = tuple(by_name[name] for name in self.part_names)
         self._in_time = in_time

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipelines.plain_errors import Problem
+from pipelines.spec.estimators import LOCKED
 from pipelines.spec.levels import why_unanswered
 from pipelines.spec.metrics import find_metric, is_known
 
@@ -48,10 +49,13 @@ def quantile_problems(
     task: Task,
     candidates: Sequence[Candidate],
     named: Sequence[tuple[Path, str]],
+    *,
+    requires: bool = False,
 ) -> list[Problem]:
     """Return what is wrong with the quantiles beside the task, the candidates and the metrics.
 
-    `named` are the metrics that training and gate name, with their places.
+    `named` are the metrics that training and gate name, with their places; `requires` tells whether
+    the model requires packages.
     """
     if task != "quantiles":
         why = f"belongs to the task quantiles, this one is {task}; remove it"
@@ -63,7 +67,7 @@ def quantile_problems(
     for place, candidate in enumerate(candidates):
         faults += [
             Problem(("candidates", place, *fault.path), fault.text)
-            for fault in _candidate_problems(candidate, quantiles)
+            for fault in _candidate_problems(candidate, quantiles, requires=requires)
         ]
     return faults + [
         Problem(path, why)
@@ -86,7 +90,9 @@ def _why_not_named(path: Path, metric: Metric, levels: Sequence[float]) -> str:
     return ""
 
 
-def _candidate_problems(candidate: Candidate, quantiles: Quantiles) -> list[Problem]:
+def _candidate_problems(
+    candidate: Candidate, quantiles: Quantiles, *, requires: bool
+) -> list[Problem]:
     """Return what keeps a candidate from answering with quantiles."""
     if "regression" not in candidate.declaration.tasks:
         return []  # which is told of every task
@@ -94,6 +100,9 @@ def _candidate_problems(candidate: Candidate, quantiles: Quantiles) -> list[Prob
         if getattr(candidate, kind):
             why = "does not go with quantiles, of which each level is a fit of its own"
             return [Problem((kind,), f"{why}; name an `estimator` without it")]
+    if requires and candidate.estimator.split(".")[0] not in LOCKED:
+        why = "of a required package answers with no quantiles yet; name one of Perennial's lock"
+        return [Problem(("estimator",), f"{candidate.estimator} {why}")]
     learns = LEARNS_QUANTILES.get(candidate.estimator)
     if learns is None:
         if quantiles.conformal is not None:

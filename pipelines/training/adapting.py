@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.bundle.clusters import Clusters
+from pipelines.errors import BadData
 from pipelines.training.estimators import ENCODER, ESTIMATOR, takes_null
 from pipelines.training.parameters import core_of
 
@@ -125,13 +127,28 @@ def _count_needed(estimator: Any, rows: int) -> int:
 
 
 def _make_constant(model: Any, column: str) -> None:
-    """Put the dummy in the estimator's place, with some column before it: a pipeline needs one."""
+    """Put the dummy in the estimator's place, with some column before it: a pipeline needs one.
+
+    Raises BadData for a clustering: rows that are all alike are no clusters.
+    """
+    if isinstance(model.named_steps[ESTIMATOR], Clusters):
+        raise BadData(
+            "No input varies in these rows, so there are no clusters in them.",
+            remedy="widen train.window, or name other inputs.",
+            at=("features", "inputs"),
+        )
     from sklearn.base import is_classifier
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     estimator = model.named_steps[ESTIMATOR]
+    if hasattr(estimator, "score_samples"):
+        raise BadData(
+            "No input differs from row to row, so no row is stranger than another.",
+            remedy="name inputs that vary, or widen train.window.",
+            at=("features", "inputs"),
+        )
     dummy: Any = DummyClassifier() if is_classifier(estimator) else DummyRegressor()
-    if core_of(estimator) is not estimator and not is_classifier(estimator):
+    if type(estimator).__name__ == "QuantileFits":
         levels = DummyRegressor(strategy="quantile")
         dummy = estimator.set_params(estimator=levels, parameter="quantile")
     model.named_steps[ENCODER].transformers = [("numbers", "passthrough", [column])]

@@ -18,7 +18,9 @@ from pipelines.errors import PerennialError
 from pipelines.levels import level_names
 from pipelines.refs import sha256
 from pipelines.science.own_metrics import Measures, RowMetric, by_decision
-from pipelines.tasks import has_named_classes, learns_named_classes
+from pipelines.sources.memory_limit import most_memory
+from pipelines.tasks import finds_classes, has_named_classes, learns_named_classes
+from pipelines.training.clusters.space import measure_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +52,8 @@ def measure_rows(
     metrics of its own. Raises SpecError naming metrics.py and what is wrong with it.
     """
     spec = context.spec
+    if finds_classes(spec.task):
+        return measure_clusters(rows, spec)
     levels = spec.levels if levels is None else tuple(levels)
     if not spec.own_metrics:
         return Measures(levels=levels)
@@ -71,7 +75,7 @@ def visible_columns(spec: Spec) -> list[str]:
 
     The watch has no others, and a metric must mean the same there.
     """
-    return [c for c in spec.features.inputs if c not in spec.features.personal]
+    return [c for c in spec.inputs if c not in spec.features.personal]
 
 
 class _Asked:
@@ -90,6 +94,7 @@ class _Asked:
         self._path, self._name, self._metric = path, name, metric
         self._function = metric.function or name
         self._task, self._timeout = spec.task, timeout
+        self._memory = most_memory(spec.resources)
 
     def on(
         self, rows: pa.Table, y: Array, classes: list[str] | None, levels: Sequence[float]
@@ -149,7 +154,12 @@ class _Asked:
         tables |= {f"prediction {i}": table for i, table in enumerate(predictions)}
         try:
             values = user_code.call_metric(
-                self._path, self._function, tables, self._timeout, paths=self._paths
+                self._path,
+                self._function,
+                tables,
+                self._timeout,
+                memory=self._memory,
+                paths=self._paths,
             )
         except PerennialError as error:
             error.at = error.at or ("metrics", self._name)

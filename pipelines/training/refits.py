@@ -103,7 +103,7 @@ class Refits:
         spec = context.spec
         self._context, self._own = context, own
         self._spec = spec
-        self._table = estimators.give_types(table, spec.features.inputs)
+        self._table = estimators.give_types(table, spec.inputs)
         self._classes = classes_of(self._table, spec)
         self._y = targets(self._table, spec, self._classes)
         self._weights = weights_of(self._table, spec)
@@ -179,8 +179,9 @@ class Refits:
             }
         )
         candidate.place(
-            [candidate],
-            in_time=False,
+            (),
+            in_time=not self._spec.is_snapshot,
+            requires=manifest.code is not None,
             quantiles=_quantiles_of(manifest.inputs.levels, settings.corrected_on),
         )
         if manifest.code is None:
@@ -279,9 +280,9 @@ class Refits:
         rows.
         """
         spec = self._spec
-        schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes, spec.levels)
+        schema = schema_of(self._table, spec.inputs, spec.task, self._classes, spec.levels)
         frame = estimators.frame(schema, self._table)
-        answer = self._answer(candidate, params, spec.features.inputs, own)
+        answer = self._answer(candidate, params, spec.inputs, own)
 
         def answer_with_threshold(train: Array, test: Array) -> tuple[Array, float]:
             folds = [] if spec.threshold is None else self._inner_folds(train)
@@ -365,7 +366,7 @@ class Refits:
     def _chosen_answer(self, train: Array, test: Array) -> tuple[Array, float]:
         """Return the answers of the candidate and settings that the fold's training rows choose."""
         spec = self._spec
-        schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes, spec.levels)
+        schema = schema_of(self._table, spec.inputs, spec.task, self._classes, spec.levels)
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._inner_folds(train)
         measures = self.measures.take(train)

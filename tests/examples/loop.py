@@ -88,12 +88,11 @@ def live(context: Context, **conf: Any) -> Run:
     return Run(context, built, trained, judged, packaged)
 
 
-def watch(run: Run, until: str) -> DriftResult:
-    """Make what the loop packaged champion, and look at the batch that ends then."""
-    context, packaged = run.context, run.packaged
-    champion = crown(packaged.version, packaged.bundle)
-    context.ports.ledger.crown(context.spec.name, expected=None, champion=champion, key="example")
-    request = IngestRequest(run="watch", now=NOW, purpose="drift", conf={"window_end": until})
-    ingested = ingest.run(context, request)
+def watch(run: Run, **conf: Any) -> DriftResult:
+    """Crown the bundle, and look at a window of batches with it."""
+    context, model = run.context, run.context.spec.name
+    champion = crown(run.packaged.version, run.packaged.bundle)
+    context.ports.ledger.crown(model, expected=None, champion=champion, key="example")
+    ingested = ingest.run(context, IngestRequest(run="watch", now=NOW, purpose="drift", conf=conf))
     validated = validate.run(context, ValidateRequest(run="watch", ingest=ingested))
     return drift.run(context, DriftRequest(run="watch", ingest=ingested, validate=validated))
