@@ -36,6 +36,10 @@ With other settings, other data or another encoding the proof may end otherwise;
 each bundle says how its own ended, and at how many of the thresholds of its trees was asked.
 What the proof asks, and what it does not claim, is told in
 [decision 53](decisions/0053-compiled-where-proven.md).
+
+Packages that a model requires are not tried here.
+CatBoost is compiled by its own exporter, where its trees grow as they do by themselves;
+with another `grow_policy` it is native, as is whatever no converter knows.
 """
 
 

@@ -77,7 +77,8 @@ def trusted_types(data: bytes, code: OwnCode, paths: Sequence[str]) -> list[str]
 
     from pipelines.bundle.own_types import split_types
 
-    load_code(code)
+    if code.files:
+        load_code(code)
     try:
         names = io.get_untrusted_types(data=data)
     except Exception as error:  # a broken file fails as zip, JSON, key or type error

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.predictor import load_native
+from pipelines.errors import BadData
 from pipelines.fence.own_code import OwnCode
 from pipelines.training.estimators import ESTIMATOR, build_pipeline
 from pipelines.training.own.process import own_code_of
@@ -30,6 +31,8 @@ def read_model(
     Raises BadData, Refused or SpecError as serving would.
     """
     candidate = context.spec.candidate(result.candidate)
+    if candidate.fenced and candidate.pipeline is None:
+        raise BadData("its model is of a required package, which this page does not run")
     stored = context.ports.store.get(result.model)
     if candidate.pipeline is None:
         return load_native(stored)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from sklearn.base import BaseEstimator
 
 from pipelines.bundle.feed_tables import array_of_table, table_of_bytes, table_of_feed
+from pipelines.training.own.candidates import dump_candidate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class OwnEstimator(BaseEstimator):  # type: ignore[misc]
-    """What a model's function makes, with parameters by their nested names."""
+    """What a model's function makes, or a candidate of a required package with its encoding.
+
+    With parameters by their names in the spec.
+    """
 
     def __init__(
         self, process: CodeProcess, candidate: Candidate, schema: InputSchema, seed: int
@@ -39,7 +43,7 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         return dict(self._settings)
 
     def set_params(self, **params: Any) -> OwnEstimator:
-        """Set parameters of what the function makes."""
+        """Set parameters of what is made."""
         self._settings.update(params)
         return self
 
@@ -54,8 +58,8 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         return self.number is not None
 
     def defaults(self) -> dict[str, Any]:
-        """Return the nested parameters of what the function makes; None where one is no plain
-        value.
+        """Return the nested parameters of what the function makes, and of a required package's
+        candidate those that are searched; None where one is no plain value.
         """
         header, _ = self._process.ask(self._candidate.name, self._request("make"), {})
         return dict(header["parameters"])
@@ -117,10 +121,16 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _request(self, what: str) -> dict[str, Any]:
         columns = self._schema.columns
-        assert self._candidate.pipeline is not None  # noqa: S101 -- who builds it has looked
+        head = {"what": what, "code": self._process.code.model_dump(mode="json")}
+        if self._candidate.pipeline is None:
+            return {
+                **head,
+                "candidate": dump_candidate(self._candidate),
+                "schema": self._schema.model_dump(mode="json"),
+                "facts": {"seed": self._seed, "task": self._schema.task},
+            }
         return {
-            "what": what,
-            "code": self._process.code.model_dump(mode="json"),
+            **head,
             "function": self._candidate.pipeline.function,
             "facts": {
                 "inputs": [c.name for c in columns],
