@@ -54,6 +54,7 @@ TOGETHER = {
     "forecast": "as good as the seasonal naive, proven better",
     "anomaly": "kept promises called broken",
     "drift": "600 x 15 rows",
+    "quantiles": "split conformal",
 }
 """What each of those that compute in their own process prints."""
 
