@@ -69,6 +69,8 @@ TASKS: dict[str, TaskTraits] = {
 CLASSIFY: frozenset[Task] = frozenset({"binary", "multiclass"})
 REGRESS: frozenset[Task] = frozenset({"regression", "forecast"})
 """The tasks whose answer is one number in the target's unit."""
+QUANTILES: frozenset[Task] = frozenset({"quantiles"})
+"""The task whose answer is a number in the target's unit for each level."""
 
 
 STAND_INS = {"dummy": "the best constant", "seasonal naive": "the seasonal naive forecast"}

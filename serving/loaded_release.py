@@ -60,7 +60,7 @@ class LoadedRelease:
         return {"model": self.release.model, "version": self.release.version}
 
     def predictions(self, rows: list[tuple[Any, ...]]) -> list[Any]:
-        """Return one prediction per row: a number, or label and probabilities.
+        """Return one prediction per row: a number, label and probabilities, or values by level.
 
         Raises Problem on invalid output: 422 where a number far outside what was learnt from is
         why, else 500.
@@ -98,6 +98,9 @@ class LoadedRelease:
                 f"{self.release.model} {self.release.version} gave an answer that is no valid"
                 " number.",
             )
+        if schema.levels:
+            names = schema.answer_names
+            return [dict(zip(names, row, strict=True)) for row in answers.tolist()]
         if not has_named_classes(schema.task):
             return answers[:, 0].tolist()  # type: ignore[no-any-return]
         classes = schema.classes or []

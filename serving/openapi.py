@@ -324,6 +324,12 @@ def _answer_schema(schema: InputSchema, threshold: Threshold | None) -> dict[str
             "properties": {label: {"type": "number"} for label in schema.classes or []},
         }
         one = _closed_object({"label": {"enum": schema.classes}, "probabilities": probabilities})
+    if schema.levels:
+        value = {"type": "number"}
+        one = {
+            **_closed_object(dict.fromkeys(schema.answer_names, value)),
+            "description": "By level: the value below which so great a share of outcomes lies.",
+        }
     if answers_scores(schema.task):
         one = _closed_object(
             {

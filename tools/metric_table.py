@@ -30,6 +30,7 @@ What it *sees* tells which of a model's faults it can find:
 - labels: the class that the model decides for, by its threshold, not how sure it is
 - squares: errors by their squares, so great misses above all
 - distances: errors by their size, all alike
+- spans: how wide intervals are, or how many rows lie within, but never both
 
 Where a metric is defined it is scikit-learn's function, weights of rows included.
 Where it is not, it has no value, the reason is said in words, and the gate refuses:
@@ -48,6 +49,7 @@ TITLES = {
     "binary": "Two classes",
     "multiclass": "Several classes",
     "regression": "Values",
+    "quantiles": "Quantiles",
     "anomaly": "Anomalies",
 }
 

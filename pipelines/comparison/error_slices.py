@@ -75,7 +75,7 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
     spec = judged.spec
     named = list(slices_of(judged.holdout, spec.inputs, judged.hidden))
     block, unit = judged.blocks
-    loss = row_losses(spec.task, judged.truth, p)
+    loss = row_losses(spec.task, judged.truth, p, spec.levels)
     found = compare_slices(loss, [mask for _, mask in named], block)
     judgements = [
         ErrorSlice(name, measure(mask), one)
@@ -84,6 +84,7 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
     ]
     judgements.sort(key=lambda s: -s.found.difference)
     words = "log loss" if classifies(spec.task) else "distance from the truth"
+    words = "mean pinball loss" if spec.levels else words
     if answers_scores(spec.task):
         words = "score"
     return ErrorSlices(judgements[:_SHOWN], len(judgements), words, unit)
@@ -154,7 +155,7 @@ def worst_rows(judged: Judged, p: Array, inputs: list[str]) -> WorstRows:
     Columns that are or look personal are left out.
     """
     spec = judged.spec
-    loss = row_losses(spec.task, judged.truth, p)
+    loss = row_losses(spec.task, judged.truth, p, spec.levels)
     worst = np.argsort(-np.where(np.isfinite(loss), loss, np.inf), kind="stable")[:WORST_ROWS]
     identity = [*spec.key, *([spec.event_time] if spec.event_time else [])]
     names = list(dict.fromkeys([*identity, *inputs]))
@@ -187,7 +188,7 @@ def _answer_text(judged: Judged, answer: Any) -> str:
     if judged.classes:
         best = int(np.argmax(answer))
         return f"{short(judged.classes[best], _LONGEST)} ({float(answer[best]):.3f})"
-    return number_text(float(answer))
+    return " / ".join(number_text(float(each)) for each in np.ravel(answer))
 
 
 def _value_text(value: Any) -> str:

@@ -12,6 +12,7 @@ from pipelines.data import labelled_rows
 from pipelines.data.sides import groups_of
 from pipelines.profiling.personal import looks_personal
 from pipelines.science.bootstrap import blocks_of, blocks_of_groups
+from pipelines.science.formulas.levels import mean_losses
 from pipelines.science.own_metrics import Measures
 from pipelines.tasks import answers_scores, classifies
 from pipelines.training.estimators import frame
@@ -131,11 +132,14 @@ def judged_rows(context: Context, features: FeaturesResult) -> Judged:
     )
 
 
-def row_losses(task: str, y: Array, p: Array) -> Array:
+def row_losses(task: str, y: Array, p: Array, levels: tuple[float, ...] = ()) -> Array:
     """Return each row's loss (n,): the distance of a value, or -log of its class's probability.
 
-    Of an anomaly model it is the score itself: the strangest rows are to be looked at.
+    Of quantiles it is the mean pinball loss over their `levels`. Of an anomaly model it is the
+    score itself: the strangest rows are to be looked at.
     """
+    if levels:
+        return mean_losses(y, p, levels)
     if answers_scores(task):
         return np.asarray(p)
     if not classifies(task):

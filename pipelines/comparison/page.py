@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.comparison import answer_plots, trial_plots
+from pipelines.comparison import answer_plots, level_plots, trial_plots
 from pipelines.comparison.attribution import Attribution
 from pipelines.comparison.cluster_plots import cluster_drawings
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
+from pipelines.levels import middle
 from pipelines.profiling.words import short
 from pipelines.science.decision_threshold import choose_threshold
 from pipelines.science.metrics import UNLABELLED
@@ -153,7 +154,7 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
     if answers_scores(judged.spec.task):
         return _of_scores(y, p, threshold_of(look.result.threshold))
     if not classifies(judged.spec.task):
-        return _of_values(judged, p)
+        return (_of_levels if judged.spec.levels else _of_values)(judged, p)
     if judged.classes:
         return _of_classes(judged, judged.classes, p)
     names = list(judged.schema.binary_classes or ("0", "1"))
@@ -175,6 +176,24 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
             list(curves),
         ),
         *_decided(judged, p, at_threshold),
+    ]
+
+
+def _of_levels(judged: Judged, p: Array) -> list[Drawing]:
+    y, levels = judged.truth, judged.spec.levels
+    in_time = judged.times is not None
+    order = np.argsort(judged.times if judged.times is not None else middle(p, levels))
+    return [
+        Drawing(
+            level_plots.reliability(y, p, levels, "reliability"),
+            "the share of outcomes below each level (95 %, rows taken as independent)",
+        ),
+        Drawing(
+            level_plots.fan(y, p, levels, order, "fan"),
+            f"outcomes and levels in the order of {'time' if in_time else 'the median'};"
+            " what lies outside is drawn bold",
+        ),
+        *_of_values(judged, middle(p, levels)),
     ]
 
 

@@ -24,12 +24,13 @@ import numpy as np
 from pipelines.science.draws import Draws, draw
 from pipelines.science.formulas.kinds import Resampling
 from pipelines.science.metrics import THRESHOLD, better_by, resample, score, usable
+from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
 
     Array = NDArray[Any]
 
@@ -134,7 +135,7 @@ def _blocks(event_times: Array | None, groups: Array | None) -> tuple[Array, Uni
 
 
 def compare(  # noqa: PLR0913 -- two models, each with its own threshold
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     *,
     challenger: Array,
@@ -181,7 +182,7 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
 
 
 def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how they count
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -212,7 +213,7 @@ def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how the
 
 
 def draw_scores(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     block: Array,
@@ -228,7 +229,7 @@ def draw_scores(
 
 
 def two_sided(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -255,7 +256,7 @@ def two_sided(
 
 
 def _stand_in(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     one: float,
     other: float,
     answered: bool,  # noqa: FBT001
@@ -266,10 +267,10 @@ def _stand_in(
     a champion that calls no row positive when precision decides. It has the worst score then: else
     nobody could ever take its place.
     """
-    if not isinstance(metric, str):  # nobody knows the worst that such a one can be
+    if isinstance(metric, RowMetric):  # nobody knows the worst that such a one can be
         return None
     if not answered or not np.isfinite(one) or np.isfinite(other):
         return None
-    found = find_metric(metric)
+    found = find_metric(metric) if isinstance(metric, str) else metric
     worst = found.bounds[0 if found.greater_is_better else 1]
     return worst if np.isfinite(worst) else None

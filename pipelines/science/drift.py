@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.science.bootstrap import spread
 from pipelines.science.metrics import THRESHOLD, better_by
+from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.drift import P_VALUES
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.science.anomaly import FlagRate
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
     from pipelines.spec.drift import Drift, Performance
 
     Array = NDArray[Any]
@@ -176,7 +177,7 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
 
 
 def measure_performance(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -215,7 +216,7 @@ def measure_performance(
         worse,
         bad,
         greater_is_better=float(better_by(metric, 1.0, 0.0)) > 0,
-        unit="" if isinstance(metric, str) else metric.unit,
+        unit=metric.unit if isinstance(metric, RowMetric) else "",
     )
 
 

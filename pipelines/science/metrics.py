@@ -5,11 +5,12 @@ name in `pipelines.science.formulas`.
 
 Shapes: `y` is (n,), `p` is (n,) for binary (the probability of 1) and regression (the value), and
 (n, k) for multiclass, where `y` holds the class's position in 0..k-1, or -1 for a class that the
-model does not know. Of an anomaly model `p` is the score, and `y` is 1 for an anomaly, 0 for none,
-and -1 where nobody has told: such rows do not count, unless the metric needs no truth. `weights`
-(n,) say how much each row counts, as scikit-learn's `sample_weight`:
-all alike where they are not given; a row of weight 0 is not there. Above the `threshold` a
-probability (n,) means class 1; at it, and below, class 0.
+model does not know. Of quantiles `p` is (n, k), a column for each level; a metric is then asked by
+its declaration with these levels (`Metric.of_levels`), not by its name. Of an anomaly model `p` is
+the score, and `y` is 1 for an anomaly, 0 for none, and -1 where nobody has told: such rows do not
+count, unless the metric needs no truth. `weights` (n,) say how much each row counts, as
+scikit-learn's `sample_weight`: all alike where they are not given; a row of weight 0 is not there.
+Above the `threshold` a probability (n,) means class 1; at it, and below, class 0.
 
 What looks at the rows themselves (clusters) must be bound to them: `science.cluster_metrics`.
 
@@ -28,6 +29,7 @@ import numpy as np
 
 from pipelines.science.formulas import flags, labels, order, probabilities, values
 from pipelines.science.formulas.kinds import Resampling
+from pipelines.science.formulas.levels import formula_of_levels
 from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.metrics import find_metric, metrics_for
 from pipelines.tasks import CLASSIFY, Task, answers_probabilities
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.science.formulas.kinds import Formula
+    from pipelines.science.own_metrics import AnyMetric
     from pipelines.spec.metric import Metric, Need
 
     Array = NDArray[Any]
@@ -74,7 +77,7 @@ class Directed(Protocol):
 
 
 def score(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -87,7 +90,7 @@ def score(
     """
     if isinstance(metric, RowMetric):
         return metric.score(y, p, weights, threshold)
-    found = find_metric(metric)
+    found = _declaration(metric)
     y, p, weights, _ = _drop_rows(found, y, p, weights)
     if found.sees == "rows" or not _usable(found, y, p, weights):
         return float("nan")
@@ -96,7 +99,7 @@ def score(
 
 
 def resample(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     block: Array,
@@ -112,20 +115,21 @@ def resample(
     if isinstance(metric, RowMetric):
         of_rows = metric.sums(y, p, weights, threshold, block, count)
         return Resampling(lambda draws: metric.of_sums(draws @ of_rows), of_rows.shape[1])
-    found = find_metric(metric)
+    found = _declaration(metric)
     formula = _formula(found)
     y, p, weights, kept = _drop_rows(found, y, p, weights)
     block = block if kept is None else block[kept]
     return formula.resample(y, _answers(formula, p, threshold), _floats(weights), block, count)
 
 
-def scores(
+def scores(  # noqa: PLR0913 -- which rows, which metrics, and where is decided
     task: Task,
     y: Array,
     p: Array,
     *,
     also: Iterable[str] = (),
     own: Iterable[RowMetric] = (),
+    levels: tuple[float, ...] = (),
     weights: Array | None = None,
     threshold: float = THRESHOLD,
     of_constant: bool = False,
@@ -133,14 +137,16 @@ def scores(
     """Return the metrics that are always computed for the task, `also` others, and the model's
     `own`.
 
-    What is not finite is None. `of_constant`: the answers are a constant, and each metric has the
-    threshold that is best for it.
+    What is not finite is None. `levels` are those of a model of quantiles. `of_constant`: the
+    answers are a constant, and each metric has the threshold that is best for it.
     """
     mine = {metric.name: metric for metric in own}
     # Without any truth only those are looked at that are asked for, and say why they have no value.
     told = task != "anomaly" or bool((np.asarray(y) != UNLABELLED).any())
-    named: dict[str, str | RowMetric] = {
-        name: name for name in (*(metrics_for(task) if told else ()), *also) if name not in mine
+    named: dict[str, AnyMetric] = {
+        name: find_metric(name).of_levels(levels) if levels else name
+        for name in (*(metrics_for(task, levels) if told else ()), *also)
+        if name not in mine
     }
     named |= mine
     values = {
@@ -176,7 +182,7 @@ def better_by(metric: str | Directed, one: Array | float, other: Array | float) 
     return (np.asarray(one) - np.asarray(other)) * sign
 
 
-def usable(metric: str | RowMetric, y: Array, p: Array, *, weights: Array | None = None) -> bool:
+def usable(metric: AnyMetric, y: Array, p: Array, *, weights: Array | None = None) -> bool:
     """Tell whether rows and predictions can be scored at all.
 
     There must be rows, of equal number, all finite, and probabilities in [0, 1]; weights that are
@@ -185,13 +191,13 @@ def usable(metric: str | RowMetric, y: Array, p: Array, *, weights: Array | None
     """
     if isinstance(metric, RowMetric):
         return bool(len(y) and len(y) == len(p) and np.isfinite(p).all())
-    found = find_metric(metric)
+    found = _declaration(metric)
     y, p, weights, _ = _drop_rows(found, y, p, weights)
     return _usable(found, y, p, weights)
 
 
 def why_undefined(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -205,7 +211,7 @@ def why_undefined(
     if isinstance(metric, RowMetric):
         value = metric.score(y, p, weights, threshold)
         return "" if np.isfinite(value) else metric.undefined
-    found = find_metric(metric)
+    found = _declaration(metric)
     if np.isfinite(score(metric, y, p, weights=weights, threshold=threshold)):
         return ""
     if len(y) == 0 or len(y) != len(p):
@@ -249,7 +255,14 @@ def unfit(answers: Array, task: Task) -> int:
     return int((~fit.all(axis=1)).sum())
 
 
+def _declaration(metric: str | Metric) -> Metric:
+    """Return a metric's declaration. Raises RequestError for an unknown name."""
+    return find_metric(metric) if isinstance(metric, str) else metric
+
+
 def _formula(metric: Metric) -> Formula:
+    if metric.levels:
+        return formula_of_levels(metric)
     if metric.number is None:
         return FORMULAS[metric.formula]
     return FAMILIES[metric.formula](metric.number)

@@ -68,6 +68,17 @@ class Gate(Value):
         return tuple(dict.fromkeys(named))
 
 
+def named_metrics(gate: Gate, trained_by: str) -> list[tuple[tuple[str, ...], str]]:
+    """Return the metrics that training and gate name, each with its place in the spec."""
+    return [
+        (("train", "metric"), trained_by),
+        (("gate", "versus_champion", "metric"), gate.versus_champion.metric),
+        *((("gate", "at_least", m), m) for m in gate.at_least),
+        *((("gate", "at_most", m), m) for m in gate.at_most),
+        *((("gate", "guards", m), m) for m in gate.guards),
+    ]
+
+
 def metric_problems(
     gate: Gate, task: Task, trained_by: str, own: Mapping[str, OwnMetric]
 ) -> list[Problem]:
@@ -77,13 +88,7 @@ def metric_problems(
     """
     catalogue = {m: find_metric(m) for m in gate.metrics if is_known(m)}
     known: dict[str, Metric | OwnMetric] = {**catalogue, **own}
-    mentions: list[tuple[tuple[str, ...], str]] = [
-        (("train", "metric"), trained_by),
-        (("gate", "versus_champion", "metric"), gate.versus_champion.metric),
-        *((("gate", "at_least", m), m) for m in gate.at_least),
-        *((("gate", "at_most", m), m) for m in gate.at_most),
-        *((("gate", "guards", m), m) for m in gate.guards),
-    ]
+    mentions = named_metrics(gate, trained_by)
     faults = [
         Problem(path, _say_wrong(m, task, own))
         for path, m in mentions

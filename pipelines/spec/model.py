@@ -27,9 +27,11 @@ from pipelines.spec.clusters import cluster_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
 from pipelines.spec.forecast import Forecast, WordsOfSeries, forecast_problems
-from pipelines.spec.gate import Gate, metric_problems
+from pipelines.spec.gate import Gate, metric_problems, named_metrics
 from pipelines.spec.metrics import find_metric
 from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problems
+from pipelines.spec.quantile_problems import quantile_problems
+from pipelines.spec.quantiles import QuantileBlock
 from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
@@ -143,6 +145,8 @@ class Spec(Value):
     A number, or `{for: METRIC}`; without it 0.5, and the server answers with probabilities only.
     Of an anomaly model `{rate: 0.01}`, the share of rows that is flagged.
     """
+    quantiles: QuantileBlock = None
+    """Of the task quantiles: the levels, such as `[0.05, 0.5, 0.95]`, or keys and values, below."""
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
     """The estimators that compete."""
     automl: bool | AutoML = False
@@ -186,7 +190,6 @@ class Spec(Value):
         of_series = forecast_problems(self.forecast, _words_of_series(self))
         inputs = self.features.inputs if of_series else self.inputs
         faults = [
-            *_unbuilt(self.task),
             *_missing_target(self),
             *of_series,
             *time_problems(_words_of_time(self)),
@@ -196,6 +199,13 @@ class Spec(Value):
             *anomaly_problems(_words_of_anomaly(self)),
             *_column_problems(self, inputs),
             *candidate_problems(self.candidates, self.task, inputs),
+            *quantile_problems(
+                self.quantiles,
+                self.task,
+                self.candidates,
+                named_metrics(self.gate, self.train.metric),
+                requires=bool(self.requires),
+            ),
             *requirement_problems(self.requires),
             *cluster_problems(self.candidates, self.gate, self.train, self.own_metrics, self.task),
         ]
@@ -203,7 +213,10 @@ class Spec(Value):
             raise Impossible(faults)
         for candidate in self.candidates:
             candidate.place(
-                self.candidates, in_time=not self.is_snapshot, requires=bool(self.requires)
+                self.candidates,
+                in_time=not self.is_snapshot,
+                requires=bool(self.requires),
+                quantiles=self.quantiles,
             )
         return self
 
@@ -226,6 +239,11 @@ class Spec(Value):
     def has_target(self) -> bool:
         """Whether the built rows have a target."""
         return self.declared_target is not None
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels of a model of quantiles; none for every other task."""
+        return tuple(self.quantiles.levels) if self.quantiles else ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -348,13 +366,6 @@ class Spec(Value):
     def candidate(self, name: str) -> Candidate:
         """Return the candidate of that name; KeyError where there is none."""
         return {c.name: c for c in self.candidates}[name]
-
-
-def _unbuilt(task: Task) -> list[Problem]:
-    """Return what is wrong with a task that has a name already, and no training yet."""
-    if task != "quantiles":
-        return []
-    return [Problem(("task",), f"{task!r} cannot be trained yet; use another task")]
 
 
 def _missing_target(spec: Spec) -> list[Problem]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pipelines.science.cluster_gate import Succession
     from pipelines.science.gates import GateFacts, Opponent, Verdict
     from pipelines.science.own_metrics import Measures
+    from pipelines.science.promise import Promise
     from pipelines.spec import Spec
     from pipelines.training.predictions import Predictions
 
@@ -221,6 +222,7 @@ def _measure(
             challenger.score,
             also=spec.metrics,
             own=measures.own.values(),
+            levels=spec.levels,
             threshold=threshold,
         ),
         rows=holdout.num_rows,
@@ -228,8 +230,28 @@ def _measure(
         fitted_on=best.fitted_on,
         opponent=_compare_with_opponent(context, challenger, champion, holdout, threshold),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
+        promise=_promise(spec, holdout, truth, challenger.score),
     )
     return replace(facts, **promise_facts(spec, holdout, truth, challenger.score, best.threshold))
+
+
+def _promise(spec: Spec, rows: pa.Table, truth: Array, answers: Array) -> Promise | None:
+    """Return what the held-out rows show of a promised coverage; None where none is promised."""
+    from pipelines.data import labelled_rows
+    from pipelines.data.sides import groups_of
+    from pipelines.science.promise import promise_on_rows
+
+    if spec.quantiles is None:
+        return None
+    return promise_on_rows(
+        spec.quantiles,
+        truth,
+        answers,
+        event_times=None if spec.is_snapshot else labelled_rows.times(rows, spec),
+        groups=groups_of(rows, spec) if spec.is_snapshot else None,
+        confidence=spec.gate.versus_champion.confidence,
+        seed=spec.train.seed,
+    )
 
 
 def _succession(
@@ -317,9 +339,11 @@ def _measure_snapshot(
             challenger.score,
             also=spec.metrics,
             own=measures.own.values(),
+            levels=spec.levels,
             threshold=threshold,
         ),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
+        promise=_promise(spec, holdout, truth, challenger.score),
         opponent=(
             _compare_with_opponent(context, own, champion, rows, threshold)
             if rows.num_rows
@@ -360,6 +384,7 @@ def _measure_over_folds(
     return replace(
         facts,
         metrics=challenger.means,
+        promise=refits.promise(challenger),
         opponent=opponent,
         snapshot=(
             replace(facts.snapshot, folds=refits.text, groups=refits.groups)
@@ -403,7 +428,11 @@ def _compare_with_opponent(
             raise BadData(  # noqa: TRY301
                 f"it does a {theirs.task} task, the spec asks for {context.spec.task}"
             )
-        answers = bundle.predictor.predict_feed(feed_from_table(theirs.columns, holdout))
+        answers = _at_levels(
+            bundle.predictor.predict_feed(feed_from_table(theirs.columns, holdout)),
+            theirs.levels,
+            context.spec.levels,
+        )
     except (TryAgain, MemoryError):
         raise
     except Exception as error:
@@ -448,6 +477,21 @@ def _compare_with_opponent(
             agreement(ours, answers, threshold, theirs_at) if answers_scores(theirs.task) else None
         ),
     )
+
+
+def _at_levels(answers: Array, own: list[float] | None, wanted: tuple[float, ...]) -> Array:
+    """Return the champion's answers at the spec's levels, as they are where it has none.
+
+    Raises BadData where the champion does not answer at one of them.
+    """
+    from pipelines.levels import level_names, pick_levels
+
+    if not wanted:
+        return answers
+    found = pick_levels(answers, own or [], wanted)
+    if found is None:
+        raise BadData(f"it answers at the levels {', '.join(level_names(own or []))} only")
+    return found
 
 
 def _compare_with_constant(

@@ -22,6 +22,8 @@ from pipelines.tasks import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from pipelines.bundle.schema import InputSchema
@@ -75,14 +77,22 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
 
 
 def constant(
-    y: Array, task: str, metric: str | OwnMetric | Metric, rows: int, classes: list[str] | None
+    y: Array,
+    task: str,
+    metric: str | OwnMetric | Metric,
+    rows: int,
+    classes: list[str] | None,
+    levels: Sequence[float] = (),
 ) -> Array:
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
     Shares, or the value that is best by the metric, such as the mean, or for mae the median; the
     mean for a metric of the model's own, of which nobody knows the best one. Of clusters a random
-    one for each row; zeros for a task whose answers are scores.
+    one for each row; zeros for a task whose answers are scores. Of quantiles those of `y`, whatever
+    the metric.
     """
+    if levels:
+        return np.tile(np.quantile(np.asarray(y, dtype=np.float64), levels), (rows, 1))
     if finds_classes(task):
         return random_assignment(rows, len(classes or _THREE), seed=0)
     if learns_named_classes(task):

@@ -52,7 +52,8 @@ def check_contract(
     some, targets = inputs.iloc[rows], y[rows]
     both: list[Array] = []
     for _ in range(2):
-        model = fit_pipeline(build(), some.copy(deep=True), targets.copy(), candidate, log)
+        few = candidate.uncorrected()
+        model = fit_pipeline(build(), some.copy(deep=True), targets.copy(), few, log)
         both.append(_ask(model, some, targets, candidate, task))
     if not np.array_equal(both[0], both[1]):
         raise _refusal(

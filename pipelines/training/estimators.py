@@ -20,6 +20,7 @@ from pipelines.training.inspection import (
     traits_of,
 )
 from pipelines.training.parameters import ENCODER, ESTIMATOR, check_parameters, set_parameters
+from pipelines.training.quantiles import fits_of_levels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,6 +123,8 @@ def _single(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
         estimator = CalibratedClassifierCV(
             estimator, method=candidate.calibrate, ensemble=candidate.in_time
         )
+    if schema.levels:
+        estimator = fits_of_levels(candidate, estimator, schema.levels)
     if finds_classes(schema.task):
         estimator = Clusters(_begin_often(estimator))
     parts = [(ENCODER, encoder), *behind, (ESTIMATOR, estimator)]

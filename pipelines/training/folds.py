@@ -80,7 +80,7 @@ def usable_folds(
     The metric must be defined on the rows that judge: a constant's score is finite there;
     `measures` are the model's own metrics of these rows. Raises BadData where no fold is left.
     """
-    measures = measures or Measures()
+    measures = measures or Measures(levels=spec.levels)
     why = {
         number: _why_unusable(fold, y, spec, measures) for number, fold in enumerate(folds, start=1)
     }
@@ -109,7 +109,7 @@ def _why_unusable(fold: tuple[Array, Array], y: Array, spec: Spec, measures: Mea
     if judged < 2 and classifies(spec.task):  # noqa: PLR2004
         return f"judges on one value of {column} only ({len(test):,} rows)"
     classes = ["0"] * (int(y.max()) + 1) if learns_named_classes(spec.task) else None
-    guess = constant(y[train], spec.task, spec.metric_named(name), len(test), classes)
+    guess = constant(y[train], spec.task, spec.metric_named(name), len(test), classes, spec.levels)
     metric = measures.on(name, test)
     limit = constants_threshold(metric, y[test], guess, spec)
     why = why_undefined(metric, y[test], guess, threshold=limit)

@@ -98,7 +98,7 @@ def _set_folds(model: Any, candidate: Candidate) -> None:
 
     for pipeline, part in pipelines_of(model, candidate):
         estimator = pipeline.named_steps[ESTIMATOR]
-        if core_of(estimator) is not estimator:
+        if hasattr(estimator, "cv") and core_of(estimator) is not estimator:
             chance = StratifiedKFold(STACK_FOLDS, shuffle=True, random_state=0)
             estimator.set_params(cv=LaterRows() if part.in_time else chance)
     if candidate.stack:

@@ -181,8 +181,9 @@ def _with_performance(
             " (min_rows)",
         )
     try:
+        metric = champion.measure(labelled) if champion.measure else champion.metric
         performance = measure_performance(
-            champion.measure(labelled) if champion.measure else champion.metric,
+            metric,
             labelled.y,
             labelled.p,
             event_times=labelled.event_times,
@@ -201,7 +202,7 @@ def _with_performance(
         )
         return replace(facts, broken=[*facts.broken, words[:_WORDS]])
     if not np.isfinite(performance.live):
-        why = why_undefined(champion.metric, labelled.y, labelled.p)
+        why = why_undefined(metric, labelled.y, labelled.p)
         return _with_note(
             facts,
             f"no verdict on performance: {champion.metric} is not defined on the {rows:,} labelled"

@@ -34,7 +34,7 @@ from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
 from pipelines.tasks import answers_scores, finds_classes, has_named_classes, is_wide
 from pipelines.watch.labels import keys_of, of_known_class, source_labels, truth_of
-from pipelines.watch.reference import best_labels
+from pipelines.watch.reference import watched
 from pipelines.watch.sides import Labelled, Rows
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     return WindowRows(
         window=Rows(
             inputs,
-            best_labels(answers, schema.classes) if schema.classes else answers,
+            watched(answers, schema.classes, schema.levels),
             event_times=labelled.times(table, spec),
         ),
         labelled=Labelled(
@@ -332,6 +332,19 @@ def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
     return values
 
 
+def _numbers(rows: pa.Table, schema: InputSchema, names: list[str]) -> Array:
+    """Return the logged answers that are values: (n,), or (n, k) at the champion's levels.
+
+    `names` are those of all the log's numbers, of which other versions may have had others.
+    """
+    if not schema.levels:
+        values: Array = rows["prediction"].cast(pa.float64()).to_numpy()
+        return values
+    wide = np.array(rows["probabilities"].to_pylist(), dtype=np.float64)
+    own = [names.index(name) for name in schema.answer_names if name in names]
+    return wide.reshape(rows.num_rows, len(names))[:, own]
+
+
 def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
     """Return the labelled rows of the log as metrics take them; of clusters all rows."""
     if not finds_classes(schema.task):
@@ -340,7 +353,7 @@ def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> L
     if not has_named_classes(schema.task):
         return Labelled(
             rows["label"].cast(pa.float64()).to_numpy(),
-            rows["prediction"].cast(pa.float64()).to_numpy(),
+            _numbers(rows, schema, classes),
             times,
             _as_learnt(rows, schema),
         )

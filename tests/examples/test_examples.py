@@ -67,6 +67,24 @@ def test_reviews_are_read_by_their_words(tmp_path, reviews_archive, monkeypatch)
     assert blame < 0.4
 
 
+def test_bikes_have_intervals_whose_coverage_is_checked_and_watched(
+    tmp_path, real_data, monkeypatch
+):
+    monkeypatch.setenv("BIKE_SHARING", str(real_data / "bike_sharing" / "hour.csv"))
+    run = live(copy("bike_range", tmp_path / "home"), as_of="2012-02-01T00:00:00Z")
+    details = {check.name: check.detail for check in run.judged.checks}
+    assert "does not disprove the promised 0.9" in details["promise"]
+    assert 0.8 < run.judged.metrics["coverage"] < 1
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    assert run.bundle.manifest.inputs.answer_names == ["0.05", "0.25", "0.5", "0.75", "0.95"]
+    looked = watch(run, window_end="2012-03-01T00:00:00Z")
+    assert (looked.source, looked.metric) == ("batches", "pinball")
+    assert looked.labelled > 600
+    assert looked.expected == run.judged.metrics["pinball"]
+    assert looked.live > 0
+
+
 def test_traffic_is_forecast_a_day_ahead_and_asked_with_its_history(
     tmp_path, real_data, monkeypatch
 ):

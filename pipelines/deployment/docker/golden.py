@@ -43,8 +43,10 @@ def format_answer(manifest: BundleManifest, answer: list[float]) -> Any:
     """Return a golden answer as the API tells it.
 
     A number, of several classes the label and its probabilities, of an anomaly model the score and
-    whether it is one.
+    whether it is one, of quantiles the values by level.
     """
+    if manifest.inputs.levels:
+        return dict(zip(manifest.inputs.answer_names, answer, strict=True))
     if answers_scores(manifest.inputs.task):
         return {"score": answer[0], "anomaly": answer[0] > manifest.threshold_value}
     if not has_named_classes(manifest.inputs.task):

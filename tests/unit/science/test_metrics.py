@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import RequestError
+from pipelines.science.formulas.levels import NAMES as LEVEL_NAMES
 from pipelines.science.metrics import FAMILIES as FORMULA_FAMILIES
 from pipelines.science.metrics import (
     FORMULAS,
@@ -28,6 +29,8 @@ CLASS = RNG.integers(0, 4, N)
 PROBA = RNG.dirichlet([1, 1, 1, 1], N)
 VALUE = 1e6 + RNG.normal(0, 3, N)
 GUESS = VALUE + RNG.normal(0, 1, N)
+LEVELS = (0.1, 0.5, 0.9)
+SPANS = GUESS[:, None] + np.array([-4.0, 0.0, 4.0])
 
 
 @pytest.mark.parametrize("weights", [np.zeros(N), np.full(N, -1.0), np.full(N, np.nan), np.ones(3)])
@@ -50,8 +53,14 @@ ROWS = {
     "multiclass": (CLASS, PROBA),
     "regression": (VALUE, GUESS),
     "forecast": (VALUE, GUESS),
+    "quantiles": (VALUE, SPANS),
     "anomaly": (LABELS, STRANGE),
 }
+
+
+def on_task(name, task):
+    """The metric as it is asked of a task's answers."""
+    return find_metric(name).of_levels(LEVELS) if task == "quantiles" else name
 
 
 EXAMPLES = [family.example for family in FAMILIES]
@@ -66,8 +75,10 @@ def test_each_declared_metric_is_computed_for_each_of_its_tasks(metric, weights)
     assert declared.means
     for task in declared.tasks:
         y, p = ROWS[task]
-        value = scores(task, y, p, also=[metric], weights=weights)[metric]
-        drawn = resample(metric, y, p, np.arange(N) // 25, 20, weights=weights)
+        levels = LEVELS if task == "quantiles" else ()
+        value = scores(task, y, p, also=[metric], levels=levels, weights=weights)[metric]
+        asked = on_task(metric, task)
+        drawn = resample(asked, y, p, np.arange(N) // 25, 20, weights=weights)
         assert value is not None
         assert declared.bounds[0] <= value <= declared.bounds[1]
         assert value == pytest.approx(drawn.of(np.ones((1, 20)))[0], rel=1e-9)
@@ -78,13 +89,15 @@ def test_rows_of_weight_zero_are_not_there(metric):
     for task in find_metric(metric).tasks:
         y, p = ROWS[task]
         part = np.arange(N) % 3 > 0
-        weighted = score(metric, y, p, weights=part.astype(np.int64))
-        assert weighted == pytest.approx(score(metric, y[part], p[part]), rel=1e-12)
+        asked = on_task(metric, task)
+        weighted = score(asked, y, p, weights=part.astype(np.int64))
+        assert weighted == pytest.approx(score(asked, y[part], p[part]), rel=1e-12)
 
 
 def test_there_is_no_formula_without_a_declaration():
-    assert set(FORMULAS) == set(METRICS)
-    assert set(FORMULA_FAMILIES) == {family.metric.family for family in FAMILIES}
+    assert set(FORMULAS) | LEVEL_NAMES == set(METRICS)
+    families = {family.metric.family for family in FAMILIES}
+    assert set(FORMULA_FAMILIES) | LEVEL_NAMES == families | {"pinball"}
 
 
 @pytest.mark.parametrize(
