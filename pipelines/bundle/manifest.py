@@ -109,6 +109,14 @@ class BundleManifest(Value):
         return self.threshold.value if self.threshold else DEFAULT_THRESHOLD
 
     @property
+    def packages(self) -> EnvironmentRecord | None:
+        """The environment that answering needs; None where it answers without one.
+
+        What is compiled does, and what is made of Perennial's lock alone.
+        """
+        return self.environment if not self.compiled and self.code is not None else None
+
+    @property
     def files(self) -> list[Ref]:
         """The objects that answering needs, all verified before anything is loaded."""
         lock = self.environment.lock if self.environment else None

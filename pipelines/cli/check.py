@@ -134,6 +134,9 @@ def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
     for length in range(len(error.at), 0, -1):
         field = ".".join(map(str, error.at[:length]))
         text = text.removeprefix(f"{field}: ")
+        if text.startswith(f"{field} (") and place.endswith(field):
+            # the message says in which file, behind the same field
+            return place + text.removeprefix(field)
     return f"{place}: {text}"
 
 
@@ -160,10 +163,15 @@ def _packages(state: dict[str, Any]) -> str:
 
 def _candidates(state: dict[str, Any]) -> str:
     from pipelines.training.estimators import check_parameters
+    from pipelines.training.own.process import own_code_of
 
-    spec: Spec = state["context"].spec
-    for candidate in spec.candidates:
-        check_parameters(candidate)
+    context: Context = state["context"]
+    spec = context.spec
+    with own_code_of(context) as own:
+        for candidate in spec.candidates:
+            check_parameters(candidate)
+            if own is not None and candidate.fenced and not candidate.pipeline:
+                own.check(candidate)  # its class is where the required packages are
     return ", ".join(c.name for c in spec.candidates)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from pipelines.intervals import iso
 from pipelines.messages import GateCheck
 from pipelines.spec.metrics import find_metric, is_known
 from pipelines.tasks import STAND_INS, classifies
@@ -297,10 +298,21 @@ def _check_overlap(facts: GateFacts) -> GateCheck:
     if overlaps:
         detail = (
             f"the held-out rows ({_span(facts.holdout)}) overlap what"
-            f" {' and what '.join(overlaps)}, so it cannot be judged fairly"
+            f" {' and what '.join(overlaps)}, so it cannot be judged fairly{_way_out(facts)}"
         )
         return GateCheck(name="unseen", passed=False, detail=detail)
     return GateCheck(name="unseen", passed=True, detail="the held-out rows are new to both")
+
+
+def _way_out(facts: GateFacts) -> str:
+    """Return in words when the held-out rows will be new to the champion; "" where they are."""
+    span = facts.opponent.fitted_on
+    if span is None or not span.overlaps(facts.holdout):
+        return ""
+    return (
+        f"; held-out rows from {iso(span.end)} on can judge it: wait for newer batches, or hold"
+        " fewer of them out (train.holdout)"
+    )
 
 
 def _check_sides(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:

@@ -226,6 +226,8 @@ UNFIT: dict[str, str] = {
 }
 """Scikit-learn's estimators that cannot be candidates by themselves, and what to write."""
 
+LOCKED = frozenset({"imblearn", "lightgbm", "sklearn", "xgboost"})
+"""The packages of Perennial's lock whose estimators are imported by the steps themselves."""
 _FAMILIES = ("xgboost", "lightgbm", "imblearn", "catboost")
 """Libraries whose names are known: a near miss there is a typo."""
 _OWN = ("pipelines", "serving", "models", "stack", "door", "dags", "plugins", "perennial_airflow")

@@ -197,7 +197,9 @@ class Spec(Value):
         if faults:
             raise Impossible(faults)
         for candidate in self.candidates:
-            candidate.place(self.candidates, in_time=not self.is_snapshot)
+            candidate.place(
+                self.candidates, in_time=not self.is_snapshot, requires=bool(self.requires)
+            )
         return self
 
     @property

@@ -174,7 +174,7 @@ def _compare(
     from pipelines.watch.sides import ChampionReference, Rows
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
-    bundle = open_bundle(store, champion.bundle)
+    bundle = open_bundle(store, champion.bundle, context.settings)
     manifest = bundle.manifest
     if manifest.inputs.task != spec.task:
         raise BadData(

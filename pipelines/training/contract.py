@@ -74,7 +74,7 @@ def _ask(
     model: Any, inputs: pd.DataFrame, y: Array, candidate: Candidate, *, classify: bool
 ) -> Array:
     """Return the fitted model's answers; refuse what is wrong with them, and changed inputs."""
-    whole = candidate.part_names or candidate.pipeline  # it encodes by itself
+    whole = candidate.part_names or candidate.fenced  # it encodes by itself
     encoded = inputs.to_numpy() if whole else model[:-1].transform(inputs.copy())
     before = _hash(encoded)
     estimator = model if whole else model.named_steps[ESTIMATOR]

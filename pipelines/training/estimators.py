@@ -46,7 +46,7 @@ def takes_null(candidate: Candidate) -> bool:
 
     For all others it is imputed.
     """
-    if candidate.known or candidate.part_names or candidate.pipeline:
+    if candidate.known or candidate.part_names or candidate.fenced:
         return candidate.declaration.takes_null
     return traits_of(candidate, new_estimator(candidate)).takes_null
 
@@ -61,13 +61,13 @@ def build_pipeline(
     """Return the unfitted pipeline.
 
     Columns encoded by kind or by the candidate's steps, then the estimator with these parameters
-    and the spec's seed. An own pipeline, which does all of it, is made in the process `own`.
+    and the spec's seed. A fenced one is made in the process `own`, all of it.
     Raises SpecError with the place in model.yaml.
     """
     if candidate.onnx:
         return _finished_pipeline(candidate, schema)
-    if candidate.pipeline is not None:
-        return _own_pipeline(candidate, schema, seed, params, own)
+    if candidate.fenced:
+        return _fenced_pipeline(candidate, schema, seed, params, own)
     check_parameters(candidate)
     if candidate.part_names:
         pipeline = _whole(candidate, schema, seed)
@@ -88,7 +88,7 @@ def _finished_pipeline(candidate: Candidate, schema: InputSchema) -> Any:
     return Pipeline([(ESTIMATOR, open_finished(candidate.folder, candidate, schema))])
 
 
-def _own_pipeline(
+def _fenced_pipeline(
     candidate: Candidate,
     schema: InputSchema,
     seed: int,
@@ -101,7 +101,10 @@ def _own_pipeline(
 
     assert own is not None  # noqa: S101 -- whoever has such a candidate opens its process
     made = OwnEstimator(own, candidate, schema, seed)
-    check_parameters(candidate, made.defaults())
+    if candidate.pipeline:
+        check_parameters(candidate, made.defaults())
+    else:
+        made.defaults()  # its process looks at the parameters
     return Pipeline([(ESTIMATOR, made.set_params(**params))])
 
 

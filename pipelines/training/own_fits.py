@@ -45,7 +45,7 @@ def fit_adapted(
     """
     if candidate.onnx:
         return model.fit(inputs, y)  # nothing is learnt, and no row has a weight
-    if candidate.pipeline:
+    if candidate.fenced:
         own = {} if weights is None else {f"{ESTIMATOR}__sample_weight": weights}
         return model.fit(inputs, y, **own)
     for pipeline, part in pipelines_of(model, candidate):

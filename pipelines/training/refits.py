@@ -174,6 +174,7 @@ class Refits:
                 **({"pipeline": function} if function != settings.estimator else {}),
             }
         )
+        candidate.place((), in_time=not self._spec.is_snapshot, requires=manifest.code is not None)
         if manifest.code is None:
             return self._scores_of(self._answer(candidate, settings.params, inputs), manifest)
         # Its own code, not that which the folder holds by now.

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 SECONDS = 2.5
 """After so long no further setting is fitted."""
 
-_AT_MOST = {"n_estimators": 5, "max_iter": 20, "hidden_layer_sizes": 10}
+_AT_MOST = {"n_estimators": 5, "iterations": 5, "max_iter": 20, "hidden_layer_sizes": 10}
 """What a small fit lowers: sizes that cost time, and are right at any size."""
 
 _QUIET = logging.getLogger("perennial.rehearsal")
@@ -86,7 +86,7 @@ def rehearse(context: Context, sample: Sample, own: CodeProcess | None = None) -
             found.skipped += 1
             continue
         model = _fit(spec, candidate, setting, small, own)
-        if candidate.pipeline and candidate.name not in stored:
+        if candidate.fenced and candidate.name not in stored:
             stored.add(candidate.name)
             prove_stored(model, small.schema, dump(model), _feed(small))
         found.fits += 1
@@ -272,7 +272,7 @@ def _lowered(candidate: Candidate, setting: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in setting.items()
     }
-    if candidate.vote or candidate.onnx or candidate.pipeline:
+    if candidate.vote or candidate.onnx or candidate.fenced:
         return lowered
     defaults = new_estimator(candidate).get_params()
     for name, most in _AT_MOST.items():

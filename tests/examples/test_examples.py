@@ -1,9 +1,10 @@
 """Each worked example goes through the loop on real data, up to a bundle that answers."""
 
 import json
+import runpy
 from datetime import timedelta
+from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
@@ -14,23 +15,21 @@ from pipelines.intervals import iso
 from serving.history import SeriesDecoder
 from tests.examples.loop import copy, live, watch
 
-REVIEWS = (
-    "https://files.pythonhosted.org/packages/ab/3c/"
-    "8c63fad2e90fb7f60fb2a15d91edcef2659ba5fe18b728a59087f7a412e0/vaderSentiment-0.5.zip"
-)
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.slow, pytest.mark.heavy]
 
 
 @pytest.fixture
 def reviews_archive(tmp_path):
-    """The archive of the reviews from PyPI."""
+    """The archive of the reviews, fetched as the example does."""
+    source = runpy.run_path(str(ROOT / "examples" / "reviews" / "source.py"))
     try:
-        answer = httpx.get(REVIEWS, follow_redirects=True, timeout=60).raise_for_status()
-    except httpx.HTTPError as error:
-        pytest.skip(f"PyPI cannot be reached: {error}")
+        data = source["_fetch"]()
+    except OSError as error:
+        pytest.skip(f"the package index cannot be reached: {error}")
     archive = tmp_path / "reviews.zip"
-    archive.write_bytes(answer.content)
+    archive.write_bytes(data)
     return archive
 
 
