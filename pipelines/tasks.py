@@ -95,6 +95,11 @@ def learns_named_classes(task: str) -> bool:
     return TASKS[task].classifies and TASKS[task].has_named_classes
 
 
+def finds_classes(task: str) -> bool:
+    """Tell whether the fit finds the classes itself, since there is no target: clusters."""
+    return TASKS[task].learns == "nothing" and TASKS[task].has_named_classes
+
+
 def answers_probabilities(task: str) -> bool:
     """Tell whether each number of an answer is from 0 to 1, and `predict_proba` gives it."""
     return TASKS[task].answers_probabilities

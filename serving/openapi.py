@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.inference_log.format import KEY_LIMIT
-from pipelines.tasks import has_named_classes
+from pipelines.tasks import has_named_classes, traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,6 +110,7 @@ def with_models(
                 "post": _feedback(name, loaded_release.bundle.manifest.inputs)
             }
             for name, loaded_release in loaded
+            if traits_of(loaded_release.bundle.manifest.inputs.task).target != "none"
         }
     return {**document, "paths": {**paths, **document["paths"]}}
 

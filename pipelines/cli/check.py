@@ -281,9 +281,9 @@ def _features(state: dict[str, Any]) -> str:
     target = context.spec.target.column
     state["table"] = table
     state["labels"] = labels = int(has_label(table, context.spec).sum())
-    text = (
-        f"{table.num_rows} rows, {len(context.spec.inputs)} inputs, {labels} with a known {target}"
-    )
+    text = f"{table.num_rows} rows, {len(context.spec.inputs)} inputs"
+    if context.spec.has_target:
+        text += f", {labels} with a known {target}"
     merge_warning = merged_inputs(table, context.spec.inputs)
     if context.spec.is_snapshot:
         text = "; ".join([text, *describe_sides(context.spec, table)])

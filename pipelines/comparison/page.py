@@ -10,12 +10,13 @@ import numpy as np
 
 from pipelines.comparison import answer_plots, trial_plots
 from pipelines.comparison.attribution import Attribution
+from pipelines.comparison.cluster_plots import cluster_drawings
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
 from pipelines.profiling.words import short
 from pipelines.science.decision_threshold import choose_threshold
 from pipelines.spec.threshold import ThresholdFor
-from pipelines.tasks import classifies
+from pipelines.tasks import classifies, finds_classes
 from pipelines.templates import fill
 from pipelines.training.decision_threshold import threshold_of
 
@@ -136,6 +137,8 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
     y, p = judged.truth, look.answers
     if p is None:
         return []
+    if finds_classes(judged.spec.task):
+        return [Drawing(*drawn) for drawn in cluster_drawings(judged.measures, p)]
     if not classifies(judged.spec.task):
         return _of_values(judged, p)
     if judged.classes:

@@ -186,6 +186,8 @@ def _look_closely(
     model = attempt("the fitted model", lambda: read_model(context, judged, look.result, own))
     if model is not None:
         look = _ask_model(context, judged, look, model, seconds, attempt, own)
+    if not spec.has_target:  # without a truth there are no errors
+        return replace(look, failed=failed)
     found = look.importance
     telling = list(found.losses)[:8] if found else spec.inputs[:8]
     return replace(

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from pipelines.intervals import iso
 from pipelines.messages import GateCheck
+from pipelines.science.cluster_gate import check_succession
 from pipelines.spec.metrics import find_metric, is_known
-from pipelines.tasks import STAND_INS, classifies
+from pipelines.tasks import STAND_INS, classifies, traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.intervals import Interval
     from pipelines.science.bootstrap import Comparison
+    from pipelines.science.cluster_gate import Succession
     from pipelines.spec.gate import Gate
     from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
@@ -95,6 +97,8 @@ class GateFacts:
     snapshot: SnapshotFacts | None = None
     undefined: Mapping[str, str] = field(default_factory=dict)
     """Why a metric has no value on the held-out rows, in words."""
+    succession: Succession | None = None
+    """Of a clustering: how its clusters lie upon the champion's; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +135,14 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
         _check_overlap(facts) if facts.snapshot is None else _check_sides(facts, facts.snapshot),
         *_note_incident(facts),
     ]
+    better = [_check_better(facts, gate, units.get(gate.versus_champion.metric, ""))]
+    if facts.succession is not None and facts.opponent.name == "champion":
+        comparison = facts.opponent.comparison
+        better = check_succession(better[0], facts.succession, comparison, gate)
     return Verdict(
         [
             *checks,
-            _check_better(facts, gate, units.get(gate.versus_champion.metric, "")),
+            *better,
             *(_check_guard(facts, metric, gate, units.get(metric, "")) for metric in gate.guards),
         ]
     )
@@ -148,6 +156,8 @@ def blind_spot(gate: Gate, task: Task) -> str:
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
     # What a metric of the model's own sees nobody knows.
     views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
+    if traits_of(task).learns == "nothing":
+        return ""
     if classifies(task):
         if "probabilities" in views:
             return ""

@@ -28,6 +28,10 @@ class VersusChampion(Value):
     """What both are compared in."""
     confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
     """How sure it must be that the challenger is better."""
+    stability: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    """Of a cluster task: how alike (adjusted Rand index) the clusters must be to the champion's,
+    default 0.8, so that a challenger may take over that is not proven better.
+    """
 
 
 class Gate(Value):

@@ -22,6 +22,7 @@ from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
 from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
+from pipelines.spec.clusters import cluster_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
 from pipelines.spec.forecast import Forecast, WordsOfSeries, forecast_problems
@@ -193,6 +194,7 @@ class Spec(Value):
             *_column_problems(self, inputs),
             *candidate_problems(self.candidates, self.task, inputs),
             *requirement_problems(self.requires),
+            *cluster_problems(self.candidates, self.gate, self.train, self.own_metrics, self.task),
         ]
         if faults:
             raise Impossible(faults)
@@ -346,7 +348,7 @@ class Spec(Value):
 
 def _unbuilt(task: Task) -> list[Problem]:
     """Return what is wrong with a task that has a name already, and no training yet."""
-    if task not in {"quantiles", "anomaly", "cluster"}:
+    if task not in {"quantiles", "anomaly"}:
         return []
     return [Problem(("task",), f"{task!r} cannot be trained yet; use another task")]
 

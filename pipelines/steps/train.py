@@ -88,6 +88,7 @@ def _train(
     from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
     from pipelines.training import backtest, estimators, predictions
+    from pipelines.training.clusters.names import found_classes
     from pipelines.training.contract import check_contract
     from pipelines.training.decision_threshold import FoldedRows, choose
     from pipelines.training.fitting import fit_pipeline
@@ -136,6 +137,7 @@ def _train(
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
+    classes = found_classes(model, spec.task) or classes
     dummy = stand_in(rows.holdout, spec, y, classes)
     held_out = measure_rows(context, rows.holdout, truth, classes)
     metrics = scores(
@@ -155,19 +157,12 @@ def _train(
     prove_stored(model, schema, native, feed_from_table(schema.columns, rows.holdout))
     model_ref = store.put(native, ".skops")
     code_ref = store.put(canonical(code), ".json") if code else None
-    row_counts: dict[str, float | None] = {
+    figures = {
         "rows_train": len(y),
         "rows_holdout": len(truth),
         "rows_waiting_for_label": split.counts.waiting,
         "rows_without_label": split.counts.missing,
-    }
-    metric = spec.train.metric
-    figures = {
-        f"cv_{metric}": result.score,
-        f"cv_{metric}_spread": result.spread,
-        f"cv_nested_{metric}": nested,
-        f"cv_nested_{metric}_spread": nested_spread,
-        **row_counts,
+        **_search_figures(spec.train.metric, result, (nested, nested_spread)),
     }
     run_id = _log_run(
         context, request, candidate, (result, chosen.threshold), metrics, figures, key
@@ -208,6 +203,18 @@ def _train(
         seconds=round(time.perf_counter() - began, 3),
         threshold=chosen.threshold,
     )
+
+
+def _search_figures(
+    metric: str, result: SearchResult, nested: tuple[float | None, float | None]
+) -> dict[str, float | None]:
+    """Return what the registry keeps of the search's scores."""
+    return {
+        f"cv_{metric}": result.score,
+        f"cv_{metric}_spread": result.spread,
+        f"cv_nested_{metric}": nested[0],
+        f"cv_nested_{metric}_spread": nested[1],
+    }
 
 
 def _log_rows(context: Context, candidate: Candidate, rows: Prepared, counted: str) -> None:
@@ -376,6 +383,7 @@ def _attach_plots(
     """Attach the search's table and the plots to the candidate's run."""
     from pipelines.data import labelled_rows
     from pipelines.training import plots
+    from pipelines.training.clusters.plots import clusters
 
     model, schema, holdout, truth, answers = judged
     result, chosen = learnt
@@ -385,6 +393,7 @@ def _attach_plots(
         files += plots.holdout(
             Path(folder), spec, truth, answers, labelled_rows.times(holdout, spec)
         )
+        files += clusters(Path(folder), measures, answers)
         files += plots.importance(
             Path(folder), spec, model, schema, holdout, truth, measures, chosen.value
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.bundle.predictor import OnnxPredictor
-from pipelines.training.onnx.answers import difference, native_answers, usual_size
+from pipelines.training.onnx.answers import difference, excuse_borders, native_answers, usual_size
 from pipelines.training.onnx.conversion import to_onnx
 from pipelines.training.onnx.questions import ask, why_unprovable
 from pipelines.training.onnx.thresholds import count_asked, trace
@@ -105,6 +105,7 @@ def _prove(
         if not count:
             continue
         native, compiled = native_answers(pipeline, schema, feed), predictor.predict_feed(feed)
+        native = excuse_borders(pipeline, feed, native, compiled)
         usual = usual_size(native) if usual is None else usual
         alone = _ask_alone(predictor, feed, count)
         worst = max(

@@ -85,12 +85,9 @@ class TrainingProgram:
         if request["what"] == "check":
             self._builder.check(request)
             return {}, {}
-        if request["what"] == "make":
-            return self._make(request)
-        if request["what"] == "fit":
-            return self._fit(request, tables)
-        if request["what"] == "load":
-            return self._load(request, tables)
+        making = {"make": self._make, "fit": self._fit, "load": self._load}
+        if request["what"] in making:
+            return making[request["what"]](request, tables)
         model = self._models[request["model"]]
         if request["what"] == "ask":
             answers = _ask(model, request["method"], frame_from_feed(feed_of_table(tables["x"])))
@@ -99,7 +96,7 @@ class TrainingProgram:
             return {}, {"model": table_of_bytes(self._dump(model))}
         return _compile(model, request, tables)
 
-    def _make(self, request: Mapping[str, Any]) -> Reply:
+    def _make(self, request: Mapping[str, Any], _: dict[str, pa.Table]) -> Reply:
         self.code = OwnCode.model_validate(request["code"])
         if "candidate" in request:
             return {"parameters": self._builder.defaults(request)}, {}
