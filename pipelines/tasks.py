@@ -105,6 +105,16 @@ def answers_probabilities(task: str) -> bool:
     return TASKS[task].answers_probabilities
 
 
+def learns_nothing(task: str) -> bool:
+    """Tell whether the estimator is shown no target, so that rows without one are learnt from."""
+    return TASKS[task].learns == "nothing"
+
+
+def answers_scores(task: str) -> bool:
+    """Tell whether an answer is a score of strangeness."""
+    return TASKS[task].answer == "score"
+
+
 def has_named_classes(task: str) -> bool:
     """Tell whether an answer is one probability for each of several named classes."""
     return TASKS[task].has_named_classes

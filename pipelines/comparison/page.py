@@ -15,8 +15,9 @@ from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
 from pipelines.profiling.words import short
 from pipelines.science.decision_threshold import choose_threshold
+from pipelines.science.metrics import UNLABELLED
 from pipelines.spec.threshold import ThresholdFor
-from pipelines.tasks import classifies, finds_classes
+from pipelines.tasks import answers_scores, classifies, finds_classes
 from pipelines.templates import fill
 from pipelines.training.decision_threshold import threshold_of
 
@@ -132,6 +133,16 @@ def _attribution(look: CandidateLook) -> dict[str, Any]:
     return {"attribution": "", "attribution_words": found.why if found else "", "off": ""}
 
 
+def _of_scores(y: Array, p: Array, threshold: float) -> list[Drawing]:
+    told = "; rows with a label by what they are" if (y != UNLABELLED).any() else ""
+    return [
+        Drawing(
+            answer_plots.score_histogram(y, p, threshold, "scores"),
+            f"rows by their score: right of the line ({threshold:.4g}) they are flagged{told}",
+        )
+    ]
+
+
 def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
     """Return the drawings of a candidate's answers by task."""
     y, p = judged.truth, look.answers
@@ -139,6 +150,8 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
         return []
     if finds_classes(judged.spec.task):
         return [Drawing(*drawn) for drawn in cluster_drawings(judged.measures, p)]
+    if answers_scores(judged.spec.task):
+        return _of_scores(y, p, threshold_of(look.result.threshold))
     if not classifies(judged.spec.task):
         return _of_values(judged, p)
     if judged.classes:

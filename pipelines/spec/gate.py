@@ -53,6 +53,11 @@ class Gate(Value):
         default_factory=dict
     )
     """By metric: the share of the opponent's value by which it may be worse."""
+    overlap: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """Of an anomaly model: of the rows that it or the champion flags, the least share that both do.
+
+    Without it the overlap is told, and decides nothing.
+    """
     min_rows: Annotated[int, Field(ge=2)] = 100
     """Held-out rows with a known outcome that are needed; small data need a small number."""
 

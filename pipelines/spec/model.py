@@ -20,6 +20,7 @@ from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
+from pipelines.spec.anomaly import WordsOfAnomaly, anomaly_problems, promise_of
 from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.clusters import cluster_problems
@@ -141,6 +142,7 @@ class Spec(Value):
     """Above which probability a binary model decides for the positive class.
 
     A number, or `{for: METRIC}`; without it 0.5, and the server answers with probabilities only.
+    Of an anomaly model `{rate: 0.01}`, the share of rows that is flagged.
     """
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
     """The estimators that compete."""
@@ -193,6 +195,7 @@ class Spec(Value):
             *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
             *threshold_problems(self.threshold, self.task, self.own_metrics),
             *column_problems(_words_of_columns(self, inputs)),
+            *anomaly_problems(_words_of_anomaly(self)),
             *candidate_problems(self.candidates, self.task, inputs),
             *requirement_problems(self.requires),
             *cluster_problems(self.candidates, self.gate, self.train, self.own_metrics, self.task),
@@ -227,8 +230,9 @@ class Spec(Value):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that training and gate name, each once."""
-        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics)))
+        """The metrics that training and gate name, each once; the promise of a rate is one too."""
+        promise = [name] if (name := promise_of(self.threshold)) else []
+        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics, *promise)))
 
     @property
     def is_snapshot(self) -> bool:
@@ -349,7 +353,7 @@ class Spec(Value):
 
 def _unbuilt(task: Task) -> list[Problem]:
     """Return what is wrong with a task that has a name already, and no training yet."""
-    if task not in {"quantiles", "anomaly"}:
+    if task != "quantiles":
         return []
     return [Problem(("task",), f"{task!r} cannot be trained yet; use another task")]
 
@@ -362,6 +366,19 @@ def _missing_target(spec: Spec) -> list[Problem]:
     if wanted == "none" and spec.has_target:
         return [Problem(("target",), f"a {spec.task} task has none; remove it")]
     return []
+
+
+def _words_of_anomaly(spec: Spec) -> WordsOfAnomaly:
+    return WordsOfAnomaly(
+        task=spec.task,
+        threshold=spec.threshold,
+        gate=spec.gate,
+        trained_by=spec.train.metric,
+        candidates=spec.candidates,
+        has_target=spec.has_target,
+        own=list(spec.own_metrics),
+        automl=bool(spec.automl),
+    )
 
 
 def _words_of_time(spec: Spec) -> WordsOfTime:

@@ -19,7 +19,13 @@ from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
 from pipelines.store.pages import publish_page
-from pipelines.tasks import finds_classes, is_wide, learns_named_classes, stand_in_of
+from pipelines.tasks import (
+    answers_scores,
+    finds_classes,
+    is_wide,
+    learns_named_classes,
+    stand_in_of,
+)
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join, with_unit
 
@@ -196,6 +202,7 @@ def _measure(
     from pipelines.science.gates import GateFacts
     from pipelines.science.metrics import scores
     from pipelines.training import predictions
+    from pipelines.training.anomaly_facts import promise_facts
     from pipelines.training.decision_threshold import threshold_of
     from pipelines.training.own_metrics import measure_rows
     from pipelines.training.targets import targets
@@ -205,7 +212,7 @@ def _measure(
     truth = targets(holdout, spec, challenger.classes)
     measures = measure_rows(context, holdout, truth, challenger.classes)
     threshold = threshold_of(best.threshold)
-    return GateFacts(
+    facts = GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
         metrics=scores(
@@ -222,6 +229,7 @@ def _measure(
         opponent=_compare_with_opponent(context, challenger, champion, holdout, threshold),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
     )
+    return replace(facts, **promise_facts(spec, holdout, truth, challenger.score, best.threshold))
 
 
 def _succession(
@@ -265,6 +273,7 @@ def _measure_snapshot(
     from pipelines.science.gates import GateFacts, Opponent, SnapshotFacts
     from pipelines.science.metrics import scores
     from pipelines.training import predictions
+    from pipelines.training.anomaly_facts import promise_facts
     from pipelines.training.decision_threshold import threshold_of
     from pipelines.training.own_metrics import measure_rows
     from pipelines.training.refit_comparison import fair_rows, why_folds
@@ -316,6 +325,7 @@ def _measure_snapshot(
             if rows.num_rows
             else replace(facts.opponent, error="no held-out row is new to both")
         ),
+        **promise_facts(spec, holdout, truth, challenger.score, best.threshold),
     )
 
 
@@ -378,6 +388,7 @@ def _compare_with_opponent(
     """
     from pipelines.bundle.load import open_bundle
     from pipelines.bundle.rows import feed_from_table
+    from pipelines.science.anomaly import agreement
     from pipelines.science.metrics import unfit
 
     if champion is None:
@@ -430,7 +441,13 @@ def _compare_with_opponent(
     opponent = _compare(
         context, holdout, "champion", (ours, answers), classes, threshold, theirs_at
     )
-    return replace(opponent, fitted_on=bundle.manifest.fitted_on)
+    return replace(
+        opponent,
+        fitted_on=bundle.manifest.fitted_on,
+        agreement=(
+            agreement(ours, answers, threshold, theirs_at) if answers_scores(theirs.task) else None
+        ),
+    )
 
 
 def _compare_with_constant(

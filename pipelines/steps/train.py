@@ -116,7 +116,7 @@ def _train(
         ),
         inputs,
         y,
-        classify=classifies(spec.task),
+        task=spec.task,
         log=log,
     )
     measures = measure_rows(context, rows.train, y, classes)

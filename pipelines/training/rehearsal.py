@@ -20,8 +20,8 @@ from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.cluster_metrics import random_assignment
 from pipelines.science.gates import LEAST_HELD_OUT
-from pipelines.science.metrics import score, why_undefined
-from pipelines.tasks import classifies, finds_classes, learns_named_classes
+from pipelines.science.metrics import UNLABELLED, score, why_undefined
+from pipelines.tasks import classifies, finds_classes, learns_named_classes, learns_nothing
 from pipelines.training import estimators
 from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -109,8 +109,11 @@ def _prepare(spec: Spec, sample: Sample, found: Rehearsal) -> Prepared | None:
 
 def _may_differ(spec: Spec, sample: Sample) -> bool:
     """Tell whether more rows may show what the sample lacks: a second value of the target."""
+    if not spec.has_target:
+        return False
     table = pa.concat_tables([sample.train, sample.holdout], promote_options="default")
-    return bool(table.column(spec.target.column).unique().drop_null().length() == 1)
+    values = table.column(spec.target.column).unique().drop_null().length()
+    return bool(values == 1 or (learns_nothing(spec.task) and values == 0))
 
 
 def _look_at_folds(
@@ -149,8 +152,11 @@ def _look_at_metrics(
     undefined = [f"{metric} ({why})" for metric, why in reasons.items() if why]
     if not undefined:
         return
-    values = len(np.unique(rows.truth))
-    held = f"the {len(rows.truth):,} held-out rows show {values} value{'' if values == 1 else 's'}"
+    truth, which = rows.truth, "held-out rows"
+    if learns_nothing(spec.task):
+        truth, which = truth[truth != UNLABELLED], "held-out rows with a label"
+    values = len(np.unique(truth))
+    held = f"the {len(truth):,} {which} show {values} value{'' if values == 1 else 's'}"
     why = (
         f"{held} of {spec.target.column}, so {', '.join(undefined)} cannot be computed there and"
         " the gate would refuse every challenger"
@@ -248,7 +254,7 @@ def _fit(
             ),
             rows.inputs,
             rows.y,
-            classify=classifies(spec.task),
+            task=spec.task,
             log=_QUIET,
         )
         model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET, weights=rows.weights)

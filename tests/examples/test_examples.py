@@ -108,3 +108,14 @@ def test_traffic_is_forecast_a_day_ahead_and_asked_with_its_history(
     assert "hour_hour" not in missing
     assert found.labelled == found.rows
     assert "the truth on the mean" in " ".join(figures["notes"])
+
+
+def test_odd_cells_are_found_at_the_promised_rate(tmp_path):
+    run = live(copy("odd_cells", tmp_path / "home"))
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    threshold = run.bundle.manifest.threshold
+    assert threshold.rate == 0.05
+    assert threshold.rows == run.trained[0].rows_train
+    assert run.judged.metrics["roc_auc"] > 0.75, "malignant cells look strange"
+    assert any("nothing is proven" in check.detail for check in run.judged.checks)
