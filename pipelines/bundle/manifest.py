@@ -98,6 +98,10 @@ class BundleManifest(Value):
     inputs: InputSchema
     compiled: bool
     parity: float | None
+    decision_gap: float = 0.0
+    """How near to the threshold, or to a tie of classes, a probability may lie that the compiled
+    model decides otherwise; 0 where it decided all alike, and in earlier bundles.
+    """
     why_native: str
     native: Ref
     """The fitted scikit-learn pipeline as a skops file (kept beside the compiled one for comparison

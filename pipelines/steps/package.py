@@ -120,7 +120,11 @@ def _build_bundle(
     )
     whole, single = edge_rows(fit.schema, sample)
     compilation = compile_model(
-        fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single]
+        fit.model,
+        fit.schema,
+        feed_from_table(fit.schema.columns, holdout),
+        [*whole, *single],
+        best.threshold.value if best.threshold else None,
     )
     native, code = dump(fit.model), code_of(fit.model)
     predictor = open_predictor(fit.model, fit.schema, native, compilation.model)
@@ -139,6 +143,7 @@ def _build_bundle(
         inputs=reference.mark_personal(fit.schema, context.spec),
         compiled=compilation.model is not None,
         parity=compilation.parity,
+        decision_gap=compilation.decision_gap if compilation.model else 0.0,
         why_native=compilation.why_not,
         native=store.put(native, ".skops"),
         onnx=store.put(compilation.model, ".onnx") if compilation.model else None,
@@ -277,7 +282,7 @@ def _log_compilation(
         )
     else:
         context.log.info(
-            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g%s",
+            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g%s%s",
             candidate,
             len(compilation.model),
             native,
@@ -285,5 +290,9 @@ def _log_compilation(
             compilation.parity,
             f"; asked at {compilation.asked:,} of {compilation.thresholds:,} thresholds"
             if compilation.thresholds
+            else "",
+            f"; {compilation.apart:,} of them are decided otherwise, within"
+            f" {compilation.decision_gap:.1g} of the threshold or of a tie"
+            if compilation.apart
             else "",
         )

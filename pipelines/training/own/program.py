@@ -294,6 +294,7 @@ def _compile(model: Any, request: Mapping[str, Any], tables: dict[str, pa.Table]
         InputSchema.model_validate(request["schema"]),
         feed_of_table(tables["held_out"]),
         json.loads(bytes_of_table(tables["edges"])),
+        request["threshold"],
     )
     header = {
         "parity": found.parity,
@@ -301,5 +302,7 @@ def _compile(model: Any, request: Mapping[str, Any], tables: dict[str, pa.Table]
         "rows": found.rows,
         "thresholds": found.thresholds,
         "asked": found.asked,
+        "apart": found.apart,
+        "decision_gap": found.decision_gap,
     }
     return header, {"onnx": table_of_bytes(found.model)} if found.model else {}
