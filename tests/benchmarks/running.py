@@ -9,7 +9,7 @@ import sys
 from tests.conftest import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
-WITH_AN_ENGINE = ("containers", "deploy", "rebuild")
+WITH_AN_ENGINE = ("containers", "deploy", "rebuild", "required")
 """The benchmarks that need a Docker engine; tests/docker starts them."""
 
 
