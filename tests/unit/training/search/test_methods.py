@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,18 @@ def test_the_answers_of_the_winner_out_of_fold_are_those_that_were_scored():
     for fold, value in enumerate(found.fold_scores):
         here = out.folds == fold
         assert score("roc_auc", y[out.positions[here]], out.answers[here]) == value
+
+
+def test_weights_reach_the_fits_and_scores_count_all_rows_alike():
+    spec = spec_with(f"{LINEAR}, search: {{C: [0.01, 1.0]}}")
+    inputs, y = rows()
+    plain = ground_of(spec, inputs, y, folds(len(y)))
+    heavy = search(replace(plain, weights=np.where(y == 1, 50.0, 1.0)))
+    out = heavy.out_of_fold
+    for fold, value in enumerate(heavy.fold_scores):
+        here = out.folds == fold
+        assert score("roc_auc", y[out.positions[here]], out.answers[here]) == value
+    assert out.answers.mean() > search(plain).out_of_fold.answers.mean() + 0.2
 
 
 def test_random_draws_as_many_as_the_budget_says():
