@@ -47,7 +47,7 @@ def test_one_cluster_or_rows_alone_have_none(cluster):
 
 def test_the_spread_between_clusters_is_scikit_learns():
     sizes = np.bincount(CLUSTER, minlength=4)[None, :].astype(float)  # the fourth has no row
-    sums = np.stack([INPUTS[CLUSTER == place].sum(axis=0) for place in range(4)])[None]
+    sums = np.stack([INPUTS[place == CLUSTER].sum(axis=0) for place in range(4)])[None]
     found = calinski_harabasz(sizes, sums, np.array([(INPUTS**2).sum()]))
     assert found[0] == pytest.approx(calinski_harabasz_score(INPUTS, CLUSTER), rel=1e-12)
 
