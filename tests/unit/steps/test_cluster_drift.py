@@ -27,13 +27,13 @@ CHANGES = {
 }
 
 
-def kinds(day, share=0.5, apart=12.0):
+def kinds(day, share=0.5, noise=1):
     """Raw visits of two kinds: short ones of few pages, and long ones of many."""
     frame = visits(day)
     rng = np.random.default_rng([9, day])
     long = rng.random(len(frame)) < share
-    frame["pages"] = rng.integers(1, 6, len(frame)) + long * int(apart * 1.5)
-    frame["minutes"] = np.round(rng.normal(6, 1, len(frame)) + long * apart, 2)
+    frame["pages"] = rng.integers(1, 6 * noise, len(frame)) + long * 18
+    frame["minutes"] = np.round(rng.normal(6, noise, len(frame)) + long * 12, 2)
     return frame
 
 
@@ -70,7 +70,7 @@ def test_other_sizes_of_the_clusters_are_drift(watched):
 
 
 def test_clusters_that_are_no_longer_apart_are_drift(watched):
-    watched.world.rewrite(DAY, kinds(DAY, apart=4.0))
+    watched.world.rewrite(DAY, kinds(DAY, noise=4))
     found = watched.look(DAY)
     assert found.verdict == "drift"
     assert figures(watched, found)["facts"]["performance"]["worse"]
