@@ -71,6 +71,15 @@ REGRESS: frozenset[Task] = frozenset({"regression", "forecast"})
 """The tasks whose answer is one number in the target's unit."""
 
 
+STAND_INS = {"dummy": "the best constant", "seasonal naive": "the seasonal naive forecast"}
+"""The opponents that are no model, by the names that verdicts have for them."""
+
+
+def stand_in_of(task: str) -> str:
+    """Return the name of the opponent that a challenger must beat where no champion answers."""
+    return "seasonal naive" if task == "forecast" else "dummy"
+
+
 def traits_of(task: str) -> TaskTraits:
     """Return the declaration of a task. KeyError for an unknown one."""
     return TASKS[task]
@@ -94,6 +103,16 @@ def finds_classes(task: str) -> bool:
 def answers_probabilities(task: str) -> bool:
     """Tell whether each number of an answer is from 0 to 1, and `predict_proba` gives it."""
     return TASKS[task].answers_probabilities
+
+
+def learns_nothing(task: str) -> bool:
+    """Tell whether the estimator is shown no target, so that rows without one are learnt from."""
+    return TASKS[task].learns == "nothing"
+
+
+def answers_scores(task: str) -> bool:
+    """Tell whether an answer is a score of strangeness."""
+    return TASKS[task].answer == "score"
 
 
 def has_named_classes(task: str) -> bool:

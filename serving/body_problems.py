@@ -57,6 +57,8 @@ def quotes_hint(message: str) -> str:
 
 def row_example(schema: InputSchema) -> str:
     """Return the beginning of a row, such as {"distance": 1.5, …}."""
+    if not schema.columns:  # of a forecast whose inputs are all made
+        return "{}"
     first = schema.columns[0]
     more = ", …" if len(schema.columns) > 1 else ""
     return f'{{"{first.name[:EXAMPLE_LIMIT]}": {_EXAMPLES[first.kind]}{more}}}'
@@ -68,7 +70,7 @@ def label_example(schema: InputSchema) -> str:
         return f'"{(schema.classes or ["text"])[0][:EXAMPLE_LIMIT]}"'
     if schema.binary_classes:
         return f'"{schema.binary_classes[1][:EXAMPLE_LIMIT]}"'
-    return "true" if schema.task == "binary" else "1.5"
+    return "true" if schema.task in {"binary", "anomaly"} else "1.5"
 
 
 def explain_json_error(error: Exception, body: bytes | None) -> str:

@@ -50,6 +50,7 @@ TITLES = {
     "multiclass": "Several classes",
     "regression": "Values",
     "cluster": "Clusters",
+    "anomaly": "Anomalies",
 }
 
 

@@ -53,6 +53,17 @@ def read_manifest(store: Store, ref: Ref) -> BundleManifest:
     return _parse(BundleManifest, store.get(ref), ref)
 
 
+def read_golden(store: Store, ref: Ref) -> tuple[BundleManifest, Golden]:
+    """Return a bundle's manifest and its golden requests, verified; nothing is loaded.
+
+    Raises Corrupted, and BadData where one of them makes no sense.
+    """
+    manifest = read_manifest(store, ref)
+    golden = _parse(Golden, store.get(manifest.golden), manifest.golden)
+    _refuse_nonsense(manifest, golden)
+    return manifest, golden
+
+
 def open_bundle(
     store: Store, ref: Ref, settings: Settings | None = None, *, seconds: float = SECONDS
 ) -> OpenBundle:
@@ -94,12 +105,12 @@ def open_bundle(
 
 def _paths(store: Store, manifest: BundleManifest, settings: Settings | None) -> list[str]:
     """Return the folders of the packages that the version requires, installed."""
-    if manifest.environment is None:
+    if manifest.packages is None:
         return []
     from pipelines.environments.ready import paths
     from pipelines.settings import load_settings
 
-    return paths(manifest.environment, settings or load_settings(), store)
+    return paths(manifest.packages, settings or load_settings(), store)
 
 
 def golden_differences(bundle: OpenBundle) -> list[str]:

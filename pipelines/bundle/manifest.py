@@ -98,6 +98,10 @@ class BundleManifest(Value):
     inputs: InputSchema
     compiled: bool
     parity: float | None
+    decision_gap: float = 0.0
+    """How near to the threshold, or to a tie of classes, a probability may lie that the compiled
+    model decides otherwise; 0 where it decided all alike, and in earlier bundles.
+    """
     why_native: str
     native: Ref
     """The fitted scikit-learn pipeline as a skops file (kept beside the compiled one for comparison
@@ -129,6 +133,14 @@ class BundleManifest(Value):
     def threshold_value(self) -> float:
         """Above which probability the version decides for the positive class."""
         return self.threshold.value if self.threshold else DEFAULT_THRESHOLD
+
+    @property
+    def packages(self) -> EnvironmentRecord | None:
+        """The environment that answering needs; None where it answers without one.
+
+        What is compiled does, and what is made of Perennial's lock alone.
+        """
+        return self.environment if not self.compiled and self.code is not None else None
 
     @property
     def files(self) -> list[Ref]:

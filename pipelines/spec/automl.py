@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.refs import Value
 from pipelines.spec.estimators import ESTIMATORS
 from pipelines.spec.search import Minutes, Trials
-from pipelines.tasks import classifies
+from pipelines.tasks import classifies, traits_of
 
 if TYPE_CHECKING:
     from pipelines.tasks import Task
@@ -45,7 +45,12 @@ class AutoML(Value):
 
 
 def propose(task: Task, budget: AutoML) -> list[dict[str, Any]]:
-    """Return the proposed candidates as a spec would write them; the same for the same spec."""
+    """Return the proposed candidates as a spec would write them; the same for the same spec.
+
+    None for a task that learns nothing from a target: nothing would tell which is better.
+    """
+    if traits_of(task).learns == "nothing":
+        return []
     classify = classifies(task)
     kind = "Classifier" if classify else "Regressor"
     linear: dict[str, Any] = (

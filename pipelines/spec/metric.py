@@ -74,6 +74,8 @@ class Metric:
     """The number in its name."""
     family: str = ""
     """Under which its formula stands, where its name holds a number."""
+    needs_truth: bool = True
+    """Whether it looks at true values; else rows without one count too."""
 
     @property
     def formula(self) -> str:

@@ -175,7 +175,7 @@ def _compare(
     from pipelines.watch.sides import ChampionReference, Rows
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
-    bundle = open_bundle(store, champion.bundle)
+    bundle = open_bundle(store, champion.bundle, context.settings)
     manifest = bundle.manifest
     if manifest.inputs.task != spec.task:
         raise BadData(
@@ -199,6 +199,8 @@ def _compare(
         spec.task,
         manifest.threshold_value,
         _measure(context) if _sees_rows(context) else None,
+        rate=manifest.threshold.rate if manifest.threshold else None,
+        calibrated_on=manifest.threshold.rows if manifest.threshold else 0,
     )
     plan = read_plan(store, request.ingest.plan)
     observe = observations.traffic if source == "traffic" else observations.batches

@@ -114,13 +114,17 @@ def _build_bundle(
     store, features = context.ports.store, request.features
     holdout_rows, _ = labelled_rows.holdout(context, features)
     fit = _named(context, request, _fit(context, request, best, own), holdout_rows)
-    holdout = estimators.give_types(holdout_rows, context.spec.features.inputs, like=fit.rows)
+    holdout = estimators.give_types(holdout_rows, context.spec.inputs, like=fit.rows)
     sample = rows_from_table(
         fit.schema.columns, _sample_in_order(holdout, context.spec.row_order[0], _RANGE_ROWS)
     )
     whole, single = edge_rows(fit.schema, sample)
     compilation = compile_model(
-        fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single]
+        fit.model,
+        fit.schema,
+        feed_from_table(fit.schema.columns, holdout),
+        [*whole, *single],
+        best.threshold.value if best.threshold else None,
     )
     native, code = dump(fit.model), code_of(fit.model)
     predictor = open_predictor(fit.model, fit.schema, native, compilation.model)
@@ -139,6 +143,7 @@ def _build_bundle(
         inputs=reference.mark_personal(fit.schema, context.spec),
         compiled=compilation.model is not None,
         parity=compilation.parity,
+        decision_gap=compilation.decision_gap if compilation.model else 0.0,
         why_native=compilation.why_not,
         native=store.put(native, ".skops"),
         onnx=store.put(compilation.model, ".onnx") if compilation.model else None,
@@ -182,17 +187,19 @@ def _fit(
     from pipelines.data import labelled_rows
     from pipelines.training import estimators
     from pipelines.training.fitting import fit_pipeline
+    from pipelines.training.preparation import with_series
     from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
     from pipelines.training.weights import weights_of
 
     spec = context.spec
     table, interval = labelled_rows.rows_to_fit(context, request.features)
-    table = estimators.give_types(table, spec.features.inputs)
+    table = estimators.give_types(table, spec.inputs)
     classes = classes_of(table, spec)
     y = targets(table, spec, classes)
     refuse_constant(y, spec, "rows")
-    schema = schema_of(table, spec.features.inputs, spec.task, classes)
+    schema = schema_of(table, spec.inputs, spec.task, classes)
     schema = schema.model_copy(update={"binary_classes": binary_classes(spec, table)})
+    schema = with_series(schema, spec)
     candidate = spec.candidate(best.candidate)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params, own)
     model = fit_pipeline(
@@ -213,7 +220,7 @@ def _named(context: Context, request: PackageRequest, fit: _Fit, holdout: pa.Tab
 
     if not finds_classes(fit.schema.task):
         return fit
-    rows = estimators.give_types(holdout, context.spec.features.inputs, like=fit.rows)
+    rows = estimators.give_types(holdout, context.spec.inputs, like=fit.rows)
     named = name_clusters(context, fit.model, fit.schema, rows, request.gate.champion)
     schema = fit.schema.model_copy(update={"classes": named.names})
     return replace(fit, schema=schema, clusters=named)
@@ -275,7 +282,7 @@ def _log_compilation(
         )
     else:
         context.log.info(
-            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g%s",
+            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g%s%s",
             candidate,
             len(compilation.model),
             native,
@@ -283,5 +290,9 @@ def _log_compilation(
             compilation.parity,
             f"; asked at {compilation.asked:,} of {compilation.thresholds:,} thresholds"
             if compilation.thresholds
+            else "",
+            f"; {compilation.apart:,} of them are decided otherwise, within"
+            f" {compilation.decision_gap:.1g} of the threshold or of a tie"
+            if compilation.apart
             else "",
         )

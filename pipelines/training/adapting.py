@@ -140,6 +140,12 @@ def _make_constant(model: Any, column: str) -> None:
     from sklearn.base import is_classifier
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
+    if hasattr(model.named_steps[ESTIMATOR], "score_samples"):
+        raise BadData(
+            "No input differs from row to row, so no row is stranger than another.",
+            remedy="name inputs that vary, or widen train.window.",
+            at=("features", "inputs"),
+        )
     dummy = DummyClassifier() if is_classifier(model.named_steps[ESTIMATOR]) else DummyRegressor()
     model.named_steps[ENCODER].transformers = [("numbers", "passthrough", [column])]
     model.steps = [model.steps[0], (ESTIMATOR, dummy)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.clusters import Clusters
 from pipelines.errors import SpecError
-from pipelines.tasks import classifies, finds_classes
+from pipelines.tasks import answers_scores, classifies, finds_classes
 from pipelines.training.answers import answers, constant, frame, give_types
 from pipelines.training.encoding import encoder_of
 from pipelines.training.inspection import (
@@ -47,7 +47,7 @@ def takes_null(candidate: Candidate) -> bool:
 
     For all others it is imputed.
     """
-    if candidate.known or candidate.part_names or candidate.pipeline:
+    if candidate.known or candidate.part_names or candidate.fenced:
         return candidate.declaration.takes_null
     return traits_of(candidate, new_estimator(candidate)).takes_null
 
@@ -62,13 +62,13 @@ def build_pipeline(
     """Return the unfitted pipeline.
 
     Columns encoded by kind or by the candidate's steps, then the estimator with these parameters
-    and the spec's seed. An own pipeline, which does all of it, is made in the process `own`.
+    and the spec's seed. A fenced one is made in the process `own`, all of it.
     Raises SpecError with the place in model.yaml.
     """
     if candidate.onnx:
         return _finished_pipeline(candidate, schema)
-    if candidate.pipeline is not None:
-        return _own_pipeline(candidate, schema, seed, params, own)
+    if candidate.fenced:
+        return _fenced_pipeline(candidate, schema, seed, params, own)
     check_parameters(candidate)
     if candidate.part_names:
         pipeline = _whole(candidate, schema, seed)
@@ -78,6 +78,8 @@ def build_pipeline(
     set_parameters(pipeline, candidate, schema, params)
     if classifies(schema.task):
         _refuse_scores_only(candidate, pipeline)
+    if answers_scores(schema.task):
+        _refuse_no_scores(candidate, pipeline)
     return pipeline
 
 
@@ -89,7 +91,7 @@ def _finished_pipeline(candidate: Candidate, schema: InputSchema) -> Any:
     return Pipeline([(ESTIMATOR, open_finished(candidate.folder, candidate, schema))])
 
 
-def _own_pipeline(
+def _fenced_pipeline(
     candidate: Candidate,
     schema: InputSchema,
     seed: int,
@@ -102,7 +104,10 @@ def _own_pipeline(
 
     assert own is not None  # noqa: S101 -- whoever has such a candidate opens its process
     made = OwnEstimator(own, candidate, schema, seed)
-    check_parameters(candidate, made.defaults())
+    if candidate.pipeline:
+        check_parameters(candidate, made.defaults())
+    else:
+        made.defaults()  # its process looks at the parameters
     return Pipeline([(ESTIMATOR, made.set_params(**params))])
 
 
@@ -211,5 +216,18 @@ def _refuse_scores_only(candidate: Candidate, pipeline: Any) -> None:
         f"candidates.{candidate.name}: {candidate.estimator} answers with classes or scores, and"
         " with no probabilities.",
         remedy=remedy,
+        at=("candidates", candidate.name, "estimator"),
+    )
+
+
+def _refuse_no_scores(candidate: Candidate, pipeline: Any) -> None:
+    """Raise SpecError where an estimator cannot say how strange a row is."""
+    if hasattr(pipeline.named_steps[ESTIMATOR], "score_samples"):
+        return
+    raise SpecError(
+        f"candidates.{candidate.name}: {candidate.estimator} has no score_samples, which an anomaly"
+        " task asks new rows by.",
+        remedy="name one that has, such as sklearn.ensemble.IsolationForest; of some only with a"
+        " parameter, such as LocalOutlierFactor's novelty.",
         at=("candidates", candidate.name, "estimator"),
     )

@@ -17,6 +17,7 @@ from pipelines import user_code
 from pipelines.errors import PerennialError
 from pipelines.refs import sha256
 from pipelines.science.own_metrics import Measures, RowMetric, by_decision
+from pipelines.sources.memory_limit import most_memory
 from pipelines.tasks import finds_classes, has_named_classes, learns_named_classes
 from pipelines.training.clusters.space import measure_clusters
 
@@ -64,7 +65,7 @@ def visible_columns(spec: Spec) -> list[str]:
 
     The watch has no others, and a metric must mean the same there.
     """
-    return [c for c in spec.features.inputs if c not in spec.features.personal]
+    return [c for c in spec.inputs if c not in spec.features.personal]
 
 
 class _Asked:
@@ -83,6 +84,7 @@ class _Asked:
         self._path, self._name, self._metric = path, name, metric
         self._function = metric.function or name
         self._task, self._timeout = spec.task, timeout
+        self._memory = most_memory(spec.resources)
 
     def on(self, rows: pa.Table, y: Array, classes: list[str] | None) -> RowMetric:
         """Return the metric bound to the rows."""
@@ -138,7 +140,12 @@ class _Asked:
         tables |= {f"prediction {i}": table for i, table in enumerate(predictions)}
         try:
             values = user_code.call_metric(
-                self._path, self._function, tables, self._timeout, paths=self._paths
+                self._path,
+                self._function,
+                tables,
+                self._timeout,
+                memory=self._memory,
+                paths=self._paths,
             )
         except PerennialError as error:
             error.at = error.at or ("metrics", self._name)

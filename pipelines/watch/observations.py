@@ -32,7 +32,7 @@ from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.inference_log.rotated_entries import segments_of
 from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
-from pipelines.tasks import finds_classes, has_named_classes, is_wide
+from pipelines.tasks import answers_scores, finds_classes, has_named_classes, is_wide
 from pipelines.watch.labels import keys_of, of_known_class, source_labels, truth_of
 from pipelines.watch.reference import best_labels
 from pipelines.watch.sides import Labelled, Rows
@@ -105,7 +105,12 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     source = _source_labels(context, plan, schema, log) if asks else None
     labels = read_labels(store, spec.name)
     matches = join_labels(
-        log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
+        log,
+        labels,
+        source=source,
+        known_by=window.end,
+        known_after=spec.target.known_after,
+        horizon=spec.horizon,
     )
     version = bundle.manifest.version
     own = matches.rows.filter(pc.equal(matches.rows["version"], version))
@@ -119,11 +124,12 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
             f" other inputs were logged by {odd}"
         )
     answers = _predictions(own, schema)
+    times = own["event_time"].to_numpy().astype("datetime64[us]")
     return WindowRows(
         window=(
-            Rows(_as_learnt(own, schema), answers)
+            Rows(_as_learnt(own, schema), answers, event_times=times)
             if odd
-            else Rows(_inputs(matches.rows, schema), answers, answered=own.num_rows)
+            else Rows(_inputs(matches.rows, schema), answers, own.num_rows, times)
         ),
         labelled=_make_labelled(own, schema, list(log.classes)),
         counts=matches.counts,
@@ -139,8 +145,12 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, schema = context.spec, bundle.manifest.inputs
     table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
-    inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
-    visible = labelled.visible(table, spec, window.end)
+    inputs = _in_kinds(table.select([c for c in spec.inputs if c not in personal]), schema)
+    visible = (
+        labelled.label_known(table, spec, window.end)
+        if answers_scores(spec.task)
+        else labelled.visible(table, spec, window.end)
+    )
     known = of_known_class(table, spec, schema) if spec.has_target else True
     has_label = np.asarray(visible & known)
     notes = _foreign_labels(int((visible & ~has_label).sum()), schema)
@@ -173,7 +183,11 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
         )
     rows = table.filter(pa.array(has_label))
     return WindowRows(
-        window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
+        window=Rows(
+            inputs,
+            best_labels(answers, schema.classes) if schema.classes else answers,
+            event_times=labelled.times(table, spec),
+        ),
         labelled=Labelled(
             truth_of(rows, spec, schema),
             answers[has_label],
@@ -233,7 +247,11 @@ def _source_labels(context: Context, plan: Plan, schema: InputSchema, log: Log) 
     None where no row could be found again.
     """
     spec = context.spec
-    if schema.key_personal == "drop" or log.rows["key"].null_count == log.rows.num_rows:
+    if (
+        not spec.has_target
+        or schema.key_personal == "drop"
+        or log.rows["key"].null_count == log.rows.num_rows
+    ):
         return None
     table = _build_table(context, plan)
     labels = source_labels(table[spec.target.column], schema)

@@ -36,7 +36,7 @@ def common_space(rows: pa.Table, spec: Spec) -> Array:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    names = [c for c in spec.features.inputs if c not in spec.features.personal]
+    names = [c for c in spec.inputs if c not in spec.features.personal]
     names = [c for c in names if c in rows.column_names]
     if not names or not rows.num_rows:
         return np.zeros((rows.num_rows, 1))
