@@ -62,7 +62,7 @@ def fitted(estimator, order=None):
     [
         KMeans(3, n_init=3, random_state=0),
         MiniBatchKMeans(4, n_init=3, random_state=0),
-        MeanShift(bandwidth=3, bin_seeding=True),
+        MeanShift(bandwidth=1.0, bin_seeding=True),
         *MIXTURES,
     ],
     ids=lambda e: f"{type(e).__name__} {getattr(e, 'covariance_type', '')}",
