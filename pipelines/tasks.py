@@ -71,6 +71,15 @@ REGRESS: frozenset[Task] = frozenset({"regression", "forecast"})
 """The tasks whose answer is one number in the target's unit."""
 
 
+STAND_INS = {"dummy": "the best constant", "seasonal naive": "the seasonal naive forecast"}
+"""The opponents that are no model, by the names that verdicts have for them."""
+
+
+def stand_in_of(task: str) -> str:
+    """Return the name of the opponent that a challenger must beat where no champion answers."""
+    return "seasonal naive" if task == "forecast" else "dummy"
+
+
 def traits_of(task: str) -> TaskTraits:
     """Return the declaration of a task. KeyError for an unknown one."""
     return TASKS[task]
@@ -84,6 +93,11 @@ def classifies(task: str) -> bool:
 def learns_named_classes(task: str) -> bool:
     """Tell whether the target is one of several named classes."""
     return TASKS[task].classifies and TASKS[task].has_named_classes
+
+
+def finds_classes(task: str) -> bool:
+    """Tell whether the fit finds the classes itself, since there is no target: clusters."""
+    return TASKS[task].learns == "nothing" and TASKS[task].has_named_classes
 
 
 def answers_probabilities(task: str) -> bool:

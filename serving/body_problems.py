@@ -57,6 +57,8 @@ def quotes_hint(message: str) -> str:
 
 def row_example(schema: InputSchema) -> str:
     """Return the beginning of a row, such as {"distance": 1.5, …}."""
+    if not schema.columns:  # of a forecast whose inputs are all made
+        return "{}"
     first = schema.columns[0]
     more = ", …" if len(schema.columns) > 1 else ""
     return f'{{"{first.name[:EXAMPLE_LIMIT]}": {_EXAMPLES[first.kind]}{more}}}'

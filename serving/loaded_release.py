@@ -17,10 +17,12 @@ from serving.batching import Batcher
 from serving.decode import RequestDecoder
 from serving.event_log import log
 from serving.far_values import refuse_far
+from serving.history import SeriesDecoder
 from serving.problems import Problem, encode
 
 if TYPE_CHECKING:
     from pipelines.bundle.predictor import Answers
+    from pipelines.bundle.schema import InputSchema
     from pipelines.settings import Settings
     from pipelines.store.port import Store
 
@@ -152,7 +154,7 @@ def open_release(
             f" {manifest.version}."
         )
     batcher = None if manifest.compiled else Batcher()
-    decoder = RequestDecoder(manifest.inputs, max_rows)
+    decoder = _decoder(manifest.inputs, max_rows)
     loaded_release = LoadedRelease(release, bundle, decoder, now, batcher)
     _refuse_unaskable(loaded_release)
     differences = golden_differences(bundle)
@@ -162,6 +164,12 @@ def open_release(
             f"The model does not answer as it was packaged: {'; '.join(differences[:SHOWN])}{more}."
         )
     return loaded_release
+
+
+def _decoder(schema: InputSchema, max_rows: int) -> RequestDecoder:
+    if schema.series is None:
+        return RequestDecoder(schema, max_rows)
+    return SeriesDecoder(schema, schema.series, max_rows)
 
 
 def _read(store: Store, model: str, number: int) -> Release:

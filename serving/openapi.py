@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.inference_log.format import KEY_LIMIT
-from pipelines.tasks import has_named_classes
+from pipelines.tasks import has_named_classes, traits_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipelines.bundle.schema import Column, InputSchema
     from pipelines.messages import Threshold
     from serving.follower import ModelState
@@ -49,6 +51,7 @@ def describe_model(name: str, state: ModelState) -> dict[str, Any]:
         "parity": manifest.parity,
         "why_native": manifest.why_native,
         "inputs": row_schema(manifest.inputs),
+        **_series(manifest.inputs),
         "refused": refusal,
     }
 
@@ -58,17 +61,23 @@ def _classes(schema: InputSchema) -> dict[str, Any]:
     return {"classes": list(schema.binary_classes)} if schema.binary_classes else {}
 
 
+def _series(schema: InputSchema) -> dict[str, Any]:
+    """Return how the columns of a forecast are made, for a caller who sends a history."""
+    return {"series": schema.series.model_dump(mode="json")} if schema.series else {}
+
+
 def _true_of(schema: InputSchema) -> str | bool:
     """Return how a caller tells that the positive class came about."""
     return schema.binary_classes[1] if schema.binary_classes else True
 
 
-def row_schema(schema: InputSchema) -> dict[str, Any]:
-    """Return the JSON schema of one row."""
+def row_schema(schema: InputSchema, without: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the JSON schema of one row, without the columns of these names."""
+    columns = [c for c in schema.columns if c.name not in without]
     return {
         "type": "object",
-        "properties": {c.name: _property(c) for c in schema.columns},
-        "required": [c.name for c in schema.columns],
+        "properties": {c.name: _property(c) for c in columns},
+        "required": [c.name for c in columns],
         "additionalProperties": False,
     }
 
@@ -101,6 +110,7 @@ def with_models(
                 "post": _feedback(name, loaded_release.bundle.manifest.inputs)
             }
             for name, loaded_release in loaded
+            if traits_of(loaded_release.bundle.manifest.inputs.task).target != "none"
         }
     return {**document, "paths": {**paths, **document["paths"]}}
 
@@ -133,19 +143,52 @@ def _predict(name: str, loaded_release: LoadedRelease) -> dict[str, Any]:
         },
     }
     one = {"row": row, "key": key, "event_time": MOMENT}
+    bodies = [_closed_object(many, ["rows"]), _closed_object(one, ["row"])]
+    bodies += _with_history(manifest.inputs, many, one)
     return _operation(
         f"predict_{name}",
         f"Predict with {name}",
         f"Version {manifest.version}, release {loaded_release.release.number}. Each row holds the"
         " built features. What is answered is in the inference log before you have the answer.",
         tag="predict",
-        schema={"oneOf": [_closed_object(many, ["rows"]), _closed_object(one, ["row"])]},
+        schema={"oneOf": bodies},
         example={"rows": [loaded_release.bundle.golden.rows[0]]},
         answer={
             "description": "One prediction per row.",
             "content": _json(_answer_schema(manifest.inputs, manifest.threshold)),
         },
     )
+
+
+def _with_history(
+    schema: InputSchema, many: dict[str, Any], one: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the bodies of a forecast that bring the series' recent values in place of the made
+    columns.
+    """
+    if schema.series is None:
+        return []
+    made = set(schema.series.names)
+    row = row_schema(schema, without=made)
+    pair = {
+        "type": "array",
+        "prefixItems": [MOMENT, {"type": ["number", "null"]}],
+        "minItems": 2,
+        "maxItems": 2,
+    }
+    history = {
+        "type": "array",
+        "minItems": 1,
+        "items": pair,
+        "description": f"What is known of the one series that the rows are of, oldest first: from"
+        f" {schema.series.reach} steps before the first row to {schema.series.gap} steps before"
+        f" the last. A step has {schema.series.step} s. Of it are made: {', '.join(sorted(made))}.",
+    }
+    whole = many | {"rows": {**many["rows"], "items": row}, "history": history}
+    return [
+        _closed_object(whole, ["rows", "event_times", "history"]),
+        _closed_object(one | {"row": row, "history": history}, ["row", "event_time", "history"]),
+    ]
 
 
 def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def _plain(why: str) -> str:
     """Return a reason without the numbers that another machine may have others of."""
     why = why.removeprefix("not compiled: ")
     why = re.sub(r"differs by \S+ on (.*), more than \S+", r"differs on \1", why)
-    if "MissingShapeCalculator" in why or "no conversion" in why:
+    if why.startswith("there is no converter") or "no conversion" in why:
         return "there is no converter for it"
     if "BadData: The compiled model cannot be loaded" in why:
         return "what the converter writes cannot be loaded"

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+from pydantic import Field
+
 from pipelines.bundle.schema import InputSchema
 from pipelines.environments.record import EnvironmentRecord
 from pipelines.intervals import Interval
@@ -60,6 +62,23 @@ class Settings(Value):
     encode: str | None = None
 
 
+class ClusterNames(Value):
+    """What the clusters of a version are called, and how that follows from the champion's names."""
+
+    names: list[str]
+    """In the order of the answers."""
+    used: int
+    """How many names any version has had so far: the next new one is this number."""
+    champion: str | None = None
+    """The version that the names were matched with; None where there was none."""
+    kept: float | None = None
+    """The share of held-out rows that kept their cluster."""
+    new: list[str] = Field(default_factory=list)
+    """Names that the champion did not have."""
+    gone: list[str] = Field(default_factory=list)
+    """Names that only the champion had."""
+
+
 class BundleManifest(Value):
     """What a version is made of and where it comes from.
 
@@ -102,6 +121,9 @@ class BundleManifest(Value):
     None where the spec names none, and in earlier bundles: then it is 0.5, and no decision is
     answered.
     """
+
+    clusters: ClusterNames | None = None
+    """Of a clustering: the names of its clusters; None for other tasks."""
 
     @property
     def threshold_value(self) -> float:

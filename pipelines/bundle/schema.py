@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from pipelines.refs import Value
+from pipelines.series.columns import SeriesColumns
 from pipelines.tasks import Task, is_wide
 
 Kind = Literal["number", "integer", "boolean", "string"]
@@ -54,6 +55,8 @@ class InputSchema(Value):
     """
     levels: list[float] | None = None
     """The levels of a model of quantiles, in the order of its answers."""
+    series: SeriesColumns | None = None
+    """Of a forecast: the columns that are made of the series' past; None in others."""
 
     @property
     def answer_names(self) -> list[str]:

@@ -134,13 +134,16 @@ def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
     for length in range(len(error.at), 0, -1):
         field = ".".join(map(str, error.at[:length]))
         text = text.removeprefix(f"{field}: ")
+        if text.startswith(f"{field} (") and place.endswith(field):
+            # the message says in which file, behind the same field
+            return place + text.removeprefix(field)
     return f"{place}: {text}"
 
 
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     spec = load_spec(settings.models, name)
     state["context"] = Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings))
-    text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
+    text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.inputs)} inputs"
     return "; ".join([text, *(f"WARNING: {warning}" for warning in advice(spec))])
 
 
@@ -278,11 +281,10 @@ def _features(state: dict[str, Any]) -> str:
     target = context.spec.target.column
     state["table"] = table
     state["labels"] = labels = int(has_label(table, context.spec).sum())
-    text = (
-        f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs, {labels}"
-        f" with a known {target}"
-    )
-    merge_warning = merged_inputs(table, context.spec.features.inputs)
+    text = f"{table.num_rows} rows, {len(context.spec.inputs)} inputs"
+    if context.spec.has_target:
+        text += f", {labels} with a known {target}"
+    merge_warning = merged_inputs(table, context.spec.inputs)
     if context.spec.is_snapshot:
         text = "; ".join([text, *describe_sides(context.spec, table)])
     return "; WARNING: ".join(filter(None, [text, merge_warning]))

@@ -35,10 +35,11 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
     rows = table.filter(pa.array(visible(table, spec, SNAPSHOT.end)))
     all_groups = groups_of(rows, spec)
     total, unit = len(np.unique(all_groups)), "groups of rows" if spec.train.group else "rows"
+    with_label = f" with a known {spec.target.column}" if spec.has_target else ""
     if total < LEAST_ROWS:
         raise SpecError(
-            f"The snapshot has {total} {unit} with a known {spec.target.column}; the gate needs at"
-            f" least {LEAST_ROWS} to prove anything.",
+            f"The snapshot has {total} {unit}{with_label}; the gate needs at least {LEAST_ROWS} to"
+            " prove anything.",
             remedy="take a larger snapshot.",
         )
     is_held = held_out(rows, sides_of(spec), spec.key)

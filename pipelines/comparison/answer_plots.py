@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.comparison.attribution import Attribution
     from pipelines.comparison.learning import LearningCurve
     from pipelines.comparison.permutation import Importance
+    from pipelines.science.decision_threshold import Curve
 
     Array = np.ndarray[Any, Any]
 
@@ -151,6 +152,19 @@ def thresholds(curves: dict[str, Array], at: Array, chosen: float, says: str) ->
         plot.line(at[known].tolist(), values[known].tolist(), f"line curve{i}")
     plot.mark(chosen, f"now {chosen:.3g}")
     return plot.render(says)
+
+
+def decided(curve: Curve, chosen: float, title: str) -> str:
+    """Return a metric by the threshold, marked where it is decided now and where it is best."""
+    known = np.flatnonzero(np.isfinite(curve.scores))
+    at = known[_spread_out(len(known))]
+    values = curve.scores[at].tolist()
+    plot = Plot(Scale(0, 1), scale_of(values), x_title="threshold", y_title=title, width=420)
+    plot.line(curve.thresholds[at].tolist(), values)
+    best = float(curve.scores[curve.best])
+    plot.dot(curve.threshold, best, f"best here: {best:.4g} at {curve.threshold:.3g}")
+    plot.mark(chosen, f"now {chosen:.3g}")
+    return plot.render(f"{title} by threshold")
 
 
 def importances(found: Importance, metric: str) -> str:

@@ -73,7 +73,7 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
         return _finite(score(metric, judged.truth[mask], p[mask], threshold=threshold))
 
     spec = judged.spec
-    named = list(slices_of(judged.holdout, spec.features.inputs, judged.hidden))
+    named = list(slices_of(judged.holdout, spec.inputs, judged.hidden))
     block, unit = judged.blocks
     loss = row_losses(spec.task, judged.truth, p)
     found = compare_slices(loss, [mask for _, mask in named], block)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipelines.comparison.judged import Judged
     from pipelines.messages import TrainResult
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
 
@@ -57,12 +58,13 @@ def learning_curve(
     fit_seconds: float,
     seconds: float,
     log: logging.Logger,
+    own: CodeProcess | None = None,
 ) -> LearningCurve:
     """Return the curve; its last point is the fitted model with its answers `held` to the holdout.
 
     The setting is the candidate's chosen one. Each part are the newest rows (of a snapshot a seeded
     draw). No fit is begun that would, by the last one's time, end after `seconds`; `fit_seconds`
-    is what a fit on all rows takes, 0 where that is not known.
+    is what a fit on all rows takes, 0 where that is not known. An own pipeline is made in `own`.
     """
     spec, count = judged.spec, len(judged.y)
     candidate, began, points = spec.candidate(result.candidate), time.perf_counter(), []
@@ -78,7 +80,7 @@ def learning_curve(
             note = "the smallest parts hold one class only"
             continue
         fit_began = time.perf_counter()
-        pipeline = build_pipeline(candidate, judged.schema, spec.train.seed, result.params)
+        pipeline = build_pipeline(candidate, judged.schema, spec.train.seed, result.params, own)
         fitted = fit_pipeline(pipeline, judged.inputs.iloc[part], judged.y[part], candidate, log)
         expected = (time.perf_counter() - fit_began) * count / size
         said = answers(fitted, judged.held_inputs, spec.task, judged.classes)

@@ -10,10 +10,13 @@ import numpy as np
 
 from pipelines.comparison import answer_plots, trial_plots
 from pipelines.comparison.attribution import Attribution
+from pipelines.comparison.cluster_plots import cluster_drawings
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
 from pipelines.profiling.words import short
-from pipelines.tasks import classifies
+from pipelines.science.decision_threshold import choose_threshold
+from pipelines.spec.threshold import ThresholdFor
+from pipelines.tasks import classifies, finds_classes
 from pipelines.templates import fill
 from pipelines.training.decision_threshold import threshold_of
 
@@ -53,6 +56,7 @@ def render(retraining: Retraining) -> str:
         verdict=retraining.verdict,
         metric=spec.train.metric,
         metrics=_metrics_in_order(retraining),
+        units={m: spec.unit_of(m) for m in spec.own_metrics},
         candidates=[_candidate(retraining, c) for c in retraining.candidates],
         trials=len(trials),
         unscored=sum(t.score is None for t in trials),
@@ -133,6 +137,8 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
     y, p = judged.truth, look.answers
     if p is None:
         return []
+    if finds_classes(judged.spec.task):
+        return [Drawing(*drawn) for drawn in cluster_drawings(judged.measures, p)]
     if not classifies(judged.spec.task):
         return _of_values(judged, p)
     if judged.classes:
@@ -155,7 +161,32 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
             "by the threshold above which a row counts as positive",
             list(curves),
         ),
+        *_decided(judged, p, at_threshold),
     ]
+
+
+def _decided(judged: Judged, p: Array, threshold: float) -> list[Drawing]:
+    """Return what becomes of the model's own metrics, and of the one that the threshold is chosen
+    for, as the threshold moves.
+    """
+    spec = judged.spec
+    names = [n for n, metric in judged.measures.own.items() if metric.by_decision is not None]
+    if isinstance(spec.threshold, ThresholdFor):
+        names = list(dict.fromkeys([spec.threshold.metric, *names]))
+    drawings = []
+    for name in names:
+        curve = choose_threshold(judged.measures.find(name), judged.truth, p)
+        if curve is None:
+            continue
+        title = f"{name} ({spec.unit_of(name)})" if spec.unit_of(name) else name
+        drawings.append(
+            Drawing(
+                answer_plots.decided(curve, threshold, title),
+                f"{name} by the threshold: where it is decided now, and where it would be"
+                f" best on these rows ({curve.threshold:.3g}, which knows them)",
+            )
+        )
+    return drawings
 
 
 def _of_values(judged: Judged, p: Array) -> list[Drawing]:

@@ -98,8 +98,8 @@ def split(context: Context, features: FeaturesResult) -> Split:
 
     A row is seen when its event lies before `as_of` and its label was known by then (event_time +
     known_after <= as_of). What is judged pretends to be the future, so a training row's label must
-    have been known when the holdout starts. Raises BadData where a column is missing or nothing is
-    left.
+    have been known when the holdout starts; of a forecast, when its first row was forecast. Raises
+    BadData where a column is missing or nothing is left.
     """
     plan, spec, as_of = _plan(context, features), context.spec, features.as_of
     if plan.is_snapshot:
@@ -107,7 +107,7 @@ def split(context: Context, features: FeaturesResult) -> Split:
     held = _read_rows(context, features, plan.holdout)
     before = _read_rows(context, features, plan.train)
     rows = known_rows(held, spec, plan.holdout, by=as_of)
-    by = min(_span(plan.holdout).start, as_of)
+    by = min(_span(plan.holdout).start - spec.horizon, as_of)
     train = known_rows(before, spec, plan.train, by=by)
     one, other = count_labels(before, spec, as_of), count_labels(held, spec, as_of)
     counts = LabelCounts(
@@ -181,7 +181,7 @@ def read_known_rows(
 def _read_rows(context: Context, features: FeaturesResult, batches: list[BatchRef]) -> pa.Table:
     """Return the batches' rows of features, in their order."""
     spec = context.spec
-    columns = spec.built_columns
+    columns = spec.feature_columns
     names = [b.interval.name for b in batches]
     tables = {}
     for name, path in zip(

@@ -128,7 +128,7 @@ def _roles(spec: Spec, event_time: str | None) -> Roles:
         event_time=event_time,
         target=spec.target.column,
         classes=classifies(spec.task),
-        inputs=spec.features.inputs,
+        inputs=spec.inputs,
         personal=spec.features.personal,
     )
 

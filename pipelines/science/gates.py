@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from pipelines.intervals import iso
 from pipelines.messages import GateCheck
+from pipelines.science.cluster_gate import check_succession
 from pipelines.spec.metrics import find_metric, is_known
-from pipelines.tasks import classifies
+from pipelines.tasks import STAND_INS, classifies, traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.intervals import Interval
     from pipelines.science.bootstrap import Comparison
+    from pipelines.science.cluster_gate import Succession
     from pipelines.spec.gate import Gate
     from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
@@ -94,6 +97,8 @@ class GateFacts:
     snapshot: SnapshotFacts | None = None
     undefined: Mapping[str, str] = field(default_factory=dict)
     """Why a metric has no value on the held-out rows, in words."""
+    succession: Succession | None = None
+    """Of a clustering: how its clusters lie upon the champion's; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +135,14 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
         _check_overlap(facts) if facts.snapshot is None else _check_sides(facts, facts.snapshot),
         *_note_incident(facts),
     ]
+    better = [_check_better(facts, gate, units.get(gate.versus_champion.metric, ""))]
+    if facts.succession is not None and facts.opponent.name == "champion":
+        comparison = facts.opponent.comparison
+        better = check_succession(better[0], facts.succession, comparison, gate)
     return Verdict(
         [
             *checks,
-            _check_better(facts, gate, units.get(gate.versus_champion.metric, "")),
+            *better,
             *(_check_guard(facts, metric, gate, units.get(metric, "")) for metric in gate.guards),
         ]
     )
@@ -147,6 +156,8 @@ def blind_spot(gate: Gate, task: Task) -> str:
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
     # What a metric of the model's own sees nobody knows.
     views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
+    if traits_of(task).learns == "nothing":
+        return ""
     if classifies(task):
         if "probabilities" in views:
             return ""
@@ -297,10 +308,21 @@ def _check_overlap(facts: GateFacts) -> GateCheck:
     if overlaps:
         detail = (
             f"the held-out rows ({_span(facts.holdout)}) overlap what"
-            f" {' and what '.join(overlaps)}, so it cannot be judged fairly"
+            f" {' and what '.join(overlaps)}, so it cannot be judged fairly{_way_out(facts)}"
         )
         return GateCheck(name="unseen", passed=False, detail=detail)
     return GateCheck(name="unseen", passed=True, detail="the held-out rows are new to both")
+
+
+def _way_out(facts: GateFacts) -> str:
+    """Return in words when the held-out rows will be new to the champion; "" where they are."""
+    span = facts.opponent.fitted_on
+    if span is None or not span.overlaps(facts.holdout):
+        return ""
+    return (
+        f"; held-out rows from {iso(span.end)} on can judge it: wait for newer batches, or hold"
+        " fewer of them out (train.holdout)"
+    )
 
 
 def _check_sides(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:
@@ -333,7 +355,8 @@ def _check_sides(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:
 def _note_incident(facts: GateFacts) -> list[GateCheck]:
     if not facts.opponent.incident:
         return []
-    detail = f"INCIDENT: {facts.opponent.incident}; the best constant is the opponent instead"
+    stand_in = STAND_INS.get(facts.opponent.name, STAND_INS["dummy"])
+    detail = f"INCIDENT: {facts.opponent.incident}; {stand_in} is the opponent instead"
     return [GateCheck(name="champion", passed=True, detail=detail)]
 
 

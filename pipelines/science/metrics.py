@@ -9,6 +9,8 @@ model does not know. `weights` (n,) say how much each row counts, as scikit-lear
 all alike where they are not given; a row of weight 0 is not there. Above the `threshold` a
 probability (n,) means class 1; at it, and below, class 0.
 
+What looks at the rows themselves (clusters) must be bound to them: `science.cluster_metrics`.
+
 A metric that is not defined on the rows (one class only, no variance, a prediction that is not
 finite) is NaN, never an error and never a number, and `why_undefined` says why in words: the gate
 refuses what is not finite.
@@ -82,7 +84,7 @@ def score(
         return metric.score(y, p, weights, threshold)
     found = find_metric(metric)
     y, p, weights, _ = _drop_weightless(y, p, weights)
-    if not _usable(found, y, p, weights):
+    if found.sees == "rows" or not _usable(found, y, p, weights):
         return float("nan")
     formula = _formula(found)
     return formula.score(y, _answers(formula, p, threshold), _floats(weights))
@@ -194,7 +196,7 @@ def why_undefined(
     """
     if isinstance(metric, RowMetric):
         value = metric.score(y, p, weights, threshold)
-        return "" if np.isfinite(value) else "there are no rows, or answers that are no numbers"
+        return "" if np.isfinite(value) else metric.undefined
     found = find_metric(metric)
     if np.isfinite(score(metric, y, p, weights=weights, threshold=threshold)):
         return ""
@@ -204,6 +206,8 @@ def why_undefined(
     if not fault:
         y, p, weights, _ = _drop_weightless(y, p, weights)
         fault = _fault(found, y, p)
+    if found.sees == "rows" and not fault and np.isfinite(p).all():
+        return f"{found.undefined}, or the rows are not at hand"
     return fault or found.undefined or "its sums are no finite numbers"
 
 

@@ -81,6 +81,13 @@ def _declare(
     }
 
 
+def _declare_clusters(rank: int, names: str) -> dict[str, Estimator]:
+    return {
+        f"sklearn.{name}": Estimator(frozenset({"cluster"}), "onehot", rank=rank)
+        for name in names.split()
+    }
+
+
 OWN = Estimator(CLASSIFY | REGRESS, "ordinal")
 """What is known of an own pipeline: it may do any task, and gets texts as they are."""
 _CLASSIFIES = ("Classifier", "ClassifierCV", "NB", "SVC", "Analysis", "Centroid", "RFClassifier")
@@ -173,6 +180,9 @@ ESTIMATORS: dict[str, Estimator] = {
         sklearn.svm.NuSVR sklearn.gaussian_process.GaussianProcess*
         sklearn.kernel_ridge.KernelRidge""",
     ),
+    **_declare_clusters(Rank.LINEAR, "cluster.KMeans cluster.MiniBatchKMeans"),
+    **_declare_clusters(Rank.SINGLE, "cluster.BisectingKMeans cluster.MeanShift"),
+    **_declare_clusters(Rank.FOREST, "mixture.GaussianMixture mixture.BayesianGaussianMixture"),
 }
 
 _WRAPS = "wraps another estimator, which a spec cannot give it; write a `pipeline` of your own"
@@ -220,6 +230,24 @@ UNFIT: dict[str, str] = {
         f" sklearn.linear_model.SGD{kind} with `learning_rate: pa1`"
         for kind in ("Classifier", "Regressor")
     },
+    **{
+        f"sklearn.cluster.{name}": "cannot say of a new row which cluster it is of; name KMeans or"
+        " BisectingKMeans of sklearn.cluster, or sklearn.mixture.GaussianMixture"
+        for name in (
+            "AgglomerativeClustering",
+            "DBSCAN",
+            "FeatureAgglomeration",
+            "HDBSCAN",
+            "OPTICS",
+            "SpectralBiclustering",
+            "SpectralClustering",
+            "SpectralCoclustering",
+        )
+    },
+    "sklearn.cluster.AffinityPropagation": "keeps a table of all pairs of rows; name"
+    " sklearn.cluster.MeanShift, which finds the number of clusters too",
+    "sklearn.cluster.Birch": "cannot be stored without pickle; name"
+    " sklearn.cluster.MiniBatchKMeans, which takes many rows too",
     "sklearn.isotonic.IsotonicRegression": "takes one input only; name another one",
     "sklearn.naive_bayes.CategoricalNB": "ends at a category that it has not learnt;"
     " name GaussianNB or BernoulliNB",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -21,8 +22,10 @@ from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
 from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
+from pipelines.spec.clusters import cluster_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
+from pipelines.spec.forecast import Forecast, WordsOfSeries, forecast_problems
 from pipelines.spec.gate import Gate, metric_problems
 from pipelines.spec.metrics import find_metric
 from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problems
@@ -36,6 +39,7 @@ from pipelines.spec.train import HOLDOUT_SHARE, Train
 from pipelines.tasks import Task, traits_of
 
 if TYPE_CHECKING:
+    from pipelines.series.columns import SeriesColumns
     from pipelines.spec.metric import Metric
 
 SPEC_VERSION: Literal[1] = 1
@@ -123,6 +127,8 @@ class Spec(Value):
     )
     features: Features
     """What the model sees."""
+    forecast: Forecast | None = None
+    """Of a forecast: its series, and what is made of their past, below."""
     train: Train
     """What it learns from, and how settings are compared."""
     own_metrics: OwnMetrics = Field(
@@ -175,16 +181,20 @@ class Spec(Value):
 
     @model_validator(mode="after")
     def _possible(self) -> Spec:
+        of_series = forecast_problems(self.forecast, _words_of_series(self))
+        inputs = self.features.inputs if of_series else self.inputs
         faults = [
             *_unbuilt(self.task),
             *_missing_target(self),
+            *of_series,
             *time_problems(_words_of_time(self)),
             *metric_problems(self.gate, self.task, self.train.metric, self.own_metrics),
             *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
             *threshold_problems(self.threshold, self.task, self.own_metrics),
-            *_column_problems(self),
-            *candidate_problems(self.candidates, self.task, self.features.inputs),
+            *_column_problems(self, inputs),
+            *candidate_problems(self.candidates, self.task, inputs),
             *requirement_problems(self.requires),
+            *cluster_problems(self.candidates, self.gate, self.train, self.own_metrics, self.task),
         ]
         if faults:
             raise Impossible(faults)
@@ -254,15 +264,48 @@ class Spec(Value):
         return list(dict.fromkeys([*([self.event_time] if self.event_time else []), *self.key]))
 
     @property
+    def series(self) -> SeriesColumns | None:
+        """The columns that Perennial makes of the target's past; None where it makes none."""
+        if self.forecast is None or self.event_time is None:
+            return None
+        return self.forecast.columns(self.target.column, self.event_time, self.target.known_after)
+
+    @property
+    def inputs(self) -> list[str]:
+        """The inputs of the model: those that `build` returns, then those that are made."""
+        return [*self.features.inputs, *(self.series.names if self.series else [])]
+
+    @property
+    def lookback(self) -> timedelta:
+        """How far before its batch raw rows are needed: by `build`, and by the made columns."""
+        own = self.features.lookback
+        if self.forecast is None or self.series is None:
+            return own
+        return max(own, self.series.reach * self.forecast.step)
+
+    @property
+    def horizon(self) -> timedelta:
+        """How long before its event a row is predicted; nothing where it is no forecast."""
+        return self.forecast.horizon if self.forecast else timedelta()
+
+    @property
     def built_columns(self) -> list[str]:
-        """The columns of a row of features, each once.
+        """The columns that `build` returns, each once.
 
         Key, event time, inputs, target, and the columns that group and weigh the rows.
         """
+        return self._row_of(self.features.inputs)
+
+    @property
+    def feature_columns(self) -> list[str]:
+        """The columns of a row of features, each once: the built ones and those that are made."""
+        return self._row_of(self.inputs)
+
+    def _row_of(self, inputs: list[str]) -> list[str]:
         times = [self.event_time] if self.event_time else []
         extra = [name for name in (self.train.group, self.train.sample_weight) if name]
         target = [self.target.column] if self.has_target else []
-        names = [*self.key, *times, *self.features.inputs, *target, *extra]
+        names = [*self.key, *times, *inputs, *target, *extra]
         return list(dict.fromkeys(names))
 
     @property
@@ -305,7 +348,7 @@ class Spec(Value):
 
 def _unbuilt(task: Task) -> list[Problem]:
     """Return what is wrong with a task that has a name already, and no training yet."""
-    if task not in {"quantiles", "anomaly", "cluster", "forecast"}:
+    if task not in {"quantiles", "anomaly"}:
         return []
     return [Problem(("task",), f"{task!r} cannot be trained yet; use another task")]
 
@@ -334,9 +377,24 @@ def _words_of_time(spec: Spec) -> WordsOfTime:
     )
 
 
-def _column_problems(spec: Spec) -> list[Problem]:
+def _words_of_series(spec: Spec) -> WordsOfSeries:
+    return WordsOfSeries(
+        task=spec.task,
+        event_time=spec.event_time,
+        key=spec.key,
+        target=spec.target.column,
+        known_after=spec.target.known_after,
+        built=spec.built_columns,
+    )
+
+
+def _column_problems(spec: Spec, all_inputs: list[str]) -> list[Problem]:
+    """Return what is wrong with the columns that a spec names; `all_inputs` are the model's, made
+    ones among them.
+    """
     inputs, place = spec.features.inputs, ("features", "inputs")
-    faults = [
+    faults = [] if all_inputs else [Problem(place, "names no input; a model needs at least one")]
+    faults += [
         Problem((*place, inputs.index(c)), f"{c!r} stands twice; remove one")
         for c in sorted({c for c in inputs if inputs.count(c) > 1})
     ]
@@ -371,7 +429,7 @@ def _column_problems(spec: Spec) -> list[Problem]:
     return faults + [
         Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs")
         for c in drift_columns
-        if c not in inputs
+        if c not in all_inputs
     ]
 
 

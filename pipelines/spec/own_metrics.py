@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from pipelines.tasks import Task
 
 
+DECLARE_OWN = (
+    "One of your own is declared too: `metrics: {cost: {better: smaller, unit: EUR}}`, with a"
+    " function of its name in metrics.py"
+)
+"""What to do where a metric is named that nobody knows."""
+
+
 class OwnMetric(Value):
     """A metric of the model's own: a function in `metrics.py`, called with (y, prediction, rows).
 

@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.metric_catalogue import METRICS
-from pipelines.spec.metrics import find_metric, fits
+from pipelines.spec.metrics import find_metric, fits, is_unknown
+from pipelines.spec.own_metrics import DECLARE_OWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +64,8 @@ def threshold_problems(
         sees = "labels" if find_metric(name).sees == LABELS else "probabilities"
     else:
         wrong = f"{name[:80]!r} is no metric of a {task} task; use one of {', '.join(choices)}"
+        if is_unknown(name):
+            wrong += f". {DECLARE_OWN}"
         return [Problem(place, wrong)]
     if sees != LABELS:
         wrong = (

@@ -19,7 +19,7 @@ from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
 from pipelines.store.pages import publish_page
-from pipelines.tasks import has_named_classes, is_wide
+from pipelines.tasks import finds_classes, is_wide, learns_named_classes, stand_in_of
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join, with_unit
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
+    from pipelines.science.cluster_gate import Succession
     from pipelines.science.gates import GateFacts, Opponent, Verdict
     from pipelines.science.own_metrics import Measures
     from pipelines.spec import Spec
@@ -138,7 +139,10 @@ def _judge_challenger(
     best, choice = choose_challenger(context, request.train)
     holdout, interval = labelled_rows.holdout(context, request.features)
     if best is None:
-        nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
+        nobody = Opponent(
+            name="champion" if champion else stand_in_of(context.spec.task),
+            error="there is no challenger",
+        )
         facts = GateFacts(
             name="",
             dummy=False,
@@ -155,6 +159,8 @@ def _judge_challenger(
         if context.spec.is_snapshot
         else _measure(context, best, champion, holdout, interval)
     )
+    if finds_classes(context.spec.task):
+        facts = replace(facts, succession=_succession(context, best, champion, holdout))
     verdict = judge(facts, context.spec.gate, context.spec.own_metrics)
     tags = {
         "verdict": "promote" if verdict.promoted else "refuse",
@@ -216,6 +222,16 @@ def _measure(
         opponent=_compare_with_opponent(context, challenger, champion, holdout, threshold),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
     )
+
+
+def _succession(
+    context: Context, best: TrainResult, champion: Champion | None, holdout: pa.Table
+) -> Succession | None:
+    from pipelines.training import predictions
+    from pipelines.training.clusters.succession import compare_clusters
+
+    challenger = predictions.read(context.ports.store, context.spec, best.predictions, holdout)
+    return compare_clusters(context, challenger.score, champion, holdout)
 
 
 def _reasons(
@@ -352,8 +368,8 @@ def _compare_with_opponent(
 ) -> Opponent:
     """Compare with the champion.
 
-    Where there is none, or where it cannot answer, with the best constant. The challenger decides
-    at its own `threshold`, the champion at its.
+    Where there is none, or where it cannot answer, with the best constant (of a forecast with the
+    seasonal naive one). The challenger decides at its own `threshold`, the champion at its.
 
     A champion that cannot answer would lock every successor out, and must not be replaced unseen:
     it is an incident that the verdict names, and the floors and guards of the gate hold as ever. A
@@ -366,7 +382,8 @@ def _compare_with_opponent(
 
     if champion is None:
         sides = (challenger.score, challenger.dummy)
-        return _compare(context, holdout, "dummy", sides, challenger.classes, threshold, None)
+        name = stand_in_of(context.spec.task)
+        return _compare(context, holdout, name, sides, challenger.classes, threshold, None)
     try:
         bundle = open_bundle(context.ports.store, champion.bundle, context.settings)
         theirs = bundle.manifest.inputs
@@ -398,7 +415,7 @@ def _compare_with_opponent(
             threshold,
             f"{wrong} of its {len(answers)} answers are no numbers that may be served",
         )
-    if has_named_classes(theirs.task):
+    if learns_named_classes(theirs.task):
         class_names = translate_classes(
             theirs.classes or [],
             challenger.classes or [],
@@ -428,7 +445,15 @@ def _compare_with_constant(
     incident = f"the champion, version {champion.version}, cannot answer ({why})"
     sides = (challenger.score, challenger.dummy)
     return replace(
-        _compare(context, holdout, "dummy", sides, challenger.classes, threshold, None),
+        _compare(
+            context,
+            holdout,
+            stand_in_of(context.spec.task),
+            sides,
+            challenger.classes,
+            threshold,
+            None,
+        ),
         incident=incident,
     )
 

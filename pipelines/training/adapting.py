@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.bundle.clusters import Clusters
+from pipelines.errors import BadData
 from pipelines.training.estimators import ENCODER, ESTIMATOR, takes_null
 from pipelines.training.parameters import core_of
 
@@ -125,7 +127,16 @@ def _count_needed(estimator: Any, rows: int) -> int:
 
 
 def _make_constant(model: Any, column: str) -> None:
-    """Put the dummy in the estimator's place, with some column before it: a pipeline needs one."""
+    """Put the dummy in the estimator's place, with some column before it: a pipeline needs one.
+
+    Raises BadData for a clustering: rows that are all alike are no clusters.
+    """
+    if isinstance(model.named_steps[ESTIMATOR], Clusters):
+        raise BadData(
+            "No input varies in these rows, so there are no clusters in them.",
+            remedy="widen train.window, or name other inputs.",
+            at=("features", "inputs"),
+        )
     from sklearn.base import is_classifier
     from sklearn.dummy import DummyClassifier, DummyRegressor
 

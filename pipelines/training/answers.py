@@ -8,9 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.bundle.rows import frame_from_table
+from pipelines.science.cluster_metrics import random_assignment
 from pipelines.spec.metric import Metric
 from pipelines.spec.metrics import find_metric
-from pipelines.tasks import answers_probabilities, has_named_classes, learns_named_classes
+from pipelines.tasks import (
+    answers_probabilities,
+    finds_classes,
+    has_named_classes,
+    learns_named_classes,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +25,9 @@ if TYPE_CHECKING:
     from pipelines.spec.own_metrics import OwnMetric
 
 Array = np.ndarray[Any, Any]
+
+_THREE = ("0", "1", "2")
+"""As many clusters as a random assignment has where nobody says how many."""
 
 
 def give_types(table: pa.Table, inputs: list[str], like: pa.Table | None = None) -> pa.Table:
@@ -52,6 +61,8 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
         if not answers_probabilities(task):
             return np.asarray(pipeline.predict(inputs), dtype=np.float64)
         probabilities = np.asarray(pipeline.predict_proba(inputs), dtype=np.float64)
+    if finds_classes(task):
+        return probabilities
     width = len(classes) if classes else 2
     wide = np.zeros((len(probabilities), width))
     wide[:, np.asarray(pipeline.classes_, dtype=np.int64)] = probabilities
@@ -64,8 +75,11 @@ def constant(
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
     Shares, or the value that is best by the metric, such as the mean, or for mae the median; the
-    mean for a metric of the model's own, of which nobody knows the best one.
+    mean for a metric of the model's own, of which nobody knows the best one. Of clusters a random
+    one for each row.
     """
+    if finds_classes(task):
+        return random_assignment(rows, len(classes or _THREE), seed=0)
     if learns_named_classes(task):
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))

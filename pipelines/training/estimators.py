@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from pipelines.bundle.clusters import Clusters
 from pipelines.errors import SpecError
-from pipelines.tasks import classifies
+from pipelines.tasks import classifies, finds_classes
 from pipelines.training.answers import answers, constant, frame, give_types
 from pipelines.training.encoding import encoder_of
 from pipelines.training.inspection import (
@@ -119,6 +120,8 @@ def _single(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
         estimator = CalibratedClassifierCV(
             estimator, method=candidate.calibrate, ensemble=candidate.in_time
         )
+    if finds_classes(schema.task):
+        estimator = Clusters(_begin_often(estimator))
     parts = [(ENCODER, encoder), *behind, (ESTIMATOR, estimator)]
     if any(hasattr(part, "fit_resample") for _, part in behind):
         from imblearn.pipeline import Pipeline as WithSampler
@@ -152,6 +155,19 @@ def _whole(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
         if classify:
             estimator.voting = "soft"
     return Pipeline([(ENCODER, "passthrough"), (ESTIMATOR, estimator)])
+
+
+BEGINNINGS = 10
+"""From how many beginnings k-means is fitted, unless the spec says otherwise; the best counts.
+
+Scikit-learn's default is one, by which the same rows give other clusters with another seed.
+"""
+
+
+def _begin_often(estimator: Any) -> Any:
+    if estimator.get_params().get("n_init") == "auto":
+        estimator.set_params(n_init=BEGINNINGS)
+    return estimator
 
 
 _SEEDS = ("random_state", "random_seed")

@@ -13,7 +13,7 @@ from pipelines.science.metrics import why_undefined
 from pipelines.science.own_metrics import Measures
 from pipelines.science.refits import row_folds
 from pipelines.science.splits import time_folds
-from pipelines.tasks import classifies, learns_named_classes
+from pipelines.tasks import classifies, learns_named_classes, traits_of
 from pipelines.training.estimators import constant
 from pipelines.training.scoring import constants_threshold
 
@@ -58,7 +58,7 @@ def search_folds(spec: Spec, rows: pa.Table, y: Array) -> Folds:
     """
     if not spec.is_snapshot:
         times = labelled_rows.times(rows, spec)
-        return time_folds(times, spec.train.folds, spec.target.known_after)
+        return time_folds(times, spec.train.folds, spec.target.known_after + spec.horizon)
     groups = groups_of(rows, spec) if spec.train.group else None
     classify = classifies(spec.task)
     return [
@@ -102,7 +102,7 @@ def _why_unusable(fold: tuple[Array, Array], y: Array, spec: Spec, measures: Mea
     train, test = fold
     column, name = spec.target.column, spec.train.metric
     learnt, judged = (len(np.unique(y[rows])) for rows in (train, test))
-    if learnt < 2:  # noqa: PLR2004 -- one value teaches nothing
+    if learnt < 2 and traits_of(spec.task).learns != "nothing":  # noqa: PLR2004 -- one value teaches nothing
         return f"learns from one value of {column} only ({len(train):,} rows)"
     if judged < 2 and classifies(spec.task):  # noqa: PLR2004
         return f"judges on one value of {column} only ({len(test):,} rows)"

@@ -17,7 +17,8 @@ from pipelines import user_code
 from pipelines.errors import PerennialError
 from pipelines.refs import sha256
 from pipelines.science.own_metrics import Measures, RowMetric, by_decision
-from pipelines.tasks import has_named_classes, learns_named_classes
+from pipelines.tasks import finds_classes, has_named_classes, learns_named_classes
+from pipelines.training.clusters.space import measure_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,8 @@ def measure_rows(context: Context, rows: pa.Table, y: Array, classes: list[str] 
     metrics of its own. Raises SpecError naming metrics.py and what is wrong with it.
     """
     spec = context.spec
+    if finds_classes(spec.task):
+        return measure_clusters(rows, spec)
     if not spec.own_metrics:
         return Measures()
     timeout = context.settings.user_code_timeout_seconds
@@ -61,7 +64,7 @@ def visible_columns(spec: Spec) -> list[str]:
 
     The watch has no others, and a metric must mean the same there.
     """
-    return [c for c in spec.features.inputs if c not in spec.features.personal]
+    return [c for c in spec.inputs if c not in spec.features.personal]
 
 
 class _Asked:

@@ -119,6 +119,7 @@ def _leads_to(path: list[str], owners: list[str], leaf: str) -> bool:
 
 _AROUND = {
     "CalibratedClassifierCV": "estimator",
+    "Clusters": "estimator",
     "StackingClassifier": "final_estimator",
     "StackingRegressor": "final_estimator",
 }

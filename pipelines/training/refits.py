@@ -99,7 +99,7 @@ class Refits:
         spec = context.spec
         self._context, self._own = context, own
         self._spec = spec
-        self._table = estimators.give_types(table, spec.features.inputs)
+        self._table = estimators.give_types(table, spec.inputs)
         self._classes = classes_of(self._table, spec)
         self._y = targets(self._table, spec, self._classes)
         self._weights = weights_of(self._table, spec)
@@ -253,9 +253,9 @@ class Refits:
         rows.
         """
         spec = self._spec
-        schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
+        schema = schema_of(self._table, spec.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table)
-        answer = self._answer(candidate, params, spec.features.inputs, own)
+        answer = self._answer(candidate, params, spec.inputs, own)
 
         def answer_with_threshold(train: Array, test: Array) -> tuple[Array, float]:
             folds = [] if spec.threshold is None else self._inner_folds(train)
@@ -320,7 +320,7 @@ class Refits:
     def _chosen_answer(self, train: Array, test: Array) -> tuple[Array, float]:
         """Return the answers of the candidate and settings that the fold's training rows choose."""
         spec = self._spec
-        schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
+        schema = schema_of(self._table, spec.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._inner_folds(train)
         measures = self.measures.take(train)

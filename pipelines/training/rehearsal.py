@@ -18,9 +18,10 @@ import pyarrow as pa
 
 from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
+from pipelines.science.cluster_metrics import random_assignment
 from pipelines.science.gates import LEAST_HELD_OUT
 from pipelines.science.metrics import score, why_undefined
-from pipelines.tasks import classifies, learns_named_classes
+from pipelines.tasks import classifies, finds_classes, learns_named_classes
 from pipelines.training import estimators
 from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -100,7 +101,7 @@ def _prepare(spec: Spec, sample: Sample, found: Rehearsal) -> Prepared | None:
     try:
         return prepare(sample.train, sample.holdout, spec)
     except BadData as error:
-        if sample.whole or not _may_differ(spec, sample):
+        if sample.whole or not spec.has_target or not _may_differ(spec, sample):
             raise
         found.warnings.append(f"in the {sample.rows:,} rows that were looked at: {error.message}")
         return None
@@ -175,6 +176,8 @@ def _why_undefined(metric: str, measures: Measures, rows: Prepared, guesses: Arr
 def _guesses(spec: Spec, rows: Prepared) -> Array:
     """Return answers that differ from row to row, as a model's do: (n,), or (n, k) by class."""
     count = len(rows.truth)
+    if finds_classes(spec.task):
+        return random_assignment(count, 2, spec.train.seed)
     ramp = np.linspace(0.1, 0.9, max(count, 1))[:count]
     if not learns_named_classes(spec.task):
         return ramp

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipelines.science.drift import ColumnFact, DriftFacts, measure_performance
 from pipelines.science.metrics import why_undefined
+from pipelines.science.residuals import bias_of
 from pipelines.tasks import has_named_classes
 from pipelines.watch import evidently_run
 from pipelines.watch.evidently_run import (
@@ -105,6 +106,9 @@ def _compare_window(
     if window_check.broken or rows < rules.min_rows:
         return Look(facts, None)
     facts = _with_performance(facts, rules, labelled, champion, seed=seed)
+    if champion.task == "forecast" and labelled is not None:
+        bias = bias_of(labelled.y, labelled.p, labelled.event_times)
+        facts = _with_note(facts, bias.in_words) if bias else facts
     return _with_scores(facts, rules, window, champion, seed=seed)
 
 

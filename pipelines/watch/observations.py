@@ -32,7 +32,7 @@ from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.inference_log.rotated_entries import segments_of
 from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
-from pipelines.tasks import has_named_classes, is_wide
+from pipelines.tasks import finds_classes, has_named_classes, is_wide
 from pipelines.watch.labels import keys_of, of_known_class, source_labels, truth_of
 from pipelines.watch.reference import best_labels
 from pipelines.watch.sides import Labelled, Rows
@@ -101,10 +101,16 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
     rotate(store, spec.name, catch_up=Index(context.settings, store).catch_up)
     log = read_log(store, spec.name, since=window.start, until=window.end)
-    source = _source_labels(context, plan, schema, log) if log.rows.num_rows else None
+    asks = log.rows.num_rows and spec.has_target
+    source = _source_labels(context, plan, schema, log) if asks else None
     labels = read_labels(store, spec.name)
     matches = join_labels(
-        log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
+        log,
+        labels,
+        source=source,
+        known_by=window.end,
+        known_after=spec.target.known_after,
+        horizon=spec.horizon,
     )
     version = bundle.manifest.version
     own = matches.rows.filter(pc.equal(matches.rows["version"], version))
@@ -124,7 +130,7 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
             if odd
             else Rows(_inputs(matches.rows, schema), answers, answered=own.num_rows)
         ),
-        labelled=_make_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
+        labelled=_make_labelled(own, schema, list(log.classes)),
         counts=matches.counts,
         notes=notes,
     )
@@ -138,9 +144,10 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, schema = context.spec, bundle.manifest.inputs
     table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
-    inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
+    inputs = _in_kinds(table.select([c for c in spec.inputs if c not in personal]), schema)
     visible = labelled.visible(table, spec, window.end)
-    has_label = visible & of_known_class(table, spec, schema)
+    known = of_known_class(table, spec, schema) if spec.has_target else True
+    has_label = np.asarray(visible & known)
     notes = _foreign_labels(int((visible & ~has_label).sum()), schema)
     counts = Counts(
         predicted=table.num_rows,
@@ -313,7 +320,9 @@ def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
 
 
 def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
-    """Return labelled rows of the log as metrics take them."""
+    """Return the labelled rows of the log as metrics take them; of clusters all rows."""
+    if not finds_classes(schema.task):
+        rows = rows.filter(pc.is_valid(rows["label"]))
     times = rows["event_time"].to_numpy().astype("datetime64[us]")
     if not has_named_classes(schema.task):
         return Labelled(
@@ -321,6 +330,10 @@ def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> L
             rows["prediction"].cast(pa.float64()).to_numpy(),
             times,
             _as_learnt(rows, schema),
+        )
+    if finds_classes(schema.task):
+        return Labelled(
+            np.zeros(len(times)), _by_class(rows, classes), times, _as_learnt(rows, schema), classes
         )
     position = {name: i for i, name in enumerate(classes)}
     own = (
@@ -332,11 +345,17 @@ def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> L
     )
     return Labelled(
         y,
-        np.array(rows["probabilities"].to_pylist(), dtype=np.float64).reshape(len(y), len(classes)),
+        _by_class(rows, classes),
         times,
         _as_learnt(rows, schema),
         classes,
     )
+
+
+def _by_class(rows: pa.Table, classes: list[str]) -> Array:
+    """Return the logged probabilities (n, k)."""
+    values = np.array(rows["probabilities"].to_pylist(), dtype=np.float64)
+    return values.reshape(rows.num_rows, len(classes))
 
 
 def _notes(counts: Counts, others: int, damage: list[str]) -> list[str]:

@@ -48,9 +48,12 @@ class CheckedWindow:
 def watched_inputs(schema: InputSchema) -> list[Column]:
     """Return the inputs that are looked at.
 
-    All but personal ones, of which neither the log nor the reference holds the values.
+    All but personal ones, of which neither the log nor the reference holds the values, and the
+    calendar of a forecast: a window of one month is of another month than the one before it.
     """
-    return [c for c in schema.columns if c.personal is None]
+    made = schema.series.columns if schema.series else []
+    calendar = {c.name for c in made if c.of_calendar}
+    return [c for c in schema.columns if c.personal is None and c.name not in calendar]
 
 
 def textual(kind: Kind) -> bool:

@@ -69,7 +69,7 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
     """Store the sample of the fitted rows (seeded, in their order) and the held-out rows'
     answers.
     """
-    inputs = [c for c in spec.features.inputs if c not in spec.features.personal]
+    inputs = [c for c in spec.inputs if c not in spec.features.personal]
     times = [spec.event_time] if spec.event_time else []
     rows = fitted.select([*times, *inputs])
     if rows.num_rows > SAMPLE:

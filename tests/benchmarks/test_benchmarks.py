@@ -103,6 +103,10 @@ def test_choosing_among_candidates_runs():
     assert "one standard error takes the simple one" in run("choice")
 
 
+def test_the_rates_of_a_forecast_run():
+    assert "as good as the seasonal naive, proven better" in run("forecast")
+
+
 def test_comparing_over_folds_runs():
     assert "30 rows: equal, better" in run("folds")
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.bundle.clusters import Clusters
+from pipelines.training.onnx.clusters import clusters_shape, convert_clusters, parse_clusters
 from pipelines.training.onnx.oblivious_trees import register_catboost
 from pipelines.training.onnx.stacks import convert_stack, stack_shape
 from pipelines.transformers.numbers import Cycles, SignedLog
@@ -57,6 +59,14 @@ def _register_locked() -> None:
             convert_stack,
             options=ways["Classifier" if stack is StackingClassifier else "Regressor"][1],
         )
+    update_registered_converter(
+        Clusters,
+        "PerennialClusters",
+        clusters_shape,
+        convert_clusters,
+        parser=parse_clusters,
+        options={"zipmap": [False]},
+    )
     for library, stem, convert in (
         (xgboost, "XGB", convert_xgboost),
         (xgboost, "XGBRF", convert_xgboost),

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn.base import BaseEstimator
 
-from pipelines.bundle.feed_tables import array_of_table, table_of_feed
+from pipelines.bundle.feed_tables import array_of_table, table_of_bytes, table_of_feed
 from pipelines.training.own.candidates import dump_candidate
 
 if TYPE_CHECKING:
@@ -74,13 +74,28 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         if sample_weight is not None:
             tables["w"] = pa.table({"w": pa.array(np.asarray(sample_weight, dtype=np.float64))})
         header, _ = self._process.ask(self._candidate.name, request, tables)
-        self.number = number
-        weakref.finalize(self, self._process.forget, number)
-        if header["classes"] is not None:
-            self.classes_ = np.array(header["classes"], dtype=np.int64)
+        self._hold(number, header["classes"])
         for text in header["warnings"]:
             warnings.warn(text, stacklevel=2)
         return self
+
+    def load(self, stored: bytes) -> OwnEstimator:
+        """Take a model that was fitted and stored before.
+
+        Raises SpecError, or Refused naming types that are not trusted.
+        """
+        number = self._process.number()
+        request = {**self._request("load"), "model": number}
+        tables = {"model": table_of_bytes(stored)}
+        header, _ = self._process.ask(self._candidate.name, request, tables)
+        self._hold(number, header["classes"])
+        return self
+
+    def _hold(self, number: int, classes: list[int] | None) -> None:
+        self.number = number
+        weakref.finalize(self, self._process.forget, number)
+        if classes is not None:
+            self.classes_ = np.array(classes, dtype=np.int64)
 
     def predict(self, inputs: pd.DataFrame) -> Array:
         """Return values (n,)."""

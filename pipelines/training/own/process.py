@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,7 @@ class CodeProcess:
             "check": "importing the estimator",
             "fit": "fitting",
             "ask": "answering",
+            "load": "loading",
         }
         what = doing.get(str(request["what"]), "storing")
         try:
@@ -141,13 +143,18 @@ class CodeProcess:
 
 @contextlib.contextmanager
 def own_code_of(
-    context: Context, code: OwnCode | None = None, paths: Sequence[str] | None = None
+    context: Context,
+    code: OwnCode | None = None,
+    paths: Sequence[str] | None = None,
+    *,
+    seconds: float = math.inf,
 ) -> Iterator[CodeProcess | None]:
     """Yield the process for the model's own code or packages, and end it; None where no candidate
     has any.
 
     `code` and `paths`: those of an earlier version, in the place of the folder's and the spec's.
-    Raises SpecError where `model.py` is not there.
+    One fit or answer may take as long as the spec says, and `seconds` at most. Raises SpecError
+    where `model.py` is not there.
     """
     spec, settings = context.spec, context.settings
     if code is None and not any(c.fenced for c in spec.candidates):
@@ -155,7 +162,7 @@ def own_code_of(
         return
     process = CodeProcess(
         code or _code_of(context),
-        seconds=spec.train.seconds(settings.user_code_timeout_seconds),
+        seconds=min(seconds, spec.train.seconds(settings.user_code_timeout_seconds)),
         memory=most_memory(spec.resources),
         paths=context.paths if paths is None else paths,
     )

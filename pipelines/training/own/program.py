@@ -1,4 +1,4 @@
-"""What the process answers in which own pipelines are made, fitted, asked, compiled and stored.
+"""What the process answers in which own pipelines are made, fitted, loaded, asked and stored.
 
 `pipelines.training.fenced_program` is the process.
 """
@@ -17,7 +17,9 @@ from pipelines.bundle.feed_tables import (
     table_of_array,
     table_of_bytes,
 )
+from pipelines.bundle.model_process import trusted_types
 from pipelines.bundle.own_types import split_types
+from pipelines.bundle.predictor import load_native
 from pipelines.bundle.rows import frame_from_feed
 from pipelines.bundle.schema import InputSchema
 from pipelines.errors import SpecError
@@ -64,7 +66,10 @@ class Builder(Protocol):
 
 
 class TrainingProgram:
-    """Holds fitted models by number. Asked to `check`, `make`, `fit`, `ask`, `dump`, `compile`."""
+    """Holds fitted models by number.
+
+    Asked to `check`, `make`, `fit`, `load`, `ask`, `dump` or `compile`.
+    """
 
     def __init__(self, paths: Sequence[str], builder: Builder) -> None:
         """Know no model yet."""
@@ -80,10 +85,9 @@ class TrainingProgram:
         if request["what"] == "check":
             self._builder.check(request)
             return {}, {}
-        if request["what"] == "make":
-            return self._make(request)
-        if request["what"] == "fit":
-            return self._fit(request, tables)
+        making = {"make": self._make, "fit": self._fit, "load": self._load}
+        if request["what"] in making:
+            return making[request["what"]](request, tables)
         model = self._models[request["model"]]
         if request["what"] == "ask":
             answers = _ask(model, request["method"], frame_from_feed(feed_of_table(tables["x"])))
@@ -92,7 +96,7 @@ class TrainingProgram:
             return {}, {"model": table_of_bytes(self._dump(model))}
         return _compile(model, request, tables)
 
-    def _make(self, request: Mapping[str, Any]) -> Reply:
+    def _make(self, request: Mapping[str, Any], _: dict[str, pa.Table]) -> Reply:
         self.code = OwnCode.model_validate(request["code"])
         if "candidate" in request:
             return {"parameters": self._builder.defaults(request)}, {}
@@ -145,6 +149,16 @@ class TrainingProgram:
         self._models[request["model"]] = model
         texts = [f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught]
         return {"classes": classes, "warnings": list(dict.fromkeys(texts))[:MOST_WARNINGS]}, {}
+
+    def _load(self, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
+        """Hold a stored model as one that was fitted here."""
+        self.code = OwnCode.model_validate(request["code"])
+        data = bytes_of_table(tables["model"])
+        model = load_native(data, trusted_types(data, self.code, self._paths))
+        self._models[request["model"]] = model
+        classes = getattr(model, "classes_", None)
+        known = None if classes is None else [int(value) for value in np.asarray(classes).ravel()]
+        return {"classes": known}, {}
 
     def _fit_candidate(self, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
         self.code = OwnCode.model_validate(request["code"])
