@@ -81,6 +81,9 @@ def test_it_is_encoded_fitted_stored_and_loaded_as_serving_does(process):
     assert len(set(served)) > 2
     predictor.close()
     assert code_of(model).files == {}
+    again = build(process, candidate(encode="onehot"))  # as the comparison's page takes it
+    again.named_steps["estimator"].load(native)
+    assert answers(again).tolist() == answers(model).tolist()
 
 
 def test_what_no_converter_knows_says_why_it_is_native(process):
